@@ -6,6 +6,7 @@ from urllib.parse import parse_qs
 import pytest
 from django.test import Client
 
+from actions.connections import services as connections
 from actions.definitions import services
 from actions.definitions.models import ActionDefinition
 from actions.definitions.services import newest_version, save_draft
@@ -130,3 +131,13 @@ def test_the_tools_of_an_mcp_server_become_drafts(browser: Client, told: ToldSer
     told.results = {"tools/list": {"tools": "none"}}
     answer = browser.post(f"{ACTIONS}add/", {"do": "tools", "tools-connection": "warehouse"})
     assert answer.status_code == 400 and problems_of(answer)
+
+
+def test_the_only_connection_is_selected(browser: Client, retail: LoopbackShop) -> None:
+    def selected() -> list[str | None]:
+        page = page_of(browser.get(f"{ACTIONS}add/"))
+        return [one.attributes.get("value") for one in page.css("select[name$='-connection'] option[selected]")]
+
+    assert selected() == ["retail"] * 3
+    connections.create(connections.Draft("other", retail.base_url, auth="none"), actor="test")
+    assert selected() == [""] * 3

@@ -91,3 +91,13 @@ def test_the_pages_of_a_version_stored_with_such_a_mistake_still_open(
     assert browser.get(at(draft, "cases/")).status_code == 200
     page = page_of(browser.get(at(draft, "publish/")))
     assert "write days(28)" in visible_text(page, " ") and "Publish version" not in page.text()
+
+
+@pytest.mark.parametrize(("language", "first"), [("en", "en"), ("de", "de"), ("fr", "de")])
+def test_the_language_of_the_page_comes_first(
+    browser: Client, draft: ActionDefinition, language: str, first: str
+) -> None:
+    save_draft(bilingual(document()), actor="operator:test")
+    page = page_of(browser.get(at(draft, "part/basics/"), headers={"accept-language": language}))
+    titles = [one.attributes["name"] for one in page.css("[name^='title-']")]
+    assert titles == [f"title-{one}" for one in sorted(["de", "en"], key=lambda one: one != first)]

@@ -21,6 +21,7 @@ from actions.definitions.template import compile_path
 
 _MAX_ARGUMENTS: Final = 30
 _MAX_LOOKUPS: Final = 3
+_MAX_EXAMPLE: Final = 100
 _ACCEPTED: Final = 202
 HEADER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}", re.ASCII)
 _OWN_HEADERS: Final = frozenset({
@@ -98,6 +99,7 @@ class Operation:
                 argument = self._argument(
                     name, self._schema_of(parameter), is_required, parameter.get("description"), after=after
                 )
+                self._suggest_example(argument, parameter)
                 if argument and place == "path":
                     self._places[name] = argument
                 elif argument:
@@ -152,7 +154,21 @@ class Operation:
         self._arguments[argument] = spec if is_required else {**spec, "required": False}
         inner = schema.get("description") if isinstance(schema, Mapping) else None
         self._draft.suggest(f"arguments.{argument}.description", description or inner)
+        self._suggest_example(argument, self._resolve(schema, self._draft.note))
         return argument
+
+    def _suggest_example(self, argument: str, *sources: Any) -> None:
+        """Suggest the first example of a text: a parameter's own, or that of its schema."""
+        if self._arguments.get(argument, {}).get("type") != "string" or argument in self._identity():
+            return
+        for source in sources:
+            given = source.get("example") if isinstance(source, Mapping) else None
+            if isinstance(given, str | int) and not isinstance(given, bool):
+                self._draft.suggest(f"arguments.{argument}.example", printable(str(given), _MAX_EXAMPLE))
+                return
+
+    def _identity(self) -> set[str]:
+        return {name for name, spec in self._arguments.items() if spec.get("from") == "identity"}
 
     def _written_path(self) -> dict[str, str]:
         def placed(match: re.Match[str]) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from actions.definitions.importing.customer_fields import names_customer
 from actions.definitions.importing.drafts import Names, humanised, snake
 from actions.definitions.importing.shapes import Note, listed_types, properties_of
 
@@ -66,8 +67,10 @@ class Answer:
         return {"fields": self._fields(schema, where)}
 
     def receipt(self) -> list[dict[str, Any]]:
+        """Return the first fields of an answer. The owner's id is no news to the owner."""
         where, schema = self._unwrapped("body")
-        return self._fields(schema, where)[:_MAX_KEPT]
+        fields = self._fields(schema, where)
+        return [one for one in fields if not names_customer(one["value"].rpartition(".")[2])][:_MAX_KEPT]
 
     def properties(self, schema: Any) -> Mapping[str, Any]:
         return properties_of(schema, "answer", self._resolve, self._note)[0]

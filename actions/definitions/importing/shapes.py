@@ -8,11 +8,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from actions.definitions import patterns
-from actions.definitions.importing.drafts import printable
+from actions.definitions.importing.drafts import humanised, printable
 
 Note = Callable[[str], None]
 Resolve = Callable[[Any, Note], Any]
 _FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}", re.ASCII)
+_WORD: Final = re.compile(r"[a-z][a-z0-9]+(_[a-z0-9]+)*", re.ASCII)
 _MAX_DEPTH: Final = 4
 _MAX_FIELDS: Final = 30
 _LARGEST: Final = 1_000_000_000
@@ -157,7 +158,12 @@ def _choice(options: list[Any], at: str, note: Note) -> dict[str, Any]:
     if len(unique) < len(options) or len(unique) > 50 or not unique:
         note(f"{at}: not all of its {len(options)} options are short texts. Enter the options by hand.")
         return {"type": "choice"}
-    return {"type": "choice", "options": [{"value": value} for value in unique]}
+    return {"type": "choice", "options": [_labelled(value) for value in unique]}
+
+
+def _labelled(value: str) -> dict[str, Any]:
+    """Return an option, with a label if its value is written as programs write words: in_transit, but not EUR."""
+    return {"value": value} | ({"label": {"en": humanised(value)}} if _WORD.fullmatch(value) else {})
 
 
 def _text(schema: Mapping[str, Any], at: str, note: Note) -> dict[str, Any]:

@@ -145,6 +145,7 @@ def _offer_connections(form: forms.Form) -> None:
     names = sorted({one.name for one in listed_connections()})
     field: Any = form.fields["connection"]
     field.choices = [("", gettext("decide later")), *((name, name) for name in names)]
+    field.initial = names[0] if len(names) == 1 else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from actions.definitions.references import uses_of, with_renamed
 from supportbot.accounts.branding import LOCALE
 from supportbot.console.definitions.box_values import ABSENT, form_field, shown, value_of
 from supportbot.console.definitions.fields import Box, Kind, Part, Rows
+from supportbot.team_formats import active_language
 
 REMOVE: Final = "remove"
 
@@ -167,7 +168,7 @@ class PartForm(forms.Form):
 
     def _add(self, boxes: Iterable[Box], prefix: str, stored: Mapping[str, Any]) -> Iterator[str]:
         for box in boxes:
-            for locale in self._locales if box.kind in (Kind.WORDS, Kind.SENTENCES) else [""]:
+            for locale in self._read_first() if box.kind in (Kind.WORDS, Kind.SENTENCES) else [""]:
                 name = "-".join(filter(None, [prefix, field_name(box.at), locale]))
                 value = _dig(stored, box.at)
                 if locale:
@@ -178,6 +179,10 @@ class PartForm(forms.Form):
                     self.fields[name].help_text = f"{box.help} {order}"
                 self.initial[name] = shown(box, value, self._locales)
                 yield name
+
+    def _read_first(self) -> list[str]:
+        """Return the languages, that of the page first."""
+        return sorted(self._locales, key=lambda locale: locale.partition("-")[0] != active_language())
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

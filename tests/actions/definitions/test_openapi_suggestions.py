@@ -193,3 +193,50 @@ def test_a_uuid_is_a_text_of_its_form() -> None:
     assert re.fullmatch(spec["pattern"], "01a22532-fb15-7ba3-b543-9ba13977392b")
     assert not re.fullmatch(spec["pattern"], "WF-20404")
     check_draft(drafts(text)["refund"].document)
+
+
+DEFAULTS = """
+openapi: 3.0.3
+info: {title: A shop, version: "1"}
+paths:
+  /parcels/{number}/wrap:
+    post:
+      operationId: wrap
+      parameters:
+        - {name: number, in: path, required: true, example: P-1001, schema: {type: string, example: P-9}}
+        - {name: until, in: query, example: 2026-05-31, schema: {type: string, format: date}}
+        - {name: customer_id, in: query, example: c-1, schema: {type: string}}
+      requestBody:
+        content:
+          application/json:
+            schema:
+              properties:
+                note: {type: string, example: "For  Alice"}
+                paper: {type: string, enum: [plain, gift_wrap, A4, EUR]}
+      responses:
+        "200":
+          content:
+            application/json:
+              schema:
+                properties: {id: {type: string}, customer_id: {type: string}, paper: {type: string}}
+"""
+
+
+def test_the_owner_is_no_row_of_a_receipt() -> None:
+    assert [one["value"] for one in drafts(DEFAULTS)["wrap"].document["receipt"]] == ["body.id", "body.paper"]
+
+
+def test_options_that_are_words_have_labels() -> None:
+    assert drafts(DEFAULTS)["wrap"].document["arguments"]["paper"]["options"] == [
+        {"value": "plain", "label": {"en": "Plain"}},
+        {"value": "gift_wrap", "label": {"en": "Gift wrap"}},
+        {"value": "A4"},
+        {"value": "EUR"},
+    ]
+
+
+def test_examples_of_texts_are_suggested_and_not_taken_over_unread() -> None:
+    draft = drafts(DEFAULTS)["wrap"]
+    examples = {path: text for path, text in draft.suggestions.items() if path.endswith(".example")}
+    assert examples == {"arguments.number.example": "P-1001", "arguments.note.example": "For Alice"}
+    assert not any("example" in argument for argument in draft.document["arguments"].values())
