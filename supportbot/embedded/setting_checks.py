@@ -7,7 +7,6 @@ from django.conf import settings
 from django.core.checks import Error, run_checks
 from django.utils.translation import gettext
 
-from supportbot.embedded.datadir import require_writable
 from supportbot.embedded.external_servers import DatabaseAway, refuse_transaction_pooling
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
@@ -39,6 +38,5 @@ def require_part_settings() -> None:
             ).format(missing=missing[0])
         )
     require_settings()
-    require_writable(settings.DATA_DIR)
     with suppress(DatabaseAway):  # a part that starts before its database waits for it
         refuse_transaction_pooling(settings.DATABASE_URL)

@@ -73,12 +73,15 @@ def test_a_misspelt_variable_is_named() -> None:
         ("PORT", "70000", "PORT=70000 is not a valid port. Choose one from 1 to 65535."),
         ("WORKER_PROBE_PORT", "-1", "WORKER_PROBE_PORT=-1 is not a valid port."),
         ("NUM_PROXIES", "-1", "NUM_PROXIES=-1 is below 0."),
-        ("DATA_DIR", "/proc/nowhere", "DATA_DIR /proc/nowhere is not writable"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector", "is not an address such as http://collector:4318."),
     ],
 )
 def test_an_impossible_value_stops_a_start(name: str, value: str, wrong: str) -> None:
     assert wrong in refusal("serve", **{name: value})
+
+
+def test_beat_needs_a_place_for_its_schedule() -> None:
+    assert "DATA_DIR /proc/nowhere is not writable" in refusal("beat", DATA_DIR="/proc/nowhere")
 
 
 def test_migrate_names_an_owner_who_cannot_log_in() -> None:

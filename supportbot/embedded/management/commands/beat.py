@@ -8,6 +8,7 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.commands import TranslatedCommand
+from supportbot.embedded.datadir import require_writable
 from supportbot.embedded.separate_processes import beat
 from supportbot.embedded.setting_checks import require_part_settings
 
@@ -26,4 +27,6 @@ class Command(TranslatedCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         require_part_settings()
+        if not options["schedule"]:
+            require_writable(settings.DATA_DIR)
         beat(options["schedule"])
