@@ -67,7 +67,8 @@ class Text:
 
     def json_schema(self) -> dict[str, Any]:
         shape: dict[str, Any] = {"type": "string", "description": self.description, "maxLength": self.max_length}
-        return {**shape, "pattern": f"^{self.pattern}$"} if self.pattern else shape
+        shape |= {"pattern": f"^{self.pattern}$"} if self.pattern else {}
+        return shape | ({"examples": [self.example]} if self.example else {})
 
 
 @dataclass(frozen=True, slots=True)

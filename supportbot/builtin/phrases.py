@@ -26,6 +26,7 @@ Phrase = Literal[
     IntentPhrase, Courtesy, "only_asks", "no_reason", "offer", "not_found", "nothing_on", "foreign_page", "goes_on",
     "to_person", "no_person", "once_signed_in", "wants", "last_said", "answered", "nothing_said", "not_understood",
     "nothing_to_undo", "regret", "unread", "whole_number", "cannot_take", "yes", "no", "several_parts", "add", "remove",
+    "example",
 ]  # fmt: skip
 
 _PHRASES: Final[dict[Phrase, str]] = {
@@ -83,6 +84,7 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "unread": msgid("I could not read that."),
     "cannot_take": msgid("I cannot take this in the chat: {part}."),
     "whole_number": msgid("Please write a whole number from {minimum} to {maximum}."),
+    "example": msgid("For example: {example}."),
     "cannot_read": msgid("I still cannot read the answer to this: {part}."),
     "yes": msgid("Yes"),
     "no": msgid("No"),

@@ -18,6 +18,7 @@ _FORM_TEXT_MOST: Final = 1_000  # characters that a form takes; a message may be
 _OBJECTS_MOST: Final = 20  # entries of a form
 _BUTTONS_MOST: Final = 20
 _NAMED_MOST: Final = 900  # characters of the titles in a question
+_UNLIMITED: Final = 1_000_000  # what definitions take where they set no maximum
 _PATIENCE: Final = 2  # the question is asked again this often before a person is offered
 # Shows the order of a date's parts, whatever the year: its day cannot be a month.
 _EXAMPLE: Final = date(2027, 5, 31)
@@ -33,20 +34,20 @@ class Reply:
     calls: tuple[ToolCall, ...] = ()
     blocks: tuple[dict[str, Any], ...] = ()
     part: str = ""
-    expected: str = ""  # what the field takes, for those whose answer could not be read
+    expected: str = ""  # what the field takes, in a sentence
 
 
 def again(reply: Reply, unread: int, language: str) -> Reply:
-    """Return a question, saying that the last answer to it could not be read and what is expected; after a few such
-    answers with the offer of a person.
+    """Return a question, saying that the last answer to it could not be read; after a few such answers with the offer
+    of a person.
     """
     if not unread or reply.calls or not reply.text:
         return reply
     if unread > _PATIENCE and reply.part:
-        text = f"{say('cannot_read', language, part=reply.part)} {say('offer', language)}"
-        return replace(reply, text=text)
-    told = (say("unread", language), reply.expected, reply.text)
-    text = " ".join(part for part in told if part)
+        told = (say("cannot_read", language, part=reply.part), reply.expected, say("offer", language))
+        return replace(reply, text=" ".join(sentence for sentence in told if sentence))
+    told = (say("unread", language), "" if reply.expected in reply.text else reply.expected, reply.text)
+    text = " ".join(sentence for sentence in told if sentence)
     return replace(reply, text=f"{text}\n\n{say('offer', language)}" if unread > _PATIENCE else text)
 
 
@@ -81,8 +82,10 @@ def ask_for(tool: ToolSpec, name: str, language: str, days: Sequence[date] = ())
             return Reply(prompt, blocks=_form(prompt, {name: written}, [name], language), part=part)
         case "object" | "objects" | "items" as kind:
             return _ask_for_parts(tool, name, kind, language)
-    prompt = say("other", language, part=part)
-    return Reply(prompt, (), _form(prompt, {name: shape}, [name], language), part, _expected(shape, language))
+    expected = _expected(shape, language)
+    is_limited = shape.get("maximum", 0) < _UNLIMITED
+    prompt = f"{say('other', language, part=part)} {expected if is_limited else ''}".rstrip()
+    return Reply(prompt, blocks=_form(prompt, {name: shape}, [name], language), part=part, expected=expected)
 
 
 def _asked(name: str, shape: Shape, language: str) -> str:
@@ -173,6 +176,9 @@ def _cannot_take(part: str, language: str) -> Reply:
 
 
 def _expected(shape: Shape, language: str) -> str:
+    """Return what the field takes: an example or the range of its numbers, "" if its schema says neither."""
+    if "examples" in shape:
+        return say("example", language, example=str(shape["examples"][0]))
     if shape.get("type") != "integer" or not {"minimum", "maximum"} <= shape.keys():
         return ""
     return say("whole_number", language, minimum=str(shape["minimum"]), maximum=str(shape["maximum"]))

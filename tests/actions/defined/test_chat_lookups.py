@@ -130,7 +130,7 @@ async def test_the_question_does_not_show_the_name_of_an_argument_that_has_other
     await db(put_in_force, made)
     conversation = await db(start_conversation, ann.customer_id)
     asked = await answers(conversation, "I want to see a parcel")
-    assert asked["text"] == f"Please enter: {title}."
+    assert asked["text"] == f"Please enter: {title}. For example: {ANN}."
     assert asked["blocks"][0]["fields"][0]["title"] == title
     told = await answers(conversation, f"{title}: {ANN}")
     assert told["text"] == "Your parcel:\nStatus: pending"
@@ -143,7 +143,7 @@ async def test_a_german_question_names_the_argument_in_german(ann: Principal, pu
     await db(put_in_force, made)
     conversation = await db(start_conversation, ann.customer_id, locale="de")
     asked = await answers(conversation, "Ich möchte ein Paket sehen")
-    assert asked["text"] == "Bitte geben Sie an: Paketnummer."
+    assert asked["text"] == f"Bitte geben Sie an: Paketnummer. Zum Beispiel: {ANN}."
 
 
 async def test_another_customers_record_is_not_found(conversation: Conversation, retail: LoopbackShop) -> None:
