@@ -132,13 +132,13 @@ def test_a_relative_day_counts_from_the_day_it_was_written_whenever_the_chat_goe
 
 
 @pytest.mark.parametrize("language", ["en", "de", "fr", "es", "it", "nl", "pl", "pt", "tr", "ar"])
-def test_a_day_without_a_year_is_offered_in_the_years_that_it_may_be_of(language: str) -> None:
+def test_a_day_without_a_year_is_offered_in_both_years_the_coming_one_first(language: str) -> None:
     chat = move_stay()
     chat.locale, chat.today = language, date(2026, 11, 28)
     chat.send("I want to move my stay to other days")
     chat.send(format_day_of_year("2027-03-05", language))
-    assert [option["id"] for option in chat.blocks[0]["options"]] == ["2026-03-05", "2027-03-05"]
-    chat.send(chat.blocks[0]["options"][1]["label"])
+    assert [option["id"] for option in chat.blocks[0]["options"]] == ["2027-03-05", "2026-03-05"]
+    chat.send(chat.blocks[0]["options"][0]["label"])
     assert chat.send(format_day(date(2027, 3, 7), language))[1] == [
         ("move_stay", {"arrival": "2027-03-05", "departure": "2027-03-07"})
     ]

@@ -7,6 +7,7 @@ anything about its call is unclear. Questions come as text, and as typed blocks 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any, Final
 
 import orjson
@@ -93,6 +94,8 @@ class _Planner:
         self._orders = orders_in(messages)
         self._called = refused_by_call(messages)
         self._language = language
+        # Actions mostly concern days to come, so these are offered first.
+        self._today = next((one.written_on for one in reversed(messages) if one.written_on), date.min)
         open_reads = [tool for tool in tools if tool.is_read and not required_by(tool)]
         look_up = next((tool for tool in open_reads if field_of_kind(tool, "order")), next(iter(open_reads), None))
         self._look_up = _call(look_up.name, {}) if look_up else None
@@ -157,8 +160,8 @@ class _Planner:
             return Reply(say("amount", language))
         arguments |= _record_number(tool, intent, arguments) if tool.is_read else {}
         if missing := missing_in(tool, arguments):
-            days = sorted(day for day in intent.days if day.isoformat() not in arguments.values())
-            return ask_for(tool, missing[0], language, days)
+            days = [day for day in intent.days if day.isoformat() not in arguments.values()]
+            return ask_for(tool, missing[0], language, sorted(days, key=lambda day: (day < self._today, day)))
         reason = field_of_kind(tool, "reason")
         if reason in required_by(tool) and reason not in arguments:
             arguments[reason] = whole_text(shapes[reason], intent.text) or say("no_reason", language)
