@@ -256,13 +256,16 @@ def test_another_request_instead_of_an_answer_begins_that_one(answers: tuple[str
     assert (action, arguments["order_id"]) == ("refund_order", "WF-20404")
 
 
-@pytest.mark.parametrize("words", ["please cancel the rest", "I want my money back"])
-def test_any_words_are_the_answer_where_any_words_are_asked_for(words: str) -> None:
+@pytest.mark.parametrize(
+    ("words", "note"),
+    [("please cancel the rest", "please cancel the"), ("I want my money back", "I want my money back")],
+)
+def test_any_words_are_the_answer_where_any_words_are_asked_for(words: str, note: str) -> None:
     chat = Chat(tools=(HUMAN, SKIP, *catalogue()))
     for text in ("Please skip my next box", "3", "large box", "C1234"):
         chat.send(text)
     _, [(action, arguments)] = chat.send(words)
-    assert (action, arguments["note"]) == ("skip_next_box", words[:20])
+    assert (action, arguments["note"]) == ("skip_next_box", note)
 
 
 @pytest.mark.parametrize("words", ["no bell, please knock", "the gate is stiff, ok?"])
