@@ -349,6 +349,40 @@ def test_a_value_never_begins_among_digits() -> None:
     assert chat.send("1234567")[1] == [("call_back", {"phone": "1234567"})]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "said", "value"),
+    [
+        ("U-[0-9]{3}", "u101", "U-101"),
+        ("U-[0-9]{3}", "It's u-101.", "U-101"),
+        ("U-[0-9]{3}", "unit U 101 please", "U-101"),
+        ("U[0-9]{3}", "U-101", "U101"),
+        ("[A-Z]{2}[0-9]{2}-[0-9]{3}", "ab12345", "AB12-345"),
+        (r"\+?[0-9]{6,20}", "0176 123 4567", "01761234567"),
+        (r"\+?[0-9]{6,20}", "+49 176 1234567", "+491761234567"),
+    ],
+)
+def test_a_value_is_read_in_the_other_case_and_without_its_hyphen(pattern: str, said: str, value: str) -> None:
+    chat = call_back(pattern)
+    chat.send("Please call me back")
+    assert chat.send(said)[1] == [("call_back", {"phone": value})]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("[A-Z]+-[0-9A-Z]+", "ab1"),  # A-B1 or AB-1
+        ("U-[0-9]{3}", "u101 or u102"),
+        ("U-[0-9]{3}", "u1012"),
+        ("[A-Z]{6}", "thanks"),
+        ("U-[0-9]{3}", "I don't know the number"),
+    ],
+)
+def test_a_value_that_may_be_several_or_none_is_asked_for_again(pattern: str, said: str) -> None:
+    chat = call_back(pattern)
+    chat.send("Please call me back")
+    assert chat.send(said)[1] == []
+
+
 @pytest.mark.parametrize("pattern", ["[A-Za-z ]{2,99}", "[A-Za-z]+", "[A-Za-z0-9 ]{2,99}"])
 def test_the_words_of_a_request_are_no_value_of_a_form_that_most_words_have(pattern: str) -> None:
     chat = call_back(pattern)
