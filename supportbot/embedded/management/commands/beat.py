@@ -27,6 +27,6 @@ class Command(TranslatedCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         require_part_settings()
-        if not options["schedule"]:
+        if options["schedule"].is_relative_to(settings.DATA_DIR):
             require_writable(settings.DATA_DIR)
         beat(options["schedule"])
