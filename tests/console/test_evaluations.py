@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from actions.models import ActionRequest
 from actions.policy_store import ensure_policies
@@ -28,9 +28,11 @@ from supportbot.evals.selectors import tries_of
 from supportbot.evals.suite_files import case_from_yaml, read_suite
 from supportbot.evals.suite_format import case_document, parse_suite
 from supportbot.llm.testing import answering
+from supportbot.releases.models import ReleaseGates
 from tests.assistant.conftest import returns_article, shop
 from tests.console.conftest import Enter
 from tests.evals.test_runs import Judging
+from tests.pages import visible_text
 
 __all__ = ["returns_article", "shop"]  # fixtures
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -76,6 +78,24 @@ def test_a_suite_is_imported_edited_run_and_exported(enter: Enter, returns_artic
     assert "Refresh" not in done and "2 of 2 cases passed" in done.content.decode()
     assert client.post(reverse("admin:evals_suite_remove", args=[suite.pk])).status_code == 302
     assert Run.objects.get().suite_id is None
+
+
+def test_deleting_a_suite_is_confirmed_and_warns_if_it_is_a_gate(enter: Enter, returns_article: Article) -> None:
+    client = enter("supervisor")
+    suite = services.save_suite(read_suite(SUITE.encode(), file=""))
+    address = reverse("admin:evals_suite_change", args=[suite.pk])
+
+    def confirmation() -> LexborNode:
+        page = LexborHTMLParser(client.get(address).content.decode())
+        [form] = page.css(f"main form[action='{reverse('admin:evals_suite_remove', args=[suite.pk])}']")
+        assert form.parent is not None and form.parent.tag == "details" and "open" not in form.parent.attributes
+        return form
+
+    assert "cannot be undone" in visible_text(confirmation()) and "gate" not in visible_text(confirmation())
+    ReleaseGates.objects.create(suites=["shop"])
+    assert "This suite is a gate." in visible_text(confirmation())
+    client.post(confirmation().attributes["action"] or "")
+    assert not Suite.objects.exists()
 
 
 def test_two_runs_are_compared_with_both_answers(enter: Enter, returns_article: Article) -> None:

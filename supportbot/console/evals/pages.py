@@ -38,6 +38,7 @@ from supportbot.evals.suite_files import (
 )
 from supportbot.evals.suite_format import MAX_REPEAT
 from supportbot.evals.wording import interruption, summary, verdict
+from supportbot.releases.selectors import gates
 from supportbot.team_formats import number
 
 READ: Final = "evals:read"
@@ -59,6 +60,7 @@ def suite_page(request: HttpRequest, suite_id: str) -> HttpResponse:
         "count": cases.count,
         "runs": rows_of(runs().filter(suite=suite)[:10]),
         "may_write": may(person, WRITE),
+        "is_gate": suite.name in gates(),
         "most": MAX_REPEAT,
         "agreement": agreement_of(suite.name),
         "shares": shares_of(runs().filter(suite=suite, state=Run.State.DONE)[:MOST_RUNS]),
