@@ -1,7 +1,7 @@
 """The page of one group of findings: its chats, its passages, the proposed edit, its replay, and the actions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -79,10 +79,10 @@ def group(request: HttpRequest, kind: str, subject: UUID) -> HttpResponse:
             messages.success(request, gettext("Dismissed."))
             return _to_list(kind)
         if do == "rewrite":
-            passage = rewritten(found, workspace_here(request))
-            if not passage:
-                messages.warning(request, without_model())
-            return _page(request, found, _proposed(request, found, passage))
+            if passage := rewritten(found, workspace_here(request)):
+                return _page(request, found, _proposed(request, found, passage))
+            messages.warning(request, without_model())
+            return _page(request, found, _unchecked(request) or _proposed(request, found))
         edit = _typed(request)
         if do == "replay":
             return _page(request, found, edit, replayed=_replay(request, found, edit))
@@ -90,7 +90,7 @@ def group(request: HttpRequest, kind: str, subject: UUID) -> HttpResponse:
     except SupportBotError as refusal:
         messages.error(request, error_text(refusal))
         failures = refusal.failures if isinstance(refusal, ArticleRefused) else ()
-        return _page(request, found, edit or _proposed(request, found), failures=failures)
+        return _page(request, found, edit or _unchecked(request) or _proposed(request, found), failures=failures)
     return _to_list(kind)
 
 
@@ -130,10 +130,19 @@ def _proposed(request: HttpRequest, found: Cluster, passage: str = "") -> Edit:
 
 def _typed(request: HttpRequest) -> Edit:
     """Return the edit as entered in the form. Raises InvalidDocument."""
-    asked, based_on = request.POST.get("article", NEW), request.POST.get("based_on", "")
-    wording = check_article_text(request.POST.get("title", ""), request.POST.get("body", ""))
+    edit = _unchecked(request) or Edit(None, "", "")
+    wording = check_article_text(edit.title, edit.body)
+    return replace(edit, title=wording.title, body=wording.body)
+
+
+def _unchecked(request: HttpRequest) -> Edit | None:
+    """Return the edit as it was sent, so that nothing typed is lost; None if this form was not sent."""
+    sent = request.POST
+    if "body" not in sent:
+        return None
+    asked, based_on = sent.get("article", NEW), sent.get("based_on", "")
     number = int(based_on) if based_on.isascii() and based_on.isdigit() and len(based_on) < 10 else None
-    return Edit(None if asked == NEW else _id(asked), wording.title, wording.body, number)
+    return Edit(None if asked == NEW else _id(asked), sent.get("title", ""), sent["body"], number)
 
 
 def _id(text: str) -> UUID:

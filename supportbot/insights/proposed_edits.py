@@ -79,4 +79,4 @@ def rewritten(cluster: Cluster, workspace: Workspace) -> str:
 
 def without_model() -> str:
     """Return why the replies are not rewritten."""
-    return gettext("No model is connected, so the replies are quoted as they are.")
+    return gettext("No model is connected, so the text stays as it is.")

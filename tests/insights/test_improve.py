@@ -183,6 +183,12 @@ def test_a_connected_model_rewrites_the_replies(editor: Client, bob: User) -> No
     reply(ask("Can I rent a tent?", UNKNOWN), bob, "Hi Alice, yes, for 25 euros a weekend.")
     without = group_page(editor, Kind.UNANSWERED, do="rewrite")
     assert "No model is connected" in without.content.decode()
+    sent = {"article": "new", "title": "Tents for rent", "body": "25 euros a weekend, in Freiburg only."}
+    for do, told in (("rewrite", "No model is connected"), ("publish", "The title is empty")):
+        typed = {**sent, "title": ""} if do == "publish" else sent
+        kept = LexborHTMLParser(group_page(editor, Kind.UNANSWERED, do=do, **typed).content.decode())
+        assert told in visible_text(kept) and kept.css_first("#body").text().strip() == sent["body"]
+        assert kept.css_first("#title").attributes["value"] == typed["title"]
     with answering(ScriptedModel(Says("A tent costs 25 euros a weekend."))):
         page = LexborHTMLParser(group_page(editor, Kind.UNANSWERED, do="rewrite").content.decode())
     assert page.css_first("#body").text().strip() == "A tent costs 25 euros a weekend."
