@@ -31,6 +31,7 @@ from supportbot.releases.selectors import gates, live_release, release_with_id, 
 READ: Final = "releases:read"
 WRITE: Final = "releases:write"
 REPLAY: Final = (READ, "evals:read", "conversations:read")  # its page shows customers' questions
+REPLACED: Final = Release.State.REPLACED
 MOST_ARTICLES: Final = 5
 
 
@@ -41,7 +42,9 @@ def title_of(row: Release) -> str:
 
 
 def release_page(request: HttpRequest, release_id: str) -> HttpResponse:
-    """Show what a release changes: a draft compared with the live release, any other with its predecessor."""
+    """Show what a release changes: a draft compared with the live release, any other with its predecessor; and one that
+    can be restored with the live release, too.
+    """
     needs(request, READ)
     try:
         release = release_with_id(UUID(release_id))
@@ -170,6 +173,7 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
         "live": live,
         "before": before,
         "differences": differences(before.contents, release.contents, names()) if before else [],
+        "restoring": differences(live.contents, release.contents, names()) if release.state == REPLACED else [],
         "problem": problem,
         "suites": suites,
         "verdict": verdict,
