@@ -23,7 +23,6 @@ from supportbot.llm.conf import is_remote_configured
 from supportbot.llm.connection_check import Tried, try_connection
 from supportbot.llm.errors import Reason
 from supportbot.llm.models import ModelConnection
-from supportbot.llm.routing import BUILTIN_PURPOSES
 from supportbot.releases.selectors import live_release
 
 RIGHT: Final = "connections:write"
@@ -205,4 +204,4 @@ def _standard(purpose: str) -> list[str]:
     """Return the default routes of a purpose for which the release names none."""
     has_model = is_remote_configured() and (purpose != "verify" or bool(settings.OPENAI_VERIFY_MODEL))
     remote = [connections.ENVIRONMENT] if has_model else []
-    return remote + ([connections.BUILTIN] if purpose in BUILTIN_PURPOSES else []) or [gettext("off")]
+    return remote + ([connections.BUILTIN] if purpose in connections.BUILTIN_PURPOSES else []) or [gettext("off")]

@@ -32,6 +32,8 @@ from supportbot.releases.selectors import current
 
 ENVIRONMENT: Final = "environment"  # the connection that the environment variables describe
 BUILTIN: Final = "builtin"
+# What the built-in answerer can do without a model. Judging needs one.
+BUILTIN_PURPOSES: Final = frozenset({"answer", "summarise", "rewrite", "draft"})
 RESERVED: Final = frozenset({ENVIRONMENT, BUILTIN, "openai"})
 FRESH_SECONDS: Final = 2.0
 FIELDS: Final = (
@@ -169,13 +171,35 @@ def row_is_in(row: ModelConnection, document: Document) -> bool:
 
 
 def route_problems(document: Document) -> dict[str, list[str]]:
-    """Return the errors in a release's routes, which may only name existing connections."""
-    named = {name for route in document.routes.values() for name in route} - {ENVIRONMENT, BUILTIN}
-    if not named:
-        return {}
-    known = {str(pk) for pk in ModelConnection.objects.select_for_update(no_key=True).values_list("pk", flat=True)}
-    gone = named - known
-    return {"routes": [gettext("The connection of a model no longer exists. Choose another.")]} if gone else {}
+    """Return the errors in a release's routes, which may only name connections that exist and can serve the purpose."""
+    wrong = _unable(document)
+    if named := {name for route in document.routes.values() for name in route} - {ENVIRONMENT, BUILTIN}:
+        rows = ModelConnection.objects.select_for_update(no_key=True).values_list("pk", flat=True)
+        if named - {str(pk) for pk in rows}:
+            wrong.append(gettext("The connection of a model no longer exists. Choose another."))
+    return {"routes": wrong} if wrong else {}
+
+
+def serves(name: str, purpose: str) -> bool:
+    """Return whether a connection could serve a purpose; of people's own connections, only their test tells."""
+    if name == ENVIRONMENT:
+        return is_remote_configured()
+    return name != BUILTIN or purpose in BUILTIN_PURPOSES
+
+
+def _unable(document: Document) -> list[str]:
+    routes = document.routes.items()
+    unable = {name for purpose, route in routes for name in route if not serves(name, purpose)}
+    wrong = []
+    if ENVIRONMENT in unable:
+        wrong.append(gettext("No model is set in the environment variables. Choose a connection or the default."))
+    if BUILTIN in unable:
+        wrong.append(
+            gettext(
+                "The built-in answerer cannot judge, translate or take second looks. Choose a model or the default."
+            )
+        )
+    return wrong
 
 
 def route_marks() -> dict[str, str]:

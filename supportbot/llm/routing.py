@@ -16,7 +16,7 @@ from django.utils.module_loading import import_string
 from supportbot.accounts.scope import scoped_workspace_id
 from supportbot.asyncdb import db
 from supportbot.llm.conf import is_remote_configured
-from supportbot.llm.connections import BUILTIN, ENVIRONMENT, Server, servers
+from supportbot.llm.connections import BUILTIN, BUILTIN_PURPOSES, ENVIRONMENT, Server, servers
 from supportbot.llm.errors import ModelMisconfigured, ModelUnavailable
 from supportbot.llm.ports import EmbeddingProvider, Provider
 from supportbot.llm.types import Purpose
@@ -31,8 +31,6 @@ logger = logging.getLogger(__name__)
 # then, not for each call.
 NAME_SECONDS = 5.0
 ASK_AGAIN_SECONDS = 10.0
-# What the built-in answerer can do without a model. Judging needs one.
-BUILTIN_PURPOSES = frozenset({"answer", "summarise", "rewrite", "draft"})
 # An answer in progress may still read from the client of a changed connection.
 CLOSE_AFTER_SECONDS = 180.0
 

@@ -24,6 +24,7 @@ from supportbot.releases.selectors import current, gates, live_release
 from supportbot.releases.tasks import judge_waiting
 from tests.console.conftest import Enter
 from tests.console.test_firststeps import steps
+from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db
 CONNECT = "Connect a model, or continue without one"
@@ -71,6 +72,67 @@ def test_a_draft_is_written_compared_and_published(admin: Client, workspace: Wor
     first = Release.objects.get(number=1)
     admin.post(f"{RELEASES}{first.pk}/restore/", {"instead_of": row.number, "reason": "too warm"})
     assert current().document.tone == "" and "restores 1" in admin.get(RELEASES).content.decode()
+
+
+def test_the_page_of_an_older_release_shows_what_restoring_it_would_change(admin: Client, workspace: Workspace) -> None:
+    put_live(admin, tone="warm", instructions="Be brief.")
+    second = put_live(admin, tone="cool", instructions="Be brief.")
+    third = put_live(admin, tone="cool", instructions="Explain.")
+    shown = LexborHTMLParser(admin.get(f"{RELEASES}{second.pk}/change/").content.decode())
+    sections = [
+        (one.attributes["aria-labelledby"], one.css_first("h2").text()) for one in shown.css(".form-main .card")
+    ]
+    assert sections == [("l-1", "Instructions"), ("d-1", "Tone")]
+    assert f"change in the live release {third.number}" in visible_text(shown)
+    removed, added = (shown.css_first(f"[aria-labelledby=l-1] .{kind}") for kind in ("del", "add"))
+    assert (removed.text(strip=True), added.text(strip=True)) == ("Explain.", "Be brief.")
+    again = put_live(admin, tone="cool", instructions="Be brief.")
+    same = LexborHTMLParser(admin.get(f"{RELEASES}{second.pk}/change/").content.decode())
+    assert f"identical to the live release {again.number}" in visible_text(same)
+    assert not same.css("[aria-labelledby^=l-]") and same.css("[aria-labelledby=d-1]")
+    assert "restoring" not in visible_text(
+        LexborHTMLParser(admin.get(f"{RELEASES}{again.pk}/change/").content.decode())
+    )
+
+
+def put_live(admin: Client, **told: Any) -> Release:
+    row, live = draft(admin), live_release().number
+    assert admin.post(f"{RELEASES}{row.pk}/edit/", filled(row, **told)).status_code == 302
+    admin.post(f"{RELEASES}{row.pk}/publish/", {"instead_of": live, "edits": 1, "reason": "other"})
+    row.refresh_from_db()
+    assert row.state == Release.State.LIVE
+    return row
+
+
+def test_a_route_that_cannot_serve_its_purpose_is_neither_offered_nor_saved(
+    admin: Client, workspace: Workspace, settings: Any
+) -> None:
+    row = draft(admin)
+    edit = f"{RELEASES}{row.pk}/edit/"
+
+    def offered(purpose: str) -> set[str]:
+        form = LexborHTMLParser(admin.get(edit).content.decode())
+        return {one.attributes["value"] or "" for one in form.css(f"#id_route_{purpose}_0 option")} - {""}
+
+    assert offered("answer") == {"builtin"} and offered("judge") == set()
+    for wrong, why in (
+        ({"route_answer_0": "environment"}, "No model is set in the environment variables."),
+        ({"route_judge_0": "builtin"}, "The built-in answerer cannot judge"),
+    ):
+        refused = admin.post(edit, filled(row, **wrong))
+        assert refused.status_code == 400 and why in refused.content.decode()
+    row.refresh_from_db()
+    assert (row.edits, row.contents.routes) == (0, {})
+
+    settings.OPENAI_MODEL = "m-1"
+    assert offered("answer") == {"environment", "builtin"} and offered("judge") == {"environment"}
+    assert admin.post(edit, filled(row, route_judge_0="environment")).status_code == 302
+    settings.OPENAI_MODEL = ""  # switched off since
+    assert offered("judge") == {"environment"}
+    row.refresh_from_db()
+    publish = {"instead_of": 1, "edits": row.edits, "reason": "judge"}
+    assert "No model is set" in admin.post(f"{RELEASES}{row.pk}/publish/", publish).content.decode()
+    assert live_release().number == 1
 
 
 def test_an_invalid_form_is_shown_again_at_its_field(admin: Client, workspace: Workspace) -> None:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from supportbot.assistant.prompts import product_rules
 from supportbot.console.releases.display import ASKERS, PURPOSES
 from supportbot.console.releases.strictness import IN_ALL, STRICTNESS
-from supportbot.llm.connections import names
+from supportbot.llm.connections import names, serves
 from supportbot.releases.document import (
     MAX_LINE,
     MAX_NAME,
@@ -106,12 +106,16 @@ class DraftForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["rules"].widget.attrs["placeholder"] = product_rules()
 
-        choices = [("", gettext("– installation default –")), *names().items()]
+        known = names()
         for purpose in PURPOSES:
             for place in range(PLACES):
-                field = forms.ChoiceField(required=False, choices=choices if place == 0 else [("", "–"), *choices[1:]])
+                field, name = forms.ChoiceField(required=False), _route_field(purpose, place)
+                # A draft from before something was switched off shows what it names, and is refused with the reason.
+                kept = (self.initial.get(name), self.data.get(name))
+                offered = [one for one in known.items() if one[0] in kept or serves(one[0], purpose)]
+                field.choices = [("", gettext("– installation default –") if place == 0 else "–"), *offered]
                 field.label = (gettext("First choice"), gettext("Then"), gettext("Then"))[place]
-                self.fields[_route_field(purpose, place)] = field
+                self.fields[name] = field
 
     def route_rows(self) -> list[tuple[str, list[forms.BoundField]]]:
         """Return each purpose's name and fields, first choice first."""
