@@ -16,14 +16,17 @@ from supportbot.console.releases.strictness import STRICTNESS
 from supportbot.evals.models import Run, Suite
 from supportbot.evals.services import save_suite, start_run
 from supportbot.evals.suite_files import read_suite
+from supportbot.evals.suite_format import parse_suite
 from supportbot.llm import connections
 from supportbot.llm.connection_check import Tried
 from supportbot.llm.models import ModelConnection
+from supportbot.llm.testing import answering
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import current, gates, live_release
 from supportbot.releases.tasks import judge_waiting
 from tests.console.conftest import Enter
 from tests.console.test_firststeps import steps
+from tests.evals.test_runs import Forgetful
 from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db
@@ -279,6 +282,28 @@ def test_a_draft_that_passed_with_other_articles_says_so_and_is_evaluated_again(
     publish(article.pk)
     assert "Passed" in evaluated() and admin.post(f"{page}publish/", told).status_code == 302
     assert live_release().number == row.number
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refused_draft_lists_what_is_worse_than_in_the_live_release(admin: Client, workspace: Workspace) -> None:
+    publish(create_article(Change(title="Returns", body="Within 60 days.", locale="en"), external_id="returns").pk)
+    asks = {"ask": "Returns?", "expect": {"figures": "60 days"}}
+    cases = [{**asks, "id": "one", "must": True}, *(asks for _ in range(5))]
+    save_suite(parse_suite({"suite": "shop", "cases": cases}, file=""))
+    admin.post(f"{RELEASES}gates/", {"suites": ["shop"]})
+    row = draft(admin)
+    admin.post(f"{RELEASES}{row.pk}/edit/", filled(row, instructions="Forget everything."))
+    admin.post(f"{RELEASES}{row.pk}/evaluate/")
+    with answering(Forgetful()):
+        judge_waiting()
+    shown = LexborHTMLParser(admin.get(f"{RELEASES}{row.pk}/change/").content.decode())
+    answers = f"/admin/evals/run/{Run.objects.get(release_id=row.pk).pk}/change/"
+    assert [(one.text(), one.attributes["href"]) for one in shown.css("[aria-labelledby=h-gates] ul a")] == [
+        ("shop: one", f"{answers}?show=failed"),
+        ("shop: 100 points fewer passes", f"{answers}?show=worse"),
+    ]
+    refused = admin.post(f"{RELEASES}{row.pk}/publish/", {"instead_of": 1, "edits": 1, "reason": "warmer"})
+    assert refused.status_code == 409 and live_release().number == 1
 
 
 def test_a_draft_under_evaluation_says_how_far_it_is(admin: Client, workspace: Workspace) -> None:

@@ -203,12 +203,16 @@ def _evaluated(verdict: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _failed(verdict: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the cases that must pass and failed, each with the page that shows its answers; "" once it is deleted."""
+    """Return the cases that must pass and failed, then what else is worse than in the live release, each with the page
+    that shows the answers; "" once it is deleted.
+    """
     runs = {run.suite_name: run for run in Run.objects.filter(pk__in=verdict["run_ids"]).defer("cases", "report")}
+    shown = dict.fromkeys(verdict["failed_must"], "failed")
+    shown |= {name: "worse" for name in verdict["regressions"] if name not in shown}
     found = []
-    for name in verdict["failed_must"]:
+    for name, kind in shown.items():
         run = runs.get(name.partition(": ")[0])
-        page = f"{reverse('admin:evals_run_change', args=[run.pk])}?show=failed" if run else ""
+        page = f"{reverse('admin:evals_run_change', args=[run.pk])}?show={kind}" if run else ""
         found.append((name, page))
     return found
 
