@@ -79,7 +79,7 @@ class Expression:
         return frozenset(_fields(self._tree, {}))
 
     def check_types(self, samples: Samples, *, is_condition: bool = False) -> None:
-        """Raise ExpressionError for an operation that fails whatever the records contain."""
+        """Raise ExpressionError for an operation that fails whenever it is evaluated."""
         check_types(self._tree, samples, is_condition=is_condition)
 
     def places_of(self, path: tuple[str, str]) -> Iterator[tuple[int, int]]:

@@ -2,7 +2,8 @@
 
 A part whose type is known before any record is read (a literal, `today`, an argument, the value of a function) is
 represented by a sample of its type, and the operations themselves say which samples they refuse. Fields of records and
-answers are unknown, and whatever computes with them may be right. So what is found here would fail for every record.
+answers are unknown, and whatever computes with them may be right. So what is found here is an operation that fails
+whenever it is evaluated, even if other parts of the expression may keep it from being evaluated.
 """
 
 from collections.abc import Mapping, Sequence
@@ -65,7 +66,7 @@ def _sample_of(accepts: Field) -> Any:
 
 
 def check_types(node: tree.Node, samples: Samples, *, is_condition: bool = False) -> None:
-    """Raise ExpressionError for the first operation that fails whatever the records contain."""
+    """Raise ExpressionError for the first operation that fails whenever it is evaluated."""
     types = _Types({**_SAMPLES, **samples}, frozenset())
     types.condition(node) if is_condition else types.of(node)
 
@@ -167,8 +168,8 @@ class _Types:
         if among is UNKNOWN:
             return
         if not isinstance(among, str):
-            for item in a_list(among):
-                self._same(value, item)
+            # What comes after an item that may be equal is not compared then, so only the first one always is.
+            self._same(value, next((item for item in a_list(among) if item is not None), None))
         elif value is not UNKNOWN:
             a_text(value, Spend(_STEPS))
 

@@ -1,4 +1,4 @@
-"""Mistakes in types that an expression has whatever the records contain are found when it is saved."""
+"""Operations that fail whenever they are evaluated, because of the types of their values, are found on save."""
 
 import pytest
 
@@ -34,6 +34,7 @@ def problem_of(text: str, *, is_condition: bool = False) -> str:
         ("arguments.note < 'b'", "Text has no order"),
         ("order.status < 'b'", "Text has no order"),
         ("arguments.until in ['2026-01-01']", "write date(…) around the text"),
+        ("arguments.pieces in [null, 'x', 1]", "write number(…) around the text"),
         ("order.x and arguments.note", "A condition is true or false, but this is text"),
         ("not today", "but this is a date"),
         ("all(order.items, i, 3)", "but this is a number"),
@@ -47,7 +48,7 @@ def problem_of(text: str, *, is_condition: bool = False) -> str:
         ("-today", "cannot be multiplied"),
     ],
 )
-def test_what_fails_for_every_record_is_found(text: str, part: str) -> None:
+def test_an_operation_that_fails_whenever_it_is_evaluated_is_found(text: str, part: str) -> None:
     assert part in problem_of(text)
 
 
@@ -62,7 +63,7 @@ def test_what_fails_for_every_record_is_found(text: str, part: str) -> None:
         "money(arguments.price, 'EUR') > money(2, 'EUR')",
         "(days(1) - days(1)) < days(2)", "1 / (order.x - 1) > 0", "[order.a, today][0] == 3", "text(today) == key",
         "days_between(arguments.note, today) < 3", "lower(identity.sub) == order.customer",
-        "has(order.x) or arguments.gift",
+        "has(order.x) or arguments.gift", "arguments.pieces in [1, 'x']", "arguments.pieces in [order.pieces, 'x']",
         "order.x if order.y else null", "calculate(arguments.note) > 1", "date(arguments.note) < today",
         *(text for part in PARTS for text, _ in part.examples),
     ],
