@@ -45,7 +45,7 @@ def test_an_argument_shows_the_fields_of_its_type_and_the_others_further_down(
     assert rows["reason"].css_first("details [name$='-options']") is None
 
 
-@pytest.mark.parametrize("line", ["M: Medium", "| Medium", "M | Mittel | Medium | Moyen"])
+@pytest.mark.parametrize("line", ["M: Medium", "M:Medium", "| Medium", "M | Mittel | Medium | Moyen"])
 def test_an_option_in_another_format_is_refused_with_the_format(
     browser: Client, draft: ActionDefinition, line: str
 ) -> None:
@@ -53,8 +53,8 @@ def test_an_option_in_another_format_is_refused_with_the_format(
     address = at(draft, "part/arguments/")
     sent = fields_of(browser.get(address))
     field = next(name for name in sent if name.endswith("-options") and sent[name])
-    refused = browser.post(address, {**sent, field: f"S | Klein | Small\n{line}"})
-    assert refused.status_code == 400 and "Line 2" in problems_of(refused)
+    refused = browser.post(address, {**sent, field: f"\n\nS | Klein | Small\n \n{line}\n"})
+    assert refused.status_code == 400 and "Line 5" in problems_of(refused)
     assert "value | de | en" in problems_of(refused)
     assert draft.versions.count() == 2
 
@@ -70,6 +70,22 @@ def test_options_without_labels_are_saved_with_a_warning(browser: Client, draft:
     assert "Some options of reason have no label" in visible_text(page_of(saved), " ")
     options = draft.versions.order_by("-number")[0].document["arguments"]["reason"]["options"]
     assert options == [{"value": "S", "label": {"de": "Klein", "en": "Small"}}, {"value": "size: M"}]
+
+
+def test_options_with_a_last_bar_and_values_with_a_colon_are_saved_as_entered(
+    browser: Client, draft: ActionDefinition
+) -> None:
+    save_draft(bilingual(document()), actor="operator:test")
+    address = at(draft, "part/arguments/")
+    sent = fields_of(browser.get(address))
+    field = next(name for name in sent if name.endswith("-options") and sent[name])
+    browser.post(address, {**sent, field: "S | Klein | Small |\n\n10:30 |"})
+    newest = draft.versions.order_by("-number")[0]
+    options = [{"value": "S", "label": {"de": "Klein", "en": "Small"}}, {"value": "10:30"}]
+    assert newest.document["arguments"]["reason"]["options"] == options
+    again = fields_of(browser.get(address))
+    assert again[field] == "S | Klein | Small\n10:30 |"
+    assert browser.post(address, again).status_code == 302
 
 
 def test_a_mistake_in_types_is_told_on_save(browser: Client, draft: ActionDefinition) -> None:

@@ -33,13 +33,13 @@ class OptionsField(forms.CharField):
     """Options, one per line: the value, then its label in each language, separated by |."""
 
     def __init__(self, locales: Sequence[str], **about: Any) -> None:
-        super().__init__(**about)
+        super().__init__(strip=False, **about)  # an error names the line as it was entered
         self._locales = locales
 
     def clean(self, value: Any) -> str:
         text = str(super().clean(value) or "")
-        for number, line in enumerate(filter(None, map(str.strip, text.splitlines())), start=1):
-            if self._is_wrong(line):
+        for number, line in enumerate(map(str.strip, text.splitlines()), start=1):
+            if line and self._is_wrong(line):
                 raise ValidationError(
                     gettext(
                         "Line {number}: write the value, then its label in each language, separated by |, as in "
@@ -49,9 +49,10 @@ class OptionsField(forms.CharField):
         return text
 
     def _is_wrong(self, line: str) -> bool:
-        """Return whether a line has no value, more labels than languages, or a colon between the two."""
+        """Return whether a line has no value, more labels than languages, or a colon where a | should be."""
         value, *labels = (one.strip() for one in line.split("|"))
-        return not value or len(labels) > len(self._locales) or ("|" not in line and ": " in line)
+        superfluous = labels[len(self._locales) :]
+        return not value or any(superfluous) or ("|" not in line and ":" in line)
 
 
 class RuleField(forms.CharField):
@@ -101,11 +102,10 @@ def shown(box: Box, value: Any, locales: list[str]) -> Any:
 
 
 def _option_line(option: Any, locales: list[str]) -> str:
-    if not isinstance(option, Mapping):
-        return str(option)
-    label = option.get("label")
-    labels = [str(label.get(locale, "")) for locale in locales] if isinstance(label, Mapping) else []
-    return " | ".join([str(option.get("value", "")), *labels])
+    value, label = (option.get("value", ""), option.get("label")) if isinstance(option, Mapping) else (option, None)
+    if isinstance(label, Mapping):
+        return " | ".join([str(value), *(str(label.get(locale, "")) for locale in locales)])
+    return f"{value} |" if ":" in str(value) else str(value)  # see OptionsField
 
 
 def value_of(box: Box, typed: Any, locales: list[str]) -> Any:
