@@ -217,7 +217,8 @@ class _Trial:
         self._sends = environment == Environment.SANDBOX
         self._locale = locale
         world: World = Recorded(records) if environment == SAMPLE else _Sandbox(environment, self._result.exchanges)
-        made = action_from(parse_document(version.in_entered_order()), version.number)
+        is_published = version.published_at is not None
+        made = action_from(parse_document(version.in_entered_order(), is_published=is_published), version.number)
         assert isinstance(made, DefinedWrite | DefinedRead)
         self._action = type(made)(made.definition, made.version, _Watched(world, self._result.records))
 

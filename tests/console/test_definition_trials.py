@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from actions.definitions.expression import Expression
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.services import save_draft
 from actions.models import ActionRequest, AuditEntry
@@ -80,6 +81,21 @@ def test_a_test_call_shows_every_step_and_stores_nothing(
     words = visible_text(page_of(other), " ")
     assert "order_not_found" in words and "The owner path holds ann_lee_1, the customer is bob_ray_2." in words
     assert "The call that would be sent" not in words and retail.commands == []
+
+
+def test_a_version_in_force_that_was_stored_with_a_mistake_in_types_is_still_tested(
+    browser: Client,
+    draft: ActionDefinition,
+    sample_records: str,
+    put_in_force: Callable[[dict[str, Any]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    guard = {**document()["guards"][0], "require": "order.status == 'pending' or today + 14 > today"}
+    with monkeypatch.context() as earlier:  # an earlier release did not look for such mistakes
+        earlier.setattr(Expression, "check_types", lambda *args, **options: None)
+        put_in_force(document(guards=[guard]))
+    tested = browser.post(at(draft, "test/"), {**ASKED, "records": sample_records})
+    assert "Allowed" in visible_text(page_of(tested), " ")
 
 
 def test_a_test_call_says_that_a_person_must_approve_it_and_why(

@@ -76,7 +76,7 @@ def results_of(definition: ActionDefinition, version: ActionDefinitionVersion) -
     """Return each case with what a version finds instead of what it expects; None if the version is not complete."""
     failures: dict[str, list[str]] | None = None
     if not missing_in(version.document):
-        as_stored = parse_document(version.document, is_published=True)  # whatever only new versions must prove
+        as_stored = parse_document(version.document, is_published=True)  # without what only new versions must prove
         failures = failures_of(definition, action_from(as_stored, version.number))
     return [
         {"case": case, "is_known": failures is not None, "failure": " ".join((failures or {}).get(case.name, ()))}
