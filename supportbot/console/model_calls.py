@@ -98,7 +98,7 @@ class LLMCallAdmin(ScopedAdmin):
 
     @admin.display(description=_("Tokens (in / out)"))
     def tokens(self, call: LLMCall) -> str:
-        counted = f"{number(call.input_tokens)}, {number(call.output_tokens)}"
+        counted = f"{number(call.input_tokens)} / {number(call.output_tokens)}"
         return gettext("{tokens} (estimated)").format(tokens=counted) if call.is_estimated else counted
 
     @admin.display(description=_("Cost"), ordering="cost")

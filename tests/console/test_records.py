@@ -144,6 +144,8 @@ def test_a_model_call_is_shown_with_its_stored_body(enter: Enter, sample: Sample
     told = visible_text(read(supervisor.get(address)).css_first("main"), " ")
     assert "Tokens in 2,114 (2,000 cached)" in told
     assert "0.0021 EUR" in told
+    listed = visible_text(read(supervisor.get("/admin/llm/llmcall/")).css_first("#result_list"), " ")
+    assert "2,114 / " in listed
     assert "Not stored." in told
     LLMBody.objects.create(call=call, request="<b>Wash?</b>", response="By hand.", expires_at=now())
     tree = read(supervisor.get(address))
