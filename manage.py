@@ -3,13 +3,17 @@
 
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from django.db import DatabaseError
 
 
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportbot.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
-    from django.db import DatabaseError, OperationalError
+    from django.db import DatabaseError
 
     try:
         # Its messages are translated, which reads the settings.
@@ -22,17 +26,38 @@ def main() -> int:
     except ImproperlyConfigured as problem:
         return refused(problem)
     except DatabaseError as failure:
-        from supportbot.observing.database_errors import remedy
-
-        hint = remedy(failure)
-        if "--traceback" in sys.argv or not (hint or isinstance(failure, OperationalError)):
+        sentence = "" if "--traceback" in sys.argv else told(failure)
+        if not sentence:
             raise
-        sys.stderr.write(f"Error: The database failed: {hint or str(failure).partition(chr(10))[0]}.\n")
-        return 1
+        return refused(sentence)
     return 0
 
 
-def refused(problem: Exception) -> int:
+def told(failure: "DatabaseError") -> str:
+    """Return what an operator can mend, with PostgreSQL's own words; empty if it may be a fault of ours."""
+    from django.db import OperationalError
+
+    from supportbot.observing.database_errors import is_of_rights, is_of_schema, own_words, remedy
+
+    is_migrating = sys.argv[1:2] == ["migrate"]
+    if is_of_schema(failure) and (is_migrating or not is_behind()):
+        return ""
+    hint = "" if is_migrating else remedy(failure)  # it would be to migrate
+    if not (hint or is_of_rights(failure) or isinstance(failure, OperationalError)):
+        return ""
+    return f"The database failed: {hint}{hint and '. PostgreSQL: '}{own_words(failure)}."
+
+
+def is_behind() -> bool:
+    from django.db import connection
+
+    from supportbot.health.checks import outcomes
+
+    connection.close()  # it may be inside the failed transaction
+    return outcomes(["migrations"]) == {"migrations": "behind"}
+
+
+def refused(problem: object) -> int:
     sys.stderr.write(f"Error: {problem}\n")
     return 1
 

@@ -5,23 +5,38 @@ import time
 from typing import Final
 
 from django.db import Error as AnyDatabaseError
-from django.db import InterfaceError, OperationalError
+from django.db import OperationalError
+from psycopg_pool import PoolTimeout
 
 REPEATED_AFTER_SECONDS: Final = 60.0
-# By SQLSTATE. The first two may also be faults of ours, so their tracebacks are logged.
-_MIGRATIONS: Final = "it lacks this version's migrations. Run `manage.py migrate`"
-_OF_SCHEMA: Final = {"42P01": _MIGRATIONS, "42703": _MIGRATIONS}
-_OF_OPERATION: Final = {
-    "42501": "the role in DATABASE_URL lacks rights. Run `manage.py migrate` with DATABASE_OWNER_URL",
-    "25006": "it is read-only. Use the address of a server that accepts writes",
-}
+LACKS_MIGRATIONS: Final = "it lacks this version's migrations. Run `manage.py migrate`"
+# By SQLSTATE. These may also be faults of ours, so their tracebacks are logged.
+_OF_SCHEMA: Final = {"42P01": LACKS_MIGRATIONS, "42703": LACKS_MIGRATIONS}
+_OF_RIGHTS: Final = {"42501": "the role in DATABASE_URL lacks rights. Run `manage.py migrate` with DATABASE_OWNER_URL"}
+_OF_OPERATION: Final = {"25006": "it is read-only. Use the address of a server that accepts writes"}
+_NO_FREE_CONNECTION: Final = "no connection of the pool was free in time: it is away, or all of them are in use"
 # Connection, login, resources, shutdown. Other errors of these classes, such as time limits, have a place in the code.
 _AWAY: Final = ("08", "28", "3D", "53", "57P")
 
 
 def remedy(error: BaseException) -> str:
     """Return what is wrong and what to do about it, without a full stop; empty if only the error itself can tell."""
-    return {**_OF_SCHEMA, **_OF_OPERATION}.get(_state(error), "")
+    return {**_OF_SCHEMA, **_OF_RIGHTS, **_OF_OPERATION}.get(_state(error), "")
+
+
+def is_of_schema(error: BaseException) -> bool:
+    """Return whether a table or a column is missing: of an older schema, or because a statement of ours is wrong."""
+    return _state(error) in _OF_SCHEMA
+
+
+def is_of_rights(error: BaseException) -> bool:
+    """Return whether the role may not do what it tried."""
+    return _state(error) in _OF_RIGHTS
+
+
+def own_words(error: BaseException) -> str:
+    """Return the first line of PostgreSQL's or the driver's message, which names the table, the column or the host."""
+    return str(error).strip().partition("\n")[0].rstrip(".")
 
 
 def outage(error: BaseException | None) -> str:
@@ -29,8 +44,11 @@ def outage(error: BaseException | None) -> str:
     if not isinstance(error, AnyDatabaseError):
         return ""
     state = _state(error)
-    is_away = isinstance(error, OperationalError | InterfaceError) and (not state or state.startswith(_AWAY))
-    return _OF_OPERATION.get(state, "it is not responding" if is_away else "")
+    # All connections of a pool may be in use because of our code.
+    is_away = isinstance(error, OperationalError) and not isinstance(error.__cause__, PoolTimeout)
+    return _OF_OPERATION.get(
+        state, "it is not responding" if is_away and (not state or state.startswith(_AWAY)) else ""
+    )
 
 
 def _state(error: BaseException) -> str:
@@ -56,10 +74,18 @@ class DatabaseTrouble:
         self._cause, self._told_at = "", 0.0
 
     def happened(self, error: BaseException) -> None:
-        found, now = remedy(error) or outage(error) or f"it failed ({type(error).__name__})", time.monotonic()
-        if found != self._cause or now - self._told_at >= REPEATED_AFTER_SECONDS:
-            self._logger.warning("%s: the database: %s; retrying", self._who, found)
-            self._cause, self._told_at = found, now
+        if isinstance(error.__cause__, PoolTimeout):
+            self.found(_NO_FREE_CONNECTION)
+        else:
+            cause = remedy(error) or outage(error) or f"it failed ({type(error).__name__})"
+            self.found(cause, own_words(error))
+
+    def found(self, cause: str, details: str = "") -> None:
+        """Log this cause, unless it was logged less than a minute ago."""
+        now = time.monotonic()
+        if cause != self._cause or now - self._told_at >= REPEATED_AFTER_SECONDS:
+            self._logger.warning("%s: the database: %s%s; retrying", self._who, cause, details and f" ({details})")
+            self._cause, self._told_at = cause, now
 
     def is_over(self) -> None:
         if self._cause:

@@ -1,5 +1,6 @@
 """`manage.py serve`, `work`, `beat` and `migrate`: each checks the settings first."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -11,8 +12,13 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
+import psycopg
 import pytest
 from django.conf import settings
+from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError, connection
+from django.db.migrations.recorder import MigrationRecorder
+from psycopg import errors
+from psycopg_pool import PoolTimeout
 
 from supportbot.accounts.models import Workspace
 from supportbot.embedded.child_processes import wait_until
@@ -21,6 +27,7 @@ from supportbot.embedded.separate_processes import serve_with_several
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import ProcessIdentity, identify, is_running
 from supportbot.installation.start_plan import plan_from_environment
+from supportbot.observing.database_errors import OutagesInOneLine
 from tests.embedded.instance import MANAGE
 from tests.embedded.test_checks import database_url
 from tests.patience import PATIENCE_SECONDS
@@ -35,13 +42,17 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
 
 
+def command(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "REDIS_URL": "redis://127.0.0.1:1", **variables}
+    return subprocess.run(
+        [sys.executable, MANAGE, *arguments], env=environment, capture_output=True, text=True,
+        timeout=PATIENCE_SECONDS, check=False,
+    )  # fmt: skip
+
+
 def refusal(part: str, *arguments: str, **variables: str) -> str:
     """Return the error line with which a part exits."""
-    environment = {**os.environ, "REDIS_URL": "redis://127.0.0.1:1", **variables}
-    command = [sys.executable, MANAGE, part, *arguments]
-    answer = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
-    )
+    answer = command(part, *arguments, **variables)
     assert (answer.returncode, len(answer.stderr.strip().splitlines())) == (1, 1), answer.stderr
     return answer.stderr
 
@@ -93,8 +104,67 @@ def test_migrate_names_an_owner_who_cannot_log_in() -> None:
 def test_a_command_on_a_read_only_database_says_so() -> None:
     read_only = "-c default_transaction_read_only=on"
     error = refusal("workspace_create", "Harbour", DATABASE_URL=database_url(), PGOPTIONS=read_only)
-    assert error == "Error: The database failed: it is read-only. Use the address of a server that accepts writes.\n"
+    assert error == (
+        "Error: The database failed: it is read-only. Use the address of a server that accepts writes. "
+        "PostgreSQL: cannot execute INSERT in a read-only transaction.\n"
+    )
     assert not Workspace.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_missing_table_is_blamed_on_the_migrations_only_if_some_are_missing() -> None:
+    last = MigrationRecorder.Migration.objects.filter(app="chat").latest("name")
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE accounts_workspace RENAME TO elsewhere")
+    try:
+        error = command("workspace_create", "Harbour", DATABASE_URL=database_url()).stderr
+        assert "Traceback" in error and 'relation "accounts_workspace" does not exist' in error
+        assert "migrate`" not in error
+        last.delete()
+        error = refusal("workspace_create", "Harbour", DATABASE_URL=database_url())
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE elsewhere RENAME TO accounts_workspace")
+        MigrationRecorder.Migration.objects.get_or_create(app=last.app, name=last.name)
+    assert error == (
+        "Error: The database failed: it lacks this version's migrations. Run `manage.py migrate`. "
+        'PostgreSQL: relation "accounts_workspace" does not exist.\n'
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_migration_that_fails_is_not_told_to_migrate() -> None:
+    last = MigrationRecorder.Migration.objects.filter(app="accounts").latest("name")
+    last.delete()  # it fails, because what it adds exists
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE accounts_workspace RENAME TO elsewhere")
+    try:
+        error = command("migrate", "accounts", DATABASE_URL=database_url()).stderr
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE elsewhere RENAME TO accounts_workspace")
+        MigrationRecorder.Migration.objects.get_or_create(app=last.app, name=last.name)
+    assert 'relation "accounts_workspace" does not exist' in error
+    assert "Run `manage.py migrate`" not in error
+
+
+@pytest.mark.parametrize(
+    ("cause", "error", "found"),
+    [
+        (psycopg.OperationalError("the connection is lost"), OperationalError, "it is not responding"),
+        (errors.AdminShutdown(), OperationalError, "it is not responding"),
+        (errors.ReadOnlySqlTransaction(), InternalError, "it is read-only. Use the address"),
+        (PoolTimeout("couldn't get a connection"), OperationalError, ""),
+        (errors.InsufficientPrivilege("permission denied"), ProgrammingError, ""),
+        (psycopg.InterfaceError("the cursor is closed"), InterfaceError, ""),
+    ],
+)
+def test_only_an_outage_is_logged_without_its_traceback(cause: Exception, error: type[Exception], found: str) -> None:
+    failure = error(str(cause))
+    failure.__cause__ = cause
+    record = logging.LogRecord("any", logging.ERROR, "", 0, "failed", (), (error, failure, None))
+    assert OutagesInOneLine().filter(record)
+    assert (record.exc_info is None, found in record.getMessage()) == (bool(found), True)
 
 
 def test_an_outage_of_the_database_is_one_line_of_a_task() -> None:

@@ -207,7 +207,8 @@ def test_a_relay_names_what_keeps_it_from_the_database_once(
     assert wait_until(lambda: thing in [object_id for _, object_id, _ in heard])
     relay.stop()
     assert [line for line in caplog.messages if line.startswith("outbox: ")] == [
-        "outbox: the database: it lacks this version's migrations. Run `manage.py migrate`; retrying",
+        "outbox: the database: it lacks this version's migrations. Run `manage.py migrate` "
+        '(relation "outbox_announcement" does not exist); retrying',
         "outbox: the database responds again",
     ]
 
