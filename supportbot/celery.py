@@ -2,6 +2,8 @@
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from celery import Celery, bootsteps
@@ -99,7 +101,25 @@ def answer_probes_of_worker(**_: Any) -> None:
 
     tracing.start("worker")
     start_probes("worker")
-    wait_for_migrations()
+    with stopping_at_a_signal():
+        wait_for_migrations()
+
+
+@contextmanager
+def stopping_at_a_signal() -> Iterator[None]:
+    """Stop at a signal although Celery has not set its handlers yet. Without any, the first process of a container
+    ignores SIGTERM.
+    """
+
+    def stop(number: int, frame: Any) -> None:
+        raise SystemExit
+
+    former = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 @beat_init.connect

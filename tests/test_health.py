@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from channels.layers import InMemoryChannelLayer
 from django.core.cache import cache
-from django.db import ProgrammingError, connection
+from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils.timezone import now
@@ -97,20 +97,56 @@ def test_a_worker_waits_for_migrations_and_says_so_once(
     assert (len(pauses), len([line for line in caplog.messages if "lacks this version's migrations" in line])) == (3, 1)
 
 
-def test_a_worker_waits_for_its_rights_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    outcomes = iter([ProgrammingError("permission denied"), ProgrammingError("permission denied"), None])
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_without_rights_names_them_each_minute(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     pauses: list[float] = []
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE without_rights")
+        cursor.execute("SET SESSION AUTHORIZATION without_rights")
 
-    def migrations() -> str:
-        if error := next(outcomes):
-            raise error
-        return "ok"
+    def grant_meanwhile(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            with connection.cursor() as cursor:
+                cursor.execute("RESET SESSION AUTHORIZATION")
 
-    monkeypatch.setattr(checks, "_migrations", migrations)
-    monkeypatch.setattr("supportbot.health.checks.time.sleep", pauses.append)
+    monkeypatch.setattr("supportbot.health.checks.time.sleep", grant_meanwhile)
+    monkeypatch.setattr("supportbot.observing.database_errors.REPEATED_AFTER_SECONDS", 0)
     monkeypatch.setattr(connection, "close", lambda: None)
-    checks.wait_for_migrations()
+    try:
+        checks.wait_for_migrations()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET SESSION AUTHORIZATION")
+            cursor.execute("DROP ROLE without_rights")
+    assert caplog.messages == [
+        "worker: the database: the role in DATABASE_URL lacks rights. Run `manage.py migrate` with DATABASE_OWNER_URL "
+        "(permission denied for table django_migrations); retrying"
+    ] * 3 + ["worker: the database responds again"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_waits_for_a_database_that_is_away(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    address, pauses = dict(connection.settings_dict), []
+
+    def start_meanwhile(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            connection.settings_dict["PORT"] = address["PORT"]
+
+    monkeypatch.setattr("supportbot.health.checks.time.sleep", start_meanwhile)
+    connection.close()
+    connection.settings_dict["PORT"] = 1
+    try:
+        checks.wait_for_migrations()
+    finally:
+        connection.settings_dict["PORT"] = address["PORT"]
     assert len(pauses) == 2
+    assert "it is not responding" in caplog.messages[0]
 
 
 def test_a_database_that_refuses_writes_is_not_ready(client: Client) -> None:

@@ -12,7 +12,7 @@ from celery import current_app
 from channels.layers import BaseChannelLayer, get_channel_layer
 from django.core.cache import cache
 from django.db import Error as AnyDatabaseError
-from django.db import ProgrammingError, connection
+from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from kombu.exceptions import OperationalError
@@ -22,6 +22,7 @@ from kb.indexing.models import Recipe
 from kb.ports import embedder
 from supportbot.chat.channel_layer import LAYER_ERRORS, PATIENCE_SECONDS
 from supportbot.health import loop
+from supportbot.observing.database_errors import LACKS_MIGRATIONS, DatabaseTrouble
 from supportbot.outbox.services import parked
 from supportbot.outbox.tasks import HEARTBEAT_KEY
 
@@ -73,18 +74,26 @@ def _migrations() -> str:
 
 
 def wait_for_migrations() -> None:
-    """Return once all migrations are applied, since tasks would fail on an older schema, or at once if the database is
-    away: then the tasks themselves wait for it.
+    """Return once all migrations are applied, since tasks would fail on an older schema. Until then, log each minute
+    what is missing: the migrations, the rights on the tables, which are granted after them, or the database itself.
     """
-    is_told = False
-    # Rights on the tables are granted last: until then, reading them is refused.
-    while _outcome(_migrations) in ("behind", ProgrammingError.__name__):
-        if not is_told:
-            logger.warning("The database lacks this version's migrations. Waiting for `manage.py migrate` ...")
-            is_told = True
+    trouble = DatabaseTrouble(logger, "worker")
+    while (found := _migrations_or_trouble(trouble)) != "ok":
+        if found == "behind":
+            trouble.found(LACKS_MIGRATIONS)
+        connection.close()  # so that each attempt has the rights and the server of its time
         loop.tick()
         time.sleep(SCHEMA_PAUSE_SECONDS)
+    trouble.is_over()
     connection.close()
+
+
+def _migrations_or_trouble(trouble: DatabaseTrouble) -> str:
+    try:
+        return _migrations()
+    except AnyDatabaseError as error:
+        trouble.happened(error)
+        return type(error).__name__
 
 
 @kept

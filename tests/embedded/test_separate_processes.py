@@ -178,6 +178,19 @@ def test_an_outage_of_the_database_is_one_line_of_a_task() -> None:
     assert len(answer.stderr.strip().splitlines()) == 1, answer.stderr
 
 
+def test_a_worker_that_waits_for_its_database_ends_at_sigterm() -> None:
+    nowhere = {"DATABASE_URL": "postgres://someone:hidden@127.0.0.1:1/name", "REDIS_URL": "redis://127.0.0.1:1"}
+    worker = subprocess.Popen(
+        [sys.executable, MANAGE, "work"], env={**os.environ, **nowhere, "WORKER_PROBE_PORT": "0"},
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert worker.stderr is not None
+    with worker, worker.stderr:
+        assert any("worker: the database: it is not responding" in line for line in worker.stderr)
+        worker.terminate()
+        assert worker.wait(timeout=PATIENCE_SECONDS) == 0, "by a handler: the first process of a container needs one"
+
+
 @contextmanager
 def serving(port: int) -> Iterator["subprocess.Popen[bytes]"]:
     environment = {**os.environ, "REDIS_URL": "redis://127.0.0.1:1", "PORT": str(port), "WEB_PROCESSES": "2"}
