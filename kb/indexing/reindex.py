@@ -6,8 +6,9 @@ once, their vectors right after. The old rows stay for another minute, for searc
 the same model, passages are replaced a few articles at a time.
 """
 
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -48,6 +49,8 @@ from supportbot.accounts.scope import across_workspaces, workspace_scope
 # Longer than any search.
 KEPT_AFTER_FLIP: Final = timedelta(minutes=1)
 _VECTOR_INDEX: Final = "kb_chunk_hnsw_{:d}"
+LOCK: Final = 0x72656978  # the letters "reix"
+_POLL_SECONDS: Final = 1.0
 
 
 def reindex(*, known: KnownVectors | None = None, progress: Progress = no_progress) -> SyncReport:
@@ -156,39 +159,75 @@ def _create_vector_index(dimensions: int) -> None:
     """Create the approximate index for vectors of these dimensions if it is missing, while the table is in use; it
     replaces what a killed run left. Raises IndexNotBuilt.
     """
-    name = _VECTOR_INDEX.format(dimensions)
+    if _has_vector_index(dimensions):
+        return
+    if connection.in_atomic_block:  # nobody else's transaction is waited for
+        with _of_owner() as owner:
+            _replace_vector_index(owner, dimensions, "")
+        return
+    with _of_owner() as owner, _one_at_a_time(owner):
+        if not _has_vector_index(dimensions):
+            # Writers are not blocked.
+            _replace_vector_index(owner, dimensions, "CONCURRENTLY")
+
+
+def _has_vector_index(dimensions: int) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [name])
-        if cursor.fetchone() == (True,):
-            return
-    # Outside a transaction, writers are not blocked.
-    concurrently = "" if connection.in_atomic_block else "CONCURRENTLY"
-    with _of_owner() as owner:
-        owner.execute("SET statement_timeout = 0")
-        owner.execute(f"DROP INDEX {concurrently} IF EXISTS {name}")
-        owner.execute(
-            f"CREATE INDEX {concurrently} {name} ON kb_chunk "
-            f"USING hnsw ((embedding::halfvec({dimensions:d})) halfvec_cosine_ops) "
-            f"WITH (m = 24, ef_construction = 128) WHERE vector_dims(embedding) = {dimensions:d}"
+        cursor.execute(
+            "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [_VECTOR_INDEX.format(dimensions)]
         )
+        return bool(cursor.fetchone() == (True,))
+
+
+def _replace_vector_index(owner: Any, dimensions: int, concurrently: str) -> None:  # Any: as `_of_owner` yields
+    name = _VECTOR_INDEX.format(dimensions)
+    owner.execute("SET statement_timeout = 0")
+    owner.execute(f"DROP INDEX {concurrently} IF EXISTS {name}")
+    owner.execute(
+        f"CREATE INDEX {concurrently} {name} ON kb_chunk "
+        f"USING hnsw ((embedding::halfvec({dimensions:d})) halfvec_cosine_ops) "
+        f"WITH (m = 24, ef_construction = 128) WHERE vector_dims(embedding) = {dimensions:d}"
+    )
 
 
 @contextmanager
-def _of_owner() -> Iterator[Any]:  # Any: a cursor of Django's or a connection of psycopg's
+def _one_at_a_time(owner: Any) -> Iterator[None]:  # Any: as `_of_owner` yields
+    """Wait until nobody else builds an index. A statement that waits for the lock would hold a snapshot, and an index
+    that is built concurrently waits for all snapshots: a deadlock.
+    """
+    while True:
+        row = owner.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
+        if row == (True,):
+            break
+        time.sleep(_POLL_SECONDS)
+    try:
+        yield
+    finally:
+        with suppress(AnyDatabaseError, psycopg.Error):  # the connection is lost, and the lock with it
+            owner.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+
+
+@contextmanager
+def _of_owner() -> Iterator[Any]:  # Any: psycopg's connection or its cursor, as Django wraps it
     """Yield something that executes statements as the owner of the tables. Only the owner may build an index, and need
     not be the application.
     """
     address = settings.DATABASE_OWNER_URL
     try:
         if address and not connection.in_atomic_block:
-            with psycopg.connect(address, autocommit=True) as owner:
+            with connection.wrap_database_errors, _opened(address) as owner:
                 yield owner
         else:
             with connection.cursor() as cursor:
                 yield cursor
-    except (errors.InsufficientPrivilege, psycopg.OperationalError) as error:
-        raise IndexNotBuilt from error
     except AnyDatabaseError as error:
         if not isinstance(error.__cause__, errors.InsufficientPrivilege):
             raise
+        raise IndexNotBuilt from error
+
+
+def _opened(address: str) -> "psycopg.Connection[Any]":
+    try:
+        return psycopg.connect(address, autocommit=True)
+    except psycopg.Error as error:
         raise IndexNotBuilt from error

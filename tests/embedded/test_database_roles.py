@@ -102,6 +102,12 @@ def test_the_index_of_another_model_is_built_as_the_owner(urls: tuple[str, str])
     refused = reindexed(application, "")
     assert (refused.returncode, refused.stderr.strip().splitlines()[1:]) == (1, []), refused.stderr
     assert "Set DATABASE_OWNER_URL" in refused.stderr
+    refused = reindexed(application, address(str(connection.settings_dict["NAME"]), "nobody:wrong"))
+    assert "Set DATABASE_OWNER_URL" in refused.stderr
+    with psycopg.connect(owner) as busy:
+        busy.execute("LOCK TABLE kb_chunk IN SHARE UPDATE EXCLUSIVE MODE")
+        refused = reindexed(application, f"{owner}?options=-c%20lock_timeout%3D1")
+    assert refused.stderr == "Error: The database failed: canceling statement due to lock timeout.\n"
     assert not Recipe.objects.filter(is_active=True, dimensions=64).exists()
     done = reindexed(application, owner)
     assert done.returncode == 0, done.stderr

@@ -5,6 +5,7 @@ from itertools import count
 from threading import Barrier
 from uuid import UUID
 
+import psycopg
 import pytest
 from django.db import connection
 from django.utils.timezone import now
@@ -15,7 +16,7 @@ from kb.indexing import chunking, vectors
 from kb.indexing.index import outdated_articles, repair_index, sync_article, sync_articles
 from kb.indexing.models import Chunk, Recipe
 from kb.indexing.recipes import active_recipe
-from kb.indexing.reindex import KEPT_AFTER_FLIP, delete_retired_rows, reindex
+from kb.indexing.reindex import KEPT_AFTER_FLIP, LOCK, delete_retired_rows, reindex
 from kb.indexing.vectors import CHUNKS_PER_COMMIT, embed_missing, lock_free_articles
 from kb.models import Article
 from kb.ports import RecipeSpec
@@ -24,6 +25,7 @@ from kb.tasks import index_article, repair, sweep
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
+from tests.embedded.test_checks import database_url
 from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db
@@ -349,6 +351,33 @@ def test_an_index_that_a_killed_reindex_left_is_replaced(
                        "WHERE indexrelid = 'kb_chunk_hnsw_64'::regclass")  # fmt: skip
         is_valid, definition = cursor.fetchone()
     assert is_valid and "hnsw" in definition
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_second_reindex_waits_for_the_index_of_the_first(
+    workspace: Workspace, settings: object, second_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published()
+    settings.KB_EMBEDDER = second_model  # type: ignore[attr-defined]  # pytest-django's
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX IF EXISTS kb_chunk_hnsw_64")
+    pauses: list[float] = []
+    with psycopg.connect(database_url(), autocommit=True) as first:
+        first.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+
+        def finish_first(seconds: float) -> None:
+            pauses.append(seconds)
+            first.execute("CREATE INDEX CONCURRENTLY kb_chunk_hnsw_64 ON kb_chunk (id)")
+            first.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+
+        monkeypatch.setattr("kb.indexing.reindex.time.sleep", finish_first)
+        reindex()
+        definition = first.execute("SELECT pg_get_indexdef('kb_chunk_hnsw_64'::regclass)").fetchone()
+        assert definition is not None and "hnsw (" not in definition[0], "it is not built twice"
+        assert first.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone() == (True,), "released"
+        first.execute("DROP INDEX kb_chunk_hnsw_64")
+    assert len(pauses) == 1
+    assert Recipe.objects.get(is_active=True).name == "hash-64"
 
 
 @pytest.mark.django_db(transaction=True)
