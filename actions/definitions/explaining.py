@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
+from itertools import filterfalse
 from typing import Any, Final
 
 from django.utils.timezone import now
@@ -38,6 +39,7 @@ _SERVER_ERRORS: Final = (500, 502, 503, 504)
 # one may not import. A test proves that both agree.
 FIELDS_MOST: Final = 20  # of a form
 ENTRIES_MOST: Final = 20
+_CLEAR_LETTERS: Final = 3  # an option with at most these is read alike in each language: M, XXL, EUR, 10:30
 _RULES_READ: Final = ("answer", "outcome")
 
 
@@ -174,7 +176,7 @@ def _unshown(document: Mapping[str, Any]) -> list[str]:
 
 
 def _unlabelled(document: Mapping[str, Any]) -> list[str]:
-    """Return a warning if customers choose among options that have no label in their language."""
+    """Return a warning if customers choose among options that need a label and lack it in some language."""
     draft = drafted(document)
     if draft is None:
         return []
@@ -185,20 +187,27 @@ def _unlabelled(document: Mapping[str, Any]) -> list[str]:
         for path, option in _without_label(argument, list(draft.title))
     }
     text = gettext(
-        "Some options of {names} have no label in each language, so customers read the value itself, such as {value}. "
-        "Write the labels after the value: {format}."
+        "Some options of {names} lack a label in at least one language, so customers read the value itself, such as "
+        "{value}. Write the labels after the value: {format}."
     )
     told = " | ".join([gettext("value"), *draft.title])
     return [text.format(names=", ".join(found), value=next(iter(found.values())), format=told)] if found else []
 
 
 def _without_label(argument: Argument, locales: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield the path of each choice of an argument, with its first option that lacks a label."""
+    """Yield the path of each choice of an argument, with its first option that needs a label and lacks one. If others
+    of the choice have labels, each of them needs one.
+    """
     for path, choice in _choices(argument.accepts, ""):
         labels = argument.inner_labels.get(path, {}) if path else argument.labels
-        bare = (one for one in choice.options if not all(labels.get(one, {}).get(locale) for locale in locales))
-        if option := next(bare, ""):
+        bare = [one for one in choice.options if not all(labels.get(one, {}).get(locale) for locale in locales)]
+        lacking = bare if any(map(labels.get, choice.options)) else filterfalse(_is_clear, bare)
+        if option := next(iter(lacking), ""):
             yield ".".join(filter(None, [argument.name, path])), option
+
+
+def _is_clear(option: str) -> bool:
+    return sum(map(str.isalpha, option)) <= _CLEAR_LETTERS
 
 
 def _choices(accepts: Field, path: str) -> Iterator[tuple[str, Choice]]:

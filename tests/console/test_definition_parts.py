@@ -67,7 +67,7 @@ def test_options_without_labels_are_saved_with_a_warning(browser: Client, draft:
     sent = fields_of(opened)
     field = next(name for name in sent if name.endswith("-options") and sent[name])
     saved = browser.post(address, {**sent, field: "S | Klein | Small\nsize: M |"}, follow=True)
-    assert "Some options of reason have no label" in visible_text(page_of(saved), " ")
+    assert "Some options of reason lack a label in at least one language" in visible_text(page_of(saved), " ")
     options = draft.versions.order_by("-number")[0].document["arguments"]["reason"]["options"]
     assert options == [{"value": "S", "label": {"de": "Klein", "en": "Small"}}, {"value": "size: M"}]
 

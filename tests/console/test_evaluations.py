@@ -72,7 +72,7 @@ def test_a_suite_is_imported_edited_run_and_exported(enter: Enter, returns_artic
     assert client.post(reverse("admin:evals_suite_run", args=[suite.pk]), {"repeat": "2"}).status_code == 302
     run = Run.objects.get()
     waiting = client.get(reverse("admin:evals_run_change", args=[run.pk]))
-    assert waiting["Refresh"] and "0 of 4 run" in waiting.content.decode()
+    assert waiting["Refresh"] and "0 of 4 cases run" in waiting.content.decode()
     run_worker.execute_run(run.pk)
     done = client.get(reverse("admin:evals_run_change", args=[run.pk]))
     assert "Refresh" not in done and "2 of 2 cases passed" in done.content.decode()

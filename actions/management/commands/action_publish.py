@@ -15,7 +15,7 @@ from supportbot.errors import NotFound
 
 class Command(WorkspaceCommand):
     help = (
-        "Put a definition in force, as an admin. What writes is published by another admin than the one who saved it; "
+        "Put a definition in force, as an admin. What writes is published by an admin other than the one who saved it; "
         "the only admin gives a --reason. It needs recorded cases."
     )
 

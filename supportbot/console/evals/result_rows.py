@@ -165,7 +165,7 @@ def result_of(run: Run) -> str:
     """Return how many cases passed, or a run's progress."""
     if run.report is not None:
         return passed_of(report_from(run.report))
-    return gettext("{number} of {total} run").format(number=run.done, total=run.total)
+    return gettext("{number} of {total} cases run").format(number=run.done, total=run.total)
 
 
 def passed_of(report: Report) -> str:

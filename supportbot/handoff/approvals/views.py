@@ -14,7 +14,9 @@ from django.views.decorators.http import require_POST, require_safe
 from actions import services
 from actions.errors import DigestMismatch, Expired, NotWaiting
 from actions.models import ActionRequest
+from actions.policy_store import policy_of
 from actions.selectors import request_for
+from supportbot.accounts.models import Membership
 from supportbot.accounts.principals import Staff
 from supportbot.errors import NotAllowed, NotFound, SupportBotError
 from supportbot.handoff.approvals.selectors import SHOWN, approval_case, approval_items
@@ -93,6 +95,8 @@ def _page(
         "items": items,
         "shown": shown,
         "case": approval_case(found, user_of(staff)) if found else None,
+        # The console's right to change rules, which this package may not import; a test follows the link.
+        "rules": policy_of(found.action) if found and staff.role == Membership.Role.ADMIN else None,
         "error": error.message if error else "",
         "reason_error": next((text for texts in error.fields.values() for text in texts), "") if error else "",
         "typed": request.POST,

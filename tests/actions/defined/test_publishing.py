@@ -111,6 +111,32 @@ def test_a_server_error_is_no_proof(did_not: str, is_warned: bool) -> None:
     assert advice({**made, "answer": None}) == [] and advice({}) == []
 
 
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"S": "", "M": "", "XXL": ""}, ""),
+        ({"10:30": "", "14:00": ""}, ""),
+        ({"S": "Small", "M": ""}, "such as M."),
+        ({"S": "", "too_small": ""}, "such as too_small."),
+        ({"too_small": "Too small", "other": "Something else"}, ""),
+    ],
+)
+def test_an_option_that_needs_a_label_and_lacks_it_is_warned_of(options: dict[str, str], named: str) -> None:
+    made = document()
+    made["arguments"]["reason"]["options"] = [
+        {"value": value, **({"label": {"en": label}} if label else {})} for value, label in options.items()
+    ]
+    told = advice(made)
+    assert [named in one for one in told] == ([True] if named else [])
+
+
+def test_a_label_in_only_one_of_the_languages_is_warned_of() -> None:
+    made = document()
+    made["title"] = {"en": "Cancel", "de": "Stornieren"}
+    made["arguments"]["reason"]["options"] = [{"value": one, "label": {"en": one}} for one in ("S", "M")]
+    assert any("lack a label in at least one language" in one and "such as S." in one for one in advice(made))
+
+
 def test_tests_of_a_workspace_are_counted_together(
     retail: LoopbackShop, browser: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -231,7 +231,19 @@ def test_a_waiting_request_shows_the_rules_in_force(waiting: ActionRequest, appr
 def test_only_roles_that_can_approve_are_named_as_approvers(waiting: ActionRequest, approver: User, bob: User) -> None:
     assert approver.display_name in words(page(browser(bob), waiting))
     Membership.objects.filter(user=approver).update(role=Membership.Role.AGENT)
-    assert "No approver is set up" in words(page(browser(bob), waiting))
+    tree = page(browser(bob), waiting)
+    assert "No approver is set up. Ask an administrator." in words(tree)
+    assert tree.css("a[href*=actionpolicy]") == []
+
+
+def test_who_may_change_the_rules_is_sent_there_if_nobody_may_approve(waiting: ActionRequest, bob: User) -> None:
+    Membership.objects.filter(user=bob).update(role=Membership.Role.ADMIN)
+    User.objects.filter(pk=bob.pk).update(is_staff=True)
+    client = browser(bob)
+    tree = page(client, waiting)
+    assert "No approver is set up. Select approvers" in words(tree)
+    rules = client.get(tree.css_first(".notice a").attributes["href"])
+    assert rules.status_code == 200 and 'id="id_approvers"' in rules.content.decode()
 
 
 def test_approving_ones_own_request_is_refused_with_a_reason(
