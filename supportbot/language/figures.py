@@ -26,7 +26,7 @@ _SCALES: Final[dict[str, tuple[str, int]]] = {
     "litre": ("millilitre", 1000), "kilowatt": ("watt", 1000),
 }  # fmt: skip
 _MOST_DIGITS: Final = 24
-_LEAST_WEEKDAY: Final = 5  # letters of its plural: "mons" is none of "Mon"
+_LEAST_WEEKDAY: Final = 6  # letters of its plural: "mons" is none of "Mon"
 _DIGITS: Final = r"\d+(?:[.,'’\u00a0\u202f ](?=\d{3}(?!\d))\d{3})*(?:[.,]\d+)?"
 # A day and month without a year, in forms that mean nothing else: 31-03, 30/06, 10/31, "31.10.".
 _DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])"
@@ -64,6 +64,8 @@ _RANGE: Final = re.compile(
 _ANY: Final = re.compile(r"(?<![\w.,:/-])(?:[^\W\d]|[.,:/-])*+\d[\w.,:/-]*(?<![.,:])")
 _CODE: Final = re.compile(r"-(?=[^-]*\d)(?=[^-]*[^\W\d_])[^-]{4,}$")  # RF-3A9F, however few digits it has
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
+_NEXT: Final = re.compile(r"(?<=[^\w\s])\s?\d")  # a number behind a sign
+_SIGN: Final = re.compile(r"[%٪°$£¥฿\u20a0-\u20cf]")  # the last are Unicode's currencies
 _MOST_IN_A_NAME: Final = 2  # digits in well-known names: MP3, A4, COVID-19
 
 
@@ -125,8 +127,8 @@ def _casefolded(text: str) -> str:
 
 
 def figures_in(text: str, language: str = "") -> tuple[Figure, ...]:
-    """Return the figures of a text, in order; a number in words counts only before a unit of its language, or, if it
-    means little in the text's, of that one: the Dutch "het" is seven in Hungarian.
+    """Return the figures of a text, in order; a number in words counts only with a unit of its language, or, if it
+    means little in the text's, of that one: the Dutch "het" is seven in Hungarian. Signs are of all languages.
     """
     found = _figures(text, False)
     if not language or not found:
@@ -134,9 +136,11 @@ def figures_in(text: str, language: str = "") -> tuple[Figure, ...]:
     plain = fold_homoglyphs(text)
 
     def counts(figure: Figure) -> bool:
-        number, *behind = plain[figure.start : figure.end].split()
-        is_little = figure.kind in ("measure", "money") and number.casefold() in stop_words(language)
-        return not is_little or any(is_unit_in(language, one) for one in _LETTERS.findall(" ".join(behind)))
+        number, *unit = plain[figure.start : figure.end].split(maxsplit=1)
+        if figure.kind not in ("measure", "money") or number.casefold() not in stop_words(language):
+            return True
+        is_of_the_next = _NEXT.match(plain, figure.end) is not None  # "hat € 5" is not six euros in German
+        return _is_unit_of_any("".join(unit), (language,)) and not is_of_the_next
 
     return tuple(filter(counts, found))
 
@@ -215,7 +219,7 @@ def _figure(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | No
 def _spelt(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | None:
     word, start, end = token.group(), token.start(), token.end()
     day = _named(figure_words().weekdays, word, in_any_case=with_spelt)
-    if day is None and with_spelt and len(word) > _LEAST_WEEKDAY:  # "on Wednesdays", "mittwochs"
+    if day is None and with_spelt and len(word) >= _LEAST_WEEKDAY:  # "on Wednesdays", "mittwochs"
         day = _named(figure_words().weekdays, word.removesuffix("s"), in_any_case=True)
     if day is not None:
         return Figure("weekday", frozenset({("weekday", str(day))}), start, end)
@@ -231,8 +235,17 @@ def _spelt(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | Non
 
 def _are_of_one_language(number: str, unit: str) -> bool:
     """Return whether a language has both words: "hat" is six in Hungarian, but not in "hat noch", a night in Polish."""
-    languages, behind = figure_words().number_languages[number.casefold()], _LETTERS.findall(unit)
-    return any(is_unit_in(language, one) for language in languages for one in behind)
+    return _is_unit_of_any(unit, figure_words().number_languages[number.casefold()])
+
+
+def _is_unit_of_any(unit: str, languages: Iterable[str]) -> bool:
+    """Return whether a unit is a word of one of the languages, or is written with a sign: "%", "€", "US$". Without a
+    unit behind it, a number has a sign before it.
+    """
+    letters = _LETTERS.findall(unit)
+    if not letters or _SIGN.search(unit):
+        return True
+    return any(is_unit_in(language, one) for language in languages for one in letters)
 
 
 def _counted(text: str, values: frozenset[str], start: int, end: int) -> Figure | None:

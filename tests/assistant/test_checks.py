@@ -401,6 +401,15 @@ def test_a_true_statement_is_not_withheld_for_a_figure(language: str, record: st
     assert [one.withheld for one in draft.sentences] == [""]
 
 
+@pytest.mark.parametrize(
+    "line", ["I have refunded five € for order BK-3391.", "You also get ten % back.", "We have sent you € five."]
+)
+def test_an_amount_in_words_before_a_sign_needs_a_record(line: str) -> None:
+    draft = Draft([], "en", done=["Done: Refund €64.00 for order BK-3391."])
+    finished(draft, f"I have refunded €64.00 for order BK-3391. {line}")
+    assert [bool(one.withheld) for one in draft.sentences] == [False, True]
+
+
 def test_nothing_is_trained_on_the_sentences_that_measure_it() -> None:
     def texts(folder: Path, pattern: str) -> set[str]:
         rows = [json.loads(line) for file in folder.glob(pattern) for line in file.open(encoding="utf-8")]

@@ -158,3 +158,36 @@ def test_words_of_two_languages_are_not_a_figure(text: str, language: str) -> No
 )
 def test_a_number_in_words_before_a_unit_is_a_figure(text: str, language: str) -> None:
     assert [one.kind for one in figures_in(text, language)] == ["measure"]
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "kind", "reading"),
+    [
+        ("ten % off", "", "measure", ("percent", "10")),
+        ("ten % off", "en", "measure", ("percent", "10")),
+        ("fünf € mehr", "", "money", ("EUR", "5")),
+        ("fünf € mehr", "de", "money", ("EUR", "5")),
+        ("Only five $ more", "en", "money", ("USD", "5")),
+        ("five US$ back", "en", "money", ("USD", "5")),
+        ("€ five back", "en", "money", ("EUR", "5")),
+        ("één € terug", "nl", "money", ("EUR", "1")),
+        ("Het is twintig °C.", "nl", "measure", ("celsius", "20")),
+    ],
+)
+def test_a_number_in_words_before_a_sign_is_a_figure_in_every_language(
+    text: str, language: str, kind: str, reading: tuple[str, str]
+) -> None:
+    (figure,) = figures_in(text, language)
+    assert figure.kind == kind and reading in figure.readings
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("Der Hersteller hat € 5 erstattet.", "de"), ("Een bon van het € 5 pakket.", "nl"), ("Hai € 5 di sconto.", "it")],
+)
+def test_a_sign_before_digits_is_not_counted_by_a_word_that_means_little(text: str, language: str) -> None:
+    assert [one.numbers for one in figures_in(text, language)] == [{"5"}]
+
+
+def test_a_weekdays_plural_has_six_letters_at_least() -> None:
+    assert [len(all_figures_in(text, "en")) for text in ("on mons", "on Fridays", "on sundays")] == [0, 1, 1]
