@@ -62,15 +62,18 @@ def refuse_transaction_pooling(url: str) -> None:
     locks and settings would then belong to others. Only behind such a pooler can two of our connections have the same
     server process.
     """
-    with connect(url) as one, connect(url) as other:
-        for _ in range(_POOLER_TRIES):
-            if _backend(one) == _backend(other):
-                raise StartRefused(
-                    gettext(
-                        "DATABASE_URL points to a connection pooler in transaction mode. Switch it to session mode, or "
-                        "use PostgreSQL's own address."
-                    )
-                )
+    try:
+        with connect(url) as one, connect(url) as other:
+            is_shared = any(_backend(one) == _backend(other) for _ in range(_POOLER_TRIES))
+    except psycopg.Error as error:  # lost again right after it was opened
+        raise _away(url, "DATABASE_URL", error) from error
+    if is_shared:
+        raise StartRefused(
+            gettext(
+                "DATABASE_URL points to a connection pooler in transaction mode. Switch it to session mode, or use "
+                "PostgreSQL's own address."
+            )
+        )
 
 
 def _backend(connection: "psycopg.Connection[Any]") -> object:
@@ -163,18 +166,17 @@ def connect(url: str, *, variable: str = "DATABASE_URL") -> "psycopg.Connection[
     try:
         return psycopg.connect(_libpq_url(url), connect_timeout=CONNECT_SECONDS, autocommit=True)
     except psycopg.Error as error:
-        if variable != "DATABASE_URL":
-            raise DatabaseAway(
-                gettext(
-                    "{variable} {url} could not be opened: {error}. Correct it, or unset it to use one role."
-                ).format(variable=variable, url=without_secrets(url), error=_one_line(error))
-            ) from error
-        raise DatabaseAway(
-            gettext(
-                "DATABASE_URL {url} could not be opened: {error}. Correct it, or unset it to use the embedded "
-                "PostgreSQL."
-            ).format(url=without_secrets(url), error=_one_line(error))
-        ) from error
+        raise _away(url, variable, error) from error
+
+
+def _away(url: str, variable: str, error: psycopg.Error) -> DatabaseAway:
+    if variable != "DATABASE_URL":
+        sentence = gettext("{variable} {url} could not be opened: {error}. Correct it.")
+    else:
+        sentence = gettext(
+            "DATABASE_URL {url} could not be opened: {error}. Correct it, or unset it to use the embedded PostgreSQL."
+        )
+    return DatabaseAway(sentence.format(variable=variable, url=without_secrets(url), error=_one_line(error)))
 
 
 def _libpq_url(url: str) -> str:

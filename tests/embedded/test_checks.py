@@ -158,6 +158,21 @@ def test_an_unreachable_server_is_reported_without_the_password() -> None:
 
 
 @pytest.mark.django_db
+def test_a_database_lost_right_after_it_was_opened_counts_as_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = external_servers.connect
+
+    def open_and_lose(url: str) -> "psycopg.Connection[tuple[object, ...]]":
+        line = opened(url)
+        with opened(url) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 10000)", [line.info.backend_pid])
+        return line
+
+    monkeypatch.setattr(external_servers, "connect", open_and_lose)
+    with pytest.raises(external_servers.DatabaseAway, match=r"DATABASE_URL .* could not be opened: terminating"):
+        external_servers.refuse_transaction_pooling(database_url())
+
+
+@pytest.mark.django_db
 def test_a_wrong_password_is_reported() -> None:
     with pytest.raises(StartRefused, match="password authentication failed"):
         external_servers.probe_database(database_url(password="wrong"))
