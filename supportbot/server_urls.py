@@ -36,6 +36,13 @@ def _split(value: str) -> SplitResult | None:
     return parts
 
 
+def require_web_address(name: str, value: str) -> None:
+    """Raise ImproperlyConfigured if the value of the variable `name` is not the address of a web server."""
+    parts = _split(value)
+    if parts is None or parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        raise ImproperlyConfigured(f"{name} is not an address such as http://collector:4318.")
+
+
 def cache_at(address: str) -> dict[str, Any]:
     """Return Django's cache settings for this address."""
     timeouts = {"socket_timeout": CACHE_SECONDS, "socket_connect_timeout": CACHE_SECONDS}

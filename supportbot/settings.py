@@ -17,7 +17,7 @@ from supportbot.installation.environment import Env, is_field_key, unknown_name
 from supportbot.installation.runtime import clear_libpq_environment, load_runtime
 from supportbot.observing import tracing
 from supportbot.outbound.addresses import private_networks
-from supportbot.server_urls import cache_at, database_at, mail_at, postgres_at, public_address
+from supportbot.server_urls import cache_at, database_at, mail_at, postgres_at, public_address, require_web_address
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
@@ -188,8 +188,8 @@ ERASURE_OF_CUSTOMER = ["supportbot.evals.services.take_customer_out_of_cases"]
 # --- Health details and metrics for a scraper on another machine. Worker and beat answer probes on separate ports.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 PROBE_HOST = env.str("PROBE_HOST", default="127.0.0.1")
-WORKER_PROBE_PORT = env.port("WORKER_PROBE_PORT", default=PORT + 1000)  # 0: none
-BEAT_PROBE_PORT = env.port("BEAT_PROBE_PORT", default=PORT + 2000)
+WORKER_PROBE_PORT = env.port("WORKER_PROBE_PORT", default=PORT + 1000, zero=", or 0 for no probes")
+BEAT_PROBE_PORT = env.port("BEAT_PROBE_PORT", default=PORT + 2000, zero=", or 0 for no probes")
 
 # --- People.
 AUTH_USER_MODEL = "accounts.User"
@@ -391,18 +391,18 @@ LOGGING = {
     },
 }
 # Read by OpenTelemetry's SDK, like every other OTEL_* variable.
-TRACES_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", default="") or env.str(
-    "OTEL_EXPORTER_OTLP_ENDPOINT", default=""
-)
-if TRACES_ENDPOINT and urlsplit(TRACES_ENDPOINT).scheme not in ("http", "https"):
-    raise ImproperlyConfigured(
-        f"OTEL_EXPORTER_OTLP_ENDPOINT={TRACES_ENDPOINT} is not an address such as http://collector:4318."
-    )
-if TRACES_ENDPOINT and not tracing.is_installed():
-    raise ImproperlyConfigured(
-        "OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry's SDK is not installed. Install it with "
-        "`.venv/bin/python -m pip install --no-deps --require-hashes -r requirements-otel.lock`, or unset the variable."
-    )
+_collectors = {
+    "OTEL_EXPORTER_OTLP_ENDPOINT": env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default=""),
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": env.str("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", default=""),
+}
+for _name, _address in _collectors.items():
+    if _address:
+        require_web_address(_name, _address)
+        if not tracing.is_installed():
+            raise ImproperlyConfigured(
+                f"{_name} is set, but OpenTelemetry's SDK is not installed. Install it with `.venv/bin/python -m pip "
+                "install --no-deps --require-hashes -r requirements-otel.lock`, or unset the variable."
+            )
 
 # --- Last, after all names have been read: a misspelt one must not go unnoticed.
 if _mistake := unknown_name(os.environ, env.names):

@@ -23,7 +23,7 @@ from kb.ports import RecipeSpec
 from supportbot.assistant.runner import runner
 from supportbot.health import checks, loop
 from supportbot.health.answers import BEAT, WORKER
-from supportbot.health.server import ProbeServer
+from supportbot.health.server import ProbeServer, start_probes
 from supportbot.ids import uuid7
 from supportbot.outbox.models import Announcement
 from supportbot.outbox.tasks import HEARTBEAT_KEY, heartbeat
@@ -293,3 +293,9 @@ def test_a_stalled_loop_is_stuck_only_while_the_broker_is_available(
 def test_a_port_in_use_is_reported_and_stops_nothing(worker_port: int, caplog: pytest.LogCaptureFixture) -> None:
     ProbeServer(WORKER, host="127.0.0.1", port=worker_port).start()
     assert f"127.0.0.1:{worker_port}" in caplog.text
+
+
+def test_a_default_port_above_the_last_one_is_reported(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    settings.WORKER_PROBE_PORT = 66_000
+    start_probes("worker")
+    assert "WORKER_PROBE_PORT would be 66000" in caplog.text

@@ -42,7 +42,12 @@ class ProbeServer:
 def start_probes(name: str) -> None:
     """Answer the probes of this process, named `worker` or `beat`, if its port is set."""
     role, port = {"worker": (WORKER, settings.WORKER_PROBE_PORT), "beat": (BEAT, settings.BEAT_PROBE_PORT)}[name]
-    if 0 < port <= LAST_PORT:
+    if port > LAST_PORT:  # by default it follows PORT
+        logger.warning(
+            "no probes and no metrics: %s_PROBE_PORT would be %s. Set it to a port from 1 to %s, or to 0 for no probes",
+            name.upper(), port, LAST_PORT,
+        )  # fmt: skip
+    elif port:
         ProbeServer(role, host=settings.PROBE_HOST, port=port).start()
 
 

@@ -44,11 +44,13 @@ class Env(environ.Env):
             raise ImproperlyConfigured(f"{name}={value} is below {least}{why}")
         return value
 
-    def port(self, name: str, *, default: int) -> int:
-        """Return a port; 0 is left to its reader. Raises ImproperlyConfigured for a number that can be none."""
+    def port(self, name: str, *, default: int, zero: str = "") -> int:
+        """Return a port; 0 is left to its reader, and `zero` says what it is good for. Raises ImproperlyConfigured for
+        a number that can be none.
+        """
         value = int(self.int(name, default=default))
         if name in os.environ and not 0 <= value <= LAST_PORT:
-            raise ImproperlyConfigured(f"{name}={value} is not a valid port. Choose one from 1 to {LAST_PORT}.")
+            raise ImproperlyConfigured(f"{name}={value} is not a valid port. Choose one from 1 to {LAST_PORT}{zero}.")
         return value
 
 

@@ -82,9 +82,11 @@ def test_a_misspelt_variable_is_named() -> None:
     ("name", "value", "wrong"),
     [
         ("PORT", "70000", "PORT=70000 is not a valid port. Choose one from 1 to 65535."),
-        ("WORKER_PROBE_PORT", "-1", "WORKER_PROBE_PORT=-1 is not a valid port."),
+        ("WORKER_PROBE_PORT", "-1", "WORKER_PROBE_PORT=-1 is not a valid port. Choose one from 1 to 65535, or 0"),
         ("NUM_PROXIES", "-1", "NUM_PROXIES=-1 is below 0."),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector", "is not an address such as http://collector:4318."),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector", "OTLP_ENDPOINT is not an address such as http://collector:4318."),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://[::1", "OTLP_TRACES_ENDPOINT is not an address"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://", "OTLP_TRACES_ENDPOINT is not an address"),
     ],
 )
 def test_an_impossible_value_stops_a_start(name: str, value: str, wrong: str) -> None:
@@ -98,6 +100,7 @@ def test_beat_needs_a_place_for_its_schedule() -> None:
 def test_migrate_names_an_owner_who_cannot_log_in() -> None:
     error = refusal("migrate", DATABASE_OWNER_URL="postgres://owner:hidden@127.0.0.1:1/name")
     assert "DATABASE_OWNER_URL postgres://owner:…@127.0.0.1:1/name could not be opened" in error
+    assert error.endswith("Correct it.\n")
 
 
 @pytest.mark.django_db(transaction=True)
