@@ -75,6 +75,7 @@ def proposed_payload(request: ActionRequest) -> dict[str, Any]:
         "digest": request.digest,
         "expires_at": iso_datetime(request.expires_at),
         "needs_approval": request.needs_approval,
+        **({"note": card.note} if card.note else {}),
     }
 
 

@@ -81,12 +81,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The texts of a card."""
+    """The texts of a card. `note` stands above the rows: what a shop tells its customers before they confirm."""
 
     title: str
     summary: str
     button: str
     rows: tuple[Row, ...]
+    note: str = ""
 
 
 class Action(ABC):

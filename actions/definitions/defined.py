@@ -280,7 +280,8 @@ class DefinedWrite(_Defined, WriteAction):
         """Return the card as proposed, so that it shows what was confirmed."""
         told = in_locale(shown["card"], locale)
         rows = tuple(Row(label, value) for label, value in told["rows"])
-        return Card(title=told["title"], summary=told["summary"], button=told["button"], rows=rows)
+        title, summary = told["title"], told["summary"]
+        return Card(title, summary, told["button"], rows, note="" if summary == title else summary)
 
     def receipt(self, arguments: Arguments, result: Mapping[str, Any]) -> dict[str, Any]:
         return dict(result)

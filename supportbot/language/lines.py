@@ -5,6 +5,7 @@ removed, but words and their order are kept, so that each quoted line can be fou
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Final
 
 from supportbot.language.blocks import Block, Item, Kind, Row
@@ -78,8 +79,8 @@ def names_its_columns(table: Block) -> bool:
 
 def _with_names(names: Sequence[str], cells: Sequence[str]) -> str:
     """Return a row as text with the names of its columns: "Switzerland · Days: 4 to 6 · Costs: €14.90"."""
-    first, *others = zip(names, cells, strict=False)
-    named = (f"{name.rstrip(':')}: {cell}" for name, cell in others if cell)
+    first, *others = zip_longest(names, cells, fillvalue="")
+    named = (f"{name.rstrip(':')}: {cell}" if name else cell for name, cell in others if cell)
     return " · ".join(filter(None, (first[1], *named)))
 
 

@@ -205,6 +205,7 @@ def shown(link: OpenedLink, language: str) -> dict[str, Any]:
         "status": STATUS[state],
         "title": card.title,
         "summary": card.summary,
+        "note": card.note if is_due else "",
         "button": card.button,
         "rows": [{"label": row.label, "value": row.value} for row in receipt_rows(request, language) or card.rows],
         "digest": request.digest,

@@ -28,6 +28,7 @@ def test_a_request_refused_early_still_has_a_card(proposals: Callable[..., Actio
 def test_a_card_is_made_from_its_row(card: ActionRequest) -> None:
     payload = proposed_payload(card)
     assert (payload["title"], payload["button"]) == ("Refund €49.90", "Refund €49.90")
+    assert "note" not in payload  # the rows say it all
     assert payload["rows"] == [
         {"label": "For", "value": "Alder merino base layer, M"},
         {"label": "Order", "value": "A-1001"},

@@ -199,6 +199,25 @@ def test_a_row_of_a_table_is_cited_whole() -> None:
     assert [span.quote for span in built_in.citations] == ["\n".join(rows).strip("| ")]
 
 
+@pytest.mark.parametrize(
+    ("header", "row", "said"),
+    [
+        ("|  | Days | Costs |", "| Austria | 3 to 4 | €6.90 |", "Austria · Days: 3 to 4 · Costs: €6.90"),
+        ("| To | Days | Costs |", "| Austria |  | €6.90 |", "Austria · Costs: €6.90"),
+        (
+            "| To | Days | Costs |",
+            "| Austria | 3 to 4 | €6.90 | by post |",
+            "Austria · Days: 3 to 4 · Costs: €6.90 · by post",
+        ),
+        ("To | Days | Costs", "Austria | 3 to 4 | €6.90", "Austria · Days: 3 to 4 · Costs: €6.90"),
+    ],
+)
+def test_a_row_with_empty_cells_is_cited_whole_with_the_names_of_its_columns(header: str, row: str, said: str) -> None:
+    source = passage(f"{header}\n|---|---|---|\n| Germany | 2 to 3 | €4.90 |\n{row}\n")
+    answer = finished(Draft((source,), "en", by="builtin"), f"- {said} [1]")
+    assert [span.quote for span in answer.citations] == [row.strip("| ")]
+
+
 def test_a_sentence_that_waits_for_its_vector_outlasts_the_incomplete_one_after_it() -> None:
     draft = Draft((passage(),), "en")
     draft.write("I have refunded your order. Gift cards cannot be")

@@ -1,6 +1,8 @@
 """The chat in a shop's page, state by state, against a scripted platform."""
 
 import json
+from html import unescape
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -19,6 +21,7 @@ from tests.browser.shoppage import (
 from tests.browser.waiting import measure, until, wait_for
 
 pytestmark = pytest.mark.browser
+MARKDOWN = Path(__file__).parents[1] / "chat" / "answer_markdown.json"
 
 
 def test_a_page_loads_only_the_launcher_until_somebody_opens_the_chat(shop: Shop) -> None:
@@ -292,3 +295,13 @@ def test_on_a_phone_the_chat_fills_the_screen_and_is_modal(browser: Browser) -> 
         page.get_by_role("button", name="Close chat").click()
         page.get_by_role("link", name="Cart").focus()
         assert page.evaluate("document.activeElement.localName") == "a"
+
+
+def test_an_answers_markdown_is_drawn_as_the_team_sees_it(chat: Shop) -> None:
+    page, platform = chat
+    cases = json.loads(MARKDOWN.read_text(encoding="utf-8"))
+    for number, (markdown, html) in enumerate(cases, start=600):
+        platform.ends(message_id(number), markdown)
+        drawn = page.locator(".bot .text").nth(number - 600)
+        expect(drawn).to_be_visible()
+        assert unescape(drawn.inner_html().replace(' class=""', "")) == unescape(html)

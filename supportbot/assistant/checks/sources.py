@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 from typing import Final, NamedTuple
 
 from kb.addresses import passage_address
@@ -32,11 +32,14 @@ def key_of(sentence: str) -> tuple[str, ...]:
 
 
 class _Unit(NamedTuple):
-    """A sentence, line or cell: characters of the passage, and its words. The cells of a row have the same `line`."""
+    """A sentence, line or cell: characters of the passage, and its words. The cells of a row have the same `line`;
+    `column` counts them from 0, and is -1 outside of tables.
+    """
 
     start: int
     end: int
     line: int
+    column: int
     words: tuple[str, ...]
     stems: tuple[str, ...]
 
@@ -77,16 +80,17 @@ class _Reading:
         """Yield the words of each row of a table, however many cells it has, and its first and last one; also with the
         names of the columns, as a reader is told them.
         """
-        names: list[int] = []
+        names: dict[int, int] = {}
         for _, cells in groupby(range(len(self.units)), key=lambda at: self.units[at].line):
-            row = list(cells)
-            if len(row) == 1:
-                names = []
+            row = {self.units[at].column: at for at in cells}
+            span = min(row.values()), max(row.values())
+            if -1 in row:
+                names = {}
                 continue
-            yield self._words(row), (row[0], row[-1])
-            if len(names) == len(row):
-                named = (at for pair in zip(names[1:], row[1:], strict=True) for at in pair)
-                yield self._words([row[0], *named]), (row[0], row[-1])
+            yield self._words(row.values()), span
+            if names:
+                named = ([names[column], at] if column in names and column else [at] for column, at in row.items())
+                yield self._words(chain.from_iterable(named)), span
             names = names or row
 
     def _words(self, units: Iterable[int]) -> tuple[str, ...]:
@@ -95,14 +99,19 @@ class _Reading:
     def _units(self) -> Iterator[_Unit]:
         at = 0
         for line, sentence in enumerate(sentences_of(self._text)):
-            cells = [(0, sentence)] if opens_fence(sentence) else [(m.start(), m[0]) for m in _CELL.finditer(sentence)]
+            is_row = "|" in sentence and not opens_fence(sentence)
+            cells = [(m.start(), m[0]) for m in _CELL.finditer(sentence)] if is_row else [(0, sentence)]
+            edge = sentence.lstrip().startswith("|")
             for offset, cell in cells:
+                column = sentence.count("|", 0, offset) - edge if is_row else -1
                 marks = _MARKS.match(cell)
                 start = at + offset + (marks.end() if marks else 0)
                 said = words(_LINK_TARGET.sub("", self._text[start : at + offset + len(cell)]))
                 if said:
                     end = at + offset + len(cell.rstrip())
-                    yield _Unit(start, end, line, tuple(said), tuple(stem(word, self._language) for word in said))
+                    yield _Unit(
+                        start, end, line, column, tuple(said), tuple(stem(word, self._language) for word in said)
+                    )
             at += len(sentence)
 
 

@@ -6,14 +6,16 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_noop
 
 from actions.cards import card_of
 from actions.models import ActionRequest
 from actions.reasons import Reason as ActionReason
 from actions.reasons import sentence
-from kb.rendering import render_markdown
 from supportbot.accounts.models import User
+from supportbot.chat.answer_html import answer_html
 from supportbot.chat.blocks import shown_blocks
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
@@ -23,6 +25,7 @@ from supportbot.handoff.models import Reason
 from supportbot.team_formats import active_language
 
 MAX_LINES: Final = 200
+_NO_HTML: Final = SafeString()
 _OUTCOMES: Final = {
     "customer": gettext_noop("The customer ended the chat"),
     "returned": gettext_noop("Returned to the assistant"),
@@ -60,7 +63,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message or event as plain text, the assistant's as Markdown.
+    """One message or event as plain text, and an answer of the assistant as HTML, too.
 
     `kind`: customer, assistant, agent, me, note, system or rule.
     """
@@ -76,11 +79,12 @@ class Line:
     said_at: datetime
     request: str = ""
     is_mine: bool = False
+    html: SafeString = _NO_HTML
 
     def as_json(self) -> dict[str, Any]:
-        shown = {name: value for name, value in asdict(self).items() if name != "is_mine"}
-        html = {"html": render_markdown(self.text)} if self.kind == "assistant" else {}
-        return {**shown, **html, "said_at": self.said_at.isoformat()}
+        left_out = {"is_mine"} if self.html else {"is_mine", "html"}
+        shown = {name: value for name, value in asdict(self).items() if name not in left_out}
+        return {**shown, "said_at": self.said_at.isoformat()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,7 @@ def line_of(event: EventView, reader: Reader, requests: Mapping[str, ActionReque
                 text=_answer(payload),
                 icon="assist",
                 sources=_sources(payload),
+                html=_answer_html(payload),
             )
         case "assistant.failed":
             return _rule(event, gettext("The assistant could not answer"), "alert")
@@ -218,12 +223,23 @@ def _answer(payload: dict[str, Any]) -> str:
     return gettext("{text} (stopped)").format(text=text) if payload.get("stopped") else text
 
 
-def with_blocks(payload: Mapping[str, Any]) -> str:
-    """Return a message's text, followed by the rows of its cards and receipts."""
-    cards = [
+def _answer_html(payload: dict[str, Any]) -> SafeString:
+    """Return an answer as its customer sees it; only its own text is Markdown, cards hold data of others."""
+    text = str(payload["text"])
+    said = answer_html(gettext("{text} (stopped)").format(text=text) if payload.get("stopped") else text)
+    return said + format_html_join("", "<p>{}</p>", ((card,) for card in _cards(payload)))
+
+
+def _cards(payload: Mapping[str, Any]) -> list[str]:
+    return [
         "\n".join([title, *(f"{row['label']}: {row['value']}" for row in rows)])
         for title, _url, rows in shown_blocks(payload)
     ]
+
+
+def with_blocks(payload: Mapping[str, Any]) -> str:
+    """Return a message's text, followed by the rows of its cards and receipts."""
+    cards = _cards(payload)
     text = str(payload["text"])
     is_title = bool(cards) and cards[0].partition("\n")[0] == text  # a card that an agent sent without other words
     return "\n\n".join(cards if is_title else [text, *cards]).strip()
@@ -266,5 +282,6 @@ def _line(
     sources: tuple[Source, ...] = (),
     request: str = "",
     is_mine: bool = False,
+    html: SafeString = _NO_HTML,
 ) -> Line:
-    return Line(event.seq, kind, speaker, initials, hue, text, icon, sources, event.created_at, request, is_mine)
+    return Line(event.seq, kind, speaker, initials, hue, text, icon, sources, event.created_at, request, is_mine, html)

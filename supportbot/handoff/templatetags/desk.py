@@ -18,9 +18,9 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime, now
 from django.utils.translation import get_language_info, gettext, ngettext
 
-from kb.rendering import render_markdown
 from supportbot import team_formats as formats
 from supportbot.accounts.models import Membership
+from supportbot.chat.answer_html import answer_html
 from supportbot.language.detection import base_language
 from supportbot.team_formats import active_language
 from supportbot.team_language import TEAM_LANGUAGES
@@ -182,4 +182,4 @@ def _samples(language: str) -> dict[str, int]:
 @register.filter
 def as_html(answer: str) -> SafeString:
     """Return an answer of the assistant, which is Markdown, as its customer sees it."""
-    return render_markdown(answer)
+    return answer_html(answer)

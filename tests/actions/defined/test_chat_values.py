@@ -121,6 +121,7 @@ async def test_fields_for_a_day_and_a_list_and_buttons_for_a_yes_lead_to_the_car
         "money": {"amount": "20.10", "currency": "USD"},
     }  # fmt: skip
     assert [row["value"] for row in card["rows"][-2:]] == ["5 March 2027", "Breakfast, Parking"]
+    assert card["note"] == card["summary"] != card["title"]  # the definition's own words stand on the card
     assert retail.performed == []
 
 

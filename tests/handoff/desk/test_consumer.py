@@ -205,7 +205,7 @@ async def test_an_answer_arrives_as_clean_html_beside_its_text(server: str, held
         asked, answer = await socket.until("message"), await socket.until("assistant.final")
         assert "html" not in asked["line"]
         assert answer["line"]["text"] == "**Yes** <script>1</script>"
-        assert answer["line"]["html"].strip() == "<p><strong>Yes</strong> &lt;script&gt;1&lt;/script&gt;</p>"
+        assert answer["line"]["html"] == '<p dir="auto"><strong>Yes</strong> &lt;script&gt;1&lt;/script&gt;</p>'
 
 
 async def test_a_reconnect_replays_missed_events_once_and_in_order(server: str, held: Ticket, bob: User) -> None:

@@ -6,7 +6,7 @@
 const POLL_MS = 2000;
 const MOVING = new Set(["awaiting_approval", "queued", "executing", "unknown", "proposed", "awaiting_confirmation"]);
 const main = document.querySelector("main");
-const [title, message, origin, summary, rows, problem, buttons] = ["title", "message", "origin", "summary", "rows", "problem", "buttons"].map((id) => document.getElementById(id));
+const [title, message, origin, note, rows, problem, buttons] = ["title", "message", "origin", "note", "rows", "problem", "buttons"].map((id) => document.getElementById(id));
 let token = "";
 let isBusy = false;
 
@@ -29,9 +29,8 @@ function show(found) {
   message.textContent = found.message;
   origin.textContent = found.origin;
   origin.hidden = !found.origin;
-  summary.textContent = found.summary;
-  // One that only begins with the title says what the rows say.
-  summary.hidden = !found.can_confirm || found.summary.startsWith(found.title);
+  note.textContent = found.note;
+  note.hidden = !found.note;
   rows.replaceChildren(...found.rows.map(({ label, value }) => row(label, value)));
   complain(found.problem);
   buttons.replaceChildren(...offered(found));

@@ -48,8 +48,7 @@ function proposed(item, chat) {
   const { t } = chat;
   if (item.deciding) return [rows(item.rows), steps(item, chat, "sending")];
   return [
-    // What a shop warns of; a summary that only begins with the title says what the rows say.
-    item.summary.startsWith(item.title) || h("p.act-t", item.summary),
+    item.note && h("p.act-t", item.note),
     rows(item.rows),
     h("div.act-b", btn(".primary.lg", () => chat.confirm(item), chat.isElsewhere ? t("confirmThere", item) : item.button), btn(".lg", () => chat.decline(item), t("notNow"))),
     h("p.act-f", { "data-expires": item.expires_at }, expiry(item.expires_at, chat)),
