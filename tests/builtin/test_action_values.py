@@ -305,6 +305,12 @@ def call_back(pattern: str) -> Chat:
         (r"\([0-9]{4}\) [0-9]{7}", "(0176) 1234567", "(0176) 1234567"),
         (r"[0-9]{7}", "1234567 2 times", "1234567"),
         (r"[0-9]{7}", "in C12 1234567", "1234567"),
+        (r"[0-9]{7}", "12, 1234567", "1234567"),
+        (r"[0-9]{7}", "No. 12; 1234567", "1234567"),
+        (r"[0-9]{7}", "12\n1234567", "1234567"),
+        (r"[0-9]+,[0-9]+", "table 12,13", "12,13"),
+        (r"[0-9.]+\s[0-9]+", "it is 1.2 33", "1.2 33"),
+        (r"[0-9]{4}[^a-z][0-9]{3}", "it is 0176 123", "0176 123"),
     ],
 )
 def test_a_value_of_a_form_with_spaces_is_taken_whole(pattern: str, said: str, phone: str) -> None:
@@ -347,6 +353,21 @@ def test_a_value_never_begins_among_digits() -> None:
     chat.send("Please call me back")
     assert chat.send("0176 1234567")[1] == []
     assert chat.send("1234567")[1] == [("call_back", {"phone": "1234567"})]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said", "value"),
+    [
+        ("[A-Z0-9-]+", "it is AB-12 from HOTEL-CALIFORNIA", "AB-12"),
+        ("[A-Z0-9-]+", "from HOTEL-CALIFORNIA: AB-12, not CD-3456", "AB-12"),
+        ("[A-Z]+-[A-Z]+", "AB-CD from HOTEL-CALIFORNIA", "AB-CD"),
+        ("[A-Za-z]+", "Li is my surname", "Li"),
+    ],
+)
+def test_of_several_values_the_first_with_digits_counts_or_else_the_first(pattern: str, said: str, value: str) -> None:
+    chat = call_back(pattern)
+    chat.send("Please call me back")
+    assert chat.send(said)[1] == [("call_back", {"phone": value})]
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,33 @@
 """The values of a form of the shop's own, such as "U-101" or "0176 1234567", that a text states. Pure."""
 
 import re
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 _WORD: Final = re.compile(r"[^\s,;]+")
 _WORDS_MOST: Final = 10  # an IBAN has up to nine, written in groups
-_CHARACTERS_MOST: Final = (
-    100  # of a text with a pattern, for which `actions.definitions` bounds how long matching takes
-)
+# Of a text with a pattern; `actions.definitions` bounds how long matching takes up to here: about 2 ms.
+_CHARACTERS_MOST: Final = 100
+_SPANS_MOST: Final = 60  # of several words that are matched: anybody can write a long message
 _CODE_MOST: Final = 40  # characters of a value that is corrected; each is a place for a hyphen
 _FIGURE: Final = re.compile(r"[+(]*[0-9]+[)]?")
+_BLANKS: Final = re.compile(r"[^\S\r\n]+")
+_NO_BLANK: Final = re.compile(r"(?:\\[dw]|\\[^\w\s]|\[(?!\^)|[^\\\s.\[])*+")  # patterns that match none
 _ENDS: Final = ".:!?"
 _QUOTES: Final = "\"'“”„«»()[]"
+
+_Span = tuple[int, int]
+
+
+def value_in(pattern: str, text: str, *, is_asked: bool) -> str | None:
+    """Return the value of this form that a text states: the first with digits, or else the first. An answer may also
+    be written a little differently.
+    """
+    found = stretches_in(pattern, text, is_asked=is_asked)
+    if not found:
+        return nearly_in(pattern, text) if is_asked else None
+    return next(filter(_has_digit, found), found[0])
 
 
 def stretches_in(pattern: str, text: str, *, is_asked: bool) -> list[str]:
@@ -22,33 +37,46 @@ def stretches_in(pattern: str, text: str, *, is_asked: bool) -> list[str]:
     Unasked, each of several words needs a digit, and a word without one counts if no other has the form: a form of
     letters and spaces takes any sentence.
     """
-    form = re.compile(pattern, re.ASCII)
+    form, has_blanks = form_of(pattern), _NO_BLANK.fullmatch(pattern) is None
+
+    def may_be(said: str) -> bool:
+        is_of_its_words = len(said.split()) == 1 or (has_blanks and (is_asked or _has_digits(said)))
+        return is_of_its_words and len(_bare(said)) <= _CHARACTERS_MOST
+
+    found = _longest(text, lambda said: _of_form(form, said), may_be)
     if is_asked:
-        return _longest(text, lambda said: _of_form(form, said))
-    found = _longest(text, lambda said: value if _is_telling(value := _of_form(form, said)) else "")
+        return found
     return [said for said in found if _has_digits(said)] or (found if len(found) == 1 else [])
 
 
 def nearly_in(pattern: str, text: str) -> str | None:
     """Return the only value of this form that is meant by a text written in the other case, with other spaces or
-    without a hyphen: "u101" for "U-101". None if there is none, or more than one.
+    without a hyphen: "u101" for "U-101". None if there is none, or more than one, or the text is full of numbers.
     """
-    form = re.compile(pattern, re.ASCII)
-    found = set(_longest(text, lambda said: _nearly(form, said)))
+    if sum(map(_has_digit, _WORD.findall(text))) > _SPANS_MOST:
+        return None
+    form = form_of(pattern)
+    found = set(_longest(text, lambda said: _nearly(form, said), _may_be_corrected))
     return found.pop() if len(found) == 1 else None
 
 
-def _longest(text: str, read: Callable[[str], str]) -> list[str]:
-    """Return what is read from the longest parts of a text that can be read."""
+def form_of(pattern: str) -> re.Pattern[str]:
+    """Return a pattern ready to be matched with whole values."""
+    return re.compile(pattern, re.ASCII)
+
+
+def _longest(text: str, read: Callable[[str], str], may_be: Callable[[str], bool]) -> list[str]:
+    """Return what is read from the longest parts of a text that can be read. Only parts that `may_be` values are read
+    if they have several words.
+    """
     found = list[str]()
-    spans = [word.span() for word in _WORD.finditer(text)]
+    words = [word.span() for word in _WORD.finditer(text)]
+    joined = _joined(text, words, may_be)
     first, taken = 0, -1
-    while first < len(spans):
-        beginning = spans[first][0]
-        before = text[slice(*spans[first - 1])] if first and first - 1 != taken else ""
-        is_inside = _FIGURE.fullmatch(before) is not None and text[beginning].isdigit()
-        for last in [] if is_inside else range(min(first + _WORDS_MOST, len(spans)) - 1, first - 1, -1):
-            if said := read(text[beginning : spans[last][1]]):
+    while first < len(words):
+        is_inside = first - 1 != taken and _is_among_digits(text, words, first)
+        for last in () if is_inside else (*joined.get(first, ()), first):
+            if said := read(text[words[first][0] : words[last][1]]):
                 found.append(said)
                 first = taken = last
                 break
@@ -56,19 +84,49 @@ def _longest(text: str, read: Callable[[str], str]) -> list[str]:
     return found
 
 
+def _joined(text: str, words: Sequence[_Span], may_be: Callable[[str], bool]) -> Mapping[int, Sequence[int]]:
+    """Return the last words of the parts of several words that are read, longest first, by their first word. If there
+    are too many, those that begin and end with digits come before others.
+    """
+    spans = [
+        (first, last)
+        for first in range(len(words))
+        for last in range(min(first + _WORDS_MOST, len(words)) - 1, first, -1)
+        if may_be(text[words[first][0] : words[last][1]])
+    ]
+    spans.sort(key=lambda span: sum(not _has_digit(text[slice(*words[end])]) for end in span))
+    by_first = defaultdict[int, list[int]](list)
+    for first, last in sorted(spans[:_SPANS_MOST], reverse=True):
+        by_first[first].append(last)
+    return by_first
+
+
+def _is_among_digits(text: str, words: Sequence[_Span], at: int) -> bool:
+    """Return whether a word goes on with the number before it: only blanks are between them."""
+    if not at or not text[words[at][0]].isdigit():
+        return False
+    (begins, ends), beginning = words[at - 1], words[at][0]
+    return _BLANKS.fullmatch(text, ends, beginning) is not None and _FIGURE.fullmatch(text, begins, ends) is not None
+
+
 def _of_form(form: re.Pattern[str], said: str) -> str:
     """Return a text that has this form, if need be without the signs around it, "" if it has not."""
     plain = said.strip(_ENDS)
-    if len(plain) > _CHARACTERS_MOST:
+    if len(_bare(said)) > _CHARACTERS_MOST:
         return ""
-    return next((one for one in (plain, plain.strip(_ENDS + _QUOTES), said) if form.fullmatch(one)), "")
+    spellings = dict.fromkeys(one for one in (plain, _bare(plain), said) if len(one) <= _CHARACTERS_MOST)
+    return next(filter(form.fullmatch, spellings), "")
+
+
+def _may_be_corrected(said: str) -> bool:
+    return len(_bare(said)) <= _CODE_MOST and _has_digit(said)
 
 
 def _nearly(form: re.Pattern[str], said: str) -> str:
     """Return the only reading of a text with digits that has this form: with fewer changes before one with more."""
-    plain = said.strip(_ENDS + _QUOTES)
-    if len(plain) > _CODE_MOST or not any(sign.isdigit() for sign in plain):
+    if not _may_be_corrected(said):
         return ""
+    plain = _bare(said)
     closed = re.sub(r"[\s-]", "", plain)
     hyphenated = {f"{closed[:at]}-{closed[at:]}" for at in range(1, len(closed))}
     for spellings in ({plain}, {closed}, {re.sub(r"\s+", "-", plain), *hyphenated}):
@@ -78,9 +136,14 @@ def _nearly(form: re.Pattern[str], said: str) -> str:
     return ""
 
 
-def _is_telling(said: str) -> bool:
-    return " " not in said or _has_digits(said)
+def _bare(said: str) -> str:
+    return said.strip(_ENDS + _QUOTES)
+
+
+def _has_digit(said: str) -> bool:
+    return any(sign.isdigit() for sign in said)
 
 
 def _has_digits(said: str) -> bool:
-    return all(any(sign.isdigit() for sign in word) for word in said.split())
+    """Return whether each word has a digit."""
+    return all(map(_has_digit, said.split()))

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, Final, Literal
 
 from supportbot.builtin.actions.parts import Part, Shape, parts_in
-from supportbot.builtin.actions.patterns import nearly_in, stretches_in
+from supportbot.builtin.actions.patterns import stretches_in, value_in
 from supportbot.builtin.actions.values import (
     choices_in,
     dates_in,
@@ -299,8 +299,7 @@ def _value(kind: Kind, shape: Shape, text: str, *, labels: Mapping[str, str], is
         case "list":
             return _entries(shape.get("items", {}), text, is_asked=is_asked) or None
         case "pattern":
-            found = stretches_in(pattern := str(shape["pattern"]), text, is_asked=is_asked)
-            return max(found, key=len) if found else nearly_in(pattern, text) if is_asked else None
+            return value_in(str(shape["pattern"]), text, is_asked=is_asked)
         case "text" | "reason" if is_asked:
             return whole_text(shape, text)
     return None
