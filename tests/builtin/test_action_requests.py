@@ -1,13 +1,14 @@
 """What the built-in answerer recognises as a request, through the provider: which action, or none."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from supportbot.builtin.actions.next_step import next_step
 from supportbot.builtin.phrases import say
-from supportbot.llm.types import ChatMessage, ModelRequest, ToolCall, ToolSpec
+from supportbot.llm.types import ChatMessage, ModelRequest, Source, ToolCall, ToolSpec
 from tests.builtin.action_chat import HUMAN, ORDERS, SKIP, Chat, catalogue
 from tests.pace import bounded
 
@@ -268,18 +269,76 @@ def test_any_words_are_the_answer_where_any_words_are_asked_for(words: str, note
     assert (action, arguments["note"]) == ("skip_next_box", note)
 
 
-@pytest.mark.parametrize("words", ["no bell, please knock", "the gate is stiff, ok?"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "no bell, please knock", "the gate is stiff, ok?", "no, leave a note at the gate",
+        "no, he should call me before delivery", "nein, einfach vor die Tür stellen", "non, laissez-le chez le voisin",
+        "no, déjelo con el portero", "No dogs, the gate is open", "when nobody is home, put it behind the shed?",
+        "why? because the bell is broken, knock", "wenn keiner da ist, hinter den Schuppen?",
+        "where do you want it? on the bench is fine", "does the driver have a key? otherwise ring at 4",
+        "where the blue bins are, behind the house", "what matters: keep it dry",
+    ],
+)  # fmt: skip
 def test_an_answer_in_free_text_may_look_like_a_question_or_a_no(words: str) -> None:
     chat = Chat(tools=(HUMAN, NOTE, *catalogue()))
     chat.send("Leave a note for the driver")
     assert chat.send(words)[1] == [("leave_note", {"note": words})]
 
 
-@pytest.mark.parametrize("words", ["how long does delivery take?", "why?", "was kostet der versand nach österreich"])
-def test_a_question_is_no_answer_in_free_text(words: str) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        "how long does delivery take?", "why?", "was kostet der versand nach österreich", "hmm, is delivery free?",
+        "no, how much is shipping to Austria?", "combien coûte la livraison ?", "what is the note for?",
+        "no wait, which payment methods do you take?", "ach so, was kostet das eigentlich?", "can I pay by invoice?",
+        "could you put it on the porch?", "how about behind the shed?", "Können Sie es beim Nachbarn abgeben?",
+    ],
+)  # fmt: skip
+def test_what_looks_like_a_question_no_page_answers_is_asked_about_before_it_becomes_free_text(words: str) -> None:
     chat = Chat(tools=(HUMAN, NOTE, *catalogue()))
     chat.send("Leave a note for the driver")
     assert chat.send(words)[1] == []
+    assert [option["id"] for option in chat.blocks[0]["options"]] == ["leave_note", "only-asks"]
+    assert chat.send(NOTE.title)[1] == [("leave_note", {"note": words})]
+
+
+def test_a_question_that_the_pages_answer_is_no_answer_in_free_text() -> None:
+    chat = Chat(tools=(HUMAN, NOTE, *catalogue()))
+    chat.send("Leave a note for the driver")
+    said = (*chat.messages, ChatMessage("user", "how long does delivery take?"))
+    page = Source(1, "Delivery", "Delivery takes two days.", "en")
+    request = ModelRequest("answer", said, tuple(chat.tools), sources=(page,), question=said[-1].content)
+    assert next_step(request, "en") is None
+    assert next_step(replace(request, sources=()), "en") is not None
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["No, please leave it with the neighbour", "Nein, bitte beim Nachbarn abgeben", "no, just put it in the garage"],
+)
+def test_what_sounds_like_another_action_after_a_no_may_still_be_the_answer(words: str) -> None:
+    chat = Chat(tools=(HUMAN, NOTE, *catalogue()))
+    chat.send("Leave a note for the driver")
+    assert chat.send(words)[1] == []
+    options = [option["id"] for option in chat.blocks[0]["options"]]
+    assert options == ["change_shipping_address", "leave_note", "only-asks"]
+    assert chat.send(NOTE.title)[1] == [("leave_note", {"note": words})]
+
+
+def test_another_action_after_a_no_begins_once_it_is_chosen() -> None:
+    chat = Chat(tools=(HUMAN, NOTE, *catalogue()))
+    chat.send("Leave a note for the driver")
+    chat.send("never mind, I want to cancel my order")
+    assert chat.send("Cancel an order")[0].startswith(say("which_of_these", "en"))
+
+
+def test_a_no_where_words_may_be_another_action_asks_for_them_again() -> None:
+    chat = Chat(tools=(HUMAN, NOTE, *catalogue()))
+    asked, _ = chat.send("Leave a note for the driver")
+    chat.send("No, please leave it with the neighbour")
+    assert chat.send("No") == (asked, [])
+    assert chat.send("Ring twice")[1] == [("leave_note", {"note": "Ring twice"})]
 
 
 def test_what_follows_a_never_mind_is_no_answer_in_free_text() -> None:
