@@ -64,7 +64,7 @@ _RANGE: Final = re.compile(
 _ANY: Final = re.compile(r"(?<![\w.,:/-])(?:[^\W\d]|[.,:/-])*+\d[\w.,:/-]*(?<![.,:])")
 _CODE: Final = re.compile(r"-(?=[^-]*\d)(?=[^-]*[^\W\d_])[^-]{4,}$")  # RF-3A9F, however few digits it has
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
-_NEXT: Final = re.compile(r"(?<=[^\w\s])\s?\d")  # a number behind a sign
+_NEXT: Final = re.compile(r"(?<=[^\w\s])(?P<blank>\s?)\d")  # a number behind a sign
 _SIGN: Final = re.compile(r"[%٪°$£¥฿\u20a0-\u20cf]")  # the last are Unicode's currencies
 _MOST_IN_A_NAME: Final = 2  # digits in well-known names: MP3, A4, COVID-19
 
@@ -229,6 +229,9 @@ def _spelt(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | Non
     figure = _counted(text, frozenset({str(value)}), start, end)
     if figure is None or with_spelt:
         return figure
+    following = _NEXT.match(text, figure.end)
+    if following is not None and not following["blank"]:  # "two $59.99 payments"
+        return None
     is_counted = figure.kind in ("measure", "money") and _are_of_one_language(word, text[end : figure.end])
     return figure if is_counted else None
 

@@ -170,6 +170,7 @@ def test_a_number_in_words_before_a_unit_is_a_figure(text: str, language: str) -
         ("Only five $ more", "en", "money", ("USD", "5")),
         ("five US$ back", "en", "money", ("USD", "5")),
         ("€ five back", "en", "money", ("EUR", "5")),
+        ("five €, 10 days ago", "en", "money", ("EUR", "5")),
         ("één € terug", "nl", "money", ("EUR", "1")),
         ("Het is twintig °C.", "nl", "measure", ("celsius", "20")),
     ],
@@ -177,7 +178,7 @@ def test_a_number_in_words_before_a_unit_is_a_figure(text: str, language: str) -
 def test_a_number_in_words_before_a_sign_is_a_figure_in_every_language(
     text: str, language: str, kind: str, reading: tuple[str, str]
 ) -> None:
-    (figure,) = figures_in(text, language)
+    figure, *_ = figures_in(text, language)
     assert figure.kind == kind and reading in figure.readings
 
 
@@ -187,6 +188,11 @@ def test_a_number_in_words_before_a_sign_is_a_figure_in_every_language(
 )
 def test_a_sign_before_digits_is_not_counted_by_a_word_that_means_little(text: str, language: str) -> None:
     assert [one.numbers for one in figures_in(text, language)] == [{"5"}]
+
+
+@pytest.mark.parametrize("text", ["One of the two $59.99 payments", "Two players pay $59.99, three or four $59.99"])
+def test_a_sign_close_to_digits_is_theirs(text: str) -> None:
+    assert {number for one in figures_in(text, "en") for number in one.numbers} == {"59.99"}
 
 
 def test_a_weekdays_plural_has_six_letters_at_least() -> None:
