@@ -387,6 +387,24 @@ def test_four_true_statements_about_four_records_are_all_shown() -> None:
     assert [one.withheld for one in draft.sentences] == ["", "", "", "deed"]
 
 
+def test_a_refund_of_one_order_confirms_none_of_an_order_that_was_only_looked_up() -> None:
+    done, seen = ["Done: Refund €64.00 for order BK-3391."], ["BK-7777 delivered on 3 May"]
+    for text, withheld in (
+        ("I have refunded order BK-7777.", "deed"),
+        ("I have refunded order BK-3391.", ""),
+        ("BK-7777 was delivered on 3 May.", ""),
+    ):
+        draft = Draft([], "en", done=done, looked_up=seen)
+        finished(draft, text)
+        assert [one.withheld for one in draft.sentences] == [withheld], text
+
+
+def test_a_record_without_a_number_may_be_of_an_order_that_was_looked_up() -> None:
+    draft = Draft([], "en", done=["Done: Refund €64.00."], looked_up=["Order BK-7777: delivered, total €64.00."])
+    finished(draft, "I have refunded €64.00 for order BK-7777.")
+    assert [one.withheld for one in draft.sentences] == [""]
+
+
 @pytest.mark.parametrize(
     ("language", "record", "line"),
     [

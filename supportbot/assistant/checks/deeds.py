@@ -97,7 +97,7 @@ class Records:
         figures, known = figures_in(sentence, language), known_figures((*self.done, *self.looked_up))
         if not all(map(known.holds, figures)):
             return False
-        done = _about_the_same(figures, self.done)
+        done = _about_the_same(figures, self.done, self.looked_up)
         seen = _about_the_same(figures, [text for text in self.looked_up if _is_in_its_words(sentence, text)])
         return self._say_it(sentence, done, DONE_FROM) or self._say_it(sentence, seen, LOOKED_UP_FROM)
 
@@ -118,10 +118,24 @@ class Records:
         return None if vector is None else meaning_of(text, vector)
 
 
-def _about_the_same(figures: Sequence[Figure], records: Sequence[str]) -> Sequence[str]:
-    """Return the records with an order number or the like that a sentence has; all if none has one."""
+def _about_the_same(figures: Sequence[Figure], records: Sequence[str], others: Sequence[str] = ()) -> Sequence[str]:
+    """Return the records with an order number or the like that a sentence has; all if none has one.
+
+    If only others have it, what the sentence names was looked up, and the record of another order confirms nothing
+    about it: only records without any number are left.
+    """
     names = [one for one in figures if one.kind == "name"]
-    return [text for text in records if any(map(known_figures([text]).holds, names))] or records
+
+    def naming(texts: Sequence[str]) -> Sequence[str]:
+        return [text for text in texts if any(map(known_figures([text]).holds, names))]
+
+    if found := naming(records):
+        return found
+    return [text for text in records if not _names(text)] if naming(others) else records
+
+
+def _names(text: str) -> bool:
+    return any(figure.kind == "name" for figure in figures_in(text, detect(text, "en")))
 
 
 def _is_in_its_words(sentence: str, record: str) -> bool:
