@@ -132,6 +132,28 @@ async def test_questions_and_fields_come_in_the_order_in_which_they_were_entered
     assert [one["name"] for one in (await asked(with_guest))["blocks"][0]["fields"]] == ["arrival"]
 
 
+async def test_a_button_whose_label_is_normalised_in_the_turn_gives_its_own_value(
+    ann: Principal, put_in_force: Put
+) -> None:
+    made = stay()
+    options = [{"value": "s", "label": {"en": "Small (3 m²)"}}, {"value": "m_2", "label": {"en": "Medium (6 m²)"}}]
+    size = {"type": "choice", "description": "How large.", "options": options}
+    made["arguments"] = {"order_id": made["arguments"]["order_id"], "size": size}
+    made["card"]["rows"] = []
+    made["call"] = {**made["call"], "body": {"size": {"value": "arguments.size"}}}
+
+    def started() -> Conversation:
+        put_in_force(made)
+        return start_conversation(ann.customer_id)
+
+    conversation = await db(started)
+    sizes = await asked(conversation, WISH)
+    assert [option["label"] for option in sizes["blocks"][0]["options"]] == ["Small (3 m²)", "Medium (6 m²)"]
+    await reply(conversation, sizes, "m_2")
+    [card] = payloads(await log_after(conversation), "action.proposed")
+    assert card["arguments"]["size"] == "m_2"
+
+
 async def test_the_same_is_read_from_words(conversation: Conversation) -> None:
     log = await log_after(conversation, WISH, "5 March 2027", "breakfast and parking", "yes")
     [card] = payloads(log, "action.proposed")
