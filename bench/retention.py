@@ -77,11 +77,11 @@ def _prepared(stack: ExitStack, model_url: str) -> Instance:
 
 
 def _chats(stack: ExitStack, instances: dict[str, Instance], options: argparse.Namespace) -> Chats:
-    """Start a web process for each instance; return what plays the chats of a name, and its reading."""
+    """Start a web process for each instance; return what runs the chats of a name, and its reading."""
     questions, numbers = demo_questions(), itertools.count()
     webs = {one: stack.enter_context(one.web(**one.environment())) for one in set(instances.values())}
 
-    def play(name: str) -> Reading:
+    def run(name: str) -> Reading:
         instance, number = instances[name], next(numbers)
         # New words each time, or else vectors of the former round would be used again.
         load = Load(options.chats, options.turns, [f"{question} ({number})" for question in questions])
@@ -90,7 +90,7 @@ def _chats(stack: ExitStack, instances: dict[str, Instance], options: argparse.N
         opened = partial(ProductChat.open, web=web, channel=instance.channel)
         return measure(Server(web.pid, f"{web.origin}/metrics"), opened, load)
 
-    return play
+    return run
 
 
 def _readings(night: "_Night", chats: Chats, options: argparse.Namespace) -> Iterator[tuple[str, Reading]]:

@@ -346,7 +346,9 @@ class Replay(TenantModel):
 
 
 class ReplayedQuestion(TenantModel):
-    """A question of a replay. Both answers (`outcomes.Played`) and `kinds`, how they differ, are null until it ran."""
+    """A question of a replay. Both answers (`outcomes.Played`) and `kinds`, how they differ, are null until it has
+    run.
+    """
 
     replay = models.ForeignKey(Replay, on_delete=models.CASCADE, related_name="questions", db_constraint=False)
     position = models.PositiveIntegerField()
