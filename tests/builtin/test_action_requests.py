@@ -333,6 +333,21 @@ def test_another_action_after_a_no_begins_once_it_is_chosen() -> None:
     assert chat.send("Cancel an order")[0].startswith(say("which_of_these", "en"))
 
 
+def test_words_instead_of_a_choice_are_the_answer_in_free_text() -> None:
+    for words in ("how about behind the shed?", "No, please leave it with the neighbour"):
+        chat = Chat(tools=(HUMAN, NOTE, *catalogue()))
+        chat.send("Leave a note for the driver")
+        chat.send(words)
+        assert chat.send("Ring twice")[1] == [("leave_note", {"note": "Ring twice"})]
+
+
+def test_who_only_asks_gives_no_answer_in_free_text() -> None:
+    chat = Chat(tools=(HUMAN, NOTE, *catalogue()))
+    chat.send("Leave a note for the driver")
+    chat.send("how about behind the shed?")
+    assert chat.send(say("only_asks", "en"))[1] == []
+
+
 def test_a_no_where_words_may_be_another_action_asks_for_them_again() -> None:
     chat = Chat(tools=(HUMAN, NOTE, *catalogue()))
     asked, _ = chat.send("Leave a note for the driver")

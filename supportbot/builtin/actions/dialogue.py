@@ -27,7 +27,7 @@ from supportbot.builtin.actions.slots import (
     whole_text,
 )
 from supportbot.builtin.intents import DetectedIntent
-from supportbot.builtin.phrases import IntentPhrase, denies_order, phrase_in
+from supportbot.builtin.phrases import IntentPhrase, denies_order, only_asks, phrase_in
 from supportbot.language.followups import begins_like_question, is_question
 from supportbot.language.ordernumbers import order_numbers_in
 from supportbot.llm.types import ChatMessage, ModelRequest, ToolSpec
@@ -116,6 +116,9 @@ class DialogueState:
         elif kind == "affirm" and is_plain and self._has_card and not self.open:
             self.outcome = "use_card"
         else:
+            is_for_words = self._asked == "meant" and any(intent.action in candidates for intent in self.open)
+            if is_for_words and not only_asks(text) and not intents.detect_intent(text, self.tools).action:
+                self._asked = "other"  # neither of the choices: the words that were asked for before
             self.outcome = self._detect(text, kind)
         self._last_order = [self._last_order, *order_numbers_in(text)][-1]
 
