@@ -53,6 +53,13 @@ class Reader:
         return "".join(delta.text for delta in self.deltas if delta.attempt == attempt)
 
 
+async def test_a_turn_passes_on_what_was_said_normalised(conversation: Conversation) -> None:
+    claim = await db(say, conversation, "Medium (6 m²)")
+    with answering(ScriptedModel(Says("I do not know."))) as model:
+        await carry_out(claim)
+    assert model.requests[0].question == model.requests[0].messages[-1].content == "Medium (6 m2)"
+
+
 async def test_an_answer_is_streamed_cited_and_stored(conversation: Conversation, log: Log) -> None:
     claim = await db(say, conversation, "How long can I return something?")
     reader = await Reader()(conversation)
