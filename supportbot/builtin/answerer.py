@@ -72,7 +72,7 @@ def _otherwise(question: str) -> Phrase:
         return "nothing_to_undo"
     if is_surely("nonsense", question):
         return "not_understood"
-    # Whoever tells of trouble without a question wants to be heard: our pages do not cover it.
+    # A customer who reports a problem without a question wants to be heard: our pages do not cover it.
     return "complaint" if tells_of_trouble(question) and not is_question(question) else "not_found"
 
 

@@ -129,8 +129,10 @@ def _proposed(request: HttpRequest, found: Cluster, passage: str = "") -> Edit:
 
 
 def _typed(request: HttpRequest) -> Edit:
-    """Return the edit as entered in the form. Raises InvalidDocument."""
+    """Return the edit as entered in the form. Raises InvalidDocument, or NotFound for an id that is none."""
     edit = _unchecked(request) or Edit(None, "", "")
+    if edit.article_id is None and request.POST.get("article", NEW) != NEW:
+        raise NotFound()
     wording = check_article_text(edit.title, edit.body)
     return replace(edit, title=wording.title, body=wording.body)
 
@@ -142,14 +144,15 @@ def _unchecked(request: HttpRequest) -> Edit | None:
         return None
     asked, based_on = sent.get("article", NEW), sent.get("based_on", "")
     number = int(based_on) if based_on.isascii() and based_on.isdigit() and len(based_on) < 10 else None
-    return Edit(None if asked == NEW else _id(asked), sent.get("title", ""), sent["body"], number)
+    return Edit(_id(asked), sent.get("title", ""), sent["body"], number)
 
 
-def _id(text: str) -> UUID:
+def _id(text: str) -> UUID | None:
+    """Return an article's id, None for a new one and for a text that is no id."""
     try:
         return UUID(text)
-    except ValueError as error:
-        raise NotFound() from error
+    except ValueError:
+        return None
 
 
 def _replay(request: HttpRequest, found: Cluster, edit: Edit) -> list[Replayed]:

@@ -29,7 +29,7 @@ from supportbot.evals.simulated_merchants import Merchant, MerchantMissing, merc
 from supportbot.evals.suite_format import Case
 from supportbot.language.detection import base_language, detect
 from supportbot.llm import gateway
-from supportbot.llm.errors import BudgetExceeded, LlmError, ModelMisconfigured, ModelUnavailable
+from supportbot.llm.errors import BudgetExceeded, DeadlineExceeded, LlmError, ModelMisconfigured, ModelUnavailable
 from supportbot.llm.json_extraction import json_in
 from supportbot.llm.models import LLMCall
 from supportbot.llm.types import ChatMessage, ModelRequest
@@ -74,7 +74,7 @@ async def run_case(workspace: Workspace, case: Case) -> tuple[Played, UUID | Non
 
 
 async def _run_case(workspace: Workspace, case: Case, merchant: Merchant | None) -> tuple[Played, UUID | None]:
-    if (case.rubric or is_by_model(case)) and not gateway.has_route("judge"):
+    if needs_judge(case) and not gateway.has_route("judge"):
         raise Away(ModelMisconfigured.code)
     try:
         rehearsal = await db(rehearsal_for, workspace, case.customer, locale=case.locale, plant=case.plant)
@@ -112,6 +112,11 @@ def _heard(said: str, locale: str) -> tuple[str, ...]:
     language = detect(said, base_language(locale))
     found = detect_intent(said, [spec_of(action, language) for action in all_actions().values()])
     return (found.action,) if found.action else found.candidates
+
+
+def needs_judge(case: Case) -> bool:
+    """Return whether a case needs the model for judging."""
+    return bool(case.rubric) or is_by_model(case)
 
 
 def is_by_model(case: Case) -> bool:
@@ -206,7 +211,7 @@ async def judge(rubric: str, replies: Sequence[Reply], *, hides_personal_data: b
                 max_output_tokens=_VERDICT_TOKENS,
             )
         )
-    except _NOTHING_MEASURED as error:
+    except (*_NOTHING_MEASURED, DeadlineExceeded) as error:
         raise Away(error.code) from error
     except LlmError as error:
         return Judgement(None, error.code)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext
 
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
+from supportbot.evals.case_runner import needs_judge
 from supportbot.evals.errors import RunInterrupted
 from supportbot.evals.models import OPEN_STATES, Run, Suite
 from supportbot.evals.reports import report_from
@@ -23,10 +24,11 @@ from supportbot.evals.selectors import document_of, missing_suites, run_with_id
 from supportbot.evals.services import repeats_of, resume_run, start_run
 from supportbot.evals.suite_format import case_document
 from supportbot.evals.wording import SIGNAL_WORDS, interruption
+from supportbot.llm import gateway
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.models import Release
 from supportbot.releases.ports import Verdict, digest_of, references, references_digest
-from supportbot.releases.selectors import live_release
+from supportbot.releases.selectors import live_release, using
 from supportbot.releases.services import changed_since
 
 POLL_SECONDS: Final = 1.0
@@ -67,7 +69,8 @@ def progress(release: Release, suites: Sequence[str]) -> tuple[int, int]:
     for suite in Suite.objects.filter(name__in=suites):
         of_live, of_draft = (begun.get((one.pk, one.digest, suite.pk)) for one in (live, release))
         runs = [run for run in (of_live, of_draft) if run is not None]
-        waiting = 2 - len(runs) - (of_live is None and _finished(suite, live) is not None)
+        is_live_run = of_live is None and (_finished(suite, live) is not None or not _can_run(suite, live))
+        waiting = 2 - len(runs) - is_live_run
         done += sum(run.done for run in runs)
         total += sum(run.total for run in runs) + waiting * sum(repeats_of(case, 1) for case in _cases_of(suite))
     return done, total
@@ -79,12 +82,20 @@ def _runs_since(moment: datetime | None) -> dict[tuple[UUID | None, str, UUID | 
     return {(run.release_id, run.release_digest, run.suite_id): run for run in current.defer("cases", "report")}
 
 
-def _of_live(suite: Suite, live: Release, release: Release) -> Run:
+def _of_live(suite: Suite, live: Release, release: Release) -> Run | None:
     """Return the live release's run to compare with: a finished one if nothing has changed since, otherwise a new one.
+    None if the live release has no model for the cases' judge, which a draft may bring.
 
     Without it, a release that answers worse would pass wherever the live one was never evaluated.
     """
+    if not _can_run(suite, live):
+        return None
     return _finished(suite, live) or _played(suite, live, keeps_from=_proven_of_live(suite, live, release.verdict))
+
+
+def _can_run(suite: Suite, release: Release) -> bool:
+    with using(release):
+        return gateway.has_route("judge") or not any(map(needs_judge, document_of(suite).cases))
 
 
 def _played(suite: Suite, release: Release, *, baseline: Run | None = None, keeps_from: UUID | None = None) -> Run:
@@ -127,9 +138,12 @@ def _proven_of_live(suite: Suite, live: Release, verdict: Mapping[str, Any] | No
 
 
 def _finished(suite: Suite, release: Release) -> Run | None:
-    """Return a finished run of the same content and cases, begun with what the release refers to now."""
+    """Return a finished run of the same content and cases, begun with what the release refers to now; its own before
+    one of another release with this content.
+    """
     done = Run.objects.filter(release_digest=release.digest, state=Run.State.DONE)
-    return _of_these_cases(done.filter(references_digest=references_digest(release)), suite)
+    same = done.filter(references_digest=references_digest(release))
+    return _of_these_cases(same.filter(release_id=release.pk), suite) or _of_these_cases(same, suite)
 
 
 def _interrupted(run: Run, release: Release) -> RunInterrupted:
@@ -145,9 +159,10 @@ def _interrupted(run: Run, release: Release) -> RunInterrupted:
 
 def _begun(suite: Suite, release: Release, baseline: Run | None) -> Run | None:
     """Return an unfinished run of the same release and cases, begun with the same articles, actions and rules, and
-    compared with the same run.
+    compared with the same run. Not one that a person has started, and may cancel or pause.
     """
-    mine = Run.objects.filter(release_id=release.pk, release_digest=release.digest, repeat=1, state__in=OPEN_STATES)
+    same = Run.objects.filter(release_id=release.pk, release_digest=release.digest, repeat=1, started_by=None)
+    mine = same.filter(state__in=OPEN_STATES)
     if baseline is not None:
         mine = mine.filter(baseline=baseline)
     found = _of_these_cases(mine.filter(references_digest=references_digest(release)), suite)

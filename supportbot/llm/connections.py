@@ -170,9 +170,11 @@ def row_is_in(row: ModelConnection, document: Document) -> bool:
     return any(str(row.pk) in route for route in document.routes.values())
 
 
-def route_problems(document: Document) -> dict[str, list[str]]:
-    """Return the errors in a release's routes, which may only name connections that exist and can serve the purpose."""
-    wrong = _unable(document)
+def route_problems(document: Document, was_live: bool = False) -> dict[str, list[str]]:
+    """Return the errors in a release's routes, which may only name connections that exist and can serve the purpose.
+    In a release that was live, those that cannot are skipped as they were: undoing must be possible at once.
+    """
+    wrong = [] if was_live else _unable(document)
     if named := {name for route in document.routes.values() for name in route} - {ENVIRONMENT, BUILTIN}:
         rows = ModelConnection.objects.select_for_update(no_key=True).values_list("pk", flat=True)
         if named - {str(pk) for pk in rows}:

@@ -50,8 +50,9 @@ class Audit(Protocol):
     def __call__(self, event: str, *, actor: str, **payload: Any) -> None: ...
 
 
-# Returns a document's errors by field; {} if there are none. `RELEASES_CHECKS` names them.
-Check = Callable[[Document], Mapping[str, list[str]]]
+# Returns a document's errors by field, {} if there are none; the second argument is whether it was live before.
+# `RELEASES_CHECKS` names them.
+Check = Callable[[Document, bool], Mapping[str, list[str]]]
 # Returns what the current release refers to, as JSON. `RELEASES_REFERENCES` names them.
 Reference = Callable[[], Any]
 
@@ -72,12 +73,12 @@ def audit() -> Audit:
     return found
 
 
-def problems_of(document: Document) -> dict[str, list[str]]:
-    """Return the errors that the packages above find in a document."""
+def problems_of(document: Document, *, was_live: bool = False) -> dict[str, list[str]]:
+    """Return the errors that the packages above find in a document; of one that was live, only what stops it now."""
     found: dict[str, list[str]] = {}
     for name in settings.RELEASES_CHECKS:
         check: Check = import_string(name)
-        found.update(check(document))
+        found.update(check(document, was_live))
     return found
 
 

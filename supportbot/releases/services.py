@@ -39,7 +39,7 @@ from supportbot.releases.selectors import forget, gates, live_release, next_numb
 OVERRIDE: Final = "releases:override"
 LIVE: Final = "live"  # among what has changed since a verdict
 MAX_REASON: Final = 300
-JUDGING_LEASE: Final = timedelta(minutes=15)
+JUDGING_LEASE: Final = timedelta(minutes=30)  # longer than the gates of two releases take
 
 
 @transaction.atomic
@@ -93,7 +93,7 @@ def request_evaluation(release_id: UUID) -> Release:
 def claim_waiting() -> tuple[UUID, UUID] | None:
     """Claim a draft, in any workspace, that is waiting for the gates; return its workspace and its id.
 
-    A claim ends after a quarter of an hour: a draft whose worker died is judged again.
+    A claim ends after half an hour: a draft whose worker died is judged again.
     """
     now = timezone.now()
     is_free = Q(judging_until=None) | Q(judging_until__lt=now)
@@ -161,7 +161,7 @@ def restore(release_id: UUID, *, person: Staff, instead_of: int, reason: str) ->
         raise AnotherWentLive()
     if older.state != Release.State.REPLACED:
         raise NothingToRestore()
-    _check_document(older.contents)
+    _check_document(older.contents, was_live=True)
     restored = Release(
         number=next_number(),
         document=older.document,
@@ -275,8 +275,8 @@ def _store_verdict(release_id: UUID, found: ports.Verdict, about: Mapping[str, A
 def store_problem(release_id: UUID, problem: str) -> None:
     """Record why the gates did not judge a draft; "" means an internal error."""
     words = problem or gettext("The evaluation failed. See the worker's log.")
-    rows = Release.objects.filter(pk=release_id)
-    rows.update(judging_since=None, judging_until=None, judging_problem=words[:MAX_REASON])
+    drafts = Release.objects.filter(pk=release_id, state__in=(Release.State.DRAFT, Release.State.EVALUATED))
+    drafts.update(judging_since=None, judging_until=None, judging_problem=words[:MAX_REASON])
 
 
 def _locked_live() -> Release:
@@ -308,8 +308,8 @@ def _merged(before: Document, changes: object, person: Staff) -> Document:
     return parsed({**stored(after), "guidelines": signed})
 
 
-def _check_document(document: Document) -> None:
-    problems = ports.problems_of(document)
+def _check_document(document: Document, *, was_live: bool = False) -> None:
+    problems = ports.problems_of(document, was_live=was_live)
     if problems:
         raise InvalidInput(fields=problems)
 

@@ -61,3 +61,15 @@ def test_a_value_with_blanks_is_found_at_the_end_of_a_long_message() -> None:
     assert value_in(r"\+?[0-9 ]{6,20}", told, is_asked=True) == "0176 123 4567"
     assert value_in(r"\+?[0-9 ]{6,20}", told, is_asked=False) == "0176 123 4567"
     assert value_in(r"\+?[0-9]{6,20}", told, is_asked=True) == "01761234567"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [
+        ("[A-Z]-[0-9]{3}", "I paid a 101 euro bill"),
+        ("[A-Z]{2}[0-9]{4}", "I ordered it in 2024, I cannot find it"),
+        ("[A-Z]{2}-[0-9]{4}", "at 1500 nobody answered"),
+    ],
+)
+def test_words_of_a_sentence_are_no_part_of_a_value(pattern: str, told: str) -> None:
+    assert value_in(pattern, told, is_asked=True) is None

@@ -332,16 +332,16 @@ cases:
     assert "reload" not in admin.get(f"{page}change/").content.decode()
     admin.post(f"{page}evaluate/")
     # Five on the live release, five on the draft; what ran before does not count.
-    assert progress() == "0 of 10 cases run"
+    assert progress() == "0 of 10 tries run"
     of_live = start_run(suite)
     Run.objects.filter(pk=of_live.pk).update(done=2)
     run = start_run(suite, release=row)
     Run.objects.filter(pk=run.pk).update(done=3)
-    assert earlier.pk != run.pk and progress() == "5 of 10 cases run"
+    assert earlier.pk != run.pk and progress() == "5 of 10 tries run"
     Run.objects.filter(pk__in=(run.pk, of_live.pk)).update(state="done", done=4, finished_at=now())
-    assert progress() == "8 of 10 cases run"
+    assert progress() == "8 of 10 tries run"
     Run.objects.filter(pk=of_live.pk).update(finished_at=earlier.created_at)  # the live release need not run it again
-    assert progress() == "4 of 6 cases run"
+    assert progress() == "4 of 6 tries run"
     refused = admin.post(f"{page}publish/", {"instead_of": 1, "edits": 1, "reason": "warmer"})
     assert refused.status_code == 409 and "reload" not in refused.content.decode()  # it would be sent again
     assert live_release().number == 1

@@ -21,10 +21,11 @@ from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.erasure import forget_customer
-from supportbot.evals import gates, run_worker, services, tasks
+from supportbot.evals import case_runner, gates, run_worker, services, tasks
 from supportbot.evals.command_output import facts_of, words_of_run
 from supportbot.evals.errors import InvalidSuite, RunEnded, RunInterrupted
 from supportbot.evals.models import Case, Result, Run, Suite
+from supportbot.evals.outcomes import Judgement
 from supportbot.evals.reports import Tried, report_from, report_of
 from supportbot.evals.suite_files import read_suite
 from supportbot.evals.suite_format import parse_suite
@@ -34,7 +35,7 @@ from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import Finished, ModelRequest, TextDelta, Usage
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.models import Release
-from supportbot.releases.selectors import live_release
+from supportbot.releases.selectors import current, live_release
 from supportbot.releases.services import create_draft
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -284,6 +285,23 @@ def test_a_live_release_that_cannot_answer_leaves_the_draft_without_a_verdict(
         away._steps.clear()
     assert not Run.objects.filter(release_id=release.pk).exists()
     assert gates.judge(workspace, release, ["shop"]).passed
+
+
+def test_a_draft_may_bring_the_model_for_judging_that_the_live_release_lacks(
+    workspace: Workspace, returns_article: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rubric = {"ask": "How many days do I have to return unused items?", "expect": {"judge": "It is polite."}}
+    row = services.save_suite(parse_suite({"suite": "polite", "cases": [rubric]}, file=""))
+    release = draft(workspace, tone="warm")
+
+    async def verdict(*_: Any, **__: Any) -> Judgement:
+        return Judgement(True, "It is.", "judge-1")
+
+    monkeypatch.setattr(case_runner, "judge", verdict)
+    monkeypatch.setattr("supportbot.llm.gateway.has_route", lambda purpose: current().document.tone == "warm")
+    assert gates.judge(workspace, release, ["polite"]).passed
+    [run] = row.runs.all()
+    assert (run.release_id, run.baseline) == (release.pk, None)
 
 
 def test_an_interrupted_evaluation_continues_only_while_it_is_about_the_same_articles(

@@ -119,6 +119,21 @@ async def test_a_second_look_can_have_its_own_model(two: tuple[ModelServer, Mode
     assert text_of(await read(ask(purpose="verify"))) == "From the second."
 
 
+def test_a_release_with_a_route_that_is_refused_now_can_be_restored(
+    ada: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Routing skips what cannot serve, and undoing must be possible at once."""
+    with monkeypatch.context() as before:
+        before.setattr(connections, "_unable", lambda document: [])
+        older = route(ada, "builtin", purpose="judge")
+    route(ada, "builtin")
+    with pytest.raises(InvalidInput):
+        route(ada, "builtin", purpose="judge")
+    restored = services.restore(older.pk, person=ada, instead_of=live_release().number, reason="back")
+    assert live_release().pk == restored.pk
+    assert not gateway.has_route("judge")
+
+
 def test_no_route_leads_to_a_deleted_connection(ada: Staff, workspace: Workspace, other_workspace: Workspace) -> None:
     row = connection("http://127.0.0.1:9/v1", "one")
     before = route(ada, row.pk)

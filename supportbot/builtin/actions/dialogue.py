@@ -344,7 +344,7 @@ def _is_question_instead(text: str, detected: DetectedIntent) -> bool:
     begins like one, and none after it tells more. "When nobody is home, put it behind the shed?" asks nothing.
 
     Counted on 34 notes for a driver and 30 other messages, all like questions or behind a "no", before this rule and
-    with it (most are rows in tests/builtin): notes taken at once 17 and 24, asked about 0 and 9, given up 17 and 1;
+    with it (most are rows in tests/builtin): notes taken at once 17 and 24, asked about 0 and 9, dropped 17 and 1;
     others taken for the note, which a card then shows, 6 and 4.
     """
     parts = [part for part in _CLAUSE.split(text) if part.strip()]

@@ -55,8 +55,13 @@ def nearly_in(pattern: str, text: str) -> str | None:
     """
     if sum(map(_has_digit, _WORD.findall(text))) > _SPANS_MOST:
         return None
-    form = form_of(pattern)
-    found = set(_longest(text, lambda said: _nearly(form, said), _may_be_corrected))
+    form, whole = form_of(pattern), text.strip()
+
+    def read(said: str) -> str:
+        # "in 2024" in a sentence is not "IN2024".
+        return _nearly(form, said, keeps_case=said != whole and not _has_digits(said))
+
+    found = set(_longest(text, read, _may_be_corrected))
     return found.pop() if len(found) == 1 else None
 
 
@@ -122,7 +127,7 @@ def _may_be_corrected(said: str) -> bool:
     return len(_bare(said)) <= _CODE_MOST and _has_digit(said)
 
 
-def _nearly(form: re.Pattern[str], said: str) -> str:
+def _nearly(form: re.Pattern[str], said: str, *, keeps_case: bool) -> str:
     """Return the only reading of a text with digits that has this form: with fewer changes before one with more."""
     if not _may_be_corrected(said):
         return ""
@@ -130,7 +135,8 @@ def _nearly(form: re.Pattern[str], said: str) -> str:
     closed = re.sub(r"[\s-]", "", plain)
     hyphenated = {f"{closed[:at]}-{closed[at:]}" for at in range(1, len(closed))}
     for spellings in ({plain}, {closed}, {re.sub(r"\s+", "-", plain), *hyphenated}):
-        readings = {cased for one in spellings for cased in (one.upper(), one.lower()) if form.fullmatch(cased)}
+        written = spellings if keeps_case else {case(one) for one in spellings for case in (str.upper, str.lower)}
+        readings = set(filter(form.fullmatch, written))
         if readings:
             return readings.pop() if len(readings) == 1 else ""
     return ""

@@ -225,9 +225,8 @@ def _answer(payload: dict[str, Any]) -> str:
 
 def _answer_html(payload: dict[str, Any]) -> SafeString:
     """Return an answer as its customer sees it; only its own text is Markdown, cards hold data of others."""
-    text = str(payload["text"])
-    said = answer_html(gettext("{text} (stopped)").format(text=text) if payload.get("stopped") else text)
-    return said + format_html_join("", "<p>{}</p>", ((card,) for card in _cards(payload)))
+    beside = [gettext("{text} (stopped)").format(text="").strip()] if payload.get("stopped") else []
+    return answer_html(str(payload["text"])) + format_html_join("", "<p>{}</p>", zip([*_cards(payload), *beside]))
 
 
 def _cards(payload: Mapping[str, Any]) -> list[str]:

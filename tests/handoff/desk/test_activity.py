@@ -9,7 +9,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from supportbot.accounts.models import Customer, User
 from supportbot.chat.answers import Answer, Withheld
-from supportbot.chat.models import Conversation
+from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.chat.retrieval_trace import RetrievalTrace
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_customer_message
@@ -49,6 +49,17 @@ def test_an_answer_is_shown_as_its_customer_sees_it_and_a_message_as_it_was_writ
     assert [one.text() for one in shown.css("strong")] == ["free"]
     assert [one.text() for one in shown.css("li")] == ["by <i>post</i>", "[here](javascript:alert)"]
     assert shown.css("i, a, script") == []
+
+
+def test_a_stopped_answer_is_marked_whatever_its_last_line_is(conversation: Conversation, bob: User) -> None:
+    add_customer_message(conversation.pk, text="How?", client_id="1")
+    answer_turn(conversation, "Run:\n```\nmake\n```")
+    for event in ConversationEvent.objects.filter(event="assistant.final"):
+        ConversationEvent.objects.filter(pk=event.pk).update(payload={**event.payload, "stopped": True})
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+    tree = LexborHTMLParser(browser(bob).get(f"/desk/tickets/{ticket.pk}/").content.decode())
+    [shown] = tree.css("#thread .assistant .said")
+    assert [one.text() for one in shown.css("p, pre")] == ["Run:", "make", "(stopped)"]
 
 
 def test_the_activity_page_shows_withheld_sentences_and_the_customer_does_not(
