@@ -225,8 +225,10 @@ def _answer(payload: dict[str, Any]) -> str:
 
 def _answer_html(payload: dict[str, Any]) -> SafeString:
     """Return an answer as its customer sees it; only its own text is Markdown, cards hold data of others."""
-    beside = [gettext("{text} (stopped)").format(text="").strip()] if payload.get("stopped") else []
-    return answer_html(str(payload["text"])) + format_html_join("", "<p>{}</p>", zip([*_cards(payload), *beside]))
+    beside = _cards(payload)
+    if payload.get("stopped"):
+        beside.append(gettext("{text} (stopped)").format(text="").strip())
+    return answer_html(str(payload["text"])) + format_html_join("", "<p>{}</p>", ((one,) for one in beside))
 
 
 def _cards(payload: Mapping[str, Any]) -> list[str]:
