@@ -204,7 +204,8 @@ class RowPagesAdmin(ScopedAdmin):
     """A list whose rows have pages of their own, not the admin's forms."""
 
     def row_page(self, request: HttpRequest, row_id: str) -> HttpResponse:
-        raise NotImplementedError
+        """Return the page of a row."""
+        raise NotImplementedError  # each list has its own
 
     def changeform_view(
         self,

@@ -211,7 +211,7 @@ async def judge(rubric: str, replies: Sequence[Reply], *, hides_personal_data: b
                 max_output_tokens=_VERDICT_TOKENS,
             )
         )
-    except (*_NOTHING_MEASURED, DeadlineExceeded) as error:
+    except (*_NOTHING_MEASURED, DeadlineExceeded) as error:  # a slow answer is a result, a slow judge is none
         raise Away(error.code) from error
     except LlmError as error:
         return Judgement(None, error.code)

@@ -39,7 +39,7 @@ from supportbot.releases.selectors import forget, gates, live_release, next_numb
 OVERRIDE: Final = "releases:override"
 LIVE: Final = "live"  # among what has changed since a verdict
 MAX_REASON: Final = 300
-JUDGING_LEASE: Final = timedelta(minutes=30)  # longer than the gates of two releases take
+JUDGING_LEASE: Final = timedelta(minutes=30)  # a longer evaluation is begun again
 
 
 @transaction.atomic
