@@ -26,7 +26,7 @@ from supportbot.releases.selectors import current, gates, live_release
 from supportbot.releases.tasks import judge_waiting
 from tests.console.conftest import Enter
 from tests.console.test_firststeps import steps
-from tests.evals.test_runs import Forgetful
+from tests.evals.test_gates import Forgetful
 from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db

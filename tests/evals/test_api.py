@@ -16,7 +16,7 @@ from supportbot.evals.suite_files import read_suite
 from supportbot.releases.document import Document, stored
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release
-from tests.evals.test_runs import SUITE, suite
+from tests.evals.shop_suite import SUITE, suite
 from tests.rest import service
 
 pytestmark = pytest.mark.django_db(transaction=True)

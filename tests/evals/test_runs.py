@@ -6,7 +6,6 @@ from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 from xml.etree import ElementTree
 
 import pytest
@@ -14,18 +13,14 @@ from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
 from actions.testing import FakeShop
-from kb.indexing.index import sync_articles
 from kb.models import Article
-from kb.services import Change, publish, save_draft
 from supportbot.accounts.models import Customer, Workspace
-from supportbot.accounts.principals import Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.erasure import forget_customer
-from supportbot.evals import case_runner, gates, run_worker, services, tasks
+from supportbot.evals import run_worker, services, tasks
 from supportbot.evals.command_output import facts_of, words_of_run
-from supportbot.evals.errors import InvalidSuite, RunEnded, RunInterrupted
+from supportbot.evals.errors import InvalidSuite, RunEnded
 from supportbot.evals.models import Case, Result, Run, Suite
-from supportbot.evals.outcomes import Judgement
 from supportbot.evals.reports import Tried, report_from, report_of
 from supportbot.evals.suite_files import read_suite
 from supportbot.evals.suite_format import parse_suite
@@ -33,35 +28,13 @@ from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import Finished, ModelRequest, TextDelta, Usage
-from supportbot.releases.errors import GateMissing
-from supportbot.releases.models import Release
-from supportbot.releases.selectors import current, live_release
-from supportbot.releases.services import create_draft
+from tests.evals.shop_suite import SUITE, change, suite
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SUITE = """
-suite: shop
-title: The shop
-cases:
-  - id: window
-    must: true
-    ask: How many days do I have to return unused items?
-    expect: {figures: 60 days, source: returns, support: 0.7}
-  - id: refund
-    ask: When is my refund paid?
-    expect: {figures: 5 days, source: returns, language: en}
-  - id: unknown
-    ask: Which moon of Jupiter is the largest?
-    expect: {abstains: true}
-"""
 
 
 class Killed(BaseException):
     """Caught nowhere, as if the process were killed."""
-
-
-def suite() -> Suite:
-    return services.save_suite(read_suite(SUITE.encode(), file="shop.yaml"))
 
 
 def play(**options: Any) -> Run:
@@ -78,14 +51,6 @@ def command(*arguments: str) -> tuple[int, dict[str, Any]]:
     except SystemExit as ended:
         code = int(ended.code or 0)
     return code, json.loads(out.getvalue())
-
-
-def change(article: Article, old: str, new: str) -> None:
-    revision = article.revisions.order_by("-number").first()
-    assert revision is not None
-    save_draft(article.pk, Change(title=article.title, body=revision.body.replace(old, new), locale="en"))
-    publish(article.pk)
-    sync_articles([article.pk])
 
 
 def test_the_command_reports_a_regression(workspace: Workspace, returns_article: Article, tmp_path: Path) -> None:
@@ -194,130 +159,6 @@ def test_a_cancelled_run_stops(workspace: Workspace, returns_article: Article, m
     run_worker.execute_run(run.pk)
     cancelled = Run.objects.get(pk=run.pk)
     assert (cancelled.state, cancelled.done, cancelled.report) == ("cancelled", 0, None)
-
-
-def draft(workspace: Workspace, **document: object) -> Release:
-    ada = Staff(workspace.pk, None, "Ada", "admin", frozenset({"releases:write"}))
-    return create_draft(person=ada, document=document)
-
-
-class Forgetful(ScriptedModel):
-    """Repeats the first source, and knows nothing if its instructions are to forget."""
-
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
-        forgets = any("Forget everything." in message.content for message in request.messages)
-        source = "" if forgets or not request.sources else " ".join(request.sources[0].text.split()).rstrip(".")
-        yield TextDelta(f"{source} [1]." if source else "Hello.")
-        yield Finished("stop", Usage(10, 5), self.name, self.model)
-
-
-def test_the_gate_judges_a_release(workspace: Workspace, returns_article: Article) -> None:
-    suite()
-    release = draft(workspace)
-    verdict = gates.judge(workspace, release, ["shop"])
-    assert verdict.passed and len(verdict.run_ids) == 1
-    change(returns_article, "60 days", "14 days")
-    verdict = gates.judge(workspace, release, ["shop"])
-    assert not verdict.passed and verdict.failed_must == ("shop: window",)
-    assert verdict.regressions == ()  # the live release fails it, too
-    with pytest.raises(GateMissing, match="deleted"):
-        gates.judge(workspace, release, ["shop", "deleted"])
-
-
-ASKED = {
-    "suite": "asked",
-    "cases": [
-        {"ask": f"{words} return unused items?", "expect": {"figures": "60 days"}}
-        for words in ("How many days do I have to", "Until when may I", "How long can I", "When must I", "When can I")
-    ],
-}
-
-
-@pytest.mark.parametrize("was_evaluated", [False, True])
-def test_a_draft_that_answers_worse_than_the_live_release_fails(
-    workspace: Workspace, returns_article: Article, was_evaluated: bool
-) -> None:
-    """Although the live release was never evaluated, or only with other articles."""
-    asked = services.save_suite(parse_suite(ASKED, file=""))
-    with answering(Forgetful()):
-        if was_evaluated:
-            change(returns_article, "60 days", "14 days")
-            run_worker.execute_run(services.start_run(asked).pk)
-            change(returns_article, "14 days", "60 days")
-        refused = gates.judge(workspace, draft(workspace, instructions="Forget everything."), ["asked"])
-        accepted = gates.judge(workspace, draft(workspace, tone="warm"), ["asked"])
-    assert (refused.passed, refused.failed_must) == (False, ())
-    assert refused.regressions == ("asked: 100 points fewer passes",)
-    assert accepted.passed
-
-
-def test_the_live_release_runs_again_only_if_what_it_refers_to_has_changed(
-    workspace: Workspace, returns_article: Article
-) -> None:
-    row, release = suite(), draft(workspace, tone="warm")
-
-    def of_live() -> UUID | None:
-        [run_id] = gates.judge(workspace, release, ["shop"]).run_ids
-        baseline = Run.objects.get(pk=run_id).baseline
-        assert baseline and baseline.release_id == live_release().pk and baseline.state == "done"
-        return baseline.pk
-
-    first = of_live()
-    assert of_live() == first
-    change(returns_article, "60 days", "14 days")
-    second = of_live()
-    assert second != first
-    services.save_suite(read_suite(SUITE.replace("5 days", "7 days").encode(), file="shop.yaml"))
-    assert of_live() not in (first, second)
-    assert row.runs.filter(release_id=live_release().pk).count() == 3
-
-
-def test_a_live_release_that_cannot_answer_leaves_the_draft_without_a_verdict(
-    workspace: Workspace, returns_article: Article
-) -> None:
-    suite()
-    release = draft(workspace, routes={"answer": ["builtin"]})
-    away = ScriptedModel(*[Says(fails=ProviderRefused(Reason.UNREACHABLE))] * 20)
-    said = r"the live release, with which the draft is compared\. The model does not"
-    with answering(away, with_builtin=True):
-        with pytest.raises(RunInterrupted, match=said):
-            gates.judge(workspace, release, ["shop"])
-        away._steps.clear()
-    assert not Run.objects.filter(release_id=release.pk).exists()
-    assert gates.judge(workspace, release, ["shop"]).passed
-
-
-def test_a_draft_may_bring_the_model_for_judging_that_the_live_release_lacks(
-    workspace: Workspace, returns_article: Article, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rubric = {"ask": "How many days do I have to return unused items?", "expect": {"judge": "It is polite."}}
-    row = services.save_suite(parse_suite({"suite": "polite", "cases": [rubric]}, file=""))
-    release = draft(workspace, tone="warm")
-
-    async def verdict(*_: Any, **__: Any) -> Judgement:
-        return Judgement(True, "It is.", "judge-1")
-
-    monkeypatch.setattr(case_runner, "judge", verdict)
-    monkeypatch.setattr("supportbot.llm.gateway.has_route", lambda purpose: current().document.tone == "warm")
-    assert gates.judge(workspace, release, ["polite"]).passed
-    [run] = row.runs.all()
-    assert (run.release_id, run.baseline) == (release.pk, None)
-
-
-def test_an_interrupted_evaluation_continues_only_while_it_is_about_the_same_articles(
-    workspace: Workspace, returns_article: Article
-) -> None:
-    release, row = draft(workspace), suite()
-    begun = services.start_run(row)
-    Run.objects.update(state=Run.State.PAUSED)
-    [mine] = gates.judge(workspace, release, ["shop"]).run_ids
-    assert Run.objects.get(pk=mine).baseline == begun
-    Run.objects.filter(pk=mine).update(state=Run.State.PAUSED)
-    assert gates.judge(workspace, release, ["shop"]).run_ids == (mine,)
-    Run.objects.filter(pk=mine).update(state=Run.State.PAUSED)
-    change(returns_article, "60 days", "14 days")
-    verdict = gates.judge(workspace, release, ["shop"])
-    assert mine not in verdict.run_ids and verdict.failed_must == ("shop: window",)
 
 
 @pytest.mark.parametrize(("more", "is_noticed"), [(0, False), (5, False), (7, True), (12, True)])
