@@ -1,8 +1,56 @@
-"""Paths outside the packages that a deployment's own files may still name."""
+"""Paths that a deployment's settings, commands and service files may still name, until 0.3."""
 
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+from django.utils.module_loading import import_string
 from uvicorn.importer import import_from_string
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from supportbot.former_paths import MOVED
+from supportbot.settings import BASE_DIR
+from tests.patience import PATIENCE_SECONDS
+
+NAMED = [
+    ("actions.forgetting.on_conversation_erased", "actions.erasure.on_conversation_erased"),
+    ("actions.forgetting.on_customer_forgotten", "actions.erasure.on_customer_forgotten"),
+    ("actions.policies.versions_in_force", "actions.policy_store.versions_in_force"),
+    ("supportbot.accounts.auth.CallerThrottle", "supportbot.accounts.throttles.CallerThrottle"),
+    (
+        "supportbot.handoff.frontdesk.on_customer_message",
+        "supportbot.handoff.tickets.customer_messages.on_customer_message",
+    ),
+    ("supportbot.handoff.mail.on_agent_replied", "supportbot.handoff.mail.delivery.on_agent_replied"),
+]
+
+
+@pytest.mark.parametrize(("former", "current"), NAMED)
+def test_a_former_path_in_settings_leads_to_the_same_object(former: str, current: str) -> None:
+    assert import_string(former) is import_string(current)
 
 
 def test_a_service_file_may_still_name_the_former_http_protocol() -> None:
     assert import_from_string("supportbot.httpserver:Plainspoken") is HttpToolsProtocol
+
+
+@pytest.mark.parametrize("former", MOVED)
+def test_a_former_path_is_the_name_of_no_file_and_its_module_exists(former: str) -> None:
+    assert not (BASE_DIR / former.replace(".", "/")).with_suffix(".py").exists()
+    assert import_module(former).__name__ == former
+    assert import_module(MOVED[former])
+
+
+def test_a_missing_attribute_of_a_former_path_is_an_import_error() -> None:
+    with pytest.raises(ImportError):
+        import_string("actions.policies.nothing_here")
+
+
+def test_a_process_that_begins_with_a_former_path_finds_it() -> None:
+    program = "from supportbot.httpserver import Plainspoken; print(Plainspoken.__name__)"
+    command = [sys.executable, "-c", program]
+    answer = subprocess.run(
+        command, cwd=BASE_DIR, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
+    assert (answer.returncode, answer.stdout) == (0, "HttpToolsProtocol\n")

@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.utils.module_loading import import_string
 
-from actions import erasure
 from actions.tasks import write_down_heads
 from supportbot.settings import BASE_DIR
 from tests.patience import PATIENCE_SECONDS
@@ -20,22 +18,6 @@ def test_the_old_name_of_the_checkpoint_task_still_runs(settings: Any, tmp_path:
     assert write_down_heads.name == "actions.tasks.write_down_heads"
     write_down_heads()
     assert settings.ACTIONS_AUDIT_HEADS.exists()
-
-
-@pytest.mark.parametrize("name", ["on_conversation_erased", "on_customer_forgotten"])
-def test_the_old_paths_of_the_outbox_consumers_still_import(name: str) -> None:
-    assert import_string(f"actions.forgetting.{name}") is getattr(erasure, name)
-
-
-@pytest.mark.parametrize(
-    ("path", "today"),
-    [
-        ("actions.policies.versions_in_force", "actions.policy_store.versions_in_force"),
-        ("supportbot.accounts.auth.CallerThrottle", "supportbot.accounts.throttles.CallerThrottle"),
-    ],
-)
-def test_a_path_that_settings_may_name_still_imports(path: str, today: str) -> None:
-    assert import_string(path) is import_string(today)
 
 
 OUTDATED = """

@@ -2,21 +2,13 @@
 
 import pytest
 from django.test import Client
-from django.utils.module_loading import import_string
 from pytest_django.fixtures import Settings
 
 from supportbot.accounts.models import User
 from supportbot.chat.services import on_customer_message
-from supportbot.handoff.mail import delivery
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import customer_messages
 from tests.handoff.browsing import browser
-
-
-def test_the_old_dotted_paths_lead_to_the_same_functions() -> None:
-    assert import_string("supportbot.handoff.mail.on_agent_replied") is delivery.on_agent_replied
-    old_hook = import_string("supportbot.handoff.frontdesk.on_customer_message")
-    assert old_hook is customer_messages.on_customer_message
 
 
 def test_the_old_setting_of_the_hook_is_still_read(settings: Settings) -> None:

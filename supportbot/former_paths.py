@@ -1,0 +1,44 @@
+"""Former paths of modules that a deployment's settings and commands may still name. To be emptied in 0.3.
+
+Settings name paths (`CHAT_ON_CUSTOMER_MESSAGE`, `OUTBOX_CONSUMERS`, `RELEASES_GATE`), and so does the command that
+starts a web process. Nothing in this project imports a former path.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Final
+
+MOVED: Final = {
+    "actions.forgetting": "actions.erasure",
+    "actions.policies": "actions.policy_store",
+    "supportbot.handoff.frontdesk": "supportbot.handoff.tickets.customer_messages",
+    "supportbot.httpserver": "uvicorn.protocols.http.httptools_impl",
+}
+RENAMED: Final = {"supportbot.httpserver": {"Plainspoken": "HttpToolsProtocol"}}  # attributes, by the former path
+
+
+class FormerPaths(MetaPathFinder, Loader):
+    """Imports a former path as a module that looks each attribute up in the current one."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return ModuleSpec(fullname, self) if fullname in MOVED else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        former = module.__name__
+
+        def current(name: str) -> object:
+            return getattr(import_module(MOVED[former]), RENAMED.get(former, {}).get(name, name))
+
+        module.__getattr__ = current  # type: ignore[method-assign]  # PEP 562: how a module looks up what it lacks
+
+
+def install() -> None:
+    """Let former paths be imported; called by `supportbot/__init__.py`, which every process imports first."""
+    if not any(isinstance(finder, FormerPaths) for finder in sys.meta_path):
+        sys.meta_path.append(FormerPaths())
