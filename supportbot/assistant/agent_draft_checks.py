@@ -10,9 +10,9 @@ from django.conf import settings
 
 from supportbot.assistant.checks.evidence import Sentence
 from supportbot.assistant.drafting import Draft
-from supportbot.assistant.judging import LITTLE_SUPPORT
 from supportbot.assistant.outcome_messages import done_in
 from supportbot.assistant.prompts import confidential_text
+from supportbot.assistant.sentence_verdicts import LITTLE_SUPPORT
 from supportbot.assistant.vectors import settle
 from supportbot.chat.models import Conversation
 from supportbot.handoff.ports import Doubt, GeneratedDraft

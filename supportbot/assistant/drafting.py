@@ -1,9 +1,9 @@
 """An answer while it is being written: model text goes in, and what may be shown comes out. Pure.
 
-Words are released as they arrive. From the first word that may begin a figure, a link or a deed, the rest of the
-sentence waits until it is complete and has been judged (`judging`). A sentence that fails a check for harm is not
-shown. Wording alone never withholds a sentence: how well the sources support it decides its citations (`citing`) and
-whether the whole answer is confirmed (`answer_assembly`).
+Words are released as they arrive. From the first word that may begin a figure, a link or a claim that something was
+done, the rest of the sentence waits until it is complete and has been judged (`sentence_verdicts`). A sentence that
+fails a check for harm is not shown. Wording alone never withholds a sentence: how well the sources support it decides
+its citations (`citing`) and whether the whole answer is confirmed (`answer_assembly`).
 
 Some sentences need a vector before they can be judged. Nothing is released then: `unsure` lists the texts whose vectors
 are needed and `weigh` continues with them, or by words alone if there are none.
@@ -23,7 +23,7 @@ from supportbot.assistant.checks.evidence import Author, Evidence, Sentence, Str
 from supportbot.assistant.checks.secrets import RUN_OF_RULES, Confidential, bare
 from supportbot.assistant.checks.sentence_kinds import Opening
 from supportbot.assistant.citing import Citations
-from supportbot.assistant.judging import Judge
+from supportbot.assistant.sentence_verdicts import Judge
 from supportbot.chat.answers import Answer
 from supportbot.language.links import spells_a_dot
 from supportbot.language.normalise import shown_text

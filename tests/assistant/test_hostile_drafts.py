@@ -3,7 +3,7 @@
 import pytest
 
 from supportbot.assistant.checks.evidence import MAX_WINDOWS
-from supportbot.assistant.judging import MAX_VECTORS
+from supportbot.assistant.sentence_verdicts import MAX_VECTORS
 from tests.pace import bounded
 
 from .test_checks import SOURCES, answered, drafted

@@ -12,8 +12,8 @@ from kb.search import Retrieval
 from kb.search.questions import MAX_PARTS
 from kb.testing import HashEmbedder, hashed_vector
 from supportbot.assistant import turn_search
-from supportbot.assistant.judging import MAX_VECTORS
 from supportbot.assistant.runner import carry_out
+from supportbot.assistant.sentence_verdicts import MAX_VECTORS
 from supportbot.assistant.turn_search import seek
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from supportbot.assistant.checks import fabrications
+from supportbot.assistant.checks import hard_checks
 from supportbot.assistant.checks.deeds import (
     DEED_FROM,
     DOUBT_FROM,
@@ -209,7 +209,7 @@ class Judge:
         """
         if by == "model" and self._is_repeated(words):
             return "repeated"
-        if found := fabrications.objection(words, before, self.evidence, self._confidential):
+        if found := hard_checks.objection(words, before, self.evidence, self._confidential):
             return found
         return "deed" if by == "model" and not support.is_quoted and self._is_deed(words, support) else ""
 
