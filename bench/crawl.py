@@ -59,7 +59,7 @@ def measure(documents: Path, questions: Path, cache: Path) -> dict[str, Any]:
 
 def _with_vectors(file: Path) -> None:
     """Let the source's runs take vectors from the cache: equal passages are embedded once."""
-    from kb.indexing.vectorcache import VectorCache
+    from kb.indexing.vector_file import VectorCache
     from kb.ports import embedder
     from kb.sources import sync
 

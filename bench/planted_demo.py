@@ -16,7 +16,7 @@ from kb.documents import Document
 from kb.importing.importer import import_documents
 from kb.importing.loaders import load
 from kb.indexing.index import sync_articles
-from kb.indexing.vectorcache import VectorCache
+from kb.indexing.vector_file import VectorCache
 from kb.indexing.vectors import ReadOnlyVectors
 from kb.models import Article
 from kb.ports import embedder

@@ -20,7 +20,7 @@ django.setup()
 
 from kb.embedders.packaged import RECIPE  # noqa: E402
 from kb.indexing.shared_vectors import passage_vectors, question_vectors, recent  # noqa: E402
-from kb.indexing.vectorcache import VectorCache  # noqa: E402
+from kb.indexing.vector_file import VectorCache  # noqa: E402
 from kb.models import Article  # noqa: E402
 from supportbot.accounts.models import Workspace  # noqa: E402
 from supportbot.accounts.scope import workspace_scope  # noqa: E402

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 
-from kb.page_marks import Pages, is_page_mark
+from kb.file_page_markers import Pages, is_page_mark
 from supportbot.language.blocks import LONGEST_HEADING, Block, Kind, blocks, names_of_columns
 from supportbot.language.plaintext import plain
 

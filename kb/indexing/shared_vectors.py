@@ -16,7 +16,7 @@ from typing import Final
 from django.core.cache import cache
 
 from kb.indexing.chunking import content_hash
-from kb.indexing.vectorcache import VectorCache
+from kb.indexing.vector_file import VectorCache
 from kb.ports import embedder
 from supportbot.rate_counters import CACHE_AWAY
 

@@ -25,7 +25,7 @@ from kb.importing.importer import import_documents
 from kb.importing.loaders import load
 from kb.indexing.index import sync_articles
 from kb.indexing.shared_vectors import share
-from kb.indexing.vectorcache import VectorCache
+from kb.indexing.vector_file import VectorCache
 from kb.indexing.vectors import KnownVectors, NoVectors, ReadOnlyVectors
 from kb.models import Category
 from kb.ports import embedder

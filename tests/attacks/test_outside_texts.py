@@ -8,9 +8,9 @@ from django.test import Client
 
 from kb.errors import InvalidDocument
 from kb.importing.loaders import html
-from kb.sources.web.frame import Frame
 from kb.sources.web.page import read_page
 from kb.sources.web.robots import parse_robots
+from kb.sources.web.shared_boilerplate import Frame
 from kb.sources.web.sitemap import parse_sitemap
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.setup import make_link

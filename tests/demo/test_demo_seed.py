@@ -16,7 +16,7 @@ from actions.models import ActionPolicy, MerchantConnection
 from actions.policy_store import may_approve
 from actions.registry import all_actions
 from kb.indexing.shared_vectors import forget, passage_vectors, recent
-from kb.indexing.vectorcache import VectorCache
+from kb.indexing.vector_file import VectorCache
 from kb.models import Article, Category
 from kb.ports import embedder
 from kb.services import Change, publish, save_draft

@@ -9,7 +9,7 @@ import pytest
 from kb.embedders.packaged import RECIPE
 from kb.errors import RecipeMismatch
 from kb.evaluation.confidence_fitting import ON_GROUNDS, WANTED_OF_NEAR_MISSES, Example, answered_share, auc, fit
-from kb.indexing.vectorcache import VectorCache, VectorFileBroken, VectorFileClosed
+from kb.indexing.vector_file import VectorCache, VectorFileBroken, VectorFileClosed
 from kb.search.confidence import (
     Calibration,
     Evidence,

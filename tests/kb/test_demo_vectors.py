@@ -6,7 +6,7 @@ from kb.documents import Document
 from kb.embedders.packaged import PackagedEmbedder
 from kb.importing.loaders import load
 from kb.indexing.chunking import chunk, content_hash, embedding_text
-from kb.indexing.vectorcache import VectorCache
+from kb.indexing.vector_file import VectorCache
 
 KNOWLEDGE = Path(__file__).resolve().parents[2] / "examples" / "knowledge"
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from kb.access import Viewer
+from kb.file_page_markers import Pages
 from kb.importing import confinement
 from kb.importing.confined import child
 from kb.indexing.models import Chunk
 from kb.models import Article
-from kb.page_marks import Pages
 from kb.search import search
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.checks.sources import Source

@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 
 from kb import ports
 from kb.indexing.shared_vectors import forget, passage_vectors, question_vectors, recent, share
-from kb.indexing.vectorcache import VectorCache
+from kb.indexing.vector_file import VectorCache
 from kb.ports import RecipeSpec
 from kb.testing import HashEmbedder, hashed_vector
 

@@ -13,11 +13,11 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from kb.documents import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS, Document, check_storable
 from kb.errors import InvalidDocument
+from kb.file_page_markers import page_mark
 from kb.importing.confinement import facts_of
 from kb.importing.loaders.markdown import document_of
 from kb.importing.loaders.markdown_tables import headed, markdown_table, spread
 from kb.importing.pictures import Beside, PicturesTaken, embedded
-from kb.page_marks import page_mark
 from kb.rendering import PICTURE
 from supportbot.team_formats import number
 

@@ -15,7 +15,7 @@ from kb.importing.gate_check import as_tried, try_import, without_pictures
 from kb.importing.importer import OUTCOMES, ImportReport, ItemResult, import_documents, import_drafts, preview_import
 from kb.importing.loaders import load
 from kb.indexing.index import sync_articles
-from kb.indexing.vectorcache import VectorCache
+from kb.indexing.vector_file import VectorCache
 from kb.indexing.vectors import KnownVectors, NoVectors, SyncReport
 from kb.ports import embedder
 from kb.progress import ProgressLine

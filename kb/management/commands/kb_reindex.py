@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from kb.indexing.reindex import reindex
-from kb.indexing.vectorcache import VectorCache, VectorFileClosed
+from kb.indexing.vector_file import VectorCache, VectorFileClosed
 from kb.indexing.vectors import NoVectors
 from kb.ports import embedder
 from kb.progress import ProgressLine

@@ -14,7 +14,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from kb.documents import MAX_TITLE_CHARACTERS
 from kb.importing.loaders.html import markdown_of_tree, parsed_html
 from kb.importing.pictures import PicturesTaken
-from kb.sources.web.frame import Frame
+from kb.sources.web.shared_boilerplate import Frame
 from kb.sources.web.urls import one_spelling
 from supportbot.language.plaintext import plain
 

@@ -19,10 +19,10 @@ from kb.sources.errors import SourceUnreadable, TooBusy, Unreadable
 from kb.sources.models import SourceItem
 from kb.sources.ports import Fetched, Gone, Known, Later, LeftOut, Origin, Place, Read, Unchanged
 from kb.sources.web.client import AGENT, Answer, Client, decode
-from kb.sources.web.frame import ENOUGH_PAGES, Frame, frame_of_json, learnt
 from kb.sources.web.page import Page, read_page
 from kb.sources.web.pictures import SitePictures
 from kb.sources.web.robots import Robots, parse_robots
+from kb.sources.web.shared_boilerplate import ENOUGH_PAGES, Frame, frame_of_json, learnt
 from kb.sources.web.sitemap import MAX_PARTS, is_sitemap, parse_sitemap
 from kb.sources.web.urls import one_spelling, scope_of, shape
 from supportbot.outbound.targets import address_problem

@@ -12,7 +12,7 @@ from itertools import chain, groupby, pairwise
 from typing import Final, NamedTuple
 
 from kb.addresses import passage_address
-from kb.page_marks import page_within
+from kb.file_page_markers import page_within
 from kb.search import Passage
 from supportbot.chat.answers import CitedSpan
 from supportbot.language.detection import base_language, detect

@@ -12,8 +12,8 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext, gettext_noop
 
 from kb.collections import check_may_write
-from kb.contradictions import findings
 from kb.documents import ArticleText
+from kb.draft_conflicts import findings
 from kb.errors import ArticleChanged
 from kb.models import Article
 from kb.selectors import article_with_id
