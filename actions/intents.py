@@ -14,7 +14,7 @@ from actions.principals import Principal
 from actions.registry import action_named
 from actions.schema import parse_arguments
 from actions.spec import Action
-from actions.strictjson import read_arguments
+from actions.strict_json import read_arguments
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 
 from actions.errors import InvalidArguments
 from actions.money import AMOUNT, USUAL_DECIMALS, parse_amount
-from actions.strictjson import INVISIBLE_CATEGORIES, Number, printable_name
+from actions.strict_json import INVISIBLE_CATEGORIES, Number, printable_name
 from supportbot.language.normalise import visible
 from supportbot.team_formats import listed
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 from django.db import connection
 
-from supportbot import asgi, asyncdb
+from supportbot import asgi, async_db
 from supportbot.chat import channel_layer
 from supportbot.chat.selectors import heads_of
 from supportbot.widget.socket.connection_registry import check_access, record_presence
@@ -25,7 +25,7 @@ _lock: Final = threading.Lock()
 _calls: Counter[str] = Counter()
 _queries: Counter[str] = Counter()
 _running: Final = threading.local()
-_cross: Final = asyncdb._run_in
+_cross: Final = async_db._run_in
 _group_send: Final = channel_layer.send
 
 
@@ -76,5 +76,5 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await asgi.application(scope, receive, send)  # type: ignore[arg-type]  # Channels types its own scopes
 
 
-vars(asyncdb)["_run_in"] = _counted  # the only crossing to the database
+vars(async_db)["_run_in"] = _counted  # the only crossing to the database
 vars(channel_layer)["send"] = _counted_send

@@ -95,7 +95,7 @@ def _same_texts(host: str) -> dict[str, int]:
     from kb.models import Article
     from supportbot.accounts.models import Workspace
     from supportbot.accounts.scope import workspace_scope
-    from supportbot.language.plaintext import plain
+    from supportbot.language.plain_text import plain
 
     def words(slug: str) -> dict[str, str]:
         with workspace_scope(Workspace.objects.get(slug=slug).pk):

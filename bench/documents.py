@@ -73,7 +73,7 @@ def measure(folder: Path, rows: list[dict[str, Any]], vectors: Path | None, show
 def _of_sentences(row: dict[str, Any]) -> Iterator[tuple[Counter[str], str]]:
     from kb.access import Viewer
     from kb.search import search
-    from supportbot.language.plaintext import plain
+    from supportbot.language.plain_text import plain
 
     for fact in row["facts"]:
         passages = search(fact["question"], viewer=Viewer(), limit=PASSAGES).passages

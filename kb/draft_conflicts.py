@@ -19,7 +19,7 @@ from kb.models import Audience
 from kb.search import Passage, search
 from kb.statements import Statement, same_subject, statements_of
 from supportbot.language.figures import without_figures
-from supportbot.language.plaintext import plain
+from supportbot.language.plain_text import plain
 from supportbot.language.words import content_stems
 
 # Measured on the articles of examples/knowledge, which do not contradict each other: 2 pairs of different articles pass

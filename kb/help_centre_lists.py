@@ -11,7 +11,7 @@ from kb.addresses import article_address
 from kb.categories import Shelf, Shelves
 from kb.models import Article
 from kb.reader_statistics import read_most
-from supportbot.language.plaintext import plain
+from supportbot.language.plain_text import plain
 
 ON_A_CARD: Final = 4  # titles of a section on the start page
 ON_A_PAGE: Final = 24  # titles of a section that is the only one

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from supportbot.language.figures import Figure, figures_in, figures_read_in, without_figures
-from supportbot.language.plaintext import plain
+from supportbot.language.plain_text import plain
 from supportbot.language.sentences import sentences_of
 from supportbot.language.words import content_stems, words
 

@@ -40,7 +40,7 @@ from supportbot.accounts.models import Channel, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.formats import format_day
 from supportbot.language.detection import base_language
-from supportbot.language.plaintext import plain
+from supportbot.language.plain_text import plain
 from supportbot.rate_counters import FailOpenThrottle, count
 from supportbot.translation import language_of
 from supportbot.web import POLICY, socket_origin

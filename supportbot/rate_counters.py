@@ -52,7 +52,7 @@ class FailOpenThrottle(SimpleRateThrottle):
 class CountingRedisCache(RedisCache):
     """A cache that counts in one round trip, while `add` and `incr` together take three for every customer message.
 
-    Django creates a cache object, with a client, for each call of `asyncdb` and for each request. Each of them would
+    Django creates a cache object, with a client, for each call of `async_db` and for each request. Each of them would
     open a connection of its own, so the client belongs to the process.
     """
 

@@ -83,7 +83,7 @@ def postgres_at(address: str, *, most_connections: int) -> dict[str, Any]:
         return found
     pool = {"min_size": 0, "max_size": most_connections, "timeout": 10}
     # After a server restart, the pool holds dead connections, each of which would fail one request without this check.
-    # It costs a round trip per request; the database threads keep their connections and do not need it (`asyncdb`).
+    # It costs a round trip per request; the database threads keep their connections and do not need it (`async_db`).
     return {**found, "OPTIONS": {**found.get("OPTIONS", {}), "pool": pool}, "CONN_HEALTH_CHECKS": True}
 
 

@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from pytest_django.fixtures import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
-from supportbot import asyncdb
+from supportbot import async_db
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member, create_workspace
@@ -39,7 +39,7 @@ hypothesis_settings.register_profile("patient", deadline=None, suppress_health_c
 if hypothesis_settings.get_current_profile_name() != "ci":
     hypothesis_settings.load_profile("patient")
 
-EXECUTORS = (asyncdb._executor, asyncdb._outside_executor)
+EXECUTORS = (async_db._executor, async_db._outside_executor)
 _used: set[ThreadPoolExecutor] = set()  # by the present test
 
 

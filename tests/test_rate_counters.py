@@ -13,7 +13,7 @@ from redis.connection import Connection
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.embedded.child_processes import wait_until
 from supportbot.rate_counters import FailOpenThrottle, count
 from supportbot.server_urls import cache_at

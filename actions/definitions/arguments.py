@@ -13,7 +13,7 @@ from actions.definitions.field_reader import ARGUMENTS, CIRCULAR, Reading, Scope
 from actions.definitions.parts import Argument, Origin, Texts
 from actions.definitions.values import as_json
 from actions.schema import Amount, Choice, Count, Date, DecimalNumber, Field, Flag, Listing, Shape, Text
-from actions.strictjson import Number
+from actions.strict_json import Number
 
 MAX_ARGUMENTS: Final = 30
 NAME: Final = r"[a-z][a-z0-9_]{0,39}"

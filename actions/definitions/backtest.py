@@ -28,7 +28,7 @@ from actions.models import ActionRequest
 from actions.reasons import Reason
 from actions.schema import parse_arguments
 from actions.states import State
-from actions.strictjson import read_arguments
+from actions.strict_json import read_arguments
 from supportbot.accounts.models import Customer
 
 DAYS: Final = 30

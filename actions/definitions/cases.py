@@ -26,7 +26,7 @@ from actions.facts import Arguments, Facts, Identity
 from actions.reasons import Reason, one_line
 from actions.schema import parse_arguments
 from actions.spec import Action
-from actions.strictjson import read_arguments
+from actions.strict_json import read_arguments
 from supportbot.errors import InvalidInput
 
 ALLOWED: Final = "allowed"

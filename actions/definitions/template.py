@@ -18,7 +18,7 @@ from actions.definitions.errors import ExpressionError, ExpressionFailed
 from actions.definitions.expression import MAX_STEPS, Expression, Path, compile_expression
 from actions.definitions.values import NoValue, Spend, as_json, as_text, value_of
 from actions.money import Money, format_money
-from actions.strictjson import INVISIBLE_CATEGORIES
+from actions.strict_json import INVISIBLE_CATEGORIES
 from supportbot.formats import format_day, format_moment
 from supportbot.language.normalise import visible
 from supportbot.translation import in_locale

@@ -32,7 +32,7 @@ from actions.outcomes import DidNot, Happened, Outcome, Unclear
 from actions.reasons import Reason, sentence
 from actions.schema import parse_arguments
 from actions.spec import Card, Row
-from actions.strictjson import read_arguments
+from actions.strict_json import read_arguments
 from supportbot.accounts.models import Customer
 from supportbot.connection_test_limit import count_test
 from supportbot.ids import uuid7

@@ -14,7 +14,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from actions.money import CURRENCY, Money, format_amount
-from actions.strictjson import Number
+from actions.strict_json import Number
 
 MAX_TEXT: Final = 20_000
 MAX_ENTRIES: Final = 10_000

@@ -13,7 +13,7 @@ from itertools import islice, takewhile
 
 from kb.file_page_markers import Pages, is_page_mark
 from supportbot.language.blocks import LONGEST_HEADING, Block, Kind, blocks, names_of_columns
-from supportbot.language.plaintext import plain
+from supportbot.language.plain_text import plain
 
 # The packaged multilingual e5 reads 512 tokens; 140 English words are about 215 tokens. Smaller passages rank better,
 # larger ones cost less. A table or a code block may have MAX_WORDS before it is split.

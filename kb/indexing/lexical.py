@@ -16,7 +16,7 @@ from django.db.models import F
 
 from kb.indexing.models import Chunk
 from supportbot.language.detection import base_language, detect
-from supportbot.language.plaintext import plain
+from supportbot.language.plain_text import plain
 from supportbot.language.words import stop_words
 
 # A locale's language -> configuration; PostgreSQL 16 has them all. Any other language is indexed word by word.

@@ -31,7 +31,7 @@ from supportbot.accounts.encrypted_fields import EncryptedTextField
 from supportbot.accounts.scope import TenantManager, current_workspace_id
 from supportbot.ids import uuid7
 from supportbot.language.detection import base_language
-from supportbot.wordsearch import Words
+from supportbot.word_search import Words
 
 NONE: Final[Mapping[str, str]] = MappingProxyType({})
 

@@ -16,7 +16,7 @@ from supportbot.builtin.phrases import (
     names_the_way_to_a_person,
 )
 from supportbot.chat.answers import Answer, CitedSpan, Withheld
-from supportbot.language.plaintext import without_pictures
+from supportbot.language.plain_text import without_pictures
 from supportbot.language.sentences import LEADS, list_mark, unmarked
 
 MAX_CARDS: Final = 10

@@ -10,7 +10,7 @@ from actions.principals import find_customer as customer_known_as
 from actions.principals import stored
 from supportbot.accounts.models import Customer
 from supportbot.assistant.runner import carry_out
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import answer_to, events_after
 from supportbot.chat.services import add_customer_message, start_conversation

@@ -17,7 +17,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.admission import Admission
 from supportbot.assistant.turn import Turn
 from supportbot.assistant.turn_limits import DRAIN_SECONDS, POLL_SECONDS
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.errors import LeaseLost
 from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim, claim_turn, fail_turn, release_turn

@@ -33,7 +33,7 @@ from supportbot.assistant.turn_limits import MAX_STEPS, PIECE_CHARACTERS
 from supportbot.assistant.turn_telemetry import SECOND_TRIES, TurnReport
 from supportbot.assistant.vector_prefetch import vectors_prefetched
 from supportbot.assistant.vectors import vectors_of
-from supportbot.asyncdb import db, outside
+from supportbot.async_db import db, outside
 from supportbot.builtin.answerer import quotation_for
 from supportbot.chat.answers import Answer
 from supportbot.chat.errors import LeaseLost

@@ -20,7 +20,7 @@ from kb.errors import EmbeddingUnavailable
 from supportbot.builtin.phrases import Courtesy
 from supportbot.language.classifiers import Array, Linear, Net, hashed_features, linear_in, net_in, unit
 from supportbot.language.normalise import fold_homoglyphs
-from supportbot.language.ordernumbers import order_numbers_in
+from supportbot.language.order_numbers import order_numbers_in
 from supportbot.llm.types import ToolSpec
 
 DATA: Final = Path(__file__).parent / "data"

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from supportbot.accounts.constraints import SameWorkspace
 from supportbot.accounts.models import Channel, Customer, TenantModel, User
 from supportbot.ids import uuid7
-from supportbot.wordsearch import Words
+from supportbot.word_search import Words
 
 
 class Audience(models.TextChoices):

@@ -14,7 +14,7 @@ from supportbot.accounts.models import Customer
 from supportbot.chat.models import Conversation, Message
 from supportbot.many_ids import Among
 from supportbot.query_settings import wide_reads
-from supportbot.wordsearch import HasWord, Words, words_of
+from supportbot.word_search import HasWord, Words, words_of
 
 CUSTOMER_WORDS = ("name", "email", "external_id")
 NEWEST: Final = ("-last_event_at", "pk")

@@ -7,7 +7,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 
 class Socket(AsyncWebsocketConsumer):
-    """A socket whose handlers reach the database only through `asyncdb`, and other processes through `chat.stream`."""
+    """A socket whose handlers reach the database only through `async_db`, and other processes through `chat.stream`."""
 
     # The signal broker speaks to the channel layer once per process; a channel for each socket would cost a connection.
     channel_layer_alias = "none"

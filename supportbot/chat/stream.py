@@ -19,7 +19,7 @@ from uuid import UUID, uuid4
 
 from django.db import Error as AnyDatabaseError
 
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat import channel_layer
 from supportbot.chat.selectors import heads_of
 from supportbot.chat.signals import (

@@ -27,7 +27,7 @@ from supportbot.accounts.branding import (
 )
 from supportbot.accounts.business_hours import DAYS, hours_of, validate_hours
 from supportbot.accounts.channels import change_channel, channel_with_id, snippet
-from supportbot.accounts.identitykeys import add_identity_key, revoke_identity_key
+from supportbot.accounts.identity_keys import add_identity_key, revoke_identity_key
 from supportbot.accounts.logos import logo_path
 from supportbot.accounts.models import Channel, IdentityKey, Workspace
 from supportbot.accounts.services import create_channel

@@ -18,7 +18,7 @@ from actions.standin import standing_in
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.action_tools import spec_of
 from supportbot.assistant.prompts import fenced
-from supportbot.asyncdb import db, outside
+from supportbot.async_db import db, outside
 from supportbot.builtin.intents import detect_intent
 from supportbot.errors import SupportBotError
 from supportbot.evals.case_customers import Customer, Lost, ModelCustomer, Press, ScriptedCustomer, StepCustomer

@@ -22,7 +22,7 @@ from supportbot.evals.record_equality import differences, is_same
 from supportbot.evals.suite_format import Case
 from supportbot.language.detection import base_language, detect
 from supportbot.language.figures import all_figures_in, known_figures
-from supportbot.language.plaintext import plain
+from supportbot.language.plain_text import plain
 from supportbot.language.sentences import sentences_of, unmarked
 
 _LINE_CHARACTERS: Final = 500

@@ -44,7 +44,7 @@ from supportbot.assistant.tools import (
 )
 from supportbot.assistant.turn import Turn
 from supportbot.assistant.undoing import UNDO_LAST
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.turns import Claim

@@ -28,7 +28,7 @@ from django.utils.translation import gettext
 
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.errors import SupportBotError
 from supportbot.evals.case_runner import Away, run_case
 from supportbot.evals.errors import ProductChangedMeanwhile, RunEnded, RunInterrupted

@@ -13,7 +13,7 @@ from typing import Final
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from supportbot.language.plaintext import plain
+from supportbot.language.plain_text import plain
 
 # A longer line is not a heading: it is not a title, and would be repeated before every passage below it.
 LONGEST_HEADING: Final = 300

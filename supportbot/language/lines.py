@@ -9,7 +9,7 @@ from itertools import zip_longest
 from typing import Final
 
 from supportbot.language.blocks import Block, Item, Kind, Row
-from supportbot.language.plaintext import plain
+from supportbot.language.plain_text import plain
 from supportbot.language.sentences import sentences_of
 
 _LINK_ALONE: Final = re.compile(r"\[[^\[\]]{1,300}\]\([^()]{0,500}\)")

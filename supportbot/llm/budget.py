@@ -25,7 +25,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet, Sum
 from django.db.models.functions import Greatest
 
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.llm.errors import BudgetExceeded, ModelMisconfigured
 from supportbot.llm.models import Budget, LLMCall
 from supportbot.llm.ports import EmbeddingProvider, Provider

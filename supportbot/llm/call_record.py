@@ -22,7 +22,7 @@ from django.db import transaction
 from supportbot import sql
 from supportbot.accounts.errors import UnscopedQuery
 from supportbot.accounts.scope import across_workspaces
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.language.personal_data import Kind, personal_data_in, replaced
 from supportbot.llm import budget
 from supportbot.llm.models import LLMBody, LLMCall

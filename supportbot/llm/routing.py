@@ -14,7 +14,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from supportbot.accounts.scope import scoped_workspace_id
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.llm.conf import is_remote_configured
 from supportbot.llm.connections import BUILTIN, BUILTIN_PURPOSES, ENVIRONMENT, Server, servers
 from supportbot.llm.errors import ModelMisconfigured, ModelUnavailable

@@ -19,7 +19,7 @@ from kb.search import search
 from kb.serializers import LocaleField
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.assistant.awaited_turn import AskResult, ask_runner
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
 from supportbot.errors import InvalidInput, Unavailable, flatten_field_errors

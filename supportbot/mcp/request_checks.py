@@ -13,10 +13,10 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 from rest_framework.settings import api_settings
 
-from supportbot import strictjson
+from supportbot import strict_json
 from supportbot.accounts.errors import InvalidKey
 from supportbot.accounts.origins import own_origins, read_origin
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.errors import SupportBotError
 from supportbot.mcp.callers import Agent, agent_by_key
 from supportbot.mcp.errors import (
@@ -129,10 +129,10 @@ async def _read_body(receive: Receive, headers: Mapping[str, str]) -> bytes:
 def _check_json(body: bytes) -> None:
     """Raise UnreadableBody for invalid, ambiguous or too deep JSON; the protocol's server parses it again."""
     try:
-        strictjson.loads(body.decode())
+        strict_json.loads(body.decode())
     except UnicodeDecodeError as error:
         raise UnreadableBody("The body is not UTF-8.") from error
-    except strictjson.BadJson as error:
+    except strict_json.BadJson as error:
         raise UnreadableBody(str(error)) from error
 
 

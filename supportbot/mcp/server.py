@@ -30,7 +30,7 @@ from mcp_types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from supportbot.accounts.scope import workspace_scope
-from supportbot.asyncdb import db, outside
+from supportbot.async_db import db, outside
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.mcp.action_tools import action_status, resumed, use_action
 from supportbot.mcp.callers import Agent, token_in

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from supportbot import strictjson
+from supportbot import strict_json
 from supportbot.accounts.auth import BearerAuthentication
 from supportbot.accounts.branding import personalised_greeting, theme_colours
 from supportbot.accounts.channels import hosted_url
@@ -48,10 +48,10 @@ class StrictJsonParser(BaseParser):
         if len(body) > MAX_BODY_BYTES:
             raise ParseError(f"The body must not exceed {MAX_BODY_BYTES:,} bytes.")
         try:
-            return strictjson.loads(body.decode())
+            return strict_json.loads(body.decode())
         except UnicodeDecodeError as error:
             raise ParseError("The body is not UTF-8.") from error
-        except strictjson.BadJson as error:
+        except strict_json.BadJson as error:
             raise ParseError(str(error)) from error
 
 

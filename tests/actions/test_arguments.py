@@ -17,7 +17,7 @@ from actions.reasons import CODES, Reason, sentence
 from actions.registry import action_named, all_actions
 from actions.schema import parse_arguments
 from actions.spec import ReadAction
-from actions.strictjson import read_arguments
+from actions.strict_json import read_arguments
 from supportbot.translation import LANGUAGES, text_in
 
 REFUND = action_named("refund_order").arguments

@@ -21,7 +21,7 @@ from supportbot.assistant.runner import carry_out
 from supportbot.assistant.tool_calls import Place
 from supportbot.assistant.tools import Tools, tools_for
 from supportbot.assistant.turn_limits import MAX_STEPS
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.errors import LeaseLost
 from supportbot.chat.log import lock_conversation
 from supportbot.chat.models import Conversation

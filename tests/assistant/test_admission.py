@@ -8,7 +8,7 @@ import pytest
 from supportbot.assistant import delta_buffer
 from supportbot.assistant.admission import MAX_LAG_SECONDS, TURNS_PER_TICK, Admission
 from supportbot.assistant.runner import carry_out
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.signals import Signal, Status
 from supportbot.chat.stream import signal_broker

@@ -6,7 +6,7 @@ from actions.testing import FakeShop
 from supportbot.accounts.models import Customer
 from supportbot.assistant import awaited_turn
 from supportbot.assistant.awaited_turn import PersonAnswers, ask, conversation_to_ask_in
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.errors import NotFound
 from supportbot.handoff.tickets import services as handoff

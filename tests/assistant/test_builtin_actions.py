@@ -12,7 +12,7 @@ from supportbot.accounts.models import Customer
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import create_channel, new_visitor
 from supportbot.assistant.runner import carry_out
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.blocks import BlockRef, choose, submit
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after

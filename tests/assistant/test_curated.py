@@ -18,7 +18,7 @@ from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.runner import carry_out
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.signals import EventView
 from supportbot.llm.testing import ScriptedModel, answering

@@ -12,7 +12,7 @@ from actions.testing import FakeShop, run_queued
 from supportbot.accounts.models import Customer, User
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.runner import carry_out
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_agent_message
 from supportbot.chat.signals import EventView

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from actions.testing import FakeShop
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.llm.testing import Says
 from supportbot.llm.types import ToolCall

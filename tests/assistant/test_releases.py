@@ -6,7 +6,7 @@ from supportbot.accounts.models import Channel, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.prompts import GuidelineMarks
 from supportbot.assistant.runner import carry_out
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.retrieval_trace import traces_of
 from supportbot.llm.testing import Says, ScriptedModel, answering

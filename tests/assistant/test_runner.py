@@ -19,7 +19,7 @@ from supportbot.assistant import leases
 from supportbot.assistant import runner as runner_module
 from supportbot.assistant.admission import Admission
 from supportbot.assistant.runner import Runner
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.signals import EventView, NewEvent, Signal, TurnWaiting

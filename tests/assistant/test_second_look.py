@@ -8,7 +8,7 @@ import pytest
 
 from actions.testing import FakeShop
 from supportbot.assistant.runner import carry_out
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.signals import EventView
 from supportbot.llm.testing import Says, ScriptedModel, answering

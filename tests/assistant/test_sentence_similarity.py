@@ -19,7 +19,7 @@ from supportbot.assistant.context import build_context
 from supportbot.assistant.runner import carry_out
 from supportbot.assistant.sentence_similarity import similarities_of, with_similarity
 from supportbot.assistant.turn_search import Found
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message
 from supportbot.chat.turns import Claim, claim_turn

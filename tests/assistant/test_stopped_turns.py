@@ -8,7 +8,7 @@ from supportbot.accounts.models import User
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.runner import carry_out
 from supportbot.assistant.turn import Turn as TurnInHand
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.signals import StopRequested
 from supportbot.chat.turns import request_stop

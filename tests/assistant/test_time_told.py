@@ -8,7 +8,7 @@ import pytest
 from supportbot.accounts.models import Workspace
 from supportbot.assistant import context
 from supportbot.assistant.runner import carry_out
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.signals import EventView
 from supportbot.llm.testing import Says, ScriptedModel, answering

@@ -9,7 +9,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.runner import carry_out
 from supportbot.assistant.tool_calls import Place
 from supportbot.assistant.tools import REQUEST_HUMAN, Tools
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.errors import LeaseLost
 from supportbot.chat.models import Conversation
 from supportbot.chat.turns import Claim, restart_attempt

@@ -20,7 +20,7 @@ from actions.services import confirm
 from actions.testing import FakeShop, run_queued
 from supportbot.accounts.models import Customer
 from supportbot.accounts.scope import workspace_scope
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.llm import gateway
 from supportbot.llm.errors import ProviderRefused, Reason

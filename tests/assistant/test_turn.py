@@ -13,7 +13,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.runner import carry_out
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Citation, Conversation, Message
 from supportbot.chat.retrieval_trace import RetrievalTrace, traces_of
 from supportbot.chat.services import add_customer_message

@@ -8,7 +8,7 @@ import pytest
 from supportbot.assistant.runner import carry_out
 from supportbot.assistant.turn import Turn as TurnInHand
 from supportbot.assistant.turn_limits import LEAN_PASSAGES
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.signals import StopRequested
 from supportbot.chat.turns import Claim, restart_attempt

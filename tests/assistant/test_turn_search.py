@@ -15,7 +15,7 @@ from supportbot.assistant import turn_search
 from supportbot.assistant.runner import carry_out
 from supportbot.assistant.sentence_verdicts import MAX_VECTORS
 from supportbot.assistant.turn_search import seek
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.retrieval_trace import traces_of
 from supportbot.chat.signals import EventView

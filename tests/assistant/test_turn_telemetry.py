@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from supportbot.assistant.runner import carry_out
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.testing import Says, ScriptedModel, answering

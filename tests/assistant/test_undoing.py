@@ -23,7 +23,7 @@ from supportbot.assistant.runner import carry_out
 from supportbot.assistant.texts import say as told
 from supportbot.assistant.tool_calls import Place
 from supportbot.assistant.tools import Tools, tools_for
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
 from supportbot.chat.turns import claim_turn, release_turn

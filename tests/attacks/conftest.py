@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 
 from actions.testing import FakeShop, connected
 from kb import ports
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from tests.attacks.corpus import Row
 from tests.attacks.scenario import Scenario
 from tests.attacks.world import conversation_of, place

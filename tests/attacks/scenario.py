@@ -21,7 +21,7 @@ from actions.states import State
 from actions.testing import run_queued
 from supportbot.accounts.models import Customer
 from supportbot.assistant.runner import carry_out
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.log import lock_conversation
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after

@@ -11,7 +11,7 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.handoff.models import Ticket
 from supportbot.llm.types import ModelRequest
 from tests.attacks import checks

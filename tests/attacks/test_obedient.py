@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.errors import ChatError
 from supportbot.llm.testing import answering
 from supportbot.llm.types import ModelRequest, ToolCall

@@ -8,7 +8,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from actions.testing import FakeShop
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from tests.attacks.corpus import Row
 from tests.attacks.target import Target, of
 from tests.attacks.world import place

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from pytest_django.fixtures import Settings
 
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.llm import gateway
 from supportbot.llm.breaker import forget_failures
 from tests.attacks import checks

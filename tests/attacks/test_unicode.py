@@ -8,7 +8,7 @@ import pytest
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import create_channel, create_workspace
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.errors import UnreadableText
 from supportbot.chat.models import Message
 from supportbot.chat.texts import clean_text

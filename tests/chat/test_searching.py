@@ -18,7 +18,7 @@ from supportbot.chat.searching import CUSTOMER_WORDS, newest_with
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.handoff.tickets import services
 from supportbot.ids import uuid7
-from supportbot.wordsearch import HasWord, Words, words_of
+from supportbot.word_search import HasWord, Words, words_of
 from tests.handoff.browsing import browser
 
 pytestmark = pytest.mark.django_db

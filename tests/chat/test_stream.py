@@ -10,7 +10,7 @@ import pytest_asyncio
 import redis
 
 from supportbot.accounts.scope import workspace_scope
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat import channel_layer, stream
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import Conversation

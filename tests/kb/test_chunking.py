@@ -15,7 +15,7 @@ from kb.indexing.chunking import (
     weight,
 )
 from supportbot.language.blocks import blocks_of_passage
-from supportbot.language.plaintext import plain
+from supportbot.language.plain_text import plain
 from tests.pace import bounded
 
 SENTENCE = "The parcel goes out on the next working day and takes two days to arrive. "

@@ -10,7 +10,7 @@ from kb.importing.confined.pdf_direction import logical
 from kb.indexing.models import Chunk
 from kb.models import Article
 from supportbot.accounts.models import Workspace
-from supportbot.language.plaintext import plain
+from supportbot.language.plain_text import plain
 from tests.kb.import_command import failures, run
 from tests.kb.made_files import Text, docx, p, paragraph, pdf
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from supportbot import asyncdb
+from supportbot import async_db
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.ids import uuid7
@@ -48,7 +48,7 @@ def stored(transactional_db: None, workspace: Workspace) -> Callable[[], Any]:
 
     async def rows() -> list[LLMCall]:
         await gateway.close()
-        return await asyncdb.db(lambda: list(LLMCall.objects.order_by("started_at")))
+        return await async_db.db(lambda: list(LLMCall.objects.order_by("started_at")))
 
     return rows
 

@@ -16,7 +16,7 @@ from supportbot.accounts.principals import Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_of
 from supportbot.accounts.services import add_member
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.errors import InvalidInput, NotFound
 from supportbot.llm import connections, gateway
 from supportbot.llm.connection_check import try_connection

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kb.errors import EmbeddingUnavailable
-from supportbot import asyncdb
+from supportbot import async_db
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces
 from supportbot.llm import gateway, loop_thread
@@ -72,7 +72,7 @@ class TestGateway:
         settings.LLM_PRICES = {"currency": "EUR", "per_million_tokens": {"vectors": {"input": "1000", "output": "0"}}}
         settings.LLM_DAILY_BUDGET = "0.03"
         await gateway.embed(["one", "two"])  # reserves at most 20 tokens, uses 5
-        (row,) = await asyncdb.db(lambda: list(Budget.objects.all()))
+        (row,) = await async_db.db(lambda: list(Budget.objects.all()))
         assert (row.reserved, row.spent) == (Decimal(0), Decimal("0.005"))
         settings.LLM_DAILY_BUDGET = "0.01"
         with pytest.raises(BudgetExceeded):

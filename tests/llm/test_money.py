@@ -16,7 +16,7 @@ from django.core.management import CommandError, call_command
 
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.llm import gateway
 from supportbot.llm.call_record import CallRecord, purge_expired_bodies, redact, save_calls
 from supportbot.llm.errors import BudgetExceeded, ModelMisconfigured, ProviderUnclear, Reason

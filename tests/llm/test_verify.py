@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.checks import run_checks
 
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.llm import gateway
 from supportbot.llm.errors import BudgetExceeded, DeadlineExceeded, ModelUnavailable
 from supportbot.llm.json_extraction import json_in

@@ -16,7 +16,7 @@ from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.services import NewChannel, issue_api_key
 from supportbot.assistant.runner import carry_out
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.turns import claim_turn
 from supportbot.llm import gateway

@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.services import NewChannel
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.answers import Answer
 from supportbot.chat.errors import LeaseLost
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from actions.definitions.document import missing
-from actions.strictjson import INVISIBLE_CATEGORIES
+from actions.strict_json import INVISIBLE_CATEGORIES
 
 MAX_NOTES: Final = 30
 MAX_CHECKS: Final = 60

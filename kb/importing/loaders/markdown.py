@@ -26,7 +26,7 @@ from kb.errors import InvalidDocument
 from kb.phrasings import check_phrasings
 from kb.slugs import check_slug
 from supportbot.language.blocks import Kind, blocks
-from supportbot.language.plaintext import plain
+from supportbot.language.plain_text import plain
 
 # Enough for every key that makes sense; nothing longer is given to the YAML parser.
 MAX_FRONT_MATTER_CHARACTERS = 20_000

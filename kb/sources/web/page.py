@@ -16,7 +16,7 @@ from kb.importing.loaders.html import markdown_of_tree, parsed_html
 from kb.importing.pictures import PicturesTaken
 from kb.sources.web.shared_boilerplate import Frame
 from kb.sources.web.urls import one_spelling
-from supportbot.language.plaintext import plain
+from supportbot.language.plain_text import plain
 
 MAX_LINKS: Final = 5_000
 MOST_OF_AN_INDEX: Final = 300  # characters outside links

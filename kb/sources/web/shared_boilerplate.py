@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final
 
-from supportbot.language.plaintext import plain
+from supportbot.language.plain_text import plain
 
 ENOUGH_PAGES: Final = 4
 SHARE: Final = 0.75

@@ -2,7 +2,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import migrations
 
 from supportbot.concurrent_indexes import AddBigIndex
-from supportbot.wordsearch import Words
+from supportbot.word_search import Words
 
 
 class Migration(migrations.Migration):

@@ -26,7 +26,7 @@ from supportbot.builtin.actions.slots import (
     whole_text,
 )
 from supportbot.builtin.phrases import say
-from supportbot.language.ordernumbers import order_numbers_in, without_numbers
+from supportbot.language.order_numbers import order_numbers_in, without_numbers
 from supportbot.language.words import words
 from supportbot.llm.types import ChatMessage, ModelRequest, ToolCall, ToolSpec
 

@@ -27,7 +27,7 @@ from supportbot.language.addresses import address_in
 from supportbot.language.amounts import amount_in
 from supportbot.language.dates import Day, days_in
 from supportbot.language.figure_words import units_of
-from supportbot.language.ordernumbers import WHOLE, order_numbers_in, without_numbers
+from supportbot.language.order_numbers import WHOLE, order_numbers_in, without_numbers
 from supportbot.language.words import words
 from supportbot.llm.types import ToolSpec
 

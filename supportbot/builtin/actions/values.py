@@ -19,7 +19,7 @@ from supportbot.language.dates import Day, days_in
 from supportbot.language.detection import base_language
 from supportbot.language.figures import all_figures_in, figures_in, known_figures
 from supportbot.language.normalise import normalised
-from supportbot.language.ordernumbers import without_numbers
+from supportbot.language.order_numbers import without_numbers
 from supportbot.language.words import words
 
 _NUMBER: Final = re.compile(

@@ -3,7 +3,7 @@ from django.db import migrations, models
 from django.db.models import Q
 
 from supportbot.concurrent_indexes import AddBigIndex
-from supportbot.wordsearch import Words
+from supportbot.word_search import Words
 
 
 class Migration(migrations.Migration):

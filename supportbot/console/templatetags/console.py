@@ -14,7 +14,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from supportbot.console.display import tag
 from supportbot.evals.wording import CALL_ENDS
-from supportbot.language.plaintext import plain as plain_text
+from supportbot.language.plain_text import plain as plain_text
 from supportbot.team_formats import number
 
 if TYPE_CHECKING:  # generic for the type checker only

@@ -27,7 +27,7 @@ from supportbot.accounts.origins import own_origins, read_origin
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_logged_in
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.access import conversation_for
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import Receipt, add_agent_message, add_note

@@ -25,7 +25,7 @@ from supportbot.handoff.tickets.queue import is_late, is_nearly_late
 from supportbot.handoff.tickets.selectors import ticket_queryset
 from supportbot.language.detection import base_language
 from supportbot.query_settings import wide_reads
-from supportbot.wordsearch import MAX_CHARACTERS, words_of
+from supportbot.word_search import MAX_CHARACTERS, words_of
 
 ROWS_PER_PAGE: Final = 50
 MAX_SEARCH_PAGES: Final = 20  # the ids of all pages up to the shown one are read

@@ -18,7 +18,7 @@ from django.utils.translation import override
 
 from supportbot.accounts.models import User
 from supportbot.accounts.scope import workspace_scope
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.signals import AtWork, DeskNotified, NewEvent, Signal, Typing
 from supportbot.chat.stream import signal_broker
 from supportbot.handoff.desk.protocol import encode

@@ -10,7 +10,7 @@ from supportbot.accounts.errors import AccountsError
 from supportbot.accounts.models import Channel
 from supportbot.accounts.origins import is_allowed, is_known, own_origins, read_origin
 from supportbot.accounts.principals import Staff
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.widget.errors import OriginRefused
 
 PROGRAM_SCOPE: Final = "conversations:write"

@@ -15,7 +15,7 @@ from django.db import Error as AnyDatabaseError
 
 from supportbot.accounts.models import Channel
 from supportbot.accounts.scope import across_workspaces
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.stream import signal_broker
 from supportbot.handoff.mail.customer_presence import mark_customers_absent, mark_customers_present

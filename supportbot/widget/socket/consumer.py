@@ -15,7 +15,7 @@ from typing import Any, Final
 from django.db import Error as AnyDatabaseError
 
 from supportbot.accounts.scope import workspace_scope
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.notices import ai_notice
 from supportbot.chat.socket_base import Socket
 from supportbot.errors import NotFound, SupportBotError

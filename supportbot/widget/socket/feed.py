@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from supportbot.accounts.scope import workspace_scope
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat import signals
 from supportbot.chat.selectors import events_after, head_of, live_turn
 from supportbot.chat.signals import EventView, NewEvent, Signal, TurnView

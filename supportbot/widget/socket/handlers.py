@@ -6,7 +6,7 @@ from uuid import UUID
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.vector_prefetch import prefetch_vectors
-from supportbot.asyncdb import db, outside
+from supportbot.async_db import db, outside
 from supportbot.chat.access import conversation_for
 from supportbot.chat.rate_limit import choose, retry, send_message, submit
 from supportbot.chat.signals import Typing

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 from uuid import UUID
 
-from supportbot import strictjson
+from supportbot import strict_json
 from supportbot.chat.blocks import BlockRef, Filled, Values
 from supportbot.chat.texts import UNREADABLE
 from supportbot.widget.errors import FrameError, FrameTooBig, UnknownFrame
@@ -202,8 +202,8 @@ def parse_client_frame(text: str) -> ClientFrame:
     if len(text) > MAX_FRAME_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_FRAME_BYTES:
         raise FrameTooBig(f"A frame must not exceed {MAX_FRAME_BYTES:,} bytes.")
     try:
-        content = strictjson.loads(text)
-    except strictjson.BadJson as error:
+        content = strict_json.loads(text)
+    except strict_json.BadJson as error:
         raise FrameError(f"{error} A frame must be a JSON object with a `type`.") from error
     if not isinstance(content, dict):
         raise FrameError("A frame must be a JSON object with a `type`.")
@@ -220,8 +220,8 @@ def parse_client_frame(text: str) -> ClientFrame:
 def client_id_in(text: str) -> str | None:
     """Return the `client_id` of a rejected frame if it has a valid one: the client has to know which message it was."""
     try:
-        content = strictjson.loads(text) if len(text) <= MAX_FRAME_BYTES else None
-    except strictjson.BadJson:
+        content = strict_json.loads(text) if len(text) <= MAX_FRAME_BYTES else None
+    except strict_json.BadJson:
         return None
     client_id = content.get("client_id") if isinstance(content, dict) else None
     return client_id if isinstance(client_id, str) and is_client_id(client_id) else None

@@ -9,7 +9,7 @@ import pytest
 from actions.principals import Principal
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.runner import carry_out
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.blocks import BlockRef, choose, submit
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after

@@ -16,7 +16,7 @@ from actions.definitions.published import action_from
 from actions.definitions.template import labelled
 from actions.schema import parse_arguments
 from actions.spec import Risk
-from actions.strictjson import read_arguments
+from actions.strict_json import read_arguments
 from supportbot.assistant.action_tools import spec_of
 from supportbot.translation import in_locale
 from tests.actions.definitions.documents import EXCHANGE, PRODUCT, changed

@@ -12,7 +12,7 @@ from actions.definitions.errors import ExpressionError, ExpressionFailed, Missin
 from actions.definitions.expression import compile_expression
 from actions.definitions.expression_parser import FUNCTIONS
 from actions.money import Money
-from actions.strictjson import Number
+from actions.strict_json import Number
 from tests.pace import bounded
 
 NOW = datetime(2026, 5, 31, 23, 30, tzinfo=timezone(timedelta(hours=2)))

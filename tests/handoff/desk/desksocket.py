@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 import supportbot.handoff
 from supportbot.accounts.models import User
 from supportbot.accounts.origins import own_origins
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from tests.events import check_event
 from tests.patience import PATIENCE_SECONDS
 

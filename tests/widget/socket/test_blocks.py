@@ -8,7 +8,7 @@ import pytest
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import NewChannel
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import Message, Source
 from supportbot.chat.services import add_customer_message

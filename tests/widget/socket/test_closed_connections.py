@@ -11,7 +11,7 @@ from django.test import Client
 
 from supportbot.accounts import cors
 from supportbot.accounts.services import NewChannel
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.signals import NewEvent
 from supportbot.chat.stream import publish
 from supportbot.widget import base_views

@@ -15,7 +15,7 @@ from actions.testing import FakeShop, connected, run_queued
 from supportbot.accounts.models import Channel, Customer, Workspace
 from supportbot.accounts.services import NewChannel
 from supportbot.assistant.receivers import record_action_events
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.outbox.services import deliver_due
 from supportbot.widget.models import SocketTicket

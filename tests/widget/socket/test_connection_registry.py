@@ -7,7 +7,7 @@ import pytest
 
 from supportbot.accounts.models import Channel, User, Workspace
 from supportbot.accounts.services import NewChannel, create_channel, new_visitor
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_agent_message
 from supportbot.handoff.mail.customer_presence import is_customer_present, mark_customers_absent

@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from supportbot.accounts.models import Customer
 from supportbot.accounts.services import NewChannel
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import head_of
 from supportbot.chat.services import add_customer_message

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.services import NewChannel, issue_api_key
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat import rate_limit as chat_rate_limit
 from supportbot.chat.models import ConversationEvent, Message
 from supportbot.widget.models import Rating, SocketTicket

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from supportbot.chat.signals import Delta, EventView, NewEvent
-from supportbot.strictjson import BadJson, loads
+from supportbot.strict_json import BadJson, loads
 from supportbot.widget.errors import FrameError
 from supportbot.widget.socket import protocol
 from supportbot.widget.socket.consumer import TokenBucket

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 
 from supportbot.accounts.models import Customer, User
 from supportbot.accounts.services import NewChannel
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.handoff.models import Priority, Ticket

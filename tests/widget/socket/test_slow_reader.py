@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from supportbot.accounts.services import NewChannel
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.signals import Delta
 from supportbot.chat.stream import publish
 from supportbot.widget.socket import connection_registry, send_queue

@@ -8,7 +8,7 @@ import pytest
 
 from supportbot.accounts.models import Channel, Customer, User, Workspace
 from supportbot.accounts.services import NewChannel
-from supportbot.asyncdb import db
+from supportbot.async_db import db
 from supportbot.chat.answers import Answer
 from supportbot.chat.log import append_event, lock_conversation
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn

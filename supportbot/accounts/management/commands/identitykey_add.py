@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand
-from supportbot.accounts.identitykeys import add_identity_key, add_public_key, channel_named
+from supportbot.accounts.identity_keys import add_identity_key, add_public_key, channel_named
 from supportbot.accounts.models import Workspace
 
 

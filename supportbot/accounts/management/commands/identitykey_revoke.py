@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand
-from supportbot.accounts.identitykeys import channel_named, revoke_identity_key
+from supportbot.accounts.identity_keys import channel_named, revoke_identity_key
 from supportbot.accounts.models import Workspace
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from supportbot.language.ordernumbers import order_numbers_in, without_numbers
+from supportbot.language.order_numbers import order_numbers_in, without_numbers
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from django.conf import settings
 from django.db import OperationalError, connection, connections
 from django.utils.translation import gettext, override
 
-from supportbot import asyncdb, sql
-from supportbot.asyncdb import db
+from supportbot import async_db, sql
+from supportbot.async_db import db
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WHO: ContextVar[str] = ContextVar("who", default="nobody")
@@ -23,7 +23,7 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One database thread, whose connection Django would return at the end of each request, as with the pool."""
     with ThreadPoolExecutor(1) as executor:
         monkeypatch.setitem(settings.DATABASES["default"], "CONN_MAX_AGE", 0)
-        monkeypatch.setattr(asyncdb, "_executor", executor)
+        monkeypatch.setattr(async_db, "_executor", executor)
         yield
         executor.submit(connections.close_all).result()
 
@@ -60,7 +60,7 @@ async def test_a_connection_that_dies_in_a_call_is_not_used_again() -> None:
 
 
 async def test_a_connection_is_returned_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asyncdb, "HOLD_SECONDS", 0.0)
+    monkeypatch.setattr(async_db, "HOLD_SECONDS", 0.0)
     before = await db(backend)
     assert await db(backend) != before
 

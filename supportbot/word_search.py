@@ -33,7 +33,7 @@ class Words(Func):
         self.columns = columns
 
     def deconstruct(self) -> tuple[str, tuple[str, ...], dict[str, object]]:  # as migrations name it
-        return "supportbot.wordsearch.Words", self.columns, {}
+        return "supportbot.word_search.Words", self.columns, {}
 
 
 class HasWord(Func):
