@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from supportbot.handoff.mail.delivery import send_due
-from supportbot.handoff.tickets.sweep import escalate_late, escalate_silent, expire_abandoned, wake_snoozed
+from supportbot.handoff.tickets.timed_changes import escalate_late, escalate_silent, expire_abandoned, wake_snoozed
 
 
 @shared_task

@@ -68,7 +68,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.awaited_turn import ask
 from supportbot.chat.models import Conversation, Message, Turn
 from supportbot.handoff.models import Ticket
-from supportbot.handoff.tickets import services, sweep
+from supportbot.handoff.tickets import services, timed_changes
 with workspace_scope(Workspace.objects.get().pk):"""
 
 
@@ -111,7 +111,7 @@ def test_an_old_installation_is_upgraded_and_used(upgraded: Upgraded) -> None:
 
     # The customer stays with Maria, who answered an hour ago, and Maria can continue and end the conversation.
     told = upgraded.python("""
-sweep.escalate_late(), sweep.expire_abandoned(), sweep.wake_snoozed(), sweep.escalate_silent()
+timed_changes.escalate_late(), timed_changes.expire_abandoned(), timed_changes.wake_snoozed(), timed_changes.escalate_silent()
 held = Ticket.objects.get(conversation__customer__external_id="held")
 waits = Ticket.objects.get(conversation__customer__external_id="waiting")
 maria = User.objects.get(username="maria")

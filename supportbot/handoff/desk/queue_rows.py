@@ -21,7 +21,7 @@ from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.searching import first_with
 from supportbot.handoff.desk.labels import REASON_ICONS, avatar_hue, duration_label, first_name, initials, reason_label
 from supportbot.handoff.models import HELD, OPEN, Priority, Reason, State, Ticket
-from supportbot.handoff.tickets.queue import is_late, is_nearly_late
+from supportbot.handoff.tickets.queue_rules import is_late, is_nearly_late
 from supportbot.handoff.tickets.selectors import ticket_queryset
 from supportbot.language.detection import base_language
 from supportbot.query_settings import wide_reads

@@ -35,7 +35,7 @@ from supportbot.handoff.proposals.services import available_offers, owns, undo_o
 from supportbot.handoff.tickets import services
 from supportbot.handoff.tickets.access import ticket_for, user_of
 from supportbot.handoff.tickets.presence import colleagues_of, is_team_lead, record_presence, set_away
-from supportbot.handoff.tickets.queue import LATE_AFTER, NEARLY_LATE_AFTER
+from supportbot.handoff.tickets.queue_rules import LATE_AFTER, NEARLY_LATE_AFTER
 from supportbot.team_formats import active_language
 
 MAX_PAST_CONVERSATIONS: Final = 5

@@ -9,7 +9,7 @@ from supportbot.handoff.models import State, Ticket
 from supportbot.handoff.tickets.contact_addresses import deliverable, own_addresses_in
 from supportbot.handoff.tickets.notices import INVALID_ADDRESS, SEVERAL_ADDRESSES
 from supportbot.handoff.tickets.presence import can_answer_customers, is_online
-from supportbot.handoff.tickets.queue import is_recently_ended
+from supportbot.handoff.tickets.queue_rules import is_recently_ended
 from supportbot.handoff.tickets.selectors import newest_ticket, open_ticket_for
 from supportbot.handoff.tickets.services import lock_ticket, reopen_for_owner, set_contact_email
 from supportbot.translation import text_in

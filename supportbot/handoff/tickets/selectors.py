@@ -9,7 +9,7 @@ from supportbot import sql
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.handoff.models import OPEN, State, Ticket
 from supportbot.handoff.tickets.contact_addresses import deliverable, volunteered_addresses_in
-from supportbot.handoff.tickets.queue import WaitingTicket, position_of
+from supportbot.handoff.tickets.queue_rules import WaitingTicket, position_of
 
 PAGE_SIZE: Final = 50
 # Written out, because it runs for every customer message, and most customers never had a ticket.

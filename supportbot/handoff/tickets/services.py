@@ -26,7 +26,7 @@ from supportbot.handoff.models import HELD, Reason, Requester, State, Ticket
 from supportbot.handoff.tickets.contact_addresses import deliverable, is_deliverable
 from supportbot.handoff.tickets.notices import ADDRESS_NOTED, TEAM_AWAY, TEAM_AWAY_WITH_ADDRESS, TEAM_HOURS
 from supportbot.handoff.tickets.presence import can_answer_customers, is_team_lead, is_team_online, record_presence
-from supportbot.handoff.tickets.queue import MAX_SNOOZE
+from supportbot.handoff.tickets.queue_rules import MAX_SNOOZE
 from supportbot.handoff.tickets.selectors import (
     last_volunteered_address,
     next_ticket_ids,

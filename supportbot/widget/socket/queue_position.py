@@ -16,7 +16,7 @@ from django.utils.timezone import now
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.handoff.models import State, Ticket
 from supportbot.handoff.tickets.presence import is_team_online
-from supportbot.handoff.tickets.queue import WaitingTicket, serving_order
+from supportbot.handoff.tickets.queue_rules import WaitingTicket, serving_order
 from supportbot.widget.socket.protocol import Queue
 
 MIN_WAITS: Final = 3  # too few to estimate from

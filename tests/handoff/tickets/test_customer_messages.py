@@ -12,7 +12,7 @@ from supportbot.chat.services import add_agent_message, add_customer_message
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services
 from supportbot.handoff.tickets.presence import record_presence, set_away
-from supportbot.handoff.tickets.queue import REOPEN_WITHIN
+from supportbot.handoff.tickets.queue_rules import REOPEN_WITHIN
 from tests.handoff.records import ticket_row
 
 pytestmark = pytest.mark.django_db

@@ -27,7 +27,7 @@ from supportbot.handoff.tickets.notices import (
     WAIT_TAKES_LONGER_WITH_ADDRESS,
 )
 from supportbot.handoff.tickets.presence import ONLINE_FOR, is_online, is_team_online
-from supportbot.handoff.tickets.queue import EXPIRES_AFTER, LATE_AFTER, SILENT_AFTER, has_expired, is_late
+from supportbot.handoff.tickets.queue_rules import EXPIRES_AFTER, LATE_AFTER, SILENT_AFTER, has_expired, is_late
 from supportbot.handoff.tickets.services import announce_reply_address, end, lock_ticket, requeue
 from supportbot.translation import text_in
 

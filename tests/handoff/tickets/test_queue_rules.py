@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from supportbot.handoff.tickets.queue import (
+from supportbot.handoff.tickets.queue_rules import (
     EXPIRES_AFTER,
     LATE_AFTER,
     WaitingTicket,
