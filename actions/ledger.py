@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.db.models import Q, QuerySet, Sum
 
-from actions.decisions import Used
 from actions.models import ActionPolicy, ActionRequest, LedgerEntry, LedgerHead
 from actions.money import Money
+from actions.request_decision import Used
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 

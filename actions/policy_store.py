@@ -1,5 +1,5 @@
 """A workspace's stored policies and who may approve under them: created once with an action's default limits, changed
-only by a new version. What a policy means for a request is decided in `decisions`.
+only by a new version. What a policy means for a request is decided in `request_decision`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,6 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext, gettext_noop
 
 from actions import audit
-from actions.decisions import Rules, allows_more
 from actions.errors import ActionError
 from actions.models import (
     APPROVE,
@@ -27,6 +26,7 @@ from actions.models import (
     actor_of,
 )
 from actions.registry import code_actions
+from actions.request_decision import Rules, allows_more
 from actions.spec import Action
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.scope import current_workspace_id

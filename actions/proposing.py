@@ -14,7 +14,6 @@ from django.utils.timezone import now
 from actions import audit, ledger
 from actions.audit import record_refusal
 from actions.canonical_json import digest_of
-from actions.decisions import Decision, Rules, Verdict, decide_write
 from actions.errors import CannotUndo, InvalidArguments, KeyReused, UnknownAction
 from actions.facts import ORDER, Facts, Identity, Records, Subject
 from actions.intents import Intent, parse_intent
@@ -24,6 +23,7 @@ from actions.policy_store import policy_of, rules_of
 from actions.principals import Principal
 from actions.reasons import Reason
 from actions.registry import write_action
+from actions.request_decision import Decision, Rules, Verdict, decide_write
 from actions.spec import Terms, WriteAction
 from actions.states import OPEN, State
 from actions.transitions import CARD_LIFE, lock_request, transition

@@ -13,7 +13,6 @@ from django.db.models import Exists, OuterRef, Q, Subquery
 from django.utils.timezone import now
 
 from actions import audit, ledger
-from actions.decisions import Rules
 from actions.definitions.models import ActionDefinition
 from actions.errors import MerchantUnavailable, NotConnected
 from actions.facts import Identity, Records
@@ -22,6 +21,7 @@ from actions.policy_store import policy_of, rules_of
 from actions.proposing import decide_by_rules, gather_again, lapse_reason, reevaluate, spec_of
 from actions.reasons import Reason
 from actions.registry import code_actions
+from actions.request_decision import Rules
 from actions.states import WAITING, State
 from actions.transitions import expire, transition
 from supportbot.accounts.models import Customer

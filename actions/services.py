@@ -16,7 +16,6 @@ from django.utils.timezone import now
 from actions import audit, ledger
 from actions.audit import record_refusal
 from actions.canonical_json import is_same_digest
-from actions.decisions import decide_read
 from actions.errors import (
     AlreadySent,
     DigestMismatch,
@@ -41,6 +40,7 @@ from actions.proposing import Preview, gather_again, lapse_reason, money_in, pre
 from actions.reasons import Reason, place_of, rejection, sentence, settlement
 from actions.reevaluation import is_judged, judge_anew
 from actions.registry import action_as_made, read_action
+from actions.request_decision import decide_read
 from actions.selectors import unsettled_requests
 from actions.spec import WriteAction
 from actions.states import WITHDRAWABLE, State

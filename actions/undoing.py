@@ -12,7 +12,6 @@ from uuid import UUID
 
 from django.utils.timezone import now
 
-from actions.decisions import Decision, Verdict
 from actions.errors import CannotUndo
 from actions.facts import Identity
 from actions.models import ActionRequest
@@ -20,6 +19,7 @@ from actions.policy_store import rules_of
 from actions.principals import Principal
 from actions.proposing import Preview, preview, propose
 from actions.registry import action_as_made, all_actions
+from actions.request_decision import Decision, Verdict
 from actions.selectors import policies_in_force
 from actions.spec import WriteAction
 from actions.states import OPEN, UNDOING, State

@@ -15,6 +15,7 @@ from typing import Final
 MOVED: Final = {
     "actions.forgetting": "actions.erasure",
     "actions.policies": "actions.policy_store",
+    "supportbot.evals.gates": "supportbot.evals.release_gates",  # RELEASES_GATE
     "supportbot.handoff.frontdesk": "supportbot.handoff.tickets.customer_messages",
     "supportbot.httpserver": "uvicorn.protocols.http.httptools_impl",
 }

@@ -283,7 +283,7 @@ if _runtime and _runtime.shop_url:  # the running shop may use a port other than
     OUTBOUND_OWN_ADDRESSES.append(urlsplit(_runtime.shop_url).netloc)
 
 # --- Releases: what judges them (nothing until there are suites), records them, checks them, and what they refer to.
-RELEASES_GATE = "supportbot.evals.gates.judge"
+RELEASES_GATE = "supportbot.evals.release_gates.judge"
 RELEASES_MISSING_SUITES = "supportbot.evals.selectors.missing_suites"
 RELEASES_AUDIT = "actions.audit.record"
 RELEASES_CHECKS = ["supportbot.llm.connections.route_problems"]

@@ -18,6 +18,7 @@ NAMED = [
     ("actions.forgetting.on_customer_forgotten", "actions.erasure.on_customer_forgotten"),
     ("actions.policies.versions_in_force", "actions.policy_store.versions_in_force"),
     ("supportbot.accounts.auth.CallerThrottle", "supportbot.accounts.throttles.CallerThrottle"),
+    ("supportbot.evals.gates.judge", "supportbot.evals.release_gates.judge"),
     (
         "supportbot.handoff.frontdesk.on_customer_message",
         "supportbot.handoff.tickets.customer_messages.on_customer_message",

@@ -17,7 +17,6 @@ from django.utils.timezone import now
 
 from actions import ledger
 from actions.backtest import BY_RULES, Change, Compared
-from actions.decisions import Decision, Verdict
 from actions.definitions.backend import GATHER_SECONDS, Sender, asking, client_of
 from actions.definitions.defined import DefinedWrite
 from actions.definitions.evaluation import Ask
@@ -26,6 +25,7 @@ from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
 from actions.facts import Arguments, Facts, Identity, Records
 from actions.models import ActionRequest
 from actions.reasons import Reason
+from actions.request_decision import Decision, Verdict
 from actions.schema import parse_arguments
 from actions.states import State
 from actions.strict_json import read_arguments

@@ -14,7 +14,6 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from actions import ledger
-from actions.decisions import Rules, Used, approvals_needed, exceeded_limit
 from actions.definitions.cases import Recorded
 from actions.definitions.defined import NAMES, DefinedRead, DefinedWrite
 from actions.definitions.document import drafted, parse_document, reasons
@@ -28,6 +27,7 @@ from actions.facts import Arguments, Identity, Records
 from actions.models import ActionRequest
 from actions.money import Money
 from actions.policy_store import policy_of, rules_of
+from actions.request_decision import Rules, Used, approvals_needed, exceeded_limit
 from actions.schema import Choice, Field, Flag, Listing, Shape
 from actions.spec import Terms
 from supportbot.accounts.models import Customer, Workspace

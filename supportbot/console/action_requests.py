@@ -15,11 +15,11 @@ from django.utils.translation import gettext_lazy as _
 
 from actions import audit
 from actions.cards import card_of, reason_of, receipt_rows, title_of_request
-from actions.decisions import Verdict
 from actions.facts import ORDER
 from actions.models import ActionRequest, Attempt, AuditEntry
 from actions.money import Money, format_money, is_amount_in
 from actions.registry import all_actions
+from actions.request_decision import Verdict
 from actions.states import State
 from actions.undoing import undone_by
 from supportbot.accounts.models import Customer

@@ -10,11 +10,11 @@ from uuid import UUID
 from django.utils.translation import gettext, ngettext
 
 from actions import audit
-from actions.decisions import Rules, allows_more
 from actions.models import ActionPolicy
 from actions.outcomes import OutcomeKind
 from actions.policy_store import approvers_of, rules_of
 from actions.registry import action_in_force
+from actions.request_decision import Rules, allows_more
 from actions.spec import Risk, WriteAction
 from actions.transitions import APPROVAL_LIFE
 from supportbot.accounts.models import Membership, User, Workspace

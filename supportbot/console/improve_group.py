@@ -18,13 +18,13 @@ from kb.selectors import article_with_id
 from kb.services import lock_unchanged
 from supportbot.chat.models import Conversation
 from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage, traces_of
-from supportbot.console.articles.diff import Row, compare
 from supportbot.console.articles.gates import PUBLISHED_AGAINST_GATES, ArticleRefused, pass_gates, settle
 from supportbot.console.articles.published import tell_published
 from supportbot.console.display import error_text
 from supportbot.console.improve import KINDS, remark_of
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff, workspace_here
+from supportbot.console.text_diff import Row, compare
 from supportbot.errors import InvalidInput, NotFound, SupportBotError
 from supportbot.evals.articles.rehearsal import Rehearsal, Text, rehearse, rehearse_with
 from supportbot.evals.articles.trials import Failure, publishing

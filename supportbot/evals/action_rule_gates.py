@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
 
-from actions.decisions import Rules
 from actions.policy_store import trying
+from actions.request_decision import Rules
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.evals.case_runner import run_case

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from kb.errors import InvalidDocument
 from kb.evaluation.question_files import conversation_of
 from supportbot.evals.errors import InvalidSuite
-from supportbot.evals.given_answers import GIVEN_KEYS
+from supportbot.evals.scripted_answers import GIVEN_KEYS
 from supportbot.evals.suite_values import placed
 
 _TOUCHED: Final = {"faithful": False, "unfaithful": True}

@@ -13,13 +13,13 @@ from actions.cards import reason_of
 from actions.catalogue.refund_order import ACTION as REFUND_ORDER
 from actions.connectors.merchant import READ_SECONDS, RUN_SECONDS
 from actions.connectors.port import Happened
-from actions.decisions import Decision, Verdict
 from actions.errors import NotWaiting
 from actions.execution import LEASE, MAX_ATTEMPTS, Blocked, LeaseLost, claim, execute, recover, settle
 from actions.maintenance import SETTLED_AFTER, SETTLED_AFTER_ANSWER, sweep
 from actions.models import ActionRequest, Attempt, AuditEntry, LedgerEntry
 from actions.principals import Principal
 from actions.reasons import Reason
+from actions.request_decision import Decision, Verdict
 from actions.services import cancel, confirm, decline, propose
 from actions.states import FINAL, State
 from actions.testing import FakeShop, ProcessDied, make_due, run_queued

@@ -18,7 +18,7 @@ from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.models import Citation, Message
 from supportbot.chat.services import start_conversation
-from supportbot.console.articles.diff import compare
+from supportbot.console.text_diff import compare
 from tests.console.conftest import Enter
 from tests.pace import bounded
 from tests.pages import visible_text

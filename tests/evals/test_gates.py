@@ -9,7 +9,7 @@ import pytest
 from kb.models import Article
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
-from supportbot.evals import case_runner, gates, run_worker, services
+from supportbot.evals import case_runner, release_gates, run_worker, services
 from supportbot.evals.errors import RunInterrupted
 from supportbot.evals.models import Run
 from supportbot.evals.outcomes import Judgement
@@ -46,14 +46,14 @@ class Forgetful(ScriptedModel):
 def test_the_gate_judges_a_release(workspace: Workspace, returns_article: Article) -> None:
     suite()
     release = draft(workspace)
-    verdict = gates.judge(workspace, release, ["shop"])
+    verdict = release_gates.judge(workspace, release, ["shop"])
     assert verdict.passed and len(verdict.run_ids) == 1
     change(returns_article, "60 days", "14 days")
-    verdict = gates.judge(workspace, release, ["shop"])
+    verdict = release_gates.judge(workspace, release, ["shop"])
     assert not verdict.passed and verdict.failed_must == ("shop: window",)
     assert verdict.regressions == ()  # the live release fails it, too
     with pytest.raises(GateMissing, match="deleted"):
-        gates.judge(workspace, release, ["shop", "deleted"])
+        release_gates.judge(workspace, release, ["shop", "deleted"])
 
 
 ASKED = {
@@ -76,8 +76,8 @@ def test_a_draft_that_answers_worse_than_the_live_release_fails(
             change(returns_article, "60 days", "14 days")
             run_worker.execute_run(services.start_run(asked).pk)
             change(returns_article, "14 days", "60 days")
-        refused = gates.judge(workspace, draft(workspace, instructions="Forget everything."), ["asked"])
-        accepted = gates.judge(workspace, draft(workspace, tone="warm"), ["asked"])
+        refused = release_gates.judge(workspace, draft(workspace, instructions="Forget everything."), ["asked"])
+        accepted = release_gates.judge(workspace, draft(workspace, tone="warm"), ["asked"])
     assert (refused.passed, refused.failed_must) == (False, ())
     assert refused.regressions == ("asked: 100 points fewer passes",)
     assert accepted.passed
@@ -89,7 +89,7 @@ def test_the_live_release_runs_again_only_if_what_it_refers_to_has_changed(
     row, release = suite(), draft(workspace, tone="warm")
 
     def of_live() -> UUID | None:
-        [run_id] = gates.judge(workspace, release, ["shop"]).run_ids
+        [run_id] = release_gates.judge(workspace, release, ["shop"]).run_ids
         baseline = Run.objects.get(pk=run_id).baseline
         assert baseline and baseline.release_id == live_release().pk and baseline.state == "done"
         return baseline.pk
@@ -113,10 +113,10 @@ def test_a_live_release_that_cannot_answer_leaves_the_draft_without_a_verdict(
     said = r"the live release, with which the draft is compared\. The model does not"
     with answering(away, with_builtin=True):
         with pytest.raises(RunInterrupted, match=said):
-            gates.judge(workspace, release, ["shop"])
+            release_gates.judge(workspace, release, ["shop"])
         away._steps.clear()
     assert not Run.objects.filter(release_id=release.pk).exists()
-    assert gates.judge(workspace, release, ["shop"]).passed
+    assert release_gates.judge(workspace, release, ["shop"]).passed
 
 
 def test_a_draft_may_bring_the_model_for_judging_that_the_live_release_lacks(
@@ -131,7 +131,7 @@ def test_a_draft_may_bring_the_model_for_judging_that_the_live_release_lacks(
 
     monkeypatch.setattr(case_runner, "judge", verdict)
     monkeypatch.setattr("supportbot.llm.gateway.has_route", lambda purpose: current().document.tone == "warm")
-    assert gates.judge(workspace, release, ["polite"]).passed
+    assert release_gates.judge(workspace, release, ["polite"]).passed
     [run] = row.runs.all()
     assert (run.release_id, run.baseline) == (release.pk, None)
 
@@ -142,11 +142,11 @@ def test_an_interrupted_evaluation_continues_only_while_it_is_about_the_same_art
     release, row = draft(workspace), suite()
     begun = services.start_run(row)
     Run.objects.update(state=Run.State.PAUSED)
-    [mine] = gates.judge(workspace, release, ["shop"]).run_ids
+    [mine] = release_gates.judge(workspace, release, ["shop"]).run_ids
     assert Run.objects.get(pk=mine).baseline == begun
     Run.objects.filter(pk=mine).update(state=Run.State.PAUSED)
-    assert gates.judge(workspace, release, ["shop"]).run_ids == (mine,)
+    assert release_gates.judge(workspace, release, ["shop"]).run_ids == (mine,)
     Run.objects.filter(pk=mine).update(state=Run.State.PAUSED)
     change(returns_article, "60 days", "14 days")
-    verdict = gates.judge(workspace, release, ["shop"])
+    verdict = release_gates.judge(workspace, release, ["shop"])
     assert mine not in verdict.run_ids and verdict.failed_must == ("shop: window",)

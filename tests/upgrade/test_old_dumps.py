@@ -111,7 +111,8 @@ def test_an_old_installation_is_upgraded_and_used(upgraded: Upgraded) -> None:
 
     # The customer stays with Maria, who answered an hour ago, and Maria can continue and end the conversation.
     told = upgraded.python("""
-timed_changes.escalate_late(), timed_changes.expire_abandoned(), timed_changes.wake_snoozed(), timed_changes.escalate_silent()
+timed_changes.escalate_late(), timed_changes.expire_abandoned()
+timed_changes.wake_snoozed(), timed_changes.escalate_silent()
 held = Ticket.objects.get(conversation__customer__external_id="held")
 waits = Ticket.objects.get(conversation__customer__external_id="waiting")
 maria = User.objects.get(username="maria")

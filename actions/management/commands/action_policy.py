@@ -13,7 +13,6 @@ from django.utils.translation import gettext, gettext_noop, ngettext
 
 from actions import audit
 from actions.backtest import back_test
-from actions.decisions import Rules, allows_more
 from actions.models import MAX_HOLD_MINUTES, ActionPolicy, ActionPolicyUserPermission
 from actions.money import format_amount, is_amount_in
 from actions.policy_store import (
@@ -30,6 +29,7 @@ from actions.policy_store import (
     switch,
 )
 from actions.registry import action_named
+from actions.request_decision import Rules, allows_more
 from actions.spec import Action
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import User, Workspace

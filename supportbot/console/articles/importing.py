@@ -17,10 +17,10 @@ from kb.documents import check_name
 from kb.importing.importer import OUTCOMES, ImportReport, ItemResult, import_documents, import_drafts, preview_import
 from kb.importing.loaders.formats import KNOWN_ENDINGS, MAX_FILE_BYTES
 from kb.models import Article, Collection, State
-from supportbot.console.articles.diff import compare
 from supportbot.console.articles.uploads import MAX_BYTES, MAX_ITEMS, Upload, documents_in, writable
 from supportbot.console.display import error_text
 from supportbot.console.request_context import needs, person_of
+from supportbot.console.text_diff import compare
 from supportbot.errors import SupportBotError
 
 HOW = {"check": preview_import, "publish": import_documents, "draft": import_drafts}

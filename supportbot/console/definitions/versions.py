@@ -11,8 +11,8 @@ from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.selectors import reasons_for_saving, versions_of
 from actions.definitions.services import version_of
 from actions.definitions.transfer import written
-from supportbot.console.articles.diff import Row, compare
 from supportbot.console.definitions.page_frame import frame, opened
+from supportbot.console.text_diff import Row, compare
 from supportbot.handoff.desk.activity import actor_names
 
 MAX_COMPARED = 120_000  # characters; longer documents are not compared here

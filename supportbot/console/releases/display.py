@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from django.utils.translation import gettext, gettext_noop
 
-from supportbot.console.articles.diff import Row, compare
 from supportbot.console.releases.strictness import STRICTNESS
+from supportbot.console.text_diff import Row, compare
 from supportbot.releases.document import Document, Guideline
 
 ASKERS: Final = {

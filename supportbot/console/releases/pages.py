@@ -20,8 +20,8 @@ from supportbot.console.releases.display import REFERENCES, differences
 from supportbot.console.releases.forms import DraftForm, Guidelines, initial_of, rows_of
 from supportbot.console.request_context import needs, staff
 from supportbot.errors import NotFound, SupportBotError
-from supportbot.evals.gates import progress
 from supportbot.evals.models import Run
+from supportbot.evals.release_gates import progress
 from supportbot.llm.connections import names
 from supportbot.releases import ports, services
 from supportbot.releases.document import parsed

@@ -12,11 +12,11 @@ from django.utils.translation import gettext
 
 from actions import ledger
 from actions.cards import card_of, reason_of, title_of_request
-from actions.decisions import Used
 from actions.models import ActionPolicyVersion, ActionRequest, actor_of
 from actions.money import Money, format_money
 from actions.policy_store import approvers_of, policy_of
 from actions.registry import action_as_made
+from actions.request_decision import Used
 from actions.services import is_conflict_of_interest, may_decide
 from actions.spec import Row, WriteAction
 from actions.states import State
