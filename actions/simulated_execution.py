@@ -10,7 +10,7 @@ from actions.models import ActionRequest
 from actions.outcomes import DidNot, Happened
 from actions.proposing import gather_again, reevaluate, spec_of
 from actions.reasons import Reason
-from actions.standin import stand_in
+from actions.simulated_backend import simulated_backend
 from actions.states import State
 
 
@@ -20,7 +20,7 @@ def execute_simulated(request: ActionRequest, identity: Identity) -> ActionReque
     It then has succeeded with its receipt, failed or was cancelled with the reason, or awaits a person's approval.
     Raises RuntimeError without a stand-in: an evaluated conversation must not reach a real system.
     """
-    if stand_in() is None:
+    if simulated_backend() is None:
         raise RuntimeError("Nothing stands in for the shop: an evaluated conversation carries out nothing.")
     try:
         return _carried_out(request, identity)

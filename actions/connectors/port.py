@@ -11,8 +11,8 @@ from actions.errors import NotConnected
 from actions.facts import Order
 from actions.outcomes import DidNot, Found, Happened, NeverSeen, Outcome, Unclear
 from actions.reasons import Reason
+from actions.simulated_backend import simulated_backend
 from actions.spec import Call
-from actions.standin import stand_in
 
 __all__ = [
     "DidNot", "Found", "Happened", "Merchant", "NeverSeen", "Outcome", "Unclear", "fetch_own_order", "merchant",
@@ -37,7 +37,7 @@ class Merchant(Protocol):
 
 def merchant() -> Merchant:
     """Return the current workspace's merchant; raises NotConnected if there is none, or something stands in for it."""
-    if stand_in() is not None:
+    if simulated_backend() is not None:
         raise NotConnected()
     connect = import_string(settings.ACTIONS_MERCHANT)
     connected: Merchant = connect()

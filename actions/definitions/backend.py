@@ -22,8 +22,8 @@ from actions.definitions.rendering import receipt_of
 from actions.errors import MerchantUnavailable
 from actions.money import Money
 from actions.outcomes import DidNot, Found, Happened, NeverSeen, Outcome, Unclear, is_finished
+from actions.simulated_backend import simulated_backend
 from actions.spec import short
-from actions.standin import stand_in
 
 GATHER_SECONDS: Final = 6.0  # for all look-ups together: part of an attempt's lease
 READ_SECONDS: Final = 4.0
@@ -43,7 +43,7 @@ def client_of(definition: Definition, environment: str = "live") -> Sender:
 
     If a tool of the live connection is not as reviewed, its action is switched off.
     """
-    if (found := stand_in()) is not None:
+    if (found := simulated_backend()) is not None:
         return found
     client = Client(connection_named(definition.connection, environment))
     return ToolClient(client, _switching_off(definition.name) if environment == "live" else lambda schema_hash: None)

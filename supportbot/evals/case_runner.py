@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import Error as AnyDatabaseError
 
 from actions.registry import all_actions
-from actions.standin import standing_in
+from actions.simulated_backend import use_simulated_backend
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.action_tools import spec_of
 from supportbot.assistant.prompts import fenced
@@ -69,7 +69,7 @@ async def run_case(workspace: Workspace, case: Case) -> tuple[Played, UUID | Non
         merchant = merchant_of(case)
     except MerchantMissing as error:
         raise Away(error.code) from error
-    with standing_in(merchant) if merchant else nullcontext():
+    with use_simulated_backend(merchant) if merchant else nullcontext():
         return await _run_case(workspace, case, merchant)
 
 

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
-from actions.standin import StandIn
+from actions.simulated_backend import SimulatedBackend
 from supportbot.evals.suite_format import Case
 
 
-class Merchant(StandIn, Protocol):
+class Merchant(SimulatedBackend, Protocol):
     def changes(self) -> Mapping[str, Any]:
         """Return the records that differ from those at the beginning, by kind and key."""
 

@@ -16,8 +16,8 @@ from actions.definitions.models import ActionDefinition
 from actions.errors import NotConnected
 from actions.facts import Identity
 from actions.models import ActionRequest
+from actions.simulated_backend import use_simulated_backend
 from actions.simulated_execution import execute_simulated
-from actions.standin import standing_in
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member, create_channel, create_workspace
@@ -145,7 +145,7 @@ def test_elsewhere_a_run_waits_for_the_shop_and_reaches_nothing(dora: User) -> N
 
 
 def test_actions_of_the_product_reach_no_shop_while_something_stands_in(workspace: Workspace) -> None:
-    with standing_in(merchants_from(FOLDER)()), pytest.raises(NotConnected):
+    with use_simulated_backend(merchants_from(FOLDER)()), pytest.raises(NotConnected):
         merchant()
 
 

@@ -13,21 +13,21 @@ from typing import Final, Protocol
 from actions.connections.client import Call, Response
 
 
-class StandIn(Protocol):
+class SimulatedBackend(Protocol):
     def send(self, call: Call) -> Response:
         """Return the answer of the system it stands in for, whatever its status; raises NotSent or NoAnswer."""
 
 
-_current: Final[ContextVar[StandIn | None]] = ContextVar("stand_in", default=None)
+_current: Final[ContextVar[SimulatedBackend | None]] = ContextVar("simulated_backend", default=None)
 
 
-def stand_in() -> StandIn | None:
+def simulated_backend() -> SimulatedBackend | None:
     """Return what stands in for the shop's systems; None where the connections of the workspace are called."""
     return _current.get()
 
 
 @contextmanager
-def standing_in(found: StandIn) -> Iterator[None]:
+def use_simulated_backend(found: SimulatedBackend) -> Iterator[None]:
     """Call this in place of every connection in this block."""
     before = _current.set(found)
     try:
