@@ -101,8 +101,10 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> "Response | 
     if isinstance(error, PermissionDenied):
         return Response(error_body(NotAllowed.code, NotAllowed.default_message), status=403)
     if isinstance(error, OperationalError | InterfaceError):
-        logger.error("%s: the database failed: %s", context["request"].path, error)
-        return Response(error_body(Unavailable.code, Unavailable.default_message), status=Unavailable.status)
+        logger.error("%s: the database failed: %s", context["request"].path, error, exc_info=error)
+        told = Response(error_body(Unavailable.code, Unavailable.default_message), status=Unavailable.status)
+        told._has_been_logged = True  # type: ignore[attr-defined]  # Django's own: it would log a second line
+        return told
     response = drf_exception_handler(error, context)
     if response is not None and isinstance(error, APIException):
         response.data = _body_of(error)

@@ -2,15 +2,20 @@
 uses, DATABASE_URL, REDIS_URL and EMAIL_URL. Each refusal is an ImproperlyConfigured that shows no password.
 """
 
+import os
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 from supportbot.installation.environment import Env
+from supportbot.observing.pooled_connection import PooledConnection
 
 # A server that accepts connections and never answers would block every request forever; a refused connection would not.
 CACHE_SECONDS: Final = 1.0
+# The driver's own limit is 130 seconds for each address, longer than a liveness probe waits.
+CONNECT_SECONDS: Final = 5
+POOL_SECONDS: Final = 10.0  # longer than that, so that the reason is known when the pool gives up
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -79,12 +84,19 @@ def postgres_at(address: str, *, most_connections: int) -> dict[str, Any]:
         raise ImproperlyConfigured(
             "DATABASE_URL must be a PostgreSQL address, such as postgres://user:secret@host/name."
         )
+    options = dict(found.get("OPTIONS", {}))
+    if "PGCONNECT_TIMEOUT" not in os.environ:
+        options.setdefault("connect_timeout", CONNECT_SECONDS)
     if not most_connections:
-        return found
-    pool = {"min_size": 0, "max_size": most_connections, "timeout": 10}
+        return {**found, "OPTIONS": options}
+    # Without the last, the pauses between two attempts would grow to minutes, and with them the end of an outage.
+    options["pool"] = {
+        "connection_class": PooledConnection, "min_size": 0, "max_size": most_connections,
+        "timeout": POOL_SECONDS, "reconnect_timeout": POOL_SECONDS,
+    }  # fmt: skip
     # After a server restart, the pool holds dead connections, each of which would fail one request without this check.
     # It costs a round trip per request; the database threads keep their connections and do not need it (`async_db`).
-    return {**found, "OPTIONS": {**found.get("OPTIONS", {}), "pool": pool}, "CONN_HEALTH_CHECKS": True}
+    return {**found, "OPTIONS": options, "CONN_HEALTH_CHECKS": True}
 
 
 def mail_at(address: str) -> dict[str, Any]:

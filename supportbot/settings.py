@@ -388,6 +388,7 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
         "uvicorn.access": {"level": "WARNING"},
         "mcp": {"level": "WARNING"},
+        "psycopg.pool": {"level": "ERROR"},  # an outage is logged once, by us, and not at each attempt to connect
     },
 }
 # Read by OpenTelemetry's SDK, like every other OTEL_* variable.

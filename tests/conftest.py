@@ -18,6 +18,7 @@ from supportbot import async_db
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member, create_workspace
+from supportbot.observing.database_errors import DatabaseTrouble, trouble
 from supportbot.server_urls import cache_at
 from tests.connections import leave_connection, pass_connections_on
 from tests.emptying import empty_quickly
@@ -67,6 +68,12 @@ def default_language() -> Iterator[None]:
     """Reset the language that a page has activated, so that the next test is in English."""
     yield
     translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def no_outage_told_before() -> None:
+    """Each test may see the one line about an outage of the database."""
+    vars(trouble).update(vars(DatabaseTrouble()))
 
 
 @pytest.fixture(autouse=True)

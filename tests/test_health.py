@@ -114,6 +114,7 @@ def test_a_worker_without_rights_names_them_each_minute(
 
     monkeypatch.setattr("supportbot.health.checks.time.sleep", grant_meanwhile)
     monkeypatch.setattr("supportbot.observing.database_errors.REPEATED_AFTER_SECONDS", 0)
+    monkeypatch.setattr("supportbot.observing.database_errors.SETTLED_AFTER_SECONDS", 0)
     monkeypatch.setattr(connection, "close", lambda: None)
     try:
         checks.wait_for_migrations()
@@ -122,9 +123,9 @@ def test_a_worker_without_rights_names_them_each_minute(
             cursor.execute("RESET SESSION AUTHORIZATION")
             cursor.execute("DROP ROLE without_rights")
     assert caplog.messages == [
-        "worker: the database: the role in DATABASE_URL lacks rights. Run `manage.py migrate` with DATABASE_OWNER_URL "
+        "the database: the role in DATABASE_URL lacks rights. Run `manage.py migrate` with DATABASE_OWNER_URL "
         "(permission denied for table django_migrations); retrying"
-    ] * 3 + ["worker: the database responds again"]
+    ] * 3 + ["the database responds again"]
 
 
 @pytest.mark.django_db(transaction=True)

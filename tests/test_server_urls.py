@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from supportbot.embedded.datadir import DataDir
 from supportbot.embedded.startup import Servers
 from supportbot.installation.start_plan import Plan
-from supportbot.server_urls import database_at, public_address
+from supportbot.server_urls import database_at, postgres_at, public_address
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,16 @@ def test_the_broker_uses_the_first_of_the_three() -> None:
     assert broker_of(redis_url="redis://host:6379") == "redis://host:6379/0"
     assert broker_of(redis_url="redis://host:6379/5") == "redis://host:6379/5"
     assert broker_of(redis_url="redis://host:6379/5", broker_url="amqp://host//") == "amqp://host//"
+
+
+@pytest.mark.parametrize("most_connections", [0, 24])
+def test_a_database_that_does_not_answer_is_given_up_after_seconds(
+    most_connections: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def limit(options: str = "") -> object:
+        found = postgres_at(f"postgres://host/name{options}", most_connections=most_connections)
+        return found["OPTIONS"].get("connect_timeout")
+
+    assert (limit(), limit("?connect_timeout=30")) == (5, 30)
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "20")  # libpq's own, which an option would override
+    assert limit() is None

@@ -18,6 +18,7 @@ from django.db import connections
 
 from supportbot.assistant.turn_limits import SAVE_EVERY_SECONDS
 from supportbot.chat.turns import Heartbeat, extend_leases
+from supportbot.observing.database_errors import trouble
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,8 @@ class Leases:
         try:
             kept = extend_leases(list(beats.values()))
         except AnyDatabaseError as error:
-            logger.warning("leases: not extended: %s", type(error).__name__)
+            if not trouble.explains(error):
+                logger.warning("leases: not extended: %s", type(error).__name__)
             connections.close_all()
             return
         for holder, beat in beats.items():

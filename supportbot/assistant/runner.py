@@ -21,7 +21,7 @@ from supportbot.async_db import db
 from supportbot.chat.errors import LeaseLost
 from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim, claim_turn, fail_turn, release_turn
-from supportbot.observing.database_errors import DatabaseTrouble
+from supportbot.observing.database_errors import trouble
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,6 @@ class Runner:
         self._running: dict[asyncio.Task[None], UUID] = {}  # the turn that each task carries out
         self._loop_task: asyncio.Task[None] | None = None
         self._admission = Admission()
-        self._trouble = DatabaseTrouble(logger, "runner")
 
     def start(self) -> None:
         self.name = f"runner-{uuid4().hex}"
@@ -123,12 +122,12 @@ class Runner:
         try:
             claim = await asyncio.shield(claiming)
         except AnyDatabaseError as error:
-            self._trouble.happened(error)
+            trouble.happened(error)
             return False
         except asyncio.CancelledError:  # the process is shutting down, but the database thread finishes its query
             await _release_when_claimed(claiming)
             raise
-        self._trouble.is_over()
+        trouble.is_over()
         if claim is None:
             return False
         task = asyncio.create_task(carry_out(claim, self._admission))

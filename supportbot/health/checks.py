@@ -1,7 +1,6 @@
 """The checks, by name. Each returns "ok" or what is wrong; exceptions from servers are reported by type."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Iterable
 from functools import cache as kept
@@ -22,11 +21,10 @@ from kb.indexing.models import Recipe
 from kb.ports import embedder
 from supportbot.chat.channel_layer import LAYER_ERRORS, PATIENCE_SECONDS
 from supportbot.health import loop
-from supportbot.observing.database_errors import LACKS_MIGRATIONS, DatabaseTrouble
+from supportbot.observing.database_errors import LACKS_MIGRATIONS, trouble
 from supportbot.outbox.services import parked
 from supportbot.outbox.tasks import HEARTBEAT_KEY
 
-logger = logging.getLogger(__name__)
 HEARTBEAT_MAX_AGE_SECONDS = 45
 SCHEMA_PAUSE_SECONDS: Final = 2.0
 
@@ -77,8 +75,7 @@ def wait_for_migrations() -> None:
     """Return once all migrations are applied, since tasks would fail on an older schema. Until then, log each minute
     what is missing: the migrations, the rights on the tables, which are granted after them, or the database itself.
     """
-    trouble = DatabaseTrouble(logger, "worker")
-    while (found := _migrations_or_trouble(trouble)) != "ok":
+    while (found := _migrations_or_trouble()) != "ok":
         if found == "behind":
             trouble.found(LACKS_MIGRATIONS)
         connection.close()  # so that each attempt has the rights and the server of its time
@@ -88,7 +85,7 @@ def wait_for_migrations() -> None:
     connection.close()
 
 
-def _migrations_or_trouble(trouble: DatabaseTrouble) -> str:
+def _migrations_or_trouble() -> str:
     try:
         return _migrations()
     except AnyDatabaseError as error:

@@ -17,6 +17,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from supportbot.observing.database_errors import trouble
+
 logger = logging.getLogger(__name__)
 
 KEPT_SECONDS: Final = 5.0
@@ -77,7 +79,8 @@ def _from_database() -> list[Metric]:
     try:
         metrics = [_metric(*query) for query in _counted()]
     except AnyDatabaseError as error:
-        logger.warning("the series about what waits are missing: %s", type(error).__name__)
+        if not trouble.explains(error):
+            logger.warning("the series about what waits are missing: %s", type(error).__name__)
         metrics = []
     up.add_metric([], float(bool(metrics)))
     return [up, *metrics]

@@ -1,6 +1,7 @@
 """What an error of the database means to an operator: in one sentence, not in a traceback."""
 
 import logging
+import threading
 import time
 from typing import Final
 
@@ -8,13 +9,18 @@ from django.db import Error as AnyDatabaseError
 from django.db import OperationalError
 from psycopg_pool import PoolTimeout
 
-REPEATED_AFTER_SECONDS: Final = 60.0
+from supportbot.observing.pooled_connection import last_failure
+
+logger = logging.getLogger(__name__)
+REPEATED_AFTER_SECONDS: Final = 600.0
+# Tasks and requests that began during the outage may still fail when the first statement succeeds again.
+SETTLED_AFTER_SECONDS: Final = 5.0
 LACKS_MIGRATIONS: Final = "it lacks this version's migrations. Run `manage.py migrate`"
 # By SQLSTATE. These may also be faults of ours, so their tracebacks are logged.
 _OF_SCHEMA: Final = {"42P01": LACKS_MIGRATIONS, "42703": LACKS_MIGRATIONS}
 _OF_RIGHTS: Final = {"42501": "the role in DATABASE_URL lacks rights. Run `manage.py migrate` with DATABASE_OWNER_URL"}
 _OF_OPERATION: Final = {"25006": "it is read-only. Use the address of a server that accepts writes"}
-_NO_FREE_CONNECTION: Final = "no connection of the pool was free in time: it is away, or all of them are in use"
+_ALL_IN_USE: Final = "no connection of the pool was free in time. If this persists, raise DATABASE_POOL_SIZE"
 # Connection, login, resources, shutdown. Other errors of these classes, such as time limits, have a place in the code.
 _AWAY: Final = ("08", "28", "3D", "53", "57P")
 
@@ -36,7 +42,7 @@ def is_of_rights(error: BaseException) -> bool:
 
 def own_words(error: BaseException) -> str:
     """Return the first line of PostgreSQL's or the driver's message, which names the table, the column or the host."""
-    return str(error).strip().partition("\n")[0].rstrip(".")
+    return str(_cause(error) or error).strip().partition("\n")[0].rstrip(".")
 
 
 def outage(error: BaseException | None) -> str:
@@ -45,49 +51,72 @@ def outage(error: BaseException | None) -> str:
         return ""
     state = _state(error)
     # All connections of a pool may be in use because of our code.
-    is_away = isinstance(error, OperationalError) and not isinstance(error.__cause__, PoolTimeout)
+    is_away = isinstance(error, OperationalError) and not isinstance(_cause(error), PoolTimeout)
     return _OF_OPERATION.get(
         state, "it is not responding" if is_away and (not state or state.startswith(_AWAY)) else ""
     )
 
 
 def _state(error: BaseException) -> str:
-    return str(getattr(error.__cause__, "sqlstate", None) or "")
+    return str(getattr(_cause(error), "sqlstate", None) or "")
 
 
-class OutagesInOneLine(logging.Filter):
-    """Logs an outage without the traceback, which is the same for every task and request of that time."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        if error is not None and (found := outage(error)):
-            record.msg, record.args = f"{record.getMessage().partition(chr(10))[0]} (the database: {found})", ()
-            record.exc_info = record.exc_text = None
-        return True
+def _cause(error: BaseException) -> BaseException | None:
+    """Return the driver's error. If a pool had no connection in time, that is why it could not open one."""
+    cause = error.__cause__
+    return last_failure() or cause if isinstance(cause, PoolTimeout) else cause
 
 
 class DatabaseTrouble:
-    """Logs what keeps a loop from the database: once, then each minute, and its end."""
+    """Logs what keeps this process from the database: each cause once, again every ten minutes, and the end of it.
 
-    def __init__(self, logger: logging.Logger, who: str) -> None:
-        self._logger, self._who = logger, who
-        self._cause, self._told_at = "", 0.0
+    There is one for the process, because an outage concerns all of its loops, tasks and requests.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._told_at: dict[str, float] = {}  # by cause
+        self._failed_at = 0.0
 
     def happened(self, error: BaseException) -> None:
-        if isinstance(error.__cause__, PoolTimeout):
-            self.found(_NO_FREE_CONNECTION)
+        """Log why this statement failed, whatever the reason."""
+        if isinstance(_cause(error), PoolTimeout):
+            self.found(_ALL_IN_USE)
         else:
             cause = remedy(error) or outage(error) or f"it failed ({type(error).__name__})"
             self.found(cause, own_words(error))
 
+    def explains(self, error: BaseException | None) -> bool:
+        """Return whether no code is to blame for this error; if so, the outage is logged."""
+        if error is None or not outage(error):
+            return False
+        self.happened(error)
+        return True
+
     def found(self, cause: str, details: str = "") -> None:
-        """Log this cause, unless it was logged less than a minute ago."""
-        now = time.monotonic()
-        if cause != self._cause or now - self._told_at >= REPEATED_AFTER_SECONDS:
-            self._logger.warning("%s: the database: %s%s; retrying", self._who, cause, details and f" ({details})")
-            self._cause, self._told_at = cause, now
+        """Log this cause, unless it has been logged in the last ten minutes of this outage."""
+        with self._lock:
+            self._failed_at = now = time.monotonic()
+            if now - self._told_at.get(cause, -REPEATED_AFTER_SECONDS) < REPEATED_AFTER_SECONDS:
+                return
+            self._told_at[cause] = now
+        logger.error("the database: %s%s; retrying", cause, details and f" ({details})")
 
     def is_over(self) -> None:
-        if self._cause:
-            self._cause = ""
-            self._logger.warning("%s: the database responds again", self._who)
+        """Log that the database responds again if it did not, and nothing has failed for a few seconds."""
+        with self._lock:
+            if not self._told_at or time.monotonic() - self._failed_at < SETTLED_AFTER_SECONDS:
+                return
+            self._told_at.clear()
+        logger.warning("the database responds again")
+
+
+trouble: Final = DatabaseTrouble()
+
+
+class OutagesInOneLine(logging.Filter):
+    """Logs an outage once, instead of a traceback for every task and request of that time."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not trouble.explains(error)

@@ -12,7 +12,7 @@ from typing import Final
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections, connections
 
-from supportbot.observing.database_errors import DatabaseTrouble
+from supportbot.observing.database_errors import trouble
 from supportbot.outbox import wakeup
 from supportbot.outbox.services import deliver_due
 
@@ -43,7 +43,6 @@ class Relay:
         self._thread.join(timeout=10)
 
     def _run(self) -> None:
-        trouble = DatabaseTrouble(logger, "outbox")
         while not self._stopping.is_set():
             try:
                 handled = deliver_due(without=self._without, is_ending=self._stopping.is_set)

@@ -195,6 +195,7 @@ def test_a_relay_names_what_keeps_it_from_the_database_once(
 
     monkeypatch.setattr("supportbot.outbox.relay.deliver_due", counted)
     monkeypatch.setattr("supportbot.outbox.relay.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("supportbot.observing.database_errors.SETTLED_AFTER_SECONDS", 0)
     relay, thing = Relay(), uuid7()
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE outbox_announcement RENAME TO not_migrated_yet")
@@ -206,10 +207,10 @@ def test_a_relay_names_what_keeps_it_from_the_database_once(
     announce("thing_changed", thing, workspace_id=workspace.pk)
     assert wait_until(lambda: thing in [object_id for _, object_id, _ in heard])
     relay.stop()
-    assert [line for line in caplog.messages if line.startswith("outbox: ")] == [
-        "outbox: the database: it lacks this version's migrations. Run `manage.py migrate` "
+    assert [line for line in caplog.messages if line.startswith("the database")] == [
+        "the database: it lacks this version's migrations. Run `manage.py migrate` "
         '(relation "outbox_announcement" does not exist); retrying',
-        "outbox: the database responds again",
+        "the database responds again",
     ]
 
 

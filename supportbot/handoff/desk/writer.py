@@ -24,6 +24,7 @@ from supportbot.chat.stream import signal_broker
 from supportbot.handoff.desk.protocol import encode
 from supportbot.handoff.desk.queue_rows import groups_for, queue_counts, rows_for
 from supportbot.handoff.desk.thread import Reader, lines_after
+from supportbot.observing.database_errors import trouble
 from supportbot.team_language import ENGLISH
 
 logger = logging.getLogger(__name__)
@@ -167,7 +168,8 @@ class Outbound:
                 await self._write_log()
                 await self._write_rows()
         except AnyDatabaseError as error:
-            logger.warning("desk: the database cannot be read: %s", type(error).__name__)
+            if not trouble.explains(error):
+                logger.warning("desk: the database cannot be read: %s", type(error).__name__)
             asyncio.get_running_loop().call_later(RETRY_SECONDS, self._wakeup.set)
 
     async def _write_log(self) -> None:

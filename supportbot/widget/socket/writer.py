@@ -12,6 +12,7 @@ from django.db import Error as AnyDatabaseError
 
 from supportbot.chat.signals import Erased, NewEvent, Signal
 from supportbot.chat.stream import signal_broker
+from supportbot.observing.database_errors import trouble
 from supportbot.widget.errors import ConversationErased
 from supportbot.widget.socket.feed import Feed
 from supportbot.widget.socket.protocol import ServerFrame, encode, error_frame
@@ -115,7 +116,8 @@ class Writer:
         try:
             frames = await self._feed.frames(item)
         except AnyDatabaseError as error:
-            logger.warning("widget: the log could not be read: %s", type(error).__name__)
+            if not trouble.explains(error):
+                logger.warning("widget: the log could not be read: %s", type(error).__name__)
             self._retry_later(item)
             return True
         for frame in frames:
