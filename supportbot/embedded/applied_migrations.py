@@ -23,18 +23,23 @@ def refuse_newer_schema(database_url: str) -> None:
 
 def refuse_newer(applied: set[tuple[str, str]], what: str) -> None:
     """Raise StartRefused if these include a migration of ours that this version does not know."""
+    if unknown := newer_migration(applied):
+        raise StartRefused(
+            gettext(
+                "{what} was migrated by a newer version of SupportBot ({unknown} is unknown here). Start the newer "
+                "version, or restore the backup from before the upgrade."
+            ).format(what=what, unknown=unknown)
+        )
+
+
+def newer_migration(applied: set[tuple[str, str]]) -> str:
+    """Return the last of these migrations that is ours and that this version does not know; empty if there is none."""
     on_disk = _on_disk()
     replaced = {old for migration in on_disk.values() for old in migration.replaces}
     # Only our own apps count: a database may be shared, and libraries come and go.
     ours = {app.label for app in apps.get_app_configs() if app.name.partition(".")[0] in OWN_PACKAGES}
     unknown = sorted(f"{app}.{name}" for app, name in applied - on_disk.keys() - replaced if app in ours)
-    if unknown:
-        raise StartRefused(
-            gettext(
-                "{what} was migrated by a newer version of SupportBot ({unknown} is unknown here). Start the newer "
-                "version, or restore the backup from before the upgrade."
-            ).format(what=what, unknown=unknown[-1])
-        )
+    return unknown[-1] if unknown else ""
 
 
 def _on_disk() -> dict[tuple[str, str], Migration]:

@@ -22,6 +22,7 @@ KUBERNETES = DEPLOY / "kubernetes"
 KUBERNETES_VERSION = "1.30"
 OWNER = {"secretRef": {"name": "supportbot-owner", "optional": True}}
 OURS = ("web", "worker", "beat")
+OF_OWNER = ("migrate", "reindex")  # jobs with the role that owns the tables
 PORTS = {"web": 8000, "worker": 9000, "beat": 10000}
 COMMANDS = {"web": "serve", "worker": "work", "beat": "beat"}
 
@@ -38,8 +39,9 @@ def manifests(folder: Path) -> list[dict[str, Any]]:
 
 def pods() -> Iterator[tuple[str, dict[str, Any]]]:
     for one in manifests(KUBERNETES / "overlays" / "production"):
-        if one["kind"] in ("Deployment", "Job"):
-            yield one["metadata"]["name"].removeprefix("supportbot-"), one["spec"]["template"]["spec"]
+        spec = one["spec"]["jobTemplate"]["spec"] if one["kind"] == "CronJob" else one.get("spec", {})
+        if one["kind"] in ("Deployment", "Job", "CronJob"):
+            yield one["metadata"]["name"].removeprefix("supportbot-"), spec["template"]["spec"]
 
 
 def test_an_image_contains_no_server() -> None:
@@ -121,16 +123,18 @@ def test_the_manifests_are_consistent(overlay: str) -> None:
 
 def test_pods_are_probed_and_may_not_change_the_file_system() -> None:
     found = dict(pods())
-    assert found.keys() == {*OURS, "migrate"}
+    assert found.keys() == {*OURS, *OF_OWNER}
     for name, spec in found.items():
         [container] = spec["containers"]
         assert spec["securityContext"]["runAsNonRoot"] and container["securityContext"]["readOnlyRootFilesystem"]
         assert {mount["mountPath"] for mount in container["volumeMounts"]} == {"/tmp", "/data"}
-        assert (OWNER in container["envFrom"]) == (name == "migrate")
-        if name != "migrate":
+        assert (OWNER in container["envFrom"]) == (name in OF_OWNER)
+        if name not in OF_OWNER:
             assert container["args"][0] == COMMANDS[name]
             assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": PORTS[name]}
             assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": PORTS[name]}
+    reindex = next(one for one in manifests(KUBERNETES / "base") if one["kind"] == "CronJob")
+    assert reindex["spec"]["suspend"] is True
     beat = next(one for one in manifests(KUBERNETES / "base") if one["metadata"]["name"] == "supportbot-beat")
     assert beat["spec"]["replicas"] == 1 and beat["spec"]["strategy"] == {"type": "Recreate"}
 

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -27,7 +27,7 @@ from supportbot.embedded.separate_processes import serve_with_several
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import ProcessIdentity, identify, is_running
 from supportbot.installation.start_plan import plan_from_environment
-from supportbot.observing.database_errors import OutagesInOneLine
+from supportbot.observing.database_errors import DatabaseTrouble, OutagesInOneLine
 from tests.embedded.instance import MANAGE
 from tests.embedded.test_checks import database_url
 from tests.patience import PATIENCE_SECONDS
@@ -151,34 +151,104 @@ def test_a_migration_that_fails_is_not_told_to_migrate() -> None:
     assert "Run `manage.py migrate`" not in error
 
 
+@pytest.mark.django_db(transaction=True)
+def test_migrate_of_an_older_version_changes_nothing_and_says_so() -> None:
+    applied = MigrationRecorder.Migration.objects
+    last = applied.filter(app="chat").latest("name")
+    last.delete()  # it is not applied again, which would fail
+    newer = applied.create(app="chat", name="9999_of_a_later_version")
+    sentence = f"The database is newer than this version of SupportBot (chat.{newer.name} is unknown here)"
+    try:
+        refused = refusal("migrate", "--noinput", DATABASE_URL=database_url())
+        going_back = command("migrate", "--noinput", "--allow-newer", DATABASE_URL=database_url())
+        assert not applied.filter(app=last.app, name=last.name).exists()
+    finally:
+        newer.delete()
+        applied.get_or_create(app=last.app, name=last.name)
+    assert refused.startswith(f"Error: {sentence}: migrate with the newer version")
+    assert (going_back.returncode, going_back.stderr) == (0, "")
+    assert going_back.stdout == f"{sentence}. Nothing was migrated.\n"
+
+
 @pytest.mark.parametrize(
     ("cause", "error", "found"),
     [
         (psycopg.OperationalError("the connection is lost"), OperationalError, "it is not responding"),
         (errors.AdminShutdown(), OperationalError, "it is not responding"),
         (errors.ReadOnlySqlTransaction(), InternalError, "it is read-only. Use the address"),
-        (PoolTimeout("couldn't get a connection"), OperationalError, ""),
+        (PoolTimeout("all connections are in use"), OperationalError, ""),
         (errors.InsufficientPrivilege("permission denied"), ProgrammingError, ""),
         (psycopg.InterfaceError("the cursor is closed"), InterfaceError, ""),
     ],
 )
-def test_only_an_outage_is_logged_without_its_traceback(cause: Exception, error: type[Exception], found: str) -> None:
+def test_only_an_outage_is_logged_without_its_traceback(
+    cause: Exception, error: type[Exception], found: str, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("supportbot.observing.database_errors.trouble", DatabaseTrouble())
     failure = error(str(cause))
     failure.__cause__ = cause
     record = logging.LogRecord("any", logging.ERROR, "", 0, "failed", (), (error, failure, None))
-    assert OutagesInOneLine().filter(record)
-    assert (record.exc_info is None, found in record.getMessage()) == (bool(found), True)
+    assert [OutagesInOneLine().filter(record) for _ in range(2)] == [not found] * 2
+    assert [found in line for line in caplog.messages] == ([True] if found else [])
 
 
-def test_an_outage_of_the_database_is_one_line_of_a_task() -> None:
-    task = "import django; django.setup(); from supportbot.outbox.tasks import purge; purge.apply()"
-    nowhere = {"DATABASE_URL": "postgres://someone:hidden@127.0.0.1:1/name", "DATABASE_POOL_SIZE": "0"}
-    answer = subprocess.run(
-        [sys.executable, "-c", task], env={**os.environ, **nowhere}, cwd=settings.BASE_DIR, capture_output=True,
-        text=True, timeout=PATIENCE_SECONDS, check=False,
-    )  # fmt: skip
-    assert "(the database: it is not responding)" in answer.stderr
-    assert len(answer.stderr.strip().splitlines()) == 1, answer.stderr
+# Tasks and requests while the database is away, then the relay until it is back.
+DURING_AN_OUTAGE = """
+import sys, django
+django.setup()
+from django.conf import settings
+from django.test import Client
+from supportbot.outbox.relay import relay
+from supportbot.outbox.tasks import purge
+if int(sys.argv[1]):
+    settings.DATABASES["default"]["OPTIONS"]["pool"].update(timeout=1, reconnect_timeout=1)
+relay.start()
+for _ in range(2):
+    purge.apply()
+    answer = Client(headers={"Authorization": "Bearer sk_1_2", "Host": "localhost"}).get("/api/v1/articles")
+    assert answer.status_code == 503, answer.content
+print("away", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("pool_size", ["0", "4"])
+def test_an_outage_is_one_line_of_a_process_and_so_is_its_end(pool_size: str) -> None:
+    with closed_to_new_connections() as reopen:
+        process = subprocess.Popen(
+            [sys.executable, "-c", DURING_AN_OUTAGE, pool_size], cwd=settings.BASE_DIR, text=True,
+            env={**os.environ, "DATABASE_URL": database_url(), "DATABASE_POOL_SIZE": pool_size},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdin and process.stdout and process.stderr
+        with process, process.stdout, process.stderr:
+            assert process.stdout.readline() == "away\n", process.stderr.read()
+            reopen()
+            lines = [process.stderr.readline().partition("database_errors ")[2] for _ in range(2)]
+            process.stdin.close()
+            more = process.stderr.read()
+    assert lines[0].startswith("the database: it is not responding (connection failed: ")
+    assert "is not currently accepting connections); retrying" in lines[0], "PostgreSQL's own words"
+    assert lines[1].startswith("the database responds again")
+    assert more == ""
+
+
+@contextmanager
+def closed_to_new_connections() -> Iterator[Callable[[], None]]:
+    """Close the test's database to others, as a server that is away; yields what opens it."""
+    name = connection.settings_dict["NAME"]
+
+    def allow(value: str) -> None:
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as other:  # of another database
+            other.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS {value}')
+
+    allow("false")
+    try:
+        yield lambda: allow("true")
+    finally:
+        allow("true")
 
 
 def test_a_worker_that_waits_for_its_database_ends_at_sigterm() -> None:
@@ -189,7 +259,7 @@ def test_a_worker_that_waits_for_its_database_ends_at_sigterm() -> None:
     )  # fmt: skip
     assert worker.stderr is not None
     with worker, worker.stderr:
-        assert any("worker: the database: it is not responding" in line for line in worker.stderr)
+        assert any("the database: it is not responding" in line for line in worker.stderr)
         worker.terminate()
         assert worker.wait(timeout=PATIENCE_SECONDS) == 0, "by a handler: the first process of a container needs one"
 

@@ -1,4 +1,6 @@
-"""`manage.py migrate`: Django's command, after a check of the settings, and only one at a time."""
+"""`manage.py migrate`: Django's command, after a check of the settings, only one at a time, and never in the database
+of a newer version, since it would grant more on tables it does not know than they allow.
+"""
 
 import time
 from contextlib import suppress
@@ -6,11 +8,15 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
+from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
 from django.db import connections
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils.translation import gettext
 from environ import Env
 from psycopg import Error
 
+from supportbot.embedded.applied_migrations import newer_migration
 from supportbot.embedded.database_roles import divide
 from supportbot.embedded.external_servers import (
     connect,
@@ -19,6 +25,7 @@ from supportbot.embedded.external_servers import (
     refuse_transaction_pooling,
 )
 from supportbot.embedded.setting_checks import require_settings
+from supportbot.installation.errors import StartRefused
 
 LOCK = 0x6D696772  # the letters "migr"
 POLL_SECONDS = 1.0
@@ -33,6 +40,14 @@ def wait_for_lock(connection: "psycopg.Connection[Any]") -> None:
 
 
 class Command(migrate.Command):
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--allow-newer",
+            action="store_true",
+            help=gettext("migrate nothing, without an error, if the database is newer than this version"),
+        )
+
     def execute(self, *args: Any, **options: Any) -> str | None:
         # Before Django's checks, which open the connection.
         if settings.DATABASE_OWNER_URL:
@@ -59,6 +74,10 @@ class Command(migrate.Command):
         # Several machines may start a new version at once. The lock ends with its connection at the latest.
         wait_for_lock(connection.connection)
         try:
+            newer = newer_migration(set(MigrationRecorder(connection).applied_migrations()))
+            if newer:
+                self._leave_as_it_is(newer, is_allowed=options["allow_newer"])
+                return
             create_extensions_in(connection.connection)
             connection.connection.execute("SET statement_timeout = 0")
             super().handle(*args, **options)
@@ -68,3 +87,19 @@ class Command(migrate.Command):
         finally:
             with suppress(Error, AttributeError):  # the connection is lost, and the lock with it
                 connection.connection.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+
+    def _leave_as_it_is(self, newer: str, *, is_allowed: bool) -> None:
+        if is_allowed:
+            self.stdout.write(
+                gettext(
+                    "The database is newer than this version of SupportBot ({unknown} is unknown here). Nothing was "
+                    "migrated."
+                ).format(unknown=newer)
+            )
+            return
+        raise StartRefused(
+            gettext(
+                "The database is newer than this version of SupportBot ({unknown} is unknown here): migrate with the "
+                "newer version, or add `--allow-newer` to go back to this one."
+            ).format(unknown=newer)
+        )
