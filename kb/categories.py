@@ -103,6 +103,13 @@ def note_categories(names: Iterable[str]) -> None:
     Category.objects.bulk_create([Category(name=name) for name in sorted(wanted - known)], ignore_conflicts=True)
 
 
+def unknown_categories(names: Iterable[str]) -> list[str]:
+    """Return those of these names that no category has or had, in their order."""
+    wanted = {name for name in names if name}
+    known = set(Category.objects.filter(name__in=wanted).values_list("name", flat=True))
+    return sorted(wanted - known - current_names(wanted).keys())
+
+
 def check_category_name(name: str, *, but: UUID | None = None) -> str:
     """Return a category's name, trimmed. Raises InvalidDocument if it is empty, too long or taken."""
     trimmed = check_category(name)

@@ -49,11 +49,14 @@ class ForeignFile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CategoryImport:
-    """How many categories were stored, what was refused, and the files that are not of an export."""
+    """How many categories were stored, which of them are new, what was refused, and the files that are not of an
+    export.
+    """
 
     count: int
     problems: list[Failure]
     foreign: list[str]
+    new: list[str]
 
 
 def is_category_file(name: str) -> bool:
@@ -96,23 +99,25 @@ def _begin(file: Path) -> bytes:
 
 def import_categories(files: Iterable[CategoryFile]) -> CategoryImport:
     """Store the categories of these files."""
-    count, problems, foreign = 0, list[Failure](), list[str]()
+    count, problems, foreign, new = 0, list[Failure](), list[str](), list[str]()
     for file in files:
         order = []
         try:
             for row in _rows(file, problems):
+                is_new = row._state.adding
                 try:
                     save_category(row)
                 except InvalidDocument as error:
                     problems.append(Failure(f"{file.origin}: {row.name}", error.message))
                 else:
                     order.append(row.pk)
+                    new += [row.name] if is_new else []
         except ForeignFile:
             foreign.append(file.origin)
         if order:
             order_categories(order)
         count += len(order)
-    return CategoryImport(count, problems, foreign)
+    return CategoryImport(count, problems, foreign, new)
 
 
 def preview_categories(files: Iterable[CategoryFile]) -> CategoryImport:

@@ -52,6 +52,10 @@ class Folder(_Files):
     def categories(self) -> Iterable[CategoryFile]:
         return category_files([self.origin.address])
 
+    def categories_stamp(self) -> str:
+        root = Path(self.origin.address)
+        return _stamp(root) if root.is_file() else ""  # a zip file would be unpacked to read them
+
     def places(self) -> Iterable[Place]:
         place = Path(self.origin.address)
         if not place.is_absolute() or not (place.is_dir() or place.is_file()):
@@ -74,8 +78,7 @@ class Folder(_Files):
             return Gone(gettext("The file no longer exists."))
         if not file.resolve().is_relative_to(root.resolve()):  # a link may lead to anything this account can read
             raise Unreadable(gettext("This link points outside the folder. Import its target by its own path."))
-        status = file.stat()
-        stamp = f"{status.st_mtime_ns}-{status.st_size}"
+        stamp = _stamp(file)
         return Unchanged() if stamp == known.etag else Fetched(file, known.key, etag=stamp)
 
 
@@ -96,6 +99,9 @@ class Uploads(_Files):
         found = rows.filter(path__in=wanted).values_list("path", begin)
         return [CategoryFile(path, bytes(content)) for path, content in found]
 
+    def categories_stamp(self) -> str:
+        return ""
+
     def fetch(self, known: Known, folder: Path) -> Fetched | Gone:
         row = SourceFile.objects.filter(source_id=self.origin.source_id, path=known.key).first()
         if row is None:
@@ -113,6 +119,11 @@ class Uploads(_Files):
             return None if found is None else bytes(found)
 
         return beside_path(known.key, read)
+
+
+def _stamp(file: Path) -> str:
+    status = file.stat()
+    return f"{status.st_mtime_ns}-{status.st_size}"
 
 
 def _has_plain_name(file: Path) -> bool:

@@ -77,15 +77,19 @@ def _facts(run: SourceRun) -> dict[str, Any]:
     counts = {name: run.counts.get(name, 0) for name in names}
     told = SourceItem.objects.filter(run=run).exclude(reason="").order_by("key")
     items = [{"key": item.key, "outcome": item.outcome, "reason": item.reason} for item in told[:MOST_ITEMS_TOLD]]
-    return {"state": run.state, "reason": run.reason, **counts, "limit": run.counts.get("limit"), "items": items}
+    facts = {"state": run.state, "reason": run.reason, **counts, "limit": run.counts.get("limit"), "items": items}
+    return facts | ({"new_categories": run.counts.get(sync.NEW_CATEGORIES, [])} if run.mode == Mode.CHECK else {})
 
 
 def in_words(facts: dict[str, Any]) -> str:
     """Return the result of a run as text."""
-    counts = {name: value for name, value in facts.items() if name not in ("items", "name", "source") and value != ""}
+    untold = ("items", "name", "source", "new_categories")
+    counts = {name: value for name, value in facts.items() if name not in untold and value != ""}
     width = max(len(name) for name in counts)
     lines = [f"{name:<{width}}  {value}" for name, value in counts.items() if value is not None]
     lines += [f"{item['key']}: {item['outcome']}, {item['reason']}" for item in facts["items"]]
+    if names := facts.get("new_categories"):
+        lines.append(gettext("New categories: {names}.").format(names=", ".join(names)))
     if facts["state"] == "unconfirmed":
         lines.append(
             gettext(

@@ -123,3 +123,6 @@ class HasCategories(Protocol):
 
     def categories(self) -> Iterable[CategoryFile]:
         """Return the files with categories."""
+
+    def categories_stamp(self) -> str:
+        """Return a value that differs if they may have changed; "" if only reading them can tell."""

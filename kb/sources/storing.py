@@ -5,7 +5,7 @@ What a dry run has fetched is held for an hour, so that publishing need not fetc
 import hashlib
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ from django.utils.translation import gettext
 
 from kb.documents import Document, Failure
 from kb.errors import InvalidDocument
-from kb.importing.categories import import_categories
+from kb.importing.categories import CategoryFile, import_categories, preview_categories
 from kb.importing.gate_check import try_import
 from kb.importing.importer import ImportReport, import_documents, import_drafts, preview_import
 from kb.models import Article, State
@@ -253,19 +253,48 @@ def store_categories(source: Source, kind: Kind) -> str:
     They are stored when their file is new or has changed, so that what somebody arranges in the console afterwards
     stays.
     """
-    if not isinstance(kind, HasCategories) or not source.publishes:
-        return ""
     try:
-        files = list(kind.categories())
+        changed = _changed_categories(source, kind)
     except OSError as error:  # a full disk, say
         return gettext("Categories cannot be read ({strerror}).").format(strerror=error.strerror)
+    if changed is not None:
+        found = import_categories(changed.files)
+        lines = [f"{problem.origin}: {problem.message}" for problem in found.problems]
+        ignored = gettext("{file}: ignored, because kb_export did not write it.")
+        lines += [ignored.format(file=one) for one in found.foreign]
+        source.memory[CATEGORIES] = {**changed.record, "problems": "\n".join(lines[:MOST_TOLD])}
+    return str((source.memory.get(CATEGORIES) or {}).get("problems", ""))
+
+
+def new_categories(source: Source, kind: Kind) -> list[str]:
+    """Return the categories of an export that the next run would add; store nothing."""
+    try:
+        changed = _changed_categories(source, kind)
+    except OSError:  # the run that publishes says why
+        return []
+    return [] if changed is None else preview_categories(changed.files).new
+
+
+@dataclass(frozen=True, slots=True)
+class _Categories:
+    """The files with categories, and what to remember of them."""
+
+    files: list[CategoryFile]
+    record: dict[str, str]
+
+
+def _changed_categories(source: Source, kind: Kind) -> _Categories | None:
+    """Return what has changed since the last run that stored categories. Raises OSError."""
+    if not isinstance(kind, HasCategories) or not source.publishes:
+        return None
+    before = source.memory.get(CATEGORIES) or {}
+    stamp = kind.categories_stamp()
+    if stamp and stamp == before.get("stamp"):
+        return None
+    files = list(kind.categories())
     digest = hashlib.sha256(b"\0".join(file.content for file in files)).hexdigest() if files else ""
-    before = source.memory.get(CATEGORIES) or {"digest": "", "problems": ""}
-    if digest == before["digest"]:
-        return str(before["problems"])
-    found = import_categories(files)
-    lines = [f"{problem.origin}: {problem.message}" for problem in found.problems]
-    lines += [gettext("{file}: ignored, because kb_export did not write it.").format(file=one) for one in found.foreign]
-    problems = "\n".join(lines[:MOST_TOLD])
-    source.memory[CATEGORIES] = {"digest": digest, "problems": problems}
-    return problems
+    record = {"digest": digest, "stamp": stamp}
+    if digest != before.get("digest", ""):
+        return _Categories(files, record)
+    source.memory[CATEGORIES] = before | record
+    return None

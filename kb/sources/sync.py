@@ -10,7 +10,7 @@ Invariants:
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -23,6 +23,8 @@ from django.db.models import F, Q, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext, override
 
+from kb.categories import MAX_CATEGORIES, unknown_categories
+from kb.documents import Document
 from kb.errors import KnowledgeError
 from kb.indexing.index import sync_articles
 from kb.sources import runs
@@ -41,6 +43,7 @@ from kb.sources.storing import (
     held_content,
     hold,
     is_of_this_release,
+    new_categories,
     settle,
     settle_embedded,
     store,
@@ -65,6 +68,7 @@ MOST_PATIENCE: Final = timedelta(days=1)  # for a site that never allows reading
 EMBEDDED_AT_ONCE: Final = 20
 TAKEN_AT_ONCE: Final = 50
 LISTED_AT_ONCE: Final = 500
+NEW_CATEGORIES: Final = "new_categories"  # in the counts of a dry run
 
 
 def runs_to_serve() -> list[tuple[UUID, UUID]]:
@@ -283,10 +287,20 @@ class Turn:
         facts = dict.fromkeys(COMPARED_BY_ORIGIN, "") if read.is_partial else {**facts, "content_hash": digest}
         asks = self.run.asks_gates
         self._to_embed += store(self.source, item, read, facts, is_check=self._is_check, asks_gates=asks)
-        if self._is_check and self.kind.is_remote:
-            hold(item, fetched)
+        if self._is_check:
+            documents = [one for one in read.items if isinstance(one, Document)]
+            self._note_categories(unknown_categories(one.category or "" for one in documents))
+            if self.kind.is_remote:
+                hold(item, fetched)
         if len(self._to_embed) >= EMBEDDED_AT_ONCE:
             self._embed()
+
+    def _note_categories(self, names: Sequence[str]) -> None:
+        """Note which categories the run that publishes would add."""
+        known = self.run.counts.get(NEW_CATEGORIES, [])
+        if fresh := [name for name in names if name not in known]:
+            self.run.counts[NEW_CATEGORIES] = [*known, *fresh][:MAX_CATEGORIES]
+            SourceRun.objects.filter(pk=self.run.pk).update(counts=self.run.counts)
 
     @property
     def _is_check(self) -> bool:
@@ -339,6 +353,8 @@ class Turn:
             note_gone(self.run, self.kind, forgotten=self._forgotten)
         self._lease.extend(LONG_LEASE)
         told = store_categories(self.source, self.kind) if self.run.mode == Mode.SYNC else ""
+        if self._is_check:
+            self._note_categories(new_categories(self.source, self.kind))
         lost = runs.lost_in(self.run)
         if not self._is_check and is_suspicious(self.run, self.kind, lost.count()):
             self.run.counts |= counts_of(self.run)

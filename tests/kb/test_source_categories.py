@@ -2,10 +2,12 @@
 
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
 
+from kb.importing import confinement
 from kb.models import Category
 from kb.sources.files import Folder
 from kb.sources.services import Wish, add_files, add_source
@@ -24,7 +26,7 @@ def arrangement() -> list[tuple[str, str]]:
 def test_the_categories_of_an_export_are_stored_when_they_change(papers: Path) -> None:
     (papers / "categories.json").write_text(ARRANGED)
     command("source_add", str(papers), "--no-sync")
-    again("--dry-run")
+    assert again("--dry-run")["new_categories"] == ["Returns", "Care"]
     assert arrangement() == []
     assert (counts(again()), arrangement()) == ((5, 0, 0, 0, 0, 0), [("Returns", "undo"), ("Care", "")])
     Category.objects.filter(name="Returns").update(icon="box")  # in the console
@@ -88,3 +90,44 @@ def test_an_uploaded_export_brings_its_categories(workspace: Workspace) -> None:
     source = add_source("uploads", Wish())
     assert add_files(source, [("export.zip", packed.getvalue())]) == []
     assert (counts(again()), arrangement()) == ((1, 0, 0, 0, 0, 0), [("Returns", "undo"), ("Care", "")])
+
+
+def test_a_dry_run_names_the_categories_that_articles_would_add(papers: Path) -> None:
+    Category.objects.create(name="Care", former_names=["Cleaning"])
+    for number, name in enumerate(("Care", "Cleaning", "Repairs")):
+        (papers / f"more{number}.md").write_text(f"---\ncategory: {name}\n---\n# Paper {number}\n\nText {number}.\n")
+    command("source_add", str(papers), "--no-sync")
+    told = again("--dry-run")
+    assert (told["new_categories"], arrangement()) == (["Repairs"], [("Care", "")])
+    assert "new_categories" not in again()
+    assert arrangement() == [("Care", ""), ("Repairs", "")]
+    assert again("--dry-run")["new_categories"] == []
+
+
+def test_a_zip_file_is_unpacked_only_when_it_has_changed(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, begun = tmp_path / "export.zip", list[str]()
+
+    def write(arranged: str) -> None:
+        with ZipFile(file, "w") as archive:
+            archive.writestr("care/hat.md", "# Hats\n\nBy hand.\n")
+            archive.writestr("categories.json", arranged)
+
+    def counted(kind: str, *streams: Any) -> int:
+        begun.append(kind)
+        return run(kind, *streams)  # type: ignore[arg-type]
+
+    run = confinement._run
+    monkeypatch.setattr(confinement, "_run", counted)
+    write(ARRANGED)
+    add(file)
+    assert arrangement() == [("Returns", "undo"), ("Care", "")]
+    begun.clear()
+    again("--dry-run")
+    again()
+    assert begun == []
+    write('[{"name": "Care"}, {"name": "Repairs"}]')
+    assert again("--dry-run")["new_categories"] == ["Repairs"]
+    again()
+    assert (begun != [], arrangement()) == (True, [("Care", ""), ("Repairs", ""), ("Returns", "undo")])
