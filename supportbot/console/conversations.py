@@ -25,6 +25,7 @@ from supportbot.chat.selectors import RATED, events_after, locales_in_use, rated
 from supportbot.chat.signals import EventView
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words, tag
+from supportbot.console.evals.pages import may_make_cases
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
 from supportbot.handoff.desk.activity import WithheldSentence, confirmation_label, withheld_sentences
@@ -166,7 +167,7 @@ class ConversationAdmin(ScopedAdmin):
             "cost": sum((call.cost for call in calls if call.cost is not None), Decimal(0)),
             "currency": next((call.currency for call in calls if call.currency), ""),
             "most": MAX_EVENTS,
-            "may_evaluate": may(staff(request), "evals:write"),
+            "may_evaluate": may_make_cases(staff(request)),
         }
 
 

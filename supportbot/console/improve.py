@@ -17,6 +17,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from kb.models import Article
 from supportbot.console.draft_shares import rows_by_release
+from supportbot.console.evals.pages import may_make_cases
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of
 from supportbot.evals.articles.reported_failures import broken_now, dismiss_broken
@@ -72,6 +73,7 @@ class Row:
     remark: str
     last_at: datetime
     href: str
+    subject: UUID
 
 
 def improve(request: HttpRequest) -> HttpResponse:
@@ -99,6 +101,7 @@ def improve(request: HttpRequest) -> HttpResponse:
         "days": DAYS,
         "may_write": may(person, "kb:write"),
         "reads_conversations": may(person, "conversations:read"),
+        "may_evaluate": may_make_cases(person),
         "rows": rows,
         "asked_in_all": sum(row.times for row in rows),
         "pairs": pairs if kind == contradicting.KIND else [],
@@ -130,7 +133,9 @@ def old_page(request: HttpRequest) -> HttpResponse:
 def row_of(one: Cluster) -> Row:
     newest = one.newest
     href = reverse("admin:improve-group", args=[newest.kind, newest.subject])
-    return Row(len(one.findings), without_personal_data(newest.question), remark_of(newest), newest.at, href)
+    return Row(
+        len(one.findings), without_personal_data(newest.question), remark_of(newest), newest.at, href, newest.subject
+    )
 
 
 def remark_of(one: Finding) -> str:

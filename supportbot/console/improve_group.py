@@ -21,11 +21,13 @@ from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage, trace
 from supportbot.console.articles.gates import PUBLISHED_AGAINST_GATES, ArticleRefused, pass_gates, settle
 from supportbot.console.articles.published import tell_published
 from supportbot.console.display import error_text
+from supportbot.console.evals.pages import may_make_cases
 from supportbot.console.improve import KINDS, remark_of
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff, workspace_here
 from supportbot.console.text_diff import Row, compare
 from supportbot.errors import InvalidInput, NotFound, SupportBotError
+from supportbot.evals.articles.publications import compare_publication
 from supportbot.evals.articles.rehearsal import Rehearsal, Text, rehearse, rehearse_with
 from supportbot.evals.articles.trials import Failure, publishing
 from supportbot.handoff.desk.activity import withheld_sentences
@@ -108,7 +110,8 @@ def _publish(request: HttpRequest, found: Cluster, edit: Edit) -> None:
         subjects = [one.subject for one in found.findings]
         edited = publish_edit(found.newest.kind, subjects, edit, author=person_of(request))
         settle(request, passed, edited.pk, event=PUBLISHED_AGAINST_GATES)
-    tell_published(request, article or edited, passed)
+        comparison = compare_publication(edited.pk, article)
+    tell_published(request, article or edited, passed, comparison)
 
 
 def _to_list(kind: str) -> HttpResponse:
@@ -201,6 +204,7 @@ def _page(
         "may_override": person.may(OVERRIDE),
         "may_write": may(person, "kb:write"),
         "reads_conversations": may(person, "conversations:read"),
+        "may_evaluate": may_make_cases(person),
         "may_rewrite": bool(found.replies),
     }
     return render(request, "console/improve/group.html", context)
@@ -210,6 +214,7 @@ def _row(finding: Finding) -> dict[str, Any]:
     """Return what the page shows of a finding, without personal data."""
     return {
         "conversation": finding.conversation,
+        "subject": finding.subject,
         "answer_id": finding.answer_id,
         "at": finding.at,
         "question": without_personal_data(finding.question),

@@ -15,6 +15,7 @@ from actions.models import ActionRequest
 from supportbot.chat.models import Citation, Message, Source, Turn
 from supportbot.chat.retrieval_trace import RetrievalTrace, traces_of
 from supportbot.console.conversation_figures import amounts
+from supportbot.console.evals.pages import may_make_cases
 from supportbot.console.model_calls import purpose_label
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs
@@ -60,6 +61,7 @@ def trace(request: HttpRequest, message_id: UUID) -> HttpResponse:
         "cost": _cost(calls) if sees_cost else None,
         "tokens": (sum(call.input_tokens for call in calls), sum(call.output_tokens for call in calls)),
         "actions": _actions(turn) if may(person, "actions:read") else [],
+        "may_evaluate": may_make_cases(person),
         "ratings": list(Rating.objects.filter(message_id=answer.pk)),
     }
     return render(request, "console/trace.html", context)

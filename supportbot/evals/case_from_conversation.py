@@ -1,44 +1,141 @@
-"""Turns a conversation into a case: the customer's messages, with personal data masked, and the merchant's id of the
-customer. The expectations are only a proposal derived from the assistant's answers and the action it proposed, which a
-person reviews before saving.
+"""Turns a conversation, or one of its questions, into a case: the customer's messages, with personal data masked, and
+the merchant's id of the customer. The expectations are only a proposal, which a person reviews before saving: what the
+team wrote instead, otherwise the action that was proposed, otherwise the sources of the assistant's answer.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
+
+from django.db.models import QuerySet
 
 from actions.models import ActionRequest
 from actions.states import State
+from supportbot.builtin.intents import courtesy_by_words
 from supportbot.chat.models import Audience, Conversation, Message, Source
+from supportbot.evals.expectations import MAX_VALUE_TEXT
 from supportbot.evals.suite_format import MAX_STEPS
 from supportbot.evals.suite_values import MAX_TEXT
+from supportbot.language.detection import base_language
+from supportbot.language.figures import all_figures_in
 from supportbot.language.personal_data import without_names, without_personal_data
+from supportbot.language.plaintext import plain
+from supportbot.language.sentences import sentences_of, unmarked
 
+LEAST_FACT: Final = 20  # characters; "One moment, please" states nothing
+MOST_FACTS: Final = 3
 _KEY: Final = 12
 
 
 def case_of_chat(conversation: Conversation) -> dict[str, Any]:
-    """Return the document of a case; "expect" is empty if the assistant never answered."""
-    said = list(Message.objects.filter(conversation=conversation, audience=Audience.EVERYONE).order_by("seq"))
-    asked = [
-        masked(one.text, conversation.customer.name)
-        for one in said
-        if one.source == Source.CUSTOMER and one.text.strip()
-    ][:MAX_STEPS]
-    answers = [one for one in said if one.source == Source.ASSISTANT and one.text.strip()]
-    case: dict[str, Any] = {"id": f"chat-{str(conversation.pk)[-_KEY:]}", "locale": conversation.locale}
+    """Return the document of a case; "expect" is empty if nobody ever answered."""
+    answers = _messages(conversation).filter(source=Source.ASSISTANT).exclude(text="")
+    answer = answers.last()
+    expect = action_in(conversation, requests_in(conversation))
+    if not expect and answer is not None:
+        expect = expected_instead(answer) or expected_again(answer)
+    return {**asked_until(conversation, key=f"chat-{str(conversation.pk)[-_KEY:]}"), "expect": expect}
+
+
+def case_of_message(message: Message, expect: dict[str, Any]) -> dict[str, Any]:
+    """Return the document of the case that asks everything up to an answer."""
+    key = f"answer-{str(message.pk)[-_KEY:]}"
+    return {**asked_until(message.conversation, key=key, seq=message.seq), "expect": expect}
+
+
+def asked_until(conversation: Conversation, *, key: str, seq: int | None = None) -> dict[str, Any]:
+    """Return a case without expectations, which asks what the customer wrote, or only what comes before `seq`."""
+    asked = _messages(conversation).filter(source=Source.CUSTOMER)
+    if seq is not None:
+        asked = asked.filter(seq__lt=seq)
+    said = [text for text in asked.values_list("text", flat=True) if text.strip()]
+    # The question is the last message; of a whole conversation, the first ones are kept.
+    kept = said[:MAX_STEPS] if seq is None else said[-MAX_STEPS:]
+    steps = [masked(text, conversation.customer.name) for text in kept]
+    case: dict[str, Any] = {"id": key, "locale": conversation.locale}
     if customer := _customer_of(conversation):
         case["customer"] = customer
-    if len(asked) == 1:
-        case["ask"] = asked[0]
-    else:
-        case["steps"] = asked
-    expect = _action_in(conversation) or (_expected(answers[-1]) if answers else {})
-    return {**case, "tags": ["chat"], "expect": expect}
+    return {**case, **({"ask": steps[0]} if len(steps) == 1 else {"steps": steps}), "tags": ["chat"]}
 
 
-def masked(text: str, name: str) -> str:
-    """Return a text without e-mail addresses, card, account and phone numbers, and the customer's name."""
+def masked(text: str, *names: str) -> str:
+    """Return a text without e-mail addresses, card, account and phone numbers, and these names."""
     # In this order: a name may be part of an address.
-    return without_names(without_personal_data(text), {name: "[NAME]"})[:MAX_TEXT]
+    return without_names(without_personal_data(text), dict.fromkeys(names, "[NAME]"))[:MAX_TEXT]
+
+
+def expected_instead(answer: Message) -> dict[str, Any]:
+    """Return the facts that the team wrote after an answer of the assistant, until the customer wrote again; {} if it
+    wrote none.
+    """
+    later = _messages(answer.conversation).filter(seq__gt=answer.seq)
+    first = later.filter(source=Source.AGENT).first()
+    if first is None:
+        return {}
+    asked_again = later.filter(source=Source.CUSTOMER, seq__gt=first.seq).first()
+    replies = later.filter(source=Source.AGENT)
+    return expected_of_replies(list(replies.filter(seq__lt=asked_again.seq) if asked_again else replies))
+
+
+def expected_of_replies(replies: Sequence[Message]) -> dict[str, Any]:
+    """Return the facts that replies of the team state: their sentences with figures, otherwise the first ones."""
+    if not replies:
+        return {}
+    conversation = replies[0].conversation
+    names = (conversation.customer.name, *(reply.author_name for reply in replies))
+    language = base_language(conversation.locale)
+    facts = [fact for reply in replies for fact in _facts_in(reply.text, names)]
+    found = [fact for fact in facts if all_figures_in(fact, language)] or facts
+    return {"says": list(dict.fromkeys(found))[:MOST_FACTS]} if found else {}
+
+
+def expected_again(answer: Message) -> dict[str, Any]:
+    """Return the sources of an answer; of one without sources, that there is an answer."""
+    sources = list(dict.fromkeys(answer.citations.values_list("external_id", flat=True)))
+    # An abstention shows a gap in the articles, which the case should detect.
+    return {"source": sources} if sources and not answer.is_abstention else {"abstains": False}
+
+
+def expected_to_differ(answer: Message) -> dict[str, Any]:
+    """Return that nothing an untrue answer states is said again."""
+    facts = _facts_in(answer.text, (answer.conversation.customer.name,))
+    return {"abstains": False, **({"never_says": facts[:MOST_FACTS]} if facts else {})}
+
+
+def requests_in(conversation: Conversation) -> QuerySet[ActionRequest]:
+    """Return what the assistant proposed or looked up in a conversation."""
+    rows: QuerySet[ActionRequest] = ActionRequest.objects.filter(conversation_id=conversation.pk, undoes=None)
+    return rows.exclude(proposed_by__startswith="user:")
+
+
+def action_in(conversation: Conversation, rows: QuerySet[ActionRequest]) -> dict[str, Any]:
+    """Return the action that the assistant proposed last, or the reason why the rules refused it; {} without one.
+
+    Arguments with personal data, such as an address, are left out.
+    """
+    request = rows.order_by("-created_at", "-id").first()
+    if request is None:
+        return {}
+    if request.state == State.REFUSED:
+        return {"refuses": request.reason_code or True}
+    name = conversation.customer.name
+    plain_values = {key: value for key, value in request.arguments.items() if isinstance(value, str)}
+    arguments = {key: value for key, value in plain_values.items() if masked(value, name) == value}
+    return {"proposes": {"action": request.action, **({"arguments": arguments} if arguments else {})}}
+
+
+def _messages(conversation: Conversation) -> QuerySet[Message]:
+    rows: QuerySet[Message] = Message.objects.filter(conversation=conversation, audience=Audience.EVERYONE)
+    return rows.order_by("seq")
+
+
+def _facts_in(text: str, names: Sequence[str]) -> list[str]:
+    """Return the sentences of an answer that could be part of another one: no courtesies, nothing personal."""
+    sentences = [" ".join(one.split()) for one in sentences_of(plain(unmarked(text)))]
+    return [
+        one[:MAX_VALUE_TEXT]
+        for one in sentences
+        if len(one) >= LEAST_FACT and masked(one, *names) == one and not courtesy_by_words(one)
+    ]
 
 
 def _customer_of(conversation: Conversation) -> str:
@@ -47,27 +144,3 @@ def _customer_of(conversation: Conversation) -> str:
     """
     external_id = conversation.customer.external_id or ""
     return external_id if masked(external_id, conversation.customer.name) == external_id else ""
-
-
-def _action_in(conversation: Conversation) -> dict[str, Any]:
-    """Return the action that the assistant proposed last, or the reason why the rules refused it; {} without one.
-
-    Arguments with personal data, such as an address, are left out.
-    """
-    rows = ActionRequest.objects.filter(conversation_id=conversation.pk, undoes=None)
-    request = rows.exclude(proposed_by__startswith="user:").order_by("-created_at", "-id").first()
-    if request is None:
-        return {}
-    if request.state == State.REFUSED:
-        return {"refuses": request.reason_code or True}
-    name = conversation.customer.name
-    plain = {key: value for key, value in request.arguments.items() if isinstance(value, str)}
-    arguments = {key: value for key, value in plain.items() if masked(value, name) == value}
-    return {"proposes": {"action": request.action, **({"arguments": arguments} if arguments else {})}}
-
-
-def _expected(answer: Message) -> dict[str, Any]:
-    if answer.is_abstention:
-        return {"abstains": False}  # a gap in the articles, which the case should detect
-    sources = list(dict.fromkeys(answer.citations.values_list("external_id", flat=True)))
-    return {"source": sources} if sources else {"abstains": False}

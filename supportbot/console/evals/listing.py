@@ -82,6 +82,8 @@ class SuiteAdmin(RowPagesAdmin):
             path(f"{one}case/", wrap(pages.edit_case), name="evals_suite_newcase"),
             path(f"{one}case/<str:key>/", wrap(pages.edit_case), name="evals_suite_case"),
             path("of-chat/<uuid:conversation_id>/", wrap(pages.case_from_chat), name="chat_conversation_evaluation"),
+            path("of-answer/<uuid:message_id>/", wrap(pages.case_from_answer), name="answer-case"),
+            path("of-finding/<slug:kind>/<uuid:subject>/", wrap(pages.case_from_finding), name="finding-case"),
             *super().get_urls(),
         ]
 

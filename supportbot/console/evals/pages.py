@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext
 
+from supportbot.accounts.principals import Staff
 from supportbot.chat.models import Conversation
 from supportbot.console.display import error_text
 from supportbot.console.evals.pass_rate_chart import MOST_RUNS, shares_of
@@ -38,6 +39,8 @@ from supportbot.evals.suite_files import (
 )
 from supportbot.evals.suite_format import MAX_REPEAT
 from supportbot.evals.wording import interruption, summary, verdict
+from supportbot.insights.cases import case_of_answer, case_of_finding
+from supportbot.insights.findings import Kind
 from supportbot.releases.selectors import gates
 from supportbot.team_formats import number
 
@@ -181,12 +184,39 @@ def edit_case(request: HttpRequest, suite_id: UUID, key: str = "") -> HttpRespon
 
 def case_from_chat(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Propose a case made from a conversation, and store it in the chosen suite."""
-    needs(request, WRITE)
-    needs(request, "conversations:read")
+    _check_may_make_cases(request)
     conversation = Conversation.objects.filter(pk=conversation_id).first()
     if conversation is None:
         raise NotFound()
-    return _case_form(request, as_yaml(case_of_chat(conversation)), suites=list(Suite.objects.all()))
+    return _proposed_case(request, case_of_chat(conversation))
+
+
+def case_from_answer(request: HttpRequest, message_id: UUID) -> HttpResponse:
+    """Propose a case made from an answer of the assistant, and store it in the chosen suite."""
+    _check_may_make_cases(request)
+    return _proposed_case(request, case_of_answer(message_id))
+
+
+def case_from_finding(request: HttpRequest, kind: str, subject: UUID) -> HttpResponse:
+    """Propose a case made from what *Improve* lists, and store it in the chosen suite."""
+    _check_may_make_cases(request)
+    if kind not in list(Kind):
+        raise NotFound()
+    return _proposed_case(request, case_of_finding(Kind(kind), subject))
+
+
+def may_make_cases(person: Staff) -> bool:
+    """Return whether somebody may make cases from what customers wrote."""
+    return may(person, WRITE) and may(person, "conversations:read")
+
+
+def _check_may_make_cases(request: HttpRequest) -> None:
+    needs(request, WRITE)
+    needs(request, "conversations:read")
+
+
+def _proposed_case(request: HttpRequest, case: dict[str, Any]) -> HttpResponse:
+    return _case_form(request, as_yaml(case), suites=list(Suite.objects.all()))
 
 
 def _case_form(

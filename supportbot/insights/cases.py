@@ -1,0 +1,79 @@
+"""What may need improving, as cases of an evaluation: each expects what a good answer says, not the one that was given.
+
+What the team wrote instead comes first. Without it, an untrue answer must not be given again, and a missing or poor one
+must at least be there; a person adds the rest before saving.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from supportbot.chat.models import Message, Source, Turn
+from supportbot.errors import NotFound
+from supportbot.evals.case_from_conversation import (
+    action_in,
+    case_of_message,
+    expected_again,
+    expected_instead,
+    expected_of_replies,
+    expected_to_differ,
+    requests_in,
+)
+from supportbot.handoff.models import OfferedDraft
+from supportbot.insights.findings import Finding, Kind, findings
+from supportbot.insights.outcomes import UNHAPPY
+from supportbot.widget.models import Rating
+
+UNTRUE = "wrong"  # the reason of a rating
+
+
+def case_of_finding(kind: Kind, subject: UUID) -> dict[str, Any]:
+    """Return the document of a finding's case. Raises NotFound if it has been dealt with or erased."""
+    one = next((found for found in findings(kind) if found.subject == subject), None)
+    if one is None:
+        raise NotFound()
+    if one.answer_id is None:
+        return _of_draft(one)
+    answer = Message.objects.filter(pk=one.answer_id).select_related("conversation__customer").first()
+    if answer is None:
+        raise NotFound()
+    return case_of_message(answer, _expected(answer, one.reason if kind == Kind.RATED_BAD else None))
+
+
+def case_of_answer(message_id: UUID) -> dict[str, Any]:
+    """Return the document of the case of an answer of the assistant. Raises NotFound."""
+    rows = Message.objects.filter(source=Source.ASSISTANT).select_related("conversation__customer")
+    answer = rows.filter(pk=message_id).first()
+    if answer is None:
+        raise NotFound()
+    rating = Rating.objects.filter(message_id=answer.pk, score__lte=UNHAPPY).order_by("-pk").first()
+    return case_of_message(answer, _expected(answer, rating.reason if rating else None))
+
+
+def _expected(answer: Message, complaint: str | None) -> dict[str, Any]:
+    """Return what another answer should do; `complaint` is the reason of a bad rating, None if there is no such."""
+    if instead := expected_instead(answer):
+        return instead
+    if complaint == UNTRUE and not answer.is_abstention:
+        return expected_to_differ(answer)
+    if complaint is not None:
+        return {"abstains": False}
+    return _action_of(answer) or expected_again(answer)
+
+
+def _action_of(answer: Message) -> dict[str, Any]:
+    turn = Turn.objects.filter(message_id=answer.pk).first()
+    if turn is None:
+        return {}
+    made = requests_in(answer.conversation).filter(proposal_key__startswith=f"turn:{turn.pk}:")
+    return action_in(answer.conversation, made)
+
+
+def _of_draft(one: Finding) -> dict[str, Any]:
+    """Return the case of a corrected draft: it expects what the agent sent."""
+    draft = OfferedDraft.objects.filter(pk=one.subject).first()
+    sent = (
+        Message.objects.filter(pk=draft.message_id).select_related("conversation__customer").first() if draft else None
+    )
+    if sent is None:
+        raise NotFound()
+    return case_of_message(sent, expected_of_replies([sent]) or {"abstains": False})

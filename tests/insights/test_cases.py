@@ -1,0 +1,163 @@
+"""Cases made from what may need improving: each expects the better answer, and customers' data is masked."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from selectolax.lexbor import LexborHTMLParser
+
+from supportbot.accounts.models import User, Workspace
+from supportbot.chat.answers import Answer, Withheld
+from supportbot.chat.models import Conversation, Message
+from supportbot.chat.services import add_agent_message, add_customer_message
+from supportbot.evals import services
+from supportbot.evals.graders import grades_of
+from supportbot.evals.models import Case
+from supportbot.evals.outcomes import Played, Reply
+from supportbot.evals.suite_files import as_yaml, case_from_yaml, read_suite
+from supportbot.evals.suite_format import case_document
+from supportbot.handoff.models import OfferedDraft
+from supportbot.handoff.tickets import services as handoff
+from supportbot.insights.findings import Kind, findings
+from supportbot.widget.services import rate
+from tests.console.conftest import logged_in, person
+from tests.insights.answered_questions import article, ask, cited
+
+pytestmark = pytest.mark.django_db
+UNKNOWN = Answer("I could not find this.", (), by="builtin", is_abstention=True)
+SUITE = "suite: returns\ncases: [{id: one, ask: How?, expect: {abstains: false}}]"
+
+
+@pytest.fixture
+def supervisor(workspace: Workspace) -> Client:
+    services.save_suite(read_suite(SUITE.encode(), file=""))
+    return logged_in(person(workspace, "supervisor"))
+
+
+def answer_of(talk: Conversation) -> Message:
+    return Message.objects.filter(conversation=talk, source="assistant").latest("seq")
+
+
+def reply(talk: Conversation, agent: User, text: str) -> None:
+    ticket = handoff.request(talk.pk, reason="customer_asked", by="customer")
+    handoff.claim(ticket.pk, agent=agent)
+    add_agent_message(talk.pk, text=text, author=agent, client_id="a1")
+
+
+def proposed(client: Client, address: str) -> dict[str, Any]:
+    page = LexborHTMLParser(client.get(address).content.decode())
+    return case_document(case_from_yaml(page.css_first("textarea[name=text]").text()))
+
+
+def of_finding(kind: Kind) -> str:
+    return reverse("admin:finding-case", args=[kind, findings(kind)[0].subject])
+
+
+def cases_linked(client: Client, address: str) -> set[str]:
+    page = LexborHTMLParser(client.get(address).content.decode())
+    links = {link.attributes["href"] or "" for link in page.css("a") if link.text(strip=True) == "Make a case"}
+    return {link for link in links if "of-answer" in link or "of-finding" in link}
+
+
+def passes(document: dict[str, Any], text: str, *, is_abstention: bool = False, source: str = "") -> bool:
+    reply = Reply("?", text, citations=({"external_id": source},) if source else (), is_abstention=is_abstention)
+    case = case_from_yaml(as_yaml(document))
+    return all(grade.passed for grade in grades_of(case, Played((reply,))))
+
+
+def test_a_case_can_be_made_wherever_an_answer_is_found_wanting(supervisor: Client, bob: User) -> None:
+    washing = article("Washing", "Wash it at 30 degrees by hand.")
+    held = Answer("None.", (), by="model", is_abstention=True, withheld=(Withheld("figure", "It is 5 €.", 0.1),))
+    bad = ask("How warm?", cited(washing, "Wash it at 30 degrees by hand."))
+    rate(bad.pk, score=1, comment="", message_id=answer_of(bad).pk)
+    ask("Do you ski?", UNKNOWN)
+    ask("What does it cost?", held)
+    for kind in (Kind.RATED_BAD, Kind.UNANSWERED, Kind.WITHHELD):
+        subject, address = findings(kind)[0].subject, of_finding(kind)
+        assert cases_linked(supervisor, f"/admin/improve/?kind={kind}") == {address}
+        assert cases_linked(supervisor, reverse("admin:improve-group", args=[kind, subject])) == {address}
+        assert proposed(supervisor, address)["expect"] == {"abstains": False}
+    trace, chat = (
+        reverse("admin:trace", args=[answer_of(bad).pk]),
+        reverse("admin:chat_conversation_change", args=[bad.pk]),
+    )
+    of_answer = reverse("admin:answer-case", args=[answer_of(bad).pk])
+    assert cases_linked(supervisor, trace) == {of_answer} == cases_linked(supervisor, chat)
+    assert proposed(supervisor, of_answer) == proposed(supervisor, of_finding(Kind.RATED_BAD))
+
+
+def test_a_case_of_a_corrected_draft_expects_what_the_agent_sent(supervisor: Client, bob: User) -> None:
+    sale = article("Returns", "You can return everything within 30 days.")
+    talk = ask("I am Alice, alice@example.com: can I return sale items?", UNKNOWN)
+    sent = "Hello Alice! Sale items can be returned within 14 days. Write to bob@example.com within 14 days."
+    reply(talk, bob, sent)
+    add_customer_message(talk.pk, text="And how long is the warranty?", client_id="c2")
+    OfferedDraft.objects.create(
+        conversation=talk, text="You can return everything within 30 days.", articles=[sale.pk], sent="replaced",
+        kept=0.1, is_correction=True, message_id=Message.objects.get(source="agent").pk,
+    )  # fmt: skip
+    case = proposed(supervisor, of_finding(Kind.CORRECTED))
+    assert case["ask"] == "I am [NAME], [EMAIL]: can I return sale items?"
+    assert case["expect"] == {"says": ["Sale items can be returned within 14 days."]}
+    assert not passes(case, "You can return everything within 30 days.", source="Returns")
+    assert passes(case, "Sale items can be returned within 14 days.", source="Returns")
+
+
+def test_a_case_of_a_corrected_answer_expects_the_correction_and_not_the_old_source(
+    supervisor: Client, bob: User
+) -> None:
+    washing = article("Washing", "Wash it at 60 degrees.")
+    talk = ask("How warm may I wash it?", cited(washing, "Wash it at 60 degrees."))
+    reply(talk, bob, "Thank you for waiting. Wash it at 30 degrees.")
+    case = proposed(supervisor, of_finding(Kind.CORRECTED))
+    assert case["expect"] == {"says": ["Wash it at 30 degrees."]}
+    assert proposed(supervisor, reverse("admin:answer-case", args=[answer_of(talk).pk])) == case
+    whole = proposed(supervisor, reverse("admin:chat_conversation_evaluation", args=[talk.pk]))
+    assert whole["expect"] == case["expect"]
+
+
+def test_a_case_of_an_answer_that_was_rated_untrue_fails_on_it(supervisor: Client) -> None:
+    washing = article("Washing", "Wash it at 60 degrees by hand.")
+    talk = ask("How warm may I wash it?", cited(washing, "Wash it at 60 degrees by hand."))
+    rate(talk.pk, score=1, comment="", message_id=answer_of(talk).pk, reason="wrong")
+    case = proposed(supervisor, of_finding(Kind.RATED_BAD))
+    assert case["expect"] == {"abstains": False, "never_says": ["Wash it at 60 degrees by hand."]}
+    assert not passes(case, "Wash it at 60 degrees by hand. [1]", source="Washing")
+    assert passes(case, "Wash it at 30 degrees by hand. [1]", source="Washing")
+
+
+def test_only_the_questions_up_to_an_answer_are_asked_and_a_good_one_keeps_its_source(supervisor: Client) -> None:
+    washing = article("Washing", "Wash it at 30 degrees.")
+    talk = ask("How warm may I wash it?", cited(washing, "Wash it at 30 degrees."))
+    add_customer_message(talk.pk, text="And where is my parcel?", client_id="c2")
+    address = reverse("admin:answer-case", args=[answer_of(talk).pk])
+    case = proposed(supervisor, address)
+    assert (case["ask"], case["expect"]) == ("How warm may I wash it?", {"source": ["Washing"]})
+    suite = services.save_suite(read_suite(SUITE.encode(), file=""))
+    saved = supervisor.post(address, {"suite": suite.pk, "text": as_yaml(case)})
+    assert saved.status_code == 302 and Case.objects.filter(key=case["id"]).exists()
+
+
+def test_who_may_not_evaluate_is_offered_no_case_and_makes_none(supervisor: Client, editor: Client) -> None:
+    talk = ask("Do you ski?", UNKNOWN)
+    of_answer = reverse("admin:answer-case", args=[answer_of(talk).pk])
+    assert cases_linked(editor, "/admin/improve/?kind=unanswered") == set()
+    for address in (of_finding(Kind.UNANSWERED), of_answer):
+        assert editor.get(address).status_code == 403
+        assert editor.post(address, {"text": "id: mine"}).status_code == 403
+    assert Case.objects.count() == 1
+    for address in (
+        of_finding(Kind.UNANSWERED).replace("unanswered", "broken"),
+        of_answer.replace(str(answer_of(talk).pk), str(talk.pk)),
+    ):
+        assert supervisor.get(address).status_code == 404
+
+
+def test_a_finding_of_another_workspace_is_not_found(mallory: User, workspace: Workspace) -> None:
+    talk = ask("Do you ski?", UNKNOWN)
+    mallory.is_staff = True
+    mallory.save()
+    stranger = logged_in(mallory)
+    assert stranger.get(of_finding(Kind.UNANSWERED)).status_code == 404
+    assert stranger.get(reverse("admin:answer-case", args=[answer_of(talk).pk])).status_code == 404
