@@ -18,7 +18,7 @@ from supportbot.evals.suite_values import MAX_TEXT
 from supportbot.language.detection import base_language
 from supportbot.language.figures import all_figures_in
 from supportbot.language.personal_data import without_names, without_personal_data
-from supportbot.language.plaintext import plain
+from supportbot.language.plain_text import plain
 from supportbot.language.sentences import sentences_of, unmarked
 
 LEAST_FACT: Final = 20  # characters; "One moment, please" states nothing

@@ -240,6 +240,7 @@ class ChangedArticle(TenantModel):
 
 class DraftCheck(TenantModel):
     """A saved revision of an article, tried before it is published: with the gates' cases and with real questions.
+    Or one that is published already, with real questions only: `former` is then what was live before.
 
     What is run is fixed when it begins (`items`), and `rows` grows with each step, so a check that is interrupted or
     cancelled goes on where it was.
@@ -255,6 +256,7 @@ class DraftCheck(TenantModel):
     revision = models.PositiveIntegerField()
     gates = ArrayField(models.CharField(max_length=120), default=list)  # as they were
     facts = models.JSONField(default=dict, db_default={})  # what else it depends on, as it was
+    former = models.JSONField(null=True)  # `earlier_articles.Facts`
     items = models.JSONField(null=True)  # cases and questions; None until it begins
     rows = models.JSONField(default=list)
     attempt = models.PositiveIntegerField(default=0, db_default=0)  # only the last one may write

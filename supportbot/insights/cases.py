@@ -70,10 +70,8 @@ def _action_of(answer: Message) -> dict[str, Any]:
 
 def _of_draft(one: Finding) -> dict[str, Any]:
     """Return the case of a corrected draft: it expects what the agent sent."""
-    draft = OfferedDraft.objects.filter(pk=one.subject).first()
-    sent = (
-        Message.objects.filter(pk=draft.message_id).select_related("conversation__customer").first() if draft else None
-    )
+    reply = OfferedDraft.objects.filter(pk=one.subject, message_id__isnull=False).values("message_id")
+    sent = Message.objects.filter(pk__in=reply).select_related("conversation__customer").first()
     if sent is None:
         raise NotFound()
     return case_of_message(sent, expected_of_replies([sent]) or {"abstains": False})

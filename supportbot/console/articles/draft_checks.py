@@ -1,6 +1,5 @@
 """Check before publishing: what a draft changes for real questions, what it contradicts, and what exists already."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
@@ -31,7 +30,9 @@ from supportbot.evals.articles.draft_checks import (
     newest_check,
     resume,
 )
+from supportbot.evals.articles.publications import compare_publication, outcomes_in
 from supportbot.evals.articles.trials import publishing_newest
+from supportbot.evals.models import DraftCheck
 from supportbot.language.detection import base_language
 from supportbot.releases.selectors import gates
 from supportbot.releases.services import OVERRIDE
@@ -72,7 +73,6 @@ def _page(request: HttpRequest, article: Article, refusal: ArticleRefused | None
     rows = compared_in(check) if check else []
     wording = ArticleText(newest.title, newest.body)
     found = findings(wording, locale=base_language(article.locale), article_id=article.pk)
-    counts = Counter(row["outcome"] for row in rows)
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": gettext("Check before publishing"),
@@ -84,10 +84,11 @@ def _page(request: HttpRequest, article: Article, refusal: ArticleRefused | None
         "total": len(check.items) if check and check.items is not None else None,
         "broken": broken_in(check) if check and refusal is None else [],
         "rows": [{"row": row, "kind": OUTCOMES[row["outcome"]][0], "words": _words(row["outcome"])} for row in rows],
-        "counts": [(kind, _words(outcome), counts[outcome]) for outcome, (kind, _) in OUTCOMES.items()],
+        "counts": counts_of(check),
         "contradictions": found.contradictions,
         "duplicates": found.duplicates,
         "is_live_already": article.is_live and article.live_revision_id == article.latest_revision_id,
+        "is_afterwards": check is not None and check.former is not None,
     }
     if refusal is not None:
         context |= {"refusal": refusal, "may_override": staff(request).may(OVERRIDE)}
@@ -127,6 +128,13 @@ def _publish(request: HttpRequest, article: Article, passed: Passed) -> None:
     lock_unchanged(article)
     publish(article.pk)
     settle(request, passed, article.pk, event=PUBLISHED_AGAINST_GATES)
+    compare_publication(article.pk, article)
+
+
+def counts_of(check: DraftCheck | None) -> list[tuple[str, str, int]]:
+    """Return how many questions have each outcome, the worst first: kind and text of a tag, and the number."""
+    counts = outcomes_in(check) if check else {}
+    return [(kind, _words(outcome), counts[outcome]) for outcome, (kind, _) in OUTCOMES.items() if outcome in counts]
 
 
 def _words(outcome: str) -> str:

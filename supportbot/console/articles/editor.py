@@ -26,12 +26,13 @@ from kb.services import Change, archive, create_article, lock_unchanged, publish
 from supportbot.console.articles import help_page_fields, plan_fields, review_fields
 from supportbot.console.articles.autosave import FIELDS, based_on
 from supportbot.console.articles.editor_gates import Terms, asked, publishes, reasons_in, settle_terms, terms_of
-from supportbot.console.articles.editor_page import Typed, index_state, page, refused, rendered, stored
+from supportbot.console.articles.editor_page import Typed, compared, index_state, page, refused, rendered, stored
 from supportbot.console.articles.gates import ARCHIVED_AGAINST_GATES, OVERRIDE_FIELD, settle
 from supportbot.console.articles.published import tell_published
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput, SupportBotError
 from supportbot.evals.articles.draft_checks import begin
+from supportbot.evals.articles.publications import compare_publication
 from supportbot.evals.articles.trials import archiving
 
 
@@ -107,6 +108,13 @@ def searchable(request: HttpRequest, article_id: UUID) -> JsonResponse:
     return JsonResponse(index_state(article_with_id(article_id)))
 
 
+@require_safe
+def comparison(request: HttpRequest, article_id: UUID) -> HttpResponse:
+    """Return the words about what the newest publication has changed so far for customers' questions."""
+    needs(request, "kb:read")
+    return render(request, "console/articles/compared.html", compared(article_with_id(article_id)))
+
+
 def _archived(request: HttpRequest, article: Article) -> HttpResponse:
     try:
         passed = asked(request, archiving(article))
@@ -142,6 +150,7 @@ def _done(
     settle_terms(request, terms, article)
     if publishes(request):
         publish(article.pk)
+        compare_publication(article.pk, article)
         tell_published(request, article, terms.get(OVERRIDE_FIELD))
     else:
         if article.is_live:

@@ -21,10 +21,12 @@ from kb.rendering import render_article
 from kb.reviews import writers
 from supportbot.console.articles import help_page_fields, plan_fields, review_fields
 from supportbot.console.articles.autosave import FIELDS, kept_for
+from supportbot.console.articles.draft_checks import counts_of
 from supportbot.console.articles.gates import OVERRIDE_FIELD, OVERRIDES, ArticleRefused
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
 from supportbot.errors import SupportBotError
+from supportbot.evals.articles.publications import newest_comparison
 from supportbot.evals.articles.trials import Failure
 from supportbot.releases.selectors import gates
 from supportbot.releases.services import OVERRIDE
@@ -57,6 +59,15 @@ def index_state(article: Article) -> dict[str, Any]:
     is_searchable = article.indexed_revision == live.number
     facts = {"state": article.state, "is_searchable": is_searchable, "passages": total, "done": done}
     return facts | {"phrasings": phrasings_waiting(article)}
+
+
+def compared(article: Article | None) -> dict[str, Any]:
+    """Return what the newest publication has changed for customers' questions; nothing if it concerned none."""
+    is_newest = article is not None and article.is_live and article.live_revision_id == article.latest_revision_id
+    comparison = newest_comparison(article) if article is not None and is_newest else None
+    if comparison is None or (comparison.state == "done" and not comparison.rows and not comparison.problem):
+        return {"comparison": None}
+    return {"comparison": comparison, "outcomes": counts_of(comparison)}
 
 
 def stored(article: Article) -> Typed:
@@ -127,6 +138,7 @@ def page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpRes
         "categories": Category.objects.all(),
         "audiences": Audience.choices,
         "preview": rendered(typed.values["title"], typed.values["body"]),
+        **compared(article),
     }
     return render(request, "console/articles/editor.html", context, status=typed.status)
 

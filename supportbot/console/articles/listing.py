@@ -43,6 +43,7 @@ from supportbot.console.articles.published import tell_outdated
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words, tag
 from supportbot.console.request_context import person_of, staff, workspace_here
+from supportbot.evals.articles.publications import compare_publication
 from supportbot.evals.articles.trials import Trial, archiving, publishing_newest
 from supportbot.releases.selectors import gates
 
@@ -181,6 +182,7 @@ class ArticleAdmin(ScopedAdmin):
             ("<uuid:article_id>/autosave/", autosave.autosave, "article-autosave"),
             ("<uuid:article_id>/change/", editor.edit_article, "kb_article_change"),
             ("<uuid:article_id>/searchable/", editor.searchable, "article-searchable"),
+            ("<uuid:article_id>/compared/", editor.comparison, "article-compared"),
             ("<uuid:article_id>/check/", draft_checks.check_page, "article-check"),
             ("<uuid:article_id>/publish/", require_POST(draft_checks.publish_checked), "article-publish"),
             ("<uuid:article_id>/revisions/", revisions.history, "article-revisions"),
@@ -267,19 +269,24 @@ def _why(article: Article, refusal: ArticleRefused) -> SafeString:
 
 
 def _publish(article: Article) -> bool:
-    return _unchanged(article, publish)
+    return _unchanged(article, _published)
+
+
+def _published(article: Article) -> None:
+    publish(article.pk)
+    compare_publication(article.pk, article)
 
 
 def _archive(article: Article) -> bool:
-    return _unchanged(article, archive)
+    return _unchanged(article, lambda one: archive(one.pk))
 
 
-def _unchanged(article: Article, do: Callable[[UUID], Article]) -> bool:
+def _unchanged(article: Article, do: Callable[[Article], object]) -> bool:
     """Publish or archive an article as the gates have tried it; return False if it was changed meanwhile."""
     try:
         with transaction.atomic():
             lock_unchanged(article)
-            do(article.pk)
+            do(article)
     except ArticleChanged:
         return False
     return True

@@ -12,13 +12,16 @@ from django.utils.translation import gettext, ngettext
 from kb.models import Article
 from supportbot import team_formats as formats
 from supportbot.console.articles.gates import Passed
+from supportbot.evals.models import DraftCheck
 from supportbot.insights.outdated_answers import KIND as RECALL
 from supportbot.insights.outdated_answers import told_before
 
 
-def tell_published(request: HttpRequest, former: Article, passed: Passed | None) -> None:
+def tell_published(
+    request: HttpRequest, former: Article, passed: Passed | None, comparison: DraftCheck | None = None
+) -> None:
     """Tell that an article is published, given as it was before: after how many gate cases, and who was told what it no
-    longer says.
+    longer says. The `comparison` is linked to by pages other than the editor, which shows it.
     """
     told = gettext("Published. Customers can read it now.")
     if passed is not None and passed.played:
@@ -28,6 +31,9 @@ def tell_published(request: HttpRequest, former: Article, passed: Passed | None)
             passed.played,
         )
         told = f"{told} {proven.format(number=passed.played)}"
+    if comparison is not None:
+        link = reverse("admin:article-check", args=[former.pk])
+        told = format_html('{} <a href="{}">{}</a>', told, link, gettext("Customers' questions, before and after"))
     messages.success(request, told)
     tell_outdated(request, [former])
 

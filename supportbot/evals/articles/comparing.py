@@ -44,7 +44,7 @@ class Outcome(StrEnum):
     SAME = "same"
 
 
-def outcome_of(before: Quoted, after: Quoted, article_id: UUID) -> Outcome:
+def outcome_of(before: Quoted, after: Quoted, external_id: str) -> Outcome:
     """Return what an answer has become through an article.
 
     Better: it is answered from the article and was not answered, or search is clearly surer of an answer from it that
@@ -56,7 +56,7 @@ def outcome_of(before: Quoted, after: Quoted, article_id: UUID) -> Outcome:
         return Outcome.SAME
     if not is_now:
         return Outcome.WORSE
-    cited, cites = _cites(before.answer, article_id), _cites(after.answer, article_id)
+    cited, cites = _cites(before.answer, external_id), _cites(after.answer, external_id)
     gain = after.confidence - before.confidence
     if (cited and not cites) or (was and gain <= -CLEARLY):
         return Outcome.WORSE
@@ -64,8 +64,8 @@ def outcome_of(before: Quoted, after: Quoted, article_id: UUID) -> Outcome:
     return Outcome.BETTER if cites and (not was or is_surer) else Outcome.CHANGED
 
 
-def _cites(answer: Answer, article_id: UUID) -> bool:
-    return any(span.article_id == article_id for span in answer.citations)
+def _cites(answer: Answer, external_id: str) -> bool:
+    return any(span.external_id == external_id for span in answer.citations)
 
 
 def _figures(answer: Answer) -> set[str]:

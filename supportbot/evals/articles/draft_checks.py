@@ -1,7 +1,8 @@
 """Checks of an article's newest revision before it is published, by a worker: it takes minutes on a busy machine.
 
 First the gates' cases, then the real questions that the text matters to, a few at a time: each step is stored before
-the next one begins. So a worker that dies costs one step, a check can be cancelled, and it goes on where it was.
+the next one begins. So a worker that dies costs one step, a check can be cancelled, and it goes on where it was. After
+a publication, the real questions are compared in the same way, with the text that was live before (`publications`).
 """
 
 import logging
@@ -22,6 +23,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, current_workspace_id
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals.articles.comparing import Outcome, outcome_of, questions_about
+from supportbot.evals.articles.earlier_articles import former_state
 from supportbot.evals.articles.rehearsal import AS_IT_IS, Asked, Quoted, Text, publication_of, quoted_if
 from supportbot.evals.articles.trials import asked_by, chosen_for, failed_grades, publishing, quotation_cases
 from supportbot.evals.leases import extending
@@ -51,14 +53,14 @@ def begin(article: Article) -> DraftCheck:
     try:
         with transaction.atomic():
             made: DraftCheck = DraftCheck.objects.create(
-                article_id=article.pk, revision=newest.number, gates=gates(), facts=_facts(article)
+                article_id=article.pk, revision=newest.number, gates=gates(), facts=facts_behind(article)
             )
             return made
     except IntegrityError:
         return DraftCheck.objects.get(article_id=article.pk, revision=newest.number, state__in=("waiting", "running"))
 
 
-def _facts(article: Article) -> dict[str, Any]:
+def facts_behind(article: Article) -> dict[str, Any]:
     """Return what decides, besides the revision, who is answered from an article and how."""
     return {
         "collection": str(article.collection_id),
@@ -140,14 +142,14 @@ def _run(check: DraftCheck) -> None:
     items = check.items
     if items is None:
         with _held(check):
-            items = _items(text, article)
+            items = _items(check, text, article)
         if not _update(check, items=items):
             return
     workspace = Workspace.objects.get(pk=current_workspace_id())
     while len(check.rows) < len(items):
         step = items[len(check.rows) : len(check.rows) + AT_ONCE]
         with _held(check):
-            played = _rows(step, text, article, workspace)
+            played = _rows(check, step, text, article, workspace)
         check.rows, check.tries = [*check.rows, *played], 0
         # Refused if it was cancelled, or taken over after this worker had been silent for too long.
         if not _update(check, rows=check.rows, tries=0, lease_until=now() + LEASE):
@@ -181,17 +183,21 @@ def _text_of(check: DraftCheck) -> tuple[Text, Article]:
     return Text(article.pk, Change(title=revision.title, body=revision.body), wording), article
 
 
-def _items(text: Text, article: Article) -> list[Item]:
+def _items(check: DraftCheck, text: Text, article: Article) -> list[Item]:
     trial = publishing(article, text.change)
-    cases = chosen_for(quotation_cases(), trial) if gates() else []
+    cases = chosen_for(quotation_cases(), trial) if gates() and check.former is None else []
     asked = [{"name": f"{name}: {case.key}", "case": case_document(case)} for name, case in cases]
     return [*asked, *({"question": question} for question in questions_about(article.pk, text.wording))]
 
 
-def _rows(step: Sequence[Item], text: Text, article: Article, workspace: Workspace) -> list[dict[str, Any]]:
+def _rows(
+    check: DraftCheck, step: Sequence[Item], text: Text, article: Article, workspace: Workspace
+) -> list[dict[str, Any]]:
     asked = [_asked(item, article, workspace) for item in step]
+    # A published text, too: its passages may have no vectors yet.
     after = quoted_if(publication_of(text), asked, workspace=workspace)
-    before = quoted_if(AS_IT_IS, asked, workspace=workspace)
+    former = AS_IT_IS if check.former is None else former_state([article], {str(article.pk): check.former}, asked)
+    before = quoted_if(former, asked, workspace=workspace)
     return [_row(item, was, seen, article) for item, was, seen in zip(step, before, after, strict=True)]
 
 
@@ -204,7 +210,7 @@ def _asked(item: Item, article: Article, workspace: Workspace) -> Asked:
 def _row(item: Item, was: Quoted, seen: Quoted, article: Article) -> dict[str, Any]:
     both = {"before": _shown(was), "after": _shown(seen)}
     if "case" not in item:
-        return {"question": item["question"], "outcome": str(outcome_of(was, seen, article.pk)), **both}
+        return {"question": item["question"], "outcome": str(outcome_of(was, seen, article.external_id)), **both}
     case = parse_case(item["case"])
     grades = failed_grades(case, seen)
     is_broken = bool(grades) and not failed_grades(case, was)
@@ -218,11 +224,11 @@ def _shown(quoted: Quoted) -> str:
 
 def is_current(check: DraftCheck) -> bool:
     """Return whether a check is complete and still says what the gates would: nothing it depends on changed."""
-    is_done = check.state == State.DONE and not check.problem
+    is_done = check.state == State.DONE and not check.problem and check.former is None
     if not is_done or check.gates != gates():
         return False
     article = Article.objects.filter(pk=check.article_id).first()
-    if article is None or check.facts != _facts(article):
+    if article is None or check.facts != facts_behind(article):
         return False
     changed = Article.objects.filter(updated_at__gt=check.created_at).exclude(pk=check.article_id)
     suites = Suite.objects.filter(name__in=check.gates, updated_at__gt=check.created_at)

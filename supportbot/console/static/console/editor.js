@@ -10,6 +10,8 @@ const KEEP_AFTER_MS = 500;
 const SEND_AFTER_MS = 1500;
 const LOOK_EVERY_MS = 700;
 const LOOK_FOR_MS = 60000;
+const COMPARE_EVERY_MS = 3000;
+const COMPARE_FOR_MS = 600000;
 const NO_ANSWER = gettext("No response. Try again in a moment.");
 const LOGGED_OUT = gettext("You have been logged out. Your text is kept in this browser. Reload the page and log in.");
 
@@ -256,6 +258,22 @@ async function look() {
 }
 
 if (page.dataset.searchable && "gettingReady" in saved.dataset) follow();
+
+// ---- customers' questions, before and after a publication ----
+
+async function followComparison(line) {
+  const words = document.getElementById("compared-words");
+  const until = Date.now() + COMPARE_FOR_MS;
+  while (words.querySelector("[data-open]") && Date.now() < until) {
+    await new Promise((next) => setTimeout(next, COMPARE_EVERY_MS));
+    const answer = await fetch(line.dataset.comparing).catch(() => null); // the next one tries again
+    if (answer?.ok) show(words, await answer.text());
+    else if (answer) return;
+  }
+}
+
+const compared = document.getElementById("compared");
+if (compared?.dataset.comparing) followComparison(compared);
 
 // ---- small things ----
 

@@ -1,0 +1,141 @@
+"""After an article is published in the console: what customers' questions got before, and what they get now."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from selectolax.lexbor import LexborHTMLParser
+
+from kb.indexing.index import sync_articles
+from kb.models import Article, Revision
+from kb.services import Change, archive, create_article, publish, save_draft
+from supportbot.accounts.models import Customer, Workspace
+from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.evals.articles import draft_checks, publications
+from supportbot.evals.models import DraftCheck
+from tests.console.conftest import Enter
+from tests.pages import visible_text
+
+pytestmark = pytest.mark.django_db
+RETURNS = "## Returns\n\nYou can return unused items within 60 days of delivery. The label is free.\n"
+SHORTER = f"{RETURNS.replace('60 days', '14 days')}\n## Gift cards\n\nWe sell gift cards of 20 to 200 euros.\n"
+
+
+@pytest.fixture
+def returns(workspace: Workspace) -> Article:
+    article = create_article(Change(title="Returns", body=RETURNS, locale="en"))
+    publish(article.pk)
+    sync_articles([article.pk])
+    return article
+
+
+@pytest.fixture(autouse=True)
+def questions(alice: Customer) -> None:
+    for question in ("How many days do I have to return unused items?", "Do you sell gift cards?", "Thanks!"):
+        add_customer_message(start_conversation(alice.pk).pk, text=question, client_id="c1")
+
+
+def saved(client: Client, article: Article | None, **more: str) -> Any:
+    address = f"/admin/kb/article/{article.pk}/change/" if article else "/admin/kb/article/add/"
+    form = {"title": "Returns", "body": SHORTER, "locale": "en", "audience": "public", "do": "publish"}
+    return client.post(address, {**form, **more}, follow=True)
+
+
+def run_due() -> None:
+    for _, check_id in draft_checks.due_drafts():
+        draft_checks.run_draft_check(check_id)
+
+
+def notice_on(client: Client, article: Article) -> str:
+    page = LexborHTMLParser(client.get(f"/admin/kb/article/{article.pk}/change/").content.decode())
+    found = page.css_first("#compared")
+    return visible_text(found, " ") if found else ""
+
+
+def outcomes_on(client: Client, article: Article) -> dict[str, str]:
+    """Return the outcome by question, from the page with both answers."""
+    page = LexborHTMLParser(client.get(f"/admin/kb/article/{article.pk}/check/").content.decode())
+    rows = [row.css_first("summary") for row in page.css("[aria-labelledby=h-questions] details")]
+    return {row.css("span")[-1].text(strip=True): row.css_first(".tag").text(strip=True) for row in rows}
+
+
+def test_the_editor_publishes_at_once_and_shows_what_it_changed(enter: Enter, returns: Article) -> None:
+    editor = enter("editor")
+    page = saved(editor, returns, based_on="1").content.decode()
+    assert f"/admin/kb/article/{returns.pk}/check/" in page
+    assert Article.objects.get(pk=returns.pk).live_revision.number == 2  # type: ignore[union-attr]  # it is live
+    check = DraftCheck.objects.get()
+    assert check.is_open and "Waiting to start." in notice_on(editor, returns)
+    revisions = Revision.objects.count()
+    run_due()
+    told = notice_on(editor, returns)
+    assert "Changed 1" in told and "Better 1" in told and "Worse" not in told
+    assert "Better" in editor.get(f"/admin/kb/article/{returns.pk}/compared/").content.decode()
+    assert outcomes_on(editor, returns) == {
+        "How many days do I have to return unused items?": "Changed",
+        "Do you sell gift cards?": "Better",
+    }
+    both = editor.get(f"/admin/kb/article/{returns.pk}/check/").content.decode()
+    assert "60 days" in both and "14 days" in both and "both answers are the same" not in both
+    assert Revision.objects.count() == revisions
+
+
+def test_a_new_article_is_compared_with_its_absence(enter: Enter) -> None:
+    editor = enter("editor")
+    saved(editor, None)
+    article = Article.objects.get()
+    run_due()
+    assert set(outcomes_on(editor, article).values()) == {"Better"}
+
+
+def test_what_a_check_found_is_not_run_again(enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch) -> None:
+    editor = enter("editor")
+    saved(editor, returns, do="check", based_on="1")
+    run_due()
+    before = outcomes_on(editor, returns)
+    editor.post(f"/admin/kb/article/{returns.pk}/publish/", {"revision": "2"})
+    assert draft_checks.due_drafts() == []
+    assert outcomes_on(editor, returns) == before and "Better 1" in notice_on(editor, returns)
+
+
+def test_a_check_under_way_gives_way_to_the_publication(enter: Enter, returns: Article) -> None:
+    editor = enter("editor")
+    saved(editor, returns, do="check", based_on="1")
+    editor.post(f"/admin/kb/article/{returns.pk}/publish/", {"revision": "2"})
+    assert sorted(DraftCheck.objects.values_list("state", flat=True)) == ["cancelled", "waiting"]
+    run_due()
+    assert outcomes_on(editor, returns)["Do you sell gift cards?"] == "Better"
+
+
+def test_a_comparison_passes_no_gate(enter: Enter, returns: Article) -> None:
+    saved(enter("editor"), returns, based_on="1")
+    run_due()
+    check = DraftCheck.objects.get()
+    assert check.state == "done" and not draft_checks.is_current(check)
+
+
+def test_nothing_is_compared_if_nothing_is_published(enter: Enter, returns: Article) -> None:
+    editor = enter("editor")
+    saved(editor, returns, body=RETURNS, based_on="1")
+    saved(editor, returns, do="save", based_on="1")
+    assert not DraftCheck.objects.exists() and notice_on(editor, returns) == ""
+
+
+def test_an_article_that_comes_back_from_the_archive_was_not_readable_before(enter: Enter, returns: Article) -> None:
+    archive(returns.pk)
+    editor = enter("editor")
+    saved(editor, returns, based_on="1", body=RETURNS)
+    run_due()
+    assert outcomes_on(editor, returns)["How many days do I have to return unused items?"] == "Better"
+
+
+def test_many_publications_at_once_do_not_all_wait(
+    enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publications, "MOST_WAITING", 1)
+    other = create_article(Change(title="Gift cards", body="We sell gift cards.", locale="en"))
+    save_draft(returns.pk, Change(body=SHORTER))
+    ticked = {"action": "publish_ticked", "_selected_action": [str(returns.pk), str(other.pk)]}
+    enter("editor").post("/admin/kb/article/", ticked)
+    assert Article.objects.filter(state="live").count() == 2
+    assert DraftCheck.objects.count() == 1
