@@ -150,7 +150,7 @@ def stop_beat_in_order(sender: Service, **_: Any) -> None:
 @worker_ready.connect
 def start_beside_worker(**_: Any) -> None:
     """Run the outbox relay in this process, too, and send the first heartbeat at once."""
-    from supportbot.outbox.relay import relay  # needs the apps, which load later
+    from supportbot.outbox.relay_thread import relay  # needs the apps, which load later
     from supportbot.outbox.tasks import heartbeat
 
     relay.start()
@@ -159,6 +159,6 @@ def start_beside_worker(**_: Any) -> None:
 
 @worker_shutdown.connect
 def stop_beside_worker(**_: Any) -> None:
-    from supportbot.outbox.relay import relay
+    from supportbot.outbox.relay_thread import relay
 
     relay.stop()

@@ -23,7 +23,7 @@ from supportbot.llm import gateway
 from supportbot.llm.conf import is_remote_configured
 from supportbot.mcp.asgi import hosted as agents
 from supportbot.observing import tracing
-from supportbot.outbox.relay import relay
+from supportbot.outbox.relay_thread import relay
 
 logger = logging.getLogger(__name__)
 COLLECT_AFTER = 5_000  # objects created and not freed; the default is 700

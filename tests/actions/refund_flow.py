@@ -20,8 +20,8 @@ from actions.principals import Principal
 from actions.states import State
 from actions.testing import FakeShop, ProcessDied, Refund, make_due, run_queued
 from supportbot.chat.models import ConversationEvent
+from supportbot.outbox.delivery import deliver_due
 from supportbot.outbox.models import Announcement
-from supportbot.outbox.services import deliver_due
 from tests.actions.conftest import REFUND
 from tests.actions.rounds import rounds
 

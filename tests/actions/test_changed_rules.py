@@ -19,7 +19,7 @@ from actions.testing import FakeShop, run_queued
 from supportbot.accounts.models import User
 from supportbot.chat.models import ConversationEvent
 from supportbot.chat.services import start_conversation
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 from tests.actions.conftest import REFUND, limit
 
 pytestmark = pytest.mark.django_db

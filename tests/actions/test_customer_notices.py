@@ -20,9 +20,10 @@ from supportbot.chat.selectors import events_after
 from supportbot.chat.services import start_conversation
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services as handoff
+from supportbot.outbox.delivery import MAX_ATTEMPTS as MOST_DELIVERIES
+from supportbot.outbox.delivery import deliver_due
 from supportbot.outbox.models import Announcement
-from supportbot.outbox.services import MAX_ATTEMPTS as MOST_DELIVERIES
-from supportbot.outbox.services import deliver_due, parked, retry_parked
+from supportbot.outbox.services import parked, retry_parked
 from supportbot.widget.services import end_conversation
 from tests.actions.conftest import REFUND, limit
 

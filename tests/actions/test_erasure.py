@@ -19,7 +19,8 @@ from supportbot.accounts.models import User
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.chat.erasure import erase_conversation
 from supportbot.chat.services import start_conversation
-from supportbot.outbox.services import announce, deliver_due
+from supportbot.outbox.delivery import deliver_due
+from supportbot.outbox.services import announce
 from tests.actions.conftest import REFUND, limit
 
 pytestmark = pytest.mark.django_db

@@ -26,7 +26,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.handoff.models import Ticket
 from supportbot.outbound.addresses import LOOPBACK
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 from tests.actions.fake_merchant import SECRET, FakeMerchant, Fault, fake_merchant
 from tests.actions.raw_server import reply
 from tests.actions.rounds import rounds

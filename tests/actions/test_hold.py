@@ -20,7 +20,7 @@ from supportbot.accounts.models import Customer, User
 from supportbot.chat.models import ConversationEvent
 from supportbot.chat.services import start_conversation
 from supportbot.chat.transcript import transcript_of
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 from tests.actions.conftest import REFUND, limit
 from tests.events import check_event
 

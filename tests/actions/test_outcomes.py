@@ -25,7 +25,7 @@ from supportbot.accounts.principals import CustomerCaller
 from supportbot.chat.erasure import erase_conversation
 from supportbot.chat.models import Conversation
 from supportbot.handoff.models import Ticket
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 from tests.actions.conftest import REFUND
 from tests.rest import person
 

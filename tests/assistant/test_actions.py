@@ -31,7 +31,7 @@ from supportbot.chat.turns import claim_turn, release_turn, supersede_turns
 from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ToolCall
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 from tests.actions.conftest import signed_in_as
 from tests.assistant.conftest import payloads
 from tests.assistant.test_turn import say

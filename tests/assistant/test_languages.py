@@ -21,7 +21,7 @@ from supportbot.handoff.models import Ticket
 from supportbot.handoff.tasks import send_mail
 from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.testing import Says
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 from tests.actions.conftest import signed_in_as
 from tests.assistant.conftest import payloads
 from tests.assistant.test_actions import call, turn

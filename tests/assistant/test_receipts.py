@@ -14,7 +14,7 @@ from actions.states import State
 from actions.testing import FakeShop, run_queued
 from supportbot.accounts.models import Customer
 from supportbot.chat.models import Conversation, ConversationEvent
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 from tests.actions.conftest import signed_in_as
 
 pytestmark = pytest.mark.django_db

@@ -19,8 +19,8 @@ from supportbot.chat.signals import EventView
 from supportbot.chat.turns import claim_turn
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services as handoff
+from supportbot.outbox.delivery import deliver_due
 from supportbot.outbox.models import Announcement
-from supportbot.outbox.services import deliver_due
 from tests.actions.conftest import limit, signed_in_as
 
 pytestmark = pytest.mark.django_db

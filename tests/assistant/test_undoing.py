@@ -29,7 +29,7 @@ from supportbot.chat.services import start_conversation
 from supportbot.chat.turns import claim_turn, release_turn
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ToolCall
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 from tests.actions.conftest import limit, signed_in_as
 from tests.assistant.test_builtin_actions import cards, final, turns
 from tests.assistant.test_turn import say

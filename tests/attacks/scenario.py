@@ -32,7 +32,7 @@ from supportbot.chat.turns import Claim, claim_turn
 from supportbot.errors import SupportBotError
 from supportbot.llm.testing import answering
 from supportbot.llm.types import ToolCall
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 from tests.attacks.captured import CapturedModel, Emission
 from tests.attacks.world import World, write_article
 

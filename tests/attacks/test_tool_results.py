@@ -26,7 +26,7 @@ from supportbot.async_db import db
 from supportbot.language.links import undisguised
 from supportbot.llm.types import ModelRequest, ToolCall
 from supportbot.outbound.addresses import LOOPBACK
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 from tests.actions.connections.fake_api import fake_api
 from tests.actions.connections.tool_servers import ToldServer
 from tests.actions.defined.conftest import record_a_case

@@ -46,8 +46,8 @@ from supportbot.handoff.models import OutgoingMail, Ticket
 from supportbot.handoff.tickets import services as handoff
 from supportbot.ids import uuid7
 from supportbot.llm.models import LLMBody, LLMCall
+from supportbot.outbox.delivery import deliver_due
 from supportbot.outbox.models import Announcement
-from supportbot.outbox.services import deliver_due
 from supportbot.widget.models import PageCode, Rating, SocketTicket
 from supportbot.widget.services import rate
 from supportbot.widget.session import tickets

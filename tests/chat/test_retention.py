@@ -24,8 +24,9 @@ from supportbot.chat.turns import claim_turn
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services
 from supportbot.llm.models import LLMBody, LLMCall
+from supportbot.outbox.delivery import deliver_due
 from supportbot.outbox.models import Announcement
-from supportbot.outbox.services import count_due, deliver_due
+from supportbot.outbox.services import count_due
 from supportbot.widget.models import Rating
 
 pytestmark = pytest.mark.django_db

@@ -36,7 +36,7 @@ from supportbot.insights.findings import Kind, findings
 from supportbot.insights.selectors import outcomes
 from supportbot.installation.runtime import ensure_secrets
 from supportbot.installation.start_plan import plan_from_environment
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 from supportbot.releases.selectors import gates
 from supportbot.releases.services import name_gates
 from supportbot.translation import text_in

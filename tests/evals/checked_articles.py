@@ -14,7 +14,7 @@ from supportbot.evals.articles import published_checks
 from supportbot.evals.models import ArticleCheck, ChangedArticle
 from supportbot.evals.services import save_suite
 from supportbot.evals.suite_files import read_suite
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 from supportbot.releases.models import ReleaseGates
 
 RETURNS = "# Returns\n\nYou can return unused items within {days} days of delivery. The label is free.\n"

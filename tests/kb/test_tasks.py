@@ -8,8 +8,8 @@ from kombu.exceptions import OperationalError
 from kb.services import Change, create_article, publish
 from kb.tasks import Publisher
 from supportbot.accounts.models import Workspace
+from supportbot.outbox.delivery import deliver_due
 from supportbot.outbox.models import Announcement
-from supportbot.outbox.services import deliver_due
 from tests.patience import PATIENCE_SECONDS
 
 

@@ -13,9 +13,10 @@ from pytest_django import Settings
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.ids import uuid7
+from supportbot.outbox.delivery import deliver_due
 from supportbot.outbox.models import Announcement
-from supportbot.outbox.relay import Relay
-from supportbot.outbox.services import announce, announce_all, deliver_due, purge_delivered
+from supportbot.outbox.relay_thread import Relay
+from supportbot.outbox.services import announce, announce_all, purge_delivered
 from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db
@@ -193,8 +194,8 @@ def test_a_relay_names_what_keeps_it_from_the_database_once(
         rounds.append(None)
         return deliver_due(**options)
 
-    monkeypatch.setattr("supportbot.outbox.relay.deliver_due", counted)
-    monkeypatch.setattr("supportbot.outbox.relay.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("supportbot.outbox.relay_thread.deliver_due", counted)
+    monkeypatch.setattr("supportbot.outbox.relay_thread.POLL_SECONDS", 0.01)
     monkeypatch.setattr("supportbot.observing.database_errors.SETTLED_AFTER_SECONDS", 0)
     relay, thing = Relay(), uuid7()
     with connection.cursor() as cursor:

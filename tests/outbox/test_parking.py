@@ -11,8 +11,9 @@ from pytest_django import Settings
 
 from supportbot.accounts.models import Workspace
 from supportbot.ids import uuid7
+from supportbot.outbox.delivery import MAX_ATTEMPTS, deliver_due
 from supportbot.outbox.models import Announcement
-from supportbot.outbox.services import MAX_ATTEMPTS, announce, deliver_due, parked, purge_delivered
+from supportbot.outbox.services import announce, parked, purge_delivered
 
 pytestmark = pytest.mark.django_db
 heard: list[tuple[str, UUID]] = []

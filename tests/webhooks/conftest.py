@@ -16,7 +16,7 @@ import supportbot.webhooks
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.services import start_conversation
 from supportbot.outbound.addresses import LOOPBACK
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 from supportbot.webhooks import services
 from supportbot.webhooks.event_types import KINDS
 from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint

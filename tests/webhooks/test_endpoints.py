@@ -11,7 +11,7 @@ from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.services import add_member
 from supportbot.errors import InvalidInput
 from supportbot.outbound.http import Request
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 from supportbot.webhooks import sending, services
 from supportbot.webhooks.errors import EndpointOff, TooManyEndpoints
 from supportbot.webhooks.event_types import KINDS

@@ -15,7 +15,7 @@ from actions.models import AuditEntry
 from actions.testing import ProcessDied
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.errors import InvalidInput
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 from supportbot.webhooks import sending, services, tasks
 from supportbot.webhooks.event_types import KINDS
 from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint

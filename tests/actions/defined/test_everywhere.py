@@ -24,7 +24,7 @@ from supportbot.chat.turns import claim_turn
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.types import ToolCall
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 from tests.actions.defined.conftest import CANCEL, bilingual, document
 from tests.actions.defined.loopback_shop import LoopbackShop
 from tests.builtin.action_chat import HUMAN, WITHDRAW, Chat

@@ -21,7 +21,7 @@ from supportbot.accounts.services import add_member
 from supportbot.chat.erasure import erase_conversation
 from supportbot.chat.services import start_conversation
 from supportbot.errors import NotFound
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 from tests.actions.conftest import signed_in_as
 from tests.actions.defined.conftest import CANCEL, KINDS, document
 from tests.actions.defined.loopback_shop import LoopbackShop

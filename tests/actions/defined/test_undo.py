@@ -23,7 +23,7 @@ from supportbot.chat.models import ConversationEvent
 from supportbot.chat.services import start_conversation
 from supportbot.errors import NotFound
 from supportbot.handoff.tickets import services as handoff
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 from tests.actions.conftest import signed_in_as
 from tests.actions.defined.conftest import document
 from tests.actions.defined.loopback_shop import LoopbackShop

@@ -25,8 +25,8 @@ from supportbot.handoff.tasks import send_mail
 from supportbot.handoff.tickets import services
 from supportbot.insights.findings import Kind, findings
 from supportbot.llm.testing import Says, ScriptedModel, answering
+from supportbot.outbox.delivery import deliver_due
 from supportbot.outbox.models import Announcement
-from supportbot.outbox.services import deliver_due
 from supportbot.releases.selectors import live_release
 from tests.console.conftest import logged_in, person
 from tests.handoff.desk.test_drafting import ask_for_draft, knowledge

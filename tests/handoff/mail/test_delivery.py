@@ -15,8 +15,8 @@ from supportbot.handoff.mail.delivery import LEASE, MAX_ATTEMPTS, on_agent_repli
 from supportbot.handoff.models import OutgoingMail, Ticket
 from supportbot.handoff.tasks import send_mail
 from supportbot.handoff.tickets import services
+from supportbot.outbox.delivery import deliver_due
 from supportbot.outbox.models import Announcement
-from supportbot.outbox.services import deliver_due
 
 pytestmark = pytest.mark.django_db
 

@@ -17,7 +17,7 @@ from supportbot.accounts.services import NewChannel
 from supportbot.assistant.receivers import record_action_events
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 from supportbot.widget.models import SocketTicket
 from tests.rest import caller
 from tests.widget.page import greeted, identity_token, open_socket, ticket

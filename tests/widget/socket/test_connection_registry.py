@@ -13,7 +13,7 @@ from supportbot.chat.services import add_agent_message
 from supportbot.handoff.mail.customer_presence import is_customer_present, mark_customers_absent
 from supportbot.handoff.models import OutgoingMail
 from supportbot.handoff.tickets import services as handoff
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 from tests.rest import caller
 from tests.widget.page import greeted, ticket
 from tests.widget.serving import check_sockets

@@ -14,7 +14,7 @@ from django.db import close_old_connections, connections
 
 from supportbot.observing.database_errors import trouble
 from supportbot.outbox import wakeup
-from supportbot.outbox.services import deliver_due
+from supportbot.outbox.delivery import deliver_due
 
 logger = logging.getLogger(__name__)
 POLL_SECONDS: Final = 2.0

@@ -1,0 +1,134 @@
+"""Delivering due announcements, and what happens to those whose consumer fails.
+
+Invariants: an announcement is marked delivered in the transaction of its consumers, so if a consumer dies, it is
+delivered again. While an older announcement of an object is undelivered, newer ones wait. Once it is parked, they may
+pass, and a delivery covers it too, since all of them mean the same: look at this object. Consumers of a topic in
+`OUTBOX_TOGETHER` take all due announcements of a workspace at once; if one raises, each is delivered alone, so that
+only the one at fault is retried.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from supportbot.outbox.models import Announcement
+
+logger = logging.getLogger(__name__)
+Consumer = Callable[[Any], None]  # of an announcement, or of several: see `OUTBOX_TOGETHER`
+MAX_PAUSE: Final = timedelta(minutes=5)
+# About twenty minutes of retries. A database outage does not count, because no attempt can be recorded then.
+MAX_ATTEMPTS: Final = 12
+
+
+def deliver_due(
+    limit: int = 100, *, without: Collection[str] = (), is_ending: Callable[[], bool] = lambda: False
+) -> int:
+    """Deliver up to `limit` due announcements, except of the topics `without`, oldest first; return the number handled,
+    successfully or not.
+
+    Stops before the next one when `is_ending` returns True.
+    """
+    handled = 0
+    while handled < limit and (due := _due(limit - handled, without)):
+        before = handled
+        for ids in due:
+            if is_ending():
+                return handled
+            handled += _deliver(ids)
+        if handled == before:  # other relays have claimed all of them
+            break
+    return handled
+
+
+def _due(limit: int, without: Collection[str]) -> list[list[int]]:
+    """Return the ids of deliverable announcements, oldest first: the next one of each object, if it is due. Those that
+    are delivered together are in one list.
+
+    With a NOT EXISTS query for older ones, a backlog of ten thousand cost a minute per query: the planner's statistics
+    date from an empty backlog, so it compares every row with every other.
+    """
+    moving = Announcement.objects.filter(delivered_at=None, parked_at=None)
+    next_of_each = moving.order_by("object_id", "id").distinct("object_id").values("pk")
+    due = Announcement.objects.filter(pk__in=next_of_each, due_at__lte=Now()).exclude(topic__in=without)
+    groups: dict[object, list[int]] = {}
+    for pk, topic, workspace_id in due.order_by("pk").values_list("pk", "topic", "workspace_id")[:limit]:
+        groups.setdefault((topic, workspace_id) if topic in settings.OUTBOX_TOGETHER else pk, []).append(pk)
+    return list(groups.values())
+
+
+def _deliver(ids: Sequence[int]) -> int:
+    """Deliver announcements in one transaction, or each alone if it fails; return how many this process claimed."""
+    claimed: list[Announcement] = []
+    try:
+        with transaction.atomic():
+            claimed = _claim(ids)
+            if claimed:
+                _consume(claimed)
+                _mark_delivered(claimed)
+    except Exception as error:
+        # The edge of a consumer: whatever it raises, the relay continues and this announcement is retried.
+        if not claimed:
+            raise
+        if len(claimed) > 1:
+            return sum(_deliver([one.pk]) for one in claimed)
+        logger.exception("outbox: %s not delivered", claimed[0])
+        _postpone(claimed[0], error)
+    return len(claimed)
+
+
+def _claim(ids: Sequence[int]) -> list[Announcement]:
+    moving = Announcement.objects.filter(delivered_at=None, parked_at=None, due_at__lte=Now())
+    return list(moving.select_for_update(skip_locked=True, no_key=True).filter(pk__in=ids).order_by("pk"))
+
+
+def _consume(claimed: list[Announcement]) -> None:
+    first = claimed[0]
+    for consumer in consumers(first.topic):
+        with _scope_of(first):
+            consumer(claimed if first.topic in settings.OUTBOX_TOGETHER else first)
+
+
+def _mark_delivered(claimed: Sequence[Announcement]) -> None:
+    """Mark them as delivered, with any older parked ones: the consumer has seen the current state."""
+    same = Announcement.objects.filter(topic=claimed[0].topic, delivered_at=None)
+    parked_ones = Q(object_id__in=[one.object_id for one in claimed], parked_at__isnull=False, id__lt=claimed[-1].pk)
+    same.filter(Q(pk__in=[one.pk for one in claimed]) | parked_ones).update(delivered_at=Now(), parked_at=None)
+
+
+def _postpone(announcement: Announcement, error: Exception) -> None:
+    """Schedule a retry with backoff, or park the announcement after too many failures."""
+    tried, moment = announcement.attempts + 1, timezone.now()
+    if tried >= MAX_ATTEMPTS:
+        logger.error("outbox: %s parked after %s attempts: see `manage.py outbox_parked`", announcement, tried)
+    Announcement.objects.filter(pk=announcement.pk, delivered_at=None).update(
+        attempts=F("attempts") + 1,
+        due_at=moment + min(timedelta(seconds=2 ** min(tried - 1, 10)), MAX_PAUSE),
+        last_error=_printable(f"{type(error).__name__}: {error}")[:300],
+        parked_at=moment if tried >= MAX_ATTEMPTS else None,
+    )
+
+
+def _printable(text: str) -> str:
+    # A NUL or lone surrogate in the message would make this update fail, and the row would be retried forever.
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _scope_of(announcement: Announcement) -> AbstractContextManager[None]:
+    # The workspace scope belongs to a higher package, so a setting names it.
+    enter: Callable[[UUID], AbstractContextManager[None]] = import_string(settings.OUTBOX_SCOPE)
+    return enter(announcement.workspace_id)
+
+
+def consumers(topic: str) -> list[Consumer]:
+    """Return the consumers of a topic named in the settings."""
+    return [import_string(path) for path in settings.OUTBOX_CONSUMERS.get(topic, [])]
