@@ -199,7 +199,7 @@ import sys, django
 django.setup()
 from django.conf import settings
 from django.test import Client
-from supportbot.outbox.relay import relay
+from supportbot.outbox.relay_thread import relay
 from supportbot.outbox.tasks import purge
 if int(sys.argv[1]):
     settings.DATABASES["default"]["OPTIONS"]["pool"].update(timeout=1, reconnect_timeout=1)
