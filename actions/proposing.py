@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.timezone import now
 
 from actions import audit, ledger
@@ -56,12 +57,15 @@ def propose(
     proposal_key: str,
     conversation_id: UUID | None = None,
     undoes: UUID | None = None,
+    replaces: UUID | None = None,
 ) -> ActionRequest:
     """Return the new request: waiting for the customer's confirmation, or refused with its reason.
 
-    `undoes` is the request to undo. Idempotent on `proposal_key`; an equal request that is still open is
-    returned instead of a new one. Raises UnknownAction, InvalidArguments, NotSignedIn, KeyReused (the key belongs to
-    another intent), CannotUndo (the equal request undoes nothing, or another one) or MerchantUnavailable.
+    `undoes` is the request to undo; `replaces` is the customer's open card of this action in this conversation which
+    they correct, and which ends once there is the new one. Idempotent on `proposal_key`; an equal request that is
+    still open is returned instead of a new one. Raises UnknownAction, InvalidArguments, NotSignedIn, KeyReused (the
+    key belongs to another intent), CannotUndo (the equal request undoes nothing, or another one) or
+    MerchantUnavailable.
     """
     intent = parse_intent(principal, action, arguments)
     spec, policy = _spec(intent), _policy(intent)
@@ -73,7 +77,7 @@ def propose(
     decision = _decide(spec, draft, resolved, rules_of(policy))
     try:
         with transaction.atomic():
-            return _reuse_equal_request(draft) or _store(draft, decision)
+            return _reuse_equal_request(draft) or _store(draft, decision, replaces)
     except IntegrityError:
         # The same key or an equal request was stored between our query and our insert.
         return _find_by_key(intent, proposal_key) or _concurrent_request(draft)
@@ -299,7 +303,7 @@ def _concurrent_request(draft: ActionRequest) -> ActionRequest:
     return _same_deed(request, draft)
 
 
-def _store(draft: ActionRequest, decision: Decision) -> ActionRequest:
+def _store(draft: ActionRequest, decision: Decision, replaces: UUID | None) -> ActionRequest:
     draft.save(force_insert=True)
     taken_back = {"undoes": str(draft.undoes)} if draft.undoes else {}
     audit.record(
@@ -309,20 +313,25 @@ def _store(draft: ActionRequest, decision: Decision) -> ActionRequest:
     )  # fmt: skip
     if decision.is_refusal:
         return transition(draft, State.REFUSED, actor="policy", reason=decision.reason)
-    _replace_older(draft)
+    _replace_older(draft, replaces)
     return transition(
         draft, State.AWAITING_CONFIRMATION, actor="policy",
         expires_at=in_window(draft, now() + CARD_LIFE), needs_approval=decision.needs_approval,
     )  # fmt: skip
 
 
-def _replace_older(draft: ActionRequest) -> None:
-    """End the cards for the same subject and action from this chat's earlier answers; cards of one answer coexist."""
+def _replace_older(draft: ActionRequest, replaces: UUID | None) -> None:
+    """End the cards for the same subject and action from this chat's earlier answers, and the one that is corrected;
+    cards of one answer coexist.
+    """
     answer = draft.proposal_key.rpartition(":")[0]
+    same_subject = Q(subject_kind=draft.subject_kind, subject_id=draft.subject_id)
     older = ActionRequest.objects.select_for_update(no_key=True).filter(
+        same_subject | Q(pk=replaces),
         customer_id=draft.customer_id, conversation_id=draft.conversation_id, action=draft.action,
-        subject_kind=draft.subject_kind, subject_id=draft.subject_id, state=State.AWAITING_CONFIRMATION,
+        state=State.AWAITING_CONFIRMATION,
     )  # fmt: skip
-    reason = Reason("replaced" if draft.subject_kind == ORDER else "replaced_card")
     for card in older.exclude(proposal_key__startswith=f"{answer}:").order_by("id") if draft.conversation_id else ():
+        is_same_order = draft.subject_kind == ORDER and card.subject_id == draft.subject_id
+        reason = Reason("replaced" if is_same_order else "replaced_card")
         transition(card, State.CANCELLED, actor="system", reason=reason)

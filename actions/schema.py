@@ -142,13 +142,17 @@ class Count:
         }  # fmt: skip
 
 
+_LOWEST: Final = Decimal(-1_000_000_000)
+_HIGHEST: Final = Decimal(1_000_000_000)
+
+
 @dataclass(frozen=True, slots=True)
 class DecimalNumber:
     """A number with a point, as a JSON number or as text; becomes text without trailing zeros, such as "2.5"."""
 
     description: str
-    minimum: Decimal = Decimal(-1_000_000_000)
-    maximum: Decimal = Decimal(1_000_000_000)
+    minimum: Decimal = _LOWEST
+    maximum: Decimal = _HIGHEST
 
     def parse(self, value: Any, at: str, problems: Problems) -> str:
         text = value.text if isinstance(value, Number) else value
@@ -167,7 +171,13 @@ class DecimalNumber:
         return "0" if plain == "-0" else plain
 
     def json_schema(self) -> dict[str, Any]:
-        return {"type": "string", "description": self.description, "pattern": f"^{_DECIMAL.pattern}$"}
+        bounds = {"minimum": (self.minimum, _LOWEST), "maximum": (self.maximum, _HIGHEST)}
+        shape = {"type": "string", "description": self.description, "pattern": f"^{_DECIMAL.pattern}$"}
+        return shape | {name: _as_number(own) for name, (own, usual) in bounds.items() if own != usual}
+
+
+def _as_number(value: Decimal) -> int | float:
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,10}(\.[0-9]{1,6})?", re.ASCII)

@@ -104,6 +104,8 @@ class Action(ABC):
     description: Mapping[str, str]
     examples: Mapping[str, Sequence[str]]
     limits: Limits = Limits()
+    # Arguments of text that are the words of the chat, such as a summary of it: nobody is asked for them.
+    from_chat: frozenset[str] = frozenset()
 
     def title_in(self, locale: str) -> str:
         """Return the title in a customer's language."""

@@ -47,6 +47,18 @@ def read_arguments(raw: str | Mapping[str, Any]) -> dict[str, Any]:
     return value
 
 
+def as_text(value: Any) -> str:
+    """Return what `read_arguments` has read as JSON again, each number as it was written."""
+    match value:
+        case Number():
+            return value.text
+        case dict():
+            return "{" + ",".join(f"{json.dumps(name)}:{as_text(item)}" for name, item in value.items()) + "}"
+        case list():
+            return "[" + ",".join(map(as_text, value)) + "]"
+    return json.dumps(value)
+
+
 def printable_name(name: str) -> str:
     """Return an external key in a form that can be stored and shown."""
     return "".join("?" if unicodedata.category(char) in INVISIBLE_CATEGORIES else char for char in name[:60])

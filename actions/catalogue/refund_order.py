@@ -43,6 +43,7 @@ class RefundOrder(OrderAction):
         },
         exclusive=("items", "amount"),
     )
+    from_chat = frozenset({"reason"})
     title = msgid("Refund an order")
     done = msgid("Refund made")
     description = {

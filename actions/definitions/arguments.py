@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from django.utils.translation import gettext, gettext_noop
 
 from actions.definitions import patterns
+from actions.definitions.errors import ExpressionFailed
+from actions.definitions.expression import Expression
 from actions.definitions.field_reader import ARGUMENTS, CIRCULAR, Reading, Scope, circular
 from actions.definitions.parts import Argument, Origin, Texts
 from actions.definitions.values import as_json
@@ -23,6 +25,7 @@ _AWAITED: Final = gettext_noop(
 )
 _TYPES: Final = ("string", "choice", "integer", "number", "money", "flag", "date", "list", "object")
 _MAX_DEPTH: Final = 4
+_SOME_MOMENT: Final = datetime(2026, 5, 31, 12, tzinfo=UTC)
 _LARGEST: Final = 1_000_000
 _LARGEST_WHOLE: Final = 10**15 - 1  # JSON readers keep integers of this size exactly
 
@@ -48,6 +51,7 @@ def read_arguments(document: Reading, scope: Scope) -> dict[str, Argument]:
         is_open = origin in (Origin.CUSTOMER, Origin.MODEL)
         told = _Labels()
         accepts = _field(spec, told, describe=is_open)
+        earliest, latest = _bounds(spec) if isinstance(accepts, Date) else (None, None)
         label = spec.texts("label", most=100, needed=False)
         is_required = spec.flag("required", default=True)
         names_no_record = spec.flag("names_no_record")
@@ -63,11 +67,29 @@ def read_arguments(document: Reading, scope: Scope) -> dict[str, Argument]:
         spec.close()
         arguments[name] = Argument(
             name, accepts, origin, is_required, value, told.options.pop("", {}), label, names_no_record,
-            told.fields, told.options,
+            told.fields, told.options, earliest, latest,
         )  # fmt: skip
     for name in circular({one.name: _read_by(one, known) for one in arguments.values() if one.origin is Origin.SERVER}):
         document.findings.add(f"arguments.{name}.value", CIRCULAR)
     return arguments
+
+
+def _bounds(spec: Reading) -> tuple[Expression | None, Expression | None]:
+    """Return the first and the last day of an argument that is a date."""
+    scope = Scope(frozenset({"today", "now"}), frozenset())
+    bounds = (spec.expression("minimum", scope), spec.expression("maximum", scope))
+    for name, bound in zip(("minimum", "maximum"), bounds, strict=True):
+        if bound is not None and not _is_day(bound):
+            spec.add(name, "Write a day, such as today, today + days(30) or date('2026-12-31').")
+    return bounds
+
+
+def _is_day(bound: Expression) -> bool:
+    try:
+        value = bound.evaluate({"today": _SOME_MOMENT.date(), "now": _SOME_MOMENT})
+    except ExpressionFailed:
+        return False
+    return isinstance(value, date) and not isinstance(value, datetime)
 
 
 def _read_by(argument: Argument, known: frozenset[str]) -> frozenset[str]:

@@ -7,10 +7,11 @@ records, the request is refused (`definition_failed`), and the audit trail recor
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, Protocol
 
 from django.utils.timezone import now
+from django.utils.translation import gettext
 
 from actions import ledger
 from actions.canonical_json import canonical
@@ -27,9 +28,10 @@ from actions.definitions.backend import (
 )
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Ask, Asked, Names, Obstacle
+from actions.definitions.expression import Expression
 from actions.definitions.parts import Definition
 from actions.definitions.values import NoValue, as_json
-from actions.errors import CannotUndo
+from actions.errors import CannotUndo, InvalidArguments
 from actions.facts import Arguments, Facts, Identity, Records, Subject, Unsettled
 from actions.models import MAX_SUBJECT_ID
 from actions.money import Money, format_amount
@@ -80,6 +82,7 @@ class _Defined(Action):
         self.version = version
         self.risk = definition.risk
         self.arguments = definition.shape()
+        self.from_chat = frozenset(one.name for one in definition.arguments.values() if one.is_from_chat)
         self.title = in_locale(definition.title, "en")
         self.description = definition.description
         self.examples = definition.examples
@@ -100,6 +103,33 @@ class _Defined(Action):
         spec = self.definition.arguments.get(name)
         label = (spec.inner_label.get(inner) if inner else spec.label) if spec else None
         return in_locale(label, locale) if label else ""
+
+    def labelled_schema(self, locale: str) -> dict[str, Any]:
+        schema = super().labelled_schema(locale)
+        for name, bounds in self._day_bounds().items():
+            limits = zip(("formatMinimum", "formatMaximum"), bounds, strict=True)
+            schema["properties"][name] |= {key: day.isoformat() for key, day in limits if day}
+        return schema
+
+    def _day_bounds(self) -> dict[str, tuple[date | None, date | None]]:
+        """Return the first and the last day that the arguments with bounds take today."""
+        every = self.definition.arguments
+        bounded = [every[name] for name in self.arguments.all_fields if every[name].earliest or every[name].latest]
+        if not bounded:
+            return {}
+        moment = self._world.moment()
+        names = {"now": moment, "today": moment.date()}
+        return {one.name: (_day(one.earliest, names), _day(one.latest, names)) for one in bounded}
+
+    def check_days(self, asked: Arguments) -> None:
+        """Raise InvalidArguments for a day that is too early or too late for its argument."""
+        problems = {
+            name: [_out_of_bounds(least, greatest)]
+            for name, (least, greatest) in self._day_bounds().items()
+            if name in asked and not (least or date.min) <= date.fromisoformat(asked[name]) <= (greatest or date.max)
+        }
+        if problems:
+            raise InvalidArguments(fields=problems)
 
     def gathered(self, asked: Arguments, identity: Identity) -> Records | Reason:
         """Return the records as names for expressions. Raises MerchantUnavailable or NotConnected."""
@@ -161,6 +191,7 @@ class DefinedWrite(_Defined, WriteAction):
 
     def complete(self, asked: Arguments, records: Records) -> Terms | Reason:
         """Return the terms. Guards come first, because their messages explain more than a failing card."""
+        self.check_days(asked)
         names: Names = records.found[NAMES]
         try:
             refusal = self._refusal(names)
@@ -299,6 +330,7 @@ class DefinedRead(_Defined, ReadAction):
         self.has_cards = definition.result is not None and definition.result.card is not None
 
     def look_up(self, asked: Arguments, identity: Identity) -> Sequence[Names] | Reason:
+        self.check_days(asked)
         records = self.gathered(asked, identity)
         if isinstance(records, Reason):
             return records
@@ -332,6 +364,25 @@ class DefinedRead(_Defined, ReadAction):
         fields = [f"{label}: {text}" for label, text in answer.get("fields", {}).items()]
         rows = [f"- {', '.join(f'{label}: {text}' for label, text in row.items())}" for row in answer.get("list", ())]
         return "\n".join([answer["text"], *fields, *rows]).strip()
+
+
+def _day(bound: Expression | None, names: Mapping[str, Any]) -> date | None:
+    """Return a bound's day; none if it is beyond the calendar."""
+    if bound is None:
+        return None
+    try:
+        value: date = bound.evaluate(names)
+    except ExpressionFailed:
+        return None
+    return value
+
+
+def _out_of_bounds(least: date | None, greatest: date | None) -> str:
+    if least and greatest:
+        return gettext("Enter a day from {minimum} to {maximum}.").format(minimum=least, maximum=greatest)
+    if least:
+        return gettext("Enter a day on or after {minimum}.").format(minimum=least)
+    return gettext("Enter a day on or before {maximum}.").format(maximum=greatest)
 
 
 def _with_money(names: Names, money: Money | None) -> Names:

@@ -9,7 +9,7 @@ from typing import Any
 from actions.definitions.bodies import Body
 from actions.definitions.expression import Expression
 from actions.definitions.template import Fields, PathTemplate, Template
-from actions.schema import Field, Shape
+from actions.schema import Field, Shape, Text
 from actions.spec import Risk
 
 Texts = Mapping[str, str]  # by locale
@@ -51,6 +51,15 @@ class Argument:
     # Of the fields inside of it, by their paths: "street", or "guest.name".
     inner_label: Mapping[str, Texts] = field(default_factory=dict)
     inner_labels: Mapping[str, Mapping[str, Texts]] = field(default_factory=dict)
+    # Of a date, the first and the last day that it takes; they read today and now.
+    earliest: Expression | None = None
+    latest: Expression | None = None
+
+    @property
+    def is_from_chat(self) -> bool:
+        """Whether the words of the chat are a value of it: a text that the model words and that names no record."""
+        is_free = isinstance(self.accepts, Text) and not self.accepts.pattern
+        return self.origin is Origin.MODEL and self.names_no_record and is_free
 
 
 @dataclass(frozen=True, slots=True)

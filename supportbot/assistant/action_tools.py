@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from actions.cards import reason_of
-from actions.errors import ActionError, MerchantUnavailable, NotConnected, NotWaiting, ReadRefused
+from actions.errors import ActionError, InvalidArguments, MerchantUnavailable, NotConnected, NotWaiting, ReadRefused
 from actions.models import ActionRequest
 from actions.principals import Principal, principal_in_conversation
 from actions.registry import action_named, all_actions, read_action
@@ -22,6 +22,7 @@ from actions.selectors import enabled_actions as offered_actions
 from actions.services import decline, propose, run_read
 from actions.spec import CARDS, HAND_OVER, Action
 from actions.states import State
+from actions.strict_json import as_text, read_arguments
 from supportbot.assistant.prompts import as_data
 from supportbot.assistant.receivers import record_action_events
 from supportbot.assistant.texts import Phrase, say
@@ -31,7 +32,7 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.turns import Claim, check_held
 from supportbot.handoff.tickets import services as handoff
 from supportbot.language.links import undisguised
-from supportbot.llm.types import ToolCall, ToolSpec
+from supportbot.llm.types import REPLACES_CARD, ToolCall, ToolSpec
 from supportbot.translation import in_locale
 
 # An equal request that is still open is reused, and it may be further along than a fresh card.
@@ -41,6 +42,11 @@ _CLOSINGS: Final[dict[str, Phrase]] = {
 }
 # Refused at once, or ended by the customer or the team before a lost turn is tried again.
 _ENDED_WITH_REASON: Final = (State.REFUSED, State.CANCELLED, State.EXPIRED, State.REJECTED, State.FAILED)
+_REPLACES: Final = {
+    "type": "boolean",
+    "description": "true if the customer corrects what their open card of this action says, such as its order or day: "
+    "the new card replaces it.",
+}
 _CARD_ONLY: Final = "Calling this only shows the customer a card; nothing happens unless they confirm it there."
 
 
@@ -50,6 +56,30 @@ def action_specs(language: str) -> tuple[ToolSpec, ...]:
     if not offered:
         return ()
     return tuple(spec_of(action, language) for action in all_actions().values() if action.name in offered)
+
+
+def may_replace_card(tool: ToolSpec) -> ToolSpec:
+    """Return an action's tool that may also correct an open card. Others stay as they are: look-ups, tools that are no
+    action, and one with an argument of that name.
+    """
+    properties = tool.parameters.get("properties", {})
+    if tool.is_read or REPLACES_CARD in properties or tool.name not in all_actions():
+        return tool
+    return replace(tool, parameters={**tool.parameters, "properties": {**properties, REPLACES_CARD: _REPLACES}})
+
+
+def own_arguments(call: ToolCall) -> tuple[str, bool]:
+    """Return the arguments for the action itself, and whether its card replaces the open one. What cannot be read is
+    returned as it is: the action refuses it.
+    """
+    if REPLACES_CARD in action_named(call.name).arguments.all_fields:
+        return call.arguments or "{}", False
+    try:
+        given = read_arguments(call.arguments or "{}")
+    except InvalidArguments:
+        return call.arguments, False
+    is_correction = given.pop(REPLACES_CARD, False) is True
+    return as_text(given), is_correction
 
 
 def spec_of(action: Action, language: str) -> ToolSpec:
@@ -63,6 +93,7 @@ def spec_of(action: Action, language: str) -> ToolSpec:
         examples=tuple(example for examples in action.examples.values() for example in examples),
         is_read=action.is_read,
         option_labels=_option_labels(action, language),
+        from_chat=action.from_chat,
     )
 
 
@@ -118,6 +149,12 @@ def open_cards(conversation_id: UUID) -> QuerySet[ActionRequest]:
     return waiting.order_by("id")
 
 
+def _only_card(conversation_id: UUID, action: str) -> UUID | None:
+    """Return the open card of an action; None if there are several, of which nobody says which one is corrected."""
+    found = open_cards(conversation_id).filter(action=action).values_list("pk", flat=True)[:2]
+    return found[0] if len(found) == 1 else None
+
+
 def withdraw_cards(place: Place) -> ToolResult:
     """Decline every open card of the conversation on the customer's behalf. Raises LeaseLost."""
     check_held(place.claim)
@@ -164,12 +201,14 @@ def _texts_in(found: Any) -> Iterator[str]:
 
 
 def _propose(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
+    arguments, is_correction = own_arguments(call)
     request = propose(
         principal,
         call.name,
-        call.arguments or "{}",
+        arguments,
         proposal_key=place.key,
         conversation_id=place.claim.conversation_id,
+        replaces=_only_card(place.claim.conversation_id, call.name) if is_correction else None,
     )
     record_action_events(request.pk)
     if request.state == State.AWAITING_CONFIRMATION and request.proposal_key != place.key:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from actions.audit import record_refusal
 from actions.states import UNDOING, State
-from supportbot.assistant.action_tools import action_specs, use_action, withdraw_cards
+from supportbot.assistant.action_tools import action_specs, may_replace_card, use_action, withdraw_cards
 from supportbot.assistant.errors import BadArguments, NoSuchTool, RepeatedCall, ToolRefused, TooManyCalls, TooManySteps
 from supportbot.assistant.texts import say
 from supportbot.assistant.tool_calls import Place, ToolResult
@@ -50,9 +50,11 @@ def tools_for(conversation: Conversation, language: str, requests: Collection[St
     """
     if conversation.customer.is_anonymous:
         return (REQUEST_HUMAN,)
-    withdraw = (WITHDRAW_CARDS,) if State.AWAITING_CONFIRMATION in requests else ()
     undo = (UNDO_LAST,) if any(state in UNDOING for state in requests) else ()
-    return (REQUEST_HUMAN, *withdraw, *undo, *action_specs(language))
+    actions = action_specs(language)
+    if State.AWAITING_CONFIRMATION in requests:
+        return (REQUEST_HUMAN, WITHDRAW_CARDS, *undo, *map(may_replace_card, actions))
+    return (REQUEST_HUMAN, *undo, *actions)
 
 
 def tools_after_signing_in(conversation: Conversation, language: str) -> tuple[ToolSpec, ...]:

@@ -11,7 +11,7 @@ import orjson
 
 from supportbot.builtin import question_rewriting
 from supportbot.builtin.actions.asking import Reply
-from supportbot.builtin.actions.next_step import needs_account, next_step
+from supportbot.builtin.actions.next_step import gives_figure, needs_account, next_step
 from supportbot.builtin.intents import courtesy, is_mere_no, is_surely, wants_person, wants_undo
 from supportbot.builtin.phrases import Courtesy, Phrase, is_offer_of_a_person, say
 from supportbot.builtin.pieces import Piece
@@ -88,7 +88,7 @@ def quotation_for(request: ModelRequest) -> str:
 
 def _asks_for_a_person(request: ModelRequest) -> bool:
     if wants_person(request.question):
-        return True
+        return not gives_figure(request)
     answers = [message.content for message in request.messages if message.role == "assistant"]
     return bool(answers) and is_offer_of_a_person(answers[-1]) and is_surely("affirm", request.question)
 

@@ -24,7 +24,8 @@ Courtesy = Literal[
 ]
 Phrase = Literal[
     IntentPhrase, Courtesy, "only_asks", "no_reason", "offer", "not_found", "nothing_on", "foreign_page", "goes_on",
-    "to_person", "no_person", "once_signed_in", "wants", "last_said", "answered", "nothing_said", "not_understood",
+    "to_person", "no_person", "once_signed_in", "number_range", "number_from", "number_until", "day_range", "day_from",
+    "day_until", "wants", "last_said", "answered", "nothing_said", "not_understood",
     "nothing_to_undo", "regret", "unread", "whole_number", "cannot_take", "yes", "no", "several_parts", "add", "remove",
     "example",
 ]  # fmt: skip
@@ -84,6 +85,12 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "unread": msgid("I could not read that."),
     "cannot_take": msgid("I cannot take this in the chat: {part}."),
     "whole_number": msgid("Please write a whole number from {minimum} to {maximum}."),
+    "number_range": msgid("Please write a number from {minimum} to {maximum}."),
+    "number_from": msgid("Please write a number that is at least {minimum}."),
+    "number_until": msgid("Please write a number that is at most {maximum}."),
+    "day_range": msgid("Please choose a day from {minimum} to {maximum}."),
+    "day_from": msgid("Please choose a day on or after {minimum}."),
+    "day_until": msgid("Please choose a day on or before {maximum}."),
     "example": msgid("For example: {example}."),
     "cannot_read": msgid("I still cannot read the answer to this: {part}."),
     "yes": msgid("Yes"),

@@ -26,7 +26,7 @@ from actions.services import preview
 from actions.simulated_execution import execute_simulated
 from actions.states import State
 from supportbot.accounts.models import Customer, Workspace
-from supportbot.assistant.action_tools import look_up, outcome_of, result_of
+from supportbot.assistant.action_tools import look_up, may_replace_card, outcome_of, own_arguments, result_of
 from supportbot.assistant.checks.evidence import mean_support
 from supportbot.assistant.context import TurnContext, context_of
 from supportbot.assistant.delta_buffer import DeltaBuffer
@@ -127,7 +127,15 @@ class Rehearsal:
         context = replace(context, done=(*context.done, *self._done))
         tools = (*((WITHDRAW_CARDS,) if self.cards else ()), *((UNDO_LAST,) if self.cards or self._done else ()))
         request = context.request
-        return replace(context, request=replace(request, tools=(*request.tools, *tools)))
+        offered = tuple(map(may_replace_card, request.tools)) if self.cards else request.tools
+        return replace(context, request=replace(request, tools=(*offered, *tools)))
+
+    def keep(self, card: ActionRequest, *, corrects: bool) -> None:
+        """Add an open card. It ends the one of the same record, and if it corrects one, the only one of its action."""
+        same = [key for key in self.cards if key[0] == card.action]
+        if corrects and len(same) == 1:
+            del self.cards[same[0]]
+        self.cards[card.action, card.subject_kind, card.subject_id] = card
 
     def _add(self, source: Source, text: str) -> Message:
         seq = len(self.messages) + 1
@@ -248,7 +256,8 @@ class _Tools(Tools):
             raise
 
     def _propose(self, principal: Principal, call: ToolCall, place: Place) -> ToolResult:
-        shown = preview(principal, call.name, call.arguments or "{}")
+        arguments, is_correction = own_arguments(call)
+        shown = preview(principal, call.name, arguments)
         request, reason = shown.request, shown.decision.reason
         if shown.decision.is_refusal:
             request.state = State.REFUSED
@@ -258,7 +267,7 @@ class _Tools(Tools):
             self._note(call, "refused", request.reason_code, told["text"] if told else "", request.arguments)
         else:
             request.state = State.AWAITING_CONFIRMATION
-            self._rehearsal.cards[request.action, request.subject_kind, request.subject_id] = request
+            self._rehearsal.keep(request, corrects=is_correction)
             words, approvals = card_of(request).summary, shown.decision.approvals
             self._note(call, "proposed", words=words, arguments=request.arguments, approvals=approvals)
         return outcome_of(request, place.language)

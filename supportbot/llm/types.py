@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 Role = Literal["system", "user", "assistant", "tool"]
 Purpose = Literal["answer", "verify", "summarise", "rewrite", "judge", "translate", "draft", "embed"]
+# The argument of an action by which a call says that the customer corrects the card that is open: its card replaces it.
+REPLACES_CARD: Final = "replaces_card"
 CUT_OFF = frozenset({"length", "content_filter"})  # finish reasons of an unfinished text
 
 
@@ -37,7 +39,8 @@ class ToolSpec:
 
     A model uses the description, the built-in answerer uses `examples`: what customers write when they want it, in any
     language. `is_read` marks a tool that only looks something up. `option_labels` are what customers read for the
-    options of its choices, by field and option.
+    options of its choices, by field and option. `from_chat` are fields of text that the words of the chat fill in:
+    nobody is asked for them.
     """
 
     name: str
@@ -47,6 +50,7 @@ class ToolSpec:
     examples: tuple[str, ...] = ()
     is_read: bool = False
     option_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
+    from_chat: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,29 @@ def ledger_answers(reference: str) -> list[tuple[str, str]]:
     ]
 
 
+async def test_a_models_call_replaces_the_card_that_the_customer_corrects(
+    conversation: Conversation, shop: FakeShop, log: Log
+) -> None:
+    shop.add_order("A-1006", "cus_alice", total="30.00")
+    tools = await turn(conversation, "Please refund A-1001", Says(calls=(REFUND,)))
+    assert "replaces_card" not in str(tools.requests[0].tools)
+    other = call("refund_order", order_id="A-1006", reason="Arrived damaged", amount=12.50, replaces_card=True)
+    tools = await turn(conversation, "No, I meant 12.50 of A-1006", Says(calls=(other,)))
+    offered = {tool.name: tool.parameters.get("properties", {}) for tool in tools.requests[0].tools}
+    assert "replaces_card" in offered["refund_order"]
+    assert not any("replaces_card" in offered[name] for name in ("order_status", "request_human", "withdraw_cards"))
+    made = [(one.state, one.reason_code, one.arguments["amount"]) for one in await db(requests_in, conversation)]
+    assert made == [("cancelled", "replaced_card", "49.90"), ("awaiting_confirmation", "", "12.50")]
+    assert shop.refunds == []
+
+
+async def test_a_further_request_leaves_the_card_open(conversation: Conversation, shop: FakeShop) -> None:
+    shop.add_order("A-1006", "cus_alice", total="30.00")
+    await turn(conversation, "Please refund A-1001", Says(calls=(REFUND,)))
+    await turn(conversation, "And A-1006", Says(calls=(call("refund_order", order_id="A-1006", reason="x"),)))
+    assert [one.state for one in await db(requests_in, conversation)] == ["awaiting_confirmation"] * 2
+
+
 async def test_a_request_that_the_policy_refuses(conversation: Conversation, shop: FakeShop, log: Log) -> None:
     late = call("refund_order", order_id="A-1005", reason="Does not fit")
     await turn(conversation, "Refund A-1005", Says(calls=(late,)))

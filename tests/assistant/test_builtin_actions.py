@@ -233,6 +233,25 @@ async def test_a_newer_card_for_the_same_order_replaces_the_older(conversation: 
     assert requests == [("cancelled", "replaced"), ("awaiting_confirmation", "")]
 
 
+async def test_a_correction_in_words_replaces_the_card_of_another_order(
+    conversation: Conversation, shop: FakeShop
+) -> None:
+    shop.add_order("A-1006", "cus_alice", total="30.00")
+    events = await turns(conversation, "Please refund A-1001, it is broken", "no, I meant A-1006")
+    assert [card["arguments"]["order_id"] for card in cards(events)] == ["A-1001", "A-1006"]
+    with workspace_scope(conversation.workspace_id):
+        requests = await db(lambda: list(ActionRequest.objects.order_by("id").values_list("state", "reason_code")))
+    assert requests == [("cancelled", "replaced_card"), ("awaiting_confirmation", "")]
+    assert shop.refunds == []
+
+
+async def test_a_correction_that_is_refused_leaves_the_card(conversation: Conversation, shop: FakeShop) -> None:
+    await turns(conversation, "Please refund A-1001, it is broken", "no, I meant A-9999")
+    with workspace_scope(conversation.workspace_id):
+        states = await db(lambda: list(ActionRequest.objects.order_by("id").values_list("state", flat=True)))
+    assert (states, shop.refunds) == (["awaiting_confirmation", "refused"], [])
+
+
 async def test_only_orders_that_allow_it_are_offered(conversation: Conversation, shop: FakeShop) -> None:
     events = await turns(conversation, "I want to cancel an order")
     assert {line[2:8] for line in final(events)["text"].splitlines()[1:]} == {"A-1007", "A-1008"}

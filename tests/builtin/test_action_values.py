@@ -144,6 +144,59 @@ def test_a_day_without_a_year_is_offered_in_both_years_the_coming_one_first(lang
     ]
 
 
+@pytest.mark.parametrize(
+    ("bounds", "day"),
+    [
+        ({"formatMinimum": "2026-11-28"}, "2027-03-05"),
+        ({"formatMaximum": "2026-11-28"}, "2026-03-05"),
+        ({"formatMinimum": "2026-11-28", "formatMaximum": "2027-11-28"}, "2027-03-05"),
+    ],
+)
+def test_the_year_of_a_day_is_the_one_within_the_bounds(bounds: Mapping[str, str], day: str) -> None:
+    chat = hotel("move_stay", {"arrival": {**DAY, **bounds}}, "I want to move my stay to another day")
+    chat.today = date(2026, 11, 28)
+    chat.send("I want to move my stay to another day")
+    assert chat.send("5 March")[1] == [("move_stay", {"arrival": day})]
+
+
+def test_a_day_out_of_bounds_is_asked_for_again_with_them() -> None:
+    bounds = {"formatMinimum": "2026-11-28", "formatMaximum": "2027-03-31"}
+    chat = hotel("move_stay", {"arrival": {**DAY, **bounds}}, "I want to move my stay to another day")
+    chat.today = date(2026, 11, 28)
+    asked, _ = chat.send("I want to move my stay to another day")
+    expected = say("day_range", "en", minimum="28 November 2026", maximum="31 March 2027")
+    assert asked.endswith(expected)
+    for said in ("5 April 2027", "yesterday"):
+        words, calls = chat.send(said)
+        assert (words, calls) == (f"{say('unread', 'en')} {asked}", [])
+        assert [block["type"] for block in chat.blocks] == ["form"]
+    assert chat.send("tomorrow")[1] == [("move_stay", {"arrival": "2026-11-29"})]
+
+
+@pytest.mark.parametrize(
+    ("locale", "bounds", "expected"),
+    [
+        ("en", {"minimum": 0.5, "maximum": 1500}, "Please write a number from 0.5 to 1,500."),
+        ("de", {"minimum": 0.5, "maximum": 1500}, "Bitte schreiben Sie eine Zahl von 0,5 bis 1.500."),
+        ("en", {"minimum": 0.5}, "Please write a number that is at least 0.5."),
+        ("en", {"maximum": 2.5}, "Please write a number that is at most 2.5."),
+    ],
+)
+def test_a_decimal_out_of_range_is_asked_for_again_with_its_range(
+    locale: str, bounds: Mapping[str, float], expected: str
+) -> None:
+    weight = {"type": "string", "pattern": r"^-?[0-9]{1,10}(\.[0-9]{1,6})?$", **bounds}
+    wish = {"en": "Please collect a parcel", "de": "Bitte ein Paket abholen"}[locale]
+    chat = hotel("send_parcel", {"weight": weight}, wish)
+    chat.locale = locale
+    asked, _ = chat.send(wish)
+    assert asked.endswith(expected)
+    assert not {"minimum", "maximum"} & chat.blocks[0]["fields"][0].keys()
+    for said in ("0,25", "-1") if "minimum" in bounds else ("2,6", "9000"):
+        assert chat.send(said) == (f"{say('unread', locale)} {asked}", [])
+    assert chat.send("2,5")[1] == [("send_parcel", {"weight": "2.5"})]
+
+
 @pytest.mark.parametrize("said", ["5/3/2027", "5 March", "soon", "31.2.2027", "whenever there is a free room"])
 def test_a_day_that_is_unclear_is_asked_for_again_then_a_person_is_offered(said: str) -> None:
     chat = move_stay()

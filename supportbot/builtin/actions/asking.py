@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
+from supportbot.builtin.actions.bounds import day_bounds, number_bounds
 from supportbot.builtin.actions.parts import LISTED, Part, Shape, parts_in
 from supportbot.builtin.actions.slots import OF_OBJECTS, TEXT_MOST, Kind, fields_of, kind_of, parts_of
 from supportbot.builtin.actions.values import option_titles
@@ -106,10 +107,11 @@ def _ask_to_select(name: str, shape: Shape, titles: Sequence[str], part: str, la
 
 
 def _ask_for_date(name: str, shape: Shape, part: str, language: str, days: Sequence[date]) -> Reply:
-    prompt = say("date", language, part=part, example=format_day(_EXAMPLE, language))
+    bounds = day_bounds(shape, language)
+    prompt = f"{say('date', language, part=part, example=format_day(_EXAMPLE, language))} {bounds}".rstrip()
     named = {day.isoformat(): format_day(day, language) for day in days}
     buttons = (choices_block(prompt, named),) if named else ()
-    return Reply(prompt, blocks=(*buttons, *_form(prompt, {name: shape}, [name], language)), part=part)
+    return Reply(prompt, blocks=(*buttons, *_form(prompt, {name: shape}, [name], language)), part=part, expected=bounds)
 
 
 def _ask_for_address(shape: Shape, part: str, language: str) -> Reply:
@@ -179,9 +181,7 @@ def _expected(shape: Shape, language: str) -> str:
     """Return what the field takes: an example or the range of its numbers, "" if its schema says neither."""
     if "examples" in shape:
         return say("example", language, example=str(shape["examples"][0]))
-    if shape.get("type") != "integer" or not {"minimum", "maximum"} <= shape.keys():
-        return ""
-    return say("whole_number", language, minimum=str(shape["minimum"]), maximum=str(shape["maximum"]))
+    return number_bounds(shape, language)
 
 
 def choices_block(prompt: str, options: Mapping[str, str]) -> dict[str, Any]:
@@ -206,6 +206,7 @@ def _fits_a_form(shape: Shape) -> bool:
 def _field(name: str, shape: Shape, is_required: bool, language: str) -> dict[str, Any]:
     kept = {key: value for key, value in shape.items() if key in _OF_A_FIELD}
     if shape["type"] == "string":
+        kept = {key: value for key, value in kept.items() if key not in ("minimum", "maximum")}  # of a decimal
         kept["maxLength"] = min(shape.get("maxLength", TEXT_MOST), _FORM_TEXT_MOST)
     if shape["type"] == "array":
         kept |= {"items": shape["items"], "maxItems": shape.get("maxItems", len(shape["items"]["enum"]))}

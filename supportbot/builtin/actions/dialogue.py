@@ -13,8 +13,11 @@ from itertools import pairwise
 from typing import Final, Literal
 
 from supportbot.builtin import intents
+from supportbot.builtin.actions.bounds import takes_day
+from supportbot.builtin.actions.corrections import MOST_WORDS, corrected, is_further, names_another_record
 from supportbot.builtin.actions.parts import Shape
 from supportbot.builtin.actions.slots import (
+    OF_WORDS,
     Intent,
     OrderRef,
     field_of_kind,
@@ -26,6 +29,7 @@ from supportbot.builtin.actions.slots import (
     slots_in,
     whole_text,
 )
+from supportbot.builtin.actions.stated_reasons import says_why
 from supportbot.builtin.intents import DetectedIntent
 from supportbot.builtin.phrases import IntentPhrase, denies_order, only_asks, phrase_in
 from supportbot.language.followups import begins_like_question, is_question
@@ -52,9 +56,8 @@ _ASKING: Final = frozenset(
 )
 _FOR_A_VALUE: Final = frozenset({"other", "date", "entries", "parts", "cannot_read"})
 _NO_TRY: Final = ("thanks", "greeting")  # said in between, not instead of an answer
-_OF_WORDS: Final = ("text", "list", "address", "object", "objects", "items")  # kinds that any words may be part of
+_MAY_HAVE_WORDS: Final = (*OF_WORDS, "list", "address", "object", "objects", "items")  # that any words may be part of
 _SHORT_WORDS: Final = 8
-_CORRECTION_WORDS: Final = 24
 _SURE: Final = 0.5  # of a yes or a no
 _PATIENCE: Final = 4  # messages about other things before an open intent is forgotten
 INTENTS_MOST: Final = 8
@@ -76,6 +79,7 @@ class DialogueState:
     candidates: list[str] = field(default_factory=list)  # actions that may have been meant
     outcome: Outcome = "nothing"
     unread: int = 0  # answers in a row without a value for what was asked
+    has_new_value: bool = False  # the newest message gave one for an open intent or an open card
     _asked: IntentPhrase | None = None
     _has_asked: bool = False  # for a value of the open intents
     _offered: frozenset[str] = frozenset()  # the lines of the orders that were offered
@@ -91,7 +95,7 @@ class DialogueState:
 
     def on_user(self, text: str, written_on: date | None = None) -> None:
         """Take in a customer message."""
-        self._written_on, self._whole = written_on, text
+        self._written_on, self._whole, self.has_new_value = written_on, text, False
         # An order's button repeats its line. Its items and total describe the order, not the request.
         text = (text.partition(":")[0] if _plain(text) in self._offered else text)[: intents.READ_MOST]
         kind, chance = max(intents.classify(text).kinds.items(), key=lambda entry: entry[1])
@@ -102,7 +106,8 @@ class DialogueState:
         pressed = next((tool.name for tool in self.tools if tool.title == _plain(text)), "")
         chosen = named or (candidates if kind == "affirm" else [])
         is_after_deed = self.is_after_deed and not (self.open and self._asked)  # "the last one" is an answer
-        if intents.wants_undo(text, self.tools, is_after_deed=is_after_deed) and not self._is_option(text):
+        wants_undo = intents.wants_undo(text, self.tools, is_after_deed=is_after_deed) and not self._is_option(text)
+        if wants_undo and (intents.wants_undo(text, self.tools) or not self._corrects(text)):
             self.outcome, self.open, self.settled = "undo", [], []
         elif self._asked == "meant" and pressed:
             self.outcome = self._accept(pressed)
@@ -110,7 +115,7 @@ class DialogueState:
             self.outcome = self._accept(chosen[0])
         elif kind == "negate" and is_plain and self._asked == "meant":
             self.outcome = "advanced" if self.open else "left_alone"  # the open question is asked again
-        elif kind == "negate" and is_plain and (self.open or self.settled):
+        elif kind == "negate" and is_plain and (self.open or self.settled) and not self._corrects(text):
             self.outcome = "left_alone" if self.open else "withdrawn"
             self.open, self.settled = [], []
         elif kind == "affirm" and is_plain and self._has_card and not self.open:
@@ -149,10 +154,10 @@ class DialogueState:
             return "advanced"
         # A long answer in free text may only sound like a request: begun at once, that would end the open one.
         is_story = is_answer and not _is_short(text)
+        if self._is_correction(text, kind, detected) and self._correct(text):
+            return "advanced"
         if not is_story and (requests := self._requests(text, detected)):
             return self._begin(requests)
-        if self.settled and self._asked != "meant" and kind not in intents.QUESTIONS and self._correct(text):
-            return "advanced"
         return self._ask_back(text, [detected.action] if detected.action else list(detected.candidates))
 
     def _ask_back(self, text: str, candidates: Sequence[str]) -> Outcome:
@@ -218,10 +223,18 @@ class DialogueState:
             )
             if intent.order is None and self._last_order and _is_short(text):
                 intent = replace(intent, order=OrderRef(self._last_order))
-            begun.append(intent)
+            begun.append(self._with_stated_reason(intent, text))
         self.open, self.settled = begun, []
         self._idle, self.unread, self._has_asked = 0, 0, False
         return "advanced"
+
+    def _with_stated_reason(self, intent: Intent, text: str) -> Intent:
+        """Return a request with its words as the reason that it needs, if they give one."""
+        tool = self.tool(intent.action)
+        name = field_of_kind(tool, "reason")
+        if name not in missing_in(tool, intent.values) or not says_why(tool, text):
+            return intent
+        return replace(intent, values=intent.values | {name: whole_text(fields_of(tool)[name], text)})
 
     def _continue(self, text: str, *, is_answer: bool, detected: DetectedIntent) -> bool:
         """Return whether the message concerns an open intent: it adds a value or answers the assistant's question."""
@@ -234,14 +247,17 @@ class DialogueState:
             return False
         sought = asked or self._asked_before(intent)
         given = Intent(tool.name, values=form) if form else self._given(tool, text, sought)
-        if given.is_empty and not (asked and self._is_try(text)):
+        if given.is_empty and not (asked and (given.days or self._is_try(text))):
             return False
         if asked and not form and self._is_another(detected, text, asked, given):
             return False
         if not form and self._asks_for_words() and _is_question_instead(text, detected):
             return False
         self.open[place] = intent.merged_with(given)
-        self.unread = self.unread + 1 if given.is_empty and not given.days else 0
+        shape = fields_of(tool).get(asked, {})
+        is_unread = given.is_empty and not any(takes_day(shape, day) for day in given.days)
+        self.unread = self.unread + 1 if is_unread else 0
+        self.has_new_value = not given.is_empty
         self._idle = 0
         return True
 
@@ -250,7 +266,7 @@ class DialogueState:
         of a message otherwise.
         """
         given = slots_in(tool, text, asked=asked, locale=self.locale, written_on=self._written_on)
-        if asked not in given.values or kind_of(asked, fields_of(tool)[asked]) != "text":
+        if asked not in given.values or kind_of(asked, fields_of(tool)[asked]) not in OF_WORDS:
             return given
         return replace(given, values=given.values | {asked: whole_text(fields_of(tool)[asked], self._whole)})
 
@@ -260,7 +276,7 @@ class DialogueState:
 
     def _takes_words(self, intent: Intent, name: str) -> bool:
         shapes = fields_of(self.tool(intent.action))
-        return name in shapes and kind_of(name, shapes[name]) == "text"
+        return name in shapes and kind_of(name, shapes[name]) in OF_WORDS
 
     def _wish_after_a_no(self, text: str) -> tuple[str, str] | None:
         """Return the action that surely is requested behind a "no" or "never mind", and its words; None if it is open
@@ -286,9 +302,9 @@ class DialogueState:
         is_answered = given.order is not None if kind == "order" else asked in given.values
         if _names_record(self.tool(other), text):
             is_sure = bool(detected.action) or (_is_short(text) and not _fits(fields.get(asked, {}), text))
-            return is_sure if kind in _OF_WORDS else not is_answered
+            return is_sure if kind in _MAY_HAVE_WORDS else not is_answered
         has_digits = any(sign.isdigit() for sign in text)
-        return bool(detected.action) and kind not in _OF_WORDS and not is_answered and not has_digits
+        return bool(detected.action) and kind not in _MAY_HAVE_WORDS and not is_answered and not has_digits
 
     def _is_try(self, text: str) -> bool:
         """Return whether a message without a readable value is still meant as an answer: the question is then asked
@@ -298,7 +314,7 @@ class DialogueState:
             is_courtesy = intents.courtesy(text) in _NO_TRY and not any(sign.isdigit() for sign in text)
             return not is_question(text) and not is_courtesy
         is_like_question = is_question(text) or intents.classify(text).kind in intents.QUESTIONS
-        return not is_like_question and len(text.split()) <= _CORRECTION_WORDS
+        return not is_like_question and len(text.split()) <= MOST_WORDS
 
     def _asked_before(self, intent: Intent) -> str:
         """Return the missing number or day that was asked for before something else came up, "" if there is none: it
@@ -329,14 +345,39 @@ class DialogueState:
         asked = ((self.tool(intent.action), self._asked_field(intent)) for intent in self.open)
         return any(is_option(tool, name, text) for tool, name in asked if name in fields_of(tool))
 
-    def _correct(self, text: str) -> bool:
-        """Return whether the message corrects the settled intent: another order, amount or address."""
-        intent = self.settled[-1]
-        given = slots_in(self.tool(intent.action), text, locale=self.locale, written_on=self._written_on)
-        if given.is_empty or given.unclear or len(text.split()) > _CORRECTION_WORDS:
+    def _is_correction(self, text: str, kind: str, detected: DetectedIntent) -> bool:
+        """Return whether a message may correct the settled intent: it asks nothing, and requests no other action and
+        nothing about another record.
+        """
+        if not self.settled or self._asked == "meant" or kind in intents.QUESTIONS:
             return False
-        self.open, self.settled = [intent.merged_with(given)], []
+        if not detected.action:
+            return True
+        intent = self.settled[-1]
+        tool, given = self.tool(intent.action), self._corrected(text)
+        return detected.action == intent.action and not names_another_record(tool, intent, given)
+
+    def _correct(self, text: str) -> bool:
+        """Return whether the message corrects the settled intent: another order, amount, day or number."""
+        if not self._corrects(text):
+            return False
+        intent, given = self.settled[-1], self._corrected(text)
+        replaces = not (names_another_record(self.tool(intent.action), intent, given) and is_further(text, self.locale))
+        self.open, self.settled = [replace(intent.merged_with(given), replaces_card=replaces)], []
+        self.has_new_value = True
         return True
+
+    def _corrects(self, text: str) -> bool:
+        """Return whether a text plainly gives another value for the settled intent."""
+        if not self.settled or self.open or len(text.split()) > MOST_WORDS:
+            return False
+        given = self._corrected(text)
+        return not (given.is_empty or given.unclear)
+
+    def _corrected(self, text: str) -> Intent:
+        intent = self.settled[-1]
+        tool = self.tool(intent.action)
+        return corrected(tool, intent, text, locale=self.locale, written_on=self._written_on)
 
 
 def _is_question_instead(text: str, detected: DetectedIntent) -> bool:

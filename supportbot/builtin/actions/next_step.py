@@ -14,6 +14,7 @@ import orjson
 
 from supportbot.builtin import intents
 from supportbot.builtin.actions.asking import Reply, again, ask_for, choices_block
+from supportbot.builtin.actions.bounds import takes_day
 from supportbot.builtin.actions.dialogue import UNDO_TOOL, follow_dialogue
 from supportbot.builtin.actions.orders import KnownOrder, items_named, matching_orders, orders_in, refused_by_call
 from supportbot.builtin.actions.slots import (
@@ -28,11 +29,12 @@ from supportbot.builtin.actions.slots import (
 from supportbot.builtin.phrases import say
 from supportbot.language.order_numbers import order_numbers_in, without_numbers
 from supportbot.language.words import words
-from supportbot.llm.types import ChatMessage, ModelRequest, ToolCall, ToolSpec
+from supportbot.llm.types import REPLACES_CARD, ChatMessage, ModelRequest, ToolCall, ToolSpec
 
 WITHDRAW_TOOL: Final = "withdraw_cards"
 ONLY_ASKS: Final = "only-asks"  # the option that is not an action's name
 OFFERED: Final = 5  # orders
+_FEW_WORDS: Final = 4
 
 
 def next_step(request: ModelRequest, language: str) -> Reply | None:
@@ -58,6 +60,16 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
             steps = [planner.step(dialogue.tool(intent.action), intent) for intent in dialogue.open]
             return again(planner.combine(steps), dialogue.unread, language)
     return None
+
+
+def gives_figure(request: ModelRequest) -> bool:
+    """Return whether a few words hold a figure that an action waits for, or another one for its card: "2 personnes"
+    asks for no person.
+    """
+    text, tools = request.question, [tool for tool in request.tools if tool.examples]
+    if not tools or len(text.split()) > _FEW_WORDS or not any(sign.isdigit() for sign in text):
+        return False
+    return follow_dialogue(request, tools).has_new_value
 
 
 def undo_step(request: ModelRequest, language: str) -> Reply | None:
@@ -160,12 +172,13 @@ class _Planner:
             return Reply(say("amount", language))
         arguments |= _record_number(tool, intent, arguments) if tool.is_read else {}
         if missing := missing_in(tool, arguments):
-            days = [day for day in intent.days if day.isoformat() not in arguments.values()]
+            shape = shapes[missing[0]]
+            days = [day for day in intent.days if day.isoformat() not in arguments.values() and takes_day(shape, day)]
             return ask_for(tool, missing[0], language, sorted(days, key=lambda day: (day < self._today, day)))
-        reason = field_of_kind(tool, "reason")
-        if reason in required_by(tool) and reason not in arguments:
-            arguments[reason] = whole_text(shapes[reason], intent.text) or say("no_reason", language)
-        return _call(tool.name, arguments)
+        for name in tool.from_chat.intersection(required_by(tool)) - arguments.keys():
+            arguments[name] = whole_text(shapes[name], intent.text) or say("no_reason", language)
+        may_replace = intent.replaces_card and REPLACES_CARD in tool.parameters.get("properties", {})
+        return _call(tool.name, arguments | ({REPLACES_CARD: True} if may_replace else {}))
 
     def _ask_which_order(self, found: Sequence[KnownOrder]) -> Reply:
         """Ask which order is meant; if there are none, the look-up itself says so."""

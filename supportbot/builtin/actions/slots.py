@@ -4,12 +4,10 @@ Whatever is not clearly stated is asked for: an amount that can be read in two w
 part of an address.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
 from typing import Any, Final, Literal
 
 from supportbot.builtin.actions.parts import Part, Shape, parts_in
@@ -22,14 +20,14 @@ from supportbot.builtin.actions.values import (
     read_number,
     yes_or_no,
 )
-from supportbot.builtin.intents import DATA
+from supportbot.builtin.actions.word_lists import word_lists
 from supportbot.language.addresses import address_in
 from supportbot.language.amounts import amount_in
 from supportbot.language.dates import Day, days_in
 from supportbot.language.figure_words import units_of
 from supportbot.language.order_numbers import WHOLE, order_numbers_in, without_numbers
 from supportbot.language.words import words
-from supportbot.llm.types import ToolSpec
+from supportbot.llm.types import REPLACES_CARD, ToolSpec
 
 Kind = Literal[
     "order",
@@ -50,6 +48,7 @@ Kind = Literal[
 ]
 TEXT_MOST: Final = 200
 OF_OBJECTS: Final = ("items", "objects")  # kinds of lists
+OF_WORDS: Final = ("text", "reason")  # kinds that take any words
 _DECIMALS: Final = ("1", "2.5")  # whatever takes both is a number, however its pattern is written
 
 
@@ -77,6 +76,7 @@ class Intent:
     unclear: str = ""  # the field whose value could be misread
     previous: str = ""  # the order number that was corrected
     days: frozenset[date] = frozenset()  # all that may be meant, whichever field they are for
+    replaces_card: bool = False  # it corrects one that is open
 
     @property
     def is_empty(self) -> bool:
@@ -93,12 +93,14 @@ class Intent:
             more.unclear or still_unclear,
             self.order.number if self.order and more.order else self.previous,
             self.days | more.days,
+            self.replaces_card,
         )
 
 
 def fields_of(tool: ToolSpec) -> dict[str, Shape]:
+    """Return the fields of what is requested, by name."""
     found: dict[str, Shape] = tool.parameters.get("properties", {})
-    return found
+    return {name: shape for name, shape in found.items() if name != REPLACES_CARD}
 
 
 def required_by(tool: ToolSpec) -> list[str]:
@@ -143,9 +145,9 @@ def field_of_kind(tool: ToolSpec, kind: Kind) -> str:
 
 
 def missing_in(tool: ToolSpec, values: Mapping[str, Any]) -> list[str]:
-    """Return the fields to ask for, in the order of the schema; a reason is never asked for."""
+    """Return the fields to ask for, in the order of the schema; not those that the words of the chat fill in."""
     fields = fields_of(tool)
-    needed = [name for name in required_by(tool) if kind_of(name, fields[name]) != "reason"]
+    needed = [name for name in required_by(tool) if name not in tool.from_chat]
     return [name for name in needed if not _is_whole(fields[name], values.get(name))]
 
 
@@ -321,7 +323,7 @@ def _several(shape: Shape, text: str, *, labels: Mapping[str, str], is_asked: bo
     named = choices_in(options, labels, text)
     if named or not is_asked:
         return named or None
-    first, known = next(iter(words(text)), ""), _words()
+    first, known = next(iter(words(text)), ""), word_lists()
     if first in known["none"] or yes_or_no(text) is False:
         return None if shape.get("minItems") else []
     is_all = first in known["all"] or (first in known["both"] and len(options) == 2)
@@ -348,7 +350,7 @@ def order_reference(text: str, *, is_asked: bool = False) -> OrderRef | None:
     """Return how the text refers to an order, None if it does not; most places count only in an answer."""
     if numbers := order_numbers_in(text, is_asked=is_asked):
         return OrderRef(numbers[0])
-    said, known = words(text), _words()
+    said, known = words(text), word_lists()
     for rank, names in enumerate(known["places"] if is_asked else ()):
         if said == [str(rank + 1)] or not set(names).isdisjoint(said):
             return OrderRef(place=str(rank))
@@ -357,10 +359,3 @@ def order_reference(text: str, *, is_asked: bool = False) -> OrderRef | None:
         if at is not None and not any(units_of(word) for word in said[at + 1 : at + 2]):  # "last week" is not an order
             return OrderRef(place=place)
     return None
-
-
-@cache
-def _words() -> Mapping[str, Any]:
-    """Return the words for places in a list, and for all or none of it, in all languages."""
-    found: Mapping[str, Any] = json.loads((DATA / "words.json").read_text(encoding="utf-8"))
-    return found

@@ -8,9 +8,11 @@ that takes such a value. Otherwise it fills none, and the customer is asked.
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from supportbot.builtin import intents
+from supportbot.builtin.actions.bounds import takes_day, takes_number
 from supportbot.builtin.actions.parts import Shape
 from supportbot.builtin.phrases import field_title, say_in_all_languages
 from supportbot.language.addresses import without_address
@@ -61,11 +63,12 @@ def read_number(shape: Shape, written: str) -> int | str | None:
     """Return a number in the form that the field takes, None if it does not take it."""
     if shape.get("type") != "integer":
         plain = written.replace(",", ".")
-        return plain if re.search(str(shape.get("pattern", "")), plain, re.ASCII) else None
+        is_number = re.search(str(shape.get("pattern", "")), plain, re.ASCII) is not None
+        return plain if is_number and takes_number(shape, Decimal(plain)) else None
     if not re.fullmatch(r"-?[0-9]{1,9}", written, re.ASCII):
         return None
     number = int(written)
-    return number if shape.get("minimum", number) <= number <= shape.get("maximum", number) else None
+    return number if takes_number(shape, Decimal(number)) else None
 
 
 def _numbers(text: str) -> list[_Number]:
@@ -126,7 +129,7 @@ def _only_named(shapes: Mapping[str, Shape], beside: Collection[str]) -> str:
 
 def dates_in(shapes: Mapping[str, Shape], text: str, days: Sequence[Day], *, asked: str) -> dict[str, str]:
     """Return the days that a text states for these fields, as in ISO 8601. The order of several says nothing: a field
-    has no place among the others.
+    has no place among the others. Of the days that may be meant, only those within the field's bounds count.
     """
     before = [text[last.end if last else 0 : day.start] for last, day in zip((None, *days), days, strict=False)]
     named = [_only_named(shapes, words(words_before)[-_NEAR:]) for words_before in before]
@@ -134,7 +137,8 @@ def dates_in(shapes: Mapping[str, Shape], text: str, days: Sequence[Day], *, ask
     target = asked if asked in shapes else next(iter(shapes)) if len(shapes) == 1 and not asked else ""
     if target and not found and len({day.possible for day in days}) == 1:  # one day, however often
         found[target] = days[0]
-    return {name: day.day.isoformat() for name, day in found.items() if day.day is not None}
+    fitting = {name: [one for one in day.possible if takes_day(shapes[name], one)] for name, day in found.items()}
+    return {name: days[0].isoformat() for name, days in fitting.items() if len(days) == 1}
 
 
 def choices_in(options: Sequence[str], labels: Mapping[str, str], text: str) -> list[str]:

@@ -124,8 +124,20 @@ PARTS: Final = (
                         _("One per line: the value, then its label in each language, separated by |."),
                         types=("choice",),
                     ),
-                    Box("minimum", _("Smallest number"), Kind.NUMBER, types=("integer", "number")),
-                    Box("maximum", _("Largest number"), Kind.NUMBER, types=("integer", "number")),
+                    Box(
+                        "minimum",
+                        _("Smallest number, or first day"),
+                        Kind.NUMBER,
+                        _("Of a date, an expression such as today."),
+                        types=("integer", "number", "date"),
+                    ),
+                    Box(
+                        "maximum",
+                        _("Largest number, or last day"),
+                        Kind.NUMBER,
+                        _("Of a date, an expression such as today + days(60)."),
+                        types=("integer", "number", "date"),
+                    ),
                     Box("min_items", _("Minimum number of list entries"), Kind.WHOLE, types=("list",)),
                     Box("max_items", _("Maximum number of list entries"), Kind.WHOLE, types=("list",)),
                     Box(

@@ -5,8 +5,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.utils.timezone import localdate
 
+from actions.definitions.document import parse_document
+from actions.definitions.errors import InvalidDefinition
+from actions.errors import InvalidArguments
+from actions.models import ActionRequest
 from actions.principals import Principal
+from actions.services import propose
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.runner import carry_out
 from supportbot.async_db import db
@@ -213,3 +219,46 @@ async def test_an_object_is_given_in_a_form_with_a_field_for_each_part(ann: Prin
     await reply(conversation, parts, {"town": "Kiel", "street": "Canal 5", "postcode": "24106"})
     [card] = payloads(await log_after(conversation), "action.proposed")
     assert card["arguments"]["address"] == {"town": "Kiel", "street": "Canal 5", "postcode": "24106"}
+
+
+def within_a_month() -> dict[str, Any]:
+    """Return an action that takes a day of the next thirty."""
+    made = stay()
+    kept = ("order_id", "arrival")
+    made["arguments"] = {name: one for name, one in made["arguments"].items() if name in kept}
+    made["arguments"]["arrival"] |= {"minimum": "today", "maximum": "today + days(30)"}
+    made["card"]["rows"] = [{"label": {"en": "Arrival"}, "value": "arguments.arrival"}]
+    return made
+
+
+async def test_a_day_out_of_bounds_is_asked_for_again(ann: Principal, put_in_force: Put, retail: LoopbackShop) -> None:
+    await db(put_in_force, within_a_month())
+    conversation = await db(start_conversation, ann.customer_id)
+    day = await asked(conversation, WISH)
+    assert "Please choose a day from" in day["text"]
+    await reply(conversation, day, {"arrival": "2099-03-05"})
+    log = await log_after(conversation)
+    again = payloads(log, "assistant.final")[-1]
+    assert (again["blocks"][0]["fields"][0]["name"], payloads(log, "action.proposed")) == ("arrival", [])
+    await reply(conversation, again, {"arrival": f"{localdate():%Y-%m-%d}"})
+    [card] = payloads(await log_after(conversation), "action.proposed")
+    assert card["arguments"]["arrival"] == f"{localdate():%Y-%m-%d}" and retail.performed == []
+
+
+def test_a_proposal_for_a_day_out_of_bounds_is_refused(ann: Principal, put_in_force: Put) -> None:
+    put_in_force(within_a_month())
+    for day in ("2020-01-01", "2099-01-01"):
+        with pytest.raises(InvalidArguments) as refused:
+            arguments = {"order_id": "#W0000001", "arrival": day}
+            propose(ann, "cancel_pending_order", arguments, proposal_key=f"turn:1:{day}")
+        assert list(refused.value.fields) == ["arrival"]
+    assert not ActionRequest.objects.exists()
+
+
+@pytest.mark.parametrize("bound", ["today + 30", "arguments.order_id", "now", "'2026-12-31'", "true"])
+def test_a_bound_that_is_no_day_is_refused(bound: str) -> None:
+    made = within_a_month()
+    made["arguments"]["arrival"]["maximum"] = bound
+    with pytest.raises(InvalidDefinition) as refused:
+        parse_document(made)
+    assert any(path.startswith("arguments.arrival.maximum") for path in refused.value.fields)

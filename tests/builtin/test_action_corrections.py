@@ -1,0 +1,145 @@
+"""An open card that a customer corrects in words, in every language of the built-in answerer."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from supportbot.builtin.phrases import say
+from supportbot.llm.types import REPLACES_CARD, ToolSpec
+from tests.builtin.action_chat import HUMAN, WITHDRAW, Chat, catalogue
+
+BOOK = ToolSpec(
+    "book_table", "?",
+    {
+        "type": "object",
+        "properties": {
+            "day": {"type": "string", "format": "date"},
+            "guests": {"type": "integer", "minimum": 1, "maximum": 12},
+            "place": {"type": "string", "enum": ["inside", "terrace"]},
+            REPLACES_CARD: {"type": "boolean"},
+        },
+        "required": ["day", "guests", "place"],
+    },
+    title="Book a table", examples=("I would like to book a table", "Please book a table", "Bitte einen Tisch buchen"),
+    option_labels={"place": {"inside": "Inside", "terrace": "On the terrace"}},
+)  # fmt: skip
+RENEW = ToolSpec(
+    "renew_loan", "?",
+    {
+        "type": "object",
+        "properties": {"loan": {"type": "string"}, REPLACES_CARD: {"type": "boolean"}},
+        "required": ["loan"],
+    },
+    title="Renew a loan", examples=("Please renew my loan", "I want to keep the book longer"),
+)  # fmt: skip
+CARD = {"day": "2027-03-05", "guests": 4, "place": "inside"}
+
+
+def booked(locale: str = "en") -> Chat:
+    """Return a chat that has a card for a table."""
+    chat = Chat(tools=(HUMAN, WITHDRAW, BOOK), orders=(), locale=locale, today=date(2027, 2, 20))
+    chat.send("I would like to book a table")
+    chat.send("2027-03-05")
+    chat.send("4")
+    assert chat.send("Inside")[1] == [("book_table", CARD)]
+    return chat
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [
+        ("en", "I meant the 27th"), ("en", "sorry, the 27th of March"), ("en", "no, on 27 March please"),
+        ("de", "Ich meinte den 27."), ("de", "nein, am 27. bitte"), ("fr", "non, le 27 s'il vous plaît"),
+        ("fr", "je voulais dire le 27 mars"), ("es", "quería decir el 27"), ("it", "volevo dire il 27"),
+        ("nl", "ik bedoelde de 27e"), ("pl", "chodziło mi o 27 marca"), ("pt", "eu quis dizer dia 27"),
+        ("tr", "27'sini demek istedim"), ("ar", "قصدت يوم 27"),
+    ],
+)  # fmt: skip
+def test_another_day_makes_a_new_card(locale: str, said: str) -> None:
+    assert booked(locale).send(said)[1] == [("book_table", {**CARD, "day": "2027-03-27", REPLACES_CARD: True})]
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [
+        ("en", "make it 2 of them"), ("en", "no, two guests"), ("de", "doch nur 2 Personen"),
+        ("fr", "plutôt 2 personnes"), ("es", "mejor 2 personas"), ("it", "facciamo 2 persone"),
+        ("nl", "toch maar 2 personen"), ("pl", "jednak 2 osoby"), ("pt", "afinal 2 pessoas"), ("tr", "2 kişi olsun"),
+        ("ar", "بل 2 أشخاص"),
+    ],
+)  # fmt: skip
+def test_another_number_makes_a_new_card(locale: str, said: str) -> None:
+    assert booked(locale).send(said)[1] == [("book_table", {**CARD, "guests": 2, REPLACES_CARD: True})]
+
+
+def test_another_choice_makes_a_new_card_even_behind_a_no() -> None:
+    assert booked().send("no, on the terrace")[1] == [("book_table", {**CARD, "place": "terrace", REPLACES_CARD: True})]
+
+
+def test_a_card_is_corrected_again_and_again() -> None:
+    chat = booked()
+    chat.send("I meant the 27th")
+    _, [(_, arguments)] = chat.send("and make it 2 guests")
+    assert (arguments["day"], arguments["guests"]) == ("2027-03-27", 2)
+
+
+@pytest.mark.parametrize("said", ["no", "no thanks", "never mind"])
+def test_a_mere_no_still_withdraws_the_card(said: str) -> None:
+    assert booked().send(said)[1] == [("withdraw_cards", {})]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "thanks",
+        "yes please",
+        "How many guests can you take?",
+        "Is the 27th a holiday?",
+        "on the 31st at 19:30, 12 € each?",
+    ],
+)
+def test_what_gives_no_other_value_corrects_nothing(said: str) -> None:
+    assert booked().send(said)[1] == []
+
+
+def test_a_day_that_its_month_does_not_have_corrects_nothing() -> None:
+    chat = Chat(tools=(HUMAN, BOOK), orders=(), today=date(2027, 1, 20))
+    for text in ("I would like to book a table", "2027-02-05", "4", "Inside"):
+        chat.send(text)
+    assert chat.send("I meant the 31st")[1] == []
+
+
+def renewed() -> Chat:
+    chat = Chat(tools=(HUMAN, RENEW), orders=())
+    chat.send("Please renew my loan")
+    assert chat.send("L-4411")[1] == [("renew_loan", {"loan": "L-4411"})]
+    return chat
+
+
+def test_another_number_in_the_form_of_the_cards_own_makes_a_new_card() -> None:
+    assert renewed().send("no, I meant L-4412")[1] == [("renew_loan", {"loan": "L-4412", REPLACES_CARD: True})]
+
+
+def test_a_further_record_leaves_the_card_open() -> None:
+    _, calls = renewed().send("and also L-4412")
+    assert calls in ([("renew_loan", {"loan": "L-4412"})], [])
+
+
+def test_another_order_replaces_the_card_where_the_tool_takes_it() -> None:
+    def replaceable(tool: ToolSpec) -> ToolSpec:
+        properties: dict[str, Any] = {**tool.parameters["properties"], REPLACES_CARD: {"type": "boolean"}}
+        return ToolSpec(
+            tool.name, tool.description, {**tool.parameters, "properties": properties}, title=tool.title,
+            examples=tool.examples, is_read=tool.is_read, from_chat=tool.from_chat,
+        )  # fmt: skip
+
+    chat = Chat(tools=(HUMAN, *map(replaceable, catalogue())))
+    chat.send("Refund 10 euros for WF-20404")
+    _, [(_, arguments)] = chat.send("no, I meant WF-20418")
+    assert (arguments["order_id"], arguments["amount"], arguments[REPLACES_CARD]) == ("WF-20418", "10", True)
+
+
+def test_the_argument_that_replaces_a_card_is_never_asked_for() -> None:
+    chat = Chat(tools=(HUMAN, RENEW), orders=())
+    assert chat.send("Please renew my loan")[0] == say("other", "en", part="Loan")
