@@ -26,6 +26,8 @@ from supportbot.console.articles.importing import import_page, import_state
 from supportbot.console.definitions import listing as definitions  # noqa: F401
 from supportbot.console.evals import listing as evals  # noqa: F401
 from supportbot.console.improve import improve, old_page
+from supportbot.console.improve_broken import broken_case
+from supportbot.console.improve_contradiction import contradiction
 from supportbot.console.improve_group import group
 from supportbot.console.overview import overview_page
 from supportbot.console.releases import listing as releases  # noqa: F401
@@ -44,6 +46,8 @@ site.add_pages(
     path("results/", results, name="results"),
     path("results.csv", results_as_csv, name="results-csv"),
     path("improve/", improve, name="improve"),
+    path("improve/broken/<str:case>/", broken_case, name="improve-broken"),
+    path("improve/contradicting/<uuid:subject>/", contradiction, name="improve-contradiction"),
     path("improve/<slug:kind>/<uuid:subject>/", group, name="improve-group"),
     path("trace/<uuid:message_id>/", trace, name="trace"),
     path("unanswered/", old_page, name="unanswered"),

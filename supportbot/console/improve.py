@@ -20,6 +20,7 @@ from supportbot.console.draft_shares import rows_by_release
 from supportbot.console.evals.pages import may_make_cases
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of
+from supportbot.console.text_diff import Piece
 from supportbot.evals.articles.reported_failures import broken_now, dismiss_broken
 from supportbot.evals.models import ArticleCheck
 from supportbot.handoff.desk.thread import RATING_REASONS
@@ -104,12 +105,36 @@ def improve(request: HttpRequest) -> HttpResponse:
         "may_evaluate": may_make_cases(person),
         "rows": rows,
         "asked_in_all": sum(row.times for row in rows),
-        "pairs": pairs if kind == contradicting.KIND else [],
+        "pairs": [(pair, sides_of(pair)) for pair in pairs or []] if kind == contradicting.KIND else [],
         "recalls": outdated if kind == RECALL else [],
         "checks": broken if kind == BROKEN else [],
         "drafts": rows_by_release() if kind == Kind.CORRECTED else [],
     }
     return render(request, "console/improve/list.html", context)
+
+
+@dataclass(frozen=True, slots=True)
+class ContradictingSide:
+    """One sentence of a contradiction, with the figures marked in which the other one differs."""
+
+    statement: contradicting.Statement
+    pieces: tuple[Piece, ...]
+
+    @property
+    def figures(self) -> str:
+        return ", ".join(piece.text for piece in self.pieces if piece.is_changed)
+
+
+def sides_of(pair: contradicting.Contradiction) -> tuple[ContradictingSide, ContradictingSide]:
+    return _side(pair.one, pair.other), _side(pair.other, pair.one)
+
+
+def _side(ours: contradicting.Statement, theirs: contradicting.Statement) -> ContradictingSide:
+    pieces, at = list[Piece](), 0
+    for one in contradicting.differing(ours.figures, theirs.figures):
+        pieces += [Piece(ours.text[at : one.start], False), Piece(ours.text[one.start : one.end], True)]
+        at = one.end
+    return ContradictingSide(ours, (*pieces, Piece(ours.text[at:], False)))
 
 
 def _broken() -> list[tuple[ArticleCheck, list[Article], list[dict[str, Any]]]]:

@@ -19,6 +19,7 @@ from django.db.models import Count, Max, QuerySet
 
 from kb.models import Article, Audience, State
 from supportbot.accounts.scope import current_workspace_id
+from supportbot.errors import NotFound
 from supportbot.insights.models import Handled
 from supportbot.language.detection import base_language
 from supportbot.language.figure_words import units_of
@@ -65,6 +66,14 @@ def contradictions() -> list[Contradiction]:
     """Return pairs of sentences of different live articles that nobody has dismissed, most similar first."""
     handled = set(Handled.objects.filter(kind=KIND).values_list("subject", flat=True))
     return [pair for pair in _found() if pair.subject not in handled][:MOST]
+
+
+def contradiction_with(subject: UUID) -> Contradiction:
+    """Return a listed pair. Raises NotFound if it is dealt with, or if one of the sentences has changed."""
+    found = next((pair for pair in contradictions() if pair.subject == subject), None)
+    if found is None:
+        raise NotFound()
+    return found
 
 
 def contradictions_if_quick() -> list[Contradiction] | None:
@@ -145,8 +154,13 @@ def is_contradiction(one: Statement, other: Statement) -> bool:
 
 def differs(ours: Sequence[Figure], theirs: Sequence[Figure]) -> bool:
     """Return whether each side has a figure whose unit, but not value, occurs on the other side."""
+    return bool(differing(ours, theirs))
+
+
+def differing(ours: Sequence[Figure], theirs: Sequence[Figure]) -> list[Figure]:
+    """Return our figures whose unit, but not value, occurs among the figures that only the other side has."""
     lost, new = without(ours, theirs), without(theirs, ours)
-    return any(_units(one) & _units(other) for one in lost for other in new)
+    return [one for one in lost if any(_units(one) & _units(other) for other in new)]
 
 
 def without(figures: Sequence[Figure], others: Sequence[Figure]) -> list[Figure]:

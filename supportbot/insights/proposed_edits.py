@@ -1,7 +1,10 @@
-"""The proposed edit for a cluster: the team's answers, quoted or rewritten by a model."""
+"""The proposed edit: for a cluster, the team's answers, quoted or rewritten by a model; for a contradiction, the other
+article's figures.
+"""
 
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -11,6 +14,7 @@ from kb.models import Article, State
 from supportbot.accounts.models import Workspace
 from supportbot.chat.models import Citation
 from supportbot.insights.clusters import Cluster
+from supportbot.insights.contradictions import Contradiction, differing
 from supportbot.insights.services import Edit
 from supportbot.language.personal_data import without_personal_data
 from supportbot.llm import gateway, loop_thread
@@ -49,6 +53,44 @@ def proposed(cluster: Cluster, article: Article | None, passage: str = "") -> Ed
         return Edit(None, title, added)
     body = f"{latest.body.rstrip()}\n\n## {title}\n\n{added}".rstrip() + "\n"
     return Edit(article.pk, latest.title, body, latest.number)
+
+
+def agreeing(pair: Contradiction, article: Article) -> Edit:
+    """Return the edit with which one article of a contradiction gives the other's figures; the text as it is, if its
+    sentence is not in the newest revision or their figures do not correspond.
+    """
+    ours, theirs = (pair.one, pair.other) if article.pk == pair.one.article else (pair.other, pair.one)
+    latest = article.latest_revision
+    assert latest is not None, "an article is created together with its first revision"
+    wrong, right = differing(ours.figures, theirs.figures), differing(theirs.figures, ours.figures)
+    body = latest.body
+    if len(wrong) == len(right):
+        to = [
+            (one.start, one.end, theirs.text[other.start : other.end]) for one, other in zip(wrong, right, strict=True)
+        ]
+        body = replaced(body, ours.text, to)
+    return Edit(article.pk, latest.title, body, latest.number)
+
+
+def replaced(body: str, sentence: str, changes: Sequence[tuple[int, int, str]]) -> str:
+    """Return a text in which parts of a sentence are replaced: start, end and new words. The sentence's blanks may be
+    others in the text.
+    """
+    found = re.search(r"\s+".join(map(re.escape, sentence.split())), body)
+    if found is None:
+        return body
+    places = [at for at, _ in _without_blanks(found.group())]  # of the sentence's characters in the text
+    new = found.group()
+    for start, end, words in sorted(changes, reverse=True):
+        new = f"{new[: places[start]]}{words}{new[places[end - 1] + 1 :]}"
+    return f"{body[: found.start()]}{new}{body[found.end() :]}"
+
+
+def _without_blanks(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the characters of a text and their places, several blanks as one."""
+    for at, character in enumerate(text):
+        if not (character.isspace() and at and text[at - 1].isspace()):
+            yield at, character
 
 
 def quoted(replies: Sequence[str]) -> str:

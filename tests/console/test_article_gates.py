@@ -21,6 +21,7 @@ from supportbot.evals.services import save_suite
 from supportbot.evals.suite_files import read_suite
 from supportbot.releases.models import ReleaseGates
 from tests.console.conftest import Enter
+from tests.pages import visible_text
 from tests.rest import service
 
 pytestmark = pytest.mark.django_db
@@ -78,9 +79,11 @@ def test_publishing_a_wrong_figure_is_refused_unless_overridden_with_a_reason(en
     assert b"data-waiting=" in proven.content and live_number(returns) == 4
     refused = editor.post(f"{page}change/", form(wrong))
     shown = LexborHTMLParser(refused.content.decode())
-    told = [row.text() for row in shown.css("details.trail")]
+    told = [visible_text(row, " ") for row in shown.css(".failed")]
     assert refused.status_code == 409 and live_number(returns) == 4
-    assert len(told) == 1 and "promises: window" in told[0] and "60 days" in told[0] and "14 days" in told[0]
+    assert len(told) == 1 and "How many days" in told[0] and "missing “60 days”" in told[0]
+    before, after = (visible_text(one, " ") for one in shown.css(".failed .ba > section"))
+    assert "As expected" in before and "60 days" in before and "Not as expected" in after and "14 days" in after
     assert not shown.css("#override") and shown.css("button[form=editor][value=check]")
     [kept] = shown.css("textarea[name=body]")
     assert "14 days" in kept.text()

@@ -6,7 +6,9 @@ from uuid import UUID
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils.timezone import now
+from selectolax.lexbor import LexborHTMLParser
 
 from kb.models import Article
 from kb.services import Change, create_article, publish
@@ -18,8 +20,9 @@ from supportbot.evals.suite_files import read_suite
 from supportbot.outbox.delivery import deliver_due
 from tests.console.conftest import Enter
 from tests.console.conftest import enter as enter
-from tests.evals.checked_articles import CASES, checked, imported, words, written
+from tests.evals.checked_articles import CASES, checked, due, imported, words, written
 from tests.evals.checked_articles import folder as folder
+from tests.pages import visible_text
 from tests.rest import service
 
 pytestmark = pytest.mark.django_db
@@ -125,6 +128,47 @@ def test_a_broken_case_is_dismissed_with_a_reason(workspace: Workspace, folder: 
     imported(written(folder, 13))
     checked()
     assert "promises: window" not in broken_on(editor)
+
+
+def test_a_broken_case_is_reviewed_and_mended_in_place(folder: Path, enter: Enter) -> None:
+    imported(folder)
+    checked()
+    broken = due(folder, 14)
+    published_checks.run_check(broken.pk)
+    editor, case = enter("editor"), "promises: window"
+    address = reverse("admin:improve-broken", args=[case])
+    listing = LexborHTMLParser(editor.get("/admin/improve/?kind=broken").content.decode())
+    assert address in {one.attributes["href"] for one in listing.css("main a")}
+    page = LexborHTMLParser(editor.get(address).content.decode())
+    both = [visible_text(one, " ") for one in page.css("[aria-labelledby=h-case] .ba > section")]
+    assert "60 days" in both[0] and "14 days" in both[1]
+    assert "60" in [one.text() for one in page.css("[aria-labelledby=h-since] del")]
+    assert "14 days" in page.css_first("#body").text()
+    [start] = [one.attributes["href"] or "" for one in page.css("[aria-labelledby=h-since] a")]
+    former = LexborHTMLParser(editor.get(f"{address}{start}").content.decode())
+    assert "60 days" in former.css_first("#body").text()
+    article = Article.objects.get(external_id="returns.md")
+    edit = {"article": str(article.pk), "title": "Returns", "body": former.css_first("#body").text(), "based_on": "2"}
+    replayed = LexborHTMLParser(editor.post(address, {"do": "replay", **edit}).content.decode())
+    assert "60 days" in replayed.css_first("#replayed .draft").text() and "14 days" in words(article)
+    told = editor.post(address, {"do": "publish", **edit}, follow=True).content.decode()
+    assert "listed until it passes" in told and "60 days" in words(article)
+    assert editor.get(address).status_code == 200
+    mended = checked()
+    assert mended.mended == [case] and editor.get(address).status_code == 404
+
+
+def test_a_broken_case_is_dismissed_on_its_page_by_those_who_may(folder: Path, enter: Enter) -> None:
+    imported(folder)
+    checked()
+    published_checks.run_check(due(folder, 14).pk)
+    address = reverse("admin:improve-broken", args=["promises: window"])
+    assert enter("agent").post(address, {"do": "dismiss", "reason": "No"}).status_code == 403
+    editor = enter("editor")
+    assert b"Explain briefly" in editor.post(address, {"do": "dismiss", "reason": ""}).content
+    assert editor.get(address).status_code == 200
+    editor.post(address, {"do": "dismiss", "reason": "Now 14 days"})
+    assert editor.get(address).status_code == 404
 
 
 def test_a_waiting_check_collects_articles_without_being_written_anew(workspace: Workspace, folder: Path) -> None:

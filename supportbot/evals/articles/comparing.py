@@ -75,12 +75,13 @@ def _figures(answer: Answer) -> set[str]:
 
 def questions_about(article_id: UUID | None, wording: ArticleText) -> list[str]:
     """Return the customers' questions that a text matters to: first those that were answered from its article."""
-    quoting = _quoting(article_id) if article_id is not None else []
+    quoting = questions_quoting(article_id) if article_id is not None else []
     recent = [question for question in _recent() if question not in quoting]
     return [*quoting, *nearest(recent, wording)]
 
 
-def _quoting(article_id: UUID) -> list[str]:
+def questions_quoting(article_id: UUID) -> list[str]:
+    """Return the customers' questions of the last weeks whose answers quoted an article, the newest first."""
     asked = Message.objects.filter(
         conversation=OuterRef("message__conversation"), source=Source.CUSTOMER, seq__lt=OuterRef("message__seq")
     ).order_by("-seq")

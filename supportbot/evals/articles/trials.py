@@ -61,6 +61,12 @@ class Failure:
     after: Answer
     reasons: tuple[str, ...]
 
+    @property
+    def texts(self) -> tuple[str, str]:
+        """Return what both answers say; "" for no answer."""
+        before, after = ("" if one.is_abstention else one.text for one in (self.before, self.after))
+        return before, after
+
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:

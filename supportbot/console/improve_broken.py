@@ -1,0 +1,117 @@
+"""The page of a gate case that a change of articles has broken: what was expected, both answers, what has changed, and
+an edit that mends it.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext
+
+from kb.models import Article, Revision
+from supportbot.console.improve import BROKEN, KINDS, MOST_NAMED
+from supportbot.console.improve_edit import Choices, Replayed, Work, article_id_in, edit_context, handle
+from supportbot.console.request_context import needs
+from supportbot.console.text_diff import Row, compare
+from supportbot.errors import NotFound
+from supportbot.evals.articles.comparing import questions_quoting
+from supportbot.evals.articles.reported_failures import broken_now, dismiss_broken
+from supportbot.evals.articles.trials import Failure
+from supportbot.evals.models import ArticleCheck
+from supportbot.insights.services import Edit
+
+FORMER: Final = "former"  # the text to start from
+Broken = tuple[ArticleCheck, dict[str, Any]]
+
+
+def broken_case(request: HttpRequest, case: str) -> HttpResponse:
+    """Show a case that fails since articles have changed, and handle the page's buttons."""
+    person = needs(request, "kb:read")
+    found = next((one for one in broken_now() if one[1]["case"] == case), None)
+    if found is None:
+        raise NotFound()
+    articles = _articles(found[0])
+    page = partial(_page, request, found, articles)
+    if request.method != "POST":
+        return page(_proposed(request, found[0], articles))
+    work = Work(
+        BROKEN,
+        subjects=(),  # it is listed until it passes
+        questions=lambda: _questions(found[1], articles),
+        dismiss=lambda reason: dismiss_broken(case, reason=reason, by=person.name),
+        proposed=lambda: _proposed(request, found[0], articles),
+    )
+    answer = handle(request, work, page)
+    if answer.status_code == 302 and request.POST.get("do") == "publish":
+        messages.info(request, gettext("The case will run again shortly. It is listed until it passes."))
+    return answer
+
+
+def _page(
+    request: HttpRequest,
+    found: Broken,
+    articles: Sequence[Article],
+    edit: Edit,
+    *,
+    replayed: Sequence[Replayed] = (),
+    failures: Sequence[Failure] = (),
+) -> HttpResponse:
+    check, failure = found
+    choices: Choices = [(str(one.pk), one.title, one.pk == edit.article_id) for one in articles]
+    edited = next((one for one in articles if one.pk == edit.article_id), None)
+    former = _former(check, edited) if edited else None
+    context = {
+        **admin.site.each_context(request),
+        "title": failure["question"],
+        "kind": BROKEN,
+        "kind_label": gettext(KINDS[BROKEN][0]),
+        "failure": failure,
+        "edited": edited,
+        "former": former,
+        "former_query": f"?article={edit.article_id}&text={FORMER}",
+        "since": _since(edited, former),
+        **edit_context(request, edit, choices, replayed, failures),
+    }
+    return render(request, "console/improve/broken.html", context)
+
+
+def _articles(check: ArticleCheck) -> list[Article]:
+    """Return the articles that the check was about, those that have changed their text first."""
+    rows = Article.objects.filter(pk__in=check.articles[:MOST_NAMED]).select_related("live_revision", "latest_revision")
+    return sorted(rows, key=lambda one: (_former(check, one) is None, one.title))
+
+
+def _proposed(request: HttpRequest, check: ArticleCheck, articles: Sequence[Article]) -> Edit:
+    """Return the chosen article's newest text, otherwise the first one's; or the text that it had before."""
+    asked = article_id_in(request.POST.get("article") or request.GET.get("article", ""))
+    article = next((one for one in articles if one.pk == asked), articles[0] if articles else None)
+    latest = article.latest_revision if article else None
+    if article is None or latest is None:
+        return Edit(None, "", "")
+    former = _former(check, article) if request.GET.get("text") == FORMER else None
+    shown = former or latest
+    return Edit(article.pk, shown.title, shown.body, latest.number)
+
+
+def _former(check: ArticleCheck, article: Article) -> Revision | None:
+    """Return the text that an article had before the change; None if it had none or keeps it."""
+    number = (check.former.get(str(article.pk)) or {}).get("revision")
+    live = article.live_revision
+    if number is None or (live is not None and live.number == number):
+        return None
+    return Revision.objects.filter(article=article, number=number).first()
+
+
+def _since(article: Article | None, former: Revision | None) -> list[Row]:
+    """Return what has changed in an article since its former text."""
+    live = article.live_revision if article else None
+    return compare(former.body, live.body) if live and former else []
+
+
+def _questions(failure: dict[str, Any], articles: Sequence[Article]) -> list[str]:
+    """Return the questions to replay: the case's own, then customers' whose answers quoted one of the articles."""
+    quoting = [question for one in articles for question in questions_quoting(one.pk)]
+    return list(dict.fromkeys([failure["question"], *quoting]))
