@@ -9,6 +9,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -25,6 +26,8 @@ from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage, with_
 from supportbot.handoff.models import Requester, State, Ticket
 from supportbot.ids import uuid7_at
 from supportbot.llm.models import LLMCall
+from supportbot.llm.pricing import Price
+from supportbot.llm.types import Usage
 from supportbot.translation import msgid, text_in
 from supportbot.widget.models import Rating
 
@@ -35,6 +38,9 @@ NAME: Final = "{name} (made up)"
 AGENTS: Final = ("ines", "noor")
 # Hours of the day, as shops see them: few at night, most in the afternoon and evening.
 HOURS: Final = (8, 9, 10, 10, 11, 11, 12, 13, 14, 14, 15, 15, 16, 16, 17, 18, 19, 19, 20, 20, 21, 22)
+# As if a model had written the answers, so that pages show costs. No such model exists, and its name says so.
+MODEL: Final = "made-up-for-the-demo"
+PRICE: Final = Price("EUR", input=Decimal(2), output=Decimal(8), cached=Decimal(2))
 _ORDER: Final = (
     Customer, Conversation, Message, ConversationEvent, Citation, Turn, Ticket, Rating, LLMCall,
 )  # fmt: skip
@@ -218,21 +224,25 @@ class _Talk:
         self.conversation.answered_seq = asked.seq
         for row in (turn, made, *citations):
             self.add(row)
-        self.add(self._call(turn, started, first_ms))
+        self.add(self._call(turn, started, first_ms, is_priced=trace is not None))
         return made
 
-    def _call(self, turn: Turn, started: datetime, first_ms: int) -> LLMCall:
+    def _call(self, turn: Turn, started: datetime, first_ms: int, *, is_priced: bool) -> LLMCall:
+        """Return the call of a turn: by the made-up model, or by the built-in answerer, which costs nothing."""
+        usage = Usage(self.chance.randint(700, 1900), self.chance.randint(20, 90), is_estimated=not is_priced)
+        cost = PRICE.of(usage)
         return LLMCall(
             id=uuid7_at(started),
             purpose="answer",
-            provider="builtin",
-            model="extractive",
+            provider=MODEL if is_priced else "builtin",
+            model=MODEL if is_priced else "extractive",
             conversation_id=self.conversation.pk,
             turn_id=turn.pk,
-            input_tokens=self.chance.randint(700, 1900),
-            output_tokens=self.chance.randint(20, 90),
-            is_estimated=True,
-            cost=0,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            is_estimated=usage.is_estimated,
+            cost=cost.amount if is_priced else 0,
+            currency=cost.currency if is_priced else "",
             time_to_first_token_ms=first_ms,
             duration_ms=round((self.at - started).total_seconds() * 1000),
             outcome=LLMCall.Outcome.DONE,

@@ -16,7 +16,7 @@ from supportbot.accounts.permissions import needs
 from supportbot.evals import services
 from supportbot.evals.models import Result, Run, Suite
 from supportbot.evals.release_under_test import release_numbered
-from supportbot.evals.selectors import run_with_id, runs, suite_named
+from supportbot.evals.selectors import last_run_on, run_with_id, runs, suite_named
 from supportbot.evals.serializers import ResultSerializer, RunInput, RunSerializer, SuiteSerializer
 from supportbot.web import EmptyInput, NewestFirstPagination
 
@@ -64,9 +64,17 @@ class RunList(EvaluationView, ListAPIView[Run]):
         told = RunInput(data=request.data)
         told.is_valid(raise_exception=True)
         wanted = told.validated_data
+        suite = suite_named(wanted["suite"])
         release = release_numbered(str(wanted["release"])) if "release" in wanted else None
-        run = services.start_run(suite_named(wanted["suite"]), repeat=wanted["repeat"], release=release)
+        run = services.start_run(suite, repeat=wanted["repeat"], release=release, baseline=_baseline(suite, wanted))
         return Response(RunSerializer(run).data, status=202)
+
+
+def _baseline(suite: Suite, wanted: dict[str, Any]) -> Run | services.Baseline | None:
+    if "against" not in wanted:
+        return services.Baseline.LIVE
+    number = wanted["against"]
+    return None if number is None else last_run_on(suite, release_numbered(str(number)))
 
 
 class RunDetail(EvaluationView):

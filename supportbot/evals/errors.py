@@ -24,6 +24,12 @@ class SuiteMissing(EvaluationError):
     default_message = gettext_noop("This suite does not exist.")
 
 
+class NoRunToCompare(EvaluationError):
+    code = "no_run_to_compare"
+    status = 409
+    default_message = gettext_noop("The suite has no finished run to compare with.")
+
+
 class RunEnded(EvaluationError):
     code = "run_ended"
     status = 409

@@ -41,6 +41,13 @@ def _texts(value: Any) -> list[str]:
     return texts
 
 
+def _one_text(value: Any) -> str:
+    if isinstance(value, list | Mapping):
+        raise ValueError(gettext("use one text."))
+    [text] = _texts(value)
+    return text
+
+
 def _patterns(value: Any) -> list[str]:
     patterns = _texts(value)
     for pattern in patterns:
@@ -141,6 +148,10 @@ EXPECTATIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "contains_any": _texts,
     "mentions": _texts,
     "not_contains": _texts,
+    "equals": _one_text,
+    "not_equals": _texts,
+    "starts_with": _one_text,
+    "not_starts_with": _texts,
     "pattern": _patterns,
     "not_pattern": _patterns,
     "figures": _figures,

@@ -2,13 +2,14 @@
 
 Of promptfoo, the `tests` of a configuration with their variables and assertions. Assertions that need a program or a
 service (`javascript`, `python`, `webhook`, …) cannot be run here and are refused: a test that checks less than its
-author wrote would pass for the wrong reason.
+author wrote would pass for the wrong reason. So are values in other files, and a `transform` of the answer.
 
 Of deepeval, goldens and test cases, single and conversational, as its datasets save them. `expected_output` becomes a
 fact that the answer must state, `expected_tools` the action that must be proposed, and `expected_outcome` of a
 conversation the judge's rubric.
 """
 
+import csv
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -22,6 +23,8 @@ from supportbot.evals.suite_format import MAX_CASES
 _QUESTIONS: Final = ("question", "query", "input", "message", "prompt", "text", "user_input")
 _VARIABLE: Final = re.compile(r"\{\{-?\s*(\w+)\s*-?\}\}")
 _RUBRICS: Final = ("llm-rubric", "g-eval", "model-graded-closedqa")
+_OF_SEVERAL: Final = ("-any", "-all")  # these take a list, or a text with commas
+_OF_ONE_TEXT: Final = ("equals", "starts-with")
 _MILLISECONDS: Final = 1000
 MAX_ASSERTS: Final = 100
 
@@ -81,12 +84,14 @@ def _question(variables: Mapping[str, Any], template: str, where: str) -> str:
 def _expectations(asserts: list[Any], variables: Mapping[str, Any], where: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for place, one in enumerate(asserts):
-        kind, value = (one.get("type"), one.get("value")) if isinstance(one, Mapping) else (None, None)
-        threshold = one.get("threshold") if isinstance(one, Mapping) else None
-        expected = _expectation(str(kind), _filled(value, variables), threshold)
+        told = _mapping(one)
+        kind, value = str(told.get("type")), told.get("value")
+        if problem := _problem(kind, told):
+            raise InvalidSuite(f"{where}: {problem.format(number=place, kind=kind[:60])}")
+        expected = _expectation(kind, _filled(value, variables), told.get("threshold"))
         if expected is None:
             problem = gettext("assert {number}: `{kind}` is not supported. Remove it, or use another assertion.")
-            raise InvalidSuite(f"{where}: {problem.format(number=place, kind=str(kind)[:60])}")
+            raise InvalidSuite(f"{where}: {problem.format(number=place, kind=kind[:60])}")
         name, wanted = expected
         if name in found and isinstance(found[name], list):
             found[name] = [*found[name], *wanted]
@@ -97,14 +102,34 @@ def _expectations(asserts: list[Any], variables: Mapping[str, Any], where: str) 
     return found
 
 
+def _problem(kind: str, told: Mapping[str, Any]) -> str:
+    """Return why the value of an assertion cannot be read; "" if it can."""
+    value = told.get("value")
+    texts = value if isinstance(value, list) else [value]
+    if "transform" in told:
+        return gettext("assert {number}: `transform` is not supported. Remove it, or use another assertion.")
+    if any(isinstance(one, str) and one.startswith("file://") for one in texts):
+        return gettext("assert {number}: values in other files are not read. Write the value into this file.")
+    is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
+    if kind.removeprefix("not-") in _OF_ONE_TEXT and not is_text:
+        return gettext("assert {number}: `{kind}` is only supported with a text as its value.")
+    return ""
+
+
 def _expectation(kind: str, value: Any, threshold: Any) -> tuple[str, Any] | None:
     """Return our name and value for an assertion; None if it is not supported.
 
     Our `contains` ignores case, so promptfoo's stricter one becomes a pattern.
     """
+    if isinstance(value, str) and len(value) <= MAX_VALUE_TEXT and kind.endswith(_OF_SEVERAL):
+        value = [text.strip() for text in next(csv.reader([value], skipinitialspace=True), [])]
     values = value if isinstance(value, list) else [value]
     texts = [str(one) for one in values]
     match kind:
+        case "equals" | "starts-with":
+            return kind.replace("-", "_"), texts[0]
+        case "not-equals" | "not-starts-with":
+            return kind.replace("-", "_"), texts
         case "contains" | "contains-all":
             return "pattern", [re.escape(text) for text in texts]
         case "icontains" | "icontains-all":

@@ -26,6 +26,7 @@ from supportbot.language.plain_text import plain
 from supportbot.language.sentences import sentences_of, unmarked
 
 _LINE_CHARACTERS: Final = 500
+_SHOWN_TEXT: Final = 200  # characters of an answer in a grade
 _SHOWN_JSON: Final = 300  # characters of a record in a grade
 FOUND_WITHIN: Final = 5  # passages: `kb_eval` reports the same share as hit@5
 SAID_FROM: Final = 0.7  # support from which the checks count a claim as confirmed (`checks.evidence.CONFIRMED_FROM`)
@@ -122,6 +123,38 @@ def _not_contains(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> G
     text = _folded(seen.everything)
     found = tuple(one for one in wanted if _folded(one) in text)
     return Grade(name, not found, step, found=found)
+
+
+def _equals(name: str, wanted: str, seen: _Seen, step: int) -> Grade:
+    passed = _spaced(seen.text) == _spaced(wanted)
+    return Grade(name, passed, step, wanted=wanted, got=_shortened(seen.text))
+
+
+def _not_equals(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+    said = {_spaced(words_of(reply)) for reply in seen.replies}
+    found = tuple(one for one in wanted if _spaced(one) in said)
+    return Grade(name, not found, step, found=found)
+
+
+def _starts_with(name: str, wanted: str, seen: _Seen, step: int) -> Grade:
+    passed = _spaced(seen.text).startswith(_spaced(wanted))
+    return Grade(name, passed, step, wanted=wanted, got=_shortened(seen.text))
+
+
+def _not_starts_with(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+    said = [_spaced(words_of(reply)) for reply in seen.replies]
+    found = tuple(one for one in wanted if any(text.startswith(_spaced(one)) for text in said))
+    return Grade(name, not found, step, found=found)
+
+
+def _spaced(text: str) -> str:
+    """Return a text with single spaces: customers do not see where a line was broken."""
+    return " ".join(text.split())
+
+
+def _shortened(text: str) -> str:
+    text = _spaced(text)
+    return text if len(text) <= _SHOWN_TEXT else f"{text[:_SHOWN_TEXT]}…"
 
 
 def _pattern(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
@@ -333,6 +366,10 @@ GRADERS: Final[Mapping[str, Grader]] = {
     "contains_any": _contains_any,
     "mentions": _mentions,
     "not_contains": _not_contains,
+    "equals": _equals,
+    "not_equals": _not_equals,
+    "starts_with": _starts_with,
+    "not_starts_with": _not_starts_with,
     "pattern": _pattern,
     "not_pattern": _not_pattern,
     "figures": _figures,

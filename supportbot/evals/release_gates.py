@@ -20,8 +20,8 @@ from supportbot.evals.errors import RunInterrupted
 from supportbot.evals.models import OPEN_STATES, Run, Suite
 from supportbot.evals.reports import report_from
 from supportbot.evals.run_worker import execute_run
-from supportbot.evals.selectors import document_of, missing_suites, run_with_id
-from supportbot.evals.services import repeats_of, resume_run, start_run
+from supportbot.evals.selectors import baseline_for, document_of, missing_suites, run_with_id
+from supportbot.evals.services import Baseline, repeats_of, resume_run, start_run
 from supportbot.evals.suite_format import case_document
 from supportbot.evals.wording import SIGNAL_WORDS, interruption
 from supportbot.llm import gateway
@@ -58,6 +58,15 @@ def judge(workspace: Workspace, release: Release, suites: Sequence[str]) -> Verd
             shown = gettext("{lost} points fewer passes").format(lost=round(-100 * report.difference))
             worse.append(f"{run.suite_name}: {shown}")
     return Verdict(not (failed or worse), tuple(failed), tuple(worse), tuple(run.pk for run in runs))
+
+
+def run_after_restore(release: Release, older: Release, suites: Sequence[str]) -> None:
+    """Have workers run the suites on a restored release, compared with the last runs of the one that it restores.
+    `RELEASES_RESTORED` names it. A suite that was deleted is left out.
+    """
+    with workspace_scope(release.workspace_pk):
+        for suite in Suite.objects.filter(name__in=suites):
+            start_run(suite, release=release, baseline=baseline_for(suite, older))
 
 
 def progress(release: Release, suites: Sequence[str]) -> tuple[int, int]:
@@ -100,7 +109,7 @@ def _can_run(suite: Suite, release: Release) -> bool:
 
 def _played(suite: Suite, release: Release, *, baseline: Run | None = None, keeps_from: UUID | None = None) -> Run:
     run = _begun(suite, release, baseline) or start_run(
-        suite, release=release, baseline=baseline, keeps_from=keeps_from or _proven(suite, release)
+        suite, release=release, baseline=baseline or Baseline.LIVE, keeps_from=keeps_from or _proven(suite, release)
     )
     while run.is_open:
         if run.state == Run.State.PAUSED:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 
 from supportbot.errors import NotFound
 from supportbot.evals import suite_format
-from supportbot.evals.errors import SuiteMissing
+from supportbot.evals.errors import NoRunToCompare, SuiteMissing
 from supportbot.evals.models import Case, Result, Run, Suite
 from supportbot.evals.reports import Tried
 from supportbot.releases.errors import GateMissing
@@ -77,6 +77,15 @@ def run_with_id(run_id: UUID) -> Run:
 def baseline_for(suite: Suite, release: Release) -> Run | None:
     """Return the newest finished run of a suite on a release, for comparison with others."""
     return runs().filter(suite=suite, release_id=release.pk, state=Run.State.DONE).first()
+
+
+def last_run_on(suite: Suite, release: Release) -> Run:
+    """Return the newest finished run of a suite on a release. Raises NoRunToCompare."""
+    found = baseline_for(suite, release)
+    if found is None:
+        problem = gettext("The suite has no finished run with release {name}. Run it with that release first.")
+        raise NoRunToCompare(problem.format(name=release.number))
+    return found
 
 
 def tries_of(run: Run) -> list[Tried]:

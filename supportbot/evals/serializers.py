@@ -34,6 +34,13 @@ class RunInput(ClosedSerializerMixin, serializers.Serializer[Any]):
         required=False,
         help_text="The release that answers; by default the live one.",
     )
+    against = WholeNumberField(
+        min_value=1,
+        max_value=999_999_999,
+        required=False,
+        allow_null=True,
+        help_text="Compare with the last run of this release; by default of the live one. null: with no run.",
+    )
 
 
 class _RunListSerializer(serializers.ListSerializer[Any]):

@@ -1,6 +1,7 @@
 """Changes suites and runs. `running` carries out runs."""
 
 from datetime import timedelta
+from enum import Enum
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,6 +22,12 @@ from supportbot.releases.ports import references_digest
 LEASE: Final = timedelta(seconds=40)  # of a run, for the worker that runs it
 KEPT_FOR: Final = timedelta(days=180)
 _NOTE: Final = 500
+
+
+class Baseline(Enum):
+    """What a run is compared with if nobody has chosen another run."""
+
+    LIVE = "live"  # the newest run of the live release
 
 
 @transaction.atomic
@@ -67,16 +74,16 @@ def start_run(
     *,
     repeat: int = 1,
     release: Release | None = None,
-    baseline: Run | None = None,
+    baseline: Run | Baseline | None = Baseline.LIVE,
     person: User | None = None,
     runner: str = "",
     keeps_from: UUID | None = None,
 ) -> Run:
     """Start a run; a worker carries it out, or whoever holds it from the beginning as `runner`.
 
-    `repeat` applies to cases without their own number. Without a `release`, the live one answers. Without a `baseline`,
-    the run is compared with the newest one of the live release. Of the run `keeps_from`, results that changed articles
-    cannot have changed are kept (`run_worker.kept`).
+    `repeat` applies to cases without their own number. Without a `release`, the live one answers. With the `baseline`
+    None, the run is compared with no other. Of the run `keeps_from`, results that changed articles cannot have changed
+    are kept (`run_worker.kept`).
     """
     answering = given_or_live(release)
     cases = [suite_format.case_document(case) for case in document_of(suite).cases]
@@ -90,7 +97,7 @@ def start_run(
         release_digest=answering.digest,
         references_digest=references_digest(answering),
         product=product_mark(),
-        baseline=baseline or baseline_for(suite, given_or_live(None)),
+        baseline=baseline_for(suite, given_or_live(None)) if baseline is Baseline.LIVE else baseline,
         keeps_from=keeps_from,
         total=sum(repeats_of(case, repeat) for case in cases),
         started_by=person,

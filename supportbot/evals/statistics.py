@@ -78,6 +78,13 @@ def signs_worse(differences: Sequence[float], *, draws: int = 4_000) -> float:
     return (low + 1) / (draws + 1)
 
 
+def signs_differ(differences: Sequence[float]) -> float:
+    """Return the two-sided p that paired differences would be as far from 0 by chance (Fisher's randomisation of
+    signs): twice the smaller one-sided p, at most 1.
+    """
+    return min(1.0, 2 * min(signs_worse(differences), signs_worse([-one for one in differences])))
+
+
 def pass_hat(passed: Sequence[tuple[int, int]], k: int) -> float | None:
     """Return pass^k: how likely k tries of a case all pass, as a mean over the cases (Yao et al. 2024, tau-bench).
 

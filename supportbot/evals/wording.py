@@ -6,9 +6,12 @@ from typing import Any, Final
 from django.utils.translation import get_language, gettext, gettext_noop, ngettext
 
 from actions.reasons import CODES, Reason, sentence
+from supportbot.evals.comparison import Comparison
 from supportbot.evals.graders import VERDICT, Grade, grade_from
 from supportbot.evals.reports import Report
+from supportbot.team_formats import number, percentage
 
+_SMALLEST_P: Final = 0.001  # smaller ones are shown as "less than"
 SIGNAL_WORDS: Final = {
     "withheld": gettext_noop("The checks withhold sentences in more answers than before."),
     "unmarked": gettext_noop("The model names the sources of its claims in fewer answers than before."),
@@ -34,6 +37,10 @@ SUBJECTS: Final = {
     "contains_any": gettext_noop("words"),
     "mentions": gettext_noop("words"),
     "not_contains": gettext_noop("words"),
+    "equals": gettext_noop("whole answer"),
+    "not_equals": gettext_noop("whole answer"),
+    "starts_with": gettext_noop("beginning of the answer"),
+    "not_starts_with": gettext_noop("beginning of the answer"),
     "pattern": gettext_noop("pattern"),
     "not_pattern": gettext_noop("pattern"),
     "figures": gettext_noop("figures"),
@@ -148,6 +155,65 @@ def summary(report: Report) -> str:
     )
     low, high = (round(100 * edge) for edge in report.interval)
     return words.format(passed=report.passed, cases=report.cases, share=share, low=low, high=high)
+
+
+def every_time(report: Report) -> list[str]:
+    """Return pass^k for each number of tries in words; [] if each case was run once."""
+    if len(report.pass_hat) < 2:
+        return []
+    return [
+        ngettext("{k} try: {share}", "{k} tries: {share}", k).format(k=k, share=percentage(100 * hat))
+        for k, hat in enumerate(report.pass_hat, 1)
+    ]
+
+
+def comparison_words(found: Comparison) -> list[str]:
+    """Return how a run differs from another, one sentence a line: what changed, then whether chance explains it."""
+    if not found.compared:
+        return [gettext("The runs have no case in common that is unchanged.")]
+    words = ngettext(
+        "Of {compared} compared case, {worse} got worse and {better} better.",
+        "Of {compared} compared cases, {worse} got worse and {better} better.",
+        found.compared,
+    )
+    told = [words.format(compared=found.compared, worse=found.worse, better=found.better)]
+    if found.sampled:
+        told += _likelihood(found)
+    elif found.worse or found.better:
+        told.append(gettext("No model was used, so answers do not vary by chance: each change is real."))
+    if found.not_compared:
+        left = ngettext(
+            "{number} case is new or was changed, and is not compared.",
+            "{number} cases are new or were changed, and are not compared.",
+            found.not_compared,
+        )
+        told.append(left.format(number=found.not_compared))
+    return told
+
+
+def _likelihood(found: Comparison) -> list[str]:
+    low, high = found.interval
+    change = gettext("Passed tries: {change} points (95% confidence interval {low} to {high}).").format(
+        change=_points(found.difference), low=_points(low), high=_points(high)
+    )
+    if not found.is_real:
+        words = gettext("This is no sign of a real change: it may be chance ({p}).")
+    elif found.difference < 0:
+        words = gettext("This is hardly chance: the answers got worse ({p}).")
+    else:
+        words = gettext("This is hardly chance: the answers got better ({p}).")
+    return [words.format(p=_p(found.p)), change]
+
+
+def _points(share: float) -> str:
+    points = round(100 * share)
+    return f"+{points}" if points > 0 else f"−{-points}" if points < 0 else "0"
+
+
+def _p(p: float) -> str:
+    if p < _SMALLEST_P:
+        return f"p < {number(_SMALLEST_P, decimals=3)}"
+    return f"p = {number(p, decimals=2 if p >= 0.1 else 3)}"
 
 
 def verdict(report: Report) -> list[str]:

@@ -1,6 +1,7 @@
 """Seeding the demo workspace: created once, updated to its addresses, keeping what people changed."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
@@ -27,8 +28,9 @@ from supportbot.accounts.principals import CustomerCaller, Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import customer_by_bearer_token, staff_by_api_key
 from supportbot.chat.models import Citation, Conversation, ConversationEvent, Turn
+from supportbot.console.conversation_figures import quality
 from supportbot.demo import workspace as demo_workspace
-from supportbot.demo.history import LABEL
+from supportbot.demo.history import LABEL, MODEL
 from supportbot.evals.models import ArticleCheck
 from supportbot.evals.selectors import missing_suites
 from supportbot.handoff.models import Ticket
@@ -36,6 +38,7 @@ from supportbot.insights.findings import Kind, findings
 from supportbot.insights.selectors import outcomes
 from supportbot.installation.runtime import ensure_secrets
 from supportbot.installation.start_plan import plan_from_environment
+from supportbot.llm.models import LLMCall
 from supportbot.outbox.delivery import deliver_due
 from supportbot.releases.selectors import gates
 from supportbot.releases.services import name_gates
@@ -226,6 +229,12 @@ def test_the_demo_has_four_weeks_of_history_marked_as_generated(small_knowledge_
         endings = {row.outcome.ending for row in outcomes(Conversation.objects.order_by("pk"), now())}
         assert {"confirmed", "person", "abandoned"} <= endings and "waiting" not in endings
         assert all(findings(kind) for kind in (Kind.RATED_BAD, Kind.UNANSWERED, Kind.WITHHELD))
+        calls = LLMCall.objects.exclude(provider="builtin")
+        assert {call.model for call in calls} == {MODEL} and {call.currency for call in calls} == {"EUR"}
+        assert set(calls.values_list("conversation_id", flat=True)) == {talk.pk for talk in talks}
+        [shown] = [one for one in quality(28, sees_cost=True)["figures"] if one.label == "Cost of a conversation"]
+        assert re.fullmatch(r"0\.00\d+ EUR", shown.value)
+        assert re.fullmatch(r"0\.0\d+ EUR per solved conversation", shown.note)
         count = len(talks)
         assert seeded() == facts
         assert Conversation.objects.count() == count

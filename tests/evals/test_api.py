@@ -39,6 +39,11 @@ def test_a_program_starts_a_run_and_reads_its_results(
         ({"suite": "shop", "release": 77}, 404),
     ):  # fmt: skip
         assert program.post(RUNS, wrong, format="json").status_code == status, wrong
+    uncompared = program.post(RUNS, {"suite": "shop", "against": live_release().number}, format="json")
+    assert (uncompared.status_code, uncompared.json()["code"]) == (
+        409,
+        "no_run_to_compare",
+    ) and not Run.objects.exists()
     begun = program.post(RUNS, {"suite": "shop", "repeat": 2}, format="json")
     assert (begun.status_code, begun.json()["state"], begun.json()["total"]) == (202, "waiting", 6)
     page = f"{RUNS}/{begun.json()['id']}"
@@ -50,6 +55,8 @@ def test_a_program_starts_a_run_and_reads_its_results(
     assert len(results["results"]) == 4 and results["next"]
     assert {"passed": True, "reasons": []}.items() <= results["results"][0].items()
     assert results["results"][0]["played"]["replies"][0]["text"]
+    for against, baseline in (({}, done["id"]), ({"against": 1}, done["id"]), ({"against": None}, None)):
+        assert program.post(RUNS, {"suite": "shop", **against}, format="json").json()["baseline"] == baseline
     assert program.post(f"{page}/cancel", {}, format="json").json()["code"] == "run_ended"
     assert program.post(f"{page}/resume", {}, format="json").status_code == 409
     for address in (f"{RUNS}/{theirs.pk}", f"{RUNS}/{theirs.pk}/results"):

@@ -15,6 +15,7 @@ from django.utils.timezone import now
 from actions.testing import FakeShop
 from kb.models import Article
 from supportbot.accounts.models import Customer, Workspace
+from supportbot.accounts.principals import SCOPES, Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.erasure import forget_customer
 from supportbot.evals import run_worker, services, tasks
@@ -28,6 +29,7 @@ from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import Finished, ModelRequest, TextDelta, Usage
+from supportbot.releases.services import create_draft
 from tests.evals.shop_suite import SUITE, change, suite
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -69,6 +71,11 @@ def test_the_command_reports_a_regression(workspace: Workspace, returns_article:
     code, told = command("shop")
     assert (code, told["regressions"], told["failed_must"]) == (1, ["window"], ["window"])
     assert command("shop")[1]["regressions"] == []
+    alone = command("shop", "--against", "none")[1]
+    assert (alone["baseline"], alone["comparison"], alone["regressions"]) == (None, None, [])
+    create_draft(person=Staff(workspace.pk, None, "Ada", "admin", SCOPES))
+    with pytest.raises(CommandError, match=r"no finished run with release 2\. Run it with that release first"):
+        call_command("eval_run", "shop", "--against", "2")
     with pytest.raises(CommandError, match="no file or suite"):
         call_command("eval_run", "nothing")
     with pytest.raises(CommandError, match="There is no release 7"):

@@ -146,6 +146,47 @@ def test_promptfoo_is_read() -> None:
         read_suite(script.encode(), file="promptfooconfig.yaml")
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "expect"),
+    [
+        ("equals", "You have {{days}} days.", {"equals": "You have 60 days."}),
+        ("equals", 60, {"equals": "60"}),
+        ("not-equals", "No", {"not_equals": ["No"]}),
+        ("starts-with", "You", {"starts_with": "You"}),
+        ("not-starts-with", "Sorry", {"not_starts_with": ["Sorry"]}),
+        ("icontains-any", '60 days, "two months, or so"', {"contains_any": ["60 days", "two months, or so"]}),
+        ("icontains-all", "60 days,free", {"contains": ["60 days", "free"]}),
+    ],
+)
+def test_an_assertion_of_promptfoo_becomes_an_expectation(kind: str, value: object, expect: object) -> None:
+    assert _of_promptfoo({"type": kind, "value": value}) == expect
+
+
+@pytest.mark.parametrize(
+    ("told", "problem"),
+    [
+        ({"type": "equals", "value": {"days": 60}}, r"tests\[0\]: assert 0: `equals` is only supported with a text"),
+        ({"type": "starts-with", "value": ["You", "We"]}, r"`starts-with` is only supported with a text"),
+        ({"type": "not-equals", "value": True}, r"`not-equals` is only supported with a text"),
+        ({"type": "equals", "value": "file://answer.txt"}, r"values in other files are not read"),
+        ({"type": "equals", "value": "a", "transform": "output.a"}, r"`transform` is not supported"),
+        ({"type": "is-json"}, r"`is-json` is not supported"),
+        ({"type": "not-contains-all", "value": ["a", "b"]}, r"`not-contains-all` is not supported"),
+    ],
+)
+def test_what_cannot_be_read_of_promptfoo_is_named(told: dict[str, object], problem: str) -> None:
+    with pytest.raises(InvalidSuite, match=problem):
+        _of_promptfoo(told)
+
+
+def _of_promptfoo(told: dict[str, object]) -> object:
+    """Return what one assertion of a promptfoo file becomes."""
+    test = {"vars": {"question": "How long?", "days": 60}, "assert": [told]}
+    data = json.dumps({"tests": [test]}).encode()
+    (case,) = read_suite(data, file="promptfooconfig.json").cases
+    return case.expect
+
+
 def test_deepeval_is_read() -> None:
     goldens = [
         {"input": "How long?", "expected_output": "You have 60 days.", "context": ["60 days"], "source_file": None},

@@ -6,7 +6,9 @@ from django.contrib import admin
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
@@ -53,7 +55,12 @@ class SuiteAdmin(RowPagesAdmin):
 
     @admin.display(description=_("Last run"))
     def last_run(self, suite: Any) -> SafeString | str:
-        return state_tag(suite.last) if suite.last else "–"
+        if suite.last is None:
+            return "–"
+        if suite.last.release_number is None:
+            return state_tag(suite.last)
+        release = gettext("release {number}").format(number=suite.last.release_number)
+        return format_html('{} <span class="muted">{}</span>', state_tag(suite.last), release)
 
     @admin.display(description=_("Result"))
     def last_result(self, suite: Any) -> str:
@@ -129,6 +136,7 @@ class RunAdmin(RowPagesAdmin):
             path("label/", wrap(pages.label_queue), name="evals_run_labels"),
             path("label/<uuid:result_id>/", wrap(require_POST(pages.save_label)), name="evals_result_label"),
             path(f"{one}cancel/", wrap(require_POST(pages.cancel)), name="evals_run_cancel"),
+            path(f"{one}show/", wrap(require_POST(pages.show)), name="evals_run_show"),
             path(f"{one}resume/", wrap(require_POST(pages.resume)), name="evals_run_resume"),
             *super().get_urls(),
         ]

@@ -14,18 +14,22 @@ from django.utils.translation import gettext
 from supportbot.accounts.principals import Staff
 from supportbot.chat.models import Conversation
 from supportbot.console.display import error_text
+from supportbot.console.evals.hidden_verdicts import hidden_cases, show_verdicts, waiting_results, without_hidden
+from supportbot.console.evals.interval_chart import intervals_of
 from supportbot.console.evals.pass_rate_chart import MOST_RUNS, shares_of
 from supportbot.console.evals.result_rows import SHOWN, case_rows, compared_runs, rows_of, state_tag
+from supportbot.console.evals.run_start import chosen, start_choices
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals import services
 from supportbot.evals.case_from_conversation import case_of_chat
-from supportbot.evals.human_labels import agreement_in, agreement_of, to_label
+from supportbot.evals.comparison import compared
+from supportbot.evals.human_labels import agreement_in, agreement_of
 from supportbot.evals.models import Case, Label, Result, Run, Suite
 from supportbot.evals.outcomes import played_from
 from supportbot.evals.reports import report_from
-from supportbot.evals.selectors import document_of, run_with_id, runs
+from supportbot.evals.selectors import document_of, run_with_id, runs, tries_of
 from supportbot.evals.services import label_result
 from supportbot.evals.suite_files import (
     SHIPPED,
@@ -37,8 +41,7 @@ from supportbot.evals.suite_files import (
     shipped_suites,
     suite_as_yaml,
 )
-from supportbot.evals.suite_format import MAX_REPEAT
-from supportbot.evals.wording import interruption, summary, verdict
+from supportbot.evals.wording import comparison_words, every_time, interruption, summary, verdict
 from supportbot.insights.cases import case_of_answer, case_of_finding
 from supportbot.insights.findings import Kind
 from supportbot.releases.selectors import gates
@@ -64,7 +67,7 @@ def suite_page(request: HttpRequest, suite_id: str) -> HttpResponse:
         "runs": rows_of(runs().filter(suite=suite)[:10]),
         "may_write": may(person, WRITE),
         "is_gate": suite.name in gates(),
-        "most": MAX_REPEAT,
+        "start": start_choices(suite, person),
         "agreement": agreement_of(suite.name),
         "shares": shares_of(runs().filter(suite=suite, state=Run.State.DONE)[:MOST_RUNS]),
     }
@@ -119,10 +122,9 @@ def delete(request: HttpRequest, suite_id: UUID) -> HttpResponse:
 
 
 def start(request: HttpRequest, suite_id: UUID) -> HttpResponse:
-    needs(request, WRITE)
-    asked = request.POST.get("repeat", "1")
-    repeat = min(MAX_REPEAT, max(1, int(asked))) if asked.isdecimal() and len(asked) < 4 else 1
-    run = services.start_run(_suite(suite_id), repeat=repeat, person=person_of(request))
+    """Start a run of a suite with what the person has chosen."""
+    person, suite = needs(request, WRITE), _suite(suite_id)
+    run = services.start_run(suite, person=person_of(request), **chosen(suite, request.POST, person))
     return redirect("admin:evals_run_change", run.pk)
 
 
@@ -130,28 +132,33 @@ def run_page(request: HttpRequest, run_id: str) -> HttpResponse:
     """Show a run: its progress, its report, and each case beside the same case in another run."""
     person = needs(request, READ)
     run = run_with_id(uuid_of(run_id))
-    other = _other(request, run)
-    shown = request.GET.get("show", "failed" if run.report and report_from(run.report).failed else "all")
-    rows, total = compared_runs(run, other, shown=shown, page=request.GET.get("page", "1"), per_page=PER_PAGE)
-    report = report_from(run.report) if run.report else None
+    other, hidden = _other(request, run), hidden_cases(request, run)
+    report = without_hidden(report_from(run.report), hidden) if run.report else None
+    shown = request.GET.get("show", "failed" if report and set(report.failed) - hidden else "all")
+    page = request.GET.get("page", "1")
+    rows, total = compared_runs(run, other, shown=shown, page=page, per_page=PER_PAGE, hidden=hidden)
     context = {
         "run": run,
         "why_paused": interruption(run.problem) if run.problem else "",
         "report": report,
         "summary": summary(report) if report else "",
         "verdict": verdict(report) if report else [],
+        "every_time": every_time(report) if report else [],
+        "intervals": intervals_of(run, other),
+        "comparison": comparison_words(compared(tries_of(other), tries_of(run))) if report and other else [],
         "took": [number(ms / 1000, decimals=1) for ms in (report.p50_ms, report.p95_ms)] if report else [],
         "state": state_tag(run),
         "rows": rows,
         "pages": range(1, (total + PER_PAGE - 1) // PER_PAGE + 1) if total > PER_PAGE else [],
-        "page": request.GET.get("page", "1"),
+        "page": page,
+        "hidden": hidden,
         "shown": shown,
         "filters": [(name, gettext(words)) for name, words in SHOWN.items()],
         "other": other,
-        "others": runs().filter(suite_name=run.suite_name, state=Run.State.DONE).exclude(pk=run.pk)[:20],
+        "others": rows_of(runs().filter(suite_name=run.suite_name, state=Run.State.DONE).exclude(pk=run.pk)[:20]),
         "may_write": may(person, WRITE),
         "agreement": agreement_in(run),
-        "unlabelled": to_label(person_of(request).pk, run_id=run.pk).count(),
+        "unlabelled": waiting_results(request, run_id=run.pk).count(),
     }
     response = render_page(request, "run", run.suite.title if run.suite else run.suite_name, context)
     if run.state in (Run.State.WAITING, Run.State.RUNNING):
@@ -168,6 +175,13 @@ def cancel(request: HttpRequest, run_id: UUID) -> HttpResponse:
 def resume(request: HttpRequest, run_id: UUID) -> HttpResponse:
     needs(request, WRITE)
     services.resume_run(run_id)
+    return redirect("admin:evals_run_change", run_id)
+
+
+def show(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """Show the judge's verdicts of a run to a person who then labels none of its results."""
+    needs(request, WRITE)
+    show_verdicts(request, run_with_id(run_id).pk)
     return redirect("admin:evals_run_change", run_id)
 
 
@@ -295,7 +309,7 @@ def label_queue(request: HttpRequest) -> HttpResponse:
     """Show the next result waiting for this person's label."""
     needs(request, WRITE)
     run = request.GET.get("run", "")
-    waiting = to_label(person_of(request).pk, run_id=uuid_of(run) if run else None)
+    waiting = waiting_results(request, run_id=uuid_of(run) if run else None)
     result = waiting.select_related("run").first()
     context: dict[str, Any] = {"left": waiting.count(), "of_run": run, "verdicts": Label.Verdict.choices}
     if result is not None:

@@ -43,6 +43,7 @@ class Row:
     plant: list[str] = field(default_factory=list)  # the texts of an attack
     now: list[Try] = field(default_factory=list)
     before: list[Try] = field(default_factory=list)
+    is_hidden: bool = False  # its outcome would tell what the judge said
 
     @property
     def passed(self) -> bool:
@@ -54,33 +55,43 @@ class Row:
 
     @property
     def is_worse(self) -> bool:
-        return self.passed_before and bool(self.now) and not self.passed
+        return not self.is_hidden and self.passed_before and bool(self.now) and not self.passed
 
     @property
     def is_better(self) -> bool:
-        return bool(self.before) and not self.passed_before and self.passed
+        return not self.is_hidden and bool(self.before) and not self.passed_before and self.passed
 
     @property
     def mark(self) -> SafeString:
         if not self.now:
             return tag("", gettext("Not run"))
+        if self.is_hidden:
+            return tag("warn", gettext("Waits for your label"))
         return tag("ok", gettext("Passed")) if self.passed else tag("bad", gettext("Failed"))
 
     @property
     def why(self) -> list[str]:
         """The reasons why it failed, without duplicates."""
+        if self.is_hidden:
+            return []
         return list(dict.fromkeys(reason for one in self.now for reason in one.reasons))
 
     @property
     def answers(self) -> list[tuple[str, Try]]:
-        """The try to show from each run: the first failed one, otherwise the first."""
+        """The try to show from each run: the first failed one, otherwise the first; of hidden cases only this run's."""
+        if self.is_hidden:
+            return [(gettext("Now"), one) for one in self.now[:1]]
         found = [(gettext("Before"), self.before), (gettext("Now"), self.now)]
         return [(label, next((one for one in tries if not one.passed), tries[0])) for label, tries in found if tries]
 
 
-def compared_runs(run: Run, other: Run | None, *, shown: str, page: str, per_page: int) -> tuple[list[Row], int]:
-    """Return one page of the rows, and their total number."""
+def compared_runs(
+    run: Run, other: Run | None, *, shown: str, page: str, per_page: int, hidden: frozenset[str] = frozenset()
+) -> tuple[list[Row], int]:
+    """Return one page of the rows, and their total number. Cases that are `hidden` are only among all of them."""
     passed = {one.pk: _passes(one) for one in (run, other) if one is not None}
+    for key in hidden:
+        passed[run.pk].pop(key, None)
     rows = [_row(case) for case in run.cases]
     chosen = [row for row in rows if _is_shown(row.key, shown, passed[run.pk], passed[other.pk] if other else {})]
     start = (int(page) - 1 if page.isdecimal() and len(page) < 6 and int(page) else 0) * per_page
@@ -89,6 +100,7 @@ def compared_runs(run: Run, other: Run | None, *, shown: str, page: str, per_pag
     now, before = _tries(run, keys), _tries(other, keys) if other else {}
     for row in part:
         row.now, row.before = now.get(row.key, []), before.get(row.key, [])
+        row.is_hidden = row.key in hidden
     return part, len(chosen)
 
 

@@ -17,10 +17,12 @@ from supportbot.evals.command_output import facts_of, junit, words_of_run
 from supportbot.evals.models import Run, Suite
 from supportbot.evals.release_under_test import release_numbered
 from supportbot.evals.run_worker import executed
-from supportbot.evals.selectors import baseline_for, run_with_id
-from supportbot.evals.services import resume_run, save_suite, start_run
+from supportbot.evals.selectors import last_run_on, run_with_id
+from supportbot.evals.services import Baseline, resume_run, save_suite, start_run
 from supportbot.evals.suite_files import SHIPPED, read_suite_file, shipped_suites
 from supportbot.evals.suite_format import MAX_REPEAT
+
+_NOTHING = "none"  # what --against takes instead of a number
 
 
 class Command(WorkspaceCommand):
@@ -36,7 +38,10 @@ class Command(WorkspaceCommand):
         )
         parser.add_argument("--release", metavar="NUMBER", default="", help=gettext("answer with this release"))
         parser.add_argument(
-            "--against", metavar="NUMBER", default="", help=gettext("compare with the last run of this release")
+            "--against",
+            metavar="NUMBER",
+            default="",
+            help=gettext("compare with the last run of this release; `none`: with no run"),
         )
         parser.add_argument("--repeat", type=int, default=1, metavar="N", help=gettext("run each case N times"))
         parser.add_argument("--resume", metavar="RUN", default="", help=gettext("continue an interrupted run"))
@@ -97,11 +102,7 @@ def suite_to_run(name: str) -> Suite:
     raise CommandError(problem.format(name=name, names=", ".join(shipped_suites())))
 
 
-def _baseline(suite: Suite, against: str) -> Run | None:
+def _baseline(suite: Suite, against: str) -> Run | Baseline | None:
     if not against:
-        return None
-    found = baseline_for(suite, release_numbered(against))
-    if found is None:
-        problem = gettext("The suite has no finished run with release {name}. Run it first: --release {name}.")
-        raise CommandError(problem.format(name=against))
-    return found
+        return Baseline.LIVE
+    return None if against == _NOTHING else last_run_on(suite, release_numbered(against))

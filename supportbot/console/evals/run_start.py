@@ -1,0 +1,74 @@
+"""What a person can choose before a run starts: the release that answers, the run to compare with, and repetitions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from django.db.models import QuerySet
+
+from supportbot.accounts.principals import Staff
+from supportbot.console.evals.result_rows import rows_of
+from supportbot.console.permissions import may
+from supportbot.errors import NotFound
+from supportbot.evals.models import Run, Suite
+from supportbot.evals.selectors import baseline_for, runs
+from supportbot.evals.services import Baseline
+from supportbot.evals.suite_format import MAX_REPEAT
+from supportbot.releases.models import Release
+from supportbot.releases.selectors import live_release, releases
+
+NOTHING: Final = "none"  # compare with no run
+Row = TypeVar("Row", Release, Run)
+_MOST_RELEASES: Final = 50
+_MOST_RUNS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class StartChoices:
+    """The choices on a suite's page. `lives_run` is the run that is compared with unless another one is chosen."""
+
+    live: Release
+    releases: list[Release]
+    runs: list[dict[str, Any]]
+    lives_run: Run | None
+    most: int = MAX_REPEAT
+
+
+def start_choices(suite: Suite, person: Staff) -> StartChoices:
+    """Return what a person may choose; only the live release without the right to see the others."""
+    live = live_release()
+    return StartChoices(live, _releases(live, person), rows_of(_runs(suite)), baseline_for(suite, live))
+
+
+def chosen(suite: Suite, told: Mapping[str, str], person: Staff) -> dict[str, Any]:
+    """Return the arguments of `start_run` that a person chose. Raises NotFound for what was not offered."""
+    asked = told.get("repeat", "1")
+    repeat = min(MAX_REPEAT, max(1, int(asked))) if asked.isdecimal() and len(asked) < 4 else 1
+    offered = _releases(live_release(), person)
+    return {
+        "repeat": repeat,
+        "release": _one_of(offered, told["release"]) if told.get("release") else None,
+        "baseline": _baseline(suite, told.get("against", "")),
+    }
+
+
+def _baseline(suite: Suite, against: str) -> Run | Baseline | None:
+    if not against:
+        return Baseline.LIVE
+    return None if against == NOTHING else _one_of(list(_runs(suite)), against)
+
+
+def _one_of(rows: list[Row], key: str) -> Row:
+    found = next((row for row in rows if str(row.pk) == key), None)
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def _releases(live: Release, person: Staff) -> list[Release]:
+    """Return the drafts and the newest releases besides the live one."""
+    return list(releases().exclude(pk=live.pk)[:_MOST_RELEASES]) if may(person, "releases:read") else []
+
+
+def _runs(suite: Suite) -> QuerySet[Run]:
+    return runs().filter(suite=suite, state=Run.State.DONE)[:_MOST_RUNS]

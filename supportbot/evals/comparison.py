@@ -1,0 +1,73 @@
+"""Two runs of a suite compared case by case, and whether chance explains the difference. Pure.
+
+Only cases with the same document in both runs are compared. If neither run used a model for a case, its answers do not
+vary, so a change needs no test. The others are samples: with one try of each case in both runs, the test is McNemar's
+on passed cases; with repetitions, the signs of the differences of shares are randomised. For single tries, both are the
+same test.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any, Final
+
+from supportbot.evals.reports import Tried
+from supportbot.evals.statistics import ALPHA, Interval, bootstrap, mcnemar, signs_differ
+
+_DRAWN: Final = 400_000  # differences at most for the bootstrap: a large suite gets fewer resamples, not a slow page
+_RESAMPLES: Final = (400, 2_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How a run differs from another. `worse` and `better` are cases that passed in one of them only.
+
+    `sampled` counts the compared cases that a model answered or judged; `difference` is the mean change of their shares
+    of passed tries with its interval, and `p` how likely chance alone causes a change as large, in either direction.
+    """
+
+    compared: int
+    not_compared: int
+    worse: int
+    better: int
+    sampled: int
+    is_repeated: bool
+    difference: float
+    interval: Interval
+    p: float
+
+    @property
+    def is_real(self) -> bool:
+        """Whether chance can hardly explain the change of the sampled cases."""
+        return self.p <= ALPHA
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "is_real": self.is_real}
+
+
+def compared(before: Sequence[Tried], after: Sequence[Tried]) -> Comparison:
+    """Return how the run with the tries `after` differs from the one with the tries `before`."""
+    earlier = {one.key: one for one in before if one.tries}
+    tried = [one for one in after if one.tries]
+    pairs = [
+        (earlier[one.key], one) for one in tried if one.key in earlier and earlier[one.key].document == one.document
+    ]
+    sampled = [(old, new) for old, new in pairs if not (old.is_deterministic and new.is_deterministic)]
+    differences = [new.share - old.share for old, new in sampled]
+    is_repeated = any(one.tries > 1 for pair in sampled for one in pair)
+    return Comparison(
+        compared=len(pairs),
+        not_compared=len(tried) - len(pairs),
+        worse=sum(old.passed and not new.passed for old, new in pairs),
+        better=sum(new.passed and not old.passed for old, new in pairs),
+        sampled=len(sampled),
+        is_repeated=is_repeated,
+        difference=fmean(differences) if differences else 0.0,
+        interval=bootstrap(differences, resamples=_resamples(len(differences))),
+        p=signs_differ(differences) if is_repeated else mcnemar(differences.count(1.0), differences.count(-1.0)),
+    )
+
+
+def _resamples(count: int) -> int:
+    fewest, most = _RESAMPLES
+    return max(fewest, min(most, _DRAWN // max(count, 1)))

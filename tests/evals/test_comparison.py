@@ -1,0 +1,102 @@
+"""Two runs compared: what changed, whether chance explains it, and how pages say so."""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+from django.utils import translation
+
+from supportbot.evals.comparison import compared
+from supportbot.evals.reports import Tried, report_of
+from supportbot.evals.statistics import mcnemar, signs_differ
+from supportbot.evals.wording import comparison_words, every_time
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    with translation.override("en"):
+        yield
+
+
+def tried(key: str, passes: int, tries: int = 1, *, sure: bool = False, ask: str = "") -> Tried:
+    return Tried(key, passes, tries, is_must=False, is_deterministic=sure, document={"id": key, "ask": ask or key})
+
+
+def runs(lost: int, gained: int, same: int, *, sure: bool = False) -> tuple[list[Tried], list[Tried]]:
+    """Return the tries of two runs in which so many cases passed only before, only now, and both times."""
+    outcomes = [(1, 0)] * lost + [(0, 1)] * gained + [(1, 1)] * same
+    before = [tried(f"c{place}", old, sure=sure) for place, (old, _) in enumerate(outcomes)]
+    return before, [tried(f"c{place}", new, sure=sure) for place, (_, new) in enumerate(outcomes)]
+
+
+def test_few_changes_of_samples_are_no_sign_of_a_real_change() -> None:
+    found = compared(*runs(lost=3, gained=1, same=96))
+    assert (found.compared, found.worse, found.better, found.sampled) == (100, 3, 1, 100)
+    assert found.p == mcnemar(1, 3) == pytest.approx(0.625) and not found.is_real
+    assert found.difference == pytest.approx(-0.02) and found.interval.low < -0.02 < found.interval.high
+    told = comparison_words(found)
+    assert told[0] == "Of 100 compared cases, 3 got worse and 1 better."
+    assert told[1] == "This is no sign of a real change: it may be chance (p = 0.62)."
+    assert told[2].startswith("Passed tries: −2 points (95% confidence interval −")
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained", "words"),
+    [
+        (9, 1, "This is hardly chance: the answers got worse (p = 0.021)."),
+        (1, 9, "This is hardly chance: the answers got better (p = 0.021)."),
+        (20, 0, "This is hardly chance: the answers got worse (p < 0.001)."),
+    ],
+)
+def test_many_changes_in_one_direction_are_named(lost: int, gained: int, words: str) -> None:
+    found = compared(*runs(lost, gained, same=50))
+    assert found.is_real and words in comparison_words(found)
+
+
+def test_answers_without_a_model_need_no_test() -> None:
+    found = compared(*runs(lost=1, gained=0, same=9, sure=True))
+    assert found.sampled == 0 and comparison_words(found) == [
+        "Of 10 compared cases, 1 got worse and 0 better.",
+        "No model was used, so answers do not vary by chance: each change is real.",
+    ]
+    unchanged = compared(*runs(lost=0, gained=0, same=10, sure=True))
+    assert comparison_words(unchanged) == ["Of 10 compared cases, 0 got worse and 0 better."]
+
+
+def test_repetitions_are_compared_by_their_shares() -> None:
+    before = [tried(f"c{place}", 4, 4) for place in range(8)]
+    after = [tried(f"c{place}", 3, 4) for place in range(8)]
+    found = compared(before, after)
+    # Eight differences with the same sign: 2 of the 2 ** 8 ways to choose signs are as far from 0.
+    assert found.is_repeated and found.p == pytest.approx(2 / 256) and found.difference == -0.25
+    assert found.interval == (-0.25, -0.25)
+    assert "Passed tries: −25 points (95% confidence interval −25 to −25)." in comparison_words(found)
+
+
+def test_changed_and_unplayed_cases_are_not_compared() -> None:
+    before = [tried("same", 1), tried("changed", 1, ask="How?"), tried("unplayed", 0, 0)]
+    after = [tried("same", 1), tried("changed", 0, ask="When?"), tried("unplayed", 1), tried("new", 0)]
+    found = compared(before, after)
+    assert (found.compared, found.not_compared, found.worse, found.better) == (1, 3, 0, 0)
+    assert "3 cases are new or were changed, and are not compared." in comparison_words(found)
+    assert comparison_words(compared([], after)) == ["The runs have no case in common that is unchanged."]
+
+
+def test_equal_runs_rarely_look_different() -> None:
+    chance, alarms = random.Random(7), 0
+    for _ in range(400):
+        shares = [chance.random() for _ in range(40)]
+        first, second = ([tried(f"c{n}", int(chance.random() < share)) for n, share in enumerate(shares)] for _ in "ab")
+        alarms += compared(first, second).is_real
+    assert alarms <= 0.05 * 400 + 3 * (0.05 * 0.95 * 400) ** 0.5
+
+
+def test_the_signs_test_of_single_tries_is_mcnemars() -> None:
+    assert signs_differ([1.0] + [-1.0] * 9 + [0.0] * 5) == pytest.approx(mcnemar(1, 9))
+    assert signs_differ([]) == signs_differ([1.0, -1.0]) == 1.0
+
+
+def test_passing_each_time_is_said_for_each_number_of_tries() -> None:
+    report = report_of([tried("a", 3, 3), tried("b", 2, 3)])
+    assert every_time(report) == ["1 try: 83%", "2 tries: 67%", "3 tries: 50%"]
+    assert every_time(report_of([tried("a", 1)])) == []
