@@ -23,13 +23,13 @@ from supportbot.chat.models import Conversation
 from supportbot.errors import SupportBotError
 from supportbot.evals.case_runner import Away
 from supportbot.evals.errors import ProductChangedMeanwhile, ReleaseChangedMeanwhile, ReplayInvalid, RunEnded
-from supportbot.evals.leases import extending
 from supportbot.evals.models import Replay, ReplayedQuestion
 from supportbot.evals.outcomes import Played
 from supportbot.evals.product_mark import for_this_build, product_mark
 from supportbot.evals.replay import MOST_DAYS, MOST_QUESTIONS, kinds_of, real_questions, run_with_both
 from supportbot.evals.services import LEASE
 from supportbot.evals.suite_format import Case, Step
+from supportbot.leases import extending
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, release_with_id
 

@@ -17,7 +17,7 @@ from supportbot.accounts.principals import Staff
 from supportbot.releases import services
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, release_with_id, releases
-from supportbot.releases.serializers import DraftInput, LiveInput, PublishInput, ReleaseSerializer
+from supportbot.releases.serializers import DraftInput, PublishInput, ReleaseSerializer, RestoreInput
 from supportbot.web import EmptyInput, NewestFirstPagination
 
 
@@ -71,10 +71,10 @@ class Publish(ReleaseView):
 
 
 class Restore(ReleaseView):
-    @extend_schema(request=LiveInput, responses=ReleaseSerializer)
+    @extend_schema(request=RestoreInput, responses=ReleaseSerializer)
     def post(self, request: Request, release_id: UUID) -> Response:
-        """Restore an older release as a new one. The gates are not run."""
-        told = _validated(LiveInput, request)
+        """Restore an older release as a new one, at once if it has passed the gates before. They run afterwards."""
+        told = _validated(RestoreInput, request)
         return Response(ReleaseSerializer(services.restore(release_id, person=self.person, **told)).data)
 
 

@@ -37,6 +37,15 @@ class NothingToRestore(ReleaseError):
     default_message = gettext_noop("Only a release that was live before can be restored.")
 
 
+class NotProven(ReleaseError):
+    code = "not_proven"
+    status = 409
+    default_message = gettext_noop(
+        "This release has not passed the gates that are in force now. Create a draft from it and evaluate it, or give "
+        "a reason to restore it all the same."
+    )
+
+
 class NotEvaluated(ReleaseError):
     code = "not_evaluated"
     status = 409

@@ -106,7 +106,6 @@ class DraftInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     made_from = serializers.UUIDField(required=False, help_text="The release to begin with; by default the live one.")
 
 
-@example(instead_of=3, reason="A warmer tone")
 class LiveInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     instead_of = WholeNumberField(min_value=1, max_value=2_147_483_647, help_text="The number of the live release.")
     reason = TextField(max_length=300)
@@ -119,4 +118,14 @@ class PublishInput(LiveInput):
         required=False,
         allow_blank=True,
         help_text="Why it is published against the gates. Needs `releases:override`.",
+    )
+
+
+@example(instead_of=4, reason="The new tone annoys customers")
+class RestoreInput(LiveInput):
+    override = TextField(
+        max_length=300,
+        required=False,
+        allow_blank=True,
+        help_text="Why it is restored without having passed the gates. Needs `releases:override`.",
     )

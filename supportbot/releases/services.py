@@ -5,8 +5,8 @@ compared with. So of two simultaneous publications, one wins and the other is re
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from datetime import timedelta
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -30,6 +30,7 @@ from supportbot.releases.errors import (
     NotADraft,
     NotEvaluated,
     NothingToRestore,
+    NotProven,
     ReleaseChanged,
     VerdictOutdated,
 )
@@ -39,7 +40,8 @@ from supportbot.releases.selectors import forget, gates, live_release, next_numb
 OVERRIDE: Final = "releases:override"
 LIVE: Final = "live"  # among what has changed since a verdict
 MAX_REASON: Final = 300
-JUDGING_LEASE: Final = timedelta(minutes=30)  # a longer evaluation is begun again
+_DRAFT_STATES: Final = (Release.State.DRAFT, Release.State.EVALUATED)
+JUDGING_LEASE: Final = timedelta(minutes=1)  # of a draft, for the worker that evaluates it and keeps extending it
 
 
 @transaction.atomic
@@ -90,19 +92,38 @@ def request_evaluation(release_id: UUID) -> Release:
     return draft
 
 
-def claim_waiting() -> tuple[UUID, UUID] | None:
-    """Claim a draft, in any workspace, that is waiting for the gates; return its workspace and its id.
+@dataclass(slots=True)
+class Claim:
+    """A worker's claim on the evaluation of a draft, up to the moment that the row holds."""
 
-    A claim ends after half an hour: a draft whose worker died is judged again.
+    workspace_id: UUID
+    release_id: UUID
+    until: datetime
+
+
+def claim_waiting() -> Claim | None:
+    """Claim a draft, in any workspace, that is waiting for the gates.
+
+    A claim ends after a minute unless it is extended: a draft whose worker died is soon judged by another one, while
+    an evaluation that takes hours keeps its claim.
     """
     now = timezone.now()
     is_free = Q(judging_until=None) | Q(judging_until__lt=now)
-    waiting = Release.objects.filter(is_free, judging_since__isnull=False).order_by("judging_since")
-    for row in waiting[:5]:
-        mine = Release.objects.filter(is_free, pk=row.pk, judging_since__isnull=False)
-        if mine.update(judging_until=now + JUDGING_LEASE):
-            return row.workspace_pk, row.pk
+    waiting = Release.objects.filter(is_free, state__in=_DRAFT_STATES, judging_since__isnull=False)
+    for row in waiting.order_by("judging_since")[:5]:
+        claim = Claim(row.workspace_pk, row.pk, now + JUDGING_LEASE)
+        mine = Release.objects.filter(is_free, pk=row.pk, state__in=_DRAFT_STATES, judging_since__isnull=False)
+        if mine.update(judging_until=claim.until):
+            return claim
     return None
+
+
+def extend_claim(claim: Claim) -> None:
+    """Extend a claim if it is still held; one that was lost, or whose draft went live, stays as it is."""
+    until = timezone.now() + JUDGING_LEASE
+    held = Release.objects.filter(pk=claim.release_id, state__in=_DRAFT_STATES, judging_until=claim.until)
+    if held.update(judging_until=until):
+        claim.until = until
 
 
 def evaluate(release_id: UUID) -> Release:
@@ -151,10 +172,12 @@ def publish(
 
 
 @transaction.atomic
-def restore(release_id: UUID, *, person: Staff, instead_of: int, reason: str) -> Release:
-    """Restore an older release as a new one. The gates are not run, since undoing must be possible at once.
+def restore(release_id: UUID, *, person: Staff, instead_of: int, reason: str, override: str = "") -> Release:
+    """Restore an older release as a new one, at once if it is proven (`is_proven`): undoing must not wait for suites.
+    Those run afterwards (`RELEASES_RESTORED`). `override` is the reason for restoring one that is not proven, which
+    requires a right.
 
-    Raises AnotherWentLive, NothingToRestore, InvalidInput.
+    Raises AnotherWentLive, NothingToRestore, NotProven, NotAllowed, InvalidInput.
     """
     live, older = _locked_live(), release_with_id(release_id)
     if live.number != instead_of:
@@ -162,6 +185,7 @@ def restore(release_id: UUID, *, person: Staff, instead_of: int, reason: str) ->
     if older.state != Release.State.REPLACED:
         raise NothingToRestore()
     _check_document(older.contents, was_live=True)
+    overridden = _pass_unproven(older, person, override)
     restored = Release(
         number=next_number(),
         document=older.document,
@@ -169,12 +193,40 @@ def restore(release_id: UUID, *, person: Staff, instead_of: int, reason: str) ->
         restores=older.number,
         author_name=person.name,
         reason=_reason(reason, is_needed=True),
+        verdict=older.verdict,
+        override_reason=overridden,
     )
     _go_live(restored, live, person)
-    ports.audit()(
-        "release.restored", actor=person.actor, release=restored.number, restores=older.number, reason=restored.reason
-    )
+    facts: dict[str, Any] = {"release": restored.number, "restores": older.number, "reason": restored.reason}
+    if overridden:
+        facts["override"] = overridden
+    event = "release.restored_against_gates" if overridden else "release.restored"
+    ports.audit()(event, actor=person.actor, **facts)
+    if named := gates():
+        # robust: whatever is wrong with the suites, the release is restored
+        transaction.on_commit(partial(ports.restored, restored, older, named), robust=True)
     return restored
+
+
+def is_proven(release: Release) -> bool:
+    """Return whether a release passed all suites that are gates now, when it was a draft. Whatever has changed around
+    it since then does not count: in an emergency, a release that was good is better than the one that is not.
+    """
+    verdict = release.verdict
+    if verdict is None or verdict["digest"] != release.digest or not verdict["passed"]:
+        return False
+    return set(gates()) <= set(verdict["suites"])
+
+
+def _pass_unproven(older: Release, person: Staff, override: str) -> str:
+    """Return the reason for restoring a release that is not proven; "" if it is, or if there are no gates."""
+    if not gates() or is_proven(older):
+        return ""
+    if not override.strip():
+        raise NotProven()
+    if not person.may(OVERRIDE):
+        raise NotAllowed(gettext("Your role does not allow restoring a release that the gates have not passed."))
+    return _reason(override, is_needed=True)
 
 
 @transaction.atomic
@@ -253,6 +305,7 @@ def _go_live(release: Release, live: Release, person: Staff) -> None:
     Release.objects.filter(pk=live.pk).update(state=Release.State.REPLACED, replaced_at=timezone.now())
     release.state, release.published_at = Release.State.LIVE, timezone.now()
     release.published_by, release.references = person.name, ports.references(release)
+    release.judging_since = release.judging_until = None  # an evaluation that still runs has nothing left to judge
     release.save()
     forget(live.workspace_pk)
     transaction.on_commit(partial(forget, live.workspace_pk))
@@ -275,7 +328,7 @@ def _store_verdict(release_id: UUID, found: ports.Verdict, about: Mapping[str, A
 def store_problem(release_id: UUID, problem: str) -> None:
     """Record why the gates did not judge a draft; "" means an internal error."""
     words = problem or gettext("The evaluation failed. See the worker's log.")
-    drafts = Release.objects.filter(pk=release_id, state__in=(Release.State.DRAFT, Release.State.EVALUATED))
+    drafts = Release.objects.filter(pk=release_id, state__in=_DRAFT_STATES)
     drafts.update(judging_since=None, judging_until=None, judging_problem=words[:MAX_REASON])
 
 

@@ -1,13 +1,19 @@
 """Evaluates releases, in a worker."""
 
 import logging
-from uuid import UUID
+from datetime import timedelta
+from functools import partial
+from typing import Final
 
 from celery import shared_task
 
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.errors import SupportBotError
+from supportbot.leases import extending
 from supportbot.releases import services
+
+BEAT_SECONDS: Final = 15.0  # a claim is extended this often
+LONGEST: Final = timedelta(hours=12)  # an evaluation that takes longer is stuck: another worker may take it
 
 logger = logging.getLogger(__name__)
 
@@ -18,13 +24,15 @@ def judge_waiting() -> None:
     with across_workspaces("releases that wait for their evaluation"):
         claimed = services.claim_waiting()
     if claimed is not None:
-        _judge(*claimed)
+        _judge(claimed)
 
 
-def _judge(workspace_id: UUID, release_id: UUID) -> None:
-    with workspace_scope(workspace_id):
+def _judge(claim: services.Claim) -> None:
+    release_id, extend = claim.release_id, partial(services.extend_claim, claim)
+    with workspace_scope(claim.workspace_id):
         try:
-            services.evaluate(release_id)
+            with extending(extend, every=BEAT_SECONDS, longest=LONGEST, name=f"evaluation {release_id}"):
+                services.evaluate(release_id)
         except SupportBotError as error:
             logger.warning("release %s was not judged: %s", release_id, error.code)
             services.store_problem(release_id, error.message)

@@ -1,6 +1,7 @@
 """The gates run their suites on a draft and on the live release, and compare."""
 
 from collections.abc import AsyncGenerator
+from time import monotonic, sleep
 from typing import Any
 from uuid import UUID
 
@@ -8,10 +9,10 @@ import pytest
 
 from kb.models import Article
 from supportbot.accounts.models import Workspace
-from supportbot.accounts.principals import Staff
+from supportbot.accounts.principals import SCOPES, Staff
 from supportbot.evals import case_runner, release_gates, run_worker, services
 from supportbot.evals.errors import RunInterrupted
-from supportbot.evals.models import Run
+from supportbot.evals.models import Run, Suite
 from supportbot.evals.outcomes import Judgement
 from supportbot.evals.suite_files import read_suite
 from supportbot.evals.suite_format import parse_suite
@@ -19,11 +20,13 @@ from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import Finished, ModelRequest, TextDelta, Usage
+from supportbot.releases import ports, tasks
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import current, live_release
-from supportbot.releases.services import create_draft
+from supportbot.releases.services import create_draft, name_gates, publish, request_evaluation, restore
 from tests.evals.shop_suite import SUITE, change, suite
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -150,3 +153,51 @@ def test_an_interrupted_evaluation_continues_only_while_it_is_about_the_same_art
     change(returns_article, "60 days", "14 days")
     verdict = release_gates.judge(workspace, release, ["shop"])
     assert mine not in verdict.run_ids and verdict.failed_must == ("shop: window",)
+
+
+def test_the_suites_run_on_a_restored_release_compared_with_the_older_ones_runs(
+    workspace: Workspace, returns_article: Article
+) -> None:
+    ada = Staff(workspace.pk, None, "Ada", "admin", SCOPES)
+    first, asked = live_release(), suite()
+    services.save_suite(parse_suite({**ASKED, "suite": "second"}, file=""))
+    name_gates(["shop", "second"], person=ada)
+    earlier = services.start_run(asked)
+    run_worker.execute_run(earlier.pk)
+    row = draft(workspace, tone="warm")
+    publish(row.pk, person=ada, instead_of=first.number, reason="warmer", override="seen")
+    Suite.objects.filter(name="second").delete()
+    restored = restore(first.pk, person=ada, instead_of=row.number, reason="too warm", override="it was good")
+    [run] = Run.objects.filter(release_id=restored.pk)  # a suite that was deleted does not stop an emergency
+    assert (run.suite_name, run.baseline_id, run.state) == ("shop", earlier.pk, "waiting")
+    run_worker.execute_run(run.pk)
+    run.refresh_from_db()
+    assert run.report["is_good"] and run.report["passed"] == 3
+
+
+def test_a_claim_is_extended_while_the_gates_judge(
+    workspace: Workspace, returns_article: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite()
+    name_gates(["shop"], person=Staff(workspace.pk, None, "Ada", "admin", SCOPES))
+    row = draft(workspace, tone="warm")
+    request_evaluation(row.pk)
+    held: list[Any] = []
+
+    def until() -> Any:
+        return Release.objects.values_list("judging_until", flat=True).get(pk=row.pk)
+
+    def slowly(workspace: Workspace, release: Release, suites: Any) -> ports.Verdict:
+        held.append(until())
+        ends = monotonic() + PATIENCE_SECONDS
+        while until() == held[0] and monotonic() < ends:
+            sleep(0.01)
+        held.append(until())
+        return ports.Verdict(passed=True)
+
+    monkeypatch.setattr(tasks, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(ports, "judge", lambda: slowly)
+    tasks.judge_waiting()
+    assert held[1] > held[0] and until() is None
+    row.refresh_from_db()
+    assert row.state == "evaluated"

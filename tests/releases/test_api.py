@@ -1,9 +1,11 @@
 """Releases over REST."""
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
+from supportbot.releases.models import ReleaseGates
 from supportbot.releases.selectors import current, live_release
 from tests.rest import service
 
@@ -34,3 +36,21 @@ def test_a_program_publishes_and_restores(workspace: Workspace, other_workspace:
     again = program.post(RELEASES, {}, format="json")
     none = program.post(f"{RELEASES}/{again.json()['id']}/evaluate", {}, format="json")
     assert (none.status_code, none.json()["code"]) == (409, "no_gates")
+
+
+def test_a_program_needs_a_right_to_restore_what_the_gates_never_passed(
+    workspace: Workspace, settings: Settings
+) -> None:
+    settings.RELEASES_MISSING_SUITES = "tests.releases.test_services.missing"
+    program = service(workspace, "releases:read", "releases:write")
+    first = live_release()
+    made = program.post(RELEASES, {"document": {"tone": "warm"}}, format="json").json()
+    program.post(f"{RELEASES}/{made['id']}/publish", {"instead_of": 1, "reason": "warmer"}, format="json")
+    ReleaseGates.objects.create(suites=["demo"])
+    page, told = f"{RELEASES}/{first.pk}/restore", {"instead_of": 2, "reason": "too warm"}
+    assert program.post(page, told, format="json").json()["code"] == "not_proven"
+    told["override"] = "It was good before"
+    assert program.post(page, told, format="json").status_code == 403 and current().number == 2
+    stronger = service(workspace, "releases:read", "releases:write", "releases:override")
+    done = stronger.post(page, told, format="json").json()
+    assert (done["restores"], done["override_reason"], current().number) == (1, "It was good before", 3)

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
+from django.utils.timezone import now
 from pytest_django.fixtures import Settings
 
 from actions.models import ActionPolicy, AuditEntry
@@ -29,6 +32,7 @@ from supportbot.releases.errors import (
     NotADraft,
     NotEvaluated,
     NothingToRestore,
+    NotProven,
     ReleaseChanged,
     VerdictOutdated,
 )
@@ -135,18 +139,105 @@ def test_of_two_changes_to_a_draft_the_second_is_refused(ada: Staff) -> None:
     assert release_with_id(row.pk).contents.tone == "warm"
 
 
-def test_an_older_release_is_restored_as_a_new_one_without_gates(ada: Staff, gated: Judge) -> None:
-    first = live_release()
-    row = draft(ada, tone="warm")
+def test_a_proven_release_is_restored_at_once_and_the_gates_run_afterwards(
+    ada: Staff, gated: Judge, settings: Settings, django_capture_on_commit_callbacks: Any
+) -> None:
+    settings.RELEASES_RESTORED = "tests.releases.test_services.note_restored"
+    noted.clear()
+    kind, warm = draft(ada, tone="kind"), draft(ada, tone="warm")
+    for row in (kind, warm):
+        services.evaluate(row.pk)
+        published(row, ada, override="compared with another one" if row is warm else "")
+    with pytest.raises(NothingToRestore):
+        services.restore(warm.pk, person=ada, instead_of=warm.number, reason="no")
+    with pytest.raises(AnotherWentLive):
+        services.restore(kind.pk, person=ada, instead_of=kind.number, reason="late")
+    with pytest.raises(InvalidInput):
+        services.restore(kind.pk, person=ada, instead_of=warm.number, reason=" ")
+    assert current().number == warm.number
+    judged = list(gated.judged)
+    without_override = replace(ada, scopes=ada.scopes - {services.OVERRIDE})
+    with django_capture_on_commit_callbacks(execute=True):
+        restored = services.restore(kind.pk, person=without_override, instead_of=warm.number, reason="too warm")
+    assert (restored.restores, restored.contents, current().id) == (kind.number, kind.contents, restored.pk)
+    assert gated.judged == judged and noted == [(restored.number, kind.number, ["demo"])]
+    entry = AuditEntry.objects.get(event="release.restored")
+    assert (entry.payload["reason"], entry.actor) == ("too warm", ada.actor)
+    # What was restored is proven as well.
+    again = draft(ada, tone="cool")
+    services.evaluate(again.pk)
+    published(again, ada)
+    services.restore(restored.pk, person=without_override, instead_of=again.number, reason="too cool")
+    assert current().document.tone == "kind"
+
+
+def test_a_release_that_the_gates_never_passed_is_restored_only_with_a_reason_and_the_right(
+    ada: Staff, gated: Judge
+) -> None:
+    first, row = live_release(), draft(ada, tone="kind")
     services.evaluate(row.pk)
     published(row, ada)
-    with pytest.raises(NothingToRestore):
-        services.restore(row.pk, person=ada, instead_of=row.number, reason="no")
-    with pytest.raises(AnotherWentLive):
-        services.restore(first.pk, person=ada, instead_of=first.number, reason="late")
-    restored = services.restore(first.pk, person=ada, instead_of=row.number, reason="too warm")
-    assert (restored.restores, restored.contents, current().id) == (first.number, first.contents, restored.pk)
-    assert AuditEntry.objects.filter(event="release.restored").count() == 1
+    without_override = replace(ada, scopes=ada.scopes - {services.OVERRIDE})
+    for person, override, refusal in (
+        (ada, "", NotProven),
+        (ada, "  ", NotProven),
+        (without_override, "It was fine", NotAllowed),
+    ):
+        with pytest.raises(refusal):
+            services.restore(first.pk, person=person, instead_of=row.number, reason="back", override=override)
+        assert current().number == row.number and Release.objects.count() == 2
+    restored = services.restore(first.pk, person=ada, instead_of=row.number, reason="back", override="It was fine")
+    assert (current().id, restored.override_reason) == (restored.pk, "It was fine")
+    assert AuditEntry.objects.get(event="release.restored_against_gates").payload["override"] == "It was fine"
+
+
+def test_a_gate_that_was_added_since_leaves_an_older_release_unproven(ada: Staff, gated: Judge) -> None:
+    kind, warm = draft(ada, tone="kind"), draft(ada, tone="warm")
+    services.evaluate(kind.pk)
+    published(kind, ada)
+    services.evaluate(warm.pk)
+    published(warm, ada)
+    gated.suites.add("security")
+    services.name_gates(["demo", "security"], person=ada)
+    with pytest.raises(NotProven):
+        services.restore(kind.pk, person=ada, instead_of=warm.number, reason="back")
+    services.name_gates([], person=ada)
+    assert services.restore(kind.pk, person=ada, instead_of=warm.number, reason="back").state == State.LIVE
+
+
+noted: list[tuple[int, int, Sequence[str]]] = []
+
+
+def note_restored(release: Release, older: Release, suites: Sequence[str]) -> None:
+    noted.append((release.number, older.number, suites))
+
+
+def test_a_worker_keeps_its_claim_on_an_evaluation_until_it_dies(ada: Staff, gated: Judge) -> None:
+    row = draft(ada, tone="kind")
+    services.request_evaluation(row.pk)
+    claim = services.claim_waiting()
+    assert claim is not None and services.claim_waiting() is None
+    Release.objects.filter(pk=row.pk).update(judging_until=claim.until - timedelta(seconds=50))  # as time passes
+    claim.until -= timedelta(seconds=50)
+    before = claim.until
+    services.extend_claim(claim)
+    assert claim.until == release_with_id(row.pk).judging_until and claim.until > before
+    gone = now() - timedelta(seconds=1)
+    Release.objects.filter(pk=row.pk).update(judging_until=gone)  # it was not extended for a minute
+    other = services.claim_waiting()
+    assert other is not None and other.release_id == row.pk
+    services.extend_claim(claim)  # too late: the draft is another worker's
+    assert release_with_id(row.pk).judging_until == other.until
+
+
+def test_a_draft_that_went_live_during_its_evaluation_waits_for_no_worker(ada: Staff, gated: Judge) -> None:
+    row = draft(ada, tone="kind")
+    services.request_evaluation(row.pk)
+    claim = services.claim_waiting()
+    assert claim is not None
+    published(row, ada, override="cannot wait")
+    services.extend_claim(claim)
+    assert services.claim_waiting() is None and release_with_id(row.pk).judging_since is None
 
 
 def test_only_a_release_that_passed_the_gates_is_published(ada: Staff, gated: Judge) -> None:
@@ -303,7 +394,8 @@ def test_a_release_that_was_compared_with_another_one_than_is_live_is_evaluated_
     with pytest.raises(VerdictOutdated):
         published(row, ada)
     assert current().number == other.number and release_with_id(row.pk).is_draft
-    services.restore(first.pk, person=ada, instead_of=other.number, reason="back")  # the same content as it was
+    # The same content as it was.
+    services.restore(first.pk, person=ada, instead_of=other.number, reason="back", override="known to be good")
     assert services.changed_since(release_with_id(row.pk), verdict) == []
     assert published(row, ada).state == State.LIVE
 

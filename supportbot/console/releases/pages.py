@@ -15,6 +15,7 @@ from django.utils.translation import gettext
 from kb.models import Article
 from kb.selectors import changed_for_readers
 from supportbot.console.display import error_text
+from supportbot.console.evals.result_rows import rows_of as rows_of_runs
 from supportbot.console.permissions import may
 from supportbot.console.releases.display import REFERENCES, differences
 from supportbot.console.releases.forms import DraftForm, Guidelines, initial_of, rows_of
@@ -22,11 +23,13 @@ from supportbot.console.request_context import needs, staff
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals.models import Run
 from supportbot.evals.release_gates import progress
+from supportbot.evals.selectors import runs
 from supportbot.llm.connections import names
 from supportbot.releases import ports, services
 from supportbot.releases.document import parsed
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import gates, live_release, release_with_id, releases
+from supportbot.team_formats import listed
 
 READ: Final = "releases:read"
 WRITE: Final = "releases:write"
@@ -129,6 +132,7 @@ def restore(request: HttpRequest, release_id: UUID) -> HttpResponse:
             person=person,
             instead_of=_whole(told.get("instead_of", "")),
             reason=told.get("reason", ""),
+            override=told.get("override", ""),
         )
     except SupportBotError as refusal:
         return _refused(request, release_id, refusal)
@@ -189,10 +193,24 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
         "told": request.POST,
         "may_replay": release.state != Release.State.LIVE and all(may(staff(request), right) for right in REPLAY),
     }
+    if release.state == REPLACED:
+        context |= _restoring(release)
+    if release.restores:
+        context["runs_since"] = rows_of_runs(runs().filter(release_id=release.pk, suite_name__in=suites))
     if release.judging_since:
         context["done"], context["total"] = progress(release, suites)
         context["is_reloaded"] = request.method == "GET"
     return render(request, "console/releases/release.html", _frame(request, release, **context), status=status)
+
+
+def _restoring(release: Release) -> dict[str, Any]:
+    """Return what its page says about restoring a release: whether it is proven, and what has changed since."""
+    verdict = release.verdict or {}
+    if not services.is_proven(release):
+        return {"is_proven": False}
+    changed = [name for name in services.changed_since(release, verdict) if name != services.LIVE]
+    named = listed([gettext(REFERENCES.get(name, name)) for name in changed])
+    return {"is_proven": True, "proven_at": datetime.fromisoformat(verdict["at"]), "changed_since": named}
 
 
 def _evaluated(verdict: Mapping[str, Any]) -> dict[str, int]:

@@ -26,12 +26,12 @@ from supportbot.evals.articles.comparing import Outcome, outcome_of, questions_a
 from supportbot.evals.articles.earlier_articles import former_state
 from supportbot.evals.articles.rehearsal import AS_IT_IS, Asked, Quoted, Text, publication_of, quoted_if
 from supportbot.evals.articles.trials import asked_by, chosen_for, failed_grades, publishing, quotation_cases
-from supportbot.evals.leases import extending
 from supportbot.evals.models import DraftCheck, Suite
 from supportbot.evals.product_mark import product_mark
 from supportbot.evals.selectors import missing_suites
 from supportbot.evals.suite_format import case_document, parse_case
 from supportbot.evals.wording import stopped, why
+from supportbot.leases import extending
 from supportbot.releases.selectors import current, gates
 
 logger = logging.getLogger(__name__)
