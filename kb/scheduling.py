@@ -88,7 +88,9 @@ def carry_out(plan_id: UUID) -> Plan | None:
         return None
     if plan.step == Step.PUBLISH:
         if article.latest_revision is None or article.latest_revision.number != plan.revision:
-            raise ArticleChanged(gettext("A newer draft was saved after this was planned. Check it and plan it again."))
+            raise ArticleChanged(
+                gettext("A newer draft was saved after this was scheduled. Check it and schedule it again.")
+            )
         publish(article.pk)
     else:
         archive(article.pk)

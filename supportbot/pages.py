@@ -75,7 +75,7 @@ FORMS_ONLY = Refusal(
 FAILED = Refusal(
     500, "server_error", gettext_noop("This page could not be shown"),
     gettext_noop("Something went wrong on our side. The error has been logged."),
-    gettext_noop("Try again in a moment. If it happens again, tell your operator."),
+    gettext_noop("Try again in a moment. If it keeps happening, contact your administrator."),
 )  # fmt: skip
 
 

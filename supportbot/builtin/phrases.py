@@ -92,7 +92,7 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "day_from": msgid("Please choose a day on or after {minimum}."),
     "day_until": msgid("Please choose a day on or before {maximum}."),
     "example": msgid("For example: {example}."),
-    "cannot_read": msgid("I still cannot read the answer to this: {part}."),
+    "cannot_read": msgid("I still cannot make out your answer to this: {part}."),
     "yes": msgid("Yes"),
     "no": msgid("No"),
     "sign_in": msgid("Could you sign in to your account first and then ask me again?"),

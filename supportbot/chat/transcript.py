@@ -43,7 +43,7 @@ _TEXTS: Final[dict[str, str]] = {
     "action.held": msgid("Confirmed, sent at {time} unless you withdraw it: {title}"),
     "action.succeeded": msgid("Done: {title}"),
     "action.failed": msgid("Not done: {title}"),
-    "action.unknown": msgid("Outcome unknown so far: {title}"),
+    "action.unknown": msgid("Outcome not known yet: {title}"),
     "action.cancelled": msgid("Withdrawn: {title}"),
     "action.expired": msgid("Expired, nothing was done: {title}"),
     "action.rejected": msgid("Not approved, nothing was done: {title}"),

@@ -42,8 +42,8 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     Kind.CORRECTED: (
         gettext_noop("Corrected"),
         gettext_noop(
-            "A person answered a question that the assistant had answered from an article, or sent something else than "
-            "its draft."
+            "A person answered a question that the assistant had answered from an article, or sent something other "
+            "than its draft."
         ),
     ),
     Kind.HANDED_OVER: (

@@ -104,7 +104,7 @@ class Test(WebhookView):
 class Replay(WebhookView):
     @extend_schema(request=ReplayInput, responses=ReplayedSerializer)
     def post(self, request: Request, webhook_id: UUID) -> Response:
-        """Resend all deliveries that were given up since a time."""
+        """Resend all deliveries that were abandoned since a time."""
         data = _validated(ReplayInput, request)
         return Response({"count": services.replay_failed(webhook_id, actor=self.actor, **data)})
 

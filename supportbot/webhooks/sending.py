@@ -237,7 +237,7 @@ def park_waiting(endpoint: WebhookEndpoint) -> None:
 
 
 def next_attempt(attempts: int, moment: datetime) -> datetime | None:
-    """Return when a delivery that failed `attempts` times is retried; None if it is given up."""
+    """Return when a delivery that failed `attempts` times is retried; None if it is abandoned."""
     return moment + PAUSES[attempts - 1] if attempts <= len(PAUSES) else None
 
 

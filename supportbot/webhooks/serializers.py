@@ -97,7 +97,7 @@ class DeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
             "duration_ms", "answer", "error", "payload",
         ]  # fmt: skip
         extra_kwargs = {
-            "state": {"help_text": "`parked` was given up and can be sent again."},
+            "state": {"help_text": "`parked` was abandoned and can be sent again."},
             "due_at": {"help_text": "When a waiting one is sent next."},
             "answer": {"help_text": "The beginning of the receiver's answer."},
             "error": {"help_text": "Why there is no usable answer."},
@@ -106,7 +106,7 @@ class DeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
 
 @example(since="2026-01-31T08:00:00Z")
 class ReplayInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """Resends everything that was given up and was created since this time."""
+    """Resends everything that was abandoned and was created since this time."""
 
     since = serializers.DateTimeField()
 

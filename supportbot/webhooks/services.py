@@ -151,7 +151,7 @@ def replay(delivery_id: UUID, *, actor: str) -> WebhookDelivery:
 
 @transaction.atomic
 def replay_failed(endpoint_id: UUID, *, since: datetime, actor: str) -> int:
-    """Resend every delivery that was given up and was created since then; return their number.
+    """Resend every delivery that was abandoned and was created since then; return their number.
 
     Raises NotFound, EndpointOff.
     """

@@ -315,7 +315,7 @@ def test_what_else_was_changed_while_the_gates_tried_a_text_keeps_it_from_being_
     for action in ("publish_ticked", "archive_ticked"):
         Phrasing.objects.all().delete()
         told = editor.post("/admin/kb/article/", ticked | {"action": action}, follow=True).content.decode()
-        assert "somebody else changed them meanwhile: Opening hours" in told
+        assert "somebody else changed them in the meantime: Opening hours" in told
     Phrasing.objects.all().delete()
     checked = editor.post(f"/admin/kb/article/{hours.pk}/publish/", {"revision": "2"})
     assert checked.status_code == 409 and live_number(hours) == 1 and Article.objects.get(pk=hours.pk).is_live
@@ -362,4 +362,4 @@ def test_the_list_publishes_only_what_the_gates_tried(
     monkeypatch.setattr(gates, "tried", slowly)
     ticked = {"action": "publish_ticked", "_selected_action": [str(returns.pk)]}
     told = enter("editor").post("/admin/kb/article/", ticked, follow=True).content.decode()
-    assert "somebody else changed them meanwhile: Returns" in told and live_number(returns) == 1
+    assert "somebody else changed them in the meantime: Returns" in told and live_number(returns) == 1

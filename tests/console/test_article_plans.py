@@ -146,7 +146,7 @@ def test_what_somebody_planned_who_may_not_any_more_is_not_carried_out(
     reason = "Only its selected writers" if lost == "collection" else "may no longer write"
     assert all(reason in plan.problem for plan in Plan.objects.all()) and Plan.objects.count() == 2
     shown = visible_text(LexborHTMLParser(enter("admin").get(page).content.decode()).css_first("main"), " ")
-    assert reason in shown and "Not published as planned" in shown
+    assert reason in shown and "Not published as scheduled" in shown
 
 
 @pytest.mark.parametrize("lost", ["revoked", "expired", "scope", "deleted"])
@@ -176,7 +176,7 @@ def test_a_plan_ends_with_the_api_key_that_made_it(
     carry_out_plans()
     article = Article.objects.get(pk=returns.pk)
     assert live_number(returns) == 1 and article.is_live
-    assert ["The API key that planned this" in plan.problem for plan in Plan.objects.all()] == [True, True]
+    assert ["The API key that scheduled this" in plan.problem for plan in Plan.objects.all()] == [True, True]
 
 
 def test_a_plan_of_a_live_api_key_is_carried_out(workspace: Workspace, returns: Article) -> None:

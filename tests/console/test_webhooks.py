@@ -131,7 +131,7 @@ def test_deliveries_can_be_filtered_and_sent_again(
     ticked = {"action": "send_again", "_selected_action": [str(first.pk)], "index": "0"}
     assert "1 delivery will be sent again." in admin.post(DELIVERIES, ticked, follow=True).content.decode()
     assert DELIVERIES in admin.get(WEBHOOKS).content.decode()
-    assert "1 delivery was given up." in words_of(admin.get(f"{WEBHOOKS}{webhook.pk}/change/"))
+    assert "1 delivery was abandoned." in words_of(admin.get(f"{WEBHOOKS}{webhook.pk}/change/"))
     answer = admin.post(f"{WEBHOOKS}{webhook.pk}/replay/", {"days": "7"}, follow=True)
     assert "1 delivery will be sent again." in answer.content.decode()
     send_all()

@@ -44,7 +44,7 @@ class Command(ProductCommand):
             action="append",
             default=[],
             metavar="SLUG=ANSWERABLE.jsonl,UNANSWERABLE.jsonl",
-            help=gettext("a workspace to evaluate but not to use for fitting"),
+            help=gettext("a workspace to evaluate on, but not to fit on"),
         )
         parser.add_argument(
             "--out", type=Path, help=gettext("write the calibration to this file, not only to the output")

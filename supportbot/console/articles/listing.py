@@ -57,7 +57,7 @@ STATES = (
     ("archived", _("Archived"), Q(state=State.ARCHIVED)),
     ("stale", _("Due for a check"), stale),
     ("older", _("Older than their source"), older),
-    ("planned", _("Planned"), Q(plans__isnull=False)),
+    ("planned", _("Scheduled"), Q(plans__isnull=False)),
     ("off_help", _("Not on the help pages"), Q(on_help_pages=False)),
     ("off_assistant", _("Not for the assistant"), Q(for_assistant=False)),
 )
@@ -250,7 +250,7 @@ def _each(
         problem = gettext("Not changed because checking the others took too long: {titles}. Select these again.")
         messages.warning(request, problem.format(titles=_titles(untried)))
     if late:
-        problem = gettext("Not changed because somebody else changed them meanwhile: {titles}.")
+        problem = gettext("Not changed because somebody else changed them in the meantime: {titles}.")
         messages.warning(request, problem.format(titles=_titles(late)))
     count = len(tried) - len(late)
     if count:

@@ -119,7 +119,7 @@ def evaluate(request: HttpRequest, release_id: UUID) -> HttpResponse:
         services.request_evaluation(release_id)
     except SupportBotError as refusal:
         return _refused(request, release_id, refusal)
-    messages.success(request, gettext("The gates are evaluating this draft. You can leave this page meanwhile."))
+    messages.success(request, gettext("The gates are evaluating this draft. You can leave this page in the meantime."))
     return redirect("admin:releases_release_change", release_id)
 
 

@@ -77,7 +77,7 @@ def _facts(ready: Ready) -> dict[str, Any]:
 
 
 def ready_table(ready: Ready) -> str:
-    """Return the addresses, log-ins and next steps for the terminal."""
+    """Return the addresses, logins and next steps for the terminal."""
     plan, demo = ready.plan, ready.demo
     urls = page_urls(plan)
     rows = [(gettext("Storefront"), urls["storefront"])] if demo else []
@@ -89,7 +89,8 @@ def ready_table(ready: Ready) -> str:
     lines = ["", gettext("SupportBot is ready."), ""]
     lines += _table(rows)
     if demo:
-        lines += ["", f"  {gettext('Log-ins')}", *(_login_line(user) for user in demo["users"])]
+        logins = gettext("Logins")
+        lines += ["", f"  {logins}", *(_login_line(user) for user in demo["users"])]
     if ready.setup_link:
         first = gettext("There are no accounts yet. Open this link to create the first administrator:")
         lines += ["", f"  {first}", f"    {ready.setup_link}"]
