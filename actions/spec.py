@@ -80,6 +80,14 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A record of the customer's: the value that names it, and the words by which they know it."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """The texts of a card. `note` stands above the rows: what a shop tells its customers before they confirm."""
 
@@ -106,6 +114,7 @@ class Action(ABC):
     limits: Limits = Limits()
     # Arguments of text that are the words of the chat, such as a summary of it: nobody is asked for them.
     from_chat: frozenset[str] = frozenset()
+    chosen: frozenset[str] = frozenset()  # arguments that customers choose from their own records
 
     def title_in(self, locale: str) -> str:
         """Return the title in a customer's language."""
@@ -123,6 +132,12 @@ class Action(ABC):
         address.kind.
         """
         return option
+
+    def choices(self, argument: str, asked: Arguments, identity: Identity, locale: str) -> "list[Choice] | Reason":
+        """Return what the customer may choose for one of the `chosen` arguments, or why there is nothing. Raises
+        MerchantUnavailable or NotConnected.
+        """
+        return []
 
     def argument_label(self, argument: str, locale: str) -> str:
         """Return what customers read for the name of an argument, or of a field inside of one (address.street); "" if

@@ -1,6 +1,6 @@
 """The arguments of a definition: how each is declared, and its value in expressions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ from actions.definitions import patterns
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.expression import Expression
 from actions.definitions.field_reader import ARGUMENTS, CIRCULAR, Reading, Scope, circular
-from actions.definitions.parts import Argument, Origin, Texts
+from actions.definitions.parts import Argument, Choosing, Origin, Texts
 from actions.definitions.values import as_json
 from actions.schema import Amount, Choice, Count, Date, DecimalNumber, Field, Flag, Listing, Shape, Text
 from actions.strict_json import Number
@@ -38,7 +38,7 @@ def declared_names(given: Any) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(map(str, given)), frozenset(map(str, given.keys() - of_server))
 
 
-def read_arguments(document: Reading, scope: Scope) -> dict[str, Argument]:
+def read_arguments(document: Reading, scope: Scope, locales: Sequence[str]) -> dict[str, Argument]:
     """Return the declared arguments. A computed one may read records and other arguments, in any order."""
     arguments: dict[str, Argument] = {}
     declared, values = document.raw("arguments"), document.raw("values")
@@ -52,6 +52,9 @@ def read_arguments(document: Reading, scope: Scope) -> dict[str, Argument]:
         told = _Labels()
         accepts = _field(spec, told, describe=is_open)
         earliest, latest = _bounds(spec) if isinstance(accepts, Date) else (None, None)
+        choosing = _choosing(spec, Scope(scope.names, scope.arguments), locales)
+        if choosing and not (origin is Origin.CUSTOMER and isinstance(accepts, Text)):
+            spec.add("choose_from", "Only a text that the customer provides is chosen from their records.")
         label = spec.texts("label", most=100, needed=False)
         is_required = spec.flag("required", default=True)
         names_no_record = spec.flag("names_no_record")
@@ -67,11 +70,24 @@ def read_arguments(document: Reading, scope: Scope) -> dict[str, Argument]:
         spec.close()
         arguments[name] = Argument(
             name, accepts, origin, is_required, value, told.options.pop("", {}), label, names_no_record,
-            told.fields, told.options, earliest, latest,
+            told.fields, told.options, earliest, latest, choosing,
         )  # fmt: skip
     for name in circular({one.name: _read_by(one, known) for one in arguments.values() if one.origin is Origin.SERVER}):
         document.findings.add(f"arguments.{name}.value", CIRCULAR)
     return arguments
+
+
+def _choosing(spec: Reading, scope: Scope, locales: Sequence[str]) -> Choosing | None:
+    inner = spec.object("choose_from")
+    if inner is None:
+        return None
+    records = inner.expression("list", scope, needed=True, awaits=gettext(_AWAITED))
+    element = inner.text("as", pattern=NAME, needed=True, example="loan")
+    entry = scope.with_names(element) if element else scope
+    value = inner.expression("value", entry, needed=True, awaits=gettext(_AWAITED))
+    words = inner.words("words", entry, locales=locales)
+    inner.close()
+    return Choosing(records, element, value, words) if records and value and words else None
 
 
 def _bounds(spec: Reading) -> tuple[Expression | None, Expression | None]:

@@ -30,6 +30,7 @@ from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Ask, Asked, Names, Obstacle
 from actions.definitions.expression import Expression
 from actions.definitions.parts import Definition
+from actions.definitions.requirements import needed_for
 from actions.definitions.values import NoValue, as_json
 from actions.errors import CannotUndo, InvalidArguments
 from actions.facts import Arguments, Facts, Identity, Records, Subject, Unsettled
@@ -37,7 +38,7 @@ from actions.models import MAX_SUBJECT_ID
 from actions.money import Money, format_amount
 from actions.outcomes import OutcomeKind
 from actions.reasons import FAILED, WORDS, Reason
-from actions.spec import CARDS, HAND_OVER, Action, Card, Limits, ReadAction, Row, Terms, Undo, WriteAction
+from actions.spec import CARDS, HAND_OVER, Action, Card, Choice, Limits, ReadAction, Row, Terms, Undo, WriteAction
 from supportbot.translation import in_locale
 
 NAMES: Final = "names"
@@ -82,6 +83,7 @@ class _Defined(Action):
         self.version = version
         self.risk = definition.risk
         self.arguments = definition.shape()
+        self.chosen = frozenset(one.name for one in definition.arguments.values() if one.choose_from)
         self.from_chat = frozenset(one.name for one in definition.arguments.values() if one.is_from_chat)
         self.title = in_locale(definition.title, "en")
         self.description = definition.description
@@ -130,6 +132,20 @@ class _Defined(Action):
         }
         if problems:
             raise InvalidArguments(fields=problems)
+
+    def choices(self, argument: str, asked: Arguments, identity: Identity, locale: str) -> list[Choice] | Reason:
+        choosing = self.definition.arguments[argument].choose_from
+        assert choosing is not None  # only asked of such arguments
+        ask, lookups = self._world.ask(self.definition), needed_for(choosing, self.definition.lookups)
+        names = evaluation.names_of(
+            self.definition, asked, evaluation.Identity(identity.sub, identity.email), self._world.moment()
+        )
+        own = in_locale({language: language for language in self.definition.title}, locale)
+        found = evaluation.choices_of(choosing, lookups, names, ask, own)
+        if isinstance(found, Obstacle):
+            told = {"place": found.where[:200]} if found.code == FAILED else {f"{WORDS}{own}": found.words}
+            return Reason(found.code, told)
+        return [Choice(value, label) for value, label in found]
 
     def gathered(self, asked: Arguments, identity: Identity) -> Records | Reason:
         """Return the records as names for expressions. Raises MerchantUnavailable or NotConnected."""

@@ -20,7 +20,7 @@ from actions.definitions.expression import Expression, Path
 from actions.definitions.expression_types import samples_of
 from actions.definitions.field_reader import CIRCULAR, LOCALE, Findings, Reading, Scope, circular
 from actions.definitions.parts import Definition, Kind, Origin, OutcomeKind
-from actions.definitions.requirements import compares_owner, require_bound, require_owner, unbound
+from actions.definitions.requirements import compares_owner, require_bound, require_own_choices, require_owner, unbound
 from actions.spec import Risk
 
 FORMAT: Final = 1
@@ -133,7 +133,7 @@ class _Document:
         declared, asked = declared_names(top.raw("arguments"))
         base = Scope(frozenset({"arguments", "identity", "now", "today"}), asked)
         names = self._lookup_names()
-        arguments = read_arguments(top, Scope(base.names | set(names), asked))
+        arguments = read_arguments(top, Scope(base.names | set(names), asked), self._locales)
         samples = samples_of({one.name: one.accepts for one in arguments.values()})
         base = replace(base, labels=self._cards.labels(arguments, names), samples=samples)
         lookups = tuple(self._lookups(base, arguments))
@@ -141,6 +141,7 @@ class _Document:
         values = self._values(every)
         every = every.with_names(*values)
         guards = tuple(self._guards(every))
+        require_own_choices(top, arguments, lookups)
         common: dict[str, Any] = {
             "name": name, "kind": kind, "title": title, "description": description, "examples": examples,
             "connection": connection, "arguments": arguments, "lookups": lookups, "values": values, "guards": guards,
@@ -163,7 +164,7 @@ class _Document:
         receipt = tuple(self._cards.rows(top, "receipt", answered, MAX_ROWS, named=True))
         done = top.texts("done", most=80, locales=self._locales, needed=top.has("done"))
         outcome = self._outcome(asked, answered, call)
-        require_owner(top, common["lookups"], subject)
+        require_owner(top, common["lookups"], subject, common["values"])
         if call is not None:
             named = (common[name] for name in ("arguments", "lookups", "values", "guards"))
             found = unbound(call, *named)

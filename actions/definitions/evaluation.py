@@ -20,6 +20,7 @@ from actions.definitions.parts import (
     AnswerRule,
     Argument,
     CallTemplate,
+    Choosing,
     Definition,
     Lookup,
     Origin,
@@ -34,6 +35,7 @@ from actions.schema import Problems
 from supportbot.translation import in_locale
 
 FAILED: Final = "definition_failed"
+MAX_CHOICES: Final = 50
 _OK: Final = range(200, 300)
 
 
@@ -154,6 +156,39 @@ def look_up(definition: Definition, names: Names, ask: Ask, locale: str) -> Name
             return found
         names = names.with_names({lookup.name: found})
     return _with_computed(definition, names)
+
+
+def choices_of(
+    choosing: Choosing, lookups: Sequence[Lookup], names: Names, ask: Ask, locale: str
+) -> list[tuple[str, str]] | Obstacle:
+    """Return value and words of the records that the customer chooses from; `lookups` are those that find them. Raises
+    MerchantUnavailable.
+    """
+    for lookup in lookups:
+        try:
+            found = _records(lookup, names, ask, locale)
+        except ExpressionFailed as error:
+            return _failed(f"lookups.{lookup.name}", error)
+        if isinstance(found, Obstacle):
+            return found
+        names = names.with_names({lookup.name: found})
+    try:
+        entries = (names.with_names({choosing.element: one}) for one in _entries(choosing, names))
+        return [_choice(choosing, entry, locale) for entry in entries]
+    except (ExpressionFailed, NoValue) as error:
+        why = error if isinstance(error, ExpressionFailed) else ExpressionFailed(str(error), place=choosing.value.text)
+        return _failed("choose_from", why)
+
+
+def _entries(choosing: Choosing, names: Names) -> Sequence[Any]:
+    found = choosing.list.evaluate(names)
+    if not isinstance(found, Sequence) or isinstance(found, str):
+        raise ExpressionFailed("this is not a list", place=choosing.list.text)
+    return found[:MAX_CHOICES]
+
+
+def _choice(choosing: Choosing, names: Names, locale: str) -> tuple[str, str]:
+    return as_text(choosing.value.evaluate(names)), in_locale(choosing.words, locale).words(names, locale)
 
 
 def _records(lookup: Lookup, names: Names, ask: Ask, locale: str) -> Any:

@@ -78,6 +78,12 @@ class Expression:
         """Return the fields whose values it shows, those of list entries as fields of the list: order.items.kind."""
         return frozenset(_fields(self._tree, {}))
 
+    def sources(self) -> frozenset[str]:
+        """Return the names from outside that its value is taken from. The condition by which `first` or `filter`
+        chooses an entry is none: whatever it reads, the value is one of the list.
+        """
+        return frozenset(_sources(self._tree, frozenset()))
+
     def check_types(self, samples: Samples, *, is_condition: bool = False) -> None:
         """Raise ExpressionError for an operation that fails whenever it is evaluated."""
         check_types(self._tree, samples, is_condition=is_condition)
@@ -410,6 +416,21 @@ def _paths(node: tree.Node, bound: frozenset[str]) -> Iterator[Path]:
         case _:
             for child in _children(node):
                 yield from _paths(child, bound)
+
+
+def _sources(node: tree.Node, bound: frozenset[str]) -> Iterator[str]:
+    match node:
+        case tree.Name():
+            if node.name not in bound:
+                yield node.name
+        case tree.EachOf(function="first" | "filter"):
+            yield from _sources(node.over, bound)
+        case tree.EachOf():
+            yield from _sources(node.over, bound)
+            yield from _sources(node.body, bound | {node.name, node.position})
+        case _:
+            for child in _children(node):
+                yield from _sources(child, bound)
 
 
 def _written(keys: Sequence[tree.Node]) -> Iterator[str]:

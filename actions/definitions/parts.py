@@ -39,6 +39,18 @@ class OutcomeKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Choosing:
+    """From which of their own records the customer chooses a value: an entry of `list` under the name `element`, its
+    `value`, and the words by which they know it.
+    """
+
+    list: Expression
+    element: str
+    value: Expression
+    words: Words
+
+
+@dataclass(frozen=True, slots=True)
 class Argument:
     name: str
     accepts: Field
@@ -54,6 +66,7 @@ class Argument:
     # Of a date, the first and the last day that it takes; they read today and now.
     earliest: Expression | None = None
     latest: Expression | None = None
+    choose_from: Choosing | None = None
 
     @property
     def is_from_chat(self) -> bool:

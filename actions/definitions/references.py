@@ -14,13 +14,13 @@ _ROWS: Final = r"(card\.rows|receipt|result\.fields)"
 _CALL: Final = r"((lookups|outcome)\.)?call"
 # JSON paths without the places in lists.
 _EXPRESSIONS: Final = re.compile(
-    rf"lookups\.(owner|for_each)|arguments\.\w+\.value|values\.\w+|guards\.require|subject\.id|money\.\w+|answer\.\w+"
+    rf"lookups\.(owner|for_each)|arguments\.\w+\.(value|choose_from\.(list|value))|values\.\w+|guards\.require|subject\.id|money\.\w+|answer\.\w+"
     rf"|outcome\.(happened|did_not|never_seen)|{_ROWS}\.value|result\.list|result\.card\.(link|picture)|approval\.when"
     rf"|undo\.arguments\.\w+|{_CALL}\.body(\..*)?\.for_each"
 )
 _TEMPLATES: Final = re.compile(
     rf"{_CALL}\.(path|query\..*|headers\..*|body(\..*)?)|card\.(title|summary|button)\.[^.]+|{_ROWS}\.words\.[^.]+"
-    r"|guards\.words\.[^.]+|lookups\.otherwise\.words\.[^.]+|result\.(words|card\.title)\.[^.]+|result\.hand_over"
+    r"|arguments\.\w+\.choose_from\.words\.[^.]+|guards\.words\.[^.]+|lookups\.otherwise\.words\.[^.]+|result\.(words|card\.title)\.[^.]+|result\.hand_over"
 )
 
 

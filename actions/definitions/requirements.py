@@ -20,7 +20,17 @@ from django.utils.translation import gettext, gettext_noop
 
 from actions.definitions.expression import Expression, Path
 from actions.definitions.field_reader import ARGUMENTS, Reading
-from actions.definitions.parts import Argument, CallTemplate, CardTemplate, Definition, Guard, Lookup, Origin, Subject
+from actions.definitions.parts import (
+    Argument,
+    CallTemplate,
+    CardTemplate,
+    Choosing,
+    Definition,
+    Guard,
+    Lookup,
+    Origin,
+    Subject,
+)
 from actions.schema import Amount, Choice, Date, Field, Flag, Listing, Shape, Text
 
 # Values that cannot name somebody else's record: the definition lists them, or they are no number of a record.
@@ -52,6 +62,10 @@ _CONCERNS_NOBODY: Final = gettext_noop(
     "The call names neither the customer nor a record of theirs, so it could concern anybody. Send the customer's id, "
     "{identity.sub}, or a field of a record that has an owner."
 )
+
+
+_NOT_OWN: Final = gettext_noop("Read the list from a look-up that has an owner: customers choose only from their own.")
+_NEEDS_ITSELF: Final = gettext_noop("These records are looked up by {name} itself. Look up a list without it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,18 +193,59 @@ def compares_owner(lookup: Lookup, owner: Expression, own: Set[Path]) -> bool:
     return any(path[:1] in own or path[:2] in own for path in named)
 
 
-def require_owner(top: Reading, lookups: Sequence[Lookup], subject: Subject | None) -> None:
+def require_owner(
+    top: Reading, lookups: Sequence[Lookup], subject: Subject | None, values: Mapping[str, Expression]
+) -> None:
     """Require that a write concerns something of the customer's: a record with an owner, or the customer.
 
     Limits add up per subject, so its id comes from the record: an argument could be spelled in several ways, and a
-    public record has no owner.
+    public record has no owner. An argument may choose the record from a list of theirs.
     """
-    roots = {path[0] for path in subject.id.paths()} if subject is not None else set()
+    roots = sources_of(subject.id, values) if subject is not None else frozenset[str]()
     theirs = {lookup.name for lookup in lookups if not lookup.is_public}
     if "identity" not in roots and not any(lookup.owner for lookup in lookups):
         top.lacks("lookups[0].owner" if lookups else "lookups")
     elif subject is not None and (not roots or roots - theirs - {"identity"}):
         top.add("subject.id", _SUBJECT_OF_OTHERS)
+
+
+def require_own_choices(top: Reading, arguments: Mapping[str, Argument], lookups: Sequence[Lookup]) -> None:
+    """Require that customers choose only from records of theirs, which are found before they have chosen."""
+    own = {lookup.name for lookup in lookups if not lookup.is_public}
+    for one in arguments.values():
+        if one.choose_from is None:
+            continue
+        at = f"arguments.{one.name}.choose_from.list"
+        sources = one.choose_from.list.sources()
+        if not sources or sources - own:
+            top.findings.add(at, gettext(_NOT_OWN))
+        read = {path[:2] for lookup in needed_for(one.choose_from, lookups) for path in _read_by_lookup(lookup)}
+        if read & {(ARGUMENTS,), (ARGUMENTS, one.name)}:
+            top.findings.add(at, gettext(_NEEDS_ITSELF).format(name=one.name))
+
+
+def needed_for(choosing: Choosing, lookups: Sequence[Lookup]) -> list[Lookup]:
+    """Return the look-ups that find the records to choose from, in their order."""
+    wanted = {path[0] for path in choosing.list.paths()}
+    needed: list[Lookup] = []
+    for lookup in reversed(lookups):
+        if lookup.name in wanted:
+            needed.insert(0, lookup)
+            wanted |= {path[0] for path in _read_by_lookup(lookup)}
+    return needed
+
+
+def _read_by_lookup(lookup: Lookup) -> frozenset[Path]:
+    owner = lookup.owner.paths() if lookup.owner else frozenset[Path]()
+    return lookup.call.paths() | owner | (lookup.for_each.paths() if lookup.for_each else frozenset())
+
+
+def sources_of(value: Expression, values: Mapping[str, Expression], seen: Set[str] = frozenset()) -> frozenset[str]:
+    """Return the records, and the other names from outside, that a value is taken from, also through named values."""
+    found: set[str] = set()
+    for name in value.sources() - seen:
+        found |= sources_of(values[name], values, seen | {name}) if name in values else {name}
+    return frozenset(found)
 
 
 def require_bound(top: Reading, found: Unbound, document: Mapping[str, Any]) -> None:

@@ -13,9 +13,11 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from actions.cards import reason_of
+from actions.choosing import Offer, offer_of
 from actions.errors import ActionError, InvalidArguments, MerchantUnavailable, NotConnected, NotWaiting, ReadRefused
 from actions.models import ActionRequest
 from actions.principals import Principal, principal_in_conversation
+from actions.reasons import sentence
 from actions.registry import action_named, all_actions, read_action
 from actions.schema import Choice, Listing, Shape
 from actions.selectors import enabled_actions as offered_actions
@@ -47,6 +49,7 @@ _REPLACES: Final = {
     "description": "true if the customer corrects what their open card of this action says, such as its order or day: "
     "the new card replaces it.",
 }
+_CHOOSE: Final = "Let the customer choose one of their own records, then call this again with its value."
 _CARD_ONLY: Final = "Calling this only shows the customer a card; nothing happens unless they confirm it there."
 
 
@@ -94,6 +97,7 @@ def spec_of(action: Action, language: str) -> ToolSpec:
         is_read=action.is_read,
         option_labels=_option_labels(action, language),
         from_chat=action.from_chat,
+        chosen=action.chosen,
     )
 
 
@@ -202,6 +206,9 @@ def _texts_in(found: Any) -> Iterator[str]:
 
 def _propose(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
     arguments, is_correction = own_arguments(call)
+    offer = offer_of(principal, call.name, arguments, conversation_id=place.claim.conversation_id)
+    if offer is not None:
+        return _offered(offer, place.language)
     request = propose(
         principal,
         call.name,
@@ -215,6 +222,16 @@ def _propose(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
         closing = say("confirm_above", place.language)  # an earlier turn has shown it
         return ToolResult(closing, closing=closing)
     return outcome_of(request, place.language)
+
+
+def _offered(offer: Offer, language: str) -> ToolResult:
+    """Return the customer's records to choose from, or why there is nothing to choose."""
+    if not offer.choices:
+        reason = undisguised(sentence(offer.reason, language)) if offer.reason else say("none_of_yours", language)
+        return ToolResult(reason, closing=reason, offers_human=True)
+    choices = [{"value": one.value, "label": undisguised(one.label)} for one in offer.choices]
+    refusal = {"refused": _CHOOSE, "fields": {offer.argument: [_CHOOSE]}, "choices": {offer.argument: choices}}
+    return ToolResult(as_data(refusal), looked_up="\n".join(_texts_in(choices)))
 
 
 def outcome_of(request: ActionRequest, language: str) -> ToolResult:

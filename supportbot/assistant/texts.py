@@ -7,7 +7,7 @@ from supportbot.translation import msgid, text_in
 Phrase = Literal[
     "not_found", "busy", "reading", "searching", "to_person", "still_working",
     "unconfirmed", "left_out",
-    "withdrawn", "withdrawn_request", "cannot_undo", "nothing_to_undo",
+    "withdrawn", "withdrawn_request", "cannot_undo", "none_of_yours", "nothing_to_undo",
     "confirm", "confirm_above", "awaits_approval", "under_way", "shop_silent",
 ]  # fmt: skip
 
@@ -32,6 +32,7 @@ _TEXTS: Final[dict[Phrase, str]] = {
     "left_out": msgid("(left out: our help pages do not say this)"),
     "withdrawn": msgid("All right, I have withdrawn the card. Nothing was done."),
     "withdrawn_request": msgid("All right, I have withdrawn the request. Nothing was done."),
+    "none_of_yours": msgid("I found nothing of yours that this could be about. Would you like to talk to a person?"),
     "cannot_undo": msgid("I cannot undo this here. Would you like to talk to a person?"),
     "nothing_to_undo": msgid("I have done nothing in this chat that I could undo. Would you like to talk to a person?"),
 }

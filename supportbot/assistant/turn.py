@@ -265,6 +265,7 @@ class Turn:
             self._cards += tuple(card for card in result.cards if card not in self._cards)
             if result.summary:
                 self._lookup_summaries.append(result.summary)
+            if result.looked_up:
                 self._looked_up.append(result.looked_up)
                 self._draft.learn(result.looked_up)
 

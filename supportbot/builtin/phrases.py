@@ -17,7 +17,7 @@ from supportbot.translation import in_all_languages, msgid, text_in
 
 IntentPhrase = Literal[
     "which_of_these", "order_number", "amount", "address", "other", "choice", "sign_in", "use_card",
-    "left_alone", "meant", "date", "several", "entries", "parts", "cannot_read",
+    "left_alone", "which_record", "meant", "date", "several", "entries", "parts", "cannot_read",
 ]  # fmt: skip
 Courtesy = Literal[
     "greeting", "thanks", "farewell", "acknowledgement", "complaint", "unclear", "who", "can_do", "how_are_you"
@@ -67,6 +67,7 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "answered": msgid("Answered"),
     "nothing_said": msgid("The customer has not written anything yet."),
     "which_of_these": msgid("Which of these orders is it about?"),
+    "which_record": msgid("Which one do you mean? Please choose: {part}."),
     "order_number": msgid("What is the order number?"),
     "amount": msgid("Which amount do you mean? Please write it in digits."),
     "address": msgid("What is the new address? Please include street and house number, postal code and city."),

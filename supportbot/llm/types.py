@@ -40,7 +40,8 @@ class ToolSpec:
     A model uses the description, the built-in answerer uses `examples`: what customers write when they want it, in any
     language. `is_read` marks a tool that only looks something up. `option_labels` are what customers read for the
     options of its choices, by field and option. `from_chat` are fields of text that the words of the chat fill in:
-    nobody is asked for them.
+    nobody is asked for them. `chosen` are those for which a call without them returns the customer's records to choose
+    from, as `choices`.
     """
 
     name: str
@@ -51,6 +52,7 @@ class ToolSpec:
     is_read: bool = False
     option_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
     from_chat: frozenset[str] = frozenset()
+    chosen: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,19 @@ def ask_for(tool: ToolSpec, name: str, language: str, days: Sequence[date] = ())
     return Reply(prompt, blocks=_form(prompt, {name: shape}, [name], language), part=part, expected=expected)
 
 
+def ask_which_record(tool: ToolSpec, name: str, options: Mapping[str, str], language: str) -> Reply:
+    """Ask which of their records the customer means: with buttons, or with a selection where there are many."""
+    shape = fields_of(tool)[name]
+    part = _asked(name, shape, language)
+    prompt = say("which_record", language, part=part)
+    lines = {value: f"{value}: {label}" if label != value else value for value, label in options.items()}
+    text = "\n".join([prompt, *(f"- {line}" for line in lines.values())])
+    if len(lines) <= _BUTTONS_MOST:
+        return Reply(text, blocks=(choices_block(prompt, lines),), part=part)
+    select = {**shape, "enum": [*lines.values()]}
+    return Reply(text, blocks=_form(prompt, {name: select}, [name], language), part=part)
+
+
 def _asked(name: str, shape: Shape, language: str) -> str:
     """Return a field's label for the end of a sentence."""
     title = field_title(name, shape, language)

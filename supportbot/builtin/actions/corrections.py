@@ -48,6 +48,8 @@ def is_further(text: str, locale: str) -> bool:
 def names_another_record(tool: ToolSpec, intent: Intent, given: Intent) -> bool:
     """Return whether a correction names another record than the card: its order, or a number that is no quantity."""
     fields = fields_of(tool)
+    if not tool.chosen.isdisjoint(given.values):
+        return True
     kinds = (kind_of(name, fields[name]) for name in given.values if name in intent.values)
     return given.order is not None or any(kind in ("pattern", "text") for kind in kinds)
 
@@ -65,13 +67,19 @@ def _numbers_of_the_same_form(tool: ToolSpec, intent: Intent, text: str) -> dict
     """Return other numbers for the records that a card names by free text: "4412" instead of "4411"."""
     found: dict[str, str] = {}
     for name, shape in fields_of(tool).items():
-        before = intent.values.get(name)
-        if kind_of(name, shape) == "text" and isinstance(before, str) and _CODE.fullmatch(before):
+        is_chosen = name in tool.chosen
+        before = _newest_code(intent.text) if is_chosen else intent.values.get(name)
+        if (is_chosen or kind_of(name, shape) == "text") and isinstance(before, str) and _CODE.fullmatch(before):
             form = re.compile("".join(map(_sign_like, before)), re.ASCII)
             said = {code.strip(".") for code in _CODE.findall(text)} - {before}
             of_form = [code for code in said if form.fullmatch(code)]
             found |= {name: of_form[0]} if len(of_form) == 1 else {}
     return found
+
+
+def _newest_code(text: str) -> str:
+    """Return the last number of a record in the customer's words: they may have named it otherwise, too."""
+    return next(iter(reversed([code.strip(".") for code in _CODE.findall(text)])), "")
 
 
 def _sign_like(sign: str) -> str:

@@ -41,6 +41,7 @@ UNDO_TOOL: Final = "undo_last"  # offered once something can be undone
 _ASKING: Final = frozenset(
     {
         "which_of_these",
+        "which_record",
         "order_number",
         "amount",
         "address",
@@ -256,7 +257,7 @@ class DialogueState:
         self.open[place] = intent.merged_with(given)
         shape = fields_of(tool).get(asked, {})
         is_unread = given.is_empty and not any(takes_day(shape, day) for day in given.days)
-        self.unread = self.unread + 1 if is_unread else 0
+        self.unread = self.unread + 1 if is_unread and asked not in tool.chosen else 0
         self.has_new_value = not given.is_empty
         self._idle = 0
         return True
@@ -276,7 +277,8 @@ class DialogueState:
 
     def _takes_words(self, intent: Intent, name: str) -> bool:
         shapes = fields_of(self.tool(intent.action))
-        return name in shapes and kind_of(name, shapes[name]) in OF_WORDS
+        is_chosen = name in self.tool(intent.action).chosen
+        return name in shapes and not is_chosen and kind_of(name, shapes[name]) in OF_WORDS
 
     def _wish_after_a_no(self, text: str) -> tuple[str, str] | None:
         """Return the action that surely is requested behind a "no" or "never mind", and its words; None if it is open
@@ -334,11 +336,14 @@ class DialogueState:
                 return field_of_kind(tool, "order") if intent.order is None else ""
             case "amount":
                 return intent.unclear
+            case "which_record":
+                return next((name for name in missing_in(tool, intent.values) if name in tool.chosen), "")
         return self._next_missing(intent)
 
     def _next_missing(self, intent: Intent) -> str:
         tool = self.tool(intent.action)
-        return next((name for name in missing_in(tool, intent.values) if name != field_of_kind(tool, "order")), "")
+        found = {*tool.chosen, field_of_kind(tool, "order")}  # not asked for as values
+        return next((name for name in missing_in(tool, intent.values) if name not in found), "")
 
     def _is_option(self, text: str) -> bool:
         """Return whether the message is an option of what the assistant asked for: word for word, or yes or no."""

@@ -13,10 +13,18 @@ from typing import Any, Final
 import orjson
 
 from supportbot.builtin import intents
-from supportbot.builtin.actions.asking import Reply, again, ask_for, choices_block
+from supportbot.builtin.actions.asking import Reply, again, ask_for, ask_which_record, choices_block
 from supportbot.builtin.actions.bounds import takes_day
 from supportbot.builtin.actions.dialogue import UNDO_TOOL, follow_dialogue
-from supportbot.builtin.actions.orders import KnownOrder, items_named, matching_orders, orders_in, refused_by_call
+from supportbot.builtin.actions.orders import (
+    KnownOrder,
+    called_with,
+    choices_in_turn,
+    items_named,
+    matching_orders,
+    orders_in,
+    refused_by_call,
+)
 from supportbot.builtin.actions.slots import (
     Intent,
     field_of_kind,
@@ -26,6 +34,7 @@ from supportbot.builtin.actions.slots import (
     required_by,
     whole_text,
 )
+from supportbot.builtin.actions.values import choices_in
 from supportbot.builtin.phrases import say
 from supportbot.language.order_numbers import order_numbers_in, without_numbers
 from supportbot.language.words import words
@@ -105,6 +114,7 @@ class _Planner:
     def __init__(self, tools: Sequence[ToolSpec], messages: Sequence[ChatMessage], language: str) -> None:
         self._orders = orders_in(messages)
         self._called = refused_by_call(messages)
+        self._choices, self._arguments = choices_in_turn(messages), called_with(messages)
         self._language = language
         # Actions mostly concern days to come, so these are offered first.
         self._today = next((one.written_on for one in reversed(messages) if one.written_on), date.min)
@@ -150,11 +160,26 @@ class _Planner:
         refused = next((name for name in self._called[tool.name] if name in fields_of(tool)), None)
         return ask_for(tool, refused, self._language) if refused else Reply()
 
+    def _chosen(self, tool: ToolSpec, intent: Intent, arguments: dict[str, Any]) -> Reply | None:
+        """Fill in the records that the customer has named, the last one first. Return the call that looks them up, or
+        the question for one of them; None if none is missing.
+        """
+        for name in [name for name in missing_in(tool, arguments) if name in tool.chosen]:
+            if name not in self._choices:  # they are part of the refusal
+                return _call(tool.name, arguments)
+            options = self._choices[name]
+            said = (choices_in([*options], options, line) for line in reversed(intent.text.splitlines()))
+            named = next((found for found in said if len(found) == 1), None)
+            if named is None or name in self._arguments.get(tool.name, {}):
+                return ask_which_record(tool, name, options, self._language)
+            arguments[name] = named[0]
+        return None
+
     def _call_step(self, tool: ToolSpec, intent: Intent) -> Reply:
         """Call the action with all its arguments; ask for the first that is missing or unclear."""
         arguments, shapes, language = dict(intent.values), fields_of(tool), self._language
         order_field = field_of_kind(tool, "order")
-        if self._called.get(tool.name):
+        if any(name not in self._choices for name in self._called.get(tool.name, ())):
             return self._after_refusal(tool)
         if order_field and tool.is_read and order_field not in required_by(tool):
             arguments |= {order_field: intent.order.number} if intent.order and intent.order.number else {}
@@ -171,6 +196,8 @@ class _Planner:
         if intent.unclear and intent.unclear not in arguments:
             return Reply(say("amount", language))
         arguments |= _record_number(tool, intent, arguments) if tool.is_read else {}
+        if (step := self._chosen(tool, intent, arguments)) is not None:
+            return step
         if missing := missing_in(tool, arguments):
             shape = shapes[missing[0]]
             days = [day for day in intent.days if day.isoformat() not in arguments.values() and takes_day(shape, day)]

@@ -84,20 +84,40 @@ def refused_by_call(messages: Sequence[ChatMessage]) -> dict[str, list[str]]:
     return {call.name: _refused_in(told.get(call.id, "")) for call in calls}
 
 
-def _refused_in(content: str) -> list[str]:
+def called_with(messages: Sequence[ChatMessage]) -> dict[str, dict[str, Any]]:
+    """Return the tools called in this turn, each with its last arguments."""
+    newest = max((at for at, message in enumerate(messages) if message.role == "user"), default=-1)
+    calls = [call for message in messages[newest + 1 :] for call in message.tool_calls]
+    return {call.name: _json(call.arguments) or {} for call in calls}
+
+
+def choices_in_turn(messages: Sequence[ChatMessage]) -> dict[str, dict[str, str]]:
+    """Return the customer's records that a call of this turn returned to choose from: value and words, by argument."""
+    newest = max((at for at, message in enumerate(messages) if message.role == "user"), default=-1)
+    found: dict[str, dict[str, str]] = {}
+    for message in messages[newest + 1 :]:
+        value = _json(message.content) if message.role == "tool" else None
+        choices = value.get("choices") if isinstance(value, dict) else None
+        for name, entries in choices.items() if isinstance(choices, dict) else ():
+            found[name] = {one["value"]: one["label"] for one in entries}
+    return found
+
+
+def _json(content: str) -> Any:
     try:
-        value = json.loads(content)
+        return json.loads(content)
     except ValueError:
-        return []
+        return None
+
+
+def _refused_in(content: str) -> list[str]:
+    value = _json(content)
     fields = value.get("fields") if isinstance(value, dict) and "refused" in value else None
     return [str(name).partition(".")[0] for name in fields] if isinstance(fields, dict) else []
 
 
 def _orders_of(content: str) -> list[KnownOrder] | None:
-    try:
-        value = json.loads(content)
-    except ValueError:
-        return None
+    value = _json(content)
     lists = [part for part in value.values() if isinstance(part, list)] if isinstance(value, dict) else []
     for entries in lists:
         if all(isinstance(entry, dict) and isinstance(entry.get("id"), str) for entry in entries):

@@ -141,7 +141,8 @@ def _kind_by_schema(shape: Shape) -> Kind | None:
 
 def field_of_kind(tool: ToolSpec, kind: Kind) -> str:
     """Return the name of the tool's field of that kind, "" if it has none."""
-    return next((name for name, shape in fields_of(tool).items() if kind_of(name, shape) == kind), "")
+    fields = {name: shape for name, shape in fields_of(tool).items() if name not in tool.chosen}
+    return next((name for name, shape in fields.items() if kind_of(name, shape) == kind), "")
 
 
 def missing_in(tool: ToolSpec, values: Mapping[str, Any]) -> list[str]:
@@ -257,7 +258,7 @@ def _titled(tool: ToolSpec) -> Iterator[tuple[str, tuple[str, Part]]]:
 def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", written_on: date | None = None) -> Intent:
     """Return the values that a text holds for a tool; `asked` is the field that the assistant asked for."""
     order, unclear = None, ""
-    fields = fields_of(tool)
+    fields = {name: shape for name, shape in fields_of(tool).items() if name not in tool.chosen}  # see `next_step`
     named = days_in(text, locale, written_on)
     values = _shared_out(fields, text, named, locale, asked=asked)
     for name, shape in fields.items():

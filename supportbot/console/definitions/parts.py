@@ -116,6 +116,28 @@ PARTS: Final = (
                         _("With a pattern, at most 100."),
                         types=("string",),
                     ),
+                    Box(
+                        "choose_from.list",
+                        _("Chosen from these records of the customer"),
+                        Kind.RULE,
+                        _("A list that a look-up with an owner finds, such as loans.items."),
+                        types=("string",),
+                    ),
+                    Box("choose_from.as", _("Name of each record"), help=_("Such as loan."), types=("string",)),
+                    Box(
+                        "choose_from.value",
+                        _("Value of each record"),
+                        Kind.RULE,
+                        _("Such as loan.number."),
+                        types=("string",),
+                    ),
+                    Box(
+                        "choose_from.words",
+                        _("What the customer reads for each record"),
+                        Kind.WORDS,
+                        _("Such as: {loan.title}, due {date(loan.due)}."),
+                        types=("string",),
+                    ),
                     Box("may_be_empty", _("Text may be empty"), Kind.FLAG, types=("string",)),
                     Box(
                         "options",

@@ -1,0 +1,58 @@
+"""What a customer may choose for the arguments of an action: their own records, read before anything is proposed."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from actions import audit
+from actions.errors import InvalidArguments
+from actions.policy_store import policy_of
+from actions.principals import Principal
+from actions.reasons import Reason
+from actions.registry import action_named
+from actions.schema import parse_arguments
+from actions.spec import Choice
+from actions.strict_json import read_arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An argument that a request lacks, with the customer's records to choose from, or why there are none."""
+
+    argument: str
+    choices: list[Choice]
+    reason: Reason | None = None
+
+
+def offer_of(
+    principal: Principal, name: str, arguments: str | Mapping[str, Any], *, conversation_id: UUID | None = None
+) -> Offer | None:
+    """Return what the customer may choose for the first argument that a request lacks and that is chosen, whatever else
+    it lacks; None if it lacks none, or if others are wrong, which parsing says.
+
+    Raises UnknownAction, NotSignedIn, MerchantUnavailable or NotConnected.
+    """
+    action = action_named(name)
+    if not action.chosen or policy_of(name) is None:
+        return None
+    with suppress(InvalidArguments):
+        given = read_arguments(arguments)
+        lacking = [one for one in action.arguments.required if one in action.chosen and one not in given]
+        asked = parse_arguments(replace(action.arguments, required={}, optional=action.arguments.all_fields), given)
+        if lacking:
+            found = action.choices(lacking[0], asked, principal.identity(), principal.locale)
+            _record(principal, name, 0 if isinstance(found, Reason) else len(found), conversation_id)
+            return Offer(lacking[0], [], found) if isinstance(found, Reason) else Offer(lacking[0], found)
+    return None
+
+
+@transaction.atomic
+def _record(principal: Principal, action: str, records: int, conversation_id: UUID | None) -> None:
+    audit.record(
+        "read.answered", actor=principal.actor,
+        action=action, records=records, conversation=str(conversation_id or ""),
+    )  # fmt: skip

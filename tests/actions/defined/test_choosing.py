@@ -1,0 +1,262 @@
+"""An argument that customers choose from their own records: with buttons without a model, by its values with one."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from actions.choosing import offer_of
+from actions.definitions.document import parse_document
+from actions.definitions.errors import InvalidDefinition
+from actions.definitions.references import uses_of, with_renamed
+from actions.models import ActionRequest
+from actions.principals import Principal
+from actions.services import propose
+from supportbot.accounts.models import Customer
+from supportbot.accounts.scope import workspace_scope
+from supportbot.assistant.runner import carry_out
+from supportbot.async_db import db
+from supportbot.chat.blocks import BlockRef, choose
+from supportbot.chat.models import Conversation
+from supportbot.chat.selectors import events_after
+from supportbot.chat.services import start_conversation
+from supportbot.chat.turns import Claim, claim_turn
+from supportbot.llm.testing import Says, ScriptedModel, answering
+from supportbot.llm.types import ToolCall
+from tests.actions.conftest import signed_in_as
+from tests.actions.defined.conftest import document
+from tests.actions.defined.loopback_shop import LoopbackShop
+from tests.assistant.conftest import payloads, say
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Put = Callable[[dict[str, Any]], None]
+WISH = "I want to call off something that I bought"
+FIRST, SECOND = "#W0000001", "#W0000002"
+ORDERS = {"list": "customer.orders", "as": "one", "value": "one", "words": {"en": "Order {one}"}}
+
+
+def call_off(**choosing: Any) -> dict[str, Any]:
+    """Return an action about one of the customer's orders, which their own record lists."""
+    made = document() | {"examples": {"en": [WISH, "Please call off my purchase"]}, "title": {"en": "Call off"}}
+    made["arguments"] = {
+        "order_id": {"type": "string", "description": "The order.", "choose_from": ORDERS | choosing},
+        "reason": made["arguments"]["reason"],
+    }
+    made["lookups"] = [
+        {
+            "name": "customer", "owner": "customer.user_id", "call": {"method": "GET", "path": "/users/{identity.sub}"},
+            "otherwise": {"code": "no_customer", "words": {"en": "We do not know you."}},
+        }
+    ]  # fmt: skip
+    made["values"] = {"number": "first(customer.orders, o, o == arguments.order_id)"}
+    made["guards"] = [
+        {
+            "name": "is_theirs", "require": "arguments.order_id in customer.orders", "code": "not_theirs",
+            "words": {"en": "There is no order {arguments.order_id} in your account."},
+        }
+    ]  # fmt: skip
+    made["subject"] = {"kind": "order", "id": "number"}
+    made["money"] = {"amount": "20.10", "currency": "'USD'"}
+    made["call"] = {**made["call"], "path": "/orders/{number}/cancel"}
+    made["card"] = {**made["card"], "title": {"en": "Call off {number}"}, "summary": {"en": "Call off {number}."}}
+    made["card"]["rows"] = [{"label": {"en": "Order"}, "value": "number"}]
+    return made
+
+
+@pytest.fixture
+def conversation(ann: Principal, put_in_force: Put) -> Conversation:
+    put_in_force(call_off())
+    return start_conversation(ann.customer_id)
+
+
+async def log_after(conversation: Conversation, *texts: str) -> list[Any]:
+    for text in texts:
+        await carry_out(await db(say, conversation, text))
+
+    def read() -> list[Any]:
+        with workspace_scope(conversation.workspace_id):
+            return list(events_after(conversation.pk, 1))
+
+    return await db(read)
+
+
+async def final(conversation: Conversation, *texts: str) -> dict[str, Any]:
+    return payloads(await log_after(conversation, *texts), "assistant.final")[-1]
+
+
+async def press(conversation: Conversation, answer: dict[str, Any], option: str) -> None:
+    def send() -> Claim | None:
+        with workspace_scope(conversation.workspace_id):
+            key = f"press-{answer['message']}"
+            choose(conversation.pk, block=BlockRef(UUID(answer["message"]), 0), option=option, client_id=key)
+            return claim_turn("test-runner")
+
+    claim = await db(send)
+    assert claim is not None
+    await carry_out(claim)
+
+
+async def test_a_record_is_chosen_with_a_button(conversation: Conversation, retail: LoopbackShop) -> None:
+    asked = await final(conversation, WISH)
+    assert asked["text"].startswith("Which one do you mean?")
+    assert [option["id"] for option in asked["blocks"][0]["options"]] == [FIRST, SECOND]
+    assert asked["blocks"][0]["options"][1]["label"] == f"{SECOND}: Order {SECOND}"
+    await press(conversation, asked, SECOND)
+    why = await final(conversation)
+    assert why["text"].startswith("Please choose: Why the customer cancels.")
+    await press(conversation, why, "no longer needed")
+    [card] = payloads(await log_after(conversation), "action.proposed")
+    request = await db(ActionRequest.objects.get)
+    assert (card["arguments"]["order_id"], request.subject_kind, request.subject_id) == (SECOND, "order", SECOND)
+    assert retail.performed == []
+
+
+async def test_a_record_that_the_message_names_is_not_asked_for(conversation: Conversation) -> None:
+    asked = await final(conversation, f"{WISH}: {FIRST}")
+    if asked["text"].startswith("Should I"):
+        asked = await final(conversation, "Call off")
+    assert asked["text"].startswith("Please choose: Why the customer cancels.")
+
+
+async def test_what_names_no_record_is_asked_about_again(conversation: Conversation) -> None:
+    for text in (WISH, "the green one", "#W9999999"):
+        asked = await final(conversation, text)
+        assert asked["text"].startswith("Which one do you mean?")
+    assert not await db(ActionRequest.objects.exists)
+
+
+async def test_another_record_replaces_the_card(conversation: Conversation) -> None:
+    asked = await final(conversation, WISH)
+    await press(conversation, asked, FIRST)
+    await press(conversation, await final(conversation), "no longer needed")
+    log = await log_after(conversation, f"no, I meant {SECOND}")
+    assert [card["arguments"]["order_id"] for card in payloads(log, "action.proposed")] == [FIRST, SECOND]
+    made = await db(lambda: list(ActionRequest.objects.order_by("id").values_list("state", "reason_code")))
+    assert made == [("cancelled", "replaced_card"), ("awaiting_confirmation", "")]
+
+
+async def test_a_model_gets_the_records_to_choose_from(conversation: Conversation) -> None:
+    name, why = "cancel_pending_order", "no longer needed"
+    steps = (
+        Says(calls=(ToolCall("1", name, json.dumps({"reason": why})),)),
+        Says(calls=(ToolCall("1", name, json.dumps({"reason": why, "order_id": FIRST})),)),
+    )
+    claim = await db(say, conversation, WISH)
+    with answering(ScriptedModel(*steps)) as model:
+        await carry_out(claim)
+    told = json.loads(model.requests[1].messages[-1].content)
+    assert told["choices"] == {"order_id": [{"value": one, "label": f"Order {one}"} for one in (FIRST, SECOND)]}
+    [card] = payloads(await log_after(conversation), "action.proposed")
+    assert card["arguments"]["order_id"] == FIRST
+
+
+async def test_who_has_no_records_is_told_so_and_offered_a_person(
+    put_in_force: Put, retail: LoopbackShop, ann: Principal
+) -> None:
+    await db(put_in_force, call_off())
+    bob = await db(lambda: signed_in_as(Customer.objects.create(external_id="bob_ray_2", name="Bob")))
+    conversation = await db(start_conversation, bob.customer_id)
+    told = await final(conversation, WISH)
+    assert told["text"].startswith("I found nothing of yours") and told["offers_human"]
+    stranger = await db(lambda: signed_in_as(Customer.objects.create(external_id="nobody_9", name="N")))
+    conversation = await db(start_conversation, stranger.customer_id)
+    assert (await final(conversation, WISH))["text"] == "We do not know you."
+
+
+def test_nothing_is_looked_up_for_a_wrong_request(ann: Principal, put_in_force: Put, retail: LoopbackShop) -> None:
+    put_in_force(call_off())
+    retail.asked.clear()
+    for arguments in ("{", '{"reason": "because"}', '{"unknown": 1}', f'{{"order_id": "{FIRST}"}}'):
+        assert offer_of(ann, "cancel_pending_order", arguments) is None
+    assert retail.asked == []
+
+
+def test_a_record_of_somebody_else_is_refused(ann: Principal, put_in_force: Put) -> None:
+    put_in_force(call_off())
+    arguments = {"order_id": "#W0000003", "reason": "no longer needed"}
+    refused = propose(ann, "cancel_pending_order", arguments, proposal_key="turn:1:1")
+    assert (refused.state, refused.reason_code) == ("refused", "not_theirs")
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({"list": "arguments.reason"}, "choose_from.list"),
+        ({"list": "['#W0000001']"}, "choose_from.list"),
+        ({"list": "map(customer.orders, o, arguments.reason)"}, "choose_from.list"),
+        ({"list": "customer.orders", "value": "nothing.here"}, "choose_from.value"),
+        ({"as": "X"}, "choose_from.as"),
+        ({"words": {}}, "choose_from.words"),
+        ({"more": 1}, "choose_from.more"),
+    ],
+)
+def test_what_is_no_list_of_the_customers_own_is_a_mistake(changes: dict[str, Any], wrong: str) -> None:
+    with pytest.raises(InvalidDefinition) as refused:
+        parse_document(call_off(**changes))
+    assert f"arguments.order_id.{wrong}" in refused.value.fields
+
+
+def test_records_that_are_found_by_the_argument_itself_are_no_choice() -> None:
+    made = call_off()
+    made["lookups"][0]["call"] = {
+        "method": "GET",
+        "path": "/users/{identity.sub}",
+        "query": {"of": "{arguments.order_id}"},
+    }
+    with pytest.raises(InvalidDefinition) as refused:
+        parse_document(made)
+    assert "arguments.order_id.choose_from.list" in refused.value.fields
+
+
+def test_public_records_are_no_choice() -> None:
+    made = call_off()
+    made["lookups"][0].pop("owner")
+    made["lookups"][0].pop("otherwise")
+    made["lookups"][0]["public"] = True
+    with pytest.raises(InvalidDefinition) as refused:
+        parse_document(made)
+    assert "arguments.order_id.choose_from.list" in refused.value.fields
+
+
+@pytest.mark.parametrize("kind", ["choice", "integer", "date"])
+def test_only_a_text_is_chosen(kind: str) -> None:
+    made = call_off()
+    made["arguments"]["order_id"] |= {"type": kind} | ({"options": [{"value": "a"}]} if kind == "choice" else {})
+    with pytest.raises(InvalidDefinition) as refused:
+        parse_document(made)
+    assert any(path.startswith("arguments.order_id.choose_from") for path in refused.value.fields)
+
+
+def test_a_renamed_argument_is_followed_in_the_choices_of_another() -> None:
+    made = call_off(list="filter(customer.orders, o, o != arguments.reason)")
+    assert "arguments.order_id.choose_from.list" in uses_of(made, "reason")
+    renamed = with_renamed(made, {"reason": "why"})
+    assert "arguments.why" in renamed["arguments"]["order_id"]["choose_from"]["list"]
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "first(customer.orders, o, o == arguments.order_id)",
+        "number",
+        "filter(customer.orders, o, true)[0]",
+    ],
+)
+def test_an_argument_may_choose_the_subject_from_a_list_of_theirs(subject: str) -> None:
+    assert parse_document(call_off() | {"subject": {"kind": "order", "id": subject}}).subject is not None
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "first([arguments.order_id], o, true)", "map(customer.orders, o, arguments.order_id)[0]",
+        "customer[arguments.order_id]", "number if number == arguments.order_id else 'x'",
+        "text(count(customer.orders, o, o == arguments.order_id))", "first(['a', 'b'], o, o == arguments.order_id)",
+    ],
+)  # fmt: skip
+def test_a_subject_that_an_argument_says_is_still_a_mistake(subject: str) -> None:
+    with pytest.raises(InvalidDefinition) as refused:
+        parse_document(call_off() | {"subject": {"kind": "order", "id": subject}})
+    assert "subject.id" in refused.value.fields
