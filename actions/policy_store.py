@@ -208,7 +208,7 @@ class Gates(Protocol):
 
 
 class GatesRefuse(ActionError):
-    """A case that must pass would fail, and the caller asked not to change the rules in that case."""
+    """A must-pass case would fail, and the caller asked to leave the rules unchanged if so."""
 
     code = "gate_refused"
     status = 409

@@ -1,4 +1,4 @@
-"""Fitting the confidence on questions known to have an answer or none. Pure; uses no numeric library."""
+"""Fits the confidence to questions known to have an answer, or known to have none. Pure; uses no numeric library."""
 
 import math
 from collections import Counter

@@ -228,7 +228,7 @@ class Judge:
 
     def _clauses(self, words: str, alike: float) -> list[str]:
         """Return the clauses of a question or of a sentence that follows a page's wording, since either could hide a
-        deed.
+        claimed action.
         """
         if alike < COVERED_FROM and not words.endswith(QUESTIONS):
             return []

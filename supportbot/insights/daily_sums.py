@@ -1,5 +1,6 @@
-"""Figures that can be added up over days, or over a channel's days, to those of a period. Pure. Durations are kept
-individually, since the median of a period cannot be computed from daily medians.
+"""Daily figures that add up to those of a longer period, for one channel or all. Pure.
+
+Durations are kept individually, since the median of a period cannot be computed from daily medians.
 """
 
 from collections import Counter, defaultdict

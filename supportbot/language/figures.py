@@ -161,8 +161,8 @@ def figures_read_in(text: str, language: str) -> tuple[Figure, ...]:
 
 
 def all_figures_in(text: str, language: str) -> tuple[Figure, ...]:
-    """Return the figures of a text, in order, including spelt-out ones: "five withdrawals". A word that means little in
-    the text's language ("once" is eleven in another) counts nothing, and a spelt number does not count it.
+    """Return the figures of a text, in order, including spelt-out ones: "five withdrawals". A stop word of
+    the text's language is read neither as a number ("once" is eleven in Spanish) nor as the unit of a spelt-out one.
     """
     plain = fold_homoglyphs(text)
 

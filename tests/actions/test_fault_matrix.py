@@ -77,7 +77,9 @@ def test_the_process_is_killed(point: str, flow: RefundFlow, monkeypatch: pytest
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("point", POINTS)
-def test_the_database_goes_away(point: str, flow: RefundFlow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refund_is_paid_once_if_the_database_goes_away(
+    point: str, flow: RefundFlow, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with fault_at(point, lose_the_database, monkeypatch) as struck:
         flow.run()
     assert struck

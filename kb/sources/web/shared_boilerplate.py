@@ -1,6 +1,6 @@
-"""A site's frame, learnt from some of its pages: lines that most of them share, and the name at the end of their
-titles. Only lines before or after a page's own text are cut, since a heading such as "Steps" may well be on every page.
-Pure.
+"""What the pages of a site share around their own text, learnt from some of them: lines that most of them have, and
+the name at the end of their titles. Only lines before or after a page's own text are cut, since a heading such as
+"Steps" may well be on every page. Pure.
 """
 
 import hashlib

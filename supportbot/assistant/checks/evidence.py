@@ -1,7 +1,7 @@
 """The evidence for the sentences of an answer: how far the sources together support each of them, and
 whether they support the answer as a whole. Pure.
 
-Support is the share of a sentence's content words that the sources have, all of them together. On real models' answers
+Support is the share of a sentence's content words that occur in the sources, taken together. On real models' answers
 it tells faithful from unfaithful as well as a judging model does (docs/decisions/checks-by-harm.md). If sentence and
 sources are in different languages, words say nothing and the similarity of vectors is used instead.
 """

@@ -74,7 +74,7 @@ def guideline_line(one: Guideline) -> str:
     scope = [gettext(ASKERS[one.asker])] if one.asker != "everyone" else []
     scope += [", ".join(one.languages)] if one.languages else []
     scope += [gettext("priority {number}").format(number=one.priority)] if one.priority else []
-    words = gettext("When {case}: {deed}").format(case=one.when, deed=one.do)
+    words = gettext("When {case}: {action}").format(case=one.when, action=one.do)
     return f"{words} ({'; '.join(scope)})" if scope else words
 
 

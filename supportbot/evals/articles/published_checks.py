@@ -56,8 +56,8 @@ CheckState = ArticleCheck.State
 
 
 def note_change(article_id: UUID, at: datetime) -> None:
-    """Have an article checked that has changed at this time; a change from before there were gates is not checked.
-    Safe to call twice.
+    """Queue a check of an article that changed at this time. Changes made before the workspace had gates are not
+    checked. Idempotent.
     """
     if not had_gates_at(at):
         return

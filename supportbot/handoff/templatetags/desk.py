@@ -95,7 +95,7 @@ def figure(value: float | Decimal, decimals: int) -> str:
 
 @register.filter
 def listed(names: Iterable[object]) -> str:
-    """Return names as a list in words."""
+    """Join names into a phrase, "Ann, Bo and Cy"."""
     return formats.listed([str(name) for name in names])
 
 

@@ -104,7 +104,7 @@ def test_cases_come_from_a_file_beside_the_definition(retail: LoopbackShop, admi
         ("status ==", False),
     ],
 )
-def test_a_server_error_is_no_proof(did_not: str, is_warned: bool) -> None:
+def test_a_server_error_proves_nothing(did_not: str, is_warned: bool) -> None:
     made = document()
     made["answer"]["did_not"] = did_not
     assert bool(advice(made)) is is_warned
