@@ -1,4 +1,4 @@
-"""Exporting articles as Markdown files, one folder per collection, and the categories. An import reads them back
+"""Exports articles as Markdown files, one folder per collection, and the categories. An import reads them back
 unchanged: text, metadata, collection and state.
 """
 

@@ -1,5 +1,5 @@
 """The page of a gate case that a change of articles has broken: what was expected, both answers, what has changed, and
-an edit that mends it.
+an edit that fixes it.
 """
 
 from collections.abc import Sequence

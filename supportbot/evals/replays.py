@@ -1,4 +1,4 @@
-"""Shadow replays that the console starts: a worker asks them, a few questions at a time, under a lease.
+"""Shadow replays that the console starts: a worker asks their questions, a few at a time, under a lease.
 
 Each step is stored before the next one begins: a worker that dies costs one step, and a cancelled or interrupted replay
 goes on where it was. Nothing is written but the replay's own rows.

@@ -1,4 +1,4 @@
-"""Celery tasks of the call records."""
+"""Celery tasks for the call records."""
 
 from celery import shared_task
 

@@ -1,4 +1,4 @@
-"""What a request must pass before the protocol sees it: host, origin, method, key, rate, and a body of modest size.
+"""What a request must pass before the protocol sees it: host, origin, method, key, rate and body size.
 
 A refusal here costs at most one query. The answers are JSON-RPC errors with a matching HTTP status, for programs that
 do not know JSON-RPC.

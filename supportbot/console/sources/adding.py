@@ -1,4 +1,4 @@
-"""Adding a source: paste an address, or drop files. It is checked first; nothing is published by adding."""
+"""Adding a source: paste an address, or drop files. It is checked first; adding it publishes nothing."""
 
 from typing import Any
 
