@@ -298,6 +298,47 @@ def test_a_framed_note_beside_a_paragraph_does_not_cut_it(workspace: Workspace, 
     assert "Never put a hand into the inlet, and keep long hair away from it. Children may not use it" in body
 
 
+STOVE = [
+    "The stove is lit with the small lever below the",
+    "burner, which opens the valve of the tank by a",
+    "quarter turn and lets the vapour into the bell. A",
+    "yellow flame leaves soot on the pot and wastes a",
+    "third of the fuel. Close the valve by turning the",
+    "lever to the right until it stops, and let the",
+    "burner cool before you fold its legs.",
+]
+
+
+@pytest.mark.parametrize(("text_at", "notes_at"), [(180, 40), (40, 420)])
+@pytest.mark.parametrize("height", [728.6, 722.5])  # on the third line's baseline, and between two
+def test_notes_in_the_margin_do_not_cut_the_text(
+    workspace: Workspace, tmp_path: Path, text_at: int, notes_at: int, height: float
+) -> None:
+    notes = [
+        *paragraph(notes_at, height, ["Never refill", "a burning stove."], 8),
+        Text(notes_at, height - 40, "See page 12.", 8),
+    ]
+    page = [Text(text_at, 790, "Cooking", 16), *paragraph(text_at, 757.2, STOVE), *notes]
+    body = body_of(pdf(page), tmp_path)
+    whole = plain(body)
+    assert " ".join(STOVE) in whole
+    assert whole.index("Cooking") < whole.index("Never refill a burning stove.") < whole.index("See page 12.")
+
+
+def test_names_beside_paragraphs_are_no_notes(workspace: Workspace, tmp_path: Path) -> None:
+    described = {
+        "Lighting": ["The small lever below the burner opens the", "valve of the tank by a quarter turn."],
+        "Flame": ["A yellow flame leaves soot on the pot and wastes", "a third of the fuel in the tank."],
+        "Folding": ["Let the burner cool for at least five minutes", "before its legs are folded."],
+    }
+    page: list[Text] = []
+    for number, (name, lines) in enumerate(described.items()):
+        page += [Text(60, 760 - 40 * number, name), *paragraph(180, 760 - 40 * number, lines)]
+    body = body_of(pdf(page), tmp_path)
+    for name, lines in described.items():
+        assert f"{name} | {' '.join(lines)}" in body
+
+
 def test_framed_cells_stay_in_their_row(workspace: Workspace, tmp_path: Path) -> None:
     rules = " ".join(f"55 {y} 400 .5 re f" for y in (712, 694, 676, 658, 640, 602))
     shade = ".9 g 195 604 120 34 re f 0 g"

@@ -18,6 +18,7 @@ from kb.importing.confined.pdf_canvas import PageText
 from kb.importing.confined.pdf_columns import in_columns, usual_gutters
 from kb.importing.confined.pdf_geometry import Box
 from kb.importing.confined.pdf_lines import Line, rows_of, without_repeated
+from kb.importing.confined.pdf_margins import margin_notes
 from kb.importing.confined.pdf_pictures import Placed
 from kb.importing.confined.pdf_tables import Cells, Grid, flows_and_grids
 
@@ -41,8 +42,9 @@ class Layout:
         rows = [rows_of(page.runs, page.number, page.uprights) for page in pages]
         self._bars = {page.number: page.bars for page in pages}
         parts = [boxed(lines, page) for lines, page in zip(without_repeated(rows, pages), pages, strict=True)]
-        self._pages = [rest for rest, _ in parts]
-        self._boxed = [box for _, boxes in parts for box in boxes]
+        beside = [margin_notes(rest) for rest, _ in parts]
+        self._pages = [rest for rest, _ in beside]
+        self._boxed = [box for _, boxes in (*parts, *beside) for box in boxes]
         self._outline = outline
         texts = [*self._pages, *(box.rows for box in self._boxed)]
         lines = [line for text in texts for row in text for line in row]
@@ -62,7 +64,8 @@ class Layout:
         found = over_breaks(blocks, self._known)
         for box in sorted(self._boxed, key=lambda one: (one.page, -one.box.top)):
             place = _place(found, box.page, box.box)
-            found[place:place] = self._blocks(box.rows)
+            wide = [_over_width(block, box.box) for block in self._blocks(box.rows)]  # the next one comes after it
+            found[place:place] = wide
         return _as_html(_with_pictures(found, self._pictures))
 
     def _is_large(self, line: Line) -> bool:
@@ -144,6 +147,10 @@ class Layout:
 def _at(lines: Sequence[Line], block: Block) -> Block:
     left, right = min(line.x0 for line in lines), max(line.x1 for line in lines)
     return replace(block, left=left, right=right, bottom=min(line.y for line in lines))
+
+
+def _over_width(block: Block, box: Box) -> Block:
+    return replace(block, left=min(block.left, box.left), right=max(block.right, box.right))
 
 
 def _with_pictures(blocks: Sequence[Block], pictures: Sequence[Placed]) -> list[Block]:

@@ -1,0 +1,122 @@
+"""Notes in the margin, beside running text and without a frame: read on their own. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from typing import Final
+
+from kb.importing.confined.pdf_boxes import Boxed, Rows
+from kb.importing.confined.pdf_breaks import SENTENCE_END
+from kb.importing.confined.pdf_columns import is_prose
+from kb.importing.confined.pdf_geometry import Box
+from kb.importing.confined.pdf_lines import Line
+
+EDGE_POINTS: Final = 2.0  # by which the left ends of the text's lines differ
+APART_POINTS: Final = 6.0  # between the text and its margin
+WIDEST_MARGIN: Final = 0.5  # of the text's width; more is a column
+MOST_LINES: Final = 0.7  # of the text's lines; more is a column
+NOTE_STEP: Final = 1.8  # between two lines of a note, in letters
+PARAGRAPH: Final = 1.2  # of the usual step between lines
+FULL_LINE: Final = 0.75  # of the text's width
+MIN_BROKEN: Final = 0.5  # of the notes, which begin beside the middle of a sentence
+
+Note = list[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """The running text of a page: its lines from top to bottom, and its edges."""
+
+    lines: list[Line]
+    left: float
+    right: float
+
+
+def margin_notes(rows: Sequence[list[Line]]) -> tuple[Rows, list[Boxed]]:
+    """Return the lines of a page without the notes in its margins, and the notes.
+
+    A note may begin beside the middle of a sentence, while a cell or a label begins where its text does. Of tables
+    without rules whose names are centred beside texts of several lines, one row of thirty is read as a note.
+    """
+    text = _running_text([line for row in rows for line in row])
+    found: list[Boxed] = []
+    if text is None:
+        return list(rows), found
+    rest = list(rows)
+    for strip in _strips(rest, text):
+        notes = list(_notes(strip))
+        if _is_margin(notes, strip, text):
+            rest = [left for row in rest if (left := [line for line in row if line not in strip])]
+            found += [_boxed(note, text) for note in notes]
+    return rest, found
+
+
+def _running_text(lines: Sequence[Line]) -> _Text | None:
+    """Return the lines with the left edge that has the most text, and those indented from it."""
+    edges = {line.x0 for line in lines}
+    of_edge = {edge: [line for line in lines if abs(line.x0 - edge) <= EDGE_POINTS] for edge in edges}
+    if not edges:
+        return None
+    left = max(edges, key=lambda edge: sum(line.x1 - line.x0 for line in of_edge[edge]))
+    flush = sorted(of_edge[left], key=lambda line: -line.y)
+    right = max(line.x1 for line in flush)
+    if not is_prose(flush):
+        return None
+    inside = [line for line in lines if left - EDGE_POINTS <= line.x0 and line.x1 <= right + EDGE_POINTS]
+    return _Text(sorted(inside, key=lambda line: -line.y), left, right)
+
+
+def _strips(rows: Sequence[list[Line]], text: _Text) -> Iterator[list[Line]]:
+    """Yield the lines in the left and in the right margin that stand at the heights of the text."""
+    low, high = text.lines[-1].y, text.lines[0].y
+    lines = [line for row in rows for line in row if low - line.size <= line.y <= high + line.size]
+    yield [line for line in lines if line.x1 <= text.left - APART_POINTS]
+    yield [line for line in lines if line.x0 >= text.right + APART_POINTS]
+
+
+def _notes(strip: Sequence[Line]) -> Iterator[Note]:
+    note: Note = []
+    for line in sorted(strip, key=lambda line: -line.y):
+        if note and note[-1].y - line.y > NOTE_STEP * max(note[-1].size, line.size):
+            yield note
+            note = []
+        note.append(line)
+    if note:
+        yield note
+
+
+def _is_margin(notes: Sequence[Note], strip: Sequence[Line], text: _Text) -> bool:
+    if not strip or len(strip) > MOST_LINES * len(text.lines):
+        return False
+    if max(line.x1 for line in strip) - min(line.x0 for line in strip) > WIDEST_MARGIN * (text.right - text.left):
+        return False
+    broken = sum(_breaks_a_sentence(note, text) for note in notes)
+    return broken > 0 and broken >= MIN_BROKEN * len(notes) and not _has_one_each(notes, text)
+
+
+def _breaks_a_sentence(note: Note, text: _Text) -> bool:
+    """Return whether a note begins beside a line that goes on with the sentence of the line above it."""
+    beside = [at for at, line in enumerate(text.lines) if line.y <= note[0].y + EDGE_POINTS]
+    if not beside or beside[0] == 0:
+        return False
+    above, below = text.lines[beside[0] - 1], text.lines[beside[0]]
+    is_full = above.x1 >= text.left + FULL_LINE * (text.right - text.left)
+    is_next = 0 < above.y - below.y <= NOTE_STEP * max(above.size, below.size)
+    goes_on = below.text[:1].isalpha() and not below.text[:1].isupper()
+    return is_full and is_next and goes_on and not SENTENCE_END.search(above.text)
+
+
+def _has_one_each(notes: Sequence[Note], text: _Text) -> bool:
+    """Return whether each paragraph has one note beside it, like the rows of a table whose names are centred."""
+    steps = [above.y - below.y for above, below in pairwise(text.lines) if above.y > below.y]
+    usual = median(steps) if steps else 0.0
+    begins = [below.y for above, below in pairwise(text.lines) if above.y - below.y > PARAGRAPH * usual]
+    paragraphs = [sum(note[0].y + EDGE_POINTS < begin for begin in begins) for note in notes]
+    return len(notes) > 1 and paragraphs == list(range(paragraphs[0], paragraphs[0] + len(notes)))
+
+
+def _boxed(note: Note, text: _Text) -> Boxed:
+    """Return a note as a box that is as wide as the text, since it belongs after the text above it."""
+    size = note[0].size
+    return Boxed(note[0].page, Box(text.left, note[-1].y, text.right, note[0].y + size), [[line] for line in note])
