@@ -144,11 +144,11 @@ class ArticleDetail(KnowledgeView):
 class Publish(KnowledgeView):
     @extend_schema(request=PublishSerializer, responses=TriedArticleSerializer)
     def post(self, request: Request, article_id: UUID) -> Response:
-        """Publish the newest revision. Search finds it by its words at once, and by its meaning soon after.
+        """Publish the newest revision. Full-text search finds it at once, search by meaning soon after.
 
         With `gate`, it is refused (409 `gate_refused`) if a gate case that must pass would fail with it, or if the
-        article is changed meanwhile (409 `article_changed`). Without `gate`, it is published and then checked: see the
-        article checks.
+        article was changed in the meantime (409 `article_changed`). Without `gate`, it is published and then checked:
+        see the article checks.
         """
         article = article_with_id(article_id)
         check_may_write(_author(request), article.collection)
@@ -177,10 +177,10 @@ class Planned(KnowledgeView):
 
     @extend_schema(request=NewPlanSerializer, responses=ArticleDetailSerializer, parameters=[_STEP])
     def put(self, request: Request, article_id: UUID, step: str) -> Response:
-        """Plan to publish or archive the newest revision; replaces the plan for that step.
+        """Schedule the publication or archiving of the newest revision; replaces the plan for that step.
 
-        The gates run when it is due. If they refuse, a newer revision was saved meanwhile, or the API key
-        may no longer write articles, nothing changes and the plan's `problem` says why.
+        The gates run when it is due. If they refuse, a newer revision was saved in the meantime, or the API
+        key may no longer write articles, nothing changes and the plan's `problem` says why.
         """
         check_may_write(_author(request), article_with_id(article_id).collection)
         data = NewPlanSerializer(data=request.data)

@@ -14,7 +14,7 @@ from supportbot.accounts.scope import current_workspace_id, workspace_scope
 
 @contextmanager
 def extending(extend: Callable[[], object], *, every: float, longest: timedelta, name: str) -> Iterator[None]:
-    """Call `extend` every so many seconds meanwhile, in a thread of this name; a step longer than `longest` is lost."""
+    """Meanwhile call `extend` every `every` seconds, in a thread of this name; a step longer than `longest` is lost."""
     is_over, workspace_id, ends = Event(), current_workspace_id(), monotonic() + longest.total_seconds()
 
     def beat() -> None:

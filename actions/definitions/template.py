@@ -63,7 +63,7 @@ class Template:
         return frozenset(path for part in self.expressions() for path in part.paths())
 
     def words(self, names: Mapping[str, Any], locale: str, most: int = MAX_WORDS_VALUE) -> str:
-        """Return a sentence for people, with values of at most so many characters. Numbers, amounts and lists are
+        """Return a sentence for people, with values of at most `most` characters. Numbers, amounts and lists are
         formatted; raises ExpressionFailed.
         """
         spend = Spend(MAX_STEPS)
@@ -186,7 +186,7 @@ def labelled(value: Any, labels: Mapping[str, Texts], locale: str) -> Any:
 
 def readable(value: Any, locale: str, most: int = MAX_WORDS_VALUE) -> str:
     """Return a value in readable form, on one line; raises NoValue for an object. A text, and each entry of a list, has
-    at most so many characters; a whole list has at most MAX_ROW_VALUE and the number of omitted entries.
+    at most `most` characters; a whole list has at most MAX_ROW_VALUE and the number of omitted entries.
     """
     match value:
         case None:

@@ -187,7 +187,7 @@ def with_pictures(document: Document, beside: Beside) -> Document:
 def store_pictures(documents: Sequence[Document]) -> list[Document]:
     """Store the documents' pictures; return the documents, without those that the workspace has no room for.
 
-    They are stored in the order of their addresses, so that of two imports none waits for the other in a circle.
+    They are stored in the order of their addresses, so that two imports cannot deadlock.
     """
     drawn = {named.address: named.picture for document in documents for named in document.pictures}
     refused: dict[str, str] = {}

@@ -41,7 +41,7 @@ def reply_to(request: ModelRequest) -> Reply:
 
 
 def _with_regret(reply: Reply, question: str, language: str) -> Reply:
-    """Return the reply, beginning with regret where the customer tells what went wrong. A call tells its own outcome,
+    """Return the reply, with an apology first if the customer says what went wrong. A call reports its own outcome,
     and what is said instead of an answer stays as it is.
     """
     is_instead = any(reply.text == say(phrase, language) for phrase in SAID_ALONE)

@@ -69,7 +69,7 @@ class Pace:
         self._fastest = float("inf")  # seconds for one row of a batch
 
     def pause(self, count: int, took: float) -> None:
-        """Pause after a batch of `count` rows that took so many seconds."""
+        """Pause after a batch of `count` rows that took `took` seconds."""
         each = took / count
         self._fastest = min(self._fastest, each)
         with across_workspaces("chats of all workspaces share the machine"):

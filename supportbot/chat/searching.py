@@ -18,7 +18,7 @@ from supportbot.word_search import HasWord, Words, words_of
 
 CUSTOMER_WORDS = ("name", "email", "external_id")
 NEWEST: Final = ("-last_event_at", "pk")
-# From so many messages with a word, the newest conversations are checked for it first. With 1,200,000 messages, both
+# From this many messages with a word, the newest conversations are checked for it first. With 1,200,000 messages, both
 # ways then take 50 ms: sorting all that the index returns, and checking a few thousand.
 COMMON: Final = 50_000
 CHECKED_AT_ONCE: Final = 1_000

@@ -63,7 +63,7 @@ def text_of(page: PageObject, number: int) -> PageText:
 
 
 def _drawn(page: PageObject, degrees: int) -> Canvas:
-    """Return what is on a page that is turned clockwise by so many degrees."""
+    """Return what is on a page that is turned clockwise by this many degrees."""
     box = page.mediabox
     turns = turned(degrees)
     canvas = Canvas(placed(Box(float(box.left), float(box.bottom), float(box.right), float(box.top)), turns))
