@@ -9,7 +9,7 @@ from django.db.migrations.loader import MigrationLoader
 
 import supportbot
 from supportbot.embedded.applied_migrations import OWN_PACKAGES
-from supportbot.embedded.datadir import FORMAT
+from supportbot.embedded.data_dir import FORMAT
 
 
 def state_of_the_newest_version() -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from supportbot.embedded.datadir import DataDir
+from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.startup import Servers
 from supportbot.installation.start_plan import Plan
 from supportbot.server_urls import database_at, postgres_at, public_address

@@ -57,7 +57,7 @@ from kb.search.fusion import (
 from kb.search.passages import Retrieval, load_passages
 from kb.search.questions import READ_ABROAD, is_foreign, without_common_part
 from kb.synonyms import with_synonyms
-from supportbot.language.followups import is_short
+from supportbot.language.follow_ups import is_short
 
 logger = logging.getLogger(__name__)
 

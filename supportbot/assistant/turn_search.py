@@ -17,7 +17,7 @@ from supportbot.builtin.intents import courtesy, is_mere_no, says_nothing
 from supportbot.builtin.question_rewriting import questions_in, standalone
 from supportbot.chat.models import Conversation
 from supportbot.language.detection import detect
-from supportbot.language.followups import is_incomplete, is_question
+from supportbot.language.follow_ups import is_incomplete, is_question
 from supportbot.language.normalise import normalised
 from supportbot.language.spelling import corrected_spelling, word_counts
 from supportbot.language.words import stop_words

@@ -19,7 +19,7 @@ from supportbot.builtin.quoting import lead_to, quoted, to_quote
 from supportbot.builtin.ranking import ranked
 from supportbot.builtin.trouble import tells_of_trouble
 from supportbot.language.detection import base_language, detect
-from supportbot.language.followups import is_question
+from supportbot.language.follow_ups import is_question
 from supportbot.llm.types import ModelRequest, ToolCall
 
 HUMAN_TOOL: Final = "request_human"

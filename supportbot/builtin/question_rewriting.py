@@ -10,7 +10,7 @@ from typing import Final
 from supportbot.builtin.intents import courtesy, says_nothing
 from supportbot.builtin.phrases import say
 from supportbot.language.detection import detect
-from supportbot.language.followups import (
+from supportbot.language.follow_ups import (
     begins_like_question,
     content_words,
     has_back_reference,

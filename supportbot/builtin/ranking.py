@@ -15,7 +15,7 @@ from typing import Final
 from supportbot.builtin.pieces import Piece, pieces_of
 from supportbot.language.blocks import Kind
 from supportbot.language.detection import base_language, detect
-from supportbot.language.followups import vague_stems
+from supportbot.language.follow_ups import vague_stems
 from supportbot.language.lines import Line
 from supportbot.language.words import content_stems, stem_similarity
 from supportbot.llm.types import ModelRequest

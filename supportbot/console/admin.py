@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from supportbot.console import (  # noqa: F401  # each module registers its admin classes
     action_requests,
     action_rules,
-    apikeys,
+    api_keys,
     channels,
     connections,
     conversations,

@@ -18,8 +18,8 @@ from kb.ports import embedder
 from supportbot.embedded import external_servers
 from supportbot.embedded.applied_migrations import refuse_newer_schema
 from supportbot.embedded.binaries import find_binaries
+from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.database_roles import weaknesses
-from supportbot.embedded.datadir import DataDir
 from supportbot.embedded.external_servers import connect
 from supportbot.embedded.ports import LOOPBACK, is_taken
 from supportbot.embedded.postgres import check_cluster

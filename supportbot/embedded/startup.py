@@ -18,8 +18,8 @@ from supportbot.embedded import demo as demo_workspace
 from supportbot.embedded import external_servers
 from supportbot.embedded.applied_migrations import pending_migrations, refuse_newer_schema
 from supportbot.embedded.checks import check_ports_free, machine_checks, require_all
+from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.database_roles import divide
-from supportbot.embedded.datadir import DataDir
 from supportbot.embedded.demo import Demo, DemoFile
 from supportbot.embedded.external_servers import connect
 from supportbot.embedded.postgres import PostgresServer

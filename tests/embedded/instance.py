@@ -14,7 +14,7 @@ from urllib.request import ProxyHandler, build_opener
 from django.conf import settings
 
 from supportbot.embedded.child_processes import wait_until
-from supportbot.embedded.datadir import DataDir
+from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.os_accounts import server_account
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.postgres import PostgresServer

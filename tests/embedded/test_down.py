@@ -7,8 +7,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from supportbot.embedded import datadir
-from supportbot.embedded.datadir import DataDir
+from supportbot.embedded import data_dir
+from supportbot.embedded.data_dir import DataDir
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def test_a_purge_under_a_running_supervisor_is_refused_and_deletes_nothing(data:
 
 
 def test_a_missing_database_outside_does_not_prevent_a_purge(data: DataDir, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datadir, "OUTSIDE", data.path.parent / "outside")
-    home = datadir.OUTSIDE / data.instance().id
+    monkeypatch.setattr(data_dir, "OUTSIDE", data.path.parent / "outside")
+    home = data_dir.OUTSIDE / data.instance().id
     data.save_servers(postgres_home=home, postgres_port=1, valkey_port=2)
     call_command("down", purge=True)
     assert not data.path.exists()
@@ -59,6 +59,6 @@ def test_what_cannot_be_deleted_is_reported_in_one_sentence(data: DataDir, monke
     def refuse(folder: Path) -> None:
         raise PermissionError(13, "Permission denied", str(folder))
 
-    monkeypatch.setattr(datadir.shutil, "rmtree", refuse)
+    monkeypatch.setattr(data_dir.shutil, "rmtree", refuse)
     with pytest.raises(CommandError, match=r"could not be deleted \(Permission denied\)"):
         call_command("down", purge=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from actions.definitions.casefile import keep_cases
+from actions.definitions.case_file import keep_cases
 from actions.definitions.services import definition_named, newest_version, publish, switch_off
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import User, Workspace

@@ -32,7 +32,7 @@ from supportbot.builtin.actions.slots import (
 from supportbot.builtin.actions.stated_reasons import says_why
 from supportbot.builtin.intents import DetectedIntent
 from supportbot.builtin.phrases import IntentPhrase, denies_order, only_asks, phrase_in
-from supportbot.language.followups import begins_like_question, is_question
+from supportbot.language.follow_ups import begins_like_question, is_question
 from supportbot.language.order_numbers import order_numbers_in
 from supportbot.llm.types import ChatMessage, ModelRequest, ToolSpec
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from supportbot.builtin import intents
 from supportbot.builtin.actions.word_lists import word_lists
-from supportbot.language.followups import is_question
+from supportbot.language.follow_ups import is_question
 from supportbot.language.order_numbers import without_numbers
 from supportbot.llm.types import ToolSpec
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from actions.connections import services as connections
 from actions.connections.models import Connection
 from actions.definitions import services as definitions
-from actions.definitions.casefile import keep_cases
+from actions.definitions.case_file import keep_cases
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.policy_store import policy_of, rules_of
 from supportbot.accounts.models import User

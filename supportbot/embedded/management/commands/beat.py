@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.commands import TranslatedCommand
-from supportbot.embedded.datadir import require_writable
+from supportbot.embedded.data_dir import require_writable
 from supportbot.embedded.separate_processes import beat
 from supportbot.embedded.setting_checks import require_part_settings
 

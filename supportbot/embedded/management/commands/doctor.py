@@ -11,7 +11,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from supportbot.commands import TranslatedCommand
 from supportbot.embedded.checks import check_index, check_model_answers, check_ports_free, machine_checks, run_checks
-from supportbot.embedded.datadir import DataDir
+from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.demo import check_demo
 from supportbot.embedded.process_registry import ProcessRegistry
 from supportbot.installation.start_plan import Plan, plan_from_environment

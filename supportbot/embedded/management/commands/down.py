@@ -10,7 +10,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from supportbot.commands import TranslatedCommand
 from supportbot.embedded.child_processes import terminate
-from supportbot.embedded.datadir import DataDir, purge
+from supportbot.embedded.data_dir import DataDir, purge
 from supportbot.embedded.process_registry import ProcessRegistry
 from supportbot.installation.errors import InstallationError
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from supportbot.embedded.datadir import DataDir
+from supportbot.embedded.data_dir import DataDir
 from supportbot.installation.errors import AlreadyRunning, StartRefused
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from supportbot.language.followups import is_incomplete
+from supportbot.language.follow_ups import is_incomplete
 
 
 @pytest.mark.parametrize(
