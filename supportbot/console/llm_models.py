@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from actions.models import actor_of
+from kb.indexing.recipes import active_recipe
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words
 from supportbot.console.releases.display import PURPOSES
@@ -115,7 +116,7 @@ class ModelConnectionAdmin(ScopedAdmin):
         return moment_in_words(row.key_changed_at) if row.key else gettext("none")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        more = {"environment": _environment(), "routes": _routes()}
+        more = {"environment": _environment(), "routes": _routes(), "vectors": active_recipe().model}
         return super().changelist_view(request, {**(extra_context or {}), **more})
 
     def save_model(self, request: HttpRequest, obj: ModelConnection, form: ModelForm, change: bool) -> None:

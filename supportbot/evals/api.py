@@ -17,7 +17,7 @@ from supportbot.evals import services
 from supportbot.evals.models import Result, Run, Suite
 from supportbot.evals.release_under_test import release_numbered
 from supportbot.evals.selectors import last_run_on, run_with_id, runs, suite_named
-from supportbot.evals.serializers import ResultSerializer, RunInput, RunSerializer, SuiteSerializer
+from supportbot.evals.serializers import ResultSerializer, RunDetailSerializer, RunInput, RunSerializer, SuiteSerializer
 from supportbot.web import EmptyInput, NewestFirstPagination
 
 
@@ -78,10 +78,10 @@ def _baseline(suite: Suite, wanted: dict[str, Any]) -> Run | services.Baseline |
 
 
 class RunDetail(EvaluationView):
-    @extend_schema(responses=RunSerializer)
+    @extend_schema(responses=RunDetailSerializer)
     def get(self, request: Request, run_id: UUID) -> Response:
         """Show one run."""
-        return Response(RunSerializer(run_with_id(run_id)).data)
+        return Response(RunDetailSerializer(run_with_id(run_id)).data)
 
 
 class RunCancel(EvaluationView):

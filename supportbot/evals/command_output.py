@@ -7,12 +7,11 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from django.utils.translation import gettext
 
-from supportbot.evals.comparison import compared
 from supportbot.evals.human_labels import agreement_in, words_of
 from supportbot.evals.models import Result, Run
 from supportbot.evals.reports import report_from
-from supportbot.evals.selectors import tries_of
-from supportbot.evals.wording import comparison_words, reasons, summary, verdict
+from supportbot.evals.selectors import compared_with_baseline
+from supportbot.evals.wording import comparison_facts, reasons, summary, verdict
 
 # characters that XML 1.0 does not allow
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -34,18 +33,11 @@ def facts_of(run: Run) -> dict[str, Any]:
         **report.as_json(),
         "cost_per_case": f"{Decimal(report.cost) / run.total:.4f}" if report.cost and run.total else "",
         "judge": agreement.as_json() if agreement else None,
-        "comparison": _comparison(run),
+        "comparison": comparison_facts(compared_with_baseline(run)),
         "summary": summary(report),
         "problems": verdict(report),
         "failures": {row.key: reasons(row.grades) for row in failed},
     }
-
-
-def _comparison(run: Run) -> dict[str, Any] | None:
-    if run.baseline is None:
-        return None
-    found = compared(tries_of(run.baseline), tries_of(run))
-    return {**found.as_json(), "words": comparison_words(found)}
 
 
 def words_of_run(facts: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 
 from supportbot.errors import NotFound
 from supportbot.evals import suite_format
+from supportbot.evals.comparison import Comparison, compared
 from supportbot.evals.errors import NoRunToCompare, SuiteMissing
 from supportbot.evals.models import Case, Result, Run, Suite
 from supportbot.evals.reports import Tried
@@ -104,6 +105,13 @@ def tries_of(run: Run) -> list[Tried]:
     for row in Result.objects.filter(run=run).order_by("number").values_list(*fields, named=True):
         found[row.key].append(row)
     return [_tried(document, found[key]) for document in run.cases for key in (str(document["id"]),)]
+
+
+def compared_with_baseline(run: Run) -> Comparison | None:
+    """Return how a finished run differs from its baseline; None without one."""
+    if run.report is None or run.baseline is None:
+        return None
+    return compared(tries_of(run.baseline), tries_of(run))
 
 
 def _tried(document: dict[str, object], rows: list[Result]) -> Tried:

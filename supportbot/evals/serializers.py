@@ -9,8 +9,9 @@ from rest_framework import serializers
 
 from supportbot.evals.human_labels import Agreement, agreements_in
 from supportbot.evals.models import Result, Run, Suite
+from supportbot.evals.selectors import compared_with_baseline
 from supportbot.evals.suite_format import MAX_REPEAT
-from supportbot.evals.wording import reasons
+from supportbot.evals.wording import comparison_facts, reasons
 from supportbot.web import ClosedSerializerMixin, WholeNumberField, example
 
 
@@ -77,6 +78,22 @@ class RunSerializer(serializers.ModelSerializer[Run]):
         known = agreements_in([run]) if self.agreements is None else self.agreements
         agreement = known.get(run.pk)
         return agreement.as_json() if agreement else None
+
+
+class RunDetailSerializer(RunSerializer):
+    comparison = serializers.SerializerMethodField(
+        help_text=(
+            "How it differs from its baseline, and whether chance explains it (`p`); null without a baseline and until "
+            "it is done."
+        )
+    )
+
+    class Meta(RunSerializer.Meta):
+        fields = [*RunSerializer.Meta.fields, "comparison"]
+
+    @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
+    def get_comparison(self, run: Run) -> dict[str, Any] | None:
+        return comparison_facts(compared_with_baseline(run))
 
 
 class ResultSerializer(serializers.ModelSerializer[Result]):

@@ -167,17 +167,17 @@ def every_time(report: Report) -> list[str]:
     ]
 
 
+def comparison_facts(found: Comparison | None) -> dict[str, Any] | None:
+    """Return a comparison as JSON, with its words; None if there is none."""
+    return None if found is None else {**found.as_json(), "words": comparison_words(found)}
+
+
 def comparison_words(found: Comparison) -> list[str]:
     """Return how a run differs from another, one sentence a line: what changed, then whether chance explains it."""
     if not found.compared:
         return [gettext("The runs have no case in common that is unchanged.")]
-    words = ngettext(
-        "Of {compared} compared case, {worse} got worse and {better} better.",
-        "Of {compared} compared cases, {worse} got worse and {better} better.",
-        found.compared,
-    )
-    told = [words.format(compared=found.compared, worse=found.worse, better=found.better)]
-    if found.sampled:
+    told = [_changes(found)]
+    if found.sampled and (found.difference or found.worse or found.better):
         told += _likelihood(found)
     elif found.worse or found.better:
         told.append(gettext("No model was used, so answers do not vary by chance: each change is real."))
@@ -189,6 +189,22 @@ def comparison_words(found: Comparison) -> list[str]:
         )
         told.append(left.format(number=found.not_compared))
     return told
+
+
+def _changes(found: Comparison) -> str:
+    if not (found.worse or found.better):
+        words = ngettext(
+            "{compared} compared case has the same result as before.",
+            "All {compared} compared cases have the same result as before.",
+            found.compared,
+        )
+    else:
+        words = ngettext(
+            "Of {compared} compared case, {worse} got worse and {better} better.",
+            "Of {compared} compared cases, {worse} got worse and {better} better.",
+            found.compared,
+        )
+    return words.format(compared=found.compared, worse=found.worse, better=found.better)
 
 
 def _likelihood(found: Comparison) -> list[str]:

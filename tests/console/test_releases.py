@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
+from kb.indexing.recipes import active_recipe
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
 from supportbot.console import llm_models
@@ -21,6 +22,7 @@ from supportbot.llm import connections
 from supportbot.llm.connection_check import Tried
 from supportbot.llm.models import ModelConnection
 from supportbot.llm.testing import answering
+from supportbot.releases import ports
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import current, gates, live_release
 from supportbot.releases.tasks import judge_waiting
@@ -105,6 +107,57 @@ def put_live(admin: Client, **told: Any) -> Release:
     row.refresh_from_db()
     assert row.state == Release.State.LIVE
     return row
+
+
+def test_restoring_what_the_gates_never_passed_asks_for_a_reason(admin: Client, workspace: Workspace) -> None:
+    second = put_live(admin, tone="warm")
+    save_suite(read_suite(b"suite: shop\ncases: [{id: one, ask: Returns?, expect: {figures: 60 days}}]", file="s.yaml"))
+    first = Release.objects.get(number=1)
+    page = f"{RELEASES}{first.pk}/"
+
+    def restoring() -> LexborHTMLParser:
+        shown: LexborHTMLParser = LexborHTMLParser(admin.get(f"{page}change/").content.decode())
+        return shown
+
+    assert not restoring().css("#override") and "has not passed" not in visible_text(restoring())
+    admin.post(f"{RELEASES}gates/", {"suites": ["shop"]})
+    assert restoring().css("#override") and "has not passed the gates" in visible_text(restoring())
+    told = {"instead_of": second.number, "reason": "too warm"}
+    refused = admin.post(f"{page}restore/", told)
+    assert refused.status_code == 409 and "Nothing was changed." in refused.content.decode()
+    assert live_release().pk == second.pk
+    restored = admin.post(f"{page}restore/", {**told, "override": "It was fine"}, follow=True).content.decode()
+    assert "Restored without the gates" in restored and "It was fine" in restored
+    third = live_release()
+    assert third.restores == 1
+    start_run(Suite.objects.get(), release=third)
+    since = LexborHTMLParser(admin.get(f"{RELEASES}{third.pk}/change/").content.decode())
+    assert "0 of 1 cases run" in visible_text(since.css_first("[aria-labelledby=h-since]"))
+
+
+def test_a_proven_release_says_when_it_passed_and_what_changed(admin: Client, workspace: Workspace) -> None:
+    second = draft(admin)
+    passed = {
+        "passed": True, "digest": second.digest, "suites": ["shop"], "failed_must": [], "regressions": [],
+        "run_ids": [], "references": ports.references(second), "at": now().isoformat(),
+    }  # fmt: skip
+    Release.objects.filter(pk=second.pk).update(verdict=passed)
+    admin.post(f"{RELEASES}{second.pk}/publish/", {"instead_of": 1, "edits": 0, "reason": "the same"})
+    third = put_live(admin, tone="cool")
+    save_suite(read_suite(b"suite: shop\ncases: [{id: one, ask: Returns?, expect: {figures: 60 days}}]", file="s.yaml"))
+    admin.post(f"{RELEASES}gates/", {"suites": ["shop"]})
+    article = create_article(Change(title="Returns", body="Within 60 days."), external_id="returns")
+    publish(article.pk)
+    page = LexborHTMLParser(admin.get(f"{RELEASES}{second.pk}/change/").content.decode())
+    words = visible_text(page.css_first("[aria-labelledby=h-restore]"))
+    assert (
+        "It passed the gates on" in words
+        and "Changed since then: articles and cases of the gates." in words
+        and not page.css("#override")
+    )
+    told = {"instead_of": third.number, "reason": "too cool"}
+    assert admin.post(f"{RELEASES}{second.pk}/restore/", told).status_code == 302
+    assert live_release().restores == second.number
 
 
 def test_a_route_that_cannot_serve_its_purpose_is_neither_offered_nor_saved(
@@ -232,6 +285,9 @@ def test_a_model_is_added_tested_and_routed_without_showing_its_key(
     listed = LexborHTMLParser(admin.get("/admin/llm/modelconnection/").content.decode())
     [answers] = [one for one in listed.css("#h-routes + dl > div") if one.css_first("dt").text() == "Answers"]
     assert [one.attributes["action"] for one in answers.css("form")] == [f"{page}test/"]
+    last = listed.css("#h-routes + dl > div")[-1]
+    assert last.css_first("dt").text() == "Search by meaning" and active_recipe().model in last.css_first("dd").text()
+    assert not last.css("form")
     refused = admin.post(f"{page}delete/", {"post": "yes"})
     assert "These releases use this connection" in refused.content.decode() and ModelConnection.objects.exists()
 

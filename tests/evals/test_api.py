@@ -57,6 +57,13 @@ def test_a_program_starts_a_run_and_reads_its_results(
     assert results["results"][0]["played"]["replies"][0]["text"]
     for against, baseline in (({}, done["id"]), ({"against": 1}, done["id"]), ({"against": None}, None)):
         assert program.post(RUNS, {"suite": "shop", **against}, format="json").json()["baseline"] == baseline
+    assert done["comparison"] is None  # it has no baseline
+    again = Run.objects.filter(baseline_id=done["id"])[0]
+    assert reader.get(f"{RUNS}/{again.pk}").json()["comparison"] is None  # it is not done
+    run_worker.execute_run(again.pk)
+    compared = reader.get(f"{RUNS}/{again.pk}").json()["comparison"]
+    assert (compared["compared"], compared["worse"], compared["p"]) == (3, 0, 1.0)
+    assert compared["words"] == ["All 3 compared cases have the same result as before."]
     assert program.post(f"{page}/cancel", {}, format="json").json()["code"] == "run_ended"
     assert program.post(f"{page}/resume", {}, format="json").status_code == 409
     for address in (f"{RUNS}/{theirs.pk}", f"{RUNS}/{theirs.pk}/results"):

@@ -60,7 +60,9 @@ def test_answers_without_a_model_need_no_test() -> None:
         "No model was used, so answers do not vary by chance: each change is real.",
     ]
     unchanged = compared(*runs(lost=0, gained=0, same=10, sure=True))
-    assert comparison_words(unchanged) == ["Of 10 compared cases, 0 got worse and 0 better."]
+    assert comparison_words(unchanged) == ["All 10 compared cases have the same result as before."]
+    sampled = compared(*runs(lost=0, gained=0, same=10))
+    assert sampled.p == 1.0 and comparison_words(sampled) == comparison_words(unchanged)
 
 
 def test_repetitions_are_compared_by_their_shares() -> None:
