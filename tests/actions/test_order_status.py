@@ -97,7 +97,7 @@ def test_a_request_is_shown_with_its_order(state: str, words: str) -> None:
     assert second.startswith("Order A-1: delivered") and second.endswith(words)
 
 
-def test_many_open_orders_are_cut_too() -> None:
+def test_a_long_list_of_open_orders_is_shortened_too() -> None:
     shop = FakeShop()
     orders = [shop.add_order(f"A-{number}", "cus_alice", status="paid") for number in range(1, 31)]
     lines = ACTION.words(ACTION.answer(orders, (), "en"), "en").splitlines()

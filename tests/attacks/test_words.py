@@ -91,7 +91,7 @@ def language_of(line: str) -> str:
     return "de" if re.search(r"[äöüß]|\b(?:Ihre?|Die|Das|Der|Sie|Ist|Es)\b|Erledigt|Storniert", line) else "en"
 
 
-def test_hardly_any_claim_of_a_deed_passes_in_whatever_form() -> None:
+def test_hardly_any_claimed_action_passes_in_any_form() -> None:
     """Forms meant to evade the checks; the classifier has seen none of these lines."""
     for page, least in ((PAGE, 0.85), ("", 0.75)):
         missed = [

@@ -303,7 +303,7 @@ def test_what_looks_like_a_question_no_page_answers_is_asked_about_before_it_bec
     assert chat.send(NOTE.title)[1] == [("leave_note", {"note": words})]
 
 
-def test_a_question_that_the_pages_answer_is_no_answer_in_free_text() -> None:
+def test_a_question_that_the_pages_answer_is_not_taken_as_free_text() -> None:
     chat = Chat(tools=(HUMAN, NOTE, *catalogue()))
     chat.send("Leave a note for the driver")
     said = (*chat.messages, ChatMessage("user", "how long does delivery take?"))
@@ -356,7 +356,7 @@ def test_a_no_where_words_may_be_another_action_asks_for_them_again() -> None:
     assert chat.send("Ring twice")[1] == [("leave_note", {"note": "Ring twice"})]
 
 
-def test_what_follows_a_never_mind_is_no_answer_in_free_text() -> None:
+def test_what_follows_a_never_mind_is_not_taken_as_free_text() -> None:
     for words in ("forget it, I'd rather get my money back for WF-20404", "egal, wo bleibt mein Paket?"):
         chat = Chat(tools=(HUMAN, NOTE, *catalogue()))
         chat.send("Leave a note for the driver")

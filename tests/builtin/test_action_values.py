@@ -283,7 +283,7 @@ def test_a_yes_or_no_is_asked_for_with_buttons_and_read(said: str, value: bool) 
     assert chat.send(said)[1] == [("set_newsletter", {"subscribed": value})]
 
 
-def test_a_withdrawal_is_no_answer_to_a_yes_or_no() -> None:
+def test_a_withdrawal_is_not_an_answer_to_a_yes_or_no() -> None:
     chat = newsletter()
     chat.send("I want to change my newsletter settings")
     assert chat.send("never mind") == (say("left_alone", "en"), [])
@@ -331,7 +331,7 @@ def test_an_option_is_named_without_what_its_label_has_in_brackets(said: str, si
 
 
 @pytest.mark.parametrize("said", ["I'm not sure yet", "I’m thinking", "l'appartement est petit", "it's small"])
-def test_a_letter_at_an_apostrophe_is_no_option(said: str) -> None:
+def test_a_letter_at_an_apostrophe_is_not_an_option(said: str) -> None:
     chat = storage({"M": "", "L": "", "S": ""})
     assert chat.send(said)[1] == []
     assert chat.send("M please")[1] == [("rent_storage", {"size": "M"})]
@@ -482,7 +482,7 @@ def test_a_bare_figure_or_day_is_still_for_what_was_asked_before_something_else(
     assert chat.send("5 March 2027")[0] == say("date", "en", part="Departure", example="31 May 2027")
 
 
-def test_a_time_is_no_whole_number_and_is_asked_about_again() -> None:
+def test_a_time_is_not_a_whole_number_so_it_asks_again() -> None:
     chat = wake_up()
     chat.send("Please wake me up tomorrow")
     asked, calls = chat.send("at 6:30")

@@ -26,7 +26,7 @@ def test_unfinished_markdown_is_text(markdown: str) -> None:
     assert (shown.body.text() if shown.body else "").strip() in markdown
 
 
-def test_what_is_no_markdown_is_escaped() -> None:
+def test_anything_but_markdown_is_escaped() -> None:
     hostile = "**<img src=x>** `<i>` [<u>](https://a.example/'><b>) <script> https://a.example/\"onclick=x"
     shown = LexborHTMLParser(f"<body>{answer_html(hostile)}</body>")
     assert shown.css("img, i, u, b, script, [onclick]") == []

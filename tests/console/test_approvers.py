@@ -91,7 +91,7 @@ def test_an_action_without_money_is_not_measured_by_amounts(
     assert "Amounts are in EUR" in page
 
 
-def test_who_saves_such_rules_is_told(policy: ActionPolicy, workspace: Workspace, sam: User) -> None:
+def test_whoever_saves_such_rules_is_told(policy: ActionPolicy, workspace: Workspace, sam: User) -> None:
     browser = logged_in(person(workspace, "admin", "ada"))
     address = f"/admin/actions/actionpolicy/{policy.pk}/change/"
     sent = {**fields_of(browser.get(address)), "approval_above": "10.00", "second_approval_above": "100.00"}

@@ -164,7 +164,9 @@ def test_legal_pages_are_set_in_the_console_and_wrong_addresses_are_not(workspac
     ],
     ids=["svg", "jpeg", "gif", "cut", "few", "huge", "bytes"],
 )
-def test_what_is_no_harmless_picture_is_refused_as_a_logo(workspace: Workspace, enter: Enter, content: bytes) -> None:
+def test_anything_but_a_harmless_picture_is_refused_as_a_logo(
+    workspace: Workspace, enter: Enter, content: bytes
+) -> None:
     answer = upload(enter("admin"), workspace, content)
     assert (answer.status_code, 'id="id_logo_error"' in answer.content.decode()) == (200, True)
     assert not Logo.objects.exists()

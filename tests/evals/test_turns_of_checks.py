@@ -177,7 +177,7 @@ def test_a_check_whose_workers_die_is_given_up(folder: Path, monkeypatch: pytest
     assert check.state == "done" and "failed several times" in check.problem
 
 
-def test_checks_that_wait_for_the_index_hold_up_no_other(folder: Path) -> None:
+def test_checks_that_wait_for_the_index_do_not_hold_up_others(folder: Path) -> None:
     check = due(folder, 60)
     late = create_article(Change(title="Late", body="Not indexed yet.", locale="en"))
     publish(late.pk)

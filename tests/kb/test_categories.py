@@ -57,7 +57,7 @@ def document(name: str, category: str) -> Document:
     return Document(name, ArticleText(name.title(), "Text.\n"), origin=f"{name}.md", category=category)
 
 
-def test_categories_stand_in_their_order_and_the_others_follow_by_name(client: Client, workspace: Workspace) -> None:
+def test_categories_are_in_their_order_and_the_others_follow_by_name(client: Client, workspace: Workspace) -> None:
     for name in ("Alpha", "Beta", "Gamma"):
         published(f"About {name}", name)
     assert headings(client) == ["Alpha", "Beta", "Gamma"]
@@ -133,7 +133,7 @@ def test_a_name_that_another_category_has_is_refused(workspace: Workspace) -> No
     assert set(Article.objects.values_list("category", flat=True)) == {"Care", "Repair"}
 
 
-def test_a_name_that_an_article_takes_meanwhile_is_refused(
+def test_a_name_that_an_article_takes_in_the_meantime_is_refused(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published("One", "Care")

@@ -34,7 +34,7 @@ def test_a_heading_starts_a_new_passage_and_is_its_path() -> None:
     ]
 
 
-def test_a_heading_that_repeats_the_title_is_no_path() -> None:
+def test_a_heading_that_repeats_the_title_is_not_part_of_the_path() -> None:
     assert [piece.heading_path for piece in chunk("Delivery", f"# Delivery\n\n{words(60)}")] == [""]
 
 

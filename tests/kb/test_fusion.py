@@ -69,7 +69,7 @@ def test_a_passage_that_matches_two_parts_outranks_one_that_matches_one() -> Non
     assert ranked(fuse([first, second]))[0] == C
 
 
-def test_nothing_found_is_no_score() -> None:
+def test_nothing_found_has_no_score() -> None:
     assert fuse([PartCandidates([], [])]) == {}
 
 

@@ -116,7 +116,7 @@ def test_a_refusal_that_names_no_field_is_told_by_its_message(workspace: Workspa
     assert document.notes == ("Picture left out: x.png. The disk is full.",)
 
 
-def test_what_is_no_harmless_picture_is_left_out_with_a_reason(workspace: Workspace, tmp_path: Path) -> None:
+def test_anything_but_a_harmless_picture_is_left_out_with_a_reason(workspace: Workspace, tmp_path: Path) -> None:
     names = [*NOT_TAKEN, "../outside.png", "link.png", "missing.png", "https://10.0.0.8/a.png", "//10.0.0.8/a.png"]
     written(tmp_path, {f"all/{name}": content for name, content in NOT_TAKEN.items()})
     written(tmp_path, {"outside.png": png(), "all/a.md": "".join(f"![{n}]({n})\n" for n in names).encode()})

@@ -158,7 +158,7 @@ def test_descriptions_of_pictures_come_along(workspace: Workspace, tmp_path: Pat
     assert found == ['The "lid" \\[open\\] from above', "The knob", "At the mark", ""], body
 
 
-def test_a_broken_picture_leaves_the_text_and_is_told(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_broken_picture_is_left_out_and_reported(workspace: Workspace, tmp_path: Path) -> None:
     torn = jpeg(photo(600, 400))
     torn._data = torn._data[:300]
     huge = flat(two_halves(40, 40), Width=60_000, Height=60_000)

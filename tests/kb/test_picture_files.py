@@ -133,7 +133,7 @@ def _wide_frame() -> bytes:
         (lambda: b"\xff" * (20 * 1024 * 1024 + 1), "larger than 20 MB"),
     ],
 )
-def test_what_is_no_harmless_picture_is_refused_with_the_reason(
+def test_anything_but_a_harmless_picture_is_refused_with_the_reason(
     workspace: Workspace, make: Callable[[], bytes], said: str
 ) -> None:
     with pytest.raises(InvalidInput) as refusal:

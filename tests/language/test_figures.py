@@ -130,7 +130,7 @@ def test_a_units_word_is_inflected_only_in_the_language_of_the_text(text: str, l
     assert [one.numbers for one in figures_read_in(text, language)] == [one.numbers for one in figures_in(text)]
 
 
-def test_an_endless_word_is_no_unit() -> None:
+def test_an_endless_word_is_not_a_unit() -> None:
     assert units_of("x" * 1_000_000 + "days") == frozenset() and units_of("days") == {"day"}
 
 

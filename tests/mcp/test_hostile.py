@@ -297,7 +297,7 @@ class TestLinks:
         ConfirmationLink.objects.update(expires_at=now() - timedelta(seconds=1))
         assert page.posted("open", {"code": page.code}).status_code == 403
 
-    def test_an_identity_that_expired_meanwhile_confirms_nothing(self, page: ConfirmationPage) -> None:
+    def test_an_identity_that_has_expired_confirms_nothing(self, page: ConfirmationPage) -> None:
         page.open()
         ConfirmationLink.objects.update(identity_expires_at=now() - timedelta(seconds=1))
         answer = page.confirm()

@@ -93,7 +93,7 @@ def test_a_refund_of_an_item(shop: ShopProcess) -> None:
     assert order["refunded"] == "69.00"
 
 
-def test_a_refund_of_everything_to_the_last_cent(shop: ShopProcess) -> None:
+def test_an_order_can_be_refunded_to_the_last_cent_and_no_further(shop: ShopProcess) -> None:
     assert shop.signed_post(REFUNDS, refund(amount="257.99")).status == 200
     assert shop.signed_post(REFUNDS, refund(amount="0.02", key="k2")).code == "amount_above_remaining"
     assert shop.signed_post(REFUNDS, refund(amount="0.01", key="k3")).json["remaining"] == "0.00"

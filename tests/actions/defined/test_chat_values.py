@@ -256,7 +256,7 @@ def test_a_proposal_for_a_day_out_of_bounds_is_refused(ann: Principal, put_in_fo
 
 
 @pytest.mark.parametrize("bound", ["today + 30", "arguments.order_id", "now", "'2026-12-31'", "true"])
-def test_a_bound_that_is_no_day_is_refused(bound: str) -> None:
+def test_a_bound_that_is_not_a_day_is_refused(bound: str) -> None:
     made = within_a_month()
     made["arguments"]["arrival"]["maximum"] = bound
     with pytest.raises(InvalidDefinition) as refused:

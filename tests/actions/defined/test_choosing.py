@@ -192,7 +192,7 @@ def test_a_record_of_somebody_else_is_refused(ann: Principal, put_in_force: Put)
         ({"more": 1}, "choose_from.more"),
     ],
 )
-def test_what_is_no_list_of_the_customers_own_is_a_mistake(changes: dict[str, Any], wrong: str) -> None:
+def test_anything_but_a_list_of_the_customers_own_is_a_mistake(changes: dict[str, Any], wrong: str) -> None:
     with pytest.raises(InvalidDefinition) as refused:
         parse_document(call_off(**changes))
     assert f"arguments.order_id.{wrong}" in refused.value.fields

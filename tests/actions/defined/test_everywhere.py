@@ -219,7 +219,7 @@ def labelled_document(**changes: Any) -> dict[str, Any]:
     return {**made, "guards": [{**made["guards"][0], "words": refused}], **changes}
 
 
-def test_a_card_shows_a_long_text_whole(put_in_force: Put, ask_for: Callable[..., ActionRequest]) -> None:
+def test_a_card_shows_a_long_text_in_full(put_in_force: Put, ask_for: Callable[..., ActionRequest]) -> None:
     story = "It arrived with a dent in the door. " * 100
     made = document()
     made["arguments"]["story"] = {

@@ -86,7 +86,7 @@ def test_it_is_proposed_confirmed_and_done_once(moved: ActionRequest, ann: Princ
     assert entry.payload["undoes"] == str(moved.pk) and len(retail.performed) == 2
 
 
-def test_an_equal_card_that_takes_nothing_back_is_no_undo(
+def test_an_equal_card_that_undoes_nothing_is_not_an_undo(
     moved: ActionRequest, ann: Principal, retail: LoopbackShop
 ) -> None:
     direct = propose(ann, MOVE, {"order_id": "#W0000001", **HOME}, proposal_key="turn:9:1:1")
@@ -156,7 +156,7 @@ def test_what_does_not_fit_is_not_published(
     assert words in refused.value.fields["undo"][0]
 
 
-def test_a_card_that_takes_back_is_not_replaced_by_an_equal_wish(
+def test_a_card_that_undoes_is_not_replaced_by_an_identical_request(
     moved: ActionRequest, ann: Principal, retail: LoopbackShop
 ) -> None:
     card = propose_undo(ann, moved.pk)

@@ -237,7 +237,7 @@ LACKING = [
 
 
 @pytest.mark.parametrize("path", LACKING)
-def test_what_a_draft_lacks_is_listed_and_is_no_mistake(path: str) -> None:
+def test_what_a_draft_lacks_is_listed_and_is_not_a_mistake(path: str) -> None:
     draft = changed(EXCHANGE, path, ...)
     lacking = "lookups[1].owner" if path == "lookups[1].public" else path
     if path not in ("lookups[0].name", "lookups[1].as", "money"):  # these names are read elsewhere
@@ -246,7 +246,7 @@ def test_what_a_draft_lacks_is_listed_and_is_no_mistake(path: str) -> None:
     assert lacking in mistakes(draft)
 
 
-def test_an_empty_draft_is_no_mistake() -> None:
+def test_an_empty_draft_is_not_a_mistake() -> None:
     check_draft({"format": 1})
     assert missing({"format": 1})[:3] == ["kind", "name", "title"]
 
@@ -271,7 +271,7 @@ NO_DOCUMENTS: list[Any] = [
 
 
 @pytest.mark.parametrize("document", NO_DOCUMENTS)
-def test_what_is_no_document_is_refused(document: Any) -> None:
+def test_anything_but_a_document_is_refused(document: Any) -> None:
     assert mistakes(document)
 
 

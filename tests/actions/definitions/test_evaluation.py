@@ -113,7 +113,7 @@ def test_a_look_up_may_depend_on_an_argument(coupon: dict[str, str], asked: int)
     assert len(found["coupons"]) == asked
 
 
-def test_a_shop_that_does_not_answer_is_no_refusal() -> None:
+def test_a_shop_that_does_not_answer_is_not_a_refusal() -> None:
     for status in (500, 302, 401):
         with pytest.raises(MerchantUnavailable):
             looked_up(records={"/orders/A-1": status})

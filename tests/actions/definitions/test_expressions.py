@@ -142,7 +142,7 @@ def test_what_an_expression_computes(text: str, expected: Any) -> None:
         ("9" * 31, 0), ("for x in y", 4), ("10 % 3", 3),
     ],
 )  # fmt: skip
-def test_what_is_no_expression_is_refused_at_its_place(text: str, position: int) -> None:
+def test_anything_but_an_expression_is_refused_at_its_place(text: str, position: int) -> None:
     with pytest.raises(ExpressionError) as error:
         compile_expression(text)
     assert error.value.position == position

@@ -80,7 +80,7 @@ def test_texts_of_a_stranger_are_never_in_a_document() -> None:
 
 
 @pytest.mark.parametrize("name", ["get_order", "create_return"])
-def test_a_draft_is_no_mistake_and_can_be_completed(name: str) -> None:
+def test_a_draft_is_not_a_mistake_and_can_be_completed(name: str) -> None:
     draft = drafts(SHOP)[name]
     check_draft(draft.document)
     document = draft.document | {"description": {"en": "x"}}
@@ -228,7 +228,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         "? [a]\n: b", "!!python/object/apply:os.system ['id']", "a: *unknown", "x" * 10_000_001,
     ],
 )  # fmt: skip
-def test_what_is_no_openapi_file_is_refused_in_words(text: str) -> None:
+def test_anything_but_an_openapi_file_is_refused_in_words(text: str) -> None:
     with bounded(30):
         with pytest.raises(InvalidFile) as error:
             read_openapi(text)
@@ -267,7 +267,7 @@ JSON = st.recursive(
 
 @settings(max_examples=300)
 @given(JSON)
-def test_whatever_the_file_says_a_draft_is_no_mistake(operation: Any) -> None:
+def test_whatever_the_file_says_a_draft_is_not_a_mistake(operation: Any) -> None:
     try:
         found: Imported = read_openapi(file_with(operation))
     except InvalidFile:

@@ -222,7 +222,7 @@ paths:
 """
 
 
-def test_the_owner_is_no_row_of_a_receipt() -> None:
+def test_the_owner_is_not_shown_on_a_receipt() -> None:
     assert [one["value"] for one in drafts(DEFAULTS)["wrap"].document["receipt"]] == ["body.id", "body.paper"]
 
 

@@ -79,7 +79,7 @@ def test_other_values_are_encoded(value: Any, segment: str) -> None:
     ["", "orders/{id}", "/orders?id={id}", "/a/../b", "/./a", "//evil.example/a", "/a//b", "/a#b", "https://x/a",
      "/a b", "/a%2fb", "/{id", "/{}", "/a}", "{id}/a", "/\\a"],
 )  # fmt: skip
-def test_a_path_that_is_no_plain_path_is_refused(text: str) -> None:
+def test_anything_but_a_plain_path_is_refused(text: str) -> None:
     with pytest.raises(ExpressionError):
         compile_path(text)
 
@@ -211,7 +211,7 @@ def test_words_are_one_visible_line(value: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "}", "{}", "{a", "a}", "{a{b}}", "{'}", "{1 +}", "x" * 4_001])
-def test_what_is_no_template_is_refused(text: str) -> None:
+def test_anything_but_a_template_is_refused(text: str) -> None:
     with pytest.raises(ExpressionError):
         compile_template(text)
 

@@ -77,7 +77,7 @@ def test_every_invalid_code_is_refused_the_same_way(
     redeemed(channel, fresh)  # the failed attempt has not used it up
 
 
-def test_a_code_of_a_conversation_that_now_belongs_to_another(channel: NewChannel) -> None:
+def test_a_code_for_a_conversation_that_now_belongs_to_another_customer_opens_nothing(channel: NewChannel) -> None:
     first = ticket(channel)
     code = code_for(channel, visitor=first["visitor"], conversation=first["conversation"])
     ticket(channel, token=identity_token(channel), visitor=first["visitor"], conversation=first["conversation"])
@@ -85,7 +85,7 @@ def test_a_code_of_a_conversation_that_now_belongs_to_another(channel: NewChanne
     assert SocketTicket.objects.count() == 2
 
 
-def test_a_code_of_an_erased_conversation(channel: NewChannel) -> None:
+def test_a_code_for_an_erased_conversation_opens_nothing(channel: NewChannel) -> None:
     first = ticket(channel)
     code = code_for(channel, visitor=first["visitor"], conversation=first["conversation"])
     assert caller(first["visitor"]).delete("/api/v1/conversations").status_code == 204
