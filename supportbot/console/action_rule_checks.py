@@ -45,7 +45,7 @@ def refused(rules: Rules, was: Rules, action: str, *, workspace_id: UUID) -> Ref
         found = judged(rules, action, workspace=Workspace.objects.get(pk=workspace_id), seconds=MAX_SECONDS)
     except GateMissing as missing:
         return Refusal(error_text(missing))
-    failed = [f"{one.name} ({', '.join(one.reasons)})" for one in found.failures]
+    failed = [f"{_quoted(one.question)} ({', '.join(one.reasons)})" for one in found.failures]
     words = [_failing(failed)] * bool(failed) + [_too_slow(found.unjudged)] * bool(found.unjudged)
     names = tuple(one.name for one in found.failures)
     return Refusal(" ".join(words), names, found.unjudged) if words else None
@@ -61,6 +61,10 @@ def record_override(refusal: Refusal, *, action: str, reason: str, actor: str) -
         failed="; ".join(refusal.failed[:MAX_KEPT]),
         not_judged="; ".join(refusal.unjudged[:MAX_KEPT]),
     )
+
+
+def _quoted(question: str) -> str:
+    return gettext("“{quotation}”").format(quotation=question)
 
 
 def _failing(cases: Sequence[str]) -> str:

@@ -3,22 +3,29 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext
 
+from kb.models import Article
 from supportbot.errors import NotFound
 from supportbot.evals import suite_format
 from supportbot.evals.comparison import Comparison, compared
 from supportbot.evals.errors import NoRunToCompare, SuiteMissing
+from supportbot.evals.graders import Grade, grade_from
 from supportbot.evals.models import Case, Result, Run, Suite
 from supportbot.evals.reports import Tried
+from supportbot.evals.wording import why
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import gates
+
+NAMING_ARTICLES: Final = ("source", "finds")  # expectations that name articles by their ids
 
 
 def suite_named(name: str) -> Suite:
@@ -59,6 +66,33 @@ def gate_cases() -> list[tuple[str, suite_format.Case]]:
         raise GateMissing(problem.format(names=", ".join(missing)))
     known = {suite.name: suite for suite in Suite.objects.filter(name__in=named)}
     return [(name, case) for name in named for case in document_of(known[name]).cases]
+
+
+def reasons_of(stored: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return why a try failed, from its stored grades, with the titles of articles; [] if it passed."""
+    return in_words(grade for grade in map(grade_from, stored) if not grade.passed)
+
+
+def in_words(failed: Iterable[Grade]) -> list[str]:
+    """Return why expectations failed: articles by their titles, which people know, instead of their ids."""
+    grades = list(failed)
+    ids = {one for grade in grades if grade.grader in NAMING_ARTICLES for one in _listed(grade.wanted, grade.got)}
+    known = Article.objects.filter(external_id__in=ids).values_list("external_id", "latest_revision__title")
+    titles = dict(known) if ids else {}
+    return [why(_titled(grade, titles) if grade.grader in NAMING_ARTICLES else grade) for grade in grades]
+
+
+def _titled(grade: Grade, titles: Mapping[str, str]) -> Grade:
+    wanted, got = (_quoted([titles.get(one, one) for one in _listed(ids)]) for ids in (grade.wanted, grade.got))
+    return replace(grade, wanted=wanted, got=got)
+
+
+def _listed(*texts: str) -> list[str]:
+    return [one for text in texts for one in text.split(", ") if one]
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(gettext("“{quotation}”").format(quotation=name) for name in names)
 
 
 def runs() -> QuerySet[Run]:

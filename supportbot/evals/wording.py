@@ -64,6 +64,13 @@ SUBJECTS: Final = {
     "cost": gettext_noop("cost"),
     "judge": gettext_noop("judge’s verdict"),
 }
+# Why a case ended early, by the code in what it played.
+FAILURES: Final = {
+    "customer_no_json": gettext_noop("The model that plays the customer did not answer with JSON."),
+    "too_costly": gettext_noop("The conversation became more expensive than the case allows."),
+    "too_many_tokens": gettext_noop("The conversation took too many tokens."),
+    "handed_over": gettext_noop("A person took over before the answer."),
+}
 # Why a conversation was not judged, by the code in its grade.
 WITHOUT_VERDICT: Final = {
     "no_json": gettext_noop("The judging model did not answer with the JSON that it was asked for."),
@@ -109,8 +116,23 @@ def stopped() -> str:
 def why(grade: Grade) -> str:
     """Return why an expectation failed: what it is about and the difference."""
     place = gettext("step {number}").format(number=grade.step) + ", " if grade.step else ""
+    if grade.grader == "answered":
+        return f"{place}{failure(grade.got)}"
     subject = SUBJECTS.get(grade.grader)
     return f"{place}{gettext(subject) if subject else grade.grader}: {_difference(grade)}"
+
+
+def failure(code: str) -> str:
+    """Return why a case ended early, in words."""
+    known = FAILURES.get(code) or INTERRUPTIONS.get(code)
+    return gettext(known) if known else gettext("The answer failed ({code}). See the log.").format(code=code)
+
+
+def expectations(document: Mapping[str, Any]) -> list[str]:
+    """Return what a case expects, in words."""
+    steps = [step for step in document.get("steps", []) if isinstance(step, dict)]
+    expected = [document.get("expect", {}), *(step.get("expect", {}) for step in steps)]
+    return list(dict.fromkeys(gettext(SUBJECTS.get(name, name)) for one in expected for name in one))
 
 
 def _difference(grade: Grade) -> str:

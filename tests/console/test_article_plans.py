@@ -80,7 +80,7 @@ def test_a_gate_prevents_a_plan_unless_it_was_overridden(enter: Enter, returns: 
     comes_due(step="archive")
     carry_out_plans()
     assert Article.objects.get(pk=returns.pk).is_live
-    assert "promises: window" in Plan.objects.get(step="archive").problem
+    assert "no longer would be: “" in Plan.objects.get(step="archive").problem
     assert editor.post(page, form(RETURNS, do="save", publish_at=later)).status_code == 409, "asked when planning"
     admin = enter("admin")
     assert admin.post(page, form(RETURNS, do="save", publish_at=later, override="It is so")).status_code == 302

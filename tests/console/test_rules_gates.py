@@ -77,12 +77,12 @@ def test_looser_rules_are_refused_with_the_cases_and_stricter_ones_are_not(
 ) -> None:
     before = rules_of(policy)
     told, now = saved(approval_above="1000.00")
-    assert "rules: a-person-decides" in told and "approvals: 1" in told and now == before
+    assert "“I want a refund for order A-1001" in told and "approvals: 1" in told and now == before
     notice = LexborHTMLParser(told).css_first("#form-errors")
     assert notice is not None and notice.text().strip().startswith("Nothing was saved. Gate cases")
     assert [one.attributes["href"] for one in notice.css("a")] == ["#id_override"]
     told, now = saved(window_days="900")
-    assert "rules: too-late" in told and now == before
+    assert "order A-1005, it arrived damaged”" in told and now == before
     told, now = saved(approval_above="4.00")
     assert now.approval_above == Decimal(4) and "would fail" not in told
     told, now = saved(enter("supervisor"), window_days="900", override="We agreed on it")
@@ -107,7 +107,7 @@ def test_rules_are_not_loosened_past_a_case_in_two_steps(policy: ActionPolicy, s
     _, strict = saved(max_per_customer_year="1.00")  # the case fails from here on, since nothing is proposed any more
     assert strict.max_per_customer_year == Decimal(1)
     told, now = saved(max_per_customer_year="", approval_above="1000.00")
-    assert "rules: a-person-decides" in told and now == strict
+    assert "“I want a refund for order A-1001" in told and now == strict
     _, now = saved(max_per_customer_year="")
     assert now.max_per_customer_year is None and now.approval_above == Decimal(5)
 
@@ -116,7 +116,7 @@ def test_an_action_is_switched_off_at_once_and_on_again_through_the_gates(policy
     _, off = saved(is_enabled="")
     assert not off.is_enabled
     told, now = saved(approval_above="1000.00")
-    assert "rules: a-person-decides" in told and "approvals: 1" in told and now == off
+    assert "“I want a refund for order A-1001" in told and "approvals: 1" in told and now == off
     told, now = saved()
     assert "would fail" not in told and now.is_enabled
     assert not AuditEntry.objects.filter(event=OVERRIDDEN).exists()

@@ -178,6 +178,10 @@ def test_why_an_expectation_failed_is_told_in_the_readers_words() -> None:
     assert why(refusal) == f"refusal: expected “{limit}”, got nothing"
     assert why(Grade("refuses", False, wanted="false", got="own_code")) == "refusal: expected nothing, got own_code"
     assert why(Grade("abstains", False, 2, wanted="true", got="false")).endswith(": expected yes, got no")
+    assert (
+        why(Grade("answered", False, 2, wanted="answer", got="handed_over"))
+        == "step 2, A person took over before the answer."
+    )
     assert SUBJECTS.keys() == {*GRADERS, "answered"}
     with translation.override("de"):
         assert why(Grade("figures", False, missing=("5 days",))) == "Zahlen: es fehlt „5 days“"

@@ -34,8 +34,10 @@ class ArticleRefused(GateRefused):
 
     def __init__(self, failures: Sequence[Failure], field: str = OVERRIDE_FIELD) -> None:
         self.failures, self.field = tuple(failures), field  # of the reason to override this
-        named = ", ".join(one.name for one in self.failures[:MAX_NAMED])
-        super().__init__(gettext("Gate cases that must pass would fail: {names}.").format(names=named))
+        asked = dict.fromkeys(one.question for one in self.failures[:MAX_NAMED])
+        quoted = ", ".join(gettext("“{quotation}”").format(quotation=question) for question in asked)
+        told = gettext("Questions that must be answered correctly no longer would be: {questions}")
+        super().__init__(told.format(questions=quoted))
 
 
 @dataclass(frozen=True, slots=True)

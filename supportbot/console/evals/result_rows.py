@@ -12,7 +12,8 @@ from supportbot.console.display import moment_in_words, tag
 from supportbot.evals.models import Case, Result, Run
 from supportbot.evals.outcomes import Played, played_from
 from supportbot.evals.reports import Report, report_from
-from supportbot.evals.wording import reasons
+from supportbot.evals.selectors import reasons_of
+from supportbot.evals.wording import expectations
 
 SHOWN: Final = {
     "all": gettext_noop("All"),
@@ -131,7 +132,7 @@ def _tries(run: Run, keys: list[str]) -> dict[str, list[Try]]:
     """Return the tries of several cases by their key, in one query."""
     found: dict[str, list[Try]] = defaultdict(list)
     for row in Result.objects.filter(run=run, key__in=keys).order_by("number"):
-        found[row.key].append(Try(row.passed, reasons(row.grades), played_from(row.played)))
+        found[row.key].append(Try(row.passed, reasons_of(row.grades), played_from(row.played)))
     return found
 
 
@@ -147,16 +148,10 @@ def case_rows(cases: Iterable[Case]) -> list[dict[str, Any]]:
             "key": case.key,
             "asks": _asks(case.document),
             "is_must": case.is_must,
-            "expects": ", ".join(_expectations(case.document)),
+            "expects": ", ".join(expectations(case.document)),
         }
         for case in cases
     ]
-
-
-def _expectations(document: dict[str, Any]) -> list[str]:
-    steps = [step for step in document.get("steps", []) if isinstance(step, dict)]
-    expected = [document.get("expect", {}), *(step.get("expect", {}) for step in steps)]
-    return list(dict.fromkeys(name for one in expected for name in one))
 
 
 def rows_of(runs: Iterable[Run]) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from supportbot.console.display import error_text
 from supportbot.console.evals.result_rows import rows_of as rows_of_runs
 from supportbot.console.permissions import may
 from supportbot.console.releases.display import REFERENCES, differences
+from supportbot.console.releases.failed_cases import failed_cases
 from supportbot.console.releases.forms import DraftForm, Guidelines, initial_of, rows_of
 from supportbot.console.request_context import needs, staff
 from supportbot.errors import NotFound, SupportBotError
@@ -27,6 +28,7 @@ from supportbot.evals.selectors import runs
 from supportbot.llm.connections import names
 from supportbot.releases import ports, services
 from supportbot.releases.document import parsed
+from supportbot.releases.errors import GateRefused
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import gates, live_release, release_with_id, releases
 from supportbot.team_formats import listed
@@ -184,7 +186,7 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
         "may_judge": bool(suites) and ports.judge() is not None,
         "changed_articles": _changed_articles(verdict) if verdict and "knowledge" in changed else [],
         "evaluated": _evaluated(verdict) if verdict else None,
-        "failed": _failed(verdict) if verdict else [],
+        "failed": failed_cases(verdict) if verdict else [],
         "compared": _compared(verdict) if verdict else [],
         "keeps_results": changed == ["knowledge"],
         "changed": [gettext(REFERENCES.get(name, name)) for name in changed],
@@ -220,21 +222,6 @@ def _evaluated(verdict: Mapping[str, Any]) -> dict[str, int]:
     )
 
 
-def _failed(verdict: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the cases that must pass and failed, then what else is worse than in the live release, each with the page
-    that shows the answers; "" once it is deleted.
-    """
-    runs = {run.suite_name: run for run in Run.objects.filter(pk__in=verdict["run_ids"]).defer("cases", "report")}
-    shown = dict.fromkeys(verdict["failed_must"], "failed")
-    shown |= {name: "worse" for name in verdict["regressions"] if name not in shown}
-    found = []
-    for name, kind in shown.items():
-        run = runs.get(name.partition(": ")[0])
-        page = f"{reverse('admin:evals_run_change', args=[run.pk])}?show={kind}" if run else ""
-        found.append((name, page))
-    return found
-
-
 def _compared(verdict: Mapping[str, Any]) -> list[tuple[int | None, list[Run]]]:
     """Return the runs that a verdict compared the draft's with, by the number of their release."""
     theirs = Run.objects.filter(pk__in=Run.objects.filter(pk__in=verdict["run_ids"]).values("baseline"))
@@ -253,7 +240,10 @@ def _changed_articles(verdict: Mapping[str, Any]) -> list[Article]:
 def _refused(request: HttpRequest, release_id: UUID, refusal: SupportBotError) -> HttpResponse:
     if refusal.status in (403, 404):
         raise refusal
-    return _shown(request, release_with_id(release_id), problem=error_text(refusal), status=refusal.status)
+    problem = error_text(refusal)
+    if isinstance(refusal, GateRefused):  # whose message names cases by their keys
+        problem = gettext("The gates refuse this draft. The page lists what fails, with the answers.")
+    return _shown(request, release_with_id(release_id), problem=problem, status=refusal.status)
 
 
 def _frame(request: HttpRequest, release: Release, **more: Any) -> dict[str, Any]:

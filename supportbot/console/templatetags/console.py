@@ -17,7 +17,7 @@ from supportbot.console.display import tag
 from supportbot.console.permissions import may
 from supportbot.console.request_context import staff_here
 from supportbot.evals.models import Case
-from supportbot.evals.wording import CALL_ENDS
+from supportbot.evals.wording import CALL_ENDS, failure
 from supportbot.language.plain_text import plain as plain_text
 from supportbot.team_formats import number
 
@@ -158,6 +158,12 @@ def gate_case(context: template.RequestContext, name: str) -> dict[str, str]:
         "title": case.suite.title,
         "href": reverse("admin:evals_suite_case", args=[case.suite.pk, key]) if may_change else "",
     }
+
+
+@register.filter
+def case_failure(code: str) -> str:
+    """Return why a case ended early, in words."""
+    return failure(code)
 
 
 @register.filter

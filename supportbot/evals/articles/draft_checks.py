@@ -28,9 +28,9 @@ from supportbot.evals.articles.rehearsal import AS_IT_IS, Asked, Quoted, Text, p
 from supportbot.evals.articles.trials import asked_by, chosen_for, failed_grades, publishing, quotation_cases
 from supportbot.evals.models import DraftCheck, Suite
 from supportbot.evals.product_mark import product_mark
-from supportbot.evals.selectors import missing_suites
+from supportbot.evals.selectors import in_words, missing_suites
 from supportbot.evals.suite_format import case_document, parse_case
-from supportbot.evals.wording import stopped, why
+from supportbot.evals.wording import stopped
 from supportbot.leases import extending
 from supportbot.releases.selectors import current, gates
 
@@ -214,7 +214,7 @@ def _row(item: Item, was: Quoted, seen: Quoted, article: Article) -> dict[str, A
     case = parse_case(item["case"])
     grades = failed_grades(case, seen)
     is_broken = bool(grades) and not failed_grades(case, was)
-    reasons = [why(grade) for grade in grades] if is_broken else []
+    reasons = in_words(grades) if is_broken else []
     return {"name": item["name"], "question": case.asks, "is_broken": is_broken, "reasons": reasons, **both}
 
 

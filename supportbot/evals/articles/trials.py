@@ -37,9 +37,8 @@ from supportbot.evals.articles.rehearsal import (
 )
 from supportbot.evals.graders import Grade, grades_of
 from supportbot.evals.outcomes import Played, Reply
-from supportbot.evals.selectors import gate_cases
+from supportbot.evals.selectors import gate_cases, in_words
 from supportbot.evals.suite_format import Case
-from supportbot.evals.wording import why
 from supportbot.language.detection import base_language
 from supportbot.language.words import content_stems
 from supportbot.releases.selectors import gates
@@ -164,7 +163,7 @@ def broken(
     for (place, grades), one in zip(failed.items(), was, strict=False):
         name, case = cases[place]
         if not failed_grades(case, one):
-            reasons = tuple(map(why, grades))
+            reasons = tuple(in_words(grades))
             failures.append(Failure(name_of(name, case), case.asks, one.answer, seen[place].answer, reasons))
     return failures, len(cases) - len(seen) + len(again) - len(was)
 
