@@ -61,7 +61,7 @@ class Release(TenantModel):
     @property
     def is_draft(self) -> bool:
         """Whether it can still be changed: it was never live."""
-        return self.state in (self.State.DRAFT, self.State.EVALUATED)
+        return self.state in DRAFT_STATES
 
     @property
     def contents(self) -> Document:
@@ -70,6 +70,9 @@ class Release(TenantModel):
     @property
     def digest(self) -> str:
         return digest(self.contents)
+
+
+DRAFT_STATES = (Release.State.DRAFT, Release.State.EVALUATED)
 
 
 class ReleaseGates(TenantModel):

@@ -5,14 +5,12 @@ compared with. So of two simultaneous publications, one wins and the other is re
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -34,14 +32,12 @@ from supportbot.releases.errors import (
     ReleaseChanged,
     VerdictOutdated,
 )
-from supportbot.releases.models import Release, ReleaseGates
+from supportbot.releases.models import DRAFT_STATES, Release, ReleaseGates
 from supportbot.releases.selectors import forget, gates, live_release, next_number, release_with_id
 
 OVERRIDE: Final = "releases:override"
 LIVE: Final = "live"  # among what has changed since a verdict
 MAX_REASON: Final = 300
-_DRAFT_STATES: Final = (Release.State.DRAFT, Release.State.EVALUATED)
-JUDGING_LEASE: Final = timedelta(minutes=1)  # of a draft, for the worker that evaluates it and keeps extending it
 
 
 @transaction.atomic
@@ -90,40 +86,6 @@ def request_evaluation(release_id: UUID) -> Release:
     draft.judging_since, draft.judging_until, draft.judging_problem = timezone.now(), None, ""
     draft.save(update_fields=["judging_since", "judging_until", "judging_problem"])
     return draft
-
-
-@dataclass(slots=True)
-class Claim:
-    """A worker's claim on the evaluation of a draft, up to the moment that the row holds."""
-
-    workspace_id: UUID
-    release_id: UUID
-    until: datetime
-
-
-def claim_waiting() -> Claim | None:
-    """Claim a draft, in any workspace, that is waiting for the gates.
-
-    A claim ends after a minute unless it is extended: a draft whose worker died is soon judged by another one, while
-    an evaluation that takes hours keeps its claim.
-    """
-    now = timezone.now()
-    is_free = Q(judging_until=None) | Q(judging_until__lt=now)
-    waiting = Release.objects.filter(is_free, state__in=_DRAFT_STATES, judging_since__isnull=False)
-    for row in waiting.order_by("judging_since")[:5]:
-        claim = Claim(row.workspace_pk, row.pk, now + JUDGING_LEASE)
-        mine = Release.objects.filter(is_free, pk=row.pk, state__in=_DRAFT_STATES, judging_since__isnull=False)
-        if mine.update(judging_until=claim.until):
-            return claim
-    return None
-
-
-def extend_claim(claim: Claim) -> None:
-    """Extend a claim if it is still held; one that was lost, or whose draft went live, stays as it is."""
-    until = timezone.now() + JUDGING_LEASE
-    held = Release.objects.filter(pk=claim.release_id, state__in=_DRAFT_STATES, judging_until=claim.until)
-    if held.update(judging_until=until):
-        claim.until = until
 
 
 def evaluate(release_id: UUID) -> Release:
@@ -328,7 +290,7 @@ def _store_verdict(release_id: UUID, found: ports.Verdict, about: Mapping[str, A
 def store_problem(release_id: UUID, problem: str) -> None:
     """Record why the gates did not judge a draft; "" means an internal error."""
     words = problem or gettext("The evaluation failed. See the worker's log.")
-    drafts = Release.objects.filter(pk=release_id, state__in=_DRAFT_STATES)
+    drafts = Release.objects.filter(pk=release_id, state__in=DRAFT_STATES)
     drafts.update(judging_since=None, judging_until=None, judging_problem=words[:MAX_REASON])
 
 

@@ -11,6 +11,7 @@ from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.errors import SupportBotError
 from supportbot.leases import extending
 from supportbot.releases import services
+from supportbot.releases.evaluation_claims import Claim, claim_waiting, extend_claim
 
 BEAT_SECONDS: Final = 15.0  # a claim is extended this often
 LONGEST: Final = timedelta(hours=12)  # an evaluation that takes longer is stuck: another worker may take it
@@ -22,13 +23,13 @@ logger = logging.getLogger(__name__)
 def judge_waiting() -> None:
     """Have the gates judge one waiting draft; the next run takes the next."""
     with across_workspaces("releases that wait for their evaluation"):
-        claimed = services.claim_waiting()
+        claimed = claim_waiting()
     if claimed is not None:
         _judge(claimed)
 
 
-def _judge(claim: services.Claim) -> None:
-    release_id, extend = claim.release_id, partial(services.extend_claim, claim)
+def _judge(claim: Claim) -> None:
+    release_id, extend = claim.release_id, partial(extend_claim, claim)
     with workspace_scope(claim.workspace_id):
         try:
             with extending(extend, every=BEAT_SECONDS, longest=LONGEST, name=f"evaluation {release_id}"):

@@ -36,6 +36,7 @@ from supportbot.releases.errors import (
     ReleaseChanged,
     VerdictOutdated,
 )
+from supportbot.releases.evaluation_claims import claim_waiting, extend_claim
 from supportbot.releases.models import Release
 from supportbot.releases.ports import Verdict
 from supportbot.releases.selectors import current, gates, live_release, release_with_id, using
@@ -215,29 +216,29 @@ def note_restored(release: Release, older: Release, suites: Sequence[str]) -> No
 def test_a_worker_keeps_its_claim_on_an_evaluation_until_it_dies(ada: Staff, gated: Judge) -> None:
     row = draft(ada, tone="kind")
     services.request_evaluation(row.pk)
-    claim = services.claim_waiting()
-    assert claim is not None and services.claim_waiting() is None
+    claim = claim_waiting()
+    assert claim is not None and claim_waiting() is None
     Release.objects.filter(pk=row.pk).update(judging_until=claim.until - timedelta(seconds=50))  # as time passes
     claim.until -= timedelta(seconds=50)
     before = claim.until
-    services.extend_claim(claim)
+    extend_claim(claim)
     assert claim.until == release_with_id(row.pk).judging_until and claim.until > before
     gone = now() - timedelta(seconds=1)
     Release.objects.filter(pk=row.pk).update(judging_until=gone)  # it was not extended for a minute
-    other = services.claim_waiting()
+    other = claim_waiting()
     assert other is not None and other.release_id == row.pk
-    services.extend_claim(claim)  # too late: the draft is another worker's
+    extend_claim(claim)  # too late: the draft is another worker's
     assert release_with_id(row.pk).judging_until == other.until
 
 
 def test_a_draft_that_went_live_during_its_evaluation_waits_for_no_worker(ada: Staff, gated: Judge) -> None:
     row = draft(ada, tone="kind")
     services.request_evaluation(row.pk)
-    claim = services.claim_waiting()
+    claim = claim_waiting()
     assert claim is not None
     published(row, ada, override="cannot wait")
-    services.extend_claim(claim)
-    assert services.claim_waiting() is None and release_with_id(row.pk).judging_since is None
+    extend_claim(claim)
+    assert claim_waiting() is None and release_with_id(row.pk).judging_since is None
 
 
 def test_only_a_release_that_passed_the_gates_is_published(ada: Staff, gated: Judge) -> None:
