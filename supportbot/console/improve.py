@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, gettext_noop
 
 from kb.models import Article
+from supportbot.console.articles.gates import gate_cases
 from supportbot.console.draft_shares import rows_by_release
 from supportbot.console.evals.pages import may_make_cases
 from supportbot.console.permissions import may
@@ -108,6 +109,7 @@ def improve(request: HttpRequest) -> HttpResponse:
         "pairs": [(pair, sides_of(pair)) for pair in pairs or []] if kind == contradicting.KIND else [],
         "recalls": outdated if kind == RECALL else [],
         "checks": broken if kind == BROKEN else [],
+        "cases": gate_cases(request, [one["case"] for _, _, failures in broken for one in failures]),
         "drafts": rows_by_release() if kind == Kind.CORRECTED else [],
     }
     return render(request, "console/improve/list.html", context)

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext
 
 from kb.models import Article, Revision
+from supportbot.console.articles.gates import gate_cases
 from supportbot.console.improve import BROKEN, KINDS, MOST_NAMED
 from supportbot.console.improve_edit import Choices, Replayed, Work, article_id_in, edit_context, handle
 from supportbot.console.request_context import needs
@@ -74,6 +75,7 @@ def _page(
         "former_query": f"?article={edit.article_id}&text={FORMER}",
         "since": _since(edited, former),
         **edit_context(request, edit, choices, replayed, failures),
+        "cases": gate_cases(request, [failure["case"], *(one.name for one in failures)]),
     }
     return render(request, "console/improve/broken.html", context)
 

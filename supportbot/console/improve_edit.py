@@ -18,7 +18,7 @@ from kb.documents import check_article_text
 from kb.models import Article, Audience
 from kb.selectors import article_with_id
 from kb.services import lock_unchanged
-from supportbot.console.articles.gates import PUBLISHED_AGAINST_GATES, ArticleRefused, pass_gates, settle
+from supportbot.console.articles.gates import PUBLISHED_AGAINST_GATES, ArticleRefused, gate_cases, pass_gates, settle
 from supportbot.console.articles.published import tell_published
 from supportbot.console.display import error_text
 from supportbot.console.permissions import may
@@ -176,6 +176,7 @@ def edit_context(
         "choices": choices,
         "replayed": replayed,
         "failures": failures,
+        "cases": gate_cases(request, [one.name for one in failures]),
         "has_gates": bool(gates()),
         "may_override": person.may(OVERRIDE),
         "may_write": may(person, "kb:write"),

@@ -96,7 +96,8 @@ def test_publishing_a_wrong_figure_is_refused_unless_overridden_with_a_reason(en
     assert live_number(returns) == 4 and not AuditEntry.objects.filter(event__contains="against_gates").exists()
     admin = enter("admin")
     again = LexborHTMLParser(admin.post(f"{page}publish/", {"revision": "5"}).content.decode())
-    assert again.css("#override[form=publish]")
+    assert again.css("#override[form=publish]") and not shown.css(".failed a")
+    assert [link.text(strip=True) for link in again.css(".failed a")] == ["Open the case"]
     assert admin.post(f"{page}publish/", {"revision": "5", "override": "It is so now"}).status_code == 302
     entry = AuditEntry.objects.get(event="article.published_against_gates")
     assert live_number(returns) == 5 and entry.payload["override"] == "It is so now"

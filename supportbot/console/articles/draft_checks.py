@@ -17,7 +17,14 @@ from kb.errors import ArticleChanged
 from kb.models import Article
 from kb.selectors import article_with_id
 from kb.services import lock_unchanged, publish
-from supportbot.console.articles.gates import PUBLISHED_AGAINST_GATES, ArticleRefused, Passed, pass_gates, settle
+from supportbot.console.articles.gates import (
+    PUBLISHED_AGAINST_GATES,
+    ArticleRefused,
+    Passed,
+    gate_cases,
+    pass_gates,
+    settle,
+)
 from supportbot.console.articles.published import tell_published
 from supportbot.console.request_context import needs, person_of, staff, workspace_here
 from supportbot.evals.articles.comparing import Outcome
@@ -92,6 +99,8 @@ def _page(request: HttpRequest, article: Article, refusal: ArticleRefused | None
     }
     if refusal is not None:
         context |= {"refusal": refusal, "may_override": staff(request).may(OVERRIDE)}
+    names = [one.name for one in refusal.failures] if refusal else [row["name"] for row in context["broken"]]
+    context["cases"] = gate_cases(request, names)
     return render(request, "console/articles/check.html", context, status=refusal.status if refusal else 200)
 
 

@@ -22,7 +22,7 @@ from kb.reviews import writers
 from supportbot.console.articles import help_page_fields, plan_fields, review_fields
 from supportbot.console.articles.autosave import FIELDS, kept_for
 from supportbot.console.articles.draft_checks import counts_of
-from supportbot.console.articles.gates import OVERRIDE_FIELD, OVERRIDES, ArticleRefused
+from supportbot.console.articles.gates import OVERRIDE_FIELD, OVERRIDES, ArticleRefused, gate_cases
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
 from supportbot.errors import SupportBotError
@@ -123,6 +123,7 @@ def page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpRes
         "may_write": may_write_here(request, article),
         "has_gates": bool(gates()),
         "may_override": staff(request).may(OVERRIDE),
+        "cases": gate_cases(request, [one.name for one in typed.failures]),
         "based_on": _based_on_what(request, article, typed),
         "address": article_address(article) if article else "",
         "origin_url": _web_address(article.origin) if article else "",

@@ -1,12 +1,13 @@
 """Runs the gates of a release for a change of an article in the console: a refusal, or an override that is audited."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext
 
 from supportbot.accounts.models import Workspace
@@ -14,6 +15,7 @@ from supportbot.accounts.principals import Staff
 from supportbot.console.request_context import staff
 from supportbot.errors import InvalidInput, NotAllowed
 from supportbot.evals.articles.trials import Failure, Trial, tried
+from supportbot.evals.models import Case
 from supportbot.releases import ports
 from supportbot.releases.errors import GateRefused
 from supportbot.releases.selectors import gates
@@ -70,6 +72,24 @@ def pass_gates(
         problem = gettext("Use at most {limit} characters.").format(limit=MAX_REASON)
         raise InvalidInput(fields={field: [problem]})
     return Passed(reason)
+
+
+def gate_cases(request: HttpRequest, names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return the titles of failed cases' suites by the name "suite: case", and the cases' addresses for those who may
+    change them. A case that is gone is left out.
+    """
+    parts = {name: name.partition(": ") for name in names}
+    rows = Case.objects.filter(suite__name__in={one for one, _, _ in parts.values()}).select_related("suite")
+    known = {(case.suite.name, case.key): case for case in rows.filter(key__in={key for _, _, key in parts.values()})}
+    may_change = staff(request).may("evals:write")
+    return {
+        name: {
+            "title": case.suite.title,
+            "href": reverse("admin:evals_suite_case", args=[case.suite.pk, key]) if may_change else "",
+        }
+        for name, (suite, _, key) in parts.items()
+        if (case := known.get((suite, key))) is not None
+    }
 
 
 def settle(request: HttpRequest, passed: Passed, article_id: UUID, *, event: str) -> None:

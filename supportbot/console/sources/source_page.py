@@ -20,6 +20,7 @@ from kb.sources.kinds import SITE, UPLOADS
 from kb.sources.models import Source, SourceItem, SourceRun
 from kb.sources.selectors import articles_of, counts_of_items, items_of, latest_run, progress_of
 from kb.sources.services import add_files, change_source, delete_source, remove_file
+from supportbot.console.articles.gates import gate_cases
 from supportbot.console.display import error_text
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff
@@ -183,7 +184,7 @@ def _is_saved(request: HttpRequest, source: Source, form: SettingsForm) -> bool:
 
 
 def _page(request: HttpRequest, source: Source, form: SettingsForm) -> HttpResponse:
-    files = source.files.defer("content").order_by("path")
+    files, check = source.files.defer("content").order_by("path"), _article_check(source)
     context = {
         **admin.site.each_context(request),
         **_progress(request, source),
@@ -193,7 +194,8 @@ def _page(request: HttpRequest, source: Source, form: SettingsForm) -> HttpRespo
         "takes_files": source.kind == UPLOADS,
         "files": files[:FILES_SHOWN],
         "number_of_files": files.count(),
-        "article_check": _article_check(source),
+        "article_check": check,
+        "cases": gate_cases(request, [one["case"] for one in check.failures] if check else []),
     }
     return render(request, "console/sources/one.html", context, status=400 if form.errors else 200)
 

@@ -7,16 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 from django import template
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.console.display import tag
-from supportbot.console.permissions import may
-from supportbot.console.request_context import staff_here
-from supportbot.evals.models import Case
 from supportbot.evals.wording import CALL_ENDS, failure
 from supportbot.language.plain_text import plain as plain_text
 from supportbot.team_formats import number
@@ -141,23 +137,6 @@ def unmarked(markdown: str) -> str:
 def get(values: Mapping[str, Any], name: str) -> Any:
     """Return a value by a key that a template cannot write, such as one with a hyphen."""
     return values.get(name, "")
-
-
-@register.simple_tag(takes_context=True)
-def gate_case(context: template.RequestContext, name: str) -> dict[str, str]:
-    """Return the title of a case's suite, and for those who may change it the address of the case, named "suite: case";
-    {} if it is gone.
-    """
-    suite_name, _, key = str(name).partition(": ")
-    case = Case.objects.filter(suite__name=suite_name, key=key).select_related("suite").first()
-    if case is None:
-        return {}
-    person = staff_here(context.request)
-    may_change = person is not None and may(person, "evals:write")
-    return {
-        "title": case.suite.title,
-        "href": reverse("admin:evals_suite_case", args=[case.suite.pk, key]) if may_change else "",
-    }
 
 
 @register.filter
