@@ -1,5 +1,7 @@
 """What a part's page shows at once, and the examples on it."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
@@ -36,56 +38,89 @@ def test_an_argument_shows_the_fields_of_its_type_and_the_others_further_down(
     made = bilingual(document())
     save_draft(made, actor="operator:test")
     page = page_of(browser.get(at(draft, "part/arguments/")))
-    rows = {row.css_first("input[name$='-name']").attributes.get("value"): row for row in page.css("fieldset.group")}  # type: ignore[union-attr]
-    hidden = {one.attributes["name"] for one in rows["order_id"].css("details [name]")}
-    assert {name.rpartition("-")[2] for name in hidden if name} == {
-        "options", "minimum", "maximum", "min_items", "max_items", "of", "fields",
+    rows = {row.css_first("input[name$='-name']").attributes.get("value"): row for row in page.css("details.folded")}  # type: ignore[union-attr]
+    hidden = {one.attributes["name"] for one in rows["order_id"].css("details details [name]")}
+    assert {name.split("-")[2] for name in hidden if name} == {
+        "options", "minimum", "maximum", "min_items", "max_items", "of", "fields", "value", "may_be_empty",
+        "choose_from",
     }  # fmt: skip
-    assert "Order of the languages: de, en." in visible_text(rows["reason"], " ")
-    assert rows["reason"].css_first("details [name$='-options']") is None
+    further = [one.attributes["name"] or "" for one in rows["reason"].css("details details [name]")]
+    assert not any(name.split("-")[2] == "options" for name in further)
+    assert rows["order_id"].css_first("details details [name$='-pattern']") is None  # rare, but it has a value
 
 
-@pytest.mark.parametrize("line", ["M: Medium", "M:Medium", "| Medium", "M | Mittel | Medium | Moyen"])
-def test_an_option_in_another_format_is_refused_with_the_format(
-    browser: Client, draft: ActionDefinition, line: str
-) -> None:
+def test_each_argument_is_one_line_until_it_is_opened(browser: Client, draft: ActionDefinition) -> None:
+    made = document()
+    made["arguments"]["note"] = {"type": "list", "from": "model", "required": False, "description": "x"}
+    save_draft(made, actor="operator:test")
+    page = page_of(browser.get(at(draft, "part/arguments/")))
+    lines = [visible_text(row.css_first("summary"), " ") for row in page.css("details.folded")]
+    assert lines == [
+        "order_id · Text · The customer provides it · required",
+        "reason · One of several options · The customer provides it · required",
+        "note · List · The assistant may choose it · optional",
+        "Argument 4, new",
+    ]
+    assert ["open" in row.attributes for row in page.css("details.folded")] == [
+        False,
+        False,
+        True,
+        False,
+    ]  # it lacks "of"
+
+
+def test_a_row_with_a_mistake_is_open(browser: Client, draft: ActionDefinition) -> None:
+    address = at(draft, "part/arguments/")
+    sent = fields_of(browser.get(address))
+    refused = browser.post(address, {**sent, "arguments-0-pattern": "(("})
+    assert refused.status_code == 400
+    rows = page_of(refused).css("details.folded")
+    assert ["open" in row.attributes for row in rows] == [True, False, False]
+
+
+def reason_of(draft: ActionDefinition) -> dict[str, Any]:
+    found: dict[str, Any] = draft.versions.order_by("-number")[0].document["arguments"]["reason"]
+    return found
+
+
+def options_field(sent: dict[str, Any]) -> str:
+    """Return the name of the first option's value in the form of the argument that has options."""
+    return next(name for name in sent if name.endswith("-options-0") and sent[name])
+
+
+def test_options_are_edited_in_rows(browser: Client, draft: ActionDefinition) -> None:
     save_draft(bilingual(document()), actor="operator:test")
     address = at(draft, "part/arguments/")
     sent = fields_of(browser.get(address))
-    field = next(name for name in sent if name.endswith("-options") and sent[name])
-    refused = browser.post(address, {**sent, field: f"\n\nS | Klein | Small\n \n{line}\n"})
-    assert refused.status_code == 400 and "Line 5" in problems_of(refused)
-    assert "value | de | en" in problems_of(refused)
-    assert draft.versions.count() == 2
+    first = options_field(sent)[:-2]
+    assert browser.post(address, sent).status_code == 302 and draft.versions.count() == 2  # nothing was changed
+    rows = {f"{first}-0": "S", f"{first}-0-de": "Klein", f"{first}-0-en": "Small | narrow", f"{first}-1": ""}
+    rows |= {f"{first}-1-de": "", f"{first}-1-en": "", f"{first}-2": " 10:30 "}
+    saved = browser.post(address, {**sent, **rows}, follow=True)
+    options = [{"value": "S", "label": {"de": "Klein", "en": "Small | narrow"}}, {"value": "10:30"}]
+    assert reason_of(draft)["options"] == options
+    assert "Some options of reason lack a label" in visible_text(page_of(saved), " ")
 
 
-def test_options_without_labels_are_saved_with_a_warning(browser: Client, draft: ActionDefinition) -> None:
-    save_draft(bilingual(document()), actor="operator:test")
-    address = at(draft, "part/arguments/")
-    opened = browser.get(address)
-    assert "customers read the value itself" not in visible_text(page_of(opened), " ")
-    sent = fields_of(opened)
-    field = next(name for name in sent if name.endswith("-options") and sent[name])
-    saved = browser.post(address, {**sent, field: "S | Klein | Small\nsize: M |"}, follow=True)
-    assert "Some options of reason lack a label in at least one language" in visible_text(page_of(saved), " ")
-    options = draft.versions.order_by("-number")[0].document["arguments"]["reason"]["options"]
-    assert options == [{"value": "S", "label": {"de": "Klein", "en": "Small"}}, {"value": "size: M"}]
-
-
-def test_options_with_a_last_bar_and_values_with_a_colon_are_saved_as_entered(
-    browser: Client, draft: ActionDefinition
-) -> None:
-    save_draft(bilingual(document()), actor="operator:test")
+def test_a_label_without_a_value_is_refused(browser: Client, draft: ActionDefinition) -> None:
     address = at(draft, "part/arguments/")
     sent = fields_of(browser.get(address))
-    field = next(name for name in sent if name.endswith("-options") and sent[name])
-    browser.post(address, {**sent, field: "S | Klein | Small |\n\n10:30 |"})
-    newest = draft.versions.order_by("-number")[0]
-    options = [{"value": "S", "label": {"de": "Klein", "en": "Small"}}, {"value": "10:30"}]
-    assert newest.document["arguments"]["reason"]["options"] == options
-    again = fields_of(browser.get(address))
-    assert again[field] == "S | Klein | Small\n10:30 |"
-    assert browser.post(address, again).status_code == 302
+    refused = browser.post(address, {**sent, options_field(sent): ""})
+    assert refused.status_code == 400 and draft.versions.count() == 1
+    assert "Enter the value of the option with the label I no longer need it." in problems_of(refused)
+
+
+def test_the_options_of_a_list_are_edited_in_rows(browser: Client, draft: ActionDefinition) -> None:
+    made = document()
+    extras = {"type": "choice", "options": [{"value": "bf", "label": {"en": "Breakfast"}}]}
+    made["arguments"]["extras"] = {"type": "list", "description": "x", "max_items": 2, "of": extras}
+    save_draft(made, actor="operator:test")
+    address = at(draft, "part/arguments/")
+    sent = fields_of(browser.get(address))
+    field = next(name for name in sent if sent[name] == "bf").removesuffix("0") + "1"
+    browser.post(address, {**sent, field: "park", f"{field}-en": "Parking"})
+    extras["options"].append({"value": "park", "label": {"en": "Parking"}})  # type: ignore[attr-defined]
+    assert draft.versions.order_by("-number")[0].document["arguments"]["extras"] == made["arguments"]["extras"]
 
 
 def test_a_mistake_in_types_is_told_on_save(browser: Client, draft: ActionDefinition) -> None:

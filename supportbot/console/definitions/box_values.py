@@ -10,9 +10,10 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 
 from supportbot.console.definitions.fields import Box, Kind
+from supportbot.console.definitions.option_rows import OptionRows, OptionsField
 
 ABSENT: Final = object()
-_TALL: Final = {Kind.JSON: 4, Kind.PAIRS: 2, Kind.OPTIONS: 3, Kind.SENTENCES: 3, Kind.RULE: 2, Kind.LONG: 3}
+_TALL: Final = {Kind.JSON: 4, Kind.PAIRS: 2, Kind.SENTENCES: 3, Kind.RULE: 2, Kind.LONG: 3}
 
 
 class JsonText(forms.CharField):
@@ -27,32 +28,6 @@ class JsonText(forms.CharField):
         except (ValueError, RecursionError) as error:
             line = getattr(error, "lineno", 1)
             raise ValidationError(gettext("This is not valid JSON. Check line {line}.").format(line=line)) from error
-
-
-class OptionsField(forms.CharField):
-    """Options, one per line: the value, then its label in each language, separated by |."""
-
-    def __init__(self, locales: Sequence[str], **about: Any) -> None:
-        super().__init__(strip=False, **about)  # an error names the line as it was entered
-        self._locales = locales
-
-    def clean(self, value: Any) -> str:
-        text = str(super().clean(value) or "")
-        for number, line in enumerate(map(str.strip, text.splitlines()), start=1):
-            if line and self._is_wrong(line):
-                raise ValidationError(
-                    gettext(
-                        "Line {number}: write the value, then its label in each language, separated by |, as in "
-                        "{format}. If a colon is part of the value, write | after the value."
-                    ).format(number=number, format=" | ".join([gettext("value"), *self._locales]))
-                )
-        return text
-
-    def _is_wrong(self, line: str) -> bool:
-        """Return whether a line has no value, more labels than languages, or a colon where a | should be."""
-        value, *labels = (one.strip() for one in line.split("|"))
-        superfluous = labels[len(self._locales) :]
-        return not value or any(superfluous) or ("|" not in line and ":" in line)
 
 
 class RuleField(forms.CharField):
@@ -79,11 +54,11 @@ def form_field(box: Box, locale: str, stored: Any, locales: Sequence[str]) -> fo
     if box.kind is Kind.RULE:
         return RuleField(**about)
     if box.kind is Kind.OPTIONS:
-        return OptionsField(locales, **about)
+        return OptionsField(widget=OptionRows(locales), **about)
     return JsonText(**about) if box.kind is Kind.JSON else forms.CharField(**about)
 
 
-def shown(box: Box, value: Any, locales: list[str]) -> Any:
+def shown(box: Box, value: Any) -> Any:
     """Return a stored value as the field shows it."""
     if value is ABSENT or value is None:
         return box.default if box.kind is Kind.FLAG else ""
@@ -96,19 +71,10 @@ def shown(box: Box, value: Any, locales: list[str]) -> Any:
             return "\n".join(map(str, value))
         case Kind.STATUSES if isinstance(value, list):
             return ", ".join(map(str, value))
-        case Kind.OPTIONS if isinstance(value, list):
-            return "\n".join(_option_line(one, locales) for one in value)
     return value
 
 
-def _option_line(option: Any, locales: list[str]) -> str:
-    value, label = (option.get("value", ""), option.get("label")) if isinstance(option, Mapping) else (option, None)
-    if isinstance(label, Mapping):
-        return " | ".join([str(value), *(str(label.get(locale, "")) for locale in locales)])
-    return f"{value} |" if ":" in str(value) else str(value)  # see OptionsField
-
-
-def value_of(box: Box, typed: Any, locales: list[str]) -> Any:
+def value_of(box: Box, typed: Any) -> Any:
     """Return a field's value for the document, or ABSENT."""
     match box.kind:
         case Kind.JSON:
@@ -117,6 +83,8 @@ def value_of(box: Box, typed: Any, locales: list[str]) -> Any:
             return ABSENT if bool(typed) == box.default else bool(typed)
         case Kind.WHOLE:
             return ABSENT if typed in (None, "") else typed
+        case Kind.OPTIONS:
+            return typed or ABSENT
     text = str(typed).strip()
     if not text:
         return ABSENT
@@ -130,14 +98,6 @@ def value_of(box: Box, typed: Any, locales: list[str]) -> Any:
             return lines
         case Kind.STATUSES:
             return [int(one) if one.isascii() and one.isdigit() else one for one in re.split(r"[\s,]+", text)]
-        case Kind.OPTIONS:
-            return [_option(line, locales) for line in lines]
         case Kind.RULE | Kind.WORDS:
             return " ".join(lines)
     return text
-
-
-def _option(line: str, locales: list[str]) -> dict[str, Any]:
-    value, *labels = (one.strip() for one in line.split("|"))
-    label = {locale: text for locale, text in zip(locales, labels, strict=False) if text}
-    return {"value": value, **({"label": label} if label else {})}

@@ -122,6 +122,7 @@ def part_page(request: HttpRequest, definition_id: UUID, slug: str) -> HttpRespo
                 return redirect("admin:actiondefinition-part", definition.pk, part.slug)
             form.show_problems(told, places)
     gaps = missing_parts(newest.document)
+    form.show_gaps([gap.field for gap in gaps.of_part(part.slug)])
     context = {
         "part": part,
         "form": form,

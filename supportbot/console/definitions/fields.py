@@ -25,14 +25,14 @@ class Kind(StrEnum):
     SENTENCES = "sentences"  # a list of texts in each language, one per line
     JSON = "json"
     PAIRS = "pairs"  # an object of texts, as "name: text" lines
-    OPTIONS = "options"  # of a choice: "value | label in each language" lines
+    OPTIONS = "options"  # of a choice: rows of values and labels
     STATUSES = "statuses"
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
     """One field; `at` is its path in the document, or in its row. A flag's `default` applies if it is missing. A row of
-    another type than `types` shows it among further fields.
+    another type than `types`, or without a value of a rare one, shows it among further fields.
     """
 
     at: str
@@ -43,6 +43,7 @@ class Box:
     default: bool = False
     of: tuple[str, ...] = BOTH
     types: tuple[str, ...] = ()
+    is_rare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Rows:
     is_named: bool = False
     plain: str = ""
     blank: int = 1  # empty rows on the page
+    is_collapsed: bool = False  # each row shows one line until it is opened
     of: tuple[str, ...] = BOTH
 
 

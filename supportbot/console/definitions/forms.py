@@ -49,6 +49,8 @@ class Group:
     form: "PartForm | None" = None
     row: str = ""
     further: frozenset[str] = frozenset()  # names of fields that this row hardly needs
+    summary: str = ""  # of a row that is collapsed
+    gaps: frozenset[str] = frozenset()  # names of fields that lack something
 
     def fields(self) -> Iterator[tuple[Any, str]]:
         """Yield each field that is shown at once, with the imported file's suggestion."""
@@ -58,8 +60,12 @@ class Group:
         return list(self._with_suggestions(name for name in self.names if name in self.further))
 
     def is_opened(self) -> bool:
-        """Return whether a further field has an error, so that it is shown at once."""
-        return any(field.errors for field, _ in self.further_fields())
+        """Return whether a further field has an error or lacks something, so that it is shown at once."""
+        return any(field.errors or field.html_name in self.gaps for field, _ in self.further_fields())
+
+    def is_expanded(self) -> bool:
+        """Return whether a collapsed row is shown at once: something is wrong with it, or missing."""
+        return bool(self.wrong()) or not self.gaps.isdisjoint(self.names)
 
     def _with_suggestions(self, names: Iterable[str]) -> Iterator[tuple[Any, str]]:
         assert self.form is not None
@@ -121,8 +127,14 @@ class PartForm(forms.Form):
         is_blank: bool = False,
         row: str = "",
         further: frozenset[str] = frozenset(),
+        summary: str = "",
     ) -> None:
-        self.groups.append(Group(legend, names, remove, is_blank, self, row, further))
+        self.groups.append(Group(legend, names, remove, is_blank, self, row, further, summary))
+
+    def show_gaps(self, names: Iterable[str]) -> None:
+        """Expand the rows in which these fields lack something."""
+        for group in self.groups:
+            group.gaps = frozenset(names)
 
     def _offer_connections(self) -> None:
         stored = str(self.initial.get("connection", ""))
@@ -160,11 +172,16 @@ class PartForm(forms.Form):
             legend = gettext("{row}, new").format(row=told) if is_blank else f"{told}: {name}" if name else told
             kind = str(row.stored.get("type") or "string")
             further = frozenset(
-                f"{row.prefix}-{field_name(box.at)}"
+                name
                 for box in rows.boxes
-                if box.types and kind not in box.types and _dig(row.stored, box.at) is ABSENT
+                for name in self._names(box, row.prefix)
+                if (box.is_rare or (box.types and kind not in box.types)) and _dig(row.stored, box.at) is ABSENT
             )
-            self._group(legend, names, "" if is_blank else remove, is_blank=is_blank, row=told, further=further)
+            summary = summary_of(rows, row.stored) if rows.is_collapsed else ""
+            self._group(
+                legend, names, "" if is_blank else remove,
+                is_blank=is_blank, row=told, further=further, summary=summary or (legend if rows.is_collapsed else ""),
+            )  # fmt: skip
 
     def _add(self, boxes: Iterable[Box], prefix: str, stored: Mapping[str, Any]) -> Iterator[str]:
         for box in boxes:
@@ -174,11 +191,13 @@ class PartForm(forms.Form):
                 if locale:
                     value = value.get(locale, ABSENT) if isinstance(value, Mapping) else ABSENT
                 self.fields[name] = form_field(box, locale if len(self._locales) > 1 else "", value, self._locales)
-                if box.kind is Kind.OPTIONS and len(self._locales) > 1:
-                    order = gettext("Order of the languages: {names}.").format(names=", ".join(self._locales))
-                    self.fields[name].help_text = f"{box.help} {order}"
-                self.initial[name] = shown(box, value, self._locales)
+                self.initial[name] = shown(box, value)
                 yield name
+
+    def _names(self, box: Box, prefix: str) -> list[str]:
+        """Return the names of a box's fields: one, or one for each language."""
+        name = "-".join(filter(None, [prefix, field_name(box.at)]))
+        return [f"{name}-{one}" for one in self._read_first()] if box.kind in (Kind.WORDS, Kind.SENTENCES) else [name]
 
     def _read_first(self) -> list[str]:
         """Return the languages, that of the page first."""
@@ -236,12 +255,12 @@ class PartForm(forms.Form):
         if box.kind in (Kind.WORDS, Kind.SENTENCES):
             kept = dict(stored) if isinstance(stored, Mapping) else {}
             for locale in self._locales:
-                value = value_of(box, told.get(f"{name}-{locale}", ""), self._locales)
+                value = value_of(box, told.get(f"{name}-{locale}", ""))
                 kept.pop(locale, None)
                 if value is not ABSENT:
                     kept[locale] = value
             return kept or ABSENT
-        return value_of(box, told.get(name, ""), self._locales)
+        return value_of(box, told.get(name, ""))
 
     def _write_rows(self, rows: Rows, document: dict[str, Any]) -> dict[str, str]:
         found: list[tuple[str, dict[str, Any]]] = []
@@ -280,6 +299,19 @@ class PartForm(forms.Form):
                 path = prefix + path[len(place) :]
                 break
         return closest(field_name(path), self.fields)
+
+
+def summary_of(rows: Rows, stored: Mapping[str, Any]) -> str:
+    """Return a row in one line: its name, then what is chosen in it. "" for an empty one."""
+    told = [str(stored.get("name", ""))]
+    for box in rows.boxes:
+        value = _dig(stored, box.at)
+        if box.kind is Kind.CHOICE and stored and "." not in box.at:
+            named = dict(box.choices)
+            told.append(str(named.get(value, named[box.choices[0][0]])))
+        elif box.at == "required" and stored:
+            told.append(gettext("optional") if value is False else gettext("required"))
+    return " · ".join(filter(None, told))
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:

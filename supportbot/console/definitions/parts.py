@@ -20,6 +20,18 @@ _READING: Final = _METHODS[:2]
 _ADDRESS_HELP: Final = _("A field of the record that holds an https address, such as product.url.")
 _TEMPLATE_HELP: Final = _("Put values in braces, such as {order.id}, and times as {time(order.placed)}.")
 
+_TYPES: Final = (
+    ("string", _("Text")),
+    ("choice", _("One of several options")),
+    ("integer", _("Whole number")),
+    ("number", _("Number")),
+    ("money", _("Amount of money")),
+    ("flag", _("Yes or no")),
+    ("date", _("Date")),
+    ("list", _("List")),
+    ("object", _("Several fields")),
+)
+
 PARTS: Final = (
     Part(
         "basics",
@@ -67,17 +79,7 @@ PARTS: Final = (
                         "type",
                         _("Type"),
                         Kind.CHOICE,
-                        choices=(
-                            ("string", _("Text")),
-                            ("choice", _("One of several options")),
-                            ("integer", _("Whole number")),
-                            ("number", _("Number")),
-                            ("money", _("Amount of money")),
-                            ("flag", _("Yes or no")),
-                            ("date", _("Date")),
-                            ("list", _("List")),
-                            ("object", _("Several fields")),
-                        ),
+                        choices=_TYPES,
                     ),
                     Box(
                         "from",
@@ -106,15 +108,22 @@ PARTS: Final = (
                         _("Only the customer's own words, such as a note, which identify no record or person."),
                         types=("string", "integer", "list", "object"),
                     ),
-                    Box("value", _("Computed value"), Kind.RULE, _("Only if the argument is computed.")),
-                    Box("example", _("Example"), help=_("Such as A-1001."), types=("string",)),
-                    Box("pattern", _("Pattern for text"), help=_("Such as [A-Z]-[0-9]{4}."), types=("string",)),
+                    Box("value", _("Computed value"), Kind.RULE, _("Only if the argument is computed."), is_rare=True),
+                    Box("example", _("Example"), help=_("Such as A-1001."), types=("string",), is_rare=True),
+                    Box(
+                        "pattern",
+                        _("Pattern for text"),
+                        help=_("Such as [A-Z]-[0-9]{4}."),
+                        types=("string",),
+                        is_rare=True,
+                    ),
                     Box(
                         "max_length",
                         _("Maximum length of text"),
                         Kind.WHOLE,
                         _("With a pattern, at most 100."),
                         types=("string",),
+                        is_rare=True,
                     ),
                     Box(
                         "choose_from.list",
@@ -122,14 +131,22 @@ PARTS: Final = (
                         Kind.RULE,
                         _("A list that a look-up with an owner finds, such as loans.items."),
                         types=("string",),
+                        is_rare=True,
                     ),
-                    Box("choose_from.as", _("Name of each record"), help=_("Such as loan."), types=("string",)),
+                    Box(
+                        "choose_from.as",
+                        _("Name of each record"),
+                        help=_("Such as loan."),
+                        types=("string",),
+                        is_rare=True,
+                    ),
                     Box(
                         "choose_from.value",
                         _("Value of each record"),
                         Kind.RULE,
                         _("Such as loan.number."),
                         types=("string",),
+                        is_rare=True,
                     ),
                     Box(
                         "choose_from.words",
@@ -137,13 +154,14 @@ PARTS: Final = (
                         Kind.WORDS,
                         _("Such as: {loan.title}, due {date(loan.due)}."),
                         types=("string",),
+                        is_rare=True,
                     ),
-                    Box("may_be_empty", _("Text may be empty"), Kind.FLAG, types=("string",)),
+                    Box("may_be_empty", _("Text may be empty"), Kind.FLAG, types=("string",), is_rare=True),
                     Box(
                         "options",
                         _("Options to choose from"),
                         Kind.OPTIONS,
-                        _("One per line: the value, then its label in each language, separated by |."),
+                        _("What is sent to the system, and what the customer reads. Save to add more."),
                         types=("choice",),
                     ),
                     Box(
@@ -152,6 +170,7 @@ PARTS: Final = (
                         Kind.NUMBER,
                         _("Of a date, an expression such as today."),
                         types=("integer", "number", "date"),
+                        is_rare=True,
                     ),
                     Box(
                         "maximum",
@@ -159,15 +178,25 @@ PARTS: Final = (
                         Kind.NUMBER,
                         _("Of a date, an expression such as today + days(60)."),
                         types=("integer", "number", "date"),
+                        is_rare=True,
                     ),
-                    Box("min_items", _("Minimum number of list entries"), Kind.WHOLE, types=("list",)),
-                    Box("max_items", _("Maximum number of list entries"), Kind.WHOLE, types=("list",)),
+                    Box("min_items", _("Minimum number of list entries"), Kind.WHOLE, types=("list",), is_rare=True),
+                    Box("max_items", _("Maximum number of list entries"), Kind.WHOLE, types=("list",), is_rare=True),
+                    Box("of.type", _("Type of the list entries"), Kind.CHOICE, choices=_TYPES, types=("list",)),
                     Box(
-                        "of",
-                        _("Type of the list entries"),
-                        Kind.JSON,
-                        _('JSON, such as {"type": "string"}.'),
+                        "of.options",
+                        _("Options of the list entries"),
+                        Kind.OPTIONS,
+                        _("Of entries that are one of several options."),
                         types=("list",),
+                    ),
+                    Box(
+                        "of.fields",
+                        _("Fields of the list entries"),
+                        Kind.JSON,
+                        _('JSON, such as {"sku": {"type": "string"}}.'),
+                        types=("list",),
+                        is_rare=True,
                     ),
                     Box(
                         "fields",
@@ -178,7 +207,7 @@ PARTS: Final = (
                     ),
                 ),
                 is_named=True,
-                blank=2,
+                is_collapsed=True,
             ),
         ),
     ),
