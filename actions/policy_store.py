@@ -118,6 +118,16 @@ def switch(policy: ActionPolicy, *, is_enabled: bool, actor: str) -> None:
     audit.record("policy.enabled" if is_enabled else "policy.disabled", actor=actor, action=policy.action)
 
 
+@transaction.atomic
+def switch_off_built_in(*, actor: str) -> list[str]:
+    """Switch off every built-in action of the workspace; return the names of those that were on."""
+    on = ActionPolicy.objects.filter(action__in=code_actions(), is_enabled=True).order_by("action")
+    policies = list(on.select_for_update(no_key=True))
+    for policy in policies:
+        switch(policy, is_enabled=False, actor=actor)
+    return [policy.action for policy in policies]
+
+
 def rules_of(policy: ActionPolicy | None) -> Rules:
     """Return the current rules; without a policy, nothing is allowed."""
     if policy is not None and policy.action in (tried := tried_rules()):

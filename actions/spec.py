@@ -96,6 +96,7 @@ class Card:
     button: str
     rows: tuple[Row, ...]
     note: str = ""
+    done: str = ""  # the sentence after success; "" for the usual words around the summary
 
 
 class Action(ABC):

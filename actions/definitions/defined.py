@@ -248,7 +248,7 @@ class DefinedWrite(_Defined, WriteAction):
         return {
             locale: {
                 "title": card.title, "summary": card.summary, "button": card.button,
-                "rows": [[row.label, row.value] for row in card.rows],
+                "rows": [[row.label, row.value] for row in card.rows], "done": card.done,
             }
             for locale in self.definition.title
             for card in [rendering.card_of(self.definition, names, locale)]
@@ -328,7 +328,8 @@ class DefinedWrite(_Defined, WriteAction):
         told = in_locale(shown["card"], locale)
         rows = tuple(Row(label, value) for label, value in told["rows"])
         title, summary = told["title"], told["summary"]
-        return Card(title, summary, told["button"], rows, note="" if summary == title else summary)
+        note = "" if summary == title else summary
+        return Card(title, summary, told["button"], rows, note=note, done=told.get("done", ""))
 
     def receipt(self, arguments: Arguments, result: Mapping[str, Any]) -> dict[str, Any]:
         return dict(result)

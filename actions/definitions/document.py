@@ -38,7 +38,8 @@ _AMOUNTS: Final = (
     "second_approval_above",
 )  # fmt: skip
 _ONLY_OF_WRITES: Final = (
-    "subject", "money", "call", "answer", "outcome", "card", "receipt", "done", "approval", "undo", "limits",
+    "subject", "money", "call", "answer", "outcome", "card", "receipt", "done", "done_words", "approval", "undo",
+    "limits",
 )  # fmt: skip
 MAX_UNDO_HOURS: Final = 24 * 90  # as long as a receipt's page exists
 DEFAULT_UNDO_HOURS: Final = 24
@@ -163,6 +164,7 @@ class _Document:
         answer = self._answer(answered)
         receipt = tuple(self._cards.rows(top, "receipt", answered, MAX_ROWS, named=True))
         done = top.texts("done", most=80, locales=self._locales, needed=top.has("done"))
+        done_words = top.words("done_words", decided, locales=self._locales, needed=top.has("done_words"))
         outcome = self._outcome(asked, answered, call)
         require_owner(top, common["lookups"], subject, common["values"])
         if call is not None:
@@ -173,7 +175,7 @@ class _Document:
             top.add("result", 'Only a definition with "kind": "read" has a result.')
         return Definition(
             **common, risk=risk, subject=subject, money=money, call=call, answer=answer, outcome=outcome,
-            card=self._cards.card(decided), receipt=receipt, done=done, limits=self._limits(),
+            card=self._cards.card(decided), receipt=receipt, done=done, done_words=done_words, limits=self._limits(),
             approval=self._approval(decided), undo=self._undo(every.arguments, [row.name for row in receipt]),
         )  # fmt: skip
 

@@ -241,6 +241,7 @@ class Definition:
     card: CardTemplate | None = None
     receipt: Sequence[Shown] = ()
     done: Texts = field(default_factory=dict)  # the title of the receipt; none for the standard words
+    done_words: Words = field(default_factory=dict)  # the sentence after success; none for the standard words
     result: Result | None = None
     approval: Approval | None = None
     undo: Undo | None = None

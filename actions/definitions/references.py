@@ -19,7 +19,7 @@ _EXPRESSIONS: Final = re.compile(
     rf"|undo\.arguments\.\w+|{_CALL}\.body(\..*)?\.for_each"
 )
 _TEMPLATES: Final = re.compile(
-    rf"{_CALL}\.(path|query\..*|headers\..*|body(\..*)?)|card\.(title|summary|button)\.[^.]+|{_ROWS}\.words\.[^.]+"
+    rf"{_CALL}\.(path|query\..*|headers\..*|body(\..*)?)|card\.(title|summary|button)\.[^.]+|done_words\.[^.]+|{_ROWS}\.words\.[^.]+"
     r"|arguments\.\w+\.choose_from\.words\.[^.]+|guards\.words\.[^.]+|lookups\.otherwise\.words\.[^.]+|result\.(words|card\.title)\.[^.]+|result\.hand_over"
 )
 

@@ -27,7 +27,8 @@ def card_of(definition: Definition, names: Names, locale: str) -> Card:
     title, button = (in_locale(words, locale).words(names, locale) for words in (card.title, card.button))
     summary = in_locale(card.summary, locale).words(names, locale, MAX_ROW_VALUE)
     rows = [Row(label, text) for _, label, text in shown(card.rows, names, locale, MAX_ROW_VALUE)]
-    return Card(title=title, summary=summary, button=button, rows=tuple(rows))
+    done = in_locale(definition.done_words, locale).words(names, locale, MAX_ROW_VALUE) if definition.done_words else ""
+    return Card(title=title, summary=summary, button=button, rows=tuple(rows), done=done)
 
 
 def receipt_of(definition: Definition, answer: Answer, names: Names, locale: str) -> list[tuple[str, str, str]]:

@@ -25,8 +25,11 @@ def explanation(request: ActionRequest, locale: str = "") -> str:
     """Return the text for a request that succeeded, failed, was rejected, expired or whose outcome is unknown."""
     locale = locale or request.locale
     reason = reason_of(request, locale)
-    what = card_of(request, locale).summary.rstrip(".")
+    card = card_of(request, locale)
+    what = card.summary.rstrip(".")
     text = text_in(locale, _TEXTS[State(request.state)], what=what, reason=reason["text"] if reason else "")
+    if request.state == State.SUCCEEDED and card.done:
+        text = card.done
     reference = (request.receipt or {}).get("reference")
     if not reference:
         return text.strip()

@@ -7,10 +7,14 @@ from django.test import Client
 
 from actions.definitions.models import ActionDefinition
 from actions.definitions.services import newest_version, save_draft
-from actions.models import AuditEntry
-from tests.actions.defined.conftest import document
+from actions.models import ActionPolicy, AuditEntry
+from actions.policy_store import ensure_policies
+from actions.registry import code_actions
+from supportbot.accounts.models import Workspace
+from tests.actions.defined.conftest import document, stored_as_published
 from tests.actions.defined.conftest import retail as retail
 from tests.actions.defined.loopback_shop import LoopbackShop
+from tests.console.conftest import logged_in, person
 from tests.console.definition_pages import ACTIONS, NAME, at, fields_of, page_of, problems_of
 from tests.console.definition_pages import browser as browser
 from tests.console.definition_pages import dora as dora
@@ -225,3 +229,26 @@ def test_a_filled_field_that_lacks_a_proof_says_so_in_the_words_of_the_other_pag
         assert any("Body: " + why in one for one in told), page
         assert visible_text(opened, " ").count(why) == 1, page
     assert why in visible_text(page_of(browser.get(at(definition, "test/"))), " ")
+
+
+def test_the_built_in_actions_are_switched_off_in_one_step_once_there_are_own_ones(
+    workspace: Workspace, browser: Client, retail: LoopbackShop
+) -> None:
+    ensure_policies(actor="operator:test")
+    button = "Switch off all built-in actions"
+    save_draft(document(), actor="operator:test")
+    assert button not in visible_text(page_of(browser.get(ACTIONS)), " ")
+    stored_as_published(document())
+    assert button in visible_text(page_of(browser.get(ACTIONS)), " ")
+    for role in ("agent", "editor"):
+        refused = logged_in(person(workspace, role, f"{role}.x")).post(f"{ACTIONS}built-in/off/")
+        assert refused.status_code == 403
+    assert browser.get(f"{ACTIONS}built-in/off/").status_code == 405
+    assert ActionPolicy.objects.filter(action__in=code_actions(), is_enabled=True).count() == len(code_actions())
+    own = ActionPolicy.objects.get(action=NAME).is_enabled
+    told = browser.post(f"{ACTIONS}built-in/off/", follow=True)
+    assert "Switched off: cancel_order" in told.content.decode()
+    assert not ActionPolicy.objects.filter(action__in=code_actions(), is_enabled=True).exists()
+    assert ActionPolicy.objects.get(action=NAME).is_enabled == own
+    assert AuditEntry.objects.filter(event="policy.disabled").count() == len(code_actions())
+    assert button not in visible_text(page_of(browser.get(ACTIONS)), " ")

@@ -5,9 +5,10 @@ This module only routes: each page is a function of its own module, and all of t
 
 from typing import Any, Final
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,17 +19,21 @@ from django.views.decorators.http import require_POST
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.services import missing_in
 from actions.models import ActionPolicy
+from actions.policy_store import switch_off_built_in
 from actions.registry import code_actions
 from actions.spec import Action, WriteAction
 from supportbot.console.base import RowPagesAdmin
 from supportbot.console.definitions import cases, creating, editing, publishing, trials, versions
-from supportbot.console.definitions.page_frame import READ_RIGHT, WRITE_RIGHT, kind_words, state_tag
+from supportbot.console.definitions.page_frame import READ_RIGHT, WRITE_RIGHT, actor_of_request, kind_words, state_tag
 from supportbot.console.display import tag
 from supportbot.console.filters import LabelledFilter
-from supportbot.team_formats import active_language
+from supportbot.console.permissions import may
+from supportbot.console.request_context import needs, staff
+from supportbot.team_formats import active_language, listed
 from supportbot.translation import in_locale
 
 State = ActionDefinition.State
+RULES_RIGHT: Final = "rules:write"
 STATES: Final = {
     State.PUBLISHED: gettext_noop("Published"),
     State.DRAFT: gettext_noop("Draft"),
@@ -92,7 +97,11 @@ class DefinitionAdmin(RowPagesAdmin):
         return tag("warn", str(lacks)) if lacks else gettext("nothing")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return super().changelist_view(request, {**(extra_context or {}), "of_release": _of_release()})
+        of_release = _of_release()
+        has_own = ActionDefinition.objects.filter(state=State.PUBLISHED).exists()
+        may_switch = may(staff(request), RULES_RIGHT) and any(one["is_enabled"] for one in of_release)
+        context = {"of_release": of_release, "competes": has_own and may_switch}
+        return super().changelist_view(request, {**(extra_context or {}), **context})
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -107,6 +116,7 @@ class DefinitionAdmin(RowPagesAdmin):
         one = "<uuid:definition_id>/"
         return [
             path("operations/", wrap(creating.operations_page), name="actiondefinition-operations"),
+            path("built-in/off/", wrap(require_POST(switch_off_all)), name="actiondefinition-built-in-off"),
             path("expressions/", wrap(editing.expressions_page), name="actiondefinition-expressions"),
             path(f"{one}part/<slug:slug>/", wrap(editing.part_page), name="actiondefinition-part"),
             path(f"{one}document/", wrap(editing.document_page), name="actiondefinition-document"),
@@ -130,19 +140,30 @@ def title_in(document: Any, name: str) -> str:
     return in_locale(known, active_language()) if known else name
 
 
+def switch_off_all(request: HttpRequest) -> HttpResponse:
+    """Switch off every built-in action, so that customers' requests reach the workspace's own."""
+    needs(request, RULES_RIGHT)
+    names = switch_off_built_in(actor=actor_of_request(request))
+    if names:
+        words = gettext("Switched off: {names}. Nothing more is sent for them. Switch each on again under its rules.")
+        messages.success(request, words.format(names=listed(names)))
+    return redirect("admin:actions_actiondefinition_changelist")
+
+
 def _kind(action: Action) -> str:
     return "write" if isinstance(action, WriteAction) else "read"
 
 
 def _of_release() -> list[dict[str, Any]]:
     """Return the built-in actions with their rules."""
-    rules = dict(ActionPolicy.objects.filter(action__in=code_actions()).values_list("action", "pk"))
+    rules = {policy.action: policy for policy in ActionPolicy.objects.filter(action__in=code_actions())}
     return [
         {
             "name": name,
             "title": action.title_in(active_language()),
             "kind": kind_words({"kind": _kind(action), "risk": action.risk.value}),
-            "rules": rules.get(name),
+            "rules": rules[name].pk if name in rules else None,
+            "is_enabled": name in rules and rules[name].is_enabled,
         }
         for name, action in code_actions().items()
     ]

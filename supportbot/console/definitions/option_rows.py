@@ -27,17 +27,24 @@ class OptionRows(forms.Widget):
         stored = [one if isinstance(one, Mapping) else {"value": one} for one in value or ()]
         rows = [*stored, *([{}] * max(min(MORE, MOST - len(stored)), 0))]
         context["locales"] = self._locales
-        context["rows"] = [
-            {
-                "value": {"name": f"{name}-{at}", "value": row.get("value", "")},
-                "labels": [
-                    {"name": f"{name}-{at}-{locale}", "value": _label(row, locale), "locale": locale}
-                    for locale in self._locales
-                ],
-            }
-            for at, row in enumerate(rows)
-        ]
+        context["rows"] = [self._row(f"{name}-{at}", at + 1, row) for at, row in enumerate(rows)]
         return context
+
+    def _row(self, name: str, number: int, row: Mapping[str, Any]) -> dict[str, Any]:
+        title = gettext("Label of option {number}, {locale}")
+        labels = [
+            {
+                "name": f"{name}-{locale}",
+                "value": _label(row, locale),
+                "title": title.format(number=number, locale=locale),
+            }
+            for locale in self._locales
+        ]
+        value = {"name": name, "value": row.get("value", "")}
+        return {
+            "value": {**value, "title": gettext("Value of option {number}").format(number=number)},
+            "labels": labels,
+        }
 
     def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
         """Return the rows; the template is the project's, which a form's own renderer does not know."""

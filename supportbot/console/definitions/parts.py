@@ -396,6 +396,12 @@ PARTS: Final = (
         _("What is kept of the system's answer and shown to the customer."),
         boxes=(
             Box("done", _("Title"), Kind.WORDS, _("What was done, such as: Order gift-wrapped.")),
+            Box(
+                "done_words",
+                _("Sentence after success"),
+                Kind.WORDS,
+                _("Such as: Order {order.id} will be wrapped as a present. If empty, “Done:” and the card's summary."),
+            ),
         ),
         rows=(Rows("receipt", _("Row of the receipt"), (_NAME, *_SHOWN), blank=2),),
         of=WRITE,
