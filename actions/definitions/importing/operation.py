@@ -22,6 +22,8 @@ from actions.definitions.template import compile_path
 _MAX_ARGUMENTS: Final = 30
 _MAX_LOOKUPS: Final = 3
 _MAX_EXAMPLE: Final = 100
+_CODE: Final = re.compile(r"(?=.*[0-9])[A-Za-z0-9#/._:-]{1,36}", re.ASCII)  # as long as a UUID
+_LONG_WORD: Final = re.compile(r"[A-Za-z]{7}", re.ASCII)  # instructions need words
 _ACCEPTED: Final = 202
 HEADER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}", re.ASCII)
 _OWN_HEADERS: Final = frozenset({
@@ -158,13 +160,19 @@ class Operation:
         return argument
 
     def _suggest_example(self, argument: str, *sources: Any) -> None:
-        """Suggest the first example of a text: a parameter's own, or that of its schema."""
+        """Take the first example of a text: a parameter's own, or that of its schema. The words of a file get into no
+        prompt unread, so one that is not a single code with a digit, such as A-1001, is only suggested.
+        """
         if self._arguments.get(argument, {}).get("type") != "string" or argument in self._identity():
             return
         for source in sources:
             given = source.get("example") if isinstance(source, Mapping) else None
             if isinstance(given, str | int) and not isinstance(given, bool):
-                self._draft.suggest(f"arguments.{argument}.example", printable(str(given), _MAX_EXAMPLE))
+                text = printable(str(given), _MAX_EXAMPLE)
+                if _CODE.fullmatch(text) and not _LONG_WORD.search(text):
+                    self._arguments[argument] = {**self._arguments[argument], "example": text}
+                else:
+                    self._draft.suggest(f"arguments.{argument}.example", text)
                 return
 
     def _identity(self) -> set[str]:
