@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Train the nets of `checks/deeds.py` that decide whether a sentence says no more than a record of a deed.
+"""Train the nets of `checks/deeds.py` for the second opinion on whether a sentence says no more than a record.
 
     python scripts/train_records.py             fits on all rows and writes records.npz
     python scripts/train_records.py --measure   fits without one author of the records after the other and prints how
@@ -13,7 +13,7 @@ Two kinds of rows, in `checks/data`:
   empty), and its outcome.
 - `records.<language>.jsonl`: `{"records": [...], "text", "locale", "is_said", "kind", "author"}`, a sentence and the
   records. Each true sentence is also compared with records of other rows, which say something else. They teach how
-  similar deed and outcome must be, and what a sentence may say beyond the records.
+  similar deed and outcome must be.
 - `english_records.jsonl`: `{"record", "english"}`, records of those rows in English, since a shop's actions often have
   no other language. Sentences are compared with them too.
 """
@@ -39,7 +39,6 @@ OTHERS = 1  # record of another row that a true sentence is compared with
 TRAINING = nets.Training(rounds=16, dropout=0.2)
 PAIRS_TRAINING = nets.Training(nets=8, rounds=16, dropout=0.2)  # chance weighs more with few inputs
 STATUS_WEIGHT = 3  # of claims that something was done which waits, was refused or failed: there are few of them
-AXES = 64  # of the vectors of what sentences say beyond records; with all 384, the nets learn chance
 # The values of the placeholders; a net cannot distinguish figures, but it can distinguish names.
 FIGURES = (
     {"product": "Kestrel 2", "address": "12 High Street, Bristol BS1 4QA", "email": "a.smith@example.com"},
@@ -59,7 +58,7 @@ def main() -> None:
     rows = with_others(own) + with_others(beside_english(own))
     extra = [of_an_answer(json.loads(line)) for line in chosen.extra.open()] if chosen.extra else []
     texts = [deeds.plainly(text) for row in (*rows, *extra) for text in (row["text"], *row["records"])]
-    texts += [deeds.beyond(row["text"], row["records"]) for row in (*rows, *extra)] + [row["plain"] for row in done]
+    texts += [row["plain"] for row in done]
     vectors = dict(zip(texts, nets.vectors_of(texts), strict=True))
     if not chosen.measure:
         small = {name: value.astype(np.float16) for name, value in fitted(rows, done, vectors).items()}
@@ -116,33 +115,21 @@ def beside_english(rows: Sequence[Row]) -> list[Row]:
 
 
 def fitted(rows: Sequence[Row], done: Sequence[Row], vectors: Vectors) -> dict[str, np.ndarray]:
-    """Return the arrays of all three nets, and of the axes of what is beyond the records."""
+    """Return the arrays of all three nets."""
     seen = np.array([vectors[row["plain"]] for row in done])
     has_deed = np.array([bool(row["deed"]) for row in done])
     whole = {
         **told_apart("deed", [row for row in done if row["deed"]], seen[has_deed]),
         **told_apart("outcome", done, seen),
-        **axes_of(rows, vectors),
     }
     use(whole)
     inputs, wanted, weights = [], [], []
     for row in rows:
         said, noted = nearest(row, vectors)
-        rest = deeds.beyond(row["text"], row["records"])
-        for vector in (vectors.get(rest), None):  # in a long answer, there may be none left for the rest
-            inputs.append(np.concatenate([deeds.pair_of(said, noted), deeds.rest_of(rest, vector)]))
-            wanted.append(row["is_said"])
-            weights.append(STATUS_WEIGHT if row["kind"] == "status" and not row["is_said"] else 1)
+        inputs.append(deeds.pair_of(said, noted))
+        wanted.append(row["is_said"])
+        weights.append(STATUS_WEIGHT if row["kind"] == "status" and not row["is_said"] else 1)
     return {**whole, **net("pair", np.array(inputs), np.array(wanted, dtype=int), np.array(weights), classes=2)}
-
-
-def axes_of(rows: Sequence[Row], vectors: Vectors) -> dict[str, np.ndarray]:
-    """Return the centre and the main axes of the vectors of what is beyond the records, at unit variance."""
-    rests = {deeds.beyond(row["text"], row["records"]) for row in rows}
-    seen = np.array([vectors[rest] for rest in sorted(rests) if rest])
-    centre = seen.mean(axis=0)
-    _, spread, axes = np.linalg.svd(seen - centre, full_matrices=False)
-    return {"rest_centre": centre, "rest_axes": axes[:AXES].T / (spread[:AXES] / np.sqrt(len(seen)))}
 
 
 def told_apart(by: str, done: Sequence[Row], seen: np.ndarray) -> dict[str, np.ndarray]:
@@ -166,8 +153,8 @@ def net(
 
 
 def use(arrays: Mapping[str, np.ndarray]) -> None:
-    made = deeds.weights_in(arrays)
-    deeds._record_weights = lambda: made  # type: ignore[assignment]
+    made = deeds.nets_in(arrays)
+    deeds._nets = lambda: made  # type: ignore[assignment]
 
 
 def nearest(row: Row, vectors: Vectors) -> tuple[deeds.Meaning, deeds.Meaning]:
@@ -186,9 +173,8 @@ def told(author: str, rows: Sequence[Row], vectors: Vectors, weights: Mapping[st
         known = known_figures(row["records"])
         has_figures = all(known.holds(figure) for figure in figures_in(row["text"]))
         said, *noted = (deeds.meaning_of(text, vectors[deeds.plainly(text)]) for text in (row["text"], *row["records"]))
-        rest = deeds.beyond(row["text"], row["records"])
-        score = max(deeds.says_the_same(said, one, deeds.rest_of(rest, vectors.get(rest))) for one in noted)
-        for level in (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5):
+        score = max(deeds.odds_of_pair(said, one) for one in noted)
+        for level in (-3, -2, -1.5, -1, -0.5, 0):
             passed[level].append(not is_deed or (has_figures and score >= level))
     kind = np.array(["true" if row["is_said"] else row["kind"] for row in rows])
     for level, shown in passed.items():

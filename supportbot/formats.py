@@ -133,8 +133,3 @@ def _international(locale: str) -> Locale:
     """Return international English for English without a region, which Babel treats as US English."""
     data = babel_locale(locale)
     return Locale("en", "001") if str(data) == "en" else data
-
-
-def conjunction(language: str) -> str:
-    """Return the word between two things in a list: "and"; in some languages only a sign."""
-    return str(babel_locale(language).list_patterns["standard"]["2"]).format("", "").strip()

@@ -10,8 +10,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -54,7 +55,7 @@ class PackagedEmbedder:
     def query(self, text: str) -> list[float]:
         """Return the vector of a question; recent ones are cached, since a turn needs them several times."""
         with _asking:  # two threads that miss the cache at the same time would each create a question
-            question = _question(_readable(text))
+            question = _question(readable(text))
         return list(question.vector())
 
     def passages(self, texts: Sequence[str]) -> list[list[float]]:
@@ -62,10 +63,14 @@ class PackagedEmbedder:
         model = self._loaded()
 
         def vector(text: str) -> list[float]:
-            return _floats(model.passage(_readable(text)))
+            return _floats(model.passage(readable(text)))
 
         # A single text belongs to an answer that somebody is waiting for.
         return [vector(text) for text in texts] if len(texts) == 1 else list(_threads().map(vector, texts))
+
+    def load(self) -> None:
+        """Load the model now. It must not be loaded twice at the same time, nor beside a copy of it (`retuned`)."""
+        self._loaded()
 
     def _loaded(self) -> "E5":
         with self._loading:
@@ -90,11 +95,17 @@ class _Question:
 
     def _computed(self) -> list[float]:
         model = PackagedEmbedder()._loaded()
-        with _slots:
-            began = time.thread_time()
-            vector = _floats(model.query(self._text))
-            VECTOR_SECONDS.inc(time.thread_time() - began)
-        return vector
+        with question_slot():
+            return _floats(model.query(self._text))
+
+
+@contextmanager
+def question_slot() -> Iterator[None]:
+    """Compute a question's vector inside: wait until few others do, and count the processor time."""
+    with _slots:
+        began = time.thread_time()
+        yield
+        VECTOR_SECONDS.inc(time.thread_time() - began)
 
 
 @cache
@@ -129,7 +140,7 @@ def _load() -> "E5":
         raise EmbeddingUnavailable(f"The packaged embedding model could not be loaded: {error}.") from error
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
     """Return `text` cut to what the model reads, without characters that would stop the engine."""
     cut = text[:EMBEDDING_CHARACTERS].replace("\x00", " ")
     return cut.encode("utf-8", "replace").decode("utf-8")

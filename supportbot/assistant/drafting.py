@@ -18,7 +18,7 @@ from typing import Final
 
 from kb.search import Passage
 from supportbot.assistant.answer_assembly import compose
-from supportbot.assistant.checks.deeds import Vector
+from supportbot.assistant.checks.deeds import Vector, Wanted
 from supportbot.assistant.checks.evidence import Author, Evidence, Sentence, Strictness, Support
 from supportbot.assistant.checks.secrets import RUN_OF_RULES, Confidential, bare
 from supportbot.assistant.checks.sentence_kinds import Opening
@@ -62,7 +62,7 @@ class Draft:
     looks_twice: bool = False
     sentences: list[Sentence] = field(default_factory=list)
     shown: str = ""
-    unsure: tuple[str, ...] = ()  # the texts whose vectors (`query` of the packaged embedder) are needed to continue
+    unsure: tuple[Wanted, ...] = ()  # the texts whose vectors (`assistant.vectors`) are needed to continue
     _unfinished: str = ""
     _searched: int = 0  # characters of it that hold no end of a sentence
     _shown_of_unfinished: int = 0
@@ -112,7 +112,7 @@ class Draft:
         self._is_ended = True
         return self._advance()
 
-    def weigh(self, vectors: Mapping[str, Vector]) -> str:
+    def weigh(self, vectors: Mapping[Wanted, Vector]) -> str:
         """Continue with the available vectors; return what may be shown now."""
         self._judge.take(self.unsure, vectors)
         self.unsure = ()

@@ -20,8 +20,7 @@ from supportbot.assistant.checks.deeds import (
     DOUBT_FROM,
     Records,
     Vector,
-    beyond,
-    claiming_clauses,
+    Wanted,
     is_deed,
     joint,
     plainly,
@@ -41,12 +40,12 @@ from supportbot.assistant.checks.sentence_kinds import Kind, by_pieces, by_vecto
 from supportbot.builtin.phrases import is_ours
 from supportbot.language.normalise import as_read
 from supportbot.language.sentences import LEADS, QUESTIONS, list_mark, unmarked, without_markers
-from supportbot.language.words import content_stems
 
 MAX_VECTORS: Final = 10  # of one answer; each takes 20 to 40 ms
 # of these, so that a deed is found however many regrets or foreign-language sentences come first
 KEPT_FOR_DEEDS: Final = 6
-KEPT_FROM_RESTS: Final = 3  # for further sentences: a rest makes a comparison better, but is not essential to it
+KEPT_FROM_RECORDS: Final = 4  # for further sentences: a record's own vector is only a second opinion
+NOTED: Final = 2  # records of a sentence that get one
 DOUBT_RISES: Final = 0.05  # with each vector, so that the last one goes to a clear deed
 MOST_THIN: Final = 4  # claims of an answer that get vectors if words do not confirm it
 MOST_STEPS: Final = 6  # times that a list item may occur: several lists may share a step
@@ -74,8 +73,8 @@ class Judge:
         self._done = tuple(text for text in done if text.strip())
         self._looked_up: tuple[str, ...] = ()  # one line each, of those that may say what was done
         self._facts = self._done
-        self._vectors: dict[str, Vector] = {}
-        self._asked_for: set[str] = set()
+        self._vectors: dict[Wanted, Vector] = {}
+        self._asked_for: set[Wanted] = set()
         self._compares = False  # the windows have been requested
         self._said_before: Counter[str] = Counter()
         for text in self._done:
@@ -92,13 +91,15 @@ class Judge:
         """What was done and looked up, one text each."""
         return self._facts
 
-    def take(self, wanted: Sequence[str], vectors: Mapping[str, Vector]) -> None:
+    def take(self, wanted: Sequence[Wanted], vectors: Mapping[Wanted, Vector]) -> None:
         """Take the available vectors of the wanted texts; these texts are not requested again."""
         self._asked_for.update(wanted)
         self._vectors.update(vectors)
 
-    def wanted(self, raw: str) -> tuple[str, ...]:
-        """Return the texts whose vectors would help to judge a sentence: itself, its clauses and the records."""
+    def wanted(self, raw: str) -> tuple[Wanted, ...]:
+        """Return the texts whose vectors would help to judge a sentence: itself and its clauses; then, if it tells a
+        deed, both beside the records.
+        """
         words, asked = without_markers(raw), self._asked
         if asked >= MAX_VECTORS or self.evidence.is_quoted(words):
             return ()
@@ -110,17 +111,16 @@ class Judge:
         if not is_doubtful and (asked >= MAX_VECTORS - KEPT_FOR_DEEDS or not (is_foreign or is_regret)):
             return ()
         hidden = self._clauses(words, self.evidence.in_their_words(words)) if is_doubtful else []
-        records = self._nearest_records(words) if is_doubtful else []
-        claiming = claiming_clauses(words, self.evidence.language) if records else []
-        said = (words, *claiming, *hidden) if records else ()
-        compared = [plainly(text) for text in (*said[:1], *records, *said[1:])]
-        # The plain text tells the kind about as well, and a long answer has few vectors.
-        texts = [*hidden, *compared] if records and not is_foreign else [as_read(words), *hidden, *compared]
-        rests = self._new(filter(None, (beyond(text, (*self._done, *self._looked_up)) for text in said)))
-        spare = max(0, MAX_VECTORS - KEPT_FROM_RESTS - asked - len(self._new(texts)))
-        return self._unasked([*texts, *rests[:spare]], with_windows=is_foreign)
+        language = self.evidence.language
+        said = (*((words,) if is_told else ()), *hidden)
+        compared = [found for one in said if (found := self._records.comparison(one, language)) is not None]
+        noted = [plainly(text) for one in said for text in (one, *self._records.nearest(one, language)[:NOTED])]
+        spare = max(0, MAX_VECTORS - KEPT_FROM_RECORDS - asked)
+        # With the figures masked, it tells the kind about as well, and a long answer has few vectors.
+        own = plainly(words) if self._facts and not is_foreign else as_read(words)
+        return self._unasked([own, *hidden, *compared, *self._new(noted)[:spare]], with_windows=is_foreign)
 
-    def wanted_at_the_end(self, sentences: Sequence[Sentence]) -> tuple[str, ...]:
+    def wanted_at_the_end(self, sentences: Sequence[Sentence]) -> tuple[Wanted, ...]:
         """Return the claims of a short answer that words alone do not confirm, since vectors may."""
         claims = [one for one in sentences if one.needs_ground]
         if len(claims) > MOST_THIN or is_confirmed(claims) is not False:
@@ -174,22 +174,15 @@ class Judge:
     def _doubts(self) -> Doubts:
         return Doubts(self.evidence.texts, language=self.evidence.language)
 
-    def _unasked(self, texts: Sequence[str], *, with_windows: bool) -> tuple[str, ...]:
+    def _unasked(self, texts: Sequence[Wanted], *, with_windows: bool) -> tuple[Wanted, ...]:
         new = self._new(texts)[: MAX_VECTORS - self._asked]
         has_any = new or any(text in self._vectors for text in texts)
         windows = self.evidence.windows if has_any and with_windows and not self._compares else ()
         self._compares = self._compares or bool(windows)
         return (*new, *windows)
 
-    def _new(self, texts: Iterable[str]) -> list[str]:
+    def _new(self, texts: Iterable[Wanted]) -> list[Wanted]:
         return [text for text in dict.fromkeys(texts) if text not in self._asked_for]
-
-    def _nearest_records(self, words: str) -> list[str]:
-        """Return the few records that share most with a sentence, best first, since each costs a vector."""
-        language = self.evidence.language
-        said = content_stems(words, language)
-        records = [*self._done, *self._looked_up]
-        return sorted(records, key=lambda text: -len(said & content_stems(text, language)))[: MAX_VECTORS // 2]
 
     def _vector(self, words: str) -> Vector | None:
         vector = self._vectors.get(as_read(words))

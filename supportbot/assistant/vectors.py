@@ -1,6 +1,7 @@
-"""The vectors that the checks need: of sentences and of windows of the sources. They always come from the packaged
-embedder, whatever `KB_EMBEDDER` says, since the weights of the checks were fitted to it. If it is not installed, there
-are none, and the checks use words alone.
+"""The vectors that the checks need: of sentences, of windows of the sources, and of sentences beside records. They
+always come from the packaged embedder, whatever `KB_EMBEDDER` says, since the weights of the checks were fitted to it;
+of comparisons, from the same model with other layers. If it is not installed, there are none, and the checks use words
+alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,15 +9,16 @@ from functools import cache, lru_cache
 from typing import Final
 
 from kb.embedders.packaged import RECIPE, PackagedEmbedder
+from kb.embedders.retuned import RetunedModel
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
-from supportbot.assistant.checks.deeds import Vector
+from supportbot.assistant.checks.deeds import Comparison, Vector, Wanted, layers_shipped
 from supportbot.assistant.drafting import Draft
 
 _CACHE_SIZE: Final = 2_048  # windows of sources, 3 kB each; customers ask about few articles
 
 
-def vectors_of(texts: Sequence[str]) -> Mapping[str, Vector]:
+def vectors_of(texts: Sequence[Wanted]) -> Mapping[Wanted, Vector]:
     """Return the vectors of texts as questions; empty if the packaged embedder is unavailable."""
     try:
         return {text: _vector(text) for text in texts}
@@ -25,8 +27,13 @@ def vectors_of(texts: Sequence[str]) -> Mapping[str, Vector]:
 
 
 @lru_cache(maxsize=_CACHE_SIZE)
-def _vector(text: str) -> Vector:
-    return tuple(_packaged().query(text))
+def _vector(text: Wanted) -> Vector:
+    return _comparing().query(text.text) if isinstance(text, Comparison) else tuple(_packaged().query(text))
+
+
+@cache
+def _comparing() -> RetunedModel:
+    return RetunedModel(layers_shipped())
 
 
 @cache

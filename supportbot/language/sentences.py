@@ -8,10 +8,7 @@ an invention hide behind a fact.
 
 import re
 from collections.abc import Iterator
-from functools import cache
 from typing import Final
-
-from supportbot.formats import conjunction
 
 MAX_SENTENCE_CHARACTERS: Final = 1_500  # longer text without a sentence end is checked as one sentence, and withheld
 QUESTIONS: Final = ("?", "？", "؟")
@@ -76,18 +73,6 @@ def sentences_of(text: str) -> Iterator[str]:
         yield sentence
     if text:
         yield text
-
-
-def clauses(sentence: str, language: str) -> list[str]:
-    """Return the parts of a sentence between its commas, brackets, dashes and "and"s; none if it is only one."""
-    parts = _between_clauses(language).split(sentence)
-    return parts if len(parts) > 1 else []
-
-
-@cache
-def _between_clauses(language: str) -> re.Pattern[str]:
-    joint = rf"{re.escape(conjunction(language))}\s+"
-    return re.compile(rf"[,;:()–—]\s+(?:{joint})?|\s{joint}")
 
 
 def is_ended(text: str) -> bool:

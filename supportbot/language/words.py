@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
-from itertools import takewhile
 from typing import Final, Protocol
 
 # Written without spaces between words: Thai, Lao, Burmese, Khmer, Kana, Han.
@@ -35,7 +34,6 @@ _SAME_LIST: Final = {"nn": "nb", "no": "nb"}
 _LONGEST_STEMMED: Final = 40
 _SENTENCE_CHARACTERS: Final = 400
 _BEGINNING: Final = 4  # letters: without its ending, and as two languages write it ("transport", "transporte")
-_ALIKE: Final = 0.6  # of the shorter word: "extend" and "extension", but not "erstattet" and "erstellt"
 _MIN_SHARED: Final = 4  # letters that two forms of a word must share at one end
 _SURELY_SIMILAR: Final = 5
 
@@ -108,14 +106,6 @@ def beginning(word: str) -> str:
 
 def without_accents(word: str) -> str:
     return "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign))
-
-
-def begin_alike(one: str, two: str) -> bool:
-    """Return whether the shorter of two words without accents is mostly the beginning of the other, as in two forms of
-    a word.
-    """
-    shared = sum(1 for _ in takewhile(lambda signs: signs[0] == signs[1], zip(one, two, strict=False)))
-    return shared >= max(_BEGINNING, _ALIKE * min(len(one), len(two)))
 
 
 def content_stems(text: str, language: str) -> set[str]:

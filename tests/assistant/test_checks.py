@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from kb.search import Passage
-from supportbot.assistant.checks.deeds import beyond
 from supportbot.assistant.checks.sentence_kinds import DATA
 from supportbot.assistant.drafting import Draft
 from supportbot.chat.answers import Answer
@@ -182,8 +181,8 @@ RECORDED = [
      "Karnet PP-9 został anulowany."),
     ("nl", "Waiting for approval: refund of €30.00 for ticket TK-4.",
      "De terugbetaling van € 30,00 wacht nog op goedkeuring.", "De € 30,00 is aan u terugbetaald."),
-    ("it", "Done: Locker LK-7 reserved for Saturday.", "L'armadietto LK-7 è riservato per sabato.",
-     "L'armadietto LK-7 è stato liberato."),
+    ("it", "Done: Gym pass AM-12 paused until 3 June.", "L'abbonamento AM-12 è in pausa fino al 3 giugno.",
+     "L'abbonamento AM-12 è stato disdetto il 3 giugno."),
 ]  # fmt: skip
 
 
@@ -193,13 +192,6 @@ def test_the_same_order_with_another_deed_or_outcome_is_not_on_record(
 ) -> None:
     assert finished(drafted(language, source="en", done=[record]), true).text == true
     assert finished(drafted(language, source="en", done=[record]), false).is_abstention
-
-
-def test_what_a_sentence_says_beyond_the_records() -> None:
-    records = ["Erledigt: Parkausweis PA-6 verlängert.", "Ticket PA-6 opened."]
-    sentence = "Den Parkausweis PA-6 haben wir am 3. Mai eingezogen."
-    assert beyond(sentence, records) == "Den haben wir am . Mai eingezogen."
-    assert beyond("Parkausweis PA-6: verlängert!", records) == ""
 
 
 # The record, a true sentence, and the same with another deed or promise behind it.

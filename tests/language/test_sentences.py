@@ -58,19 +58,3 @@ def streamed(text: str, step: int, *, skips: bool) -> list[str]:
             seen = 0
         seen = len(rest) if skips else 0
     return [*found, rest]
-
-
-@pytest.mark.parametrize(
-    ("language", "sentence", "parts"),
-    [
-        ("en", "It is cancelled, and I waived the fee", ["It is cancelled", "I waived the fee"]),
-        ("de", "Das ist storniert und die Gebühr entfällt", ["Das ist storniert", "die Gebühr entfällt"]),
-        ("tr", "İptal edildi ve iade yapıldı (bugün) olur", ["İptal edildi", "iade yapıldı (bugün", "olur"]),
-        ("en", "Andover and the band", ["Andover", "the band"]),
-        ("en", "Only one part", []),
-    ],
-)
-def test_clauses_are_parted_by_commas_and_by_the_languages_word_for_and(
-    language: str, sentence: str, parts: list[str]
-) -> None:
-    assert sentences.clauses(sentence, language) == parts

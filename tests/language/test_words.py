@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from supportbot.language.words import begin_alike, content_stems, stem, stem_similarity, stems, words
+from supportbot.language.words import content_stems, stem, stem_similarity, stems, words
 
 
 @pytest.mark.parametrize(
@@ -79,17 +79,3 @@ def test_stems_are_the_same_in_all_threads() -> None:
 )
 def test_a_longer_form_and_the_end_of_a_compound_match_in_part(asked: str, found: str, how_far: float) -> None:
     assert stem_similarity(asked, {found, "other"}) == how_far
-
-
-@pytest.mark.parametrize(
-    ("one", "two", "are_alike"),
-    [
-        ("extend", "extension", True),
-        ("cambiado", "cambio", True),
-        ("verschoben", "verschiebung", True),
-        ("erstattet", "erstellt", False),
-        ("fee", "fees", False),
-    ],
-)
-def test_forms_of_a_word_begin_alike(one: str, two: str, are_alike: bool) -> None:
-    assert begin_alike(one, two) is begin_alike(two, one) is are_alike

@@ -6,11 +6,9 @@ are rules.
 """
 
 import math
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -20,8 +18,7 @@ from supportbot.language.classifiers import Array, Net, net_in, unit
 from supportbot.language.detection import detect
 from supportbot.language.figures import Figure, figures_in, known_figures, without_figures
 from supportbot.language.normalise import as_read
-from supportbot.language.sentences import clauses
-from supportbot.language.words import begin_alike, beginning, beginnings, content_stems, without_accents, words
+from supportbot.language.words import beginnings, content_stems
 
 # By pieces alone: below the first nothing is a deed, from the second on it is one where no vector can be had.
 DOUBT_FROM: Final = 0.1
@@ -32,20 +29,16 @@ SPENT_FROM: Final = 0.5  # the same where an answer has had all its vectors: by 
 DEED_FROM: Final = 0.25
 IN_THEIR_WORDS: Final = (0.65, 0.7)
 WITH_THEIR_WORDS: Final = (0.8, 0.6)
-# Low for what was done: of true statements about it few may be lost, and one about another record is far below.
-# A look-up has many facts beside each other, and what it does not say is soon said of the same order.
-DONE_FROM: Final = 0.2
-LOOKED_UP_FROM: Final = 0.25
-# Of these levels, for a record in another language: with no word in common, true and false sentences are harder to
-# tell apart.
-ABROAD: Final = 0.4
-
+# Of the odds, as a logarithm, that a sentence says no more than the records. Late in a long answer, they are those of
+# the comparison alone, which are less sure, so they must be higher.
+RECORDED_FROM: Final = -1.5
+ALONE_FROM: Final = -0.75
+PAIR_SHARE: Final = 0.75  # how much the second opinion counts in them
 OUTCOMES: Final = ("done", "failed", "looked_up", "refused", "waiting")  # of a deed, in the order of the net
 LONGEST: Final = 40  # words that count for the length of a text
 MANY: Final = 8  # of the words that are compared
-_WORD: Final = re.compile(r"\w[\w'’-]*")
-CLAUSE_FROM: Final = 0.5  # by pieces: a clause that is a deed of its own needs a record too
-LEAST_CLAUSE: Final = 3  # words
+MOST_COMPARED: Final = 4  # records beside a sentence; further ones only make it harder
+_BETWEEN: Final = " passage: "
 
 Vector = Sequence[float]
 
@@ -76,42 +69,54 @@ def _odds(share: float) -> float:
     return math.log(share / (1 - share))
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A sentence together with records, as one text: the model of `layers_shipped` computes its vector."""
+
+    text: str
+
+
+Wanted = str | Comparison  # a text whose vector is needed
+
+
 @dataclass(frozen=True)
 class Records:
-    """Our own words for what was done, and what look-ups found, with the vectors of texts by `plainly` and `beyond`
-    where known.
-    """
+    """Our own words for what was done, and what look-ups found, with the vectors of comparisons where known."""
 
     done: tuple[str, ...]
     looked_up: tuple[str, ...]
-    vectors: Mapping[str, Vector]
+    vectors: Mapping[Wanted, Vector]
 
     def hold(self, sentence: str, language: str) -> bool:
-        """Return whether records confirm the sentence: all its figures, and the same deed.
-
-        A clause that claims a deed of its own must be confirmed too: "It is cancelled, and your fee is waived".
-        """
-        return all(self._hold(said, language) for said in (sentence, *claiming_clauses(sentence, language)))
-
-    def _hold(self, sentence: str, language: str) -> bool:
-        figures, known = figures_in(sentence, language), known_figures((*self.done, *self.looked_up))
-        if not all(map(known.holds, figures)):
+        """Return whether records confirm the sentence: all its figures, and all that it says was done."""
+        if not all(map(known_figures((*self.done, *self.looked_up)).holds, figures_in(sentence, language))):
             return False
+        comparison, records = self.comparison(sentence, language), self.nearest(sentence, language)
+        vector = None if comparison is None else self.vectors.get(comparison)
+        if vector is None:
+            return False
+        odds, second = odds_of_comparison(vector), self._second_opinion(sentence, records)
+        return odds >= ALONE_FROM if second is None else odds + PAIR_SHARE * second >= RECORDED_FROM
+
+    def comparison(self, sentence: str, language: str) -> Comparison | None:
+        """Return the text whose vector says whether records confirm the sentence, None if none is about the same."""
+        records = self.nearest(sentence, language)
+        return Comparison(together(sentence, records)) if records else None
+
+    def _second_opinion(self, sentence: str, records: Sequence[str]) -> float | None:
+        """Return the odds by the vectors of sentence and records alone, None without those of the nearest record."""
+        said, *noted = map(self._meaning, (sentence, *records))
+        if said is None or noted[0] is None:
+            return None
+        return max(odds_of_pair(said, one) for one in noted if one is not None)
+
+    def nearest(self, sentence: str, language: str) -> list[str]:
+        """Return the few records about the same that share most with a sentence, best first."""
+        figures = figures_in(sentence, language)
         done = _about_the_same(figures, self.done, self.looked_up)
-        seen = _about_the_same(figures, [text for text in self.looked_up if _is_in_its_words(sentence, text)])
-        return self._say_it(sentence, done, DONE_FROM) or self._say_it(sentence, seen, LOOKED_UP_FROM)
-
-    def _say_it(self, sentence: str, texts: Sequence[str], least: float) -> bool:
-        said, rest = self._meaning(sentence), self._rest(sentence)
-        return said is not None and any(
-            says_the_same(said, noted, rest) >= least * (ABROAD if _is_foreign(sentence, text) else 1)
-            for text in texts
-            if (noted := self._meaning(text)) is not None
-        )
-
-    def _rest(self, sentence: str) -> Array:
-        text = beyond(sentence, (*self.done, *self.looked_up))
-        return rest_of(text, self.vectors.get(text))
+        records = [*done, *_about_the_same(figures, self.looked_up)]
+        said = content_stems(sentence, language)
+        return sorted(records, key=lambda text: -len(said & content_stems(text, language)))[:MOST_COMPARED]
 
     def _meaning(self, text: str) -> "Meaning | None":
         vector = self.vectors.get(plainly(text))
@@ -138,57 +143,20 @@ def _names(text: str) -> bool:
     return any(figure.kind == "name" for figure in figures_in(text, detect(text, "en")))
 
 
-def _is_in_its_words(sentence: str, record: str) -> bool:
-    """Return whether a record has most of a sentence's content words; true if their languages differ."""
-    if _is_foreign(sentence, record):
-        return True
-    language = detect(record, "en")
-    said = [one for one in content_stems(sentence, language) if not one.isdigit()]
-    known = content_stems(record, language)
-    return sum(one in known for one in said) > len(said) / 2
-
-
-def _is_foreign(sentence: str, record: str) -> bool:
-    language = detect(record, "en")
-    return detect(sentence, language) != language
-
-
 def plainly(text: str) -> str:
     """Return the text whose vector tells which deed is meant: one figure stands for all, since they are compared."""
     return without_figures(as_read(text))
 
 
-def beyond(sentence: str, records: Iterable[str]) -> str:
-    """Return the words of a sentence that begin like none in the records, with its signs; "" if there are none.
-
-    Sentence and record mostly share what they are about, and this makes their vectors similar. What is left is what the
-    sentence claims about it.
-    """
-    known = _by_beginning(tuple(records))
-
-    def is_known(word: str) -> bool:
-        return any(begin_alike(word, other) for other in known.get(beginning(word), ()))
-
-    def left(token: re.Match[str]) -> str:
-        has_known = any(map(is_known, map(without_accents, words(token[0]))))
-        return "" if has_known or any(sign.isdigit() for sign in token[0]) else token[0]
-
-    rest = " ".join(_WORD.sub(left, plainly(sentence)).split())
-    return rest if _WORD.search(rest) else ""
+def together(sentence: str, records: Sequence[str]) -> str:
+    """Return a sentence and records as the text that the model was trained to read."""
+    return _BETWEEN.join(map(as_read, (sentence, *records)))
 
 
-@lru_cache(maxsize=16)  # each sentence of an answer is compared with the same records, several times
-def _by_beginning(records: tuple[str, ...]) -> Mapping[str, set[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
-    for word in map(without_accents, words(" ".join(records))):
-        found[beginning(word)].add(word)
-    return found
-
-
-def claiming_clauses(sentence: str, language: str) -> list[str]:
-    """Return the clauses of a sentence that by their words alone look like deeds."""
-    parts = clauses(sentence, language)
-    return [part for part in parts if len(part.split()) >= LEAST_CLAUSE and by_pieces(part).deed >= CLAUSE_FROM]
+def odds_of_comparison(vector: Vector) -> float:
+    """Return the odds, as a logarithm, that the sentence of a comparison says no more than its records."""
+    weights = _layers()
+    return float(np.asarray(vector, dtype=np.float32) @ weights.direction + weights.bias)
 
 
 class Meaning(NamedTuple):
@@ -202,23 +170,15 @@ class Meaning(NamedTuple):
 
 
 def meaning_of(text: str, vector: Vector) -> Meaning:
-    seen, nets = np.asarray(vector, dtype=np.float32), _record_weights().nets
+    seen, nets = np.asarray(vector, dtype=np.float32), _nets()
     which, became = nets["deed"].chances(seen), nets["outcome"].chances(seen)
     return Meaning(which, became, unit(seen), min(len(text.split()), LONGEST) / 10, beginnings(text))
 
 
-def says_the_same(said: Meaning, noted: Meaning, rest: Array) -> float:
-    """Return how likely a sentence says no more than a record; figures are compared elsewhere."""
-    return float(_record_weights().nets["pair"].chances(np.concatenate([pair_of(said, noted), rest]))[1])
-
-
-def rest_of(text: str, vector: Vector | None) -> Array:
-    """Return the features of what a sentence says beyond the records: how long it is, and its vector if known."""
-    weights, count = _record_weights(), len(_WORD.findall(text))
-    seen = weights.centre if vector is None else np.asarray(vector, dtype=np.float32)
-    return np.concatenate(
-        [[min(count, MANY) / 4, count == 0], (seen - weights.centre) @ weights.axes], dtype=np.float32
-    )
+def odds_of_pair(said: Meaning, noted: Meaning) -> float:
+    """Return the same odds by which deed and outcome sentence and record are about, and by their words."""
+    no, yes = _nets()["pair"].chances(pair_of(said, noted))
+    return math.log(float(yes) + 1e-6) - math.log(float(no) + 1e-6)
 
 
 def pair_of(said: Meaning, noted: Meaning) -> Array:
@@ -245,20 +205,31 @@ def _soft_odds(share: float) -> float:
     return math.log((share + 0.02) / (1.02 - share))  # a net that is sure is not that sure
 
 
-class Weights(NamedTuple):
-    """The nets by name, and the centre and main axes of the vectors of what sentences say beyond records."""
-
-    nets: Mapping[str, Net]
-    centre: Array
-    axes: Array
+@cache
+def _nets() -> Mapping[str, Net]:
+    with np.load(DATA / "records.npz") as stored:
+        return nets_in(stored)
 
 
-def weights_in(stored: Mapping[str, Array]) -> Weights:
-    nets = {name: net_in(stored, f"{name}_") for name in ("deed", "outcome", "pair") if f"{name}_out" in stored}
-    return Weights(nets, stored["rest_centre"].astype(np.float32), stored["rest_axes"].astype(np.float32))
+def nets_in(stored: Mapping[str, Array]) -> Mapping[str, Net]:
+    return {name: net_in(stored, f"{name}_") for name in ("deed", "outcome", "pair") if f"{name}_out" in stored}
+
+
+class Layers(NamedTuple):
+    """The layers of the model that compares, by their names in the packaged one, and how its vectors are read."""
+
+    weights: Mapping[str, Array]
+    direction: Array
+    bias: float
 
 
 @cache
-def _record_weights() -> Weights:
-    with np.load(DATA / "records.npz") as stored:
-        return weights_in(stored)
+def _layers() -> Layers:
+    with np.load(DATA / "record_layers.npz") as stored:
+        weights = {name: stored[name] for name in stored.files if name not in ("direction", "bias")}
+        return Layers(weights, stored["direction"].astype(np.float32), float(stored["bias"]))
+
+
+def layers_shipped() -> Mapping[str, Array]:
+    """Return the weights that make the packaged model one that compares a sentence with records."""
+    return _layers().weights

