@@ -48,15 +48,28 @@ def read_arguments(raw: str | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_text(value: Any) -> str:
-    """Return what `read_arguments` has read as JSON again, each number as it was written."""
+    """Return what `read_arguments` has read as JSON again, each number as it was written. Raises InvalidArguments if it
+    is nested too deeply.
+    """
+    try:
+        return _rendered(value)
+    except RecursionError as error:  # Python's stack ends before that of the parser
+        raise _unreadable("They are nested too deeply.") from error
+
+
+def _rendered(value: Any) -> str:
     match value:
         case Number():
             return value.text
         case dict():
-            return "{" + ",".join(f"{json.dumps(name)}:{as_text(item)}" for name, item in value.items()) + "}"
+            return "{" + ",".join(f"{_dumped(name)}:{_rendered(item)}" for name, item in value.items()) + "}"
         case list():
-            return "[" + ",".join(map(as_text, value)) + "]"
-    return json.dumps(value)
+            return "[" + ",".join(map(_rendered, value)) + "]"
+    return _dumped(value)
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)  # escapes would make it longer than it was
 
 
 def printable_name(name: str) -> str:
@@ -66,7 +79,7 @@ def printable_name(name: str) -> str:
 
 def _written(raw: Mapping[str, Any]) -> str:
     try:
-        return json.dumps(dict(raw))
+        return json.dumps(dict(raw), ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise _unreadable("They contain a value that JSON does not support.") from error
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from actions.cards import reason_of
 from actions.choosing import Offer, offer_of
@@ -20,7 +21,7 @@ from actions.principals import Principal, principal_in_conversation
 from actions.reasons import sentence
 from actions.registry import action_named, all_actions, read_action
 from actions.schema import Choice, Listing, Shape
-from actions.selectors import enabled_actions as offered_actions
+from actions.selectors import enabled_actions
 from actions.services import decline, propose, run_read
 from actions.spec import CARDS, HAND_OVER, Action
 from actions.states import State
@@ -55,10 +56,10 @@ _CARD_ONLY: Final = "Calling this only shows the customer a card; nothing happen
 
 def action_specs(language: str) -> tuple[ToolSpec, ...]:
     """Return the tools of the actions that are enabled."""
-    offered = offered_actions()
-    if not offered:
+    enabled = enabled_actions()
+    if not enabled:
         return ()
-    return tuple(spec_of(action, language) for action in all_actions().values() if action.name in offered)
+    return tuple(spec_of(action, language) for action in all_actions().values() if action.name in enabled)
 
 
 def may_replace_card(tool: ToolSpec) -> ToolSpec:
@@ -73,15 +74,20 @@ def may_replace_card(tool: ToolSpec) -> ToolSpec:
 
 def own_arguments(call: ToolCall) -> tuple[str, bool]:
     """Return the arguments for the action itself, and whether its card replaces the open one. What cannot be read is
-    returned as it is: the action refuses it.
+    returned as it is: the action refuses it. Raises InvalidArguments for a flag that is neither true nor false.
     """
+    arguments = call.arguments or "{}"
     if REPLACES_CARD in action_named(call.name).arguments.all_fields:
-        return call.arguments or "{}", False
+        return arguments, False
     try:
-        given = read_arguments(call.arguments or "{}")
+        given = read_arguments(arguments)
     except InvalidArguments:
-        return call.arguments, False
-    is_correction = given.pop(REPLACES_CARD, False) is True
+        return arguments, False
+    if REPLACES_CARD not in given:
+        return arguments, False
+    is_correction = given.pop(REPLACES_CARD)
+    if not isinstance(is_correction, bool):
+        raise InvalidArguments(fields={REPLACES_CARD: [gettext("Enter true or false.")]})
     return as_text(given), is_correction
 
 
@@ -208,7 +214,7 @@ def _propose(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
     arguments, is_correction = own_arguments(call)
     offer = offer_of(principal, call.name, arguments, conversation_id=place.claim.conversation_id)
     if offer is not None:
-        return _offered(offer, place.language)
+        return offered(offer, place.language)
     request = propose(
         principal,
         call.name,
@@ -224,7 +230,7 @@ def _propose(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
     return outcome_of(request, place.language)
 
 
-def _offered(offer: Offer, language: str) -> ToolResult:
+def offered(offer: Offer, language: str) -> ToolResult:
     """Return the customer's records to choose from, or why there is nothing to choose."""
     if not offer.choices:
         reason = undisguised(sentence(offer.reason, language)) if offer.reason else say("none_of_yours", language)

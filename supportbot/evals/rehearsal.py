@@ -18,6 +18,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from actions.cards import card_of, reason_of
+from actions.choosing import offer_of
 from actions.errors import ActionError, ReadRefused
 from actions.models import ActionRequest
 from actions.principals import Principal, find_customer, principal_in_conversation
@@ -26,7 +27,14 @@ from actions.services import preview
 from actions.simulated_execution import execute_simulated
 from actions.states import State
 from supportbot.accounts.models import Customer, Workspace
-from supportbot.assistant.action_tools import look_up, may_replace_card, outcome_of, own_arguments, result_of
+from supportbot.assistant.action_tools import (
+    look_up,
+    may_replace_card,
+    offered,
+    outcome_of,
+    own_arguments,
+    result_of,
+)
 from supportbot.assistant.checks.evidence import mean_support
 from supportbot.assistant.context import TurnContext, context_of
 from supportbot.assistant.delta_buffer import DeltaBuffer
@@ -257,6 +265,12 @@ class _Tools(Tools):
 
     def _propose(self, principal: Principal, call: ToolCall, place: Place) -> ToolResult:
         arguments, is_correction = own_arguments(call)
+        offer = offer_of(principal, call.name, arguments, conversation_id=place.claim.conversation_id)
+        if offer is not None:
+            result = offered(offer, place.language)
+            code = offer.reason.code if offer.reason else ""
+            self._note(call, "refused" if code else "answered", code, result.closing or result.looked_up)
+            return result
         shown = preview(principal, call.name, arguments)
         request, reason = shown.request, shown.decision.reason
         if shown.decision.is_refusal:
