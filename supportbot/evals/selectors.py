@@ -70,16 +70,32 @@ def gate_cases() -> list[tuple[str, suite_format.Case]]:
 
 def reasons_of(stored: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return why a try failed, from its stored grades, with the titles of articles; [] if it passed."""
-    return in_words(grade for grade in map(grade_from, stored) if not grade.passed)
+    return reasons_of_each([stored])[0]
+
+
+def reasons_of_each(stored: Iterable[Iterable[Mapping[str, Any]]]) -> list[list[str]]:
+    """Return why each of several tries failed. All titles are read in one query."""
+    failed = [[grade for grade in map(grade_from, grades) if not grade.passed] for grades in stored]
+    titles = _titles([grade for grades in failed for grade in grades])
+    return [[_in_words(grade, titles) for grade in grades] for grades in failed]
 
 
 def in_words(failed: Iterable[Grade]) -> list[str]:
     """Return why expectations failed: articles by their titles, which people know, instead of their ids."""
     grades = list(failed)
+    titles = _titles(grades)
+    return [_in_words(grade, titles) for grade in grades]
+
+
+def _titles(grades: Iterable[Grade]) -> dict[str, str]:
+    """Return the titles of the articles that grades name, by their ids."""
     ids = {one for grade in grades if grade.grader in NAMING_ARTICLES for one in _listed(grade.wanted, grade.got)}
     known = Article.objects.filter(external_id__in=ids).values_list("external_id", "latest_revision__title")
-    titles = dict(known) if ids else {}
-    return [why(_titled(grade, titles) if grade.grader in NAMING_ARTICLES else grade) for grade in grades]
+    return dict(known) if ids else {}
+
+
+def _in_words(grade: Grade, titles: Mapping[str, str]) -> str:
+    return why(_titled(grade, titles) if grade.grader in NAMING_ARTICLES else grade)
 
 
 def _titled(grade: Grade, titles: Mapping[str, str]) -> Grade:

@@ -128,6 +128,14 @@ def test_a_check_can_be_cancelled_continues_and_survives_its_worker(
     assert Revision.objects.count() == 2
 
 
+def test_questions_are_shown_to_editors_without_personal_data(enter: Enter, returns: Article, alice: Customer) -> None:
+    asked(alice, "How many days do I have to return unused items? Write to alice.w@example.org")
+    check = draft_checks.begin(returns)
+    draft_checks.run_draft_check(check.pk)
+    page = enter("editor").get(f"/admin/kb/article/{returns.pk}/check/").content.decode()
+    assert "How many days do I have to return unused items?" in page and "alice.w@example.org" not in page
+
+
 def test_a_worker_that_was_silent_for_too_long_writes_nothing_more(
     returns: Article, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,9 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
@@ -13,8 +15,10 @@ from kb.indexing.recipes import active_recipe
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
 from supportbot.console import llm_models
+from supportbot.console.releases.failed_cases import failed_cases
 from supportbot.console.releases.strictness import STRICTNESS
 from supportbot.evals.models import Run, Suite
+from supportbot.evals.run_worker import execute_run
 from supportbot.evals.services import save_suite, start_run
 from supportbot.evals.suite_files import read_suite
 from supportbot.evals.suite_format import parse_suite
@@ -109,7 +113,9 @@ def put_live(admin: Client, **told: Any) -> Release:
     return row
 
 
-def test_restoring_what_the_gates_never_passed_asks_for_a_reason(admin: Client, workspace: Workspace) -> None:
+def test_restoring_what_the_gates_never_passed_asks_for_a_reason(
+    admin: Client, enter: Enter, workspace: Workspace
+) -> None:
     second = put_live(admin, tone="warm")
     save_suite(read_suite(b"suite: shop\ncases: [{id: one, ask: Returns?, expect: {figures: 60 days}}]", file="s.yaml"))
     first = Release.objects.get(number=1)
@@ -133,6 +139,7 @@ def test_restoring_what_the_gates_never_passed_asks_for_a_reason(admin: Client, 
     start_run(Suite.objects.get(), release=third)
     since = LexborHTMLParser(admin.get(f"{RELEASES}{third.pk}/change/").content.decode())
     assert "0 of 1 cases run" in visible_text(since.css_first("[aria-labelledby=h-since]"))
+    assert b"h-since" not in enter("editor").get(f"{RELEASES}{third.pk}/change/").content  # who may read no runs
 
 
 def test_a_proven_release_says_when_it_passed_and_what_changed(admin: Client, workspace: Workspace) -> None:
@@ -341,7 +348,9 @@ def test_a_draft_that_passed_with_other_articles_says_so_and_is_evaluated_again(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_refused_draft_lists_what_is_worse_than_in_the_live_release(admin: Client, workspace: Workspace) -> None:
+def test_a_refused_draft_lists_what_is_worse_than_in_the_live_release(
+    admin: Client, enter: Enter, workspace: Workspace
+) -> None:
     publish(create_article(Change(title="Returns", body="Within 60 days.", locale="en"), external_id="returns").pk)
     asks = {"ask": "Returns?", "expect": {"figures": "60 days"}}
     cases = [{**asks, "id": "one", "must": True}, *(asks for _ in range(5))]
@@ -362,9 +371,37 @@ def test_a_refused_draft_lists_what_is_worse_than_in_the_live_release(admin: Cli
         "shop: 100 points fewer passes",
         f"{answers}?show=worse",
     )
+    for role, reads in (("supervisor", True), ("editor", False)):  # editors may not read evaluations
+        page = LexborHTMLParser(enter(role).get(f"{RELEASES}{row.pk}/change/").content.decode())
+        gates_card = page.css_first("[aria-labelledby=h-gates]")
+        words = visible_text(gates_card, " ")
+        assert "shop: 100 points fewer passes" in words and bool(gates_card.css("a")) is reads
+        assert [text in words for text in ("Returns?", "60 days", "The draft says", "shop: one")] == [reads] * 3 + [
+            not reads
+        ]
     refused = admin.post(f"{RELEASES}{row.pk}/publish/", {"instead_of": 1, "edits": 1, "reason": "warmer"})
     assert refused.status_code == 409 and live_release().number == 1
     assert b"The gates refuse this draft." in refused.content and b"shop: one" not in refused.content
+
+
+@pytest.mark.django_db(transaction=True)
+def test_failed_cases_are_read_in_as_many_queries_as_one(admin: Client, workspace: Workspace) -> None:
+    expect = {"figures": "60 days", "source": "returns"}  # whose title is read, too
+    cases = [{"id": f"case-{place}", "ask": "Returns?", "expect": expect} for place in range(6)]
+    run = start_run(save_suite(parse_suite({"suite": "shop", "cases": cases}, file="")))
+    execute_run(run.pk)
+    keys = [f"shop: case-{place}" for place in range(6)]
+    counts = []
+    for names in (keys[:1], keys):
+        with CaptureQueriesContext(connection) as queries:
+            found = failed_cases({"failed_must": names, "regressions": [], "run_ids": [str(run.pk)]})
+        counts.append(len(queries))
+        assert [one.question for one in found] == ["Returns?"] * len(names) and all(one.reasons for one in found)
+    page = f"/admin/evals/run/{run.pk}/change/"
+    assert counts[0] == counts[1] <= 3
+    with CaptureQueriesContext(connection) as queries:
+        assert admin.get(page).status_code == 200
+    assert sum('"external_id" IN' in one["sql"] for one in queries) == 1
 
 
 def test_a_draft_under_evaluation_says_how_far_it_is(admin: Client, workspace: Workspace) -> None:

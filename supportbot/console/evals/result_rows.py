@@ -12,7 +12,7 @@ from supportbot.console.display import moment_in_words, tag
 from supportbot.evals.models import Case, Result, Run
 from supportbot.evals.outcomes import Played, played_from
 from supportbot.evals.reports import Report, report_from
-from supportbot.evals.selectors import reasons_of
+from supportbot.evals.selectors import reasons_of_each
 from supportbot.evals.wording import expectations
 
 SHOWN: Final = {
@@ -129,10 +129,11 @@ def _passes(run: Run) -> dict[str, bool]:
 
 
 def _tries(run: Run, keys: list[str]) -> dict[str, list[Try]]:
-    """Return the tries of several cases by their key, in one query."""
+    """Return the tries of several cases by their key."""
     found: dict[str, list[Try]] = defaultdict(list)
-    for row in Result.objects.filter(run=run, key__in=keys).order_by("number"):
-        found[row.key].append(Try(row.passed, reasons_of(row.grades), played_from(row.played)))
+    rows = list(Result.objects.filter(run=run, key__in=keys).order_by("number"))
+    for row, reasons in zip(rows, reasons_of_each([row.grades for row in rows]), strict=True):
+        found[row.key].append(Try(row.passed, reasons, played_from(row.played)))
     return found
 
 

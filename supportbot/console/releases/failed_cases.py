@@ -1,14 +1,15 @@
 """Why the gates refuse a release: each case that fails with its question, what was expected and what came instead."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 
 from supportbot.evals.models import Result, Run
 from supportbot.evals.outcomes import played_from
-from supportbot.evals.selectors import reasons_of
+from supportbot.evals.selectors import reasons_of_each
 from supportbot.evals.suite_format import parse_case
 
 
@@ -26,26 +27,48 @@ class FailedCase:
     answers: str = ""
 
 
+def failed_names(verdict: Mapping[str, Any]) -> list[FailedCase]:
+    """Return the same cases as `failed_cases`, without what customers ask and what they are answered."""
+    return [FailedCase(name) for name in _kinds(verdict)]
+
+
 def failed_cases(verdict: Mapping[str, Any]) -> list[FailedCase]:
     """Return the cases that must pass and failed, then what else is worse than in the live release."""
-    runs = {run.suite_name: run for run in Run.objects.filter(pk__in=verdict["run_ids"]).defer("report")}
+    kinds = _kinds(verdict)
+    rows = Run.objects.filter(pk__in=verdict["run_ids"]).select_related("suite").defer("report")
+    runs = {run.suite_name: run for run in rows}
+    results = _failed_results(list(runs.values()), {name.partition(": ")[2] for name in kinds})
+    reasons = dict(zip(results, reasons_of_each([one.grades for one in results.values()]), strict=True))
+    found = []
+    for name, kind in kinds.items():
+        suite, _, key = name.partition(": ")
+        if (run := runs.get(suite)) is None:
+            found.append(FailedCase(name))
+            continue
+        at = (run.pk, key)
+        found.append(_failed(run, key, kind, results.get(at), reasons.get(at, [])))
+    return found
+
+
+def _kinds(verdict: Mapping[str, Any]) -> dict[str, str]:
+    """Return the names of what fails, each with the filter of a run's page that shows it."""
     shown = dict.fromkeys(verdict["failed_must"], "failed")
-    shown |= {name: "worse" for name in verdict["regressions"] if name not in shown}
-    return [_failed(name, kind, runs.get(name.partition(": ")[0])) for name, kind in shown.items()]
+    return shown | {name: "worse" for name in verdict["regressions"] if name not in shown}
 
 
-def _failed(name: str, kind: str, run: Run | None) -> FailedCase:
-    if run is None:
-        return FailedCase(name)
-    suite, _, key = name.partition(": ")
+def _failed_results(runs: Sequence[Run], keys: Collection[str]) -> dict[tuple[UUID, str], Result]:
+    """Return the first failed try of each case, by its run and key."""
+    rows = Result.objects.filter(run__in=runs, key__in=keys, passed=False).order_by("-number")
+    return {(row.run_id, row.key): row for row in rows}  # the lowest number comes last, and stays
+
+
+def _failed(run: Run, key: str, kind: str, result: Result | None, reasons: Sequence[str]) -> FailedCase:
     answers = f"{reverse('admin:evals_run_change', args=[run.pk])}?show={kind}"
     case = next((parse_case(one) for one in run.cases if str(one["id"]) == key), None)
-    title = run.suite.title if run.suite else suite
+    title = run.suite.title if run.suite else run.suite_name
     if case is None:  # such as too few passes in all
         return FailedCase(f"{title}: {key}", answers=answers)
-    result = Result.objects.filter(run=run, key=key, passed=False).order_by("number").first()
     if result is None:
         return FailedCase(title, case.asks, answers=answers)
     last = played_from(result.played).last
-    said = "" if last.is_abstention else last.text
-    return FailedCase(title, case.asks, tuple(reasons_of(result.grades)), said, answers)
+    return FailedCase(title, case.asks, tuple(reasons), "" if last.is_abstention else last.text, answers)

@@ -14,11 +14,12 @@ from django.utils.translation import gettext
 
 from kb.models import Article
 from kb.selectors import changed_for_readers
+from supportbot.accounts.principals import Staff
 from supportbot.console.display import error_text
 from supportbot.console.evals.result_rows import rows_of as rows_of_runs
 from supportbot.console.permissions import may
 from supportbot.console.releases.display import REFERENCES, differences
-from supportbot.console.releases.failed_cases import failed_cases
+from supportbot.console.releases.failed_cases import FailedCase, failed_cases, failed_names
 from supportbot.console.releases.forms import DraftForm, Guidelines, initial_of, rows_of
 from supportbot.console.request_context import needs, staff
 from supportbot.errors import NotFound, SupportBotError
@@ -35,7 +36,8 @@ from supportbot.team_formats import listed
 
 READ: Final = "releases:read"
 WRITE: Final = "releases:write"
-REPLAY: Final = (READ, "evals:read", "conversations:read")  # its page shows customers' questions
+RUNS: Final = "evals:read"  # the right to read runs, and so what a release's page shows of them
+REPLAY: Final = (READ, RUNS, "conversations:read")  # its page shows customers' questions
 REPLACED: Final = Release.State.REPLACED
 MOST_ARTICLES: Final = 5
 
@@ -169,7 +171,8 @@ def _in_their_order(chosen: list[str]) -> list[str]:
 
 
 def _shown(request: HttpRequest, release: Release, *, problem: str = "", status: int = 200) -> HttpResponse:
-    live = live_release()
+    live, person = live_release(), staff(request)
+    may_read_runs = may(person, RUNS)
     earlier = releases().filter(number__lt=release.number, published_at__isnull=False)
     before = live if release.is_draft else earlier.order_by("-published_at").first()
     verdict, suites = services.verdict_on(release), gates()
@@ -186,23 +189,28 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
         "may_judge": bool(suites) and ports.judge() is not None,
         "changed_articles": _changed_articles(verdict) if verdict and "knowledge" in changed else [],
         "evaluated": _evaluated(verdict) if verdict else None,
-        "failed": failed_cases(verdict) if verdict else [],
-        "compared": _compared(verdict) if verdict else [],
+        "failed": _failed(verdict, person) if verdict and release.is_draft and not is_passed else [],
+        "compared": _compared(verdict) if verdict and may_read_runs else [],
         "keeps_results": changed == ["knowledge"],
         "changed": [gettext(REFERENCES.get(name, name)) for name in changed],
         "is_stopped": bool(suites) and (not is_passed or bool(changed)),
-        "may_override": staff(request).may(services.OVERRIDE),
+        "may_override": person.may(services.OVERRIDE),
         "told": request.POST,
-        "may_replay": release.state != Release.State.LIVE and all(may(staff(request), right) for right in REPLAY),
+        "may_replay": release.state != Release.State.LIVE and all(may(person, right) for right in REPLAY),
     }
     if release.state == REPLACED:
         context |= _restoring(release)
-    if release.restores:
+    if release.restores and may_read_runs:
         context["runs_since"] = rows_of_runs(runs().filter(release_id=release.pk, suite_name__in=suites))
     if release.judging_since:
         context["done"], context["total"] = progress(release, suites)
         context["is_reloaded"] = request.method == "GET"
     return render(request, "console/releases/release.html", _frame(request, release, **context), status=status)
+
+
+def _failed(verdict: Mapping[str, Any], person: Staff) -> list[FailedCase]:
+    """Return what fails; the questions and answers only to those who may read the runs that they are from."""
+    return failed_cases(verdict) if may(person, RUNS) else failed_names(verdict)
 
 
 def _restoring(release: Release) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from supportbot.evals.product_mark import product_mark
 from supportbot.evals.selectors import in_words, missing_suites
 from supportbot.evals.suite_format import case_document, parse_case
 from supportbot.evals.wording import stopped
+from supportbot.language.personal_data import without_personal_data
 from supportbot.leases import extending
 from supportbot.releases.selectors import current, gates
 
@@ -210,7 +211,9 @@ def _asked(item: Item, article: Article, workspace: Workspace) -> Asked:
 def _row(item: Item, was: Quoted, seen: Quoted, article: Article) -> dict[str, Any]:
     both = {"before": _shown(was), "after": _shown(seen)}
     if "case" not in item:
-        return {"question": item["question"], "outcome": str(outcome_of(was, seen, article.external_id)), **both}
+        # What the check stores is shown to editors, who may not read conversations.
+        question = without_personal_data(item["question"])
+        return {"question": question, "outcome": str(outcome_of(was, seen, article.external_id)), **both}
     case = parse_case(item["case"])
     grades = failed_grades(case, seen)
     is_broken = bool(grades) and not failed_grades(case, was)
