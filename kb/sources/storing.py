@@ -296,5 +296,6 @@ def _changed_categories(source: Source, kind: Kind) -> _Categories | None:
     record = {"digest": digest, "stamp": stamp}
     if digest != before.get("digest", ""):
         return _Categories(files, record)
-    source.memory[CATEGORIES] = before | record
+    # The previous version reads "problems" whenever it finds a record.
+    source.memory[CATEGORIES] = {"problems": ""} | before | record
     return None

@@ -7,6 +7,8 @@ from pypdf.generic import DictionaryObject, NameObject
 from pypdf.generic._font import Font
 
 from kb.importing.confined.pdf_direction import logical
+from kb.importing.confined.pdf_lines import Line
+from kb.importing.confined.pdf_margins import MAX_PIECES, margin_notes
 from kb.indexing.models import Chunk
 from kb.models import Article
 from supportbot.accounts.models import Workspace
@@ -323,6 +325,16 @@ def test_notes_in_the_margin_do_not_cut_the_text(
     whole = plain(body)
     assert " ".join(STOVE) in whole
     assert whole.index("Cooking") < whole.index("Never refill a burning stove.") < whole.index("See page 12.")
+
+
+def test_the_labels_of_a_drawing_are_not_compared_with_each_other() -> None:
+    beside = [(200, 760 - 14 * number, line) for number, line in enumerate(STOVE)]
+    note = (40, 760 - 14 * 3, "Never refill a burning stove.")
+    text = [[Line(words, x, x + 6 * len(words), y, 11, False, 0)] for x, y, words in beside]
+    text.append([Line(note[2], note[0], note[0] + 100, note[1], 8, False, 0)])
+    labels = [[Line("7", 600 + number / 8, 605 + number / 8, 900, 8, False, 0)] for number in range(MAX_PIECES)]
+    assert [box.rows for box in margin_notes(text)[1]] == [[text[-1]]]
+    assert margin_notes([*labels, *text]) == ([*labels, *text], [])
 
 
 def test_names_beside_paragraphs_are_no_notes(workspace: Workspace, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from kb.importing import confinement
 from kb.models import Category
 from kb.sources.files import Folder
+from kb.sources.models import Source
 from kb.sources.services import Wish, add_files, add_source
 from supportbot.accounts.models import Workspace
 from tests.kb.source_commands import add, again, command, counts, live
@@ -41,6 +42,12 @@ def test_the_categories_of_an_export_are_stored_when_they_change(papers: Path) -
     assert "ignored, because kb_export did not write it" in again()["reason"]
     (papers / "categories.json").unlink()
     assert (again()["reason"], len(arrangement())) == ("", 3)
+
+
+def test_the_record_of_a_source_without_categories_has_what_the_previous_version_reads(papers: Path) -> None:
+    add(papers)
+    [source] = Source.objects.all()
+    assert source.memory["categories"]["problems"] == ""
 
 
 def test_categories_that_cannot_be_read_are_told_and_stored_by_the_next_run(

@@ -1,8 +1,9 @@
 """Notes in the margin, beside running text and without a frame: read on their own. Pure."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import median
 from typing import Final
 
@@ -18,6 +19,7 @@ WIDEST_MARGIN: Final = 0.5  # of the text's width; more is a column
 MOST_LINES: Final = 0.7  # of the text's lines; more is a column
 NOTE_STEP: Final = 1.8  # between two lines of a note, in letters
 PARAGRAPH: Final = 1.2  # of the usual step between lines
+MAX_PIECES: Final = 1000  # of a page; more are the labels of a drawing, each of which may stand at an edge of its own
 FULL_LINE: Final = 0.75  # of the text's width
 MIN_BROKEN: Final = 0.5  # of the notes, which begin beside the middle of a sentence
 
@@ -39,7 +41,8 @@ def margin_notes(rows: Sequence[list[Line]]) -> tuple[Rows, list[Boxed]]:
     A note may begin beside the middle of a sentence, while a cell or a label begins where its text does. Of tables
     without rules whose names are centred beside texts of several lines, one row of thirty is read as a note.
     """
-    text = _running_text([line for row in rows for line in row])
+    lines = [line for row in rows for line in row]
+    text = _running_text(lines) if len(lines) <= MAX_PIECES else None
     found: list[Boxed] = []
     if text is None:
         return list(rows), found
@@ -54,12 +57,22 @@ def margin_notes(rows: Sequence[list[Line]]) -> tuple[Rows, list[Boxed]]:
 
 def _running_text(lines: Sequence[Line]) -> _Text | None:
     """Return the lines with the left edge that has the most text, and those indented from it."""
-    edges = {line.x0 for line in lines}
-    of_edge = {edge: [line for line in lines if abs(line.x0 - edge) <= EDGE_POINTS] for edge in edges}
-    if not edges:
+    if not lines:
         return None
-    left = max(edges, key=lambda edge: sum(line.x1 - line.x0 for line in of_edge[edge]))
-    flush = sorted(of_edge[left], key=lambda line: -line.y)
+    by_edge = sorted(lines, key=lambda line: line.x0)
+    edges = [line.x0 for line in by_edge]
+    lengths = list(accumulate((line.x1 - line.x0 for line in by_edge), initial=0.0))
+
+    def near(edge: float) -> tuple[int, int]:
+        return bisect_left(edges, edge - EDGE_POINTS), bisect_right(edges, edge + EDGE_POINTS)
+
+    def length(edge: float) -> float:
+        first, end = near(edge)
+        return lengths[end] - lengths[first]
+
+    left = max(edges, key=length)
+    first, end = near(left)
+    flush = sorted(by_edge[first:end], key=lambda line: -line.y)
     right = max(line.x1 for line in flush)
     if not is_prose(flush):
         return None
