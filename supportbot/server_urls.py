@@ -15,7 +15,8 @@ from supportbot.observing.pooled_connection import PooledConnection
 CACHE_SECONDS: Final = 1.0
 # The driver's own limit is 130 seconds for each address, longer than a liveness probe waits.
 CONNECT_SECONDS: Final = 5
-POOL_SECONDS: Final = 10.0  # longer than that, so that the reason is known when the pool gives up
+# Longer than two addresses of a host (IPv6 and IPv4) take to time out: then the reason is known when the pool gives up.
+POOL_SECONDS: Final = 3.0 * CONNECT_SECONDS
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 

@@ -92,3 +92,8 @@ def test_a_database_that_does_not_answer_is_given_up_after_seconds(
     assert (limit(), limit("?connect_timeout=30")) == (5, 30)
     monkeypatch.setenv("PGCONNECT_TIMEOUT", "20")  # libpq's own, which an option would override
     assert limit() is None
+
+
+def test_the_pool_waits_until_two_addresses_of_a_host_have_timed_out() -> None:
+    options = postgres_at("postgres://user:secret@host/name", most_connections=4)["OPTIONS"]
+    assert options["pool"]["timeout"] > 2 * options["connect_timeout"]

@@ -127,7 +127,7 @@ class Runner:
         except asyncio.CancelledError:  # the process is shutting down, but the database thread finishes its query
             await _release_when_claimed(claiming)
             raise
-        trouble.is_over()
+        trouble.has_read()
         if claim is None:
             return False
         task = asyncio.create_task(carry_out(claim, self._admission))

@@ -81,7 +81,7 @@ def wait_for_migrations() -> None:
         connection.close()  # so that each attempt has the rights and the server of its time
         loop.tick()
         time.sleep(SCHEMA_PAUSE_SECONDS)
-    trouble.is_over()
+    trouble.has_read()
     connection.close()
 
 

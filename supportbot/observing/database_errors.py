@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Collection
 from typing import Final
 
 from django.db import Error as AnyDatabaseError
@@ -75,8 +76,8 @@ class DatabaseTrouble:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._told_at: dict[str, float] = {}  # by cause
-        self._failed_at = 0.0
+        self._told_at: dict[str, float] = {}  # by cause, as is the next
+        self._failed_at: dict[str, float] = {}
 
     def happened(self, error: BaseException) -> None:
         """Log why this statement failed, whatever the reason."""
@@ -96,18 +97,35 @@ class DatabaseTrouble:
     def found(self, cause: str, details: str = "") -> None:
         """Log this cause, unless it has been logged in the last ten minutes of this outage."""
         with self._lock:
-            self._failed_at = now = time.monotonic()
+            self._failed_at[cause] = now = time.monotonic()
             if now - self._told_at.get(cause, -REPEATED_AFTER_SECONDS) < REPEATED_AFTER_SECONDS:
                 return
             self._told_at[cause] = now
         logger.error("the database: %s%s; retrying", cause, details and f" ({details})")
 
-    def is_over(self) -> None:
-        """Log that the database responds again if it did not, and nothing has failed for a few seconds."""
+    @property
+    def is_read_only(self) -> bool:
+        """Whether writes failed, and none has succeeded since."""
+        return any(cause in self._told_at for cause in _OF_OPERATION.values())
+
+    def has_read(self) -> None:
+        """Log that the database responds again if it did not, and nothing has failed for a few seconds. A statement
+        that only reads says nothing about writes: a read-only database answers it, too.
+        """
+        self._end(without=_OF_OPERATION.values())
+
+    def has_written(self) -> None:
+        """Log that the database responds again, or accepts writes again."""
+        self._end()
+
+    def _end(self, *, without: Collection[str] = ()) -> None:
         with self._lock:
-            if not self._told_at or time.monotonic() - self._failed_at < SETTLED_AFTER_SECONDS:
+            ended = self._told_at.keys() - set(without)
+            latest = max((self._failed_at[cause] for cause in ended), default=0.0)
+            if not ended or time.monotonic() - latest < SETTLED_AFTER_SECONDS:
                 return
-            self._told_at.clear()
+            for cause in ended:
+                del self._told_at[cause]
         logger.warning("the database responds again")
 
 

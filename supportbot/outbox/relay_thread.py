@@ -15,6 +15,7 @@ from django.db import close_old_connections, connections
 from supportbot.observing.database_errors import trouble
 from supportbot.outbox import wakeup
 from supportbot.outbox.delivery import deliver_due
+from supportbot.outbox.models import Announcement
 
 logger = logging.getLogger(__name__)
 POLL_SECONDS: Final = 2.0
@@ -44,20 +45,28 @@ class Relay:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            try:
-                handled = deliver_due(without=self._without, is_ending=self._stopping.is_set)
-                trouble.is_over()
-            except AnyDatabaseError as error:
-                trouble.happened(error)
-                handled = 0
-            except Exception:
-                # The edge of the thread: otherwise this process would stop delivering.
-                logger.exception("outbox: a round failed; retrying")
-                handled = 0
+            handled = self.round()
             close_old_connections()
             if not handled:
                 wakeup.wait(POLL_SECONDS)
         connections.close_all()  # this thread's own connections
+
+    def round(self) -> int:
+        """Deliver what is due; return how many announcements were handled."""
+        try:
+            handled = deliver_due(without=self._without, is_ending=self._stopping.is_set)
+            trouble.has_read()
+            if trouble.is_read_only:
+                Announcement.objects.filter(pk=0).update(attempts=0)  # no row; a read-only database refuses it anyway
+                trouble.has_written()
+        except AnyDatabaseError as error:
+            trouble.happened(error)
+            return 0
+        except Exception:
+            # The edge of the thread: otherwise this process would stop delivering.
+            logger.exception("outbox: a round failed; retrying")
+            return 0
+        return handled
 
 
 relay = Relay()
