@@ -361,6 +361,10 @@ def test_a_runs_page_hides_the_judges_verdict_until_the_label_is_given(enter: En
     assert client.post(reverse("admin:evals_run_show", args=[run.pk])).status_code == 302
     assert "Waits for your label" not in main(show="all") and "Must pass but failed: c0, c1." in main()
     assert client.get(queue).context["left"] == 0  # whoever has seen the verdicts labels nothing of this run
+    [other] = Result.objects.filter(run=run).exclude(pk=result.pk)
+    refused = client.post(reverse("admin:evals_result_label", args=[other.pk]), {"verdict": "fail"}, follow=True)
+    assert "you have seen the judge’s verdicts" in refused.content.decode()
+    assert Label.objects.count() == 1
     assert enter("admin").get(queue).context["left"] == 1
     assert client.get(reverse("admin:evals_run_show", args=[run.pk])).status_code == 405
     assert Label.objects.count() == 1

@@ -34,6 +34,11 @@ def hidden_cases(request: HttpRequest, run: Run) -> frozenset[str]:
     return frozenset(waiting_results(request, run_id=run.pk).values_list("key", flat=True))
 
 
+def shows_verdicts(request: HttpRequest, run_id: UUID) -> bool:
+    """Return whether this person has chosen to see a run's verdicts in this session."""
+    return str(run_id) in request.session.get(_SEEN, [])
+
+
 def show_verdicts(request: HttpRequest, run_id: UUID) -> None:
     """Show this run's verdicts in this session from now on."""
     seen = [one for one in request.session.get(_SEEN, []) if one != str(run_id)]

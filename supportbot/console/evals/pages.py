@@ -14,7 +14,13 @@ from django.utils.translation import gettext
 from supportbot.accounts.principals import Staff
 from supportbot.chat.models import Conversation
 from supportbot.console.display import error_text
-from supportbot.console.evals.hidden_verdicts import hidden_cases, show_verdicts, waiting_results, without_hidden
+from supportbot.console.evals.hidden_verdicts import (
+    hidden_cases,
+    show_verdicts,
+    shows_verdicts,
+    waiting_results,
+    without_hidden,
+)
 from supportbot.console.evals.interval_chart import intervals_of
 from supportbot.console.evals.pass_rate_chart import MOST_RUNS, shares_of
 from supportbot.console.evals.result_rows import SHOWN, case_rows, compared_runs, rows_of, state_tag
@@ -330,6 +336,11 @@ def save_label(request: HttpRequest, result_id: UUID) -> HttpResponse:
     result = Result.objects.filter(pk=result_id, judged_good__isnull=False).first()
     if result is None:
         raise NotFound()
+    run = request.POST.get("run", "")
+    queue = reverse("admin:evals_run_labels") + (f"?{urlencode({'run': run})}" if run else "")
+    if shows_verdicts(request, result.run_id):  # in another tab, say
+        messages.error(request, gettext("Not saved: you have seen the judge’s verdicts of this run."))
+        return redirect(queue)
     try:
         label = label_result(
             result, request.POST.get("verdict", ""), note=request.POST.get("note", ""), person=person_of(request)
@@ -338,8 +349,7 @@ def save_label(request: HttpRequest, result_id: UUID) -> HttpResponse:
         messages.error(request, error_text(refusal))
     else:
         _tell_of_judge(request, result, label)
-    run = request.POST.get("run", "")
-    return redirect(reverse("admin:evals_run_labels") + (f"?{urlencode({'run': run})}" if run else ""))
+    return redirect(queue)
 
 
 def _tell_of_judge(request: HttpRequest, result: Result, label: Label) -> None:
