@@ -132,6 +132,8 @@ DATABASE_URL = env.str("DATABASE_URL", default=_runtime.database_url if _runtime
 DATABASE_OWNER_URL = env.str("DATABASE_OWNER_URL", default=_runtime.database_owner_url if _runtime else "")
 if DATABASE_OWNER_URL and urlsplit(DATABASE_OWNER_URL).scheme not in ("postgres", "postgresql"):
     raise ImproperlyConfigured("DATABASE_OWNER_URL must be an address like that of DATABASE_URL, with another role.")
+# A variable and not only a flag of `migrate`: versions that do not know it ignore it.
+MIGRATE_ALLOW_NEWER = env.bool("MIGRATE_ALLOW_NEWER", default=False)
 if DATABASE_URL:
     DATABASES = {
         "default": postgres_at(DATABASE_URL, most_connections=DATABASE_CONNECTIONS if DATABASE_POOL_SIZE else 0)

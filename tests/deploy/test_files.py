@@ -153,3 +153,15 @@ def test_units_start_the_parts_after_the_migrations(part: str) -> None:
         assert unit["Unit"]["Requires"] == "supportbot-migrate.service"
         target = (DEPLOY / "systemd" / "supportbot.target").read_text()
         assert f"supportbot-{part}.service" in target
+
+
+def test_migrations_run_without_a_flag_that_an_older_version_would_reject() -> None:
+    """Older versions ignore the variable, so that a new file works with an old image."""
+    of_compose = COMPOSE["services"]["migrate"]
+    assert of_compose["command"] == ["migrate", "--noinput"]
+    assert of_compose["environment"]["MIGRATE_ALLOW_NEWER"] == "1"
+    [container] = next(spec for name, spec in pods() if name == "migrate")["containers"]
+    assert container["args"] == ["migrate", "--noinput"]
+    assert container["env"] == [{"name": "MIGRATE_ALLOW_NEWER", "value": "1"}]
+    unit = (DEPLOY / "systemd" / "supportbot-migrate.service").read_text()
+    assert "manage.py migrate --noinput\n" in unit and "Environment=MIGRATE_ALLOW_NEWER=1 " in unit

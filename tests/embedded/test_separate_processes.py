@@ -27,7 +27,8 @@ from supportbot.embedded.separate_processes import serve_with_several
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import ProcessIdentity, identify, is_running
 from supportbot.installation.start_plan import plan_from_environment
-from supportbot.observing.database_errors import DatabaseTrouble, OutagesInOneLine
+from supportbot.observing.database_errors import DatabaseTrouble, OutagesInOneLine, trouble
+from supportbot.outbox.relay_thread import relay
 from tests.embedded.instance import MANAGE
 from tests.embedded.test_checks import database_url
 from tests.patience import PATIENCE_SECONDS
@@ -154,20 +155,44 @@ def test_a_migration_that_fails_is_not_told_to_migrate() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_migrate_of_an_older_version_changes_nothing_and_says_so() -> None:
     applied = MigrationRecorder.Migration.objects
-    last = applied.filter(app="chat").latest("name")
-    last.delete()  # it is not applied again, which would fail
+    before = set(applied.values_list("app", "name"))
     newer = applied.create(app="chat", name="9999_of_a_later_version")
     sentence = f"The database is newer than this version of SupportBot (chat.{newer.name} is unknown here)"
     try:
         refused = refusal("migrate", "--noinput", DATABASE_URL=database_url())
-        going_back = command("migrate", "--noinput", "--allow-newer", DATABASE_URL=database_url())
+        going_back = [
+            command("migrate", "--noinput", DATABASE_URL=database_url(), MIGRATE_ALLOW_NEWER="1"),
+            command("migrate", "--noinput", "--allow-newer", DATABASE_URL=database_url()),
+        ]
+        told = command("migrate", "--plan", DATABASE_URL=database_url())
+    finally:
+        newer.delete()
+    assert refused.startswith(f"Error: {sentence}: migrate with the newer version")
+    for done in going_back:
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"{sentence}. Nothing was migrated.\n"
+    assert told.returncode == 0 and "No planned migration operations" in told.stdout
+    assert set(applied.values_list("app", "name")) == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_migrate_never_hides_that_a_newer_database_lacks_a_migration_of_this_version() -> None:
+    applied = MigrationRecorder.Migration.objects
+    last = applied.filter(app="chat").latest("name")
+    last.delete()
+    newer = applied.create(app="chat", name="9999_of_a_later_version")
+    try:
+        refused = refusal("migrate", "--noinput", DATABASE_URL=database_url(), MIGRATE_ALLOW_NEWER="1")
+        plan = command("migrate", "--plan", DATABASE_URL=database_url())
+        check = command("migrate", "--check", DATABASE_URL=database_url())
         assert not applied.filter(app=last.app, name=last.name).exists()
     finally:
         newer.delete()
         applied.get_or_create(app=last.app, name=last.name)
-    assert refused.startswith(f"Error: {sentence}: migrate with the newer version")
-    assert (going_back.returncode, going_back.stderr) == (0, "")
-    assert going_back.stdout == f"{sentence}. Nothing was migrated.\n"
+    assert refused.startswith(f"Error: The database is of another version of SupportBot (chat.{newer.name} is unknown")
+    assert f"lacks chat.{last.name}, without which this version cannot run" in refused
+    assert plan.returncode == 0 and f"chat.{last.name}" in plan.stdout
+    assert check.returncode == 1
 
 
 @pytest.mark.parametrize(
@@ -191,6 +216,28 @@ def test_only_an_outage_is_logged_without_its_traceback(
     record = logging.LogRecord("any", logging.ERROR, "", 0, "failed", (), (error, failure, None))
     assert [OutagesInOneLine().filter(record) for _ in range(2)] == [not found] * 2
     assert [found in line for line in caplog.messages] == ([True] if found else [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reads_do_not_end_an_outage_of_writes(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("supportbot.observing.database_errors.SETTLED_AFTER_SECONDS", 0.0)
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    try:
+        with pytest.raises(InternalError) as refused:
+            Workspace.objects.all().update(name="")
+        assert trouble.explains(refused.value)
+        for _ in range(2):
+            relay.round()
+        assert [line.partition(".")[0] for line in caplog.messages] == ["the database: it is read-only"]
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SET default_transaction_read_only = off")
+    for _ in range(2):
+        relay.round()
+    assert caplog.messages[1:] == ["the database responds again"]
 
 
 # Tasks and requests while the database is away, then the relay until it is back.

@@ -11,6 +11,8 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils.translation import gettext
 from environ import Env
@@ -37,6 +39,25 @@ def wait_for_lock(connection: "psycopg.Connection[Any]") -> None:
     """
     while connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone() != (True,):
         time.sleep(POLL_SECONDS)
+
+
+def _first_pending(connection: BaseDatabaseWrapper) -> str:
+    """Return the first migration of this version that is not applied; empty if there is none."""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return f"{plan[0][0].app_label}.{plan[0][0].name}" if plan else ""
+
+
+def _refuse_missing(missing: str, newer: str) -> None:
+    """Raise StartRefused if a newer database lacks a migration of this version, whose processes would fail."""
+    if missing:
+        raise StartRefused(
+            gettext(
+                "The database is of another version of SupportBot ({unknown} is unknown here) and lacks {missing}, "
+                "without which this version cannot run. Start the other version, or restore the backup from before "
+                "the upgrade."
+            ).format(unknown=newer, missing=missing)
+        )
 
 
 class Command(migrate.Command):
@@ -71,17 +92,21 @@ class Command(migrate.Command):
         connection.ensure_connection()
         refuse_read_only(connection.connection)
         refuse_transaction_pooling(settings.DATABASE_OWNER_URL or settings.DATABASE_URL)
+        if options["check_unapplied"] or options["plan"]:  # they only tell
+            super().handle(*args, **options)
+            return
         # Several machines may start a new version at once. The lock ends with its connection at the latest.
         wait_for_lock(connection.connection)
         try:
             newer = newer_migration(set(MigrationRecorder(connection).applied_migrations()))
             if newer:
-                self._leave_as_it_is(newer, is_allowed=options["allow_newer"])
+                _refuse_missing(_first_pending(connection), newer)
+                self._leave_as_it_is(newer, is_allowed=options["allow_newer"] or settings.MIGRATE_ALLOW_NEWER)
                 return
             create_extensions_in(connection.connection)
             connection.connection.execute("SET statement_timeout = 0")
             super().handle(*args, **options)
-            if settings.DATABASE_OWNER_URL and not (options["check_unapplied"] or options["plan"]):
+            if settings.DATABASE_OWNER_URL:
                 divide(settings.DATABASE_OWNER_URL, settings.DATABASE_URL)
                 refuse_transaction_pooling(settings.DATABASE_URL)
         finally:
@@ -100,6 +125,6 @@ class Command(migrate.Command):
         raise StartRefused(
             gettext(
                 "The database is newer than this version of SupportBot ({unknown} is unknown here): migrate with the "
-                "newer version, or add `--allow-newer` to go back to this one."
+                "newer version, or set MIGRATE_ALLOW_NEWER=1 to go back to this one."
             ).format(unknown=newer)
         )
