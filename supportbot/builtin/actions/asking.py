@@ -8,12 +8,13 @@ from typing import Any, Final
 from supportbot.builtin.actions.bounds import day_bounds, number_bounds
 from supportbot.builtin.actions.parts import LISTED, Part, Shape, parts_in
 from supportbot.builtin.actions.slots import OF_OBJECTS, TEXT_MOST, Kind, fields_of, kind_of, parts_of
-from supportbot.builtin.actions.values import option_titles
+from supportbot.builtin.actions.values import option_titles, record_lines
 from supportbot.builtin.phrases import field_title, say
 from supportbot.formats import format_choice, format_day
 from supportbot.llm.types import ToolCall, ToolSpec
 
 _OF_A_FIELD: Final = frozenset({"type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum"})
+_OF_A_VALUE: Final = frozenset({"pattern", "minLength", "maxLength"})  # which a record's line has not to meet
 _ENTRIES_MOST: Final = 1_000  # characters of a list
 _FORM_TEXT_MOST: Final = 1_000  # characters that a form takes; a message may be longer
 _OBJECTS_MOST: Final = 20  # entries of a form
@@ -92,14 +93,14 @@ def ask_for(tool: ToolSpec, name: str, language: str, days: Sequence[date] = ())
 def ask_which_record(tool: ToolSpec, name: str, options: Mapping[str, str], language: str) -> Reply:
     """Ask which of their records the customer means: with buttons, or with a selection where there are many."""
     shape = fields_of(tool)[name]
-    part = _asked(name, shape, language)
-    prompt = say("which_record", language, part=part)
-    lines = {value: f"{value}: {label}" if label != value else value for value, label in options.items()}
+    prompt = say("which_record", language, part=_asked(name, shape, language))
+    lines = record_lines(options)
     text = "\n".join([prompt, *(f"- {line}" for line in lines.values())])
     if len(lines) <= _BUTTONS_MOST:
-        return Reply(text, blocks=(choices_block(prompt, lines),), part=part)
-    select = {**shape, "enum": [*lines.values()]}
-    return Reply(text, blocks=_form(prompt, {name: select}, [name], language), part=part)
+        return Reply(text, blocks=(choices_block(prompt, lines),))
+    kept = {key: value for key, value in shape.items() if key not in _OF_A_VALUE}
+    select = {**kept, "enum": [*lines.values()], "maxLength": max(map(len, lines.values()))}
+    return Reply(text, blocks=_form(prompt, {name: select}, [name], language))
 
 
 def _asked(name: str, shape: Shape, language: str) -> str:

@@ -83,7 +83,8 @@ class DialogueState:
     has_new_value: bool = False  # the newest message gave one for an open intent or an open card
     _asked: IntentPhrase | None = None
     _has_asked: bool = False  # for a value of the open intents
-    _offered: frozenset[str] = frozenset()  # the lines of the orders that were offered
+    asked_which: list[str] = field(default_factory=list)  # the newest questions in a row which record is meant
+    _offered: frozenset[str] = frozenset()  # the lines of the orders or records that were offered
     _last_order: str = ""  # the number named last
     _ambiguous_text: str = ""
     _ambiguous_whole: str = ""
@@ -97,8 +98,12 @@ class DialogueState:
     def on_user(self, text: str, written_on: date | None = None) -> None:
         """Take in a customer message."""
         self._written_on, self._whole, self.has_new_value = written_on, text, False
+        if self._take_record(text):
+            self.outcome = "advanced"
+            return
         # An order's button repeats its line. Its items and total describe the order, not the request.
-        text = (text.partition(":")[0] if _plain(text) in self._offered else text)[: intents.READ_MOST]
+        is_order = self._asked == "which_of_these" and _plain(text) in self._offered
+        text = (text.partition(":")[0] if is_order else text)[: intents.READ_MOST]
         kind, chance = max(intents.classify(text).kinds.items(), key=lambda entry: entry[1])
         is_plain = chance >= _SURE and _is_short(text) and not any(sign.isdigit() for sign in text)
         is_plain = is_plain and not self._is_option(text)  # "no longer needed" may be a reason on offer
@@ -136,12 +141,28 @@ class DialogueState:
         """Take in an answer of the assistant: it asked for more, or settled the intent."""
         phrase = phrase_in(text)
         self._asked = phrase if phrase in _ASKING else None
+        self.asked_which = [*self.asked_which, text] if phrase == "which_record" else []
         self._has_asked = bool(self.open) and (self._has_asked or self._asked in _FOR_A_VALUE)
         if denies_order(text):  # a mistyped number is not what the next request is about
             self._last_order = ""
         self._offered = frozenset(_plain(line[2:]) for line in text.splitlines() if self._asked and line[:2] == "- ")
         if self.outcome == "advanced" and phrase is None and not text.rstrip().endswith("?"):
             self.open, self.settled = [], self.open or self.settled
+
+    def _take_record(self, text: str) -> bool:
+        """Take the record that was chosen with its button or in the form, whatever its words would mean otherwise."""
+        for at, intent in enumerate(self.open):
+            tool, asked = self.tool(intent.action), self._asked_field(intent)
+            if asked not in tool.chosen:
+                continue
+            form = read_form(tool, text, asked=asked)
+            entered = next((value for name, value in form.items() if name in tool.chosen), None)
+            line = _plain(text if entered is None else str(entered))
+            if entered is not None or line in self._offered:
+                self.open[at] = intent.merged_with(Intent(tool.name, text=line, answers=(line,)))
+                self._idle, self.unread, self.has_new_value = 0, 0, True
+                return True
+        return False
 
     def _detect(self, text: str, kind: str) -> Outcome:
         if self._asks_for_words() and (other := self._wish_after_a_no(text)):
@@ -226,7 +247,7 @@ class DialogueState:
                 intent = replace(intent, order=OrderRef(self._last_order))
             begun.append(self._with_stated_reason(intent, text))
         self.open, self.settled = begun, []
-        self._idle, self.unread, self._has_asked = 0, 0, False
+        self._idle, self.unread, self._has_asked, self.asked_which = 0, 0, False, []
         return "advanced"
 
     def _with_stated_reason(self, intent: Intent, text: str) -> Intent:
@@ -254,6 +275,8 @@ class DialogueState:
             return False
         if not form and self._asks_for_words() and _is_question_instead(text, detected):
             return False
+        if asked in tool.chosen:
+            given = replace(given, answers=tuple(text.splitlines()))
         self.open[place] = intent.merged_with(given)
         shape = fields_of(tool).get(asked, {})
         is_unread = given.is_empty and not any(takes_day(shape, day) for day in given.days)

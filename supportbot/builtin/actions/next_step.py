@@ -34,7 +34,7 @@ from supportbot.builtin.actions.slots import (
     required_by,
     whole_text,
 )
-from supportbot.builtin.actions.values import choices_in
+from supportbot.builtin.actions.values import record_described, record_named
 from supportbot.builtin.phrases import say
 from supportbot.language.order_numbers import order_numbers_in, without_numbers
 from supportbot.language.words import words
@@ -67,7 +67,11 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
         case "advanced":
             planner = _Planner(tools, request.messages, language)
             steps = [planner.step(dialogue.tool(intent.action), intent) for intent in dialogue.open]
-            return again(planner.combine(steps), dialogue.unread, language)
+            reply = planner.combine(steps)
+            # Which records there are is only known here, so only the repeated question tells that an answer named none.
+            question = reply.text.partition("\n")[0]
+            repeated = sum(question in asked for asked in dialogue.asked_which) if question else 0
+            return again(reply, dialogue.unread or repeated, language)
     return None
 
 
@@ -168,11 +172,20 @@ class _Planner:
             if name not in self._choices:  # they are part of the refusal
                 return _call(tool.name, arguments)
             options = self._choices[name]
-            said = (choices_in([*options], options, line) for line in reversed(intent.text.splitlines()))
-            named = next((found for found in said if len(found) == 1), None)
+            named = self._record_meant(options, intent)
             if named is None or name in self._arguments.get(tool.name, {}):
                 return ask_which_record(tool, name, options, self._language)
-            arguments[name] = named[0]
+            arguments[name] = named
+        return None
+
+    def _record_meant(self, options: Mapping[str, str], intent: Intent) -> str | None:
+        """Return the record that was named last. An answer may also describe one with some of its words."""
+        for line in reversed(intent.text.splitlines()):
+            named = record_named(options, line)
+            if named is None and line in intent.answers:
+                named = record_described(options, line, self._language)
+            if named is not None:
+                return named
         return None
 
     def _call_step(self, tool: ToolSpec, intent: Intent) -> Reply:

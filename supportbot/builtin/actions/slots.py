@@ -77,6 +77,7 @@ class Intent:
     previous: str = ""  # the order number that was corrected
     days: frozenset[date] = frozenset()  # all that may be meant, whichever field they are for
     replaces_card: bool = False  # it corrects one that is open
+    answers: tuple[str, ...] = ()  # to the question which of their records they mean
 
     @property
     def is_empty(self) -> bool:
@@ -94,6 +95,7 @@ class Intent:
             self.order.number if self.order and more.order else self.previous,
             self.days | more.days,
             self.replaces_card,
+            (*self.answers, *more.answers),
         )
 
 

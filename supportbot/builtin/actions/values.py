@@ -21,8 +21,9 @@ from supportbot.language.dates import Day, days_in
 from supportbot.language.detection import base_language
 from supportbot.language.figures import all_figures_in, figures_in, known_figures
 from supportbot.language.normalise import normalised
+from supportbot.language.operators import operators
 from supportbot.language.order_numbers import without_numbers
-from supportbot.language.words import words
+from supportbot.language.words import content_stems, words
 
 _NUMBER: Final = re.compile(
     r"(?<![\w.,:/€$£-])-?(?<!\d-)[0-9]{1,9}(?:[.,][0-9]{1,6})?(?![\w€$£%]|[.,:/][0-9])", re.ASCII
@@ -162,6 +163,29 @@ def options_as_written(options: Sequence[str], labels: Mapping[str, str], text: 
     """Return the options whose value or label is the whole text, as it reaches us: normalised."""
     plain = _plain(text)
     return [one for one in options if plain in (_plain(one), _plain(_label(one, labels)))]
+
+
+def record_lines(options: Mapping[str, str]) -> dict[str, str]:
+    """Return the line by which customers choose each of their records."""
+    return {value: f"{value}: {label}" if label != value else value for value, label in options.items()}
+
+
+def record_named(options: Mapping[str, str], text: str) -> str | None:
+    """Return the record that a text names: by its line, its value or its words; None if it names none, or several."""
+    plain = _plain(text)
+    found = [value for value, line in record_lines(options).items() if _plain(line) == plain]
+    found = found or choices_in([*options], options, text)
+    return found[0] if len(found) == 1 else None
+
+
+def record_described(options: Mapping[str, str], text: str, language: str) -> str | None:
+    """Return the only record with the content words that a text shares with any; None if it says a "not"."""
+    if operators(text, language).get("not"):
+        return None
+    own = {value: content_stems(line, language) for value, line in record_lines(options).items()}
+    said = content_stems(text, language) & set().union(*own.values())
+    found = [value for value, stems in own.items() if said and said <= stems]
+    return found[0] if len(found) == 1 else None
 
 
 def _whole_words(text: str) -> set[str]:

@@ -121,9 +121,10 @@ async def test_a_record_that_the_message_names_is_not_asked_for(conversation: Co
 
 
 async def test_what_names_no_record_is_asked_about_again(conversation: Conversation) -> None:
-    for text in (WISH, "the green one", "#W9999999"):
+    assert (await final(conversation, WISH))["text"].startswith("Which one do you mean?")
+    for text in ("the green one", "#W9999999"):
         asked = await final(conversation, text)
-        assert asked["text"].startswith("Which one do you mean?")
+        assert asked["text"].startswith("I could not read that. Which one do you mean?")
     assert not await db(ActionRequest.objects.exists)
 
 

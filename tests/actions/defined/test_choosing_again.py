@@ -1,6 +1,7 @@
 """An argument that is chosen, where it is rehearsed, has many records, or is answered with something else."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,12 +13,18 @@ from actions.services import propose
 from actions.strict_json import MAX_CHARACTERS
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.action_tools import own_arguments, result_of
+from supportbot.assistant.runner import carry_out
 from supportbot.assistant.tool_calls import ToolResult
+from supportbot.async_db import db
+from supportbot.builtin.phrases import is_offer_of_a_person
+from supportbot.chat.models import Conversation
+from supportbot.chat.services import start_conversation
 from supportbot.evals.rehearsal import rehearsal_for
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ToolCall
 from tests.actions.defined.loopback_shop import LoopbackShop
-from tests.actions.defined.test_choosing import FIRST, SECOND, WISH, Put, call_off
+from tests.actions.defined.test_choosing import FIRST, SECOND, WISH, Put, call_off, final, press
+from tests.assistant.test_builtin_actions import fill_in
 from tests.evals.test_rehearsal import play
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -74,3 +81,77 @@ def test_deep_nesting_is_refused_and_ends_no_turn(put_in_force: Put, ann: Princi
 
     assert "refused" in result_of(use, "en").for_model
     assert not ActionRequest.objects.exists()
+
+
+@pytest.fixture
+def shelf(ann: Principal, retail: LoopbackShop, put_in_force: Put) -> Callable[..., Conversation]:
+    """Return a function that gives Ann these records, by value and title, and begins a conversation."""
+
+    def fill(records: dict[str, str]) -> Conversation:
+        own = retail.records.records["users"]["ann_lee_1"]
+        own["orders"] = [*records]
+        own["shelf"] = [{"id": one, "title": title} for one, title in records.items()]
+        made = call_off(list="customer.shelf", value="one.id", words={"en": "{one.title}"})
+        put_in_force(made)
+        return start_conversation(ann.customer_id)
+
+    return fill
+
+
+TITLES = {"B:1": "The Tin Drum", "B:2": "Cat and Mouse?", "B:3": "The Flounder: a Tale"}
+
+
+async def test_one_of_many_records_is_chosen_in_a_form(shelf: Callable[..., Conversation]) -> None:
+    many = {f"#W00000{at}": f"Cancel the book no. {at}, the long one" for at in range(10, 31)}
+    conversation = await db(shelf, many)
+    asked = await final(conversation, WISH)
+    [field] = asked["blocks"][0]["fields"]
+    assert len(field["enum"]) == 21 and "pattern" not in field
+    claim = await db(fill_in, conversation, asked, {"order_id": field["enum"][7]})
+    await carry_out(claim)
+    why = await final(conversation)
+    assert why["text"].startswith("Please choose: Why the customer cancels.")
+    await press(conversation, why, WHY)
+    request = await db(ActionRequest.objects.get)
+    assert request.arguments["order_id"] == "#W0000017"
+
+
+@pytest.mark.parametrize("value", TITLES)
+async def test_a_button_names_its_record_whatever_signs_it_has(shelf: Callable[..., Conversation], value: str) -> None:
+    conversation = await db(shelf, TITLES)
+    await press(conversation, await final(conversation, WISH), value)
+    why = await final(conversation)
+    assert why["text"].startswith("Please choose: Why the customer cancels.")
+    await press(conversation, why, WHY)
+    request = await db(ActionRequest.objects.get)
+    assert request.arguments["order_id"] == value
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [("the flounder please", "B:3"), ("that drum", "B:1"), ("not the drum", ""), ("the blue one", "")],
+)
+async def test_some_words_of_one_record_name_it(shelf: Callable[..., Conversation], said: str, value: str) -> None:
+    conversation = await db(shelf, TITLES)
+    await final(conversation, WISH)
+    answer = await final(conversation, said)
+    assert ("Which one do you mean?" in answer["text"]) is (value == "")
+    if value:
+        await press(conversation, answer, WHY)
+        assert (await db(ActionRequest.objects.get)).arguments["order_id"] == value
+
+
+async def test_words_that_two_records_share_name_none(shelf: Callable[..., Conversation]) -> None:
+    conversation = await db(shelf, TITLES | {"B:4": "The Drum Again"})
+    await final(conversation, WISH)
+    assert "Which one do you mean?" in (await final(conversation, "the drum"))["text"]
+
+
+async def test_a_person_is_offered_after_two_repeats(shelf: Callable[..., Conversation]) -> None:
+    conversation = await db(shelf, TITLES)
+    answers = [await final(conversation, text) for text in (WISH, "the blue one", "the red one", "the yellow one")]
+    told = [answer["text"] for answer in answers]
+    assert [text.startswith("I could not read that.") for text in told] == [False, True, True, True]
+    assert [is_offer_of_a_person(text) for text in told] == [False, False, False, True]
+    await press(conversation, answers[-1], "B:1")
+    assert (await final(conversation))["text"].startswith("Please choose: Why the customer cancels.")
