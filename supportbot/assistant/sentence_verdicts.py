@@ -45,7 +45,6 @@ MAX_VECTORS: Final = 10  # of one answer; each takes 20 to 40 ms
 # of these, so that a deed is found however many regrets or foreign-language sentences come first
 KEPT_FOR_DEEDS: Final = 6
 KEPT_FROM_RECORDS: Final = 4  # for further sentences: a record's own vector is only a second opinion
-NOTED: Final = 2  # records of a sentence that get one
 DOUBT_RISES: Final = 0.05  # with each vector, so that the last one goes to a clear deed
 MOST_THIN: Final = 4  # claims of an answer that get vectors if words do not confirm it
 MOST_STEPS: Final = 6  # times that a list item may occur: several lists may share a step
@@ -114,7 +113,7 @@ class Judge:
         language = self.evidence.language
         said = (*((words,) if is_told else ()), *hidden)
         compared = [found for one in said if (found := self._records.comparison(one, language)) is not None]
-        noted = [plainly(text) for one in said for text in (one, *self._records.nearest(one, language)[:NOTED])]
+        noted = [plainly(text) for one in said for text in self._records.for_second_opinion(one, language)]
         spare = max(0, MAX_VECTORS - KEPT_FROM_RECORDS - asked)
         # With the figures masked, it tells the kind about as well, and a long answer has few vectors.
         own = plainly(words) if self._facts and not is_foreign else as_read(words)

@@ -34,6 +34,7 @@ WITH_THEIR_WORDS: Final = (0.8, 0.6)
 RECORDED_FROM: Final = -1.5
 ALONE_FROM: Final = -0.75
 PAIR_SHARE: Final = 0.75  # how much the second opinion counts in them
+NOTED: Final = 2  # records that the second opinion reads
 OUTCOMES: Final = ("done", "failed", "looked_up", "refused", "waiting")  # of a deed, in the order of the net
 LONGEST: Final = 40  # words that count for the length of a text
 MANY: Final = 8  # of the words that are compared
@@ -102,6 +103,11 @@ class Records:
         """Return the text whose vector says whether records confirm the sentence, None if none is about the same."""
         records = self.nearest(sentence, language)
         return Comparison(together(sentence, records)) if records else None
+
+    def for_second_opinion(self, sentence: str, language: str) -> list[str]:
+        """Return the sentence and the records nearest to it, none if none is about the same."""
+        records = self.nearest(sentence, language)[:NOTED]
+        return [sentence, *records] if records else []
 
     def _second_opinion(self, sentence: str, records: Sequence[str]) -> float | None:
         """Return the odds by the vectors of sentence and records alone, None without those of the nearest record."""
