@@ -33,7 +33,7 @@ def facts_of(run: Run) -> dict[str, Any]:
         **report.as_json(),
         "cost_per_case": f"{Decimal(report.cost) / run.total:.4f}" if report.cost and run.total else "",
         "judge": agreement.as_json() if agreement else None,
-        "comparison": comparison_facts(compared_with_baseline(run)),
+        "comparison": comparison_facts(compared_with_baseline(run), report),
         "summary": summary(report),
         "problems": verdict(report),
         "failures": {row.key: reasons(row.grades) for row in failed},

@@ -22,7 +22,8 @@ _RESAMPLES: Final = (400, 2_000)
 class Comparison:
     """How a run differs from another. `worse` and `better` are cases that passed in one of them only.
 
-    `sampled` counts the compared cases that a model answered or judged; `difference` is the mean change of their shares
+    `sampled` counts the compared cases that a model answered or judged, `sampled_worse` and `sampled_better` those of
+    them that are worse and better: only these may be due to chance. `difference` is the mean change of their shares
     of passed tries with its interval, and `p` how likely chance alone causes a change as large, in either direction.
     """
 
@@ -31,10 +32,22 @@ class Comparison:
     worse: int
     better: int
     sampled: int
+    sampled_worse: int
+    sampled_better: int
     is_repeated: bool
     difference: float
     interval: Interval
     p: float
+
+    @property
+    def certain(self) -> int:
+        """How many cases changed without a model: chance has no part in these."""
+        return self.worse + self.better - self.sampled_worse - self.sampled_better
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether any sampled case passed more or less often than before."""
+        return bool(self.difference or self.sampled_worse or self.sampled_better)
 
     @property
     def is_real(self) -> bool:
@@ -58,14 +71,24 @@ def compared(before: Sequence[Tried], after: Sequence[Tried]) -> Comparison:
     return Comparison(
         compared=len(pairs),
         not_compared=len(tried) - len(pairs),
-        worse=sum(old.passed and not new.passed for old, new in pairs),
-        better=sum(new.passed and not old.passed for old, new in pairs),
+        worse=_worse(pairs),
+        better=_better(pairs),
         sampled=len(sampled),
+        sampled_worse=_worse(sampled),
+        sampled_better=_better(sampled),
         is_repeated=is_repeated,
         difference=fmean(differences) if differences else 0.0,
         interval=bootstrap(differences, resamples=_resamples(len(differences))),
         p=signs_differ(differences) if is_repeated else mcnemar(differences.count(1.0), differences.count(-1.0)),
     )
+
+
+def _worse(pairs: Sequence[tuple[Tried, Tried]]) -> int:
+    return sum(old.passed and not new.passed for old, new in pairs)
+
+
+def _better(pairs: Sequence[tuple[Tried, Tried]]) -> int:
+    return sum(new.passed and not old.passed for old, new in pairs)
 
 
 def _resamples(count: int) -> int:

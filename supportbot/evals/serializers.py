@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from supportbot.evals.human_labels import Agreement, agreements_in
 from supportbot.evals.models import Result, Run, Suite
+from supportbot.evals.reports import report_from
 from supportbot.evals.selectors import compared_with_baseline
 from supportbot.evals.suite_format import MAX_REPEAT
 from supportbot.evals.wording import comparison_facts, reasons
@@ -93,7 +94,7 @@ class RunDetailSerializer(RunSerializer):
 
     @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
     def get_comparison(self, run: Run) -> dict[str, Any] | None:
-        return comparison_facts(compared_with_baseline(run))
+        return comparison_facts(compared_with_baseline(run), report_from(run.report) if run.report else None)
 
 
 class ResultSerializer(serializers.ModelSerializer[Result]):

@@ -189,20 +189,24 @@ def every_time(report: Report) -> list[str]:
     ]
 
 
-def comparison_facts(found: Comparison | None) -> dict[str, Any] | None:
-    """Return a comparison as JSON, with its words; None if there is none."""
-    return None if found is None else {**found.as_json(), "words": comparison_words(found)}
+def comparison_facts(found: Comparison | None, report: Report | None) -> dict[str, Any] | None:
+    """Return the comparison with the baseline as JSON, with its words; None if there is none."""
+    return None if found is None else {**found.as_json(), "words": comparison_words(found, report)}
 
 
-def comparison_words(found: Comparison) -> list[str]:
-    """Return how a run differs from another, one sentence a line: what changed, then whether chance explains it."""
+def comparison_words(found: Comparison, report: Report | None = None) -> list[str]:
+    """Return how a run differs from another, one sentence a line: what changed, then whether chance explains it.
+
+    `report` is the run's if it compares with the same run. If it calls the samples worse, the words do not judge them
+    again: the report asks about losses only, so its p is about half as large.
+    """
     if not found.compared:
         return [gettext("The runs have no case in common that is unchanged.")]
     told = [_changes(found)]
-    if found.sampled and (found.difference or found.worse or found.better):
-        told += _likelihood(found)
-    elif found.worse or found.better:
-        told.append(gettext("No model was used, so answers do not vary by chance: each change is real."))
+    if found.certain:
+        told += _certain(found)
+    if found.has_moved:
+        told += [_passed_tries(found)] if report and report.is_worse else [_likelihood(found), _passed_tries(found)]
     if found.not_compared:
         left = ngettext(
             "{number} case is new or was changed, and is not compared.",
@@ -229,18 +233,40 @@ def _changes(found: Comparison) -> str:
     return words.format(compared=found.compared, worse=found.worse, better=found.better)
 
 
-def _likelihood(found: Comparison) -> list[str]:
-    low, high = found.interval
-    change = gettext("Passed tries: {change} points (95% confidence interval {low} to {high}).").format(
-        change=_points(found.difference), low=_points(low), high=_points(high)
+def _certain(found: Comparison) -> list[str]:
+    """Return which changes are real, and then what is left of them for chance."""
+    if not found.sampled:
+        return [gettext("No model was used, so answers do not vary by chance: each change is real.")]
+    words = ngettext(
+        "{number} of these changes is real: its case uses no model, so the answer does not vary by chance.",
+        "{number} of these changes are real: their cases use no model, so the answers do not vary by chance.",
+        found.certain,
     )
+    told = [words.format(number=found.certain)]
+    if found.has_moved:
+        words = ngettext(
+            "Of {sampled} case with a model, {worse} got worse and {better} better.",
+            "Of {sampled} cases with a model, {worse} got worse and {better} better.",
+            found.sampled,
+        )
+        told.append(words.format(sampled=found.sampled, worse=found.sampled_worse, better=found.sampled_better))
+    return told
+
+
+def _passed_tries(found: Comparison) -> str:
+    low, high = found.interval
+    words = gettext("Passed tries: {change} points (95% confidence interval {low} to {high}).")
+    return words.format(change=_points(found.difference), low=_points(low), high=_points(high))
+
+
+def _likelihood(found: Comparison) -> str:
     if not found.is_real:
         words = gettext("This is no sign of a real change: it may be chance ({p}).")
     elif found.difference < 0:
         words = gettext("This is hardly chance: the answers got worse ({p}).")
     else:
         words = gettext("This is hardly chance: the answers got better ({p}).")
-    return [words.format(p=_p(found.p)), change]
+    return words.format(p=_p(found.p))
 
 
 def _points(share: float) -> str:

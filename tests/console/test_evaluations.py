@@ -1,6 +1,7 @@
 """Suites and runs in the console, as a supervisor uses them."""
 
 import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytest
@@ -336,6 +337,43 @@ def test_a_run_tells_its_figures_and_whether_chance_explains_a_change(enter: Ent
     assert "1 try: 50%" in visible_text(repeated) and "2 tries: " in visible_text(repeated)
     words = facts_of(Run.objects.get(pk=runs[1].pk))["comparison"]["words"]
     assert words[0] == "Of 8 compared cases, 1 got worse and 0 better."
+
+
+def played_run(suite: Suite, passed: Mapping[str, bool], *, sampled: Collection[str], baseline: Run | None) -> Run:
+    """Store a finished run in which these cases passed or failed; a model answered the sampled ones."""
+    run = services.start_run(suite, runner="test")
+    played = Played((Reply("How long?", "It depends."),)).as_json()
+    Result.objects.bulk_create(
+        Result(run=run, key=key, number=1, passed=ok, is_deterministic=key not in sampled, grades=[], played=played)
+        for key, ok in passed.items()
+    )
+    Run.objects.filter(pk=run.pk).update(baseline=baseline)
+    report = report_of(tries_of(run), tries_of(baseline) if baseline else ()).as_json()
+    Run.objects.filter(pk=run.pk).update(state="done", done=len(passed), report=report)
+    return Run.objects.get(pk=run.pk)
+
+
+def test_changes_without_a_model_are_not_called_chance_beside_samples(enter: Enter, workspace: Workspace) -> None:
+    keys = [f"c{place}" for place in range(10)]
+    cases = [{"id": key, "ask": "How long?", "expect": {"figures": "7 days"}} for key in keys]
+    suite = services.save_suite(parse_suite({"suite": "mixed", "cases": cases}, file=""))
+    first = played_run(suite, dict.fromkeys(keys, True), sampled=keys[5:], baseline=None)
+    broken = {key: key in keys[5:] for key in keys}
+    second = played_run(suite, broken, sampled=keys[5:], baseline=first)
+    lost = played_run(suite, {key: key not in keys[5:] for key in keys}, sampled=keys[5:], baseline=first)
+    client, real = enter("admin"), "5 of these changes are real: their cases use no model"
+
+    def told(run: Run) -> tuple[str, str]:
+        page = client.get(reverse("admin:evals_run_change", args=[run.pk]))
+        facts = client.get(f"/api/v1/evaluations/runs/{run.pk}").json()["comparison"]
+        assert facts["words"] == facts_of(run)["comparison"]["words"]
+        return visible_text(LexborHTMLParser(page.content.decode())), " ".join(facts["words"])
+
+    for words in told(second):
+        assert real in words and "chance (p" not in words
+    for words in told(lost):  # five samples: the report calls them worse, with p = 0.031
+        assert "Passed tries: −100 points" in words and "may be chance" not in words and "hardly chance" not in words
+    assert "Worse than before: 100 points fewer passes in 5 sampled cases (p = 0.031)." in told(lost)[0]
 
 
 def test_a_runs_page_hides_the_judges_verdict_until_the_label_is_given(enter: Enter, returns_article: Article) -> None:

@@ -65,6 +65,42 @@ def test_answers_without_a_model_need_no_test() -> None:
     assert sampled.p == 1.0 and comparison_words(sampled) == comparison_words(unchanged)
 
 
+def mixed(broken: int, sampled: list[Tried], sampled_now: list[Tried]) -> tuple[list[Tried], list[Tried]]:
+    """Return the tries of two runs with five cases that use no model, of which some broke, and with these samples."""
+    before = [tried(f"sure{place}", 1, sure=True) for place in range(5)]
+    now = [tried(f"sure{place}", int(place >= broken), sure=True) for place in range(5)]
+    return [*before, *sampled], [*now, *sampled_now]
+
+
+def test_changes_without_a_model_are_real_beside_samples() -> None:
+    unmoved = compared(*mixed(5, *runs(lost=0, gained=0, same=5)))
+    assert (unmoved.worse, unmoved.sampled, unmoved.sampled_worse, unmoved.sampled_better) == (5, 5, 0, 0)
+    real = "5 of these changes are real: their cases use no model, so the answers do not vary by chance."
+    assert comparison_words(unmoved) == ["Of 10 compared cases, 5 got worse and 0 better.", real]
+    moved = compared(*mixed(1, *runs(lost=1, gained=1, same=3)))
+    assert (moved.worse, moved.better, moved.sampled_worse, moved.sampled_better) == (2, 1, 1, 1)
+    assert comparison_words(moved)[:4] == [
+        "Of 10 compared cases, 2 got worse and 1 better.",
+        "1 of these changes is real: its case uses no model, so the answer does not vary by chance.",
+        "Of 5 cases with a model, 1 got worse and 1 better.",
+        "This is no sign of a real change: it may be chance (p = 1.00).",
+    ]
+    intact = compared(*mixed(0, *runs(lost=1, gained=0, same=4)))
+    assert comparison_words(intact)[1] == "This is no sign of a real change: it may be chance (p = 1.00)."
+
+
+def test_what_the_report_calls_worse_is_not_called_chance() -> None:
+    before, now = runs(lost=5, gained=0, same=5)
+    found, report = compared(before, now), report_of(now, before)
+    assert report.is_worse and report.worse_p == pytest.approx(0.03125) and not found.is_real
+    assert any("may be chance (p = 0.062)" in words for words in comparison_words(found))
+    told = comparison_words(found, report)
+    assert told[0] == "Of 10 compared cases, 5 got worse and 0 better." and told[1].startswith(
+        "Passed tries: −50 points"
+    )
+    assert len(told) == 2
+
+
 def test_repetitions_are_compared_by_their_shares() -> None:
     before = [tried(f"c{place}", 4, 4) for place in range(8)]
     after = [tried(f"c{place}", 3, 4) for place in range(8)]

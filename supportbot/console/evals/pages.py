@@ -34,7 +34,7 @@ from supportbot.evals.comparison import compared
 from supportbot.evals.human_labels import agreement_in, agreement_of
 from supportbot.evals.models import Case, Label, Result, Run, Suite
 from supportbot.evals.outcomes import played_from
-from supportbot.evals.reports import report_from
+from supportbot.evals.reports import Report, report_from
 from supportbot.evals.selectors import document_of, run_with_id, runs, tries_of
 from supportbot.evals.services import label_result
 from supportbot.evals.suite_files import (
@@ -151,7 +151,7 @@ def run_page(request: HttpRequest, run_id: str) -> HttpResponse:
         "verdict": verdict(report) if report else [],
         "every_time": every_time(report) if report else [],
         "intervals": intervals_of(run, other),
-        "comparison": comparison_words(compared(tries_of(other), tries_of(run))) if report and other else [],
+        "comparison": _comparison(run, other, report) if report and other else [],
         "took": [number(ms / 1000, decimals=1) for ms in (report.p50_ms, report.p95_ms)] if report else [],
         "state": state_tag(run),
         "rows": rows,
@@ -270,6 +270,11 @@ def _other(request: HttpRequest, run: Run) -> Run | None:
     chosen = request.GET.get("against", "")
     other = uuid_of(chosen) if chosen else run.baseline_id
     return Run.objects.filter(pk=other).first() if other else None
+
+
+def _comparison(run: Run, other: Run, report: Report) -> list[str]:
+    found = compared(tries_of(other), tries_of(run))
+    return comparison_words(found, report if other.pk == run.baseline_id else None)
 
 
 def _suite(suite_id: UUID | str) -> Suite:
