@@ -65,6 +65,13 @@ class AlreadySent(NotWaiting):
     )
 
 
+class AlreadyConfirmed(NotWaiting):
+    """The card that the customer corrects is confirmed by now, so a new one would do it twice."""
+
+    code = "already_confirmed"
+    default_message = gettext_noop("You have already confirmed the earlier card, so nothing new was prepared.")
+
+
 class DigestMismatch(ActionError):
     code = "digest_mismatch"
     status = 409

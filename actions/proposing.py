@@ -9,13 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from actions import audit, ledger
 from actions.audit import record_refusal
 from actions.canonical_json import digest_of
-from actions.errors import CannotUndo, InvalidArguments, KeyReused, UnknownAction
+from actions.errors import AlreadyConfirmed, CannotUndo, InvalidArguments, KeyReused, UnknownAction
 from actions.facts import ORDER, Facts, Identity, Records, Subject
 from actions.intents import Intent, parse_intent
 from actions.models import MAX_ORDER_ID, ActionPolicy, ActionRequest
@@ -26,7 +26,7 @@ from actions.reasons import Reason
 from actions.registry import write_action
 from actions.request_decision import Decision, Rules, Verdict, decide_write
 from actions.spec import Terms, WriteAction
-from actions.states import OPEN, State
+from actions.states import FINAL, OPEN, State
 from actions.transitions import CARD_LIFE, lock_request, transition
 from actions.undo_window import in_window, is_too_late
 from supportbot.ids import uuid7
@@ -57,15 +57,15 @@ def propose(
     proposal_key: str,
     conversation_id: UUID | None = None,
     undoes: UUID | None = None,
-    replaces: UUID | None = None,
+    corrects: bool = False,
 ) -> ActionRequest:
     """Return the new request: waiting for the customer's confirmation, or refused with its reason.
 
-    `undoes` is the request to undo; `replaces` is the customer's open card of this action in this conversation which
-    they correct, and which ends once there is the new one. Idempotent on `proposal_key`; an equal request that is
-    still open is returned instead of a new one. Raises UnknownAction, InvalidArguments, NotSignedIn, KeyReused (the
-    key belongs to another intent), CannotUndo (the equal request undoes nothing, or another one) or
-    MerchantUnavailable.
+    `undoes` is the request to undo. With `corrects`, the customer corrects the newest card of this action in this
+    conversation: it ends once there is the new one. Idempotent on `proposal_key`; an equal request that is still open
+    is returned instead of a new one. Raises UnknownAction, InvalidArguments, NotSignedIn, KeyReused (the key belongs to
+    another intent), CannotUndo (the equal request undoes nothing, or another one), AlreadyConfirmed (the corrected
+    card) or MerchantUnavailable.
     """
     intent = parse_intent(principal, action, arguments)
     spec, policy = _spec(intent), _policy(intent)
@@ -77,7 +77,14 @@ def propose(
     decision = _decide(spec, draft, resolved, rules_of(policy))
     try:
         with transaction.atomic():
-            return _reuse_equal_request(draft) or _store(draft, decision, replaces)
+            _lock_cards(draft)
+            corrected = _corrected_card(draft) if corrects and not decision.is_refusal else None
+            equal = _reuse_equal_request(draft)
+            if equal is None:
+                return _store(draft, decision, corrected)
+            if corrected is not None and corrected.pk != equal.pk:
+                _end_replaced(corrected, draft)
+            return equal
     except IntegrityError:
         # The same key or an equal request was stored between our query and our insert.
         return _find_by_key(intent, proposal_key) or _concurrent_request(draft)
@@ -303,7 +310,46 @@ def _concurrent_request(draft: ActionRequest) -> ActionRequest:
     return _same_deed(request, draft)
 
 
-def _store(draft: ActionRequest, decision: Decision, replaces: UUID | None) -> ActionRequest:
+def _lock_cards(draft: ActionRequest) -> None:
+    """Lock the open cards that a new one may end, before anything else: whoever confirms or withdraws one locks it
+    first and the head of the audit log later, so the other way round would be a deadlock.
+    """
+    equal = Q(asked_digest=draft.asked_digest, state__in=OPEN)
+    of_chat = Q(conversation_id=draft.conversation_id, state=State.AWAITING_CONFIRMATION)
+    cards = ActionRequest.objects.select_for_update(no_key=True).filter(
+        equal | of_chat if draft.conversation_id else equal, customer_id=draft.customer_id, action=draft.action
+    )
+    list(cards.order_by("id"))
+
+
+def _corrected_card(draft: ActionRequest) -> ActionRequest | None:
+    """Return the card that a draft corrects: the open one about the same, or the newest one that this chat has shown.
+    None if it has ended. Raises AlreadyConfirmed.
+    """
+    shown = _earlier_requests(draft).exclude(state__in=(State.PROPOSED, State.REFUSED)).order_by("-id")
+    about_the_same = shown.filter(
+        state=State.AWAITING_CONFIRMATION, subject_kind=draft.subject_kind, subject_id=draft.subject_id
+    ).exclude(asked_digest=draft.asked_digest)
+    card: ActionRequest | None = about_the_same.first() or shown.first()
+    if card is None or card.state in FINAL.difference({State.SUCCEEDED}):
+        return None
+    if card.state != State.AWAITING_CONFIRMATION:
+        raise AlreadyConfirmed()
+    return card
+
+
+def _earlier_requests(draft: ActionRequest) -> QuerySet[ActionRequest]:
+    """Return the requests of a draft's action from this chat's earlier answers."""
+    if draft.conversation_id is None:
+        return ActionRequest.objects.none()
+    answer = draft.proposal_key.rpartition(":")[0]
+    requests = ActionRequest.objects.filter(
+        customer_id=draft.customer_id, conversation_id=draft.conversation_id, action=draft.action
+    )
+    return requests.exclude(proposal_key__startswith=f"{answer}:")
+
+
+def _store(draft: ActionRequest, decision: Decision, corrected: ActionRequest | None) -> ActionRequest:
     draft.save(force_insert=True)
     taken_back = {"undoes": str(draft.undoes)} if draft.undoes else {}
     audit.record(
@@ -313,25 +359,25 @@ def _store(draft: ActionRequest, decision: Decision, replaces: UUID | None) -> A
     )  # fmt: skip
     if decision.is_refusal:
         return transition(draft, State.REFUSED, actor="policy", reason=decision.reason)
-    _replace_older(draft, replaces)
+    _replace_older(draft, corrected)
     return transition(
         draft, State.AWAITING_CONFIRMATION, actor="policy",
         expires_at=in_window(draft, now() + CARD_LIFE), needs_approval=decision.needs_approval,
     )  # fmt: skip
 
 
-def _replace_older(draft: ActionRequest, replaces: UUID | None) -> None:
+def _replace_older(draft: ActionRequest, corrected: ActionRequest | None) -> None:
     """End the cards for the same subject and action from this chat's earlier answers, and the one that is corrected;
-    cards of one answer coexist.
+    cards of one answer coexist. All of them are locked.
     """
-    answer = draft.proposal_key.rpartition(":")[0]
     same_subject = Q(subject_kind=draft.subject_kind, subject_id=draft.subject_id)
-    older = ActionRequest.objects.select_for_update(no_key=True).filter(
-        same_subject | Q(pk=replaces),
-        customer_id=draft.customer_id, conversation_id=draft.conversation_id, action=draft.action,
-        state=State.AWAITING_CONFIRMATION,
-    )  # fmt: skip
-    for card in older.exclude(proposal_key__startswith=f"{answer}:").order_by("id") if draft.conversation_id else ():
-        is_same_order = draft.subject_kind == ORDER and card.subject_id == draft.subject_id
-        reason = Reason("replaced" if is_same_order else "replaced_card")
-        transition(card, State.CANCELLED, actor="system", reason=reason)
+    older = _earlier_requests(draft).filter(
+        same_subject | Q(pk=corrected.pk if corrected else None), state=State.AWAITING_CONFIRMATION
+    )
+    for card in older.order_by("id"):
+        _end_replaced(card, draft)
+
+
+def _end_replaced(card: ActionRequest, draft: ActionRequest) -> None:
+    is_same_order = draft.subject_kind == ORDER and card.subject_id == draft.subject_id
+    transition(card, State.CANCELLED, actor="system", reason=Reason("replaced" if is_same_order else "replaced_card"))

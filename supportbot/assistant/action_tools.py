@@ -15,7 +15,15 @@ from django.utils.translation import gettext
 
 from actions.cards import reason_of
 from actions.choosing import Offer, offer_of
-from actions.errors import ActionError, InvalidArguments, MerchantUnavailable, NotConnected, NotWaiting, ReadRefused
+from actions.errors import (
+    ActionError,
+    AlreadyConfirmed,
+    InvalidArguments,
+    MerchantUnavailable,
+    NotConnected,
+    NotWaiting,
+    ReadRefused,
+)
 from actions.models import ActionRequest
 from actions.principals import Principal, principal_in_conversation
 from actions.reasons import sentence
@@ -149,6 +157,8 @@ def result_of(use: Callable[[], ToolResult], language: str) -> ToolResult:
         return ToolResult(told, closing=told, offers_human=True)
     except (MerchantUnavailable, NotConnected) as error:
         return ToolResult(error.message, closing=say("shop_silent", language), offers_human=True)
+    except AlreadyConfirmed as error:
+        return ToolResult(error.message, closing=say("already_confirmed", language))
     except ActionError as error:
         return ToolResult(as_data({"refused": error.message, "fields": error.fields}))
 
@@ -157,12 +167,6 @@ def open_cards(conversation_id: UUID) -> QuerySet[ActionRequest]:
     """Return the requests of a conversation that await the customer's confirmation."""
     waiting = ActionRequest.objects.filter(conversation_id=conversation_id, state=State.AWAITING_CONFIRMATION)
     return waiting.order_by("id")
-
-
-def _only_card(conversation_id: UUID, action: str) -> UUID | None:
-    """Return the open card of an action; None if there are several, of which nobody says which one is corrected."""
-    found = open_cards(conversation_id).filter(action=action).values_list("pk", flat=True)[:2]
-    return found[0] if len(found) == 1 else None
 
 
 def withdraw_cards(place: Place) -> ToolResult:
@@ -221,7 +225,7 @@ def _propose(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
         arguments,
         proposal_key=place.key,
         conversation_id=place.claim.conversation_id,
-        replaces=_only_card(place.claim.conversation_id, call.name) if is_correction else None,
+        corrects=is_correction,
     )
     record_action_events(request.pk)
     if request.state == State.AWAITING_CONFIRMATION and request.proposal_key != place.key:

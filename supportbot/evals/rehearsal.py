@@ -139,11 +139,12 @@ class Rehearsal:
         return replace(context, request=replace(request, tools=(*offered, *tools)))
 
     def keep(self, card: ActionRequest, *, corrects: bool) -> None:
-        """Add an open card. It ends the one of the same record, and if it corrects one, the only one of its action."""
-        same = [key for key in self.cards if key[0] == card.action]
-        if corrects and len(same) == 1:
-            del self.cards[same[0]]
-        self.cards[card.action, card.subject_kind, card.subject_id] = card
+        """Add an open card. It ends the one of the same record; a correction, else the newest one of its action."""
+        own = (card.action, card.subject_kind, card.subject_id)
+        of_action = [key for key in self.cards if key[0] == card.action]
+        ended = of_action[-1] if corrects and of_action and own not in self.cards else own
+        self.cards.pop(ended, None)
+        self.cards[own] = card
 
     def _add(self, source: Source, text: str) -> Message:
         seq = len(self.messages) + 1

@@ -1,0 +1,126 @@
+"""A card that the customer corrects: what its correction ends, and what happens if they confirm it meanwhile."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection
+
+from actions import services
+from actions.errors import AlreadyConfirmed
+from actions.models import ActionRequest
+from actions.services import confirm, decline, propose
+from actions.testing import FakeShop
+from actions.transitions import lock_request
+from supportbot.accounts.models import Customer
+from supportbot.accounts.scope import workspace_scope
+from supportbot.chat.models import Conversation
+from tests.actions.conftest import signed_in_as
+from tests.patience import PATIENCE_SECONDS
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Propose = Callable[..., ActionRequest]
+
+
+@pytest.fixture
+def alices(conversation: Conversation, alice: Customer, shop: FakeShop) -> Propose:
+    """Return a function by which each of Alice's messages proposes a refund of an order."""
+    for order in ("A-1006", "A-1007"):
+        shop.add_order(order, "cus_alice", total="30.00")
+    turns = iter(range(1, 100))
+
+    def ask(order: str, *, corrects: bool = False, turn: int = 0) -> ActionRequest:
+        return propose(
+            signed_in_as(alice),
+            "refund_order",
+            {"order_id": order, "reason": "Arrived damaged"},
+            proposal_key=f"turn:{turn or next(turns)}:{order}",
+            conversation_id=conversation.pk,
+            corrects=corrects,
+        )
+
+    return ask
+
+
+def states() -> list[tuple[str, str]]:
+    return [(one.subject_id, one.state) for one in ActionRequest.objects.order_by("id")]
+
+
+def test_a_confirmed_card_is_corrected_by_no_second_one(alices: Propose, alice: Customer) -> None:
+    card = alices("A-1001")
+    confirm(card.pk, principal=signed_in_as(alice), digest=card.digest)
+    with pytest.raises(AlreadyConfirmed):
+        alices("A-1006", corrects=True)
+    assert len(states()) == 1
+
+
+def test_a_declined_card_does_not_stand_in_the_way(alices: Propose, alice: Customer) -> None:
+    decline(alices("A-1001").pk, principal=signed_in_as(alice))
+    alices("A-1006", corrects=True)
+    assert states() == [("A-1001", "cancelled"), ("A-1006", "awaiting_confirmation")]
+
+
+def test_a_correction_that_equals_an_open_card_ends_the_corrected_one(alices: Propose) -> None:
+    first, newest = alices("A-1006"), alices("A-1001")
+    assert alices("A-1006", corrects=True).pk == first.pk
+    newest.refresh_from_db()
+    assert (newest.state, newest.reason_code) == ("cancelled", "replaced_card")
+    assert states() == [("A-1006", "awaiting_confirmation"), ("A-1001", "cancelled")]
+
+
+def test_a_correction_ends_the_newest_card_alone(alices: Propose) -> None:
+    for order in ("A-1001", "A-1006"):
+        alices(order)
+    alices("A-1007", corrects=True)
+    waiting = "awaiting_confirmation"
+    assert states() == [("A-1001", waiting), ("A-1006", "cancelled"), ("A-1007", waiting)]
+
+
+def test_a_refused_correction_ends_nothing(alices: Propose) -> None:
+    alices("A-1001")
+    alices("A-1005", corrects=True)
+    assert states() == [("A-1001", "awaiting_confirmation"), ("A-1005", "refused")]
+
+
+def test_a_correction_and_a_simultaneous_decision_wait_for_each_other(
+    alices: Propose, alice: Customer, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The decision holds the card's lock, and writes its audit entry only when the correction waits for that lock."""
+    card, is_locked = alices("A-1001"), threading.Event()
+
+    def lock_and_wait(request_id: UUID) -> ActionRequest:
+        locked = lock_request(request_id)
+        is_locked.set()
+        _until_another_waits()
+        return locked
+
+    monkeypatch.setattr(services, "lock_request", lock_and_wait)
+
+    def correct() -> Any:
+        try:
+            is_locked.wait(PATIENCE_SECONDS)
+            with workspace_scope(conversation.workspace_id):
+                return alices("A-1006", corrects=True).state
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        correction = pool.submit(correct)
+        decline(card.pk, principal=signed_in_as(alice))
+        assert correction.result(PATIENCE_SECONDS) == "awaiting_confirmation"
+    assert states() == [("A-1001", "cancelled"), ("A-1006", "awaiting_confirmation")]
+
+
+def _until_another_waits() -> None:
+    ends_at = threading.Event()
+    for _ in range(int(PATIENCE_SECONDS * 50)):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            (waiting,) = cursor.fetchone()
+        if waiting:
+            return
+        ends_at.wait(0.02)
+    raise AssertionError("nobody waits for the card")
