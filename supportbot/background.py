@@ -98,5 +98,6 @@ OUTBOX_CONSUMERS: Final[dict[str, list[str]]] = {
         "supportbot.evals.receivers.on_customer_forgotten",
         "supportbot.webhooks.receivers.on_customer_forgotten",
     ],
+    "release_restored": ["supportbot.evals.receivers.on_release_restored"],
     "ticket_changed": ["supportbot.webhooks.receivers.on_ticket_changed"],
 }

@@ -286,7 +286,6 @@ if _runtime and _runtime.shop_url:  # the running shop may use a port other than
 
 # --- Releases: what judges them (nothing until there are suites), records them, checks them, and what they refer to.
 RELEASES_GATE = "supportbot.evals.release_gates.judge"
-RELEASES_RESTORED = "supportbot.evals.release_gates.run_after_restore"
 RELEASES_MISSING_SUITES = "supportbot.evals.selectors.missing_suites"
 RELEASES_AUDIT = "actions.audit.record"
 RELEASES_CHECKS = ["supportbot.llm.connections.route_problems"]

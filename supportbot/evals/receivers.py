@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from supportbot.evals.articles.draft_checks import forget_questions
 from supportbot.evals.articles.published_checks import note_change
+from supportbot.evals.release_gates import run_after_restore
 from supportbot.evals.replays import forget_words
 from supportbot.evals.services import forget_customer
 from supportbot.outbox.models import Announcement
@@ -21,3 +22,7 @@ def on_conversations_erased(announcements: Sequence[Announcement]) -> None:
 
 def on_article_changed(announcement: Announcement) -> None:
     note_change(announcement.object_id, announcement.created_at)
+
+
+def on_release_restored(announcement: Announcement) -> None:
+    run_after_restore(announcement.object_id)

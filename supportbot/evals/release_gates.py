@@ -4,12 +4,15 @@ A draft is compared with the live release on equal terms: the live release runs 
 articles, action rules and build of the product, unless it has already done so.
 """
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import Error as AnyDatabaseError
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext
 
@@ -28,9 +31,10 @@ from supportbot.llm import gateway
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.models import Release
 from supportbot.releases.ports import Verdict, digest_of, references, references_digest
-from supportbot.releases.selectors import live_release, using
+from supportbot.releases.selectors import gates, live_release, release_with_id, using
 from supportbot.releases.services import changed_since
 
+logger = logging.getLogger(__name__)
 POLL_SECONDS: Final = 1.0
 KNOWLEDGE: Final = "knowledge"  # in `RELEASES_REFERENCES`
 
@@ -60,13 +64,23 @@ def judge(workspace: Workspace, release: Release, suites: Sequence[str]) -> Verd
     return Verdict(not (failed or worse), tuple(failed), tuple(worse), tuple(run.pk for run in runs))
 
 
-def run_after_restore(release: Release, older: Release, suites: Sequence[str]) -> None:
-    """Have workers run the suites on a restored release, compared with the last runs of the one that it restores.
-    `RELEASES_RESTORED` names it. A suite that was deleted is left out.
+def run_after_restore(release_id: UUID) -> None:
+    """Have workers run the gates' suites on a restored release, compared with the last runs of the one that it
+    restores. A suite that was deleted, or that already runs on it, is left out.
     """
-    with workspace_scope(release.workspace_pk):
-        for suite in Suite.objects.filter(name__in=suites):
-            start_run(suite, release=release, baseline=baseline_for(suite, older))
+    release = release_with_id(release_id)
+    older = Release.objects.filter(number=release.restores).first() if release.restores else None
+    for suite in Suite.objects.filter(name__in=gates()).order_by("pk"):
+        if Run.objects.filter(release_id=release.pk, suite=suite, started_by=None).exists():
+            continue
+        try:
+            with transaction.atomic():
+                start_run(suite, release=release, baseline=baseline_for(suite, older) if older else None)
+        except AnyDatabaseError:
+            raise  # all are delivered again
+        except Exception:
+            # Whatever is wrong with the cases of one suite, the others run; delivering again would not mend it.
+            logger.exception("the suite %s does not run on the restored release %s", suite.pk, release.pk)
 
 
 def progress(release: Release, suites: Sequence[str]) -> tuple[int, int]:
@@ -126,7 +140,11 @@ def _played(suite: Suite, release: Release, *, baseline: Run | None = None, keep
 def _proven(suite: Suite, release: Release) -> UUID | None:
     """Return the run of this suite behind the release's verdict if only articles may have changed since."""
     verdict = release.verdict
-    if verdict is None or verdict["digest"] != release.digest or set(changed_since(release, verdict)) != {KNOWLEDGE}:
+    if (
+        verdict is None
+        or not release.is_about(verdict["digest"])
+        or set(changed_since(release, verdict)) != {KNOWLEDGE}
+    ):
         return None
     found = _of_these_cases(Run.objects.filter(pk__in=verdict["run_ids"], state=Run.State.DONE), suite)
     return found.pk if found else None

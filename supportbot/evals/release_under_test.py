@@ -21,7 +21,7 @@ def under(release_id: UUID | None, digest: str) -> Iterator[None]:
         yield
         return
     release = release_with_id(release_id)
-    if release.digest != digest:
+    if not release.is_about(digest):
         raise ReleaseChangedMeanwhile()
     with using(release):
         yield

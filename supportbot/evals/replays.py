@@ -143,7 +143,7 @@ def _run(replay: Replay) -> None:
     _leave_out_erased(replay)
     while step := list(_left(replay)[:AT_ONCE]):
         live, candidate = release_with_id(replay.live_id), release_with_id(replay.release_id)
-        if candidate.digest != replay.release_digest:
+        if not candidate.is_about(replay.release_digest):
             raise ReleaseChangedMeanwhile()
         beat = partial(_mine(replay).update, lease_until=Now() + LEASE)
         with extending(beat, every=BEAT_SECONDS, longest=LONGEST_STEP, name=f"replay {replay.pk}"):

@@ -92,9 +92,9 @@ def stored(document: Document) -> dict[str, Any]:
     return written
 
 
-def digest(document: Document) -> str:
-    """Return the hex SHA-256 of a document, which identifies what a verdict is about."""
-    text = json.dumps(stored(document), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+def digest(written: Mapping[str, Any]) -> str:
+    """Return the hex SHA-256 of a document as JSON, which identifies what a verdict is about."""
+    text = json.dumps(written, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from supportbot.accounts.models import TenantModel
-from supportbot.releases.document import Document, digest, loaded
+from supportbot.releases.document import Document, digest, loaded, stored
 
 
 class Release(TenantModel):
@@ -69,7 +69,14 @@ class Release(TenantModel):
 
     @property
     def digest(self) -> str:
-        return digest(self.contents)
+        """Of the content as it was stored, which a new field of a later version does not change."""
+        return digest(self.document)
+
+    def is_about(self, recorded: str) -> bool:
+        """Return whether a recorded digest is of this content. Earlier versions recorded that of the stored content
+        with their defaults for the fields it lacks.
+        """
+        return recorded in (self.digest, digest(stored(self.contents)))
 
 
 DRAFT_STATES = (Release.State.DRAFT, Release.State.EVALUATED)

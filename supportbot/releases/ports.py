@@ -44,14 +44,6 @@ class MissingSuites(Protocol):
     def __call__(self, names: Sequence[str], /) -> list[str]: ...
 
 
-class Restored(Protocol):
-    """Has the gates' suites run on a release that was just restored, to be compared with the last runs of the one that
-    it restores. Returns at once; `RELEASES_RESTORED` names it.
-    """
-
-    def __call__(self, release: "Release", older: "Release", suites: Sequence[str], /) -> None: ...
-
-
 class Audit(Protocol):
     """Adds an entry to the audit log in the current transaction; `RELEASES_AUDIT` names it."""
 
@@ -74,12 +66,6 @@ def judge() -> Judge | None:
 def missing_suites(names: Sequence[str]) -> list[str]:
     found: MissingSuites = import_string(settings.RELEASES_MISSING_SUITES)
     return found(names)
-
-
-def restored(release: "Release", older: "Release", suites: Sequence[str]) -> None:
-    if settings.RELEASES_RESTORED:
-        found: Restored = import_string(settings.RELEASES_RESTORED)
-        found(release, older, suites)
 
 
 def audit() -> Audit:

@@ -18,6 +18,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.errors import InvalidInput, NotAllowed
+from supportbot.outbox.services import announce
 from supportbot.releases import ports
 from supportbot.releases.document import Document, parsed, stored
 from supportbot.releases.errors import (
@@ -36,6 +37,8 @@ from supportbot.releases.models import DRAFT_STATES, Release, ReleaseGates
 from supportbot.releases.selectors import forget, gates, live_release, next_number, release_with_id
 
 OVERRIDE: Final = "releases:override"
+RESTORED: Final = "release_restored"  # the topic of an announcement
+SUITES: Final = "suites"  # in `RELEASES_REFERENCES`: a mark of the cases of each gate, by its name
 LIVE: Final = "live"  # among what has changed since a verdict
 MAX_REASON: Final = 300
 
@@ -136,8 +139,8 @@ def publish(
 @transaction.atomic
 def restore(release_id: UUID, *, person: Staff, instead_of: int, reason: str, override: str = "") -> Release:
     """Restore an older release as a new one, at once if it is proven (`is_proven`): undoing must not wait for suites.
-    Those run afterwards (`RELEASES_RESTORED`). `override` is the reason for restoring one that is not proven, which
-    requires a right.
+    Those run afterwards (announced as `release_restored`). `override` is the reason for restoring one that is not
+    proven, which requires a right.
 
     Raises AnotherWentLive, NothingToRestore, NotProven, NotAllowed, InvalidInput.
     """
@@ -164,20 +167,23 @@ def restore(release_id: UUID, *, person: Staff, instead_of: int, reason: str, ov
         facts["override"] = overridden
     event = "release.restored_against_gates" if overridden else "release.restored"
     ports.audit()(event, actor=person.actor, **facts)
-    if named := gates():
-        # robust: whatever is wrong with the suites, the release is restored
-        transaction.on_commit(partial(ports.restored, restored, older, named), robust=True)
+    if gates():
+        announce(RESTORED, restored.pk, workspace_id=restored.workspace_pk)
     return restored
 
 
 def is_proven(release: Release) -> bool:
-    """Return whether a release passed all suites that are gates now, when it was a draft. Whatever has changed around
-    it since then does not count: in an emergency, a release that was good is better than the one that is not.
+    """Return whether a release passed all suites that are gates now, with their cases as they are now, when it was a
+    draft, and was not published despite the gates. Whatever else has changed around it since then does not count: in an
+    emergency, a release that was good is better than the one that is not.
     """
     verdict = release.verdict
-    if verdict is None or verdict["digest"] != release.digest or not verdict["passed"]:
+    if verdict is None or not verdict["passed"] or release.override_reason or not release.is_about(verdict["digest"]):
         return False
-    return set(gates()) <= set(verdict["suites"])
+    if not set(gates()) <= set(verdict["suites"]):
+        return False
+    before, after = (marks.get(SUITES, {}) for marks in (verdict.get("references", {}), ports.references(release)))
+    return all(before.get(name) == after.get(name) for name in gates())
 
 
 def _pass_unproven(older: Release, person: Staff, override: str) -> str:
@@ -215,7 +221,7 @@ def name_gates(suites: Sequence[str], *, person: Staff) -> list[str]:
 def verdict_on(release: Release) -> Mapping[str, Any] | None:
     """Return the gates' verdict on a release's current content; None if they have not judged it."""
     verdict: Mapping[str, Any] | None = release.verdict
-    if verdict is None or verdict["digest"] != release.digest or verdict["suites"] != gates():
+    if verdict is None or not release.is_about(verdict["digest"]) or verdict["suites"] != gates():
         return None
     return verdict
 

@@ -12,7 +12,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import SCOPES, Staff
 from supportbot.evals import case_runner, release_gates, run_worker, services
 from supportbot.evals.errors import RunInterrupted
-from supportbot.evals.models import Run, Suite
+from supportbot.evals.models import Case, Run, Suite
 from supportbot.evals.outcomes import Judgement
 from supportbot.evals.suite_files import read_suite
 from supportbot.evals.suite_format import parse_suite
@@ -20,6 +20,8 @@ from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import Finished, ModelRequest, TextDelta, Usage
+from supportbot.outbox.delivery import deliver_due
+from supportbot.outbox.models import Announcement
 from supportbot.releases import ports, tasks
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.models import Release
@@ -168,11 +170,36 @@ def test_the_suites_run_on_a_restored_release_compared_with_the_older_ones_runs(
     publish(row.pk, person=ada, instead_of=first.number, reason="warmer", override="seen")
     Suite.objects.filter(name="second").delete()
     restored = restore(first.pk, person=ada, instead_of=row.number, reason="too warm", override="it was good")
+    assert not Run.objects.filter(release_id=restored.pk).exists()
+    deliver_due()
     [run] = Run.objects.filter(release_id=restored.pk)  # a suite that was deleted does not stop an emergency
     assert (run.suite_name, run.baseline_id, run.state) == ("shop", earlier.pk, "waiting")
     run_worker.execute_run(run.pk)
     run.refresh_from_db()
     assert run.report["is_good"] and run.report["passed"] == 3
+
+
+def test_one_broken_suite_does_not_stop_the_others_after_a_restore_and_none_runs_twice(
+    workspace: Workspace, returns_article: Article, caplog: pytest.LogCaptureFixture
+) -> None:
+    ada = Staff(workspace.pk, None, "Ada", "admin", SCOPES)
+    broken = services.save_suite(parse_suite({**ASKED, "suite": "broken"}, file=""))
+    suite()
+    for name in ("last", "next"):
+        services.save_suite(parse_suite({**ASKED, "suite": name}, file=""))
+    gates = ["broken", "shop", "last", "next"]
+    name_gates(gates, person=ada)
+    first, row = live_release(), draft(workspace, tone="warm")
+    publish(row.pk, person=ada, instead_of=first.number, reason="warmer", override="seen")
+    Case.objects.filter(suite=broken).update(document={"id": "no question"})
+    restored = restore(first.pk, person=ada, instead_of=row.number, reason="too warm", override="it was good")
+    deliver_due()
+    Announcement.objects.filter(topic="release_restored").update(delivered_at=None)
+    deliver_due()
+    runs = Run.objects.filter(release_id=restored.pk).order_by("suite_name").values_list("suite_name", flat=True)
+    assert list(runs) == ["last", "next", "shop"]
+    assert f"the suite {broken.pk} does not run" in caplog.text
+    assert not Announcement.objects.filter(topic="release_restored", delivered_at=None).exists()
 
 
 def test_a_claim_is_extended_while_the_gates_judge(

@@ -1,9 +1,10 @@
 """The life of a release, through the services: drafts, gates, publication, restoration."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -20,7 +21,10 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.errors import InvalidInput, NotAllowed
+from supportbot.evals.services import save_suite
+from supportbot.evals.suite_format import parse_suite
 from supportbot.llm import connections
+from supportbot.outbox.models import Announcement
 from supportbot.releases import ports, services, tasks
 from supportbot.releases.document import Document, stored
 from supportbot.releases.errors import (
@@ -140,11 +144,7 @@ def test_of_two_changes_to_a_draft_the_second_is_refused(ada: Staff) -> None:
     assert release_with_id(row.pk).contents.tone == "warm"
 
 
-def test_a_proven_release_is_restored_at_once_and_the_gates_run_afterwards(
-    ada: Staff, gated: Judge, settings: Settings, django_capture_on_commit_callbacks: Any
-) -> None:
-    settings.RELEASES_RESTORED = "tests.releases.test_services.note_restored"
-    noted.clear()
+def test_a_proven_release_is_restored_at_once_and_the_gates_run_afterwards(ada: Staff, gated: Judge) -> None:
     kind, warm = draft(ada, tone="kind"), draft(ada, tone="warm")
     for row in (kind, warm):
         services.evaluate(row.pk)
@@ -158,10 +158,11 @@ def test_a_proven_release_is_restored_at_once_and_the_gates_run_afterwards(
     assert current().number == warm.number
     judged = list(gated.judged)
     without_override = replace(ada, scopes=ada.scopes - {services.OVERRIDE})
-    with django_capture_on_commit_callbacks(execute=True):
-        restored = services.restore(kind.pk, person=without_override, instead_of=warm.number, reason="too warm")
+    restored = services.restore(kind.pk, person=without_override, instead_of=warm.number, reason="too warm")
     assert (restored.restores, restored.contents, current().id) == (kind.number, kind.contents, restored.pk)
-    assert gated.judged == judged and noted == [(restored.number, kind.number, ["demo"])]
+    assert gated.judged == judged
+    announced = Announcement.objects.filter(topic="release_restored").values_list("object_id", "workspace_id")
+    assert list(announced) == [(restored.pk, restored.workspace_pk)]
     entry = AuditEntry.objects.get(event="release.restored")
     assert (entry.payload["reason"], entry.actor) == ("too warm", ada.actor)
     # What was restored is proven as well.
@@ -206,11 +207,47 @@ def test_a_gate_that_was_added_since_leaves_an_older_release_unproven(ada: Staff
     assert services.restore(kind.pk, person=ada, instead_of=warm.number, reason="back").state == State.LIVE
 
 
-noted: list[tuple[int, int, Sequence[str]]] = []
+def test_a_release_stays_proven_when_a_later_version_has_more_fields(ada: Staff, gated: Judge) -> None:
+    kind, warm = draft(ada, tone="kind"), draft(ada, tone="warm")
+    services.evaluate(kind.pk)
+    kind.refresh_from_db()
+    older = {name: value for name, value in kind.document.items() if name not in ("routes", "parameters")}
+    text = json.dumps(older, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    of_older = {**kind.verdict, "digest": hashlib.sha256(text.encode()).hexdigest()}  # as that version recorded it
+    Release.objects.filter(pk=kind.pk).update(document=older, verdict=of_older)
+    published(kind, ada)
+    services.evaluate(warm.pk)
+    published(warm, ada)
+    assert services.is_proven(release_with_id(kind.pk))
+    assert services.restore(kind.pk, person=ada, instead_of=warm.number, reason="back").state == State.LIVE
 
 
-def note_restored(release: Release, older: Release, suites: Sequence[str]) -> None:
-    noted.append((release.number, older.number, suites))
+def test_changed_cases_of_a_gate_leave_an_older_release_unproven(ada: Staff, gated: Judge) -> None:
+    case = {"id": "one", "ask": "Returns?", "expect": {"figures": "60 days"}}
+    save_suite(parse_suite({"suite": "demo", "cases": [case]}, file=""))
+    kind, warm = draft(ada, tone="kind"), draft(ada, tone="warm")
+    for row in (kind, warm):
+        services.evaluate(row.pk)
+        published(row, ada, override="compared with another one" if row is warm else "")
+    assert services.is_proven(release_with_id(kind.pk))
+    save_suite(parse_suite({"suite": "demo", "cases": [{**case, "expect": {"figures": "30 days"}}]}, file=""))
+    with pytest.raises(NotProven):
+        services.restore(kind.pk, person=ada, instead_of=warm.number, reason="back")
+    assert current().number == warm.number
+
+
+def test_a_release_that_was_published_despite_the_gates_is_not_proven(ada: Staff, gated: Judge) -> None:
+    kind, warm = draft(ada, tone="kind"), draft(ada, tone="warm")
+    for row in (kind, warm):
+        services.evaluate(row.pk)
+    published(kind, ada)
+    published(warm, ada, override="compared with another one")  # it passed, but the verdict was outdated
+    cool = draft(ada, tone="cool")
+    services.evaluate(cool.pk)
+    published(cool, ada)
+    with pytest.raises(NotProven):
+        services.restore(warm.pk, person=ada, instead_of=cool.number, reason="back")
+    assert current().number == cool.number
 
 
 def test_a_worker_keeps_its_claim_on_an_evaluation_until_it_dies(ada: Staff, gated: Judge) -> None:
