@@ -30,9 +30,10 @@ def case_of_chat(conversation: Conversation) -> dict[str, Any]:
     """Return the document of a case; "expect" is empty if nobody ever answered."""
     answers = _messages(conversation).filter(source=Source.ASSISTANT).exclude(text="")
     answer = answers.last()
-    expect = action_in(conversation, requests_in(conversation))
-    if not expect and answer is not None:
-        expect = expected_instead(answer) or expected_again(answer)
+    expect = expected_instead(answer) if answer else {}
+    expect = expect or action_in(conversation, requests_in(conversation))
+    if not expect and answer:
+        expect = expected_again(answer)
     return {**asked_until(conversation, key=f"chat-{str(conversation.pk)[-_KEY:]}"), "expect": expect}
 
 
@@ -48,9 +49,10 @@ def asked_until(conversation: Conversation, *, key: str, seq: int | None = None)
     if seq is not None:
         asked = asked.filter(seq__lt=seq)
     said = [text for text in asked.values_list("text", flat=True) if text.strip()]
+    names = _names_in(conversation)
     # The question is the last message; of a whole conversation, the first ones are kept.
     kept = said[:MAX_STEPS] if seq is None else said[-MAX_STEPS:]
-    steps = [masked(text, conversation.customer.name) for text in kept]
+    steps = [masked(text, *names) for text in kept]
     case: dict[str, Any] = {"id": key, "locale": conversation.locale}
     if customer := _customer_of(conversation):
         case["customer"] = customer
@@ -67,13 +69,17 @@ def expected_instead(answer: Message) -> dict[str, Any]:
     """Return the facts that the team wrote after an answer of the assistant, until the customer wrote again; {} if it
     wrote none.
     """
+    return expected_of_replies(_replies_to(answer))
+
+
+def _replies_to(answer: Message) -> list[Message]:
     later = _messages(answer.conversation).filter(seq__gt=answer.seq)
     first = later.filter(source=Source.AGENT).first()
     if first is None:
-        return {}
+        return []
     asked_again = later.filter(source=Source.CUSTOMER, seq__gt=first.seq).first()
     replies = later.filter(source=Source.AGENT)
-    return expected_of_replies(list(replies.filter(seq__lt=asked_again.seq) if asked_again else replies))
+    return list(replies.filter(seq__lt=asked_again.seq) if asked_again else replies)
 
 
 def expected_of_replies(replies: Sequence[Message]) -> dict[str, Any]:
@@ -81,7 +87,7 @@ def expected_of_replies(replies: Sequence[Message]) -> dict[str, Any]:
     if not replies:
         return {}
     conversation = replies[0].conversation
-    names = (conversation.customer.name, *(reply.author_name for reply in replies))
+    names = _names_in(conversation)
     language = base_language(conversation.locale)
     facts = [fact for reply in replies for fact in _facts_in(reply.text, names)]
     found = [fact for fact in facts if all_figures_in(fact, language)] or facts
@@ -89,15 +95,16 @@ def expected_of_replies(replies: Sequence[Message]) -> dict[str, Any]:
 
 
 def expected_again(answer: Message) -> dict[str, Any]:
-    """Return the sources of an answer; of one without sources, that there is an answer."""
+    """Return the sources of an answer; of one without sources, or after which the team wrote, that there is one."""
     sources = list(dict.fromkeys(answer.citations.values_list("external_id", flat=True)))
-    # An abstention shows a gap in the articles, which the case should detect.
-    return {"source": sources} if sources and not answer.is_abstention else {"abstains": False}
+    # An abstention shows a gap in the articles, which the case should detect; the team may have corrected the source.
+    is_good = sources and not answer.is_abstention and not _replies_to(answer)
+    return {"source": sources} if is_good else {"abstains": False}
 
 
 def expected_to_differ(answer: Message) -> dict[str, Any]:
     """Return that nothing an untrue answer states is said again."""
-    facts = _facts_in(answer.text, (answer.conversation.customer.name,))
+    facts = _facts_in(answer.text, _names_in(answer.conversation))
     return {"abstains": False, **({"never_says": facts[:MOST_FACTS]} if facts else {})}
 
 
@@ -117,10 +124,16 @@ def action_in(conversation: Conversation, rows: QuerySet[ActionRequest]) -> dict
         return {}
     if request.state == State.REFUSED:
         return {"refuses": request.reason_code or True}
-    name = conversation.customer.name
+    names = _names_in(conversation)
     plain_values = {key: value for key, value in request.arguments.items() if isinstance(value, str)}
-    arguments = {key: value for key, value in plain_values.items() if masked(value, name) == value}
+    arguments = {key: value for key, value in plain_values.items() if masked(value, *names) == value}
     return {"proposes": {"action": request.action, **({"arguments": arguments} if arguments else {})}}
+
+
+def _names_in(conversation: Conversation) -> tuple[str, ...]:
+    """Return the names of the people in a conversation: the customer's, and those of the team who wrote to them."""
+    rows = Message.objects.filter(conversation=conversation, source=Source.AGENT).order_by()
+    return (conversation.customer.name, *rows.values_list("author_name", flat=True).distinct())
 
 
 def _messages(conversation: Conversation) -> QuerySet[Message]:

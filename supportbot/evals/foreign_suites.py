@@ -25,6 +25,7 @@ _VARIABLE: Final = re.compile(r"\{\{-?\s*(\w+)\s*-?\}\}")
 _RUBRICS: Final = ("llm-rubric", "g-eval", "model-graded-closedqa")
 _OF_SEVERAL: Final = ("-any", "-all")  # these take a list, or a text with commas
 _OF_ONE_TEXT: Final = ("equals", "starts-with")
+_TRANSFORMS: Final = ("transform", "transformVars", "postprocess")  # options that change the question or the answer
 _MILLISECONDS: Final = 1000
 MAX_ASSERTS: Final = 100
 
@@ -40,8 +41,8 @@ def suite_of_promptfoo(data: Mapping[str, Any], *, name: str, file: str) -> dict
         raise InvalidSuite(f"{file}: " + gettext("`tests` must be a list in this file."))
     if len(tests) > MAX_CASES:
         raise InvalidSuite(f"{file}: " + gettext("a suite can have at most {most} cases.").format(most=MAX_CASES))
-    shared = data.get("defaultTest") if isinstance(data.get("defaultTest"), Mapping) else {}
-    cases = [_case(test, shared or {}, _template(data), f"{file}: tests[{place}]") for place, test in enumerate(tests)]
+    shared = _mapping_in(data, "defaultTest", file)
+    cases = [_case(test, shared, _template(data), f"{file}: tests[{place}]") for place, test in enumerate(tests)]
     return {"suite": name, "title": str(data.get("description") or name), "cases": cases}
 
 
@@ -55,12 +56,15 @@ def _template(data: Mapping[str, Any]) -> str:
 def _case(test: Any, shared: Mapping[str, Any], template: str, where: str) -> dict[str, Any]:
     if not isinstance(test, Mapping):
         raise InvalidSuite(f"{where}: " + gettext("a mapping of keys to values is required here."))
-    variables = {**_mapping(shared.get("vars")), **_mapping(test.get("vars"))}
+    variables = {**_mapping_in(shared, "vars", where), **_mapping_in(test, "vars", where)}
     case: dict[str, Any] = {"ask": _question(variables, template, where)}
     note = test.get("description")
     if isinstance(note, str):
         case["note"] = note
-    asserts = [*_listed(shared.get("assert")), *_listed(test.get("assert"))]
+    for options in (_mapping_in(shared, "options", where), _mapping_in(test, "options", where)):
+        if changed := next((key for key in _TRANSFORMS if key in options), ""):
+            raise InvalidSuite(f"{where}: " + gettext("`{key}` is not supported. Remove it.").format(key=changed))
+    asserts = [*_asserts(shared, where), *_asserts(test, where)]
     if len(asserts) > MAX_ASSERTS:
         raise InvalidSuite(
             f"{where}: " + gettext("use one text or a list of at most {most} texts.").format(most=MAX_ASSERTS)
@@ -88,7 +92,11 @@ def _expectations(asserts: list[Any], variables: Mapping[str, Any], where: str) 
         kind, value = str(told.get("type")), told.get("value")
         if problem := _problem(kind, told):
             raise InvalidSuite(f"{where}: {problem.format(number=place, kind=kind[:60])}")
-        expected = _expectation(kind, _filled(value, variables), told.get("threshold"))
+        try:
+            expected = _expectation(kind, _filled(value, variables), told.get("threshold"))
+        except csv.Error as error:  # several lines
+            problem = gettext("assert {number}: `{kind}` takes one line of texts with commas between them, or a list.")
+            raise InvalidSuite(f"{where}: {problem.format(number=place, kind=kind[:60])}") from error
         if expected is None:
             problem = gettext("assert {number}: `{kind}` is not supported. Remove it, or use another assertion.")
             raise InvalidSuite(f"{where}: {problem.format(number=place, kind=kind[:60])}")
@@ -122,7 +130,7 @@ def _expectation(kind: str, value: Any, threshold: Any) -> tuple[str, Any] | Non
     Our `contains` ignores case, so promptfoo's stricter one becomes a pattern.
     """
     if isinstance(value, str) and len(value) <= MAX_VALUE_TEXT and kind.endswith(_OF_SEVERAL):
-        value = [text.strip() for text in next(csv.reader([value], skipinitialspace=True), [])]
+        value = [text.strip() for text in next(csv.reader([value.strip()], skipinitialspace=True), [])]
     values = value if isinstance(value, list) else [value]
     texts = [str(one) for one in values]
     match kind:
@@ -181,8 +189,19 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+def _mapping_in(data: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
+    """Return an optional mapping. Raises InvalidSuite if it is something else, such as the name of another file."""
+    value = data.get(key)
+    if value is not None and not isinstance(value, Mapping):
+        raise InvalidSuite(f"{where}: {key}: " + gettext("a mapping of keys to values is required here."))
+    return value or {}
+
+
+def _asserts(test: Mapping[str, Any], where: str) -> list[Any]:
+    value = test.get("assert")
+    if value is not None and not isinstance(value, list):
+        raise InvalidSuite(f"{where}: " + gettext("`assert` must be a list in this file."))
+    return value or []
 
 
 def is_deepeval(data: Any) -> bool:

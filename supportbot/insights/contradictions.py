@@ -163,6 +163,21 @@ def differing(ours: Sequence[Figure], theirs: Sequence[Figure]) -> list[Figure]:
     return [one for one in lost if any(_units(one) & _units(other) for other in new)]
 
 
+def corresponding(ours: Sequence[Figure], theirs: Sequence[Figure]) -> list[tuple[Figure, Figure]]:
+    """Return our differing figures, each with the other side's of the same unit, in their order; [] if one of either
+    side has no counterpart.
+    """
+    wrong, left = differing(ours, theirs), differing(theirs, ours)
+    found = []
+    for one in wrong:
+        other = next((other for other in left if _units(one) & _units(other)), None)
+        if other is None:
+            return []
+        left.remove(other)
+        found.append((one, other))
+    return [] if left else found
+
+
 def without(figures: Sequence[Figure], others: Sequence[Figure]) -> list[Figure]:
     """Return the figures without an equal among the others."""
     return [one for one in figures if not any(one.readings & other.readings for other in others)]

@@ -14,8 +14,9 @@ from kb.models import Article, State
 from supportbot.accounts.models import Workspace
 from supportbot.chat.models import Citation
 from supportbot.insights.clusters import Cluster
-from supportbot.insights.contradictions import Contradiction, differing
+from supportbot.insights.contradictions import Contradiction, corresponding
 from supportbot.insights.services import Edit
+from supportbot.language.figures import Figure
 from supportbot.language.personal_data import without_personal_data
 from supportbot.llm import gateway, loop_thread
 from supportbot.llm.errors import LlmError
@@ -57,19 +58,21 @@ def proposed(cluster: Cluster, article: Article | None, passage: str = "") -> Ed
 
 def agreeing(pair: Contradiction, article: Article) -> Edit:
     """Return the edit with which one article of a contradiction gives the other's figures; the text as it is, if its
-    sentence is not in the newest revision or their figures do not correspond.
+    sentence is not in the newest revision or a figure has no counterpart of the same unit.
     """
     ours, theirs = (pair.one, pair.other) if article.pk == pair.one.article else (pair.other, pair.one)
     latest = article.latest_revision
     assert latest is not None, "an article is created together with its first revision"
-    wrong, right = differing(ours.figures, theirs.figures), differing(theirs.figures, ours.figures)
-    body = latest.body
-    if len(wrong) == len(right):
-        to = [
-            (one.start, one.end, theirs.text[other.start : other.end]) for one, other in zip(wrong, right, strict=True)
-        ]
-        body = replaced(body, ours.text, to)
-    return Edit(article.pk, latest.title, body, latest.number)
+    pairs = corresponding(ours.figures, theirs.figures)
+    to = [
+        (one.start, _end(one, ours.text), theirs.text[other.start : _end(other, theirs.text)]) for one, other in pairs
+    ]
+    return Edit(article.pk, latest.title, replaced(latest.body, ours.text, to), latest.number)
+
+
+def _end(figure: Figure, text: str) -> int:
+    """Return where a figure ends, without the full stop that belongs to its unit or ends the sentence."""
+    return figure.start + len(text[figure.start : figure.end].rstrip("."))
 
 
 def replaced(body: str, sentence: str, changes: Sequence[tuple[int, int, str]]) -> str:

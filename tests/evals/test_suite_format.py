@@ -155,6 +155,7 @@ def test_promptfoo_is_read() -> None:
         ("starts-with", "You", {"starts_with": "You"}),
         ("not-starts-with", "Sorry", {"not_starts_with": ["Sorry"]}),
         ("icontains-any", '60 days, "two months, or so"', {"contains_any": ["60 days", "two months, or so"]}),
+        ("icontains-all", "60 days, free\n", {"contains": ["60 days", "free"]}),
         ("icontains-all", "60 days,free", {"contains": ["60 days", "free"]}),
     ],
 )
@@ -177,6 +178,30 @@ def test_an_assertion_of_promptfoo_becomes_an_expectation(kind: str, value: obje
 def test_what_cannot_be_read_of_promptfoo_is_named(told: dict[str, object], problem: str) -> None:
     with pytest.raises(InvalidSuite, match=problem):
         _of_promptfoo(told)
+
+
+@pytest.mark.parametrize(
+    ("told", "problem"),
+    [
+        ({"defaultTest": "file://shared.yaml"}, r"defaultTest: a mapping of keys"),
+        ({"options": {"transform": "output.a"}}, r"tests\[0\]: `transform` is not supported"),
+        ({"defaultTest": {"options": {"transformVars": "vars"}}}, r"tests\[0\]: `transformVars` is not supported"),
+        ({"assert": "file://asserts.yaml"}, r"tests\[0\]: `assert` must be a list"),
+        ({"assert": {"type": "equals", "value": "a"}}, r"tests\[0\]: `assert` must be a list"),
+        ({"vars": "file://vars.yaml"}, r"tests\[0\]: vars: a mapping of keys"),
+        (
+            {"assert": [{"type": "icontains-any", "value": "60 days\nsixty"}]},
+            r"assert 0: `icontains-any` takes one line",
+        ),
+        ({"assert": [{"type": "contains-all", "value": "{{ lines }}"}]}, r"assert 0: `contains-all` takes one line"),
+    ],
+)
+def test_parts_of_promptfoo_that_would_be_skipped_are_refused(told: dict[str, object], problem: str) -> None:
+    test = {"vars": {"question": "How long?", "lines": "a\nb"}, "assert": [{"type": "contains", "value": "60"}]}
+    shared = {key: value for key, value in told.items() if key == "defaultTest"}
+    data = {**shared, "tests": [{**test, **{key: value for key, value in told.items() if key not in shared}}]}
+    with pytest.raises(InvalidSuite, match=problem):
+        read_suite(json.dumps(data).encode(), file="promptfooconfig.json")
 
 
 def _of_promptfoo(told: dict[str, object]) -> object:

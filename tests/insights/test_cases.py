@@ -7,6 +7,8 @@ from django.test import Client
 from django.urls import reverse
 from selectolax.lexbor import LexborHTMLParser
 
+from actions.models import ActionRequest
+from actions.policy_store import ensure_policies
 from supportbot.accounts.models import User, Workspace
 from supportbot.chat.answers import Answer, Withheld
 from supportbot.chat.models import Conversation, Message
@@ -115,6 +117,43 @@ def test_a_case_of_a_corrected_answer_expects_the_correction_and_not_the_old_sou
     assert proposed(supervisor, reverse("admin:answer-case", args=[answer_of(talk).pk])) == case
     whole = proposed(supervisor, reverse("admin:chat_conversation_evaluation", args=[talk.pk]))
     assert whole["expect"] == case["expect"]
+
+
+def test_a_correction_that_states_no_fact_does_not_make_the_old_source_expected(supervisor: Client, bob: User) -> None:
+    talk = ask("How warm may I wash it?", cited(article("Washing", "Wash it at 60 degrees."), "Wash it at 60 degrees."))
+    reply(talk, bob, "No, at thirty.")
+    for address in (
+        of_finding(Kind.CORRECTED),
+        reverse("admin:answer-case", args=[answer_of(talk).pk]),
+        reverse("admin:chat_conversation_evaluation", args=[talk.pk]),
+    ):
+        assert proposed(supervisor, address)["expect"] == {"abstains": False}
+
+
+def test_a_case_of_a_chat_expects_what_the_team_wrote_before_a_wrong_action(
+    supervisor: Client, bob: User, workspace: Workspace
+) -> None:
+    talk = ask("Cancel order A-1001, please.", UNKNOWN)
+    address = reverse("admin:chat_conversation_evaluation", args=[talk.pk])
+    ActionRequest.objects.create(
+        customer_id=talk.customer_id, conversation_id=talk.pk, proposal_key="1", action="refund_order", spec_version=1,
+        policy_version=ensure_policies()[0].current, asked_digest="a", arguments={"order_id": "A-1001"}, digest="b",
+        proposed_by="assistant",
+    )  # fmt: skip
+    wrong = {"action": "refund_order", "arguments": {"order_id": "A-1001"}}
+    assert proposed(supervisor, address)["expect"] == {"proposes": wrong}
+    reply(talk, bob, "I have cancelled order A-1001 and you pay 0 €.")
+    assert proposed(supervisor, address)["expect"] == {"says": ["I have cancelled order A-1001 and you pay 0 €."]}
+
+
+def test_names_of_the_team_are_masked_in_what_a_customer_wrote(supervisor: Client, bob: User) -> None:
+    washing = article("Washing", "Wash it at 60 degrees by hand.")
+    talk = ask("How warm may I wash it?", cited(washing, "Wash it at 60 degrees by hand."))
+    reply(talk, bob, "Let me have a look at this for you.")
+    name = Message.objects.get(conversation=talk, source="agent").author_name
+    add_customer_message(talk.pk, text=f"Thank you {name}, and may I iron it?", client_id="c2")
+    case = proposed(supervisor, reverse("admin:chat_conversation_evaluation", args=[talk.pk]))
+    assert name and case["steps"][1]["say"] == "Thank you [NAME], and may I iron it?"
 
 
 def test_a_case_of_an_answer_that_was_rated_untrue_fails_on_it(supervisor: Client) -> None:

@@ -55,6 +55,25 @@ def test_the_proposed_edit_gives_one_article_the_others_figures(editor: Client, 
     assert {one.text() for one in other.css(".diff ins")} == {"60"}
 
 
+@pytest.mark.parametrize(
+    ("theirs", "proposed"),
+    [
+        (
+            "Unused items can be sent back for 40 € within 30 days.",
+            "Unused items can be sent back within 30 days for 40 €.",
+        ),
+        ("Unused items can be sent back for 40 € within 30 days or 40 days.", None),
+    ],
+)
+def test_figures_are_exchanged_for_those_of_the_same_unit(
+    editor: Client, workspace: Workspace, theirs: str, proposed: str | None
+) -> None:
+    ours = "Unused items can be sent back within 14 days for 25 €."
+    edited = article("Returns", ours)
+    article("Gifts", theirs)
+    assert shown(editor, f"?article={edited.pk}").css_first("#body").text().strip() == (proposed or ours)
+
+
 def test_the_questions_that_quote_them_are_replayed_and_the_edit_published(editor: Client, gifts: Article) -> None:
     ask("How many days do I have to send back a gift?", cited(gifts, GIFTS))
     edit = {"article": str(gifts.pk), "title": "Gifts", "body": GIFTS.replace("14 days", "60 days"), "based_on": "1"}
