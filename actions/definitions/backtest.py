@@ -84,7 +84,7 @@ def _judge(
 ) -> None:
     if seconds <= 0:
         raise MerchantUnavailable
-    world = _OneMoment(seconds)
+    world = _OneMoment(seconds, request.created_at)
     published, proposed = (DefinedWrite(one.definition, one.version, world) for one in (live, new))
     before, after = _decide(published, request, who), _decide(proposed, request, who)
     was_refused = request.state == State.REFUSED and request.reason_code not in BY_RULES
@@ -132,13 +132,17 @@ def _confirmed(action: DefinedWrite, arguments: Arguments, records: Records) -> 
 class _OneMoment:
     """The workspace's own connections, whose answers stay the same for both versions."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, asked_at: datetime) -> None:
         self._seconds = min(GATHER_SECONDS, seconds)  # for the look-ups of a request
         self._moment = ledger.workspace_time(now())
+        self._asked_at = ledger.workspace_time(asked_at)
         self._asks: dict[str, Ask] = {}
 
     def moment(self) -> datetime:
         return self._moment
+
+    def asked_at(self) -> datetime:
+        return self._asked_at
 
     def ask(self, definition: Definition) -> Ask:
         if definition.connection not in self._asks:

@@ -40,9 +40,13 @@ class Recorded:
 
     records: Mapping[str, Any]
     at: datetime | None = None
+    recorded_at: datetime | None = None
 
     def moment(self) -> datetime:
         return ledger.workspace_time(self.at or now())
+
+    def asked_at(self) -> datetime:
+        return ledger.workspace_time(self.at or self.recorded_at or now())
 
     def ask(self, definition: Definition) -> Ask:
         return self._answer
@@ -133,7 +137,7 @@ def remove_case(definition: ActionDefinition, case_id: UUID, *, actor: str) -> N
 
 def verdict_of(case: DefinitionCase, action: Action) -> str:
     """Return "allowed", or the code of the refusal."""
-    world = Recorded(case.records, case.at)
+    world = Recorded(case.records, case.at, case.created_at)  # its days were in bounds when it was recorded
     assert isinstance(action, DefinedWrite | DefinedRead)
     within = type(action)(action.definition, action.version, world)
     try:

@@ -54,6 +54,9 @@ class World(Protocol):
     def moment(self) -> datetime:
         """Return the time, in the workspace's zone."""
 
+    def asked_at(self) -> datetime:
+        """Return when the customer asked, by which the days of the arguments are judged, in the workspace's zone."""
+
     def ask(self, definition: Definition) -> Ask:
         """Return a function that performs the look-ups of one decision. Raises NotConnected."""
 
@@ -66,6 +69,9 @@ class Live:
 
     def moment(self) -> datetime:
         return ledger.workspace_time(now())
+
+    def asked_at(self) -> datetime:
+        return self.moment()
 
     def ask(self, definition: Definition) -> Ask:
         return asking(self.sender(definition))
@@ -108,23 +114,29 @@ class _Defined(Action):
 
     def labelled_schema(self, locale: str) -> dict[str, Any]:
         schema = super().labelled_schema(locale)
-        for name, bounds in self._day_bounds().items():
+        try:
+            every = self._day_bounds()
+        except ExpressionFailed:  # whoever calls it is refused, with the reason
+            every = {}
+        for name, bounds in every.items():
             limits = zip(("formatMinimum", "formatMaximum"), bounds, strict=True)
             schema["properties"][name] |= {key: day.isoformat() for key, day in limits if day}
         return schema
 
     def _day_bounds(self) -> dict[str, tuple[date | None, date | None]]:
-        """Return the first and the last day that the arguments with bounds take today."""
+        """Return the first and the last day that the arguments with bounds take; raises ExpressionFailed."""
         every = self.definition.arguments
         bounded = [every[name] for name in self.arguments.all_fields if every[name].earliest or every[name].latest]
         if not bounded:
             return {}
-        moment = self._world.moment()
+        moment = self._world.asked_at()
         names = {"now": moment, "today": moment.date()}
         return {one.name: (_day(one.earliest, names), _day(one.latest, names)) for one in bounded}
 
     def check_days(self, asked: Arguments) -> None:
-        """Raise InvalidArguments for a day that is too early or too late for its argument."""
+        """Raise InvalidArguments for a day that is too early or too late for its argument, ExpressionFailed if that
+        cannot be said.
+        """
         problems = {
             name: [_out_of_bounds(least, greatest)]
             for name, (least, greatest) in self._day_bounds().items()
@@ -207,7 +219,10 @@ class DefinedWrite(_Defined, WriteAction):
 
     def complete(self, asked: Arguments, records: Records) -> Terms | Reason:
         """Return the terms. Guards come first, because their messages explain more than a failing card."""
-        self.check_days(asked)
+        try:
+            self.check_days(asked)
+        except ExpressionFailed as error:
+            return _failed("arguments", error)
         names: Names = records.found[NAMES]
         try:
             refusal = self._refusal(names)
@@ -347,7 +362,10 @@ class DefinedRead(_Defined, ReadAction):
         self.has_cards = definition.result is not None and definition.result.card is not None
 
     def look_up(self, asked: Arguments, identity: Identity) -> Sequence[Names] | Reason:
-        self.check_days(asked)
+        try:
+            self.check_days(asked)
+        except ExpressionFailed as error:
+            return _failed("arguments", error)
         records = self.gathered(asked, identity)
         if isinstance(records, Reason):
             return records
@@ -384,13 +402,12 @@ class DefinedRead(_Defined, ReadAction):
 
 
 def _day(bound: Expression | None, names: Mapping[str, Any]) -> date | None:
-    """Return a bound's day; none if it is beyond the calendar."""
+    """Return a bound's day; raises ExpressionFailed if it has none, such as one beyond the calendar."""
     if bound is None:
         return None
-    try:
-        value: date = bound.evaluate(names)
-    except ExpressionFailed:
-        return None
+    value = bound.evaluate(names)
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise ExpressionFailed("This is not a day.", place="")
     return value
 
 

@@ -65,6 +65,12 @@ _CONCERNS_NOBODY: Final = gettext_noop(
 
 
 _NOT_OWN: Final = gettext_noop("Read the list from a look-up that has an owner: customers choose only from their own.")
+_READS_ASK_NOTHING: Final = gettext_noop(
+    "A look-up offers no records to choose from. Leave this out, and return the list as the result."
+)
+_NEVER_ASKED: Final = gettext_noop(
+    'Nobody is asked for an argument with "required": false, so nothing would be offered. Leave out one of the two.'
+)
 _NEEDS_ITSELF: Final = gettext_noop("These records are looked up by {name} itself. Look up a list without it.")
 
 
@@ -209,17 +215,26 @@ def require_owner(
         top.add("subject.id", _SUBJECT_OF_OTHERS)
 
 
-def require_own_choices(top: Reading, arguments: Mapping[str, Argument], lookups: Sequence[Lookup]) -> None:
-    """Require that customers choose only from records of theirs, which are found before they have chosen."""
+def require_own_choices(
+    top: Reading, arguments: Mapping[str, Argument], lookups: Sequence[Lookup], *, is_read: bool
+) -> None:
+    """Require that customers choose only from records of theirs, which are found before they have chosen, and only
+    where they are asked: for what a write needs.
+    """
     own = {lookup.name for lookup in lookups if not lookup.is_public}
     for one in arguments.values():
         if one.choose_from is None:
             continue
+        if is_read:
+            top.findings.add(f"arguments.{one.name}.choose_from", gettext(_READS_ASK_NOTHING))
+        elif not one.is_required:
+            top.findings.add(f"arguments.{one.name}.choose_from", gettext(_NEVER_ASKED))
         at = f"arguments.{one.name}.choose_from.list"
         sources = one.choose_from.list.sources()
         if not sources or sources - own:
             top.findings.add(at, gettext(_NOT_OWN))
         read = {path[:2] for lookup in needed_for(one.choose_from, lookups) for path in _read_by_lookup(lookup)}
+        read |= {path[:2] for path in one.choose_from.list.paths() | one.choose_from.value.paths()}
         if read & {(ARGUMENTS,), (ARGUMENTS, one.name)}:
             top.findings.add(at, gettext(_NEEDS_ITSELF).format(name=one.name))
 

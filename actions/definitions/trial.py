@@ -164,6 +164,9 @@ class _Sandbox:
     def moment(self) -> datetime:
         return ledger.workspace_time(now())
 
+    def asked_at(self) -> datetime:
+        return self.moment()
+
     def ask(self, definition: Definition) -> Ask:
         return asking(self.sender(definition))
 
@@ -180,6 +183,9 @@ class _Watched:
 
     def moment(self) -> datetime:
         return self._world.moment()
+
+    def asked_at(self) -> datetime:
+        return self._world.asked_at()
 
     def sender(self, definition: Definition) -> Sender:
         return self._world.sender(definition)

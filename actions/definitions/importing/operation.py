@@ -22,8 +22,9 @@ from actions.definitions.template import compile_path
 _MAX_ARGUMENTS: Final = 30
 _MAX_LOOKUPS: Final = 3
 _MAX_EXAMPLE: Final = 100
-_CODE: Final = re.compile(r"(?=.*[0-9])[A-Za-z0-9#/._:-]{1,36}", re.ASCII)  # as long as a UUID
-_LONG_WORD: Final = re.compile(r"[A-Za-z]{7}", re.ASCII)  # instructions need words
+# Digits with at most one run of letters, such as A-1001: instructions need words, and an address needs . / or :
+_CODE: Final = re.compile(r"(?=.{1,36}\Z)#?[0-9_-]*[A-Za-z]{0,4}[0-9_-]*", re.ASCII)
+_DIGIT: Final = re.compile(r"[0-9]", re.ASCII)
 _ACCEPTED: Final = 202
 HEADER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}", re.ASCII)
 _OWN_HEADERS: Final = frozenset({
@@ -169,7 +170,7 @@ class Operation:
             given = source.get("example") if isinstance(source, Mapping) else None
             if isinstance(given, str | int) and not isinstance(given, bool):
                 text = printable(str(given), _MAX_EXAMPLE)
-                if _CODE.fullmatch(text) and not _LONG_WORD.search(text):
+                if _CODE.fullmatch(text) and _DIGIT.search(text):
                     self._arguments[argument] = {**self._arguments[argument], "example": text}
                 else:
                     self._draft.suggest(f"arguments.{argument}.example", text)

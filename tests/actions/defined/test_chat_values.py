@@ -1,17 +1,24 @@
 """The values of a defined action in a chat without a model: asked for with fields, read as written, shown by label."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.utils.timezone import localdate
+from django.utils.timezone import localdate, now
 
+from actions.definitions.backtest import judge_past_requests
+from actions.definitions.cases import verdict_of
+from actions.definitions.defined import DefinedWrite
 from actions.definitions.document import parse_document
 from actions.definitions.errors import InvalidDefinition
+from actions.definitions.models import DefinitionCase
+from actions.definitions.published import action_from
 from actions.errors import InvalidArguments
 from actions.models import ActionRequest
 from actions.principals import Principal
+from actions.registry import action_named
 from actions.services import propose
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.runner import carry_out
@@ -262,3 +269,37 @@ def test_a_bound_that_is_not_a_day_is_refused(bound: str) -> None:
     with pytest.raises(InvalidDefinition) as refused:
         parse_document(made)
     assert any(path.startswith("arguments.arrival.maximum") for path in refused.value.fields)
+
+
+def test_a_bound_that_fails_later_allows_no_day(ann: Principal, put_in_force: Put) -> None:
+    made = within_a_month()
+    made["arguments"]["arrival"]["maximum"] = "date('2099-12-31') if today == date('2026-05-31') else 'open'"
+    put_in_force(made)
+    arguments = {"order_id": "#W0000001", "arrival": f"{localdate():%Y-%m-%d}"}
+    refused = propose(ann, "cancel_pending_order", arguments, proposal_key="turn:1:1")
+    assert (refused.state, refused.reason_code) == ("refused", "definition_failed")
+    assert "formatMaximum" not in action_named("cancel_pending_order").labelled_schema("en")["properties"]["arrival"]
+
+
+def test_a_past_request_is_judged_by_the_days_of_its_time(
+    ann: Principal, put_in_force: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_in_force(within_a_month())
+    arguments = {"order_id": "#W0000001", "arrival": f"{localdate() + timedelta(days=25):%Y-%m-%d}"}
+    propose(ann, "cancel_pending_order", arguments, proposal_key="turn:1:1")
+    live = action_named("cancel_pending_order")
+    assert isinstance(live, DefinedWrite)
+    later = now() + timedelta(days=29)
+    monkeypatch.setattr("actions.definitions.backtest.now", lambda: later)
+    found = judge_past_requests(live, live)
+    assert (found.judged, found.left, found.changes) == (1, 0, [])
+
+
+def test_a_case_is_judged_by_the_days_when_it_was_recorded(retail: LoopbackShop) -> None:
+    then = now() - timedelta(days=10)
+    case = DefinitionCase(name="ten days ago", sub="ann_lee_1", expected="allowed", created_at=then)
+    case.arguments = {"order_id": "#W0000001", "arrival": f"{localdate(then):%Y-%m-%d}"}
+    case.records = {"GET /orders/%23W0000001": retail.records.records["orders"]["#W0000001"]}
+    assert verdict_of(case, action_from(parse_document(within_a_month()), 1)) == "allowed"
+    case.created_at = now()
+    assert verdict_of(case, action_from(parse_document(within_a_month()), 1)) == "invalid_arguments"

@@ -211,6 +211,28 @@ def test_records_that_are_found_by_the_argument_itself_are_no_choice() -> None:
     assert "arguments.order_id.choose_from.list" in refused.value.fields
 
 
+@pytest.mark.parametrize("reads", ["filter(customer.orders, o, o == arguments.order_id)", "customer.orders"])
+def test_a_list_that_needs_the_choice_itself_is_no_choice(reads: str) -> None:
+    value = "one" if "arguments" in reads else "one if arguments.order_id == one else one"
+    with pytest.raises(InvalidDefinition) as refused:
+        parse_document(call_off(list=reads, value=value))
+    assert list(refused.value.fields) == ["arguments.order_id.choose_from.list"]
+
+
+def test_what_nobody_is_asked_for_is_no_choice() -> None:
+    made = call_off()
+    made["arguments"]["order_id"]["required"] = False
+    with pytest.raises(InvalidDefinition) as refused:
+        parse_document(made)
+    assert "arguments.order_id.choose_from" in refused.value.fields
+
+
+def test_a_look_up_offers_no_choice() -> None:
+    with pytest.raises(InvalidDefinition) as refused:
+        parse_document(call_off() | {"kind": "read"})
+    assert "A look-up offers no records" in str(refused.value.fields["arguments.order_id.choose_from"])
+
+
 def test_public_records_are_no_choice() -> None:
     made = call_off()
     made["lookups"][0].pop("owner")
