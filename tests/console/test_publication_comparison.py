@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import psycopg
 import pytest
 from django.test import Client
+from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
 from kb.indexing.index import sync_articles
@@ -11,9 +13,10 @@ from kb.models import Article, Revision
 from kb.services import Change, archive, create_article, publish, save_draft
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.services import add_customer_message, start_conversation
-from supportbot.evals.articles import draft_checks, publications
+from supportbot.evals.articles import draft_checks, publications, rehearsal
 from supportbot.evals.models import DraftCheck
 from tests.console.conftest import Enter
+from tests.embedded.test_checks import database_url
 from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db
@@ -139,3 +142,48 @@ def test_many_publications_at_once_do_not_all_wait(
     enter("editor").post("/admin/kb/article/", ticked)
     assert Article.objects.filter(state="live").count() == 2
     assert DraftCheck.objects.count() == 1
+
+
+def test_an_article_that_is_published_again_is_compared_although_no_more_may_wait(
+    enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publications, "MOST_WAITING", 1)
+    editor = enter("editor")
+    saved(editor, returns, based_on="1")
+    saved(editor, returns, body=RETURNS.replace("60 days", "7 days"), based_on="2")
+    found = DraftCheck.objects.order_by("revision").values_list("revision", "state")
+    assert list(found) == [(2, "cancelled"), (3, "waiting")]
+
+
+def test_a_worker_of_the_previous_version_leaves_a_comparison_alone(enter: Enter, returns: Article) -> None:
+    saved(enter("editor"), returns, based_on="1")
+    check = DraftCheck.objects.get()
+    due_for_previous_version = DraftCheck.objects.filter(state__in=("waiting", "running"), lease_until__lte=now())
+    assert not due_for_previous_version.exists()
+    draft_checks.cancel(check.pk)
+    draft_checks.resume(check.pk)
+    assert not due_for_previous_version.exists()
+    assert draft_checks.due_drafts() == [(check.workspace_pk, check.pk)]
+    run_due()
+    check.refresh_from_db()
+    assert (check.state, len(check.rows), draft_checks.due_drafts()) == ("done", 2, [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_who_saves_an_article_waits_while_its_publication_is_compared(
+    enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = enter("editor")
+    saved(editor, returns, based_on="1")
+    seek, asked = rehearsal.seek, []
+
+    def while_another_locks_it(question: str, *given: Any, **more: Any) -> Any:
+        with psycopg.connect(database_url()) as other:
+            other.execute("SELECT 1 FROM kb_article WHERE id = %s FOR UPDATE NOWAIT", [returns.pk])
+        asked.append(question)
+        return seek(question, *given, **more)
+
+    monkeypatch.setattr(rehearsal, "seek", while_another_locks_it)
+    run_due()
+    assert DraftCheck.objects.get().state == "done" and len(asked) == 4, "before and after"
+    assert outcomes_on(editor, returns)["Do you sell gift cards?"] == "Better"

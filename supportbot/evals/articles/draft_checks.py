@@ -13,6 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Case, DateTimeField, Q, Value, When
 from django.utils.timezone import now
 
 from kb.documents import ArticleText
@@ -23,7 +24,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, current_workspace_id
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals.articles.comparing import Outcome, outcome_of, questions_about
-from supportbot.evals.articles.earlier_articles import former_state
+from supportbot.evals.articles.earlier_articles import READ_BY, Facts, former_state
 from supportbot.evals.articles.rehearsal import AS_IT_IS, Asked, Quoted, Text, publication_of, quoted_if
 from supportbot.evals.articles.trials import asked_by, chosen_for, failed_grades, publishing, quotation_cases
 from supportbot.evals.models import DraftCheck, Suite
@@ -93,15 +94,23 @@ def cancel(check_id: UUID) -> None:
 def resume(check_id: UUID) -> None:
     """Go on with a cancelled check where it was. Raises NotFound."""
     rows = DraftCheck.objects.filter(pk=check_id, state=State.CANCELLED)
-    if not rows.update(state=State.WAITING, tries=0, lease_until=now()):
+    since = Case(When(former__isnull=True, then=Value(now(), DateTimeField())))  # None for a comparison: see `_due`
+    if not rows.update(state=State.WAITING, tries=0, lease_until=since):
         raise NotFound()
+
+
+def _due() -> Q:
+    """Return which checks no worker holds. A comparison that waits has no lease, so that a worker of the previous
+    version, which would run it as the check of a draft, leaves it alone.
+    """
+    is_free = Q(lease_until__lte=now()) | Q(lease_until=None, former__isnull=False)
+    return Q(state__in=("waiting", "running")) & is_free
 
 
 def due_drafts() -> list[tuple[UUID, UUID]]:
     """Return workspace and id of the checks that no worker holds, the oldest first."""
     with across_workspaces("checks of drafts that are due"):
-        rows = DraftCheck.objects.filter(state__in=("waiting", "running"), lease_until__lte=now())
-        return list(rows.order_by("created_at").values_list("workspace_id", "pk")[:3])
+        return list(DraftCheck.objects.filter(_due()).order_by("created_at").values_list("workspace_id", "pk")[:3])
 
 
 def run_draft_check(check_id: UUID) -> None:
@@ -125,8 +134,8 @@ def run_draft_check(check_id: UUID) -> None:
 @transaction.atomic
 def _claim(check_id: UUID) -> DraftCheck | None:
     """Return a check that nobody holds, held by this attempt: earlier ones can write no more."""
-    rows = DraftCheck.objects.select_for_update().filter(pk=check_id, state__in=("waiting", "running"))
-    check: DraftCheck | None = rows.filter(lease_until__lte=now()).first()
+    rows = DraftCheck.objects.select_for_update().filter(_due(), pk=check_id)
+    check: DraftCheck | None = rows.first()
     if check is None:
         return None
     if check.tries >= MOST_TRIES:  # each time, its worker died
@@ -195,11 +204,20 @@ def _rows(
     check: DraftCheck, step: Sequence[Item], text: Text, article: Article, workspace: Workspace
 ) -> list[dict[str, Any]]:
     asked = [_asked(item, article, workspace) for item in step]
-    # A published text, too: its passages may have no vectors yet.
-    after = quoted_if(publication_of(text), asked, workspace=workspace)
-    former = AS_IT_IS if check.former is None else former_state([article], {str(article.pk): check.former}, asked)
-    before = quoted_if(former, asked, workspace=workspace)
+    if check.former is None:
+        before_it, after_it = AS_IT_IS, publication_of(text)
+    else:  # copies, even of what is live: its passages may have no vectors yet, and whoever saves it must not wait
+        before_it, after_it = (
+            former_state([article], {str(article.pk): facts}, asked) for facts in (check.former, _published(check))
+        )
+    after = quoted_if(after_it, asked, workspace=workspace)
+    before = quoted_if(before_it, asked, workspace=workspace)
     return [_row(item, was, seen, article) for item, was, seen in zip(step, before, after, strict=True)]
+
+
+def _published(check: DraftCheck) -> Facts:
+    """Return what customers were answered from an article after the publication that a comparison is about."""
+    return {**{name: check.facts[name] for name in (*READ_BY, "phrasings")}, "revision": check.revision}
 
 
 def _asked(item: Item, article: Article, workspace: Workspace) -> Asked:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.timezone import now
 
 from kb.models import Article
@@ -31,20 +32,21 @@ def compare_publication(article_id: UUID, former: Article | None) -> DraftCheck 
     live, was = article.live_revision, former.live_revision if former and former.is_live else None
     if not article.is_live or live is None or live == was:
         return None
+    # The article's earlier comparisons are out of date; a check of this draft would compare the text with itself.
+    _open(article, live.number).update(state=State.CANCELLED, lease_until=None)
     checked = newest_check(article)
     facts: dict[str, Any] = {"article_id": article.pk, "revision": live.number, "gates": gates()}
     facts |= {
         "facts": facts_behind(article),
         "former": {**facts_before(article, now()), "revision": was.number if was else None},
+        "lease_until": None,  # a worker of the previous version would take it for a draft
     }
     if checked is not None and is_current(checked):
         rows = compared_in(checked)
         items = [{"question": row["question"]} for row in rows]
-        facts |= {"items": items, "rows": rows, "state": State.DONE, "lease_until": None, "finished_at": now()}
+        facts |= {"items": items, "rows": rows, "state": State.DONE, "finished_at": now()}
     elif DraftCheck.objects.filter(state=State.WAITING, former__isnull=False).count() >= MOST_WAITING:
         return None
-    # A check of the draft under way would compare the published text with itself.
-    _open(article, live.number).update(state=State.CANCELLED, lease_until=None)
     return _stored(facts)
 
 
@@ -63,7 +65,9 @@ def outcomes_in(check: DraftCheck) -> Mapping[str, int]:
 
 
 def _open(article: Article, revision: int) -> Any:
-    return DraftCheck.objects.filter(article_id=article.pk, revision=revision, state__in=("waiting", "running"))
+    """Return the open checks of a revision, and the open comparisons of all revisions."""
+    rows = DraftCheck.objects.filter(article_id=article.pk, state__in=("waiting", "running"))
+    return rows.filter(Q(revision=revision) | Q(former__isnull=False))
 
 
 def _stored(facts: Mapping[str, Any]) -> DraftCheck | None:
