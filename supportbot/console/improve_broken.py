@@ -5,6 +5,7 @@ an edit that fixes it.
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
@@ -15,13 +16,15 @@ from kb.models import Article, Revision
 from supportbot.console.articles.gates import gate_cases
 from supportbot.console.improve import BROKEN, KINDS, MOST_NAMED
 from supportbot.console.improve_edit import Choices, Replayed, Work, article_id_in, edit_context, handle
+from supportbot.console.improve_settled import settled
 from supportbot.console.request_context import needs
 from supportbot.console.text_diff import Row, compare
 from supportbot.errors import NotFound
 from supportbot.evals.articles.comparing import questions_quoting
 from supportbot.evals.articles.reported_failures import broken_now, dismiss_broken
 from supportbot.evals.articles.trials import Failure
-from supportbot.evals.models import ArticleCheck
+from supportbot.evals.models import ArticleCheck, Case
+from supportbot.evals.suite_format import parse_case
 from supportbot.insights.services import Edit
 
 FORMER: Final = "former"  # the text to start from
@@ -33,8 +36,10 @@ def broken_case(request: HttpRequest, case: str) -> HttpResponse:
     person = needs(request, "kb:read")
     found = next((one for one in broken_now() if one[1]["case"] == case), None)
     if found is None:
+        if request.method == "POST":
+            return settled(request, BROKEN)
         raise NotFound()
-    articles = _articles(found[0])
+    articles = _articles(*found)
     page = partial(_page, request, found, articles)
     if request.method != "POST":
         return page(_proposed(request, found[0], articles))
@@ -80,10 +85,32 @@ def _page(
     return render(request, "console/improve/broken.html", context)
 
 
-def _articles(check: ArticleCheck) -> list[Article]:
-    """Return the articles that the check was about, those that have changed their text first."""
-    rows = Article.objects.filter(pk__in=check.articles[:MOST_NAMED]).select_related("live_revision", "latest_revision")
-    return sorted(rows, key=lambda one: (_former(check, one) is None, one.title))
+def _articles(check: ArticleCheck, failure: dict[str, Any]) -> list[Article]:
+    """Return the articles that the check was about, at most `MOST_NAMED`: first those that the case expects as sources,
+    then those that have changed their text.
+    """
+    sources = _sources(failure["case"])
+    fields = ("pk", "external_id", "live_revision__number", "latest_revision__title")
+    rows = Article.objects.filter(pk__in=check.articles).values_list(*fields)
+    order = sorted(rows, key=lambda row: (row[1] not in sources, _former_number(check, row[0], row[2]) is None, row[3]))
+    ids = [row[0] for row in order[:MOST_NAMED]]
+    found = Article.objects.select_related("live_revision", "latest_revision").in_bulk(ids)
+    return [found[pk] for pk in ids if pk in found]
+
+
+def _sources(name: str) -> set[str]:
+    """Return the ids of the articles that a case expects as sources; none if it is gone."""
+    suite, _, key = name.partition(": ")
+    stored = Case.objects.filter(suite__name=suite, key=key).first()
+    case = parse_case(stored.document) if stored else None
+    expected = [case.expect, *(step.expect for step in case.steps)] if case else []
+    return {source for one in expected for source in one.get("source", ())}
+
+
+def _former_number(check: ArticleCheck, article_id: UUID, live: int | None) -> int | None:
+    """Return the number of the revision before the change; None if there was none or the article keeps it."""
+    number: int | None = (check.former.get(str(article_id)) or {}).get("revision")
+    return None if number == live else number
 
 
 def _proposed(request: HttpRequest, check: ArticleCheck, articles: Sequence[Article]) -> Edit:
@@ -100,9 +127,9 @@ def _proposed(request: HttpRequest, check: ArticleCheck, articles: Sequence[Arti
 
 def _former(check: ArticleCheck, article: Article) -> Revision | None:
     """Return the text that an article had before the change; None if it had none or keeps it."""
-    number = (check.former.get(str(article.pk)) or {}).get("revision")
     live = article.live_revision
-    if number is None or (live is not None and live.number == number):
+    number = _former_number(check, article.pk, live.number if live else None)
+    if number is None:
         return None
     return Revision.objects.filter(article=article, number=number).first()
 

@@ -16,7 +16,9 @@ from kb.models import Article
 from kb.selectors import article_with_id
 from supportbot.console.improve import KINDS, ContradictingSide, sides_of
 from supportbot.console.improve_edit import Choices, Replayed, Work, article_id_in, edit_context, handle
+from supportbot.console.improve_settled import settled
 from supportbot.console.request_context import needs, person_of
+from supportbot.errors import NotFound
 from supportbot.evals.articles.comparing import questions_about, questions_quoting
 from supportbot.evals.articles.trials import Failure
 from supportbot.insights.contradictions import KIND, Contradiction, contradiction_with
@@ -39,8 +41,13 @@ class Passage:
 def contradiction(request: HttpRequest, subject: UUID) -> HttpResponse:
     """Show two sentences that contradict each other, and handle the page's buttons."""
     needs(request, "kb:read")
-    pair = contradiction_with(subject)
-    articles = [article_with_id(pair.one.article), article_with_id(pair.other.article)]
+    try:
+        pair = contradiction_with(subject)
+        articles = [article_with_id(pair.one.article), article_with_id(pair.other.article)]
+    except NotFound:
+        if request.method == "POST":
+            return settled(request, KIND)
+        raise
     page = partial(_page, request, pair, articles)
     if request.method != "POST":
         return page(_proposed(request, pair, articles))

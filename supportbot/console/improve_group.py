@@ -27,6 +27,7 @@ from supportbot.console.improve_edit import (
     handle,
     unchecked,
 )
+from supportbot.console.improve_settled import settled
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, workspace_here
 from supportbot.errors import NotFound
@@ -44,7 +45,12 @@ MOST_SHOWN: Final = 20
 def group(request: HttpRequest, kind: str, subject: UUID) -> HttpResponse:
     """Show one group of findings, and handle its buttons."""
     needs(request, "kb:read")
-    found = _cluster(kind, subject)
+    try:
+        found = _cluster(kind, subject)
+    except NotFound:
+        if request.method == "POST" and kind in list(Kind):
+            return settled(request, kind)
+        raise
     page = partial(_page, request, found)
     if request.method != "POST":
         return page(_proposed(request, found))

@@ -158,6 +158,29 @@ def test_a_broken_case_is_reviewed_and_mended_in_place(folder: Path, enter: Ente
     assert mended.mended == [case] and editor.get(address).status_code == 404
 
 
+def test_the_article_that_a_broken_case_expects_is_offered_first_among_many(folder: Path, enter: Enter) -> None:
+    article = imported(folder)
+    others = [create_article(Change(title=f"About {place:02}", body="We are here.")).pk for place in range(25)]
+    checked()
+    published_checks.run_check(due(folder, 14).pk)
+    ArticleCheck.objects.exclude(failures=[]).update(articles=[*others, article.pk], former={})
+    page = LexborHTMLParser(
+        enter("editor").get(reverse("admin:improve-broken", args=["promises: window"])).content.decode()
+    )
+    offered = [one.attributes["value"] for one in page.css("#into option")]
+    assert offered[0] == str(article.pk) and len(offered) == 20 and "14 days" in page.css_first("#body").text()
+
+
+def test_a_broken_case_that_passes_again_keeps_what_was_typed(folder: Path, enter: Enter) -> None:
+    imported(folder)
+    checked()
+    published_checks.run_check(due(folder, 14).pk)
+    editor, address = enter("editor"), reverse("admin:improve-broken", args=["promises: window"])
+    editor.post(address, {"do": "dismiss", "reason": "Now 14 days"})
+    late = editor.post(address, {"do": "publish", "article": "new", "title": "Returns", "body": "Typed by me."})
+    assert late.status_code == 409 and b"Typed by me." in late.content
+
+
 def test_a_broken_case_is_dismissed_on_its_page_by_those_who_may(folder: Path, enter: Enter) -> None:
     imported(folder)
     checked()

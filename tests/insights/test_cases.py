@@ -9,6 +9,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionRequest
 from actions.policy_store import ensure_policies
+from kb.models import Article
 from supportbot.accounts.models import User, Workspace
 from supportbot.chat.answers import Answer, Withheld
 from supportbot.chat.models import Conversation, Message
@@ -22,6 +23,7 @@ from supportbot.evals.suite_format import case_document
 from supportbot.handoff.models import OfferedDraft
 from supportbot.handoff.tickets import services as handoff
 from supportbot.insights.findings import Kind, findings
+from supportbot.insights.services import dismiss
 from supportbot.widget.services import rate
 from tests.console.conftest import logged_in, person
 from tests.insights.answered_questions import article, ask, cited
@@ -176,6 +178,30 @@ def test_only_the_questions_up_to_an_answer_are_asked_and_a_good_one_keeps_its_s
     suite = services.save_suite(read_suite(SUITE.encode(), file=""))
     saved = supervisor.post(address, {"suite": suite.pk, "text": as_yaml(case)})
     assert saved.status_code == 302 and Case.objects.filter(key=case["id"]).exists()
+
+
+def test_a_typed_case_is_kept_after_its_finding_has_gone(supervisor: Client, workspace: Workspace) -> None:
+    ask("Do you ski?", UNKNOWN)
+    address = of_finding(Kind.UNANSWERED)
+    typed = "id: skis\nask: Do you ski?\nexpect: {}"
+    [subject] = [one.subject for one in findings(Kind.UNANSWERED)]
+    dismiss(Kind.UNANSWERED, [subject], reason="No skis", person=None)
+    suite = services.save_suite(read_suite(SUITE.encode(), file=""))
+    assert supervisor.get(address).status_code == 404
+    wrong = supervisor.post(address, {"suite": suite.pk, "text": typed})
+    assert wrong.status_code == 400 and b"Do you ski?" in wrong.content
+    saved = supervisor.post(address, {"suite": suite.pk, "text": typed.replace("{}", "{abstains: true}")})
+    assert saved.status_code == 302 and Case.objects.filter(key="skis").exists()
+
+
+def test_an_edit_of_a_group_that_was_dealt_with_keeps_its_text(supervisor: Client, editor: Client) -> None:
+    ask("Do you ski?", UNKNOWN)
+    [one] = findings(Kind.UNANSWERED)
+    where = reverse("admin:improve-group", args=[Kind.UNANSWERED, one.subject])
+    dismiss(Kind.UNANSWERED, [one.subject], reason="No skis", person=None)
+    late = editor.post(where, {"do": "publish", "article": "new", "title": "Skis", "body": "We sell none."})
+    assert late.status_code == 409 and b"We sell none." in late.content and not Article.objects.exists()
+    assert supervisor.post(where, {"do": "publish", "body": "Mine."}).status_code == 403  # who may not write
 
 
 def test_who_may_not_evaluate_is_offered_no_case_and_makes_none(supervisor: Client, editor: Client) -> None:

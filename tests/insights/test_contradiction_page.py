@@ -119,6 +119,30 @@ def test_it_is_dismissed_with_a_reason_by_those_who_may_write(
     assert contradictions() == [] and editor.get(where).status_code == 404
 
 
+def test_what_was_typed_is_kept_after_a_colleague_has_dealt_with_it(editor: Client, gifts: Article) -> None:
+    where = address()
+    edit = {"article": str(gifts.pk), "title": "Gifts", "body": "Typed by me for hours.", "based_on": "1"}
+    editor.post(where, {"do": "dismiss", "reason": "Gifts differ"})
+    late = editor.post(where, {"do": "publish", **edit})
+    page = LexborHTMLParser(late.content.decode())
+    assert late.status_code == 409 and page.css_first("#body").text() == "Typed by me for hours."
+    assert f"/admin/kb/article/{gifts.pk}/change/" in {one.attributes["href"] for one in page.css("main a")}
+    gifts.refresh_from_db()
+    assert gifts.live_revision is not None and gifts.live_revision.body == GIFTS
+    again = editor.post(where, {"do": "dismiss", "reason": "Again"}, follow=True)
+    assert again.status_code == 200 and b"This has been dealt with already." in again.content
+
+
+def test_publishing_twice_says_that_it_is_done(editor: Client, gifts: Article) -> None:
+    where = address()
+    edit = {"article": str(gifts.pk), "title": "Gifts", "body": GIFTS.replace("14 days", "60 days"), "based_on": "1"}
+    for words in (b"Customers can read it now.", b"This has been dealt with already."):
+        answer = editor.post(where, {"do": "publish", **edit}, follow=True)
+        assert answer.status_code == 200 and words in answer.content
+    gifts.refresh_from_db()
+    assert gifts.live_revision is not None and gifts.live_revision.number == 2
+
+
 @pytest.mark.parametrize(
     ("body", "changed"),
     [

@@ -1,5 +1,6 @@
 """The pages of suites and runs: create, import, edit and export a suite; start, watch and compare its runs."""
 
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -205,16 +206,20 @@ def edit_case(request: HttpRequest, suite_id: UUID, key: str = "") -> HttpRespon
 def case_from_chat(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Propose a case made from a conversation, and store it in the chosen suite."""
     _check_may_make_cases(request)
-    conversation = Conversation.objects.filter(pk=conversation_id).first()
-    if conversation is None:
-        raise NotFound()
-    return _proposed_case(request, case_of_chat(conversation))
+
+    def proposed() -> dict[str, Any]:
+        conversation = Conversation.objects.filter(pk=conversation_id).first()
+        if conversation is None:
+            raise NotFound()
+        return case_of_chat(conversation)
+
+    return _proposed_case(request, proposed)
 
 
 def case_from_answer(request: HttpRequest, message_id: UUID) -> HttpResponse:
     """Propose a case made from an answer of the assistant, and store it in the chosen suite."""
     _check_may_make_cases(request)
-    return _proposed_case(request, case_of_answer(message_id))
+    return _proposed_case(request, lambda: case_of_answer(message_id))
 
 
 def case_from_finding(request: HttpRequest, kind: str, subject: UUID) -> HttpResponse:
@@ -222,7 +227,7 @@ def case_from_finding(request: HttpRequest, kind: str, subject: UUID) -> HttpRes
     _check_may_make_cases(request)
     if kind not in list(Kind):
         raise NotFound()
-    return _proposed_case(request, case_of_finding(Kind(kind), subject))
+    return _proposed_case(request, lambda: case_of_finding(Kind(kind), subject))
 
 
 def may_make_cases(person: Staff) -> bool:
@@ -235,8 +240,10 @@ def _check_may_make_cases(request: HttpRequest) -> None:
     needs(request, "conversations:read")
 
 
-def _proposed_case(request: HttpRequest, case: dict[str, Any]) -> HttpResponse:
-    return _case_form(request, as_yaml(case), suites=list(Suite.objects.all()))
+def _proposed_case(request: HttpRequest, case: Callable[[], dict[str, Any]]) -> HttpResponse:
+    # A post brings its own text, which is kept even if what it is about is erased or dealt with by then.
+    text = "" if request.method == "POST" else as_yaml(case())
+    return _case_form(request, text, suites=list(Suite.objects.all()))
 
 
 def _case_form(

@@ -1,0 +1,39 @@
+"""What a page of *Improve* answers to a post about something that is no longer listed: what was typed is not lost."""
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext
+
+from kb.models import Article
+from supportbot.console.improve import KINDS
+from supportbot.console.improve_edit import to_list, typed, unchecked
+from supportbot.console.request_context import needs
+from supportbot.errors import SupportBotError
+from supportbot.insights.services import Edit
+
+
+def settled(request: HttpRequest, kind: str) -> HttpResponse:
+    """Show the typed text, of which nothing was published; go to the list if there is none or it is live already."""
+    needs(request, "kb:write")
+    edit = _typed(request)
+    if edit is None or Article.objects.filter(live_revision__title=edit.title, live_revision__body=edit.body).exists():
+        messages.info(request, gettext("This has been dealt with already."))
+        return to_list(kind)
+    article = Article.objects.filter(pk=edit.article_id).first() if edit.article_id else None
+    context = {
+        **admin.site.each_context(request),
+        "title": gettext("Dealt with in the meantime"),
+        "kind": kind,
+        "kind_label": gettext(KINDS[kind][0]),
+        "edit": edit,
+        "article": article,
+    }
+    return render(request, "console/improve/settled.html", context, status=409)
+
+
+def _typed(request: HttpRequest) -> Edit | None:
+    try:
+        return typed(request) if "body" in request.POST else None
+    except SupportBotError:  # a text that could not be published is kept all the same
+        return unchecked(request)
