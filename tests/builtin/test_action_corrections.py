@@ -103,6 +103,40 @@ def test_what_gives_no_other_value_corrects_nothing(said: str) -> None:
     assert booked().send(said)[1] == []
 
 
+def visiting(locale: str) -> Chat:
+    """Return a chat that has a card for the 5th of March, without any number."""
+    day = {"type": "string", "format": "date"}
+    shape = {"type": "object", "properties": {"day": day, REPLACES_CARD: {"type": "boolean"}}, "required": ["day"]}
+    visit = ToolSpec("visit", "?", shape, title="Visit us", examples=("I would like to visit you", "Besuch anmelden"))
+    chat = Chat(tools=(HUMAN, WITHDRAW, visit), orders=(), locale=locale, today=date(2027, 2, 20))
+    chat.send("I would like to visit you")
+    assert chat.send("2027-03-05")[1] == [("visit", {"day": "2027-03-05"})]
+    return chat
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [
+        ("en", "We are bringing 2 dogs"), ("en", "No, we are bringing 2 dogs"), ("en", "table 9 was nice"),
+        ("de", "Wir bringen 2 Hunde mit"), ("en", "it is a 2h drive"), ("fr", "nous avons 2 chiens"),
+    ],
+)  # fmt: skip
+def test_a_number_that_counts_something_is_no_day(locale: str, said: str) -> None:
+    assert not [name for name, _ in visiting(locale).send(said)[1] if name == "visit"]
+
+
+@pytest.mark.parametrize("said", ["I meant 27", "no, 27", "the 27th", "27."])
+def test_a_day_of_the_month_moves_the_card(said: str) -> None:
+    assert visiting("en").send(said)[1] == [("visit", {"day": "2027-03-27", REPLACES_CARD: True})]
+
+
+def test_what_is_not_meant_is_no_correction() -> None:
+    assert booked().send("no, not on the terrace")[1] in ([], [("withdraw_cards", {})])
+    chat = Chat(tools=(HUMAN, WITHDRAW, *catalogue()))
+    chat.send("Refund 10 euros for WF-20404")
+    assert chat.send("No, not the last one")[1] == [("withdraw_cards", {})]
+
+
 def test_a_day_that_its_month_does_not_have_corrects_nothing() -> None:
     chat = Chat(tools=(HUMAN, BOOK), orders=(), today=date(2027, 1, 20))
     for text in ("I would like to book a table", "2027-02-05", "4", "Inside"):

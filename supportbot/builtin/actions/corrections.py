@@ -13,20 +13,25 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
+from supportbot.builtin import intents
 from supportbot.builtin.actions.slots import Intent, fields_of, kind_of, slots_in
+from supportbot.builtin.actions.word_lists import word_lists
 from supportbot.language.dates import Day, days_in
 from supportbot.language.detection import detect
 from supportbot.language.figures import figures_in
 from supportbot.language.operators import operators
+from supportbot.language.words import stop_words, words
 from supportbot.llm.types import ToolSpec
 
 MOST_WORDS: Final = 24  # of a message that only corrects something
-# Digits with the mark of an ordinal in any language ("27th", "27.", "27'si"), or alone.
+# Digits, with whatever mark is written next to them: that of an ordinal ("27th", "27."), or an ending ("27'si").
 _DAY_OF_MONTH: Final = re.compile(
-    r"(?<![\w.,:/€$£-])(?P<day>0?[1-9]|[12]\d|3[01])(?P<mark>\.(?=\s)|[ºª]|[-'’]?[^\W\d_]{1,4})?(?![\w€$£%]|[.,:/-]\d)"
+    r"(?<![\w.,:/€$£-])(?P<day>0?[1-9]|[12]\d|3[01])(?:(?P<dot>\.(?=\s|$)|[ºª]|['’][^\W\d_]{1,5})|-?(?P<mark>[^\W\d_]{1,4}))?"
+    r"(?![\w€$£%]|[.,:/-]\d)"
 )
 _DIGIT: Final = re.compile(r"\d")  # of any script
 _CODE: Final = re.compile(r"(?=\S*\d)[\w#/.-]{1,40}", re.ASCII)
+_CLAUSE: Final = re.compile(r"[,.;:!–—]+\s+")
 _OTHERS: Final = ("time", "money", "measure", "date")  # kinds of figures that are no day of the month
 
 
@@ -37,7 +42,18 @@ def corrected(tool: ToolSpec, intent: Intent, text: str, *, locale: str, written
     values = {**_days(tool, intent, text, locale, written_on, taken=values), **values}
     changed = {name: value for name, value in values.items() if value != intent.values.get(name)}
     order = given.order if given.order != intent.order else None
+    if _is_negated(text, locale):  # "not the last one" names what is not meant
+        fields = fields_of(tool)
+        changed = {name: value for name, value in changed.items() if kind_of(name, fields[name]) != "choice"}
+        order = order if order and order.number else None
     return replace(given, order=order, values=changed)
+
+
+def _is_negated(text: str, locale: str) -> bool:
+    """Return whether a text has a "not", behind the "no" that it may begin with."""
+    no, *rest = _CLAUSE.split(text, maxsplit=1)
+    said = rest[0] if rest and intents.is_mere_no(no) else text
+    return bool(operators(said, detect(text, locale)).get("not"))
 
 
 def is_further(text: str, locale: str) -> bool:
@@ -94,34 +110,55 @@ def _days(
     for name, shape in fields_of(tool).items():
         before = intent.values.get(name)
         if kind_of(name, shape) == "date" and before is not None and name not in taken:
-            whole = _with_whole_days(text, date.fromisoformat(before), days_in(text, locale, written_on), taken)
+            days = days_in(text, locale, written_on)
+            whole = _with_whole_days(text, date.fromisoformat(before), days, taken, detect(text, locale))
             found |= {name: slots_in(tool, whole).values.get(name)} if whole != text else {}
     return {name: day for name, day in found.items() if day is not None}
 
 
-def _with_whole_days(text: str, before: date, days: Sequence[Day], taken: dict[str, Any]) -> str:
+def _with_whole_days(text: str, before: date, days: Sequence[Day], taken: dict[str, Any], language: str) -> str:
     """Return a text whose days have the year and, if they lack it, the month of the day before them."""
     known = [
         (day.start, day.end, min(day.possible, key=lambda one: abs(one - before)))
         for day in days
         if day.day is None and len({(one.month, one.day) for one in day.possible}) == 1
     ]
-    for start, end, day in reversed(known or ([] if days else _day_of_month(text, before, taken))):
+    for start, end, day in reversed(known or ([] if days else _day_of_month(text, before, taken, language))):
         text = f"{text[:start]}{day.isoformat()}{text[end:]}"
     return text
 
 
-def _day_of_month(text: str, before: date, taken: dict[str, Any]) -> list[tuple[int, int, date]]:
-    """Return the only day of the month in a text, with its place; a number without a mark may be another argument."""
+def _day_of_month(text: str, before: date, taken: dict[str, Any], language: str) -> list[tuple[int, int, date]]:
+    """Return the only day of the month in a text, with its place; a number without a mark may be another argument, or
+    count something.
+    """
     plain = _DIGIT.sub(lambda digit: str(unicodedata.digit(digit[0])), text)
     others = [(one.start, one.end) for one in figures_in(plain) if one.kind in _OTHERS]
     found = [
         one
         for one in _DAY_OF_MONTH.finditer(plain)
         if not any(start < one.end() and one.start() < end for start, end in others)
-        and (one["mark"] or int(one["day"]) not in taken.values())
+        and (_is_marked(one) or (int(one["day"]) not in taken.values() and _is_meant(one, plain, language)))
     ]
     return list(_in_month(found[0], before)) if len(found) == 1 else []
+
+
+def _is_marked(found: re.Match[str]) -> bool:
+    return bool(found["dot"]) or (found["mark"] or "").casefold() in word_lists()["ordinals"]
+
+
+def _is_meant(found: re.Match[str], text: str, language: str) -> bool:
+    """Return whether a bare number can be a day: it is all that was said, or stands behind a word of correction ("no",
+    "meant") and counts nothing.
+    """
+    if found["mark"]:
+        return False
+    before, after = text[: found.start()], words(text[found.end() :])
+    if not (words(before) or after):
+        return True
+    said = f" {' '.join(words(before))} "
+    is_correction = any(f" {' '.join(words(one))} " in said for one in word_lists()["meant"])
+    return is_correction and (not after or after[0] in stop_words(language))
 
 
 def _in_month(found: re.Match[str], before: date) -> Iterator[tuple[int, int, date]]:
