@@ -323,17 +323,14 @@ def _lock_cards(draft: ActionRequest) -> None:
 
 
 def _corrected_card(draft: ActionRequest) -> ActionRequest | None:
-    """Return the card that a draft corrects: the open one about the same, or the newest one that this chat has shown.
-    None if it has ended. Raises AlreadyConfirmed.
+    """Return the card that a draft corrects: the open one about the same, or the newest open one of this chat.
+    None if all have ended. Raises AlreadyConfirmed if none is open and the newest that has not failed was confirmed.
     """
     shown = _earlier_requests(draft).exclude(state__in=(State.PROPOSED, State.REFUSED)).order_by("-id")
-    about_the_same = shown.filter(
-        state=State.AWAITING_CONFIRMATION, subject_kind=draft.subject_kind, subject_id=draft.subject_id
-    ).exclude(asked_digest=draft.asked_digest)
-    card: ActionRequest | None = about_the_same.first() or shown.first()
-    if card is None or card.state in FINAL.difference({State.SUCCEEDED}):
-        return None
-    if card.state != State.AWAITING_CONFIRMATION:
+    is_open = shown.filter(state=State.AWAITING_CONFIRMATION)
+    about_the_same = is_open.filter(subject_kind=draft.subject_kind, subject_id=draft.subject_id)
+    card: ActionRequest | None = about_the_same.exclude(asked_digest=draft.asked_digest).first() or is_open.first()
+    if card is None and shown.exclude(state__in=FINAL.difference({State.SUCCEEDED})).exists():
         raise AlreadyConfirmed()
     return card
 

@@ -34,16 +34,11 @@ class RetunedModel:
 
     def __init__(self, weights: Weights) -> None:
         PackagedEmbedder().load()
-        folder = package_folder()
-        with (folder / MODEL).open("rb") as file:
-            self._image = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-        places = places_in(self._image)
-        for name, values in weights.items():
-            offset, size = places.get(name, (0, -1))
-            if values.nbytes != size:
-                raise EmbeddingUnavailable(f"The packaged embedding model has no tensor {name} of this size.")
-            self._image[offset : offset + size] = values.tobytes()
-        self._engine = ctypes.CDLL(str(next(folder.glob("_engine*"))))
+        try:
+            self._image = _with_tensors(weights)
+            self._engine = ctypes.CDLL(str(package_folder() / _engine_name()))
+        except (OSError, struct.error, ValueError) as error:
+            raise EmbeddingUnavailable(f"The packaged embedding model could not be copied: {error}.") from error
         self._engine.e5_load_mem.restype = ctypes.c_void_p
         start = ctypes.c_char.from_buffer(self._image)
         loaded = self._engine.e5_load_mem(ctypes.byref(start), ctypes.c_size_t(len(self._image)))
@@ -55,8 +50,30 @@ class RetunedModel:
         """Return the text's vector as a question: RECIPE.dimensions numbers, of length 1."""
         vector = (ctypes.c_float * RECIPE.dimensions)()
         with question_slot():
-            self._engine.e5_embed(self._model, readable(text).encode(), 1, vector)
+            failed = self._engine.e5_embed(self._model, readable(text).encode(), 1, vector)
+        if failed:
+            raise EmbeddingUnavailable("The packaged embedding model with other weights made no vector.")
         return tuple(vector)
+
+
+def _with_tensors(weights: Weights) -> mmap.mmap:
+    """Return a private mapping of the packaged model's file in which these tensors are replaced."""
+    with (package_folder() / MODEL).open("rb") as file:
+        image = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    places = places_in(image)
+    for name, values in weights.items():
+        offset, size = places.get(name, (0, -1))
+        if values.nbytes != size:
+            raise EmbeddingUnavailable(f"The packaged embedding model has no tensor {name} of this size.")
+        image[offset : offset + size] = values.tobytes()
+    return image
+
+
+def _engine_name() -> str:
+    found = sorted(path.name for path in package_folder().glob("_engine*"))
+    if not found:
+        raise EmbeddingUnavailable("The packaged embedding model has no engine.")
+    return found[0]
 
 
 def package_folder() -> Path:

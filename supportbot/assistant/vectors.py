@@ -4,6 +4,7 @@ of comparisons, from the same model with other layers. If it is not installed, t
 alone.
 """
 
+import threading
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Final
@@ -15,6 +16,7 @@ from kb.ports import embedder
 from supportbot.assistant.checks.deeds import Comparison, Vector, Wanted, layers_shipped
 from supportbot.assistant.drafting import Draft
 
+_loading: Final = threading.Lock()
 _CACHE_SIZE: Final = 2_048  # windows of sources, 3 kB each; customers ask about few articles
 
 
@@ -31,8 +33,13 @@ def _vector(text: Wanted) -> Vector:
     return _comparing().query(text.text) if isinstance(text, Comparison) else tuple(_packaged().query(text))
 
 
-@cache
 def _comparing() -> RetunedModel:
+    with _loading:  # turns ask from several threads, and the engine must not be loaded twice at the same time
+        return _comparing_model()
+
+
+@cache
+def _comparing_model() -> RetunedModel:
     return RetunedModel(layers_shipped())
 
 

@@ -17,7 +17,7 @@ def settled(request: HttpRequest, kind: str) -> HttpResponse:
     """Show the typed text, of which nothing was published; go to the list if there is none or it is live already."""
     needs(request, "kb:write")
     edit = _typed(request)
-    if edit is None or Article.objects.filter(live_revision__title=edit.title, live_revision__body=edit.body).exists():
+    if edit is None or _is_live(edit):
         messages.info(request, gettext("This has been dealt with already."))
         return to_list(kind)
     article = Article.objects.filter(pk=edit.article_id).first() if edit.article_id else None
@@ -30,6 +30,12 @@ def settled(request: HttpRequest, kind: str) -> HttpResponse:
         "article": article,
     }
     return render(request, "console/improve/settled.html", context, status=409)
+
+
+def _is_live(edit: Edit) -> bool:
+    if "\x00" in edit.title + edit.body:  # no stored text has one, and PostgreSQL refuses to compare it
+        return False
+    return Article.objects.filter(live_revision__title=edit.title, live_revision__body=edit.body).exists()
 
 
 def _typed(request: HttpRequest) -> Edit | None:

@@ -6,9 +6,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final, Literal
@@ -28,11 +26,8 @@ _SCALES: Final[dict[str, tuple[str, int]]] = {
     "litre": ("millilitre", 1000), "kilowatt": ("watt", 1000),
 }  # fmt: skip
 _MOST_DIGITS: Final = 24
-_YEAR_DIGITS: Final = 4
 _LEAST_WEEKDAY: Final = 6  # letters of its plural: "mons" is none of "Mon"
 _DIGITS: Final = r"\d+(?:[.,'’\u00a0\u202f ](?=\d{3}(?!\d))\d{3})*(?:[.,]\d+)?"
-# In a record, "06.10" and "3/8" may be a day and month; in an answer, they may as well be a number.
-_MAY_BE_DAY: Final = re.compile(r"(?<![\w./,-])(?:0[1-9]\.\d{1,2}|\d{1,2}/\d{1,2})(?![\w/,-]|\.\d)")
 # A day and month without a year, in forms that mean nothing else: 31-03, 30/06, 10/31, "31.10.".
 _DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])"
 _SHORT_DATE: Final = (
@@ -113,13 +108,11 @@ class Known:
 
 
 def known_figures(texts: Iterable[str]) -> Known:
-    """Return the figures of these texts, including numbers in words ("three colours"), days and months that digits may
-    mean, and the weekdays of dates.
-    """
-    found = [figure for text in texts for figure in (*_figures(text, True), *_further_days(text))]
+    """Return the figures of these texts, including numbers in words ("three colours")."""
+    found = [figure for text in texts for figure in _figures(text, True)]
     dates = [value.partition("-") for figure in found for unit, value in figure.readings if unit == "date"]
     return Known(
-        readings=frozenset().union(*((*figure.readings, *_weekdays(figure)) for figure in found)),
+        readings=frozenset().union(*(figure.readings for figure in found)),
         numbers=frozenset().union(*(figure.numbers for figure in found)),
         bare=frozenset().union(*(figure.numbers for figure in found if figure.kind == "count")),
         months=frozenset(month for month, _, _ in dates),
@@ -213,8 +206,7 @@ def _figure(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | No
             return None
         return Figure("name", frozenset({("", written)}), start, end)
     if kind in ("iso", "numeric"):
-        year = frozenset(part for part in re.split(r"[./-]", written) if len(part) == _YEAR_DIGITS)
-        return Figure("date", frozenset(("date", day) for day in _days(written)), start, end, year)
+        return Figure("date", frozenset(("date", day) for day in _days(written)), start, end)
     if kind == "short":
         return _dated_or_counted(text, written, start, end)
     if kind == "clock":
@@ -361,21 +353,6 @@ def _days(written: str) -> Iterator[str]:
     for month, day in ((parts[1], parts[2]),) if parts[0] > 31 else ((parts[1], parts[0]), (parts[0], parts[1])):
         if 1 <= month <= 12 and 1 <= day <= 31:
             yield f"{month}-{day}"
-
-
-def _further_days(text: str) -> Iterator[Figure]:
-    """Yield the days and months that digits in a text may mean."""
-    for written in _MAY_BE_DAY.finditer(text):
-        yield Figure("date", frozenset(("date", day) for day in _days(written[0])), written.start(), written.end())
-
-
-def _weekdays(figure: Figure) -> Iterator[tuple[str, str]]:
-    """Yield the weekday of a date with its year."""
-    for year in figure.numbers if figure.kind == "date" else ():
-        for _, day in figure.readings:
-            with suppress(ValueError):  # 29 February
-                month, _, of_month = day.partition("-")
-                yield "weekday", str(date(int(year), int(month), int(of_month)).weekday())
 
 
 def _days_between(found: list[Figure], figure: Figure, text: str) -> Iterator[Figure]:

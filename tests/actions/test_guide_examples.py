@@ -39,5 +39,8 @@ def test_the_built_in_answerer_detects_the_guides_examples() -> None:
         words, calls = chat.send(text)
         if phrase_in(words) == "meant":
             words, calls = chat.send("yes please")
-        name = calls[0][0] if calls else chat.send("WF-20404")[1][0][0]  # asked which order, or for the reason
-        assert name == "keep_for_less", (text, words)
+        missing = ("It has a scratch.",) if "WF-20404" in text else ("WF-20404", "It has a scratch.")
+        for answer in missing:  # asked which order, and for the reason
+            if not calls:
+                words, calls = chat.send(answer)
+        assert [name for name, *_ in calls] == ["keep_for_less"], (text, words)

@@ -53,10 +53,6 @@ def holds(source: str, sentence: str) -> bool:
         ("At 13:50.", "Termin um 13.50 Uhr"),
         ("A partir de 1º de agosto.", "from 1 August"),
         ("Am Mittwoch.", "moved to Wednesdays"),
-        ("Per il 3 agosto.", "Assistenza 3/8: prenotata"),
-        ("Zleciliśmy to 6 października.", "zlecony 06.10"),
-        ("Until the end of 2026.", "ends 2026-12-31"),
-        ("It ends on a Thursday.", "ends 31.12.2026"),
     ],
 )
 def test_a_figure_is_equal_in_another_spelling(sentence: str, source: str) -> None:
@@ -81,10 +77,6 @@ def test_a_figure_is_equal_in_another_spelling(sentence: str, source: str) -> No
         ("Version 6.16.1.", "Version 6.16.0"),
         ("Om 8.30 uur.", "at 8:20"),
         ("Am Mittwoch.", "moved to Tuesdays"),
-        ("On 7 October.", "on 06.10"),
-        ("On 2 May.", "it weighs 2.5 kg"),
-        ("Until 2027.", "ends 2026-12-31"),
-        ("It ends on a Friday.", "ends 31.12.2026"),
     ],
 )
 def test_another_figure_or_unit_is_not_equal(sentence: str, source: str) -> None:

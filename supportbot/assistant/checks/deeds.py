@@ -6,6 +6,7 @@ are rules.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -40,6 +41,8 @@ LONGEST: Final = 40  # words that count for the length of a text
 MANY: Final = 8  # of the words that are compared
 MOST_COMPARED: Final = 4  # records beside a sentence; further ones only make it harder
 _BETWEEN: Final = " passage: "
+_MARK: Final = re.compile(r"\b(?:passage|query)\s*:", re.IGNORECASE)
+LONGEST_PART: Final = 400  # characters of a sentence or record that are compared, so that all fit the model
 
 Vector = Sequence[float]
 
@@ -120,7 +123,8 @@ class Records:
         """Return the few records about the same that share most with a sentence, best first."""
         figures = figures_in(sentence, language)
         done = _about_the_same(figures, self.done, self.looked_up)
-        records = [*done, *_about_the_same(figures, self.looked_up)]
+        seen = [text for text in self.looked_up if _is_in_its_words(sentence, text)]
+        records = [*done, *_about_the_same(figures, seen)]
         said = content_stems(sentence, language)
         return sorted(records, key=lambda text: -len(said & content_stems(text, language)))[:MOST_COMPARED]
 
@@ -149,6 +153,19 @@ def _names(text: str) -> bool:
     return any(figure.kind == "name" for figure in figures_in(text, detect(text, "en")))
 
 
+def _is_in_its_words(sentence: str, record: str) -> bool:
+    """Return whether a record has most of a sentence's content words; true if their languages differ.
+
+    A look-up has many facts beside each other, and what it does not say is soon said of the same order.
+    """
+    language = detect(record, "en")
+    if detect(sentence, language) != language:
+        return True
+    said = [one for one in content_stems(sentence, language) if not one.isdigit()]
+    known = content_stems(record, language)
+    return sum(one in known for one in said) > len(said) / 2
+
+
 def plainly(text: str) -> str:
     """Return the text whose vector tells which deed is meant: one figure stands for all, since they are compared."""
     return without_figures(as_read(text))
@@ -156,7 +173,8 @@ def plainly(text: str) -> str:
 
 def together(sentence: str, records: Sequence[str]) -> str:
     """Return a sentence and records as the text that the model was trained to read."""
-    return _BETWEEN.join(map(as_read, (sentence, *records)))
+    parts = (_MARK.sub("", as_read(part)) for part in (sentence, *records))  # none can pretend to be a further record
+    return _BETWEEN.join(part[:LONGEST_PART] for part in parts)
 
 
 def odds_of_comparison(vector: Vector) -> float:
