@@ -169,6 +169,7 @@ def describe(page: Page) -> None:
     part(page, "Arguments")
     row = page.get_by_role("group", name="order_number")
     row.get_by_label("Use this text").check()
+    row.get_by_text("More", exact=True).click()
     row.get_by_label("Pattern for text").fill("[A-Z]-[0-9]{4}")
     row.get_by_label("Example").fill("A-1001")
     row.get_by_label("Maximum length of text").fill("10")
