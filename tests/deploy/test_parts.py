@@ -70,9 +70,11 @@ def entry(*command: str) -> list[str]:
 def parts(environment: dict[str, str]) -> Iterator[dict[str, int]]:
     """Start the services; return the port on which each answers probes."""
     Path(environment["DATA_DIR"]).mkdir(mode=0o700)
-    owner = {"OWNER_SECRETS_DIR": str(Path(environment["SECRETS_DIR"]).with_name("owner"))}
-    assert owner.keys() == COMPOSE["services"]["migrate"]["environment"].keys() - environment.keys()
-    manage({**environment, **owner}, *COMPOSE["services"]["migrate"]["command"])
+    migrate = COMPOSE["services"]["migrate"]
+    own = {name: value for name, value in migrate["environment"].items() if name not in environment}
+    assert own.keys() == {"MIGRATE_ALLOW_NEWER", "OWNER_SECRETS_DIR"}
+    own["OWNER_SECRETS_DIR"] = str(Path(environment["SECRETS_DIR"]).with_name("owner"))
+    manage({**environment, **own}, *migrate["command"])
     with log_of(environment).open("wb") as log:
         running = [
             subprocess.Popen(entry(*COMPOSE["services"][name]["command"]), env=environment, stdout=log, stderr=log)
