@@ -147,15 +147,8 @@ def look_up(definition: Definition, names: Names, ask: Ask, locale: str) -> Name
 
     Raises MerchantUnavailable for an answer that is neither a record nor "there is none".
     """
-    for lookup in definition.lookups:
-        try:
-            found = _records(lookup, names, ask, locale)
-        except ExpressionFailed as error:
-            return _failed(f"lookups.{lookup.name}", error)
-        if isinstance(found, Obstacle):
-            return found
-        names = names.with_names({lookup.name: found})
-    return _with_computed(definition, names)
+    found = _with_records(definition.lookups, names, ask, locale)
+    return found if isinstance(found, Obstacle) else _with_computed(definition, found)
 
 
 def choices_of(
@@ -164,16 +157,11 @@ def choices_of(
     """Return value and words of the records that the customer chooses from; `lookups` are those that find them. Raises
     MerchantUnavailable.
     """
-    for lookup in lookups:
-        try:
-            found = _records(lookup, names, ask, locale)
-        except ExpressionFailed as error:
-            return _failed(f"lookups.{lookup.name}", error)
-        if isinstance(found, Obstacle):
-            return found
-        names = names.with_names({lookup.name: found})
+    found = _with_records(lookups, names, ask, locale)
+    if isinstance(found, Obstacle):
+        return found
     try:
-        entries = (names.with_names({choosing.element: one}) for one in _entries(choosing, names))
+        entries = (found.with_names({choosing.element: one}) for one in _entries(choosing, found))
         return [_choice(choosing, entry, locale) for entry in entries]
     except (ExpressionFailed, NoValue) as error:
         why = error if isinstance(error, ExpressionFailed) else ExpressionFailed(str(error), place=choosing.value.text)
@@ -189,6 +177,19 @@ def _entries(choosing: Choosing, names: Names) -> Sequence[Any]:
 
 def _choice(choosing: Choosing, names: Names, locale: str) -> tuple[str, str]:
     return as_text(choosing.value.evaluate(names)), in_locale(choosing.words, locale).words(names, locale)
+
+
+def _with_records(lookups: Sequence[Lookup], names: Names, ask: Ask, locale: str) -> Names | Obstacle:
+    """Return the names with the records of these look-ups, asked in their order; each may read those before it."""
+    for lookup in lookups:
+        try:
+            found = _records(lookup, names, ask, locale)
+        except ExpressionFailed as error:
+            return _failed(f"lookups.{lookup.name}", error)
+        if isinstance(found, Obstacle):
+            return found
+        names = names.with_names({lookup.name: found})
+    return names
 
 
 def _records(lookup: Lookup, names: Names, ask: Ask, locale: str) -> Any:
