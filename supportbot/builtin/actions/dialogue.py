@@ -5,17 +5,26 @@ withdraws it, or concerns none. The assistant's messages in between show whether
 asked for something) or settled (a card, a refusal).
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from itertools import pairwise
 from typing import Final, Literal
 
 from supportbot.builtin import intents
+from supportbot.builtin.actions.answers import (
+    given_in,
+    is_another,
+    is_question_instead,
+    is_short,
+    is_try,
+    names_record,
+    plain,
+    requests_in,
+    wish_after_a_no,
+    with_stated_reason,
+)
 from supportbot.builtin.actions.bounds import takes_day
 from supportbot.builtin.actions.corrections import MOST_WORDS, corrected, is_further, names_another_record
-from supportbot.builtin.actions.parts import Shape
 from supportbot.builtin.actions.slots import (
     OF_WORDS,
     Intent,
@@ -27,12 +36,9 @@ from supportbot.builtin.actions.slots import (
     missing_in,
     read_form,
     slots_in,
-    whole_text,
 )
-from supportbot.builtin.actions.stated_reasons import says_why
 from supportbot.builtin.intents import DetectedIntent
 from supportbot.builtin.phrases import IntentPhrase, denies_order, only_asks, phrase_in
-from supportbot.language.follow_ups import begins_like_question, is_question
 from supportbot.language.order_numbers import order_numbers_in
 from supportbot.llm.types import ChatMessage, ModelRequest, ToolSpec
 
@@ -56,15 +62,8 @@ _ASKING: Final = frozenset(
     }
 )
 _FOR_A_VALUE: Final = frozenset({"other", "date", "entries", "parts", "cannot_read"})
-_NO_TRY: Final = ("thanks", "greeting")  # said in between, not instead of an answer
-_MAY_HAVE_WORDS: Final = (*OF_WORDS, "list", "address", "object", "objects", "items")  # that any words may be part of
-_SHORT_WORDS: Final = 8
 _SURE: Final = 0.5  # of a yes or a no
 _PATIENCE: Final = 4  # messages about other things before an open intent is forgotten
-INTENTS_MOST: Final = 8
-_TELLING: Final = 3  # words of a part that is more than "please" or "thanks"
-_SENTENCE: Final = re.compile(r"(?<=[.!?;\n])\s+")
-_CLAUSE: Final = re.compile(r"[,.;:!?–—]+\s+|\s+-\s+|\n+")
 
 
 @dataclass
@@ -102,14 +101,14 @@ class DialogueState:
             self.outcome = "advanced"
             return
         # An order's button repeats its line. Its items and total describe the order, not the request.
-        is_order = self._asked == "which_of_these" and _plain(text) in self._offered
+        is_order = self._asked == "which_of_these" and plain(text) in self._offered
         text = (text.partition(":")[0] if is_order else text)[: intents.READ_MOST]
         kind, chance = max(intents.classify(text).kinds.items(), key=lambda entry: entry[1])
-        is_plain = chance >= _SURE and _is_short(text) and not any(sign.isdigit() for sign in text)
+        is_plain = chance >= _SURE and is_short(text) and not any(sign.isdigit() for sign in text)
         is_plain = is_plain and not self._is_option(text)  # "no longer needed" may be a reason on offer
         candidates, self.candidates = self.candidates, []
         named = [tool.name for tool in self.tools if tool.title and tool.title.casefold() in text.casefold()]
-        pressed = next((tool.name for tool in self.tools if tool.title == _plain(text)), "")
+        pressed = next((tool.name for tool in self.tools if tool.title == plain(text)), "")
         chosen = named or (candidates if kind == "affirm" else [])
         is_after_deed = self.is_after_deed and not (self.open and self._asked)  # "the last one" is an answer
         wants_undo = intents.wants_undo(text, self.tools, is_after_deed=is_after_deed) and not self._is_option(text)
@@ -145,7 +144,7 @@ class DialogueState:
         self._has_asked = bool(self.open) and (self._has_asked or self._asked in _FOR_A_VALUE)
         if denies_order(text):  # a mistyped number is not what the next request is about
             self._last_order = ""
-        self._offered = frozenset(_plain(line[2:]) for line in text.splitlines() if self._asked and line[:2] == "- ")
+        self._offered = frozenset(plain(line[2:]) for line in text.splitlines() if self._asked and line[:2] == "- ")
         if self.outcome == "advanced" and phrase is None and not text.rstrip().endswith("?"):
             self.open, self.settled = [], self.open or self.settled
 
@@ -157,7 +156,7 @@ class DialogueState:
                 continue
             form = read_form(tool, text, asked=asked)
             entered = next((value for name, value in form.items() if name in tool.chosen), None)
-            line = _plain(text if entered is None else str(entered))
+            line = plain(text if entered is None else str(entered))
             if entered is not None or line in self._offered:
                 self.open[at] = intent.merged_with(Intent(tool.name, text=line, answers=(line,)))
                 self._idle, self.unread, self.has_new_value = 0, 0, True
@@ -165,20 +164,20 @@ class DialogueState:
         return False
 
     def _detect(self, text: str, kind: str) -> Outcome:
-        if self._asks_for_words() and (other := self._wish_after_a_no(text)):
+        if self._asks_for_words() and (other := wish_after_a_no(self.tools, text, self.open)):
             action, rest = other
-            if not (self.tool(action).is_read or _names_record(self.tool(action), rest)):
+            if not (self.tool(action).is_read or names_record(self.tool(action), rest)):
                 return self._ask_back(text, [action])  # "no, leave it next door" may still be the answer
             self.open, self._asked, text, kind = [], None, rest, intents.classify(rest).kind
         detected = intents.detect_intent(text, self.tools)
-        is_answer = self._asked is not None and (_is_short(text) or self._asks_for_words()) and "?" not in text
+        is_answer = self._asked is not None and (is_short(text) or self._asks_for_words()) and "?" not in text
         if self.open and self._continue(text, is_answer=is_answer, detected=detected):
             return "advanced"
         # A long answer in free text may only sound like a request: begun at once, that would end the open one.
-        is_story = is_answer and not _is_short(text)
+        is_story = is_answer and not is_short(text)
         if self._is_correction(text, kind, detected) and self._correct(text):
             return "advanced"
-        if not is_story and (requests := self._requests(text, detected)):
+        if not is_story and (requests := requests_in(self.tools, text, detected)):
             return self._begin(requests)
         return self._ask_back(text, [detected.action] if detected.action else list(detected.candidates))
 
@@ -187,7 +186,7 @@ class DialogueState:
         which alone is no reason to ask if the pages answer it.
         """
         waiting = next((intent.action for intent in self.open if self._asks_for_words()), "")
-        is_new = waiting not in ("", *candidates) and (bool(candidates) or _is_question_instead(text, DetectedIntent()))
+        is_new = waiting not in ("", *candidates) and (bool(candidates) or is_question_instead(text, DetectedIntent()))
         self.candidates = [*candidates, *([waiting] if is_new else [])]
         self._ambiguous_text, self._ambiguous_whole = text, self._whole
         self._idle += 1
@@ -206,35 +205,6 @@ class DialogueState:
         self._idle, self.unread = 0, 0
         return "advanced"
 
-    def _requests(self, text: str, detected: DetectedIntent) -> list[tuple[str, str]]:
-        """Return the requests that a message clearly makes, as (action, words).
-
-        Each of two requests in one message looks less certain than on its own, so it is enough that each part, with its
-        own order, is clearly a request.
-        """
-        if detected.action:
-            return self._parts(text, detected.action)
-        numbers = order_numbers_in(text) if detected.candidates else []
-        if len(numbers) < 2:
-            return []
-        parts = _split_at_orders(text, numbers)[:INTENTS_MOST]
-        sure = [(intents.detect_intent(part, self.tools).action, part) for part in parts]
-        return sure if all(action and not self.tool(action).is_read for action, _ in sure) else []
-
-    def _parts(self, text: str, best: str) -> list[tuple[str, str]]:
-        """Return a message's requests as (action, words); each further one must name an order of its own."""
-        numbers = order_numbers_in(text)
-        if len(numbers) < 2 or self.tool(best).is_read:
-            return [(best, text)]
-        found: list[tuple[str, str]] = []
-        for part in _split_at_orders(text, numbers)[:INTENTS_MOST]:
-            if intents.classify(part).kind in ("denies", *intents.QUESTIONS):
-                continue
-            likeliest = intents.score_intents(part, self.tools)[0]
-            action = likeliest.action if likeliest.is_worth_asking else (found[-1][0] if found else best)
-            found += [] if self.tool(action).is_read else [(action, part)]
-        return found or [(best, text)]
-
     def _begin(self, requests: Sequence[tuple[str, str]]) -> Outcome:
         begun: list[Intent] = []
         for action, text in requests:
@@ -243,20 +213,12 @@ class DialogueState:
             intent = known.merged_with(
                 slots_in(self.tool(action), text, locale=self.locale, written_on=self._written_on)
             )
-            if intent.order is None and self._last_order and _is_short(text):
+            if intent.order is None and self._last_order and is_short(text):
                 intent = replace(intent, order=OrderRef(self._last_order))
-            begun.append(self._with_stated_reason(intent, text))
+            begun.append(with_stated_reason(self.tool(action), intent, text))
         self.open, self.settled = begun, []
         self._idle, self.unread, self._has_asked, self.asked_which = 0, 0, False, []
         return "advanced"
-
-    def _with_stated_reason(self, intent: Intent, text: str) -> Intent:
-        """Return a request with its words as the reason that it needs, if they give one."""
-        tool = self.tool(intent.action)
-        name = field_of_kind(tool, "reason")
-        if name not in missing_in(tool, intent.values) or not says_why(tool, text):
-            return intent
-        return replace(intent, values=intent.values | {name: whole_text(fields_of(tool)[name], text)})
 
     def _continue(self, text: str, *, is_answer: bool, detected: DetectedIntent) -> bool:
         """Return whether the message concerns an open intent: it adds a value or answers the assistant's question."""
@@ -269,11 +231,16 @@ class DialogueState:
             return False
         sought = asked or self._asked_before(intent)
         given = Intent(tool.name, values=form) if form else self._given(tool, text, sought)
-        if given.is_empty and not (asked and (given.days or self._is_try(text))):
+        if given.is_empty and not (asked and (given.days or is_try(text))):
             return False
-        if asked and not form and self._is_another(detected, text, asked, given):
+        if (
+            asked
+            and not form
+            and not self._is_option(text)
+            and is_another(self.tools, text, detected, asked=asked, given=given, open_intents=self.open)
+        ):
             return False
-        if not form and self._asks_for_words() and _is_question_instead(text, detected):
+        if not form and self._asks_for_words() and is_question_instead(text, detected):
             return False
         if asked in tool.chosen:
             given = replace(given, answers=tuple(text.splitlines()))
@@ -286,13 +253,7 @@ class DialogueState:
         return True
 
     def _given(self, tool: ToolSpec, text: str, asked: str) -> Intent:
-        """Return what a message says for an intent. Where any words are asked for, they may be more than what is read
-        of a message otherwise.
-        """
-        given = slots_in(tool, text, asked=asked, locale=self.locale, written_on=self._written_on)
-        if asked not in given.values or kind_of(asked, fields_of(tool)[asked]) not in OF_WORDS:
-            return given
-        return replace(given, values=given.values | {asked: whole_text(fields_of(tool)[asked], self._whole)})
+        return given_in(tool, text, asked, whole=self._whole, locale=self.locale, written_on=self._written_on)
 
     def _asks_for_words(self) -> bool:
         """Return whether the assistant asked for any words, of which there may be many."""
@@ -302,44 +263,6 @@ class DialogueState:
         shapes = fields_of(self.tool(intent.action))
         is_chosen = name in self.tool(intent.action).chosen
         return name in shapes and not is_chosen and kind_of(name, shapes[name]) in OF_WORDS
-
-    def _wish_after_a_no(self, text: str) -> tuple[str, str] | None:
-        """Return the action that surely is requested behind a "no" or "never mind", and its words; None if it is open
-        or in doubt: "No, please ring twice" is an answer.
-        """
-        no, *rest = _CLAUSE.split(text, maxsplit=1)
-        if not rest or not intents.is_mere_no(no):
-            return None
-        action = intents.detect_intent(rest[0], self.tools).action
-        return (action, rest[0]) if action and all(intent.action != action for intent in self.open) else None
-
-    def _is_another(self, detected: DetectedIntent, text: str, asked: str, given: Intent) -> bool:
-        """Return whether a message requests another action, or may do so, instead of answering: it has not the value
-        that was asked for, and it names a record for that action. Digits without one are a mistyped answer; words alone
-        are enough where it surely is a request and they cannot be part of the answer. An answer in free text may name a
-        record, too: only a sure request ends it, or a few words for which the field is too short.
-        """
-        other = next(iter([detected.action] if detected.action else detected.candidates), "")
-        if not other or any(intent.action == other for intent in self.open) or self._is_option(text):
-            return False
-        fields = fields_of(self.tool(given.action))
-        kind = kind_of(asked, fields[asked]) if asked in fields else "text"
-        is_answered = given.order is not None if kind == "order" else asked in given.values
-        if _names_record(self.tool(other), text):
-            is_sure = bool(detected.action) or (_is_short(text) and not _fits(fields.get(asked, {}), text))
-            return is_sure if kind in _MAY_HAVE_WORDS else not is_answered
-        has_digits = any(sign.isdigit() for sign in text)
-        return bool(detected.action) and kind not in _MAY_HAVE_WORDS and not is_answered and not has_digits
-
-    def _is_try(self, text: str) -> bool:
-        """Return whether a message without a readable value is still meant as an answer: the question is then asked
-        again, because the help pages know nothing about it.
-        """
-        if _is_short(text):
-            is_courtesy = intents.courtesy(text) in _NO_TRY and not any(sign.isdigit() for sign in text)
-            return not is_question(text) and not is_courtesy
-        is_like_question = is_question(text) or intents.classify(text).kind in intents.QUESTIONS
-        return not is_like_question and len(text.split()) <= MOST_WORDS
 
     def _asked_before(self, intent: Intent) -> str:
         """Return the missing number or day that was asked for before something else came up, "" if there is none: it
@@ -406,56 +329,6 @@ class DialogueState:
         intent = self.settled[-1]
         tool = self.tool(intent.action)
         return corrected(tool, intent, text, locale=self.locale, written_on=self._written_on)
-
-
-def _is_question_instead(text: str, detected: DetectedIntent) -> bool:
-    """Return whether a message may be a question of its own, although any words would be an answer: a part
-    begins like one, and none after it tells more. "When nobody is home, put it behind the shed?" asks nothing.
-
-    Counted on 34 notes for a driver and 30 other messages, all like questions or behind a "no", before this rule and
-    with it (most are rows in tests/builtin): notes taken at once 17 and 24, asked about 0 and 9, dropped 17 and 1;
-    others taken for the note, which a card then shows, 6 and 4.
-    """
-    parts = [part for part in _CLAUSE.split(text) if part.strip()]
-    told = [part for part in parts[1:] if len(part.split()) >= _TELLING and not begins_like_question(part)]
-    if not any(map(begins_like_question, parts)) or told:
-        return False
-    message = intents.classify(text)
-    may_request = "?" in text and bool(detected.candidates)
-    return may_request or (message.kind in intents.QUESTIONS and ("?" in text or message.is_clearly_no_request))
-
-
-def _names_record(tool: ToolSpec, text: str) -> bool:
-    """Return whether a text has a number in the form of one that the action needs."""
-    found = slots_in(tool, text)
-    numbers = (name for name, shape in fields_of(tool).items() if kind_of(name, shape) == "pattern")
-    is_whole = found.order is not None and found.order.is_whole
-    return is_whole or any(sign.isdigit() for name in numbers for sign in str(found.values.get(name, "")))
-
-
-def _fits(shape: Shape, text: str) -> bool:
-    """Return whether a field of text takes the whole text; other fields take any words."""
-    return kind_of("", shape) != "text" or whole_text(shape, text) == _plain(text)
-
-
-def _is_short(text: str) -> bool:
-    return len(text.split()) <= _SHORT_WORDS
-
-
-def _plain(line: str) -> str:
-    return " ".join(line.split())
-
-
-def _split_at_orders(text: str, numbers: Sequence[str]) -> list[str]:
-    """Return a text split after its order numbers, or at the end of a sentence before the next number."""
-    parts: list[str] = []
-    for number, following in pairwise(numbers):
-        end = text.find(number[-3:]) + 3
-        sentence = _SENTENCE.search(text, end, max(end, text.find(following[-3:], end)))
-        cut = sentence.end() if sentence else end
-        parts.append(text[:cut])
-        text = text[cut:]
-    return [*parts, text]
 
 
 def follow_dialogue(request: ModelRequest, tools: Sequence[ToolSpec]) -> DialogueState:
