@@ -69,7 +69,7 @@ class AlreadyConfirmed(NotWaiting):
     """The card that the customer corrects is confirmed by now, so a new one would do it twice."""
 
     code = "already_confirmed"
-    default_message = gettext_noop("You have already confirmed the earlier card, so nothing new was prepared.")
+    default_message = gettext_noop("You have already confirmed the earlier card, so no new one was prepared.")
 
 
 class DigestMismatch(ActionError):
@@ -117,7 +117,9 @@ class SwitchedOff(ActionError):
 
 
 class CannotUndo(ActionError):
-    """Nothing can undo this request (any more): it was not carried out, its time is over, or it is already undone."""
+    """This request cannot be undone: it was not carried out, its undo window has closed, or it has already been
+    undone.
+    """
 
     code = "cannot_undo"
     status = 409

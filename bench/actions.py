@@ -101,7 +101,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--actions", type=int, default=150)
     parser.add_argument("--parallel", type=int, default=4, help="customers who confirm at once, for actions per second")
     parser.add_argument("--seconds", type=float, default=120.0, help="a part of it ends then, with fewer actions")
-    parser.add_argument("--json", action="store_true", help="JSON lines instead of tables")
+    parser.add_argument("--json", action="store_true", help="JSON Lines instead of tables")
     return parser.parse_args()
 
 

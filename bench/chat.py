@@ -113,7 +113,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--turns", type=int, default=3, help="measured in each chat, after one to warm up")
     parser.add_argument("--rounds", type=int, default=2, help="repeats; the least of each figure is shown")
     parser.add_argument("--vectors", type=Path, help="a file to keep the vectors of the demo's articles in")
-    parser.add_argument("--json", action="store_true", help="JSON lines instead of a table")
+    parser.add_argument("--json", action="store_true", help="JSON Lines instead of a table")
     return parser.parse_args()
 
 

@@ -231,7 +231,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=2, help="repeats; the least of each figure is shown")
     parser.add_argument("--whole", action="store_true", help="chat until the older half is erased")
     parser.add_argument("--vectors", type=Path, default=None, help="a file to keep the vectors of the articles in")
-    parser.add_argument("--json", action="store_true", help="JSON lines instead of a table")
+    parser.add_argument("--json", action="store_true", help="JSON Lines instead of a table")
     return parser.parse_args()
 
 

@@ -157,7 +157,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--deep-chat", type=Path, metavar="FOLDER", help=f"a folder with {BUNDLE}")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", action="store_true", help="JSON lines instead of a table")
+    parser.add_argument("--json", action="store_true", help="JSON Lines instead of a table")
     return parser.parse_args()
 
 

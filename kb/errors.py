@@ -72,7 +72,7 @@ class GatesRefuse(KnowledgeError):
 
     code = "gate_refused"
     status = 409
-    default_message = gettext_noop("The gates reject this text.")
+    default_message = gettext_noop("The gates refuse this text.")
 
     def __init__(self, cases: Sequence[str]) -> None:
         self.cases = tuple(cases)

@@ -171,7 +171,7 @@ _SPACES: Final = r"\t-\r\u001c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202
 
 
 def more_than_spaces(*, without: str = r"\u0000", unseen: str = "") -> str:
-    """Return the pattern of a text with at least one visible character and none of the characters in `without`."""
+    """Return a regular expression for text with a visible character and none of the characters in `without`."""
     return rf"^[^{without}]*[^{without}{_SPACES}{unseen}][^{without}]*$"
 
 

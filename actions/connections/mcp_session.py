@@ -50,7 +50,7 @@ class Refused:
 
 
 def plain_json(raw: bytes) -> Any:
-    """Return the value of JSON as the standard parser reads it; raises ValueError for what `from_json` refuses."""
+    """Parse JSON with the standard parser. Raises ValueError for anything that `from_json` refuses."""
     from_json(raw)
     return json.loads(raw)
 

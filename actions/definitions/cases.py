@@ -121,7 +121,7 @@ def _check(case: DefinitionCase) -> None:
             wrong[name] = [gettext("At most {max_characters} characters.").format(max_characters=longest)]
     same = DefinitionCase.objects.filter(definition=case.definition, name=case.name).exclude(pk=case.pk)
     if same.exists():
-        wrong["name"] = [gettext("Another case has this name.")]
+        wrong["name"] = [gettext("Another case already has this name.")]
     if len(json.dumps([case.arguments, case.records])) > MAX_CASE_CHARACTERS:
         wrong["records"] = [gettext("The case is too long. Leave out what the rules do not read.")]
     if wrong:

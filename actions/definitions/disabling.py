@@ -8,7 +8,7 @@ from actions.definitions.models import ActionDefinition
 
 @transaction.atomic
 def disable_definition(definition: ActionDefinition, *, actor: str, why: str = "") -> ActionDefinition:
-    """Stop offering a defined action; without effect if it is not published."""
+    """Stop offering a defined action; does nothing if it is not published."""
     locked: ActionDefinition = ActionDefinition.objects.select_for_update(no_key=True).get(pk=definition.pk)
     if locked.state == ActionDefinition.State.PUBLISHED:
         locked.state = ActionDefinition.State.DISABLED

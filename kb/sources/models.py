@@ -84,7 +84,7 @@ class SourceRun(TenantModel):
     reason = models.TextField(blank=True)
     counts = models.JSONField(default=dict, blank=True)
     is_listed = models.BooleanField(default=False)
-    asks_gates = models.BooleanField(default=False, db_default=False)  # texts that the gates reject are not changed
+    asks_gates = models.BooleanField(default=False, db_default=False)  # texts that the gates refuse are not changed
     lease_until = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)  # postponed until then, because its site asked us to wait
     asked_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True, blank=True)

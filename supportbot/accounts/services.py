@@ -234,7 +234,9 @@ def revoke_api_key(prefix: str) -> ApiKey:
     ApiKey.objects.filter(prefix=prefix, revoked_at=None).update(revoked_at=now())
     key: ApiKey | None = ApiKey.objects.filter(prefix=prefix).first()
     if key is None:
-        raise NoSuchKey(f"There is no API key {prefix}. The prefix is the key up to the second underscore.")
+        raise NoSuchKey(
+            f"There is no API key with the prefix {prefix}. The prefix is everything before the second underscore."
+        )
     return key
 
 

@@ -93,7 +93,7 @@ def _abstention(withheld: tuple[Withheld, ...], *, by: str, language: str) -> An
 
 
 def _shown(sentences: Sequence[Sentence], language: str) -> Iterator[str]:
-    """Yield the texts to show; a withheld step or lead of a list leaves a mark in its place."""
+    """Yield the texts to show; a withheld list item or list introduction leaves a placeholder."""
     for one in sentences:
         mark, is_lead = list_mark(one.raw), one.words.rstrip("*_ \n").endswith(LEADS)
         if not one.withheld:

@@ -24,7 +24,7 @@ _TEXTS: Final[dict[Phrase, str]] = {
     "confirm_above": msgid("The card for this is further up in the chat. Nothing happens until you confirm it there."),
     "awaits_approval": msgid("A colleague still has to decide on this. Nothing happens before then."),
     "under_way": msgid("This request is already under way, so nothing new was started."),
-    "already_confirmed": msgid("You have already confirmed the earlier card, so nothing new was prepared."),
+    "already_confirmed": msgid("You have already confirmed the earlier card, so no new one was prepared."),
     "shop_silent": msgid(
         "Our system is not responding at the moment, so I cannot look anything up or prepare anything. "
         "Please try again in a few minutes."

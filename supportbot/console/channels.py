@@ -149,7 +149,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         """Refuse another channel's name: the two would be confused, and a reload would create a duplicate."""
         name = str(self.cleaned_data["name"])
         if Channel.objects.filter(name__iexact=name).exclude(pk=self.instance.pk).exists():
-            raise forms.ValidationError(gettext("Another channel has this name. Choose a different one."))
+            raise forms.ValidationError(gettext("Another channel already has this name. Choose a different one."))
         return name
 
     def clean_suggestion_lines(self) -> Any:

@@ -135,7 +135,9 @@ class NewWorkspaceForm(FactsForm):
                 gettext("Use letters from a to z or digits: the workspace's address is made from them.")
             )
         if Workspace.objects.filter(Q(slug=slug) | Q(name__iexact=name)).exists():
-            raise ValidationError(gettext("Another workspace has this name or address. Choose another name."))
+            raise ValidationError(
+                gettext("Another workspace already has this name or address. Choose a different name.")
+            )
         return name
 
     def clean_currency(self) -> str:

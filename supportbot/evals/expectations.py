@@ -139,7 +139,7 @@ def _is_state(value: Any) -> bool:
 
 def _rubric(value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > MAX_VALUE_TEXT:
-        raise ValueError(gettext("describe in text what a good answer is."))
+        raise ValueError(gettext("describe a good answer in words."))
     return value.strip()
 
 

@@ -48,7 +48,7 @@ class Reply:
     took_ms: float = 0.0
     unmarked: int = 0  # claims whose source we had to find because the model named none
     heard: tuple[str, ...] = ()  # the actions that the built-in answerer hears in the message, or would ask about
-    inputs: str = ""  # a digest of what the turn had found, by which `running` tells whether it would find the same
+    inputs: str = ""  # a digest of what the turn had found, by which `run_worker` tells whether it would find the same
     pressed: str = ""  # "confirm" or "decline": the customer decided on a card, and wrote nothing
 
     @property

@@ -1,4 +1,4 @@
-"""Changes suites and runs. `running` carries out runs."""
+"""Changes suites and runs. `run_worker` carries out runs."""
 
 from datetime import timedelta
 from enum import Enum

@@ -1,7 +1,7 @@
 """Reads a suite's file: ours, promptfoo's, deepeval's, `kb_eval`'s questions or the rows of our benchmarks, as YAML,
-JSON or JSON lines; writes suites and cases as YAML, for people to edit and to keep in a repository.
+JSON or JSON Lines; writes suites and cases as YAML, for people to edit and to keep in a repository.
 
-The content decides the format, not the name. In JSON lines, each line is a case; a first line with `suite` names the
+The content decides the format, not the name. In JSON Lines, each line is a case; a first line with `suite` names the
 suite, otherwise the file's name does.
 """
 
@@ -67,7 +67,7 @@ def read_suite(data: bytes, *, file: str) -> Suite:
 
 
 def structure_of(text: str, file: str = "") -> Any:
-    """Return the value of a YAML or JSON text; for JSON lines, a list of their values. Raises InvalidSuite."""
+    """Return the value of a YAML or JSON text; for JSON Lines, a list of their values. Raises InvalidSuite."""
     lines = [line for line in text.splitlines() if line.strip()]
     try:
         if len(lines) < 2 or not all(line.lstrip().startswith("{") for line in lines):

@@ -1,4 +1,4 @@
-"""Approved conversations as training data: chat JSON lines, masked, split by customer, with a data card.
+"""Approved conversations as training data: chat JSON Lines, masked, split by customer, with a data card.
 
 Approved answers are those that a customer rated 4 or 5, and answers by the team in the assistant's place. Abstentions
 are left out with their questions, and so is everything in an unhappy customer's chat.

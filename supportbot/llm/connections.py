@@ -118,7 +118,7 @@ def problems(values: Mapping[str, Any], *, row: ModelConnection | None, key: str
     others = ModelConnection.objects.filter(name__iexact=name)
     others = others.exclude(pk=row.pk) if row else others
     if name.lower() in RESERVED or others.exists():
-        wrong["name"] = [gettext("Another connection has this name. Choose another.")]
+        wrong["name"] = [gettext("Another connection already has this name. Choose a different one.")]
     if url and (why := address_problem(url)):
         wrong["base_url"] = [gettext("This address cannot be called: {why}.").format(why=why)]
     elif row is not None and row.key and not key and _door(row.base_url) != _door(url):

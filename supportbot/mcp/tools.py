@@ -1,5 +1,5 @@
-"""The tools as an agent lists them: names, descriptions and schemas. Their behaviour is in `knowledge` and
-`action_tools`.
+"""The tools as an agent lists them: names, descriptions and schemas. Their behaviour is in
+`knowledge_tools` and `action_tools`.
 """
 
 from collections.abc import Mapping

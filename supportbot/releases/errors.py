@@ -65,7 +65,7 @@ class VerdictOutdated(ReleaseError):
 class GateRefused(ReleaseError):
     code = "gate_refused"
     status = 409
-    default_message = gettext_noop("The gates reject this release.")
+    default_message = gettext_noop("The gates refuse this release.")
 
 
 class GateMissing(ReleaseError):

@@ -31,7 +31,7 @@ from supportbot.widget.models import Rating
 
 @transaction.atomic
 def end_conversation(conversation_id: UUID) -> None:
-    """End a conversation; without effect if it has already ended. Raises NotFound."""
+    """End a conversation; does nothing if it has already ended. Raises NotFound."""
     conversation = lock_conversation(conversation_id)
     if not is_open(conversation):
         return

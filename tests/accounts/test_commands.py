@@ -97,7 +97,7 @@ def test_with_several_workspaces_one_must_be_chosen(workspace: Workspace, other_
         (("apikey_create", "robot"), "scopes: Choose from"),
         (("apikey_create", "robot", "--scope", "all"), "scopes: Choose from"),
         (("apikey_create", "robot", "--scope", "kb:read", "--user", "mallory"), "mallory is not a member of wrenfell"),
-        (("apikey_revoke", "sk_unknown"), "no API key sk_unknown"),
+        (("apikey_revoke", "sk_unknown"), "no API key with the prefix sk_unknown"),
         (("identitykey_add", "pk_unknown"), "no channel pk_unknown"),
         (("identitykey_revoke", "pk_unknown", "1"), "no channel pk_unknown"),
         (("user_create", "bob", "--role", "agent"), "The user name bob already exists"),

@@ -191,7 +191,7 @@ def test_a_case_is_recorded_from_a_test_call_edited_and_removed(
     for wrong in ({"name": ""}, {"records": "["}, {"arguments": "[]"}, {"expected": "x" * 61}, {"name": "\x00"}):
         assert browser.post(page, {**fields_of(browser.get(page)), **wrong}).status_code == 400, wrong
     same = {**fields_of(browser.get(page)), "name": "A pending order"}
-    assert "Another case has this name." in problems_of(browser.post(at(draft, "cases/add/"), same))
+    assert "Another case already has this name." in problems_of(browser.post(at(draft, "cases/add/"), same))
     browser.post(page, {"remove": "1"})
     assert not DefinitionCase.objects.exists()
     assert [one.event for one in AuditEntry.objects.filter(event__startswith="definition.case").order_by("seq")] == [

@@ -110,7 +110,7 @@ def test_revoking_the_last_key_needs_confirmation(admin: Client, workspace: Work
 @pytest.mark.parametrize("name", ["Shop", " shop "])
 def test_two_channels_cannot_have_one_name(admin: Client, workspace: Workspace, name: str) -> None:
     made = create_channel(workspace, "Shop").channel
-    assert b"Another channel has this name" in admin.post(f"{CHANNELS}add/", channel(name=name)).content
+    assert b"Another channel already has this name" in admin.post(f"{CHANNELS}add/", channel(name=name)).content
     assert list(Channel.objects.all()) == [made]
     admin.post(f"{CHANNELS}{made.pk}/change/", channel(greeting="Hello"))  # its own name is not a conflict
     made.refresh_from_db()

@@ -1,4 +1,4 @@
-"""Importing files of many articles: JSON lines, plain and compressed."""
+"""Importing files of many articles: JSON Lines, plain and compressed."""
 
 import gzip
 from pathlib import Path

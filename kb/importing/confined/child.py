@@ -101,7 +101,7 @@ def _without_network() -> None:
 
 
 def _load_modules(package: str) -> None:
-    """Import what the readers would import lazily, since modules cannot be opened later."""
+    """Import now what the readers would import lazily: once confined, the process cannot open module files."""
     found = import_module(package)
     for module in pkgutil.walk_packages(found.__path__, f"{package}."):
         if module.name not in ("encodings.mbcs", "encodings.oem"):  # Windows only

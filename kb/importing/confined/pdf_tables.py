@@ -160,8 +160,8 @@ def _rest_of_row(rows: Sequence[list[Line]], grid: Grid, bars: Sequence[Bar]) ->
 
 
 def _is_justified(rows: Sequence[list[Line]], at: int, count: int) -> bool:
-    """Return whether rows are as wide as the line before or after them, at the usual distance: then they are justified
-    text.
+    """Return whether rows are justified text: as wide as the line before or after them, and at the usual distance from
+    it.
     """
     inside = rows[at : at + count]
     edges = rows[at][0].x0, rows[at][-1].x1

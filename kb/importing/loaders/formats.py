@@ -31,7 +31,7 @@ class Format(Enum):
     MARKDOWN = "Markdown"
     HTML = "HTML"
     TEXT = "text"
-    LINES = "JSON lines"
+    LINES = "JSON Lines"
     ROWS = "CSV"
     PDF = "PDF"
     WORD = "Word (.docx)"

@@ -127,14 +127,16 @@ def _parsed(block: str) -> object:
             ).format(line=line, problem=problem)
         ) from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise InvalidDocument(gettext("The front matter cannot be read. Write one `key: value` per line.")) from error
+        raise InvalidDocument(
+            gettext("The front matter cannot be read. Write one `key: value` pair per line.")
+        ) from error
 
 
 def _known_keys(front: object) -> dict[str, str]:
     if front in ("", None):
         return {}
     if not isinstance(front, dict):
-        raise InvalidDocument(gettext("The front matter is not a list of keys. Write one `key: value` per line."))
+        raise InvalidDocument(gettext("The front matter is not a list of keys. Write one `key: value` pair per line."))
     check_keys(front)
     known = {key: front[key] for key in KEYS if key in front}
     for key, value in known.items():

@@ -28,7 +28,7 @@ GATE_SECONDS: Final = 300.0  # the articles' rows are locked as long
 
 class Command(WorkspaceCommand):
     help = gettext_noop(
-        "Import PDF, Word, Markdown (for its front matter see docs/knowledge.md), HTML, text, CSV, JSON lines and zip. "
+        "Import PDF, Word, Markdown (for its front matter see docs/knowledge.md), HTML, text, CSV, JSON Lines and zip. "
         "Publishes the articles and returns when every passage is indexed. Importing again updates articles by "
         "external id. A web address is added as a source and read."
     )

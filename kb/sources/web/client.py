@@ -117,7 +117,9 @@ def _target(answer: Answer) -> str:
     """Return where a redirect leads, with its session parameters: some sites ask for them once."""
     target = urldefrag(urljoin(answer.url, answer.headers.get("location", "").strip())).url
     if not one_spelling(target):
-        raise Unreadable(gettext("It returned {status}, a redirect without a target.").format(status=answer.status))
+        raise Unreadable(
+            gettext("It returned a redirect ({status}) without a valid target.").format(status=answer.status)
+        )
     return target
 
 

@@ -96,7 +96,7 @@ class Site:
         if (patience := answer.patience) is not None:
             raise TooBusy(gettext("The site is busy ({status}).").format(status=answer.status), patience)
         if answer.status != 200:
-            raise SourceUnreadable(gettext("The address returned {status}.").format(status=answer.status))
+            raise SourceUnreadable(gettext("The address returned HTTP status {status}.").format(status=answer.status))
         return answer
 
     def _begin_at_page(self, answer: Answer) -> None:

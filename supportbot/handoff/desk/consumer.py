@@ -213,7 +213,9 @@ class DeskConsumer(Socket):
     async def _typing(self, frame: AgentTyping, agent: Agent) -> None:
         followed = self.out.followed
         if followed is None or followed.conversation_id != frame.conversation:
-            raise BadFrame("Typing is only reported for the open conversation.", fields={"conversation": ["Not open."]})
+            raise BadFrame(
+                "Typing can be reported only for the conversation that is open.", fields={"conversation": ["Not open."]}
+            )
         self._announce_activity(_ACTIVITIES[frame.kind])
         if frame.kind == "reply" and await db(_is_assigned_to, frame.conversation, agent):
             signal_broker().publish(frame.conversation, Typing(agent.user.display_name, "agent"))

@@ -55,7 +55,7 @@ def wake_snoozed() -> int:
 
 
 def escalate_silent() -> int:
-    """Handle claimed tickets whose customer has been unanswered for too long; return how many.
+    """Handle claimed tickets whose customer has waited too long for an answer; return how many.
 
     If the owner is offline, the ticket goes back to the queue and keeps its age; otherwise its priority rises.
     """

@@ -19,7 +19,7 @@ def money(cents: int, currency: str = Currency.EUR.value) -> str:
 
 @register.filter
 def whole_money(cents: int) -> str:
-    """The same for a price tag in euro without cents."""
+    """Return an amount as on a price tag: without the cents if they are zero."""
     return money(cents).replace(".00", "").replace(",00", "")
 
 

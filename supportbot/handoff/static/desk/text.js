@@ -1,4 +1,4 @@
-// The texts of the scripts, in the language of the page: it carries them as data (handoff/desk/script_texts.py).
+// The texts of the scripts, in the language of the page: it carries them as data (handoff/templatetags/desk.py).
 
 const texts = JSON.parse(document.querySelector("meta[name=texts]")?.content ?? "{}");
 

@@ -1,4 +1,4 @@
-"""`manage.py finetune_export DIR`: approved conversations as masked chat JSON lines, with a data card."""
+"""`manage.py finetune_export DIR`: approved conversations as masked chat JSON Lines, with a data card."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from supportbot.insights.finetune import write_examples
 
 
 class Command(WorkspaceCommand):
-    help = gettext_noop("Write approved conversations as chat JSON lines, masked, with a data card, for fine-tuning.")
+    help = gettext_noop("Write approved conversations as chat JSON Lines, masked, with a data card, for fine-tuning.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
