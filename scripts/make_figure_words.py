@@ -87,6 +87,7 @@ def words_of(language: str) -> dict[str, dict[str, object]]:
         "money": {code: money(data, code) for code in CURRENCIES},
         "months": {str(number): names(data["months"], number, month_widths(language)) for number in range(1, 13)},
         "weekdays": {str(number): names(data["days"], number, ("wide",)) for number in range(7)},
+        "short_weekdays": {str(number): names(data["days"], number, ("abbreviated",), least=2) for number in range(7)},
         "periods": {name: periods(data, name) for name in ("am", "pm")},
         "numbers": numbers(language),
     }
@@ -167,7 +168,9 @@ def month_widths(language: str) -> tuple[str, ...]:
     return ("wide", "abbreviated") if language in ("en", "de", "fr") else ("wide",)
 
 
-def names(widths: dict[str, dict[str, dict[int, str]]], number: int, lengths: tuple[str, ...]) -> list[str]:
+def names(
+    widths: dict[str, dict[str, dict[int, str]]], number: int, lengths: tuple[str, ...], *, least: int = 3
+) -> list[str]:
     """Return the names of a month or day as written: "May" and "may" are different words in English."""
     found = {
         str(widths[context][width][number]).strip(".")
@@ -175,7 +178,7 @@ def names(widths: dict[str, dict[str, dict[int, str]]], number: int, lengths: tu
         for width in lengths
         if number in widths[context].get(width, {})
     }
-    return sorted(name for name in found if len(name) > 2 and name.isalpha())
+    return sorted(name for name in found if len(name) >= least and name.isalpha())
 
 
 def periods(data: dict[str, dict[str, object]], name: str) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from supportbot.language.normalise import fold_homoglyphs
+from supportbot.language.words import stop_words
 
 _DATA: Final = Path(__file__).parent / "data" / "figures.json"
 _LEAST_STEM: Final = 3  # letters that a unit's word must have without its ending
@@ -24,6 +25,7 @@ class FigureWords:
     money: dict[str, frozenset[str]]
     months: dict[str, int]
     weekdays: dict[str, int]
+    short_weekdays: dict[str, frozenset[int]]  # "ma" is a day in several languages
     periods: dict[str, int]  # hours to add to 12-hour time
     numbers: dict[str, int]
     number_languages: dict[str, frozenset[str]]
@@ -74,11 +76,21 @@ def is_unit_in(language: str, word: str) -> bool:
     return language in known if known is not None else bool(units_of(word.lower(), language))
 
 
+def named(names: dict[str, int], word: str, *, in_any_case: bool) -> int | None:
+    """Return the number of a month or weekday. Its capitalisation must be that of the language, since English "may" is
+    a verb. With `in_any_case`, capitals are optional, since customers write as they like.
+    """
+    number = names.get(word)
+    if number is None:
+        number = names.get(word.lower())
+    return names.get(word.capitalize()) if number is None and in_any_case else number
+
+
 @cache
 def figure_words() -> FigureWords:
     """Return the words of all languages in the form of `fold_homoglyphs`, since texts are read without accents."""
     data = json.loads(_DATA.read_text())
-    words = FigureWords({}, {}, {}, {}, {}, {}, {}, {}, {})
+    words = FigureWords({}, {}, {}, {}, {}, {}, {}, {}, {}, {})
     for name, language in data.items():
         if name in _JOINING:
             for unit, forms in language["units"].items():
@@ -94,6 +106,9 @@ def figure_words() -> FigureWords:
             for number, names in table.items():
                 for form in map(fold_homoglyphs, names):
                     numbered.setdefault(form, int(number))
+        for number, names in language["short_weekdays"].items():
+            for form in set(map(fold_homoglyphs, names)) - stop_words("en"):  # "to" is a Thursday in Finnish
+                words.short_weekdays[form] = words.short_weekdays.get(form, frozenset()) | {int(number)}
         for period, hours in (("am", 0), ("pm", 12)):
             for form in language["periods"][period]:
                 if len(bare := form.replace(".", "")) == 2:

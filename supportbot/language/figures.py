@@ -6,13 +6,15 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from itertools import product
 from typing import Final, Literal
 
-from supportbot.language.figure_words import figure_words, is_unit_in, units_of
+from supportbot.language.figure_words import figure_words, is_unit_in, named, units_of
 from supportbot.language.normalise import fold_homoglyphs
+from supportbot.language.weekdays import days_between, is_range, named_weekdays, spelt_weekdays
 from supportbot.language.words import stop_words
 
 Kind = Literal["count", "measure", "money", "time", "date", "weekday", "name"]
@@ -26,7 +28,6 @@ _SCALES: Final[dict[str, tuple[str, int]]] = {
     "litre": ("millilitre", 1000), "kilowatt": ("watt", 1000),
 }  # fmt: skip
 _MOST_DIGITS: Final = 24
-_LEAST_WEEKDAY: Final = 6  # letters of its plural: "mons" is none of "Mon"
 _DIGITS: Final = r"\d+(?:[.,'’\u00a0\u202f ](?=\d{3}(?!\d))\d{3})*(?:[.,]\d+)?"
 # A day and month without a year, in forms that mean nothing else: 31-03, 30/06, 10/31, "31.10.".
 _DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])"
@@ -34,6 +35,7 @@ _SHORT_DATE: Final = (
     rf"{_DAY}[/-]0[1-9]|0[1-9][/-]{_DAY}|1[0-2]/(?:1[3-9]|2\d|3[01])|(?:1[3-9]|2\d|3[01])/1[0-2]"
     rf"|{_DAY}\.(?:0?[1-9]|1[0-2])\.(?!\d)"
 )
+_DOTTED_DAY: Final = re.compile(rf"{_DAY}\.(?:0?[1-9]|1[0-2])")
 _TOKEN: Final = re.compile(
     rf"""
       (?P<iso>\b\d{{4}}-\d{{1,2}}-\d{{1,2}}\b)
@@ -57,9 +59,6 @@ _BEHIND: Final = re.compile(
 )
 _DOTTED_CLOCK: Final = re.compile(r"([01]?\d|2[0-3])\.([0-5]\d)")
 _PERIOD: Final = re.compile(r"[\u00a0\u202f ]?([^\W\d_]\.?[^\W\d_]\.?)(?![^\W\d_])")
-_RANGE: Final = re.compile(
-    r"[^\w.;]*(?:\s[^\W\d_]{1,3})?[\s–—-]*$"
-)  # "Mon–Sat", "Monday to Saturday", "lundi au samedi"
 # From the beginning of a run without blanks, and never back: an endless word would cost the square of its length.
 _ANY: Final = re.compile(r"(?<![\w.,:/-])(?:[^\W\d]|[.,:/-])*+\d[\w.,:/-]*(?<![.,:])")
 _CODE: Final = re.compile(r"-(?=[^-]*\d)(?=[^-]*[^\W\d_])[^-]{4,}$")  # RF-3A9F, however few digits it has
@@ -107,9 +106,12 @@ class Known:
         return not self.bare.isdisjoint(figure.numbers)
 
 
-def known_figures(texts: Iterable[str]) -> Known:
-    """Return the figures of these texts, including numbers in words ("three colours")."""
+def known_figures(texts: Iterable[str], notes: Iterable[str] = ()) -> Known:
+    """Return the figures of these texts, including numbers in words ("three colours"). In `notes`, entries of a log,
+    "16.09" may be a day, too; on a page, it is a price or a version.
+    """
     found = [figure for text in texts for figure in _figures(text, True)]
+    found += [_noted(figure, note) for note in notes for figure in _figures(note, True)]
     dates = [value.partition("-") for figure in found for unit, value in figure.readings if unit == "date"]
     return Known(
         readings=frozenset().union(*(figure.readings for figure in found)),
@@ -117,8 +119,15 @@ def known_figures(texts: Iterable[str]) -> Known:
         bare=frozenset().union(*(figure.numbers for figure in found if figure.kind == "count")),
         months=frozenset(month for month, _, _ in dates),
         days=frozenset(day for _, _, day in dates),
-        text="\n".join(map(_casefolded, texts)),
+        text="\n".join(map(_casefolded, (*texts, *notes))),
     )
+
+
+def _noted(figure: Figure, note: str) -> Figure:
+    written = fold_homoglyphs(note)[figure.start : figure.end]
+    if figure.kind != "count" or not _DOTTED_DAY.fullmatch(written):
+        return figure
+    return replace(figure, readings=figure.readings | {("date", day) for day in _days(written)})
 
 
 @lru_cache(maxsize=512)  # a page is evidence for many answers
@@ -206,7 +215,8 @@ def _figure(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | No
             return None
         return Figure("name", frozenset({("", written)}), start, end)
     if kind in ("iso", "numeric"):
-        return Figure("date", frozenset(("date", day) for day in _days(written)), start, end)
+        years = frozenset(re.findall(r"\d{4}", written))
+        return Figure("date", frozenset(("date", day) for day in _days(written)), start, end, years)
     if kind == "short":
         return _dated_or_counted(text, written, start, end)
     if kind == "clock":
@@ -218,11 +228,9 @@ def _figure(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | No
 
 def _spelt(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | None:
     word, start, end = token.group(), token.start(), token.end()
-    day = _named(figure_words().weekdays, word, in_any_case=with_spelt)
-    if day is None and with_spelt and len(word) >= _LEAST_WEEKDAY:  # "on Wednesdays", "mittwochs"
-        day = _named(figure_words().weekdays, word.removesuffix("s"), in_any_case=True)
-    if day is not None:
-        return Figure("weekday", frozenset({("weekday", str(day))}), start, end)
+    days = spelt_weekdays(text, start, end) if with_spelt else named_weekdays(word)
+    if days:
+        return Figure("weekday", frozenset(("weekday", str(one)) for one in days), start, end)
     value = figure_words().numbers.get(word.casefold())
     if value is None:
         return None
@@ -318,21 +326,11 @@ def _dated(text: str, values: frozenset[str], start: int, end: int) -> Figure | 
     behind = re.compile(r"(?:st|nd|rd|th|er|\.|[oa]\b)?[\s,]*(?:of |de |d['’])?([^\W\d_]{3,})").match(text, end)
     before = re.search(r"([^\W\d_]{3,})\.?\s+$", text[max(0, start - 16) : start])
     for match in (behind, before):
-        month = _named(figure_words().months, match[1], in_any_case=False) if match else None
+        month = named(figure_words().months, match[1], in_any_case=False) if match else None
         if match is not None and month is not None:
             readings = frozenset(("date", f"{month}-{day}") for day in days)
             return Figure("date", readings, start, max(end, match.end() if match is behind else end))
     return None
-
-
-def _named(names: dict[str, int], word: str, *, in_any_case: bool) -> int | None:
-    """Return the number of a month or weekday. Its capitalisation must be that of the language, since English "may" is
-    a verb. With `in_any_case`, capitals are optional, since customers write as they like.
-    """
-    number = names.get(word)
-    if number is None:
-        number = names.get(word.lower())
-    return names.get(word.capitalize()) if number is None and in_any_case else number
 
 
 def _dated_or_counted(text: str, written: str, start: int, end: int) -> Figure | None:
@@ -359,11 +357,11 @@ def _days_between(found: list[Figure], figure: Figure, text: str) -> Iterator[Fi
     """Yield the weekdays that "Monday to Friday" includes without naming them."""
     if figure.kind != "weekday" or not found or found[-1].kind != "weekday":
         return
-    if not _RANGE.fullmatch(text, found[-1].end, figure.start):
+    if not is_range(text[found[-1].end : figure.start]):
         return
-    ((_, first),), ((_, last),) = found[-1].readings, figure.readings
-    for day in range(int(first) + 1, int(first) + (int(last) - int(first)) % 7):
-        yield Figure("weekday", frozenset({("weekday", str(day % 7))}), figure.start, figure.end)
+    for (_, first), (_, last) in product(found[-1].readings, figure.readings):
+        for day in days_between(int(first), int(last)):
+            yield Figure("weekday", frozenset({("weekday", str(day))}), figure.start, figure.end)
 
 
 def _values(written: str) -> Iterator[str]:

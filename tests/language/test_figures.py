@@ -197,3 +197,41 @@ def test_a_sign_close_to_digits_is_theirs(text: str) -> None:
 
 def test_a_weekdays_plural_has_six_letters_at_least() -> None:
     assert [len(all_figures_in(text, "en")) for text in ("on mons", "on Fridays", "on sundays")] == [0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("Delivery moved to Sat 18 Oct", {5}),
+        ('{"day": "Thu", "window": "08:00-12:00"}', {3}),
+        ("RDV créé : mar. 06/05 14:30", {1}),
+        ("vr 3-4, zaal 2", {4}),
+        ("| Sat | closed |", {5}),
+        ("Mon–Fri 9–17", {0, 1, 2, 3, 4}),
+        ("Mo-Fr", {0, 1, 2, 3, 4}),
+        ("lun.-ven.", {0, 1, 2, 3, 4}),
+        ("seg. a sex. das 9h", {0, 1, 2, 3, 4}),
+        ("Freitag-Sonntag", {4, 5, 6}),
+    ],
+)
+def test_an_abbreviated_weekday_is_known_where_it_stands_for_a_day(text: str, days: set[int]) -> None:
+    readings = {("weekday", str(day)) for day in days}
+    assert {one for one in known_figures([text]).readings if one[0] == "weekday"} == readings
+
+
+@pytest.mark.parametrize("text", ["we sat 10 minutes", "from 10 to 12", "20 km per 10 hours", "the sun 12 days a year"])
+def test_a_word_like_an_abbreviation_is_no_weekday(text: str) -> None:
+    assert not any(unit == "weekday" for unit, _ in known_figures([text]).readings)
+
+
+def test_a_dotted_number_may_be_a_day_only_in_a_note() -> None:
+    (day,) = figures_in("on 16 September", "en")
+    assert known_figures([], notes=["appointment 16.09 unchanged"]).holds(day)
+    assert not known_figures(["| 16.09 |"]).holds(day)
+    assert not known_figures([], notes=["paid 16.09 EUR"]).holds(day)
+
+
+def test_a_date_in_digits_names_its_year() -> None:
+    (year,) = [one for one in figures_in("until the end of 2026", "en") if "2026" in one.numbers]
+    assert known_figures(["cancelled, ends 2026-12-31"]).holds(year)
+    assert not known_figures(["cancelled, ends 2025-12-31"]).holds(year)

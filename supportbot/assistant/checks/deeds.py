@@ -93,7 +93,7 @@ class Records:
 
     def hold(self, sentence: str, language: str) -> bool:
         """Return whether records confirm the sentence: all its figures, and all that it says was done."""
-        if not all(map(known_figures((*self.done, *self.looked_up)).holds, figures_in(sentence, language))):
+        if not all(map(known_figures((), notes=(*self.done, *self.looked_up)).holds, figures_in(sentence, language))):
             return False
         comparison, records = self.comparison(sentence, language), self.nearest(sentence, language)
         vector = None if comparison is None else self.vectors.get(comparison)

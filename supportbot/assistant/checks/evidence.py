@@ -89,7 +89,7 @@ class Evidence:
 
     @cached_property
     def figures(self) -> Known:
-        return known_figures([*self.texts, *self._learned, *self._said])
+        return known_figures([*self.texts, *self._said], notes=self._learned)
 
     @cached_property
     def _stems(self) -> dict[str, frozenset[str]]:

@@ -1,0 +1,71 @@
+"""The weekdays that a text names, in all languages: in full, abbreviated ("Thu 8:00"), as a range ("Mo–Fr"). Pure."""
+
+import re
+from collections.abc import Set as AbstractSet
+from itertools import product
+from typing import Final
+
+from supportbot.language.figure_words import figure_words, named
+
+_LEAST: Final = 6  # letters of a plural: "mons" is none of "Mon"
+# Where an abbreviation stands for a day, since many are words too: before a figure ("mar. 06/05"), in a range ("Mo–Fr",
+# "seg. a sex."), or as a value of its own ("| Sat |", '"day": "Thu"').
+_BEFORE_A_FIGURE: Final = re.compile(r"[.,]?[\u00a0\u202f ]?\d")
+_TO: Final = r"\.?(?:\s?[–-]\s?|\s[^\W\d_]{1,3}\s)"
+_RANGE_BEHIND: Final = re.compile(rf"{_TO}([^\W\d_]{{2,}})")
+_RANGE_BEFORE: Final = re.compile(rf"(?<![^\W\d_])([^\W\d_]{{2,}}){_TO}$")
+_VALUE_BEFORE: Final = re.compile(r"[\"'|(\[]\s*$")
+_VALUE_BEHIND: Final = re.compile(r"\.?\s*[\"'|)\]]")
+_SEEN_BEFORE: Final = 16  # characters
+_RANGE: Final = re.compile(
+    r"\.?[^\w.;]*(?:\s[^\W\d_]{1,3})?[\s–—-]*$"
+)  # "Mon–Sat", "Monday to Saturday", "lundi au samedi"
+
+
+def named_weekdays(word: str) -> AbstractSet[int]:
+    """Return the day, 0 for Monday, whose name a word is, with its language's capitals; none for another word."""
+    day = named(figure_words().weekdays, word, in_any_case=False)
+    return frozenset() if day is None else {day}
+
+
+def spelt_weekdays(text: str, start: int, end: int) -> AbstractSet[int]:
+    """Return the days that the word `text[start:end]` may mean, however it is spelt: "on wednesdays", "mittwochs",
+    "Mon-Fri", or an abbreviation that stands where one does.
+    """
+    word = text[start:end]
+    for form in (word, word.removesuffix("s") if len(word) >= _LEAST else word):
+        if (day := named(figure_words().weekdays, form, in_any_case=True)) is not None:
+            return {day}
+    first, _, last = word.partition("-")
+    if last:
+        ends = product(_weekdays(first), _weekdays(last))
+        return {day for begin, until in ends for day in (begin, *days_between(begin, until), until)}
+    days = _weekdays(first)
+    return days if days and _stands_for_a_day(text, start, end) else frozenset()
+
+
+def _stands_for_a_day(text: str, start: int, end: int) -> bool:
+    before = text[max(0, start - _SEEN_BEFORE) : start]
+    if _BEFORE_A_FIGURE.match(text, end) or (_VALUE_BEFORE.search(before) and _VALUE_BEHIND.match(text, end)):
+        return True
+    others = (_RANGE_BEHIND.match(text, end), _RANGE_BEFORE.search(before))
+    return any(other is not None and _weekdays(other[1]) for other in others)
+
+
+def _weekdays(word: str) -> AbstractSet[int]:
+    """Return the days that a name or an abbreviation may mean; the latter as its language writes it, or in capitals."""
+    day = named(figure_words().weekdays, word, in_any_case=True)
+    if day is not None:
+        return {day}
+    known = figure_words().short_weekdays
+    return known.get(word) or known.get(word.lower() if word[1:].islower() else word.capitalize(), frozenset())
+
+
+def is_range(between: str) -> bool:
+    """Return whether what stands between two days makes them a range."""
+    return _RANGE.fullmatch(between) is not None
+
+
+def days_between(first: int, last: int) -> list[int]:
+    """Return the days after the first and before the last one."""
+    return [day % 7 for day in range(first + 1, first + (last - first) % 7)]
