@@ -27,7 +27,7 @@ from kb.sources.ports import Fetched, HasCategories, Kind, Read
 from kb.sources.runs import archive_where
 
 # Increased when reading improves: then everything is read again once, and embedded only if its text has changed.
-READERS: Final = "7"
+READERS: Final = "8"
 COMPARED_BY_ORIGIN: Final = ("content_hash", "etag", "last_modified")
 COMPARED: Final = (*COMPARED_BY_ORIGIN, "text_hash")
 MOST_TOLD: Final = 5  # reasons kept per item, and lines about the categories

@@ -1,9 +1,20 @@
 """Layouts of real PDF and Word files: planted sentences and cells are found complete, on their page."""
 
+import io
+import re
 from pathlib import Path
 
 import pytest
-from pypdf.generic import DictionaryObject, NameObject
+from pypdf import PdfWriter
+from pypdf.generic import (
+    ArrayObject,
+    DecodedStreamObject,
+    DictionaryObject,
+    FloatObject,
+    NameObject,
+    NumberObject,
+    TextStringObject,
+)
 from pypdf.generic._font import Font
 
 from kb.importing.confined.pdf_direction import logical
@@ -145,6 +156,12 @@ PAGE = """<main><h1>Setup</h1><ol start="3"><li>Open it.</li>
 <p>Type &lt;kbd&gt;Enter.</p></main>"""
 
 
+def test_figures_of_a_right_to_left_line_in_its_own_digits_keep_their_order() -> None:
+    said = "الرسم ١٬٢٣٤٫٥٠ دينار في ١٩ يوماً"
+    seen = re.sub("[٠-٩٬٫]+", lambda found: found.group()[::-1], said)[::-1]
+    assert logical(seen) == said
+
+
 def test_a_page_keeps_its_numbers_and_the_descriptions_of_its_pictures(workspace: Workspace, tmp_path: Path) -> None:
     body = body_of(PAGE.encode(), tmp_path, "setup.html")
     assert "3. Open it.\n4. Press ![the red key](https://a.example/k.png) once.\n9. Wait.\n10. Close it.\n" in body
@@ -222,6 +239,74 @@ def test_sideways_text_is_read_and_a_watermark_is_left_out(workspace: Workspace,
     assert "Leith" not in body
     [item] = run(tmp_path)["items"]
     assert item["notes"] == ["Rotated text left out: “DRAFT Printed in Leith”"]
+
+
+def test_a_sideways_table_on_an_upright_page_is_read_where_it_stands(workspace: Workspace, tmp_path: Path) -> None:
+    above = paragraph(60, 760, ["Pegs are sold one by one. The prices are", "those of this year."])
+    sideways: list[Text | str] = ["q 0 1 -1 0 400 100 cm", *grid(PRICES, 300), "Q"]
+    below = paragraph(60, 80, ["Ask for pegs of other sizes. Many of them can", "be made within a week."])
+    body = body_of(pdf([*above, *sideways, *below]), tmp_path)
+    assert "| Article | Colour | Price |\n|---|---|---|\n| Peg 7 | red | 1.20 |" in body
+    assert body.index("those of this year") < body.index("Peg 7") < body.index("Ask for pegs")
+    assert run(tmp_path)["items"][0]["notes"] == []
+
+
+def test_sideways_names_of_columns_are_read_above_their_cells(workspace: Workspace, tmp_path: Path) -> None:
+    names = [(62, ["Article"]), (205, ["Colour"]), (338, ["Price in", "euros"])]
+    drawn = [
+        f"BT /B 9 Tf 0 1 -1 0 {x + 10 * at} 712 Tm ({words}) Tj ET"
+        for x, lines in names
+        for at, words in enumerate(lines)
+    ]
+    body = body_of(pdf([*drawn, *grid(PRICES[1:], 700)]), tmp_path)
+    assert "| Article | Colour | Price in euros |\n|---|---|---|\n| Peg 7 | red | 1.20 |" in body
+
+
+def test_what_was_typed_into_a_form_is_read_beside_its_names(workspace: Workspace, tmp_path: Path) -> None:
+    shown = [
+        Text(60, 700, "Most we refund"),
+        Text(60, 670, "Branch"),
+        Text(60, 640, "PIN"),
+        Text(60, 610, "Old branch"),
+    ]
+    fields = [("415 EUR", 700, {}), ("Leith", 670, {}), ("9077", 640, {"/Ff": 1 << 13}), ("Perth", 610, {"/F": 2})]
+    body = body_of(with_fields(pdf(shown), fields), tmp_path)
+    assert "| Most we refund | 415 EUR |" in body
+    assert "Branch | Leith" in body
+    assert "9077" not in body
+    assert "Perth" not in body
+
+
+def with_fields(content: bytes, fields: list[tuple[str, float, dict[str, int]]]) -> bytes:
+    """Return a PDF with text fields on its first page: value, height, and more. The first one has its drawing."""
+    writer = PdfWriter(clone_from=io.BytesIO(content))
+    annotations = ArrayObject()
+    for place, (value, y, more) in enumerate(fields):
+        field = DictionaryObject({NameObject("/Subtype"): NameObject("/Widget"), NameObject("/FT"): NameObject("/Tx")})
+        field[NameObject("/Rect")] = ArrayObject(FloatObject(at) for at in (200, y - 5, 400, y + 13))
+        field[NameObject("/V")] = TextStringObject(value)
+        field.update({NameObject(name): NumberObject(number) for name, number in more.items()})
+        if place == 0:
+            drawing = DecodedStreamObject()
+            drawing.set_data(f"/Tx BMC q BT /Helv 11 Tf 2 5 Td ({value}) Tj ET Q EMC".encode())
+            drawing[NameObject("/BBox")] = ArrayObject(FloatObject(at) for at in (0, 0, 200, 18))
+            fonts = DictionaryObject({NameObject("/Helv"): HELVETICA})
+            drawing[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): fonts})
+            drawings = DictionaryObject({NameObject("/N"): writer._add_object(drawing)})
+            field[NameObject("/AP")] = drawings
+        annotations.append(writer._add_object(field))
+    writer.pages[0][NameObject("/Annots")] = annotations
+    target = io.BytesIO()
+    writer.write(target)
+    return target.getvalue()
+
+
+def test_a_small_sentence_in_the_margin_stays_whole(workspace: Workspace, tmp_path: Path) -> None:
+    prose = paragraph(150, 700, PROSE)
+    note = paragraph(60, 700, ["The cover may", "become hot, so", "wear gloves here."], size=8)
+    body = body_of(pdf([*prose, *note]), tmp_path)
+    assert "The cover may become hot, so wear gloves here." in body
+    assert "The cover of the Umber pump stays closed while it runs." in body
 
 
 HELVETICA = DictionaryObject(

@@ -6,6 +6,7 @@ from statistics import median
 from typing import Final
 
 from kb.importing.confined.pdf_canvas import PageText
+from kb.importing.confined.pdf_columns import Bar
 from kb.importing.confined.pdf_geometry import Box
 from kb.importing.confined.pdf_lines import Line
 
@@ -25,6 +26,7 @@ class Boxed:
     page: int
     box: Box
     rows: Rows
+    bars: tuple[Bar, ...] | None = None  # of text that is turned: those of the page do not fit it
 
 
 def boxed(rows: Sequence[list[Line]], page: PageText) -> tuple[Rows, list[Boxed]]:

@@ -44,18 +44,29 @@ class Drawing:
 
 
 @dataclass(frozen=True, slots=True)
+class Sideways:
+    """Text that runs up or down a page, as if the page were turned; `back` turns it back."""
+
+    runs: list[Run]
+    bars: list[tuple[float, float, float]]
+    uprights: list[tuple[float, float, float]]
+    back: Matrix
+
+
+@dataclass(frozen=True, slots=True)
 class PageText:
     number: int
     bottom: float
     top: float
     runs: list[Run]
     hidden: list[Run]
-    rotated: str  # at an angle to most of its text
+    rotated: str  # at an angle to most of its text, and left out
     pictures: int
     drawings: list[Drawing]  # without those inside the page's own instructions
     area: float
     bars: list[tuple[float, float, float]]  # horizontal lines: height, left and right end
     uprights: list[tuple[float, float, float]]  # vertical lines: position, bottom, top
+    sideways: tuple[Sideways, ...] = ()  # with tables
 
 
 @dataclass(slots=True)
@@ -80,7 +91,7 @@ class Canvas:
     page: Box
     runs: list[Run] = field(default_factory=list)
     hidden: list[Run] = field(default_factory=list)
-    rotated: list[str] = field(default_factory=list)
+    rotated: list[tuple[int | None, str]] = field(default_factory=list)  # with their direction, if it is straight
     drawn: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     pictures: int = 0
     dark: list[Box] = field(default_factory=list)

@@ -7,9 +7,10 @@ from typing import Final
 
 MIN_SHARE: Final = 0.4  # share of right-to-left letters; addresses and names may be in between
 _RTL: Final = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
-_SIGN: Final = "[%‰°€$£₪]?"
-_PART: Final = rf"[^\W_{_RTL}]"
-_TOKEN: Final = rf"{_SIGN}{_PART}+(?:[.,:/@+_-]*{_PART}+)*{_SIGN}"
+_SIGN: Final = "[%‰°€$£₪٪]?"
+_DIGITS: Final = "\u0660-\u0669\u06f0-\u06f9"  # Arabic and Persian ones: their numbers also read from left to right
+_PART: Final = rf"(?:[^\W_{_RTL}]|[{_DIGITS}])"
+_TOKEN: Final = rf"{_SIGN}{_PART}+(?:[.,:/@+_٫٬-]*{_PART}+)*{_SIGN}"
 # A word in a left-to-right script includes the numbers and words after it; numbers alone do not.
 _LEFT_TO_RIGHT: Final = re.compile(rf"([^\W\d_{_RTL}](?:[.,:/@+_-]*{_PART})*{_SIGN}(?: {_TOKEN})*|{_TOKEN})")
 # Vowel signs of Hebrew and Arabic also follow their letter in visual order.

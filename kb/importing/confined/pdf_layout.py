@@ -15,11 +15,12 @@ from typing import Final
 from kb.importing.confined.pdf_boxes import boxed
 from kb.importing.confined.pdf_breaks import SENTENCE_END, Block, joined, over_breaks, words_in
 from kb.importing.confined.pdf_canvas import PageText
-from kb.importing.confined.pdf_columns import in_columns, usual_gutters
+from kb.importing.confined.pdf_columns import Bar, in_columns, usual_gutters
 from kb.importing.confined.pdf_geometry import Box
 from kb.importing.confined.pdf_lines import Line, rows_of, without_repeated
 from kb.importing.confined.pdf_margins import margin_notes
 from kb.importing.confined.pdf_pictures import Placed
+from kb.importing.confined.pdf_sideways import tables_in
 from kb.importing.confined.pdf_tables import Cells, Grid, flows_and_grids
 
 WIDEST_LEADING: Final = 1.75  # a larger step starts a paragraph
@@ -44,7 +45,8 @@ class Layout:
         parts = [boxed(lines, page) for lines, page in zip(without_repeated(rows, pages), pages, strict=True)]
         beside = [margin_notes(rest) for rest, _ in parts]
         self._pages = [rest for rest, _ in beside]
-        self._boxed = [box for _, boxes in (*parts, *beside) for box in boxes]
+        sideways = [box for page in pages for text in page.sideways for box in tables_in(text, page.number)]
+        self._boxed = [*(box for _, boxes in (*parts, *beside) for box in boxes), *sideways]
         self._outline = outline
         texts = [*self._pages, *(box.rows for box in self._boxed)]
         lines = [line for text in texts for row in text for line in row]
@@ -60,11 +62,15 @@ class Layout:
         ruled = [(page, self._bars[page[0][0].page]) for page in self._pages if page]
         usual = usual_gutters(ruled)
         flows = (flow for page, bars in ruled for flow in in_columns(page, bars, usual))
-        blocks = [replace(block, flow=number) for number, flow in enumerate(flows) for block in self._blocks(flow)]
+        blocks = [
+            replace(block, flow=number) for number, flow in enumerate(flows) for block in self._blocks(flow, None)
+        ]
         found = over_breaks(blocks, self._known)
         for box in sorted(self._boxed, key=lambda one: (one.page, -one.box.top)):
             place = _place(found, box.page, box.box)
-            wide = [_over_width(block, box.box) for block in self._blocks(box.rows)]  # the next one comes after it
+            wide = [
+                _over_width(block, box.box) for block in self._blocks(box.rows, box.bars)
+            ]  # the next one comes after it
             found[place:place] = wide
         return _as_html(_with_pictures(found, self._pictures))
 
@@ -82,11 +88,13 @@ class Layout:
         ends = SENTENCE_END.search(line.text)
         return min(len(set(self._levels.values())) + 1, 4) if line.is_bold and not ends else 0
 
-    def _blocks(self, rows: Sequence[list[Line]]) -> Iterator[Block]:
+    def _blocks(self, rows: Sequence[list[Line]], own: Sequence[Bar] | None) -> Iterator[Block]:
+        """Yield the blocks in some rows, with their own horizontal lines, or those of their page."""
         page = rows[0][0].page
-        for part in flows_and_grids(rows, self._bars[page]):
+        bars = self._bars[page] if own is None else own
+        for part in flows_and_grids(rows, bars):
             if isinstance(part, Grid):
-                yield _at(part.lines, Block("table", "", page, rows=part.cells(self._bars[page])))
+                yield _at(part.lines, Block("table", "", page, rows=part.cells(bars)))
             else:
                 yield from self._flow(part)
 

@@ -21,7 +21,9 @@ NOTE_STEP: Final = 1.8  # between two lines of a note, in letters
 PARAGRAPH: Final = 1.2  # of the usual step between lines
 MAX_PIECES: Final = 1000  # of a page; more are the labels of a drawing, each of which may stand at an edge of its own
 FULL_LINE: Final = 0.75  # of the text's width
-MIN_BROKEN: Final = 0.5  # of the notes, which begin beside the middle of a sentence
+MIN_BROKEN: Final = 0.5  # of the notes, which begin beside the middle of a sentence or are small sentences
+SMALL: Final = 0.9  # of the text's size
+MIN_WORDS: Final = 5  # of a small sentence; labels have fewer
 
 Note = list[Line]
 
@@ -38,8 +40,9 @@ class _Text:
 def margin_notes(rows: Sequence[list[Line]]) -> tuple[Rows, list[Boxed]]:
     """Return the lines of a page without the notes in its margins, and the notes.
 
-    A note may begin beside the middle of a sentence, while a cell or a label begins where its text does. Of tables
-    without rules whose names are centred beside texts of several lines, one row of thirty is read as a note.
+    A note may begin beside the middle of a sentence, or be a sentence in smaller letters. Cells and labels begin where
+    its text does. Of tables without rules whose names are centred beside texts of several lines, one row of thirty is
+    read as a note.
     """
     lines = [line for row in rows for line in row]
     text = _running_text(lines) if len(lines) <= MAX_PIECES else None
@@ -104,7 +107,7 @@ def _is_margin(notes: Sequence[Note], strip: Sequence[Line], text: _Text) -> boo
         return False
     if max(line.x1 for line in strip) - min(line.x0 for line in strip) > WIDEST_MARGIN * (text.right - text.left):
         return False
-    broken = sum(_breaks_a_sentence(note, text) for note in notes)
+    broken = sum(_breaks_a_sentence(note, text) or _is_small_sentence(note, text) for note in notes)
     return broken > 0 and broken >= MIN_BROKEN * len(notes) and not _has_one_each(notes, text)
 
 
@@ -118,6 +121,12 @@ def _breaks_a_sentence(note: Note, text: _Text) -> bool:
     is_next = 0 < above.y - below.y <= NOTE_STEP * max(above.size, below.size)
     goes_on = below.text[:1].isalpha() and not below.text[:1].isupper()
     return is_full and is_next and goes_on and not SENTENCE_END.search(above.text)
+
+
+def _is_small_sentence(note: Note, text: _Text) -> bool:
+    words = sum(len(line.text.split()) for line in note)
+    is_small = max(line.size for line in note) <= SMALL * median(line.size for line in text.lines)
+    return is_small and words >= MIN_WORDS and bool(SENTENCE_END.search(note[-1].text))
 
 
 def _has_one_each(notes: Sequence[Note], text: _Text) -> bool:

@@ -11,9 +11,10 @@ from pypdf import PageObject
 from pypdf.generic import ArrayObject, ContentStream, DictionaryObject, NameObject, StreamObject
 from pypdf.generic._font import Font  # pypdf's own text extraction uses it; it has no public name
 
-from kb.importing.confined.pdf_canvas import MAX_BOXES, Canvas, Drawing, GraphicsState, PageText, Run
+from kb.importing.confined.pdf_canvas import MAX_BOXES, Canvas, Drawing, GraphicsState, PageText, Run, Sideways
 from kb.importing.confined.pdf_descriptions import description_in
 from kb.importing.confined.pdf_direction import as_seen
+from kb.importing.confined.pdf_fields import Typed, resources_of_fields, typed_on
 from kb.importing.confined.pdf_geometry import (
     IDENTITY,
     UNIT_SQUARE,
@@ -25,9 +26,13 @@ from kb.importing.confined.pdf_geometry import (
     times,
     turned,
 )
+from kb.importing.confined.pdf_sideways import names_of_columns, tables_in
 
 MAX_FORM_DEPTH: Final = 8
 MAX_DRAWINGS: Final = 500
+FIELD_SIZE: Final = 0.6  # of a field's height: the letters of a value that is stored without its drawing
+LARGEST_FIELD_POINTS: Final = 12
+MIN_SIDEWAYS: Final = 6  # letters
 MOST_TILT: Final = 15  # degrees; scanned pages are slightly askew, watermarks are drawn across the page
 _PAINTS: Final = (b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*")
 _ENDS_PATH: Final = (*_PAINTS, b"n", b"S", b"s")
@@ -44,22 +49,43 @@ class _Mark:
 
 def text_of(page: PageObject, number: int) -> PageText:
     """Return the text of a page with its positions; raises what pypdf raises for a broken page."""
-    canvas = _drawn(page, page.rotation % 360)
+    degrees = page.rotation % 360
+    canvas = _drawn(page, degrees)
     if direction := canvas.direction():
-        canvas = _drawn(page, (page.rotation + direction) % 360)
+        degrees = (page.rotation + direction) % 360
+        canvas = _drawn(page, degrees)
+    sideways = tuple(_read_sideways(page, degrees, canvas, number))
     return PageText(
         number=number,
         bottom=canvas.page[1],
         top=canvas.page[3],
         runs=canvas.runs,
         hidden=canvas.hidden,
-        rotated=_in_words(canvas.rotated),
+        rotated=_in_words([text for _, text in canvas.rotated]),
         pictures=canvas.pictures,
         drawings=canvas.drawings,
         area=(canvas.page[2] - canvas.page[0]) * (canvas.page[3] - canvas.page[1]),
         bars=sorted(canvas.bars),
         uprights=sorted(canvas.uprights),
+        sideways=sideways,
     )
+
+
+def _read_sideways(page: PageObject, degrees: int, canvas: Canvas, number: int) -> Iterator[Sideways]:
+    """Yield sideways text with tables. The names of columns join the page's text; other text stays left out."""
+    for quarter in (90, 270):
+        if canvas.letters[quarter] < MIN_SIDEWAYS:
+            continue
+        turned_page = _drawn(page, (degrees + quarter) % 360)
+        bars, uprights = sorted(turned_page.bars), sorted(turned_page.uprights)
+        text = Sideways(turned_page.runs, bars, uprights, turned(360 - quarter))
+        names = names_of_columns(text, number, canvas.runs)
+        canvas.runs += names
+        has_table = not names and bool(tables_in(text, number))
+        if has_table:
+            yield text
+        if names or has_table:
+            canvas.rotated = [one for one in canvas.rotated if one[0] != quarter]
 
 
 def _drawn(page: PageObject, degrees: int) -> Canvas:
@@ -71,7 +97,20 @@ def _drawn(page: PageObject, degrees: int) -> Canvas:
     if contents is not None and (stream := contents.get_object()) is not None:
         resources = page.get("/Resources", DictionaryObject()).get_object()
         _Interpreter(canvas, page.pdf, resources).run(ContentStream(stream, page.pdf, "bytes"), GraphicsState(turns))
+    for typed in typed_on(page):
+        _show_typed(canvas, page, typed, turns)
     return canvas
+
+
+def _show_typed(canvas: Canvas, page: PageObject, typed: Typed, turns: Matrix) -> None:
+    if typed.drawing is not None:
+        state = GraphicsState(times(typed.matrix, turns))
+        _Interpreter(canvas, page.pdf, resources_of_fields(page)).draw_form(typed.drawing, state)
+        return
+    left, bottom, right, top = placed(typed.box, turns)
+    size = min(FIELD_SIZE * (top - bottom), LARGEST_FIELD_POINTS)
+    y = (top + bottom) / 2 - size / 3  # letters reach a third of their size above the middle and below it
+    canvas.show(Run(typed.text, left, right, y, size, is_bold=False), GraphicsState(turns))
 
 
 class _Interpreter:
@@ -207,11 +246,14 @@ class _Interpreter:
             if len(self._canvas.drawings) < MAX_DRAWINGS:
                 self._canvas.drawings.append(self._drawing(drawn))
         elif drawn.get("/Subtype") == "/Form" and self._depth < MAX_FORM_DEPTH:
-            matrix = matrix_of(cast("ArrayObject", drawn["/Matrix"])) if "/Matrix" in drawn else IDENTITY
-            inner = replace(self._state, ctm=times(matrix, self._state.ctm))
-            resources = drawn.get("/Resources", self._resources).get_object()
-            interpreter = _Interpreter(self._canvas, self._pdf, resources, self._depth + 1, self._marks)
-            interpreter.run(ContentStream(drawn, self._pdf, "bytes"), inner)
+            self.draw_form(drawn, self._state)
+
+    def draw_form(self, drawn: StreamObject, state: GraphicsState) -> None:
+        matrix = matrix_of(cast("ArrayObject", drawn["/Matrix"])) if "/Matrix" in drawn else IDENTITY
+        inner = replace(state, ctm=times(matrix, state.ctm))
+        resources = drawn.get("/Resources", self._resources).get_object()
+        interpreter = _Interpreter(self._canvas, self._pdf, resources, self._depth + 1, self._marks)
+        interpreter.run(ContentStream(drawn, self._pdf, "bytes"), inner)
 
     def _drawing(self, stream: StreamObject) -> Drawing:
         own = next((mark.description for mark in reversed(self._marks) if mark.description), "")
@@ -264,7 +306,7 @@ class _Interpreter:
         if is_straight:
             self._canvas.letters[quarter % 360] += len(text)
         if not is_straight or quarter:  # a watermark, or a printer's mark along an edge
-            self._canvas.rotated.append(clean)
+            self._canvas.rotated.append((quarter % 360 if is_straight else None, clean))
         else:
             self._canvas.show(Run(clean, begin[4], max(end[4], begin[4]), begin[5], abs(size), state.is_bold), state)
 

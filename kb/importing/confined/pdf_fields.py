@@ -1,0 +1,91 @@
+"""What was typed into a PDF: values of form fields, and text that was added to a page. Viewers show both."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pypdf import PageObject
+from pypdf.generic import DictionaryObject, StreamObject
+
+from kb.importing.confined.pdf_geometry import IDENTITY, Box, Matrix, matrix_of, placed
+
+MAX_FIELDS: Final = 2_000  # of a page
+MAX_PARENTS: Final = 8
+_UNSEEN: Final = 2 | 32  # flags of an annotation: hidden, or not on screen
+_SECRET: Final = 1 << 13  # flag of a field: a password
+_TYPED: Final = ("/Tx", "/Ch")  # text and choices; buttons have marks from a font of symbols
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A text in its box; `drawing` is how it is shown, placed by `matrix`. Some programs store only the value."""
+
+    text: str
+    box: Box
+    drawing: StreamObject | None = None
+    matrix: Matrix = IDENTITY
+
+
+def typed_on(page: PageObject) -> Iterator[Typed]:
+    """Yield what was typed on a page."""
+    annotations = _resolved(page.get("/Annots"))
+    for one in annotations[:MAX_FIELDS] if isinstance(annotations, list) else ():
+        annotation = _resolved(one)
+        if isinstance(annotation, DictionaryObject) and _is_seen(annotation):
+            try:
+                found = _typed(annotation)
+            except (TypeError, ValueError, KeyError, IndexError, ZeroDivisionError):
+                continue  # a malformed annotation: viewers skip it
+            if found is not None:
+                yield found
+
+
+def resources_of_fields(page: PageObject) -> Any:
+    """Return the fonts that the drawings of fields share."""
+    form = _resolved(page.pdf.root_object.get("/AcroForm")) if page.pdf is not None else None
+    return _resolved(form.get("/DR")) if isinstance(form, DictionaryObject) else None
+
+
+def _is_seen(annotation: DictionaryObject) -> bool:
+    if int(_resolved(annotation.get("/F", 0))) & _UNSEEN:
+        return False
+    if annotation.get("/Subtype") == "/FreeText":
+        return True
+    is_secret = int(_inherited(annotation, "/Ff") or 0) & _SECRET
+    return annotation.get("/Subtype") == "/Widget" and _inherited(annotation, "/FT") in _TYPED and not is_secret
+
+
+def _typed(annotation: DictionaryObject) -> Typed | None:
+    x, y, other_x, other_y = (float(value) for value in _resolved(annotation["/Rect"]))
+    box = Box(min(x, other_x), min(y, other_y), max(x, other_x), max(y, other_y))
+    value = _inherited(annotation, "/V" if annotation.get("/Subtype") == "/Widget" else "/Contents")
+    text = " ".join(value.split()) if isinstance(value, str) else ""
+    drawings = _resolved(annotation.get("/AP"))
+    drawing = _resolved(drawings.get("/N")) if isinstance(drawings, DictionaryObject) else None
+    if isinstance(drawing, StreamObject):
+        return Typed(text, box, drawing, _into(box, drawing))
+    return Typed(text, box) if text else None
+
+
+def _into(box: Box, drawing: StreamObject) -> Matrix:
+    """Return the matrix that fits a drawing into its box, after the drawing's own matrix."""
+    own = matrix_of(_resolved(drawing["/Matrix"])) if "/Matrix" in drawing else IDENTITY
+    left, bottom, right, top = placed(Box(*(float(value) for value in _resolved(drawing["/BBox"]))), own)
+    wide, high = (box.right - box.left) / (right - left), (box.top - box.bottom) / (top - bottom)
+    return wide, 0, 0, high, box.left - left * wide, box.bottom - bottom * high
+
+
+def _inherited(field: DictionaryObject, name: str) -> Any:
+    """Return what a field, or the group of fields that it is in, says."""
+    at: Any = field
+    for _ in range(MAX_PARENTS):
+        if not isinstance(at, DictionaryObject):
+            return None
+        if name in at:
+            return _resolved(at[name])
+        at = _resolved(at.get("/Parent"))
+    return None
+
+
+def _resolved(value: Any) -> Any:
+    return value.get_object() if value is not None and hasattr(value, "get_object") else value
