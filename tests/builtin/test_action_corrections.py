@@ -84,6 +84,26 @@ def test_a_card_is_corrected_again_and_again() -> None:
     assert (arguments["day"], arguments["guests"]) == ("2027-03-27", 2)
 
 
+@pytest.mark.parametrize(
+    ("locale", "said", "changed"),
+    [
+        ("en", "27", {"day": "2027-03-27"}), ("de", "27", {"day": "2027-03-27"}), ("en", "7", {"guests": 7}),
+        ("en", "the 7th", {"day": "2027-03-07"}), ("en", "We are 5.", {"guests": 5}),
+        ("en", "not the 5th but the 27th", {"day": "2027-03-27"}),
+        ("en", "the 27th, not the 5th", {"day": "2027-03-27"}), ("en", "not 4, 2", {"guests": 2}),
+        ("de", "nicht am 5., sondern am 27.", {"day": "2027-03-27"}),
+        ("de", "nicht am 5. März, sondern am 27. März", {"day": "2027-03-27"}),
+        ("fr", "pas le 5 mars, le 27 mars", {"day": "2027-03-27"}),
+        ("es", "no el 5, sino el 27 de marzo", {"day": "2027-03-27"}),
+        ("it", "non il 5 ma il 27 marzo", {"day": "2027-03-27"}), ("nl", "niet 4 maar 2 personen", {"guests": 2}),
+        ("pl", "nie 5 marca, ale 27 marca", {"day": "2027-03-27"}), ("pt", "não 4, mas 2 pessoas", {"guests": 2}),
+        ("tr", "4 kişi değil, 2 kişi", {"guests": 2}),
+    ],
+)  # fmt: skip
+def test_only_what_is_wanted_changes_the_card(locale: str, said: str, changed: dict[str, Any]) -> None:
+    assert booked(locale).send(said)[1] == [("book_table", {**CARD, **changed, REPLACES_CARD: True})]
+
+
 @pytest.mark.parametrize("said", ["no", "no thanks", "never mind"])
 def test_a_mere_no_still_withdraws_the_card(said: str) -> None:
     assert booked().send(said)[1] == [("withdraw_cards", {})]
@@ -97,6 +117,10 @@ def test_a_mere_no_still_withdraws_the_card(said: str) -> None:
         "How many guests can you take?",
         "Is the 27th a holiday?",
         "on the 31st at 19:30, 12 € each?",
+        "We are 4.",
+        "not the 27th",
+        "not 2 guests",
+        "not on the terrace, not 2 of us",
     ],
 )
 def test_what_gives_no_other_value_corrects_nothing(said: str) -> None:
@@ -117,6 +141,7 @@ def visiting(locale: str) -> Chat:
 @pytest.mark.parametrize(
     ("locale", "said"),
     [
+        ("en", "We are 4."), ("en", "We are 4. Thanks!"), ("en", "not the 27th"), ("de", "nicht der 27."),
         ("en", "We are bringing 2 dogs"), ("en", "No, we are bringing 2 dogs"), ("en", "table 9 was nice"),
         ("de", "Wir bringen 2 Hunde mit"), ("en", "it is a 2h drive"), ("fr", "nous avons 2 chiens"),
     ],
@@ -125,9 +150,12 @@ def test_a_number_that_counts_something_is_no_day(locale: str, said: str) -> Non
     assert not [name for name, _ in visiting(locale).send(said)[1] if name == "visit"]
 
 
-@pytest.mark.parametrize("said", ["I meant 27", "no, 27", "the 27th", "27."])
-def test_a_day_of_the_month_moves_the_card(said: str) -> None:
-    assert visiting("en").send(said)[1] == [("visit", {"day": "2027-03-27", REPLACES_CARD: True})]
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [("en", "I meant 27"), ("en", "no, 27"), ("en", "the 27th"), ("en", "27."), ("en", "27"), ("de", "Am 27.")],
+)
+def test_a_day_of_the_month_moves_the_card(locale: str, said: str) -> None:
+    assert visiting(locale).send(said)[1] == [("visit", {"day": "2027-03-27", REPLACES_CARD: True})]
 
 
 def test_what_is_not_meant_is_no_correction() -> None:
@@ -135,6 +163,18 @@ def test_what_is_not_meant_is_no_correction() -> None:
     chat = Chat(tools=(HUMAN, WITHDRAW, *catalogue()))
     chat.send("Refund 10 euros for WF-20404")
     assert chat.send("No, not the last one")[1] == [("withdraw_cards", {})]
+
+
+@pytest.mark.parametrize("said", ["not order WF-20405", "no, not WF-20418", "I don't want WF-20418"])
+def test_a_record_that_is_not_wanted_gets_no_card(said: str) -> None:
+    chat = Chat(tools=(HUMAN, WITHDRAW, *catalogue()))
+    chat.send("Refund 10 euros for WF-20404")
+    assert chat.send(said)[1] in ([], [("withdraw_cards", {})])
+
+
+def test_the_record_that_is_meant_stands_beside_one_that_is_not() -> None:
+    assert renewed().send("not L-4411 but L-4412")[1] == [("renew_loan", {"loan": "L-4412", REPLACES_CARD: True})]
+    assert renewed().send("not L-4412")[1] == []
 
 
 def test_a_day_that_its_month_does_not_have_corrects_nothing() -> None:

@@ -2,7 +2,8 @@
 `intents`.
 
 A message that says only a day of the month means the month of the card's day, a day without a year the nearest one, and
-a value in the form of the card's own number is another such number.
+a value in the form of the card's own number is another such number. A clause with a "not" says what is not wanted, so
+its values are not read. A number is a day only in the form of one, or where it can mean nothing else.
 """
 
 import re
@@ -11,11 +12,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from typing import Any, Final
 
 from supportbot.builtin import intents
 from supportbot.builtin.actions.slots import Intent, fields_of, kind_of, slots_in
 from supportbot.builtin.actions.word_lists import word_lists
+from supportbot.formats import babel_locale
 from supportbot.language.dates import Day, days_in
 from supportbot.language.detection import detect
 from supportbot.language.figures import figures_in
@@ -31,29 +34,45 @@ _DAY_OF_MONTH: Final = re.compile(
 )
 _DIGIT: Final = re.compile(r"\d")  # of any script
 _CODE: Final = re.compile(r"(?=\S*\d)[\w#/.-]{1,40}", re.ASCII)
-_CLAUSE: Final = re.compile(r"[,.;:!–—]+\s+")
+_CLAUSE: Final = re.compile(r"(?:[,;:!–—]|(?<!\d)\.)+\s+")  # not behind the day of "5. März"
 _OTHERS: Final = ("time", "money", "measure", "date")  # kinds of figures that are no day of the month
 
 
 def corrected(tool: ToolSpec, intent: Intent, text: str, *, locale: str, written_on: date | None) -> Intent:
     """Return the values that a text gives for an intent instead of its own, without those that stay as they are."""
+    text = _wanted(text, detect(text, locale))
     given = slots_in(tool, text, locale=locale, written_on=written_on)
     values = {**_numbers_of_the_same_form(tool, intent, text), **_number(tool, intent, text, locale), **given.values}
     values = {**_days(tool, intent, text, locale, written_on, taken=values), **values}
     changed = {name: value for name, value in values.items() if value != intent.values.get(name)}
     order = given.order if given.order != intent.order else None
-    if _is_negated(text, locale):  # "not the last one" names what is not meant
-        fields = fields_of(tool)
-        changed = {name: value for name, value in changed.items() if kind_of(name, fields[name]) != "choice"}
-        order = order if order and order.number else None
     return replace(given, order=order, values=changed)
 
 
-def _is_negated(text: str, locale: str) -> bool:
-    """Return whether a text has a "not", behind the "no" that it may begin with."""
-    no, *rest = _CLAUSE.split(text, maxsplit=1)
-    said = rest[0] if rest and intents.is_mere_no(no) else text
-    return bool(operators(said, detect(text, locale)).get("not"))
+def _wanted(text: str, language: str) -> str:
+    """Return a text without its clauses that have a "not": they name what is not wanted. A clause also ends at a word
+    such as "but": "not the 5th but the 27th".
+    """
+    if not operators(text, language).get("not"):
+        return text
+    clauses = [clause for part in _CLAUSE.split(text) for clause in _split_at_contrast(part, language)]
+    return ", ".join(one for one in clauses if _is_plain_no(one) or not operators(one, language).get("not"))
+
+
+def _is_plain_no(clause: str) -> bool:
+    """Return whether a clause only says that something is wrong, as before "the 27th": it names nothing itself."""
+    return not any(map(str.isdigit, clause)) and intents.is_mere_no(clause)
+
+
+def _split_at_contrast(text: str, language: str) -> list[str]:
+    """Return a text in its parts before, between and after words such as "but"."""
+    parts: list[list[str]] = [[]]
+    for word in text.split():
+        if operators(word, language).get("instead"):
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    return [" ".join(part) for part in parts if part]
 
 
 def is_further(text: str, locale: str) -> bool:
@@ -75,6 +94,8 @@ def _number(tool: ToolSpec, intent: Intent, text: str, locale: str) -> dict[str,
     names = [name for name, shape in fields_of(tool).items() if kind_of(name, shape) == "number"]
     if len(names) != 1 or names[0] not in intent.values:
         return {}
+    if any(kind_of(name, fields_of(tool)[name]) == "date" for name in intent.values):
+        text = _without_days_of_month(text, detect(text, locale))  # "the 7th" is no quantity
     found = slots_in(tool, text, asked=names[0], locale=locale).values
     return {name: found[name] for name in names if name in found}
 
@@ -138,13 +159,42 @@ def _day_of_month(text: str, before: date, taken: dict[str, Any], language: str)
         one
         for one in _DAY_OF_MONTH.finditer(plain)
         if not any(start < one.end() and one.start() < end for start, end in others)
-        and (_is_marked(one) or (int(one["day"]) not in taken.values() and _is_meant(one, plain, language)))
+        and (
+            _is_marked(one, plain, language)
+            or (int(one["day"]) not in taken.values() and _is_day(one, plain, language, taken))
+        )
     ]
     return list(_in_month(found[0], before)) if len(found) == 1 else []
 
 
-def _is_marked(found: re.Match[str]) -> bool:
+def _is_marked(found: re.Match[str], text: str, language: str) -> bool:
+    """Return whether a number is written as a day of the month. A dot may also end the sentence: behind the last word
+    of the text, it is no mark.
+    """
+    if found["dot"] == ".":
+        return _has_dotted_days(language) and bool(text[found.end() :].strip())
     return bool(found["dot"]) or (found["mark"] or "").casefold() in word_lists()["ordinals"]
+
+
+@cache
+def _has_dotted_days(language: str) -> bool:
+    """Return whether a language writes "27. März": its day is followed by a dot."""
+    return "d." in str(babel_locale(language).date_formats["long"].pattern)
+
+
+def _without_days_of_month(text: str, language: str) -> str:
+    for one in reversed([*_DAY_OF_MONTH.finditer(text)]):
+        if _is_marked(one, text, language):
+            text = f"{text[: one.start()]}{text[one.end() :]}"
+    return text
+
+
+def _is_day(found: re.Match[str], text: str, language: str, taken: dict[str, Any]) -> bool:
+    """Return whether a number without a mark can only be a day. In a language that writes days with a dot, one at the
+    end may be that dot, where no number of the card takes it ("Am 27.").
+    """
+    is_dotted = found["dot"] == "." and _has_dotted_days(language)
+    return _is_meant(found, text, language) or (is_dotted and not taken)
 
 
 def _is_meant(found: re.Match[str], text: str, language: str) -> bool:

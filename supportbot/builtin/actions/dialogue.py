@@ -300,7 +300,8 @@ class DialogueState:
         """Return whether a message may correct the settled intent: it asks nothing, and requests no other action and
         nothing about another record.
         """
-        if not self.settled or self._asked == "meant" or kind in intents.QUESTIONS:
+        has_words = any(sign.isalpha() for sign in text)  # a bare number is of no kind
+        if not self.settled or self._asked == "meant" or (has_words and kind in intents.QUESTIONS):
             return False
         if not detected.action:
             return True
