@@ -1,5 +1,7 @@
 """Why an action is not proposed, confirmed or approved. No money has moved when one of these is raised."""
 
+from uuid import UUID
+
 from django.utils.translation import gettext_noop
 
 from supportbot.errors import SupportBotError
@@ -69,6 +71,7 @@ class AlreadyConfirmed(NotWaiting):
     """The card that the customer corrects is confirmed by now, so a new one would do it twice."""
 
     code = "already_confirmed"
+    request_id: UUID | None = None  # the confirmed request
     default_message = gettext_noop("You have already confirmed the earlier card, so no new one was prepared.")
 
 

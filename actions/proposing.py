@@ -76,18 +76,27 @@ def propose(
     draft.undoes = undoes
     decision = _decide(spec, draft, resolved, rules_of(policy))
     try:
-        with transaction.atomic():
-            _lock_cards(draft)
-            corrected = _corrected_card(draft) if corrects and not decision.is_refusal else None
-            equal = _reuse_equal_request(draft)
-            if equal is None:
-                return _store(draft, decision, corrected)
-            if corrected is not None and corrected.pk != equal.pk:
-                _end_replaced(corrected, draft)
-            return equal
+        return _equal_or_stored(draft, decision, corrects=corrects)
+    except AlreadyConfirmed as error:
+        actor, name = principal.actor, intent.action.name
+        record_refusal("wish.refused", error, actor=actor, request_id=error.request_id, action=name)
+        raise
     except IntegrityError:
         # The same key or an equal request was stored between our query and our insert.
         return _find_by_key(intent, proposal_key) or _concurrent_request(draft)
+
+
+@transaction.atomic
+def _equal_or_stored(draft: ActionRequest, decision: Decision, *, corrects: bool) -> ActionRequest:
+    """Return the equal request that is still open, or the stored draft; the card that it corrects ends."""
+    _lock_cards(draft)
+    corrected = _corrected_card(draft) if corrects and not decision.is_refusal else None
+    equal = _reuse_equal_request(draft)
+    if equal is None:
+        return _store(draft, decision, corrected)
+    if corrected is not None and corrected.pk != equal.pk:
+        _end_replaced(corrected, draft)
+    return equal
 
 
 def preview(
@@ -330,8 +339,10 @@ def _corrected_card(draft: ActionRequest) -> ActionRequest | None:
     is_open = shown.filter(state=State.AWAITING_CONFIRMATION)
     about_the_same = is_open.filter(subject_kind=draft.subject_kind, subject_id=draft.subject_id)
     card: ActionRequest | None = about_the_same.exclude(asked_digest=draft.asked_digest).first() or is_open.first()
-    if card is None and shown.exclude(state__in=FINAL.difference({State.SUCCEEDED})).exists():
-        raise AlreadyConfirmed()
+    if card is None and (confirmed := shown.exclude(state__in=FINAL.difference({State.SUCCEEDED})).first()):
+        error = AlreadyConfirmed()
+        error.request_id = confirmed.pk
+        raise error
     return card
 
 

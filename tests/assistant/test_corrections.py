@@ -1,19 +1,20 @@
 """A card that the customer corrects: what its correction ends, and what happens if they confirm it meanwhile."""
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import connection
 
-from actions import services
-from actions.errors import AlreadyConfirmed
-from actions.models import ActionRequest
+from actions import proposing, services
+from actions.audit import verify
+from actions.errors import AlreadyConfirmed, NotWaiting
+from actions.models import ActionRequest, AuditEntry
 from actions.services import confirm, decline, propose
-from actions.testing import FakeShop
+from actions.testing import FakeShop, run_queued
 from actions.transitions import lock_request
 from supportbot.accounts.models import Customer
 from supportbot.accounts.scope import workspace_scope
@@ -55,6 +56,11 @@ def test_a_confirmed_card_is_corrected_by_no_second_one(alices: Propose, alice: 
     with pytest.raises(AlreadyConfirmed):
         alices("A-1006", corrects=True)
     assert len(states()) == 1
+    entry = AuditEntry.objects.get(event="wish.refused")
+    assert (entry.request_id, entry.payload["code"], entry.payload["action"]) == (
+        card.pk, "already_confirmed", "refund_order"
+    )  # fmt: skip
+    assert verify().is_whole
 
 
 def test_a_declined_card_does_not_stand_in_the_way(alices: Propose, alice: Customer) -> None:
@@ -85,33 +91,86 @@ def test_a_refused_correction_ends_nothing(alices: Propose) -> None:
     assert states() == [("A-1001", "awaiting_confirmation"), ("A-1005", "refused")]
 
 
-def test_a_correction_and_a_simultaneous_decision_wait_for_each_other(
-    alices: Propose, alice: Customer, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The decision holds the card's lock, and writes its audit entry only when the correction waits for that lock."""
-    card, is_locked = alices("A-1001"), threading.Event()
+Second = Callable[[Callable[[], Any]], "Future[Any]"]
+
+
+@pytest.fixture
+def has_card() -> threading.Event:
+    """Set once somebody holds the lock of the card."""
+    return threading.Event()
+
+
+@pytest.fixture
+def second(conversation: Conversation, has_card: threading.Event) -> Iterator[Second]:
+    """Return a function that does something on a connection of its own, once the first has the card's lock."""
+
+    def later(do: Callable[[], Any]) -> Any:
+        try:
+            assert has_card.wait(PATIENCE_SECONDS)
+            with workspace_scope(conversation.workspace_id):
+                return do()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        yield lambda do: pool.submit(later, do)
+
+
+@pytest.fixture
+def decides_first(monkeypatch: pytest.MonkeyPatch, has_card: threading.Event) -> None:
+    """Let a decision hold the card's lock, and go on only when the correction waits for it."""
 
     def lock_and_wait(request_id: UUID) -> ActionRequest:
         locked = lock_request(request_id)
-        is_locked.set()
+        has_card.set()
         _until_another_waits()
         return locked
 
     monkeypatch.setattr(services, "lock_request", lock_and_wait)
 
-    def correct() -> Any:
-        try:
-            is_locked.wait(PATIENCE_SECONDS)
-            with workspace_scope(conversation.workspace_id):
-                return alices("A-1006", corrects=True).state
-        finally:
-            connection.close()
 
-    with ThreadPoolExecutor(1) as pool:
-        correction = pool.submit(correct)
-        decline(card.pk, principal=signed_in_as(alice))
-        assert correction.result(PATIENCE_SECONDS) == "awaiting_confirmation"
+@pytest.mark.usefixtures("decides_first")
+def test_a_correction_waits_for_a_decline(alices: Propose, alice: Customer, second: Second) -> None:
+    card = alices("A-1001")
+    correction = second(lambda: alices("A-1006", corrects=True).state)
+    decline(card.pk, principal=signed_in_as(alice))
+    assert correction.result(PATIENCE_SECONDS) == "awaiting_confirmation"
     assert states() == [("A-1001", "cancelled"), ("A-1006", "awaiting_confirmation")]
+
+
+@pytest.mark.usefixtures("decides_first")
+def test_a_confirmation_that_wins_pays_by_the_card_that_was_seen(
+    alices: Propose, alice: Customer, second: Second, shop: FakeShop
+) -> None:
+    card = alices("A-1001")
+    correction = second(lambda: alices("A-1006", corrects=True))
+    confirm(card.pk, principal=signed_in_as(alice), digest=card.digest)
+    with pytest.raises(AlreadyConfirmed):
+        correction.result(PATIENCE_SECONDS)
+    run_queued()
+    assert states() == [("A-1001", "succeeded")]
+    assert [one.order for one in shop.refunds] == ["A-1001"]
+
+
+def test_a_correction_that_wins_leaves_nothing_to_confirm(
+    alices: Propose, alice: Customer, second: Second, shop: FakeShop,
+    has_card: threading.Event, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    card, lock_cards = alices("A-1001"), proposing._lock_cards
+
+    def lock_and_wait(draft: ActionRequest) -> None:
+        lock_cards(draft)
+        has_card.set()
+        _until_another_waits()
+
+    monkeypatch.setattr(proposing, "_lock_cards", lock_and_wait)
+    confirmation = second(lambda: confirm(card.pk, principal=signed_in_as(alice), digest=card.digest))
+    alices("A-1006", corrects=True)
+    with pytest.raises(NotWaiting):
+        confirmation.result(PATIENCE_SECONDS)
+    run_queued()
+    assert states() == [("A-1001", "cancelled"), ("A-1006", "awaiting_confirmation")]
+    assert shop.refunds == []
 
 
 def _until_another_waits() -> None:
