@@ -8,6 +8,8 @@ from collections import deque
 from contextlib import suppress
 from typing import Final
 
+from django.conf import settings
+
 from supportbot.observing.metrics import LOOP_LAG
 
 TICK_SECONDS: Final = 0.1
@@ -16,6 +18,13 @@ TURNS_PER_TICK: Final = 10  # turns of a burst that begin at once: the next ones
 # However late the loop is, a turn begins this often: otherwise, on a machine that other programs keep busy, customers
 # would wait for minutes.
 PATIENCE_SECONDS: Final = 0.25
+
+
+def searches_at_once() -> int:
+    """Return how many turns may search at the same time: they use half of the database threads at most. A search holds
+    its thread while its vector waits for a core, and messages, claims and answers need threads in the meantime.
+    """
+    return max(1, settings.DATABASE_POOL_SIZE // 2)
 
 
 class Admission:
@@ -27,6 +36,7 @@ class Admission:
         self._last_entry = 0.0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._measuring: asyncio.Task[None] | None = None
+        self.searching = asyncio.Semaphore(searches_at_once())
 
     def start(self) -> None:
         self._measuring = asyncio.create_task(self._keep_measuring())

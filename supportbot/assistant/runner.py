@@ -1,6 +1,7 @@
 """The runner of a web process: claims waiting turns and carries them out concurrently.
 
-It is woken when a turn is inserted and also polls every two seconds, so that any process picks up what another lost.
+It is woken when a turn is inserted, and claims it beside all other claims. It also polls every two seconds, so that any
+process picks up what another lost.
 At shutdown it stops claiming, gives running turns ten seconds and then releases their leases.
 """
 
@@ -31,15 +32,14 @@ class Runner:
 
     def __init__(self) -> None:
         self.name = ""
-        self._wakeups = 0
-        self._woken = asyncio.Event()
+        self._claiming: set[asyncio.Task[bool]] = set()
+        self._was_wakeup_missed = False  # while all slots were taken
         self._running: dict[asyncio.Task[None], UUID] = {}  # the turn that each task carries out
         self._loop_task: asyncio.Task[None] | None = None
         self._admission = Admission()
 
     def start(self) -> None:
         self.name = f"runner-{uuid4().hex}"
-        self._woken = asyncio.Event()
         self._admission = Admission()
         self._admission.start()
         self._loop_task = asyncio.create_task(self._keep_going())
@@ -49,8 +49,10 @@ class Runner:
         if self._loop_task is None:
             return
         loop_task, self._loop_task = self._loop_task, None
-        loop_task.cancel()
-        await asyncio.gather(loop_task, return_exceptions=True)
+        claiming = [loop_task, *self._claiming]
+        for task in claiming:
+            task.cancel()
+        await asyncio.gather(*claiming, return_exceptions=True)
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=DRAIN_SECONDS)
             for task in late:
@@ -79,41 +81,34 @@ class Runner:
         await signal_broker().listen_for_turns(self._wake)
         while True:
             await self._round()
-            next_round = asyncio.get_running_loop().time() + POLL_SECONDS
-            # Each wake-up stands for one turn, so claiming more would be a wasted query.
-            while wakeups := await self._next_wakeups(until=next_round):
-                await self._claim_up_to(min(wakeups, self._free_slots()))
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _round(self) -> None:
         """Claim every waiting or lost turn, with or without a wake-up."""
         while self._free_slots() > 0 and await self._claim_next():
             pass
 
-    async def _claim_up_to(self, most: int) -> None:
-        """Claim up to `most` turns concurrently. If cancelled, wait for every claim to end first."""
-        claims = await asyncio.gather(*(self._claim_next() for _ in range(most)), return_exceptions=True)
-        for claim in claims:
-            if isinstance(claim, BaseException):
-                raise claim
-
     def _wake(self) -> None:
-        self._wakeups += 1
-        self._woken.set()
+        """Claim the turn that was announced, beside all other claims: in a burst, it would wait for each of them."""
+        if self._loop_task is None:  # stopped
+            return
+        if self._free_slots() <= 0:
+            self._was_wakeup_missed = True
+            return
+        claiming = asyncio.create_task(self._claim_next())
+        self._claiming.add(claiming)
+        claiming.add_done_callback(self._claimed)
 
-    async def _next_wakeups(self, *, until: float) -> int:
-        """Return the number of wake-ups since the last call, or 0 when it is time for a round.
-
-        Busy processes also do rounds, since a wake-up whose claim failed would leave a turn waiting behind all others.
-        """
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(until):
-                await self._woken.wait()
-        self._woken.clear()
-        wakeups, self._wakeups = self._wakeups, 0
-        return wakeups if asyncio.get_running_loop().time() < until else 0
+    def _claimed(self, claiming: asyncio.Task[bool]) -> None:
+        self._claiming.discard(claiming)
+        if not claiming.cancelled() and claiming.exception() is not None:
+            logger.error("runner: a claim failed, the next round retries", exc_info=claiming.exception())
+        if self._was_wakeup_missed and self._free_slots() > 0:
+            self._was_wakeup_missed = False
+            self._wake()
 
     def _free_slots(self) -> int:
-        slots: int = settings.TURNS_PER_PROCESS - len(self._running)
+        slots: int = settings.TURNS_PER_PROCESS - len(self._running) - len(self._claiming)
         return slots
 
     async def _claim_next(self) -> bool:

@@ -8,7 +8,7 @@ answer that asks for them is complete, and a proposal ends the turn: no model or
 import asyncio
 import logging
 from collections.abc import Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -150,7 +150,8 @@ class Turn:
             await self._begin()
             with self._report.phases.during("search"):
                 await vectors_prefetched(self.claim.conversation_id)
-                context = await self._context()
+                async with self._admission.searching if self._admission else nullcontext():
+                    context = await self._context()
             self._language, self._trace, self._release = context.language, context.trace, context.release
             self._begin_draft(context)
             if self.claim.attempt > 1:

@@ -1,20 +1,26 @@
 """Turns start while the process keeps up; the others wait in order, and their customers are informed."""
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from supportbot.assistant import delta_buffer
-from supportbot.assistant.admission import MAX_LAG_SECONDS, TURNS_PER_TICK, Admission
+from supportbot.assistant.admission import MAX_LAG_SECONDS, TURNS_PER_TICK, Admission, searches_at_once
+from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.runner import carry_out
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation
+from supportbot.chat.services import start_conversation
 from supportbot.chat.signals import Signal, Status
 from supportbot.chat.stream import signal_broker
+from supportbot.chat.turns import Claim
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.observing.metrics import LOOP_LAG
 from tests.assistant.conftest import payloads, say
+from tests.patience import PATIENCE_SECONDS
 
 BUSY = "Many customers are asking right now. Your answer will come in a moment."
 
@@ -119,3 +125,41 @@ async def test_a_waiting_customer_is_informed_and_answered(
             await turn
     assert len(payloads(await db(log), "assistant.final")) == 1
     assert told.get_nowait() != BUSY, "from here on it says what it does"
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_searches_leave_database_threads_to_others(
+    conversation: Conversation, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    are_searching, may_go_on = threading.Semaphore(0), threading.Event()
+
+    def search(claim: Claim) -> TurnContext:
+        are_searching.release()
+        assert may_go_on.wait(timeout=PATIENCE_SECONDS)
+        return build_context(claim)
+
+    def asked() -> list[Claim]:
+        """As many customers ask as there are database threads."""
+        others = [start_conversation(conversation.customer_id) for _ in range(settings.DATABASE_POOL_SIZE)]
+        return [say(one, "Within how many days can I return unused items?") for one in others]
+
+    monkeypatch.setattr("supportbot.assistant.turn.build_context", search)
+    admission = Admission()
+    claims = await db(asked)
+    with answering(ScriptedModel(*[Says("Could you tell me a little more?") for _ in claims])):
+        turns = [asyncio.create_task(carry_out(claim, admission)) for claim in claims]
+        for _ in range(searches_at_once()):
+            assert await asyncio.to_thread(are_searching.acquire, timeout=PATIENCE_SECONDS)
+        for _ in range(len(claims) - TURNS_PER_TICK):
+            admission.measure(0.0, is_overdue=True)
+            await settled()
+        try:
+            async with asyncio.timeout(20):
+                assert await db(is_stored, conversation)
+        finally:
+            may_go_on.set()
+        await asyncio.gather(*turns)
+
+
+def is_stored(conversation: Conversation) -> bool:
+    return Conversation.objects.filter(pk=conversation.pk).exists()

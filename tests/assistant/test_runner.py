@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 from django.db import InterfaceError, connections
+from pytest_django.fixtures import Settings
 
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.assistant import leases
@@ -247,6 +248,60 @@ async def test_a_turn_without_a_wakeup_is_found_among_many_with_one(
     busy = asyncio.create_task(be_busy())
     await until(lambda: waiting == 0)
     busy.cancel()
+    await running.stop()
+
+
+async def test_a_slow_claim_delays_no_other(
+    conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "POLL_SECONDS", 600.0)
+    is_claiming, may_go_on = threading.Event(), threading.Event()
+
+    def claim(name: str, **how: Any) -> Claim | None:
+        if is_claiming.is_set():
+            return claim_turn(name, **how)
+        is_claiming.set()
+        assert may_go_on.wait(timeout=PATIENCE_SECONDS)
+        return None
+
+    running = Runner()
+    running.start()
+    await until(lambda: bool(signal_broker()._turn_listeners))
+    monkeypatch.setattr(runner_module, "claim_turn", claim)
+    signal_broker().publish(conversation.pk, TurnWaiting())
+    await until(is_claiming.is_set)
+    with answering(ScriptedModel(Says("Hello! How can I help?"))):
+        await final_of(conversation)
+    may_go_on.set()
+    await running.stop()
+    assert len(payloads(await db(log), "assistant.final")) == 1
+
+
+async def test_a_wakeup_is_not_lost_while_all_slots_are_taken(
+    conversation: Conversation, log: Log, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TURNS_PER_PROCESS = 1
+    monkeypatch.setattr(runner_module, "POLL_SECONDS", 600.0)
+    is_claiming, may_go_on = threading.Event(), threading.Event()
+
+    def claim(name: str, **how: Any) -> Claim | None:
+        if is_claiming.is_set():
+            return claim_turn(name, **how)
+        is_claiming.set()
+        assert may_go_on.wait(timeout=PATIENCE_SECONDS)
+        return None  # it looked before the message was stored
+
+    running = Runner()
+    running.start()
+    await until(lambda: bool(signal_broker()._turn_listeners))
+    monkeypatch.setattr(runner_module, "claim_turn", claim)
+    signal_broker().publish(conversation.pk, TurnWaiting())
+    await until(is_claiming.is_set)
+    with answering(ScriptedModel(Says("Hello! How can I help?"))):
+        await db(write, conversation)
+        await until(lambda: running._was_wakeup_missed)
+        may_go_on.set()
+        await until(lambda: len(payloads(log(), "assistant.final")) == 1, in_thread=True)
     await running.stop()
 
 
