@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
 from kb.documents import ArticleText
-from kb.draft_conflicts import Rarity, contradict, findings, likeness
+from kb.draft_contradictions import Rarity, contradict, findings, likeness
 from kb.indexing.index import sync_articles
 from kb.indexing.models import Chunk
 from kb.models import Article, Revision

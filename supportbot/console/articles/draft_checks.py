@@ -12,7 +12,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from kb.collections import check_may_write
 from kb.documents import ArticleText
-from kb.draft_conflicts import findings
+from kb.draft_contradictions import findings
 from kb.errors import ArticleChanged
 from kb.models import Article
 from kb.selectors import article_with_id

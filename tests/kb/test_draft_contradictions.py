@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kb.draft_conflicts import Rarity, contradict, likeness
+from kb.draft_contradictions import Rarity, contradict, likeness
 from kb.statements import Statement, statements_of
 
 FOLDER = Path(__file__).parent
