@@ -5,7 +5,7 @@ from django.urls import include, path
 
 from actions import api as actions_api
 from kb import api as kb_api
-from kb import crawlers, pictures
+from kb import crawler_files, pictures
 from kb import views as kb_views
 from supportbot import openapi, pages
 from supportbot.accounts import account_pages, logos
@@ -61,7 +61,7 @@ urlpatterns = [
     *logos.urls,
     *help_answer.urls,
     *pictures.urls,
-    *crawlers.urls,
+    *crawler_files.urls,
     *kb_views.urls,
     *hosted_page.urls,
     *confirmation.urls,
