@@ -22,7 +22,7 @@ from supportbot.console.backtests import rows_of
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import tag
 from supportbot.console.request_context import person_of, staff
-from supportbot.handoff.desk.activity import actor_names
+from supportbot.handoff.desk.assistant_activity import actor_names
 from supportbot.releases.selectors import gates
 from supportbot.releases.services import OVERRIDE
 from supportbot.team_formats import active_language

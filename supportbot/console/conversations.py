@@ -28,7 +28,7 @@ from supportbot.console.display import moment_in_words, tag
 from supportbot.console.evals.pages import may_make_cases
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
-from supportbot.handoff.desk.activity import WithheldSentence, confirmation_label, withheld_sentences
+from supportbot.handoff.desk.assistant_activity import WithheldSentence, confirmation_label, withheld_sentences
 from supportbot.handoff.desk.thread import Reader, line_of, reader_of, requests_of
 from supportbot.handoff.models import Ticket
 from supportbot.llm.models import LLMCall

@@ -20,7 +20,7 @@ from supportbot.console.model_calls import purpose_label
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs
 from supportbot.errors import NotFound
-from supportbot.handoff.desk.activity import action_record, confirmation_label, withheld_sentences
+from supportbot.handoff.desk.assistant_activity import action_record, confirmation_label, withheld_sentences
 from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.llm.selectors import model_in_words
 from supportbot.releases.selectors import releases

@@ -19,7 +19,7 @@ from supportbot.chat.answers import Answer, Withheld
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage
 from supportbot.chat.services import add_agent_message
-from supportbot.handoff.desk.activity import CHECK_LABELS
+from supportbot.handoff.desk.assistant_activity import CHECK_LABELS
 from supportbot.handoff.tickets import services as handoff
 from supportbot.insights import contradictions as comparing
 from supportbot.insights.clusters import clusters

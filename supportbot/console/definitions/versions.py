@@ -13,7 +13,7 @@ from actions.definitions.services import version_of
 from actions.definitions.transfer import written
 from supportbot.console.definitions.page_frame import frame, opened
 from supportbot.console.text_diff import Row, compare
-from supportbot.handoff.desk.activity import actor_names
+from supportbot.handoff.desk.assistant_activity import actor_names
 
 MAX_COMPARED = 120_000  # characters; longer documents are not compared here
 

@@ -21,7 +21,7 @@ from supportbot.evals.models import Replay, ReplayedQuestion
 from supportbot.evals.outcomes import Played, Reply, played_from
 from supportbot.evals.replay import KINDS, MOST_DAYS, MOST_QUESTIONS, rank
 from supportbot.evals.wording import interruption
-from supportbot.handoff.desk.activity import confirmation_of, withheld_sentences
+from supportbot.handoff.desk.assistant_activity import confirmation_of, withheld_sentences
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, release_with_id
 

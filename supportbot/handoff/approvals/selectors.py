@@ -23,7 +23,7 @@ from actions.states import State
 from supportbot.accounts.models import Customer, Membership, User
 from supportbot.accounts.selectors import people_who_may
 from supportbot.chat.models import Message
-from supportbot.handoff.desk.activity import ActionRecord, action_record, actor_names, state_label
+from supportbot.handoff.desk.assistant_activity import ActionRecord, action_record, actor_names, state_label
 from supportbot.handoff.desk.labels import duration_label
 from supportbot.handoff.models import Ticket
 from supportbot.team_formats import active_language

@@ -19,7 +19,7 @@ from supportbot.chat.customer_language import customer_language
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.roles import ROLES
 from supportbot.chat.selectors import history
-from supportbot.handoff.desk.activity import check_label
+from supportbot.handoff.desk.assistant_activity import check_label
 from supportbot.handoff.errors import NothingToAnswer
 from supportbot.handoff.ports import Doubt, GeneratedDraft, draft_checks
 from supportbot.language.detection import base_language

@@ -21,7 +21,7 @@ from supportbot.chat.customer_language import customer_language
 from supportbot.chat.models import Conversation
 from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS
 from supportbot.errors import NotAllowed, NotFound, SupportBotError, error_body
-from supportbot.handoff.desk.activity import ActionRecord, action_records, turn_records
+from supportbot.handoff.desk.assistant_activity import ActionRecord, action_records, turn_records
 from supportbot.handoff.desk.available_actions import AVAILABLE_ACTIONS, Submission, error_text
 from supportbot.handoff.desk.decorators import agent_required, render_page
 from supportbot.handoff.desk.drafting import draft_reply
@@ -86,7 +86,7 @@ def activity(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpRespons
         "turns": turn_records(conversation),
         "actions": action_records(conversation.pk),
     }
-    return render_page(request, staff, "desk/activity.html", context)
+    return render_page(request, staff, "desk/assistant_activity.html", context)
 
 
 # --- Forms.

@@ -14,7 +14,7 @@ from supportbot.chat.retrieval_trace import RetrievalTrace
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_customer_message
 from supportbot.chat.turns import claim_turn, finish_turn
-from supportbot.handoff.desk.activity import turn_records
+from supportbot.handoff.desk.assistant_activity import turn_records
 from supportbot.handoff.tickets import services
 from tests.handoff.browsing import browser
 from tests.handoff.desk.turns import FOUND, answer_turn
