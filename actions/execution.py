@@ -17,9 +17,9 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils.timezone import now
 
-from actions.connectors.port import merchant
 from actions.errors import MerchantUnavailable, NotConnected, NotWaiting
 from actions.facts import Identity, Records
+from actions.merchant_api.port import merchant
 from actions.models import ActionRequest, Attempt
 from actions.outcomes import BackEnd, DidNot, Found, Happened, NeverSeen, Outcome, OutcomeKind, Unclear
 from actions.policy_store import policy_of, rules_of

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from actions.connectors.port import Merchant, fetch_own_order, merchant
 from actions.facts import ORDER, Arguments, Identity, Order, Records, Subject
+from actions.merchant_api.port import Merchant, fetch_own_order, merchant
 from actions.reasons import Reason
 from actions.spec import Call, ReadAction, Terms, WriteAction
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from actions.connectors.port import merchant
 from actions.definitions.models import ActionDefinition
 from actions.errors import NotSignedIn
 from actions.facts import Identity
+from actions.merchant_api.port import merchant
 from actions.models import actor_of
 from supportbot.accounts.models import Customer, User
 from supportbot.accounts.principals import CustomerCaller

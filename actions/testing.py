@@ -15,10 +15,10 @@ from uuid import UUID
 from django.test import override_settings
 from django.utils.timezone import now
 
-from actions.connectors.port import DidNot, Found, Happened, NeverSeen, Outcome, Unclear
 from actions.errors import MerchantUnavailable
 from actions.execution import execute
 from actions.facts import Address, Line, Order
+from actions.merchant_api.port import DidNot, Found, Happened, NeverSeen, Outcome, Unclear
 from actions.models import ActionRequest
 from actions.money import format_amount
 from actions.spec import Call

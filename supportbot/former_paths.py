@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Final
 
 MOVED: Final = {
+    "actions.connectors.merchant": "actions.merchant_api.merchant",  # ACTIONS_MERCHANT
     "actions.forgetting": "actions.erasure",
     "actions.policies": "actions.policy_store",
     "supportbot.evals.gates": "supportbot.evals.release_gates",  # RELEASES_GATE

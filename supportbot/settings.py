@@ -300,7 +300,7 @@ RELEASES_REFERENCES = {
 
 # --- Guarded actions.
 ACTIONS_GATES = "supportbot.evals.action_rule_gates.refusals"
-ACTIONS_MERCHANT = "actions.connectors.merchant.connected_merchant"
+ACTIONS_MERCHANT = "actions.merchant_api.merchant.connected_merchant"
 # The assistant's own tools: no defined action takes their names.
 ACTIONS_RESERVED_NAMES = ("request_human", "withdraw_cards", "undo_last", "search", "ask", "action_status")
 ACTIONS_AUDIT_HEADS = DATA_DIR / "audit-heads.jsonl"

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from actions.connectors.merchant import MAX_RESPONSE_BYTES, HttpMerchant
-from actions.connectors.port import DidNot, Happened, NeverSeen, Unclear
 from actions.errors import MerchantUnavailable
+from actions.merchant_api.merchant import MAX_RESPONSE_BYTES, HttpMerchant
+from actions.merchant_api.port import DidNot, Happened, NeverSeen, Unclear
 from actions.spec import Call
 from supportbot.outbound.addresses import LOOPBACK
 from tests.actions.raw_server import raw_server, reply

@@ -9,7 +9,7 @@ import pytest
 from actions import errors
 from actions.canonical_json import digest_of
 from actions.cards import proposed_payload
-from actions.connectors.order_parsing import InvalidOrder, parse_order
+from actions.merchant_api.order_parsing import InvalidOrder, parse_order
 from actions.models import ActionPolicyVersion, ActionRequest, AuditEntry, LedgerEntry
 from actions.money import Money, currency_decimals, format_amount, format_money, is_amount_in
 from actions.policy_store import change_rules, policy_of

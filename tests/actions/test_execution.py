@@ -11,11 +11,11 @@ from django.utils.timezone import now
 
 from actions.cards import reason_of
 from actions.catalogue.refund_order import ACTION as REFUND_ORDER
-from actions.connectors.merchant import READ_SECONDS, RUN_SECONDS
-from actions.connectors.port import Happened
 from actions.errors import NotWaiting
 from actions.execution import LEASE, MAX_ATTEMPTS, Blocked, LeaseLost, claim, execute, recover, settle
 from actions.maintenance import SETTLED_AFTER, SETTLED_AFTER_ANSWER, sweep
+from actions.merchant_api.merchant import READ_SECONDS, RUN_SECONDS
+from actions.merchant_api.port import Happened
 from actions.models import ActionRequest, Attempt, AuditEntry, LedgerEntry
 from actions.principals import Principal
 from actions.reasons import Reason

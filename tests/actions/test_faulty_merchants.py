@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from actions.connectors.merchant import MAX_RESPONSE_BYTES
 from actions.execution import MAX_ATTEMPTS
 from actions.maintenance import SETTLED_AFTER, sweep
+from actions.merchant_api.merchant import MAX_RESPONSE_BYTES
 from actions.merchants import connect_merchant
 from actions.models import ActionRequest, Attempt, LedgerEntry, MerchantConnection
 from actions.policy_store import ensure_policies

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actions.connectors.order_parsing import InvalidOrder, parse_order
+from actions.merchant_api.order_parsing import InvalidOrder, parse_order
 
 ADDRESS = dict.fromkeys(("name", "line1", "line2", "postal_code", "city", "country"), "x")
 LINE = {"sku": "S", "name": "Socks", "quantity": 2, "price": "10.00", "refunded": "0.00"}

@@ -9,9 +9,9 @@ import pytest
 from django.utils.timezone import now
 from kombu.exceptions import OperationalError
 
-from actions.connectors.port import Found
 from actions.execution import MAX_ATTEMPTS, claim
 from actions.maintenance import publish_due, sweep
+from actions.merchant_api.port import Found
 from actions.models import ActionRequest
 from actions.principals import Principal
 from actions.request_queue import Publisher, publish

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from actions.audit import verify
-from actions.connectors.port import Unclear
 from actions.execution import claim, execute, settle
 from actions.maintenance import sweep
+from actions.merchant_api.port import Unclear
 from actions.models import ActionRequest, Attempt, LedgerEntry
 from actions.principals import Principal
 from actions.services import confirm, propose

@@ -11,10 +11,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
-from actions.connectors.port import merchant
 from actions.definitions.models import ActionDefinition
 from actions.errors import NotConnected
 from actions.facts import Identity
+from actions.merchant_api.port import merchant
 from actions.models import ActionRequest
 from actions.simulated_backend import use_simulated_backend
 from actions.simulated_execution import execute_simulated

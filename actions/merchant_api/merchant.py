@@ -9,10 +9,10 @@ from urllib.parse import quote, urlsplit
 
 from standardwebhooks import Webhook
 
-from actions.connectors.order_parsing import InvalidOrder, parse_order
-from actions.connectors.port import DidNot, Found, Happened, NeverSeen, Outcome, Unclear
 from actions.errors import MerchantUnavailable, NotConnected
 from actions.facts import Order
+from actions.merchant_api.order_parsing import InvalidOrder, parse_order
+from actions.merchant_api.port import DidNot, Found, Happened, NeverSeen, Outcome, Unclear
 from actions.models import MerchantConnection
 from actions.outcomes import is_finished
 from actions.spec import Call
