@@ -76,28 +76,28 @@ OUTBOX_CONSUMERS: Final[dict[str, list[str]]] = {
     "article_changed": [
         "kb.tasks.on_article_changed",
         "supportbot.evals.receivers.on_article_changed",
-        "supportbot.webhooks.receivers.on_article_changed",
+        "supportbot.webhooks.outbox_consumers.on_article_changed",
     ],
     "action_changed": [
         "supportbot.assistant.receivers.on_action_changed",
-        "supportbot.webhooks.receivers.on_action_changed",
+        "supportbot.webhooks.outbox_consumers.on_action_changed",
     ],
     "agent_replied": [
         "supportbot.handoff.mail.delivery.on_agent_replied",
         "supportbot.handoff.desk.offered_drafts.on_agent_replied",
     ],
-    "conversation_changed": ["supportbot.webhooks.receivers.on_conversation_changed"],
+    "conversation_changed": ["supportbot.webhooks.outbox_consumers.on_conversation_changed"],
     "conversation_erased": [
         "supportbot.chat.erasure.on_conversations_erased",
         "actions.erasure.on_conversations_erased",
         "supportbot.evals.receivers.on_conversations_erased",
-        "supportbot.webhooks.receivers.on_conversations_erased",
+        "supportbot.webhooks.outbox_consumers.on_conversations_erased",
     ],
     "customer_forgotten": [
         "actions.erasure.on_customer_forgotten",
         "supportbot.evals.receivers.on_customer_forgotten",
-        "supportbot.webhooks.receivers.on_customer_forgotten",
+        "supportbot.webhooks.outbox_consumers.on_customer_forgotten",
     ],
     "release_restored": ["supportbot.evals.receivers.on_release_restored"],
-    "ticket_changed": ["supportbot.webhooks.receivers.on_ticket_changed"],
+    "ticket_changed": ["supportbot.webhooks.outbox_consumers.on_ticket_changed"],
 }

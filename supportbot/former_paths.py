@@ -19,6 +19,7 @@ MOVED: Final = {
     "supportbot.evals.gates": "supportbot.evals.release_gates",  # RELEASES_GATE
     "supportbot.handoff.frontdesk": "supportbot.handoff.tickets.customer_messages",
     "supportbot.httpserver": "uvicorn.protocols.http.httptools_impl",
+    "supportbot.webhooks.receivers": "supportbot.webhooks.outbox_consumers",  # OUTBOX_CONSUMERS
 }
 RENAMED: Final = {"supportbot.httpserver": {"Plainspoken": "HttpToolsProtocol"}}  # attributes, by the former path
 

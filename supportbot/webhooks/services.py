@@ -25,7 +25,7 @@ from supportbot.webhooks.errors import EndpointOff, TooManyEndpoints
 from supportbot.webhooks.event_facts import Fact
 from supportbot.webhooks.event_types import KINDS, TEST
 from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
-from supportbot.webhooks.receivers import payload_of
+from supportbot.webhooks.outbox_consumers import payload_of
 from supportbot.webhooks.sending import attempt, park_waiting
 from supportbot.webhooks.signing import new_secret
 
