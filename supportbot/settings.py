@@ -16,7 +16,7 @@ from supportbot.installation.cores import usable_cores
 from supportbot.installation.environment import Env, is_field_key, unknown_name
 from supportbot.installation.runtime import clear_libpq_environment, load_runtime
 from supportbot.observing import tracing
-from supportbot.outbound.addresses import private_networks
+from supportbot.outbound.ip_addresses import private_networks
 from supportbot.server_urls import cache_at, database_at, mail_at, postgres_at, public_address, require_web_address
 
 BASE_DIR = Path(__file__).resolve().parent.parent

@@ -17,9 +17,9 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-from supportbot.outbound.addresses import Networks
 from supportbot.outbound.certificates import ClientCertificate, load_into
 from supportbot.outbound.errors import NoAnswer, NotSent
+from supportbot.outbound.ip_addresses import Networks
 from supportbot.outbound.targets import Endpoint, Target, checked_target
 
 CONNECT_SECONDS: Final = 3.0

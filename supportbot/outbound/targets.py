@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from supportbot.outbound.addresses import LOOPBACK, Networks, is_address, is_public, is_within
 from supportbot.outbound.errors import NotSent
+from supportbot.outbound.ip_addresses import LOOPBACK, Networks, is_address, is_public, is_within
 
 RESOLVE_SECONDS: Final = 3.0
 ALLOWED_PORTS: Final = frozenset({443, 8443})

@@ -9,7 +9,7 @@ from actions.errors import MerchantUnavailable
 from actions.merchant_api.merchant import MAX_RESPONSE_BYTES, HttpMerchant
 from actions.merchant_api.port import DidNot, Happened, NeverSeen, Unclear
 from actions.spec import Call
-from supportbot.outbound.addresses import LOOPBACK
+from supportbot.outbound.ip_addresses import LOOPBACK
 from tests.actions.raw_server import raw_server, reply
 
 SECRET = "whsec_c2VjcmV0IG9mIHRoZSB0ZXN0cyE="

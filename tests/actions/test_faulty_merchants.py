@@ -25,7 +25,7 @@ from actions.testing import make_due, run_queued
 from supportbot.accounts.models import Workspace
 from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.handoff.models import Ticket
-from supportbot.outbound.addresses import LOOPBACK
+from supportbot.outbound.ip_addresses import LOOPBACK
 from supportbot.outbox.delivery import deliver_due
 from tests.actions.fake_merchant import SECRET, FakeMerchant, Fault, fake_merchant
 from tests.actions.raw_server import reply

@@ -25,7 +25,7 @@ from supportbot.accounts.services import add_member
 from supportbot.async_db import db
 from supportbot.language.links import undisguised
 from supportbot.llm.types import ModelRequest, ToolCall
-from supportbot.outbound.addresses import LOOPBACK
+from supportbot.outbound.ip_addresses import LOOPBACK
 from supportbot.outbox.delivery import deliver_due
 from tests.actions.connections.fake_api import fake_api
 from tests.actions.connections.tool_servers import ToldServer

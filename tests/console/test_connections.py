@@ -14,7 +14,7 @@ from actions.connections.auth import Auth
 from actions.connections.models import Connection
 from actions.models import AuditEntry
 from supportbot.accounts.models import Workspace
-from supportbot.outbound.addresses import LOOPBACK
+from supportbot.outbound.ip_addresses import LOOPBACK
 from tests.actions.connections.fake_api import FakeApi, fake_api
 from tests.actions.raw_server import reply
 from tests.console.conftest import Enter

@@ -22,7 +22,7 @@ from actions.testing import make_due, run_queued
 from actions.undoing import offer_of, propose_undo
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.services import add_member
-from supportbot.outbound.addresses import LOOPBACK
+from supportbot.outbound.ip_addresses import LOOPBACK
 from tests.actions.conftest import signed_in_as
 from tests.actions.defined.conftest import admin as admin
 from tests.actions.defined.conftest import record_a_case

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from supportbot.outbound.addresses import LOOPBACK
 from supportbot.outbound.errors import NoAnswer, NotSent
 from supportbot.outbound.http import MIB, Request, Trace, request
+from supportbot.outbound.ip_addresses import LOOPBACK
 from tests.actions.raw_server import raw_server, reply
 from tests.patience import PATIENCE_SECONDS
 

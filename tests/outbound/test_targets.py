@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from supportbot.outbound.addresses import is_public, private_networks
 from supportbot.outbound.errors import NotSent
+from supportbot.outbound.ip_addresses import is_public, private_networks
 from supportbot.outbound.targets import address_problem, checked_target
 from tests.outbound.conftest import Outside
 

@@ -15,7 +15,7 @@ from standardwebhooks import Webhook
 import supportbot.webhooks
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.services import start_conversation
-from supportbot.outbound.addresses import LOOPBACK
+from supportbot.outbound.ip_addresses import LOOPBACK
 from supportbot.outbox.delivery import deliver_due
 from supportbot.webhooks import services
 from supportbot.webhooks.event_types import KINDS

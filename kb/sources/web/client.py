@@ -15,9 +15,9 @@ from django.utils.translation import gettext
 
 from kb.sources.errors import Unreachable, Unreadable
 from kb.sources.web.urls import one_spelling
-from supportbot.outbound.addresses import PRIVATE
 from supportbot.outbound.errors import NoAnswer, OutboundError
 from supportbot.outbound.http import REDIRECTS, Request, request
+from supportbot.outbound.ip_addresses import PRIVATE
 
 AGENT: Final = "supportbot"  # our name in robots.txt
 MAX_REDIRECTS: Final = 5

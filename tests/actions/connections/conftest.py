@@ -6,7 +6,7 @@ import pytest
 from actions.connections import services
 from actions.connections.models import Connection
 from supportbot.accounts.models import Workspace
-from supportbot.outbound.addresses import LOOPBACK
+from supportbot.outbound.ip_addresses import LOOPBACK
 from tests.actions.connections.fake_api import FakeApi, fake_api
 
 WEBHOOK_SECRET = "whsec_dGhlIHNlY3JldCBvZiBhIGNvbm5lY3Rpb24="

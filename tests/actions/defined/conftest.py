@@ -20,7 +20,7 @@ from actions.services import confirm, propose
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.services import add_member
 from supportbot.evals.retail.preparing import DEFINITIONS
-from supportbot.outbound.addresses import LOOPBACK
+from supportbot.outbound.ip_addresses import LOOPBACK
 from tests.actions.conftest import signed_in_as
 from tests.actions.defined.loopback_shop import LoopbackShop, loopback_shop
 from tests.actions.definitions.test_retail import SHOP

@@ -23,7 +23,7 @@ from actions.testing import run_queued
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.evals.record_equality import is_same
 from supportbot.evals.retail.shop import RetailShop
-from supportbot.outbound.addresses import LOOPBACK
+from supportbot.outbound.ip_addresses import LOOPBACK
 from tests.actions.conftest import signed_in_as
 from tests.actions.defined.conftest import document, record_a_case
 from tests.actions.defined.loopback_shop import LoopbackShop, loopback_shop

@@ -19,7 +19,7 @@ from actions.registry import all_actions
 from actions.services import confirm, propose
 from actions.testing import make_due, run_queued
 from supportbot.accounts.models import User, Workspace
-from supportbot.outbound.addresses import LOOPBACK
+from supportbot.outbound.ip_addresses import LOOPBACK
 from tests.actions.connections.fake_api import fake_api
 from tests.actions.connections.tool_servers import TOOL, ToldServer
 from tests.actions.defined.conftest import record_a_case
