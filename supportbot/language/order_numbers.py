@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from supportbot.language.addresses import without_address
 from supportbot.language.figures import figures_in
+from supportbot.language.postal_addresses import without_address
 
 _LETTERED: Final = re.compile(
     r"(?<![\w.,€$£-])(?:#?[A-Za-z]{1,6}[-_]?\d{3,12}(?:-\d{1,6})?|[A-Z]{1,4}\s\d{4,12}|#\s?\d{3,12})(?![\w€$£%]|[.,]\d)"

@@ -21,11 +21,11 @@ from supportbot.builtin.actions.values import (
     yes_or_no,
 )
 from supportbot.builtin.actions.word_lists import word_lists
-from supportbot.language.addresses import address_in
 from supportbot.language.amounts import amount_in
 from supportbot.language.dates import Day, days_in
 from supportbot.language.figure_words import units_of
 from supportbot.language.order_numbers import WHOLE, order_numbers_in, without_numbers
+from supportbot.language.postal_addresses import address_in
 from supportbot.language.words import words
 from supportbot.llm.types import REPLACES_CARD, ToolSpec
 

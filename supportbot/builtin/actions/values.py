@@ -15,7 +15,6 @@ from supportbot.builtin import intents
 from supportbot.builtin.actions.bounds import takes_day, takes_number
 from supportbot.builtin.actions.parts import Shape
 from supportbot.builtin.phrases import field_title, say_in_all_languages
-from supportbot.language.addresses import without_address
 from supportbot.language.amounts import amount_in
 from supportbot.language.dates import Day, days_in
 from supportbot.language.detection import base_language
@@ -23,6 +22,7 @@ from supportbot.language.figures import all_figures_in, figures_in, known_figure
 from supportbot.language.normalise import normalised
 from supportbot.language.operators import operators
 from supportbot.language.order_numbers import without_numbers
+from supportbot.language.postal_addresses import without_address
 from supportbot.language.words import content_stems, words
 
 _NUMBER: Final = re.compile(

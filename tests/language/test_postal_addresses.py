@@ -2,8 +2,8 @@
 
 import pytest
 
-from supportbot.language.addresses import address_in, without_address
 from supportbot.language.detection import detect
+from supportbot.language.postal_addresses import address_in, without_address
 
 
 @pytest.mark.parametrize(
