@@ -16,7 +16,7 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 
 from kb.access import Surface, Viewer, readable
-from kb.addresses import help_path
+from kb.article_urls import help_path
 from kb.help_centre_lists import section_name, summary
 from kb.models import Article
 from kb.selectors import help_article

@@ -7,7 +7,7 @@ from typing import Final
 
 from django.utils.text import Truncator
 
-from kb.addresses import article_address
+from kb.article_urls import article_address
 from kb.categories import Shelf, Shelves
 from kb.models import Article
 from kb.reader_statistics import read_most

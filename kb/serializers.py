@@ -5,7 +5,7 @@ from typing import Any, Final
 from rest_framework import serializers
 
 from kb.access import Surface
-from kb.addresses import article_address
+from kb.article_urls import article_address
 from kb.categories import ICONS, MAX_CATEGORIES, MAX_DESCRIPTION
 from kb.documents import (
     MAX_BODY_CHARACTERS,

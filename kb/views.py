@@ -24,7 +24,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from kb.access import Surface, Viewer
-from kb.addresses import article_address, help_path, passage_address
+from kb.article_urls import article_address, help_path, passage_address
 from kb.categories import Shelves
 from kb.errors import ArticleMissing
 from kb.help_centre_lists import NEWEST, most_read, newest, section_name, sections_of, summary

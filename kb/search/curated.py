@@ -12,7 +12,7 @@ from django.db import connection
 from pgvector import HalfVector
 
 from kb.access import condition_on_articles
-from kb.addresses import article_address
+from kb.article_urls import article_address
 from kb.models import Article, Phrasing
 from kb.phrasings import MAX_ANSWER
 from kb.search.candidates import Scope

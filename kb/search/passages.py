@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from kb.access import condition_on_articles
-from kb.addresses import article_address
+from kb.article_urls import article_address
 from kb.models import Article
 from kb.search.candidates import Scope
 from supportbot import sql

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
 from kb.access import Viewer
-from kb.addresses import help_path
+from kb.article_urls import help_path
 from kb.indexing.index import sync_article
 from kb.models import Article, Collection, Revision, State, Synonyms
 from kb.search import search

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
-from kb.addresses import article_address, passage_address
+from kb.article_urls import article_address, passage_address
 from kb.documents import ArticleText, Document
 from kb.importing.importer import import_documents
 from kb.models import Article

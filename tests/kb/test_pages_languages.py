@@ -8,7 +8,7 @@ from django.test import Client
 from redis.exceptions import ConnectionError as CacheAway
 from selectolax.lexbor import LexborHTMLParser
 
-from kb.addresses import article_address
+from kb.article_urls import article_address
 from kb.models import Article
 from kb.testing import HashEmbedder
 from kb.views import HelpSearchThrottle

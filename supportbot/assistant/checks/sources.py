@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 from itertools import chain, groupby, pairwise
 from typing import Final, NamedTuple
 
-from kb.addresses import passage_address
+from kb.article_urls import passage_address
 from kb.file_page_markers import page_within
 from kb.search import Passage
 from supportbot.chat.answers import CitedSpan

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_POST, require_safe
 
-from kb.addresses import article_address
+from kb.article_urls import article_address
 from kb.errors import ArticleMissing
 from kb.importing.loaders.html import markdown_of_html
 from kb.importing.pictures import PicturesTaken
