@@ -29,7 +29,7 @@ from actions.serializers import (
 )
 from actions.spec import Action
 from actions.states import State
-from actions.undoing import propose_undo
+from actions.undo import propose_undo
 from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.confirmation_rules import check_may_confirm_here
 from supportbot.accounts.models import User

@@ -10,7 +10,7 @@ from actions.models import ActionPolicyVersion, ActionRequest
 from actions.money import format_amount
 from actions.reasons import MAX_CHARACTERS
 from actions.selectors import Step, approvals_given
-from actions.undoing import offer_of
+from actions.undo import offer_of
 from supportbot.web import ClosedSerializerMixin, TextField, example
 
 # What actions.reasons refuses, for the OpenAPI schema: control characters other than white space.

@@ -1,6 +1,6 @@
 """Taking back what was last done in a conversation, as a tool of a model and of the built-in answerer.
 
-What can be undone, and until when, is decided by `actions.undoing`: here it is only found out what the customer means.
+What can be undone, and until when, is decided by `actions.undo`: here it is only found out what the customer means.
 No call starts anything of another kind: if nothing can be taken back, the answer says so and offers a person.
 """
 
@@ -15,7 +15,7 @@ from actions.models import ActionRequest
 from actions.principals import Principal, principal_in_conversation
 from actions.services import decline
 from actions.states import UNDOING, WITHDRAWABLE, State
-from actions.undoing import propose_undo
+from actions.undo import propose_undo
 from supportbot.assistant.action_tools import outcome_of, result_of, withdraw_cards
 from supportbot.assistant.receivers import record_action_events
 from supportbot.assistant.texts import Phrase, say

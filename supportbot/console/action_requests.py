@@ -21,7 +21,7 @@ from actions.money import Money, format_money, is_amount_in
 from actions.registry import all_actions
 from actions.request_decision import Verdict
 from actions.states import State
-from actions.undoing import undone_by
+from actions.undo import undone_by
 from supportbot.accounts.models import Customer
 from supportbot.chat.models import Conversation
 from supportbot.console.base import ScopedAdmin

@@ -29,7 +29,7 @@ from actions.principals import Principal
 from actions.services import approve, cancel, confirm, decline, propose, reject, run_read, settle_by_hand
 from actions.states import State
 from actions.testing import run_queued
-from actions.undoing import propose_undo
+from actions.undo import propose_undo
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member

@@ -19,7 +19,7 @@ from actions.principals import Principal
 from actions.services import approve, confirm, decline, propose, run_read
 from actions.states import State
 from actions.testing import make_due, run_queued
-from actions.undoing import offer_of, propose_undo
+from actions.undo import offer_of, propose_undo
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.services import add_member
 from supportbot.outbound.ip_addresses import LOOPBACK

@@ -23,7 +23,7 @@ from actions.selectors import enabled_actions
 from actions.services import preview, propose, run_read
 from actions.spec import Action, Card, Risk, WriteAction
 from actions.states import State
-from actions.undoing import offers_of, preview_undo, propose_undo
+from actions.undo import offers_of, preview_undo, propose_undo
 from supportbot.accounts.models import User
 from supportbot.chat.customer_language import customer_language
 from supportbot.handoff.errors import ActionNotOffered, NotTicketOwner

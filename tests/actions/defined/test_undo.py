@@ -17,7 +17,7 @@ from actions.principals import Principal
 from actions.services import confirm, decline, propose
 from actions.states import State
 from actions.testing import run_queued
-from actions.undoing import offer_of, propose_undo
+from actions.undo import offer_of, propose_undo
 from supportbot.accounts.models import Customer, User
 from supportbot.chat.models import ConversationEvent
 from supportbot.chat.services import start_conversation

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 from rest_framework.test import APIClient
 
-from actions import cards, undoing
+from actions import cards, undo
 from actions.errors import CannotUndo, Expired
 from actions.models import ActionRequest
 from actions.policy_store import allow_approval, change_rules, policy_of, switch
@@ -21,7 +21,7 @@ from actions.proposing import gather_again
 from actions.services import approve, confirm, propose
 from actions.states import State
 from actions.testing import run_queued
-from actions.undoing import offer_of, offers_of, preview_undo, propose_undo
+from actions.undo import offer_of, offers_of, preview_undo, propose_undo
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.services import NewChannel, create_channel
 from tests.actions.defined.loopback_shop import LoopbackShop
@@ -94,7 +94,7 @@ def test_an_undo_that_is_overtaken_by_a_whole_other_one_is_not_done_again(
         run_queued()
         return propose(*args, **asked)
 
-    monkeypatch.setattr(undoing, "propose", overtaken)
+    monkeypatch.setattr(undo, "propose", overtaken)
     answer = anns().post(f"{REQUESTS}/{moved.pk}/undo", {}, format="json")
     assert (answer.status_code, answer.json()["state"]) == (200, "succeeded")
     assert ActionRequest.objects.filter(undoes=moved.pk).count() == 1 and len(retail.performed) == 2
