@@ -14,7 +14,6 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from actions.cards import reason_of
-from actions.choosing import Offer, offer_of
 from actions.errors import (
     ActionError,
     AlreadyConfirmed,
@@ -27,6 +26,7 @@ from actions.errors import (
 from actions.models import ActionRequest
 from actions.principals import Principal, principal_in_conversation
 from actions.reasons import sentence
+from actions.record_choices import Offer, offer_of
 from actions.registry import action_named, all_actions, read_action
 from actions.schema import Choice, Listing, Shape
 from actions.selectors import enabled_actions

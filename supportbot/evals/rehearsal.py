@@ -18,10 +18,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from actions.cards import card_of, reason_of
-from actions.choosing import offer_of
 from actions.errors import ActionError, ReadRefused
 from actions.models import ActionRequest
 from actions.principals import Principal, find_customer, principal_in_conversation
+from actions.record_choices import offer_of
 from actions.registry import action_named
 from actions.services import preview
 from actions.simulated_execution import execute_simulated

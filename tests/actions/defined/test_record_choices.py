@@ -7,12 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from actions.choosing import offer_of
 from actions.definitions.document import parse_document
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.references import uses_of, with_renamed
 from actions.models import ActionRequest
 from actions.principals import Principal
+from actions.record_choices import offer_of
 from actions.services import propose
 from supportbot.accounts.models import Customer
 from supportbot.accounts.scope import workspace_scope

@@ -23,7 +23,7 @@ from supportbot.evals.rehearsal import rehearsal_for
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ToolCall
 from tests.actions.defined.loopback_shop import LoopbackShop
-from tests.actions.defined.test_choosing import FIRST, SECOND, WISH, Put, call_off, final, press
+from tests.actions.defined.test_record_choices import FIRST, SECOND, WISH, Put, call_off, final, press
 from tests.assistant.test_builtin_actions import fill_in
 from tests.evals.test_rehearsal import play
 
