@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from actions.argument_json import read_arguments
 from actions.audit import record_refusal
 from actions.canonical_json import asked_digest_of
 from actions.errors import ActionError
@@ -14,7 +15,6 @@ from actions.principals import Principal
 from actions.registry import action_named
 from actions.schema import parse_arguments
 from actions.spec import Action
-from actions.strict_json import read_arguments
 
 
 @dataclass(frozen=True, slots=True)

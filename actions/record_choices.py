@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from actions import audit
+from actions.argument_json import read_arguments
 from actions.errors import InvalidArguments
 from actions.policy_store import policy_of
 from actions.principals import Principal
@@ -16,7 +17,6 @@ from actions.reasons import Reason
 from actions.registry import action_named
 from actions.schema import parse_arguments
 from actions.spec import Choice
-from actions.strict_json import read_arguments
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext, gettext_noop
 
+from actions.argument_json import Number
 from actions.definitions import patterns
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.expression import Expression
@@ -15,7 +16,6 @@ from actions.definitions.field_reader import ARGUMENTS, CIRCULAR, Reading, Scope
 from actions.definitions.parts import Argument, Choosing, Origin, Texts
 from actions.definitions.values import as_json
 from actions.schema import Amount, Choice, Count, Date, DecimalNumber, Field, Flag, Listing, Shape, Text
-from actions.strict_json import Number
 
 MAX_ARGUMENTS: Final = 30
 NAME: Final = r"[a-z][a-z0-9_]{0,39}"

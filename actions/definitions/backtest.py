@@ -16,6 +16,7 @@ from typing import Final
 from django.utils.timezone import now
 
 from actions import ledger
+from actions.argument_json import read_arguments
 from actions.backtest import BY_RULES, Change, Compared
 from actions.definitions.backend import GATHER_SECONDS, Sender, asking, client_of
 from actions.definitions.defined import DefinedWrite
@@ -28,7 +29,6 @@ from actions.reasons import Reason
 from actions.request_decision import Decision, Verdict
 from actions.schema import parse_arguments
 from actions.states import State
-from actions.strict_json import read_arguments
 from supportbot.accounts.models import Customer
 
 DAYS: Final = 30

@@ -15,6 +15,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from actions import audit, ledger
+from actions.argument_json import read_arguments
 from actions.definitions.backend import Sender
 from actions.definitions.defined import DefinedRead, DefinedWrite
 from actions.definitions.evaluation import Answer, Ask, Asked
@@ -26,7 +27,6 @@ from actions.facts import Arguments, Facts, Identity
 from actions.reasons import Reason, one_line
 from actions.schema import parse_arguments
 from actions.spec import Action
-from actions.strict_json import read_arguments
 from supportbot.errors import InvalidInput
 
 ALLOWED: Final = "allowed"

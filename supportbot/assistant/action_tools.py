@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils.translation import gettext
 
+from actions.argument_json import as_text, read_arguments
 from actions.cards import reason_of
 from actions.errors import (
     ActionError,
@@ -33,7 +34,6 @@ from actions.selectors import enabled_actions
 from actions.services import decline, propose, run_read
 from actions.spec import CARDS, HAND_OVER, Action
 from actions.states import State
-from actions.strict_json import as_text, read_arguments
 from supportbot.assistant.prompts import as_data
 from supportbot.assistant.receivers import record_action_events
 from supportbot.assistant.texts import Phrase, say

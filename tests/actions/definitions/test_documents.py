@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actions.argument_json import read_arguments
 from actions.definitions.arguments import seen, written
 from actions.definitions.document import check_draft, missing, parse_document
 from actions.definitions.errors import InvalidDefinition
@@ -16,7 +17,6 @@ from actions.definitions.published import action_from
 from actions.definitions.template import labelled
 from actions.schema import parse_arguments
 from actions.spec import Risk
-from actions.strict_json import read_arguments
 from supportbot.assistant.action_tools import spec_of
 from supportbot.translation import in_locale
 from tests.actions.definitions.documents import EXCHANGE, PRODUCT, changed

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from actions.argument_json import read_arguments
 from actions.definitions import evaluation, rendering
 from actions.definitions.document import missing, parse_document
 from actions.definitions.errors import ExpressionFailed
@@ -23,7 +24,6 @@ from actions.definitions.evaluation import Happened, Identity, Obstacle
 from actions.definitions.parts import Definition, Kind
 from actions.errors import InvalidArguments
 from actions.schema import parse_arguments
-from actions.strict_json import read_arguments
 from supportbot.evals.record_equality import is_same
 from supportbot.evals.retail.preparing import DEFINITIONS as RETAIL
 from supportbot.evals.retail.shop import RetailShop
