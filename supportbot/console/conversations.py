@@ -17,10 +17,10 @@ from django.utils.translation import gettext_lazy as _
 
 from actions.models import ActionRequest
 from supportbot.accounts.models import Customer, User
+from supportbot.chat.conversation_search import newest_with
 from supportbot.chat.customer_language import detected_language
 from supportbot.chat.models import Conversation, Message, Source, Turn
 from supportbot.chat.retrieval_trace import trace_in
-from supportbot.chat.searching import newest_with
 from supportbot.chat.selectors import RATED, events_after, locales_in_use, rated
 from supportbot.chat.signals import EventView
 from supportbot.console.base import ScopedAdmin

@@ -129,7 +129,7 @@ SEARCH = """
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.models import Conversation
-from supportbot.chat.searching import newest_with
+from supportbot.chat.conversation_search import newest_with
 with workspace_scope(Workspace.objects.get().pk):
     found = Conversation.objects.filter(pk__in=newest_with("jacket old", 5))
     print(*found.values_list("customer__external_id", flat=True))

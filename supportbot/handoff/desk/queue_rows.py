@@ -16,9 +16,9 @@ from django.utils.translation import gettext
 from actions.models import ActionRequest
 from actions.states import State as ActionState
 from supportbot.accounts.models import User
+from supportbot.chat.conversation_search import first_with
 from supportbot.chat.customer_language import detected_language
 from supportbot.chat.models import Conversation, Message, Source
-from supportbot.chat.searching import first_with
 from supportbot.handoff.desk.labels import REASON_ICONS, avatar_hue, duration_label, first_name, initials, reason_label
 from supportbot.handoff.models import HELD, OPEN, Priority, Reason, State, Ticket
 from supportbot.handoff.tickets.queue_rules import is_late, is_nearly_late

@@ -12,9 +12,9 @@ from actions.models import ActionPolicy, ActionRequest
 from actions.policy_store import ensure_policies
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.chat import searching
+from supportbot.chat import conversation_search
+from supportbot.chat.conversation_search import CUSTOMER_WORDS, newest_with
 from supportbot.chat.models import Conversation, Message
-from supportbot.chat.searching import CUSTOMER_WORDS, newest_with
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.handoff.tickets import services
 from supportbot.ids import uuid7
@@ -53,8 +53,8 @@ def test_a_conversation_is_found_by_its_words(
     asked: Conversation, query: str, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if way != "index":
-        monkeypatch.setattr(searching, "COMMON", 0)
-    monkeypatch.setattr(searching, "MOST_CHECKED", 1 if "vain" in way else 1_000)
+        monkeypatch.setattr(conversation_search, "COMMON", 0)
+    monkeypatch.setattr(conversation_search, "MOST_CHECKED", 1 if "vain" in way else 1_000)
     assert newest_with(query, 1) == newest_with(query, 10) == [asked.pk]
 
 
@@ -95,11 +95,13 @@ def test_every_way_of_searching_finds_the_same_in_the_same_order(
     Conversation.objects.filter(pk=made[0].pk).update(last_event_at=now() + timedelta(days=1))
     queries = ("where", "where parcel", "parcel where", "hello", "mara where", "where 4 is", "nothing where")
     limits = (1, 3, 20)
-    monkeypatch.setattr(searching, "_estimated_matches", lambda word: 0)
+    monkeypatch.setattr(conversation_search, "_estimated_matches", lambda word: 0)
     by_index = [newest_with(query, limit) for query in queries for limit in limits]
-    monkeypatch.setattr(searching, "_estimated_matches", lambda word: searching.COMMON if word in common else 0)
-    monkeypatch.setattr(searching, "CHECKED_AT_ONCE", at_once)
-    monkeypatch.setattr(searching, "MOST_CHECKED", most)
+    monkeypatch.setattr(
+        conversation_search, "_estimated_matches", lambda word: conversation_search.COMMON if word in common else 0
+    )
+    monkeypatch.setattr(conversation_search, "CHECKED_AT_ONCE", at_once)
+    monkeypatch.setattr(conversation_search, "MOST_CHECKED", most)
     assert [newest_with(query, limit) for query in queries for limit in limits] == by_index
 
 
@@ -107,8 +109,8 @@ def test_a_common_word_is_looked_for_in_the_newest_conversations_only(
     asked: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = [talk(f"Where is parcel {number}?") for number in range(6)]
-    monkeypatch.setattr(searching, "COMMON", 0)
-    monkeypatch.setattr(searching, "CHECKED_AT_ONCE", 2)
+    monkeypatch.setattr(conversation_search, "COMMON", 0)
+    monkeypatch.setattr(conversation_search, "CHECKED_AT_ONCE", 2)
     with CaptureQueriesContext(connection) as queries:
         assert newest_with("where", 2) == [made[5].pk, made[4].pk]
     searches = [one["sql"] for one in queries if "@@" in one["sql"] and not one["sql"].startswith("EXPLAIN")]
@@ -139,11 +141,11 @@ def test_at_most_six_words_are_searched() -> None:
     assert words_of("- a . b") == ["a", "b"]
 
 
-@pytest.mark.parametrize("common", [0, searching.COMMON])
+@pytest.mark.parametrize("common", [0, conversation_search.COMMON])
 def test_bob_finds_a_note_in_the_list_and_at_the_desk(
     asked: Conversation, bob: User, common: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(searching, "COMMON", common)
+    monkeypatch.setattr(conversation_search, "COMMON", common)
     services.request(asked.pk, reason="no_answer", by="assistant")
     assert "Mara Lindner" in browser(bob).get("/desk/?q=customs").text
     assert "Mara Lindner" not in browser(bob).get("/desk/?q=customs+unknown").text
