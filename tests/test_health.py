@@ -22,7 +22,7 @@ from kb.indexing.models import Recipe
 from kb.ports import RecipeSpec
 from supportbot.assistant.runner import runner
 from supportbot.health import checks, loop
-from supportbot.health.answers import BEAT, WORKER
+from supportbot.health.probe_responses import BEAT, WORKER
 from supportbot.health.server import ProbeServer, start_probes
 from supportbot.ids import uuid7
 from supportbot.outbox.models import Announcement

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 
-from supportbot.health.answers import WEB, Asked, answer
+from supportbot.health.probe_responses import WEB, Asked, answer
 
 PATHS = {"/livez", "/readyz", "/healthz", "/metrics"}
 Respond = Callable[[HttpRequest], HttpResponse] | Callable[[HttpRequest], Awaitable[HttpResponse]]

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connections
 
-from supportbot.health.answers import BEAT, TEXT, WORKER, Answer, Asked, Role, answer
+from supportbot.health.probe_responses import BEAT, TEXT, WORKER, Answer, Asked, Role, answer
 
 logger = logging.getLogger(__name__)
 
