@@ -13,9 +13,9 @@ from django.conf import settings
 from django.utils.translation import gettext
 
 from supportbot.celery import app
+from supportbot.embedded.metrics_files import SharedCounters
 from supportbot.embedded.ports import address_of, is_taken
 from supportbot.embedded.product_processes import ChildProcess, counting_together, product_environment, web_command
-from supportbot.embedded.shared_counters import SharedCounters
 from supportbot.embedded.supervisor import Supervisor, stop_signals
 from supportbot.embedded.web_server import WebServer
 from supportbot.installation.errors import StartRefused

@@ -22,6 +22,7 @@ from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.database_roles import divide
 from supportbot.embedded.demo import Demo, DemoFile
 from supportbot.embedded.external_servers import connect
+from supportbot.embedded.metrics_files import SharedCounters
 from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.process_registry import ProcessRegistry
 from supportbot.embedded.product_processes import (
@@ -34,7 +35,6 @@ from supportbot.embedded.product_processes import (
     shop_child,
     wait_for_page,
 )
-from supportbot.embedded.shared_counters import SharedCounters
 from supportbot.embedded.supervisor import STOP_SIGNALS, Supervisor, limit_logs, stop_signals
 from supportbot.embedded.valkey import ValkeyServer
 from supportbot.installation.demo_facts import DemoFacts
