@@ -82,7 +82,7 @@ def _page(
         **edit_context(request, edit, choices, replayed, failures),
         "cases": gate_cases(request, [failure["case"], *(one.name for one in failures)]),
     }
-    return render(request, "console/improve/broken.html", context)
+    return render(request, "console/improve/broken_case.html", context)
 
 
 def _articles(check: ArticleCheck, failure: dict[str, Any]) -> list[Article]:

@@ -50,7 +50,7 @@ def links_page(request: HttpRequest) -> HttpResponse:
     """Show the links of live articles to help pages that nobody can open."""
     needs(request, "kb:read")
     context = {**admin.site.each_context(request), "title": gettext("Broken links"), "broken": broken_links()}
-    return render(request, "console/articles/links.html", context)
+    return render(request, "console/articles/broken_links.html", context)
 
 
 def _source(external_id: str, article: Article | None) -> Article | None:
