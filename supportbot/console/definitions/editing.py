@@ -232,7 +232,7 @@ def expressions_page(request: HttpRequest) -> HttpResponse:
     """Show all names, functions and operators, the grammar, and what templates may contain."""
     needs(request, READ_RIGHT)
     context = frame(request, gettext("Expressions and templates"), reference=_reference())
-    return render(request, "console/definitions/expressions.html", context)
+    return render(request, "console/definitions/expression_reference.html", context)
 
 
 @cache
