@@ -25,10 +25,10 @@ from supportbot.console.articles.ask_as_customer import ask_page
 from supportbot.console.articles.importing import import_page, import_state
 from supportbot.console.definitions import listing as definitions  # noqa: F401
 from supportbot.console.evals import listing as evals  # noqa: F401
-from supportbot.console.improve import improve, old_page
-from supportbot.console.improve_broken import broken_case
-from supportbot.console.improve_contradiction import contradiction
-from supportbot.console.improve_group import group
+from supportbot.console.improve.broken_case import broken_case
+from supportbot.console.improve.contradiction import contradiction
+from supportbot.console.improve.group import group
+from supportbot.console.improve.listing import improve, old_page
 from supportbot.console.overview import overview_page
 from supportbot.console.releases import listing as releases  # noqa: F401
 from supportbot.console.results import results, results_as_csv

@@ -6,8 +6,8 @@ from django.shortcuts import render
 from django.utils.translation import gettext
 
 from kb.models import Article
-from supportbot.console.improve import KINDS
-from supportbot.console.improve_edit import to_list, typed, unchecked
+from supportbot.console.improve.edit import to_list, typed, unchecked
+from supportbot.console.improve.listing import KINDS
 from supportbot.console.request_context import needs
 from supportbot.errors import SupportBotError
 from supportbot.insights.services import Edit

@@ -15,8 +15,7 @@ from kb.selectors import article_with_id
 from supportbot.chat.models import Conversation
 from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage, traces_of
 from supportbot.console.evals.pages import may_make_cases
-from supportbot.console.improve import KINDS, remark_of
-from supportbot.console.improve_edit import (
+from supportbot.console.improve.edit import (
     MOST_REPLAYED,
     NEW,
     Choices,
@@ -27,7 +26,8 @@ from supportbot.console.improve_edit import (
     handle,
     unchecked,
 )
-from supportbot.console.improve_settled import settled
+from supportbot.console.improve.listing import KINDS, remark_of
+from supportbot.console.improve.settled import settled
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, workspace_here
 from supportbot.errors import NotFound
