@@ -16,9 +16,9 @@ from rest_framework.response import Response
 from kb.access import Surface, Viewer
 from kb.categories import category_with_id, change_category, delete_category, order_categories, save_category
 from kb.collections import check_may_write, default_collection, get_or_create_collection
+from kb.extra_fields import set_extra_fields
 from kb.models import Article, Audience, Category, Collection, Revision, Synonyms
 from kb.phrasings import check_phrasings, set_phrasings
-from kb.properties import set_properties
 from kb.scheduling import Step, drop_plan, make_plan
 from kb.search import Retrieval, search
 from kb.selectors import all_articles, article_with_id
@@ -105,7 +105,7 @@ class ArticleList(KnowledgeView, ListAPIView[Article]):
         with transaction.atomic():
             article = create_article(change, external_id=external_id, author=_author(request))
             set_phrasings(article, phrasings or ())
-            set_properties(article, data.validated_data, by=_author(request))
+            set_extra_fields(article, data.validated_data, by=_author(request))
         return Response(_shown(article.pk), status=201)
 
 
@@ -137,7 +137,7 @@ class ArticleDetail(KnowledgeView):
             saved = save_draft(article_id, change, author=_author(request), based_on=based_on)
             if phrasings is not None:
                 set_phrasings(saved, phrasings)
-            set_properties(saved, data.validated_data, by=_author(request))
+            set_extra_fields(saved, data.validated_data, by=_author(request))
         return Response(_shown(article_id) | {"untried": untried})
 
 

@@ -16,9 +16,9 @@ from kb.documents import (
     MAX_URL_CHARACTERS,
     check_locale,
 )
+from kb.extra_fields import EXTRA_FIELDS
 from kb.models import Article, Audience, Category, Collection, Plan, Revision, State, Synonyms
 from kb.phrasings import MAX_PHRASING, MAX_PHRASINGS, phrasings_of
-from kb.properties import PROPERTIES
 from kb.selectors import collection_with_id
 from kb.services import Change
 from kb.slugs import MAX_SLUG, former_names
@@ -257,7 +257,7 @@ class _FactsSerializer(ClosedSerializerMixin, serializers.Serializer[Article]):
 
     def change(self) -> Change:
         """Return the validated fields as a `Change` for the services. Raises CollectionMissing."""
-        left_out = ("based_on", "external_id", "gate", "phrasings", *PROPERTIES)
+        left_out = ("based_on", "external_id", "gate", "phrasings", *EXTRA_FIELDS)
         data = {name: value for name, value in self.validated_data.items() if name not in left_out}
         collection = data.pop("collection", None)
         return Change(**data, collection=collection_with_id(collection) if collection else None)

@@ -13,11 +13,11 @@ from kb.slugs import check_slug, rename
 from kb.translations import check_source, translate
 from supportbot.accounts.models import User
 
-PROPERTIES: Final = ("slug", "translation_of", "owner", "reviewer", "check_by")
+EXTRA_FIELDS: Final = ("slug", "translation_of", "owner", "reviewer", "check_by")
 _CARE: Final = ("owner", "reviewer", "check_by")
 
 
-def set_properties(article: Article, given: Mapping[str, Any], *, by: User | None) -> None:
+def set_extra_fields(article: Article, given: Mapping[str, Any], *, by: User | None) -> None:
     """Store the given properties of an article, in the caller's transaction; others stay. Raises InvalidDocument.
 
     `translation_of` is an article's id, `owner` and `reviewer` are user names; None takes one away.
