@@ -55,7 +55,7 @@ class Sentence:
 
 
 @dataclass(frozen=True, slots=True)
-class Recall:
+class OutdatedAnswers:
     """One changed article, and the customers who were told its former text."""
 
     article: UUID
@@ -64,7 +64,7 @@ class Recall:
     sentences: tuple[Sentence, ...]
 
 
-def recalls() -> list[Recall]:
+def outdated_answers() -> list[OutdatedAnswers]:
     """Return the articles with a recently changed figure that somebody was told, newest change first, without the
     sentences that somebody has dismissed.
     """
@@ -73,7 +73,7 @@ def recalls() -> list[Recall]:
     rows = changed.select_related("live_revision").order_by("-published_at", "pk")[:MOST_ARTICLES]
     handled = set(Handled.objects.filter(kind=KIND).values_list("subject", flat=True))
     found = (
-        Recall(
+        OutdatedAnswers(
             article=one.pk,
             title=one.title,
             changed_at=one.published_at or since,

@@ -8,7 +8,7 @@ from kb.models import Article
 from kb.services import Change, publish, save_draft
 from supportbot.accounts.models import Workspace
 from supportbot.insights.models import Handled
-from supportbot.insights.outdated_answers import recalls
+from supportbot.insights.outdated_answers import outdated_answers
 from tests.console.conftest import logged_in, person
 from tests.insights.answered_questions import article, ask, cited
 from tests.pages import visible_text
@@ -22,8 +22,8 @@ def test_customers_who_were_told_a_changed_figure_are_listed(editor: Client, wor
     ask("Where are you?", cited(returns, "We are in Freiburg."))
     save_draft(returns.pk, Change(body="You can send items back within 60 days. We are in Kiel."))
     publish(returns.pk)
-    [recall] = recalls()
-    [sentence] = recall.sentences
+    [outdated] = outdated_answers()
+    [sentence] = outdated.sentences
     assert [one.conversation for one in sentence.people] == [told.pk]
     assert (sentence.figures, sentence.now_says) == (("14 days",), "You can send items back within 60 days.")
     supervisor = logged_in(person(workspace, "supervisor"))
@@ -80,8 +80,8 @@ def test_only_the_changed_sentences_and_rows_of_a_quotation_are_outdated(editor:
         ask("What does delivery cost?", cited(delivery, quote))
     save_draft(delivery.pk, Change(body=body.replace("4 euros", "5 euros").replace("€4.90", "€5.90")))
     publish(delivery.pk)
-    [recall] = recalls()
-    assert {(one.told, one.now_says, one.figures) for one in recall.sentences} == {
+    [outdated] = outdated_answers()
+    assert {(one.told, one.now_says, one.figures) for one in outdated.sentences} == {
         ("Germany | 2 to 3 | €4.90", "Germany | 2 to 3 | €5.90", ("4.90",)),
         ("Delivery within Germany costs 4 euros.", "Delivery within Germany costs 5 euros.", ("4 euros",)),
     }
@@ -100,7 +100,7 @@ def test_a_dismissed_sentence_is_not_listed_until_its_article_changes_it_again(
         .css_first("main .rows > li form [name=subject]")
         .attributes["value"]
     )
-    dismissed = next(one.told for one in recalls()[0].sentences if str(one.subject) == subject)
+    dismissed = next(one.told for one in outdated_answers()[0].sentences if str(one.subject) == subject)
     agent = logged_in(person(workspace, "agent"))
     assert agent.post(address, {"subject": subject, "reason": "No"}).status_code == 403
     editor.post(address, {"subject": subject, "reason": " "})
@@ -123,7 +123,7 @@ def test_a_dismissed_sentence_is_listed_again_once_a_customer_was_told_it_anew(e
     told, address = "You can send items back within 14 days.", "/admin/improve/?kind=recall"
     ask("How long?", cited(returns, told))
     change(returns, "You can send items back within 60 days.")
-    editor.post(address, {"subject": str(recalls()[0].sentences[0].subject), "reason": "She knows"})
+    editor.post(address, {"subject": str(outdated_answers()[0].sentences[0].subject), "reason": "She knows"})
     assert listed_sentences() == []
     change(returns, told)
     ask("How long?", cited(returns, told))
@@ -138,4 +138,4 @@ def change(page: Article, body: str) -> None:
 
 
 def listed_sentences() -> list[str]:
-    return [one.told for recall in recalls() for one in recall.sentences]
+    return [one.told for outdated in outdated_answers() for one in outdated.sentences]

@@ -29,7 +29,7 @@ from supportbot.insights import contradictions as contradicting
 from supportbot.insights.clusters import Cluster, clusters
 from supportbot.insights.findings import DAYS, Finding, Kind, findings
 from supportbot.insights.outdated_answers import KIND as RECALL
-from supportbot.insights.outdated_answers import recalls
+from supportbot.insights.outdated_answers import outdated_answers
 from supportbot.insights.services import dismiss
 from supportbot.language.personal_data import without_personal_data
 from supportbot.web import one_of
@@ -86,7 +86,7 @@ def improve(request: HttpRequest) -> HttpResponse:
         return _dismissed(request, kind)
     found = {one: findings(one) for one in Kind}
     pairs = contradicting.contradictions() if kind == contradicting.KIND else contradicting.contradictions_if_quick()
-    outdated, broken = recalls(), _broken()
+    outdated, broken = outdated_answers(), _broken()
     numbers: dict[str, int | None] = {str(one): len(some) for one, some in found.items()}
     numbers |= {
         contradicting.KIND: None if pairs is None else len(pairs),
@@ -107,7 +107,7 @@ def improve(request: HttpRequest) -> HttpResponse:
         "rows": rows,
         "asked_in_all": sum(row.times for row in rows),
         "pairs": [(pair, sides_of(pair)) for pair in pairs or []] if kind == contradicting.KIND else [],
-        "recalls": outdated if kind == RECALL else [],
+        "outdated": outdated if kind == RECALL else [],
         "checks": broken if kind == BROKEN else [],
         "cases": gate_cases(request, [one["case"] for _, _, failures in broken for one in failures]),
         "drafts": rows_by_release() if kind == Kind.CORRECTED else [],
@@ -192,5 +192,5 @@ def _dismissible(kind: str) -> set[UUID]:
     if kind == contradicting.KIND:
         return {pair.subject for pair in contradicting.contradictions()}
     if kind == RECALL:
-        return {sentence.subject for one in recalls() for sentence in one.sentences}
+        return {sentence.subject for one in outdated_answers() for sentence in one.sentences}
     return set()
