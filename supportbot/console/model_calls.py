@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from supportbot.chat.models import Conversation
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.charts import legend_of, stacked
+from supportbot.console.conversation_figures import amounts
 from supportbot.console.display import moment_in_words, tag
 from supportbot.console.filters import LabelledFilter
 from supportbot.llm.budget import ALL, daily_allowance
@@ -103,7 +104,7 @@ class LLMCallAdmin(ScopedAdmin):
 
     @admin.display(description=_("Cost"), ordering="cost")
     def money(self, call: LLMCall) -> str:
-        return gettext("no price") if call.cost is None else f"{number(call.cost)} {call.currency}".strip()
+        return gettext("no price") if call.cost is None else amounts({call.currency: call.cost})
 
     @admin.display(description=_("First token"), ordering="time_to_first_token_ms")
     def first(self, call: LLMCall) -> str:
@@ -176,7 +177,7 @@ def costs(span: int) -> dict[str, Any]:
     series = _series(rows, is_money=is_money)
     return {
         "chart": stacked(days, series),
-        "legend": legend_of(series),
+        "legend": [(n, name, round(total, 4)) for n, name, total in legend_of(series)],
         "is_money": is_money,
         "currency": next((row.currency for row in rows if row.currency), ""),
         "daily": [(row, _purpose(row), model_in_words(row.provider, row.model)) for row in rows],

@@ -107,7 +107,7 @@ GROUPS: Final[tuple[tuple["Text", tuple[Entry, ...]], ...]] = (
         _("Settings"),
         (
             Entry(_("Channels"), "link", "admin:accounts_channel_changelist", "channels:write"),
-            Entry(_("Connections"), "swap", "admin:actions_connection_changelist", "connections:write"),
+            Entry(_("Connections"), "code", "admin:actions_connection_changelist", "connections:write"),
             Entry(_("Models"), "assist", "admin:llm_modelconnection_changelist", "connections:write"),
             Entry(
                 _("Webhooks"),

@@ -1,5 +1,5 @@
 // Loaded before the page is drawn, so that nobody's dark room is lit for a moment.
-// It also makes the workspace switch act at once, and ticks a whole page of a list.
+// It also makes the workspace switch act at once, ticks a whole page of a list, and shows where one is in the navigation.
 
 const KEY = "console-theme";
 
@@ -35,6 +35,12 @@ document.addEventListener("DOMContentLoaded", () => {
   apply(stored());
   for (const button of document.querySelectorAll("[data-theme-to]")) {
     button.addEventListener("click", () => choose(button.dataset.themeTo));
+  }
+  const here = document.querySelector(".rail a[aria-current]");
+  const rail = here?.closest(".rail");
+  // Not scrollIntoView: it would scroll the page too.
+  if (rail && rail.scrollHeight > rail.clientHeight) {
+    rail.scrollTop += Math.max(0, here.getBoundingClientRect().bottom - rail.getBoundingClientRect().bottom + 28);
   }
   const all = document.querySelector("[data-tick-all]");
   if (all) {
