@@ -14,6 +14,7 @@ from supportbot.settings import BASE_DIR
 from tests.patience import PATIENCE_SECONDS
 
 NAMED = [
+    ("actions.connectors.merchant.connected_merchant", "actions.merchant_api.merchant.connected_merchant"),
     ("actions.forgetting.on_conversation_erased", "actions.erasure.on_conversation_erased"),
     ("actions.forgetting.on_customer_forgotten", "actions.erasure.on_customer_forgotten"),
     ("actions.policies.versions_in_force", "actions.policy_store.versions_in_force"),
@@ -24,6 +25,7 @@ NAMED = [
         "supportbot.handoff.tickets.customer_messages.on_customer_message",
     ),
     ("supportbot.handoff.mail.on_agent_replied", "supportbot.handoff.mail.delivery.on_agent_replied"),
+    ("supportbot.webhooks.receivers.on_ticket_changed", "supportbot.webhooks.outbox_consumers.on_ticket_changed"),
 ]
 
 
