@@ -1,5 +1,5 @@
-"""The possible outcomes of a command, and the back end that runs it and reports its outcome later. It happened, it did
-not, we do not know: separate types, so that the third is never mistaken for one of the others.
+"""The possible outcomes of a command, and the back end that runs it and reports its outcome later. "It
+happened", "it did not" and "we do not know" are separate types, so that the third is never taken for one of the others.
 """
 
 from collections.abc import Mapping

@@ -298,7 +298,7 @@ class Phrasing(TenantModel):
 
 
 class Synonyms(TenantModel):
-    """Words that mean the same to the workspace's customers; search replaces one by another (`kb.synonyms`)."""
+    """Words that mean the same to the workspace's customers; search replaces one with another (`kb.synonyms`)."""
 
     words = ArrayField(models.CharField(max_length=80))
 

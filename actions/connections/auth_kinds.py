@@ -113,7 +113,7 @@ def _token(secret: str, settings: Mapping[str, str]) -> Words:
     return (
         ""
         if _PRINTABLE.fullmatch(secret) and " " not in secret
-        else _("Enter the token as one word of ASCII characters.")
+        else _("Enter the token as ASCII characters without spaces.")
     )
 
 

@@ -26,7 +26,7 @@ MAX_FACTS_BYTES: Final = 64 * 1024 * 1024
 _CHILD: Final = Path(confined.__file__).with_name("child.py")
 
 REASONS: Final[Mapping[str, str]] = {
-    "pdf_encrypted": gettext_noop("The PDF is protected by a password. Save a copy without one and import that."),
+    "pdf_encrypted": gettext_noop("This PDF is password-protected. Save a copy without a password and import that."),
     "pdf_without_text": gettext_noop(
         "The PDF contains scanned pages without text. Run text recognition (OCR) on it first."
     ),
@@ -40,7 +40,7 @@ REASONS: Final[Mapping[str, str]] = {
         "attack and was not read."
     ),
     "zip_damaged": gettext_noop("The file is damaged or incomplete. Copy or zip it again."),
-    "zip_encrypted": gettext_noop("The zip file is protected by a password. Zip it without one."),
+    "zip_encrypted": gettext_noop("The zip file is password-protected. Zip the files without a password."),
     "zip_entries": gettext_noop("The zip file contains more than {limit} files. Split it."),
     "zip_entry": gettext_noop("“{name}” in the file is larger than {limit} MB after unpacking. Leave it out."),
     "zip_total": gettext_noop("The file is larger than {limit} MB after unpacking. Split it."),

@@ -120,7 +120,7 @@ class Judge:
         return self._unasked([own, *hidden, *compared, *self._new(noted)[:spare]], with_windows=is_foreign)
 
     def wanted_at_the_end(self, sentences: Sequence[Sentence]) -> tuple[Wanted, ...]:
-        """Return the claims of a short answer that words alone do not confirm, since vectors may."""
+        """Return the claims of a short answer that words alone do not confirm; vectors may confirm them."""
         claims = [one for one in sentences if one.needs_ground]
         if len(claims) > MOST_THIN or is_confirmed(claims) is not False:
             return ()

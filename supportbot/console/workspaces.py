@@ -109,7 +109,7 @@ class WorkspaceForm(FactsForm):
                 "too."
             ),
             "keep_conversations_days": _(
-                "Each night, conversations without a message for longer than this are permanently deleted, with their "
+                "Every night, conversations without a message for longer than this are permanently deleted, with their "
                 "mails. Requests, amounts, the audit trail and the figures are kept. Leave empty to keep conversations."
             ),
             "keep_bodies_days": _(

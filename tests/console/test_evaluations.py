@@ -62,7 +62,7 @@ def test_a_suite_is_imported_edited_run_and_exported(enter: Enter, returns_artic
     assert client.post(reverse("admin:evals_suite_new"), {"file": file}).status_code == 302
     suite = Suite.objects.get()
     page = client.get(reverse("admin:evals_suite_change", args=[suite.pk])).content.decode()
-    assert "window" in page and "must pass" in page and "never been run" in page and "cited articles, figures" in page
+    assert "window" in page and "must pass" in page and "not been run yet" in page and "cited articles, figures" in page
     exported = client.get(reverse("admin:evals_suite_export", args=[suite.pk]))
     assert read_suite(exported.content, file="").cases == read_suite(SUITE.encode(), file="").cases
     case = reverse("admin:evals_suite_case", args=[suite.pk, "wrong"])

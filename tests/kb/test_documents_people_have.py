@@ -209,7 +209,7 @@ def test_pictures_are_counted_and_not_silently_lost(workspace: Workspace, tmp_pa
 DRAWING = "q 9 0 0 9 0 0 cm BI /W 1 /H 1 /CS /G /BPC 8 ID \x80 EI Q"
 GOOD = pdf([Text(60, 700, "Fine.")])
 BROKEN = {
-    "password.pdf": (pdf([Text(60, 700, "Secret.")], password="x"), "protected by a password"),
+    "password.pdf": (pdf([Text(60, 700, "Secret.")], password="x"), "password-protected"),
     "scan.pdf": (scan(2), "text recognition"),
     "blank.pdf": (pdf([]), "has no text"),
     "cut.pdf": (b"%PDF-1.7\n1 0 obj\n<< /Type", "damaged"),

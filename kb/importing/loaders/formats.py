@@ -59,7 +59,7 @@ _GUESSED: Final = (Format.TEXT, Format.ROWS)  # their encoding may be an older o
 _PICTURE: Final = gettext_noop("The file is a picture, not text. Describe in text what it shows.")
 _PROGRAM: Final = gettext_noop("The file is a program, not text. Leave it out.")
 _OLD_OFFICE: Final = gettext_noop(
-    "The file is in an old Office format or protected by a password. Save it as .docx or PDF without a password."
+    "The file is password-protected or in an old Office format. Save it as .docx or PDF without a password."
 )
 _FOREIGN: Final = (
     (b"\xd0\xcf\x11\xe0", _OLD_OFFICE),

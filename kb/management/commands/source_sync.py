@@ -32,7 +32,7 @@ class Command(WorkspaceCommand):
             help=gettext("archive all articles that are gone from the source, however many"),
         )
         parser.add_argument(
-            "--gate", action="store_true", help=gettext("reject texts with which a gate case would fail")
+            "--gate", action="store_true", help=gettext("reject texts that would make a gate case fail")
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

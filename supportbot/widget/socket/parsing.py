@@ -218,7 +218,7 @@ def parse_client_frame(text: str) -> ClientFrame:
 
 
 def client_id_in(text: str) -> str | None:
-    """Return the `client_id` of a rejected frame if it has a valid one: the client has to know which message it was."""
+    """Return the `client_id` of a rejected frame if it has a valid one, so that the client can tell which it was."""
     try:
         content = strict_json.loads(text) if len(text) <= MAX_FRAME_BYTES else None
     except strict_json.BadJson:
