@@ -12,7 +12,7 @@ from supportbot.assistant.errors import BadArguments, NoSuchTool, RepeatedCall, 
 from supportbot.assistant.texts import say
 from supportbot.assistant.tool_calls import Place, ToolResult
 from supportbot.assistant.turn_limits import MAX_CALLS
-from supportbot.assistant.undoing import UNDO_LAST, undo_last
+from supportbot.assistant.undo_tool import UNDO_LAST, undo_last
 from supportbot.chat.errors import ConversationEnded, LeaseLost
 from supportbot.chat.models import Conversation
 from supportbot.chat.turns import check_held

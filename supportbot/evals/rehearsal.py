@@ -51,7 +51,7 @@ from supportbot.assistant.tools import (
     parse_arguments,
 )
 from supportbot.assistant.turn import Turn
-from supportbot.assistant.undoing import UNDO_LAST
+from supportbot.assistant.undo_tool import UNDO_LAST
 from supportbot.async_db import db
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import Conversation, Message, Source
