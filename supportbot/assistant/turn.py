@@ -24,11 +24,11 @@ from supportbot.assistant.checks.evidence import Author
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.delta_buffer import DeltaBuffer, StatusLine
 from supportbot.assistant.drafting import Draft
-from supportbot.assistant.leases import leases
 from supportbot.assistant.prompts import GuidelineMarks, confidential_text, second_try
 from supportbot.assistant.texts import say
 from supportbot.assistant.tool_calls import Place, ToolResult
 from supportbot.assistant.tools import Tools, answerable
+from supportbot.assistant.turn_leases import leases
 from supportbot.assistant.turn_limits import MAX_STEPS, PIECE_CHARACTERS
 from supportbot.assistant.turn_telemetry import SECOND_TRIES, TurnReport
 from supportbot.assistant.vector_prefetch import vectors_prefetched

@@ -16,8 +16,8 @@ from django.db import InterfaceError, connections
 from pytest_django.fixtures import Settings
 
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.assistant import leases
 from supportbot.assistant import runner as runner_module
+from supportbot.assistant import turn_leases
 from supportbot.assistant.admission import Admission
 from supportbot.assistant.runner import Runner
 from supportbot.async_db import db
@@ -335,8 +335,8 @@ async def test_a_failed_heartbeat_keeps_the_turn(
             raise InterfaceError("the connection is closed")
         return extend_leases(turns)
 
-    monkeypatch.setattr(leases, "SAVE_EVERY_SECONDS", 0.01)
-    monkeypatch.setattr(leases, "extend_leases", beat)
+    monkeypatch.setattr(turn_leases, "SAVE_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(turn_leases, "extend_leases", beat)
     gate = asyncio.Event()
     await db(write, conversation)
     with answering(ScriptedModel(Says("Hello! How can I help?", waits_for=gate))):
@@ -350,7 +350,7 @@ async def test_a_failed_heartbeat_keeps_the_turn(
 async def test_a_starved_event_loop_keeps_its_lease(
     conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leases, "SAVE_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(turn_leases, "SAVE_EVERY_SECONDS", 0.01)
     gate = asyncio.Event()
     await db(write, conversation)
     with answering(ScriptedModel(Says("Hello! How can I help?", waits_for=gate))):
@@ -368,7 +368,7 @@ async def test_a_starved_event_loop_keeps_its_lease(
 async def test_a_stop_whose_signal_was_lost_ends_the_answer(
     conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leases, "SAVE_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(turn_leases, "SAVE_EVERY_SECONDS", 0.01)
     await db(write, conversation)
     with answering(ScriptedModel(Says("Hello! How can I help?", waits_for=asyncio.Event()))) as model:
         running = asyncio.create_task(runner_module.carry_out(await db(claimed)))
