@@ -79,7 +79,7 @@ OUTBOX_CONSUMERS: Final[dict[str, list[str]]] = {
         "supportbot.webhooks.outbox_consumers.on_article_changed",
     ],
     "action_changed": [
-        "supportbot.assistant.receivers.on_action_changed",
+        "supportbot.assistant.outbox_consumers.on_action_changed",
         "supportbot.webhooks.outbox_consumers.on_action_changed",
     ],
     "agent_replied": [

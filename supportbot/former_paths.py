@@ -16,6 +16,7 @@ MOVED: Final = {
     "actions.connectors.merchant": "actions.merchant_api.merchant",  # ACTIONS_MERCHANT
     "actions.forgetting": "actions.erasure",
     "actions.policies": "actions.policy_store",
+    "supportbot.assistant.receivers": "supportbot.assistant.outbox_consumers",  # OUTBOX_CONSUMERS
     "supportbot.evals.gates": "supportbot.evals.release_gates",  # RELEASES_GATE
     "supportbot.handoff.frontdesk": "supportbot.handoff.tickets.customer_messages",
     "supportbot.httpserver": "uvicorn.protocols.http.httptools_impl",

@@ -34,8 +34,8 @@ from actions.selectors import enabled_actions
 from actions.services import decline, propose, run_read
 from actions.spec import CARDS, HAND_OVER, Action
 from actions.states import State
+from supportbot.assistant.outbox_consumers import record_action_events
 from supportbot.assistant.prompts import as_data
-from supportbot.assistant.receivers import record_action_events
 from supportbot.assistant.texts import Phrase, say
 from supportbot.assistant.tool_calls import Place, ToolResult, key_prefix
 from supportbot.chat.errors import ConversationEnded, LeaseLost

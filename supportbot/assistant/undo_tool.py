@@ -17,7 +17,7 @@ from actions.services import decline
 from actions.states import UNDOING, WITHDRAWABLE, State
 from actions.undo import propose_undo
 from supportbot.assistant.action_tools import outcome_of, result_of, withdraw_cards
-from supportbot.assistant.receivers import record_action_events
+from supportbot.assistant.outbox_consumers import record_action_events
 from supportbot.assistant.texts import Phrase, say
 from supportbot.assistant.tool_calls import Place, ToolResult
 from supportbot.chat.models import Conversation, Turn

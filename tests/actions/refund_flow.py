@@ -39,7 +39,7 @@ POINTS: Final = {
     "after the call, before its result": ("actions.testing.FakeShop.run", "after"),
     "before the result is committed": ("actions.execution.succeed", "after"),
     "after the result, before the message is acknowledged": ("actions.execution.settle", "after"),
-    "before the telling is committed": ("supportbot.assistant.receivers._record", "after"),
+    "before the telling is committed": ("supportbot.assistant.outbox_consumers._record", "after"),
 }
 LOST: Final = (ProcessDied, DatabaseError, InterfaceError)
 

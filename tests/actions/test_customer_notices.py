@@ -208,7 +208,7 @@ def test_a_notice_that_failed_for_long_is_caught_up(
         def stumble(request_id: UUID) -> None:
             raise RuntimeError("a bug")
 
-        broken.setattr("supportbot.assistant.receivers.record_action_events", stumble)
+        broken.setattr("supportbot.assistant.outbox_consumers.record_action_events", stumble)
         work()
         for _ in range(5 * MOST_DELIVERIES):
             Announcement.objects.filter(delivered_at=None).update(due_at="2000-01-01T00:00:00Z")

@@ -24,7 +24,7 @@ from actions.principals import Principal
 from actions.request_queue import Publisher
 from actions.states import State
 from actions.testing import FakeShop, ProcessDied, make_due, run_queued
-from supportbot.assistant.receivers import record_action_events
+from supportbot.assistant.outbox_consumers import record_action_events
 from supportbot.chat.models import Conversation
 from supportbot.outbox.models import Announcement
 from tests.actions.conftest import REFUND

@@ -14,7 +14,7 @@ from actions.services import propose
 from actions.testing import FakeShop, connected, run_queued
 from supportbot.accounts.models import Channel, Customer, Workspace
 from supportbot.accounts.services import NewChannel
-from supportbot.assistant.receivers import record_action_events
+from supportbot.assistant.outbox_consumers import record_action_events
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.outbox.delivery import deliver_due

@@ -12,7 +12,7 @@ from actions.services import approve, confirm, decline, propose, reject
 from actions.states import State
 from actions.testing import FakeShop, make_due, run_queued
 from supportbot.accounts.models import Customer, User
-from supportbot.assistant.receivers import on_action_changed, record_action_events
+from supportbot.assistant.outbox_consumers import on_action_changed, record_action_events
 from supportbot.chat.models import Conversation, Message, Turn
 from supportbot.chat.services import add_customer_message
 from supportbot.chat.signals import EventView
