@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kb.embedders import retuned
+from kb.embedders import fine_tuned
 
 WIDTH: Final = 384
 LAYERS: Final = 12
@@ -35,12 +35,12 @@ class Words(NamedTuple):
 
 @cache
 def _image() -> bytes:
-    return (retuned.package_folder() / retuned.MODEL).read_bytes()
+    return (fine_tuned.package_folder() / fine_tuned.MODEL).read_bytes()
 
 
 @cache
 def _places() -> dict[str, tuple[int, int]]:
-    return retuned.places_in(_image())
+    return fine_tuned.places_in(_image())
 
 
 def numbers(name: str) -> np.ndarray:
@@ -174,9 +174,9 @@ def _longest() -> int:
 
 @cache
 def _words() -> Words:
-    image, at = _image(), retuned._HEADER.size
-    count, first, last, _, unknown, size = retuned._PIECES.unpack_from(image, at)
-    at += retuned._PIECES.size
+    image, at = _image(), fine_tuned._HEADER.size
+    count, first, last, _, unknown, size = fine_tuned._PIECES.unpack_from(image, at)
+    at += fine_tuned._PIECES.size
     offsets = np.frombuffer(image, np.uint32, count + 1, at)
     scores = np.frombuffer(image, np.float32, count, at + 4 * (count + 1))
     start = at + 4 * (count + 1) + 4 * count

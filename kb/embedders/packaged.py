@@ -69,7 +69,7 @@ class PackagedEmbedder:
         return [vector(text) for text in texts] if len(texts) == 1 else list(_threads().map(vector, texts))
 
     def load(self) -> None:
-        """Load the model now. It must not be loaded twice at the same time, nor beside a copy of it (`retuned`)."""
+        """Load the model now. It must not be loaded twice at the same time, nor beside a copy of it (`fine_tuned`)."""
         self._loaded()
 
     def _loaded(self) -> "E5":

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Final
 
+from kb.embedders.fine_tuned import FineTunedModel
 from kb.embedders.packaged import RECIPE, PackagedEmbedder
-from kb.embedders.retuned import RetunedModel
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
 from supportbot.assistant.checks.deeds import Comparison, Vector, Wanted, layers_shipped
@@ -33,14 +33,14 @@ def _vector(text: Wanted) -> Vector:
     return _comparing().query(text.text) if isinstance(text, Comparison) else tuple(_packaged().query(text))
 
 
-def _comparing() -> RetunedModel:
+def _comparing() -> FineTunedModel:
     with _loading:  # turns ask from several threads, and the engine must not be loaded twice at the same time
         return _comparing_model()
 
 
 @cache
-def _comparing_model() -> RetunedModel:
-    return RetunedModel(layers_shipped())
+def _comparing_model() -> FineTunedModel:
+    return FineTunedModel(layers_shipped())
 
 
 @cache

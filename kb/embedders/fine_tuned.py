@@ -26,7 +26,7 @@ _MAGIC: Final = b"E5S1"
 Weights = Mapping[str, np.ndarray[Any, Any]]
 
 
-class RetunedModel:
+class FineTunedModel:
     """A copy of the packaged model whose tensors are replaced by those in `weights`, by their names in its file.
 
     Raises `EmbeddingUnavailable` if the packaged model is not installed, or if a tensor's name or size does not fit it.

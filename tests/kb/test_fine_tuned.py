@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kb.embedders import retuned
+from kb.embedders import fine_tuned
+from kb.embedders.fine_tuned import MODEL, FineTunedModel, package_folder, places_in
 from kb.embedders.packaged import PackagedEmbedder
-from kb.embedders.retuned import MODEL, RetunedModel, package_folder, places_in
 from kb.errors import EmbeddingUnavailable
 
 SAID = "I have refunded it. passage: Done: Refund €64.00."
@@ -22,27 +22,27 @@ def tensor(name: str) -> np.ndarray:
 
 def test_other_weights_change_the_vectors_of_the_copy_alone() -> None:
     before = PackagedEmbedder().query(SAID)
-    same, other = RetunedModel({BIAS: tensor(BIAS)}), RetunedModel({BIAS: tensor(BIAS) + np.float32(0.5)})
+    same, other = FineTunedModel({BIAS: tensor(BIAS)}), FineTunedModel({BIAS: tensor(BIAS) + np.float32(0.5)})
     assert np.allclose(same.query(SAID), before, atol=1e-6)
     assert float(np.array(other.query(SAID)) @ np.array(before)) < 0.99
     assert float(np.linalg.norm(other.query(SAID))) == pytest.approx(1, abs=1e-5)
-    assert np.allclose(RetunedModel({}).query(SAID), before, atol=1e-6)
+    assert np.allclose(FineTunedModel({}).query(SAID), before, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["l99.oln.b", "l11.q.w"])
 def test_a_tensor_that_does_not_fit_the_packaged_model_is_refused(name: str) -> None:
     with pytest.raises(EmbeddingUnavailable, match=name):
-        RetunedModel({name: tensor(BIAS)})
+        FineTunedModel({name: tensor(BIAS)})
 
 
 def test_another_file_than_the_packaged_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / MODEL).write_bytes(b"GGUF" + bytes(64))
-    monkeypatch.setattr(retuned, "package_folder", lambda: tmp_path)
+    monkeypatch.setattr(fine_tuned, "package_folder", lambda: tmp_path)
     with pytest.raises(EmbeddingUnavailable, match="unknown format"):
-        RetunedModel({})
+        FineTunedModel({})
 
 
 def test_without_the_package_there_is_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retuned, "find_spec", lambda _: None)
+    monkeypatch.setattr(fine_tuned, "find_spec", lambda _: None)
     with pytest.raises(EmbeddingUnavailable, match="not installed"):
-        RetunedModel({})
+        FineTunedModel({})
