@@ -11,7 +11,9 @@ from datetime import date
 from typing import Final, Literal
 
 from supportbot.builtin import intents
-from supportbot.builtin.actions.answers import (
+from supportbot.builtin.actions.bounds import takes_day
+from supportbot.builtin.actions.corrections import MOST_WORDS, corrected, is_further, names_another_record
+from supportbot.builtin.actions.message_reading import (
     given_in,
     is_another,
     is_question_instead,
@@ -23,8 +25,6 @@ from supportbot.builtin.actions.answers import (
     wish_after_a_no,
     with_stated_reason,
 )
-from supportbot.builtin.actions.bounds import takes_day
-from supportbot.builtin.actions.corrections import MOST_WORDS, corrected, is_further, names_another_record
 from supportbot.builtin.actions.slots import (
     OF_WORDS,
     Intent,
