@@ -16,7 +16,8 @@ from typing import Any, Final
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.program import launch_options
-from tests.browser.shopping import PATIENCE_MILLISECONDS, Shopper
+from tests.browser.shopping import Shopper
+from tests.patience import PATIENCE_MS
 
 ROOT: Final = Path(__file__).parent.parent
 PICTURES: Final = ROOT / "docs" / "pictures"
@@ -56,9 +57,9 @@ def take_widget(browser: Browser, demo: dict[str, Any]) -> None:
         shopper.ask("How long does it take until I have my money back?")
         shopper.say(f"Refund {ORDER}, it is damaged")
         card = shopper.card(REFUND)
-        card.get_by_role("button", name=REFUND).click(timeout=PATIENCE_MILLISECONDS)
-        expect(card).to_contain_text("RF-", timeout=PATIENCE_MILLISECONDS)
-        expect(shopper.answers.last).to_contain_text("RF-", timeout=PATIENCE_MILLISECONDS)
+        card.get_by_role("button", name=REFUND).click(timeout=PATIENCE_MS)
+        expect(card).to_contain_text("RF-", timeout=PATIENCE_MS)
+        expect(shopper.answers.last).to_contain_text("RF-", timeout=PATIENCE_MS)
         keep(page, "widget")
 
 
@@ -79,7 +80,7 @@ def ask_for_a_person(shopper: Shopper, name: str, question: str) -> None:
     shopper.open_chat()
     shopper.ask(question)
     shopper.say("My tent has a hole after one night. I would like to talk to a person please")
-    expect(shopper.chat).to_contain_text("We will pass this chat on", timeout=PATIENCE_MILLISECONDS)
+    expect(shopper.chat).to_contain_text("We will pass this chat on", timeout=PATIENCE_MS)
 
 
 def take_console(browser: Browser, demo: dict[str, Any]) -> None:
