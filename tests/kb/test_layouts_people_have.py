@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -277,7 +278,7 @@ def test_what_was_typed_into_a_form_is_read_beside_its_names(workspace: Workspac
     assert "Perth" not in body
 
 
-def with_fields(content: bytes, fields: list[tuple[str, float, dict[str, int]]]) -> bytes:
+def with_fields(content: bytes, fields: Sequence[tuple[str, float, dict[str, int]]]) -> bytes:
     """Return a PDF with text fields on its first page: value, height, and more. The first one has its drawing."""
     writer = PdfWriter(clone_from=io.BytesIO(content))
     annotations = ArrayObject()

@@ -42,7 +42,8 @@ def typed_on(page: PageObject) -> Iterator[Typed]:
 
 def resources_of_fields(page: PageObject) -> Any:
     """Return the fonts that the drawings of fields share."""
-    form = _resolved(page.pdf.root_object.get("/AcroForm")) if page.pdf is not None else None
+    root: Any = page.pdf.root_object if page.pdf is not None else None
+    form = _resolved(root.get("/AcroForm")) if root is not None else None
     return _resolved(form.get("/DR")) if isinstance(form, DictionaryObject) else None
 
 
