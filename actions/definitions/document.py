@@ -20,7 +20,15 @@ from actions.definitions.expression import Expression, Path
 from actions.definitions.expression_types import samples_of
 from actions.definitions.field_reader import CIRCULAR, LOCALE, Findings, Reading, Scope, circular
 from actions.definitions.parts import Definition, Kind, Origin, OutcomeKind
-from actions.definitions.requirements import compares_owner, require_bound, require_own_choices, require_owner, unbound
+from actions.definitions.requirements import (
+    PER_CUSTOMER_DAY,
+    compares_owner,
+    require_bound,
+    require_own_choices,
+    require_owner,
+    require_unnamed,
+    unbound,
+)
 from actions.spec import Risk
 
 FORMAT: Final = 1
@@ -44,7 +52,7 @@ _ONLY_OF_WRITES: Final = (
 MAX_UNDO_HOURS: Final = 24 * 90  # as long as a receipt's page exists
 DEFAULT_UNDO_HOURS: Final = 24
 # Limits that are numbers, with their minimum and maximum.
-_COUNTS: Final = {"max_requests_per_customer_day": (1, 1_000), "hold_minutes": (0, 10_080)}
+_COUNTS: Final = {PER_CUSTOMER_DAY: (1, 1_000), "hold_minutes": (0, 10_080)}
 
 
 def parse_document(document: Any, *, is_published: bool = False, as_made: bool = False) -> Definition:
@@ -159,25 +167,34 @@ class _Document:
         money = self._money(every, is_needed=risk is Risk.MONEY)
         decided = every.with_names("money") if top.has("money") else every
         asked = decided.with_names("key")
-        call = read_call(top.object("call", needed=True), asked, _METHODS)
+        call = self._call(asked)
         answered = asked.with_names("status", "body", "headers")
         answer = self._answer(answered)
         receipt = tuple(self._cards.rows(top, "receipt", answered, MAX_ROWS, named=True))
         done = top.texts("done", most=80, locales=self._locales, needed=top.has("done"))
         done_words = top.words("done_words", decided, locales=self._locales, needed=top.has("done_words"))
         outcome = self._outcome(asked, answered, call)
+        limits = self._limits()
         require_owner(top, common["lookups"], subject, common["values"])
         if call is not None:
             named = (common[name] for name in ("arguments", "lookups", "values", "guards"))
             found = unbound(call, *named)
             require_bound(top, found, self._document)
+            if call.names_no_customer:
+                require_unnamed(top, found, limits)
         if top.raw("result") is not None:
             top.add("result", 'Only a definition with "kind": "read" has a result.')
         return Definition(
             **common, risk=risk, subject=subject, money=money, call=call, answer=answer, outcome=outcome,
-            card=self._cards.card(decided), receipt=receipt, done=done, done_words=done_words, limits=self._limits(),
+            card=self._cards.card(decided), receipt=receipt, done=done, done_words=done_words, limits=limits,
             approval=self._approval(decided), undo=self._undo(every.arguments, [row.name for row in receipt]),
         )  # fmt: skip
+
+    def _call(self, scope: Scope) -> parts.CallTemplate | None:
+        spec = self._top.object("call", needed=True)
+        is_unnamed = spec is not None and spec.flag("names_no_customer")
+        call = read_call(spec, scope, _METHODS)
+        return replace(call, names_no_customer=is_unnamed) if call else None
 
     def _look_up(self, every: Scope, common: dict[str, Any]) -> Definition:
         top = self._top

@@ -85,6 +85,8 @@ class CallTemplate:
     key_header: str = ""
     tool: str = ""  # of an MCP server, instead of method and path; `body` is its arguments
     schema_hash: str = ""  # what the tool was like when it was reviewed
+    # Its author says that the system need not know who it is for: neither the customer nor a record of theirs is sent.
+    names_no_customer: bool = False
 
     def named_paths(self) -> Iterator[tuple[str, frozenset[tuple[str, ...]]]]:
         """Yield what each value of query, headers and body reads, with the name that it is sent under."""

@@ -3,7 +3,9 @@ for it. Pure.
 
 Anybody can name somebody else's record in a chat. So what a call names by a value from the chat must be the
 customer's: a look-up with an owner reads it, or the path names the customer before it (`/guests/{identity.sub}/…`).
-A public look-up of it states that it belongs to nobody. And a call that passes on what was said must say whose it is.
+A public look-up of it states that it belongs to nobody. And a call that passes on what was said must say whose it is,
+unless its author says that it names no customer, such as a request to be called back: then nothing that was said may
+name a record, and the definition limits how often each customer may have it done.
 
 In query, headers and body, a value may also be a note or a figure, and no name tells them from a record's id: a loan
 may be sent as `loan_id`, `loan` or `number`. So a text of up to 200 characters counts as one until its author says that
@@ -37,6 +39,7 @@ from actions.schema import Amount, Choice, Date, Field, Flag, Listing, Shape, Te
 _NO_IDS: Final = (Amount, Choice, Date, Flag)
 _LONGEST_ID: Final = 200  # as long as a text is if its author says nothing
 _IDENTITY: Final = "identity"
+PER_CUSTOMER_DAY: Final = "max_requests_per_customer_day"
 _SUBJECT_OF_OTHERS: Final = (
     "Read the id from a record that has an owner, such as order.id, or write identity.sub. Limits add up for each "
     "subject, and neither an argument nor a public record says whose it is."
@@ -60,7 +63,15 @@ _UNPROVEN_ID: Final = gettext_noop(
 )
 _CONCERNS_NOBODY: Final = gettext_noop(
     "The call names neither the customer nor a record of theirs, so it could concern anybody. Send the customer's id, "
-    "{identity.sub}, or a field of a record that has an owner."
+    "{identity.sub}, or a field of a record that has an owner. If the system does not need to know who it is for, such "
+    "as a request to be called back, select “It names no customer” at the call."
+)
+_UNLIMITED: Final = gettext_noop(
+    "The call names no customer, so the system cannot tell if one customer sends it too often. Limit the requests per "
+    "customer in 24 hours."
+)
+_NAMES_ONE: Final = gettext_noop(
+    "The call names the customer, or a record of theirs. Clear “It names no customer”, or send neither."
 )
 
 
@@ -82,6 +93,7 @@ class Unbound:
 
     arguments: Sequence[str] = ()
     concerns_nobody: bool = False
+    names_customer: bool = False
     ids: Sequence[str] = ()  # arguments beside the path that look like the id of a record
     texts: Sequence[str] = ()  # further ones that may be one
 
@@ -105,12 +117,13 @@ def unbound(
             break
         open_ones += sorted(name for name in read - stated if name in named.open_arguments)
     everything = named.read(call.paths())
-    concerns_nobody = bool(everything & named.open_arguments) and not everything & own
+    names_customer = bool(everything & own)
+    concerns_nobody = bool(everything & named.open_arguments) and not names_customer and not call.names_no_customer
     unproven = _unproven(call, named, own, stated, guards) if not concerns_nobody else {}
     names = [name.removeprefix(f"{ARGUMENTS}.") for name in open_ones]
     rest = sorted(unproven.keys() - set(names))
     ids = [name for name in rest if unproven[name]]
-    return Unbound(names, concerns_nobody, ids, [name for name in rest if name not in ids])
+    return Unbound(names, concerns_nobody, names_customer, ids, [name for name in rest if name not in ids])
 
 
 def _unproven(
@@ -275,6 +288,14 @@ def require_bound(top: Reading, found: Unbound, document: Mapping[str, Any]) -> 
         top.lacks(f"arguments.{name}.names_no_record", gettext(_UNPROVEN_TEXT).format(name=name), only_new=True)
     if found.concerns_nobody and not found.arguments:
         top.lacks("call.body" if _call_has(document, "body") else "call.path", gettext(_CONCERNS_NOBODY))
+
+
+def require_unnamed(top: Reading, found: Unbound, limits: Mapping[str, Any]) -> None:
+    """Require of a call that is said to name no customer that it names none, and a limit for each customer."""
+    if found.names_customer:
+        top.findings.add("call.names_no_customer", gettext(_NAMES_ONE))
+    if PER_CUSTOMER_DAY not in limits:
+        top.lacks(f"limits.{PER_CUSTOMER_DAY}", gettext(_UNLIMITED))
 
 
 def _call_has(document: Mapping[str, Any], name: str) -> bool:

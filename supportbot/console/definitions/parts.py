@@ -343,6 +343,15 @@ PARTS: Final = (
             Box("call.headers", _("Headers"), Kind.PAIRS, _("One per line.")),
             Box("call.body", _("Body"), Kind.JSON, _('JSON, such as {"note?": "{arguments.note}"}.')),
             Box("call.key.header", _("Idempotency key header"), help=_("Lets the system recognise a repeated call.")),
+            Box(
+                "call.names_no_customer",
+                _("It names no customer"),
+                Kind.FLAG,
+                _(
+                    "The system does not need to know who the call is for, such as a request to be called back. The "
+                    "customer must still be signed in. Limit their requests per day under Limits and approval."
+                ),
+            ),
         ),
         of=WRITE,
     ),

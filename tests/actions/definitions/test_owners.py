@@ -73,7 +73,8 @@ def newsletter(call: dict[str, Any], *lookups: dict[str, Any]) -> dict[str, Any]
     without = {name: one for name, one in EXCHANGE.items() if name not in ("money", "guards", "lookups", "labels")}
     texts = {"en": "x", "de": "x"}
     return without | {
-        "risk": "change", "arguments": GUEST_ARGUMENTS, "lookups": list(lookups), "limits": None, "approval": None,
+        "risk": "change", "arguments": GUEST_ARGUMENTS, "lookups": list(lookups),
+        "limits": {"max_requests_per_customer_day": 3}, "approval": None,
         "values": {"whoever": "arguments.worded"}, "subject": {"kind": "account", "id": "identity.sub"},
         "call": {"method": "POST", "key": {"header": "Idempotency-Key"}} | call, "receipt": None, "undo": None,
         "card": {"title": texts, "summary": texts, "button": texts},
@@ -82,6 +83,7 @@ def newsletter(call: dict[str, Any], *lookups: dict[str, Any]) -> dict[str, Any]
 
 ANYBODY = "arguments.guest_id.from"
 WORDS = "arguments.note.names_no_record"
+UNNAMED: dict[str, Any] = {"path": "/callbacks", "names_no_customer": True}
 
 
 @pytest.mark.parametrize(
@@ -124,6 +126,12 @@ WORDS = "arguments.note.names_no_record"
         ({"path": "/newsletter/{identity.sub}", "body": {"loanId": "{arguments.count}"}}, (), ["arguments.count.from"]),
         ({"path": "/newsletter/{identity.sub}", "body": {"id": "{arguments.often}"}}, (), []),
         ({"path": "/newsletter", "body": {"often": "{arguments.often}"}}, (), []),
+        # A call that names no customer needs no owner, but nothing that was said may be somebody's record.
+        (UNNAMED | {"body": {"text": "{arguments.story}", "count": "{arguments.count}"}}, (), []),
+        (UNNAMED | {"body": {"text": "{arguments.note}"}}, (), [WORDS]),
+        (UNNAMED | {"body": {"guest": "{arguments.guest_id}"}}, (), [ANYBODY]),
+        (UNNAMED | {"body": {"loanId": "{arguments.count}"}}, (), ["arguments.count.from"]),
+        (UNNAMED | {"path": "/guests/{arguments.guest_id}"}, (), [ANYBODY]),
     ],
 )
 def test_what_the_call_of_a_write_names_is_proven_to_be_the_customers(
@@ -269,3 +277,15 @@ def test_a_card_that_hides_a_field_that_the_call_sends_is_warned_of(values: list
     rows = [{"label": {"en": "Goods", "de": "Ware"}, "value": value} for value in values]
     told = advice(document | {"card": document["card"] | {"rows": rows}})
     assert [one.partition("does not show ")[2].partition(", which")[0] for one in told] == ([hidden] if hidden else [])
+
+
+@pytest.mark.parametrize(
+    ("named", "lookups"),
+    [("{identity.sub}", ()), ("{arguments.me}", ()), ("{guest.phone}", (GUEST_LOOKUP,))],
+)
+def test_a_call_that_names_the_customer_is_not_said_to_name_none(
+    named: str, lookups: tuple[dict[str, Any], ...]
+) -> None:
+    with pytest.raises(InvalidDefinition) as refused:
+        check_draft(newsletter(UNNAMED | {"body": {"who": named}}, *lookups))
+    assert list(refused.value.fields) == ["call.names_no_customer"]

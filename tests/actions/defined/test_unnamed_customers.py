@@ -1,0 +1,93 @@
+"""A call that names no customer: it is done for who is signed in, at most as often as the definition allows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from actions.definitions import services
+from actions.definitions.evaluation import Answer
+from actions.errors import NotSignedIn
+from actions.models import ActionRequest, AuditEntry
+from actions.principals import Principal
+from actions.services import propose
+from actions.testing import run_queued
+from supportbot.accounts.models import Customer
+from tests.actions.conftest import signed_in_as
+from tests.actions.defined.conftest import document
+from tests.actions.defined.loopback_shop import LoopbackShop
+
+pytestmark = pytest.mark.django_db
+Put = Callable[[dict[str, Any]], None]
+CALL_ME = {"name": "Ann Lee", "phone": "+49 30 1234"}
+
+
+def callback(**changes: Any) -> dict[str, Any]:
+    """Return an action whose system wants a name and a number, and nothing else."""
+    without = ("money", "lookups", "guards", "values", "labels", "undo", "receipt", "approval", "done_words")
+    made = {name: one for name, one in document().items() if name not in without}
+    own_words = {"type": "string", "names_no_record": True}
+    texts = {"title": {"en": "Call back"}, "summary": {"en": "Call {arguments.name}."}, "button": {"en": "Call me"}}
+    rows = [{"label": {"en": "Phone"}, "value": "arguments.phone"}]
+    return made | {
+        "name": "call_back", "risk": "change", "outcome": {"kind": "at_most_once"}, "card": texts | {"rows": rows},
+        "arguments": {name: own_words | {"description": f"The {name}."} for name in CALL_ME},
+        "subject": {"kind": "callback", "id": "identity.sub"}, "limits": {"max_requests_per_customer_day": 1},
+        "call": {
+            "method": "POST", "path": "/callbacks", "names_no_customer": True, "key": {"header": "Idempotency-Key"},
+            "body": {"name": "{arguments.name}", "phone": "{arguments.phone}"},
+        },
+        "answer": {"happened": "status == 201", "did_not": "status == 422"},
+    } | changes  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def takes_calls_back(retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shop of the tests knows orders only; here it takes whatever it is sent."""
+    monkeypatch.setattr(retail.records, "ask", lambda asked: Answer(201, {}))
+
+
+def test_it_is_sent_without_the_customer_and_audited_with_them(
+    put_in_force: Put, agreed: Callable[..., ActionRequest], retail: LoopbackShop, ann: Principal
+) -> None:
+    put_in_force(callback())
+    request = agreed("call_back", CALL_ME)
+    run_queued()
+    request.refresh_from_db()
+    [(_, body)] = retail.commands
+    assert request.state == "succeeded" and '"Ann Lee"' in body and ann.external_id not in body
+    assert (request.customer_id, request.subject_id) == (ann.customer_id, ann.external_id)
+    assert ann.actor in AuditEntry.objects.filter(request_id=request.pk).values_list("actor", flat=True)
+
+
+def test_each_customer_has_a_limit_of_their_own(
+    put_in_force: Put, agreed: Callable[..., ActionRequest], ask_for: Callable[..., ActionRequest], retail: LoopbackShop
+) -> None:
+    put_in_force(callback())
+    agreed("call_back", CALL_ME)
+    run_queued()
+    again = ask_for("call_back", CALL_ME | {"phone": "+49 30 5678"})
+    run_queued()
+    assert (again.state, again.reason_code, len(retail.commands)) == ("refused", "limit_count_day", 1)
+    ben = signed_in_as(Customer.objects.create(external_id="ben_1", name="Ben"))
+    assert propose(ben, "call_back", CALL_ME, proposal_key="turn:8:1").state == "awaiting_confirmation"
+
+
+def test_a_visitor_cannot_have_it_done(put_in_force: Put, retail: LoopbackShop, ann: Principal) -> None:
+    put_in_force(callback())
+    visitor = Customer.objects.create(external_id=None, visitor_hash="x")
+    unknown = Principal(visitor.workspace_pk, visitor.pk, external_id=None, is_verified=False)
+    with pytest.raises(NotSignedIn):
+        propose(unknown, "call_back", CALL_ME, proposal_key="turn:9:1")
+    assert not ActionRequest.objects.exists() and not retail.commands
+
+
+@pytest.mark.parametrize(
+    ("changes", "lacks"),
+    [
+        ({"limits": None}, ["limits.max_requests_per_customer_day"]),
+        ({"limits": {"hold_minutes": 5}}, ["limits.max_requests_per_customer_day"]),
+    ],
+)
+def test_without_a_limit_it_is_not_published(changes: dict[str, Any], lacks: list[str]) -> None:
+    assert services.missing_in(callback(**changes)) == lacks
