@@ -38,7 +38,7 @@ from supportbot.builtin.actions.slots import (
     slots_in,
 )
 from supportbot.builtin.intents import DetectedIntent
-from supportbot.builtin.phrases import IntentPhrase, denies_order, only_asks, phrase_in
+from supportbot.builtin.phrases import IntentPhrase, denies_order, field_title, only_asks, phrase_in
 from supportbot.language.order_numbers import order_numbers_in
 from supportbot.llm.types import ChatMessage, ModelRequest, ToolSpec
 
@@ -158,7 +158,7 @@ class DialogueState:
             entered = next((value for name, value in form.items() if name in tool.chosen), None)
             line = plain(text if entered is None else str(entered))
             if entered is not None or line in self._offered:
-                self.open[at] = intent.merged_with(Intent(tool.name, text=line, answers=(line,)))
+                self.open[at] = intent.merged_with(Intent(tool.name, text=line, answers=((asked, line),)))
                 self._idle, self.unread, self.has_new_value = 0, 0, True
                 return True
         return False
@@ -243,7 +243,7 @@ class DialogueState:
         if not form and self._asks_for_words() and is_question_instead(text, detected):
             return False
         if asked in tool.chosen:
-            given = replace(given, answers=tuple(text.splitlines()))
+            given = replace(given, answers=tuple((asked, line) for line in text.splitlines()))
         self.open[place] = intent.merged_with(given)
         shape = fields_of(tool).get(asked, {})
         is_unread = given.is_empty and not any(takes_day(shape, day) for day in given.days)
@@ -283,8 +283,16 @@ class DialogueState:
             case "amount":
                 return intent.unclear
             case "which_record":
-                return next((name for name in missing_in(tool, intent.values) if name in tool.chosen), "")
+                return self._asked_record(tool, intent)
         return self._next_missing(intent)
+
+    def _asked_record(self, tool: ToolSpec, intent: Intent) -> str:
+        """Return the argument whose records were offered: the one that the newest question names."""
+        missing = [name for name in missing_in(tool, intent.values) if name in tool.chosen]
+        question = self.asked_which[-1].partition("\n")[0] if self.asked_which else ""
+        titles = {name: field_title(name, fields_of(tool)[name], self.locale).rstrip(" .:?!") for name in missing}
+        named = [name for name in missing if titles[name] in question]
+        return max(named, key=lambda name: len(titles[name]), default=next(iter(missing), ""))
 
     def _next_missing(self, intent: Intent) -> str:
         tool = self.tool(intent.action)

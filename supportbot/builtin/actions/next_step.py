@@ -172,17 +172,24 @@ class _Planner:
             if name not in self._choices:  # they are part of the refusal
                 return _call(tool.name, arguments)
             options = self._choices[name]
-            named = self._record_meant(options, intent)
-            if named is None or name in self._arguments.get(tool.name, {}):
+            named = self._record_meant(options, intent, name)
+            is_refused = name in self._called.get(tool.name, ()) and name in self._arguments.get(tool.name, {})
+            if named is None or is_refused:
                 return ask_which_record(tool, name, options, self._language)
             arguments[name] = named
         return None
 
-    def _record_meant(self, options: Mapping[str, str], intent: Intent) -> str | None:
-        """Return the record that was named last. An answer may also describe one with some of its words."""
+    def _record_meant(self, options: Mapping[str, str], intent: Intent, name: str) -> str | None:
+        """Return the record that was named last for this argument. An answer may also describe one with some of its
+        words; what answered the question for another argument says nothing of this one.
+        """
+        answers = {line for asked, line in intent.answers if asked == name}
+        others = {line for _, line in intent.answers} - answers
         for line in reversed(intent.text.splitlines()):
+            if line in others:
+                continue
             named = record_named(options, line)
-            if named is None and line in intent.answers:
+            if named is None and line in answers:
                 named = record_described(options, line, self._language)
             if named is not None:
                 return named

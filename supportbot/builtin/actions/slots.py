@@ -77,7 +77,8 @@ class Intent:
     previous: str = ""  # the order number that was corrected
     days: frozenset[date] = frozenset()  # all that may be meant, whichever field they are for
     replaces_card: bool = False  # it corrects one that is open
-    answers: tuple[str, ...] = ()  # to the question which of their records they mean
+    # The lines that answered which of their records they mean, each with the argument that was asked for.
+    answers: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_empty(self) -> bool:

@@ -113,6 +113,34 @@ async def test_a_record_is_chosen_with_a_button(conversation: Conversation, reta
     assert retail.performed == []
 
 
+@pytest.mark.parametrize("by_button", [True, False])
+async def test_two_arguments_choose_two_records_of_one_list(ann: Principal, put_in_force: Put, by_button: bool) -> None:
+    made = call_off()
+    other = {"type": "string", "description": "The one to keep.", "choose_from": ORDERS}
+    made["arguments"] = {
+        "order_id": made["arguments"]["order_id"],
+        "kept_id": other,
+        "reason": made["arguments"]["reason"],
+    }
+    await db(put_in_force, made)
+    conversation = await db(start_conversation, ann.customer_id)
+
+    async def answer(asked: dict[str, Any], option: str) -> dict[str, Any]:
+        if not by_button:
+            return await final(conversation, option if option == SECOND else f"the order {option}")
+        await press(conversation, asked, option)
+        return await final(conversation)
+
+    asked = await final(conversation, WISH)
+    assert [option["id"] for option in asked["blocks"][0]["options"]] == [FIRST, SECOND]
+    asked = await answer(asked, SECOND)
+    assert asked["text"].startswith("Which one do you mean?") and "The one to keep" in asked["text"]
+    assert [option["id"] for option in asked["blocks"][0]["options"]] == [FIRST]
+    await press(conversation, await answer(asked, FIRST), "no longer needed")
+    [card] = payloads(await log_after(conversation), "action.proposed")
+    assert (card["arguments"]["order_id"], card["arguments"]["kept_id"]) == (SECOND, FIRST)
+
+
 async def test_a_record_that_the_message_names_is_not_asked_for(conversation: Conversation) -> None:
     asked = await final(conversation, f"{WISH}: {FIRST}")
     if asked["text"].startswith("Should I"):
