@@ -152,3 +152,73 @@ def test_the_language_of_the_page_comes_first(
     page = page_of(browser.get(at(draft, "part/basics/"), headers={"accept-language": language}))
     titles = [one.attributes["name"] for one in page.css("[name^='title-']")]
     assert titles == [f"title-{one}" for one in sorted(["de", "en"], key=lambda one: one != first)]
+
+
+SIZE: dict[str, Any] = {
+    "type": "choice", "label": {"en": "Size"},
+    "options": [{"value": "S", "label": {"en": "Small"}}, {"value": "L", "label": {"en": "Large"}}],
+}  # fmt: skip
+INSIDE: dict[str, Any] = {
+    "sku": {"type": "string", "pattern": "[A-Z]{3}"},
+    "size": SIZE,
+    "maker": {"type": "object", "required": False, "fields": {"city": {"type": "string"}}},
+}
+
+
+def with_fields(*, is_list: bool) -> dict[str, Any]:
+    """Return a document with an argument of several fields, or a list of such."""
+    made = document()
+    of = {"type": "object", "fields": INSIDE}
+    made["arguments"]["goods"] = {"description": "x", **({"type": "list", "of": of} if is_list else of)}
+    return made
+
+
+@pytest.mark.parametrize(("is_list", "at_path"), [(False, "fields"), (True, "of-fields")])
+def test_the_fields_of_an_object_are_edited_in_rows(
+    browser: Client, draft: ActionDefinition, is_list: bool, at_path: str
+) -> None:
+    save_draft(with_fields(is_list=is_list), actor="operator:test")
+    address = at(draft, "part/arguments/")
+    sent = fields_of(browser.get(address))
+    name = next(one for one in sent if sent[one] == "sku" and one.endswith("-key")).removesuffix("-0-key")
+    assert name.endswith(at_path)
+    assert browser.post(address, sent).status_code == 302 and draft.versions.count() == 2  # nothing was changed
+    changed = {
+        f"{name}-0-key": "item", f"{name}-0-label-en": "Item", f"{name}-1-key": "", f"{name}-1-label-en": "",
+        f"{name}-3-key": "count", f"{name}-3-type": "integer",
+    }  # fmt: skip
+    assert browser.post(address, {**sent, **changed}).status_code == 302
+    goods = draft.versions.order_by("-number")[0].document["arguments"]["goods"]
+    found = goods["of"]["fields"] if is_list else goods["fields"]
+    assert found == {
+        "item": INSIDE["sku"] | {"label": {"en": "Item"}}, "maker": INSIDE["maker"], "count": {"type": "integer"}
+    }  # fmt: skip
+
+
+def test_a_field_of_another_type_loses_what_belonged_to_the_former(browser: Client, draft: ActionDefinition) -> None:
+    save_draft(with_fields(is_list=False), actor="operator:test")
+    address = at(draft, "part/arguments/")
+    sent = fields_of(browser.get(address))
+    name = next(one for one in sent if sent[one] == "size" and one.endswith("-key")).removesuffix("-key")
+    assert browser.post(address, {**sent, f"{name}-type": "flag"}).status_code == 302
+    found = draft.versions.order_by("-number")[0].document["arguments"]["goods"]["fields"]
+    assert found["size"] == {"type": "flag", "label": {"en": "Size"}}
+
+
+@pytest.mark.parametrize(
+    ("entered", "told"),
+    [
+        ({"1-key": ""}, "Enter the name of the field with the label Size."),
+        ({"1-key": "sku"}, "Two fields are called sku."),
+    ],
+)
+def test_a_field_without_a_name_of_its_own_is_refused(
+    browser: Client, draft: ActionDefinition, entered: dict[str, str], told: str
+) -> None:
+    save_draft(with_fields(is_list=False), actor="operator:test")
+    address = at(draft, "part/arguments/")
+    sent = fields_of(browser.get(address))
+    name = next(one for one in sent if sent[one] == "sku" and one.endswith("-key")).removesuffix("0-key")
+    refused = browser.post(address, {**sent, **{f"{name}{key}": value for key, value in entered.items()}})
+    assert refused.status_code == 400 and draft.versions.count() == 2
+    assert told in problems_of(refused) and "sku" in fields_of(refused).values()

@@ -10,10 +10,11 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 
 from supportbot.console.definitions.fields import Box, Kind
+from supportbot.console.definitions.object_rows import ObjectField, ObjectRows, are_rows
 from supportbot.console.definitions.option_rows import OptionRows, OptionsField
 
 ABSENT: Final = object()
-_TALL: Final = {Kind.JSON: 4, Kind.PAIRS: 2, Kind.SENTENCES: 3, Kind.RULE: 2, Kind.LONG: 3}
+_TALL: Final = {Kind.JSON: 4, Kind.FIELDS: 4, Kind.PAIRS: 2, Kind.SENTENCES: 3, Kind.RULE: 2, Kind.LONG: 3}
 
 
 class JsonText(forms.CharField):
@@ -48,6 +49,9 @@ def form_field(box: Box, locale: str, stored: Any, locales: Sequence[str]) -> fo
             return forms.BooleanField(**about)
         case Kind.WHOLE:
             return forms.IntegerField(**about)
+    if box.kind is Kind.FIELDS and (stored is ABSENT or are_rows(stored)):
+        own = {} if stored is ABSENT else stored
+        return ObjectField(own, locales, widget=ObjectRows(locales, box.choices), **about)
     mono = {"class": "mono", "spellcheck": "false"} if box.kind not in (Kind.LINE, Kind.WORDS, Kind.SENTENCES) else {}
     if box.kind in _TALL:
         about["widget"] = forms.Textarea(attrs={"rows": _TALL[box.kind], **mono})
@@ -55,7 +59,7 @@ def form_field(box: Box, locale: str, stored: Any, locales: Sequence[str]) -> fo
         return RuleField(**about)
     if box.kind is Kind.OPTIONS:
         return OptionsField(widget=OptionRows(locales), **about)
-    return JsonText(**about) if box.kind is Kind.JSON else forms.CharField(**about)
+    return JsonText(**about) if box.kind in (Kind.JSON, Kind.FIELDS) else forms.CharField(**about)
 
 
 def shown(box: Box, value: Any) -> Any:
@@ -63,7 +67,9 @@ def shown(box: Box, value: Any) -> Any:
     if value is ABSENT or value is None:
         return box.default if box.kind is Kind.FLAG else ""
     match box.kind:
-        case Kind.JSON:
+        case Kind.FIELDS if are_rows(value):
+            return value
+        case Kind.JSON | Kind.FIELDS:
             return json.dumps(value, indent=2, ensure_ascii=False)
         case Kind.PAIRS if isinstance(value, Mapping):
             return "\n".join(f"{name}: {text}" for name, text in value.items())
@@ -77,6 +83,8 @@ def shown(box: Box, value: Any) -> Any:
 def value_of(box: Box, typed: Any) -> Any:
     """Return a field's value for the document, or ABSENT."""
     match box.kind:
+        case Kind.FIELDS:
+            return typed or ABSENT
         case Kind.JSON:
             return typed if typed != "" else ABSENT
         case Kind.FLAG:

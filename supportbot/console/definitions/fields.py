@@ -26,6 +26,7 @@ class Kind(StrEnum):
     JSON = "json"
     PAIRS = "pairs"  # an object of texts, as "name: text" lines
     OPTIONS = "options"  # of a choice: rows of values and labels
+    FIELDS = "fields"  # of an object: rows of names, types and labels
     STATUSES = "statuses"
 
 

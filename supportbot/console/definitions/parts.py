@@ -32,6 +32,11 @@ _TYPES: Final = (
     ("object", _("Several fields")),
 )
 
+_FIELDS_HELP: Final = _(
+    "One row for each field; save to add more, and empty a row to remove it. Options, patterns, bounds and fields "
+    "inside a field are edited in Document, and kept here."
+)
+
 PARTS: Final = (
     Part(
         "basics",
@@ -193,16 +198,18 @@ PARTS: Final = (
                     Box(
                         "of.fields",
                         _("Fields of the list entries"),
-                        Kind.JSON,
-                        _('JSON, such as {"sku": {"type": "string"}}.'),
+                        Kind.FIELDS,
+                        _FIELDS_HELP,
+                        _TYPES,
                         types=("list",),
                         is_rare=True,
                     ),
                     Box(
                         "fields",
                         _("Fields of an object"),
-                        Kind.JSON,
-                        _('JSON, such as {"sku": {"type": "string"}}.'),
+                        Kind.FIELDS,
+                        _FIELDS_HELP,
+                        _TYPES,
                         types=("object",),
                     ),
                 ),
