@@ -1,6 +1,7 @@
 """Turns a conversation, or one of its questions, into a case: the customer's messages, with personal data masked, and
 the merchant's id of the customer. The expectations are only a proposal, which a person reviews before saving: what the
-team wrote instead, otherwise the action that was proposed, otherwise the sources of the assistant's answer.
+facts that the team wrote instead, with the action that was confirmed; otherwise the action that was proposed, otherwise
+the sources of the assistant's answer.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,9 @@ from supportbot.language.sentences import sentences_of, unmarked
 
 LEAST_FACT: Final = 20  # characters; "One moment, please" states nothing
 MOST_FACTS: Final = 3
+SETTLED: Final = (
+    State.REFUSED, State.AWAITING_APPROVAL, State.QUEUED, State.EXECUTING, State.UNKNOWN, State.SUCCEEDED, State.FAILED,
+)  # fmt: skip
 _KEY: Final = 12
 
 
@@ -30,8 +34,9 @@ def case_of_chat(conversation: Conversation) -> dict[str, Any]:
     """Return the document of a case; "expect" is empty if nobody ever answered."""
     answers = _messages(conversation).filter(source=Source.ASSISTANT).exclude(text="")
     answer = answers.last()
-    expect = expected_instead(answer) if answer else {}
-    expect = expect or action_in(conversation, requests_in(conversation))
+    made = requests_in(conversation)
+    instead = expected_instead(answer) if answer else {}
+    expect = {**settled_action_in(conversation, made), **instead} if instead else action_in(conversation, made)
     if not expect and answer:
         expect = expected_again(answer)
     return {**asked_until(conversation, key=f"chat-{str(conversation.pk)[-_KEY:]}"), "expect": expect}
@@ -128,6 +133,14 @@ def action_in(conversation: Conversation, rows: QuerySet[ActionRequest]) -> dict
     plain_values = {key: value for key, value in request.arguments.items() if isinstance(value, str)}
     arguments = {key: value for key, value in plain_values.items() if masked(value, *names) == value}
     return {"proposes": {"action": request.action, **({"arguments": arguments} if arguments else {})}}
+
+
+def settled_action_in(conversation: Conversation, rows: QuerySet[ActionRequest]) -> dict[str, Any]:
+    """Return the same if the customer confirmed the action or the rules refused it: then it stays right, whatever facts
+    the team added. {} for one that nobody confirmed, or that was rejected.
+    """
+    newest = rows.order_by("-created_at", "-id").first()
+    return action_in(conversation, rows) if newest is not None and newest.state in SETTLED else {}
 
 
 def _names_in(conversation: Conversation) -> tuple[str, ...]:

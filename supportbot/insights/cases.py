@@ -1,13 +1,17 @@
 """What may need improving, as cases of an evaluation: each expects what a good answer says, not the one that was given.
 
-What the team wrote instead comes first. Without it, an untrue answer must not be given again, and a missing or poor one
-must at least be there; a person adds the rest before saving.
+What the team wrote instead comes first, with the action that was confirmed. Without it, an untrue answer must not be
+given again, and a missing or poor one must at least be there; a person adds the rest before saving.
 """
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from supportbot.chat.models import Message, Source, Turn
+from django.db.models import QuerySet
+
+from actions.models import ActionRequest
+from supportbot.chat.models import Conversation, Message, Source, Turn
 from supportbot.errors import NotFound
 from supportbot.evals.case_from_conversation import (
     action_in,
@@ -17,6 +21,7 @@ from supportbot.evals.case_from_conversation import (
     expected_of_replies,
     expected_to_differ,
     requests_in,
+    settled_action_in,
 )
 from supportbot.handoff.models import OfferedDraft
 from supportbot.insights.findings import Finding, Kind, findings
@@ -24,6 +29,7 @@ from supportbot.insights.outcomes import UNHAPPY
 from supportbot.widget.models import Rating
 
 UNTRUE = "wrong"  # the reason of a rating
+_Action = Callable[[Conversation, QuerySet[ActionRequest]], dict[str, Any]]
 
 
 def case_of_finding(kind: Kind, subject: UUID) -> dict[str, Any]:
@@ -52,20 +58,20 @@ def case_of_answer(message_id: UUID) -> dict[str, Any]:
 def _expected(answer: Message, complaint: str | None) -> dict[str, Any]:
     """Return what another answer should do; `complaint` is the reason of a bad rating, None if there is no such."""
     if instead := expected_instead(answer):
-        return instead
+        return instead if complaint is not None else {**_action_of(answer, settled_action_in), **instead}
     if complaint == UNTRUE and not answer.is_abstention:
         return expected_to_differ(answer)
     if complaint is not None:
         return {"abstains": False}
-    return _action_of(answer) or expected_again(answer)
+    return _action_of(answer, action_in) or expected_again(answer)
 
 
-def _action_of(answer: Message) -> dict[str, Any]:
+def _action_of(answer: Message, action: _Action) -> dict[str, Any]:
     turn = Turn.objects.filter(message_id=answer.pk).first()
     if turn is None:
         return {}
     made = requests_in(answer.conversation).filter(proposal_key__startswith=f"turn:{turn.pk}:")
-    return action_in(answer.conversation, made)
+    return action(answer.conversation, made)
 
 
 def _of_draft(one: Finding) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from tests.insights.answered_questions import article, ask, cited
 
 pytestmark = pytest.mark.django_db
 UNKNOWN = Answer("I could not find this.", (), by="builtin", is_abstention=True)
+REFUND = {"action": "refund_order", "arguments": {"order_id": "A-1001"}}
 SUITE = "suite: returns\ncases: [{id: one, ask: How?, expect: {abstains: false}}]"
 
 
@@ -132,20 +133,47 @@ def test_a_correction_that_states_no_fact_does_not_make_the_old_source_expected(
         assert proposed(supervisor, address)["expect"] == {"abstains": False}
 
 
-def test_a_case_of_a_chat_expects_what_the_team_wrote_before_a_wrong_action(
-    supervisor: Client, bob: User, workspace: Workspace
-) -> None:
-    talk = ask("Cancel order A-1001, please.", UNKNOWN)
-    address = reverse("admin:chat_conversation_evaluation", args=[talk.pk])
+def request_of(talk: Conversation, *states: str) -> None:
+    """Store a refund that the assistant proposed in a conversation, and what became of it."""
     ActionRequest.objects.create(
         customer_id=talk.customer_id, conversation_id=talk.pk, proposal_key="1", action="refund_order", spec_version=1,
         policy_version=ensure_policies()[0].current, asked_digest="a", arguments={"order_id": "A-1001"}, digest="b",
         proposed_by="assistant",
     )  # fmt: skip
-    wrong = {"action": "refund_order", "arguments": {"order_id": "A-1001"}}
-    assert proposed(supervisor, address)["expect"] == {"proposes": wrong}
+    for state in states:
+        ActionRequest.objects.update(state=state, reason_code="outside_window" if state == "refused" else "")
+
+
+def test_a_case_of_a_chat_expects_what_the_team_wrote_before_a_wrong_action(
+    supervisor: Client, bob: User, workspace: Workspace
+) -> None:
+    talk = ask("Cancel order A-1001, please.", UNKNOWN)
+    address = reverse("admin:chat_conversation_evaluation", args=[talk.pk])
+    request_of(talk)
+    assert proposed(supervisor, address)["expect"] == {"proposes": REFUND}
     reply(talk, bob, "I have cancelled order A-1001 and you pay 0 €.")
     assert proposed(supervisor, address)["expect"] == {"says": ["I have cancelled order A-1001 and you pay 0 €."]}
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (("queued", "executing", "succeeded"), {"proposes": REFUND}),
+        (("awaiting_approval",), {"proposes": REFUND}),
+        (("refused",), {"refuses": "outside_window"}),
+        (("awaiting_confirmation", "cancelled"), {}),
+        (("awaiting_approval", "rejected"), {}),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, tuple) else "",
+)
+def test_facts_of_the_team_are_added_to_an_action_that_was_right(
+    supervisor: Client, bob: User, workspace: Workspace, states: tuple[str, ...], expected: dict[str, Any]
+) -> None:
+    talk = ask("Refund order A-1001, please.", UNKNOWN)
+    request_of(talk, *states)
+    reply(talk, bob, "You will have the 20 € within 5 working days.")
+    case = proposed(supervisor, reverse("admin:chat_conversation_evaluation", args=[talk.pk]))
+    assert case["expect"] == {**expected, "says": ["You will have the 20 € within 5 working days."]}
 
 
 def test_names_of_the_team_are_masked_in_what_a_customer_wrote(supervisor: Client, bob: User) -> None:
