@@ -160,6 +160,11 @@ def test_a_proven_release_says_when_it_passed_and_what_changed(admin: Client, wo
     page = LexborHTMLParser(admin.get(f"{RELEASES}{second.pk}/change/").content.decode())
     words = visible_text(page.css_first("[aria-labelledby=h-restore]"))
     assert "It passed the gates on" in words and "Changed since then: articles." in words and not page.css("#override")
+    suite = read_suite(b"suite: shop\ncases: [{id: one, ask: Returns?, expect: {figures: 60 days}}]", file="s.yaml")
+    Suite.objects.all().delete()
+    without = admin.get(f"{RELEASES}{second.pk}/change/").content.decode()
+    assert "Suites of the gates that were deleted: shop." in visible_text(LexborHTMLParser(without))
+    save_suite(suite)
     told = {"instead_of": third.number, "reason": "too cool"}
     assert admin.post(f"{RELEASES}{second.pk}/restore/", told).status_code == 302
     assert live_release().restores == second.number

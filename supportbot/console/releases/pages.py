@@ -25,7 +25,7 @@ from supportbot.console.request_context import needs, staff
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals.models import Run
 from supportbot.evals.release_gates import progress
-from supportbot.evals.selectors import runs
+from supportbot.evals.selectors import missing_suites, runs
 from supportbot.llm.connections import names
 from supportbot.releases import ports, services
 from supportbot.releases.document import parsed
@@ -217,7 +217,7 @@ def _restoring(release: Release) -> dict[str, Any]:
     """Return what its page says about restoring a release: whether it is proven, and what has changed since."""
     verdict = release.verdict or {}
     if not services.is_proven(release):
-        return {"is_proven": False}
+        return {"is_proven": False, "missing_gates": listed(missing_suites(gates()))}
     changed = [name for name in services.changed_since(release, verdict) if name != services.LIVE]
     named = listed([gettext(REFERENCES.get(name, name)) for name in changed])
     return {"is_proven": True, "proven_at": datetime.fromisoformat(verdict["at"]), "changed_since": named}
