@@ -23,6 +23,7 @@ from actions.money import Money, format_money
 from actions.states import State as RequestState
 from kb.models import Article, State
 from supportbot.accounts.principals import Staff
+from supportbot.console.articles.comparisons import notices
 from supportbot.console.conversation_figures import Figure, asked_span, quality
 from supportbot.console.improve.listing import row_of
 from supportbot.console.permissions import may
@@ -42,7 +43,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
     person = staff(request)
     shown = overview(person, asked_span(request))
     steps = checklist(person, workspace_here(request))
-    texts = {"title": admin.site.index_title, "checklist": steps}
+    texts = {"title": admin.site.index_title, "checklist": steps, "notices": notices(request)}
     return render(request, "console/overview.html", {**admin.site.each_context(request), **texts, **shown})
 
 

@@ -181,7 +181,8 @@ class Label(TenantModel):
 
 
 class ArticleCheck(TenantModel):
-    """The gates' cases, run after articles were published without the gates: by an import, a source or over REST.
+    """The gates' cases, run after articles were published without the gates: by an import, a source, over REST or as
+    scheduled.
 
     At most one waits in a workspace, and collects changes until none has come for a while. `failures` are cases that
     must pass and fail with the new articles but not with the last ones that were tried, `mended` are those that an
@@ -196,6 +197,9 @@ class ArticleCheck(TenantModel):
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
     articles = ArrayField(models.UUIDField())  # while it waits, also `ChangedArticle`
     since = models.DateTimeField(null=True)  # when the first of the changes was made
+    # Whether one of the changes was made when the workspace had gates; if not, only customers' questions are compared.
+    asks_gates = models.BooleanField(default=True, db_default=True)
+    comparison = models.UUIDField(null=True)  # the `DraftCheck` of customers' questions; null if nothing is compared
     attempt = models.PositiveSmallIntegerField(default=0, db_default=0)  # only the last one may write
     played = models.PositiveIntegerField(default=0)  # cases
     untried = models.PositiveIntegerField(default=0, db_default=0)  # cases that there was no time for
@@ -240,7 +244,8 @@ class ChangedArticle(TenantModel):
 
 class DraftCheck(TenantModel):
     """A saved revision of an article, tried before it is published: with the gates' cases and with real questions.
-    Or one that is published already, with real questions only: `former` is then what was live before.
+    Or one that is published already, with real questions only: `former` is then what was live before. Or what an
+    `ArticleCheck` is about (`articles`), also with real questions only.
 
     What is run is fixed when it begins (`items`), and `rows` grows with each step, so a check that is interrupted or
     cancelled goes on where it was.
@@ -252,11 +257,17 @@ class DraftCheck(TenantModel):
         DONE = "done", _("Done")
         CANCELLED = "cancelled", _("Cancelled")
 
-    article_id = models.UUIDField()
-    revision = models.PositiveIntegerField()
+    article_id = models.UUIDField(null=True)  # null, as is `revision`, if it is about several (`articles`)
+    revision = models.PositiveIntegerField(null=True)
     gates = ArrayField(models.CharField(max_length=120), default=list)  # as they were
     facts = models.JSONField(default=dict, db_default={})  # what else it depends on, as it was
     former = models.JSONField(null=True)  # `earlier_articles.Facts`
+    # By id, what was read "before" and "after" (`earlier_articles.Facts`) in articles that changed together.
+    articles = models.JSONField(null=True)
+    left_out = models.PositiveIntegerField(default=0, db_default=0)  # changed articles beyond the most it is about
+    # What the new texts of `articles` contradict or repeat (`changed_articles.found_in`); null until it is known.
+    found = models.JSONField(null=True)
+    seen_at = models.DateTimeField(null=True)  # when somebody has closed its notice in the console
     items = models.JSONField(null=True)  # cases and questions; None until it begins
     rows = models.JSONField(default=list)
     attempt = models.PositiveIntegerField(default=0, db_default=0)  # only the last one may write

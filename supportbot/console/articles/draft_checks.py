@@ -1,14 +1,13 @@
 """Check before publishing: what a draft changes for real questions, what it contradicts, and what exists already."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext
 
 from kb.collections import check_may_write
 from kb.documents import ArticleText
@@ -17,6 +16,7 @@ from kb.errors import ArticleChanged
 from kb.models import Article
 from kb.selectors import article_with_id
 from kb.services import lock_unchanged, publish
+from supportbot.console.articles.comparisons import counts_of, shown_rows
 from supportbot.console.articles.gates import (
     PUBLISHED_AGAINST_GATES,
     ArticleRefused,
@@ -27,7 +27,6 @@ from supportbot.console.articles.gates import (
 )
 from supportbot.console.articles.published import tell_published
 from supportbot.console.request_context import needs, person_of, staff, workspace_here
-from supportbot.evals.articles.comparing import Outcome
 from supportbot.evals.articles.draft_checks import (
     begin,
     broken_in,
@@ -37,19 +36,11 @@ from supportbot.evals.articles.draft_checks import (
     newest_check,
     resume,
 )
-from supportbot.evals.articles.publications import compare_publication, outcomes_in
+from supportbot.evals.articles.publications import compare_publication
 from supportbot.evals.articles.trials import publishing_newest
-from supportbot.evals.models import DraftCheck
 from supportbot.language.detection import base_language
 from supportbot.releases.selectors import gates
 from supportbot.releases.services import OVERRIDE
-
-OUTCOMES: Final[Mapping[str, tuple[str, str]]] = {
-    Outcome.WORSE: ("bad", gettext_noop("Worse")),
-    Outcome.CHANGED: ("warn", gettext_noop("Changed")),
-    Outcome.BETTER: ("ok", gettext_noop("Better")),
-    Outcome.SAME: ("", gettext_noop("Same")),
-}
 
 
 def check_page(request: HttpRequest, article_id: UUID) -> HttpResponse:
@@ -77,12 +68,12 @@ def _page(request: HttpRequest, article: Article, refusal: ArticleRefused | None
     newest = article.latest_revision
     assert newest is not None, "an article is created together with its first revision"
     check = newest_check(article)
-    rows = compared_in(check) if check else []
     wording = ArticleText(newest.title, newest.body)
     found = findings(wording, locale=base_language(article.locale), article_id=article.pk)
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": gettext("Check before publishing"),
+        "may_write": True,  # otherwise nobody is here
         "has_gates": bool(gates()),
         "article": article,
         "check": check,
@@ -90,7 +81,7 @@ def _page(request: HttpRequest, article: Article, refusal: ArticleRefused | None
         "played": len(check.rows) if check else 0,
         "total": len(check.items) if check and check.items is not None else None,
         "broken": broken_in(check) if check and refusal is None else [],
-        "rows": [{"row": row, "kind": OUTCOMES[row["outcome"]][0], "words": _words(row["outcome"])} for row in rows],
+        "rows": shown_rows(compared_in(check)) if check else [],
         "counts": counts_of(check),
         "contradictions": found.contradictions,
         "duplicates": found.duplicates,
@@ -138,13 +129,3 @@ def _publish(request: HttpRequest, article: Article, passed: Passed) -> None:
     publish(article.pk)
     settle(request, passed, article.pk, event=PUBLISHED_AGAINST_GATES)
     compare_publication(article.pk, article)
-
-
-def counts_of(check: DraftCheck | None) -> list[tuple[str, str, int]]:
-    """Return how many questions have each outcome, the worst first: kind and text of a tag, and the number."""
-    counts = outcomes_in(check) if check else {}
-    return [(kind, _words(outcome), counts[outcome]) for outcome, (kind, _) in OUTCOMES.items() if outcome in counts]
-
-
-def _words(outcome: str) -> str:
-    return gettext(OUTCOMES[outcome][1])

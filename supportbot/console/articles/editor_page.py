@@ -21,7 +21,7 @@ from kb.rendering import render_article
 from kb.reviews import writers
 from supportbot.console.articles import help_page_fields, plan_fields, review_fields
 from supportbot.console.articles.autosave import FIELDS, kept_for
-from supportbot.console.articles.draft_checks import counts_of
+from supportbot.console.articles.comparisons import address_of, counts_of
 from supportbot.console.articles.gates import OVERRIDE_FIELD, OVERRIDES, ArticleRefused, gate_cases
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
@@ -62,12 +62,20 @@ def index_state(article: Article) -> dict[str, Any]:
 
 
 def compared(article: Article | None) -> dict[str, Any]:
-    """Return what the newest publication has changed for customers' questions; nothing if it concerned none."""
+    """Return what the newest publication has changed for customers' questions; nothing if it concerned none.
+
+    `together` is the number of articles that were compared with it; 0 after a publication in the console.
+    """
     is_newest = article is not None and article.is_live and article.live_revision_id == article.latest_revision_id
     comparison = newest_comparison(article) if article is not None and is_newest else None
     if comparison is None or (comparison.state == "done" and not comparison.rows and not comparison.problem):
         return {"comparison": None}
-    return {"comparison": comparison, "outcomes": counts_of(comparison)}
+    return {
+        "comparison": comparison,
+        "outcomes": counts_of(comparison),
+        "answers_href": address_of(comparison),
+        "together": len(comparison.articles or ()),
+    }
 
 
 def stored(article: Article) -> Typed:

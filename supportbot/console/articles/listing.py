@@ -30,6 +30,7 @@ from supportbot import team_formats as formats
 from supportbot.chat.models import Citation
 from supportbot.console.articles import (
     autosave,
+    comparisons,
     draft_checks,
     editor,
     editor_requests,
@@ -111,7 +112,8 @@ class ArticleAdmin(ScopedAdmin):
         return rows.defer(*bodies).prefetch_related("plans")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return super().changelist_view(request, {**(extra_context or {}), "has_gates": bool(gates())})
+        more = {"has_gates": bool(gates()), "notices": comparisons.notices(request)}
+        return super().changelist_view(request, {**(extra_context or {}), **more})
 
     def next_steps(self, request: HttpRequest) -> list[tuple[str, Any]]:
         steps = super().next_steps(request)
@@ -183,6 +185,8 @@ class ArticleAdmin(ScopedAdmin):
             ("<uuid:article_id>/change/", editor.edit_article, "kb_article_change"),
             ("<uuid:article_id>/searchable/", editor.searchable, "article-searchable"),
             ("<uuid:article_id>/compared/", editor.comparison, "article-compared"),
+            ("comparisons/<uuid:comparison_id>/", comparisons.comparison_page, "article-comparison"),
+            ("comparisons/<uuid:comparison_id>/seen/", comparisons.seen, "article-comparison-seen"),
             ("<uuid:article_id>/check/", draft_checks.check_page, "article-check"),
             ("<uuid:article_id>/publish/", require_POST(draft_checks.publish_checked), "article-publish"),
             ("<uuid:article_id>/revisions/", revisions.history, "article-revisions"),

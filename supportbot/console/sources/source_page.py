@@ -20,6 +20,7 @@ from kb.sources.kinds import SITE, UPLOADS
 from kb.sources.models import Source, SourceItem, SourceRun
 from kb.sources.selectors import articles_of, counts_of_items, items_of, latest_run, progress_of
 from kb.sources.services import add_files, change_source, delete_source, remove_file
+from supportbot.console.articles.comparisons import told_of
 from supportbot.console.articles.gates import gate_cases
 from supportbot.console.display import error_text
 from supportbot.console.permissions import may
@@ -30,7 +31,7 @@ from supportbot.console.sources.uploads import uploaded
 from supportbot.errors import NotAllowed, NotFound, SupportBotError
 from supportbot.evals.articles.published_checks import checked_articles
 from supportbot.evals.articles.reported_failures import checks
-from supportbot.evals.models import ArticleCheck
+from supportbot.evals.models import ArticleCheck, DraftCheck
 
 ITEMS_PER_PAGE: Final = 50
 FILES_SHOWN: Final = 200
@@ -195,6 +196,7 @@ def _page(request: HttpRequest, source: Source, form: SettingsForm) -> HttpRespo
         "files": files[:FILES_SHOWN],
         "number_of_files": files.count(),
         "article_check": check,
+        "one": _comparison(check),
         "cases": gate_cases(request, [one["case"] for one in check.failures] if check else []),
     }
     return render(request, "console/sources/one.html", context, status=400 if form.errors else 200)
@@ -204,6 +206,12 @@ def _article_check(source: Source) -> ArticleCheck | None:
     """Return the newest check of the articles that the source has published."""
     ids = set(Article.objects.filter(source_item__source=source).values_list("pk", flat=True))
     return next((check for check in checks()[:CHECKS_READ] if ids.intersection(checked_articles(check))), None)
+
+
+def _comparison(check: ArticleCheck | None) -> dict[str, Any] | None:
+    """Return what the page says about customers' questions after that check's changes."""
+    found = DraftCheck.objects.filter(pk=check.comparison).first() if check and check.comparison else None
+    return told_of(found) if found else None
 
 
 def _progress(request: HttpRequest, source: Source) -> dict[str, Any]:

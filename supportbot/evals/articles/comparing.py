@@ -4,11 +4,11 @@ The questions are those whose answers quoted the article, and those of the last 
 meaning. Both answers are the built-in answerer's, so a check costs nothing and gives the same result twice.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
@@ -26,6 +26,7 @@ from supportbot.chat.models import Audience, Citation, Message, Source
 from supportbot.evals.articles.rehearsal import Quoted, vectors_of
 from supportbot.language.figures import figures_in
 from supportbot.language.normalise import normalised
+from supportbot.language.personal_data import without_personal_data
 from supportbot.language.sentences import unmarked
 
 Vectors = Callable[[Sequence[str]], Mapping[str, Sequence[float]]]
@@ -44,10 +45,10 @@ class Outcome(StrEnum):
     SAME = "same"
 
 
-def outcome_of(before: Quoted, after: Quoted, external_id: str) -> Outcome:
-    """Return what an answer has become through an article.
+def outcome_of(before: Quoted, after: Quoted, *changed: str) -> Outcome:
+    """Return what an answer has become through a change of these articles, given by their external ids.
 
-    Better: it is answered from the article and was not answered, or search is clearly surer of an answer from it that
+    Better: it is answered from one of them and was not answered, or search is clearly surer of an answer from it that
     keeps all figures. Worse: there is none any more, it has lost this source, or search is clearly less sure. It is no
     gain that search is surer of another article because this one has lost its words.
     """
@@ -56,7 +57,7 @@ def outcome_of(before: Quoted, after: Quoted, external_id: str) -> Outcome:
         return Outcome.SAME
     if not is_now:
         return Outcome.WORSE
-    cited, cites = _cites(before.answer, external_id), _cites(after.answer, external_id)
+    cited, cites = _cites(before.answer, changed), _cites(after.answer, changed)
     gain = after.confidence - before.confidence
     if (cited and not cites) or (was and gain <= -CLEARLY):
         return Outcome.WORSE
@@ -64,8 +65,23 @@ def outcome_of(before: Quoted, after: Quoted, external_id: str) -> Outcome:
     return Outcome.BETTER if cites and (not was or is_surer) else Outcome.CHANGED
 
 
-def _cites(answer: Answer, external_id: str) -> bool:
-    return any(span.external_id == external_id for span in answer.citations)
+def compared_row(question: str, was: Quoted, seen: Quoted, *changed: str) -> dict[str, Any]:
+    """Return what is stored of a compared question: its outcome and both answers.
+
+    It is shown to editors, who may not read conversations: personal data is left out.
+    """
+    told = without_personal_data(question)
+    outcome = str(outcome_of(was, seen, *changed))
+    return {"question": told, "outcome": outcome, "before": shown(was), "after": shown(seen)}
+
+
+def shown(quoted: Quoted) -> str:
+    """Return the text of an answer; "" for none."""
+    return "" if quoted.answer.is_abstention else quoted.answer.text
+
+
+def _cites(answer: Answer, external_ids: Collection[str]) -> bool:
+    return any(span.external_id in external_ids for span in answer.citations)
 
 
 def _figures(answer: Answer) -> set[str]:
@@ -76,21 +92,31 @@ def _figures(answer: Answer) -> set[str]:
 def questions_about(article_id: UUID | None, wording: ArticleText) -> list[str]:
     """Return the customers' questions that a text matters to: first those that were answered from its article."""
     quoting = questions_quoting(article_id) if article_id is not None else []
-    recent = [question for question in _recent() if question not in quoting]
+    recent = [question for question in recent_questions() if question not in quoting]
     return [*quoting, *nearest(recent, wording)]
 
 
 def questions_quoting(article_id: UUID) -> list[str]:
     """Return the customers' questions of the last weeks whose answers quoted an article, the newest first."""
+    return list(questions_quoting_any([article_id]))
+
+
+def questions_quoting_any(article_ids: Collection[UUID]) -> dict[str, UUID]:
+    """Return the newest questions of the last weeks whose answers quoted one of these articles, with that article."""
     asked = Message.objects.filter(
         conversation=OuterRef("message__conversation"), source=Source.CUSTOMER, seq__lt=OuterRef("message__seq")
     ).order_by("-seq")
-    rows = Citation.objects.filter(article_id=article_id, message__created_at__gte=now() - timedelta(days=DAYS))
+    rows = Citation.objects.filter(article_id__in=article_ids, message__created_at__gte=now() - timedelta(days=DAYS))
     found = rows.annotate(asked=Subquery(asked.values("text")[:1])).order_by("-message__created_at")
-    return _distinct(found.values_list("asked", flat=True)[:MAX_READ], MAX_QUOTING)
+    quoted: dict[str, UUID] = {}
+    for text, article_id in found.values_list("asked", "article_id")[:MAX_READ]:
+        for question in _distinct([text], 1):
+            quoted.setdefault(question, article_id)
+    return dict(list(quoted.items())[:MAX_QUOTING])
 
 
-def _recent() -> list[str]:
+def recent_questions() -> list[str]:
+    """Return what customers have asked in the last weeks, the newest first; no courtesies."""
     rows = Message.objects.filter(
         source=Source.CUSTOMER, audience=Audience.EVERYONE, created_at__gte=now() - timedelta(days=DAYS)
     )
@@ -103,7 +129,7 @@ def _distinct(texts: Iterable[str | None], most: int) -> list[str]:
     return list(dict.fromkeys(text for text in cleaned if text))[:most]
 
 
-def _of_customers(questions: Sequence[str]) -> dict[str, Sequence[float]]:
+def vectors_of_questions(questions: Sequence[str]) -> dict[str, Sequence[float]]:
     """Return the vectors of what customers wrote, which only this process keeps."""
     recipe = active_recipe().name
     return {question: _vector(recipe, question) for question in questions}
@@ -114,7 +140,7 @@ def _vector(_recipe: str, question: str) -> Sequence[float]:
     return tuple(embedder().query(question))
 
 
-def nearest(questions: Sequence[str], wording: ArticleText, vectors: Vectors = _of_customers) -> list[str]:
+def nearest(questions: Sequence[str], wording: ArticleText, vectors: Vectors = vectors_of_questions) -> list[str]:
     """Return the 24 questions nearest to a text in meaning; none without an embedding model.
 
     The text's passages are compared by the vectors that trying it needs anyway.

@@ -2,14 +2,15 @@
 
 First the gates' cases, then the real questions that the text matters to, a few at a time: each step is stored before
 the next one begins. So a worker that dies costs one step, a check can be cancelled, and it goes on where it was. After
-a publication, the real questions are compared in the same way, with the text that was live before (`publications`).
+a publication, the real questions are compared in the same way, with the text that was live before (`publications`);
+and so are those about many articles that have changed together (`changed_articles`).
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -23,16 +24,17 @@ from kb.services import Change
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, current_workspace_id
 from supportbot.errors import NotFound, SupportBotError
-from supportbot.evals.articles.comparing import Outcome, outcome_of, questions_about
+from supportbot.evals.articles.changed_articles import ChangedArticles, Item
+from supportbot.evals.articles.comparing import Outcome, compared_row, questions_about, shown
 from supportbot.evals.articles.earlier_articles import READ_BY, Facts, former_state
 from supportbot.evals.articles.rehearsal import AS_IT_IS, Asked, Quoted, Text, publication_of, quoted_if
+from supportbot.evals.articles.rehearsal import State as ArticlesState
 from supportbot.evals.articles.trials import asked_by, chosen_for, failed_grades, publishing, quotation_cases
 from supportbot.evals.models import DraftCheck, Suite
 from supportbot.evals.product_mark import product_mark
 from supportbot.evals.selectors import in_words, missing_suites
 from supportbot.evals.suite_format import case_document, parse_case
 from supportbot.evals.wording import stopped
-from supportbot.language.personal_data import without_personal_data
 from supportbot.leases import extending
 from supportbot.releases.selectors import current, gates
 
@@ -44,8 +46,8 @@ LONGEST_STEP: Final = timedelta(minutes=15)  # then the worker counts as dead, a
 MOST_TRIES: Final = 3  # in a row without a step that was stored
 RETRIED_AFTER: Final = timedelta(seconds=30)
 KEPT_FOR: Final = timedelta(days=7)
+COMPARISONS: Final = Q(former__isnull=False) | Q(articles__isnull=False)  # of what is published already
 State = DraftCheck.State
-Item = Mapping[str, Any]
 
 
 def begin(article: Article) -> DraftCheck:
@@ -94,7 +96,8 @@ def cancel(check_id: UUID) -> None:
 def resume(check_id: UUID) -> None:
     """Go on with a cancelled check where it was. Raises NotFound."""
     rows = DraftCheck.objects.filter(pk=check_id, state=State.CANCELLED)
-    since = Case(When(former__isnull=True, then=Value(now(), DateTimeField())))  # None for a comparison: see `_due`
+    is_draft = Q(former__isnull=True, articles__isnull=True)
+    since = Case(When(is_draft, then=Value(now(), DateTimeField())))  # None for a comparison: see `_due`
     if not rows.update(state=State.WAITING, tries=0, lease_until=since):
         raise NotFound()
 
@@ -103,7 +106,7 @@ def _due() -> Q:
     """Return which checks no worker holds. A comparison that waits has no lease, so that a worker of the previous
     version, which would run it as the check of a draft, leaves it alone.
     """
-    is_free = Q(lease_until__lte=now()) | Q(lease_until=None, former__isnull=False)
+    is_free = Q(lease_until__lte=now()) | (Q(lease_until=None) & COMPARISONS)
     return Q(state__in=("waiting", "running")) & is_free
 
 
@@ -148,23 +151,24 @@ def _claim(check_id: UUID) -> DraftCheck | None:
 
 
 def _run(check: DraftCheck) -> None:
-    text, article = _text_of(check)
+    work: Work = OneArticle(check) if check.articles is None else ChangedArticles(check.articles)
     items = check.items
     if items is None:
         with _held(check):
-            items = _items(check, text, article)
+            items = work.items()
         if not _update(check, items=items):
             return
-    workspace = Workspace.objects.get(pk=current_workspace_id())
     while len(check.rows) < len(items):
         step = items[len(check.rows) : len(check.rows) + AT_ONCE]
         with _held(check):
-            played = _rows(check, step, text, article, workspace)
+            played = work.rows(step)
         check.rows, check.tries = [*check.rows, *played], 0
         # Refused if it was cancelled, or taken over after this worker had been silent for too long.
         if not _update(check, rows=check.rows, tries=0, lease_until=now() + LEASE):
             return
-    _update(check, state=State.DONE, lease_until=None, finished_at=now())
+    with _held(check):
+        found = work.found()
+    _update(check, found=found, state=State.DONE, lease_until=None, finished_at=now())
 
 
 def _held(check: DraftCheck) -> AbstractContextManager[None]:
@@ -184,35 +188,64 @@ def _update(check: DraftCheck, **facts: Any) -> bool:
     return bool(mine.update(**facts))
 
 
+class Work(Protocol):
+    """What a check does: its items are fixed first, and then run a few at a time."""
+
+    def items(self) -> list[Item]: ...
+
+    def rows(self, step: Sequence[Item]) -> list[dict[str, Any]]:
+        """Return what some items gave, in their order."""
+
+    def found(self) -> dict[str, Any] | None:
+        """Return what else there is to tell about the texts, once all items have run."""
+
+
+class OneArticle:
+    """An article's newest revision, or what its last publication has changed. Raises NotFound if it is gone."""
+
+    def __init__(self, check: DraftCheck) -> None:
+        self.check, (self.text, self.article) = check, _text_of(check)
+        self.workspace = Workspace.objects.get(pk=current_workspace_id())
+
+    def items(self) -> list[Item]:
+        trial = publishing(self.article, self.text.change)
+        cases = chosen_for(quotation_cases(), trial) if gates() and self.check.former is None else []
+        asked = [{"name": f"{name}: {case.key}", "case": case_document(case)} for name, case in cases]
+        questions = questions_about(self.article.pk, self.text.wording)
+        return [*asked, *({"question": question} for question in questions)]
+
+    def rows(self, step: Sequence[Item]) -> list[dict[str, Any]]:
+        asked = [_asked(item, self.article, self.workspace) for item in step]
+        before_it, after_it = self._states(asked)
+        after = quoted_if(after_it, asked, workspace=self.workspace)
+        before = quoted_if(before_it, asked, workspace=self.workspace)
+        return [_row(item, was, seen, self.article) for item, was, seen in zip(step, before, after, strict=True)]
+
+    def found(self) -> None:
+        """Its page compares the newest text with the live articles itself."""
+
+    def _states(self, asked: Sequence[Asked]) -> Sequence[ArticlesState]:
+        if self.check.former is None:
+            return AS_IT_IS, publication_of(self.text)
+        # Copies, even of what is live: its passages may have no vectors yet, and whoever saves it must not wait.
+        name, both = str(self.article.pk), (self.check.former, _published(self.check))
+        return [former_state([self.article], {name: facts}, asked) for facts in both]
+
+
+def article_of(check: DraftCheck) -> Article | None:
+    """Return the article that a check is about; None if it is gone, or if it is about several."""
+    found: Article | None = Article.objects.filter(pk=check.article_id).first() if check.article_id else None
+    return found
+
+
 def _text_of(check: DraftCheck) -> tuple[Text, Article]:
-    article = Article.objects.filter(pk=check.article_id).first()
-    revision = Revision.objects.filter(article=check.article_id, number=check.revision).first()
+    article, revision = article_of(check), None
+    if article is not None and check.revision is not None:
+        revision = Revision.objects.filter(article=article, number=check.revision).first()
     if article is None or revision is None:
         raise NotFound()
     wording = ArticleText(revision.title, revision.body)
     return Text(article.pk, Change(title=revision.title, body=revision.body), wording), article
-
-
-def _items(check: DraftCheck, text: Text, article: Article) -> list[Item]:
-    trial = publishing(article, text.change)
-    cases = chosen_for(quotation_cases(), trial) if gates() and check.former is None else []
-    asked = [{"name": f"{name}: {case.key}", "case": case_document(case)} for name, case in cases]
-    return [*asked, *({"question": question} for question in questions_about(article.pk, text.wording))]
-
-
-def _rows(
-    check: DraftCheck, step: Sequence[Item], text: Text, article: Article, workspace: Workspace
-) -> list[dict[str, Any]]:
-    asked = [_asked(item, article, workspace) for item in step]
-    if check.former is None:
-        before_it, after_it = AS_IT_IS, publication_of(text)
-    else:  # copies, even of what is live: its passages may have no vectors yet, and whoever saves it must not wait
-        before_it, after_it = (
-            former_state([article], {str(article.pk): facts}, asked) for facts in (check.former, _published(check))
-        )
-    after = quoted_if(after_it, asked, workspace=workspace)
-    before = quoted_if(before_it, asked, workspace=workspace)
-    return [_row(item, was, seen, article) for item, was, seen in zip(step, before, after, strict=True)]
 
 
 def _published(check: DraftCheck) -> Facts:
@@ -227,20 +260,14 @@ def _asked(item: Item, article: Article, workspace: Workspace) -> Asked:
 
 
 def _row(item: Item, was: Quoted, seen: Quoted, article: Article) -> dict[str, Any]:
-    both = {"before": _shown(was), "after": _shown(seen)}
     if "case" not in item:
-        # What the check stores is shown to editors, who may not read conversations.
-        question = without_personal_data(item["question"])
-        return {"question": question, "outcome": str(outcome_of(was, seen, article.external_id)), **both}
+        return compared_row(item["question"], was, seen, article.external_id)
     case = parse_case(item["case"])
     grades = failed_grades(case, seen)
     is_broken = bool(grades) and not failed_grades(case, was)
     reasons = in_words(grades) if is_broken else []
+    both = {"before": shown(was), "after": shown(seen)}
     return {"name": item["name"], "question": case.asks, "is_broken": is_broken, "reasons": reasons, **both}
-
-
-def _shown(quoted: Quoted) -> str:
-    return "" if quoted.answer.is_abstention else quoted.answer.text
 
 
 def is_current(check: DraftCheck) -> bool:
@@ -248,10 +275,10 @@ def is_current(check: DraftCheck) -> bool:
     is_done = check.state == State.DONE and not check.problem and check.former is None
     if not is_done or check.gates != gates():
         return False
-    article = Article.objects.filter(pk=check.article_id).first()
+    article = article_of(check)
     if article is None or check.facts != facts_behind(article):
         return False
-    changed = Article.objects.filter(updated_at__gt=check.created_at).exclude(pk=check.article_id)
+    changed = Article.objects.filter(updated_at__gt=check.created_at).exclude(pk=article.pk)
     suites = Suite.objects.filter(name__in=check.gates, updated_at__gt=check.created_at)
     return not (changed.exists() or suites.exists() or missing_suites(check.gates))
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from time import perf_counter
 from typing import Any, Final
+from uuid import UUID
 
 from kb.documents import ArticleText
 from kb.indexing.recipes import active_recipe
@@ -72,8 +73,7 @@ def former_state(articles: Sequence[Article], facts: Mapping[str, Facts], asked:
     Of more than `MOST` articles, those are put back that share the most words with a question. One without facts stays
     as it is.
     """
-    known = [_former(article, facts[str(article.pk)]) for article in articles if str(article.pk) in facts]
-    former = _nearest(known, asked)
+    former = _nearest(_former(articles, facts), asked)
     ends = perf_counter() + SECONDS
     vectors: dict[str, Sequence[float]] = {}
     for one in former:
@@ -86,10 +86,26 @@ def former_state(articles: Sequence[Article], facts: Mapping[str, Facts], asked:
     return State(partial(_copy, copied, vectors, said), hidden, names)
 
 
-def _former(article: Article, facts: Facts) -> Former:
-    number = facts["revision"]
-    revision = Revision.objects.filter(article=article, number=number).first() if number else None
-    wording = ArticleText(revision.title, revision.body) if revision else None
+def nearest_articles(
+    articles: Sequence[Article], facts: Mapping[str, Facts], asked: Sequence[Asked]
+) -> Sequence[Article]:
+    """Return those that `former_state` puts back for these questions."""
+    return [one.article for one in _nearest(_former(articles, facts), asked)]
+
+
+def texts_at(articles: Sequence[Article], facts: Mapping[str, Facts]) -> dict[UUID, ArticleText]:
+    """Return the texts that articles had as their facts say; one that nobody could read has none."""
+    numbers = {one.pk: facts[str(one.pk)]["revision"] for one in articles if str(one.pk) in facts}
+    rows = Revision.objects.filter(article__in=list(numbers), number__in=[one for one in set(numbers.values()) if one])
+    return {row.article_id: ArticleText(row.title, row.body) for row in rows if row.number == numbers[row.article_id]}
+
+
+def _former(articles: Sequence[Article], facts: Mapping[str, Facts]) -> list[Former]:
+    texts, known = texts_at(articles, facts), [one for one in articles if str(one.pk) in facts]
+    return [_as_it_was(one, texts.get(one.pk), facts[str(one.pk)]) for one in known]
+
+
+def _as_it_was(article: Article, wording: ArticleText | None, facts: Facts) -> Former:
     return Former(article, wording, tuple(facts["phrasings"]), {name: facts[name] for name in READ_BY})
 
 

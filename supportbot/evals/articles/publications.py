@@ -1,24 +1,35 @@
 """What a publication changes for real questions: those whose answers quoted the article, and the nearest to its text.
 
 The gates' cases decide before it is published, while somebody waits. Customers' questions decide nothing, and asking
-them takes longer: a worker compares the answers from the former text with those from the published one.
+them takes longer: a worker compares the answers from the former text with those from the published one. What other
+doors publish (imports, sources, REST, plans) is compared together.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.utils.timezone import now
 
 from kb.models import Article
-from supportbot.evals.articles.draft_checks import compared_in, facts_behind, is_current, newest_check
-from supportbot.evals.articles.earlier_articles import facts_before
+from kb.models import State as ArticleState
+from supportbot.chat.models import Citation
+from supportbot.errors import NotFound
+from supportbot.evals.articles.changed_articles import AFTER, BEFORE
+from supportbot.evals.articles.comparing import DAYS, Outcome
+from supportbot.evals.articles.draft_checks import COMPARISONS, compared_in, facts_behind, is_current, newest_check
+from supportbot.evals.articles.earlier_articles import Facts, facts_before, facts_of
 from supportbot.evals.models import DraftCheck
-from supportbot.releases.selectors import gates
+from supportbot.evals.product_mark import product_mark
+from supportbot.releases.selectors import current, gates
 
+MOST_TOGETHER: Final = 500  # articles of a comparison
 MOST_WAITING: Final = 20  # of a workspace: publishing hundreds of articles must not keep its worker busy for hours
+MOST_NOTICES: Final = 3
+MOST_LOOKED_AT: Final = 20  # for those
 State = DraftCheck.State
 
 
@@ -45,17 +56,109 @@ def compare_publication(article_id: UUID, former: Article | None) -> DraftCheck 
         rows = compared_in(checked)
         items = [{"question": row["question"]} for row in rows]
         facts |= {"items": items, "rows": rows, "state": State.DONE, "finished_at": now()}
-    elif DraftCheck.objects.filter(state=State.WAITING, former__isnull=False).count() >= MOST_WAITING:
+    elif _too_many_wait():
         return None
     return _stored(facts)
+
+
+def compare_changes(articles: Sequence[Article], before: Mapping[str, Facts], *, since: datetime) -> DraftCheck | None:
+    """Have a worker compare what customers' questions got from articles as they were, by id, with what they get now.
+
+    Left out are those that customers read as before, and those that were compared on their own `since` then, as after
+    a publication in the console. None if none is left, if nothing else was or is live to compare with, or if too many
+    comparisons wait.
+    """
+    after, own = facts_of(articles), _compared_since(articles, since)
+    changes = {
+        name: {BEFORE: before[name], AFTER: facts}
+        for name, facts in after.items()
+        if name in before and (name, facts["revision"]) not in own and _is_changed(before[name], facts)
+    }
+    if not changes or _is_first(changes) or _too_many_wait():
+        return None
+    kept = _most_quoted(list(changes))
+    return _stored(
+        {
+            "articles": {name: changes[name] for name in kept},
+            "left_out": len(changes) - len(kept),
+            "facts": {"release": str(current().id), "product": product_mark()},
+            "lease_until": None,  # a worker of the previous version would take it for a draft
+        }
+    )
+
+
+def _compared_since(articles: Sequence[Article], since: datetime) -> set[tuple[str, int | None]]:
+    """Return the articles that have a comparison of their own, with the revision that it is about."""
+    about = Q(article_id__in=[one.pk for one in articles], former__isnull=False)
+    rows = DraftCheck.objects.filter(about, created_at__gte=since).values_list("article_id", "revision")
+    return {(str(pk), number) for pk, number in rows}
+
+
+def _is_changed(before: Facts, after: Facts) -> bool:
+    was, is_now = ({**one, "phrasings": sorted(one["phrasings"])} for one in (before, after))
+    is_read = before["revision"] is not None or after["revision"] is not None
+    return is_read and was != is_now
+
+
+def _is_first(changes: Mapping[str, Mapping[str, Facts]]) -> bool:
+    """Return whether nothing was live before these articles: every answer would be a new one."""
+    if any(both[BEFORE]["revision"] is not None for both in changes.values()):
+        return False
+    others = Article.objects.filter(state=ArticleState.LIVE).exclude(pk__in=[UUID(name) for name in changes])
+    return not others.exists()
+
+
+def _most_quoted(names: Sequence[str]) -> Sequence[str]:
+    """Return the articles that answers of the last weeks quoted most, at most `MOST_TOGETHER`."""
+    if len(names) <= MOST_TOGETHER:
+        return names
+    rows = Citation.objects.filter(article_id__in=names, message__created_at__gte=now() - timedelta(days=DAYS))
+    counted = rows.order_by().values("article_id").annotate(number=Count("id")).values_list("article_id", "number")
+    quoted = {str(pk): number for pk, number in counted}
+    return sorted(names, key=lambda name: -quoted.get(name, 0))[:MOST_TOGETHER]
+
+
+def _too_many_wait() -> bool:
+    return bool(DraftCheck.objects.filter(COMPARISONS, state=State.WAITING).count() >= MOST_WAITING)
 
 
 def newest_comparison(article: Article) -> DraftCheck | None:
     """Return what the newest publication of an article has changed, as far as it is known."""
     live = article.live_revision
-    rows = DraftCheck.objects.filter(article_id=article.pk, revision=live.number if live else 0, former__isnull=False)
-    found: DraftCheck | None = rows.order_by("-created_at", "-id").first()
+    number = live.number if live else 0
+    own = Q(article_id=article.pk, revision=number, former__isnull=False)
+    together = Q(**{f"articles__{article.pk}__{AFTER}__revision": number})
+    found: DraftCheck | None = DraftCheck.objects.filter(own | together).order_by("-created_at", "-id").first()
     return found
+
+
+def comparison_with_id(comparison_id: UUID) -> DraftCheck:
+    """Return a comparison of articles that changed together. Raises NotFound."""
+    found: DraftCheck | None = DraftCheck.objects.filter(pk=comparison_id, articles__isnull=False).first()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def unseen() -> list[DraftCheck]:
+    """Return the newest comparisons of articles that changed together, if there is something to tell and nobody has
+    closed their notice.
+    """
+    rows = DraftCheck.objects.filter(articles__isnull=False, state=State.DONE, seen_at=None)
+    newest = rows.order_by("-created_at", "-id")[:MOST_LOOKED_AT]
+    return [one for one in newest if _tells(one)][:MOST_NOTICES]
+
+
+def _tells(comparison: DraftCheck) -> bool:
+    found = comparison.found or {}
+    is_different = any(row["outcome"] != Outcome.SAME for row in compared_in(comparison))
+    return bool(is_different or found.get("contradictions") or found.get("duplicates") or comparison.problem)
+
+
+def dismiss_notice(comparison_id: UUID) -> None:
+    """Tell no more about a comparison. Raises NotFound."""
+    if not DraftCheck.objects.filter(pk=comparison_id, articles__isnull=False).update(seen_at=now()):
+        raise NotFound()
 
 
 def outcomes_in(check: DraftCheck) -> Mapping[str, int]:

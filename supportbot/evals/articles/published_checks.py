@@ -5,7 +5,7 @@ are indexed, so that an import is checked once. A worker that dies leaves its ch
 gives the same. The check covers what customers read now; a case that fails is run once more with the articles as the
 last check saw them, and reported if it passes with them. Whatever was reported is run again by each later check,
 until it passes or is dismissed. So nothing is lost when a check is about several changes, or is made of what is broken
-already. No row is locked while it searches.
+already. No row is locked while it searches. Customers' questions are compared by another task (`publications`).
 """
 
 import logging
@@ -25,7 +25,8 @@ from kb.ports import Touched
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
 from supportbot.errors import SupportBotError
-from supportbot.evals.articles.earlier_articles import Facts, facts_before, facts_of, former_state
+from supportbot.evals.articles.earlier_articles import MARGIN, READ_BY, Facts, facts_before, facts_of, former_state
+from supportbot.evals.articles.publications import compare_changes
 from supportbot.evals.articles.reported_failures import broken_now, seen_last
 from supportbot.evals.articles.trials import (
     Failure,
@@ -56,11 +57,10 @@ CheckState = ArticleCheck.State
 
 
 def note_change(article_id: UUID, at: datetime) -> None:
-    """Queue a check of an article that changed at this time. Changes made before the workspace had gates are not
-    checked. Idempotent.
+    """Queue a check of an article that changed at this time. Idempotent.
+
+    If all its changes were made before the workspace had gates, no case is run; customers' questions are compared.
     """
-    if not had_gates_at(at):
-        return
     waiting = _waiting(at)
     if not ChangedArticle.objects.filter(article_id=article_id).exists():
         article = Article.objects.select_related("live_revision").filter(pk=article_id).first()
@@ -69,7 +69,8 @@ def note_change(article_id: UUID, at: datetime) -> None:
             [ChangedArticle(article_id=article_id, former=former)], ignore_conflicts=True
         )
     waiting.lease_until = min(now() + QUIET, waiting.created_at + LONGEST_WAIT)
-    waiting.save(update_fields=["lease_until"])
+    waiting.asks_gates = waiting.asks_gates or had_gates_at(at)
+    waiting.save(update_fields=["lease_until", "asks_gates"])
 
 
 def _waiting(at: datetime) -> ArticleCheck:
@@ -79,7 +80,7 @@ def _waiting(at: datetime) -> ArticleCheck:
         return found
     try:
         with transaction.atomic():
-            made: ArticleCheck = ArticleCheck.objects.create(articles=[], since=at)
+            made: ArticleCheck = ArticleCheck.objects.create(articles=[], since=at, asks_gates=False)
             return made
     except IntegrityError:  # made at the same time
         return ArticleCheck.objects.select_for_update().get(state=CheckState.WAITING)
@@ -128,6 +129,7 @@ def run_check(check_id: UUID) -> None:
     if check is None:
         return
     try:
+        _compare(check)
         _settle(check, **_found(check))
     except SupportBotError as error:  # such as a gate whose suite is gone
         logger.warning("article check %s: %s", check.pk, error.code)
@@ -175,10 +177,33 @@ def _mine(check: ArticleCheck) -> QuerySet[ArticleCheck]:
     return rows.filter(attempt=check.attempt)
 
 
+def _compare(check: ArticleCheck) -> None:
+    """Have a worker compare the answers to customers' questions, once."""
+    if check.comparison is not None:
+        return
+    known, since = seen_last(check), (check.since or check.created_at) - MARGIN
+    before = {name: facts | _readers(known.get(name)) for name, facts in check.former.items()}
+    with transaction.atomic():
+        made = compare_changes(_articles_of(check), before, since=since)
+        if made is not None and not _mine(check).update(comparison=made.pk):
+            made.delete()
+
+
+def _readers(facts: Facts | None) -> Facts:
+    """Return who could read an article when it was last checked, which it does not tell itself."""
+    return {name: facts[name] for name in READ_BY} if facts else {}
+
+
+def _articles_of(check: ArticleCheck) -> list[Article]:
+    rows = Article.objects.filter(pk__in=check.articles).select_related("live_revision", "latest_revision")
+    return list(rows)
+
+
 def _found(check: ArticleCheck) -> dict[str, Any]:
     """Return what a check says: which cases fail, how many were run, and how many there was no time for."""
-    rows = Article.objects.filter(pk__in=check.articles).select_related("live_revision", "latest_revision")
-    articles = list(rows)
+    articles = _articles_of(check)
+    if not check.asks_gates:
+        return {"seen": facts_of(articles)}
     workspace, seen = Workspace.objects.get(pk=current_workspace_id()), facts_of(articles)
     before = check.former | seen_last(check)
     reported = {failure["case"] for _, failure in broken_now()}

@@ -1,0 +1,174 @@
+"""Before and after for articles that have changed together: an import, a run of a source, calls of REST, plans.
+
+However many they are, at most 36 of customers' questions are asked: up to 12 whose answers quoted one of the articles,
+and the 24 nearest to any of their passages. Each is asked in both states of the articles, which are copies beside
+them, so nobody who saves one waits. Contradictions and repetitions are looked for while there is time.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from time import perf_counter
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+from django.db.models import FloatField, Min, QuerySet
+from django.db.models.functions import Cast
+from pgvector.django import CosineDistance
+
+from kb.documents import ArticleText
+from kb.draft_conflicts import Conflict, findings
+from kb.errors import EmbeddingUnavailable, RecipeMismatch
+from kb.indexing.models import Chunk
+from kb.indexing.recipes import active_recipe, embedder_of
+from kb.models import Article, Audience
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import current_workspace_id
+from supportbot.evals.articles.comparing import (
+    MAX_NEAREST,
+    compared_row,
+    questions_quoting_any,
+    recent_questions,
+    vectors_of_questions,
+)
+from supportbot.evals.articles.earlier_articles import Facts, former_state, nearest_articles, texts_at
+from supportbot.evals.articles.rehearsal import Asked, quoted_if, vectors_of
+from supportbot.language.detection import base_language
+
+Item = Mapping[str, Any]
+BEFORE, AFTER = "before", "after"
+MOST_APART: Final = 3  # articles without passages in the index, whose texts get vectors
+MOST_EXAMINED: Final = 40  # texts, for contradictions and repetitions
+SECONDS: Final = 60.0  # for those
+MOST_LISTED: Final = 60  # of each
+_WIDEST_FIRST: Final = (str(Audience.PUBLIC), str(Audience.SIGNED_IN), str(Audience.INTERNAL))
+
+
+class ChangedArticles:
+    """Articles in two states: `changes` has, by id, what was read before and what is read after."""
+
+    def __init__(self, changes: Mapping[str, Mapping[str, Facts]]) -> None:
+        self.before = {name: both[BEFORE] for name, both in changes.items()}
+        self.after = {name: both[AFTER] for name, both in changes.items()}
+
+    def items(self) -> list[Item]:
+        """Return the questions, each with the article that it is about."""
+        quoting = questions_quoting_any([one.pk for one in self._articles])
+        others = [question for question in recent_questions() if question not in quoting]
+        about = {**quoting, **self._nearest(others)}
+        return [{"question": question, "article": str(article_id)} for question, article_id in about.items()]
+
+    def rows(self, step: Sequence[Item]) -> list[dict[str, Any]]:
+        asked = [Asked(item["question"], self._asker(item["article"]), self._workspace.locale) for item in step]
+        articles = nearest_articles(self._articles, self.before, asked)
+        before, after = (
+            quoted_if(former_state(articles, facts, asked), asked, workspace=self._workspace)
+            for facts in (self.before, self.after)
+        )
+        names = [one.external_id for one in self._articles]
+        both = zip(step, before, after, strict=True)
+        return [
+            {**compared_row(item["question"], was, seen, *names), "article": item["article"]}
+            for item, was, seen in both
+        ]
+
+    def found(self) -> dict[str, Any]:
+        """Return what the new texts contradict or repeat, and how many of them there was no time to examine."""
+        was, is_now = (texts_at(self._articles, facts) for facts in (self.before, self.after))
+        fresh = [one for one in self._articles if one.pk in is_now and is_now[one.pk] != was.get(one.pk)]
+        ends, examined = perf_counter() + SECONDS, 0
+        contradictions: list[dict[str, Any]] = []
+        repetitions: list[dict[str, Any]] = []
+        for article in fresh[:MOST_EXAMINED]:
+            if perf_counter() > ends:
+                break
+            seen = findings(is_now[article.pk], locale=base_language(article.locale), article_id=article.pk)
+            former = was.get(article.pk)
+            contradictions += _told(article, seen.contradictions, former)
+            repetitions += _told(article, seen.duplicates, former)
+            examined += 1
+        return {
+            "contradictions": _once(contradictions)[:MOST_LISTED],
+            "duplicates": _once(repetitions)[:MOST_LISTED],
+            "examined": examined,
+            "unexamined": len(fresh) - examined,
+        }
+
+    @cached_property
+    def _articles(self) -> list[Article]:
+        rows: QuerySet[Article] = Article.objects.filter(pk__in=[UUID(name) for name in self.after])
+        found = {str(one.pk): one for one in rows.select_related("live_revision", "latest_revision")}
+        return [found[name] for name in self.after if name in found]
+
+    @cached_property
+    def _workspace(self) -> Workspace:
+        found: Workspace = Workspace.objects.get(pk=current_workspace_id())
+        return found
+
+    def _asker(self, name: str) -> str:
+        """Return who could read an article, of both states the one that most people are among: to them it matters."""
+        states = [one[name] for one in (self.before, self.after) if one[name]["revision"] is not None]
+        return min((str(one["audience"]) for one in states), key=_WIDEST_FIRST.index, default=_WIDEST_FIRST[0])
+
+    def _nearest(self, questions: Sequence[str]) -> dict[str, UUID]:
+        """Return the questions nearest to any passage of the articles, each with the nearest article; none without an
+        embedding model.
+        """
+        if not questions or not self._articles:
+            return {}
+        try:
+            embedder_of(active_recipe())
+            vectors = vectors_of_questions(questions)
+        except (EmbeddingUnavailable, RecipeMismatch):
+            return {}
+        apart = [(pk, np.array(list(vectors_of(text).values()))) for pk, text in self._not_in_index().items()]
+        near: dict[str, tuple[float, UUID]] = {}
+        for question in questions:
+            asked = vectors[question]
+            others = [(1 - float((passages @ np.array(asked)).max()), pk) for pk, passages in apart if passages.size]
+            if found := min([*self._near_passage(asked), *others], default=None):
+                near[question] = found
+        best = sorted(near, key=lambda question: near[question])[:MAX_NEAREST]
+        return {question: near[question][1] for question in best}
+
+    def _near_passage(self, vector: Sequence[float]) -> list[tuple[float, UUID]]:
+        """Return the distance and the article of the nearest passage in the index, if there is one. They are grouped,
+        so that no approximate index is used, which would filter afterwards and lose most of them.
+        """
+        rows = Chunk.objects.filter(article__in=self._articles, recipe=active_recipe(), embedding__isnull=False)
+        distance = Cast(Min(CosineDistance("embedding", list(vector))), FloatField())
+        found = rows.order_by().values("article_id").annotate(distance=distance).order_by("distance", "article_id")
+        return [(row["distance"], row["article_id"]) for row in found[:1]]
+
+    def _not_in_index(self) -> dict[UUID, ArticleText]:
+        """Return texts without passages in the index: the former ones of articles that nobody can read any more, and
+        those of articles that have been published again meanwhile.
+        """
+        now_in = {one.pk: one.indexed_revision for one in self._articles if one.is_live}
+        gone = [one for one in self._articles if self.after[str(one.pk)]["revision"] is None]
+        newer = [one for one in self._articles if now_in.get(one.pk) != self.after[str(one.pk)]["revision"]]
+        texts = {**texts_at(newer, self.after), **texts_at(gone, self.before)}
+        return dict(list(texts.items())[:MOST_APART])
+
+
+def _told(article: Article, conflicts: Sequence[Conflict], former: ArticleText | None) -> list[dict[str, Any]]:
+    """Return the findings that the article's former text did not have."""
+    said = " ".join(former.body.split()) if former else ""
+    return [
+        {
+            "ours": one.ours,
+            "theirs": one.theirs,
+            "article": str(article.pk),
+            "title": article.title,
+            "other": str(one.article_id),
+            "other_title": one.title,
+        }
+        for one in conflicts
+        if not said or " ".join(one.ours.split()) not in said
+    ]
+
+
+def _once(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return each pair of sentences once, although both of its articles may be new."""
+    pairs = {frozenset((one["ours"], one["theirs"])): one for one in reversed(found)}
+    return list(reversed(pairs.values()))

@@ -1,0 +1,320 @@
+"""What imports, sources, REST and plans publish is compared together: customers' questions, before and after."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils.timezone import now
+from selectolax.lexbor import LexborHTMLParser
+
+from kb.indexing.index import sync_articles
+from kb.models import Article, Plan
+from kb.scheduling import make_plan
+from kb.services import Change, archive, create_article, publish, save_draft
+from supportbot.accounts.models import Customer, Workspace
+from supportbot.chat.models import Audience, Citation, Message, Source
+from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.console.articles.due_plans import carry_out_due
+from supportbot.evals.articles import changed_articles, draft_checks, publications, published_checks, rehearsal
+from supportbot.evals.models import ArticleCheck, ChangedArticle, DraftCheck
+from supportbot.evals.receivers import on_customer_forgotten
+from supportbot.outbox.delivery import deliver_due
+from supportbot.outbox.models import Announcement
+from tests.console.conftest import Enter, logged_in, person
+from tests.console.conftest import enter as enter
+from tests.evals.checked_articles import RETURNS, imported, written
+from tests.pages import visible_text
+from tests.rest import service
+
+pytestmark = pytest.mark.django_db
+DAYS = "How many days do I have to return unused items?"
+CARDS = "Do you sell gift cards?"
+GIFT_CARDS = "# Gift cards\n\nWe sell gift cards of 20 to 200 euros.\n"
+
+
+@pytest.fixture(autouse=True)
+def questions(alice: Customer) -> None:
+    for question in (DAYS, CARDS, "Thanks!"):
+        add_customer_message(start_conversation(alice.pk).pk, text=question, client_id="c1")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, workspace: Workspace) -> Path:
+    """A folder with an article that was imported long ago; the workspace has no gates."""
+    imported(written(tmp_path, 60))
+    settled()
+    return tmp_path
+
+
+def settled() -> None:
+    """Forget all checks and comparisons so far, as if the articles had been published yesterday."""
+    sync_articles(list(Article.objects.values_list("pk", flat=True)))
+    deliver_due()
+    for model in (ArticleCheck, ChangedArticle, DraftCheck):
+        model.objects.all().delete()
+    Article.objects.update(published_at=now() - timedelta(days=1))
+
+
+def begun() -> DraftCheck | None:
+    """Announce the changes and run the check of them; return the comparison that it begins."""
+    sync_articles(list(Article.objects.filter(state="live").values_list("pk", flat=True)))
+    deliver_due()
+    ArticleCheck.objects.exclude(state="done").update(lease_until=now())
+    for _, check_id in published_checks.due_checks():
+        published_checks.run_check(check_id)
+        published_checks.run_check(check_id)  # a message that comes twice
+    check = ArticleCheck.objects.order_by("-created_at")[0]
+    assert check.state == "done"
+    return DraftCheck.objects.filter(pk=check.comparison).first() if check.comparison else None
+
+
+def compared() -> DraftCheck:
+    check = begun()
+    assert check is not None
+    run_due()
+    check.refresh_from_db()
+    assert (check.state, check.problem) == ("done", "")
+    return check
+
+
+def run_due() -> None:
+    for _, check_id in draft_checks.due_drafts():
+        draft_checks.run_draft_check(check_id)
+
+
+def outcomes(check: DraftCheck) -> dict[str, str]:
+    return {row["question"]: row["outcome"] for row in check.rows}
+
+
+def test_an_import_is_compared_with_what_was_live_before(folder: Path) -> None:
+    (folder / "cards.md").write_text(GIFT_CARDS)
+    imported(written(folder, 14))
+    check = compared()
+    assert outcomes(check) == {DAYS: "changed", CARDS: "better"}
+    [days] = [row for row in check.rows if row["question"] == DAYS]
+    assert "60 days" in days["before"] and "14 days" in days["after"]
+    assert check.articles is not None and len(check.articles) == 2 and check.left_out == 0
+
+
+def test_the_states_are_those_around_the_import_whatever_is_published_later(folder: Path) -> None:
+    article = imported(written(folder, 14))
+    check = begun()
+    assert check is not None
+    save_draft(article.pk, Change(body="Closed."))
+    publish(article.pk)
+    run_due()
+    check.refresh_from_db()
+    [days] = [row for row in check.rows if row["question"] == DAYS]
+    assert "60 days" in days["before"] and "14 days" in days["after"]
+    assert "Closed." in str(Article.objects.get(pk=article.pk).live_revision.body)  # type: ignore[union-attr]  # it is live
+
+
+def test_the_first_articles_are_compared_with_nothing(tmp_path: Path, workspace: Workspace) -> None:
+    imported(written(tmp_path, 60))
+    assert begun() is None
+
+
+def test_an_import_that_changes_nothing_compares_nothing(folder: Path) -> None:
+    imported(folder)
+    deliver_due()
+    assert not ArticleCheck.objects.exists()
+
+
+def test_an_article_that_is_gone_makes_answers_worse(folder: Path) -> None:
+    article = Article.objects.get()
+    conversation = start_conversation(Customer.objects.get().pk)
+    add_customer_message(conversation.pk, text="When must parcels be back?", client_id="c1")
+    archive(article.pk)
+    assert outcomes(compared())[DAYS] == "worse"
+
+
+def test_other_readers_of_an_article_are_compared(folder: Path, workspace: Workspace) -> None:
+    article = imported(written(folder, 14))
+    begun()
+    client = service(workspace, "kb:read", "kb:write")
+    assert client.patch(f"/api/v1/articles/{article.pk}", {"audience": "internal"}, format="json").status_code == 200
+    assert outcomes(compared())[DAYS] == "worse"
+
+
+def test_what_rest_and_a_plan_publish_is_compared(folder: Path, workspace: Workspace) -> None:
+    article = Article.objects.get()
+    save_draft(article.pk, Change(body=RETURNS.format(days=14)))
+    client = service(workspace, "kb:read", "kb:write")
+    assert client.post(f"/api/v1/articles/{article.pk}/publish", {}, format="json").status_code == 200
+    assert outcomes(compared())[DAYS] == "changed"
+    settled()
+    save_draft(article.pk, Change(body=RETURNS.format(days=30)))
+    make_plan(article.pk, Plan.Step.PUBLISH, now() + timedelta(hours=1), person=person(workspace, "editor"))
+    Plan.objects.update(at=now())
+    carry_out_due()
+    [days] = [row for row in compared().rows if row["question"] == DAYS]
+    assert "14 days" in days["before"] and "30 days" in days["after"]
+
+
+def test_what_the_console_compares_on_its_own_is_not_compared_again(folder: Path, enter: Enter) -> None:
+    article = Article.objects.get()
+    form = {"title": "Returns", "body": RETURNS.format(days=14), "locale": "en", "audience": "public"}
+    address = f"/admin/kb/article/{article.pk}/change/"
+    enter("editor").post(address, {**form, "do": "publish", "based_on": "1"})
+    assert DraftCheck.objects.get().article_id == article.pk
+    assert begun() is None
+
+
+def test_however_many_articles_change_at_most_36_questions_are_asked(
+    folder: Path, alice: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        text = f"Do you sell gift cards of {number} euros?"
+        add_customer_message(start_conversation(alice.pk).pk, text=text, client_id="c1")
+    for number in range(70):
+        (folder / f"cards-{number}.md").write_text(GIFT_CARDS.replace("200", str(200 + number)))
+    imported(written(folder, 14))
+    asked: list[int] = []
+    quoted_if = rehearsal.quoted_if
+
+    def counted(state: Any, questions: Sequence[Any], **more: Any) -> Any:
+        asked.append(len(questions))
+        return quoted_if(state, questions, **more)
+
+    monkeypatch.setattr("supportbot.evals.articles.changed_articles.quoted_if", counted)
+    check = compared()
+    assert len(check.rows) == 24 and sum(asked) == 48  # no answer has quoted one of them
+    assert check.found is not None and check.found["examined"] <= changed_articles.MOST_EXAMINED
+
+
+def test_of_many_articles_those_that_answers_quote_are_compared(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publications, "MOST_TOGETHER", 1)
+    (folder / "cards.md").write_text(GIFT_CARDS)
+    imported(written(folder, 14))
+    check = compared()
+    assert check.articles is not None and len(check.articles) == 1 and check.left_out == 1
+
+
+def test_a_worker_that_dies_costs_one_step(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draft_checks, "AT_ONCE", 1)
+    (folder / "cards.md").write_text(GIFT_CARDS)
+    imported(written(folder, 14))
+    check = begun()
+    assert check is not None
+    quoted_if, asked = rehearsal.quoted_if, list[str]()
+
+    def dying(state: Any, questions: Sequence[Any], **more: Any) -> Any:
+        asked.extend(one.question for one in questions)
+        if len(asked) == 3:
+            raise RuntimeError
+        return quoted_if(state, questions, **more)
+
+    monkeypatch.setattr("supportbot.evals.articles.changed_articles.quoted_if", dying)
+    run_due()
+    check.refresh_from_db()
+    assert check.state == "running" and len(check.rows) == 1
+    DraftCheck.objects.update(lease_until=now())
+    run_due()
+    check.refresh_from_db()
+    assert check.state == "done" and len(check.rows) == 2 and len(asked) == 5
+
+
+def test_a_comparison_is_cancelled_and_continued(folder: Path) -> None:
+    imported(written(folder, 14))
+    check = begun()
+    assert check is not None
+    draft_checks.cancel(check.pk)
+    assert draft_checks.due_drafts() == []
+    draft_checks.resume(check.pk)
+    previous_version = DraftCheck.objects.filter(state="waiting", lease_until__lte=now())
+    assert not previous_version.exists()  # it would take it for a draft
+    run_due()
+    check.refresh_from_db()
+    assert check.state == "done" and check.rows
+
+
+def test_no_more_than_some_comparisons_wait(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publications, "MOST_WAITING", 1)
+    for days in (14, 15):
+        imported(written(folder, days))
+        begun()
+    assert DraftCheck.objects.count() == 1
+
+
+def test_a_comparison_holds_no_personal_data_and_goes_with_a_customer_who_is_forgotten(
+    folder: Path, alice: Customer
+) -> None:
+    mail = "I am alice@example.com. How many days do I have to return unused items?"
+    add_customer_message(start_conversation(alice.pk).pk, text=mail, client_id="c1")
+    imported(written(folder, 14))
+    check = compared()
+    assert not any("alice@example.com" in question for question in outcomes(check))
+    on_customer_forgotten(Announcement(topic="customer_forgotten", object_id=alice.pk))
+    assert not DraftCheck.objects.exists()
+
+
+def test_contradictions_and_repetitions_with_other_articles_are_found(folder: Path) -> None:
+    other = create_article(Change(title="Policy", body="You can return unused items within 60 days of delivery."))
+    publish(other.pk)
+    settled()
+    imported(written(folder, 14))
+    check = compared()
+    assert check.found is not None
+    [found] = check.found["contradictions"]
+    assert "14 days" in found["ours"] and "60 days" in found["theirs"] and found["other"] == str(other.pk)
+    settled()
+    imported(written(folder, 60))
+    check = compared()
+    assert check.found is not None and check.found["contradictions"] == []
+
+
+def test_a_question_whose_answer_quoted_an_article_comes_first(folder: Path, alice: Customer) -> None:
+    conversation = start_conversation(alice.pk)
+    add_customer_message(conversation.pk, text="And parcels?", client_id="c1")
+    answer = Message.objects.create(
+        conversation=conversation, seq=9, source=Source.ASSISTANT, audience=Audience.EVERYONE, text="60 days"
+    )
+    article = Article.objects.get()
+    Citation.objects.create(message=answer, position=1, article_id=article.pk, revision=1, start=0, end=1, quote="Y")
+    archive(article.pk)
+    assert next(iter(outcomes(compared()))) == "And parcels?"
+
+
+def words(client: Client, address: str) -> str:
+    return visible_text(LexborHTMLParser(client.get(address).content.decode()).body, " ")
+
+
+def test_pages_show_what_changed_and_questions_only_to_those_who_may_read_conversations(
+    folder: Path, enter: Enter
+) -> None:
+    article = imported(written(folder, 14))
+    check = compared()
+    editor, supervisor = enter("editor"), enter("supervisor")
+    page = reverse("admin:article-comparison", args=[check.pk])
+    for listing in ("/admin/", "/admin/kb/article/"):
+        assert page in editor.get(listing).content.decode() and "“Returns” was published" in words(editor, listing)
+    assert "Changed 1" in words(editor, f"/admin/kb/article/{article.pk}/change/")
+    assert DAYS in words(supervisor, page)
+    hidden = words(editor, page)
+    assert DAYS not in hidden and "Changed 1" in hidden and "60 days" in hidden and "14 days" in hidden
+    assert supervisor.post(f"{page}seen/").status_code == 403  # who writes no articles
+    editor.post(f"{page}seen/")
+    assert page not in editor.get("/admin/").content.decode()
+
+
+def test_the_page_of_a_comparison_cancels_and_continues_it(
+    folder: Path, enter: Enter, other_workspace: Workspace
+) -> None:
+    article = Article.objects.get()
+    save_draft(article.pk, Change(body=RETURNS.format(days=14)))
+    publish(article.pk)
+    check = begun()
+    assert check is not None
+    editor, page = enter("editor"), reverse("admin:article-comparison", args=[check.pk])
+    assert "Waiting to start" in words(editor, page)
+    assert enter("agent").post(page, {"do": "cancel"}).status_code == 403
+    editor.post(page, {"do": "cancel"})
+    assert DraftCheck.objects.get().state == "cancelled" and "Cancelled" in words(editor, page)
+    editor.post(page, {"do": "continue"})
+    assert DraftCheck.objects.get().state == "waiting"
+    stranger = logged_in(person(other_workspace, "admin"))
+    assert stranger.get(page).status_code == 404
