@@ -138,7 +138,7 @@ class ArticleDetail(KnowledgeView):
             if phrasings is not None:
                 set_phrasings(saved, phrasings)
             set_extra_fields(saved, data.validated_data, by=_author(request))
-        return Response(_shown(article_id) | {"untried": untried})
+        return Response(_tried(article_id, untried))
 
 
 class Publish(KnowledgeView):
@@ -159,7 +159,7 @@ class Publish(KnowledgeView):
             untried = publish_through_gates(article).untried
         else:
             publish(article_id)
-        return Response(_shown(article_id) | {"untried": untried})
+        return Response(_tried(article_id, untried))
 
 
 class Archive(KnowledgeView):
@@ -299,6 +299,10 @@ def _fields(found: Retrieval) -> dict[str, Any]:
 
 def _shown(article_id: UUID) -> Any:
     return ArticleDetailSerializer(article_with_id(article_id)).data
+
+
+def _tried(article_id: UUID, untried: int) -> Any:
+    return _shown(article_id) | {"untried": untried, "comparison": f"/api/v1/articles/{article_id}/comparison"}
 
 
 def _phrasings(data: Mapping[str, Any], article: Article | None = None) -> tuple[str, ...] | None:

@@ -7,7 +7,8 @@ nor a chat.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -108,6 +109,19 @@ def verdict_on(change: Callable[[], object], touched: Mapping[str, Touched], *, 
     if verdict.broken:
         raise GatesRefuse(verdict.broken)
     return verdict
+
+
+class Afterwards(Protocol):
+    """Tells what publishing articles has changed for customers' questions, as far as a worker has found out."""
+
+    def __call__(self, article_ids: Sequence[UUID]) -> dict[str, Any]:
+        """Return `state` ("waiting", "running", "done", "cancelled" or "none"), counts, and the `address` of a page."""
+
+
+def afterwards(article_ids: Sequence[UUID]) -> dict[str, Any]:
+    """Return what `KB_AFTERWARDS` tells about articles that have just been published."""
+    told: Afterwards = import_string(settings.KB_AFTERWARDS)
+    return told(article_ids)
 
 
 class Audit(Protocol):

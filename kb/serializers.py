@@ -210,9 +210,12 @@ class TriedArticleSerializer(ArticleDetailSerializer):
     untried = serializers.IntegerField(
         read_only=True, help_text="With `gate`: the gate cases that were skipped because time ran out."
     )
+    comparison = serializers.CharField(
+        read_only=True, help_text="The path that tells what the change did to customers' questions, once it is known."
+    )
 
     class Meta(ArticleDetailSerializer.Meta):
-        fields = [*ArticleDetailSerializer.Meta.fields, "untried"]
+        fields = [*ArticleDetailSerializer.Meta.fields, "untried", "comparison"]
 
 
 class LocaleField(TextField):

@@ -16,6 +16,7 @@ from supportbot.console import passwords, workspaces
 from supportbot.evals import api as evals_api
 from supportbot.evals import replay_api
 from supportbot.evals.articles import api as article_checks_api
+from supportbot.evals.articles import comparison_api
 from supportbot.handoff import api as handoff_api
 from supportbot.handoff import urls as desk
 from supportbot.insights import api as insights_api
@@ -46,6 +47,7 @@ apis = [
     insights_api,
     findings_api,
     article_checks_api,
+    comparison_api,
 ]
 
 urlpatterns = [

@@ -8,11 +8,14 @@ from django.core.management.base import OutputWrapper
 from django.utils.timezone import now
 from django.utils.translation import gettext
 
+from kb.afterwards import in_words as comparison_in_words
+from kb.afterwards import report_after
 from kb.progress import ProgressLine
 from kb.sources import runs, sync
 from kb.sources.kinds import SITE
 from kb.sources.models import ACTIVE, Source, SourceItem, SourceRun
 from kb.sources.runs import Mode
+from kb.sources.selectors import changed_articles
 from kb.sources.services import Wish, add_source, change_source, delete_source
 from kb.sources.web.urls import one_spelling
 
@@ -60,6 +63,8 @@ def read_site(address: str, options: Mapping[str, Any], out: OutputWrapper) -> d
         source = change_source(known, Wish(allows_private=private)) if private else known
     mode = Mode.CHECK if options["dry_run"] else Mode.SYNC
     facts = follow(source, mode, out, asks_gates=options["gate"])
+    if mode == Mode.SYNC and (told := report_after(changed_articles(source), waits=options.get("report", False))):
+        facts["comparison"] = told
     if known is None and options["dry_run"]:
         delete_source(source, archives=False)
     return {"name": source.name, "source": str(source.pk)} | facts
@@ -83,13 +88,15 @@ def _facts(run: SourceRun) -> dict[str, Any]:
 
 def in_words(facts: dict[str, Any]) -> str:
     """Return the result of a run as text."""
-    untold = ("items", "name", "source", "new_categories")
+    untold = ("items", "name", "source", "new_categories", "comparison")
     counts = {name: value for name, value in facts.items() if name not in untold and value != ""}
     width = max(len(name) for name in counts)
     lines = [f"{name:<{width}}  {value}" for name, value in counts.items() if value is not None]
     lines += [f"{item['key']}: {item['outcome']}, {item['reason']}" for item in facts["items"]]
     if names := facts.get("new_categories"):
         lines.append(gettext("New categories: {names}.").format(names=", ".join(names)))
+    if told := facts.get("comparison"):
+        lines.append(comparison_in_words(told))
     if facts["state"] == "unconfirmed":
         lines.append(
             gettext(

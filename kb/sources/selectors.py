@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from django.db.models import Case, Count, IntegerField, OuterRef, QuerySet, Subquery, Value, When
 
@@ -74,6 +75,15 @@ def articles_of(items: list[SourceItem]) -> dict[object, list[Article]]:
     for article in rows.select_related("latest_revision").defer("latest_revision__body"):
         found.setdefault(article.source_item_id, []).append(article)
     return found
+
+
+def changed_articles(source: Source) -> list[UUID]:
+    """Return the articles whose items the source's latest run found new, changed or gone."""
+    run = latest_run(source)
+    if run is None:
+        return []
+    items = SourceItem.objects.filter(run=run, outcome__in=(Outcome.NEW, Outcome.CHANGED, Outcome.GONE))
+    return list(Article.objects.filter(source_item__in=items).order_by("pk").values_list("pk", flat=True))
 
 
 def count_unconfirmed() -> int:

@@ -1,18 +1,23 @@
 """What imports, sources, REST and plans publish is compared together: customers' questions, before and after."""
 
+import io
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
+from kb.afterwards import in_words
 from kb.indexing.index import sync_articles
 from kb.models import Article, Plan
+from kb.ports import afterwards
 from kb.scheduling import make_plan
 from kb.services import Change, archive, create_article, publish, save_draft
 from supportbot.accounts.models import Customer, Workspace
@@ -318,3 +323,53 @@ def test_the_page_of_a_comparison_cancels_and_continues_it(
     assert DraftCheck.objects.get().state == "waiting"
     stranger = logged_in(person(other_workspace, "admin"))
     assert stranger.get(page).status_code == 404
+
+
+def test_rest_links_to_a_comparison_that_is_filled_in(folder: Path, workspace: Workspace) -> None:
+    article = Article.objects.get()
+    save_draft(article.pk, Change(body=RETURNS.format(days=14)))
+    client = service(workspace, "kb:read", "kb:write")
+    address = f"/api/v1/articles/{article.pk}/comparison"
+    assert client.get(address).json()["state"] == "none"
+    published = client.post(f"/api/v1/articles/{article.pk}/publish", {}, format="json").json()
+    assert published["comparison"] == address
+    assert client.get(address).json()["state"] == "waiting"
+    begun()
+    assert client.get(address).json()["state"] == "waiting"
+    run_due()
+    told = client.get(address).json()
+    assert told["state"] == "done" and told["outcomes"] == {"worse": 0, "changed": 1, "better": 0, "same": 1}
+    assert told["questions"] is None and told["contradictions"] == []
+    reader = service(workspace, "kb:read", "conversations:read")
+    [days] = [one for one in reader.get(address).json()["questions"] if one["question"] == DAYS]
+    assert days["outcome"] == "changed" and "60 days" in days["before"] and "14 days" in days["after"]
+    [check] = client.get("/api/v1/article-checks").json()["results"]
+    assert client.get(f"/api/v1/article-comparisons/{check['comparison']}").json() == told
+
+
+def test_an_import_tells_where_its_comparison_will_be(folder: Path) -> None:
+    out = io.StringIO()
+    call_command("kb_import", str(written(folder, 14)), "--json", stdout=out, stderr=io.StringIO())
+    told = json.loads(out.getvalue())["comparison"]
+    article = Article.objects.get()
+    assert told["state"] == "waiting" and told["address"].endswith(f"/admin/kb/article/{article.pk}/change/")
+    compared()
+    found = afterwards([article.pk])
+    assert (found["state"], found["changed"], found["broken"]) == ("done", 1, [])
+    assert "1 changed" in in_words(found)
+    again = io.StringIO()
+    call_command("kb_import", str(folder), "--json", stdout=again, stderr=io.StringIO())
+    assert "comparison" not in json.loads(again.getvalue())  # nothing was changed
+
+
+def test_the_page_of_an_import_shows_its_comparison(folder: Path, enter: Enter) -> None:
+    editor, article = enter("editor"), imported(written(folder, 14))
+
+    def state() -> dict[str, Any]:
+        found: dict[str, Any] = editor.post("/admin/import/state/", {"article": [str(article.pk)]}).json()
+        return found
+
+    assert (state()["compared"], state()["is_compared"]) == ("", False)
+    check = compared()
+    assert state()["is_compared"] and "Changed" in state()["compared"]
+    assert reverse("admin:article-comparison", args=[check.pk]) in state()["compared"]

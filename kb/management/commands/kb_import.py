@@ -9,6 +9,8 @@ from uuid import UUID
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
+from kb.afterwards import REPORT_HELP, report_after
+from kb.afterwards import in_words as comparison_in_words
 from kb.documents import Document, Failure, check_name
 from kb.importing.categories import category_files, import_categories, preview_categories
 from kb.importing.gate_check import as_tried, try_import, without_pictures
@@ -46,6 +48,7 @@ class Command(WorkspaceCommand):
         parser.add_argument(
             "--gate", action="store_true", help=gettext("import nothing if a gate case would fail with it")
         )
+        parser.add_argument("--report", action="store_true", help=gettext(REPORT_HELP))
         mode = parser.add_mutually_exclusive_group()
         mode.add_argument(
             "--dry-run", action="store_true", help=gettext("show what would happen without storing anything")
@@ -83,6 +86,10 @@ class Command(WorkspaceCommand):
         if not (options["dry_run"] or options["draft"] or options["no_wait"]):
             indexed = self._index(report.article_ids, known, options["vectors"])
             facts |= {"embedded": indexed.embedded, "reused": indexed.reused}
+        if not (options["dry_run"] or options["draft"]) and (
+            told := report_after(_changed_in(report), waits=options["report"])
+        ):
+            facts["comparison"] = told
         return facts | {"took_ms": round((time.monotonic() - started) * 1000)}
 
     def _import(self, options: dict[str, Any]) -> ImportReport:
@@ -127,16 +134,23 @@ class Command(WorkspaceCommand):
             ) from error
 
     def words(self, facts: dict[str, Any]) -> str:
-        counts = {name: value for name, value in facts.items() if name not in ("items", "sites")}
+        counts = {name: value for name, value in facts.items() if name not in ("items", "sites", "comparison")}
         sites = [f"{site['name']}\n{in_words(site)}\n" for site in facts.get("sites", [])]
         failures = [item for item in facts["items"] if item["outcome"] == "failed"]
         told = [f"{item['origin']}: {note}" for item in facts["items"] for note in item["notes"]]
         failed = [f"{item['origin']}: {item['message']}" for item in failures]
-        return "\n".join([*sites, super().words(counts), *told, *failed])
+        compared = [comparison_in_words(facts["comparison"])] if "comparison" in facts else []
+        return "\n".join([*sites, super().words(counts), *told, *failed, *compared])
 
 
 def _vector_store(path: Path | None) -> KnownVectors:
     return NoVectors() if path is None else VectorCache(path, embedder().recipe)
+
+
+def _changed_in(report: ImportReport) -> list[UUID]:
+    """Return the articles that an import has made or changed."""
+    read = (item for item in report.items if item.outcome != "failed" and item.external_id)
+    return [pk for item, pk in zip(read, report.article_ids, strict=False) if item.outcome in ("new", "updated")]
 
 
 def _facts(report: ImportReport) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
+from kb.afterwards import REPORT_HELP, report_after
 from kb.sources.foreground import follow, in_words
 from kb.sources.models import Source
 from kb.sources.runs import Mode, confirm_loss
+from kb.sources.selectors import changed_articles
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 
@@ -35,6 +37,8 @@ class Command(WorkspaceCommand):
             "--gate", action="store_true", help=gettext("reject texts that would make a gate case fail")
         )
 
+        parser.add_argument("--report", action="store_true", help=gettext(REPORT_HELP))
+
     def handle(self, *args: Any, **options: Any) -> None:
         self.failed = ""
         super().handle(*args, **options)
@@ -53,6 +57,8 @@ class Command(WorkspaceCommand):
             archived = confirm_loss(source)
             going_on = follow(source, mode, self.stderr, asks_gates=True) if options["gate"] else {"state": "done"}
             facts |= {"archived": archived, **going_on}
+        if mode == Mode.SYNC and (told := report_after(changed_articles(source), waits=options["report"])):
+            facts["comparison"] = told
         if facts["state"] == "failed":
             self.failed = f"{source.name}: {facts['reason']}"
         return {"name": source.name, "source": str(source.pk)} | facts

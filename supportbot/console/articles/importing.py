@@ -10,6 +10,7 @@ from uuid import UUID
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.http import require_POST
 
@@ -17,11 +18,13 @@ from kb.documents import check_name
 from kb.importing.importer import OUTCOMES, ImportReport, ItemResult, import_documents, import_drafts, preview_import
 from kb.importing.loaders.formats import KNOWN_ENDINGS, MAX_FILE_BYTES
 from kb.models import Article, Collection, State
+from supportbot.console.articles.comparisons import told_of
 from supportbot.console.articles.uploads import MAX_BYTES, MAX_ITEMS, Upload, documents_in, writable
 from supportbot.console.display import error_text
 from supportbot.console.request_context import needs, person_of
 from supportbot.console.text_diff import compare
 from supportbot.errors import SupportBotError
+from supportbot.evals.articles.afterwards import comparison_of
 
 HOW = {"check": preview_import, "publish": import_documents, "draft": import_drafts}
 WORDS = {
@@ -53,14 +56,17 @@ def import_page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def import_state(request: HttpRequest) -> JsonResponse:
-    """Return how many of these articles are searchable now."""
+    """Return which of these articles are searchable now, and what their import has changed for customers' questions."""
     needs(request, "kb:write")
     ids = [UUID(text) for text in request.POST.getlist("article")[:MAX_ASKED] if _is_id(text)]
     rows = Article.objects.filter(pk__in=ids, state=State.LIVE).values_list(
         "pk", "indexed_revision", "live_revision__number"
     )
     done = [str(pk) for pk, indexed, live in rows if indexed == live]
-    return JsonResponse({"searchable": done})
+    found, is_awaited = comparison_of(ids) if ids else (None, False)
+    words = render_to_string("console/articles/told.html", {"one": told_of(found)}, request) if found else ""
+    is_over = not is_awaited and (found is None or not found.is_open)
+    return JsonResponse({"searchable": done, "compared": words, "is_compared": is_over})
 
 
 def _run(request: HttpRequest) -> ImportReport:

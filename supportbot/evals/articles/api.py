@@ -49,10 +49,12 @@ class ArticleCheckSerializer(serializers.ModelSerializer[ArticleCheck]):
             "failures",
             "mended",
             "problem",
+            "comparison",
             "created_at",
             "finished_at",
         ]
         read_only_fields = fields
+        extra_kwargs = {"comparison": {"allow_null": True}}
 
     @extend_schema_field({"type": "array", "items": {"type": "string", "format": "uuid"}})
     def get_articles(self, check: ArticleCheck) -> list[UUID]:
@@ -72,7 +74,9 @@ class ArticleCheckList(ScopedAPIView, ListAPIView[ArticleCheck]):
         parameters=[OpenApiParameter("article", str, description="Only those of this article (UUID).")],
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """List the checks. One begins when nothing has changed for 15 seconds; without gates there are none."""
+        """List the checks. One begins when nothing has changed for 15 seconds; without gates it runs no cases. Its
+        `comparison` is the id of the comparison of customers' questions, null if nothing is compared.
+        """
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[ArticleCheck]:

@@ -5,7 +5,7 @@ them takes longer: a worker compares the answers from the former text with those
 doors publish (imports, sources, REST, plans) is compared together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -16,14 +16,16 @@ from django.utils.timezone import now
 
 from kb.models import Article
 from kb.models import State as ArticleState
+from kb.revisions import TOPIC
 from supportbot.chat.models import Citation
 from supportbot.errors import NotFound
 from supportbot.evals.articles.changed_articles import AFTER, BEFORE
 from supportbot.evals.articles.comparing import DAYS, Outcome
 from supportbot.evals.articles.draft_checks import COMPARISONS, compared_in, facts_behind, is_current, newest_check
 from supportbot.evals.articles.earlier_articles import Facts, facts_before, facts_of
-from supportbot.evals.models import DraftCheck
+from supportbot.evals.models import ArticleCheck, ChangedArticle, DraftCheck
 from supportbot.evals.product_mark import product_mark
+from supportbot.outbox.models import Announcement
 from supportbot.releases.selectors import current, gates
 
 MOST_TOGETHER: Final = 500  # articles of a comparison
@@ -159,6 +161,22 @@ def dismiss_notice(comparison_id: UUID) -> None:
     """Tell no more about a comparison. Raises NotFound."""
     if not DraftCheck.objects.filter(pk=comparison_id, articles__isnull=False).update(seen_at=now()):
         raise NotFound()
+
+
+def newest_about(*article_ids: UUID) -> DraftCheck | None:
+    """Return the newest comparison of one of these articles, alone or with others."""
+    own = Q(article_id__in=article_ids, former__isnull=False)
+    about = own | Q(articles__has_any_keys=[str(one) for one in article_ids])
+    found: DraftCheck | None = DraftCheck.objects.filter(about).order_by("-created_at", "-id").first()
+    return found
+
+
+def awaited(article_ids: Collection[UUID]) -> bool:
+    """Return whether a change of one of these articles is still to be checked, after which its comparison begins."""
+    announced = Announcement.objects.filter(topic=TOPIC, delivered_at=None, object_id__in=article_ids)
+    collected = ChangedArticle.objects.filter(article_id__in=article_ids)
+    taken = ArticleCheck.objects.filter(state="running", comparison=None, articles__overlap=list(article_ids))
+    return bool(announced.exists() or collected.exists() or taken.exists())
 
 
 def outcomes_in(check: DraftCheck) -> Mapping[str, int]:

@@ -7,6 +7,8 @@ import { LANGUAGE, gettext, ngettext } from "../desk/text.js";
 const AT_ONCE = 3;
 const LOOK_EVERY_MS = 1000;
 const LOOK_FOR_MS = 120000;
+const COMPARE_EVERY_MS = 3000;
+const COMPARE_FOR_MS = 600000;
 const MOST_CHANGES = 300; // lines of a file
 
 const form = document.getElementById("import");
@@ -18,6 +20,7 @@ const told = document.getElementById("told");
 const bar = document.getElementById("bar");
 const go = document.getElementById("go");
 const cancel = document.getElementById("cancel");
+const compared = document.getElementById("compared");
 const heading = document.getElementById("h-report");
 
 let entries = [];
@@ -111,7 +114,30 @@ async function store() {
   if (same) told.textContent += ` ${rest}`;
   cancel.textContent = gettext("Import more");
   cancel.hidden = false;
-  if (how === "publish") await follow(good, articles);
+  if (how === "publish") {
+    await follow(good, articles);
+    await compare(articles);
+  }
+}
+
+// Waits until customers' questions have been asked before and after, and shows the result.
+async function compare(articles) {
+  const until = Date.now() + COMPARE_FOR_MS;
+  compared.hidden = !articles.length;
+  while (articles.length && Date.now() < until) {
+    const body = new FormData();
+    for (const id of articles) body.append("article", id);
+    const answer = await ask(form.dataset.state, body);
+    if (answer?.compared) {
+      const page = new DOMParser().parseFromString(answer.compared, "text/html");
+      compared.querySelector(":scope > span").replaceChildren(...page.body.childNodes);
+    }
+    if (answer?.is_compared) {
+      compared.hidden = !answer.compared;
+      return;
+    }
+    await new Promise((later) => setTimeout(later, COMPARE_EVERY_MS));
+  }
 }
 
 // Waits until every article is indexed, and shows that in the rows.

@@ -1,0 +1,47 @@
+"""What commands print about the questions that a worker compares after they have published articles."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from django.utils.translation import gettext, gettext_noop
+
+from kb.ports import afterwards
+
+MOST_ASKED: Final = 500  # articles
+WAIT_SECONDS: Final = 600.0
+REPORT_HELP: Final = gettext_noop("wait until a worker has compared the answers to customers' questions")
+_LOOK_EVERY: Final = 1.0
+_OPEN: Final = ("waiting", "running")
+
+
+def report_after(article_ids: Sequence[UUID], *, waits: bool) -> dict[str, Any] | None:
+    """Return what publishing these articles has changed, at most ten minutes later if `waits`; None if there are none.
+
+    Nothing is run here: without a worker, the state stays "waiting".
+    """
+    if not article_ids:
+        return None
+    ids = list(article_ids)[:MOST_ASKED]
+    ends = time.monotonic() + WAIT_SECONDS
+    told = afterwards(ids)
+    while waits and told["state"] in _OPEN and time.monotonic() < ends:
+        time.sleep(_LOOK_EVERY)
+        told = afterwards(ids)
+    return told
+
+
+def in_words(told: dict[str, Any]) -> str:
+    """Return a report as text."""
+    if told["state"] in _OPEN:
+        words = gettext("A worker is comparing the answers to customers' questions, before and after: {address}")
+        return words.format(address=told["address"])
+    if told["state"] == "none":
+        return gettext("No answers to customers' questions were compared.")
+    counts = gettext(
+        "Customers' questions: {worse} worse, {changed} changed, {better} better, {same} the same. Contradictions: "
+        "{contradictions}. Also said elsewhere: {duplicates}. Failed gate cases: {broken}."
+    )
+    numbers = {name: told[name] for name in ("worse", "changed", "better", "same", "contradictions", "duplicates")}
+    return f"{counts.format(**numbers, broken=len(told['broken']))} {told['address']}"
