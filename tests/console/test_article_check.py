@@ -92,7 +92,7 @@ def test_a_check_can_be_cancelled_continues_and_survives_its_worker(
     save_draft(returns.pk, Change(body="x"))
     editor, page = enter("editor"), f"/admin/kb/article/{returns.pk}/check/"
     monkeypatch.setattr(draft_checks, "AT_ONCE", 1)
-    rows, steps = draft_checks._rows, iter(["played", "cancelled", "played", "killed"])
+    rows, steps = draft_checks.OneArticle.rows, iter(["played", "cancelled", "played", "killed"])
 
     def step(*given: Any) -> Any:
         match next(steps, "played"):
@@ -102,7 +102,7 @@ def test_a_check_can_be_cancelled_continues_and_survives_its_worker(
                 raise SystemExit
         return rows(*given)
 
-    monkeypatch.setattr(draft_checks, "_rows", step)
+    monkeypatch.setattr(draft_checks.OneArticle, "rows", step)
     for _ in range(2):  # pressed twice, but only one check
         editor.post(page, {"do": "begin"})
     check = DraftCheck.objects.get()
@@ -140,15 +140,15 @@ def test_a_worker_that_was_silent_for_too_long_writes_nothing_more(
     returns: Article, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked(alice, "How many days do I have to return unused items?", "Is the label free?")
-    check, rows = draft_checks.begin(returns), draft_checks._rows
+    check, rows = draft_checks.begin(returns), draft_checks.OneArticle.rows
 
     def slow(*given: Any) -> Any:
-        monkeypatch.setattr(draft_checks, "_rows", rows)
+        monkeypatch.setattr(draft_checks.OneArticle, "rows", rows)
         DraftCheck.objects.update(lease_until=now())
         draft_checks.run_draft_check(check.pk)  # by another worker
         return [{"question": "Late", "outcome": "worse", "before": "", "after": ""}]
 
-    monkeypatch.setattr(draft_checks, "_rows", slow)
+    monkeypatch.setattr(draft_checks.OneArticle, "rows", slow)
     draft_checks.run_draft_check(check.pk)
     check.refresh_from_db()
     assert (check.state, check.attempt) == ("done", 2)
@@ -160,7 +160,7 @@ def test_a_step_that_takes_longer_than_a_lease_stays_with_its_worker(
     returns: Article, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked(alice, "How many days do I have to return unused items?")
-    check, rows = draft_checks.begin(returns), draft_checks._rows
+    check, rows = draft_checks.begin(returns), draft_checks.OneArticle.rows
     monkeypatch.setattr(draft_checks, "BEAT_SECONDS", 0.01)
     others: list[int] = []
 
@@ -174,7 +174,7 @@ def test_a_step_that_takes_longer_than_a_lease_stays_with_its_worker(
         others.append(DraftCheck.objects.get().attempt)
         return rows(*given)
 
-    monkeypatch.setattr(draft_checks, "_rows", slow)
+    monkeypatch.setattr(draft_checks.OneArticle, "rows", slow)
     draft_checks.run_draft_check(check.pk)
     check.refresh_from_db()
     assert (check.state, check.attempt, others) == ("done", 1, [1])
@@ -189,7 +189,7 @@ def test_a_check_that_fails_again_and_again_is_given_up(
     def fails(*_given: Any) -> Any:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(draft_checks, "_items", fails)
+    monkeypatch.setattr(draft_checks.OneArticle, "items", fails)
     for _ in range(draft_checks.MOST_TRIES):
         draft_checks.run_draft_check(check.pk)
         assert draft_checks.due_drafts() == [], "it rests before the next try"
