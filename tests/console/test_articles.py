@@ -229,7 +229,7 @@ def test_a_page_of_fifty_articles_takes_as_many_queries_as_one(
 ) -> None:
     for number in range(49):
         create_article(Change(title=f"Article {number}", body="Words.\n"))
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         assert len(read(editor.get(LISTED)).css("#result_list tbody tr")) == 50
 
 
