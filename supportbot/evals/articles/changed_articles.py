@@ -17,7 +17,7 @@ from django.db.models.functions import Cast
 from pgvector.django import CosineDistance
 
 from kb.documents import ArticleText
-from kb.draft_conflicts import Conflict, findings
+from kb.draft_contradictions import Conflict, findings
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.models import Chunk
 from kb.indexing.recipes import active_recipe, embedder_of
