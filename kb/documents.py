@@ -85,6 +85,14 @@ class Failure:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A document that was not read again, since its file has not changed since the last run of its source."""
+
+    external_id: str
+    origin: str = ""
+
+
 def check_article_text(title: str, body: str) -> ArticleText:
     """Return the text as it will be stored: title on one line, lines ending with "\\n", no empty lines at the start."""
     title = " ".join(check_storable("title", title).split())

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 
 from kb.importing.categories import FILE, MAX_FILES, CategoryFile, category_files, is_category_file
 from kb.importing.categories import MAX_BYTES as MAX_CATEGORY_BYTES
-from kb.importing.loaders.files import files_in, items_of_file
+from kb.importing.loaders.files import Entries, changed_items_of_file, files_in
 from kb.importing.pictures import Beside, beside_file, beside_path
 from kb.sources.errors import SourceUnreadable, Unreadable
 from kb.sources.models import SourceFile
@@ -32,8 +32,10 @@ class _Files(ABC):
 
     def read(self, known: Known, fetched: Fetched) -> Read | LeftOut:
         """Return the documents of a file; a zip file has those of all files in it."""
-        items = items_of_file(fetched.file, known.key, known.key, self._beside(known, fetched))
-        return Read([replace(item, origin=item.origin.replace(str(fetched.file), known.key)) for item in items])
+        entries = Entries(known.entries)
+        items = changed_items_of_file(fetched.file, known.key, known.key, self._beside(known, fetched), entries)
+        placed = [replace(item, origin=item.origin.replace(str(fetched.file), known.key)) for item in items]
+        return Read(placed, entries=entries.found)
 
     @abstractmethod
     def _beside(self, known: Known, fetched: Fetched) -> Beside:

@@ -159,6 +159,8 @@ class SourceItem(TenantModel):
     # What a dry run has fetched, compressed, with its facts, so that the run that publishes need not fetch it again.
     held = models.BinaryField(null=True, blank=True)
     held_facts = models.JSONField(default=dict, db_default={}, blank=True)
+    # Of the PDF and Word files in a zip file: their digest, the hash of their text, and what was left out of them.
+    entries = models.JSONField(default=dict, db_default={}, blank=True)
     imported_at = models.DateTimeField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)  # since when it is gone; None again once it is back
     updated_at = models.DateTimeField(auto_now=True)

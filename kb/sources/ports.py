@@ -4,13 +4,13 @@ A new kind is a class with these three methods, and its line in `kinds.py`. The 
 resuming, comparing, publishing, archiving.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from kb.documents import Document, Failure
+from kb.documents import Document, Failure, Kept
 from kb.importing.categories import CategoryFile
 
 
@@ -30,6 +30,9 @@ class Known:
     depth: int = 0
     etag: str = ""
     last_modified: str = ""
+    entries: Mapping[str, str] = field(
+        default_factory=dict
+    )  # digests of the files in a zip that need not be read again
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,10 @@ class Later:
 class Read:
     """The documents of an item, and the items it links to."""
 
-    items: list[Document | Failure]
+    items: list[Document | Failure | Kept]
     found: tuple[Place, ...] = ()
     is_partial: bool = False  # something is missing for now, so the next run reads the item again
+    entries: Mapping[str, str] = field(default_factory=dict)  # digests of files in a zip, by the ids of their documents
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from django.db.models import F, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext
 
-from kb.documents import Document, Failure
+from kb.documents import Document, Failure, Kept
 from kb.errors import InvalidDocument
 from kb.importing.categories import CategoryFile, import_categories, preview_categories
 from kb.importing.gate_check import try_import
@@ -29,7 +29,7 @@ from kb.sources.runs import archive_where
 # Increased when reading improves: then everything is read again once, and embedded only if its text has changed.
 READERS: Final = "8"
 COMPARED_BY_ORIGIN: Final = ("content_hash", "etag", "last_modified")
-COMPARED: Final = (*COMPARED_BY_ORIGIN, "text_hash")
+COMPARED: Final = (*COMPARED_BY_ORIGIN, "text_hash")  # `entries` count only together with `content_hash`
 MOST_TOLD: Final = 5  # reasons kept per item, and lines about the categories
 CATEGORIES: Final = "categories"  # in a source's memory
 GATE_SECONDS: Final = 30.0  # for one item; what fails is searched for once more, all within the run's lease
@@ -49,6 +49,17 @@ def is_of_this_release(digest: str) -> bool:
     return not digest or digest.startswith(f"{READERS}:")
 
 
+def known_entries(item: SourceItem) -> dict[str, str]:
+    """Return the digests of the files in a zip that need not be read again while they are the same: this version has
+    read them, and nobody has deleted or archived their articles since.
+    """
+    if not item.entries or not item.content_hash.startswith(f"{READERS}:"):
+        return {}
+    rows = Article.objects.filter(source_item=item).exclude(state=State.ARCHIVED).values_list("external_id", flat=True)
+    here = set(rows)
+    return {name: entry["digest"] for name, entry in item.entries.items() if name in here}
+
+
 def settle(item: SourceItem, state: str, outcome: str, reason: str = "", **facts: Any) -> None:
     """Record what became of an item."""
     SourceItem.objects.filter(pk=item.pk).update(state=state, outcome=outcome, reason=reason, updated_at=now(), **facts)
@@ -63,25 +74,26 @@ def store(
     """
     documents = [document for document in read.items if isinstance(document, Document)]
     failures = [failure for failure in read.items if isinstance(failure, Failure)]
-    if not documents:
+    kept = [one.external_id for one in read.items if isinstance(one, Kept)]
+    if not documents and not kept:
         raise InvalidDocument(_told(failures) or gettext("It has no text."))
-    text_hash = _text_hash(documents)
-    is_here = item.imported_at is not None and item.archived_at is None
-    if is_here and text_hash == item.text_hash:  # only its frame has changed; an editor's changes are kept
-        settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED, **({} if is_check else facts))
+    facts = {**facts, "entries": _entries(item, read, documents)}
+    text_hash = _hash_with_kept(item, documents, kept) if read.entries else _text_hash(documents)
+    if _has_same_text(item, documents, kept, text_hash):  # only its frame has changed; an editor's changes are kept
+        settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED, **({} if is_check else {**facts, "text_hash": text_hash}))
         return []
     if (twin := _twin(source, item, text_hash)) is not None:
         _leave_out(item, gettext("It has the same text as {url}").format(url=twin), is_check=is_check)
         return []
     untried: list[Failure] = []
-    if asks_gates and source.publishes and not is_check:
+    if asks_gates and source.publishes and documents and not is_check:
         untried = _ask_gates(source, _ours(source, item, documents)[0])
     with transaction.atomic():
         wanted, refused = _ours(source, item, documents)
         report = _imported(source, [*wanted, *refused], is_check=is_check)
-        vanished = [] if is_check else _link(source, item, wanted, report)
-        told = _told([*failures, *refused, *untried], report)
-        outcome = _outcome(item, report, has_vanished=bool(vanished))
+        vanished = [] if is_check else _link(source, item, wanted, report, _unread(item, kept, failures))
+        told = _told([*failures, *refused, *untried, *_notes_of(item, kept)], report)
+        outcome = _outcome(item, report, has_vanished=bool(vanished), has_kept=bool(kept))
         if outcome == Outcome.BROKEN:
             settle(item, ItemState.FAILED, outcome, told, title=documents[0].wording.title)
             return []
@@ -90,7 +102,7 @@ def store(
             more["text_hash"] = text_hash
         is_still = outcome == Outcome.UNCHANGED
         state = ItemState.UNCHANGED if is_still else ItemState.READY if is_check else ItemState.EMBEDDING
-        title = documents[0].wording.title if len(documents) == 1 else ""
+        title = documents[0].wording.title if len(documents) == 1 and not kept else ""
         settle(item, state, outcome, told, title=title, **more)
         return report.article_ids
 
@@ -145,15 +157,52 @@ def _problem(source: Source, item: SourceItem, article: Article | None) -> str:
     return ""
 
 
-def _link(source: Source, item: SourceItem, documents: Sequence[Document], report: ImportReport) -> list[UUID]:
-    """Link the articles to their item; archive those that the item no longer contains, and return their ids."""
+def _entries(item: SourceItem, read: Read, documents: Sequence[Document]) -> dict[str, Any]:
+    """Return what to remember of the files in a zip."""
+    known: dict[str, Any] = item.entries
+    entries = {name: {**known[name], "digest": digest} for name, digest in read.entries.items() if name in known}
+    for document in documents:
+        if digest := read.entries.get(document.external_id, ""):
+            facts = {"digest": digest, "text": _text_hash([document]), "notes": list(document.notes)}
+            entries[document.external_id] = facts
+    return entries
+
+
+def _hash_with_kept(item: SourceItem, documents: Sequence[Document], kept: Sequence[str]) -> str:
+    """Return the hash of all texts of a zip file, some of which were not read again."""
+    texts = {document.external_id: _text_hash([document]) for document in documents}
+    texts |= {name: item.entries[name]["text"] for name in kept}
+    return hashlib.sha256("\0".join(f"{name}\0{texts[name]}" for name in sorted(texts)).encode()).hexdigest()
+
+
+def _has_same_text(item: SourceItem, documents: Sequence[Document], kept: Sequence[str], text_hash: str) -> bool:
+    is_here = item.imported_at is not None and item.archived_at is None
+    # Earlier versions stored the other hash for zip files, too.
+    return is_here and (text_hash == item.text_hash or (not kept and _text_hash(documents) == item.text_hash))
+
+
+def _unread(item: SourceItem, kept: Sequence[str], failures: Sequence[Failure]) -> list[str]:
+    """Return the ids of documents that were not read, since their file is the same or is broken now."""
+    return [*kept, *(failure.origin.removeprefix(f"{item.key}/") for failure in failures)]
+
+
+def _notes_of(item: SourceItem, kept: Sequence[str]) -> list[Failure]:
+    return [Failure(name, note) for name in kept for note in item.entries[name]["notes"]]
+
+
+def _link(
+    source: Source, item: SourceItem, documents: Sequence[Document], report: ImportReport, spared: Sequence[str]
+) -> list[UUID]:
+    """Link the articles to their item; archive those that the item no longer contains, and return their ids. `spared`
+    are the ids of those that were not read.
+    """
     places = {document.external_id: document.origin or item.key for document in documents}
     articles = list(Article.objects.filter(pk__in=report.article_ids))
     for article in articles:
         article.source_item, article.origin = item, _origin(source, places.get(article.external_id, item.key))
     Article.objects.bulk_update(articles, ["source_item", "origin"], batch_size=200)
     rows = Article.objects.filter(source_item=item).exclude(pk__in=report.article_ids).exclude(state=State.ARCHIVED)
-    gone = list(rows.exclude(external_id__in=places).values_list("pk", flat=True))
+    gone = list(rows.exclude(external_id__in=[*places, *spared]).values_list("pk", flat=True))
     archive_where(Q(pk__in=gone))
     return gone
 
@@ -162,8 +211,8 @@ def _origin(source: Source, place: str) -> str:
     return place[:2000] if place.startswith(("http://", "https://")) else f"{source.name}: {place}"[:2000]
 
 
-def _outcome(item: SourceItem, report: ImportReport, *, has_vanished: bool) -> str:
-    if not report.count("new") + report.count("updated") + report.count("unchanged"):
+def _outcome(item: SourceItem, report: ImportReport, *, has_vanished: bool, has_kept: bool) -> str:
+    if not has_kept and not report.count("new") + report.count("updated") + report.count("unchanged"):
         return Outcome.BROKEN
     if report.count("new") and item.imported_at is None:
         return Outcome.NEW

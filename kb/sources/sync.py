@@ -11,6 +11,7 @@ Invariants:
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -43,6 +44,7 @@ from kb.sources.storing import (
     held_content,
     hold,
     is_of_this_release,
+    known_entries,
     new_categories,
     settle,
     settle_embedded,
@@ -277,7 +279,7 @@ class Turn:
 
     def _take_in(self, item: SourceItem, fetched: Fetched) -> None:
         digest, facts = digest_of(fetched.file), _compared_by_origin(fetched)
-        read = self.kind.read(_known(item), fetched)
+        read = self.kind.read(replace(_known(item), entries=known_entries(item)), fetched)
         self._lease.extend(LONG_LEASE)  # a run that was cancelled meanwhile must not take items from the next one
         if isinstance(read, LeftOut):
             self._left_out(item, read)

@@ -11,8 +11,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
+from kb.importing.confinement import facts_and_contents
+from kb.importing.loaders import formats
 from kb.models import Article, Revision, Source, SourceItem, SourceRun
-from kb.services import Change, archive, save_draft
+from kb.services import Change, archive, publish, save_draft
 from kb.sources import runs, storing, sync
 from kb.sources.errors import Unreadable
 from kb.sources.files import Folder
@@ -22,6 +24,7 @@ from kb.sources.services import Wish, add_files, add_source, change_source, dele
 from kb.tasks import sweep
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
+from tests.kb.made_files import Text, docx, p, pdf, zipped
 from tests.kb.source_commands import add, again, command, counts, live, reasons
 
 pytestmark = pytest.mark.django_db
@@ -295,6 +298,42 @@ def test_rows_that_vanish_from_a_file_are_archived(tmp_path: Path, workspace: Wo
     table.write_text("question,answer\nHow long?,Three days.\n")
     assert again()["changed"] == 1
     assert live() == {"How long?"}
+
+
+def test_only_changed_files_of_a_zip_are_read_again(
+    tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def counted(kind: Any, file: Path) -> Any:
+        read.append(kind)
+        return facts_and_contents(kind, file)
+
+    monkeypatch.setattr(formats, "facts_and_contents", counted)
+    manuals = {f"{name}.pdf": pdf([Text(60, 700, f"The {name} is kept dry.")]) for name in ("pump", "hose", "lamp")}
+    (tmp_path / "papers.zip").write_bytes(zipped({**manuals, "gate.docx": docx(p("The gate is kept shut."))}))
+    assert counts(add(tmp_path)) == (1, 0, 0, 0, 0, 0)
+    assert sorted(read) == ["pdf", "pdf", "pdf", "word"]
+    hose = Article.objects.get(external_id="hose.pdf")
+    save_draft(hose.pk, Change(body="An editor's words."))
+    publish(hose.pk)
+    read.clear()
+    manuals["pump.pdf"] = pdf([Text(60, 700, "The pump is kept warm.")])
+    del manuals["lamp.pdf"]
+    (tmp_path / "papers.zip").write_bytes(zipped({**manuals, "gate.docx": docx(p("The gate is kept shut."))}))
+    assert counts(again()) == (0, 1, 0, 0, 0, 0)
+    assert read == ["pdf"]
+    texts = Article.objects.filter(state="live").values_list("external_id", "live_revision__body")
+    assert {name: text.strip().split("\n")[-1] for name, text in texts} == {
+        "pump.pdf": "The pump is kept warm.",
+        "hose.pdf": "An editor's words.",
+        "gate.docx": "The gate is kept shut.",
+    }
+    read.clear()
+    (tmp_path / "papers.zip").write_bytes(zipped({**manuals, "gate.docx": b"PK, but broken"}))
+    assert "gate.docx" in str(again()["items"])  # told, and its article stays
+    assert Article.objects.get(external_id="gate.docx").state == "live"
+    assert read == []
 
 
 def test_uploaded_files_can_be_added_and_removed(workspace: Workspace, embedder: HashEmbedder) -> None:

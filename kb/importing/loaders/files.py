@@ -1,19 +1,30 @@
 """Finding the files of an import, and the external id of each."""
 
+import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from django.utils.translation import gettext
 
-from kb.documents import Document, Failure
+from kb.documents import Document, Failure, Kept
 from kb.errors import InvalidDocument
 from kb.importing.confinement import unpacked
 from kb.importing.loaders.formats import KNOWN_ENDINGS, Format, format_of, read
 from kb.importing.pictures import Beside, beside_file, beside_path, content_of
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """The digests of the PDF and Word files in a zip file, whose text depends on nothing else: `known` from the last
+    time, and `found` now, of those that could be read.
+    """
+
+    known: Mapping[str, str]
+    found: dict[str, str] = field(default_factory=dict)
 
 
 def load(paths: Sequence[str]) -> Iterator[Document | Failure]:
@@ -57,41 +68,64 @@ def items_of_file(file: Path, name: str, origin: str, beside: Beside | None = No
 
     `beside` reads the pictures that lie beside the file.
     """
+    for item in changed_items_of_file(file, name, origin, beside, Entries({})):
+        if not isinstance(item, Kept):  # with no known entries, there are none
+            yield item
+
+
+def changed_items_of_file(
+    file: Path, name: str, origin: str, beside: Beside | None, entries: Entries
+) -> Iterator[Document | Failure | Kept]:
+    """Yield the same, without reading the entries of a zip file again that are known, and note what they are now."""
     try:
         found = format_of(file, name)
         if found is Format.ZIP:
-            yield from _in_archive(file, name, origin)
+            yield from _in_archive(file, origin, entries)
             return
         yield from read(file, found, name, origin, beside)
     except InvalidDocument as error:
         yield Failure(origin, error.message)
 
 
-def _in_archive(file: Path, name: str, origin: str) -> Iterator[Document | Failure]:
+def _in_archive(file: Path, origin: str, entries: Entries) -> Iterator[Document | Failure | Kept]:
     """Yield the items of the files in a zip file, as if it were a folder."""
     with TemporaryDirectory(prefix="supportbot-unpacked-") as folder:
         with closing(unpacked(file, Path(folder))) as unpacking:
-            entries = list(unpacking)  # a picture may come after the text that names it
-        copies = {inside: copy for inside, copy, _ in entries if copy is not None}
-        for inside, copy, problem in entries:
+            unpacked_files = list(unpacking)  # a picture may come after the text that names it
+        copies = {inside: copy for inside, copy, _ in unpacked_files if copy is not None}
+        for inside, copy, problem in unpacked_files:
             place = f"{origin}/{inside}"
             if copy is None:
                 yield Failure(place, problem)
             elif _is_wanted(inside):
-                yield from _from_archive(copy, inside, place, beside_path(inside, content_of(copies)))
+                yield from _from_archive(copy, inside, place, beside_path(inside, content_of(copies)), entries)
 
 
-def _from_archive(copy: Path, inside: str, place: str, beside: Beside) -> Iterator[Document | Failure]:
+def _from_archive(
+    copy: Path, inside: str, place: str, beside: Beside, entries: Entries
+) -> Iterator[Document | Failure | Kept]:
     try:
         found = format_of(copy, inside)
         if found is Format.ZIP:
             raise InvalidDocument(
                 gettext("Zip files inside a zip file are not read. Unpack the outer one and import its contents.")
             )
+        digest = _digest(copy) if found in (Format.PDF, Format.WORD) else ""
+        if digest and entries.known.get(inside) == digest:
+            entries.found[inside] = digest
+            yield Kept(inside, place)
+            return
         for item in read(copy, found, inside, place, beside):
             yield replace(item, origin=item.origin.replace(str(copy), place))
+        if digest:
+            entries.found[inside] = digest
     except InvalidDocument as error:
         yield Failure(place, error.message)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _is_wanted(name: str) -> bool:
