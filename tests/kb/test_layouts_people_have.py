@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,9 @@ from pypdf.generic import (
 )
 from pypdf.generic._font import Font
 
+from kb.importing.confined.pdf_canvas import PageText, Run
 from kb.importing.confined.pdf_direction import logical
+from kb.importing.confined.pdf_layout import Layout
 from kb.importing.confined.pdf_lines import Line
 from kb.importing.confined.pdf_margins import MAX_PIECES, margin_notes
 from kb.indexing.models import Chunk
@@ -300,6 +302,31 @@ def with_fields(content: bytes, fields: Sequence[tuple[str, float, dict[str, int
     target = io.BytesIO()
     writer.write(target)
     return target.getvalue()
+
+
+def test_columns_of_justified_words_are_read_one_after_the_other() -> None:
+    columns = [f"{name} " + " ".join(PROSE).replace("-", "") for name in ("Alder", "Birch", "Cedar")]
+    runs = [run for at, words in enumerate(columns) for run in justified(words.split(), 60 + 160 * at, 140)]
+    page = PageText(1, 0, 842, runs, [], "", 0, [], 595 * 842, [], [])
+    text = Layout([page], {}).html()
+    for words in columns:
+        assert words in text
+
+
+def justified(words: list[str], left: float, width: float) -> Iterator[Run]:
+    """Yield each word on its own, six points a letter; all lines but the last are as wide as the column."""
+    y, at = 700.0, 0
+    while at < len(words):
+        end = at + 1
+        while end < len(words) and sum(6 * len(word) + 7 for word in words[at : end + 1]) - 7 <= width:
+            end += 1
+        free = width - sum(6 * len(word) for word in words[at:end])
+        space = 7.0 if end == len(words) else free / max(end - at - 1, 1)
+        x = left
+        for word in words[at:end]:
+            yield Run(word, x, x + 6 * len(word), y, 10, is_bold=False)
+            x += 6 * len(word) + space
+        y, at = y - 13, end
 
 
 def test_a_small_sentence_in_the_margin_stays_whole(workspace: Workspace, tmp_path: Path) -> None:

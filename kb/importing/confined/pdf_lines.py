@@ -19,6 +19,10 @@ MIN_SPACED: Final = 4  # letters; fewer may be cells or words
 MIN_EVEN_GAPS: Final = 3
 EVEN: Final = 1.1
 WIDEST_SPACE: Final = 2.5
+STEP: Final = 3.0  # points
+MAX_STEPS: Final = 5_000  # nothing is farther to the right
+MIN_ROWS: Final = 12
+MOST_COVERED: Final = 0.1  # of the rows: titles reach over the space between columns
 EDGE: Final = 0.1  # of a page's height
 TABLE_STEP: Final = 2.5  # between the column names and the first row, in letters
 _MARK_ALONE: Final = re.compile(r"(?:[•‣▪▫◦●○∙·■□➢➤✓\uf0b7\uf0a7\uf0d8–—*-]|\(?(?:\d{1,3}|[a-z])[.)])")
@@ -58,7 +62,23 @@ def rows_of(runs: Sequence[Run], page: int, uprights: Sequence[Upright] = ()) ->
             near[-1].append(run)
         else:
             rows.append([run])
-    return [_cut(_closed_up(sorted(row, key=lambda run: run.x0)), page, uprights) for row in rows]
+    ordered = [_closed_up(sorted(row, key=lambda run: run.x0)) for row in rows]
+    strips = _strips(ordered)
+    return [_cut(row, page, uprights, strips) for row in ordered]
+
+
+def _strips(rows: Sequence[Sequence[Run]]) -> list[int] | None:
+    """Return the places, in steps, that few rows cover, such as the space between columns; None if too few rows show
+    them.
+    """
+    if len(rows) < MIN_ROWS:
+        return None
+    covered = Counter(place for row in rows for place in {place for run in row for place in _steps(run.x0, run.x1)})
+    return [place for place in range(max(covered, default=0)) if covered[place] < MOST_COVERED * len(rows)]
+
+
+def _steps(begin: float, end: float) -> range:
+    return range(int(begin / STEP), min(int(end / STEP), MAX_STEPS) + 1)
 
 
 def _closed_up(runs: Sequence[Run]) -> list[Run]:
@@ -93,13 +113,15 @@ def _gaps(runs: Sequence[Run]) -> list[float]:
     return [run.x0 - last.x1 for last, run in pairwise(runs)]
 
 
-def _cut(runs: Sequence[Run], page: int, uprights: Sequence[Upright]) -> list[Line]:
+def _cut(runs: Sequence[Run], page: int, uprights: Sequence[Upright], strips: Sequence[int] | None) -> list[Line]:
     groups: list[list[Run]] = [[runs[0]]]
     middle = runs[0].y + runs[0].size / 4
     walls = [x for x, bottom, top in uprights if bottom <= middle <= top]
-    cell_gap = max(CELL_GAP * runs[0].size, _justified_gap(runs))
-    for run in runs[1:]:
-        gap = run.x0 - groups[-1][-1].x1
+    between = set(strips or ())
+    cell_gap = max(CELL_GAP * runs[0].size, _justified_gap(runs, between))
+    spaced = set[int]() if strips is None else _justified_spaces(runs, between)
+    for at, run in enumerate(runs[1:], start=1):
+        gap = 0.0 if at in spaced else run.x0 - groups[-1][-1].x1
         is_mark = len(groups[-1]) == 1 and _MARK_ALONE.fullmatch(groups[-1][0].text.strip())
         is_walled = any(run.x0 - gap - 1 <= wall <= run.x0 + 1 for wall in walls) and gap > -1
         if is_walled or (gap > cell_gap and not (is_mark and gap < 5 * run.size)):
@@ -109,12 +131,48 @@ def _cut(runs: Sequence[Run], page: int, uprights: Sequence[Upright]) -> list[Li
     return [_line(group, page) for group in groups if "".join(run.text for run in group).strip()]
 
 
-def _justified_gap(runs: Sequence[Run]) -> float:
+def _justified_gap(runs: Sequence[Run], strips: Set[int]) -> float:
     """Return the widest gap in a justified line, whose words are spread evenly; 0 for any other line."""
-    gaps = [run.x0 - last.x1 for last, run in pairwise(runs) if run.x0 - last.x1 > WORD_GAP * run.size]
-    is_of_words = len(gaps) >= MIN_EVEN_GAPS and not any(" " in run.text.strip() for run in runs)
+    apart = [(last.x1, run.x0) for last, run in pairwise(runs) if run.x0 - last.x1 > WORD_GAP * run.size]
+    gaps = [end - begin for begin, end in apart if strips.isdisjoint(_steps(begin, end))]
+    is_of_words = MIN_EVEN_GAPS <= len(gaps) == len(apart) and not any(" " in run.text.strip() for run in runs)
     is_even = is_of_words and max(gaps) <= min(EVEN * min(gaps), WIDEST_SPACE * runs[0].size)
     return max(gaps) if is_even else 0.0
+
+
+def _justified_spaces(runs: Sequence[Run], strips: Set[int]) -> set[int]:
+    """Return the places after wide spaces of a justified line in a column beside others: several even spaces
+    between words, most of which begin with a lowercase letter, unlike figures and names.
+    """
+    found: set[int] = set()
+    for places in filter(None, _even_spaces(runs, strips)):
+        first = max((at for at in range(places[0]) if _is_apart(runs, at)), default=0)
+        words = [runs[at].text.strip()[:1] for at in (first, *places)]
+        if len(places) >= MIN_EVEN_GAPS and 2 * sum(word.islower() for word in words) > len(words):
+            found.update(places)
+    return found
+
+
+def _even_spaces(runs: Sequence[Run], strips: Set[int]) -> Iterator[list[int]]:
+    """Yield the places of successive runs that follow spaces of about the same width, none of them between columns."""
+    places: list[int] = []
+    widths: list[float] = []
+    for at in range(1, len(runs)):
+        if not _is_apart(runs, at):
+            continue
+        width = runs[at].x0 - runs[at - 1].x1
+        is_space = width <= WIDEST_SPACE * runs[at].size and strips.isdisjoint(_steps(runs[at - 1].x1, runs[at].x0))
+        is_even = max([*widths, width]) <= EVEN * min([*widths, width]) and " " not in runs[at].text.strip()
+        if not is_space or not is_even:
+            yield places
+            places, widths = [], []
+        if is_space:
+            places, widths = [*places, at], [*widths, width]
+    yield places
+
+
+def _is_apart(runs: Sequence[Run], at: int) -> bool:
+    return at > 0 and runs[at].x0 - runs[at - 1].x1 > WORD_GAP * runs[at].size
 
 
 def _line(runs: Sequence[Run], page: int) -> Line:

@@ -13,7 +13,8 @@ from kb.importing.confined.pdf_lines import Line, rows_of
 from kb.importing.confined.pdf_tables import Grid, flows_and_grids
 
 MOST_LINES: Final = 500
-ABOVE: Final = 3.0  # letters between the names of columns and the first row
+ABOVE: Final = 6.0  # letters between the names of columns and the first row
+CLOSE: Final = 2.0  # letters, where the upright names are put above that row
 BESIDE: Final = 8.0  # letters by which a name may stand beside the cells below it
 
 
@@ -37,11 +38,11 @@ def names_of_columns(text: Sideways, page: int, upright: Sequence[Run]) -> list[
     below = _row_below(upright, low, ABOVE * size)
     if len(below) < 2 or max(box.bottom for box in boxes) >= min(box.top for box in boxes):
         return []
-    return list(_over_cells(lines, boxes, below, low))
+    return list(_over_cells(lines, boxes, below, min(low, below[0].y + CLOSE * size)))
 
 
-def _over_cells(lines: Sequence[Line], boxes: Sequence[Box], below: Sequence[Run], low: float) -> Iterator[Run]:
-    """Yield the names of the columns as runs that begin where the cells below them begin."""
+def _over_cells(lines: Sequence[Line], boxes: Sequence[Box], below: Sequence[Run], y: float) -> Iterator[Run]:
+    """Yield the names of the columns as runs at a height that begin where the cells below them begin."""
     named: dict[Run, list[str]] = {}
     for line, box in sorted(zip(lines, boxes, strict=True), key=lambda one: one[1].left):
         middle = (box.left + box.right) / 2
@@ -52,7 +53,7 @@ def _over_cells(lines: Sequence[Line], boxes: Sequence[Box], below: Sequence[Run
     if len(named) < 2:
         return
     for run, words in named.items():
-        yield Run(" ".join(words), run.x0, run.x0 + run.size, low, run.size, is_bold=True)
+        yield Run(" ".join(words), run.x0, run.x0 + run.size, y, run.size, is_bold=True)
 
 
 def _row_below(runs: Sequence[Run], y: float, most: float) -> list[Run]:
