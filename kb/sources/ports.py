@@ -4,7 +4,7 @@ A new kind is a class with these three methods, and its line in `kinds.py`. The 
 resuming, comparing, publishing, archiving.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -78,7 +78,7 @@ class Later:
 class Read:
     """The documents of an item, and the items it links to."""
 
-    items: list[Document | Failure | Kept]
+    items: Sequence[Document | Failure | Kept]
     found: tuple[Place, ...] = ()
     is_partial: bool = False  # something is missing for now, so the next run reads the item again
     entries: Mapping[str, str] = field(default_factory=dict)  # digests of files in a zip, by the ids of their documents
