@@ -30,9 +30,8 @@ class Known:
     depth: int = 0
     etag: str = ""
     last_modified: str = ""
-    entries: Mapping[str, str] = field(
-        default_factory=dict
-    )  # digests of the files in a zip that need not be read again
+    # Digests of the files in a zip that need not be read again.
+    entries: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@ What a dry run has fetched is held for an hour, so that publishing need not fetc
 """
 
 import hashlib
+import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -35,6 +36,7 @@ CATEGORIES: Final = "categories"  # in a source's memory
 GATE_SECONDS: Final = 30.0  # for one item; what fails is searched for once more, all within the run's lease
 HELD: Final = timedelta(hours=1)
 MAX_HELD_BYTES: Final = 4_000_000  # of an item; larger ones are fetched again
+_ROW: Final = re.compile(r":\d+\Z")  # of a CSV or JSON Lines file, after its place
 ItemState, Outcome = SourceItem.State, SourceItem.Outcome
 
 
@@ -73,7 +75,7 @@ def store(
     Raises InvalidDocument if nothing can be stored, GatesRefuse if the gates are run and reject it.
     """
     documents = [document for document in read.items if isinstance(document, Document)]
-    failures = [failure for failure in read.items if isinstance(failure, Failure)]
+    failures = [_named(item, failure) for failure in read.items if isinstance(failure, Failure)]
     kept = [one.external_id for one in read.items if isinstance(one, Kept)]
     if not documents and not kept:
         raise InvalidDocument(_told(failures) or gettext("It has no text."))
@@ -91,7 +93,7 @@ def store(
     with transaction.atomic():
         wanted, refused = _ours(source, item, documents)
         report = _imported(source, [*wanted, *refused], is_check=is_check)
-        vanished = [] if is_check else _link(source, item, wanted, report, _unread(item, kept, failures))
+        vanished = [] if is_check else _link(source, item, wanted, report, _unread(source, item, kept, failures))
         told = _told([*failures, *refused, *untried, *_notes_of(item, kept)], report)
         outcome = _outcome(item, report, has_vanished=bool(vanished), has_kept=bool(kept))
         if outcome == Outcome.BROKEN:
@@ -181,9 +183,19 @@ def _has_same_text(item: SourceItem, documents: Sequence[Document], kept: Sequen
     return is_here and (text_hash == item.text_hash or (not kept and _text_hash(documents) == item.text_hash))
 
 
-def _unread(item: SourceItem, kept: Sequence[str], failures: Sequence[Failure]) -> list[str]:
-    """Return the ids of documents that were not read, since their file is the same or is broken now."""
-    return [*kept, *(failure.origin.removeprefix(f"{item.key}/") for failure in failures)]
+def _unread(source: Source, item: SourceItem, kept: Sequence[str], failures: Sequence[Failure]) -> set[UUID]:
+    """Return the articles whose text was not read, since their file is the same or is broken now."""
+    broken = [failure.origin for failure in failures]
+    ids = {*kept, *(origin.removeprefix(f"{item.key}/") for origin in broken)}
+    places = {_origin(source, origin) for origin in broken}  # ids may be given in the files
+    rows = Article.objects.filter(source_item=item).values_list("pk", "external_id", "origin")
+    return {pk for pk, name, origin in rows if name in ids or _ROW.sub("", origin) in places}
+
+
+def _named(item: SourceItem, failure: Failure) -> Failure:
+    """Return what failed with the name of the file, if that is one in a zip."""
+    inside = failure.origin.removeprefix(f"{item.key}/")
+    return failure if inside == failure.origin else replace(failure, message=f"{inside}: {failure.message}")
 
 
 def _notes_of(item: SourceItem, kept: Sequence[str]) -> list[Failure]:
@@ -191,10 +203,10 @@ def _notes_of(item: SourceItem, kept: Sequence[str]) -> list[Failure]:
 
 
 def _link(
-    source: Source, item: SourceItem, documents: Sequence[Document], report: ImportReport, spared: Sequence[str]
+    source: Source, item: SourceItem, documents: Sequence[Document], report: ImportReport, unread: Set[UUID]
 ) -> list[UUID]:
-    """Link the articles to their item; archive those that the item no longer contains, and return their ids. `spared`
-    are the ids of those that were not read.
+    """Link the articles to their item; archive those that the item no longer contains, and return their ids. `unread`
+    are those whose text was not read.
     """
     places = {document.external_id: document.origin or item.key for document in documents}
     articles = list(Article.objects.filter(pk__in=report.article_ids))
@@ -202,7 +214,7 @@ def _link(
         article.source_item, article.origin = item, _origin(source, places.get(article.external_id, item.key))
     Article.objects.bulk_update(articles, ["source_item", "origin"], batch_size=200)
     rows = Article.objects.filter(source_item=item).exclude(pk__in=report.article_ids).exclude(state=State.ARCHIVED)
-    gone = list(rows.exclude(external_id__in=[*places, *spared]).values_list("pk", flat=True))
+    gone = [pk for pk in rows.exclude(external_id__in=places).values_list("pk", flat=True) if pk not in unread]
     archive_where(Q(pk__in=gone))
     return gone
 

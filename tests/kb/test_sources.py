@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from django.core.management import CommandError
@@ -311,7 +312,8 @@ def test_only_changed_files_of_a_zip_are_read_again(
 
     monkeypatch.setattr(formats, "facts_and_contents", counted)
     manuals = {f"{name}.pdf": pdf([Text(60, 700, f"The {name} is kept dry.")]) for name in ("pump", "hose", "lamp")}
-    (tmp_path / "papers.zip").write_bytes(zipped({**manuals, "gate.docx": docx(p("The gate is kept shut."))}))
+    gate = docx(p("The gate is kept shut."))
+    (tmp_path / "papers.zip").write_bytes(zipped({**manuals, "gate.docx": gate}))
     assert counts(add(tmp_path)) == (1, 0, 0, 0, 0, 0)
     assert sorted(read) == ["pdf", "pdf", "pdf", "word"]
     hose = Article.objects.get(external_id="hose.pdf")
@@ -320,7 +322,7 @@ def test_only_changed_files_of_a_zip_are_read_again(
     read.clear()
     manuals["pump.pdf"] = pdf([Text(60, 700, "The pump is kept warm.")])
     del manuals["lamp.pdf"]
-    (tmp_path / "papers.zip").write_bytes(zipped({**manuals, "gate.docx": docx(p("The gate is kept shut."))}))
+    (tmp_path / "papers.zip").write_bytes(zipped({**manuals, "gate.docx": gate}))
     assert counts(again()) == (0, 1, 0, 0, 0, 0)
     assert read == ["pdf"]
     texts = Article.objects.filter(state="live").values_list("external_id", "live_revision__body")
@@ -334,6 +336,65 @@ def test_only_changed_files_of_a_zip_are_read_again(
     assert "gate.docx" in str(again()["items"])  # told, and its article stays
     assert Article.objects.get(external_id="gate.docx").state == "live"
     assert read == []
+
+
+def test_files_of_a_zip_are_renamed_moved_broken_and_removed(
+    tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "papers.zip"
+    east, west = (pdf([Text(60, 700, f"The {side} pump is kept dry.")]) for side in ("east", "west"))
+    rows = b"question,answer\nHow long?,Two days.\n"
+    lamp = b"---\nid: the-lamp\n---\n# Lamp\n\nIt is dim.\n"
+    file.write_bytes(zipped({"east/pump.pdf": east, "west/pump.pdf": west, "faq.csv": rows, "lamp.md": lamp}))
+    add(tmp_path)
+    first = set(Article.objects.filter(state="live").values_list("external_id", flat=True))
+    assert {"east/pump.pdf", "west/pump.pdf", "the-lamp"} < first and len(first) == 4
+    file.write_bytes(zipped({"east/old.pdf": east, "west/pump.pdf": east, "faq.csv": b"\0\xff", "lamp.md": b"\0\xff"}))
+
+    def killed(*args: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storing, "_link", killed)
+        with pytest.raises(KeyboardInterrupt):
+            again()
+    assert set(Article.objects.filter(state="live").values_list("external_id", flat=True)) == first
+    SourceRun.objects.update(lease_until=None)
+    again()
+    live_now = dict(Article.objects.filter(state="live").values_list("external_id", "live_revision__body"))
+    assert set(live_now) == (first - {"east/pump.pdf"}) | {"east/old.pdf"}
+    assert "The east pump" in live_now["west/pump.pdf"] and "The east pump" in live_now["east/old.pdf"]
+    file.write_bytes(zipped({"west/pump.pdf": east}))
+    again()
+    assert set(Article.objects.filter(state="live").values_list("external_id", flat=True)) == {"west/pump.pdf"}
+
+
+def test_of_files_of_one_name_in_a_zip_none_is_taken_for_the_other(tmp_path: Path, workspace: Workspace) -> None:
+    one, other = (pdf([Text(60, 700, f"The {name} pump is kept dry.")]) for name in ("green", "brown"))
+    file = tmp_path / "papers.zip"
+    with ZipFile(file, "w") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("pump.pdf", one)
+        archive.writestr("pump.pdf", other)
+    add(tmp_path)
+    assert "green" in Article.objects.values_list("live_revision__body", flat=True).get()
+    file.write_bytes(zipped({"pump.pdf": other}))
+    again()
+    assert "brown" in Article.objects.values_list("live_revision__body", flat=True).get()
+
+
+@pytest.mark.parametrize("folder", ["", "manuals/"])
+@pytest.mark.parametrize("name", ["gate.docx", "gate.pdf"])
+def test_a_zip_of_uncompressed_files_is_not_taken_for_the_first_of_them(
+    tmp_path: Path, workspace: Workspace, folder: str, name: str
+) -> None:
+    gate = docx(p("The gate is shut.")) if name.endswith("docx") else pdf([Text(60, 700, "The gate is shut.")])
+    with ZipFile(tmp_path / "papers.zip", "w") as archive:
+        if folder:
+            archive.mkdir(folder)
+        archive.writestr(folder + name, gate)
+        archive.writestr(f"{folder}lamp.md", "# Lamp\n\nIt is dim.\n")
+    add(tmp_path)
+    assert set(Article.objects.values_list("external_id", flat=True)) == {folder + name, f"{folder}lamp.md"}
 
 
 def test_uploaded_files_can_be_added_and_removed(workspace: Workspace, embedder: HashEmbedder) -> None:

@@ -78,7 +78,8 @@ def _strips(rows: Sequence[Sequence[Run]]) -> list[int] | None:
 
 
 def _steps(begin: float, end: float) -> range:
-    return range(int(begin / STEP), min(int(end / STEP), MAX_STEPS) + 1)
+    first, last = (int(max(0.0, min(place / STEP, MAX_STEPS))) for place in (begin, end))
+    return range(first, last + 1)
 
 
 def _closed_up(runs: Sequence[Run]) -> list[Run]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -93,12 +94,14 @@ def _in_archive(file: Path, origin: str, entries: Entries) -> Iterator[Document 
         with closing(unpacked(file, Path(folder))) as unpacking:
             unpacked_files = list(unpacking)  # a picture may come after the text that names it
         copies = {inside: copy for inside, copy, _ in unpacked_files if copy is not None}
+        times = Counter(inside for inside, _, _ in unpacked_files)  # a zip file may have several files of one name
         for inside, copy, problem in unpacked_files:
             place = f"{origin}/{inside}"
             if copy is None:
                 yield Failure(place, problem)
             elif _is_wanted(inside):
-                yield from _from_archive(copy, inside, place, beside_path(inside, content_of(copies)), entries)
+                noted = entries if times[inside] == 1 else Entries({})
+                yield from _from_archive(copy, inside, place, beside_path(inside, content_of(copies)), noted)
 
 
 def _from_archive(

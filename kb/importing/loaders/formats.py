@@ -55,6 +55,7 @@ _BY_ENDING: Final = {
     ".ndjson.gz": Format.LINES,
 }
 KNOWN_ENDINGS: Final = tuple(_BY_ENDING)
+_OFFICE_PARTS: Final = (b"[Content_Types].xml", b"_rels", b"docProps", b"customXml", b"word", b"xl", b"ppt")
 _GUESSED: Final = (Format.TEXT, Format.ROWS)  # their encoding may be an older one
 _PICTURE: Final = gettext_noop("The file is a picture, not text. Describe in text what it shows.")
 _PROGRAM: Final = gettext_noop("The file is a program, not text. Leave it out.")
@@ -171,11 +172,16 @@ def _begin(file: Path) -> bytes:
 
 
 def _by_content(begin: bytes) -> Format | None:
-    if b"%PDF-" in begin:
-        return Format.PDF
-    if begin.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return Format.WORD if b"word/" in begin or b"[Content_Types].xml" in begin else Format.ZIP
-    return None
+    if begin.startswith((b"PK\x03\x04", b"PK\x05\x06")):  # first: it may begin with a PDF or Word file, uncompressed
+        has_parts = b"word/" in begin or b"[Content_Types].xml" in begin
+        return Format.WORD if has_parts and _first_in_zip(begin) in _OFFICE_PARTS else Format.ZIP
+    return Format.PDF if b"%PDF-" in begin else None
+
+
+def _first_in_zip(begin: bytes) -> bytes:
+    """Return the first part of the path of a zip file's first entry."""
+    name_begin = 30
+    return begin[name_begin : name_begin + int.from_bytes(begin[26:28], "little")].split(b"/")[0]
 
 
 def _told(found: Format, name: str) -> tuple[str, ...]:
