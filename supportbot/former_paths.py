@@ -13,7 +13,10 @@ from types import ModuleType
 from typing import Final
 
 MOVED: Final = {
+    "actions.connectors": "actions.merchant_api",
     "actions.connectors.merchant": "actions.merchant_api.merchant",  # ACTIONS_MERCHANT
+    "actions.connectors.order_parsing": "actions.merchant_api.order_parsing",  # imported by connectors of your own
+    "actions.connectors.port": "actions.merchant_api.port",  # likewise
     "actions.forgetting": "actions.erasure",
     "actions.policies": "actions.policy_store",
     "supportbot.assistant.receivers": "supportbot.assistant.outbox_consumers",  # OUTBOX_CONSUMERS
@@ -31,7 +34,10 @@ class FormerPaths(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        return ModuleSpec(fullname, self) if fullname in MOVED else None
+        if fullname not in MOVED:
+            return None
+        is_package = any(former.startswith(f"{fullname}.") for former in MOVED)
+        return ModuleSpec(fullname, self, is_package=is_package)
 
     def exec_module(self, module: ModuleType) -> None:
         former = module.__name__
