@@ -8,6 +8,7 @@ At shutdown it stops claiming, gives running turns ten seconds and then releases
 import asyncio
 import logging
 from contextlib import suppress
+from contextvars import Context, copy_context
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -32,6 +33,7 @@ class Runner:
 
     def __init__(self) -> None:
         self.name = ""
+        self._context = Context()  # of `start`
         self._claiming: set[asyncio.Task[bool]] = set()
         self._was_wakeup_missed = False  # while all slots were taken
         self._running: dict[asyncio.Task[None], UUID] = {}  # the turn that each task carries out
@@ -40,6 +42,7 @@ class Runner:
 
     def start(self) -> None:
         self.name = f"runner-{uuid4().hex}"
+        self._context = copy_context()
         self._admission = Admission()
         self._admission.start()
         self._loop_task = asyncio.create_task(self._keep_going())
@@ -85,8 +88,11 @@ class Runner:
 
     async def _round(self) -> None:
         """Claim every waiting or lost turn, with or without a wake-up."""
-        while self._free_slots() > 0 and await self._claim_next():
-            pass
+        has_claimed = True
+        while has_claimed and self._free_slots() > 0:
+            claiming = self._begin_claim()
+            await asyncio.wait([claiming])  # `_claimed` logs its error
+            has_claimed = not claiming.cancelled() and claiming.exception() is None and claiming.result()
 
     def _wake(self) -> None:
         """Claim the turn that was announced, beside all other claims: in a burst, it would wait for each of them."""
@@ -95,9 +101,16 @@ class Runner:
         if self._free_slots() <= 0:
             self._was_wakeup_missed = True
             return
-        claiming = asyncio.create_task(self._claim_next())
+        self._begin_claim()
+
+    def _begin_claim(self) -> asyncio.Task[bool]:
+        """Start a claim, which takes a slot until it has ended, in a context of its own: a wake-up comes in that of the
+        request or socket that stored the message, and the turn may be anybody's.
+        """
+        claiming = asyncio.create_task(self._claim_next(), context=self._context.copy())
         self._claiming.add(claiming)
         claiming.add_done_callback(self._claimed)
+        return claiming
 
     def _claimed(self, claiming: asyncio.Task[bool]) -> None:
         self._claiming.discard(claiming)
@@ -125,7 +138,7 @@ class Runner:
         trouble.has_read()
         if claim is None:
             return False
-        task = asyncio.create_task(carry_out(claim, self._admission))
+        task = asyncio.create_task(carry_out(claim, self._admission), context=self._context.copy())
         self._running[task] = claim.turn_id
         task.add_done_callback(self._ended)
         return True

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -26,7 +26,10 @@ from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.signals import EventView, NewEvent, Signal, TurnWaiting
 from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim, Heartbeat, claim_turn, extend_leases
+from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import Says, ScriptedModel, answering
+from supportbot.llm.types import ModelRequest
+from supportbot.observing.logs import about, concerning
 from tests.assistant.conftest import payloads
 from tests.patience import PATIENCE_SECONDS
 
@@ -303,6 +306,65 @@ async def test_a_wakeup_is_not_lost_while_all_slots_are_taken(
         may_go_on.set()
         await until(lambda: len(payloads(log(), "assistant.final")) == 1, in_thread=True)
     await running.stop()
+
+
+async def test_the_claim_of_a_poll_takes_a_slot_too(
+    conversation: Conversation, log: Log, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TURNS_PER_PROCESS = 1
+    monkeypatch.setattr(runner_module, "POLL_SECONDS", 600.0)
+    claims, may_go_on = list[str](), threading.Event()
+
+    def slow_claim(name: str, **how: Any) -> Claim | None:
+        claims.append(name)
+        assert may_go_on.wait(timeout=PATIENCE_SECONDS)
+        return claim_turn(name, **how)
+
+    monkeypatch.setattr(runner_module, "claim_turn", slow_claim)
+    await db(write_in_two, conversation)
+    running, gate = Runner(), asyncio.Event()
+    with answering(ScriptedModel(*(Says("Hello! How can I help?", waits_for=gate) for _ in range(2)))) as model:
+        running.start()
+        await until(lambda: len(claims) == 1)  # that of the first round
+        signal_broker().publish(conversation.pk, TurnWaiting())
+        await until(lambda: running._was_wakeup_missed)
+        may_go_on.set()
+        await until(lambda: model.active == 1)
+        assert (len(claims), len(running._running)) == (1, 1)
+        gate.set()
+        await until(lambda: not model.left_over and not model.active)
+    await until(lambda: not running._running)
+    await running.stop()
+
+
+async def test_a_turn_begins_without_the_ids_of_whoever_woke_the_runner(
+    conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "POLL_SECONDS", 600.0)
+    ids = list[dict[str, str]]()
+
+    def claim(name: str, **how: Any) -> Claim | None:
+        ids.append(about())
+        return claim_turn(name, **how)
+
+    class Noting(ScriptedModel):
+        async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
+            ids.append(about())
+            async for event in super().stream(request):
+                yield event
+
+    monkeypatch.setattr(runner_module, "claim_turn", claim)
+    running = Runner()
+    running.start()
+    await until(lambda: len(ids) == 1)  # the first round found nothing
+    with answering(Noting(Says("Hello! How can I help?"))):
+        with concerning(request="that of the message"):
+            await db(write, conversation)
+        await until(lambda: len(payloads(log(), "assistant.final")) == 1, in_thread=True)
+    await running.stop()
+    [*claims, answer] = ids
+    assert claims == [{}, {}]
+    assert answer.keys() == {"turn", "conversation", "workspace"}
 
 
 async def test_a_connection_closed_during_a_claim_costs_no_poll(
