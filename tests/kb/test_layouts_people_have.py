@@ -2,7 +2,8 @@
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from pypdf.generic import (
     DictionaryObject,
     FloatObject,
     NameObject,
+    NullObject,
     NumberObject,
+    PdfObject,
     TextStringObject,
 )
 from pypdf.generic._font import Font
@@ -272,7 +275,12 @@ def test_what_was_typed_into_a_form_is_read_beside_its_names(workspace: Workspac
         Text(60, 640, "PIN"),
         Text(60, 610, "Old branch"),
     ]
-    fields = [("415 EUR", 700, {}), ("Leith", 670, {}), ("9077", 640, {"/Ff": 1 << 13}), ("Perth", 610, {"/F": 2})]
+    fields = [
+        Field("415 EUR", 700, drawing="/Tx BMC q BT /Helv 11 Tf 2 5 Td (415 EUR) Tj ET Q EMC"),
+        Field("Leith", 670),
+        Field("9077", 640, {"/Ff": NumberObject(1 << 13)}),
+        Field("Perth", 610, {"/F": NumberObject(2)}),
+    ]
     body = body_of(with_fields(pdf(shown), fields), tmp_path)
     assert "| Most we refund | 415 EUR |" in body
     assert "Branch | Leith" in body
@@ -280,24 +288,71 @@ def test_what_was_typed_into_a_form_is_read_beside_its_names(workspace: Workspac
     assert "Perth" not in body
 
 
-def with_fields(content: bytes, fields: Sequence[tuple[str, float, dict[str, int]]]) -> bytes:
-    """Return a PDF with text fields on its first page: value, height, and more. The first one has its drawing."""
+@pytest.mark.parametrize(
+    ("more", "drawing", "filters"),
+    [
+        ({"/F": NullObject()}, None, ""),
+        ({"/F": NameObject("/x")}, None, ""),
+        ({"/Ff": TextStringObject("x")}, None, ""),
+        ({}, "BT (unfinished", ""),
+        ({}, "BT ET", "/Foo"),
+        ({}, "BT ET", "/BrotliDecode"),
+    ],
+)
+def test_a_broken_form_field_loses_no_page(
+    workspace: Workspace, tmp_path: Path, more: dict[str, PdfObject], drawing: str | None, filters: str
+) -> None:
+    shown = [Text(60, 700, "The Umber pump is repaired in Leith."), Text(60, 640, "Branch")]
+    broken = Field("Perth", 700, more, drawing, filters)
+    body = body_of(with_fields(pdf(shown), [broken, Field("Dundee", 640)]), tmp_path)
+    assert "The Umber pump is repaired in Leith." in body
+    assert "Dundee" in body
+    assert run(tmp_path)["items"][0]["notes"] == []
+
+
+def test_a_page_with_an_unknown_filter_is_named_and_the_others_are_read(workspace: Workspace, tmp_path: Path) -> None:
+    writer = PdfWriter(clone_from=io.BytesIO(pdf(paragraph(60, 700, PROSE), paragraph(60, 700, PROSE[::-1]))))
+    contents = writer.pages[1]["/Contents"]
+    assert isinstance(contents, DictionaryObject)
+    contents[NameObject("/Filter")] = NameObject("/Foo")
+    target = io.BytesIO()
+    writer.write(target)
+    body = body_of(target.getvalue(), tmp_path)
+    assert "The cover of the Umber pump stays closed while it runs." in body
+    [note] = run(tmp_path)["items"][0]["notes"]
+    assert "2" in note
+
+
+@dataclass(frozen=True)
+class Field:
+    """A text field at a height, with more entries; `drawing` are the operators that show it."""
+
+    value: str
+    y: float
+    more: Mapping[str, PdfObject] = field(default_factory=dict)
+    drawing: str | None = None
+    filters: str = ""
+
+
+def with_fields(content: bytes, fields: Sequence[Field]) -> bytes:
+    """Return a PDF with text fields on its first page."""
     writer = PdfWriter(clone_from=io.BytesIO(content))
     annotations = ArrayObject()
-    for place, (value, y, more) in enumerate(fields):
-        field = DictionaryObject({NameObject("/Subtype"): NameObject("/Widget"), NameObject("/FT"): NameObject("/Tx")})
-        field[NameObject("/Rect")] = ArrayObject(FloatObject(at) for at in (200, y - 5, 400, y + 13))
-        field[NameObject("/V")] = TextStringObject(value)
-        field.update({NameObject(name): NumberObject(number) for name, number in more.items()})
-        if place == 0:
+    for one in fields:
+        made = DictionaryObject({NameObject("/Subtype"): NameObject("/Widget"), NameObject("/FT"): NameObject("/Tx")})
+        made[NameObject("/Rect")] = ArrayObject(FloatObject(at) for at in (200, one.y - 5, 400, one.y + 13))
+        made[NameObject("/V")] = TextStringObject(one.value)
+        made.update({NameObject(name): value for name, value in one.more.items()})
+        if one.drawing is not None:
             drawing = DecodedStreamObject()
-            drawing.set_data(f"/Tx BMC q BT /Helv 11 Tf 2 5 Td ({value}) Tj ET Q EMC".encode())
+            drawing.set_data(one.drawing.encode())
             drawing[NameObject("/BBox")] = ArrayObject(FloatObject(at) for at in (0, 0, 200, 18))
             fonts = DictionaryObject({NameObject("/Helv"): HELVETICA})
             drawing[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): fonts})
-            drawings = DictionaryObject({NameObject("/N"): writer._add_object(drawing)})
-            field[NameObject("/AP")] = drawings
-        annotations.append(writer._add_object(field))
+            if one.filters:
+                drawing[NameObject("/Filter")] = NameObject(one.filters)
+            made[NameObject("/AP")] = DictionaryObject({NameObject("/N"): writer._add_object(drawing)})
+        annotations.append(writer._add_object(made))
     writer.pages[0][NameObject("/Annots")] = annotations
     target = io.BytesIO()
     writer.write(target)

@@ -9,6 +9,7 @@ from pypdf.generic import Destination
 
 from kb.importing.confined.pdf_canvas import PageText
 from kb.importing.confined.pdf_descriptions import Descriptions, descriptions_of
+from kb.importing.confined.pdf_errors import BROKEN
 from kb.importing.confined.pdf_layout import Layout
 from kb.importing.confined.pdf_lines import plain_text
 from kb.importing.confined.pdf_pictures import Pictures, pictures_of
@@ -82,7 +83,7 @@ def _pages(reader: PdfReader, total: int, notes: Notes) -> list[PageText]:
     for number in range(1, min(total, MAX_PAGES) + 1):
         try:
             page = text_of(reader.pages[number - 1], number)
-        except (PyPdfError, RecursionError, ValueError, TypeError, KeyError, IndexError, AttributeError):
+        except BROKEN:
             broken.append(number)  # this page's content is broken; the others are read
             continue
         length += sum(len(run.text) for run in page.runs)
@@ -103,7 +104,7 @@ def _title(reader: PdfReader) -> str:
     """Return the metadata's title, unless it is a file's name."""
     try:
         title = reader.metadata.title if reader.metadata else None
-    except (PyPdfError, ValueError, TypeError, AttributeError):
+    except BROKEN:
         return ""
     words = " ".join(title.split()) if isinstance(title, str) else ""
     return "" if words.lower().endswith(_FILE_ENDINGS) else words[:300]
@@ -118,7 +119,7 @@ def _outline(reader: PdfReader) -> dict[tuple[int, str], int]:
             for entry, level in entries
             if entry.title and (page := reader.get_destination_page_number(entry)) is not None
         }
-    except (PyPdfError, RecursionError, ValueError, TypeError, KeyError, AttributeError):
+    except BROKEN:
         return {}
 
 

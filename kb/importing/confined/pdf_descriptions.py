@@ -6,9 +6,9 @@ import time
 from typing import Any, Final
 
 from pypdf import PdfReader
-from pypdf.errors import PyPdfError
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject
 
+from kb.importing.confined.pdf_errors import BROKEN
 from kb.importing.confined.refusal import shortened
 
 MAX_ELEMENTS: Final = 100_000
@@ -30,7 +30,7 @@ def descriptions_of(reader: PdfReader) -> Descriptions:
         }
         root = reader.root_object.get("/StructTreeRoot")
         waiting: _Waiting = [(root.get_object()["/K"], 0, "")] if root is not None else []
-    except (PyPdfError, RecursionError, ValueError, TypeError, KeyError, AttributeError):
+    except BROKEN:
         return found
     seen = set[int]()
     while waiting and len(seen) < MAX_ELEMENTS and time.process_time() < CPU_SECONDS:
@@ -42,7 +42,7 @@ def descriptions_of(reader: PdfReader) -> Descriptions:
                 seen.add(element.idnum)
                 element = element.get_object()
             _read(element, page, told, numbers, waiting, found)
-        except (PyPdfError, RecursionError, ValueError, TypeError, KeyError, AttributeError):
+        except BROKEN:
             continue
     return found
 

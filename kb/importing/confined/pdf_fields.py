@@ -7,6 +7,7 @@ from typing import Any, Final
 from pypdf import PageObject
 from pypdf.generic import DictionaryObject, StreamObject
 
+from kb.importing.confined.pdf_errors import BROKEN
 from kb.importing.confined.pdf_geometry import IDENTITY, Box, Matrix, matrix_of, placed
 
 MAX_FIELDS: Final = 2_000  # of a page
@@ -28,16 +29,19 @@ class Typed:
 
 def typed_on(page: PageObject) -> Iterator[Typed]:
     """Yield what was typed on a page."""
-    annotations = _resolved(page.get("/Annots"))
+    try:
+        annotations = _resolved(page.get("/Annots"))
+    except BROKEN:
+        return
     for one in annotations[:MAX_FIELDS] if isinstance(annotations, list) else ():
-        annotation = _resolved(one)
-        if isinstance(annotation, DictionaryObject) and _is_seen(annotation):
-            try:
-                found = _typed(annotation)
-            except (TypeError, ValueError, KeyError, IndexError, ZeroDivisionError):
-                continue  # a malformed annotation: viewers skip it
-            if found is not None:
-                yield found
+        try:
+            annotation = _resolved(one)
+            is_seen = isinstance(annotation, DictionaryObject) and _is_seen(annotation)
+            found = _typed(annotation) if is_seen else None
+        except BROKEN:
+            continue  # a malformed annotation: viewers skip it
+        if found is not None:
+            yield found
 
 
 def resources_of_fields(page: PageObject) -> Any:

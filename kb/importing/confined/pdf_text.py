@@ -4,6 +4,7 @@ computed here, since pypdf's own text loses them, and with them columns and tabl
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
@@ -14,6 +15,7 @@ from pypdf.generic._font import Font  # pypdf's own text extraction uses it; it 
 from kb.importing.confined.pdf_canvas import MAX_BOXES, Canvas, Drawing, GraphicsState, PageText, Run, Sideways
 from kb.importing.confined.pdf_descriptions import description_in
 from kb.importing.confined.pdf_direction import as_seen
+from kb.importing.confined.pdf_errors import BROKEN
 from kb.importing.confined.pdf_fields import Typed, resources_of_fields, typed_on
 from kb.importing.confined.pdf_geometry import (
     IDENTITY,
@@ -98,7 +100,8 @@ def _drawn(page: PageObject, degrees: int) -> Canvas:
         resources = page.get("/Resources", DictionaryObject()).get_object()
         _Interpreter(canvas, page.pdf, resources).run(ContentStream(stream, page.pdf, "bytes"), GraphicsState(turns))
     for typed in typed_on(page):
-        _show_typed(canvas, page, typed, turns)
+        with suppress(*BROKEN):  # a drawing that cannot be read: viewers skip it
+            _show_typed(canvas, page, typed, turns)
     return canvas
 
 
