@@ -4,12 +4,14 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 import pytest
-from pypdf import PdfWriter
+from pypdf import PdfReader, PdfWriter
 from pypdf.generic import (
     ArrayObject,
+    BooleanObject,
     DecodedStreamObject,
     DictionaryObject,
     FloatObject,
@@ -21,6 +23,8 @@ from pypdf.generic import (
 )
 from pypdf.generic._font import Font
 
+from kb.importing.confined import pdf as reading
+from kb.importing.confined import pdf_text
 from kb.importing.confined.pdf_canvas import PageText, Run
 from kb.importing.confined.pdf_direction import logical
 from kb.importing.confined.pdf_layout import Layout
@@ -323,6 +327,78 @@ def test_a_page_with_an_unknown_filter_is_named_and_the_others_are_read(workspac
     assert "2" in note
 
 
+@pytest.mark.parametrize(
+    ("drawing", "is_stale", "expected"),
+    [
+        ("/Tx BMC EMC", False, "Alice"),
+        ("/Tx BMC BT /Helv 11 Tf 2 5 Td (  ) Tj ET EMC", False, "Alice"),
+        ("BT (unfinished", False, "Alice"),
+        ("BT /Helv 11 Tf 2 5 Td (Bob) Tj ET", False, "Bob"),
+        ("BT /Helv 11 Tf 2 5 Td (Bob) Tj ET", True, "Alice"),
+    ],
+)
+def test_a_value_is_read_if_its_drawing_is_empty_or_out_of_date(
+    workspace: Workspace, tmp_path: Path, drawing: str, is_stale: bool, expected: str
+) -> None:
+    shown = [Text(60, 700, "Name"), Text(60, 670, "Branch")]
+    fields = [Field("Alice", 700, drawing=drawing), Field("Leith", 670)]
+    body = body_of(with_fields(pdf(shown), fields, is_stale=is_stale), tmp_path)
+    assert f"Name | {expected} |" in body
+    assert ("Alice" in body, "Bob" in body) == (expected == "Alice", expected == "Bob")
+
+
+def test_the_shown_name_of_a_choice_is_read(workspace: Workspace, tmp_path: Path) -> None:
+    names = ArrayObject(
+        ArrayObject(TextStringObject(text) for text in pair) for pair in (("LE", "Leith"), ("PE", "Perth"))
+    )
+    choice = Field("PE", 700, {"/FT": NameObject("/Ch"), "/Opt": names})
+    body = body_of(with_fields(pdf([Text(60, 700, "Branch"), Text(60, 670, "Name")]), [choice]), tmp_path)
+    assert "Perth" in body and "PE" not in body and "Leith" not in body
+
+
+SIDEWAYS: list[Text | str] = ["q 0 1 -1 0 400 100 cm", *grid(PRICES, 300), "Q"]
+
+
+def test_sideways_tables_are_left_out_once_a_file_has_taken_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    above = paragraph(
+        60, 760, ["Pegs are sold one by one. The prices are", "those of this year. Ask for other pegs, too."] * 2
+    )
+    page = PdfReader(io.BytesIO(pdf([*above, *SIDEWAYS]))).pages[0]
+    monkeypatch.setattr(pdf_text, "SIDEWAYS_CPU_SECONDS", inf)
+    assert len(pdf_text.text_of(page, 1).sideways) == 1
+    monkeypatch.setattr(pdf_text, "SIDEWAYS_CPU_SECONDS", 0)
+    late = pdf_text.text_of(page, 1)
+    assert late.sideways == ()
+    assert "Peg 7" in late.rotated
+
+
+def test_sideways_text_counts_toward_the_length_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    above = paragraph(
+        60, 760, ["Pegs are sold one by one. The prices are", "those of this year. Ask for other pegs, too."] * 2
+    )
+    content = pdf(above, [*above, *SIDEWAYS])
+    monkeypatch.setattr(pdf_text, "SIDEWAYS_CPU_SECONDS", inf)
+    monkeypatch.setattr(reading, "MAX_CHARACTERS", 2 * sum(len(text.words) for text in above) + 10)
+    facts, _ = reading.read_pdf(io.BytesIO(content))
+    assert "Peg 7" not in facts["html"]
+    assert "pages_cut" in str(facts["notes"])
+
+
+@pytest.mark.parametrize(
+    ("said", "seen"),
+    [
+        ("خصم ٥٠٪ فقط", "طقف ٪٥٠ مصخ"),
+        ("من ٠٣-١٢ فقط", "طقف ١٢-٠٣ نم"),
+        ("حتى ٢٠٢٦/٠٣/١٢ فقط", "طقف ٢٠٢٦/٠٣/١٢ ىتح"),
+        ("مضخة Umber ٣٠٠ جديد", "ديدج ٣٠٠ Umber ةخضم"),
+        ("پمپ Umber ۳۰۰ جدید", "دیدج Umber ۳۰۰ پمپ"),
+        ("تخفیف ۵۰٪ فقط", "طقف ۵۰٪ فیفخت"),
+    ],
+)
+def test_arabic_digits_stay_apart_from_signs_and_foreign_words_and_persian_ones_do_not(said: str, seen: str) -> None:
+    assert logical(seen) == said
+
+
 @dataclass(frozen=True)
 class Field:
     """A text field at a height, with more entries; `drawing` are the operators that show it."""
@@ -334,7 +410,7 @@ class Field:
     filters: str = ""
 
 
-def with_fields(content: bytes, fields: Sequence[Field]) -> bytes:
+def with_fields(content: bytes, fields: Sequence[Field], *, is_stale: bool = False) -> bytes:
     """Return a PDF with text fields on its first page."""
     writer = PdfWriter(clone_from=io.BytesIO(content))
     annotations = ArrayObject()
@@ -354,6 +430,8 @@ def with_fields(content: bytes, fields: Sequence[Field]) -> bytes:
             made[NameObject("/AP")] = DictionaryObject({NameObject("/N"): writer._add_object(drawing)})
         annotations.append(writer._add_object(made))
     writer.pages[0][NameObject("/Annots")] = annotations
+    form = DictionaryObject({NameObject("/NeedAppearances"): BooleanObject(is_stale)})
+    writer.root_object[NameObject("/AcroForm")] = form
     target = io.BytesIO()
     writer.write(target)
     return target.getvalue()

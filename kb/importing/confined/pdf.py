@@ -87,6 +87,7 @@ def _pages(reader: PdfReader, total: int, notes: Notes) -> list[PageText]:
             broken.append(number)  # this page's content is broken; the others are read
             continue
         length += sum(len(run.text) for run in page.runs)
+        length += sum(len(line.text) for box in page.sideways for row in box.rows for line in row)
         if length > MAX_CHARACTERS:
             break
         pages.append(page)

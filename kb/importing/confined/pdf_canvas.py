@@ -2,15 +2,20 @@
 the edges of what was painted.
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pypdf.generic import StreamObject
 from pypdf.generic._font import Font  # pypdf's own text extraction uses it; it has no public name
 
 from kb.importing.confined.pdf_geometry import IDENTITY, Box, Matrix, contains
+
+if TYPE_CHECKING:  # boxes are made of a page's lines
+    from kb.importing.confined.pdf_boxes import Boxed
 
 MAX_BOXES: Final = 5_000
 MIN_RULE_POINTS: Final = 15
@@ -66,7 +71,7 @@ class PageText:
     area: float
     bars: list[tuple[float, float, float]]  # horizontal lines: height, left and right end
     uprights: list[tuple[float, float, float]]  # vertical lines: position, bottom, top
-    sideways: tuple[Sideways, ...] = ()  # with tables
+    sideways: tuple[Boxed, ...] = ()  # tables, and what stands around them
 
 
 @dataclass(slots=True)
@@ -93,6 +98,7 @@ class Canvas:
     hidden: list[Run] = field(default_factory=list)
     rotated: list[tuple[int | None, str]] = field(default_factory=list)  # with their direction, if it is straight
     drawn: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    pieces: int = 0  # of text, wherever they are shown
     pictures: int = 0
     dark: list[Box] = field(default_factory=list)
     images: list[Box] = field(default_factory=list)

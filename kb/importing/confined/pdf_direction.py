@@ -8,11 +8,12 @@ from typing import Final
 MIN_SHARE: Final = 0.4  # share of right-to-left letters; addresses and names may be in between
 _RTL: Final = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
 _SIGN: Final = "[%‰°€$£₪٪]?"
-_DIGITS: Final = "\u0660-\u0669\u06f0-\u06f9"  # Arabic and Persian ones: their numbers also read from left to right
-_PART: Final = rf"(?:[^\W_{_RTL}]|[{_DIGITS}])"
+_PART: Final = rf"(?:[^\W_{_RTL}]|[\u06f0-\u06f9])"  # Persian digits are like Western ones
+# Numbers in Arabic digits have no signs, and are not part of a word in a left-to-right script (UAX #9, type AN).
+_ARABIC: Final = "[\u0660-\u0669٫٬]+(?:[.,:/،\u00a0][\u0660-\u0669٫٬]+)*"
 _TOKEN: Final = rf"{_SIGN}{_PART}+(?:[.,:/@+_٫٬-]*{_PART}+)*{_SIGN}"
 # A word in a left-to-right script includes the numbers and words after it; numbers alone do not.
-_LEFT_TO_RIGHT: Final = re.compile(rf"([^\W\d_{_RTL}](?:[.,:/@+_-]*{_PART})*{_SIGN}(?: {_TOKEN})*|{_TOKEN})")
+_LEFT_TO_RIGHT: Final = re.compile(rf"([^\W\d_{_RTL}](?:[.,:/@+_-]*{_PART})*{_SIGN}(?: {_TOKEN})*|{_TOKEN}|{_ARABIC})")
 # Vowel signs of Hebrew and Arabic also follow their letter in visual order.
 _LETTER_WITH_MARKS: Final = re.compile("(?s:.)[\u0591-\u05c7\u064b-\u065f\u0670]*")
 _BRACKETS: Final = re.compile(r"[()\[\]{}«»]")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pypdf import PageObject
-from pypdf.generic import DictionaryObject, StreamObject
+from pypdf.generic import BooleanObject, DictionaryObject, StreamObject
 
 from kb.importing.confined.pdf_errors import BROKEN
 from kb.importing.confined.pdf_geometry import IDENTITY, Box, Matrix, matrix_of, placed
@@ -19,7 +19,9 @@ _TYPED: Final = ("/Tx", "/Ch")  # text and choices; buttons have marks from a fo
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A text in its box; `drawing` is how it is shown, placed by `matrix`. Some programs store only the value."""
+    """A text in its box; `drawing` is how it is shown, placed by `matrix`. Some programs store only the value, or an
+    empty drawing: then `text` is shown.
+    """
 
     text: str
     box: Box
@@ -31,13 +33,16 @@ def typed_on(page: PageObject) -> Iterator[Typed]:
     """Yield what was typed on a page."""
     try:
         annotations = _resolved(page.get("/Annots"))
+        form = _form(page)
+        stale = _resolved(form.get("/NeedAppearances")) if form is not None else None
     except BROKEN:
         return
+    is_stale = isinstance(stale, BooleanObject) and stale.value
     for one in annotations[:MAX_FIELDS] if isinstance(annotations, list) else ():
         try:
             annotation = _resolved(one)
             is_seen = isinstance(annotation, DictionaryObject) and _is_seen(annotation)
-            found = _typed(annotation) if is_seen else None
+            found = _typed(annotation, is_stale=is_stale) if is_seen else None
         except BROKEN:
             continue  # a malformed annotation: viewers skip it
         if found is not None:
@@ -46,9 +51,14 @@ def typed_on(page: PageObject) -> Iterator[Typed]:
 
 def resources_of_fields(page: PageObject) -> Any:
     """Return the fonts that the drawings of fields share."""
+    form = _form(page)
+    return _resolved(form.get("/DR")) if form is not None else None
+
+
+def _form(page: PageObject) -> DictionaryObject | None:
     root: Any = page.pdf.root_object if page.pdf is not None else None
     form = _resolved(root.get("/AcroForm")) if root is not None else None
-    return _resolved(form.get("/DR")) if isinstance(form, DictionaryObject) else None
+    return form if isinstance(form, DictionaryObject) else None
 
 
 def _is_seen(annotation: DictionaryObject) -> bool:
@@ -60,16 +70,28 @@ def _is_seen(annotation: DictionaryObject) -> bool:
     return annotation.get("/Subtype") == "/Widget" and _inherited(annotation, "/FT") in _TYPED and not is_secret
 
 
-def _typed(annotation: DictionaryObject) -> Typed | None:
+def _typed(annotation: DictionaryObject, *, is_stale: bool) -> Typed | None:
+    """Return what was typed into an annotation; without its drawing if the file says that drawings are out of date."""
     x, y, other_x, other_y = (float(value) for value in _resolved(annotation["/Rect"]))
     box = Box(min(x, other_x), min(y, other_y), max(x, other_x), max(y, other_y))
-    value = _inherited(annotation, "/V" if annotation.get("/Subtype") == "/Widget" else "/Contents")
+    is_field = annotation.get("/Subtype") == "/Widget"
+    value = _value(annotation) if is_field else _resolved(annotation.get("/Contents"))
     text = " ".join(value.split()) if isinstance(value, str) else ""
     drawings = _resolved(annotation.get("/AP"))
     drawing = _resolved(drawings.get("/N")) if isinstance(drawings, DictionaryObject) else None
-    if isinstance(drawing, StreamObject):
-        return Typed(text, box, drawing, _into(box, drawing))
+    if isinstance(drawing, StreamObject) and not (is_field and is_stale and text):
+        return Typed(text if is_field else "", box, drawing, _into(box, drawing))
     return Typed(text, box) if text else None
+
+
+def _value(field: DictionaryObject) -> Any:
+    """Return a field's value; of a choice, what is shown for the value."""
+    value = _inherited(field, "/V")
+    options = _inherited(field, "/Opt") if _inherited(field, "/FT") == "/Ch" else None
+    for option in map(_resolved, options if isinstance(options, list) else ()):
+        if isinstance(option, list) and len(option) > 1 and _resolved(option[0]) == value:
+            return _resolved(option[1])
+    return value
 
 
 def _into(box: Box, drawing: StreamObject) -> Matrix:

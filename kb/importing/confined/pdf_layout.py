@@ -20,7 +20,6 @@ from kb.importing.confined.pdf_geometry import Box
 from kb.importing.confined.pdf_lines import Line, rows_of, without_repeated
 from kb.importing.confined.pdf_margins import margin_notes
 from kb.importing.confined.pdf_pictures import Placed
-from kb.importing.confined.pdf_sideways import tables_in
 from kb.importing.confined.pdf_tables import Cells, Grid, flows_and_grids
 
 WIDEST_LEADING: Final = 1.75  # a larger step starts a paragraph
@@ -45,8 +44,8 @@ class Layout:
         parts = [boxed(lines, page) for lines, page in zip(without_repeated(rows, pages), pages, strict=True)]
         beside = [margin_notes(rest) for rest, _ in parts]
         self._pages = [rest for rest, _ in beside]
-        sideways = [box for page in pages for text in page.sideways for box in tables_in(text, page.number)]
-        self._boxed = [*(box for _, boxes in (*parts, *beside) for box in boxes), *sideways]
+        sideways = [page.sideways for page in pages]
+        self._boxed = [box for boxes in (*(found for _, found in (*parts, *beside)), *sideways) for box in boxes]
         self._outline = outline
         texts = [*self._pages, *(box.rows for box in self._boxed)]
         lines = [line for text in texts for row in text for line in row]

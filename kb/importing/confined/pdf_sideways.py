@@ -18,12 +18,12 @@ CLOSE: Final = 2.0  # letters, where the upright names are put above that row
 BESIDE: Final = 8.0  # letters by which a name may stand beside the cells below it
 
 
-def tables_in(text: Sideways, page: int) -> list[Boxed]:
-    """Return sideways text that has a table, with what stands around the table; nothing if it has none."""
+def table_in(text: Sideways, page: int) -> Boxed | None:
+    """Return sideways text that has a table, with what stands around the table; None if it has none."""
     rows = rows_of(text.runs, page, text.uprights)
     if len(rows) > MOST_LINES or not any(_is_table(part) for part in flows_and_grids(rows, text.bars)):
-        return []
-    return [Boxed(page, _box(rows, text.back), rows, tuple(text.bars))]
+        return None
+    return Boxed(page, _box(rows, text.back), rows, tuple(text.bars))
 
 
 def names_of_columns(text: Sideways, page: int, upright: Sequence[Run]) -> list[Run]:

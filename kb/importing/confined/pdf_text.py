@@ -3,6 +3,7 @@ computed here, since pypdf's own text loses them, and with them columns and tabl
 """
 
 import math
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from pypdf import PageObject
 from pypdf.generic import ArrayObject, ContentStream, DictionaryObject, NameObject, StreamObject
 from pypdf.generic._font import Font  # pypdf's own text extraction uses it; it has no public name
 
+from kb.importing.confined.pdf_boxes import Boxed
 from kb.importing.confined.pdf_canvas import MAX_BOXES, Canvas, Drawing, GraphicsState, PageText, Run, Sideways
 from kb.importing.confined.pdf_descriptions import description_in
 from kb.importing.confined.pdf_direction import as_seen
@@ -28,13 +30,14 @@ from kb.importing.confined.pdf_geometry import (
     times,
     turned,
 )
-from kb.importing.confined.pdf_sideways import names_of_columns, tables_in
+from kb.importing.confined.pdf_sideways import names_of_columns, table_in
 
 MAX_FORM_DEPTH: Final = 8
 MAX_DRAWINGS: Final = 500
 FIELD_SIZE: Final = 0.6  # of a field's height: the letters of a value that is stored without its drawing
 LARGEST_FIELD_POINTS: Final = 12
 MIN_SIDEWAYS: Final = 6  # letters
+SIDEWAYS_CPU_SECONDS: Final = 40  # of the process: each direction draws a page again, and the text is worth more
 MOST_TILT: Final = 15  # degrees; scanned pages are slightly askew, watermarks are drawn across the page
 _PAINTS: Final = (b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*")
 _ENDS_PATH: Final = (*_PAINTS, b"n", b"S", b"s")
@@ -73,20 +76,20 @@ def text_of(page: PageObject, number: int) -> PageText:
     )
 
 
-def _read_sideways(page: PageObject, degrees: int, canvas: Canvas, number: int) -> Iterator[Sideways]:
+def _read_sideways(page: PageObject, degrees: int, canvas: Canvas, number: int) -> Iterator[Boxed]:
     """Yield sideways text with tables. The names of columns join the page's text; other text stays left out."""
     for quarter in (90, 270):
-        if canvas.letters[quarter] < MIN_SIDEWAYS:
+        if canvas.letters[quarter] < MIN_SIDEWAYS or time.process_time() > SIDEWAYS_CPU_SECONDS:
             continue
         turned_page = _drawn(page, (degrees + quarter) % 360)
         bars, uprights = sorted(turned_page.bars), sorted(turned_page.uprights)
         text = Sideways(turned_page.runs, bars, uprights, turned(360 - quarter))
         names = names_of_columns(text, number, canvas.runs)
         canvas.runs += names
-        has_table = not names and bool(tables_in(text, number))
-        if has_table:
-            yield text
-        if names or has_table:
+        table = None if names else table_in(text, number)
+        if table is not None:
+            yield table
+        if names or table is not None:
             canvas.rotated = [one for one in canvas.rotated if one[0] != quarter]
 
 
@@ -100,15 +103,18 @@ def _drawn(page: PageObject, degrees: int) -> Canvas:
         resources = page.get("/Resources", DictionaryObject()).get_object()
         _Interpreter(canvas, page.pdf, resources).run(ContentStream(stream, page.pdf, "bytes"), GraphicsState(turns))
     for typed in typed_on(page):
-        with suppress(*BROKEN):  # a drawing that cannot be read: viewers skip it
-            _show_typed(canvas, page, typed, turns)
+        _show_typed(canvas, page, typed, turns)
     return canvas
 
 
 def _show_typed(canvas: Canvas, page: PageObject, typed: Typed, turns: Matrix) -> None:
+    """Show the drawing of what was typed; its text if the drawing is broken or shows none."""
+    before = canvas.pieces
     if typed.drawing is not None:
-        state = GraphicsState(times(typed.matrix, turns))
-        _Interpreter(canvas, page.pdf, resources_of_fields(page)).draw_form(typed.drawing, state)
+        with suppress(*BROKEN):
+            state = GraphicsState(times(typed.matrix, turns))
+            _Interpreter(canvas, page.pdf, resources_of_fields(page)).draw_form(typed.drawing, state)
+    if canvas.pieces > before or not typed.text:
         return
     left, bottom, right, top = placed(typed.box, turns)
     size = min(FIELD_SIZE * (top - bottom), LARGEST_FIELD_POINTS)
@@ -305,6 +311,7 @@ class _Interpreter:
         degrees = math.degrees(math.atan2(begin[1], begin[0]))
         quarter = round(degrees / 90) * 90
         clean = "".join(sign for sign in text if sign >= " " and not "\ud800" <= sign <= "\udfff")
+        self._canvas.pieces += bool(clean.strip())
         is_straight = abs(degrees - quarter) <= MOST_TILT
         if is_straight:
             self._canvas.letters[quarter % 360] += len(text)
