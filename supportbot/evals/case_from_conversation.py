@@ -1,5 +1,5 @@
 """Turns a conversation, or one of its questions, into a case: the customer's messages, with personal data masked, and
-the merchant's id of the customer. The expectations are only a proposal, which a person reviews before saving: what the
+the merchant's id of the customer. The expectations are only a proposal, which a person reviews before saving: the
 facts that the team wrote instead, with the action that was confirmed; otherwise the action that was proposed, otherwise
 the sources of the assistant's answer.
 """

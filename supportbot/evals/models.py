@@ -265,7 +265,7 @@ class DraftCheck(TenantModel):
     # By id, what was read "before" and "after" (`earlier_articles.Facts`) in articles that changed together.
     articles = models.JSONField(null=True)
     left_out = models.PositiveIntegerField(default=0, db_default=0)  # changed articles beyond the most it is about
-    # What the new texts of `articles` contradict or repeat (`changed_articles.found_in`); null until it is known.
+    # What the new texts of `articles` contradict or repeat (`ChangedArticles.found`); null until it is known.
     found = models.JSONField(null=True)
     seen_at = models.DateTimeField(null=True)  # when somebody has closed its notice in the console
     items = models.JSONField(null=True)  # cases and questions; None until it begins
