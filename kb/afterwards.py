@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,8 +17,9 @@ _LOOK_EVERY: Final = 1.0
 _OPEN: Final = ("waiting", "running")
 
 
-def report_after(article_ids: Sequence[UUID], *, waits: bool) -> dict[str, Any] | None:
-    """Return what publishing these articles has changed, at most ten minutes later if `waits`; None if there are none.
+def report_after(article_ids: Sequence[UUID], *, since: datetime, waits: bool) -> dict[str, Any] | None:
+    """Return what publishing these articles `since` then has changed; None if there are none. If `waits`, at most ten
+    minutes later.
 
     Nothing is run here: without a worker, the state stays "waiting".
     """
@@ -25,10 +27,10 @@ def report_after(article_ids: Sequence[UUID], *, waits: bool) -> dict[str, Any] 
         return None
     ids = list(article_ids)[:MOST_ASKED]
     ends = time.monotonic() + WAIT_SECONDS
-    told = afterwards(ids)
+    told = afterwards(ids, since)
     while waits and told["state"] in _OPEN and time.monotonic() < ends:
         time.sleep(_LOOK_EVERY)
-        told = afterwards(ids)
+        told = afterwards(ids, since)
     return told
 
 

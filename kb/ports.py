@@ -6,6 +6,7 @@ nor a chat.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
@@ -114,14 +115,14 @@ def verdict_on(change: Callable[[], object], touched: Mapping[str, Touched], *, 
 class Afterwards(Protocol):
     """Tells what publishing articles has changed for customers' questions, as far as a worker has found out."""
 
-    def __call__(self, article_ids: Sequence[UUID]) -> dict[str, Any]:
+    def __call__(self, article_ids: Sequence[UUID], since: datetime) -> dict[str, Any]:
         """Return `state` ("waiting", "running", "done", "cancelled" or "none"), counts, and the `address` of a page."""
 
 
-def afterwards(article_ids: Sequence[UUID]) -> dict[str, Any]:
-    """Return what `KB_AFTERWARDS` tells about articles that have just been published."""
+def afterwards(article_ids: Sequence[UUID], since: datetime) -> dict[str, Any]:
+    """Return what `KB_AFTERWARDS` tells about articles that have been published `since` then."""
     told: Afterwards = import_string(settings.KB_AFTERWARDS)
-    return told(article_ids)
+    return told(article_ids, since)
 
 
 class Audit(Protocol):

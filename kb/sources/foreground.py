@@ -61,9 +61,10 @@ def read_site(address: str, options: Mapping[str, Any], out: OutputWrapper) -> d
         source = add_source(SITE, wish)
     else:
         source = change_source(known, Wish(allows_private=private)) if private else known
-    mode = Mode.CHECK if options["dry_run"] else Mode.SYNC
+    mode, since = Mode.CHECK if options["dry_run"] else Mode.SYNC, now()
     facts = follow(source, mode, out, asks_gates=options["gate"])
-    if mode == Mode.SYNC and (told := report_after(changed_articles(source), waits=options.get("report", False))):
+    changed = changed_articles(source) if mode == Mode.SYNC else []
+    if told := report_after(changed, since=since, waits=options.get("report", False)):
         facts["comparison"] = told
     if known is None and options["dry_run"]:
         delete_source(source, archives=False)

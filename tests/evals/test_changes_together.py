@@ -348,18 +348,45 @@ def test_rest_links_to_a_comparison_that_is_filled_in(folder: Path, workspace: W
 
 
 def test_an_import_tells_where_its_comparison_will_be(folder: Path) -> None:
-    out = io.StringIO()
+    began, out = now(), io.StringIO()
     call_command("kb_import", str(written(folder, 14)), "--json", stdout=out, stderr=io.StringIO())
     told = json.loads(out.getvalue())["comparison"]
     article = Article.objects.get()
     assert told["state"] == "waiting" and told["address"].endswith(f"/admin/kb/article/{article.pk}/change/")
     compared()
-    found = afterwards([article.pk])
+    found = afterwards([article.pk], began)
     assert (found["state"], found["changed"], found["broken"]) == ("done", 1, [])
+    assert found["address"].endswith(reverse("admin:article-comparison", args=[DraftCheck.objects.get().pk]))
     assert "1 changed" in in_words(found)
     again = io.StringIO()
     call_command("kb_import", str(folder), "--json", stdout=again, stderr=io.StringIO())
     assert "comparison" not in json.loads(again.getvalue())  # nothing was changed
+
+
+def test_an_earlier_comparison_is_not_told_of_a_publication_that_is_not_compared(
+    folder: Path, workspace: Workspace, enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    article = imported(written(folder, 14))
+    assert outcomes(compared())[DAYS] == "changed"
+    monkeypatch.setattr(publications, "MOST_WAITING", 0)
+    editor, began, out = enter("editor"), now(), io.StringIO()
+    call_command("kb_import", str(written(folder, 30)), "--json", stdout=out, stderr=io.StringIO())
+    assert json.loads(out.getvalue())["comparison"]["state"] == "waiting"
+    assert begun() is None
+    told = afterwards([article.pk], began)
+    assert (told["state"], told["changed"]) == ("none", 0)
+    found = service(workspace, "kb:read").get(f"/api/v1/articles/{article.pk}/comparison").json()
+    assert (found["state"], found["outcomes"]["changed"]) == ("none", 0)
+    page = editor.post("/admin/import/state/", {"article": [str(article.pk)]}).json()
+    assert page["is_compared"] and page["compared"] == ""
+
+
+def test_a_publication_that_changes_nothing_tells_of_no_earlier_one(folder: Path) -> None:
+    article = imported(written(folder, 14))
+    compared()
+    began = now()
+    imported(folder)
+    assert afterwards([article.pk], began)["state"] == "none"
 
 
 def test_the_page_of_an_import_shows_its_comparison(folder: Path, enter: Enter) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils.timezone import now
 from django.utils.translation import gettext, gettext_noop
 
 from kb.afterwards import REPORT_HELP, report_after
@@ -70,7 +71,7 @@ class Command(WorkspaceCommand):
             raise CommandError(told.format(number=self.failed))
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
-        started = time.monotonic()
+        started, since = time.monotonic(), now()
         known = _vector_store(options["vectors"])
         sites = [path for path in options["paths"] if is_web_address(path)]
         read = [read_site(site, options, self.stderr) for site in sites]
@@ -87,7 +88,7 @@ class Command(WorkspaceCommand):
             indexed = self._index(report.article_ids, known, options["vectors"])
             facts |= {"embedded": indexed.embedded, "reused": indexed.reused}
         if not (options["dry_run"] or options["draft"]) and (
-            told := report_after(_changed_in(report), waits=options["report"])
+            told := report_after(_changed_in(report), since=since, waits=options["report"])
         ):
             facts["comparison"] = told
         return facts | {"took_ms": round((time.monotonic() - started) * 1000)}

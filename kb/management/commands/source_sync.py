@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils.timezone import now
 from django.utils.translation import gettext, gettext_noop
 
 from kb.afterwards import REPORT_HELP, report_after
@@ -51,13 +52,14 @@ class Command(WorkspaceCommand):
         return {"sources": found}
 
     def _synced(self, source: Source, mode: str, options: dict[str, Any]) -> dict[str, Any]:
-        archives = options["archive_lost"]
+        archives, since = options["archive_lost"], now()
         facts = follow(source, mode, self.stderr, asks_gates=options["gate"])
         if facts["state"] == "unconfirmed" and archives:
             archived = confirm_loss(source)
             going_on = follow(source, mode, self.stderr, asks_gates=True) if options["gate"] else {"state": "done"}
             facts |= {"archived": archived, **going_on}
-        if mode == Mode.SYNC and (told := report_after(changed_articles(source), waits=options["report"])):
+        changed = changed_articles(source) if mode == Mode.SYNC else []
+        if told := report_after(changed, since=since, waits=options["report"]):
             facts["comparison"] = told
         if facts["state"] == "failed":
             self.failed = f"{source.name}: {facts['reason']}"

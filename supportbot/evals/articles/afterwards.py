@@ -1,40 +1,59 @@
 """What commands and the page of an import tell about articles just published, as far as a worker has found out."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Q
 
 from supportbot.evals.articles.comparing import Outcome
-from supportbot.evals.articles.publications import awaited, newest_about, outcomes_in
-from supportbot.evals.articles.reported_failures import checks
+from supportbot.evals.articles.publications import awaited, outcomes_in
+from supportbot.evals.articles.reported_failures import broken_now, checks
 from supportbot.evals.models import ArticleCheck, DraftCheck
 
 
-def told_of(article_ids: Sequence[UUID]) -> dict[str, Any]:
-    """Return the state of the newest comparison of one of these articles, how many questions have each outcome, the
-    gate cases that fail, and the page of an article that links to both answers. `KB_AFTERWARDS` names this function.
+def told_of(article_ids: Sequence[UUID], since: datetime) -> dict[str, Any]:
+    """Return the state of the comparison of these articles, published `since` then, how many questions have each
+    outcome, the gate cases that fail, and the page with both answers, or else that of an article. `KB_AFTERWARDS` names
+    this function.
     """
-    found, is_awaited = comparison_of(article_ids)
-    about = (found.articles and next(iter(found.articles))) if found else None
+    found, is_awaited = comparison_of(article_ids, since)
+    page = f"comparisons/{found.pk}/" if found else f"{article_ids[0]}/change/"
     outcomes, more = (outcomes_in(found), found.found or {}) if found else ({}, {})
     return {
         "state": found.state if found else "waiting" if is_awaited else "none",
         **{str(one): outcomes.get(one, 0) for one in Outcome},
         "contradictions": len(more.get("contradictions", ())),
         "duplicates": len(more.get("duplicates", ())),
-        "broken": [] if is_awaited else _broken(article_ids),
-        "address": f"{settings.BASE_URL}/admin/kb/article/{about or article_ids[0]}/change/",
+        "broken": [] if is_awaited else _broken(article_ids, since),
+        "address": f"{settings.BASE_URL}/admin/kb/article/{page}",
     }
 
 
-def comparison_of(article_ids: Sequence[UUID]) -> tuple[DraftCheck | None, bool]:
-    """Return the newest comparison of any of these articles, and whether a newer one is awaited (then None)."""
-    is_awaited = awaited(article_ids) or checks().filter(state="running", articles__overlap=list(article_ids)).exists()
-    return (None if is_awaited else newest_about(*article_ids)), is_awaited
+def comparison_of(article_ids: Sequence[UUID], since: datetime | None = None) -> tuple[DraftCheck | None, bool]:
+    """Return the comparison of these articles, published `since` then, and whether it is awaited (then None). Without
+    a time, it is that of the newest change.
+
+    None, too, if nothing was compared: what an earlier publication has changed is not told of this one.
+    """
+    if awaited(article_ids) or checks().filter(state="running", articles__overlap=list(article_ids)).exists():
+        return None, True
+    check = _check_of(article_ids, since)
+    found: DraftCheck | None = DraftCheck.objects.filter(pk=check.comparison).first() if check else None
+    return found, False
 
 
-def _broken(article_ids: Sequence[UUID]) -> list[str]:
-    newest: ArticleCheck | None = checks().filter(articles__overlap=list(article_ids)).first()
-    return [one["case"] for one in newest.failures] if newest else []
+def _check_of(article_ids: Sequence[UUID], since: datetime | None) -> ArticleCheck | None:
+    """Return the newest check of these articles; one that was over by then is about an earlier publication."""
+    over = Q(finished_at__lt=since) if since else Q(pk=None)
+    found: ArticleCheck | None = checks().filter(articles__overlap=list(article_ids)).exclude(over).first()
+    return found
+
+
+def _broken(article_ids: Sequence[UUID], since: datetime) -> list[str]:
+    """Return the cases that these articles have broken, without those that pass again or were dismissed."""
+    check = _check_of(article_ids, since)
+    names = {one["case"] for one in check.failures} if check else set()
+    return [one["case"] for _, one in broken_now() if one["case"] in names]

@@ -16,7 +16,7 @@ from supportbot.accounts.permissions import needs
 from supportbot.accounts.principals import Staff
 from supportbot.evals.articles.comparing import Outcome
 from supportbot.evals.articles.draft_checks import compared_in
-from supportbot.evals.articles.publications import awaited, comparison_with_id, newest_about, outcomes_in
+from supportbot.evals.articles.publications import awaited, comparison_with_id, newest_comparison, outcomes_in
 from supportbot.evals.models import DraftCheck
 
 QUESTIONS: Final = "conversations:read"
@@ -110,9 +110,9 @@ class ArticleComparison(ScopedAPIView):
         `done`; `waiting` at first, since it begins when nothing has changed for 15 seconds. Articles that were
         published together are compared together.
         """
-        article_with_id(article_id)
+        article = article_with_id(article_id)
         is_awaited = awaited([article_id])
-        found = None if is_awaited else newest_about(article_id)
+        found = None if is_awaited else newest_comparison(article)
         return _answer(request, found, is_awaited=is_awaited)
 
 

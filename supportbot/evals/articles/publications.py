@@ -125,9 +125,12 @@ def _too_many_wait() -> bool:
 
 
 def newest_comparison(article: Article) -> DraftCheck | None:
-    """Return what the newest publication of an article has changed, as far as it is known."""
-    live = article.live_revision
-    number = live.number if live else 0
+    """Return what the newest publication of an article has changed, as far as it is known.
+
+    Comparisons of a revision that customers do not read now are those of earlier publications.
+    """
+    live = article.live_revision if article.is_live else None
+    number = live.number if live else None
     own = Q(article_id=article.pk, revision=number, former__isnull=False)
     together = Q(**{f"articles__{article.pk}__{AFTER}__revision": number})
     found: DraftCheck | None = DraftCheck.objects.filter(own | together).order_by("-created_at", "-id").first()
@@ -161,14 +164,6 @@ def dismiss_notice(comparison_id: UUID) -> None:
     """Tell no more about a comparison. Raises NotFound."""
     if not DraftCheck.objects.filter(pk=comparison_id, articles__isnull=False).update(seen_at=now()):
         raise NotFound()
-
-
-def newest_about(*article_ids: UUID) -> DraftCheck | None:
-    """Return the newest comparison of one of these articles, alone or with others."""
-    own = Q(article_id__in=article_ids, former__isnull=False)
-    about = own | Q(articles__has_any_keys=[str(one) for one in article_ids])
-    found: DraftCheck | None = DraftCheck.objects.filter(about).order_by("-created_at", "-id").first()
-    return found
 
 
 def awaited(article_ids: Collection[UUID]) -> bool:
