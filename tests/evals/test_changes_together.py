@@ -191,6 +191,31 @@ def test_however_many_articles_change_at_most_36_questions_are_asked(
     assert check.found is not None and check.found["examined"] <= changed_articles.MOST_EXAMINED
 
 
+def test_a_comparison_that_cannot_begin_costs_the_check_no_attempt(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: Any, **_more: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(published_checks, "compare_changes", failing)
+    imported(written(folder, 14))
+    assert begun() is None
+    assert ArticleCheck.objects.get().attempt == 1
+
+
+def test_only_comparisons_with_something_to_tell_have_a_notice(folder: Path) -> None:
+    imported(written(folder, 14))
+    check = compared()
+    assert publications.unseen() == [check]
+    same = [{**row, "outcome": "same"} for row in check.rows]
+    nothing = {"contradictions": [], "duplicates": []}
+    DraftCheck.objects.update(rows=same, found=nothing)
+    assert publications.unseen() == []
+    for told in ({"problem": "It stopped."}, {"problem": "", "found": nothing | {"duplicates": [{"ours": "A"}]}}):
+        DraftCheck.objects.update(**told)
+        assert publications.unseen() == [check]
+
+
 def test_of_many_articles_those_that_answers_quote_are_compared(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publications, "MOST_TOGETHER", 1)
     (folder / "cards.md").write_text(GIFT_CARDS)

@@ -31,7 +31,6 @@ from supportbot.releases.selectors import current, gates
 MOST_TOGETHER: Final = 500  # articles of a comparison
 MOST_WAITING: Final = 20  # of a workspace: publishing hundreds of articles must not keep its worker busy for hours
 MOST_NOTICES: Final = 3
-MOST_LOOKED_AT: Final = 20  # for those
 State = DraftCheck.State
 
 
@@ -149,15 +148,18 @@ def unseen() -> list[DraftCheck]:
     """Return the newest comparisons of articles that changed together, if there is something to tell and nobody has
     closed their notice.
     """
-    rows = DraftCheck.objects.filter(articles__isnull=False, state=State.DONE, seen_at=None)
-    newest = rows.order_by("-created_at", "-id")[:MOST_LOOKED_AT]
-    return [one for one in newest if _tells(one)][:MOST_NOTICES]
+    rows = DraftCheck.objects.filter(_tells(), articles__isnull=False, state=State.DONE, seen_at=None)
+    return list(rows.defer("items", "former", "facts").order_by("-created_at", "-id")[:MOST_NOTICES])
 
 
-def _tells(comparison: DraftCheck) -> bool:
-    found = comparison.found or {}
-    is_different = any(row["outcome"] != Outcome.SAME for row in compared_in(comparison))
-    return bool(is_different or found.get("contradictions") or found.get("duplicates") or comparison.problem)
+def _tells() -> Q:
+    """Return which comparisons have something to tell."""
+    tells = ~Q(problem="")
+    for outcome in (one for one in Outcome if one != Outcome.SAME):
+        tells |= Q(rows__contains=[{"outcome": str(outcome)}])
+    for kind in ("contradictions", "duplicates"):
+        tells |= Q(**{f"found__{kind}__0__isnull": False})
+    return tells
 
 
 def dismiss_notice(comparison_id: UUID) -> None:

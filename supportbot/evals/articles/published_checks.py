@@ -129,7 +129,7 @@ def run_check(check_id: UUID) -> None:
     if check is None:
         return
     try:
-        _compare(check)
+        _compared(check)
         _settle(check, **_found(check))
     except SupportBotError as error:  # such as a gate whose suite is gone
         logger.warning("article check %s: %s", check.pk, error.code)
@@ -177,6 +177,13 @@ def _mine(check: ArticleCheck) -> QuerySet[ArticleCheck]:
     return rows.filter(attempt=check.attempt)
 
 
+def _compared(check: ArticleCheck) -> None:
+    try:
+        _compare(check)
+    except Exception:  # must not cost the gates' cases an attempt
+        logger.exception("article check %s begins no comparison", check.pk)
+
+
 def _compare(check: ArticleCheck) -> None:
     """Have a worker compare the answers to customers' questions, once."""
     if check.comparison is not None:
@@ -184,7 +191,7 @@ def _compare(check: ArticleCheck) -> None:
     known, since = seen_last(check), (check.since or check.created_at) - MARGIN
     before = {name: facts | _readers(known.get(name)) for name, facts in check.former.items()}
     with transaction.atomic():
-        made = compare_changes(_articles_of(check), before, since=since)
+        made = compare_changes(_without_texts(check), before, since=since)
         if made is not None and not _mine(check).update(comparison=made.pk):
             made.delete()
 
@@ -194,6 +201,12 @@ def _readers(facts: Facts | None) -> Facts:
     return {name: facts[name] for name in READ_BY} if facts else {}
 
 
+def _without_texts(check: ArticleCheck) -> list[Article]:
+    """Return the articles of a check, of which only facts are needed: an import's texts may fill the memory."""
+    rows = Article.objects.filter(pk__in=check.articles).select_related("live_revision")
+    return list(rows.defer("live_revision__title", "live_revision__body"))
+
+
 def _articles_of(check: ArticleCheck) -> list[Article]:
     rows = Article.objects.filter(pk__in=check.articles).select_related("live_revision", "latest_revision")
     return list(rows)
@@ -201,9 +214,9 @@ def _articles_of(check: ArticleCheck) -> list[Article]:
 
 def _found(check: ArticleCheck) -> dict[str, Any]:
     """Return what a check says: which cases fail, how many were run, and how many there was no time for."""
-    articles = _articles_of(check)
     if not check.asks_gates:
-        return {"seen": facts_of(articles)}
+        return {"seen": facts_of(_without_texts(check))}
+    articles = _articles_of(check)
     workspace, seen = Workspace.objects.get(pk=current_workspace_id()), facts_of(articles)
     before = check.former | seen_last(check)
     reported = {failure["case"] for _, failure in broken_now()}
