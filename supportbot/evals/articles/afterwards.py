@@ -41,7 +41,9 @@ def comparison_of(article_ids: Sequence[UUID], since: datetime | None = None) ->
     if awaited(article_ids) or checks().filter(state="running", articles__overlap=list(article_ids)).exists():
         return None, True
     check = _check_of(article_ids, since)
-    found: DraftCheck | None = DraftCheck.objects.filter(pk=check.comparison).first() if check else None
+    found: DraftCheck | None = (
+        DraftCheck.objects.filter(pk=check.comparison).first() if check and check.comparison else None
+    )
     return found, False
 
 
