@@ -88,6 +88,7 @@ def words_of(language: str) -> dict[str, dict[str, object]]:
         "months": {str(number): names(data["months"], number, month_widths(language)) for number in range(1, 13)},
         "weekdays": {str(number): names(data["days"], number, ("wide",)) for number in range(7)},
         "short_weekdays": {str(number): names(data["days"], number, ("abbreviated",), least=2) for number in range(7)},
+        "joining": joining(language),
         "periods": {name: periods(data, name) for name in ("am", "pm")},
         "numbers": numbers(language),
     }
@@ -179,6 +180,13 @@ def names(
         if number in widths[context].get(width, {})
     }
     return sorted(name for name in found if len(name) >= least and name.isalpha())
+
+
+def joining(language: str) -> list[str]:
+    """Return the words that join two things as a list and not as a range: "and", "or"."""
+    patterns = Locale.parse(language).list_patterns
+    found = {patterns[kind]["2"].replace("{0}", "").replace("{1}", "").strip() for kind in ("standard", "or")}
+    return sorted(word.casefold() for word in found if word.isalpha())
 
 
 def periods(data: dict[str, dict[str, object]], name: str) -> list[str]:

@@ -77,7 +77,7 @@ class Judge:
         self._compares = False  # the windows have been requested
         self._said_before: Counter[str] = Counter()
         for text in self._done:
-            evidence.learn(text)
+            evidence.learn(text, is_done=True)
 
     def learn(self, looked_up: str) -> None:
         """Accept what was looked up as evidence for the sentences that follow."""

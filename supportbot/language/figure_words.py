@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from supportbot.language.normalise import fold_homoglyphs
-from supportbot.language.words import stop_words
 
 _DATA: Final = Path(__file__).parent / "data" / "figures.json"
 _LEAST_STEM: Final = 3  # letters that a unit's word must have without its ending
@@ -26,6 +25,7 @@ class FigureWords:
     months: dict[str, int]
     weekdays: dict[str, int]
     short_weekdays: dict[str, frozenset[int]]  # "ma" is a day in several languages
+    joining: set[str]  # "and", "or"
     periods: dict[str, int]  # hours to add to 12-hour time
     numbers: dict[str, int]
     number_languages: dict[str, frozenset[str]]
@@ -90,7 +90,7 @@ def named(names: dict[str, int], word: str, *, in_any_case: bool) -> int | None:
 def figure_words() -> FigureWords:
     """Return the words of all languages in the form of `fold_homoglyphs`, since texts are read without accents."""
     data = json.loads(_DATA.read_text())
-    words = FigureWords({}, {}, {}, {}, {}, {}, {}, {}, {}, {})
+    words = FigureWords({}, {}, {}, {}, {}, set(), {}, {}, {}, {}, {})
     for name, language in data.items():
         if name in _JOINING:
             for unit, forms in language["units"].items():
@@ -107,8 +107,9 @@ def figure_words() -> FigureWords:
                 for form in map(fold_homoglyphs, names):
                     numbered.setdefault(form, int(number))
         for number, names in language["short_weekdays"].items():
-            for form in set(map(fold_homoglyphs, names)) - stop_words("en"):  # "to" is a Thursday in Finnish
+            for form in map(fold_homoglyphs, names):
                 words.short_weekdays[form] = words.short_weekdays.get(form, frozenset()) | {int(number)}
+        words.joining.update(map(fold_homoglyphs, language["joining"]))
         for period, hours in (("am", 0), ("pm", 12)):
             for form in language["periods"][period]:
                 if len(bare := form.replace(".", "")) == 2:

@@ -35,7 +35,7 @@ _SHORT_DATE: Final = (
     rf"{_DAY}[/-]0[1-9]|0[1-9][/-]{_DAY}|1[0-2]/(?:1[3-9]|2\d|3[01])|(?:1[3-9]|2\d|3[01])/1[0-2]"
     rf"|{_DAY}\.(?:0?[1-9]|1[0-2])\.(?!\d)"
 )
-_DOTTED_DAY: Final = re.compile(rf"{_DAY}\.(?:0?[1-9]|1[0-2])")
+_DOTTED_DAY: Final = re.compile(rf"{_DAY}\.(?:0[1-9]|1[0-2])")
 _TOKEN: Final = re.compile(
     rf"""
       (?P<iso>\b\d{{4}}-\d{{1,2}}-\d{{1,2}}\b)
@@ -107,8 +107,8 @@ class Known:
 
 
 def known_figures(texts: Iterable[str], notes: Iterable[str] = ()) -> Known:
-    """Return the figures of these texts, including numbers in words ("three colours"). In `notes`, entries of a log,
-    "16.09" may be a day, too; on a page, it is a price or a version.
+    """Return the figures of these texts, including numbers in words ("three colours"). In `notes`, records of what was
+    done, "16.09" may be a day, too; elsewhere, it is a price, a rating or a version.
     """
     found = [figure for text in texts for figure in _figures(text, True)]
     found += [_noted(figure, note) for note in notes for figure in _figures(note, True)]
@@ -127,7 +127,8 @@ def _noted(figure: Figure, note: str) -> Figure:
     written = fold_homoglyphs(note)[figure.start : figure.end]
     if figure.kind != "count" or not _DOTTED_DAY.fullmatch(written):
         return figure
-    return replace(figure, readings=figure.readings | {("date", day) for day in _days(written)})
+    day, month = map(int, written.split("."))
+    return replace(figure, readings=figure.readings | {("date", f"{month}-{day}")})
 
 
 @lru_cache(maxsize=512)  # a page is evidence for many answers

@@ -6,20 +6,23 @@ from itertools import product
 from typing import Final
 
 from supportbot.language.figure_words import figure_words, named
+from supportbot.language.words import stop_words
 
 _LEAST: Final = 6  # letters of a plural: "mons" is none of "Mon"
-# Where an abbreviation stands for a day, since many are words too: before a figure ("mar. 06/05"), in a range ("Mo–Fr",
-# "seg. a sex."), or as a value of its own ("| Sat |", '"day": "Thu"').
-_BEFORE_A_FIGURE: Final = re.compile(r"[.,]?[\u00a0\u202f ]?\d")
-_TO: Final = r"\.?(?:\s?[–-]\s?|\s[^\W\d_]{1,3}\s)"
-_RANGE_BEHIND: Final = re.compile(rf"{_TO}([^\W\d_]{{2,}})")
-_RANGE_BEFORE: Final = re.compile(rf"(?<![^\W\d_])([^\W\d_]{{2,}}){_TO}$")
+# Where an abbreviation stands for a day, since many are words too: before a time or a date ("Thu 8:00", "mar. 06/05",
+# "Sat 18 Oct"), in a range ("Mo–Fr", "seg. a sex."), or as a value of its own ("| Sat |", '"day": "Thu"').
+_BEFORE_A_TIME: Final = re.compile(
+    r"[.,]?[\u00a0\u202f ]?\d{1,2}(?::\d\d|[ \u00a0]?h\b|h\d\d|[./]\d{1,2}\b|\.?[ \u00a0](?P<month>[^\W\d_]{3,}))"
+)
+_BEFORE_HOURS: Final = re.compile(r"[.,]?[\u00a0\u202f ]?\d{1,2}[–-]\d{1,2}\b")  # of no word of English: "So 2-3 weeks"
+_TO: Final = r"\.?(?:\s?[–-]\s?|\s([^\W\d_]{1,3})\s)"
+_RANGE_BEHIND: Final = re.compile(rf"{_TO}(?P<other>[^\W\d_]{{2,}})")
+_RANGE_BEFORE: Final = re.compile(rf"(?<![^\W\d_])(?P<other>[^\W\d_]{{2,}}){_TO}$")
 _VALUE_BEFORE: Final = re.compile(r"[\"'|(\[]\s*$")
 _VALUE_BEHIND: Final = re.compile(r"\.?\s*[\"'|)\]]")
 _SEEN_BEFORE: Final = 16  # characters
-_RANGE: Final = re.compile(
-    r"\.?[^\w.;]*(?:\s[^\W\d_]{1,3})?[\s–—-]*$"
-)  # "Mon–Sat", "Monday to Saturday", "lundi au samedi"
+# What stands between two days of a range: "Mon–Sat", "**Monday** to **Saturday**", "lundi au samedi", "lun.-ven."
+_RANGE: Final = re.compile(r"(?:\.?[\s*_]{0,4}[–—-][\s*_]{0,4}|\.?[*_]{0,2}\s(?P<to>[^\W\d_]{1,3})\s[*_]{0,2})")
 
 
 def named_weekdays(word: str) -> AbstractSet[int]:
@@ -46,10 +49,22 @@ def spelt_weekdays(text: str, start: int, end: int) -> AbstractSet[int]:
 
 def _stands_for_a_day(text: str, start: int, end: int) -> bool:
     before = text[max(0, start - _SEEN_BEFORE) : start]
-    if _BEFORE_A_FIGURE.match(text, end) or (_VALUE_BEFORE.search(before) and _VALUE_BEHIND.match(text, end)):
+    if _VALUE_BEFORE.search(before) and _VALUE_BEHIND.match(text, end):
+        return True
+    if (time := _BEFORE_A_TIME.match(text, end)) and (not time["month"] or _is_month(time["month"])):
+        return True
+    if _BEFORE_HOURS.match(text, end) and text[start:end].casefold() not in stop_words("en"):
         return True
     others = (_RANGE_BEHIND.match(text, end), _RANGE_BEFORE.search(before))
-    return any(other is not None and _weekdays(other[1]) for other in others)
+    return any(other is not None and not _joins(other[1]) and _weekdays(other["other"]) for other in others)
+
+
+def _is_month(word: str) -> bool:
+    return named(figure_words().months, word, in_any_case=True) is not None
+
+
+def _joins(word: str | None) -> bool:
+    return word is not None and word.casefold() in figure_words().joining - {"a"}  # "to" in more languages than "and"
 
 
 def _weekdays(word: str) -> AbstractSet[int]:
@@ -62,8 +77,9 @@ def _weekdays(word: str) -> AbstractSet[int]:
 
 
 def is_range(between: str) -> bool:
-    """Return whether what stands between two days makes them a range."""
-    return _RANGE.fullmatch(between) is not None
+    """Return whether what stands between two days makes them a range, and not a list ("Monday and Friday")."""
+    found = _RANGE.fullmatch(between)
+    return found is not None and not _joins(found["to"])
 
 
 def days_between(first: int, last: int) -> list[int]:

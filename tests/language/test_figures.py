@@ -212,6 +212,12 @@ def test_a_weekdays_plural_has_six_letters_at_least() -> None:
         ("lun.-ven.", {0, 1, 2, 3, 4}),
         ("seg. a sex. das 9h", {0, 1, 2, 3, 4}),
         ("Freitag-Sonntag", {4, 5, 6}),
+        ("do 08:00-17:00, wo 13-17 uur", {2, 3}),
+        ("**Monday** to **Wednesday**", {0, 1, 2}),
+        ("closed on Monday. Friday is market day", {0, 4}),
+        ("Monday, Friday", {0, 4}),
+        ("lundi et vendredi", {0, 4}),
+        ("Mon or Fri at 9:00", {4}),
     ],
 )
 def test_an_abbreviated_weekday_is_known_where_it_stands_for_a_day(text: str, days: set[int]) -> None:
@@ -219,7 +225,11 @@ def test_an_abbreviated_weekday_is_known_where_it_stands_for_a_day(text: str, da
     assert {one for one in known_figures([text]).readings if one[0] == "weekday"} == readings
 
 
-@pytest.mark.parametrize("text", ["we sat 10 minutes", "from 10 to 12", "20 km per 10 hours", "the sun 12 days a year"])
+@pytest.mark.parametrize(
+    "text",
+    ["we sat 10 minutes", "from 10 to 12", "20 km per 10 hours", "So 14 days later", "So 2-3 weeks", "Do 2 things",
+     "the man 5 years later", "Fri, 10 white roses"],
+)  # fmt: skip
 def test_a_word_like_an_abbreviation_is_no_weekday(text: str) -> None:
     assert not any(unit == "weekday" for unit, _ in known_figures([text]).readings)
 
@@ -229,6 +239,7 @@ def test_a_dotted_number_may_be_a_day_only_in_a_note() -> None:
     assert known_figures([], notes=["appointment 16.09 unchanged"]).holds(day)
     assert not known_figures(["| 16.09 |"]).holds(day)
     assert not known_figures([], notes=["paid 16.09 EUR"]).holds(day)
+    assert not known_figures([], notes=["rated 9.16 on average"]).holds(day)
 
 
 def test_a_date_in_digits_names_its_year() -> None:

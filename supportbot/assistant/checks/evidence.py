@@ -73,6 +73,7 @@ class Evidence:
         self.texts = [f"{passage.title}\n{passage.heading}\n{passage.text}" for passage in passages]
         self._said = tuple(said)
         self._learned: list[str] = []
+        self._done: list[str] = []
         self._learned_stems: set[str] = set()
         self._languages: dict[str, str] = {}
         addresses = [address for one in passages if one.url for address in (one.url, site + one.url)]
@@ -80,16 +81,16 @@ class Evidence:
             *map(_links_of_page, self.texts), *map(mail_addresses_in, self._said)
         )
 
-    def learn(self, text: str) -> None:
+    def learn(self, text: str, *, is_done: bool = False) -> None:
         """Accept what was looked up or done as evidence from here on."""
         self.links |= links_in(text)
-        self._learned.append(text)
+        (self._done if is_done else self._learned).append(text)
         self._learned_stems.update(stems(text, self.language))
         self.__dict__.pop("figures", None)
 
     @cached_property
     def figures(self) -> Known:
-        return known_figures([*self.texts, *self._said], notes=self._learned)
+        return known_figures([*self.texts, *self._learned, *self._said], notes=self._done)
 
     @cached_property
     def _stems(self) -> dict[str, frozenset[str]]:
