@@ -11,13 +11,15 @@ The last layers of the packaged embedder are trained further, reading sentence a
 word of one is seen beside the words of the other; the layers below them stay as they are, and what they make of a text
 is computed once. The weights are rounded to four bits in training too, as the engine reads them.
 
-Two kinds of rows, in `checks/data`:
+Three kinds of rows, in `checks/data`:
 - `records.<language>.jsonl`: `{"records": [...], "text", "locale", "is_said", "kind", "author"}`, a sentence and the
   records. Some are repeated beside a further record or another one, and with the records in English
   (`english_records.jsonl`), since a shop's actions often have no other language.
 - `done.<language>.jsonl`: `{"deed", "status", "role": "record"|"said", "text", "locale"}`, notes of deeds and what an
   assistant says about them, with placeholders for figures. What is said is put beside a record of the same deed and
-  outcome, of another outcome, and of another deed.
+  outcome, of another outcome, and of another deed. Half of these pairs are used.
+- `twins.<language>.jsonl` and `altered.jsonl`: a passage, a sentence that it supports, and the same one turned;
+  each is put beside the nearest pieces of the passage.
 """
 
 import argparse
@@ -41,7 +43,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from scripts import packaged_layers
 from scripts.packaged_layers import LAYERS, Layer, passed
-from supportbot.assistant.checks import deeds, sentence_kinds
+from supportbot.assistant.checks import deeds, doubt, sentence_kinds
 
 CUT: Final = 8  # layers that stay as they are
 ROUNDS, BATCH, RATE, WARM_UP = 3, 32, 2e-4, 100
@@ -50,7 +52,9 @@ DECAY: Final = 0.01
 SURE: Final = 0.96  # what a true pair is taught to reach, since some rows are wrong
 DROPOUT: Final = 0.1
 SCALE: Final = 20.0  # of the vectors, whose length is 1
-MADE_WEIGHT: Final = 0.5  # of pairs made from `done`: nobody has read them
+MADE_SHARE: Final = 0.5  # of the pairs made from `done` that are used
+MADE_WEIGHT: Final = 0.5  # of these: nobody has read them
+PIECES: Final = 3  # of a passage
 MAX_TOKENS: Final = 160
 FURTHER, OTHER, IN_ENGLISH = 0.3, 0.15, 0.3  # shares of the rows
 OUTCOMES: Final = ("done", "waiting", "refused", "failed", "looked_up")
@@ -117,19 +121,27 @@ def of_an_answer(row: Row) -> Iterator[Pair]:
 
 def pairs_to_learn() -> Iterator[Pair]:
     chance = random.Random(1)
-    own = rows_of("records")
-    yield from of_the_rows(own)
-    yield from beside_others(own, chance)
-    yield from made_from(rows_of("done"), chance)
+    by_author = defaultdict(list)
+    for row in rows_of("records"):
+        by_author[row["author"]].append(row)
+    for rows in by_author.values():
+        yield from of_the_rows(rows)
+        yield from beside_others(rows, chance)
+    yield from (pair for pair in made_from(rows_of("done"), chance) if chance.random() < MADE_SHARE)
+    yield from beside_pages([*rows_of("twins"), *rows_in(sentence_kinds.DATA / "altered.jsonl")])
 
 
 def rows_of(kind: str) -> list[Row]:
     files = sorted(sentence_kinds.DATA.glob(f"{kind}.*.jsonl"))
-    return [json.loads(line) for file in files for line in file.open(encoding="utf-8")]
+    return [row for file in files for row in rows_in(file)]
+
+
+def rows_in(file: Path) -> list[Row]:
+    return [json.loads(line) for line in file.open(encoding="utf-8")]
 
 
 def of_the_rows(rows: Sequence[Row]) -> Iterator[Pair]:
-    known = [json.loads(line) for line in (sentence_kinds.DATA / "english_records.jsonl").open(encoding="utf-8")]
+    known = rows_in(sentence_kinds.DATA / "english_records.jsonl")
     english = {one["record"]: one["english"] for one in known}
     for row in rows:
         yield Pair(row["text"], tuple(row["records"]), row["is_said"])
@@ -172,6 +184,14 @@ def made_from(done: Sequence[Row], chance: random.Random) -> Iterator[Pair]:
                 beside += [chance.choice(records[key]).format(**drawn_figures(chance))] if another != deed else []
             is_said = (deed, status) == (row["deed"], row["status"])
             yield Pair(row["text"].format(**figures), shuffled(beside, chance), is_said, MADE_WEIGHT)
+
+
+def beside_pages(rows: Sequence[Row]) -> Iterator[Pair]:
+    """Yield each sentence about a passage beside the pieces of it that share most with the sentence."""
+    for row in rows:
+        for text, is_said in ((row["honest"], True), (row["turned"], False)):
+            pieces = doubt.nearest_pieces(row["passage"], text, row["locale"], most=PIECES)
+            yield Pair(text, tuple(pieces), is_said)
 
 
 def others_of(

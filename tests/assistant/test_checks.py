@@ -370,7 +370,7 @@ def test_four_true_statements_about_four_records_are_all_shown() -> None:
     ]
     true = (
         "I have refunded €64.00 for order BK-3391. Your booking LK-4407 is on 14 June now. "
-        "Your card ending in 4471 has been blocked. I have sent invoice IN-2093 to a.smith@example.com."
+        "I have blocked your card ending in 4471. I have sent invoice IN-2093 to a.smith@example.com."
     )
     assert finished(Draft([], "en", done=records), true).text == true
     false = true.replace("sent invoice IN-2093 to", "deleted the account of")

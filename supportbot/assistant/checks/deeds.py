@@ -32,8 +32,8 @@ IN_THEIR_WORDS: Final = (0.65, 0.7)
 WITH_THEIR_WORDS: Final = (0.8, 0.6)
 # Of the odds, as a logarithm, that a sentence says no more than the records. Late in a long answer, they are those of
 # the comparison alone, which are less sure, so they must be higher.
-RECORDED_FROM: Final = -1.5
-ALONE_FROM: Final = -0.75
+RECORDED_FROM: Final = -1.75
+ALONE_FROM: Final = -1.0
 PAIR_SHARE: Final = 0.75  # how much the second opinion counts in them
 NOTED: Final = 2  # records that the second opinion reads
 OUTCOMES: Final = ("done", "failed", "looked_up", "refused", "waiting")  # of a deed, in the order of the net
@@ -93,7 +93,7 @@ class Records:
 
     def hold(self, sentence: str, language: str) -> bool:
         """Return whether records confirm the sentence: all its figures, and all that it says was done."""
-        if not all(map(known_figures((), notes=(*self.done, *self.looked_up)).holds, figures_in(sentence, language))):
+        if not all(map(known_figures(self.looked_up, notes=self.done).holds, figures_in(sentence, language))):
             return False
         comparison, records = self.comparison(sentence, language), self.nearest(sentence, language)
         vector = None if comparison is None else self.vectors.get(comparison)

@@ -11,13 +11,13 @@ altered sentences (`data/twins.<language>.jsonl`): docs/decisions/second-look.md
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from supportbot.language.detection import detect
-from supportbot.language.figures import Known, all_figures_in, known_figures
+from supportbot.language.figures import Figure, Known, all_figures_in, known_figures
 from supportbot.language.operators import languages_with_operators, operators
 from supportbot.language.sentences import sentences_of, without_list_mark, without_markers
 from supportbot.language.words import beginning, stop_words, words
@@ -75,19 +75,35 @@ class Doubts:
         if not self._units or not (said.keys or said.operators or figures):
             return None
 
-        each_key, each_figure = 1 / max(1, len(said.keys)), _HELD / max(1, len(figures))
-
-        def nearness(unit: _Unit) -> float:
-            shared = each_key * len(said.keys & unit.keys) + each_figure * sum(map(unit.figures.holds, figures))
-            return shared - _EACH_KEY * len(unit.keys)
-
+        nearness = _nearness_to(said, figures)
         nearest = max(self._units, key=nearness)
         found = _of_operators(said, nearest)
-        if any(name[1:] in DENYING for name in found) and each_key * len(said.keys & nearest.keys) >= _SAME_WORDS:
+        shared = len(said.keys & nearest.keys) / max(1, len(said.keys))
+        if any(name[1:] in DENYING for name in found) and shared >= _SAME_WORDS:
             found["denied"] = 1.0
         if not all(map(nearest.figures.holds, figures)):
             found["figure"] = 1.0
         return found
+
+
+def nearest_pieces(source: str, sentence: str, language: str, *, most: int) -> list[str]:
+    """Return the sentences, rows and cells of a source that share most with a sentence, best first."""
+    text = without_list_mark(without_markers(sentence))
+    nearness = _nearness_to(_unit(text, language), all_figures_in(text, language)[:_MOST_FIGURES])
+    pieces, units = list(_pieces_of(source)), _units_of(source, language)
+    best = sorted(range(len(pieces)), key=lambda at: -nearness(units[at]))
+    return [pieces[at] for at in best[:most]]
+
+
+def _nearness_to(said: _Unit, figures: Sequence[Figure]) -> Callable[[_Unit], float]:
+    """Return how much a unit shares with what was said: words, and a little for each figure."""
+    each_key, each_figure = 1 / max(1, len(said.keys)), _HELD / max(1, len(figures))
+
+    def nearness(unit: _Unit) -> float:
+        shared = each_key * len(said.keys & unit.keys) + each_figure * sum(map(unit.figures.holds, figures))
+        return shared - _EACH_KEY * len(unit.keys)
+
+    return nearness
 
 
 def _of_operators(said: _Unit, nearest: _Unit) -> Features:
