@@ -68,11 +68,16 @@ class AlreadySent(NotWaiting):
 
 
 class AlreadyConfirmed(NotWaiting):
-    """The card that the customer corrects is confirmed by now, so a new one would do it twice."""
+    """The card that the customer corrects is confirmed by now, so a new one would do it twice. `request_id` is the
+    confirmed request.
+    """
 
     code = "already_confirmed"
-    request_id: UUID | None = None  # the confirmed request
     default_message = gettext_noop("You have already confirmed the earlier card, so no new one was prepared.")
+
+    def __init__(self, request_id: UUID) -> None:
+        super().__init__()
+        self.request_id = request_id
 
 
 class DigestMismatch(ActionError):

@@ -4,6 +4,7 @@ The merchant is never called inside a transaction: its data is read before, and 
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -76,14 +77,23 @@ def propose(
     draft.undoes = undoes
     decision = _decide(spec, draft, resolved, rules_of(policy))
     try:
-        return _equal_or_stored(draft, decision, corrects=corrects)
+        return _equal_or_concurrent(intent, draft, decision, corrects=corrects)
     except AlreadyConfirmed as error:
         actor, name = principal.actor, intent.action.name
         record_refusal("wish.refused", error, actor=actor, request_id=error.request_id, action=name)
         raise
+
+
+def _equal_or_concurrent(intent: Intent, draft: ActionRequest, decision: Decision, *, corrects: bool) -> ActionRequest:
+    """Return what `_equal_or_stored` does, also if the same key or an equal request is stored at the same moment."""
+    try:
+        return _equal_or_stored(draft, decision, corrects=corrects)
     except IntegrityError:
-        # The same key or an equal request was stored between our query and our insert.
-        return _find_by_key(intent, proposal_key) or _concurrent_request(draft)
+        known = _find_by_key(intent, draft.proposal_key)
+    if known is None and corrects:  # with the equal request there, so that the corrected card ends
+        with suppress(IntegrityError):
+            return _equal_or_stored(draft, decision, corrects=True)
+    return known or _concurrent_request(draft)
 
 
 @transaction.atomic
@@ -332,17 +342,19 @@ def _lock_cards(draft: ActionRequest) -> None:
 
 
 def _corrected_card(draft: ActionRequest) -> ActionRequest | None:
-    """Return the card that a draft corrects: the open one about the same, or the newest open one of this chat.
-    None if all have ended. Raises AlreadyConfirmed if none is open and the newest that has not failed was confirmed.
+    """Return the card that a draft corrects: the open one about the same, else the newest of this chat that has not
+    ended. None if all have. Raises AlreadyConfirmed if the newest was confirmed.
     """
     shown = _earlier_requests(draft).exclude(state__in=(State.PROPOSED, State.REFUSED)).order_by("-id")
-    is_open = shown.filter(state=State.AWAITING_CONFIRMATION)
-    about_the_same = is_open.filter(subject_kind=draft.subject_kind, subject_id=draft.subject_id)
-    card: ActionRequest | None = about_the_same.exclude(asked_digest=draft.asked_digest).first() or is_open.first()
-    if card is None and (confirmed := shown.exclude(state__in=FINAL.difference({State.SUCCEEDED})).first()):
-        error = AlreadyConfirmed()
-        error.request_id = confirmed.pk
-        raise error
+    about_the_same: ActionRequest | None = (
+        shown.filter(state=State.AWAITING_CONFIRMATION, subject_kind=draft.subject_kind, subject_id=draft.subject_id)
+        .exclude(asked_digest=draft.asked_digest)
+        .first()
+    )
+    newest: ActionRequest | None = shown.exclude(state__in=FINAL.difference({State.SUCCEEDED})).first()
+    card = about_the_same or newest
+    if card is not None and card.state != State.AWAITING_CONFIRMATION:
+        raise AlreadyConfirmed(card.pk)
     return card
 
 

@@ -63,6 +63,17 @@ def test_a_confirmed_card_is_corrected_by_no_second_one(alices: Propose, alice: 
     assert verify().is_whole
 
 
+def test_an_older_open_card_is_not_ended_for_the_confirmed_one(alices: Propose, alice: Customer) -> None:
+    alices("A-1001")
+    newest = alices("A-1006")
+    confirm(newest.pk, principal=signed_in_as(alice), digest=newest.digest)
+    with pytest.raises(AlreadyConfirmed) as refused:
+        alices("A-1007", corrects=True)
+    assert refused.value.request_id == newest.pk
+    newest.refresh_from_db()
+    assert states() == [("A-1001", "awaiting_confirmation"), ("A-1006", newest.state)]
+
+
 def test_a_declined_card_does_not_stand_in_the_way(alices: Propose, alice: Customer) -> None:
     decline(alices("A-1001").pk, principal=signed_in_as(alice))
     alices("A-1006", corrects=True)
@@ -171,6 +182,30 @@ def test_a_correction_that_wins_leaves_nothing_to_confirm(
     run_queued()
     assert states() == [("A-1001", "cancelled"), ("A-1006", "awaiting_confirmation")]
     assert shop.refunds == []
+
+
+def test_a_correction_that_loses_to_an_equal_request_still_ends_its_card(
+    alices: Propose, alice: Customer, second: Second, has_card: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, reuse = alices("A-1001"), proposing._reuse_equal_request
+    in_another_chat = second(
+        lambda: propose(
+            signed_in_as(alice), "refund_order", {"order_id": "A-1006", "reason": "Arrived damaged"},
+            proposal_key="turn:other:A-1006",
+        )
+    )  # fmt: skip
+
+    def reuse_and_wait(draft: ActionRequest) -> ActionRequest | None:
+        found = reuse(draft)
+        if draft.conversation_id and not has_card.is_set():
+            has_card.set()
+            in_another_chat.result(PATIENCE_SECONDS)
+        return found
+
+    monkeypatch.setattr(proposing, "_reuse_equal_request", reuse_and_wait)
+    assert alices("A-1006", corrects=True).state == "awaiting_confirmation"
+    card.refresh_from_db()
+    assert (card.state, card.reason_code) == ("cancelled", "replaced_card")
 
 
 def _until_another_waits() -> None:

@@ -97,7 +97,8 @@ def test_a_card_is_corrected_again_and_again() -> None:
         ("es", "no el 5, sino el 27 de marzo", {"day": "2027-03-27"}),
         ("it", "non il 5 ma il 27 marzo", {"day": "2027-03-27"}), ("nl", "niet 4 maar 2 personen", {"guests": 2}),
         ("pl", "nie 5 marca, ale 27 marca", {"day": "2027-03-27"}), ("pt", "não 4, mas 2 pessoas", {"guests": 2}),
-        ("tr", "4 kişi değil, 2 kişi", {"guests": 2}),
+        ("tr", "4 kişi değil, 2 kişi", {"guests": 2}), ("en", "2 not 4", {"guests": 2}),
+        ("en", "not 4 - 2", {"guests": 2}), ("de", "Nein nicht am 5. Am 27.", {"day": "2027-03-27"}),
     ],
 )  # fmt: skip
 def test_only_what_is_wanted_changes_the_card(locale: str, said: str, changed: dict[str, Any]) -> None:
@@ -144,6 +145,11 @@ def visiting(locale: str) -> Chat:
         ("en", "We are 4."), ("en", "We are 4. Thanks!"), ("en", "not the 27th"), ("de", "nicht der 27."),
         ("en", "We are bringing 2 dogs"), ("en", "No, we are bringing 2 dogs"), ("en", "table 9 was nice"),
         ("de", "Wir bringen 2 Hunde mit"), ("en", "it is a 2h drive"), ("fr", "nous avons 2 chiens"),
+        ("de", "Wir sind 4."), ("de", "Wir sind 4. Danke!"), ("de", "Zimmer 27."), ("de", "Ich bin 27."),
+        ("de", "Mein Sohn wird 12."), ("en", "27 ?"), ("en", "27?"),
+        ("de", "am 27. geht es nicht"), ("de", "weder am 5. noch am 27."), ("en", "the 5th not the 27th"),
+        ("en", "neither the 5th nor the 27th"), ("es", "no quiero el 27"), ("es", "no estoy el 27"),
+        ("it", "non il 27"), ("es", "No el 5"), ("en", "I can't come if the 27th is a holiday"),
     ],
 )  # fmt: skip
 def test_a_number_that_counts_something_is_no_day(locale: str, said: str) -> None:
@@ -152,10 +158,20 @@ def test_a_number_that_counts_something_is_no_day(locale: str, said: str) -> Non
 
 @pytest.mark.parametrize(
     ("locale", "said"),
-    [("en", "I meant 27"), ("en", "no, 27"), ("en", "the 27th"), ("en", "27."), ("en", "27"), ("de", "Am 27.")],
-)
+    [("en", "I meant 27"), ("en", "no, 27"), ("en", "the 27th"), ("en", "27."), ("en", "27"), ("de", "Am 27."),
+     ("de", "27. bitte"), ("es", "No el 27"), ("de", "Nein nicht am 5. Am 27."),
+     ("en", "The 5th isn't possible so the 27th please"), ("en", "the 27th if that's not a problem"),
+     ("en", "27th not 5th")],
+)  # fmt: skip
 def test_a_day_of_the_month_moves_the_card(locale: str, said: str) -> None:
     assert visiting(locale).send(said)[1] == [("visit", {"day": "2027-03-27", REPLACES_CARD: True})]
+
+
+def test_a_bare_number_moves_the_card_only_as_the_first_message_after_it() -> None:
+    chat = visiting("en")
+    chat.send("Do you have a car park?")
+    assert [name for name, _ in chat.send("27")[1] if name == "visit"] == []
+    assert chat.send("the 27th")[1] == [("visit", {"day": "2027-03-27", REPLACES_CARD: True})]
 
 
 def test_what_is_not_meant_is_no_correction() -> None:
@@ -172,9 +188,21 @@ def test_a_record_that_is_not_wanted_gets_no_card(said: str) -> None:
     assert chat.send(said)[1] in ([], [("withdraw_cards", {})])
 
 
-def test_the_record_that_is_meant_stands_beside_one_that_is_not() -> None:
-    assert renewed().send("not L-4411 but L-4412")[1] == [("renew_loan", {"loan": "L-4412", REPLACES_CARD: True})]
-    assert renewed().send("not L-4412")[1] == []
+@pytest.mark.parametrize(
+    "said",
+    [
+        "not L-4411 but L-4412", "Not L-4411. I meant L-4412.", "L-4412 not L-4411", "nicht L-4411. L-4412 bitte",
+        "not L-4411\nL-4412", "not L-4411 - L-4412", "not L-4411 -> L-4412", "not L-4411? L-4412",
+        "L-4411 is not what I have it is L-4412",
+    ],
+)  # fmt: skip
+def test_the_record_that_is_meant_stands_beside_one_that_is_not(said: str) -> None:
+    assert renewed().send(said)[1] == [("renew_loan", {"loan": "L-4412", REPLACES_CARD: True})]
+
+
+@pytest.mark.parametrize("said", ["not L-4412", "L-4411 not L-4412", "L-4412 is not what I have"])
+def test_a_record_that_is_denied_changes_nothing(said: str) -> None:
+    assert renewed().send(said)[1] == []
 
 
 def test_a_day_that_its_month_does_not_have_corrects_nothing() -> None:

@@ -2,8 +2,8 @@
 `intents`.
 
 A message that says only a day of the month means the month of the card's day, a day without a year the nearest one, and
-a value in the form of the card's own number is another such number. A clause with a "not" says what is not wanted, so
-its values are not read. A number is a day only in the form of one, or where it can mean nothing else.
+a value in the form of the card's own number is another such number. What the message does not want (`negations`) is not
+read. A number is a day only in the form of one, or where it can mean nothing else.
 """
 
 import re
@@ -12,10 +12,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
-from functools import cache
 from typing import Any, Final
 
-from supportbot.builtin import intents
+from supportbot.builtin.actions.negations import BREAK, Named, has_dotted_days, without_denied
 from supportbot.builtin.actions.slots import Intent, fields_of, kind_of, slots_in
 from supportbot.builtin.actions.word_lists import word_lists
 from supportbot.formats import babel_locale
@@ -34,45 +33,40 @@ _DAY_OF_MONTH: Final = re.compile(
 )
 _DIGIT: Final = re.compile(r"\d")  # of any script
 _CODE: Final = re.compile(r"(?=\S*\d)[\w#/.-]{1,40}", re.ASCII)
-_CLAUSE: Final = re.compile(r"(?:[,;:!–—]|(?<!\d)\.)+\s+")  # not behind the day of "5. März"
+_ORDER: Final = "order"  # as the name of what has a place of its own in an intent
 _OTHERS: Final = ("time", "money", "measure", "date")  # kinds of figures that are no day of the month
 
 
 def corrected(tool: ToolSpec, intent: Intent, text: str, *, locale: str, written_on: date | None) -> Intent:
     """Return the values that a text gives for an intent instead of its own, without those that stay as they are."""
-    text = _wanted(text, detect(text, locale))
+
+    def named(part: str) -> Named:
+        return _named(tool, intent, part, _given(tool, intent, part, locale, written_on))
+
+    text = without_denied(text, detect(text, locale), named)
+    given = _given(tool, intent, text, locale, written_on)
+    changed = {name: value for name, value in given.values.items() if value != intent.values.get(name)}
+    return replace(given, order=given.order if given.order != intent.order else None, values=changed)
+
+
+def _given(tool: ToolSpec, intent: Intent, text: str, locale: str, written_on: date | None) -> Intent:
+    """Return all that a text gives for an intent, also what stays as it is."""
     given = slots_in(tool, text, locale=locale, written_on=written_on)
     values = {**_numbers_of_the_same_form(tool, intent, text), **_number(tool, intent, text, locale), **given.values}
-    values = {**_days(tool, intent, text, locale, written_on, taken=values), **values}
-    changed = {name: value for name, value in values.items() if value != intent.values.get(name)}
-    order = given.order if given.order != intent.order else None
-    return replace(given, order=order, values=changed)
+    return replace(given, values={**_days(tool, intent, text, locale, written_on, taken=values), **values})
 
 
-def _wanted(text: str, language: str) -> str:
-    """Return a text without its clauses that have a "not": they name what is not wanted. A clause also ends at a word
-    such as "but": "not the 5th but the 27th".
-    """
-    if not operators(text, language).get("not"):
-        return text
-    clauses = [clause for part in _CLAUSE.split(text) for clause in _split_at_contrast(part, language)]
-    return ", ".join(one for one in clauses if _is_plain_no(one) or not operators(one, language).get("not"))
-
-
-def _is_plain_no(clause: str) -> bool:
-    """Return whether a clause only says that something is wrong, as before "the 27th": it names nothing itself."""
-    return not any(map(str.isdigit, clause)) and intents.is_mere_no(clause)
-
-
-def _split_at_contrast(text: str, language: str) -> list[str]:
-    """Return a text in its parts before, between and after words such as "but"."""
-    parts: list[list[str]] = [[]]
-    for word in text.split():
-        if operators(word, language).get("instead"):
-            parts.append([])
-        else:
-            parts[-1].append(word)
-    return [" ".join(part) for part in parts if part]
+def _named(tool: ToolSpec, intent: Intent, text: str, given: Intent) -> Named:
+    """Return for which arguments a text names the card's own value or another one. A number may be its day, too."""
+    own = {name for name, value in given.values.items() if value == intent.values.get(name)}
+    codes = _codes_in(text)
+    own |= {name for name, before in _codes_of(tool, intent).items() if before in codes}
+    numbers = {int(one["day"]) for one in _DAY_OF_MONTH.finditer(_plain(text))}
+    own |= {name for name, before in _days_of(tool, intent).items() if before.day in numbers}
+    other = given.values.keys() - own
+    order = frozenset({_ORDER} if given.order is not None else ())
+    is_own = given.order == intent.order
+    return Named(frozenset(own) | (order if is_own else set()), frozenset(other) | (set() if is_own else order))
 
 
 def is_further(text: str, locale: str) -> bool:
@@ -103,15 +97,26 @@ def _number(tool: ToolSpec, intent: Intent, text: str, locale: str) -> dict[str,
 def _numbers_of_the_same_form(tool: ToolSpec, intent: Intent, text: str) -> dict[str, str]:
     """Return other numbers for the records that a card names by free text: "4412" instead of "4411"."""
     found: dict[str, str] = {}
+    for name, before in _codes_of(tool, intent).items():
+        form = re.compile("".join(map(_sign_like, before)), re.ASCII)
+        of_form = [code for code in _codes_in(text) - {before} if form.fullmatch(code)]
+        found |= {name: of_form[0]} if len(of_form) == 1 else {}
+    return found
+
+
+def _codes_of(tool: ToolSpec, intent: Intent) -> dict[str, str]:
+    """Return the numbers of the records that a card names by free text, by argument."""
+    found: dict[str, str] = {}
     for name, shape in fields_of(tool).items():
         is_chosen = name in tool.chosen
         before = _newest_code(intent.text) if is_chosen else intent.values.get(name)
         if (is_chosen or kind_of(name, shape) == "text") and isinstance(before, str) and _CODE.fullmatch(before):
-            form = re.compile("".join(map(_sign_like, before)), re.ASCII)
-            said = {code.strip(".") for code in _CODE.findall(text)} - {before}
-            of_form = [code for code in said if form.fullmatch(code)]
-            found |= {name: of_form[0]} if len(of_form) == 1 else {}
+            found[name] = before
     return found
+
+
+def _codes_in(text: str) -> set[str]:
+    return {code.strip(".") for code in _CODE.findall(text)}
 
 
 def _newest_code(text: str) -> str:
@@ -128,13 +133,18 @@ def _days(
 ) -> dict[str, Any]:
     """Return the days that a text gives incompletely for those of a card."""
     found: dict[str, Any] = {}
-    for name, shape in fields_of(tool).items():
-        before = intent.values.get(name)
-        if kind_of(name, shape) == "date" and before is not None and name not in taken:
+    for name, before in _days_of(tool, intent).items():
+        if name not in taken:
             days = days_in(text, locale, written_on)
-            whole = _with_whole_days(text, date.fromisoformat(before), days, taken, detect(text, locale))
+            whole = _with_whole_days(text, before, days, taken, detect(text, locale))
             found |= {name: slots_in(tool, whole).values.get(name)} if whole != text else {}
     return {name: day for name, day in found.items() if day is not None}
+
+
+def _days_of(tool: ToolSpec, intent: Intent) -> dict[str, date]:
+    """Return the days of a card, by argument."""
+    names = [name for name, shape in fields_of(tool).items() if kind_of(name, shape) == "date"]
+    return {name: date.fromisoformat(intent.values[name]) for name in names if intent.values.get(name) is not None}
 
 
 def _with_whole_days(text: str, before: date, days: Sequence[Day], taken: dict[str, Any], language: str) -> str:
@@ -153,7 +163,7 @@ def _day_of_month(text: str, before: date, taken: dict[str, Any], language: str)
     """Return the only day of the month in a text, with its place; a number without a mark may be another argument, or
     count something.
     """
-    plain = _DIGIT.sub(lambda digit: str(unicodedata.digit(digit[0])), text)
+    plain = _plain(text)
     others = [(one.start, one.end) for one in figures_in(plain) if one.kind in _OTHERS]
     found = [
         one
@@ -161,25 +171,36 @@ def _day_of_month(text: str, before: date, taken: dict[str, Any], language: str)
         if not any(start < one.end() and one.start() < end for start, end in others)
         and (
             _is_marked(one, plain, language)
-            or (int(one["day"]) not in taken.values() and _is_day(one, plain, language, taken))
+            or (int(one["day"]) not in taken.values() and _is_meant(one, plain, language))
         )
     ]
     return list(_in_month(found[0], before)) if len(found) == 1 else []
 
 
+def _plain(text: str) -> str:
+    """Return a text with its digits in ASCII, each in its place."""
+    return _DIGIT.sub(lambda digit: str(unicodedata.digit(digit[0])), text)
+
+
 def _is_marked(found: re.Match[str], text: str, language: str) -> bool:
-    """Return whether a number is written as a day of the month. A dot may also end the sentence: behind the last word
-    of the text, it is no mark.
-    """
+    """Return whether a number is written as a day of the month."""
     if found["dot"] == ".":
-        return _has_dotted_days(language) and bool(text[found.end() :].strip())
+        return has_dotted_days(language) and _is_dotted_day(found, text, language)
     return bool(found["dot"]) or (found["mark"] or "").casefold() in word_lists()["ordinals"]
 
 
-@cache
-def _has_dotted_days(language: str) -> bool:
-    """Return whether a language writes "27. März": its day is followed by a dot."""
-    return "d." in str(babel_locale(language).date_formats["long"].pattern)
+def _is_dotted_day(found: re.Match[str], text: str, language: str) -> bool:
+    """Return whether the dot behind a number marks a day: it may also end the sentence ("Wir sind 4."). It does behind
+    a word such as "am" or a weekday, and where the number begins a sentence that goes on.
+    """
+    before, rest = words(BREAK.split(text[: found.start()])[-1]), text[found.end() :].strip()
+    if not before:
+        return bool(rest)
+    weekdays = babel_locale(language).days["format"]["wide"].values()
+    if before[-1] in (one.casefold() for one in weekdays):
+        return True
+    leads = word_lists()["before_days"].get(language)
+    return rest[:1].islower() if leads is None else before[-1] in leads
 
 
 def _without_days_of_month(text: str, language: str) -> str:
@@ -187,14 +208,6 @@ def _without_days_of_month(text: str, language: str) -> str:
         if _is_marked(one, text, language):
             text = f"{text[: one.start()]}{text[one.end() :]}"
     return text
-
-
-def _is_day(found: re.Match[str], text: str, language: str, taken: dict[str, Any]) -> bool:
-    """Return whether a number without a mark can only be a day. In a language that writes days with a dot, one at the
-    end may be that dot, where no number of the card takes it ("Am 27.").
-    """
-    is_dotted = found["dot"] == "." and _has_dotted_days(language)
-    return _is_meant(found, text, language) or (is_dotted and not taken)
 
 
 def _is_meant(found: re.Match[str], text: str, language: str) -> bool:

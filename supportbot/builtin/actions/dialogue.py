@@ -88,6 +88,7 @@ class DialogueState:
     _ambiguous_text: str = ""
     _ambiguous_whole: str = ""
     _idle: int = 0
+    _since_settled: int = 0  # messages of the customer, the newest included
     _written_on: date | None = None  # the newest message
     _whole: str = ""  # its text: that of a form may be longer than what is read of other texts
 
@@ -97,6 +98,7 @@ class DialogueState:
     def on_user(self, text: str, written_on: date | None = None) -> None:
         """Take in a customer message."""
         self._written_on, self._whole, self.has_new_value = written_on, text, False
+        self._since_settled += 1
         if self._take_record(text):
             self.outcome = "advanced"
             return
@@ -147,6 +149,7 @@ class DialogueState:
         self._offered = frozenset(plain(line[2:]) for line in text.splitlines() if self._asked and line[:2] == "- ")
         if self.outcome == "advanced" and phrase is None and not text.rstrip().endswith("?"):
             self.open, self.settled = [], self.open or self.settled
+            self._since_settled = 0
 
     def _take_record(self, text: str) -> bool:
         """Take the record that was chosen with its button or in the form, whatever its words would mean otherwise."""
@@ -306,10 +309,13 @@ class DialogueState:
 
     def _is_correction(self, text: str, kind: str, detected: DetectedIntent) -> bool:
         """Return whether a message may correct the settled intent: it asks nothing, and requests no other action and
-        nothing about another record.
+        nothing about another record. A bare number is of no kind: it answers the card if it comes at once.
         """
-        has_words = any(sign.isalpha() for sign in text)  # a bare number is of no kind
-        if not self.settled or self._asked == "meant" or (has_words and kind in intents.QUESTIONS):
+        if any(sign.isalpha() for sign in text):
+            may_correct = kind not in intents.QUESTIONS
+        else:
+            may_correct = self._since_settled == 1 and "?" not in text
+        if not self.settled or self._asked == "meant" or not may_correct:
             return False
         if not detected.action:
             return True

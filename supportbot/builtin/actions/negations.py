@@ -1,0 +1,140 @@
+"""What a message does not want: the clauses with a "not" are left out of it. Pure but for `intents`.
+
+A "not" denies the value behind it ("L-4412 not L-4411") or, where something else stands behind it, the one before it
+("the 5th isn't possible so the 27th"). One clause may name both; what is left of it is read only if the denied value is
+the card's own, so that nothing is guessed from "neither the 26th nor the 27th".
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from supportbot.builtin import intents
+from supportbot.builtin.phrases import say
+from supportbot.formats import babel_locale
+from supportbot.language.figures import figures_in
+from supportbot.language.operators import operators
+from supportbot.language.words import stop_words, words
+
+BREAK: Final = re.compile(r"\s*\n\s*|\s+[-–—]+\s+|\s*(?:[-=]+>|→)\s*|[.,;:!?…–—]+(?:\s+|$)")
+_PLAIN_DAY: Final = re.compile(r"(?<![\w.,:/-])(?:0?[1-9]|[12]\d|3[01])$")
+_BETWEEN: Final = 2  # words between a "not" and what it denies: "not on the 5th"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The arguments of a card for which a text names the card's own value, and those with another one."""
+
+    own: frozenset[str] = frozenset()
+    other: frozenset[str] = frozenset()
+
+
+Naming = Callable[[str], Named]
+
+
+def without_denied(text: str, language: str, named: Naming) -> str:
+    """Return a text without its clauses that deny something, and the rest of those that also say what is wanted. A
+    clause also ends at a word such as "but": "not the 5th but the 27th".
+    """
+    if not operators(text, language).get("not"):
+        return text
+    clauses = [clause for part in _clauses(text, language) for clause in _split_at_contrast(part, language)]
+    kept = (_kept(clause, language, named) for clause in clauses)
+    return " ".join(clause for clause in kept if clause)
+
+
+def has_dotted_days(language: str) -> bool:
+    """Return whether a language writes "27. März": its day is followed by a dot."""
+    return "d." in str(babel_locale(language).date_formats["long"].pattern)
+
+
+def _clauses(text: str, language: str) -> list[str]:
+    """Return the clauses of a text, each with the signs at its end."""
+    days = [(one.start, one.end) for one in figures_in(text) if one.kind == "date"]
+    clauses, begin = [], 0
+    for found in BREAK.finditer(text):
+        is_in_day = any(start < found.start() < end for start, end in days)
+        if not is_in_day and not (found[0].strip() == "." and _is_dot_of_day(text, found, language)):
+            clauses.append(text[begin : found.end()].strip())
+            begin = found.end()
+    return [clause for clause in (*clauses, text[begin:].strip()) if clause]
+
+
+def _is_dot_of_day(text: str, dot: re.Match[str], language: str) -> bool:
+    """Return whether a full stop only marks a day: "am 5. geht es nicht"."""
+    goes_on = text[dot.end() : dot.end() + 1].islower()
+    return goes_on and has_dotted_days(language) and _PLAIN_DAY.search(text[: dot.start()]) is not None
+
+
+def _split_at_contrast(text: str, language: str) -> list[str]:
+    """Return a text in its parts before, between and after words such as "but"."""
+    parts: list[list[str]] = [[]]
+    for word in text.split():
+        if operators(word, language).get("instead"):
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    return [" ".join(part) for part in parts if part]
+
+
+def _kept(clause: str, language: str, named: Naming) -> str:
+    """Return what a clause says that is wanted, "" if it only denies."""
+    if not operators(clause, language).get("not") or _is_plain_no(clause):
+        return clause
+    return (
+        _behind_a_no(clause, language, named)
+        or _before_a_condition(clause, language)
+        or _beside_the_denied(clause, language, named)
+    )
+
+
+def _is_plain_no(clause: str) -> bool:
+    """Return whether a clause only says that something is wrong, as before "the 27th": it names nothing itself."""
+    return not any(map(str.isdigit, clause)) and intents.is_mere_no(clause.strip(" .,;:!?…–—-"))
+
+
+def _behind_a_no(clause: str, language: str, named: Naming) -> str:
+    """Return a clause with a comma behind the "no" that begins it, in the languages whose "no" is also their "not":
+    "No el 27". There is nothing to deny about a value that the card does not have, unless a verb comes first ("No estoy
+    el 27").
+    """
+    first, _, rest = clause.partition(" ")
+    if words(first) != words(say("no", language)) or operators(rest, language).get("not"):
+        return ""
+    with_comma = f"{first}, {rest}"
+    is_at_once = _words_before_a_value(rest, language, named, most=1) is not None
+    return with_comma if is_at_once and named(with_comma).other and not named(with_comma).own else ""
+
+
+def _before_a_condition(clause: str, language: str) -> str:
+    """Return what stands before an "if" that has the "not" behind it: "the 27th if that's not a problem"."""
+    said = clause.split()
+    start = next((at for at, word in enumerate(said) if operators(word, language).get("if")), 0)
+    before = " ".join(said[:start])
+    return "" if operators(before, language).get("not") else before
+
+
+def _beside_the_denied(clause: str, language: str, named: Naming) -> str:
+    """Return the side of a "not" that does not name the card's own value, if the other side does."""
+    if operators(clause, language)["not"] > 1:
+        return ""
+    said = clause.split()
+    place = next(at for at in range(len(said)) if operators(" ".join(said[: at + 1]), language).get("not"))
+    before, after = " ".join(said[:place]), " ".join(said[place + 1 :])
+    is_behind = _words_before_a_value(after, language, named, most=_BETWEEN) is not None
+    wanted, denied = (before, after) if is_behind else (after, before)
+    is_clear = not named(denied).other and not named(wanted).own
+    return wanted if is_clear and named(denied).own & named(wanted).other else ""
+
+
+def _words_before_a_value(text: str, language: str, named: Naming, *, most: int) -> int | None:
+    """Return how many small words, such as articles, a text has before a value; None if it begins otherwise or with
+    more than `most`.
+    """
+    for at, word in enumerate(text.split()[: most + 1]):
+        if any(map(str.isdigit, word)) or named(word) != Named():
+            return at
+        if not set(words(word)) <= stop_words(language):
+            return None
+    return None
