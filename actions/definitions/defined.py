@@ -157,19 +157,7 @@ class _Defined(Action):
         if isinstance(found, Obstacle):
             told = {"place": found.where[:200]} if found.code == FAILED else {f"{WORDS}{own}": found.words}
             return Reason(found.code, told)
-        taken = self._taken(argument, asked)
-        return [Choice(value, label) for value, label in found if value not in taken]
-
-    def _taken(self, argument: str, asked: Arguments) -> frozenset[str]:
-        """Return what is chosen already for other arguments from the same list."""
-        choosing = {
-            name: one.choose_from.list.text for name, one in self.definition.arguments.items() if one.choose_from
-        }
-        return frozenset(
-            str(asked[name])
-            for name, read in choosing.items()
-            if name != argument and read == choosing[argument] and name in asked
-        )
+        return [Choice(value, label) for value, label in found]
 
     def gathered(self, asked: Arguments, identity: Identity) -> Records | Reason:
         """Return the records as names for expressions. Raises MerchantUnavailable or NotConnected."""

@@ -5,7 +5,7 @@ The calls are those that a model would make, so whatever guards a model's calls 
 anything about its call is unclear. Questions come as text, and as typed blocks for clients that know them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import date
 from typing import Any, Final
@@ -172,23 +172,26 @@ class _Planner:
             if name not in self._choices:  # they are part of the refusal
                 return _call(tool.name, arguments)
             options = self._choices[name]
-            named = self._record_meant(options, intent, name)
+            given = {arguments[other] for other in tool.chosen - {name} if other in arguments}
+            named = self._record_meant(options, intent, name, given)
             is_refused = name in self._called.get(tool.name, ()) and name in self._arguments.get(tool.name, {})
             if named is None or is_refused:
                 return ask_which_record(tool, name, options, self._language)
             arguments[name] = named
         return None
 
-    def _record_meant(self, options: Mapping[str, str], intent: Intent, name: str) -> str | None:
+    def _record_meant(self, options: Mapping[str, str], intent: Intent, name: str, given: Set[str]) -> str | None:
         """Return the record that was named last for this argument. An answer may also describe one with some of its
-        words; what answered the question for another argument says nothing of this one.
+        words; what answered the question for another argument says nothing of this one. Only an answer names one of
+        those `given` for other arguments once more.
         """
+        not_given = {value: label for value, label in options.items() if value not in given}
         answers = {line for asked, line in intent.answers if asked == name}
         others = {line for _, line in intent.answers} - answers
         for line in reversed(intent.text.splitlines()):
             if line in others:
                 continue
-            named = record_named(options, line)
+            named = record_named(options if line in answers else not_given, line)
             if named is None and line in answers:
                 named = record_described(options, line, self._language)
             if named is not None:

@@ -113,16 +113,19 @@ async def test_a_record_is_chosen_with_a_button(conversation: Conversation, reta
     assert retail.performed == []
 
 
-@pytest.mark.parametrize("by_button", [True, False])
-async def test_two_arguments_choose_two_records_of_one_list(ann: Principal, put_in_force: Put, by_button: bool) -> None:
+def call_off_but_keep() -> dict[str, Any]:
+    """Return an action with two arguments that choose from one list."""
     made = call_off()
-    other = {"type": "string", "description": "The one to keep.", "choose_from": ORDERS}
-    made["arguments"] = {
-        "order_id": made["arguments"]["order_id"],
-        "kept_id": other,
-        "reason": made["arguments"]["reason"],
-    }
-    await db(put_in_force, made)
+    kept = {"type": "string", "description": "The one to keep.", "choose_from": ORDERS}
+    own = made["arguments"]
+    return made | {"arguments": {"order_id": own["order_id"], "kept_id": kept, "reason": own["reason"]}}
+
+
+@pytest.mark.parametrize(("by_button", "other"), [(True, FIRST), (False, FIRST), (True, SECOND), (False, SECOND)])
+async def test_two_arguments_choose_from_one_list(
+    ann: Principal, put_in_force: Put, by_button: bool, other: str
+) -> None:
+    await db(put_in_force, call_off_but_keep())
     conversation = await db(start_conversation, ann.customer_id)
 
     async def answer(asked: dict[str, Any], option: str) -> dict[str, Any]:
@@ -135,10 +138,20 @@ async def test_two_arguments_choose_two_records_of_one_list(ann: Principal, put_
     assert [option["id"] for option in asked["blocks"][0]["options"]] == [FIRST, SECOND]
     asked = await answer(asked, SECOND)
     assert asked["text"].startswith("Which one do you mean?") and "The one to keep" in asked["text"]
-    assert [option["id"] for option in asked["blocks"][0]["options"]] == [FIRST]
-    await press(conversation, await answer(asked, FIRST), "no longer needed")
+    assert [option["id"] for option in asked["blocks"][0]["options"]] == [FIRST, SECOND]
+    await press(conversation, await answer(asked, other), "no longer needed")
     [card] = payloads(await log_after(conversation), "action.proposed")
-    assert (card["arguments"]["order_id"], card["arguments"]["kept_id"]) == (SECOND, FIRST)
+    assert (card["arguments"]["order_id"], card["arguments"]["kept_id"]) == (SECOND, other)
+
+
+async def test_a_record_that_is_named_once_is_chosen_for_one_argument(ann: Principal, put_in_force: Put) -> None:
+    await db(put_in_force, call_off_but_keep())
+    conversation = await db(start_conversation, ann.customer_id)
+    asked = await final(conversation, f"{WISH}: {FIRST}")
+    if asked["text"].startswith("Should I"):
+        asked = await final(conversation, "Call off")
+    assert "The one to keep" in asked["text"]
+    assert [option["id"] for option in asked["blocks"][0]["options"]] == [FIRST, SECOND]
 
 
 async def test_a_record_that_the_message_names_is_not_asked_for(conversation: Conversation) -> None:
