@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from django.conf import settings
 from django.db import transaction
@@ -25,17 +25,19 @@ from actions.models import (
     MerchantConnection,
     actor_of,
 )
-from actions.registry import code_actions
-from actions.request_decision import Rules, allows_more
+from actions.registry import action_in_force, code_actions
+from actions.request_decision import Rules, allows_more, bounded
 from actions.spec import Action
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.scope import current_workspace_id
+from supportbot.errors import InvalidInput
 
 RULE_FIELDS = (
     "currency", "is_shadow", "max_per_order", "max_per_customer_day", "max_per_customer_year", "max_per_workspace_day",
     "max_requests_per_customer_day", "approval_above", "second_approval_above", "window_days",
     "hold_minutes",
 )  # fmt: skip
+_REQUESTS: Final = "max_requests_per_customer_day"
 _tried: ContextVar[Mapping[str, Rules]] = ContextVar("tried_rules")
 
 
@@ -83,18 +85,48 @@ def _add_missing_policies(*, actor: str, is_enabled: bool) -> list[ActionPolicy]
 @transaction.atomic
 def ensure_policy(action: Action, *, actor: str, is_dry_run: bool = False) -> None:
     """Create an enabled policy for an action that is being published, unless it has one; a dry run carries nothing
-    out.
+    out. If the one it has allows more requests than the action itself, it gets a version that does not.
     """
     policy, is_new = ActionPolicy.objects.get_or_create(action=action.name)
     if is_new:
         rules = {"currency": _workspace_currency(), "is_shadow": is_dry_run, **asdict(action.limits)}
         _add_version(policy, 1, rules, actor=actor)
+    elif action.most_requests is not None:
+        locked = _locked(policy)
+        if bounded(stored := rules_in(locked), action.most_requests) != stored:
+            _change(locked, {_REQUESTS: action.most_requests}, actor=actor)
 
 
 @transaction.atomic
 def change_rules(policy: ActionPolicy, *, actor: str, **changes: Any) -> ActionPolicyVersion:
-    """Create a new version of the rules; waiting requests are judged by it within seconds."""
-    locked = ActionPolicy.objects.select_for_update(no_key=True).get(pk=policy.pk)
+    """Create a new version of the rules; waiting requests are judged by it within seconds. Raises InvalidInput for more
+    requests than the action itself allows.
+    """
+    locked = _locked(policy)
+    if _REQUESTS in changes and (problem := requests_problem(policy.action, changes[_REQUESTS])):
+        raise InvalidInput(problem, fields={_REQUESTS: [problem]})
+    return _change(locked, changes, actor=actor)
+
+
+def requests_problem(name: str, most: int | None) -> str:
+    """Return why the rules of an action cannot allow this many requests per customer and day (None for any number), ""
+    if they can.
+    """
+    action = action_in_force(name)
+    own = action.most_requests if action else None
+    if own is None or (most is not None and most <= own):
+        return ""
+    return gettext(
+        "The call of this action names no customer, so the limit of its definition cannot be lifted here. Enter a "
+        "number from 0 to {most}, or publish a version with a higher limit."
+    ).format(most=own)
+
+
+def _locked(policy: ActionPolicy) -> ActionPolicy:
+    return ActionPolicy.objects.select_for_update(no_key=True).get(pk=policy.pk)
+
+
+def _change(locked: ActionPolicy, changes: Mapping[str, Any], *, actor: str) -> ActionPolicyVersion:
     old = locked.current
     assert old is not None  # every policy is created with its first version
     fields = {name: getattr(old, name) for name in RULE_FIELDS}
@@ -134,7 +166,13 @@ def rules_of(policy: ActionPolicy | None) -> Rules:
         return tried[policy.action]
     if policy is None or policy.current is None:
         return Rules(number=0, currency="", is_enabled=False)
+    return rules_in(policy)
+
+
+def rules_in(policy: ActionPolicy) -> Rules:
+    """Return the rules that a policy stores, whatever is being tried."""
     version = policy.current
+    assert version is not None  # as in `_change`
     fields = {name: getattr(version, name) for name in RULE_FIELDS}
     return Rules(number=version.number, is_enabled=policy.is_enabled, **fields)
 

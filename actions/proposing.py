@@ -25,7 +25,7 @@ from actions.policy_store import policy_of, rules_of
 from actions.principals import Principal
 from actions.reasons import Reason
 from actions.registry import write_action
-from actions.request_decision import Decision, Rules, Verdict, decide_write
+from actions.request_decision import Decision, Rules, Verdict, bounded, decide_write
 from actions.spec import Terms, WriteAction
 from actions.states import FINAL, OPEN, State
 from actions.transitions import CARD_LIFE, lock_request, transition
@@ -237,7 +237,8 @@ def decide_by_rules(request: ActionRequest) -> Decision:
 
     The sums are exact only under the ledger's lock.
     """
-    rules, used = rules_of(policy_of(request.action)), ledger.used(request, now())
+    spec, used = spec_of(request), ledger.used(request, now())
+    rules = bounded(rules_of(policy_of(request.action)), spec.most_requests if spec else None)
     return decide_write(rules=rules, obstacle=None, money=money_in(request), used=used)
 
 
@@ -253,7 +254,8 @@ def _decision(spec: WriteAction, request: ActionRequest, records: Records, rules
         obstacle = Reason("record_changed")
     if is_too_late(request):
         obstacle = Reason("undo_too_late")
-    decision = decide_write(rules=rules, obstacle=obstacle, money=money_in(request), used=ledger.used(request, moment))
+    rules, used = bounded(rules, spec.most_requests), ledger.used(request, moment)
+    decision = decide_write(rules=rules, obstacle=obstacle, money=money_in(request), used=used)
     if decision.is_refusal or not spec.wants_approval(request.arguments, records):
         return decision
     return Decision(Verdict.CONFIRM_AND_APPROVE, approvals=max(decision.approvals, spec.approvals))

@@ -1,6 +1,6 @@
 """Whether a request may proceed. Pure: values in, a decision out; no database, no clock, no network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -42,6 +42,13 @@ class Rules:
             self.approval_above, self.second_approval_above,
         )  # fmt: skip
         return any(figure is not None for figure in figures)
+
+
+def bounded(rules: Rules, most_requests: int | None) -> Rules:
+    """Return the rules with at most this many requests per customer and day, which an action itself can demand."""
+    if most_requests is None or not _is_above(rules.max_requests_per_customer_day, most_requests):
+        return rules
+    return replace(rules, max_requests_per_customer_day=most_requests)
 
 
 # A raised limit, or none, allows more.

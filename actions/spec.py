@@ -113,6 +113,8 @@ class Action(ABC):
     description: Mapping[str, str]
     examples: Mapping[str, Sequence[str]]
     limits: Limits = Limits()
+    # The most requests per customer and day that the workspace's rules can allow; None if the rules alone decide.
+    most_requests: int | None = None
     # Arguments of text that are the words of the chat, such as a summary of it: nobody is asked for them.
     from_chat: frozenset[str] = frozenset()
     chosen: frozenset[str] = frozenset()  # arguments that customers choose from their own records

@@ -198,6 +198,9 @@ class DefinedWrite(_Defined, WriteAction):
         self.subject_kind = definition.subject.kind
         self.outcome = OutcomeKind(definition.outcome.kind.value)
         self.limits = _limits(definition)
+        if definition.call is not None and definition.call.names_no_customer:
+            # The format requires a limit. Without one, nothing would be allowed.
+            self.most_requests = self.limits.max_requests_per_customer_day or 0
         self.may_ask_approval = definition.approval is not None
         self.approvals = definition.approval.approvers if definition.approval else 1
         self.approval_role = definition.approval.role if definition.approval else ""

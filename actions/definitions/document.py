@@ -181,7 +181,7 @@ class _Document:
             found = unbound(call, *named)
             require_bound(top, found, self._document)
             if call.names_no_customer:
-                require_unnamed(top, found, limits)
+                require_unnamed(top, found, limits, moves_money=risk is Risk.MONEY or money is not None)
         if top.raw("result") is not None:
             top.add("result", 'Only a definition with "kind": "read" has a result.')
         return Definition(

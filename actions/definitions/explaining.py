@@ -27,7 +27,7 @@ from actions.facts import Arguments, Identity, Records
 from actions.models import ActionRequest
 from actions.money import Money
 from actions.policy_store import policy_of, rules_of
-from actions.request_decision import Rules, Used, approvals_needed, exceeded_limit
+from actions.request_decision import Rules, Used, approvals_needed, bounded, exceeded_limit
 from actions.schema import Choice, Field, Flag, Listing, Shape
 from actions.spec import Terms
 from supportbot.accounts.models import Customer, Workspace
@@ -84,7 +84,7 @@ def approval_of(action: DefinedWrite, terms: Terms, records: Records, customer: 
 def _rules(action: DefinedWrite) -> Rules:
     policy = policy_of(action.name)
     if policy is not None:
-        return rules_of(policy)
+        return bounded(rules_of(policy), action.most_requests)
     currency = str(Workspace.objects.values_list("currency", flat=True).get(pk=current_workspace_id()))
     return Rules(number=0, currency=currency, **asdict(action.limits))
 

@@ -70,6 +70,10 @@ _UNLIMITED: Final = gettext_noop(
     "The call names no customer, so the system cannot tell if one customer sends it too often. Limit the requests per "
     "customer in 24 hours."
 )
+_MOVES_MONEY: Final = gettext_noop(
+    "An action that moves money must say whose it is. Clear “It names no customer”, and send the customer's id, "
+    "{identity.sub}, or a field of a record that has an owner."
+)
 _NAMES_ONE: Final = gettext_noop(
     "The call names the customer, or a record of theirs. Clear “It names no customer”, or send neither."
 )
@@ -290,8 +294,12 @@ def require_bound(top: Reading, found: Unbound, document: Mapping[str, Any]) -> 
         top.lacks("call.body" if _call_has(document, "body") else "call.path", gettext(_CONCERNS_NOBODY))
 
 
-def require_unnamed(top: Reading, found: Unbound, limits: Mapping[str, Any]) -> None:
-    """Require of a call that is said to name no customer that it names none, and a limit for each customer."""
+def require_unnamed(top: Reading, found: Unbound, limits: Mapping[str, Any], *, moves_money: bool) -> None:
+    """Require of a call that is said to name no customer that it names none and moves no money, and a limit for each
+    customer.
+    """
+    if moves_money:
+        top.findings.add("call.names_no_customer", gettext(_MOVES_MONEY))
     if found.names_customer:
         top.findings.add("call.names_no_customer", gettext(_NAMES_ONE))
     if PER_CUSTOMER_DAY not in limits:

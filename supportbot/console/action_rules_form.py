@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from actions.backtest import BackTest, back_test
 from actions.models import MAX_HOLD_MINUTES, ActionPolicy, ActionPolicyVersion
 from actions.money import format_amount, is_amount_in
-from actions.policy_store import approvers_of, rules_of
+from actions.policy_store import approvers_of, requests_problem, rules_of
 from actions.registry import action_in_force, code_actions
 from actions.request_decision import Rules, allows_more
 from actions.spec import Risk, WriteAction
@@ -34,8 +34,9 @@ AMOUNTS = {
     "approval_above": gettext_noop("Approval required above"),
     "second_approval_above": gettext_noop("Approval by two people above"),
 }
+REQUESTS = "max_requests_per_customer_day"
 NUMBERS = {
-    "max_requests_per_customer_day": gettext_noop("Requests per customer per day"),
+    REQUESTS: gettext_noop("Requests per customer per day"),
     "window_days": gettext_noop("Days after delivery"),
     "hold_minutes": gettext_noop("Minutes to withdraw a request before it is sent"),
 }
@@ -102,6 +103,11 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         if version is not None:
             self.initial.update({name: getattr(version, name) for name in (*NUMBERS, "is_shadow")})
             self.initial.update({name: _exact(getattr(version, name), version.currency) for name in AMOUNTS})
+        action = action_in_force(self.instance.action)
+        if REQUESTS in self.fields and action is not None and action.most_requests is not None:
+            self.fields[REQUESTS].help_text = gettext(
+                "At most {most}, the limit of its definition, because its call names no customer."
+            ).format(most=action.most_requests)
         if "approvers" in self.fields:
             self._offer_approvers()
 
@@ -129,6 +135,8 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
                         amount=format_amount(Decimal(1000), currency), currency=currency
                     ),
                 )
+        if REQUESTS in cleaned and (problem := requests_problem(self.instance.action, cleaned[REQUESTS])):
+            self.add_error(REQUESTS, problem)
         if not self.errors:
             self._count_trial() if self.is_trial else self._pass_gates()
         if not self.errors and not self.is_trial:

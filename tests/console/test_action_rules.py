@@ -11,6 +11,8 @@ from actions.models import ActionPolicy, ActionPolicyVersion, AuditEntry
 from actions.policy_store import allow_approval, approvers_of, change_rules, ensure_policies
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.services import add_member
+from tests.actions.defined.conftest import stored_as_published
+from tests.actions.defined.test_unnamed_customers import callback
 from tests.console.conftest import Enter, person
 from tests.console.test_records import read
 
@@ -152,3 +154,17 @@ def test_team_members_can_read_the_rules_but_not_change_them(enter: Enter, refun
     assert "Version 1, live" in client.get(page(refunds)).content.decode()
     assert client.post(page(refunds), RULES).status_code == 403
     assert ActionPolicyVersion.objects.filter(policy=refunds).count() == 1
+
+
+@pytest.mark.parametrize(("most", "is_saved"), [("", False), ("2", False), ("1", True), ("0", True)])
+def test_a_call_that_names_no_customer_keeps_a_limit(
+    enter: Enter, workspace: Workspace, most: str, is_saved: bool
+) -> None:
+    stored_as_published(callback())
+    policy = ActionPolicy.objects.get(action="call_back")
+    admin = enter("admin")
+    assert "At most 1, the limit of its definition" in read(admin.get(page(policy))).text()
+    posted = {"is_enabled": "on", "max_requests_per_customer_day": most, "hold_minutes": "5"}
+    answer = admin.post(page(policy), posted)
+    assert (b"Enter a number from 0 to 1" in answer.content) is not is_saved
+    assert ActionPolicyVersion.objects.filter(policy=policy).count() == 1 + is_saved

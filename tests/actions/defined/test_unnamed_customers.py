@@ -1,18 +1,22 @@
 """A call that names no customer: it is done for who is signed in, at most as often as the definition allows."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from actions.definitions import services
+from actions.definitions.errors import InvalidDefinition
 from actions.definitions.evaluation import Answer
 from actions.errors import NotSignedIn
-from actions.models import ActionRequest, AuditEntry
+from actions.models import ActionPolicyVersion, ActionRequest, AuditEntry
+from actions.policy_store import change_rules, policy_of, rules_of, trying
 from actions.principals import Principal
 from actions.services import propose
 from actions.testing import run_queued
 from supportbot.accounts.models import Customer
+from supportbot.errors import InvalidInput
 from tests.actions.conftest import signed_in_as
 from tests.actions.defined.conftest import document
 from tests.actions.defined.loopback_shop import LoopbackShop
@@ -91,3 +95,59 @@ def test_a_visitor_cannot_have_it_done(put_in_force: Put, retail: LoopbackShop, 
 )
 def test_without_a_limit_it_is_not_published(changes: dict[str, Any], lacks: list[str]) -> None:
     assert services.missing_in(callback(**changes)) == lacks
+
+
+def in_rules() -> list[int | None]:
+    """Return the limit in each version of the rules."""
+    versions = ActionPolicyVersion.objects.order_by("number")
+    return list(versions.values_list("max_requests_per_customer_day", flat=True))
+
+
+def test_its_limit_is_in_force_though_the_action_had_rules_without_one(
+    put_in_force: Put, agreed: Callable[..., ActionRequest], ask_for: Callable[..., ActionRequest], retail: LoopbackShop
+) -> None:
+    call = callback()["call"] | {"names_no_customer": None, "headers": {"X-Customer": "{identity.sub}"}}
+    put_in_force(callback(call=call, limits=None))
+    put_in_force(callback())
+    assert in_rules() == [None, 1]
+    agreed("call_back", CALL_ME)
+    run_queued()
+    again = ask_for("call_back", CALL_ME | {"phone": "+49 30 5678"})
+    run_queued()
+    assert (again.state, again.reason_code, len(retail.commands)) == ("refused", "limit_count_day", 1)
+
+
+def test_rules_that_are_tried_do_not_lift_its_limit(
+    put_in_force: Put, agreed: Callable[..., ActionRequest], ask_for: Callable[..., ActionRequest]
+) -> None:
+    put_in_force(callback())
+    agreed("call_back", CALL_ME)
+    without = replace(rules_of(policy_of("call_back")), max_requests_per_customer_day=None)
+    with trying("call_back", without):
+        again = ask_for("call_back", CALL_ME | {"phone": "+49 30 5678"})
+    assert (again.state, again.reason_code) == ("refused", "limit_count_day")
+
+
+@pytest.mark.parametrize("most", [None, 2])
+def test_its_rules_cannot_allow_more_than_its_definition(put_in_force: Put, most: int | None) -> None:
+    put_in_force(callback())
+    policy = policy_of("call_back")
+    assert policy is not None
+    with pytest.raises(InvalidInput, match="from 0 to 1") as refused:
+        change_rules(policy, actor="test", max_requests_per_customer_day=most)
+    assert list(refused.value.fields) == ["max_requests_per_customer_day"] and in_rules() == [1]
+    change_rules(policy, actor="test", max_requests_per_customer_day=0)
+    put_in_force(callback(limits={"max_requests_per_customer_day": 2}))
+    assert in_rules() == [1, 0]  # what the workspace set stays
+    change_rules(policy, actor="test", max_requests_per_customer_day=2)
+    assert in_rules() == [1, 0, 2]
+
+
+@pytest.mark.parametrize("risk", ["money", "change"])
+def test_it_moves_no_money(put_in_force: Put, risk: str) -> None:
+    made = callback(risk=risk, money={"amount": "5", "currency": "'USD'"})
+    with pytest.raises(InvalidDefinition) as refused:
+        put_in_force(made)
+    assert list(refused.value.fields) == ["call.names_no_customer"]
+    assert "moves money must say whose it is" in str(refused.value.fields)
+    assert policy_of("call_back") is None
