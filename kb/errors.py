@@ -110,3 +110,17 @@ class RecipeMismatch(KnowledgeError):
     code = "recipe_mismatch"
     status = 503
     default_message = gettext_noop("The index was built with another embedding model. Run `manage.py kb_reindex`.")
+
+
+class SwitchUnderWay(KnowledgeError):
+    code = "switch_under_way"
+    status = 409
+    default_message = gettext_noop("An index for another model is being built. Cancel that first, or wait.")
+
+
+class SwitchCancelled(KnowledgeError):
+    """The index that is being built is no longer wanted."""
+
+    code = "switch_cancelled"
+    status = 409
+    default_message = gettext_noop("The building of the new index was cancelled. The old index stays in use.")

@@ -1,7 +1,7 @@
 """What the knowledge base needs from other packages: an embedder, the search for a customer's message, the audit log.
 
-The settings `KB_EMBEDDER`, `KB_ASKING` and `KB_AUDIT` name them, so this package depends on neither a model provider
-nor a chat.
+The settings `KB_EMBEDDER`, `KB_ROUTED_EMBEDDER`, `KB_ASKING` and `KB_AUDIT` name them, so this package depends on
+neither a model provider nor a chat.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -137,9 +137,30 @@ def audit(event: str, *, actor: str, **payload: str | int | bool) -> None:
     record(event, actor=actor, **payload)
 
 
+class RoutedEmbedders(Protocol):
+    """Finds the servers that the console's page names for a recipe."""
+
+    def __call__(self, recipe: RecipeSpec) -> Embedder:
+        """Return an embedder with the servers as they are named now. Raises EmbeddingUnavailable if there are none."""
+
+
 def embedder() -> Embedder:
-    """Return the embedder that `KB_EMBEDDER` names, one per process: each would load the model into memory."""
+    """Return the embedder that `KB_EMBEDDER` names, one per process: each would load the model into memory.
+
+    The index may be of another one, which the console's page names (`kb.indexing.recipes.embedder_in_use`).
+    """
     return _load(settings.KB_EMBEDDER)
+
+
+def packaged_embedder() -> Embedder:
+    """Return the embedder that ships with the product, whatever `KB_EMBEDDER` says."""
+    return _load("packaged")
+
+
+def routed_embedder(recipe: RecipeSpec) -> Embedder:
+    """Return the embedder of a recipe that servers make, as `KB_ROUTED_EMBEDDER` finds it."""
+    found: RoutedEmbedders = import_string(settings.KB_ROUTED_EMBEDDER)
+    return found(recipe)
 
 
 @cache

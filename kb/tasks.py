@@ -1,9 +1,10 @@
 """The Celery tasks of the index and of sources, on the queue `ingestion`, and the consumer of `article_changed`.
 
 `sweep` runs every minute for lost messages, `repair` every night for everything else; on a quiet day, both find nothing
-to do. Nothing waits for the broker: one that is down or hangs would block its caller, so one thread per process
-publishes, from a short queue that drops messages when it is full. The sweep finds what was dropped. Likewise,
-only `serve_due_sources` starts the turns of sources: its next run finds what a lost message or a dead worker has left.
+to do, and `switch_index` does nothing unless an index for another model is wanted. Nothing waits for the broker: one
+that is down or hangs would block its caller, so one thread per process publishes, from a short queue that drops
+messages when it is full. The sweep finds what was dropped. Likewise, only `serve_due_sources` starts the turns of
+sources: its next run finds what a lost message or a dead worker has left.
 """
 
 import logging
@@ -20,6 +21,7 @@ from kombu.exceptions import OperationalError
 from kb.errors import KnowledgeError
 from kb.indexing.index import outdated_articles, repair_index, sync_article, sync_articles
 from kb.indexing.reindex import delete_retired_rows
+from kb.indexing.switching import carry_on
 from kb.phrasings import embed_phrasings
 from kb.pictures import delete_unused_pictures
 from kb.reader_statistics import forget_old_reads
@@ -102,6 +104,14 @@ def sweep() -> None:
             logger.warning("kb: %s not swept: %s", workspace.slug, error.message)
             continue
         logger.info("kb: swept %s, %d articles, %d embedded", workspace.slug, len(outdated), report.embedded)
+
+
+@shared_task
+def switch_index() -> None:
+    """Continue building the index for another model, and switch once it is complete."""
+    if carry_on():
+        for _ in _each_workspace():
+            embed_phrasings()
 
 
 @shared_task

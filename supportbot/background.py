@@ -28,6 +28,7 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "schedule": 15.0,
         "options": {"expires": 15},
     },
+    "switch-index": {"task": "kb.tasks.switch_index", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-index": {"task": "kb.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
     "purge-socket-tickets": {"task": "supportbot.widget.tasks.purge", "schedule": 3600.0},
     "purge-confirmation-links": {"task": "supportbot.mcp.tasks.purge", "schedule": 3600.0},

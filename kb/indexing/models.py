@@ -30,6 +30,8 @@ class Recipe(models.Model):
     query_prefix = models.CharField(max_length=100, blank=True)
     passage_prefix = models.CharField(max_length=100, blank=True)
     is_active = models.BooleanField(default=False)
+    # In use or being built because the console's page named it, whatever KB_EMBEDDER says.
+    is_chosen = models.BooleanField(default=False, db_default=False)
     # When another recipe replaced it; its chunk rows are deleted a little later. None while it is being built.
     retired_at = models.DateTimeField(null=True, blank=True)
     # The calibration fitted for this recipe (`kb.search.confidence`); empty means the shipped one.
@@ -44,6 +46,34 @@ class Recipe(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class IndexSwitch(models.Model):
+    """The building of an index for another recipe beside the one in use, and the switch to it. One at a time."""
+
+    class State(models.TextChoices):
+        BUILDING = "building"
+        DONE = "done"
+        CANCELLED = "cancelled"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    recipe = models.ForeignKey(Recipe, on_delete=models.PROTECT, related_name="switches")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.BUILDING)
+    # The code of the error that interrupted it, and when it is tried again.
+    problem = models.CharField(max_length=40, blank=True, default="")
+    tries_again_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["state"], condition=Q(state="building"), name="kb_index_switch_one_building"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recipe_id}: {self.state}"
 
 
 class Chunk(TenantModel):

@@ -4,15 +4,20 @@ Writing chunk rows holds a shared recipe lock until commit, switching recipes ho
 written for a recipe that has just been retired.
 """
 
+from contextlib import suppress
+from typing import Final
+
 from django.db import IntegrityError, connection, transaction
 from django.db.models import DateTimeField
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from kb.errors import RecipeMismatch
+from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.models import Recipe
-from kb.ports import Embedder, RecipeSpec, embedder
+from kb.ports import Embedder, RecipeSpec, embedder, packaged_embedder, routed_embedder
 
+# The names of recipes that servers named on the console's page make.
+ROUTED: Final = "route:"
 # An arbitrary constant; nothing else in this database may use the same pair.
 _LOCK = (0x6B62, 1)
 
@@ -60,7 +65,15 @@ def spec_of(recipe: Recipe) -> RecipeSpec:
 
 
 def embedder_of(recipe: Recipe) -> Embedder:
-    """Return the configured embedder; raises RecipeMismatch unless its vectors belong to `recipe`."""
+    """Return the embedder whose vectors belong to `recipe`: the one chosen in the console, or the configured one.
+
+    Raises RecipeMismatch if neither makes them, EmbeddingUnavailable if a chosen one has no server.
+    """
+    found = _chosen(recipe) if recipe.is_chosen else None
+    if recipe.is_active:
+        _in_use.chosen = found
+    if found is not None:
+        return found
     current = embedder()
     if current.recipe.name != recipe.name:
         raise RecipeMismatch(
@@ -68,6 +81,43 @@ def embedder_of(recipe: Recipe) -> Embedder:
             "Run `manage.py kb_reindex`, or reset KB_EMBEDDER."
         )
     return current
+
+
+class _InUse:
+    """What this process has last met as the embedder of the active recipe."""
+
+    chosen: Embedder | None = None  # None: the configured one
+
+
+_in_use: Final = _InUse()
+
+
+def embedder_in_use() -> Embedder:
+    """Return the embedder of the index that this process searched last, without a query: for comparing texts with each
+    other, never with the index, which may have been switched meanwhile (`embedder_of`).
+    """
+    return _in_use.chosen or embedder()
+
+
+def name_in_use() -> str:
+    """Return the name of the active recipe; `embedder_in_use` then returns its embedder if it makes these vectors."""
+    recipe = active_recipe()
+    with suppress(RecipeMismatch, EmbeddingUnavailable):
+        embedder_of(recipe)
+    return recipe.name
+
+
+def forget_embedder_in_use() -> None:
+    """Return to the configured embedder until the next search, as a restart would."""
+    _in_use.chosen = None
+
+
+def _chosen(recipe: Recipe) -> Embedder | None:
+    """Return the embedder that the console's page has chosen; None if it is the configured one."""
+    if recipe.name.startswith(ROUTED):
+        return routed_embedder(spec_of(recipe))
+    packaged = packaged_embedder()
+    return packaged if packaged.recipe.name == recipe.name else None
 
 
 def lock_active_recipe() -> Recipe:
@@ -83,7 +133,11 @@ def activate(recipe: Recipe) -> None:
     """Make `recipe` the active one, inside the caller's transaction; waits until nobody is writing chunk rows."""
     lock_recipes_exclusively()
     others = Recipe.objects.exclude(pk=recipe.pk)
-    others.update(is_active=False, retired_at=Coalesce("retired_at", timezone.now(), output_field=DateTimeField()))
+    others.update(
+        is_active=False,
+        is_chosen=False,
+        retired_at=Coalesce("retired_at", timezone.now(), output_field=DateTimeField()),
+    )
     Recipe.objects.filter(pk=recipe.pk).update(is_active=True)
 
 

@@ -21,7 +21,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from psycopg import errors
 
-from kb.errors import IndexNotBuilt
+from kb.errors import IndexNotBuilt, SwitchCancelled
 from kb.indexing.index import (
     ARTICLES_PER_COMMIT,
     ensure_chunk_rows,
@@ -29,7 +29,7 @@ from kb.indexing.index import (
     missing_texts,
     replace_chunks,
 )
-from kb.indexing.models import Chunk, Recipe
+from kb.indexing.models import Chunk, IndexSwitch, Recipe
 from kb.indexing.recipes import activate, embedder_of, recipe_for
 from kb.indexing.vectors import (
     CHUNKS_PER_COMMIT,
@@ -54,18 +54,48 @@ _POLL_SECONDS: Final = 1.0
 
 
 def reindex(*, known: KnownVectors | None = None, progress: Progress = no_progress) -> SyncReport:
-    """Index every workspace with the configured embedder, and make its recipe the active one.
+    """Index every workspace for the recipe that is wanted, and make it the active one.
 
     Raises EmbeddingUnavailable; then the old index stays in use, and the next run continues where this one stopped.
     """
-    recipe = recipe_for(embedder().recipe)
+    switch = switch_under_way()
+    return build(wanted_recipe() if switch is None else switch.recipe, switch, known=known, progress=progress)
+
+
+def switch_under_way() -> IndexSwitch | None:
+    """Return the switch whose index is being built, with its recipe."""
+    building = IndexSwitch.objects.filter(state=IndexSwitch.State.BUILDING)
+    found: IndexSwitch | None = building.select_related("recipe").first()
+    return found
+
+
+def wanted_recipe() -> Recipe:
+    """Return the recipe that the index should have: of the index being built, or else of the embedder in use."""
+    switch = switch_under_way()
+    if switch is not None:
+        return switch.recipe
+    chosen = Recipe.objects.filter(is_active=True, is_chosen=True).first()
+    return chosen or recipe_for(embedder().recipe)
+
+
+def build(
+    recipe: Recipe,
+    switch: IndexSwitch | None = None,
+    *,
+    known: KnownVectors | None = None,
+    progress: Progress = no_progress,
+) -> SyncReport:
+    """Index every workspace for `recipe`, make it the active one, and finish its `switch`.
+
+    Raises EmbeddingUnavailable, IndexNotBuilt, SwitchCancelled; then the old index stays in use.
+    """
     # If this recipe was in use before, the sweep must not delete its rows.
     Recipe.objects.filter(pk=recipe.pk).update(retired_at=None)
     _create_vector_index(recipe.dimensions)
     report = SyncReport()
     for _ in _each_workspace():
         _add(report, rebuild_workspace(recipe, known=known, progress=progress))
-    _activate(recipe)
+    _activate(recipe, switch)
     for _ in _each_workspace():
         ids = _live_ids()
         _add(report, embed_missing(ids, recipe, known=known))
@@ -132,7 +162,12 @@ class _Beside:
 
 
 @transaction.atomic
-def _activate(recipe: Recipe) -> None:
+def _activate(recipe: Recipe, switch: IndexSwitch | None) -> None:
+    """Use the index of `recipe`. Raises SwitchCancelled if somebody has cancelled its switch."""
+    if switch is not None:
+        building = IndexSwitch.objects.filter(pk=switch.pk, state=IndexSwitch.State.BUILDING)
+        if not building.update(state=IndexSwitch.State.DONE, problem="", finished_at=timezone.now()):
+            raise SwitchCancelled
     activate(recipe)  # from here until the commit, nobody publishes
     for _ in _each_workspace():
         ensure_chunk_rows(_live_ids(), recipe)

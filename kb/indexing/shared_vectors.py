@@ -16,8 +16,9 @@ from typing import Final
 from django.core.cache import cache
 
 from kb.indexing.chunking import content_hash
+from kb.indexing.recipes import embedder_in_use
 from kb.indexing.vector_file import VectorCache
-from kb.ports import embedder
+from kb.ports import Embedder
 from supportbot.rate_counters import CACHE_AWAY
 
 KEPT_SECONDS: Final = 30 * 24 * 3600
@@ -29,20 +30,25 @@ _changing = threading.Lock()
 
 def question_vectors(texts: Iterable[str]) -> dict[str, Sequence[float]]:
     """Return the vectors of these questions. Raises EmbeddingUnavailable."""
-    return _vectors(texts, "question", lambda text: embedder().query(text))
+    used = embedder_in_use()
+    return _vectors(texts, "question", used, used.query)
 
 
-def passage_vectors(texts: Iterable[str]) -> dict[str, Sequence[float]]:
-    """Return the vectors of these texts of articles. Raises EmbeddingUnavailable."""
-    return _vectors(texts, "passage", lambda text: embedder().passages([text])[0])
+def passage_vectors(texts: Iterable[str], by: Embedder | None = None) -> dict[str, Sequence[float]]:
+    """Return the vectors of these texts of articles, by a given embedder or the one in use. Raises
+    EmbeddingUnavailable.
+    """
+    used = by or embedder_in_use()
+    return _vectors(texts, "passage", used, lambda text: used.passages([text])[0])
 
 
 def share_question_vectors(texts: Sequence[str]) -> None:
     """Have the vectors of these questions in the shared cache, also those that only this process still keeps. Raises
     EmbeddingUnavailable.
     """
-    recipe, vectors = embedder().recipe.name, question_vectors(texts)
-    keys = {text: _key(recipe, "question", text) for text in texts}
+    used = embedder_in_use()
+    vectors = _vectors(texts, "question", used, used.query)
+    keys = {text: _key(used.recipe.name, "question", text) for text in texts}
     shared = _read(list(keys.values()))
     if shared is not None:
         _write({key: _packed(vectors[text]) for text, key in keys.items() if key not in shared})
@@ -77,9 +83,10 @@ def _unpacked(found: bytes) -> Sequence[float]:
     return array("f", struct.unpack(f"<{len(found) // 2}e", found))
 
 
-def _vectors(texts: Iterable[str], kind: str, compute: Callable[[str], Sequence[float]]) -> dict[str, Sequence[float]]:
-    recipe = embedder().recipe.name
-    keys = {text: _key(recipe, kind, text) for text in texts}
+def _vectors(
+    texts: Iterable[str], kind: str, used: Embedder, compute: Callable[[str], Sequence[float]]
+) -> dict[str, Sequence[float]]:
+    keys = {text: _key(used.recipe.name, kind, text) for text in texts}
     with _changing:
         found = {key: _recent[key] for key in keys.values() if key in _recent}
     shared = _read([key for key in keys.values() if key not in found])

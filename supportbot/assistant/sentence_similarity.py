@@ -15,8 +15,9 @@ from dataclasses import replace
 from typing import Final
 
 from kb.errors import EmbeddingUnavailable
+from kb.indexing.recipes import embedder_in_use
 from kb.indexing.shared_vectors import passage_vectors
-from kb.ports import embedder
+from kb.ports import Embedder
 from kb.search.confidence import Grounds, abroad_calibration, answer_calibration
 from supportbot.assistant.turn_search import Found
 from supportbot.builtin.ranking import worth_comparing
@@ -54,9 +55,9 @@ def holds_answer(similarities: Mapping[str, float], found: Found) -> bool:
     """Return whether the passages seem to contain the answer; true if nothing was compared. In a language without
     articles, a piece's similarity says less than the search's confidence, which is fitted for this case.
     """
-    if found.retrieval.is_abroad and abroad_calibration(embedder().recipe.name):
+    if found.retrieval.is_abroad and abroad_calibration(embedder_in_use().recipe.name):
         return True
-    calibration = answer_calibration(embedder().recipe.name)
+    calibration = answer_calibration(embedder_in_use().recipe.name)
     return not similarities or calibration is None or calibration.answers(grounds(similarities, found))
 
 
@@ -92,13 +93,14 @@ def _measure(request: ModelRequest) -> Mapping[str, float]:
     if len(texts) < 2:  # nothing to choose between
         return {}
     try:
-        return _cosines(embedder().query(request.sought), texts)
+        return _cosines(request.sought, texts, embedder_in_use())
     except EmbeddingUnavailable:
         return {}
 
 
-def _cosines(asked: Sequence[float], texts: Mapping[str, str]) -> dict[str, float]:
-    vectors = passage_vectors(texts.values())
+def _cosines(sought: str, texts: Mapping[str, str], used: Embedder) -> dict[str, float]:
+    """Return cosines of vectors by one embedder, even if another one comes into use meanwhile."""
+    asked, vectors = used.query(sought), passage_vectors(texts.values(), by=used)
     return {said: _cosine(asked, vectors[text]) for said, text in texts.items()}
 
 

@@ -14,7 +14,7 @@ from django.conf import settings
 
 from kb.embedders.packaged import PackagedEmbedder
 from kb.errors import EmbeddingUnavailable
-from kb.ports import embedder
+from kb.indexing.recipes import embedder_in_use
 from kb.search.questions import clean, is_long
 from supportbot.builtin.intents import courtesy
 from supportbot.installation.cores import usable_cores
@@ -47,7 +47,7 @@ def _compute(text: str) -> None:
     question = normalised(text)
     try:
         is_small_talk = courtesy(question) is not None
-        used = embedder()
+        used = embedder_in_use()
         if isinstance(used, PackagedEmbedder) and not is_small_talk and not is_long(question):  # it caches its vectors
             used.query(clean(question))
     except EmbeddingUnavailable:  # the search will notice, and use words

@@ -269,9 +269,11 @@ def check_index(plan: Plan) -> str:
     url = plan.database_url or (runtime.database_url if runtime else None)
     if url is None:
         return gettext("checked once the database runs")
-    built_with = _recipe_in(url)
+    built_with, is_chosen = _recipe_in(url)
     if built_with is None:
         return gettext("empty")
+    if is_chosen:
+        return gettext("built with {name}, chosen in the console").format(name=built_with)
     made = _recipe_of_embedder(plan)
     if made != built_with:
         raise StartRefused(
@@ -283,13 +285,17 @@ def check_index(plan: Plan) -> str:
     return gettext("built with {name}").format(name=built_with)
 
 
-def _recipe_in(url: str) -> str | None:
+def _recipe_in(url: str) -> tuple[str | None, bool]:
+    """Return the name of the active recipe, and whether the console's page chose it."""
     with connect(url) as connection:
         known = connection.execute("SELECT to_regclass('kb_recipe') IS NOT NULL").fetchone()
         if known != (True,):
-            return None
-        row = connection.execute("SELECT name FROM kb_recipe WHERE is_active").fetchone()
-    return None if row is None else str(row[0])
+            return None, False
+        # As JSON, so that a schema of an earlier version, without the column, can be read.
+        row = connection.execute(
+            "SELECT name, to_jsonb(r) ->> 'is_chosen' = 'true' FROM kb_recipe r WHERE is_active"
+        ).fetchone()
+    return (None, False) if row is None else (str(row[0]), bool(row[1]))
 
 
 def _recipe_of_embedder(plan: Plan) -> str:

@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 
 from kb.errors import EmbeddingUnavailable
-from kb.ports import embedder
+from kb.indexing.recipes import embedder_in_use
 from supportbot.errors import NotFound
 from supportbot.insights.findings import Finding, Kind, findings
 
@@ -79,9 +79,10 @@ def _sorted(groups: Sequence[list[Finding]]) -> list[Cluster]:
 def _by_meaning(groups: Sequence[list[Finding]]) -> list[list[Finding]]:
     """Join each group to the most similar larger group before it, if they are similar enough."""
     joined: list[list[Finding]] = []
+    used = embedder_in_use()
     vectors = np.empty((0, 0), dtype=np.float32)
     for group in groups:
-        vector = np.asarray(embedder().query(group[0].question), dtype=np.float32)
+        vector = np.asarray(used.query(group[0].question), dtype=np.float32)
         vector /= max(float(np.linalg.norm(vector)), 1e-9)
         likeness = vectors @ vector if joined else np.empty(0)
         if joined and likeness.max() >= ALIKE:

@@ -18,9 +18,9 @@ from kb.importing.gate_check import as_tried, try_import, without_pictures
 from kb.importing.importer import OUTCOMES, ImportReport, ItemResult, import_documents, import_drafts, preview_import
 from kb.importing.loaders import load
 from kb.indexing.index import sync_articles
+from kb.indexing.recipes import embedder_in_use
 from kb.indexing.vector_file import VectorCache
 from kb.indexing.vectors import KnownVectors, NoVectors, SyncReport
-from kb.ports import embedder
 from kb.progress import ProgressLine
 from kb.sources.foreground import in_words, is_web_address, read_site
 from supportbot.accounts.commands import WorkspaceCommand
@@ -145,7 +145,7 @@ class Command(WorkspaceCommand):
 
 
 def _vector_store(path: Path | None) -> KnownVectors:
-    return NoVectors() if path is None else VectorCache(path, embedder().recipe)
+    return NoVectors() if path is None else VectorCache(path, embedder_in_use().recipe)
 
 
 def _changed_in(report: ImportReport) -> list[UUID]:

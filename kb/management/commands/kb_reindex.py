@@ -7,18 +7,18 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
-from kb.indexing.reindex import reindex
+from kb.indexing.recipes import spec_of
+from kb.indexing.reindex import reindex, wanted_recipe
 from kb.indexing.vector_file import VectorCache, VectorFileClosed
 from kb.indexing.vectors import NoVectors
-from kb.ports import embedder
 from kb.progress import ProgressLine
 from supportbot.accounts.commands import ProductCommand
 
 
 class Command(ProductCommand):
     help = gettext_noop(
-        "Index every workspace with the model that KB_EMBEDDER names. Search uses the old index until the new one is "
-        "complete. An interrupted run continues where it stopped."
+        "Index every workspace with the model that the console or KB_EMBEDDER names. Search uses the old index until "
+        "the new one is complete. An interrupted run continues where it stopped."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -29,7 +29,7 @@ class Command(ProductCommand):
 
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:
         started = time.monotonic()
-        recipe = embedder().recipe
+        recipe = spec_of(wanted_recipe())
         known = VectorCache(options["vectors"], recipe) if options["vectors"] else NoVectors()
         try:
             with ProgressLine(self.stderr, gettext("embedding passages")) as progress:

@@ -19,7 +19,6 @@ from kb.documents import ArticleText
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.recipes import active_recipe, embedder_of
 from kb.indexing.shared_vectors import passage_vectors
-from kb.ports import embedder
 from supportbot.builtin.intents import courtesy
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import Audience, Citation, Message, Source
@@ -137,7 +136,7 @@ def vectors_of_questions(questions: Sequence[str]) -> dict[str, Sequence[float]]
 
 @lru_cache(maxsize=1_024)
 def _vector(_recipe: str, question: str) -> Sequence[float]:
-    return tuple(embedder().query(question))
+    return tuple(embedder_of(active_recipe()).query(question))
 
 
 def nearest(questions: Sequence[str], wording: ArticleText, vectors: Vectors = vectors_of_questions) -> list[str]:

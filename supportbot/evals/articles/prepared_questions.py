@@ -10,8 +10,8 @@ from uuid import UUID
 from django.core.cache import cache
 
 from kb.errors import EmbeddingUnavailable
+from kb.indexing.recipes import name_in_use
 from kb.indexing.shared_vectors import KEPT_SECONDS, share_question_vectors
-from kb.ports import embedder
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.evals.articles.trials import quotation_cases
 from supportbot.evals.models import Suite
@@ -64,7 +64,7 @@ def _marks() -> dict[str, UUID]:
     with across_workspaces("questions of gates"):
         rows = Suite.objects.filter(workspace_id__in=gates).values_list("workspace_id", "name", "updated_at")
         changed = {(workspace, name): at.isoformat() for workspace, name, at in rows}
-    recipe = embedder().recipe.name
+    recipe = name_in_use()
     found = dict[str, UUID]()
     for workspace, suites in gates.items():
         state = "\0".join([recipe, *(f"{name}\0{changed.get((workspace, name), '')}" for name in suites)])

@@ -1,0 +1,125 @@
+"""Changing the embedding model while everything runs: an index for the new recipe is built beside the one in use, and a
+worker switches once it is complete. Searches read which recipe is active, so all processes switch with the commit.
+
+A session-level advisory lock shows that a worker is building, so a killed one leaves none behind: the next tick of beat
+continues with what is stored.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from kb.errors import KnowledgeError, SwitchCancelled, SwitchUnderWay
+from kb.indexing.models import Chunk, IndexSwitch, Recipe
+from kb.indexing.recipes import recipe_for
+from kb.indexing.reindex import build, switch_under_way
+from kb.ports import RecipeSpec
+from supportbot.accounts.scope import across_workspaces
+from supportbot.errors import SupportBotError
+
+logger = logging.getLogger(__name__)
+TRIES_AGAIN_AFTER: Final = timedelta(minutes=1)
+_LOCK: Final = 0x73776974  # the letters "swit"
+
+
+def start_switch(spec: RecipeSpec, *, is_chosen: bool) -> IndexSwitch | None:
+    """Have a worker build an index for `spec` and switch to it; None if it is in use already.
+
+    `is_chosen` says that the recipe is used whatever KB_EMBEDDER says. Raises SwitchUnderWay, RecipeMismatch.
+    """
+    recipe = recipe_for(spec)
+    try:
+        with transaction.atomic():
+            if switch_under_way() is not None:
+                raise SwitchUnderWay
+            Recipe.objects.filter(pk=recipe.pk).update(is_chosen=is_chosen)
+            if Recipe.objects.filter(pk=recipe.pk, is_active=True).exists():
+                return None
+            return IndexSwitch.objects.create(recipe=recipe)
+    except IntegrityError as error:  # somebody else was first
+        raise SwitchUnderWay from error
+
+
+@transaction.atomic
+def cancel_switch() -> bool:
+    """Keep the index in use, and delete what was built of the new one; return whether any was being built."""
+    switch = IndexSwitch.objects.select_for_update().filter(state=IndexSwitch.State.BUILDING).first()
+    if switch is None:
+        return False
+    switch.state, switch.finished_at = IndexSwitch.State.CANCELLED, timezone.now()
+    switch.save(update_fields=["state", "finished_at"])
+    # The sweep deletes its rows.
+    Recipe.objects.filter(pk=switch.recipe_id).update(is_chosen=False, retired_at=timezone.now())
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchProgress:
+    """How many passages have their vectors in the new index, of about how many."""
+
+    done: int
+    total: int
+
+
+def progress_of(switch: IndexSwitch) -> SwitchProgress:
+    """Return how far the new index is, in all workspaces; the index in use says how many passages there are."""
+    with across_workspaces("progress of the new index"):
+        done = Chunk.objects.filter(recipe=switch.recipe_id, embedding__isnull=False).count()
+        total = Chunk.objects.filter(recipe__is_active=True).count()
+    return SwitchProgress(min(done, total), total)
+
+
+def carry_on() -> bool:
+    """Build the index that is wanted, if there is one and no process is building it; return whether it is in use now.
+
+    A failure is noted for the page and tried again a minute later.
+    """
+    due = Q(tries_again_at=None) | Q(tries_again_at__lte=timezone.now())
+    if not IndexSwitch.objects.filter(due, state=IndexSwitch.State.BUILDING).exists():
+        return False
+    with _alone() as is_alone:
+        switch = switch_under_way() if is_alone else None
+        return switch is not None and _carried_on(switch)
+
+
+def _carried_on(switch: IndexSwitch) -> bool:
+    def watched(_done: int, _total: int) -> None:
+        if not IndexSwitch.objects.filter(pk=switch.pk, state=IndexSwitch.State.BUILDING).exists():
+            raise SwitchCancelled
+
+    IndexSwitch.objects.filter(pk=switch.pk).update(problem="", tries_again_at=None)
+    try:
+        report = build(switch.recipe, switch, progress=watched)
+    except SwitchCancelled:
+        # Rows that were stored after the cancellation are deleted by the sweep, too.
+        Recipe.objects.filter(pk=switch.recipe_id, is_active=False).update(retired_at=timezone.now())
+        return False
+    except KnowledgeError as error:
+        cause = error.__cause__ if isinstance(error.__cause__, SupportBotError) else error  # a used-up budget, say
+        logger.warning("kb: the new index waits: %s", cause.code)
+        again = timezone.now() + TRIES_AGAIN_AFTER
+        IndexSwitch.objects.filter(pk=switch.pk).update(problem=cause.code, tries_again_at=again)
+        return False
+    logger.info("kb: switched to %s, %d embedded", switch.recipe.name, report.embedded)
+    return True
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """Yield whether no other process is building; none begins before this block ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
+        (is_alone,) = cursor.fetchone()
+    try:
+        yield is_alone
+    finally:
+        if is_alone:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
