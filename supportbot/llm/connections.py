@@ -121,7 +121,7 @@ def problems(values: Mapping[str, Any], *, row: ModelConnection | None, key: str
         wrong["name"] = [gettext("Another connection already has this name. Choose a different one.")]
     if url and (why := address_problem(url)):
         wrong["base_url"] = [gettext("This address cannot be called: {why}.").format(why=why)]
-    elif row is not None and row.key and not key and _door(row.base_url) != _door(url):
+    elif row is not None and row.key and not key and door(row.base_url) != door(url):
         wrong["key"] = [gettext("Enter the key again: the address has a different host.")]
     if (values.get("input_price") is None) != (values.get("output_price") is None):
         wrong["output_price"] = [gettext("Enter both prices or neither.")]
@@ -142,7 +142,7 @@ def save(values: Mapping[str, Any], *, key: str, actor: str, connection_id: UUID
     row.version += 0 if connection_id is None else 1
     row.save()
     event = "model_connection.created" if connection_id is None else "model_connection.changed"
-    audit.record(event, actor=actor, name=row.name, host=_host(row.base_url), model=row.model, key_changed=bool(key))
+    audit.record(event, actor=actor, name=row.name, host=host_of(row.base_url), model=row.model, key_changed=bool(key))
     _forget()
     return row
 
@@ -231,12 +231,12 @@ def _price(row: ModelConnection, currency: str) -> Price | None:
     return Price(known, row.input_price, row.output_price, cached)
 
 
-def _door(url: str) -> tuple[bool, str]:
+def door(url: str) -> tuple[bool, str]:
     """Return what a key was entered for: host and port, and whether the connection is encrypted."""
-    return url.lower().startswith("https:"), _host(url)
+    return url.lower().startswith("https:"), host_of(url)
 
 
-def _host(url: str) -> str:
+def host_of(url: str) -> str:
     try:
         return urlsplit(url).netloc.lower()
     except ValueError:

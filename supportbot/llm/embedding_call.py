@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from supportbot.accounts.errors import UnscopedQuery
@@ -13,7 +14,9 @@ from supportbot.llm.budget import Reservations
 from supportbot.llm.call_record import CallRecord, record_calls
 from supportbot.llm.conf import Limits
 from supportbot.llm.errors import (
+    BudgetExceeded,
     DeadlineExceeded,
+    LlmError,
     ModelUnavailable,
     ProviderError,
     ProviderRefused,
@@ -26,8 +29,29 @@ from supportbot.llm.tokens import highest_embedding_usage
 from supportbot.llm.types import Usage
 
 
-async def embed(provider: EmbeddingProvider, texts: Sequence[str], purpose: str, limits: Limits) -> list[list[float]]:
-    """Return one vector for each text. Raises ModelUnavailable, DeadlineExceeded or BudgetExceeded.
+async def embed_by_first(
+    providers: Sequence[EmbeddingProvider], texts: Sequence[str], purpose: str, limits: Limits, size: int | None = None
+) -> list[list[float]]:
+    """Return the vectors of the first provider that returns them, within the deadline of the whole call: each has its
+    share of the time left, so that a slow one leaves some to the next. Raises as `embed` does.
+    """
+    loop = asyncio.get_running_loop()
+    ends_at = loop.time() + limits.deadline_seconds
+    failure: LlmError = ModelUnavailable()
+    for position, provider in enumerate(providers):
+        share = (ends_at - loop.time()) / (len(providers) - position)
+        try:
+            return await embed(provider, texts, purpose, replace(limits, deadline_seconds=share), size)
+        except (ModelUnavailable, DeadlineExceeded, BudgetExceeded) as error:
+            failure = error
+    raise failure
+
+
+async def embed(
+    provider: EmbeddingProvider, texts: Sequence[str], purpose: str, limits: Limits, size: int | None = None
+) -> list[list[float]]:
+    """Return one vector for each text, of `size` numbers if given. Raises ModelUnavailable, DeadlineExceeded or
+    BudgetExceeded.
 
     Outside a workspace, where a server is only asked for the size of its vectors, no budget applies.
     """
@@ -42,7 +66,7 @@ async def embed(provider: EmbeddingProvider, texts: Sequence[str], purpose: str,
             if _is_in_workspace():
                 await reservations.take(provider, highest_embedding_usage(texts), purpose=purpose)
             try:
-                vectors = await _try(provider, texts, purpose, ends_at, records)
+                vectors = await _try(provider, texts, purpose, ends_at, records, size)
             except ProviderError as error:
                 pause = pause_after(error, tries=len(records), has_begun=False, breaker=breaker, limits=limits)
                 if error.reason is Reason.DEADLINE:
@@ -66,13 +90,21 @@ def _is_in_workspace() -> bool:
 
 
 async def _try(
-    provider: EmbeddingProvider, texts: Sequence[str], purpose: str, ends_at: float, records: list[CallRecord]
+    provider: EmbeddingProvider,
+    texts: Sequence[str],
+    purpose: str,
+    ends_at: float,
+    records: list[CallRecord],
+    size: int | None,
 ) -> list[list[float]]:
     started, started_at = time.monotonic(), datetime.now(UTC)
     outcome, reason, usage = Outcome.STOPPED, "", Usage()
     try:
         embedded = await _in_time(provider, texts, ends_at)
-        outcome, usage = Outcome.DONE, embedded.usage
+        usage = embedded.usage
+        if size is not None and any(len(vector) != size for vector in embedded.vectors):
+            raise ProviderUnclear(Reason.GARBAGE, "vectors of another size")
+        outcome = Outcome.DONE
         return embedded.vectors
     except ProviderError as error:
         outcome = Outcome.REFUSED if isinstance(error, ProviderRefused) else Outcome.UNCLEAR
@@ -90,6 +122,7 @@ async def _try(
                 usage=usage,
                 started_at=started_at,
                 duration_seconds=time.monotonic() - started,
+                price=getattr(provider, "price", None),
             )
         )
 

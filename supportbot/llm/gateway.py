@@ -21,6 +21,7 @@ from supportbot.llm.breaker import Breaker, breaker_of, kind_of
 from supportbot.llm.budget import Reservations, booked_as
 from supportbot.llm.call_record import record_calls
 from supportbot.llm.conf import Limits, limits
+from supportbot.llm.connections import Server
 from supportbot.llm.errors import (
     BudgetExceeded,
     DeadlineExceeded,
@@ -32,7 +33,7 @@ from supportbot.llm.errors import (
 )
 from supportbot.llm.history import shortest, within_budget
 from supportbot.llm.masking import Placeholders, Restoring
-from supportbot.llm.ports import Provider, ProviderEvent, Working
+from supportbot.llm.ports import EmbeddingProvider, Provider, ProviderEvent, Working
 from supportbot.llm.retry import pause_after
 from supportbot.llm.routing import Routes
 from supportbot.llm.tokens import highest_usage
@@ -189,10 +190,21 @@ class Gateway:
                     for restored in restoring.take(event):
                         yield restored
 
-    async def embed(self, texts: Sequence[str], purpose: str, seconds: float | None) -> list[list[float]]:
+    async def embed(
+        self,
+        texts: Sequence[str],
+        purpose: str,
+        seconds: float | None,
+        servers: Sequence[Server] | None,
+        size: int | None,
+    ) -> list[list[float]]:
         active = limits()
         active = replace(active, deadline_seconds=min(active.deadline_seconds, seconds or active.deadline_seconds))
-        return await embedding_call.embed(self._routes.embeddings(), texts, purpose, active)
+        if servers is None:
+            providers: Sequence[EmbeddingProvider] = [self._routes.embeddings()]
+        else:
+            providers = [await self._routes.embeddings_at(server) for server in servers]
+        return await embedding_call.embed_by_first(providers, texts, purpose, active, size)
 
     async def written(self) -> None:
         await self._recorder.drain()
@@ -287,12 +299,20 @@ def has_route(purpose: Purpose) -> bool:
     return routing.has_route(purpose)
 
 
-async def embed(texts: Sequence[str], purpose: str = "embed", *, seconds: float | None = None) -> list[list[float]]:
-    """Return one vector for each text, in their order, within `seconds` if given.
+async def embed(
+    texts: Sequence[str],
+    purpose: str = "embed",
+    *,
+    seconds: float | None = None,
+    servers: Sequence[Server] | None = None,
+    size: int | None = None,
+) -> list[list[float]]:
+    """Return one vector for each text, in their order, within `seconds` if given, each of `size` numbers if given.
 
-    Raises ModelUnavailable, DeadlineExceeded or BudgetExceeded.
+    The first of `servers` that returns them does, by default the environment's. Raises ModelUnavailable,
+    DeadlineExceeded or BudgetExceeded.
     """
-    return await _current().embed(texts, purpose, seconds)
+    return await _current().embed(texts, purpose, seconds, servers, size)
 
 
 async def written() -> None:

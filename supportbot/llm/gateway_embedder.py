@@ -1,4 +1,6 @@
-"""An embedder for kb that calls any OpenAI-compatible `/embeddings` through the gateway (KB_EMBEDDER=openai)."""
+"""Embedders for kb that call any OpenAI-compatible `/embeddings` through the gateway: the operator's server
+(KB_EMBEDDER=openai), or the servers of a route that the console names.
+"""
 
 import math
 from collections.abc import Sequence
@@ -10,6 +12,7 @@ from kb.errors import EmbeddingUnavailable
 from kb.ports import RecipeSpec
 from supportbot.language.personal_data import without_personal_data
 from supportbot.llm import gateway, loop_thread
+from supportbot.llm.connections import Server
 from supportbot.llm.errors import LlmError
 
 TEXTS_PER_CALL = 64
@@ -18,15 +21,10 @@ TEXTS_PER_CALL = 64
 QUESTION_SECONDS = 3.0
 
 
-class GatewayEmbedder:
+class _Remote:
     """Synchronous, as kb's services are; the calls themselves run on the gateway's own loop thread."""
 
-    @cached_property
-    def recipe(self) -> RecipeSpec:
-        """The recipe; asks the server once for the size of its vectors unless OPENAI_EMBEDDING_DIMENSIONS is set."""
-        model = settings.OPENAI_EMBEDDING_MODEL
-        size = settings.OPENAI_EMBEDDING_DIMENSIONS or len(self._vectors(["size"])[0])
-        return RecipeSpec(name=f"openai:{model}:{size}", model=model, dimensions=size, is_normalised=True)
+    servers: Sequence[Server] | None = None  # None: the environment's
 
     def query(self, text: str) -> list[float]:
         """Return the vector of a customer's words without personal data, which would not match any article."""
@@ -39,17 +37,45 @@ class GatewayEmbedder:
         return self._checked(vectors)
 
     def _checked(self, vectors: list[list[float]]) -> list[list[float]]:
+        return vectors
+
+    def _vectors(self, texts: Sequence[str], *, seconds: float | None = None) -> list[list[float]]:
+        try:
+            vectors = loop_thread.run(gateway.embed(texts, seconds=seconds, servers=self.servers, size=self._size()))
+        except LlmError as error:
+            raise EmbeddingUnavailable from error
+        return [_normalised(vector) for vector in vectors]
+
+    def _size(self) -> int | None:
+        """Return the only size of vectors that a server may return; None if any may."""
+        return None
+
+
+class GatewayEmbedder(_Remote):
+    """The vectors of the operator's server."""
+
+    @cached_property
+    def recipe(self) -> RecipeSpec:
+        """The recipe; asks the server once for the size of its vectors unless OPENAI_EMBEDDING_DIMENSIONS is set."""
+        model = settings.OPENAI_EMBEDDING_MODEL
+        size = settings.OPENAI_EMBEDDING_DIMENSIONS or len(self._vectors(["size"])[0])
+        return RecipeSpec(name=f"openai:{model}:{size}", model=model, dimensions=size, is_normalised=True)
+
+    def _checked(self, vectors: list[list[float]]) -> list[list[float]]:
         if any(len(vector) != self.recipe.dimensions for vector in vectors):
             raise EmbeddingUnavailable("The embedding model returned another vector size. Run `manage.py kb_reindex`.")
         return vectors
 
-    @staticmethod
-    def _vectors(texts: Sequence[str], *, seconds: float | None = None) -> list[list[float]]:
-        try:
-            vectors = loop_thread.run(gateway.embed(texts, seconds=seconds))
-        except LlmError as error:
-            raise EmbeddingUnavailable from error
-        return [_normalised(vector) for vector in vectors]
+
+class RoutedEmbedder(_Remote):
+    """The vectors of a route: the first of its servers that returns them, in the size of the recipe."""
+
+    def __init__(self, recipe: RecipeSpec, servers: Sequence[Server]) -> None:
+        self.recipe = recipe
+        self.servers = servers
+
+    def _size(self) -> int:
+        return self.recipe.dimensions
 
 
 def _normalised(vector: list[float]) -> list[float]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from supportbot.accounts.constraints import SameWorkspace
 from supportbot.accounts.encrypted_fields import EncryptedTextField
 from supportbot.accounts.models import TenantModel
+from supportbot.ids import uuid7
 
 
 class LLMCall(TenantModel):
@@ -137,3 +138,45 @@ class ModelConnection(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class EmbeddingConnection(models.Model):
+    """A server of an embedding model, for all workspaces. The key is encrypted and never shown."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=40, unique=True)
+    base_url = models.CharField(max_length=300)
+    model = models.CharField(max_length=200)
+    key = EncryptedTextField(blank=True)
+    # Per million tokens; None: unknown.
+    input_price = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    currency = models.CharField(max_length=3, blank=True)
+    # What its last test found: the vectors of the fixed texts, and so their size. None: not tested as it is now.
+    dimensions = models.PositiveIntegerField(null=True, editable=False)
+    sample = models.JSONField(default=list, editable=False)
+    tested_at = models.DateTimeField(null=True, editable=False)
+    key_changed_at = models.DateTimeField(default=now, editable=False)
+    created_at = models.DateTimeField(default=now, editable=False)
+    # Tells a process that holds an older state to reconnect.
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class EmbeddingRoute(models.Model):
+    """The servers that make the vectors of one recipe (`kb.indexing`), best first; kept, because a later choice of the
+    same model finds its recipe and its calibration again.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    recipe = models.CharField(max_length=200, unique=True)
+    model = models.CharField(max_length=200)
+    dimensions = models.PositiveIntegerField()
+    # The vectors of the fixed texts, which every server of the route has to return, too.
+    sample = models.JSONField()
+    connections = models.JSONField(help_text="The ids of the connections, in order.")
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    def __str__(self) -> str:
+        return self.recipe

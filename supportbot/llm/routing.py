@@ -73,7 +73,8 @@ class Routes:
         self._verifier: Provider | None = None
         self._embeddings: EmbeddingProvider | None = None
         self._by_connection: dict[str, tuple[Server, Provider]] = {}
-        self._closing: dict[asyncio.Task[None], Provider] = {}
+        self._embeddings_at: dict[str, tuple[Server, EmbeddingProvider]] = {}
+        self._closing: dict[asyncio.Task[None], Provider | EmbeddingProvider] = {}
         self._asks_again_at = 0.0
         self._unnamed = ""  # why the server's model is unknown
 
@@ -111,6 +112,20 @@ class Routes:
 
             self._embeddings = OpenAIEmbeddings(self._shared_client(), model=model)
         return self._embeddings
+
+    async def embeddings_at(self, server: Server) -> EmbeddingProvider:
+        """Return the provider of vectors at a connection as it is now; a changed connection gets a new client."""
+        held = self._embeddings_at.get(server.id)
+        if held is not None and held[0] == server:
+            return held[1]
+        await asyncio.to_thread(import_module, "supportbot.llm.providers.guarded")
+        from supportbot.llm.providers.guarded import ConnectedEmbeddings
+
+        if held is not None:
+            self._retire(held[1])
+        provider = ConnectedEmbeddings(server)
+        self._embeddings_at[server.id] = (server, provider)
+        return provider
 
     async def _release_routes(self, purpose: Purpose) -> Sequence[Provider]:
         """Return the routes that the workspace's release names; none if it leaves them to the installation.
@@ -158,7 +173,7 @@ class Routes:
         self._by_connection[server.id] = (server, provider)
         return provider
 
-    def _retire(self, provider: Provider) -> None:
+    def _retire(self, provider: Provider | EmbeddingProvider) -> None:
         async def close() -> None:
             await asyncio.sleep(CLOSE_AFTER_SECONDS)
             await provider.close()
@@ -171,10 +186,15 @@ class Routes:
         """Close the connections; only the loop that opened them may do so."""
         for closing in tuple(self._closing):
             closing.cancel()
-        for provider in (*self._closing.values(), *(provider for _, provider in self._by_connection.values())):
+        for provider in (
+            *self._closing.values(),
+            *(provider for _, provider in self._by_connection.values()),
+            *(provider for _, provider in self._embeddings_at.values()),
+        ):
             await provider.close()
         self._closing.clear()
         self._by_connection.clear()
+        self._embeddings_at.clear()
         if self._client is not None:
             await self._client.close()
         self._client = self._remote = self._verifier = self._embeddings = None

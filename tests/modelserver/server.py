@@ -40,6 +40,7 @@ class ModelServer:
         self.models = list(models)
         self.default = Behaviour()
         self.asked: list[Asked] = []
+        self.vector_of = vector_of  # of a text; another function is another model
         self.active = 0
         self.peak = 0
         self._idle = asyncio.Event()
@@ -168,7 +169,9 @@ class ModelServer:
         await asyncio.sleep(behaviour.first_after)
         if behaviour.raw is not None:
             return await _send_bytes(writer, 200, behaviour.raw, JSON)
-        rows = [{"object": "embedding", "index": i, "embedding": vector_of(t)} for i, t in enumerate(body["input"])]
+        rows = [
+            {"object": "embedding", "index": i, "embedding": self.vector_of(t)} for i, t in enumerate(body["input"])
+        ]
         usage = {"prompt_tokens": 5, "total_tokens": 5}
         return await _send(writer, 200, {"object": "list", "data": rows[::-1], "usage": usage})
 

@@ -10,7 +10,7 @@ from openai import AsyncOpenAI
 
 from supportbot.llm.connections import Server
 from supportbot.llm.ports import ProviderEvent
-from supportbot.llm.providers.openai import CONNECT_SECONDS, OpenAIProvider
+from supportbot.llm.providers.openai import CONNECT_SECONDS, OpenAIEmbeddings, OpenAIProvider
 from supportbot.llm.types import ModelRequest
 from supportbot.outbound.errors import NotSent
 from supportbot.outbound.targets import checked_target
@@ -48,6 +48,15 @@ class ConnectedProvider(OpenAIProvider):
         most = min(request.max_output_tokens, self._server.max_output_tokens or request.max_output_tokens)
         async for event in super().stream(replace(request, temperature=temperature, max_output_tokens=most)):
             yield event
+
+
+class ConnectedEmbeddings(OpenAIEmbeddings):
+    """An embedding model at a connection of the installation."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(_client(server), model=server.model, name=server.name)
+        self.identity = server.id  # the key of its breaker
+        self.price = server.price
 
 
 def _client(server: Server) -> AsyncOpenAI:

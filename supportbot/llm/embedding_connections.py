@@ -1,0 +1,153 @@
+"""Servers of embedding models: named by the operator in the console, for all workspaces, since they share one index.
+
+The key is sent only to the host it was entered for. A connection can be used once its test has returned the vectors of
+a few fixed texts: they say how long its vectors are, and whether two servers have the same model.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from actions import audit
+from kb.indexing.models import Recipe
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import current_workspace_id
+from supportbot.errors import InvalidInput, NotFound
+from supportbot.llm.connections import RESERVED, Server, door, host_of
+from supportbot.llm.errors import ConnectionInUse
+from supportbot.llm.models import EmbeddingConnection, EmbeddingRoute
+from supportbot.llm.pricing import Price, parse_prices
+from supportbot.outbound.targets import address_problem
+
+FIELDS: Final = ("name", "base_url", "model", "input_price")
+# Of these depends which vectors a server returns.
+MEANING: Final = ("base_url", "model")
+SAMPLE_TEXTS: Final = (
+    "Where is my parcel?",
+    "Unused items can be returned within 60 days of delivery, with the receipt.",
+    "Wie lange ist ein Gutschein gültig?",
+    "Le remboursement arrive sous cinq jours ouvrés.",
+)
+# Servers of one model differ by rounding and quantisation, different models by everything.
+ALIKE: Final = 0.99
+
+Vectors = Sequence[Sequence[float]]
+
+
+def listed() -> QuerySet[EmbeddingConnection]:
+    rows: QuerySet[EmbeddingConnection] = EmbeddingConnection.objects.order_by("name")
+    return rows
+
+
+def connection_with_id(connection_id: UUID) -> EmbeddingConnection:
+    """Return a connection; raises NotFound."""
+    found: EmbeddingConnection | None = EmbeddingConnection.objects.filter(pk=connection_id).first()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def server_of(row: EmbeddingConnection) -> Server:
+    paid = row.input_price
+    price = None if paid is None else Price(row.currency, input=paid, output=Decimal(0), cached=paid)
+    return Server(str(row.pk), row.version, row.name, row.base_url, row.key, row.model, None, None, price)
+
+
+def problems(values: Mapping[str, Any], *, row: EmbeddingConnection | None, key: str) -> dict[str, list[str]]:
+    """Return a connection's errors by field, before it is stored."""
+    wrong: dict[str, list[str]] = {}
+    name, url = str(values.get("name", "")), str(values.get("base_url", ""))
+    others = EmbeddingConnection.objects.filter(name__iexact=name)
+    if name.lower() in RESERVED or (others.exclude(pk=row.pk) if row else others).exists():
+        wrong["name"] = [gettext("Another connection has this name. Choose another.")]
+    if url and (why := address_problem(url)):
+        wrong["base_url"] = [gettext("This address cannot be called: {why}.").format(why=why)]
+    elif row is not None and row.key and not key and door(row.base_url) != door(url):
+        wrong["key"] = [gettext("Enter the key again: the address has a different host.")]
+    if row is not None and is_in_use(row):
+        for field in MEANING:
+            if str(values.get(field)) != getattr(row, field):
+                wrong[field] = [
+                    gettext(
+                        "This connection is in use for search, and another server may give other vectors. Add it as a "
+                        "new connection, test that, and choose it."
+                    )
+                ]
+    return wrong
+
+
+@transaction.atomic
+def save(values: Mapping[str, Any], *, key: str, actor: str, connection_id: UUID | None = None) -> EmbeddingConnection:
+    """Create or change a connection; an empty key keeps the current one. Raises InvalidInput, NotFound."""
+    row = EmbeddingConnection() if connection_id is None else _locked(connection_id)
+    wrong = problems(values, row=row if connection_id else None, key=key)
+    if wrong:
+        raise InvalidInput(fields=wrong)
+    if any(str(values.get(field)) != getattr(row, field) for field in MEANING):
+        row.dimensions, row.sample, row.tested_at = None, [], None
+    for name in FIELDS:
+        setattr(row, name, values.get(name))
+    if key:
+        row.key, row.key_changed_at = key, timezone.now()
+    row.currency = _currency()
+    row.version += 0 if connection_id is None else 1
+    row.save()
+    event = "embedding_connection.created" if connection_id is None else "embedding_connection.changed"
+    audit.record(event, actor=actor, name=row.name, host=host_of(row.base_url), model=row.model, key_changed=bool(key))
+    return row
+
+
+@transaction.atomic
+def remove(connection_id: UUID, *, actor: str) -> None:
+    """Delete a connection. Raises ConnectionInUse while search uses it, or an index for it is being built."""
+    row = _locked(connection_id)
+    if is_in_use(row):
+        raise ConnectionInUse(gettext("Search uses this connection. Choose another model for search first."))
+    audit.record("embedding_connection.removed", actor=actor, name=row.name)
+    row.delete()
+
+
+def is_in_use(row: EmbeddingConnection) -> bool:
+    """Return whether the index in use, or the one being built, has its vectors from this connection."""
+    return any(str(row.pk) in route.connections for route in routes_in_use())
+
+
+def routes_in_use() -> list[EmbeddingRoute]:
+    """Return the routes of the index in use and of the one being built."""
+    chosen = Recipe.objects.filter(is_chosen=True).values("name")
+    return list(EmbeddingRoute.objects.filter(recipe__in=list(chosen.values_list("name", flat=True))))
+
+
+def likeness(one: Vectors, other: Vectors) -> float:
+    """Return the lowest cosine of two servers' vectors for the same texts; 0 for vectors of different sizes."""
+    if [len(vector) for vector in one] != [len(vector) for vector in other] or not one:
+        return 0.0
+    return min(_cosine(a, b) for a, b in zip(one, other, strict=True))
+
+
+def _cosine(one: Sequence[float], other: Sequence[float]) -> float:
+    length = math.hypot(*one) * math.hypot(*other)
+    return sum(a * b for a, b in zip(one, other, strict=True)) / length if length else 0.0
+
+
+def _currency() -> str:
+    """Return the installation's currency, or else that of the workspace in which the price is entered."""
+    known = next((price.currency for price in parse_prices(settings.LLM_PRICES).values()), "")
+    return known or str(Workspace.objects.values_list("currency", flat=True).get(pk=current_workspace_id()))
+
+
+def _locked(connection_id: UUID) -> EmbeddingConnection:
+    found: EmbeddingConnection | None = (
+        EmbeddingConnection.objects.select_for_update(no_key=True).filter(pk=connection_id).first()
+    )
+    if found is None:
+        raise NotFound()
+    return found

@@ -1,0 +1,170 @@
+"""Which servers make the vectors of which index: a primary and fallbacks, all of the same model.
+
+Choosing another model has an index built beside the one in use (`kb.indexing.switching`); other fallbacks, or the same
+model elsewhere, are used at once. Every process reads the servers again after two seconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from time import monotonic
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext
+
+from actions import audit
+from kb.errors import EmbeddingUnavailable
+from kb.indexing.models import IndexSwitch, Recipe
+from kb.indexing.recipes import ROUTED
+from kb.indexing.switching import cancel_switch, start_switch
+from kb.ports import RecipeSpec, embedder, packaged_embedder
+from supportbot.errors import InvalidInput, NotFound
+from supportbot.ids import uuid7
+from supportbot.llm.connections import Server
+from supportbot.llm.embedding_connections import ALIKE, likeness, server_of
+from supportbot.llm.gateway_embedder import RoutedEmbedder
+from supportbot.llm.models import EmbeddingConnection, EmbeddingRoute
+
+FRESH_SECONDS: Final = 2.0
+CONFIGURED: Final = "configured"  # what KB_EMBEDDER says
+PACKAGED: Final = "packaged"
+_MODEL_CHARACTERS: Final = 120  # of a recipe's name
+
+_cache: dict[str, tuple[float, Sequence[Server]]] = {}
+
+
+def embedder_of_route(recipe: RecipeSpec) -> RoutedEmbedder:
+    """Return the embedder of a route, with its servers as they are now. `KB_ROUTED_EMBEDDER` names it.
+
+    Raises EmbeddingUnavailable if no server is left.
+    """
+    found = servers_of(recipe.name)
+    if not found:
+        raise EmbeddingUnavailable(gettext("No connection serves this embedding model."))
+    return RoutedEmbedder(recipe, found)
+
+
+def servers_of(recipe: str) -> Sequence[Server]:
+    """Return the servers of a route, best first, read again after two seconds."""
+    held = _cache.get(recipe)
+    if held is not None and held[0] > monotonic():
+        return held[1]
+    route = EmbeddingRoute.objects.filter(recipe=recipe).first()
+    rows = _rows([] if route is None else route.connections)
+    found = [server_of(rows[one]) for one in (route.connections if route else []) if one in rows]
+    _cache[recipe] = (monotonic() + FRESH_SECONDS, found)
+    return found
+
+
+def forget() -> None:
+    """Read all servers again, as after a restart."""
+    _cache.clear()
+
+
+@transaction.atomic
+def choose(connection_ids: Sequence[UUID], *, actor: str) -> IndexSwitch | None:
+    """Use these servers, best first, for search; return the switch to their index, None if it is in use already.
+
+    Raises InvalidInput if one of them was not tested or has another model than the first, SwitchUnderWay, NotFound.
+    """
+    rows = _tested(connection_ids)
+    route = _route_like(rows[0])
+    _check_alike(rows, rows[0].sample if route is None else route.sample)
+    named = [str(row.pk) for row in rows]
+    if route is None:
+        route = _new_route(rows[0], named)
+    else:
+        EmbeddingRoute.objects.filter(pk=route.pk).update(connections=named)
+    switch = start_switch(_spec_of(route), is_chosen=True)
+    audit.record("embedding_route.chosen", actor=actor, model=route.model, names=", ".join(row.name for row in rows))
+    transaction.on_commit(forget)
+    return switch
+
+
+@transaction.atomic
+def choose_shipped(which: str, *, actor: str) -> IndexSwitch | None:
+    """Use the packaged model for search, or what KB_EMBEDDER names; return the switch to its index, if one is needed.
+
+    Raises SwitchUnderWay, EmbeddingUnavailable.
+    """
+    if which not in (CONFIGURED, PACKAGED):
+        raise NotFound()
+    is_chosen = which == PACKAGED and packaged_embedder().recipe.name != embedder().recipe.name
+    spec = packaged_embedder().recipe if which == PACKAGED else embedder().recipe
+    switch = start_switch(spec, is_chosen=is_chosen)
+    audit.record("embedding_route.chosen", actor=actor, model=spec.model, names=which)
+    return switch
+
+
+@transaction.atomic
+def cancel(*, actor: str) -> bool:
+    """Keep the index in use; return whether another one was being built."""
+    is_cancelled = cancel_switch()
+    if is_cancelled:
+        audit.record("embedding_route.cancelled", actor=actor)
+    return is_cancelled
+
+
+def route_of(recipe: Recipe) -> EmbeddingRoute | None:
+    """Return the route that makes the vectors of a recipe; None if no server does."""
+    found: EmbeddingRoute | None = EmbeddingRoute.objects.filter(recipe=recipe.name).first()
+    return found
+
+
+def _tested(connection_ids: Sequence[UUID]) -> list[EmbeddingConnection]:
+    wanted = list(dict.fromkeys(str(one) for one in connection_ids))
+    found = _rows(wanted)
+    if not wanted or found.keys() != set(wanted):
+        raise NotFound()
+    rows = [found[one] for one in wanted]
+    for row in rows:
+        if row.dimensions is None:
+            raise InvalidInput(gettext("Test {name} first: its vectors are not known yet.").format(name=row.name))
+    return rows
+
+
+def _check_alike(rows: Sequence[EmbeddingConnection], sample: Sequence[Sequence[float]]) -> None:
+    """Raise InvalidInput unless all servers return these vectors for the fixed texts."""
+    for row in rows:
+        facts = {"name": row.name, "first": rows[0].name, "size": row.dimensions, "other": len(sample[0])}
+        if row.dimensions != len(sample[0]):
+            raise InvalidInput(
+                gettext(
+                    "{name} cannot stand in for {first}: its vectors have {size} numbers, not {other}. A fallback must "
+                    "serve the same model."
+                ).format(**facts)
+            )
+        alike = likeness(sample, row.sample)
+        if alike < ALIKE:
+            raise InvalidInput(
+                gettext(
+                    "{name} cannot stand in for {first}: for the same texts, its vectors are different (likeness "
+                    "{alike}, at least {least} is needed). A fallback must serve the same model."
+                ).format(**facts, alike=f"{alike:.2f}", least=ALIKE)
+            )
+
+
+def _route_like(row: EmbeddingConnection) -> EmbeddingRoute | None:
+    """Return the route of the same model: of the index in use, or else the newest."""
+    alike = [
+        route for route in EmbeddingRoute.objects.order_by("-created_at") if likeness(route.sample, row.sample) >= ALIKE
+    ]
+    active = Recipe.objects.filter(is_active=True).values_list("name", flat=True).first()
+    return next((route for route in alike if route.recipe == active), alike[0] if alike else None)
+
+
+def _new_route(row: EmbeddingConnection, named: list[str]) -> EmbeddingRoute:
+    made = uuid7()
+    size = len(row.sample[0])
+    recipe = f"{ROUTED}{row.model[:_MODEL_CHARACTERS]}:{size}:{made.hex[-8:]}"
+    return EmbeddingRoute.objects.create(
+        pk=made, recipe=recipe, model=row.model, dimensions=size, sample=row.sample, connections=named
+    )
+
+
+def _spec_of(route: EmbeddingRoute) -> RecipeSpec:
+    return RecipeSpec(route.recipe, route.model, route.dimensions)
+
+
+def _rows(ids: Sequence[str]) -> Mapping[str, EmbeddingConnection]:
+    return {str(row.pk): row for row in EmbeddingConnection.objects.filter(pk__in=ids)}

