@@ -9,32 +9,24 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from actions.models import actor_of
-from kb.indexing.recipes import active_recipe
+from supportbot.console import search_models
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words
+from supportbot.console.llm_tests import problem_of
 from supportbot.console.releases.display import PURPOSES
 from supportbot.console.request_context import needs, person_of
 from supportbot.llm import connections
 from supportbot.llm.conf import is_remote_configured
 from supportbot.llm.connection_check import Tried, try_connection
-from supportbot.llm.errors import Reason
 from supportbot.llm.models import ModelConnection
 from supportbot.releases.selectors import live_release
 
 RIGHT: Final = "connections:write"
-WHY: Final = {
-    Reason.UNREACHABLE: gettext_noop("The server cannot be reached."),
-    Reason.NOT_AUTHORISED: gettext_noop("The server refuses the key."),
-    Reason.NOT_FOUND: gettext_noop("The server does not know this model or address."),
-    Reason.RATE_LIMITED: gettext_noop("The server is not accepting more requests at the moment. Try again later."),
-    Reason.QUOTA: gettext_noop("The account's credit is used up."),
-    Reason.DEADLINE: gettext_noop("No answer within 20 seconds."),
-}
 
 
 class ModelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
@@ -116,7 +108,8 @@ class ModelConnectionAdmin(ScopedAdmin):
         return moment_in_words(row.key_changed_at) if row.key else gettext("none")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        more = {"environment": _environment(), "routes": _routes(), "vectors": active_recipe().model}
+        more = {"environment": _environment(), "routes": _routes(), "is_operator": search_models.is_operator(request)}
+        more |= search_models.state()
         return super().changelist_view(request, {**(extra_context or {}), **more})
 
     def save_model(self, request: HttpRequest, obj: ModelConnection, form: ModelForm, change: bool) -> None:
@@ -142,7 +135,7 @@ class ModelConnectionAdmin(ScopedAdmin):
         test = path(
             "<uuid:connection_id>/test/", self.admin_site.admin_view(require_POST(self.test)), name="model-test"
         )
-        return [test, *super().get_urls()]
+        return [test, *search_models.addresses(self.admin_site.admin_view), *super().get_urls()]
 
     def test(self, request: HttpRequest, connection_id: UUID) -> HttpResponse:
         needs(request, RIGHT)
@@ -154,18 +147,10 @@ class ModelConnectionAdmin(ScopedAdmin):
             "title": gettext("Test of %s") % row,
             "row": row,
             "tried": tried,
-            "problem": _problem(tried),
+            "problem": problem_of(tried.refused, tried.reason),
             "suits": _suits(tried),
         }
         return TemplateResponse(request, "console/models/test.html", context)
-
-
-def _problem(tried: Tried) -> str:
-    if tried.refused:
-        return gettext("This address cannot be called: {why}.").format(why=tried.refused)
-    if tried.reason is None:
-        return ""
-    return gettext(WHY[tried.reason]) if tried.reason in WHY else gettext("The server gave no usable answer.")
 
 
 def _environment() -> dict[str, str] | None:

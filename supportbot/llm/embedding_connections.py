@@ -67,7 +67,7 @@ def problems(values: Mapping[str, Any], *, row: EmbeddingConnection | None, key:
     name, url = str(values.get("name", "")), str(values.get("base_url", ""))
     others = EmbeddingConnection.objects.filter(name__iexact=name)
     if name.lower() in RESERVED or (others.exclude(pk=row.pk) if row else others).exists():
-        wrong["name"] = [gettext("Another connection has this name. Choose another.")]
+        wrong["name"] = [gettext("Another connection already has this name. Choose a different one.")]
     if url and (why := address_problem(url)):
         wrong["base_url"] = [gettext("This address cannot be called: {why}.").format(why=why)]
     elif row is not None and row.key and not key and door(row.base_url) != door(url):

@@ -1,0 +1,25 @@
+"""Why the test of a model found nothing, in words."""
+
+from typing import Final
+
+from django.utils.translation import gettext, gettext_noop
+
+from supportbot.llm.errors import Reason
+
+WHY: Final = {
+    Reason.UNREACHABLE: gettext_noop("The server cannot be reached."),
+    Reason.NOT_AUTHORISED: gettext_noop("The server refuses the key."),
+    Reason.NOT_FOUND: gettext_noop("The server does not know this model or address."),
+    Reason.RATE_LIMITED: gettext_noop("The server is not accepting more requests at the moment. Try again later."),
+    Reason.QUOTA: gettext_noop("The account's credit is used up."),
+    Reason.DEADLINE: gettext_noop("No answer within 20 seconds."),
+}
+
+
+def problem_of(refused: str, reason: Reason | None) -> str:
+    """Return why there was no answer: the address may not be called, or the server failed; empty if neither."""
+    if refused:
+        return gettext("This address cannot be called: {why}.").format(why=refused)
+    if reason is None:
+        return ""
+    return gettext(WHY[reason]) if reason in WHY else gettext("The server gave no usable answer.")

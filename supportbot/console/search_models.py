@@ -1,0 +1,236 @@
+"""The model that search uses, below Models: its connections, their test, the choice, and the building of its index.
+
+One index serves all workspaces, so this is for operators of the installation, not for a workspace's admins.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from actions.models import actor_of
+from kb.errors import EmbeddingUnavailable, IndexNotBuilt, RecipeMismatch
+from kb.indexing.recipes import active_recipe
+from kb.indexing.reindex import switch_under_way
+from kb.indexing.switching import progress_of
+from kb.ports import embedder, packaged_embedder
+from kb.search.confidence import shipped_calibration
+from supportbot.accounts.models import User
+from supportbot.console.display import error_text
+from supportbot.console.llm_tests import problem_of
+from supportbot.console.request_context import needs, person_of
+from supportbot.errors import InvalidInput, NotAllowed, SupportBotError
+from supportbot.llm import embedding_connections, embedding_routes
+from supportbot.llm.embedding_check import MOST_DIMENSIONS, Measured, measure
+from supportbot.llm.errors import BudgetExceeded, DeadlineExceeded, ModelUnavailable
+from supportbot.llm.models import EmbeddingConnection
+
+RIGHT: Final = "connections:write"
+_WHY_WAITING: Final = {
+    EmbeddingUnavailable.code: gettext_noop("The model is not responding."),
+    ModelUnavailable.code: gettext_noop("No server of the model is responding."),
+    DeadlineExceeded.code: gettext_noop("The model takes too long to answer."),
+    BudgetExceeded.code: gettext_noop("A workspace's budget for today is used up."),
+    IndexNotBuilt.code: gettext_noop(
+        "The worker may not build the index of vectors. Run `manage.py kb_reindex` with DATABASE_OWNER_URL."
+    ),
+    RecipeMismatch.code: gettext_noop("KB_EMBEDDER has been changed. Cancel this, and choose again."),
+}
+
+
+class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    key = forms.CharField(
+        required=False,
+        max_length=4_000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        label=_("Key"),
+        help_text=_("The key is encrypted and never shown again. Leave empty to keep it, or if the server needs none."),
+    )
+
+    class Meta:
+        model = EmbeddingConnection
+        fields = ["name", "base_url", "key", "model", "input_price"]
+        labels = {
+            "name": _("Name"),
+            "base_url": _("Address"),
+            "model": _("Model"),
+            "input_price": _("Input price"),
+        }
+        help_texts = {
+            "base_url": _("The base URL of an OpenAI-compatible server, such as https://models.example.com/v1."),
+            "model": _("The name that the server uses for the model."),
+            "input_price": _("Per million tokens. Without prices, costs are unknown and no budget applies."),
+        }
+
+    def note(self, refusal: InvalidInput) -> None:
+        for name, texts in refusal.fields.items():
+            self.add_error(name, texts)
+
+
+class ChoiceForm(forms.Form):
+    """The servers of search, best first; the names of shipped models need no fallback."""
+
+    first = forms.ChoiceField(label=_("Model for search"))
+    second = forms.ChoiceField(required=False, label=_("First fallback"))
+    third = forms.ChoiceField(required=False, label=_("Second fallback"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        servers = [(str(row.pk), f"{row.name} ({row.model})") for row in embedding_connections.listed()]
+        self._field("first").choices = [*_shipped(), *servers]
+        for name in ("second", "third"):
+            self._field(name).choices = [("", gettext("none")), *servers]
+
+    def _field(self, name: str) -> forms.ChoiceField:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        return field
+
+    def choose(self, actor: str) -> bool:
+        """Carry out the choice; return whether an index has to be built for it. Raises SupportBotError."""
+        first = self.cleaned_data["first"]
+        if first in dict(_shipped()):
+            return embedding_routes.choose_shipped(first, actor=actor) is not None
+        named = [UUID(self.cleaned_data[name]) for name in ("first", "second", "third") if self.cleaned_data[name]]
+        return embedding_routes.choose(named, actor=actor) is not None
+
+
+def operator(request: HttpRequest) -> User:
+    """Return the account of an operator; raises NotAllowed for others, admins of a workspace included."""
+    needs(request, RIGHT)
+    if not is_operator(request):
+        raise NotAllowed(gettext("Only operators of this installation can change the model of search."))
+    return person_of(request)
+
+
+def is_operator(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_superuser", False))
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    """Show what search uses and what it could use; a POST chooses."""
+    actor = actor_of(operator(request))
+    form = ChoiceForm(request.POST if request.method == "POST" else None, initial=_current())
+    if request.method == "POST" and form.is_valid():
+        try:
+            has_to_build = form.choose(actor)
+        except SupportBotError as refusal:
+            form.add_error(None, error_text(refusal))
+        else:
+            told = gettext("A worker is building the index. Until it is complete, search uses the old one.")
+            messages.success(request, told if has_to_build else gettext("Saved. Search uses this from now on."))
+            return redirect("admin:search-model")
+    context = {**_base(gettext("Search by meaning"), request), "form": form, **state(), "rows": _rows()}
+    return render(request, "console/models/search.html", context, status=400 if form.errors else 200)
+
+
+def state() -> dict[str, Any]:
+    """Return what pages show of search's model: the one in use, and the index that is being built."""
+    recipe, switch = active_recipe(), switch_under_way()
+    context: dict[str, Any] = {"in_use": recipe, "servers": embedding_routes.servers_of(recipe.name)}
+    context["is_calibrated"] = bool(recipe.calibration or shipped_calibration(recipe.name))
+    if switch is not None:
+        why = _WHY_WAITING.get(switch.problem, _WHY_WAITING[EmbeddingUnavailable.code]) if switch.problem else ""
+        context |= {"switch": switch, "progress": progress_of(switch), "waiting": gettext(why) if why else ""}
+    return context
+
+
+def cancel(request: HttpRequest) -> HttpResponse:
+    if embedding_routes.cancel(actor=actor_of(operator(request))):
+        messages.success(request, gettext("Cancelled. Search goes on with the old model."))
+    return redirect("admin:search-model")
+
+
+def connection(request: HttpRequest, connection_id: UUID | None = None) -> HttpResponse:
+    """Show and store a connection."""
+    actor = actor_of(operator(request))
+    row = None if connection_id is None else embedding_connections.connection_with_id(connection_id)
+    form = ConnectionForm(request.POST or None, instance=row)
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data
+        try:
+            saved = embedding_connections.save(values, key=str(values["key"]), actor=actor, connection_id=connection_id)
+        except InvalidInput as refusal:
+            form.note(refusal)
+        else:
+            messages.success(request, gettext("Saved: {name}. Test it, then choose it.").format(name=saved.name))
+            return redirect("admin:search-model-connection", saved.pk)
+    title = gettext("New connection") if row is None else embedding_connections.connection_with_id(row.pk).name
+    context = {**_base(title, request), "form": form, "row": row}
+    return render(request, "console/models/search_connection.html", context, status=400 if form.errors else 200)
+
+
+def test(request: HttpRequest, connection_id: UUID) -> HttpResponse:
+    operator(request)
+    row = embedding_connections.connection_with_id(connection_id)
+    found = measure(row.pk)
+    title = gettext("Test of %s") % row
+    context = {**_base(title, request), "row": row, "found": found, "problem": _problem(found)}
+    return render(request, "console/models/search_test.html", context)
+
+
+def delete(request: HttpRequest, connection_id: UUID) -> HttpResponse:
+    embedding_connections.remove(connection_id, actor=actor_of(operator(request)))
+    messages.success(request, gettext("The connection was deleted."))
+    return redirect("admin:search-model")
+
+
+def addresses(guarded: Callable[[Any], Any]) -> list[URLPattern]:
+    """Return the pages' addresses; `guarded` admits people of the console only."""
+    return [
+        path("search/", guarded(page), name="search-model"),
+        path("search/cancel/", guarded(require_POST(cancel)), name="search-model-cancel"),
+        path("search/new/", guarded(connection), name="search-model-new"),
+        path("search/<uuid:connection_id>/", guarded(connection), name="search-model-connection"),
+        path("search/<uuid:connection_id>/test/", guarded(require_POST(test)), name="search-model-test"),
+        path("search/<uuid:connection_id>/delete/", guarded(require_POST(delete)), name="search-model-delete"),
+    ]
+
+
+def _base(title: str, request: HttpRequest) -> dict[str, Any]:
+    return {**admin.site.each_context(request), "title": title}
+
+
+def _rows() -> list[tuple[EmbeddingConnection, bool]]:
+    return [(row, embedding_connections.is_in_use(row)) for row in embedding_connections.listed()]
+
+
+def _shipped() -> list[tuple[str, str]]:
+    """Return what can be chosen besides connections: the packaged model, and another one that the variables name."""
+    packaged = [(embedding_routes.PACKAGED, gettext("Packaged model"))]
+    if embedder() is packaged_embedder():
+        return packaged
+    return [(embedding_routes.CONFIGURED, gettext("Environment variables")), *packaged]
+
+
+def _current() -> dict[str, str]:
+    """Return the form's values for what is in use."""
+    recipe = active_recipe()
+    route = embedding_routes.route_of(recipe) if recipe.is_chosen else None
+    if route is None:
+        is_packaged = recipe.is_chosen or embedder() is packaged_embedder()
+        return {"first": embedding_routes.PACKAGED if is_packaged else embedding_routes.CONFIGURED}
+    return dict(zip(("first", "second", "third"), route.connections, strict=False))
+
+
+def _problem(found: Measured) -> str:
+    if found.refused or found.reason is not None:
+        return problem_of(found.refused, found.reason)
+    if found.is_too_long:
+        return gettext("Its vectors have {size} numbers. At most {most} can be searched: choose another model.").format(
+            size=found.dimensions, most=MOST_DIMENSIONS
+        )
+    if found.is_another_model:
+        return gettext(
+            "Its vectors no longer match the index (likeness {alike}): the server has another model now. Restore the "
+            "model there, or add this one as a new connection and choose it."
+        ).format(alike=f"{found.likeness:.2f}")
+    return ""

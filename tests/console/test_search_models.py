@@ -1,0 +1,145 @@
+"""The page on which operators choose the model of search: several local servers, and people who may not choose."""
+
+from collections.abc import AsyncIterator, Iterator
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from django.test import Client
+from pytest_django.fixtures import Settings
+from selectolax.lexbor import LexborHTMLParser
+
+from kb.indexing.index import sync_article
+from kb.indexing.models import IndexSwitch, Recipe
+from kb.indexing.recipes import active_recipe, forget_embedder_in_use
+from kb.indexing.switching import carry_on
+from supportbot.accounts.models import User
+from supportbot.async_db import db
+from supportbot.llm import embedding_routes, gateway, loop_thread
+from supportbot.llm.models import EmbeddingConnection
+from supportbot.llm.providers import guarded as _loaded  # noqa: F401  # before a deadline runs
+from tests.console.conftest import Enter
+from tests.kb.test_index import published
+from tests.modelserver import Behaviour, ModelServer
+from tests.modelserver.server import vector_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MODELS = "/admin/llm/modelconnection/"
+SEARCH = f"{MODELS}search/"
+
+
+@pytest.fixture(autouse=True)
+def local(settings: Settings) -> Iterator[None]:
+    settings.PRIVATE_NETWORKS = (ip_network("127.0.0.0/8"),)
+    embedding_routes.forget()
+    yield
+    loop_thread.run(gateway.close())
+    embedding_routes.forget()
+    forget_embedder_in_use()
+
+
+@pytest_asyncio.fixture
+async def servers() -> AsyncIterator[tuple[ModelServer, ModelServer]]:
+    """A server, and one of another model."""
+    async with ModelServer() as first, ModelServer() as different:
+        different.vector_of = lambda text: vector_of(text)[::-1]
+        yield first, different
+
+
+@pytest.fixture
+def operator(enter: Enter) -> Client:
+    client = enter("admin")
+    User.objects.filter(pk=client.session["_auth_user_id"]).update(is_superuser=True)
+    return client
+
+
+def words_of(answer: Any) -> str:
+    return " ".join(LexborHTMLParser(answer.content.decode()).css_first("main").text().split())
+
+
+def add(operator: Client, server: ModelServer, name: str) -> tuple[EmbeddingConnection, str]:
+    """Add a connection and test it; return it with what the test's page says."""
+    sent = {"name": name, "base_url": server.base_url, "model": "m", "key": "sk-one", "input_price": "2"}
+    answer = operator.post(f"{SEARCH}new/", sent)
+    row = EmbeddingConnection.objects.get(name=name)
+    assert answer.status_code == 302 and answer["Location"] == f"{SEARCH}{row.pk}/"
+    assert "sk-one" not in operator.get(answer["Location"]).content.decode()
+    return row, words_of(operator.post(f"{SEARCH}{row.pk}/test/"))
+
+
+async def test_a_model_is_added_tested_chosen_and_used(operator: Client, servers: tuple[ModelServer, ...]) -> None:
+    await db(lambda: sync_article(published().pk))
+    row, told = await db(add, operator, servers[0], "ours")
+    assert "Length of vectors 8" in told and "0.00001 EUR" in told
+    answer = await db(lambda: operator.post(SEARCH, {"first": str(row.pk)}))
+    assert answer.status_code == 302
+    for page in (MODELS, SEARCH):
+        building = words_of(await db(operator.get, page))
+        assert "Index for m: 0 of about" in building
+    assert "Use for search" not in building and "Cancel and keep the old model" in building
+    assert await db(carry_on)
+    done = words_of(await db(operator.get, SEARCH))
+    assert "Index for m" not in done and "judged by words alone" in done and "ours In use" in done
+    again = await db(lambda: operator.post(SEARCH, {"first": str(row.pk)}, follow=True))
+    assert "Search uses this from now on" in words_of(again)
+
+
+async def test_the_building_says_why_it_waits_and_can_be_cancelled(
+    operator: Client, servers: tuple[ModelServer, ...]
+) -> None:
+    await db(lambda: sync_article(published().pk))
+    row, _ = await db(add, operator, servers[0], "ours")
+    await db(lambda: operator.post(SEARCH, {"first": str(row.pk)}))
+    servers[0].default = Behaviour(status=503)
+    assert not await db(carry_on)
+    assert "No server of the model is responding." in words_of(await db(operator.get, SEARCH))
+    answer = await db(lambda: operator.post(f"{SEARCH}cancel/", follow=True))
+    assert "Search goes on with the old model" in words_of(answer)
+    assert await db(lambda: IndexSwitch.objects.get().state) == "cancelled"
+    assert await db(lambda: not active_recipe().is_chosen)
+
+
+async def test_a_fallback_of_another_model_is_refused(operator: Client, servers: tuple[ModelServer, ...]) -> None:
+    first, _ = await db(add, operator, servers[0], "ours")
+    other, _ = await db(add, operator, servers[1], "other")
+    answer = await db(lambda: operator.post(SEARCH, {"first": str(first.pk), "second": str(other.pk)}))
+    assert answer.status_code == 400
+    assert "other cannot stand in for ours: for the same texts, its vectors are different" in words_of(answer)
+    assert not await db(IndexSwitch.objects.exists)
+
+
+async def test_a_server_that_fails_its_test_says_why(operator: Client, servers: tuple[ModelServer, ...]) -> None:
+    servers[0].will(Behaviour(status=401))
+    row, told = await db(add, operator, servers[0], "ours")
+    assert "The server refuses the key." in told
+    answer = await db(lambda: operator.post(SEARCH, {"first": str(row.pk)}))
+    assert answer.status_code == 400 and "Test ours first" in words_of(answer)
+
+
+async def test_what_search_uses_is_not_changed_below_it(operator: Client, servers: tuple[ModelServer, ...]) -> None:
+    row, _ = await db(add, operator, servers[0], "ours")
+    await db(lambda: operator.post(SEARCH, {"first": str(row.pk)}))
+    sent = {"name": "ours", "base_url": servers[0].base_url, "model": "n", "input_price": ""}
+    answer = await db(lambda: operator.post(f"{SEARCH}{row.pk}/", sent))
+    assert answer.status_code == 400 and "Add it as a new connection" in words_of(answer)
+    refused = await db(lambda: operator.post(f"{SEARCH}{row.pk}/delete/"))
+    assert refused.status_code == 409
+    await db(lambda: operator.post(f"{SEARCH}cancel/"))
+    await db(lambda: operator.post(f"{SEARCH}{row.pk}/delete/"))
+    assert not await db(EmbeddingConnection.objects.exists)
+
+
+@pytest.mark.parametrize("role", ["admin", "supervisor", "editor"])
+def test_a_workspace_s_own_people_see_the_model_and_cannot_change_it(enter: Enter, role: str) -> None:
+    client, row = enter(role), EmbeddingConnection.objects.create(name="ours", base_url="http://x/v1", model="m")
+    if role == "admin":
+        page = words_of(client.get(MODELS))
+        assert active_recipe().model in page and "operators of this installation" in page
+        assert SEARCH not in client.get(MODELS).content.decode()
+    addresses = ["", "new/", f"{row.pk}/", "cancel/", f"{row.pk}/test/", f"{row.pk}/delete/"]
+    for address in addresses:
+        assert client.post(f"{SEARCH}{address}", {"first": "packaged"}).status_code == 403
+    for address in addresses[:3]:
+        assert client.get(f"{SEARCH}{address}").status_code == 403
+    assert EmbeddingConnection.objects.exists() and not Recipe.objects.filter(is_chosen=True).exists()
