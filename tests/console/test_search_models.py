@@ -55,7 +55,9 @@ def operator(enter: Enter) -> Client:
 
 
 def words_of(answer: Any) -> str:
-    return " ".join(LexborHTMLParser(answer.content.decode()).css_first("main").text().split())
+    main = LexborHTMLParser(answer.content.decode()).css_first("main")
+    assert main is not None
+    return " ".join(main.text().split())
 
 
 def add(operator: Client, server: ModelServer, name: str) -> tuple[EmbeddingConnection, str]:

@@ -174,7 +174,8 @@ def test_what_is_published_meanwhile_is_in_the_new_index(
     row: Article, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start_switch(Served.recipe, is_chosen=True)
-    passages, late = served.passages, []
+    passages = served.passages
+    late: list[Article] = []
 
     def publishing(texts: list[str]) -> list[list[float]]:
         if not late:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
+from functools import partial
 from ipaddress import ip_network
 from typing import Any
 
@@ -148,7 +149,7 @@ async def test_a_fallback_of_another_model_is_refused(workspace: Workspace, serv
         await db(lambda: choose([one.pk, untested.pk], actor="test"))
     for none in ([], [uuid7()]):
         with pytest.raises(NotFound):
-            await db(lambda none=none: choose(none, actor="test"))
+            await db(partial(choose, none, actor="test"))
     assert not await db(EmbeddingRoute.objects.exists) and not await db(IndexSwitch.objects.exists)
 
 
@@ -195,7 +196,7 @@ async def test_a_budget_ends_the_building_until_there_is_money_again(
     row = await db(connection, servers[0], "one", input_price=Decimal(900_000))
     settings.LLM_DAILY_BUDGET = "0.5"
     switch = await db(lambda: choose([row.pk], actor="test"))
-    assert not await db(carry_on)
+    assert switch is not None and not await db(carry_on)
     await db(switch.refresh_from_db)
     assert (switch.problem, await db(used)) == (BudgetExceeded.code, "hash-384")
     settings.LLM_DAILY_BUDGET = ""
@@ -213,7 +214,7 @@ async def test_what_a_test_tells(workspace: Workspace, servers: tuple[ModelServe
     assert await db(measure, row.pk) == Measured(reason=Reason.NOT_AUTHORISED)
     first.will(Behaviour(raw=b'{"data": [{"index": 0, "embedding": [0.0]}]}'))
     assert (await db(measure, row.pk)).reason is Reason.GARBAGE
-    first.vector_of = lambda text: [1.0] * (MOST_DIMENSIONS + 1)
+    first.vector_of = lambda _text: [1.0] * (MOST_DIMENSIONS + 1)
     assert (await db(measure, row.pk)).is_too_long
     await db(row.refresh_from_db)
     assert row.dimensions == VECTOR_SIZE, "a failed test takes nothing away"
@@ -235,7 +236,7 @@ async def test_a_connection_that_search_uses_keeps_its_model_but_not_its_key(
     save = embedding_connections.save
     for change in ({"model": "n"}, {"base_url": same.base_url}):
         with pytest.raises(InvalidInput) as refused:
-            await db(lambda change=change: save({**facts, **change}, key="x", actor="test", connection_id=row.pk))
+            await db(partial(save, {**facts, **change}, key="x", actor="test", connection_id=row.pk))
         assert list(refused.value.fields) == list(change)
     with pytest.raises(ConnectionInUse):
         await db(lambda: embedding_connections.remove(row.pk, actor="test"))
