@@ -83,6 +83,13 @@ def embedder_of(recipe: Recipe) -> Embedder:
     return current
 
 
+def has_embedder(recipe: Recipe) -> bool:
+    """Return whether this installation makes the vectors of `recipe`, even if a server of them is away."""
+    if recipe.is_chosen and (recipe.name.startswith(ROUTED) or packaged_embedder().recipe.name == recipe.name):
+        return True
+    return embedder().recipe.name == recipe.name
+
+
 class _InUse:
     """What this process has last met as the embedder of the active recipe."""
 

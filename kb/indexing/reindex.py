@@ -30,7 +30,7 @@ from kb.indexing.index import (
     replace_chunks,
 )
 from kb.indexing.models import Chunk, IndexSwitch, Recipe
-from kb.indexing.recipes import activate, embedder_of, recipe_for
+from kb.indexing.recipes import activate, embedder_of, has_embedder, recipe_for
 from kb.indexing.vectors import (
     CHUNKS_PER_COMMIT,
     KnownVectors,
@@ -42,7 +42,7 @@ from kb.indexing.vectors import (
     no_progress,
 )
 from kb.models import Article, State
-from kb.ports import embedder
+from kb.ports import embedder, packaged_embedder
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 
@@ -74,8 +74,15 @@ def wanted_recipe() -> Recipe:
     switch = switch_under_way()
     if switch is not None:
         return switch.recipe
-    chosen = Recipe.objects.filter(is_active=True, is_chosen=True).first()
-    return chosen or recipe_for(embedder().recipe)
+    chosen: Recipe | None = Recipe.objects.filter(is_active=True, is_chosen=True).first()
+    if chosen is None:
+        return recipe_for(embedder().recipe)
+    if has_embedder(chosen):
+        return chosen
+    newer = recipe_for(packaged_embedder().recipe)  # the packaged model was chosen, and this version ships another one
+    newer.is_chosen = True
+    newer.save(update_fields=["is_chosen"])
+    return newer
 
 
 def build(

@@ -200,7 +200,8 @@ def _base(title: str, request: HttpRequest) -> dict[str, Any]:
 
 
 def _rows() -> list[tuple[EmbeddingConnection, bool]]:
-    return [(row, embedding_connections.is_in_use(row)) for row in embedding_connections.listed()]
+    used = embedding_connections.ids_in_use()
+    return [(row, str(row.pk) in used) for row in embedding_connections.listed()]
 
 
 def _shipped() -> list[tuple[str, str]]:

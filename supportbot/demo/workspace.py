@@ -24,6 +24,7 @@ from kb.errors import RecipeMismatch
 from kb.importing.importer import import_documents
 from kb.importing.loaders import load
 from kb.indexing.index import sync_articles
+from kb.indexing.recipes import active_recipe, spec_of
 from kb.indexing.shared_vectors import share
 from kb.indexing.vector_file import VectorCache
 from kb.indexing.vectors import KnownVectors, NoVectors, ReadOnlyVectors
@@ -226,7 +227,7 @@ def _collection_name(items: Sequence[Document | Failure]) -> str:
 def _shipped_vectors() -> KnownVectors:
     for path in sorted(KNOWLEDGE.glob("vectors.*")):
         try:
-            return ReadOnlyVectors(VectorCache(path, embedder().recipe))
+            return ReadOnlyVectors(VectorCache(path, spec_of(active_recipe())))
         except RecipeMismatch:  # these belong to another embedding model
             continue
     return NoVectors()

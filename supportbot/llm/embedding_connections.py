@@ -117,7 +117,12 @@ def remove(connection_id: UUID, *, actor: str) -> None:
 
 def is_in_use(row: EmbeddingConnection) -> bool:
     """Return whether the index in use, or the one being built, has its vectors from this connection."""
-    return any(str(row.pk) in route.connections for route in routes_in_use())
+    return str(row.pk) in ids_in_use()
+
+
+def ids_in_use() -> set[str]:
+    """Return the ids of the connections of the index in use and of the one being built."""
+    return {one for route in routes_in_use() for one in route.connections}
 
 
 def routes_in_use() -> list[EmbeddingRoute]:

@@ -113,7 +113,9 @@ def route_of(recipe: Recipe) -> EmbeddingRoute | None:
 
 def _tested(connection_ids: Sequence[UUID]) -> list[EmbeddingConnection]:
     wanted = list(dict.fromkeys(str(one) for one in connection_ids))
-    found = _rows(wanted)
+    # Until the choice is stored, nobody may enter another model there (`embedding_connections.save`).
+    locked = EmbeddingConnection.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")
+    found = {str(row.pk): row for row in locked}
     if not wanted or found.keys() != set(wanted):
         raise NotFound()
     rows = [found[one] for one in wanted]

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 from selectolax.lexbor import LexborHTMLParser
 
@@ -130,6 +132,19 @@ async def test_what_search_uses_is_not_changed_below_it(operator: Client, server
     await db(lambda: operator.post(f"{SEARCH}cancel/"))
     await db(lambda: operator.post(f"{SEARCH}{row.pk}/delete/"))
     assert not await db(EmbeddingConnection.objects.exists)
+
+
+def test_the_page_asks_as_often_for_many_connections(operator: Client) -> None:
+    def asked() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert operator.get(SEARCH).status_code == 200
+        return len(queries)
+
+    asked()
+    before = asked()
+    for number in range(3):
+        EmbeddingConnection.objects.create(name=f"server {number}", base_url="http://x/v1", model="m")
+    assert asked() <= before
 
 
 @pytest.mark.parametrize("role", ["admin", "supervisor", "editor"])

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from threading import Thread
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils.timezone import now
 from pytest_django.fixtures import Settings
@@ -14,9 +16,17 @@ from kb.errors import EmbeddingUnavailable, SwitchUnderWay
 from kb.indexing import switching
 from kb.indexing.index import outdated_articles, sync_article
 from kb.indexing.models import Chunk, IndexSwitch, Recipe
-from kb.indexing.recipes import ROUTED, active_recipe, embedder_in_use, embedder_of, forget_embedder_in_use
+from kb.indexing.recipes import (
+    ROUTED,
+    active_recipe,
+    embedder_in_use,
+    embedder_of,
+    forget_embedder_in_use,
+    has_embedder,
+)
 from kb.indexing.reindex import KEPT_AFTER_FLIP, reindex
 from kb.indexing.switching import cancel_switch, carry_on, progress_of, start_switch
+from kb.indexing.vector_file import VectorCache
 from kb.models import Article
 from kb.ports import Embedder, RecipeSpec
 from kb.search.retrieval import search
@@ -215,6 +225,35 @@ def test_kb_reindex_builds_what_the_console_has_chosen(row: Article, served: Ser
     reindex()
     assert (used(), IndexSwitch.objects.get().state) == (Served.recipe.name, "done")
     assert reindex().embedded == 0 and used() == Served.recipe.name, "KB_EMBEDDER is not asked"
+
+
+def test_a_version_that_ships_another_model_replaces_the_chosen_one(
+    row: Article, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ship(name: str) -> None:
+        shipped = Served()
+        monkeypatch.setattr(shipped, "recipe", RecipeSpec(name, name, 48))
+        for module in ("recipes", "reindex"):
+            monkeypatch.setattr(f"kb.indexing.{module}.packaged_embedder", lambda: shipped)
+
+    ship("older")
+    start_switch(RecipeSpec("older", "older", 48), is_chosen=True)
+    assert carry_on() and has_embedder(active_recipe())
+    ship("newer")
+    assert not has_embedder(active_recipe()) and found() == {"Delivery"}, "by words alone"
+    reindex()
+    recipe = active_recipe()
+    assert (recipe.name, recipe.is_chosen, has_embedder(recipe)) == ("newer", True, True)
+
+
+def test_a_file_of_vectors_belongs_to_the_model_in_use(row: Article, served: Served, tmp_path: Path) -> None:
+    start_switch(Served.recipe, is_chosen=True)
+    carry_on()
+    forget_embedder_in_use()  # as in a new process
+    file = tmp_path / "vectors"
+    VectorCache(file, HashEmbedder.recipe).add([("ab" * 32, [0.0] * 384)])
+    with pytest.raises(CommandError, match="hash-384"):
+        call_command("kb_import", str(tmp_path), vectors=file, workspace=Workspace.objects.get().slug)
 
 
 def test_a_server_that_is_away_is_searched_by_words_alone(

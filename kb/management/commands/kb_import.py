@@ -18,7 +18,7 @@ from kb.importing.gate_check import as_tried, try_import, without_pictures
 from kb.importing.importer import OUTCOMES, ImportReport, ItemResult, import_documents, import_drafts, preview_import
 from kb.importing.loaders import load
 from kb.indexing.index import sync_articles
-from kb.indexing.recipes import embedder_in_use
+from kb.indexing.recipes import active_recipe, spec_of
 from kb.indexing.vector_file import VectorCache
 from kb.indexing.vectors import KnownVectors, NoVectors, SyncReport
 from kb.progress import ProgressLine
@@ -145,7 +145,7 @@ class Command(WorkspaceCommand):
 
 
 def _vector_store(path: Path | None) -> KnownVectors:
-    return NoVectors() if path is None else VectorCache(path, embedder_in_use().recipe)
+    return NoVectors() if path is None else VectorCache(path, spec_of(active_recipe()))
 
 
 def _changed_in(report: ImportReport) -> list[UUID]:
