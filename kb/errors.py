@@ -118,6 +118,26 @@ class SwitchUnderWay(KnowledgeError):
     default_message = gettext_noop("An index for another model is being built. Cancel that first, or wait.")
 
 
+class IndexBeingBuilt(KnowledgeError):
+    """A worker or `kb_reindex` is rebuilding the index for all workspaces; a second one would undo its switch."""
+
+    code = "index_being_built"
+    status = 409
+    default_message = gettext_noop(
+        "A worker or `manage.py kb_reindex` is rebuilding the index. Try again when it is done."
+    )
+
+
+class IndexReplaced(KnowledgeError):
+    """Search got another index while `kb_reindex` was running, which knew nothing of that."""
+
+    code = "index_replaced"
+    status = 409
+    default_message = gettext_noop(
+        "Search got another index meanwhile, which stays in use. Run `manage.py kb_reindex` again."
+    )
+
+
 class SwitchCancelled(KnowledgeError):
     """The index that is being built is no longer wanted."""
 

@@ -12,7 +12,7 @@ from kb.access import is_wider
 from kb.documents import ArticleText
 from kb.indexing.index import replace_chunks
 from kb.indexing.models import Chunk
-from kb.indexing.recipes import lock_active_recipe
+from kb.indexing.recipes import hold_active_recipe, lock_active_recipe
 from kb.models import Article, Plan, Revision, State
 from kb.pictures import note_uses
 from supportbot.accounts.models import User
@@ -23,7 +23,11 @@ TOPIC = "article_changed"
 
 
 def lock_articles(which: Q) -> list[Article]:
-    """Return this workspace's matching articles with both revisions, locked in the order of their ids."""
+    """Return this workspace's matching articles with both revisions, locked in the order of their ids.
+
+    The active recipe stays as it is until then, too, since the caller may publish them.
+    """
+    hold_active_recipe()
     rows = Article.objects.filter(which).select_related("live_revision", "latest_revision")
     return list(rows.select_for_update(no_key=True, of=("self",)).order_by("id"))
 

@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
-from kb.indexing.models import Recipe
+from kb.indexing.models import IndexSwitch, Recipe
 from kb.ports import Embedder, RecipeSpec, embedder, packaged_embedder, routed_embedder
 
 # The names of recipes that servers named on the console's page make.
@@ -130,22 +130,34 @@ def _chosen(recipe: Recipe) -> Embedder | None:
 def lock_active_recipe() -> Recipe:
     """Return the active recipe, and keep it active until this transaction ends."""
     recipe = active_recipe()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", _LOCK)
+    hold_active_recipe()
     # Read again: another process may have switched recipes before we had the lock.
     return recipe if Recipe.objects.filter(pk=recipe.pk, is_active=True).exists() else active_recipe()
 
 
+def hold_active_recipe() -> None:
+    """Keep whatever recipe is active until this transaction ends.
+
+    Whoever publishes does this before locking articles: a switch holds the recipes while it locks articles, so in the
+    other order each could wait for the other.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", _LOCK)
+
+
 def activate(recipe: Recipe) -> None:
-    """Make `recipe` the active one, inside the caller's transaction; waits until nobody is writing chunk rows."""
+    """Make `recipe` the active one, inside the caller's transaction; waits until nobody is writing chunk rows.
+
+    A recipe whose index is being built keeps its rows and its choice: it is used next.
+    """
     lock_recipes_exclusively()
     others = Recipe.objects.exclude(pk=recipe.pk)
-    others.update(
-        is_active=False,
-        is_chosen=False,
-        retired_at=Coalesce("retired_at", timezone.now(), output_field=DateTimeField()),
+    others.update(is_active=False)
+    building = IndexSwitch.objects.filter(state=IndexSwitch.State.BUILDING)
+    others.exclude(pk__in=building.values("recipe")).update(
+        is_chosen=False, retired_at=Coalesce("retired_at", timezone.now(), output_field=DateTimeField())
     )
-    Recipe.objects.filter(pk=recipe.pk).update(is_active=True)
+    Recipe.objects.filter(pk=recipe.pk).update(is_active=True, retired_at=None)
 
 
 def lock_recipes_exclusively() -> None:

@@ -21,7 +21,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 from psycopg import errors
 
-from kb.errors import IndexNotBuilt, SwitchCancelled
+from kb.errors import IndexBeingBuilt, IndexNotBuilt, IndexReplaced, SwitchCancelled
+from kb.indexing.build_lock import alone
 from kb.indexing.index import (
     ARTICLES_PER_COMMIT,
     ensure_chunk_rows,
@@ -30,7 +31,7 @@ from kb.indexing.index import (
     replace_chunks,
 )
 from kb.indexing.models import Chunk, IndexSwitch, Recipe
-from kb.indexing.recipes import activate, embedder_of, has_embedder, recipe_for
+from kb.indexing.recipes import activate, embedder_of, has_embedder, lock_recipes_exclusively, recipe_for
 from kb.indexing.vectors import (
     CHUNKS_PER_COMMIT,
     KnownVectors,
@@ -57,9 +58,13 @@ def reindex(*, known: KnownVectors | None = None, progress: Progress = no_progre
     """Index every workspace for the recipe that is wanted, and make it the active one.
 
     Raises EmbeddingUnavailable; then the old index stays in use, and the next run continues where this one stopped.
+    Raises IndexBeingBuilt while a worker or another run is building, and IndexReplaced, SwitchCancelled, IndexNotBuilt.
     """
-    switch = switch_under_way()
-    return build(wanted_recipe() if switch is None else switch.recipe, switch, known=known, progress=progress)
+    with alone() as is_alone:
+        if not is_alone:
+            raise IndexBeingBuilt
+        switch = switch_under_way()
+        return build(wanted_recipe() if switch is None else switch.recipe, switch, known=known, progress=progress)
 
 
 def switch_under_way() -> IndexSwitch | None:
@@ -91,23 +96,35 @@ def build(
     *,
     known: KnownVectors | None = None,
     progress: Progress = no_progress,
+    keeps_rows: bool = False,
 ) -> SyncReport:
-    """Index every workspace for `recipe`, make it the active one, and finish its `switch`.
+    """Index every workspace for `recipe`, make it the active one, and finish its `switch`; inside `alone`.
 
-    Raises EmbeddingUnavailable, IndexNotBuilt, SwitchCancelled; then the old index stays in use.
+    `keeps_rows` splits only those articles again whose rows are missing or out of date: to continue a build. Raises
+    EmbeddingUnavailable, IndexNotBuilt, IndexReplaced, SwitchCancelled; then the old index stays in use.
     """
+    before = _active()
     # If this recipe was in use before, the sweep must not delete its rows.
     Recipe.objects.filter(pk=recipe.pk).update(retired_at=None)
     _create_vector_index(recipe.dimensions)
     report = SyncReport()
     for _ in _each_workspace():
-        _add(report, rebuild_workspace(recipe, known=known, progress=progress))
-    _activate(recipe, switch)
+        _add(report, rebuild_workspace(recipe, known=known, progress=progress, keeps_rows=keeps_rows))
+    try:
+        _activate(recipe, switch, before)
+    except SwitchCancelled:
+        retire_unused(recipe)
+        raise
     for _ in _each_workspace():
         ids = _live_ids()
         _add(report, embed_missing(ids, recipe, known=known))
         mark_indexed(ids, recipe)
     return report
+
+
+def retire_unused(recipe: Recipe) -> None:
+    """Have the sweep delete the rows of a recipe, those that were stored after a cancellation, too."""
+    Recipe.objects.filter(pk=recipe.pk, is_active=False).update(retired_at=timezone.now())
 
 
 def delete_retired_rows() -> int:
@@ -121,9 +138,14 @@ def delete_retired_rows() -> int:
 
 
 def rebuild_workspace(
-    recipe: Recipe, *, known: KnownVectors | None = None, progress: Progress = no_progress
+    recipe: Recipe,
+    *,
+    known: KnownVectors | None = None,
+    progress: Progress = no_progress,
+    keeps_rows: bool = False,
 ) -> SyncReport:
-    """Split all live articles of the current workspace again for `recipe`, and embed what has no vector yet.
+    """Split all live articles of the current workspace again for `recipe`, and embed what has no vector yet; with
+    `keeps_rows`, only those that have no rows for their live revision.
 
     Passages that are being searched are replaced only once the new ones have their vectors, a few articles at a time.
     """
@@ -135,7 +157,10 @@ def rebuild_workspace(
     for group in groups:
         made = beside.vectors(group) if beside else {}
         with transaction.atomic():
-            replace_chunks(lock_live_articles(group), recipe, made=made)
+            if keeps_rows:
+                ensure_chunk_rows(group, recipe)
+            else:
+                replace_chunks(lock_live_articles(group), recipe, made=made)
     report = beside.report if beside else SyncReport()
     _add(report, embed_missing(ids, recipe, known=known, progress=progress))
     mark_indexed(ids, recipe)
@@ -169,17 +194,41 @@ class _Beside:
 
 
 @transaction.atomic
-def _activate(recipe: Recipe, switch: IndexSwitch | None) -> None:
-    """Use the index of `recipe`. Raises SwitchCancelled if somebody has cancelled its switch."""
+def _activate(recipe: Recipe, switch: IndexSwitch | None, before: Recipe | None) -> None:
+    """Use the index of `recipe` instead of that of `before`. Raises SwitchCancelled if somebody has cancelled its
+    switch, IndexReplaced if the index in use has changed without one.
+    """
+    lock_recipes_exclusively()  # from here until the commit, nobody publishes
     if switch is not None:
-        building = IndexSwitch.objects.filter(pk=switch.pk, state=IndexSwitch.State.BUILDING)
-        if not building.update(state=IndexSwitch.State.DONE, problem="", finished_at=timezone.now()):
-            raise SwitchCancelled
-    activate(recipe)  # from here until the commit, nobody publishes
+        if not _is_settled_now(switch):
+            return
+    elif before is not None and _active() not in (before, recipe):
+        raise IndexReplaced
+    activate(recipe)
     for _ in _each_workspace():
-        ensure_chunk_rows(_live_ids(), recipe)
+        # In the order of their ids, as everywhere, since vectors are stored without the lock of recipes.
+        rows = Article.objects.filter(state=State.LIVE).select_for_update(no_key=True).order_by("id")
+        ids = list(rows.values_list("pk", flat=True))
+        ensure_chunk_rows(ids, recipe)
         # `indexed_revision` of the old recipe means nothing for the new one; `mark_indexed` sets it again.
-        Article.objects.filter(pk__in=_live_ids()).update(indexed_revision=None)
+        Article.objects.filter(pk__in=ids).update(indexed_revision=None)
+
+
+def _is_settled_now(switch: IndexSwitch) -> bool:
+    """Note that a switch is done; False if another process has done it. Raises SwitchCancelled."""
+    same = IndexSwitch.objects.filter(pk=switch.pk)
+    if same.filter(state=IndexSwitch.State.BUILDING).update(
+        state=IndexSwitch.State.DONE, problem="", finished_at=timezone.now()
+    ):
+        return True
+    if same.filter(state=IndexSwitch.State.DONE).exists():
+        return False
+    raise SwitchCancelled
+
+
+def _active() -> Recipe | None:
+    found: Recipe | None = Recipe.objects.filter(is_active=True).first()
+    return found
 
 
 def _each_workspace() -> Iterator[Workspace]:

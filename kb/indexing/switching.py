@@ -1,13 +1,11 @@
 """Changing the embedding model while everything runs: an index for the new recipe is built beside the one in use, and a
 worker switches once it is complete. Searches read which recipe is active, so all processes switch with the commit.
 
-A session-level advisory lock shows that a worker is building, so a killed one leaves none behind: the next tick of beat
-continues with what is stored.
+A worker builds under the lock of `kb.indexing.build_lock`, which a killed one does not leave behind: the next tick of
+beat continues with what is stored. Under the same lock a model is chosen, so never while `kb_reindex` runs.
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -16,33 +14,39 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from kb.errors import KnowledgeError, SwitchCancelled, SwitchUnderWay
+from kb.errors import IndexBeingBuilt, KnowledgeError, SwitchCancelled, SwitchUnderWay
+from kb.indexing.build_lock import alone, nobody_builds
 from kb.indexing.models import Chunk, IndexSwitch, Recipe
 from kb.indexing.recipes import recipe_for
-from kb.indexing.reindex import build, switch_under_way
+from kb.indexing.reindex import build, retire_unused, switch_under_way
 from kb.ports import RecipeSpec
 from supportbot.accounts.scope import across_workspaces
 from supportbot.errors import SupportBotError
 
 logger = logging.getLogger(__name__)
 TRIES_AGAIN_AFTER: Final = timedelta(minutes=1)
-_LOCK: Final = 0x73776974  # the letters "swit"
+UNEXPECTED: Final = "unexpected"  # the code of an error that nobody has foreseen
 
 
 def start_switch(spec: RecipeSpec, *, is_chosen: bool) -> IndexSwitch | None:
-    """Have a worker build an index for `spec` and switch to it; None if it is in use already.
+    """Have a worker build an index for `spec` and switch to it; None if it is in use already, even if an index for
+    another model is being built.
 
-    `is_chosen` says that the recipe is used whatever KB_EMBEDDER says. Raises SwitchUnderWay, RecipeMismatch.
+    `is_chosen` says that the recipe is used whatever KB_EMBEDDER says. Raises SwitchUnderWay, RecipeMismatch, and
+    IndexBeingBuilt while `kb_reindex` runs.
     """
     recipe = recipe_for(spec)
+    active = Recipe.objects.filter(pk=recipe.pk, is_active=True)
     try:
         with transaction.atomic():
+            if active.filter(is_chosen=is_chosen).exists():
+                return None
             if switch_under_way() is not None:
                 raise SwitchUnderWay
+            if not nobody_builds():
+                raise IndexBeingBuilt
             Recipe.objects.filter(pk=recipe.pk).update(is_chosen=is_chosen)
-            if Recipe.objects.filter(pk=recipe.pk, is_active=True).exists():
-                return None
-            return IndexSwitch.objects.create(recipe=recipe)
+            return None if active.exists() else IndexSwitch.objects.create(recipe=recipe)
     except IntegrityError as error:  # somebody else was first
         raise SwitchUnderWay from error
 
@@ -56,7 +60,8 @@ def cancel_switch() -> bool:
     switch.state, switch.finished_at = IndexSwitch.State.CANCELLED, timezone.now()
     switch.save(update_fields=["state", "finished_at"])
     # The sweep deletes its rows.
-    Recipe.objects.filter(pk=switch.recipe_id).update(is_chosen=False, retired_at=timezone.now())
+    unused = Recipe.objects.filter(pk=switch.recipe_id, is_active=False)
+    unused.update(is_chosen=False, retired_at=timezone.now())
     return True
 
 
@@ -84,7 +89,7 @@ def carry_on() -> bool:
     due = Q(tries_again_at=None) | Q(tries_again_at__lte=timezone.now())
     if not IndexSwitch.objects.filter(due, state=IndexSwitch.State.BUILDING).exists():
         return False
-    with _alone() as is_alone:
+    with alone() as is_alone:
         switch = switch_under_way() if is_alone else None
         return switch is not None and _carried_on(switch)
 
@@ -96,30 +101,27 @@ def _carried_on(switch: IndexSwitch) -> bool:
 
     IndexSwitch.objects.filter(pk=switch.pk).update(problem="", tries_again_at=None)
     try:
-        report = build(switch.recipe, switch, progress=watched)
+        report = build(switch.recipe, switch, progress=watched, keeps_rows=True)
     except SwitchCancelled:
-        # Rows that were stored after the cancellation are deleted by the sweep, too.
-        Recipe.objects.filter(pk=switch.recipe_id, is_active=False).update(retired_at=timezone.now())
+        retire_unused(switch.recipe)
         return False
     except KnowledgeError as error:
         cause = error.__cause__ if isinstance(error.__cause__, SupportBotError) else error  # a used-up budget, say
         logger.warning("kb: the new index waits: %s", cause.code)
-        again = timezone.now() + TRIES_AGAIN_AFTER
-        IndexSwitch.objects.filter(pk=switch.pk).update(problem=cause.code, tries_again_at=again)
-        return False
+        return _is_done_despite(switch, cause.code)
+    except Exception:  # whatever it is: otherwise every tick would begin anew, and the page would not say why
+        logger.exception("kb: the new index waits")
+        return _is_done_despite(switch, UNEXPECTED)
     logger.info("kb: switched to %s, %d embedded", switch.recipe.name, report.embedded)
     return True
 
 
-@contextmanager
-def _alone() -> Iterator[bool]:
-    """Yield whether no other process is building; none begins before this block ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
-        (is_alone,) = cursor.fetchone()
-    try:
-        yield is_alone
-    finally:
-        if is_alone:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+def _is_done_despite(switch: IndexSwitch, problem: str) -> bool:
+    """Note for the page what has interrupted a switch, and when it is tried again; True if it was done before that, so
+    that only vectors of late articles are missing, which the sweep adds.
+    """
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()  # a lost connection is replaced by the next statement
+    same, again = IndexSwitch.objects.filter(pk=switch.pk), timezone.now() + TRIES_AGAIN_AFTER
+    same.filter(state=IndexSwitch.State.BUILDING).update(problem=problem, tries_again_at=again)
+    return bool(same.filter(state=IndexSwitch.State.DONE).exists())

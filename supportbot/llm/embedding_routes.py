@@ -65,7 +65,8 @@ def forget() -> None:
 def choose(connection_ids: Sequence[UUID], *, actor: str) -> IndexSwitch | None:
     """Use these servers, best first, for search; return the switch to their index, None if it is in use already.
 
-    Raises InvalidInput if one of them was not tested or has another model than the first, SwitchUnderWay, NotFound.
+    Raises InvalidInput if one of them was not tested or has another model than the first, SwitchUnderWay,
+    IndexBeingBuilt, NotFound.
     """
     rows = _tested(connection_ids)
     route = _route_like(rows[0])
@@ -81,18 +82,19 @@ def choose(connection_ids: Sequence[UUID], *, actor: str) -> IndexSwitch | None:
     return switch
 
 
-@transaction.atomic
 def choose_shipped(which: str, *, actor: str) -> IndexSwitch | None:
     """Use the packaged model for search, or what KB_EMBEDDER names; return the switch to its index, if one is needed.
 
-    Raises SwitchUnderWay, EmbeddingUnavailable.
+    Raises SwitchUnderWay, IndexBeingBuilt, and EmbeddingUnavailable if the configured server does not respond.
     """
     if which not in (CONFIGURED, PACKAGED):
         raise NotFound()
-    is_chosen = which == PACKAGED and packaged_embedder().recipe.name != embedder().recipe.name
-    spec = packaged_embedder().recipe if which == PACKAGED else embedder().recipe
-    switch = start_switch(spec, is_chosen=is_chosen)
-    audit.record("embedding_route.chosen", actor=actor, model=spec.model, names=which)
+    chosen = packaged_embedder() if which == PACKAGED else embedder()
+    is_chosen = chosen is not embedder()
+    spec = chosen.recipe  # outside the transaction, since a server may be asked for the size of its vectors
+    with transaction.atomic():
+        switch = start_switch(spec, is_chosen=is_chosen)
+        audit.record("embedding_route.chosen", actor=actor, model=spec.model, names=which)
     return switch
 
 

@@ -1,19 +1,24 @@
 """Changing the embedding model while everything runs: the new index is built beside the old one, then used at once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from itertools import count
 from pathlib import Path
 from threading import Thread
+from time import monotonic, sleep
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection, transaction
+from django.db.models import Q
 from django.utils.timezone import now
 from pytest_django.fixtures import Settings
 
 from kb.access import Viewer
-from kb.errors import EmbeddingUnavailable, SwitchUnderWay
-from kb.indexing import switching
+from kb.documents import ArticleText, Document
+from kb.errors import EmbeddingUnavailable, IndexBeingBuilt, IndexReplaced, SwitchUnderWay
+from kb.importing.importer import import_documents
+from kb.indexing.build_lock import LOCK
 from kb.indexing.index import outdated_articles, sync_article
 from kb.indexing.models import Chunk, IndexSwitch, Recipe
 from kb.indexing.recipes import (
@@ -24,11 +29,12 @@ from kb.indexing.recipes import (
     forget_embedder_in_use,
     has_embedder,
 )
-from kb.indexing.reindex import KEPT_AFTER_FLIP, reindex
+from kb.indexing.reindex import KEPT_AFTER_FLIP, delete_retired_rows, reindex
 from kb.indexing.switching import cancel_switch, carry_on, progress_of, start_switch
 from kb.indexing.vector_file import VectorCache
 from kb.models import Article
 from kb.ports import Embedder, RecipeSpec
+from kb.revisions import lock_articles, publish_articles, write_revisions
 from kb.search.retrieval import search
 from kb.tasks import sweep, switch_index
 from kb.testing import HashEmbedder
@@ -85,6 +91,61 @@ def used() -> str:
     return Recipe.objects.get(is_active=True).name
 
 
+def elsewhere(do: Callable[[], object]) -> object:
+    """Return what a call returns or raises in another process: with a connection of its own."""
+    thread, outcomes = beginning(do)
+    thread.join(30)
+    assert outcomes, "it waits"
+    return outcomes[0]
+
+
+def beginning(do: Callable[[], object]) -> tuple[Thread, list[object]]:
+    """Begin a call in another process; return its thread, and the list that will have its outcome."""
+    outcomes: list[object] = []
+    context = copy_context()  # the workspace
+
+    def run() -> None:
+        try:
+            outcomes.append(do())
+        except Exception as error:  # noqa: BLE001  # the test looks at it
+            outcomes.append(error)
+        finally:
+            connection.close()
+
+    thread = Thread(target=lambda: context.run(run))
+    thread.start()
+    return thread, outcomes
+
+
+def waiting_for(kind: str) -> int:
+    """Return how many statements wait for a lock of this kind."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = %s", [kind])
+        (found,) = cursor.fetchone()
+    return int(found)
+
+
+def until(is_true: Callable[[], object]) -> None:
+    ends = monotonic() + 20
+    while not is_true():
+        assert monotonic() < ends, "it never happened"
+        sleep(0.02)
+
+
+def during(monkeypatch: pytest.MonkeyPatch, model: HashEmbedder, do: Callable[[], object]) -> list[object]:
+    """Have a call made once while a model embeds passages; return the list that will have its outcome."""
+    passages, outcomes = model.passages, []
+
+    def embedding(texts: list[str]) -> list[list[float]]:
+        if not outcomes:
+            outcomes.append(None)
+            outcomes[0] = elsewhere(do)
+        return passages(texts)
+
+    monkeypatch.setattr(model, "passages", embedding)
+    return outcomes
+
+
 def test_the_new_index_is_used_only_when_it_is_complete(row: Article, served: Served) -> None:
     switch = start_switch(Served.recipe, is_chosen=True)
     assert switch is not None
@@ -130,20 +191,10 @@ def test_a_killed_worker_has_lost_nothing_but_its_last_passages(towns: int, serv
 def test_only_one_worker_builds(row: Article, served: Served) -> None:
     start_switch(Served.recipe, is_chosen=True)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [switching._LOCK])
-        outcomes: list[bool] = []
-
-        def other() -> None:
-            try:
-                outcomes.append(carry_on())
-            finally:
-                connection.close()
-
-        thread = Thread(target=other)
-        thread.start()
-        thread.join()
-        cursor.execute("SELECT pg_advisory_unlock(%s)", [switching._LOCK])
-    assert (outcomes, served.embedded, used()) == ([False], [], "hash-384")
+        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        outcome = elsewhere(carry_on)
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+    assert (outcome, served.embedded, used()) == (False, [], "hash-384")
     assert carry_on()
 
 
@@ -267,3 +318,189 @@ def test_a_server_that_is_away_is_searched_by_words_alone(
 
     monkeypatch.setattr(served, "query", away)
     assert found() == {"Delivery"}
+
+
+def other_model(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> HashEmbedder:
+    """Configure another model with KB_EMBEDDER, and return it."""
+    other = HashEmbedder()
+    monkeypatch.setattr(other, "recipe", RecipeSpec("other", "other", 384), raising=False)
+    for module in ("recipes", "reindex"):
+        monkeypatch.setattr(f"kb.indexing.{module}.embedder", lambda: other)
+    return other
+
+
+def test_no_model_is_chosen_while_kb_reindex_runs(
+    row: Article, served: Served, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = other_model(monkeypatch, settings)
+    chosen = during(monkeypatch, other, lambda: start_switch(Served.recipe, is_chosen=True))
+    reindex()
+    assert isinstance(chosen[0], IndexBeingBuilt) and used() == "other"
+    assert not IndexSwitch.objects.exists()
+    assert start_switch(Served.recipe, is_chosen=True) is not None and carry_on()
+
+
+def test_kb_reindex_keeps_what_a_switch_has_built(
+    row: Article, served: Served, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A switch that began beside it after all: its rows and its choice outlast the end of `kb_reindex`."""
+    other = other_model(monkeypatch, settings)
+
+    def begin() -> bool:
+        recipe = Recipe.objects.create(name=Served.recipe.name, model="served", dimensions=48, is_chosen=True)
+        IndexSwitch.objects.create(recipe=recipe)
+        return carry_on()
+
+    is_done = during(monkeypatch, other, begin)
+    reindex()
+    recipe = Recipe.objects.get(name=Served.recipe.name)
+    assert (is_done, used()) == ([False], "other"), "the worker waits for kb_reindex"
+    assert (recipe.is_chosen, recipe.retired_at) == (True, None)
+    assert carry_on()
+    recipe = active_recipe()
+    assert (recipe.name, recipe.is_chosen, embedder_of(recipe)) == (Served.recipe.name, True, served)
+    assert found() == {"Delivery"}
+
+
+def test_kb_reindex_does_not_undo_a_switch_that_it_has_not_seen(
+    row: Article, served: Served, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = other_model(monkeypatch, settings)
+
+    def switch() -> None:
+        Recipe.objects.update(is_active=False)
+        Recipe.objects.create(name="new", model="new", dimensions=48, is_active=True)
+
+    during(monkeypatch, other, switch)
+    with pytest.raises(IndexReplaced):
+        reindex()
+    assert used() == "new"
+
+
+def test_kb_reindex_is_refused_while_a_worker_builds(
+    row: Article, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_switch(Served.recipe, is_chosen=True)
+    refused = during(monkeypatch, served, lambda: call_command("kb_reindex"))
+    assert carry_on()
+    assert isinstance(refused[0], CommandError) and "Try again when it is done" in str(refused[0])
+    recipe = active_recipe()
+    assert (recipe.name, recipe.is_chosen, IndexSwitch.objects.get().state) == (Served.recipe.name, True, "done")
+
+
+def test_a_retry_keeps_the_rows_of_the_new_index(towns: int, served: Served) -> None:
+    start_switch(Served.recipe, is_chosen=True)
+    served.fail_after(0)
+    assert not carry_on()
+    rows = Chunk.objects.filter(recipe__name=Served.recipe.name)
+    before = set(rows.values_list("pk", flat=True))
+    assert before
+    IndexSwitch.objects.update(tries_again_at=None)
+    assert not carry_on()
+    assert set(rows.values_list("pk", flat=True)) == before
+    served.recover()
+    late = published("Changed meanwhile.", title="Late")
+    IndexSwitch.objects.update(tries_again_at=None)
+    assert carry_on()
+    assert before < set(rows.values_list("pk", flat=True)) and rows.filter(article=late).exists()
+
+
+def test_publishing_and_the_switch_never_wait_for_each_other(
+    row: Article, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A publisher that has locked its article goes on to the index while the switch wants everything."""
+    start_switch(Served.recipe, is_chosen=True)
+    with transaction.atomic():
+        (article,) = lock_articles(Q(pk=row.pk))
+        write_revisions([(article, ArticleText("Delivery", "Delivery takes four days."))])
+        thread, outcomes = beginning(carry_on)
+        until(lambda: waiting_for("advisory"))
+        publish_articles([article])
+    thread.join(30)
+    assert outcomes == [True]
+    texts = Chunk.objects.filter(article=row, recipe__is_active=True).values_list("text", flat=True)
+    assert used() == Served.recipe.name and ["four days" in text for text in texts] == [True]
+
+
+def test_an_import_and_the_switch_never_wait_for_each_other(
+    row: Article, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_switch(Served.recipe, is_chosen=True)
+    began: list[tuple[Thread, list[object]]] = []
+
+    def pictures(group: list[Document]) -> list[Document]:  # it locks the articles, then stores their pictures
+        began.append(beginning(carry_on))
+        until(lambda: waiting_for("advisory"))
+        return group
+
+    monkeypatch.setattr("kb.importing.importer.store_pictures", pictures)
+    wording = ArticleText("Delivery", "Delivery takes four days.")
+    report = import_documents([Document(origin="x", external_id=row.external_id, wording=wording)])
+    ((thread, outcomes),) = began
+    thread.join(30)
+    assert (report.count("updated"), outcomes, used()) == (1, [True], Served.recipe.name)
+
+
+@pytest.mark.parametrize("error", [OperationalError("the server is gone"), ValueError("no such thing")])
+def test_an_error_nobody_has_foreseen_is_shown_and_tried_again_after_a_minute(
+    row: Article, served: Served, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    switch = start_switch(Served.recipe, is_chosen=True)
+    assert switch is not None
+
+    def fail(_texts: list[str]) -> list[list[float]]:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(served, "passages", fail)
+        assert not carry_on()
+    switch.refresh_from_db()
+    assert (switch.state, switch.problem, used()) == ("building", "unexpected", "hash-384")
+    assert switch.tries_again_at is not None and switch.tries_again_at > now()
+    assert elsewhere(carry_on) is False, "it waits, and another worker could begin"
+    IndexSwitch.objects.update(tries_again_at=now())
+    assert elsewhere(carry_on) is True
+
+
+def test_a_failure_after_the_switch_is_no_problem_of_the_switch(
+    row: Article, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch = start_switch(Served.recipe, is_chosen=True)
+    assert switch is not None
+    passages, late = served.passages, []
+
+    def publishing(texts: list[str]) -> list[list[float]]:
+        if late:
+            raise EmbeddingUnavailable
+        late.append(published("Written while the index was being built.", title="Late"))
+        return passages(texts)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(served, "passages", publishing)
+        assert carry_on(), "it is in use"
+    switch.refresh_from_db()
+    assert (switch.state, switch.problem, switch.tries_again_at) == ("done", "", None)
+    sweep()
+    assert outdated_articles() == []
+
+
+def test_a_switch_that_another_process_has_finished_is_no_cancellation(
+    row: Article, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_switch(Served.recipe, is_chosen=True)
+
+    def finish() -> None:
+        IndexSwitch.objects.update(state=IndexSwitch.State.DONE, finished_at=now())
+        Recipe.objects.update(is_active=False)
+        Recipe.objects.filter(name=Served.recipe.name).update(is_active=True)
+
+    during(monkeypatch, served, finish)
+    reindex()
+    assert used() == Served.recipe.name and delete_retired_rows() == 0
+
+
+def test_the_model_in_use_can_be_chosen_again_while_another_is_built(row: Article, served: Served) -> None:
+    """With other fallbacks, say."""
+    start_switch(Served.recipe, is_chosen=True)
+    assert start_switch(HashEmbedder.recipe, is_chosen=False) is None
+    assert IndexSwitch.objects.get().state == "building" and carry_on()

@@ -1,0 +1,38 @@
+"""One process at a time rebuilds the index of all workspaces, a worker or `kb_reindex`, and no other model is chosen
+meanwhile: each of them decides from what is active, and would undo the other's switch.
+
+It is an advisory lock of the session that builds, so a killed process leaves none behind. Nobody waits for it: a
+statement that waits holds a snapshot, and an index that is built concurrently waits for all snapshots.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from django.db import Error as AnyDatabaseError
+from django.db import connection
+
+LOCK: Final = 0x73776974  # the letters "swit"
+
+
+@contextmanager
+def alone() -> Iterator[bool]:
+    """Yield whether no other process is building; none begins before this block ends."""
+    is_alone = _has("SELECT pg_try_advisory_lock(%s)")
+    try:
+        yield is_alone
+    finally:
+        if is_alone:
+            with suppress(AnyDatabaseError):  # the connection is lost, and the lock with it
+                _has("SELECT pg_advisory_unlock(%s)")
+
+
+def nobody_builds() -> bool:
+    """Return whether no other process is building; none begins before the caller's transaction ends."""
+    return _has("SELECT pg_try_advisory_xact_lock(%s)")
+
+
+def _has(statement: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [LOCK])
+        return bool(cursor.fetchone() == (True,))
