@@ -109,7 +109,7 @@ class ModelConnectionAdmin(ScopedAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         more = {"environment": _environment(), "routes": _routes(), "is_operator": search_models.is_operator(request)}
-        more |= search_models.state()
+        more |= search_models.state(request)
         return super().changelist_view(request, {**(extra_context or {}), **more})
 
     def save_model(self, request: HttpRequest, obj: ModelConnection, form: ModelForm, change: bool) -> None:

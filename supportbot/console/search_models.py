@@ -20,7 +20,7 @@ from actions.models import actor_of
 from kb.errors import EmbeddingUnavailable, IndexNotBuilt, RecipeMismatch
 from kb.indexing.recipes import active_recipe
 from kb.indexing.reindex import switch_under_way
-from kb.indexing.switching import progress_of
+from kb.indexing.switching import UNEXPECTED, progress_of
 from kb.ports import embedder, packaged_embedder
 from kb.search.confidence import shipped_calibration
 from supportbot.accounts.models import User
@@ -32,6 +32,7 @@ from supportbot.llm import embedding_connections, embedding_routes
 from supportbot.llm.embedding_check import MOST_DIMENSIONS, Measured, measure
 from supportbot.llm.errors import BudgetExceeded, DeadlineExceeded, ModelUnavailable
 from supportbot.llm.models import EmbeddingConnection
+from supportbot.team_formats import percentage
 
 RIGHT: Final = "connections:write"
 _WHY_WAITING: Final = {
@@ -42,6 +43,7 @@ _WHY_WAITING: Final = {
     IndexNotBuilt.code: gettext_noop(
         "The worker may not build the index of vectors. Run `manage.py kb_reindex` with DATABASE_OWNER_URL."
     ),
+    UNEXPECTED: gettext_noop("An unexpected error has stopped the building. The worker's log has the details."),
     RecipeMismatch.code: gettext_noop("KB_EMBEDDER has been changed. Cancel this, and choose again."),
 }
 
@@ -128,18 +130,27 @@ def page(request: HttpRequest) -> HttpResponse:
             told = gettext("A worker is building the index. Until it is complete, search uses the old one.")
             messages.success(request, told if has_to_build else gettext("Saved. Search uses this from now on."))
             return redirect("admin:search-model")
-    context = {**_base(gettext("Search by meaning"), request), "form": form, **state(), "rows": _rows()}
+    context = {**_base(gettext("Search by meaning"), request), "form": form, **state(request), "rows": _rows()}
     return render(request, "console/models/search.html", context, status=400 if form.errors else 200)
 
 
-def state() -> dict[str, Any]:
-    """Return what pages show of search's model: the one in use, and the index that is being built."""
+def state(request: HttpRequest) -> dict[str, Any]:
+    """Return what pages show of search's model: the one in use, and how much of a new index is there.
+
+    Only operators get the names of the servers, the reason for a delay, and the figures of all workspaces together.
+    """
     recipe, switch = active_recipe(), switch_under_way()
-    context: dict[str, Any] = {"in_use": recipe, "servers": embedding_routes.servers_of(recipe.name)}
+    context: dict[str, Any] = {"in_use": recipe}
+    if switch is not None:
+        progress = progress_of(switch)
+        context |= {"switch": switch, "share": percentage(progress.done / progress.total if progress.total else 0.0)}
+    if not is_operator(request):
+        return context
+    context["servers"] = [server.name for server in embedding_routes.servers_of(recipe.name)]
     context["is_calibrated"] = bool(recipe.calibration or shipped_calibration(recipe.name))
     if switch is not None:
         why = _WHY_WAITING.get(switch.problem, _WHY_WAITING[EmbeddingUnavailable.code]) if switch.problem else ""
-        context |= {"switch": switch, "progress": progress_of(switch), "waiting": gettext(why) if why else ""}
+        context |= {"progress": progress, "waiting": gettext(why) if why else ""}
     return context
 
 

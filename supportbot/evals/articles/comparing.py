@@ -22,7 +22,7 @@ from kb.indexing.shared_vectors import passage_vectors
 from supportbot.builtin.intents import courtesy
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import Audience, Citation, Message, Source
-from supportbot.evals.articles.rehearsal import Quoted, vectors_of
+from supportbot.evals.articles.rehearsal import Maker, Quoted, vectors_of
 from supportbot.language.figures import figures_in
 from supportbot.language.normalise import normalised
 from supportbot.language.personal_data import without_personal_data
@@ -130,13 +130,14 @@ def _distinct(texts: Iterable[str | None], most: int) -> list[str]:
 
 def vectors_of_questions(questions: Sequence[str]) -> dict[str, Sequence[float]]:
     """Return the vectors of what customers wrote, which only this process keeps."""
-    recipe = active_recipe().name
-    return {question: _vector(recipe, question) for question in questions}
+    recipe = active_recipe()
+    maker = Maker(recipe.name, embedder_of(recipe))  # read once: a switch must not come between the two
+    return {question: _vector(maker, question) for question in questions}
 
 
 @lru_cache(maxsize=1_024)
-def _vector(_recipe: str, question: str) -> Sequence[float]:
-    return tuple(embedder_of(active_recipe()).query(question))
+def _vector(maker: Maker, question: str) -> Sequence[float]:
+    return tuple(maker.embedder.query(question))
 
 
 def nearest(questions: Sequence[str], wording: ArticleText, vectors: Vectors = vectors_of_questions) -> list[str]:

@@ -23,6 +23,7 @@ from kb.indexing.models import Chunk
 from kb.indexing.recipes import active_recipe, embedder_of
 from kb.models import Phrasing
 from kb.phrasings import fill_phrasings, phrasing_vectors, set_phrasings
+from kb.ports import Embedder
 from kb.search import Passage, search
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
@@ -214,16 +215,24 @@ def vectors_of(wording: ArticleText) -> dict[str, Sequence[float]]:
     found: dict[str, Sequence[float]] = {row.content_hash: row.embedding or () for row in rows}
     missing = [key for key in hashes if key not in found][:MAX_EMBEDDED]
     try:
-        embedder_of(recipe)
-        return found | {key: _vector(recipe.name, hashes[key]) for key in missing}
+        maker = Maker(recipe.name, embedder_of(recipe))
+        return found | {key: _vector(maker, hashes[key]) for key in missing}
     except (EmbeddingUnavailable, RecipeMismatch):
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Makes the vectors of a recipe; the same as every other maker of that recipe, so that caches keep its vectors."""
+
+    recipe: str
+    embedder: Embedder = field(compare=False)
+
+
 @lru_cache(maxsize=512)
-def _vector(_recipe: str, text: str) -> Sequence[float]:
+def _vector(maker: Maker, text: str) -> Sequence[float]:
     """Cached, because an editor asks repeatedly with mostly the same text."""
-    (vector,) = embedder_of(active_recipe()).passages([text])
+    (vector,) = maker.embedder.passages([text])
     return tuple(vector)
 
 
