@@ -160,3 +160,32 @@ def test_a_workspace_s_own_people_see_the_model_and_cannot_change_it(enter: Ente
     for address in addresses[:3]:
         assert client.get(f"{SEARCH}{address}").status_code == 403
     assert EmbeddingConnection.objects.exists() and not Recipe.objects.filter(is_chosen=True).exists()
+
+
+async def test_a_workspace_s_admins_see_no_figures_and_servers_of_the_installation(
+    operator: Client, servers: tuple[ModelServer, ...]
+) -> None:
+    await db(lambda: sync_article(published().pk))
+    row, _ = await db(add, operator, servers[0], "ours")
+    await db(lambda: operator.post(SEARCH, {"first": str(row.pk)}))
+    await db(lambda: User.objects.update(is_superuser=False))
+    building = words_of(await db(operator.get, MODELS))
+    assert "Index for m: 0" in building and "%" in building and "passages" not in building
+    assert await db(carry_on)
+    assert "ours" not in words_of(await db(operator.get, MODELS))
+
+
+async def test_a_fallback_is_added_while_another_index_is_built(
+    operator: Client, servers: tuple[ModelServer, ...]
+) -> None:
+    await db(lambda: sync_article(published().pk))
+    row, _ = await db(add, operator, servers[0], "ours")
+    await db(lambda: operator.post(SEARCH, {"first": str(row.pk)}))
+    assert await db(carry_on)
+    other, _ = await db(add, operator, servers[0], "fallback")
+    await db(lambda: operator.post(SEARCH, {"first": "packaged"}))
+    assert "only the connections of the model in use" in words_of(await db(operator.get, SEARCH))
+    sent = {"first": str(row.pk), "second": str(other.pk)}
+    answer = await db(lambda: operator.post(SEARCH, sent, follow=True))
+    assert "Search uses this from now on" in words_of(answer)
+    assert await db(lambda: IndexSwitch.objects.filter(state="building").count()) == 1

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from itertools import count
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -18,6 +19,7 @@ from kb.access import Viewer
 from kb.documents import ArticleText, Document
 from kb.errors import EmbeddingUnavailable, IndexBeingBuilt, IndexReplaced, SwitchUnderWay
 from kb.importing.importer import import_documents
+from kb.indexing import reindex as reindexing
 from kb.indexing.build_lock import LOCK
 from kb.indexing.index import outdated_articles, sync_article
 from kb.indexing.models import Chunk, IndexSwitch, Recipe
@@ -405,40 +407,54 @@ def test_a_retry_keeps_the_rows_of_the_new_index(towns: int, served: Served) -> 
     assert before < set(rows.values_list("pk", flat=True)) and rows.filter(article=late).exists()
 
 
-def test_publishing_and_the_switch_never_wait_for_each_other(
-    row: Article, served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A publisher that has locked its article goes on to the index while the switch wants everything."""
+@pytest.fixture
+def at_the_switch(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """A worker that has built the new index; the call has it switch, and returns once it waits for the recipes."""
     start_switch(Served.recipe, is_chosen=True)
+    built, may_switch, activate = Event(), Event(), reindexing._activate
+
+    def activating(*args: Any) -> None:
+        built.set()
+        assert may_switch.wait(20)
+        activate(*args)
+
+    monkeypatch.setattr(reindexing, "_activate", activating)
+    thread, outcomes = beginning(carry_on)
+    assert built.wait(20)
+
+    def go_on() -> None:
+        may_switch.set()
+        until(lambda: waiting_for("advisory"))
+
+    yield go_on
+    may_switch.set()
+    thread.join(30)
+    assert outcomes == [True] and used() == Served.recipe.name
+
+
+def test_publishing_and_the_switch_never_wait_for_each_other(row: Article, at_the_switch: Callable[[], None]) -> None:
+    """A publisher that has locked its article goes on to the index while the switch wants everything."""
     with transaction.atomic():
         (article,) = lock_articles(Q(pk=row.pk))
         write_revisions([(article, ArticleText("Delivery", "Delivery takes four days."))])
-        thread, outcomes = beginning(carry_on)
-        until(lambda: waiting_for("advisory"))
+        at_the_switch()
         publish_articles([article])
-    thread.join(30)
-    assert outcomes == [True]
+    until(lambda: used() == Served.recipe.name)
     texts = Chunk.objects.filter(article=row, recipe__is_active=True).values_list("text", flat=True)
-    assert used() == Served.recipe.name and ["four days" in text for text in texts] == [True]
+    assert ["four days" in text for text in texts] == [True]
 
 
 def test_an_import_and_the_switch_never_wait_for_each_other(
-    row: Article, served: Served, monkeypatch: pytest.MonkeyPatch
+    row: Article, at_the_switch: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start_switch(Served.recipe, is_chosen=True)
-    began: list[tuple[Thread, list[object]]] = []
-
     def pictures(group: list[Document]) -> list[Document]:  # it locks the articles, then stores their pictures
-        began.append(beginning(carry_on))
-        until(lambda: waiting_for("advisory"))
+        at_the_switch()
         return group
 
     monkeypatch.setattr("kb.importing.importer.store_pictures", pictures)
     wording = ArticleText("Delivery", "Delivery takes four days.")
     report = import_documents([Document(origin="x", external_id=row.external_id, wording=wording)])
-    ((thread, outcomes),) = began
-    thread.join(30)
-    assert (report.count("updated"), outcomes, used()) == (1, [True], Served.recipe.name)
+    assert report.count("updated") == 1
 
 
 @pytest.mark.parametrize("error", [OperationalError("the server is gone"), ValueError("no such thing")])

@@ -288,3 +288,20 @@ async def test_a_route_without_a_server_is_searched_by_words_alone(
     with pytest.raises(EmbeddingUnavailable, match="No connection serves"):
         await db(lambda: embedder_of(active_recipe()))
     assert await db(titles) == ["Delivery"]
+
+
+def test_the_packaged_model_can_be_chosen_while_the_configured_server_is_down(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    active_recipe()
+
+    class Down:
+        @property
+        def recipe(self) -> Any:
+            raise EmbeddingUnavailable
+
+    monkeypatch.setattr(embedding_routes, "embedder", Down)
+    switch = choose_shipped("packaged", actor="test")
+    assert switch is not None and Recipe.objects.get(pk=switch.recipe_id).is_chosen
+    with pytest.raises(EmbeddingUnavailable):
+        choose_shipped("configured", actor="test")
