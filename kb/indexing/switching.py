@@ -120,8 +120,8 @@ def _is_done_despite(switch: IndexSwitch, problem: str) -> bool:
     """Note for the page what has interrupted a switch, and when it is tried again; True if it was done before that, so
     that only vectors of late articles are missing, which the sweep adds.
     """
-    if not connection.in_atomic_block:
-        connection.close_if_unusable_or_obsolete()  # a lost connection is replaced by the next statement
+    if not connection.in_atomic_block and connection.connection is not None and not connection.is_usable():
+        connection.close()  # a lost one is replaced by the next statement; one that works holds the lock of `alone`
     same, again = IndexSwitch.objects.filter(pk=switch.pk), timezone.now() + TRIES_AGAIN_AFTER
     same.filter(state=IndexSwitch.State.BUILDING).update(problem=problem, tries_again_at=again)
     return bool(same.filter(state=IndexSwitch.State.DONE).exists())
