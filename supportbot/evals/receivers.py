@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from supportbot.evals.articles.draft_checks import forget_questions
+from supportbot.evals.articles.draft_checks import forget_questions, forget_unasked
 from supportbot.evals.articles.published_checks import note_change
 from supportbot.evals.release_gates import run_after_restore
 from supportbot.evals.replays import forget_words
@@ -17,6 +17,7 @@ def on_customer_forgotten(announcement: Announcement) -> None:
 
 
 def on_conversations_erased(announcements: Sequence[Announcement]) -> None:
+    forget_unasked()
     forget_words(conversation_id__in=[one.object_id for one in announcements])
 
 

@@ -26,7 +26,7 @@ from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.console.articles.due_plans import carry_out_due
 from supportbot.evals.articles import changed_articles, draft_checks, publications, published_checks, rehearsal
 from supportbot.evals.models import ArticleCheck, ChangedArticle, DraftCheck
-from supportbot.evals.receivers import on_customer_forgotten
+from supportbot.evals.receivers import on_conversations_erased, on_customer_forgotten
 from supportbot.outbox.delivery import deliver_due
 from supportbot.outbox.models import Announcement
 from tests.console.conftest import Enter, logged_in, person
@@ -277,9 +277,19 @@ def test_a_comparison_holds_no_personal_data_and_goes_with_a_customer_who_is_for
     add_customer_message(start_conversation(alice.pk).pk, text=mail, client_id="c1")
     imported(written(folder, 14))
     check = compared()
-    assert not any("alice@example.com" in question for question in outcomes(check))
+    assert check.rows and "alice@example.com" not in f"{check.rows}{check.items}"
     on_customer_forgotten(Announcement(topic="customer_forgotten", object_id=alice.pk))
     assert not DraftCheck.objects.exists()
+
+
+def test_a_comparison_that_has_not_asked_everything_goes_with_an_erased_conversation(folder: Path) -> None:
+    for days in (14, 15):
+        imported(written(folder, days))
+        begun()
+    asking, waiting = DraftCheck.objects.order_by("created_at")
+    DraftCheck.objects.filter(pk=asking.pk).update(items=[{"question": "I am alice@example.com."}])
+    on_conversations_erased([])
+    assert list(DraftCheck.objects.values_list("pk", flat=True)) == [waiting.pk]
 
 
 def test_contradictions_and_repetitions_with_other_articles_are_found(folder: Path) -> None:

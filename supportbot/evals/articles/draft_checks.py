@@ -35,6 +35,7 @@ from supportbot.evals.product_mark import product_mark
 from supportbot.evals.selectors import in_words, missing_suites
 from supportbot.evals.suite_format import case_document, parse_case
 from supportbot.evals.wording import stopped
+from supportbot.language.personal_data import without_personal_data
 from supportbot.leases import extending
 from supportbot.releases.selectors import current, gates
 
@@ -111,9 +112,13 @@ def _due() -> Q:
 
 
 def due_drafts() -> list[tuple[UUID, UUID]]:
-    """Return workspace and id of the checks that no worker holds, the oldest first."""
+    """Return workspace and id of the checks that no worker holds, the oldest first: those that an editor waits for
+    before comparisons of what is published.
+    """
+    is_comparison = Case(When(COMPARISONS, then=Value(1)), default=Value(0))
     with across_workspaces("checks of drafts that are due"):
-        return list(DraftCheck.objects.filter(_due()).order_by("created_at").values_list("workspace_id", "pk")[:3])
+        due = DraftCheck.objects.filter(_due()).order_by(is_comparison, "created_at")
+        return list(due.values_list("workspace_id", "pk")[:3])
 
 
 def run_draft_check(check_id: UUID) -> None:
@@ -168,7 +173,14 @@ def _run(check: DraftCheck) -> None:
             return
     with _held(check):
         found = work.found()
-    _update(check, found=found, state=State.DONE, lease_until=None, finished_at=now())
+    _update(check, found=found, items=_without_names(items), state=State.DONE, lease_until=None, finished_at=now())
+
+
+def _without_names(items: Sequence[Item]) -> list[Item]:
+    """Return items whose questions are as the rows show them: a check is kept longer than the customers' words."""
+    return [
+        {**item, "question": without_personal_data(item["question"])} if "question" in item else item for item in items
+    ]
 
 
 def _held(check: DraftCheck) -> AbstractContextManager[None]:
@@ -298,6 +310,13 @@ def purge_drafts() -> None:
     """Delete old checks of all workspaces: they hold customers' questions."""
     with across_workspaces("old checks of drafts"):
         DraftCheck.objects.filter(created_at__lt=now() - KEPT_FOR).delete()
+
+
+def forget_unasked() -> None:
+    """Delete the workspace's checks whose questions, as customers wrote them, are yet to be asked: some may be of a
+    conversation that is erased.
+    """
+    DraftCheck.objects.exclude(state=State.DONE).filter(items__isnull=False).delete()
 
 
 def forget_questions() -> None:
