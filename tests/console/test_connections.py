@@ -81,7 +81,7 @@ def test_a_connection_is_added_and_its_secret_never_shown(admin: Client) -> None
         ("bearer", {"name": "Shop 1"}, "lowercase letters"),
         ("bearer", {"test_path": "health"}, "begins with a slash"),
         ("bearer", {"environment": "staging"}, "valid choice"),
-        ("bearer", {"secret": "two words"}, "one word"),
+        ("bearer", {"secret": "two words"}, "without spaces"),
         ("header", {"set_header": "Host"}, "cannot be set"),
         ("hmac", {"set_signed": "{secret}"}, "{secret} is not known here."),
         ("oauth_client_credentials", {"set_client_id": "a"}, "required"),

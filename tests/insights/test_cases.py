@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionRequest
@@ -141,7 +142,11 @@ def request_of(talk: Conversation, *states: str) -> None:
         proposed_by="assistant",
     )  # fmt: skip
     for state in states:
-        ActionRequest.objects.update(state=state, reason_code="outside_window" if state == "refused" else "")
+        ActionRequest.objects.update(
+            state=state,
+            reason_code="outside_window" if state == "refused" else "",
+            lease_until=now() if state == "executing" else None,
+        )
 
 
 def test_a_case_of_a_chat_expects_what_the_team_wrote_before_a_wrong_action(
