@@ -61,7 +61,7 @@ def test_one_operators_morning(admin: Page) -> None:
     page = admin
     expect(page.get_by_role("main")).to_contain_text("Cost of a conversation")  # what did it cost
     follow(page.get_by_role("link", name="Spent today"))
-    expect(page.get_by_role("main")).to_contain_text("EUR per day, for")
+    expect(page.get_by_role("main")).to_contain_text("EUR per day over")
 
     follow(page.get_by_role("link", name="Improve", exact=True))  # what got worse
     follow(page.get_by_role("link", name="Rated badly"))
