@@ -254,10 +254,8 @@ async def test_a_turn_without_a_wakeup_is_found_among_many_with_one(
     await running.stop()
 
 
-async def test_a_slow_claim_delays_no_other(
-    conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runner_module, "POLL_SECONDS", 600.0)
+def a_first_claim_that_waits() -> tuple[Callable[..., Claim | None], threading.Event, threading.Event]:
+    """Return a claim of which the first call finds nothing, after a while; whether it has begun, and what ends it."""
     is_claiming, may_go_on = threading.Event(), threading.Event()
 
     def claim(name: str, **how: Any) -> Claim | None:
@@ -265,8 +263,16 @@ async def test_a_slow_claim_delays_no_other(
             return claim_turn(name, **how)
         is_claiming.set()
         assert may_go_on.wait(timeout=PATIENCE_SECONDS)
-        return None
+        return None  # it looked before the message was stored
 
+    return claim, is_claiming, may_go_on
+
+
+async def test_a_slow_claim_delays_no_other(
+    conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "POLL_SECONDS", 600.0)
+    claim, is_claiming, may_go_on = a_first_claim_that_waits()
     running = Runner()
     running.start()
     await until(lambda: bool(signal_broker()._turn_listeners))
@@ -285,15 +291,7 @@ async def test_a_wakeup_is_not_lost_while_all_slots_are_taken(
 ) -> None:
     settings.TURNS_PER_PROCESS = 1
     monkeypatch.setattr(runner_module, "POLL_SECONDS", 600.0)
-    is_claiming, may_go_on = threading.Event(), threading.Event()
-
-    def claim(name: str, **how: Any) -> Claim | None:
-        if is_claiming.is_set():
-            return claim_turn(name, **how)
-        is_claiming.set()
-        assert may_go_on.wait(timeout=PATIENCE_SECONDS)
-        return None  # it looked before the message was stored
-
+    claim, is_claiming, may_go_on = a_first_claim_that_waits()
     running = Runner()
     running.start()
     await until(lambda: bool(signal_broker()._turn_listeners))
