@@ -149,6 +149,11 @@ def visiting(locale: str) -> Chat:
         ("de", "Mein Sohn wird 12."), ("en", "27 ?"), ("en", "27?"),
         ("de", "am 27. geht es nicht"), ("de", "weder am 5. noch am 27."), ("en", "the 5th not the 27th"),
         ("en", "neither the 5th nor the 27th"), ("es", "no quiero el 27"), ("es", "no estoy el 27"),
+        ("de", "der 2. Gast kommt später"), ("de", "Der 2. Gast kommt später."), ("de", "der 2. gast kommt später"),
+        ("de", "Am 2. Tisch bitte"), ("de", "nein, den 2. Gang ohne Nüsse"), ("en", "the 2nd guest comes later"),
+        ("en", "No, the 3rd floor"), ("nl", "de 2e gast komt later"), ("fr", "le 2e invité arrive plus tard"),
+        ("es", "el 2º invitado llega más tarde"), ("it", "il 2º ospite arriva dopo"),
+        ("pt", "o 2º convidado chega mais tarde"),
         ("it", "non il 27"), ("es", "No el 5"), ("en", "I can't come if the 27th is a holiday"),
     ],
 )  # fmt: skip
@@ -161,7 +166,9 @@ def test_a_number_that_counts_something_is_no_day(locale: str, said: str) -> Non
     [("en", "I meant 27"), ("en", "no, 27"), ("en", "the 27th"), ("en", "27."), ("en", "27"), ("de", "Am 27."),
      ("de", "27. bitte"), ("es", "No el 27"), ("de", "Nein nicht am 5. Am 27."),
      ("en", "The 5th isn't possible so the 27th please"), ("en", "the 27th if that's not a problem"),
-     ("en", "27th not 5th")],
+     ("en", "27th not 5th"), ("en", "the 27th works better"), ("en", "the 27th pls"), ("en", "The 27th, guests or not"),
+     ("de", "der 27. passt besser"), ("de", "Am 27. Danke!"), ("de", "am 27. kommen wir lieber"),
+     ("de", "den 27. bitte, der 2. Gast kommt später"), ("nl", "de 27e past beter")],
 )  # fmt: skip
 def test_a_day_of_the_month_moves_the_card(locale: str, said: str) -> None:
     assert visiting(locale).send(said)[1] == [("visit", {"day": "2027-03-27", REPLACES_CARD: True})]
@@ -205,6 +212,31 @@ def test_a_record_that_is_denied_changes_nothing(said: str) -> None:
     assert renewed().send(said)[1] == []
 
 
+@pytest.mark.parametrize("said", ["der 2. Gast kommt später", "der 2. gast kommt später"])
+def test_the_place_of_something_is_no_quantity(said: str) -> None:
+    assert booked("de").send(said)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [
+        ("en", "L-4411, nothing to do with L-4412"), ("en", "L-4411 has nothing to do with L-4412"),
+        ("en", "there is nothing wrong with L-4412"), ("en", "never L-4412"),
+        ("de", "L-4411, nichts mit L-4412 zu tun"),
+        ("fr", "L-4411, rien à voir avec L-4412"), ("es", "L-4411, nada que ver con L-4412"),
+        ("it", "L-4411, niente a che fare con L-4412"), ("nl", "L-4411, niets te maken met L-4412"),
+        ("pt", "L-4411, nada a ver com L-4412"), ("pl", "L-4411, nic wspólnego z L-4412"),
+    ],
+)  # fmt: skip
+def test_a_record_that_the_wish_has_nothing_to_do_with_changes_nothing(locale: str, said: str) -> None:
+    assert renewed(locale).send(said)[1] == []
+
+
+@pytest.mark.parametrize("said", ["L-4412, nothing to do with L-4411", "No L-4412", "L-4411 no sorry L-4412"])
+def test_the_record_that_is_meant_stands_beside_a_nothing(said: str) -> None:
+    assert renewed().send(said)[1] == [("renew_loan", {"loan": "L-4412", REPLACES_CARD: True})]
+
+
 def test_a_day_that_its_month_does_not_have_corrects_nothing() -> None:
     chat = Chat(tools=(HUMAN, BOOK), orders=(), today=date(2027, 1, 20))
     for text in ("I would like to book a table", "2027-02-05", "4", "Inside"):
@@ -212,8 +244,8 @@ def test_a_day_that_its_month_does_not_have_corrects_nothing() -> None:
     assert chat.send("I meant the 31st")[1] == []
 
 
-def renewed() -> Chat:
-    chat = Chat(tools=(HUMAN, RENEW), orders=())
+def renewed(locale: str = "en") -> Chat:
+    chat = Chat(tools=(HUMAN, RENEW), orders=(), locale=locale)
     chat.send("Please renew my loan")
     assert chat.send("L-4411")[1] == [("renew_loan", {"loan": "L-4411"})]
     return chat

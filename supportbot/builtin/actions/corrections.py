@@ -51,7 +51,8 @@ def corrected(tool: ToolSpec, intent: Intent, text: str, *, locale: str, written
 
 def _given(tool: ToolSpec, intent: Intent, text: str, locale: str, written_on: date | None) -> Intent:
     """Return all that a text gives for an intent, also what stays as it is."""
-    given = slots_in(tool, text, locale=locale, written_on=written_on)
+    counting = _without_ordinals(text, detect(text, locale), is_also_day=False)
+    given = replace(slots_in(tool, counting, locale=locale, written_on=written_on), text=text)
     values = {**_numbers_of_the_same_form(tool, intent, text), **_number(tool, intent, text, locale), **given.values}
     return replace(given, values={**_days(tool, intent, text, locale, written_on, taken=values), **values})
 
@@ -88,8 +89,8 @@ def _number(tool: ToolSpec, intent: Intent, text: str, locale: str) -> dict[str,
     names = [name for name, shape in fields_of(tool).items() if kind_of(name, shape) == "number"]
     if len(names) != 1 or names[0] not in intent.values:
         return {}
-    if any(kind_of(name, fields_of(tool)[name]) == "date" for name in intent.values):
-        text = _without_days_of_month(text, detect(text, locale))  # "the 7th" is no quantity
+    has_day = any(kind_of(name, fields_of(tool)[name]) == "date" for name in intent.values)
+    text = _without_ordinals(text, detect(text, locale), is_also_day=has_day)  # "the 7th" is no quantity
     found = slots_in(tool, text, asked=names[0], locale=locale).values
     return {name: found[name] for name in names if name in found}
 
@@ -183,10 +184,31 @@ def _plain(text: str) -> str:
 
 
 def _is_marked(found: re.Match[str], text: str, language: str) -> bool:
-    """Return whether a number is written as a day of the month."""
+    """Return whether a number is written as a day of the month, and not as the place of something: "the 2nd guest"."""
+    return _is_ordinal(found, text, language) and not _is_before_noun(found, text, language)
+
+
+def _is_ordinal(found: re.Match[str], text: str, language: str) -> bool:
     if found["dot"] == ".":
         return has_dotted_days(language) and _is_dotted_day(found, text, language)
     return bool(found["dot"]) or (found["mark"] or "").casefold() in word_lists()["ordinals"]
+
+
+def _is_before_noun(found: re.Match[str], text: str, language: str) -> bool:
+    """Return whether an ordinal seems to say which of several is meant: a word follows that says nothing about a day.
+    In a language without a list of such words, none does.
+    """
+    known = word_lists()["behind_days"].get(language)
+    clause = BREAK.split(text[found.end() :].lstrip(), maxsplit=1)[0]
+    if known is None or not words(clause) or (found["dot"] or "")[:1] in ("'", "’"):  # "27'si" is a day in itself
+        return False
+    behind = words(clause)[0]
+    is_small = behind in known or behind in stop_words(language) or not behind.isalpha()
+    if is_small or not {"instead", "if", "not", "only"}.isdisjoint(operators(behind, language)):
+        return False
+    before = words(BREAK.split(text[: found.start()])[-1])
+    is_behind_on = bool(before) and before[-1] in word_lists()["on_day"].get(language, ())
+    return not (is_behind_on and clause[:1].islower())  # "am 27. kommen wir lieber"
 
 
 def _is_dotted_day(found: re.Match[str], text: str, language: str) -> bool:
@@ -203,9 +225,10 @@ def _is_dotted_day(found: re.Match[str], text: str, language: str) -> bool:
     return rest[:1].islower() if leads is None else before[-1] in leads
 
 
-def _without_days_of_month(text: str, language: str) -> str:
+def _without_ordinals(text: str, language: str, *, is_also_day: bool) -> str:
+    """Return a text without the places of things, and without days of the month if there is one to correct."""
     for one in reversed([*_DAY_OF_MONTH.finditer(text)]):
-        if _is_marked(one, text, language):
+        if _is_ordinal(one, text, language) and (is_also_day or _is_before_noun(one, text, language)):
             text = f"{text[: one.start()]}{text[one.end() :]}"
     return text
 

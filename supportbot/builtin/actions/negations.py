@@ -1,4 +1,4 @@
-"""What a message does not want: the clauses with a "not" are left out of it. Pure but for `intents`.
+"""What a message does not want: the clauses with a "not" or a "nothing" are left out of it. Pure but for `intents`.
 
 A "not" denies the value behind it ("L-4412 not L-4411") or, where something else stands behind it, the one before it
 ("the 5th isn't possible so the 27th"). One clause may name both; what is left of it is read only if the denied value is
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from supportbot.builtin import intents
+from supportbot.builtin.actions.word_lists import word_lists
 from supportbot.builtin.phrases import say
 from supportbot.formats import babel_locale
 from supportbot.language.figures import figures_in
@@ -33,11 +34,26 @@ class Named:
 Naming = Callable[[str], Named]
 
 
+def denies(text: str, language: str) -> bool:
+    """Return whether a text says "not", "nothing" or the like. A "no" alone, such as "no, the 27th" and "yok, 27'si",
+    denies nothing that stands behind it.
+    """
+    return bool(operators(text, language).get("not") or _says_nothing_of(text, language))
+
+
+def _says_nothing_of(text: str, language: str) -> bool:
+    """Return whether a text has a word such as "nothing" or "never"."""
+    said = words(text)
+    kept = said[1:] if said[:1] and said[0] in word_lists()["meant"] else said
+    no = words(say("no", language))
+    return bool(operators(" ".join(word for word in kept if [word] != no), language).get("none"))
+
+
 def without_denied(text: str, language: str, named: Naming) -> str:
     """Return a text without its clauses that deny something, and the rest of those that also say what is wanted. A
     clause also ends at a word such as "but": "not the 5th but the 27th".
     """
-    if not operators(text, language).get("not"):
+    if not denies(text, language):
         return text
     clauses = [clause for part in _clauses(text, language) for clause in _split_at_contrast(part, language)]
     kept = (_kept(clause, language, named) for clause in clauses)
@@ -80,7 +96,7 @@ def _split_at_contrast(text: str, language: str) -> list[str]:
 
 def _kept(clause: str, language: str, named: Naming) -> str:
     """Return what a clause says that is wanted, "" if it only denies."""
-    if not operators(clause, language).get("not") or _is_plain_no(clause):
+    if not denies(clause, language) or _is_plain_no(clause):
         return clause
     return (
         _behind_a_no(clause, language, named)
@@ -100,7 +116,7 @@ def _behind_a_no(clause: str, language: str, named: Naming) -> str:
     el 27").
     """
     first, _, rest = clause.partition(" ")
-    if words(first) != words(say("no", language)) or operators(rest, language).get("not"):
+    if words(first) != words(say("no", language)) or denies(rest, language):
         return ""
     with_comma = f"{first}, {rest}"
     is_at_once = _words_before_a_value(rest, language, named, most=1) is not None
@@ -112,12 +128,14 @@ def _before_a_condition(clause: str, language: str) -> str:
     said = clause.split()
     start = next((at for at, word in enumerate(said) if operators(word, language).get("if")), 0)
     before = " ".join(said[:start])
-    return "" if operators(before, language).get("not") else before
+    return "" if denies(before, language) else before
 
 
 def _beside_the_denied(clause: str, language: str, named: Naming) -> str:
-    """Return the side of a "not" that does not name the card's own value, if the other side does."""
-    if operators(clause, language)["not"] > 1:
+    """Return the side of a "not" that does not name the card's own value, if the other side does. Where a "nothing" is,
+    as in "L-4411 has nothing to do with L-4412", neither side is surely wanted.
+    """
+    if operators(clause, language).get("not") != 1 or _says_nothing_of(clause, language):
         return ""
     said = clause.split()
     place = next(at for at in range(len(said)) if operators(" ".join(said[: at + 1]), language).get("not"))

@@ -191,7 +191,7 @@ class _Planner:
         for line in reversed(intent.text.splitlines()):
             if line in others:
                 continue
-            named = record_named(options if line in answers else not_given, line)
+            named = record_named(options if line in answers else not_given, line, self._language)
             if named is None and line in answers:
                 named = record_described(options, line, self._language)
             if named is not None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from supportbot.builtin import intents
 from supportbot.builtin.actions.bounds import takes_day, takes_number
+from supportbot.builtin.actions.negations import denies
 from supportbot.builtin.actions.parts import Shape
 from supportbot.builtin.phrases import field_title, say_in_all_languages
 from supportbot.language.amounts import amount_in
@@ -20,7 +21,6 @@ from supportbot.language.dates import Day, days_in
 from supportbot.language.detection import base_language
 from supportbot.language.figures import all_figures_in, figures_in, known_figures
 from supportbot.language.normalise import normalised
-from supportbot.language.operators import operators
 from supportbot.language.order_numbers import without_numbers
 from supportbot.language.postal_addresses import without_address
 from supportbot.language.words import content_stems, words
@@ -170,17 +170,20 @@ def record_lines(options: Mapping[str, str]) -> dict[str, str]:
     return {value: f"{value}: {label}" if label != value else value for value, label in options.items()}
 
 
-def record_named(options: Mapping[str, str], text: str) -> str | None:
-    """Return the record that a text names: by its line, its value or its words; None if it names none, or several."""
+def record_named(options: Mapping[str, str], text: str, language: str) -> str | None:
+    """Return the record that a text names: by its line, its value or its words; None if it names none, or several, or
+    says a "not" beside one.
+    """
     plain = _plain(text)
     found = [value for value, line in record_lines(options).items() if _plain(line) == plain]
-    found = found or choices_in([*options], options, text)
+    found = found or options_as_written([*options], options, text)
+    found = found or ([] if denies(text, language) else choices_in([*options], options, text))
     return found[0] if len(found) == 1 else None
 
 
 def record_described(options: Mapping[str, str], text: str, language: str) -> str | None:
     """Return the only record with the content words that a text shares with any; None if it says a "not"."""
-    if operators(text, language).get("not"):
+    if denies(text, language):
         return None
     own = {value: content_stems(line, language) for value, line in record_lines(options).items()}
     said = content_stems(text, language) & set().union(*own.values())

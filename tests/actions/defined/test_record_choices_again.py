@@ -129,7 +129,14 @@ async def test_a_button_names_its_record_whatever_signs_it_has(shelf: Callable[.
 
 @pytest.mark.parametrize(
     ("said", "value"),
-    [("the flounder please", "B:3"), ("that drum", "B:1"), ("not the drum", ""), ("the blue one", "")],
+    [
+        ("the flounder please", "B:3"),
+        ("that drum", "B:1"),
+        ("not the drum", ""),
+        ("the blue one", ""),
+        ("not B:1", ""),
+        ("nothing with the drum", ""),
+    ],
 )
 async def test_some_words_of_one_record_name_it(shelf: Callable[..., Conversation], said: str, value: str) -> None:
     conversation = await db(shelf, TITLES)
