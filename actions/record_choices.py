@@ -21,10 +21,9 @@ from actions.spec import Choice
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An argument that a request lacks, with the customer's records to choose from, or why there are none."""
+    """The arguments that a request lacks, with the customer's records to choose from, or why there are none."""
 
-    argument: str
-    choices: list[Choice]
+    choices: dict[str, list[Choice]]
     reason: Reason | None = None
 
 
@@ -32,7 +31,8 @@ def offer_of(
     principal: Principal, name: str, arguments: str | Mapping[str, Any], *, conversation_id: UUID | None = None
 ) -> Offer | None:
     """Return what the customer may choose for the first argument that a request lacks and that is chosen, whatever else
-    it lacks; None if it lacks none, or if others are wrong, which parsing says.
+    it lacks, and for those that choose from the same records; None if it lacks none, or if others are wrong, which
+    parsing says.
 
     Raises UnknownAction, NotSignedIn, MerchantUnavailable or NotConnected.
     """
@@ -44,9 +44,12 @@ def offer_of(
         lacking = [one for one in action.arguments.required if one in action.chosen and one not in given]
         asked = parse_arguments(replace(action.arguments, required={}, optional=action.arguments.all_fields), given)
         if lacking:
-            found = action.choices(lacking[0], asked, principal.identity(), principal.locale)
-            _record(principal, name, 0 if isinstance(found, Reason) else len(found), conversation_id)
-            return Offer(lacking[0], [], found) if isinstance(found, Reason) else Offer(lacking[0], found)
+            found = action.choices(lacking, asked, principal.identity(), principal.locale)
+            _record(principal, name, 0 if isinstance(found, Reason) else len(found[lacking[0]]), conversation_id)
+            if isinstance(found, Reason):
+                return Offer({}, found)
+            # Without records for the first there is nothing to ask about the others.
+            return Offer({one: offered for one, offered in found.items() if offered} if found[lacking[0]] else {})
     return None
 
 

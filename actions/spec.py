@@ -136,11 +136,13 @@ class Action(ABC):
         """
         return option
 
-    def choices(self, argument: str, asked: Arguments, identity: Identity, locale: str) -> "list[Choice] | Reason":
-        """Return what the customer may choose for one of the `chosen` arguments, or why there is nothing. Raises
-        MerchantUnavailable or NotConnected.
+    def choices(
+        self, arguments: Sequence[str], asked: Arguments, identity: Identity, locale: str
+    ) -> "dict[str, list[Choice]] | Reason":
+        """Return what the customer may choose for the first of these `chosen` arguments, and for the others that choose
+        from the same records, or why there is nothing for the first. Raises MerchantUnavailable or NotConnected.
         """
-        return []
+        return {}
 
     def argument_label(self, argument: str, locale: str) -> str:
         """Return what customers read for the name of an argument, or of a field inside of one (address.street); "" if

@@ -29,8 +29,8 @@ from actions.definitions.backend import (
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Ask, Asked, Names, Obstacle
 from actions.definitions.expression import Expression
-from actions.definitions.parts import Definition
-from actions.definitions.requirements import needed_for
+from actions.definitions.parts import Choosing, Definition, Lookup
+from actions.definitions.requirements import needed_for, reads_argument
 from actions.definitions.values import NoValue, as_json
 from actions.errors import CannotUndo, InvalidArguments
 from actions.facts import Arguments, Facts, Identity, Records, Subject, Unsettled
@@ -145,19 +145,40 @@ class _Defined(Action):
         if problems:
             raise InvalidArguments(fields=problems)
 
-    def choices(self, argument: str, asked: Arguments, identity: Identity, locale: str) -> list[Choice] | Reason:
-        choosing = self.definition.arguments[argument].choose_from
-        assert choosing is not None  # only asked of such arguments
-        ask, lookups = self._world.ask(self.definition), needed_for(choosing, self.definition.lookups)
+    def choices(
+        self, arguments: Sequence[str], asked: Arguments, identity: Identity, locale: str
+    ) -> dict[str, list[Choice]] | Reason:
+        every = {one: self._choosing(one) for one in arguments}
+        lookups = needed_for(every[arguments[0]], self.definition.lookups)
+        ask = self._world.ask(self.definition)  # performs equal look-ups only once
         names = evaluation.names_of(
             self.definition, asked, evaluation.Identity(identity.sub, identity.email), self._world.moment()
         )
         own = in_locale({language: language for language in self.definition.title}, locale)
-        found = evaluation.choices_of(choosing, lookups, names, ask, own)
-        if isinstance(found, Obstacle):
-            told = {"place": found.where[:200]} if found.code == FAILED else {f"{WORDS}{own}": found.words}
-            return Reason(found.code, told)
-        return [Choice(value, label) for value, label in found]
+        found = {
+            name: evaluation.choices_of(choosing, lookups, names, ask, own)
+            for name, choosing in every.items()
+            if name == arguments[0] or self._is_from_same_records(choosing, lookups, arguments)
+        }
+        obstacle = found[arguments[0]]
+        if isinstance(obstacle, Obstacle):
+            told = {"place": obstacle.where[:200]} if obstacle.code == FAILED else {f"{WORDS}{own}": obstacle.words}
+            return Reason(obstacle.code, told)
+        return {
+            name: [Choice(value, label) for value, label in entries]
+            for name, entries in found.items()
+            if not isinstance(entries, Obstacle)
+        }
+
+    def _is_from_same_records(self, choosing: Choosing, lookups: Sequence[Lookup], lacking: Sequence[str]) -> bool:
+        """Return whether these look-ups find the records to choose from, and no other choice decides which."""
+        every = self.definition.lookups
+        return needed_for(choosing, every) == lookups and not reads_argument(choosing, lacking, every)
+
+    def _choosing(self, argument: str) -> Choosing:
+        choosing = self.definition.arguments[argument].choose_from
+        assert choosing is not None  # only asked of such arguments
+        return choosing
 
     def gathered(self, asked: Arguments, identity: Identity) -> Records | Reason:
         """Return the records as names for expressions. Raises MerchantUnavailable or NotConnected."""

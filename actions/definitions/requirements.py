@@ -250,10 +250,15 @@ def require_own_choices(
         sources = one.choose_from.list.sources()
         if not sources or sources - own:
             top.findings.add(at, gettext(_NOT_OWN))
-        read = {path[:2] for lookup in needed_for(one.choose_from, lookups) for path in _read_by_lookup(lookup)}
-        read |= {path[:2] for path in one.choose_from.list.paths() | one.choose_from.value.paths()}
-        if read & {(ARGUMENTS,), (ARGUMENTS, one.name)}:
+        if reads_argument(one.choose_from, [one.name], lookups):
             top.findings.add(at, gettext(_NEEDS_ITSELF).format(name=one.name))
+
+
+def reads_argument(choosing: Choosing, arguments: Iterable[str], lookups: Sequence[Lookup]) -> bool:
+    """Return whether any of these arguments decides which records there are to choose from."""
+    read = {path[:2] for lookup in needed_for(choosing, lookups) for path in _read_by_lookup(lookup)}
+    read |= {path[:2] for path in choosing.list.paths() | choosing.value.paths()}
+    return not read.isdisjoint({(ARGUMENTS,), *((ARGUMENTS, one) for one in arguments)})
 
 
 def needed_for(choosing: Choosing, lookups: Sequence[Lookup]) -> list[Lookup]:

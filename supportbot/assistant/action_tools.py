@@ -239,8 +239,11 @@ def offered(offer: Offer, language: str) -> ToolResult:
     if not offer.choices:
         reason = undisguised(sentence(offer.reason, language)) if offer.reason else say("none_of_yours", language)
         return ToolResult(reason, closing=reason, offers_human=True)
-    choices = [{"value": one.value, "label": undisguised(one.label)} for one in offer.choices]
-    refusal = {"refused": _CHOOSE, "fields": {offer.argument: [_CHOOSE]}, "choices": {offer.argument: choices}}
+    choices = {
+        name: [{"value": one.value, "label": undisguised(one.label)} for one in entries]
+        for name, entries in offer.choices.items()
+    }
+    refusal = {"refused": _CHOOSE, "fields": {name: [_CHOOSE] for name in choices}, "choices": choices}
     return ToolResult(as_data(refusal), looked_up="\n".join(_texts_in(choices)))
 
 

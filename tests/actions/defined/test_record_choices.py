@@ -145,6 +145,39 @@ async def test_two_arguments_choose_from_one_list(
     assert (card["arguments"]["order_id"], card["arguments"]["kept_id"]) == (SECOND, other)
 
 
+@pytest.mark.parametrize("said", ["", FIRST])
+async def test_a_list_that_two_arguments_choose_from_is_fetched_once_a_turn(
+    ann: Principal, put_in_force: Put, retail: LoopbackShop, said: str
+) -> None:
+    await db(put_in_force, call_off_but_keep())
+    conversation = await db(start_conversation, ann.customer_id)
+    if said:
+        await final(conversation, WISH)
+    retail.asked.clear()
+    asked = await final(conversation, said or WISH)
+    assert asked["text"].startswith("Which one do you mean?")
+    assert retail.asked == ["GET /users/ann_lee_1"]
+
+
+async def test_a_model_gets_the_records_of_both_arguments_at_once(ann: Principal, put_in_force: Put) -> None:
+    await db(put_in_force, call_off_but_keep())
+    offer = await db(offer_of, ann, "cancel_pending_order", {})
+    assert offer is not None and [*offer.choices] == ["order_id", "kept_id"]
+    assert all([one.value for one in choices] == [FIRST, SECOND] for choices in offer.choices.values())
+
+
+async def test_records_that_another_choice_decides_are_not_offered_before_it(ann: Principal, put_in_force: Put) -> None:
+    made = call_off_but_keep()
+    made["arguments"]["kept_id"]["choose_from"] = ORDERS | {
+        "list": "filter(customer.orders, o, o != arguments.order_id)"
+    }
+    await db(put_in_force, made)
+    first = await db(offer_of, ann, "cancel_pending_order", {})
+    second = await db(offer_of, ann, "cancel_pending_order", {"order_id": FIRST})
+    assert first is not None and [*first.choices] == ["order_id"]
+    assert second is not None and [one.value for one in second.choices["kept_id"]] == [SECOND]
+
+
 async def test_a_record_that_is_named_once_is_chosen_for_one_argument(ann: Principal, put_in_force: Put) -> None:
     await db(put_in_force, call_off_but_keep())
     conversation = await db(start_conversation, ann.customer_id)
