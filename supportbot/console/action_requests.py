@@ -52,7 +52,7 @@ EVENTS: Final = {
     "approval.first": gettext_noop("Approved by the first of two people"),
     "approval.judged": gettext_noop("Judged by new rules"),
 }
-# Checking a chain reads all of it; longer ones are left to `audit_verify`.
+# Verifying a chain reads every entry, so longer chains are left to `audit_verify`.
 MOST_CHECKED: Final = 5_000
 
 
@@ -107,7 +107,8 @@ class ActionRequestAdmin(ScopedAdmin):
         customer = Customer.objects.filter(pk=OuterRef("customer_id"))
         name = Coalesce(NullIf("name", Value("")), "external_id")
         rows: QuerySet[Any] = super().get_queryset(request)
-        return rows.annotate(who=Subquery(customer.annotate(said=name).values("said")[:1]))  # type: ignore[no-any-return]  # the stubs lose it
+        # the stubs lose it
+        return rows.annotate(who=Subquery(customer.annotate(said=name).values("said")[:1]))  # type: ignore[no-any-return]
 
     @admin.display(description=_("Customer"), ordering="who")
     def who(self, request: Any) -> str:
@@ -156,7 +157,7 @@ def _receipt(row: ActionRequest) -> dict[str, Any]:
         return {line.label: line.value for line in rows}
     receipt = dict(row.receipt or {})
     amount, currency = str(receipt.get("amount", "")), str(receipt.get("currency", ""))
-    if currency and is_amount_in(amount, currency):  # receipts differ by action and may lack these
+    if currency and is_amount_in(amount, currency):  # not every action's receipt has these
         receipt["amount"] = format_money(Money(Decimal(amount), currency), active_language())
         del receipt["currency"]
     return receipt
@@ -183,13 +184,13 @@ def _state(event: str) -> str:
 
 
 def _fact(name: str, value: Any) -> str:
-    """Return one fact of an entry as text; empty if the page shows it elsewhere."""
+    """Return one fact of an entry as text; "" if the page shows it elsewhere."""
     match name:
         case "action" | "before":
             return ""
-        case "digest":  # only its beginning; the full digest is shown beside the audit trail
+        case "digest":  # only the first characters; the full digest is shown next to the audit trail
             return gettext("arguments {digest}").format(digest=f"{str(value)[:4]} {str(value)[4:8]}")
-        case "facts":  # the reason itself is in the request; the seal reveals changes
+        case "facts":  # the reason itself is stored in the request; the seal reveals later changes
             return gettext("sealed reason {digest}").format(digest=f"{str(value)[:4]} {str(value)[4:8]}")
         case "policy":
             return gettext("rules version {number}").format(number=value)

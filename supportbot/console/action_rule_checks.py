@@ -1,5 +1,5 @@
-"""What is checked when action rules are saved: whether the gates of a release refuse them, in words and for the audit
-log, and whether enough people may decide what the rules, the action itself or an unknown outcome leaves to people.
+"""Checks for saving action rules. The gates of a release may refuse the rules (as text and for the audit log), and
+enough people must be allowed to decide the requests that the rules, the action or an unknown outcome leave to them.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ MAX_KEPT: Final = 50  # in the audit log
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the gates do not let rules pass: cases that would fail, cases not judged in time, or no such suite."""
+    """Why the gates refuse rules: cases would fail, cases were not judged in time, or a suite does not exist."""
 
     words: str
     failed: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class Refusal:
 
 
 def refused(rules: Rules, was: Rules, action: str, *, workspace_id: UUID) -> Refusal | None:
-    """Return why the gates refuse rules, if they do; what only forbids more is never refused."""
+    """Return why the gates refuse rules, or None. Rules that only get stricter are never refused."""
     if not allows_more(rules, was) or not gates():
         return None
     try:
@@ -52,7 +52,7 @@ def refused(rules: Rules, was: Rules, action: str, *, workspace_id: UUID) -> Ref
 
 
 def record_override(refusal: Refusal, *, action: str, reason: str, actor: str) -> None:
-    """Write to the audit log that rules were changed although the gates refused, in the transaction of the change."""
+    """Record in the audit log that rules were changed against the gates, in the transaction of the change."""
     audit.record(
         "policy.changed_against_gates",
         actor=actor,
@@ -86,14 +86,14 @@ def _named(cases: Sequence[str]) -> str:
 
 
 def approvers_warning(policy: ActionPolicy) -> str:
-    """Return what is wrong if fewer people may decide than have to, and what to do; "" if all is well."""
+    """Return a warning, with the fix, if too few people may decide requests; "" if there are enough."""
     action = action_in_force(policy.action)
     return _warning(policy, rules_of(policy), action if isinstance(action, WriteAction) else None)
 
 
 def approvers_warning_before(policy: ActionPolicy | None, spec: WriteAction) -> str:
-    """Return the same for a version that is not published yet; without a policy, nobody may decide, and the version's
-    own limits become the rules.
+    """Return the same warning for a version that is not published yet. Without a policy, nobody may decide, and the
+    version's own limits become the rules.
     """
     if policy is not None:
         return _warning(policy, rules_of(policy), spec)
@@ -116,7 +116,7 @@ def _warning(policy: ActionPolicy | None, rules: Rules, spec: WriteAction | None
 
 
 def _needed(rules: Rules, spec: WriteAction | None) -> int:
-    """Return how many people have to approve a request that needs the most."""
+    """Return the largest number of approvals that a request can need."""
     by_action = spec.approvals if spec is not None and spec.may_ask_approval else 0
     if spec is not None and spec.risk is not Risk.MONEY:
         return by_action  # the rules' thresholds are amounts
@@ -125,7 +125,7 @@ def _needed(rules: Rules, spec: WriteAction | None) -> int:
 
 
 def _able(policy: ActionPolicy, spec: WriteAction | None) -> list[User]:
-    """Return the people with the right on the policy whose role may decide, too."""
+    """Return the people who have the right on the policy and whose role may decide."""
     deciding = people_who_may("actions:approve")
     if spec is not None and spec.approval_role:
         members = Membership.objects.filter(workspace_id=policy.workspace_pk)

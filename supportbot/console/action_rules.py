@@ -1,4 +1,4 @@
-"""The pages of action rules: every change creates a new version, and all versions stay readable."""
+"""The pages of action rules. Every change creates a new version, and old versions stay readable."""
 
 from typing import Any
 
@@ -132,7 +132,7 @@ class ActionPolicyAdmin(ScopedAdmin):
             forbid_approval(obj, person, actor=actor)
         saved = ActionPolicy.objects.select_related("current").get(pk=obj.pk)
         if "_continue" not in request.POST and (too_few := action_rule_checks.approvers_warning(saved)):
-            messages.warning(request, too_few)  # the rules' own page shows it by itself
+            messages.warning(request, too_few)  # the page of the rules shows the warning anyway
 
     def page_context(self, request: HttpRequest, row: ActionPolicy) -> dict[str, Any]:
         too_few = action_rule_checks.approvers_warning(row) if not is_look_up(row) else ""
@@ -157,7 +157,7 @@ class ActionPolicyAdmin(ScopedAdmin):
 
 
 def _tried(form: RulesForm, days: int) -> dict[str, Any]:
-    """Return what the entered rules would have decided differently on past requests."""
+    """Return the past requests that the entered rules would have decided differently."""
     policy = ActionPolicy.objects.select_related("current").get(pk=form.instance.pk)
     return _shown(form, back_test(policy.action, current=rules_of(policy), proposed=form.rules(), days=days))
 

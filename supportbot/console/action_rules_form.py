@@ -1,4 +1,4 @@
-"""The form of an action's rules: what it offers, and what must be passed or seen before the rules are saved."""
+"""The form for an action's rules: its fields, and the checks and warnings before the rules are saved."""
 
 import hashlib
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ NUMBERS = {
     "window_days": gettext_noop("Days after delivery"),
     "hold_minutes": gettext_noop("Minutes to withdraw a request before it is sent"),
 }
-TRY = "_try"  # the button that judges past requests by the entered rules without saving them
+TRY = "_try"  # the button that applies the entered rules to past requests without saving them
 SEEN = "_seen"  # the rules whose effect the person has just been shown
 SPANS = (7, 30, 90, 365)  # days to look back
 MAX_COUNTED = 100_000  # requests or days: more than anybody needs, and far below the column's limit
@@ -85,9 +85,9 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         help_text=_("Only needed if a gate refuses these rules. Kept in the audit trail."),
     )
     person: Staff  # the person who saves it
-    overridden: action_rule_checks.Refusal | None = None  # what a reason was given to override
-    effect: BackTest | None = None  # of looser rules, to be seen before they are saved
-    shown = ""  # which rules these are
+    overridden: action_rule_checks.Refusal | None = None  # the refusal that was overridden, with a reason
+    effect: BackTest | None = None  # of looser rules; shown before they are saved
+    shown = ""  # a hash that identifies these rules
 
     class Meta:
         model = ActionPolicy
@@ -148,7 +148,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         return self.is_bound and TRY in self.data
 
     def is_valid(self) -> bool:
-        """Return whether to save the rules; rules that are only tried, or allow more than expected, are shown again."""
+        """Return whether to save the rules. If they are only tried or allow more than before, they are shown again."""
         return super().is_valid() and not self.is_trial and self.effect is None
 
     def rules(self) -> Rules:
@@ -166,7 +166,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         return hashlib.sha256(repr((rules_of(self.instance), self.rules())).encode()).hexdigest()
 
     def _show_loosening(self) -> None:
-        """Keep the effect of rules that would let past requests through, unless the person has just seen it."""
+        """Store the effect of rules that would have allowed more past requests, unless the person has just seen it."""
         was, rules = rules_of(self.instance), self.rules()
         self.shown = self.seen()
         if not allows_more(rules, was) or self.data.get(SEEN) == self.shown:
@@ -175,7 +175,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         self.effect = found if found.newly_allowed else None
 
     def _pass_gates(self) -> None:
-        """Add an error if the gates refuse the rules and nobody with the right gives a reason to override them."""
+        """Add an error if the gates refuse the rules, unless a person with the right gives a reason to override."""
         was, action, workspace = rules_of(self.instance), self.instance.action, self.person.workspace_id
         refusal = action_rule_checks.refused(self.rules(), was, action, workspace_id=workspace)
         if refusal is None:
@@ -210,8 +210,8 @@ def is_look_up(policy: ActionPolicy | None) -> bool:
 
 
 def limits_of(policy: ActionPolicy | None) -> list[str]:
-    """Return the limits that an action can have: amounts if it moves money, and the days after delivery if it is about
-    the shop's own orders.
+    """Return the limits that an action can have: amounts if it moves money, and days after delivery if it concerns the
+    shop's own orders.
     """
     has_orders = policy is None or policy.action in code_actions()
     action = action_in_force(policy.action) if policy else None
@@ -221,7 +221,7 @@ def limits_of(policy: ActionPolicy | None) -> list[str]:
 
 
 def _hidden_fields(policy: ActionPolicy) -> set[str]:
-    """Return the rules that an action's page leaves out: never posted, they would clear what is stored."""
+    """Return the rules that an action's page leaves out. They are never posted, which would clear the stored values."""
     if is_look_up(policy):
         return {*AMOUNTS, *NUMBERS, "is_shadow", "approvers"}
     return {*AMOUNTS, *NUMBERS} - set(limits_of(policy))

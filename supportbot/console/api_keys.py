@@ -1,4 +1,4 @@
-"""API keys: shown once, revoked at once, limited to their scopes."""
+"""API keys: shown only once, limited to their scopes, and revoked immediately."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -58,7 +58,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
         choices=lambda: [(scope, f"{scope}: {gettext(ALLOWS[scope])}") for scope in sorted(SCOPES)],
         widget=forms.CheckboxSelectMultiple,
     )
-    # Never as a colleague: under another name, people could approve their own requests.
+    # A key never acts as a colleague: under another name, people could approve their own requests.
     acts_as_me = forms.BooleanField(
         required=False,
         label=_("Acts as me"),

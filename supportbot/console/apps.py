@@ -3,7 +3,7 @@ from django.contrib.admin import apps as admin
 
 
 class ConsoleConfig(AppConfig):
-    """The pages under /admin/, all listed in `admin.py`."""
+    """The pages under /admin/; `admin.py` lists them all."""
 
     name = "supportbot.console"
     label = "console"
@@ -13,7 +13,7 @@ class ConsoleConfig(AppConfig):
 class ConsoleAdminConfig(admin.SimpleAdminConfig):
     """Django's admin with the console's site.
 
-    The site loads its lists when its URLs are first used, so that a process without pages starts in half the time.
+    The site loads its lists when its URLs are first used. This halves the start-up time of processes without pages.
     """
 
     default = False

@@ -1,4 +1,4 @@
-"""What changed rules, or a new version of an action, would have decided differently: a list for their pages."""
+"""Past requests that changed rules, or a new version of an action, would have decided differently, as page rows."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -16,7 +16,7 @@ MAX_SHOWN: Final = 50
 
 
 def rows_of(changes: Sequence[Change], refusal: Callable[[str], str]) -> list[dict[str, Any]]:
-    """Return the changes as rows, first those that are allowed now; `refusal` names the reason with a code."""
+    """Return the changes as rows, newly allowed requests first; `refusal` turns a code into a reason."""
     ordered = sorted(changes, key=lambda one: (not one.is_allowed_now, not one.is_stopped_now))
     return [
         {

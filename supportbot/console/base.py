@@ -1,7 +1,7 @@
 """The base of every admin class: rows, choices and look-ups of the current workspace only, rights by role.
 
-A new admin class names its rights and is then protected: other workspaces see none of its rows, and people without the
-right none of its pages (tests/console walks over all registered classes).
+A new admin class names its rights and is then protected: other workspaces cannot see its rows, and people without the
+right cannot see its pages (tests/console checks all registered classes).
 """
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -29,7 +29,7 @@ from supportbot.errors import InvalidInput, NotAllowed, NotFound, SupportBotErro
 
 NOTHING_SELECTED: Final = gettext_noop("Select one or more rows, then choose an action.")
 
-THEME_TEXTS: Final = (gettext_noop("Select action"), gettext_noop("Select record"))  # it has no catalogues itself
+THEME_TEXTS: Final = (gettext_noop("Select action"), gettext_noop("Select record"))  # the theme has no catalogues
 
 if TYPE_CHECKING:  # generic for the type checker only
     from django.utils.functional import _StrOrPromise as Text
@@ -83,7 +83,7 @@ class Scoped(_Base):
 
 
 class PageByIds(_Paginator):
-    """Finds the ids of a page first: otherwise, the database computes joins and subqueries for every skipped row, such
+    """Finds the ids of a page first. Otherwise, the database computes joins and subqueries for every skipped row, such
     as the first words of 150,000 conversations for page 3,000.
     """
 
@@ -104,17 +104,17 @@ class ScopedAdmin(Scoped, ModelAdmin):
     list_per_page = 50
     paginator = PageByIds
     show_full_result_count = False
-    actions: Any = None  # none, unless a class names its own
+    actions: Any = None  # none, unless a class defines its own
 
     def next_steps(self, request: HttpRequest) -> list[tuple[str, "Text"]]:
-        """Return where an empty list leads: (address, words of the button)."""
+        """Return the buttons of an empty list as (address, label)."""
         if not self.has_add_permission(request):
             return []
         return [(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_add"), self.new)]
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         shown: Any = super().get_changelist_instance(request)
-        shown.next_steps = self.next_steps(request)  # the list's own template gets nothing else
+        shown.next_steps = self.next_steps(request)  # the list's template receives no other context
         return shown
 
     def name_of(self, row: Any) -> str:
@@ -135,7 +135,7 @@ class ScopedAdmin(Scoped, ModelAdmin):
         return answer
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list; a filter with NUL leads to the unfiltered list, as for other invalid filters in Django."""
+        """Show the list. A filter with a NUL shows the unfiltered list, like other invalid filters in Django."""
         filters = (value for name, values in request.GET.lists() if name != SEARCH_VAR for value in values)
         if any("\0" in value for value in filters):
             return redirect(f"{request.path}?{ERROR_FLAG}=1")
@@ -174,7 +174,7 @@ class ScopedAdmin(Scoped, ModelAdmin):
         messages.success(request, gettext("Saved: {name_of}.").format(name_of=self.name_of(row)))
         if "_continue" in request.POST:
             return self._redirect_to("change", row.pk)
-        back: HttpResponse = self.response_post_save_change(request, row)  # to the list with its filters
+        back: HttpResponse = self.response_post_save_change(request, row)  # back to the list with its filters
         return back
 
     def _redirect_to(self, page: str, *ids: Any) -> HttpResponse:

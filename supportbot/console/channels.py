@@ -1,4 +1,4 @@
-"""Channels: embedding the widget, the allowed pages, and the keys that sign customers' identities."""
+"""Channels: the code that embeds the widget, the allowed pages, and the keys that sign customers' identities."""
 
 import json
 from dataclasses import dataclass
@@ -146,7 +146,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         return {code: lines for code, lines in self.instance.suggestions.items() if code != self.instance.locale}
 
     def clean_name(self) -> str:
-        """Refuse another channel's name: the two would be confused, and a reload would create a duplicate."""
+        """Refuse another channel's name: people could not tell the two apart, and a reload would create a duplicate."""
         name = str(self.cleaned_data["name"])
         if Channel.objects.filter(name__iexact=name).exclude(pk=self.instance.pk).exists():
             raise forms.ValidationError(gettext("Another channel already has this name. Choose a different one."))
@@ -183,7 +183,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         return cleaned
 
     def hours(self) -> dict[str, Any]:
-        """Return the hours as they are stored."""
+        """Return the hours in their stored form."""
         cleaned = self.cleaned_data
         if not (cleaned.get("days") or cleaned.get("opens") or cleaned.get("closes")):
             return {}
@@ -191,7 +191,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         return {"days": sorted(cleaned.get("days") or []), **times}
 
     def looks(self) -> dict[str, Any]:
-        """Return the values of columns that have other names in the form."""
+        """Return the values of columns whose form fields have different names."""
         cleaned, own = self.cleaned_data, self.cleaned_data.get("suggestion_lines") or []
         locale = cleaned.get("locale") or self.instance.locale
         suggestions = {**(cleaned.get("other_suggestions") or {}), **({locale: own} if own else {})}
@@ -258,11 +258,11 @@ class ChannelAdmin(ScopedAdmin):
         remember(request, new.identity_secret)
 
     def draw(self, request: HttpRequest) -> HttpResponse:
-        """Return the preview of the typed values that are valid."""
+        """Return a preview of the valid values in the form."""
         needs(request, RIGHT)
         form = ChannelForm(request.POST, instance=Channel())
         form.is_valid()
-        # A valid form has set its columns on the instance; of an invalid form, use the valid values.
+        # A valid form has already set its columns on the instance; from an invalid form, use only the valid values.
         typed = {name: value for name, value in form.cleaned_data.items() if name in COLUMNS}
         looks = {**form.looks(), **({"hours": {}} if "days" in form.errors else {})}
         channel = Channel(**typed, **looks)
@@ -293,7 +293,7 @@ class ChannelAdmin(ScopedAdmin):
         return {"snippet": snippet(row), "keys": keys, "live_keys": live, "look": theme_colours(row.accent)}
 
     def add_key(self, request: HttpRequest, channel_id: UUID) -> HttpResponse:
-        """Add a key: the merchant's server switches to it, then the old one is revoked."""
+        """Add a key. The merchant's server switches to it before the old one is revoked."""
         needs(request, RIGHT)
         channel = channel_with_id(channel_id)
         new = add_identity_key(channel)

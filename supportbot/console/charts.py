@@ -53,7 +53,7 @@ class Tick:
 class Day:
     x: float
     label: str
-    rank: int  # among four neighbours; narrower screens show fewer ranks
+    rank: int  # 0 to 3; narrower screens show labels of fewer ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def _dots(days: Sequence[date], name: str, values: Mapping[date, Decimal], step:
 
 
 def _labels(days: Sequence[date], step: float) -> list[Day]:
-    """Return the labels below the bars, counted from the last day, which matters most."""
+    """Return the labels below the bars, counted from the last day because it matters most."""
     every, last = max(1, len(days) // 8), len(days) - 1
     shown = [place for place in range(len(days)) if not (last - place) % every]
     return [
@@ -141,7 +141,7 @@ def _stack(day: date, series: Mapping[str, Mapping[date, Decimal]], x: float, wi
 
 
 def _rounded(value: Decimal) -> Decimal:
-    """Return the next of 1, 2, 5 times a power of ten."""
+    """Return the value rounded up to 1, 2 or 5 times a power of ten."""
     if value <= 0:
         return Decimal(1)
     power = Decimal(10) ** value.adjusted()

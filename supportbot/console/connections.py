@@ -27,11 +27,11 @@ from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput
 
 RIGHT: Final = "connections:write"
-SETTING: Final = "set_"  # before a setting's name, so that none looks like a column
+SETTING: Final = "set_"  # the prefix that keeps settings' names apart from columns
 
 
 class SecretLines(forms.Textarea):
-    """Several lines that are not sent back to the page, like Django's password input for one line."""
+    """Several lines that are never sent back to the page, like Django's one-line password input."""
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         return super().get_context(name, None, attrs)

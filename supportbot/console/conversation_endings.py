@@ -1,4 +1,4 @@
-"""The names of a conversation's endings on pages, and the conditions shown next to them."""
+"""The names of conversation endings on pages, and the conditions shown next to them."""
 
 from collections.abc import Mapping
 from typing import Final

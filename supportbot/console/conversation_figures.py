@@ -1,4 +1,4 @@
-"""How conversations went in a period: figures, charts and tables. No trend is shown for fewer than 30 conversations."""
+"""Outcomes of conversations in a period: figures, charts and tables. A trend needs at least 30 conversations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -59,8 +59,8 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """The conversations of two compared periods, and the share not solved in the previous one; None if they cannot be
-    compared.
+    """The numbers of conversations in two compared periods, and the unsolved share in the earlier one; None if the
+    shares cannot be compared.
     """
 
     now: int
@@ -84,7 +84,7 @@ def asked_span(request: HttpRequest) -> int:
 
 
 def outcomes_of(span: Span) -> list[ConversationOutcome]:
-    """Return the conversations of a span and what had become of them by its end."""
+    """Return the conversations of a span with their outcomes at its end."""
     return outcomes(begun_in(span.since, span.until), span.until)
 
 
@@ -128,10 +128,10 @@ def _solved_at(told: Figures) -> str:
 
 
 def _trend(span: Span, sums: Mapping[date, Sums], told: Figures) -> Trend:
-    """Compare with the preceding period up to this time of day, because today is not over yet.
+    """Compare with the preceding period up to the same time of day, because today is not over yet.
 
-    If there are many conversations, or some have been erased, only complete days are compared, and only their numbers,
-    since more customers of earlier days have come back by now.
+    If there are many conversations, or some have been erased, only the numbers of complete days are compared: customers
+    of the earlier period have had more time to come back, so outcomes would not be comparable.
     """
     before = span.before()
     whole = Trend(sum(sums[day].total for day in span.days[:-1]), stored_total(before.days[:-1]), None)
@@ -208,8 +208,8 @@ def _rated(told: Figures) -> str:
 
 
 def parts_of(whole: int, numbers: Sequence[int]) -> list[int]:
-    """Return a whole percentage divided in proportion to these numbers: whole percentages that add up to it, by the
-    method of the largest remainder.
+    """Divide a whole percentage in proportion to these numbers, using the largest remainder method: the parts are whole
+    percentages and add up to it.
     """
     total = sum(numbers)
     if not total:

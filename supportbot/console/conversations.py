@@ -1,4 +1,4 @@
-"""Conversations, read-only: messages, events, and what the assistant read, used and cost."""
+"""Conversations, read-only: messages, events, and the assistant's sources, tools and costs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -60,10 +60,10 @@ class Line:
     marks: list[str] = field(default_factory=list)
     calls: list[LLMCall] = field(default_factory=list)
     held_back: tuple[WithheldSentence, ...] = ()
-    verdict: str = ""  # whether the articles confirm an answer
+    verdict: str = ""  # shows whether the articles confirm an answer
     request: str = ""  # the action request of a step
     message: str = ""  # of an answer
-    release: int | None = None  # the release that it was answered with
+    release: int | None = None  # the release that produced the answer
     guidelines: tuple[str, ...] = ()  # the guidelines that were followed
 
 
@@ -95,11 +95,11 @@ class RatedFilter(SimpleListFilter):
 
 
 class PageLanguageFilter(AllValuesFieldListFilter):
-    """The language of the page with the chat, which is stored; the language of the text itself is detected."""
+    """Filters by the stored language of the page with the chat; the language of the text itself is only detected."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Django would read every conversation.
+        # By default, Django would read every conversation.
         self.lookup_choices = locales_in_use()  # type: ignore[assignment]  # only iterated over
         self.title = gettext("page's language")
 
@@ -113,7 +113,7 @@ class ConversationAdmin(ScopedAdmin):
     list_display = ["opening", "customer", "shown_mode", "language", "last_event"]
     list_filter = ["mode", RatedFilter, HeldBackAnswer, ("locale", PageLanguageFilter)]
     list_select_related = ["customer"]
-    search_fields = ["messages__text"]  # makes the search field appear; `get_search_results` searches more
+    search_fields = ["messages__text"]  # shows the search field; `get_search_results` searches more than this
     ordering = ["-last_event_at", "pk"]
     fields = ["locale"]
 
@@ -145,7 +145,7 @@ class ConversationAdmin(ScopedAdmin):
 
     @admin.display(description=_("Language"), ordering="locale")
     def language(self, conversation: Any) -> str:
-        """Return the language of the customer's first message, which may differ from the page's."""
+        """Return the language of the customer's first message, which can differ from the page's."""
         return detected_language(conversation.first_words or "", conversation.locale)
 
     @admin.display(description=_("Last event"), ordering="last_event_at")
@@ -172,7 +172,7 @@ class ConversationAdmin(ScopedAdmin):
 
 
 def _mode(conversation: Conversation) -> tuple[str, str]:
-    """Return the kind and text of a conversation's tag, which says who answers it."""
+    """Return the kind and text of the tag that shows who answers a conversation."""
     kind, words = MODES[conversation.mode]
     return kind, gettext(words)
 

@@ -1,4 +1,4 @@
-"""How states, times, durations and errors are displayed. A state is readable without its colour."""
+"""Formats states, times, durations and errors for pages. States are readable without their colour."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -29,7 +29,7 @@ def tag(kind: str, words: str) -> SafeString:
 def moment_in_words(moment: datetime | None, *, otherwise: str = "") -> str:
     """Return a time in the workspace's time zone, with the year only if it is not the current one.
 
-    Without a time, return `otherwise`, by default "never".
+    Without a time, return `otherwise` (by default "never").
     """
     if moment is None:
         return otherwise or gettext("never")

@@ -23,7 +23,7 @@ PICTURES: Final = "image/png,image/jpeg,image/webp,image/gif"
 
 
 class ColourInput(forms.TextInput):
-    """A colour as text, with the browser's picker beside it where scripts run (`colour.js`)."""
+    """A colour as text, with the browser's colour picker next to it if scripts run (`colour.js`)."""
 
     def __init__(self) -> None:
         super().__init__(attrs={"class": "field", "maxlength": 7, "placeholder": "#3a50b5", "spellcheck": "false"})
@@ -68,7 +68,7 @@ class Picture(forms.FileField):
 
 
 class SearchedInput(forms.TextInput):
-    """A text field that the browser completes from a list, found by any part of an entry."""
+    """A text field that the browser completes from a list, matching any part of an entry."""
 
     def __init__(self, options: Iterable[tuple[str, str]], attrs: dict[str, Any] | None = None) -> None:
         super().__init__(attrs={"autocomplete": "off", "class": "field", **(attrs or {})})
@@ -81,7 +81,7 @@ class SearchedInput(forms.TextInput):
 
 
 class LanguageCode(forms.CharField):
-    """The code of a language, which can be searched for by its own or its English name."""
+    """The code of a language; people can search by the language's own name or its English name."""
 
     def __init__(self, **kwargs: Any) -> None:
         infos = {code: get_language_info(code) for code in LANGUAGES}

@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 
 
 class LabelledFilter(SimpleListFilter):
-    """`parameter_name` is the field; `words` are its values with their English labels; other values do not filter."""
+    """`parameter_name` is the field, and `words` maps its values to English labels; other values do not filter."""
 
     words: ClassVar[Mapping[str, str]]
 

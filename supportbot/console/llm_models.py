@@ -1,4 +1,4 @@
-"""Models: the workspace's connections to models, their test, and which one each purpose uses."""
+"""Models: the workspace's connections to models, their tests, and the model used for each purpose."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -67,7 +67,7 @@ class ModelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         cleaned = super().clean() or self.cleaned_data
         row = None if self.instance._state.adding else connections.connection_with_id(self.instance.pk)
         for name, texts in connections.problems(cleaned, row=row, key=str(cleaned.get("key", ""))).items():
-            if name not in self.errors:  # what the field itself found comes first
+            if name not in self.errors:  # the field's own errors come first
                 self.add_error(name, texts)
         return cleaned
 
@@ -120,7 +120,7 @@ class ModelConnectionAdmin(ScopedAdmin):
     def response_add(
         self, request: HttpRequest, obj: ModelConnection, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """Show the new model with its test: nothing uses it until a release names it."""
+        """Show the new model with its test. Nothing uses the model until a release names it."""
         told = gettext("Saved: {name}. Test it, then choose it for answers in a new draft.")
         messages.success(request, told.format(name=obj.name))
         return self._redirect_to("change", obj.pk)
@@ -154,7 +154,7 @@ class ModelConnectionAdmin(ScopedAdmin):
 
 
 def _environment() -> dict[str, str] | None:
-    """Return the connection from the environment variables, which pages only show; None if there is none."""
+    """Return the connection from the environment variables, which is read-only on pages; None if there is none."""
     if not is_remote_configured():
         return None
     return {
@@ -165,7 +165,7 @@ def _environment() -> dict[str, str] | None:
 
 
 def _routes() -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return the live release's models for each purpose, in order: their names, and the ids of those to be tested."""
+    """Return the live release's models for each purpose, in order, with the ids of those that can be tested."""
     named, document = connections.names(), live_release().contents
     own = named.keys() - {connections.ENVIRONMENT, connections.BUILTIN}
     return [
@@ -187,7 +187,7 @@ def _suits(tried: Tried) -> list[str]:
 
 
 def _standard(purpose: str) -> list[str]:
-    """Return the default routes of a purpose for which the release names none."""
+    """Return the default routes of a purpose, for releases that name none."""
     has_model = is_remote_configured() and (purpose != "verify" or bool(settings.OPENAI_VERIFY_MODEL))
     remote = [connections.ENVIRONMENT] if has_model else []
     return remote + ([connections.BUILTIN] if purpose in connections.BUILTIN_PURPOSES else []) or [gettext("off")]

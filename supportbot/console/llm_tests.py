@@ -1,4 +1,4 @@
-"""Why the test of a model found nothing, in words."""
+"""Explains why the test of a model failed."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ WHY: Final = {
 
 
 def problem_of(refused: str, reason: Reason | None) -> str:
-    """Return why there was no answer: the address may not be called, or the server failed; empty if neither."""
+    """Return why there was no answer: the address is not allowed, or the server failed; "" if neither."""
     if refused:
         return gettext("This address cannot be called: {why}.").format(why=refused)
     if reason is None:

@@ -57,7 +57,7 @@ class PurposeFilter(LabelledFilter):
 
 
 class ProviderFilter(SimpleListFilter):
-    """The providers of the newest calls, because Django's own filter reads all calls for its choices."""
+    """Filters by the providers of the newest calls, because Django's own filter reads all calls to find its choices."""
 
     title = _("provider")
     parameter_name = "provider"
@@ -123,7 +123,7 @@ class LLMCallAdmin(ScopedAdmin):
         return {"told": self._details(row), "body": LLMBody.objects.filter(call=row).first()}
 
     def _details(self, call: LLMCall) -> dict[str, Any]:
-        conversation_id = call.conversation_id  # the record outlives the erased chat
+        conversation_id = call.conversation_id  # the record remains after the chat is erased
         is_there = conversation_id is not None and Conversation.objects.filter(pk=conversation_id).exists()
         return {
             "purpose": self.purpose_words(call),
@@ -169,7 +169,7 @@ def purpose_label(purpose: str) -> str:
 
 
 def costs(span: int) -> dict[str, Any]:
-    """Return the chart of costs, its legend and its table; without prices, those of the number of calls."""
+    """Return the chart of costs with its legend and table; without prices, they show the number of calls."""
     today = datetime.now(UTC).date()
     rows = daily_costs(days=span, today=today)
     days = [today - timedelta(days=back) for back in reversed(range(span))]

@@ -1,4 +1,4 @@
-"""The side navigation: the pages that a person's role may open."""
+"""The side navigation: the pages that a person's role allows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Entry:
     page: str
     right: str
     is_exact: bool = False  # current only at its own address, not below it
-    waiting: Callable[[], int] | None = None  # the number of items that need attention
+    waiting: Callable[[], int] | None = None  # returns the number of items that need attention
     mine: Callable[[UUID], int] | None = None  # the same, for one person
     wanting: "Text" = ""
 

@@ -1,4 +1,4 @@
-"""The page that shows a new secret: the response to the form that created it, so no later request can fetch it."""
+"""The page that shows a new secret. It is the response to the form that created it; no later request can fetch it."""
 
 from typing import Any, cast
 from uuid import UUID
@@ -19,7 +19,7 @@ def show_once(
     back: tuple[str, UUID],
     snippet: str = "",
 ) -> TemplateResponse:
-    """Show a secret and, for a channel, the tag that most people are looking for."""
+    """Show a secret and, for a channel, the script tag that most people are looking for."""
     page, row = back
     context: dict[str, Any] = {
         **site.each_context(request),

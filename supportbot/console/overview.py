@@ -1,6 +1,6 @@
-"""The overview page: how conversations went, unanswered questions, money moved, and what needs attention now.
+"""The overview page: outcomes of conversations, unanswered questions, money moved, and items that need attention.
 
-Each part is shown to those whose role may see it.
+Each part is shown only to people whose role allows it.
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
 
 
 def overview(person: Staff, days: int) -> dict[str, Any]:
-    """Return what the overview shows to this person for the last `days` days."""
+    """Return the overview's context for this person and the last `days` days."""
     found = alike_in_letters(findings(Kind.UNANSWERED)) if may(person, "kb:read") else []
     asked = [row_of(one) for one in found]
     context: dict[str, Any] = {

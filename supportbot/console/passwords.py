@@ -29,7 +29,7 @@ WINDOW_SECONDS: Final = 15 * 60
 
 
 class ResetForm(PasswordResetForm):
-    """Mails a link to the installation's own address: the Host header must not decide where a secret link points."""
+    """Mails a link to the installation's own address, because the Host header must not decide where it points."""
 
     def save(self, **options: Any) -> None:  # type: ignore[override]  # all of Django's options are passed on
         base = urlsplit(settings.BASE_URL)
@@ -38,13 +38,13 @@ class ResetForm(PasswordResetForm):
     def send_mail(  # type: ignore[override]  # all of Django's arguments are passed on
         self, subject: str, body: str, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> None:
-        """Send the e-mail in the language of the account, otherwise in the page's."""
+        """Send the e-mail in the account's language, or else in the page's."""
         with override(context["user"].language or get_language()):
             super().send_mail(subject, body, context, *args, **kwargs)
 
 
 class AskForLink(PasswordResetView):
-    """Answers the same whether or not the address is known; limited to a few mails per IP address in 15 minutes."""
+    """Responds identically whether or not the address is known; limited to a few mails per IP address in 15 minutes."""
 
     form_class = ResetForm
     template_name = "registration/password_reset_form.html"

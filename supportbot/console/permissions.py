@@ -1,11 +1,11 @@
-"""What a role may see and change in the console: the API's scopes, and a few rights that only people can have."""
+"""The rights of each role in the console: the API's scopes, and a few rights that only people can have."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from supportbot.accounts.principals import SCOPES, Staff
 
-# API keys cannot hold these: they would let a program extend its own rights.
+# API keys cannot have these rights, which would let a program extend its own rights.
 CONSOLE_RIGHTS: Final[Mapping[str, frozenset[str]]] = {
     "connections:write": frozenset({"admin"}),
     "console:open": frozenset({"editor", "agent", "supervisor", "admin"}),
@@ -18,7 +18,7 @@ RIGHTS: Final = SCOPES | frozenset(CONSOLE_RIGHTS)
 
 
 def may(staff: Staff, right: str) -> bool:
-    """Return whether a person has a right; raises KeyError for an unknown one, a programming error."""
+    """Return whether a person has a right; raises KeyError for an unknown right, which is a programming error."""
     if right in SCOPES:
         return staff.may(right)
     return staff.role in CONSOLE_RIGHTS[right]

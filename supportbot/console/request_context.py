@@ -1,4 +1,4 @@
-"""The current person and workspace of a console request. Desk and console share the choice in one session key."""
+"""The current person and workspace of a console request. Desk and console store the choice in the same session key."""
 
 from typing import Any, cast
 from uuid import UUID
@@ -16,7 +16,7 @@ from supportbot.errors import NotAllowed, NotFound
 
 
 def staff_here(request: HttpRequest) -> Staff | None:
-    """Return the person of this request in their chosen or first workspace; None if they are a member of none.
+    """Return the person of this request in their chosen or first workspace; None if they are not a member of any.
 
     Looked up once per request. Also None for a superuser without a workspace.
     """
@@ -27,7 +27,7 @@ def staff_here(request: HttpRequest) -> Staff | None:
 
 
 def staff(request: HttpRequest) -> Staff:
-    """Return the person of an admitted request; raises NotAllowed otherwise."""
+    """Return the person of this request; raises NotAllowed if there is none."""
     found = staff_here(request)
     if found is None:
         raise NotAllowed()
@@ -56,7 +56,7 @@ def workspace_here(request: HttpRequest) -> Workspace:
 
 
 def workspaces_of(user: User) -> QuerySet[Workspace]:
-    """Return a person's workspaces by name."""
+    """Return a person's workspaces, ordered by name."""
     return Workspace.objects.filter(memberships__user=user).order_by("name", "pk")
 
 

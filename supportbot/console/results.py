@@ -1,5 +1,5 @@
-"""Results: how conversations went by channel, language, agent, day or hour. Beside the figures of a day is what went
-live on it: releases and articles.
+"""Results: outcomes of conversations by channel, language, agent, day or hour. The figures of a day are shown with the
+releases and articles that went live on it.
 """
 
 from collections import defaultdict
@@ -36,8 +36,8 @@ from supportbot.web import one_of
 
 HOURS: Final = tuple(range(24))
 SHADES: Final = 5
-MOST_NAMED: Final = 3  # articles of one day; an import publishes hundreds
-_STORED: Final = {"day": ""}  # by their own names otherwise
+MOST_NAMED: Final = 3  # articles per day, because an import can publish hundreds
+_STORED: Final = {"day": ""}  # the other properties are stored under their own names
 _TITLES: Final = {
     "channel": gettext_noop("Channel"),
     "language": gettext_noop("Language"),
@@ -49,7 +49,7 @@ _TITLES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A release or article that went live, with the link to it; without a link, a number of articles."""
+    """A release or article that went live, with its link; an entry without a link counts several articles."""
 
     words: str
     href: str = ""
@@ -57,7 +57,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The figures of one group in words."""
+    """The figures of one group as text."""
 
     name: str
     total: str
@@ -67,7 +67,7 @@ class Row:
 
 
 def results(request: HttpRequest) -> HttpResponse:
-    """Show the figures of the last days by one property of the conversations."""
+    """Show the figures of the last days, grouped by one property of the conversations."""
     person = needs(request, "conversations:read")
     span = span_of(asked_span(request))
     by = one_of("by", request.GET.get("by", "channel"), _TITLES)
@@ -126,7 +126,7 @@ def _figures(groups: Mapping[Any, Sums]) -> dict[Any, Figures]:
 
 
 def _people(groups: Mapping[Any, Sums]) -> dict[Any, Figures]:
-    """Return the figures of each person and of the assistant, each rated for what they wrote."""
+    """Return the figures of each person and of the assistant, each with the ratings of their own messages."""
     assistant = figures_from(added(groups.values())).assistant_satisfied
     return {
         name: replace(told, satisfied=satisfied(groups[name].person_scores) if name else assistant)
@@ -167,8 +167,8 @@ def _busy(sums: Mapping[date, Mapping[str, Sums]]) -> list[tuple[str, list[tuple
 
 
 def changes_of(span: Span, person: Any) -> Mapping[date, Sequence[Change]]:
-    """Return what went live on each day, as far as the person may read it. Of an article, only the newest publication
-    is known.
+    """Return the releases and articles that went live on each day and that the person may read. Only an article's
+    newest publication is known.
     """
     found: defaultdict[date, list[Change]] = defaultdict(list)
     if may(person, "releases:read"):

@@ -1,6 +1,6 @@
-"""The model that search uses, below Models: its connections, their test, the choice, and the building of its index.
+"""The pages of the search model, below Models: its connections, their tests, the choice, and building the index.
 
-One index serves all workspaces, so this is for operators of the installation, not for a workspace's admins.
+One index serves all workspaces, so these pages are for operators of the installation, not for workspace admins.
 """
 
 from collections.abc import Callable
@@ -78,7 +78,7 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
 
 
 class ChoiceForm(forms.Form):
-    """The servers of search, best first; the names of shipped models need no fallback."""
+    """The servers for search, first choice first; shipped models need no fallback."""
 
     first = forms.ChoiceField(label=_("Model for search"))
     second = forms.ChoiceField(required=False, label=_("First fallback"))
@@ -97,7 +97,7 @@ class ChoiceForm(forms.Form):
         return field
 
     def choose(self, actor: str) -> bool:
-        """Carry out the choice; return whether an index has to be built for it. Raises SupportBotError."""
+        """Apply the choice; return whether an index has to be built for it. Raises SupportBotError."""
         first = self.cleaned_data["first"]
         if first in dict(_shipped()):
             return embedding_routes.choose_shipped(first, actor=actor) is not None
@@ -106,7 +106,7 @@ class ChoiceForm(forms.Form):
 
 
 def operator(request: HttpRequest) -> User:
-    """Return the account of an operator; raises NotAllowed for others, admins of a workspace included."""
+    """Return the account of an operator; raises NotAllowed for everyone else, including workspace admins."""
     needs(request, RIGHT)
     if not is_operator(request):
         raise NotAllowed(gettext("Only operators of this installation can change the model of search."))
@@ -118,7 +118,7 @@ def is_operator(request: HttpRequest) -> bool:
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """Show what search uses and what it could use; a POST chooses."""
+    """Show the search model in use and the available ones; a POST chooses a model."""
     actor = actor_of(operator(request))
     form = ChoiceForm(request.POST if request.method == "POST" else None, initial=_current())
     if request.method == "POST" and form.is_valid():
@@ -135,9 +135,9 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def state(request: HttpRequest) -> dict[str, Any]:
-    """Return what pages show of search's model: the one in use, and how much of a new index is there.
+    """Return the state of the search model for pages: the model in use, and the progress of a new index.
 
-    Only operators get the names of the servers, the reason for a delay, and the figures of all workspaces together.
+    Only operators see server names, the reason for a delay, and the figures for all workspaces.
     """
     recipe, switch = active_recipe(), switch_under_way()
     context: dict[str, Any] = {"in_use": recipe}
@@ -195,7 +195,7 @@ def delete(request: HttpRequest, connection_id: UUID) -> HttpResponse:
 
 
 def addresses(guarded: Callable[[Any], Any]) -> list[URLPattern]:
-    """Return the pages' addresses; `guarded` admits people of the console only."""
+    """Return the URL patterns of the pages; `guarded` admits only people with access to the console."""
     return [
         path("search/", guarded(page), name="search-model"),
         path("search/cancel/", guarded(require_POST(cancel)), name="search-model-cancel"),
@@ -216,7 +216,7 @@ def _rows() -> list[tuple[EmbeddingConnection, bool]]:
 
 
 def _shipped() -> list[tuple[str, str]]:
-    """Return what can be chosen besides connections: the packaged model, and another one that the variables name."""
+    """Return the choices besides connections: the packaged model, and a different one from the environment."""
     packaged = [(embedding_routes.PACKAGED, gettext("Packaged model"))]
     if embedder() is packaged_embedder():
         return packaged
@@ -224,7 +224,7 @@ def _shipped() -> list[tuple[str, str]]:
 
 
 def _current() -> dict[str, str]:
-    """Return the form's values for what is in use."""
+    """Return the form's values for the model in use."""
     recipe = active_recipe()
     route = embedding_routes.route_of(recipe) if recipe.is_chosen else None
     if route is None:

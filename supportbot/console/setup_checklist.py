@@ -1,7 +1,7 @@
-"""The first steps of a workspace, shown on the console's first page until they are done or hidden.
+"""The first steps of a workspace, shown on the console's start page until they are done or hidden.
 
-Invariant: progress is read from rows, never stored. Only decisions are stored: skipped steps, and that the list is
-hidden (`Workspace.first_steps`).
+Invariant: progress is read from rows, never stored. Only decisions are stored: skipped steps, and hiding the list
+(`Workspace.first_steps`).
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from supportbot.llm.models import LLMCall, ModelConnection
 from supportbot.releases.selectors import live_release
 from supportbot.team_formats import number
 
-RIGHT: Final = "team:write"  # an admin: the steps need all their rights
+RIGHT: Final = "team:write"  # only admins have it: the steps need all of their rights
 HIDDEN: Final = "hidden"
 QUESTIONS: Final = 3
 
@@ -40,7 +40,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: what to do, where, and its progress. With `skip_words`, a team can skip it."""
+    """One step: the task, its links and its progress. With `skip_words`, a team can skip it."""
 
     key: str
     title: str
@@ -69,7 +69,7 @@ class Checklist:
 
 
 def checklist(person: Staff, workspace: Workspace) -> Checklist | None:
-    """Return the steps for an admin; None for others, when all are done, and once the list is hidden."""
+    """Return the steps for an admin; None for other people, when all steps are done, and once the list is hidden."""
     if not may(person, RIGHT) or HIDDEN in workspace.first_steps:
         return None
     steps = tuple(step(workspace) for step in STEPS.values())
@@ -78,7 +78,7 @@ def checklist(person: Staff, workspace: Workspace) -> Checklist | None:
 
 @require_POST
 def decide(request: HttpRequest) -> HttpResponse:
-    """Store that the workspace skips a step, or hides the list."""
+    """Store a decision: skip a step, or hide the list."""
     needs(request, RIGHT)
     workspace, key = workspace_here(request), request.POST.get("step", "")
     if key not in {*SKIPPABLE, HIDDEN}:
@@ -199,7 +199,7 @@ def _channel_page(channel: Channel | None) -> str:
 
 
 def _address(*names: str) -> str:
-    """Return the address of the first of these pages that exists; empty if none does."""
+    """Return the address of the first existing page; "" if none exists."""
     for name in names:
         try:
             return reverse(name)

@@ -1,7 +1,7 @@
-"""The console's admin site: every page runs inside one workspace, the one chosen for the session.
+"""The console's admin site. Every page runs inside the workspace chosen for the session.
 
-Invariant: a page's whole work, its rendering included, happens inside `workspace_scope`, so that a query without a
-workspace is refused instead of answered.
+Invariant: a page does all its work, including rendering, inside `workspace_scope`, so a query without a workspace is
+refused instead of answered.
 """
 
 from collections.abc import Callable, Sequence
@@ -62,17 +62,17 @@ class ConsoleSite(UnfoldAdminSite):
 
     def get_urls(self) -> list[Any]:
         admin.autodiscover()
-        # Without the theme's search, which caches results per person across workspaces.
+        # Leave out the theme's search, which caches results per person across workspaces.
         switcher = path("workspace/", self.admin_view(require_POST(switch)), name="switch")
         return [switcher, *self._pages, *AdminSite.get_urls(self)]
 
     def check(self, app_configs: Sequence[AppConfig] | None) -> list[CheckMessage]:
-        admin.autodiscover()  # otherwise unregistered classes are not checked
+        admin.autodiscover()  # otherwise, classes would not be registered, and so not checked
         found: list[CheckMessage] = super().check(app_configs)
         return found
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
-        return []  # we use `navigation`
+        return []  # we use our own `navigation`
 
     def has_permission(self, request: HttpRequest) -> bool:
         return staff_here(request) is not None
@@ -139,7 +139,7 @@ def _scoped(view: View) -> View:
 
 
 def _refused(request: HttpRequest, refusal: SupportBotError) -> HttpResponse:
-    """Show a refusal that the page did not handle; 403 and 404 are raised for their own handlers."""
+    """Show a refusal that the page did not handle; 403 and 404 are raised for Django's handlers."""
     if isinstance(refusal, NotAllowed):
         raise PermissionDenied(refusal.message) from refusal
     if refusal.status == NotFound.status:

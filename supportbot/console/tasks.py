@@ -1,4 +1,4 @@
-"""The Celery tasks of the console."""
+"""The console's Celery tasks."""
 
 from celery import shared_task
 

@@ -24,7 +24,7 @@ from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput
 
 RIGHT = "team:write"
-# Django's own German says du, and these pages say Sie.
+# Django's own German texts use the informal "du", but these pages use "Sie".
 INVALID_EMAIL = _("Enter a valid e-mail address, such as name@example.com.")
 ROLES = [
     ("editor", _("Editor: writes articles")),
@@ -137,7 +137,7 @@ class MembershipAdmin(ScopedAdmin):
         if change:
             _keep_an_admin(obj, becomes=values["role"])
             add_member(workspace, obj.user, values["role"])
-            if works_only_here(obj.user):  # otherwise the form has no such fields
+            if works_only_here(obj.user):  # otherwise, the form lacks these fields
                 change_person(obj.user, name=values["name"], email=values["email"])
             return
         # Nobody knows this initial password; the mailed link replaces it.
@@ -166,7 +166,7 @@ class MembershipAdmin(ScopedAdmin):
             return self._redirect_to("changelist")
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Nothing depends on a role; what the person wrote is kept."""
+        """Report no dependent objects: nothing depends on a role, and the person's messages are kept."""
         told = gettext("The role of {name} in this workspace. The account stays.")
         names = [told.format(name=self.name_of(membership)) for membership in objs]
         return names, {}, set(), []

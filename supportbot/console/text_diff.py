@@ -1,4 +1,4 @@
-"""A line-by-line diff of two texts, with changed words marked within a line. Pure."""
+"""A line-by-line diff of two texts, with changed words marked within lines. Pure."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 
 UNCHANGED_AROUND = 2
-# Longer lines are not compared word by word, which takes quadratic time.
+# Longer lines are not compared word by word, because that takes quadratic time.
 MAX_LINE_CHARACTERS = 2_000
 _WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 
@@ -20,7 +20,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A line of one text: its number and pieces; blank where only the other text has a line."""
+    """A line of one text: its number and pieces; blank if only the other text has a line here."""
 
     number: int = 0
     pieces: tuple[Piece, ...] = ()
@@ -52,8 +52,8 @@ def compare(old: str, new: str) -> list[Row]:
 def _codes(old: Sequence[str], new: Sequence[str]) -> Sequence[tuple[str, int, int, int, int]]:
     """Return the edits from old to new, as difflib opcodes.
 
-    Blanks occur everywhere and mark no place, so they are matched only next to other text: matching them everywhere
-    takes a minute for two texts of a thousand paragraphs.
+    Blank lines occur everywhere and identify no position, so they are matched only next to other text. Matching them
+    everywhere would take a minute for two texts of a thousand paragraphs.
     """
     return SequenceMatcher(_is_blank, old, new, autojunk=True).get_opcodes()
 

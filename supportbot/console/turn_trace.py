@@ -1,4 +1,4 @@
-"""One turn on one page: what was asked, found, sent and checked, how long it took and what it cost."""
+"""The trace of a turn on one page: question, search results, prompts, checks, duration and cost."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +29,7 @@ from supportbot.widget.models import Rating
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One moment of a turn, `after` in milliseconds since the question."""
+    """One step of a turn; `after` is in milliseconds since the question."""
 
     after: int
     what: str
@@ -83,7 +83,7 @@ def _release(answer: Message) -> int | None:
 
 
 def _steps(answer: Message, turn: Turn | None, calls: list[LLMCall]) -> list[Step]:
-    """Return the timeline, in order of time."""
+    """Return the timeline in chronological order."""
     if turn is None:
         return []
 
@@ -105,14 +105,14 @@ def _steps(answer: Message, turn: Turn | None, calls: list[LLMCall]) -> list[Ste
 
 
 def _passages(answer: Message, reading: RetrievalTrace | None) -> list[dict[str, Any]]:
-    """Return what search found, best first, each with whether the answer cites its article."""
+    """Return the passages that search found, best first, and whether the answer cites their articles."""
     cited = {str(pk) for pk in Citation.objects.filter(message=answer).values_list("article_id", flat=True)}
     found = reading.passages if reading else ()
     return [{"passage": one, "is_cited": one.article in cited} for one in found]
 
 
 def _call(call: LLMCall, *, sees_cost: bool) -> dict[str, Any]:
-    # The text that was sent is also on the call's page, which requires the same right.
+    # The page of the call also shows the sent text and requires the same right.
     body = LLMBody.objects.filter(call=call).first() if sees_cost else None
     spent = {call.currency: call.cost} if call.cost is not None else {}
     return {

@@ -27,7 +27,7 @@ from supportbot.console.fields import ColourInput, LanguageCode, Picture, TimeZo
 from supportbot.console.request_context import enter, needs_workspace, person_of
 
 FACTS: Final[tuple[str, ...]] = ("name", "site_url", "locale", "timezone", "accent")
-# Protections: they take effect at once, outside releases, and the audit trail records their changes.
+# Protection settings take effect at once, outside releases; the audit trail records changes to them.
 SETTINGS: Final = ("hides_personal_data",)
 LEGAL: Final = ("imprint_url", "privacy_url")
 RETENTION: Final = ("keep_conversations_days", "keep_bodies_days")
@@ -183,7 +183,7 @@ class WorkspaceAdmin(ScopedAdmin):
         return super().get_form(request, obj, change, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ["slug", "currency"] if obj else []  # addresses and financial records depend on these
+        return ["slug", "currency"] if obj else []  # addresses and financial records depend on these fields
 
     def save_model(self, request: HttpRequest, obj: Workspace, form: FactsForm, change: bool) -> None:
         if change:
@@ -205,7 +205,7 @@ def create_with_admin(person: User, values: dict[str, Any]) -> Workspace:
 
 
 def change_logo(workspace: Workspace, chosen: Any) -> None:
-    """Store the field `logo`: a re-encoded picture, False to remove it, anything else to keep it."""
+    """Store the logo: a re-encoded picture replaces it, False removes it, and any other value keeps it."""
     if isinstance(chosen, Drawn):
         set_logo(workspace, chosen)
     elif chosen is False:
@@ -226,7 +226,7 @@ def _record_changes(request: HttpRequest, workspace: Workspace, form: FactsForm)
 
 @login_required(login_url="admin:login")
 def first_workspace(request: HttpRequest) -> HttpResponse:
-    """Show the form; create the workspace with this person as its admin, and switch to it."""
+    """Show the form; on a POST, create the workspace with this person as its admin, and switch to it."""
     if not needs_workspace(request.user):
         return redirect("admin:index")
     form = NewWorkspaceForm(request.POST or None, request.FILES or None, initial={"locale": get_language() or "en"})

@@ -76,7 +76,7 @@ class CategoryForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
             raise ValidationError(refusal.message) from refusal
 
     def translations(self) -> dict[str, dict[str, str]]:
-        """Return what was entered for other languages; what is empty falls back to the category's own."""
+        """Return the texts entered for other languages; empty ones fall back to the category's own."""
         found = {}
         for code in self.languages:
             told = {name: self.cleaned_data[f"{name}_{code}"] for name in ("name", "description")}
@@ -86,7 +86,7 @@ class CategoryForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
 
 
 def other_languages(category: Category) -> list[str]:
-    """Return the languages of the help pages, besides the workspace's own, and those that are filled in already."""
+    """Return the languages to fill in: the help pages' other than the workspace's own, and those already in use."""
     own = base_language(Workspace.objects.get(pk=current_workspace_id()).locale)
     shown = {base_language(locale) for locale in help_locales(Viewer(surface=Surface.HELP_PAGES))}
     return sorted(({*shown, *category.translations}) - {own})
@@ -164,7 +164,7 @@ class CategoryAdmin(ScopedAdmin):
         save_category(obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Allow deleting only empty categories: the next article or import that names it would bring it back."""
+        """Allow deleting only empty categories: an article that uses a deleted category would bring it back."""
         is_empty = obj is None or not Article.objects.filter(category=obj.name).exists()
         return is_empty and bool(super().has_delete_permission(request, obj))
 

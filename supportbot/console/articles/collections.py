@@ -86,10 +86,10 @@ class CollectionAdmin(ScopedAdmin):
         else:
             made = collection_named(obj.name)
             obj.pk, obj.slug = made.pk, made.slug
-        if self._may(request, "team:write"):  # the form would accept the field from anybody
+        if self._may(request, "team:write"):  # otherwise, the form would accept the field from anyone
             set_writers(obj, form.cleaned_data["writers"])
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Allow deleting only empty collections: articles are archived, never deleted with their collection."""
+        """Allow deleting only empty collections, because articles are archived, never deleted with their collection."""
         is_empty = obj is None or not Article.objects.filter(collection_id=obj.pk).exists()
         return is_empty and bool(super().has_delete_permission(request, obj))

@@ -1,5 +1,5 @@
-"""What publications have changed for customers' questions: the page of a comparison of several articles, and what other
-pages say about one.
+"""How publications have changed the answers to customers' questions: the page of a comparison of several articles, and
+the summaries on other pages.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,9 +32,9 @@ OUTCOMES: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def comparison_page(request: HttpRequest, comparison_id: UUID) -> HttpResponse:
-    """Show what articles that changed together have changed for customers' questions; a post cancels or continues it.
+    """Show how articles that changed together affect customers' questions; a POST cancels or continues the comparison.
 
-    Customers' questions are shown to those who may read conversations.
+    Only people who may read conversations see customers' questions.
     """
     needs(request, "kb:read")
     comparison = comparison_with_id(comparison_id)
@@ -81,7 +81,7 @@ def seen(request: HttpRequest, comparison_id: UUID) -> HttpResponse:
 
 
 def notices(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return what the newest comparisons have found that nobody has closed, for a notice each."""
+    """Return the findings of the newest comparisons, one per notice, without notices that have been closed."""
     if not may(staff(request), "kb:read"):
         return []
     closes = {"may_close": may(staff(request), "kb:write")}
@@ -89,7 +89,7 @@ def notices(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def told_of(comparison: DraftCheck) -> dict[str, Any]:
-    """Return what a page says about a comparison of several articles."""
+    """Return the values that a page shows about a comparison of several articles."""
     names = list(comparison.articles or {})
     first = Article.objects.filter(pk__in=[UUID(name) for name in names[:1]]).select_related("latest_revision").first()
     found = comparison.found or {}
@@ -105,7 +105,7 @@ def told_of(comparison: DraftCheck) -> dict[str, Any]:
 
 
 def address_of(comparison: DraftCheck) -> str:
-    """Return the page with both answers to each question."""
+    """Return the address of the page with both answers to each question."""
     if comparison.articles is None:
         return reverse("admin:article-check", args=[comparison.article_id])
     return reverse("admin:article-comparison", args=[comparison.pk])
@@ -117,7 +117,7 @@ def shown_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def counts_of(check: DraftCheck | None) -> list[tuple[str, str, int]]:
-    """Return how many questions have each outcome, the worst first: kind and text of a tag, and the number."""
+    """Return the number of questions for each outcome, worst first, as (tag kind, tag text, number)."""
     counts = outcomes_in(check) if check else {}
     return [(kind, _words(outcome), counts[outcome]) for outcome, (kind, _) in OUTCOMES.items() if outcome in counts]
 

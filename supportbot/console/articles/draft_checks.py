@@ -1,4 +1,4 @@
-"""Check before publishing: what a draft changes for real questions, what it contradicts, and what exists already."""
+"""Check before publishing: the answers that a draft changes, and the articles that it contradicts or repeats."""
 
 from typing import Any
 from uuid import UUID
@@ -44,7 +44,9 @@ from supportbot.releases.services import OVERRIDE
 
 
 def check_page(request: HttpRequest, article_id: UUID) -> HttpResponse:
-    """Show what publishing the newest revision would change, as far as it has been tried; a post changes the check."""
+    """Show the changes found so far if the newest revision were published; a POST starts, cancels or continues the
+    check.
+    """
     needs(request, "kb:write")
     article = article_with_id(article_id)
     if request.method == "POST":
@@ -73,7 +75,7 @@ def _page(request: HttpRequest, article: Article, refusal: ArticleRefused | None
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": gettext("Check before publishing"),
-        "may_write": True,  # otherwise nobody is here
+        "may_write": True,  # nobody else can open this page
         "has_gates": bool(gates()),
         "article": article,
         "check": check,
@@ -96,7 +98,7 @@ def _page(request: HttpRequest, article: Article, refusal: ArticleRefused | None
 
 
 def publish_checked(request: HttpRequest, article_id: UUID) -> HttpResponse:
-    """Publish the revision that was checked; refused if a newer one was saved meanwhile, or by the gates."""
+    """Publish the checked revision, unless a newer one has been saved in the meantime or the gates refuse."""
     needs(request, "kb:write")
     article = article_with_id(article_id)
     check_may_write(person_of(request), article.collection)
@@ -113,7 +115,7 @@ def publish_checked(request: HttpRequest, article_id: UUID) -> HttpResponse:
 
 
 def _passed(request: HttpRequest, article: Article) -> Passed:
-    """Return on which terms the gates let the newest revision pass; what a check has found is not run again."""
+    """Return the terms on which the gates pass the newest revision; results of an earlier check are reused."""
     check = newest_check(article)
     if check is not None and is_current(check) and not broken_in(check):
         return Passed()
@@ -124,7 +126,7 @@ def _passed(request: HttpRequest, article: Article) -> Passed:
 
 @transaction.atomic
 def _publish(request: HttpRequest, article: Article, passed: Passed) -> None:
-    """Publish what the gates have judged. Raises ArticleChanged if the article was changed meanwhile."""
+    """Publish the revision that the gates judged. Raises ArticleChanged if the article has changed since."""
     lock_unchanged(article)
     publish(article.pk)
     settle(request, passed, article.pk, event=PUBLISHED_AGAINST_GATES)

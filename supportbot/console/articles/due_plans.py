@@ -1,6 +1,6 @@
-"""Carries out the plans of articles that are due: publishes or archives them.
+"""Carries out due plans: publishes or archives their articles.
 
-The gates run twice: when something is planned, as for publishing, and again when it is due.
+The gates run twice: when the plan is made, as for publishing, and again when it is due.
 """
 
 import logging
@@ -29,14 +29,14 @@ from supportbot.releases.services import OVERRIDE
 from supportbot.team_language import team_language
 
 logger = logging.getLogger(__name__)
-PLAN_SECONDS: Final = 120  # for the gates; then another worker may take the plan
+PLAN_SECONDS: Final = 120  # for the gates; after that, another worker may take the plan
 GIVEN_UP_AFTER: Final = timedelta(hours=1)
 
 
 def carry_out_due() -> None:
-    """Carry out each plan that is due; one that is refused keeps the reason for the editor.
+    """Carry out each due plan. If a plan is refused, store the reason for the editor.
 
-    The gates take longer than the time between two ticks, so one worker at a time has a plan.
+    The gates take longer than the interval between ticks, so only one worker at a time works on a plan.
     """
     for workspace_id, plan_id in due_plans():
         with workspace_scope(workspace_id):
@@ -48,7 +48,7 @@ def carry_out_due() -> None:
 def _carry_out_or_log(plan: Plan) -> None:
     try:
         _carry_out_or_note_refusal(plan)
-    except Exception:  # the other plans do not wait for this one; it is tried again later
+    except Exception:  # continue with the other plans; this one is tried again later
         logger.exception("console: plan %s was not carried out", plan.pk)
         if now() > plan.at + GIVEN_UP_AFTER:
             note_problem(plan, gettext("Something went wrong on our side. The error has been logged."))
@@ -89,7 +89,7 @@ def _is_key_live(plan: Plan) -> bool:
 
 
 def _is_unchanged(article: Article) -> bool:
-    """Lock an article; return False if it was changed while the gates checked it: they run again."""
+    """Lock an article; return False if it changed during the gates' check, which then has to be repeated."""
     try:
         lock_unchanged(article)
     except ArticleChanged:
@@ -98,7 +98,7 @@ def _is_unchanged(article: Article) -> bool:
 
 
 def _run_gates(plan: Plan) -> Article:
-    """Return the article as the gates have checked it. Raises ArticleRefused."""
+    """Return the article in the state that the gates checked. Raises ArticleRefused."""
     article = Article.objects.select_related("live_revision", "latest_revision").get(pk=plan.article_id)
     trial = publishing_newest(article) if plan.step == Step.PUBLISH else archiving(article)
     found = tried(trial, workspace=Workspace.objects.get(pk=current_workspace_id()))

@@ -1,7 +1,7 @@
 """The editor: the article's text on one side, what customers will see on the other.
 
-It works as a plain form. Its script adds the live preview, keeps unsaved words in the browser, and follows a published
-article until it is searchable.
+It works as a plain form. The script adds the live preview, keeps unsaved text in the browser, and shows when a
+published article has become searchable.
 """
 
 from dataclasses import replace
@@ -79,7 +79,7 @@ def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
         care, phrasings = review_fields.wanted(request), _phrasings(request)
         address = help_page_fields.wanted(request, article)
         terms = terms_of(request, article, change, times, phrasings)
-        with transaction.atomic():  # publishes exactly what was just saved, not a colleague's version
+        with transaction.atomic():  # publish exactly the saved text, not a colleague's version
             if terms:
                 lock_unchanged(article)
             saved = save_draft(article.pk, change, author=author, based_on=base, is_published_at_once=is_published)
@@ -110,7 +110,7 @@ def searchable(request: HttpRequest, article_id: UUID) -> JsonResponse:
 
 @require_safe
 def comparison(request: HttpRequest, article_id: UUID) -> HttpResponse:
-    """Return the words about what the newest publication has changed so far for customers' questions."""
+    """Return the text about changes to customers' questions found so far for the newest publication."""
     needs(request, "kb:read")
     return render(request, "console/articles/compared.html", compared(article_with_id(article_id)))
 
@@ -130,7 +130,7 @@ def _archived(request: HttpRequest, article: Article) -> HttpResponse:
 
 
 def _phrasings(request: HttpRequest) -> tuple[str, ...] | None:
-    """Return the questions of the form; None if the form does not have them. Raises InvalidDocument."""
+    """Return the questions in the form; None if the form lacks this field. Raises InvalidDocument."""
     if "phrasings" not in request.POST:
         return None
     return check_phrasings(request.POST["phrasings"], body=request.POST.get("body", ""))
@@ -181,7 +181,7 @@ def _change(request: HttpRequest) -> Change:
 
 
 def _switched(request: HttpRequest, name: str) -> bool | None:
-    """Return a switch of the form; None if the form does not have it."""
+    """Return the state of a switch in the form; None if the form lacks it."""
     return request.POST.get(name) == "on" if f"{name}-shown" in request.POST else None
 
 

@@ -1,6 +1,7 @@
-"""What the gates say to a saved editor: to its text, to what takes effect at once, and to the time it will be archived.
+"""The gates' verdicts on a saved article: on its text, on settings that take effect at once, and on a planned
+archiving.
 
-Each has a field of its own for the reason to override them: a reason for publishing a text covers nothing else.
+Each verdict has its own field for the reason to override it: a reason for publishing a text covers nothing else.
 """
 
 from collections.abc import Mapping
@@ -32,9 +33,9 @@ Terms = Mapping[str, Passed]  # by field
 def terms_of(
     request: HttpRequest, article: Article | None, change: Change, times: plan_fields.Wanted, phrasings: Phrasings
 ) -> Terms:
-    """Return on which terms the gates let pass what changes for customers, at once or at a set time.
+    """Return the terms on which the gates pass the changes for customers, both immediate and planned.
 
-    Ask before the article is locked, since it takes seconds. Raises what `pass_gates` raises.
+    Call this before locking the article, since it takes seconds. Raises the same errors as `pass_gates`.
     """
     if not gates():
         return {}
@@ -50,7 +51,7 @@ def terms_of(
 
 
 def asked(request: HttpRequest, trial: Trial, field: str = TEXT) -> Passed:
-    """Return on which terms the gates let a change pass; `field` is that of the reason to override them."""
+    """Return the terms on which the gates pass a change; `field` is the field with the reason to override them."""
     reason = request.POST.get(field, "")
     return pass_gates(trial, workspace=workspace_here(request), person=staff(request), override=reason, field=field)
 
@@ -60,13 +61,13 @@ def publishes(request: HttpRequest) -> bool:
 
 
 def reasons_in(terms: Terms) -> Mapping[Step, str]:
-    """Return why the gates are overridden for each step that may be planned; "" if they agree."""
+    """Return the reason for overriding the gates for each step that can be planned; "" if they agree."""
     fields = {Step.PUBLISH: TEXT, Step.ARCHIVE: ARCHIVING}
     return {step: terms.get(field, Passed()).override for step, field in fields.items()}
 
 
 def settle_terms(request: HttpRequest, terms: Terms, article: Article) -> None:
-    """Write each overridden refusal to the audit log, in the transaction of what it allowed."""
+    """Record each overridden refusal in the audit log, in the same transaction as the change."""
     events = {
         TEXT: PUBLISHED_AGAINST_GATES if publishes(request) else PLANNED_AGAINST_GATES,
         AT_ONCE: CHANGED_AGAINST_GATES,
@@ -77,7 +78,7 @@ def settle_terms(request: HttpRequest, terms: Terms, article: Article) -> None:
 
 
 def _acts_at_once(article: Article, change: Change, phrasings: Phrasings) -> bool:
-    """Return whether a live article gets other readers, language or phrasings, which needs no publication."""
+    """Return whether a live article's audience, language or phrasings change: these take effect without publishing."""
     if not article.is_live:
         return False
     wanted = (

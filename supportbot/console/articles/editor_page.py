@@ -1,4 +1,4 @@
-"""What the editor's page shows: the form's values, what is wrong with them, the preview, the index."""
+"""The contents of the editor's page: the form's values and their errors, the preview, and the state of the index."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,26 +31,26 @@ from supportbot.evals.articles.trials import Failure
 from supportbot.releases.selectors import gates
 from supportbot.releases.services import OVERRIDE
 
-# Longer texts would make the live preview slow; the article's page shows all of it.
+# Longer texts would slow down the live preview; the article's own page shows the whole text.
 MAX_PREVIEWED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """The values of the editor's fields, and what was wrong with them when submitted."""
+    """The values of the editor's fields, and the errors found when they were submitted."""
 
     values: dict[str, str]
     errors: dict[str, str]
     message: str = ""
     status: int = 200
-    failures: tuple[Failure, ...] = ()  # why the gates refuse
-    do: str = "publish"  # what they refuse
-    override: str = OVERRIDE_FIELD  # for the reason to override that
-    reasons: Mapping[str, str] = field(default_factory=dict)  # for which they are overridden in the rest, by field
+    failures: tuple[Failure, ...] = ()  # the gates' reasons for refusing
+    do: str = "publish"  # the refused step
+    override: str = OVERRIDE_FIELD  # the field for the reason to override the refusal
+    reasons: Mapping[str, str] = field(default_factory=dict)  # reasons for the other overrides, by field
 
 
 def index_state(article: Article) -> dict[str, Any]:
-    """Return whether the live revision is indexed by words and by meaning, how many passages it has, and what waits."""
+    """Return the state of the live revision's index: by words, by meaning, the number of passages, and pending ones."""
     live = article.live_revision
     if not article.is_live or live is None:
         return {"state": article.state, "is_searchable": False, "passages": 0, "done": 0, "phrasings": 0}
@@ -62,9 +62,9 @@ def index_state(article: Article) -> dict[str, Any]:
 
 
 def compared(article: Article | None) -> dict[str, Any]:
-    """Return what the newest publication has changed for customers' questions; nothing if it concerned none.
+    """Return how the newest publication affects customers' questions; empty if it affects none.
 
-    `together` is the number of articles that were compared with it; 0 after a publication in the console.
+    `together` is the number of articles compared at the same time; 0 after a publication in the console.
     """
     is_newest = article is not None and article.is_live and article.live_revision_id == article.latest_revision_id
     comparison = newest_comparison(article) if article is not None and is_newest else None
@@ -157,12 +157,12 @@ def _web_address(origin: str) -> str:
 
 
 def may_write_here(request: HttpRequest, article: Article | None) -> bool:
-    """Return whether the person may write articles, and in this article's collection."""
+    """Return whether the person may write articles and may write in this article's collection."""
     is_closed = article is not None and article.collection_id in restricted_collections(person_of(request))
     return may(staff(request), "kb:write") and not is_closed
 
 
 def _based_on_what(request: HttpRequest, article: Article | None, typed: Typed) -> int | str:
-    """Return the revision that the next save is based on: the one read, until a newer one has been shown."""
+    """Return the revision that the next save is based on: the one that was read, or the newer one once it was shown."""
     newest = article.latest_revision.number if article and article.latest_revision else ""
     return newest if typed.status == ArticleChanged.status else request.POST.get("based_on") or newest

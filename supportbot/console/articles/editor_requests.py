@@ -1,4 +1,4 @@
-"""What the editor's script asks the server for while somebody writes: articles to link to, pasted pages as Markdown."""
+"""Requests of the editor's script: articles to link to, uploaded pictures, and pasted pages as Markdown."""
 
 from typing import Final
 from uuid import UUID
@@ -23,7 +23,7 @@ MAX_OFFERED: Final = 8
 
 @require_safe
 def pick(request: HttpRequest) -> JsonResponse:
-    """Return live articles with an address whose titles have all the words."""
+    """Return live articles that have an address and whose titles contain all the words."""
     needs(request, "kb:read")
     rows = Article.objects.filter(state=State.LIVE).select_related("workspace", "live_revision")
     for word in request.GET.get("q", "").replace("\x00", "").split()[:8]:
@@ -38,7 +38,7 @@ def pick(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def sources(request: HttpRequest) -> JsonResponse:
-    """Return articles that the one at `article` may be a translation of, by the words of their titles."""
+    """Return articles of which `article` may be a translation, found by the words in their titles."""
     needs(request, "kb:read")
     article = article_with_id(_id(request.GET["article"])) if request.GET.get("article") else None
     rows = sources_for(article, request.GET.get("q", "").replace("\x00", "").strip())[:MAX_OFFERED]
@@ -48,7 +48,7 @@ def sources(request: HttpRequest) -> JsonResponse:
 
 @require_POST
 def upload(request: HttpRequest) -> JsonResponse:
-    """Store a picture and return its address, or why it is refused."""
+    """Store a picture and return its address, or the reason for refusing it."""
     needs(request, "kb:write")
     file = request.FILES.get("picture")
     try:
@@ -61,10 +61,10 @@ def upload(request: HttpRequest) -> JsonResponse:
 
 @require_POST
 def paste(request: HttpRequest) -> JsonResponse:
-    """Return pasted HTML as Markdown, read as an imported page is, and store the pictures that it holds itself.
+    """Return pasted HTML as Markdown, converted like an imported page, and store the pictures embedded in it.
 
-    `left_out` counts the others: a browser gives us neither the files of Word nor what another site shows. The Markdown
-    is empty if there is no text.
+    `left_out` counts the other pictures: browsers hand over neither Word's files nor pictures from other sites. The
+    Markdown is empty if there is no text.
     """
     needs(request, "kb:write")
     taken = PicturesTaken(lambda _: None, name_of=lambda reference: reference)
@@ -77,7 +77,7 @@ def paste(request: HttpRequest) -> JsonResponse:
 
 
 def _pasted(request: HttpRequest) -> str:
-    """Return the pasted HTML, which comes as a file: with pictures in it, it is larger than a field may be."""
+    """Return the pasted HTML. It is sent as a file because with pictures it can exceed the size limit of a field."""
     file = request.FILES.get("html")
     if file is None:
         return request.POST.get("html", "")
@@ -88,7 +88,7 @@ def _pasted(request: HttpRequest) -> str:
 def _is_stored(picture: Drawn) -> bool:
     try:
         store(picture)
-    except InvalidInput:  # no room
+    except InvalidInput:  # the storage limit is reached
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""Runs the gates of a release for a change of an article in the console: a refusal, or an override that is audited."""
+"""Runs the gates of a release when an article is changed in the console, and audits overrides."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ PUBLISHED_AGAINST_GATES: Final = "article.published_against_gates"
 CHANGED_AGAINST_GATES: Final = "article.changed_against_gates"
 ARCHIVED_AGAINST_GATES: Final = "article.archived_against_gates"
 PLANNED_AGAINST_GATES: Final = "article.planned_against_gates"
-# Fields for the reason to override a refusal: of a text, of what takes effect at once, of a planned archiving.
+# Fields for the reason to override a refusal: for a text, for immediate changes, and for a planned archiving.
 OVERRIDE_FIELD: Final = "override"
 OVERRIDES: Final = (OVERRIDE_FIELD, "override_change", "override_archive")
 
 
 class ArticleRefused(GateRefused):
-    """The gates refuse a change of an article."""
+    """The gates refuse a change to an article."""
 
     def __init__(self, failures: Sequence[Failure], field: str = OVERRIDE_FIELD) -> None:
         self.failures, self.field = tuple(failures), field  # of the reason to override this
@@ -44,7 +44,7 @@ class ArticleRefused(GateRefused):
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """The gates agree, or are overridden for a reason; `untried` cases could not be run in time."""
+    """The gates agree, or a person overrides them with a reason; `untried` cases could not be run in time."""
 
     override: str = ""
     played: int = 0
@@ -54,7 +54,8 @@ class Passed:
 def pass_gates(
     trial: Trial, *, workspace: Workspace, person: Staff, override: str = "", field: str = OVERRIDE_FIELD
 ) -> Passed:
-    """Return on which terms the gates let a change pass; without gates, always. `override` was typed in `field`.
+    """Return the terms on which the gates pass a change; without gates, every change passes. `override` is the text of
+    `field`.
 
     Raises ArticleRefused, GateMissing if a suite does not exist, NotAllowed without the right to override.
     """
@@ -75,8 +76,8 @@ def pass_gates(
 
 
 def gate_cases(request: HttpRequest, names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return the titles of failed cases' suites by the name "suite: case", and the cases' addresses for those who may
-    change them. A case that is gone is left out.
+    """Return the title of each failed case's suite by the name "suite: case", with the case's address if the person may
+    change it. Deleted cases are left out.
     """
     parts = {name: name.partition(": ") for name in names}
     rows = Case.objects.filter(suite__name__in={one for one, _, _ in parts.values()}).select_related("suite")
@@ -93,7 +94,7 @@ def gate_cases(request: HttpRequest, names: Iterable[str]) -> dict[str, dict[str
 
 
 def settle(request: HttpRequest, passed: Passed, article_id: UUID, *, event: str) -> None:
-    """Write an overridden refusal to the audit log, in the transaction of what it allowed; say what was not tried."""
+    """Record an overridden refusal in the audit log, in the transaction of the change, and report skipped cases."""
     if passed.override:
         ports.audit()(event, actor=staff(request).actor, article=str(article_id), override=passed.override)
     if passed.untried:

@@ -1,4 +1,4 @@
-"""The name of the help page, the article that one translates (fields of the editor), and broken links."""
+"""Two fields of the editor (the help page's name, and the article that this one translates), and broken links."""
 
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ FIELDS: Final = ("slug", "translation_of")
 
 
 def wanted(request: HttpRequest, article: Article | None) -> dict[str, Any]:
-    """Return the fields of the form, checked; empty without them. Raises InvalidDocument."""
+    """Return the validated fields; empty if the form lacks them. Raises InvalidDocument."""
     if "slug" not in request.POST:
         return {}
     slug = check_free_slug(request.POST["slug"], article=article)

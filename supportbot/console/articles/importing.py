@@ -1,7 +1,7 @@
 """Importing files: first a preview, then the import of the chosen files.
 
-The page's script sends one file per request, so that each shows its progress and a broken one does not hold up the
-others. Without scripts, the same form sends all files at once, and the response is the report.
+The page's script sends one file per request, so each file shows its progress and a broken one does not hold up the
+others. Without scripts, the form sends all files at once, and the response is the report.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ WORDS = {
     "failed": gettext_noop("Not read"),
 }
 MAX_ASKED = 2_000
-MOST_CHANGES = 60  # lines of an article
+MOST_CHANGES = 60  # changed lines shown per article
 
 
 def import_page(request: HttpRequest) -> HttpResponse:
@@ -56,7 +56,7 @@ def import_page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def import_state(request: HttpRequest) -> JsonResponse:
-    """Return which of these articles are searchable now, and what their import has changed for customers' questions."""
+    """Return which of these articles are searchable now, and how their import affects customers' questions."""
     needs(request, "kb:write")
     ids = [UUID(text) for text in request.POST.getlist("article")[:MAX_ASKED] if _is_id(text)]
     rows = Article.objects.filter(pk__in=ids, state=State.LIVE).values_list(
@@ -99,7 +99,7 @@ def _facts(report: ImportReport) -> dict[str, Any]:
 
 
 def _changes(item: ItemResult) -> list[dict[str, str]]:
-    """Return the lines of an article that an import would take out and put in; after many, only how many more."""
+    """Return the lines that an import would remove from and add to an article; beyond a limit, only their number."""
     if item.before is None or item.after is None:
         return []
     lines = []
@@ -114,7 +114,7 @@ def _changes(item: ItemResult) -> list[dict[str, str]]:
 
 
 def _in_words(facts: dict[str, Any]) -> str:
-    """Return the counts of a report as a sentence; the page's script has the same."""
+    """Return the counts of a report as a sentence; the page's script builds the same one."""
     told = gettext("New: {new}, updates: {updated}, unchanged: {unchanged}, not readable: {failed}.")
     return told.format(**facts["counts"]) if facts else ""
 

@@ -49,7 +49,7 @@ from supportbot.evals.articles.trials import Trial, archiving, publishing_newest
 from supportbot.releases.selectors import gates
 
 DAYS: Final = 30
-GATES_SECONDS: Final = 40.0  # for all articles of one click
+GATES_SECONDS: Final = 40.0  # for all articles selected at once
 MOST_EXPLAINED: Final = 10
 STATES = (
     ("live", _("Published"), Q(state=State.LIVE)),
@@ -204,7 +204,7 @@ class ArticleAdmin(ScopedAdmin):
 
 
 def _answers() -> Coalesce:
-    """Return how many answers of the last days cite any revision of the article."""
+    """Return the number of recent answers that cite any revision of the article."""
     since = now() - timedelta(days=DAYS)
     quoted = Citation.objects.filter(article_id=OuterRef("pk"), message__created_at__gte=since).order_by()
     counted = quoted.values("article_id").annotate(number=Count("message", distinct=True))
@@ -267,7 +267,7 @@ def _titles(articles: Iterable[Article]) -> str:
 
 
 def _why(article: Article, refusal: ArticleRefused) -> SafeString:
-    """Return why the gates refuse to change an article, with a link to it: there, the answers are shown."""
+    """Return why the gates refuse to change an article, with a link to its page, which shows the answers."""
     link = format_html('<a href="{}" dir="auto">{}</a>', reverse("admin:kb_article_change", args=[article.pk]), article)
     return format_html("{} {}", format_html(gettext("Not changed: {article}."), article=link), refusal.message)
 
@@ -286,7 +286,7 @@ def _archive(article: Article) -> bool:
 
 
 def _unchanged(article: Article, do: Callable[[Article], object]) -> bool:
-    """Publish or archive an article as the gates have tried it; return False if it was changed meanwhile."""
+    """Publish or archive an article in the state that the gates tried; return False if it has changed since."""
     try:
         with transaction.atomic():
             lock_unchanged(article)
@@ -299,7 +299,7 @@ def _unchanged(article: Article, do: Callable[[Article], object]) -> bool:
 def _stopped(
     request: HttpRequest, rows: Sequence[Article], trial: Callable[[Article], Trial]
 ) -> tuple[dict[Article, ArticleRefused], list[Article]]:
-    """Return the articles that the gates refuse, and those that there is no time to try."""
+    """Return the articles that the gates refuse, and those that there was no time to try."""
     workspace, person, ends = workspace_here(request), staff(request), perf_counter() + GATES_SECONDS
     refused, untried = {}, []
     for article in rows:

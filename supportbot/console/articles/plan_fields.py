@@ -17,12 +17,12 @@ from supportbot.console.display import moment_in_words
 from supportbot.errors import InvalidInput
 
 FIELDS: Final = tuple(field_of(step) for step in Step)
-Wanted = Mapping[Step, datetime | None]  # None drops a plan
+Wanted = Mapping[Step, datetime | None]  # None deletes a plan
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A plan as a tag, and why it was not carried out."""
+    """A plan as a tag, with the reason if it was not carried out."""
 
     kind: str
     words: str
@@ -30,7 +30,7 @@ class Shown:
 
 
 def wanted(request: HttpRequest, *, is_published: bool) -> Wanted:
-    """Return the times in the form, without the fields that it lacks. Raises InvalidInput."""
+    """Return the times in the form, only for the fields that it contains. Raises InvalidInput."""
     times = {step: _time(request, step) for step in Step if field_of(step) in request.POST}
     if is_published:
         times[Step.PUBLISH] = None  # it is live now
@@ -41,9 +41,9 @@ def wanted(request: HttpRequest, *, is_published: bool) -> Wanted:
 
 
 def set_plans(article: Article, times: Wanted, *, person: User, reasons: Mapping[Step, str]) -> None:
-    """Make, change and drop the plans of a saved article. Raises InvalidDocument for a time in the past.
+    """Create, change and delete the plans of a saved article. Raises InvalidDocument for a time in the past.
 
-    `reasons` are those for which the gates are overridden, of each step on its own.
+    `reasons` are the reasons for overriding the gates, one per step.
     """
     known = {Step(plan.step): plan for plan in article.plans.all()}
     for step, at in times.items():
@@ -63,7 +63,7 @@ def is_new(article: Article | None, times: Wanted, step: Step) -> bool:
 
 
 def times_of(article: Article) -> dict[str, str]:
-    """Return the times of the plans as the form's fields hold them; a plan that failed has none."""
+    """Return the times of the plans as values for the form; a plan that failed has none."""
     return {
         field_of(Step(plan.step)): f"{localtime(plan.at):%Y-%m-%dT%H:%M}"
         for plan in article.plans.all()
@@ -99,7 +99,7 @@ def _time(request: HttpRequest, step: Step) -> datetime | None:
 
 
 def _is_kept(plan: Plan, at: datetime, article: Article) -> bool:
-    """Return whether a plan stays as it is, with its planner and reason: an archiving is about no particular text."""
+    """Return whether a plan keeps its planner and reason. Archiving survives edits: it does not depend on the text."""
     newest = article.latest_revision.number if article.latest_revision else None
     is_about_it = plan.step == Step.ARCHIVE or plan.revision == newest
     return not plan.problem and _is_same_time(plan, at) and is_about_it

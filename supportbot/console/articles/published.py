@@ -1,4 +1,4 @@
-"""What pages say after articles were published: which gate cases ran first, and who was told the former figures."""
+"""Messages after publishing articles: the gate cases that ran first, and the customers who were given old figures."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -20,8 +20,8 @@ from supportbot.insights.outdated_answers import told_before
 def tell_published(
     request: HttpRequest, former: Article, passed: Passed | None, comparison: DraftCheck | None = None
 ) -> None:
-    """Tell that an article is published, given as it was before: after how many gate cases, and who was told what it no
-    longer says. The `comparison` is linked to by pages other than the editor, which shows it.
+    """Report that an article is published, with the number of gate cases, and of conversations that were given outdated
+    figures. `article` is its former state. Pages other than the editor, which shows it, link to the `comparison`.
     """
     told = gettext("Published. Customers can read it now.")
     if passed is not None and passed.played:
@@ -39,9 +39,9 @@ def tell_published(
 
 
 def tell_outdated(request: HttpRequest, former: Iterable[Article]) -> None:
-    """Tell in how many conversations somebody was told a figure that a publication has changed.
+    """Report the number of conversations in which a customer was given a figure that a publication has changed.
 
-    The articles are as they were before it, so that nobody is counted because of an earlier publication.
+    `former` are the articles before the publication, so conversations affected by earlier publications are not counted.
     """
     known = {article.pk: _told(article) for article in former}
     articles = Article.objects.filter(pk__in=list(known)).select_related("live_revision")

@@ -18,14 +18,14 @@ FIELDS: Final = ("owner", "reviewer", "check_by")
 
 
 def wanted(request: HttpRequest) -> Care | None:
-    """Return what the form says; None if it lacks the fields. Raises InvalidInput."""
+    """Return the values in the form; None if it lacks the fields. Raises InvalidInput."""
     if "check_by" not in request.POST:
         return None
     return Care(_person(request, "owner"), _person(request, "reviewer"), _day(request))
 
 
 def values_of(article: Article) -> dict[str, str]:
-    """Return the fields as the form holds them."""
+    """Return the values for the form's fields."""
     return {
         "owner": str(article.owner_id or ""),
         "reviewer": str(article.reviewer_id or ""),
@@ -34,7 +34,7 @@ def values_of(article: Article) -> dict[str, str]:
 
 
 def shown_care(article: Article) -> list[tuple[str, str]]:
-    """Return what needs care as tags."""
+    """Return tags for whatever needs attention."""
     shown = []
     if article.reviewer is not None:
         shown.append(("accent", gettext("Review: {name}").format(name=article.reviewer.display_name)))

@@ -19,7 +19,7 @@ from supportbot.console.text_diff import compare
 from supportbot.errors import NotFound
 
 MAX_SHOWN = 100
-# Comparing takes quadratic time, and nobody would read the diff of a longer article.
+# Comparing takes quadratic time, and nobody would read a longer diff.
 MAX_COMPARED_LINES = 4_000
 
 

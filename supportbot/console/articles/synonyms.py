@@ -14,7 +14,7 @@ from kb.models import Synonyms
 from kb.synonyms import check_room, check_words, save_synonyms
 from supportbot.console.base import ScopedAdmin
 
-_BETWEEN: Final = re.compile(r"[\n\r,;،、，]")  # words, as people list them
+_BETWEEN: Final = re.compile(r"[\n\r,;،、，]")  # separators that people use in lists
 
 
 class SynonymsForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time

@@ -1,4 +1,4 @@
-"""Uploaded files for an import: each on disk by itself, under the path given by the browser."""
+"""Uploaded files for an import, each stored separately under the path given by the browser."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,14 +20,14 @@ if TYPE_CHECKING:  # generic for the type checker only
     from django.core.files.uploadedfile import UploadedFile
 
 MAX_BYTES: Final = 20 * 1024 * 1024
-# More than anybody waits for in a browser; the command has no such limit.
+# More than anyone would wait for in a browser; the command has no such limit.
 MAX_ITEMS: Final = 500
 MAX_PATH_CHARACTERS: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One file; `path` is its place in the dropped folder, and becomes the article's id unless the file sets one."""
+    """One file; `path` is its path in the dropped folder and becomes the article's id unless the file sets one."""
 
     file: "UploadedFile[bytes]"
     path: str
@@ -87,10 +87,10 @@ def _read(file: "UploadedFile[bytes]", folder: Path, path: PurePosixPath) -> Ite
     with place.open("wb") as copy:
         for piece in file.chunks():
             copy.write(piece)
-    # A folder is read with paths as ids but passes over files it does not know; a named file says why it cannot.
+    # Reading a folder uses paths as ids but skips unknown files; reading a single file reports why it is unreadable.
     items = list(islice(load([str(folder)]), MAX_ITEMS + 1)) or list(load([str(place)]))
     for item in items:
-        # The path of our temporary copy is not shown.
+        # Do not show the path of our temporary copy.
         yield replace(item, origin=item.origin.replace(f"{folder}/", ""))
     for found in category_files([str(place)]):
         yield _without_categories(found.origin.replace(f"{folder}/", ""))

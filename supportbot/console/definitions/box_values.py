@@ -1,4 +1,4 @@
-"""A box of a definition's form: its field, how a stored value is shown in it, and how an entered one is read."""
+"""Boxes of a definition's form: their fields, and converting stored values to entered ones and back."""
 
 import json
 import re
@@ -18,7 +18,7 @@ _TALL: Final = {Kind.JSON: 4, Kind.FIELDS: 4, Kind.PAIRS: 2, Kind.SENTENCES: 3, 
 
 
 class JsonText(forms.CharField):
-    """JSON as text; an empty one is absent."""
+    """JSON as text; an empty text is an absent value."""
 
     def clean(self, value: Any) -> Any:
         text = str(super().clean(value) or "").strip()
@@ -32,7 +32,7 @@ class JsonText(forms.CharField):
 
 
 class RuleField(forms.CharField):
-    """An expression; its page explains how to write one."""
+    """An expression; the page explains the syntax."""
 
     is_expression = True
 

@@ -1,4 +1,4 @@
-"""Recorded cases in the console: recorded from a test call, edited, and run together."""
+"""Recorded cases in the console: recording them from test calls, editing them, and running them together."""
 
 import json
 from typing import Any
@@ -73,10 +73,13 @@ def cases_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
 
 
 def results_of(definition: ActionDefinition, version: ActionDefinitionVersion) -> list[dict[str, Any]]:
-    """Return each case with what a version finds instead of what it expects; None if the version is not complete."""
+    """Return each case with the version's result if it differs from the expected one; None if the version is
+    incomplete.
+    """
     failures: dict[str, list[str]] | None = None
     if not missing_in(version.document):
-        as_stored = parse_document(version.document, is_published=True)  # without what only new versions must prove
+        # Skips the checks that apply only to new versions.
+        as_stored = parse_document(version.document, is_published=True)
         failures = failures_of(definition, action_from(as_stored, version.number))
     return [
         {"case": case, "is_known": failures is not None, "failure": " ".join((failures or {}).get(case.name, ()))}
@@ -85,7 +88,7 @@ def results_of(definition: ActionDefinition, version: ActionDefinitionVersion) -
 
 
 def case_page(request: HttpRequest, definition_id: UUID, case_id: UUID | None = None) -> HttpResponse:
-    """Add or edit a case; a test call sends its findings as JSON in `taken`."""
+    """Add or edit a case; a test call sends its results as JSON in `taken`."""
     definition, newest = opened(request, definition_id)
     case = case_with_id(definition, case_id) if case_id else None
     if request.method == "POST" and "remove" in request.POST and case is not None:
@@ -123,7 +126,7 @@ def _initial(case: DefinitionCase | None) -> dict[str, Any]:
 
 
 def _taken(request: HttpRequest) -> dict[str, Any]:
-    """Return a test call's findings as the values of a new case, named after the verdict."""
+    """Return a test call's results as the values of a new case, named after the verdict."""
     try:
         found = json.loads(request.POST["taken"])
         texts: dict[str, Any] = {name: pretty(found[name]) for name in ("arguments", "records")}

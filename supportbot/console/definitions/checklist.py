@@ -1,4 +1,4 @@
-"""What is missing or wrong in a draft, each with the page and field to correct it."""
+"""Missing and invalid parts of a draft, each with the page and field to correct it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ class Gap:
     row: str
     field: str
     field_label: str
-    why: str = ""  # if its field is filled and lacks something else
+    why: str = ""  # the reason, if the field is filled in but incomplete
 
     @property
     def short(self) -> str:
@@ -41,14 +41,14 @@ class Checklist:
 
 
 def missing_parts(document: Mapping[str, Any]) -> Checklist:
-    """Return what is missing before publication."""
+    """Return the parts that are missing for publication."""
     why = reasons(document)
     found = checklist(document, missing(document))
     return Checklist([replace(gap, why=why.get(gap.path, "")) for gap in found.gaps])
 
 
 def checklist(document: Mapping[str, Any], paths: Iterable[str]) -> Checklist:
-    """Return what is missing or wrong at these paths, each with its field."""
+    """Return the missing or invalid parts at these paths, each with its field."""
     forms_of = [(part, PartForm(part, document, {})) for part in parts_of(kind_of(document))]
     found = [_gap(path, document, forms_of) for path in paths]
     return Checklist(found)
@@ -76,7 +76,7 @@ def _common(field_of: str, name: str) -> int:
 
 
 def _with_place(path: str, document: Mapping[str, Any]) -> str:
-    """Return a path with the index of a named row instead of its name: arguments.order_id is arguments[0]."""
+    """Return a path with each named row replaced by its index: arguments.order_id becomes arguments[0]."""
     for whole in ("arguments", "values"):
         named = document.get(whole)
         head, _, rest = path.partition(".")

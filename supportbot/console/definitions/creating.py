@@ -1,6 +1,6 @@
-"""New definitions: from an empty form, a copy, a file of definitions, or chosen operations of an OpenAPI file.
+"""New definitions: from an empty form, a copy, a definition file, or selected operations of an OpenAPI file.
 
-An OpenAPI file is kept for an hour between its upload and the choice of operations, for the person who uploaded it.
+An uploaded OpenAPI file is kept for an hour, only for the person who uploaded it, until they select operations.
 """
 
 import copy
@@ -187,7 +187,7 @@ def new_page(request: HttpRequest) -> HttpResponse:
 
 
 def _ways(empty: EmptyForm, copied: CopyForm, file: FileForm, tools: ToolsForm) -> list[tuple[Any, ...]]:
-    """Return each way to a new definition: its key, title, explanation, form and button."""
+    """Return each way to create a definition: its key, title, explanation, form and button."""
     return [
         ("empty", gettext("Empty"), gettext("Fill in the parts one by one."), empty, gettext("Create")),
         (
@@ -212,7 +212,7 @@ def _ways(empty: EmptyForm, copied: CopyForm, file: FileForm, tools: ToolsForm) 
 
 
 def _made(request: HttpRequest, form: EmptyForm | CopyForm) -> HttpResponse | None:
-    """Save the first version of a definition; None if that failed and the form says why."""
+    """Save the first version of a definition; return None if that failed and the form shows the reason."""
     try:
         version = save_draft(form.document(), actor=actor_of_request(request), based_on=0)
     except Outdated:
@@ -319,7 +319,7 @@ def _matches(draft: Draft, words: str) -> bool:
 
 
 def _suggested(connection: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return what a file says about its connection, each with the label that the connection's form has."""
+    """Return a file's suggestions for its connection, each with the label in the connection's form."""
     labels = {"base_url": gettext("Address"), "auth": gettext("Authentication")}
     told = dict(connection)
     if told.get("auth") in Auth.values:

@@ -1,5 +1,5 @@
-"""One definition: its overview with the missing parts, a form for each part, the whole document as JSON, and the
-reference of expressions and templates for those who write it.
+"""One definition: its overview with the missing parts, a form for each part, the whole document as JSON, and a
+reference of expressions and templates.
 """
 
 import json
@@ -35,12 +35,12 @@ from supportbot.errors import InvalidInput
 from supportbot.team_formats import listed
 
 MAX_SHOWN = 6
-# These chapters of docs/definitions.md, which is not part of an installation.
+# The page shows these chapters of docs/definitions.md, because the file is not part of an installation.
 _CHAPTERS: Final = Path(actions.definitions.__file__).with_name("expressions.md")
 
 
 class SavingForm(forms.Form):
-    """What is submitted with every change: the reason, and which version was edited."""
+    """The fields submitted with every change: the reason, and the version that was edited."""
 
     reason = forms.CharField(
         required=False, max_length=300, label=_("Why"), help_text=_("Optional. Shown with the version.")
@@ -185,7 +185,7 @@ def _saved(
     *,
     renamed: Mapping[str, str] | None = None,
 ) -> Mapping[str, Any] | None:
-    """Save a version and say so; return what is wrong, by path, if it was refused."""
+    """Save a version and show a message; return the errors by path if it was refused."""
     told = saving.cleaned_data
     try:
         version, followed = save_renamed(
@@ -198,7 +198,7 @@ def _saved(
     except InvalidDefinition as refusal:
         return refusal.fields
     except Outdated as refusal:
-        sent: Any = saving.data  # a QueryDict: saving once more is intended
+        sent: Any = saving.data  # a QueryDict; submitting the form again saves anyway
         saving.data = sent.copy()
         sent = saving.data
         sent["based_on"] = str(refusal.number)
@@ -221,7 +221,8 @@ def suggestions_of(definition: ActionDefinition, document: Mapping[str, Any]) ->
     imported = found_by_import(definition).get("suggestions")
     if not isinstance(imported, Mapping):
         return {}
-    if "title.en" in imported and "card" in document:  # the file's name for an operation is also a title for its card
+    # An operation's name in the file also serves as a title for its card.
+    if "title.en" in imported and "card" in document:
         imported = {**imported, "card.title.en": imported["title.en"]}
     gaps = checklist(document, [str(path) for path in imported])
     found = {gap.field: str(imported[gap.path]) for gap in gaps.gaps if gap.field}

@@ -1,4 +1,4 @@
-"""What a form of a definition's part consists of: fields, and rows of fields."""
+"""The elements of the forms for a definition's parts: fields, and rows of fields."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,15 +25,15 @@ class Kind(StrEnum):
     SENTENCES = "sentences"  # a list of texts in each language, one per line
     JSON = "json"
     PAIRS = "pairs"  # an object of texts, as "name: text" lines
-    OPTIONS = "options"  # of a choice: rows of values and labels
-    FIELDS = "fields"  # of an object: rows of names, types and labels
+    OPTIONS = "options"  # the options of a choice: rows of values and labels
+    FIELDS = "fields"  # the fields of an object: rows of names, types and labels
     STATUSES = "statuses"
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One field; `at` is its path in the document, or in its row. A flag's `default` applies if it is missing. A row of
-    another type than `types`, or without a value of a rare one, shows it among further fields.
+    """One field. `at` is its path in the document or in its row. A flag's `default` applies if the flag is missing. The
+    field appears under "further fields" if the row's type is not in `types`, or if it is rare and empty.
     """
 
     at: str
@@ -49,8 +49,8 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A list of objects, or, with `is_named`, an object of them whose keys are entered in the field "name". `plain` is
-    the field that represents the whole object if the values are expressions, not objects.
+    """A list of objects or, with `is_named`, an object of objects whose keys are entered in the field "name". If its
+    values are expressions instead of objects, `plain` is the field for these values.
     """
 
     at: str
@@ -59,7 +59,7 @@ class Rows:
     is_named: bool = False
     plain: str = ""
     blank: int = 1  # empty rows on the page
-    is_collapsed: bool = False  # each row shows one line until it is opened
+    is_collapsed: bool = False  # each row is one line until it is opened
     of: tuple[str, ...] = BOTH
 
 
@@ -71,4 +71,4 @@ class Part:
     boxes: tuple[Box, ...] = ()
     rows: tuple[Rows, ...] = ()
     of: tuple[str, ...] = BOTH
-    examples: "tuple[tuple[str, Text], ...]" = ()  # of expressions, with what they mean
+    examples: "tuple[tuple[str, Text], ...]" = ()  # expressions with their meanings

@@ -1,5 +1,5 @@
-"""Forms for the parts of a definition: they read their fields from the document and write them back. Parts of an object
-that a form does not show are kept. An empty field is left out of the document.
+"""Forms for the parts of a definition. They read their fields from the document and write them back, keeping any values
+that the form does not show. Empty fields are left out of the document.
 """
 
 import copy
@@ -24,7 +24,7 @@ REMOVE: Final = "remove"
 
 
 def field_name(path: str) -> str:
-    """Return the form's name for a path of the document: "guards[0].words.en" is guards-0-words-en."""
+    """Return the field's name for a path in the document: "guards[0].words.en" becomes guards-0-words-en."""
     return re.sub(r"[.\[\]]+", "-", path).strip("-")
 
 
@@ -48,23 +48,23 @@ class Group:
     is_blank: bool = False
     form: "PartForm | None" = None
     row: str = ""
-    further: frozenset[str] = frozenset()  # names of fields that this row hardly needs
-    summary: str = ""  # of a row that is collapsed
-    gaps: frozenset[str] = frozenset()  # names of fields that lack something
+    further: frozenset[str] = frozenset()  # names of fields that this row rarely needs
+    summary: str = ""  # of a collapsed row
+    gaps: frozenset[str] = frozenset()  # names of incomplete fields
 
     def fields(self) -> Iterator[tuple[Any, str]]:
-        """Yield each field that is shown at once, with the imported file's suggestion."""
+        """Yield each field that is visible from the start, with the imported file's suggestion."""
         return self._with_suggestions(name for name in self.names if name not in self.further)
 
     def further_fields(self) -> list[tuple[Any, str]]:
         return list(self._with_suggestions(name for name in self.names if name in self.further))
 
     def is_opened(self) -> bool:
-        """Return whether a further field has an error or lacks something, so that it is shown at once."""
+        """Return whether a further field is invalid or incomplete, so the further fields start open."""
         return any(field.errors or field.html_name in self.gaps for field, _ in self.further_fields())
 
     def is_expanded(self) -> bool:
-        """Return whether a collapsed row is shown at once: something is wrong with it, or missing."""
+        """Return whether a collapsed row starts open because something in it is invalid or missing."""
         return bool(self.wrong()) or not self.gaps.isdisjoint(self.names)
 
     def _with_suggestions(self, names: Iterable[str]) -> Iterator[tuple[Any, str]]:
@@ -107,7 +107,7 @@ class PartForm(forms.Form):
         self._kind = kind_of(document)
         self._rows: dict[str, list[_Row]] = {}
         self._renamed: dict[str, str] = {}
-        self.uses: list[str] = []  # paths that read an argument which is to be removed
+        self.uses: list[str] = []  # paths that read an argument that is being removed
         boxes = [box for box in part.boxes if self._kind in box.of]
         if boxes:
             self._group("", list(self._add(boxes, "", document)))
@@ -132,7 +132,7 @@ class PartForm(forms.Form):
         self.groups.append(Group(legend, names, remove, is_blank, self, row, further, summary))
 
     def show_gaps(self, names: Iterable[str]) -> None:
-        """Expand the rows in which these fields lack something."""
+        """Expand the rows in which these fields are incomplete."""
         for group in self.groups:
             group.gaps = frozenset(names)
 
@@ -195,12 +195,12 @@ class PartForm(forms.Form):
                 yield name
 
     def _names(self, box: Box, prefix: str) -> list[str]:
-        """Return the names of a box's fields: one, or one for each language."""
+        """Return the names of a box's fields: one, or one per language."""
         name = "-".join(filter(None, [prefix, field_name(box.at)]))
         return [f"{name}-{one}" for one in self._read_first()] if box.kind in (Kind.WORDS, Kind.SENTENCES) else [name]
 
     def _read_first(self) -> list[str]:
-        """Return the languages, that of the page first."""
+        """Return the languages, the page's own first."""
         return sorted(self._locales, key=lambda locale: locale.partition("-")[0] != active_language())
 
     def clean(self) -> dict[str, Any]:
@@ -218,7 +218,7 @@ class PartForm(forms.Form):
         return self._renamed
 
     def written(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """Return the document with the entered values, and the form's name for each row's path in it."""
+        """Return the document with the entered values, and the form's field prefix for each row's path."""
         document = copy.deepcopy(dict(self._document))
         self._write([box for box in self.part.boxes if self._kind in box.of], "", document)
         if code := self.cleaned_data.get("new_language"):
@@ -287,7 +287,7 @@ class PartForm(forms.Form):
         return places
 
     def show_problems(self, problems: Mapping[str, Iterable[str]], places: Mapping[str, str]) -> None:
-        """Show the document's errors at their fields; those on other pages go above the form."""
+        """Show the document's errors at their fields; errors of other pages are shown above the form."""
         for path, texts in problems.items():
             name = self._name_of(path, places)
             for text in texts:
@@ -302,7 +302,7 @@ class PartForm(forms.Form):
 
 
 def summary_of(rows: Rows, stored: Mapping[str, Any]) -> str:
-    """Return a row in one line: its name, then what is chosen in it. "" for an empty one."""
+    """Return a row as one line: its name, then its selected options; "" for an empty row."""
     told = [str(stored.get("name", ""))]
     for box in rows.boxes:
         value = _dig(stored, box.at)
@@ -315,7 +315,7 @@ def summary_of(rows: Rows, stored: Mapping[str, Any]) -> str:
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
-    """Return the field of a path, or the field that contains it: of call-body-items, the field call-body."""
+    """Return the field for a path, or the field that contains it: call-body-items is part of call-body."""
     names = [one for one in known if not one.endswith(f"-{REMOVE}")]
     while name:
         inner = next((one for one in names if one == name or one.startswith(f"{name}-")), None)
@@ -326,7 +326,7 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 
 
 def _with_taken(data: Any, suggestions: Mapping[str, str]) -> Any:
-    """Return the submitted values, with the file's suggestions in the fields for which they were selected."""
+    """Return the submitted values, with the file's suggestions filled in where they were selected."""
     if data is None:
         return None
     sent = data.copy()
@@ -357,7 +357,7 @@ def _dig(value: Any, path: str) -> Any:
 
 
 def _put(target: dict[str, Any], path: list[str], value: Any) -> None:
-    """Set a value; an absent value is removed, and so are objects that become empty."""
+    """Set a value. An absent value is removed, as are objects that become empty."""
     first, *rest = path
     if not rest:
         if value is ABSENT:

@@ -1,6 +1,6 @@
 """Actions in the console: built-in ones and the workspace's own definitions, with a page for each.
 
-This module only routes: each page is a function of its own module, and all of them check rights first.
+This module only routes. Each page is a function in its own module, and each checks rights first.
 """
 
 from typing import Any, Final

@@ -1,6 +1,7 @@
 """The fields of an object as rows of a form: name, type, label in each language, and whether each is required.
 
-What else a field has (options, a pattern, bounds, fields inside of it) is kept as it is; the document shows it.
+Other properties of a field (options, a pattern, bounds, nested fields) are kept unchanged and can be seen in the
+document.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 MORE: Final = 2  # empty rows
 MOST: Final = 30
-_TYPE: Final = "string"  # of a field that names none
+_TYPE: Final = "string"  # of a field that sets no type
 _OF_ANY_TYPE: Final = ("label", "required")
 
 
@@ -64,7 +65,7 @@ class ObjectRows(forms.Widget):
         }
 
     def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
-        """Return the rows; the template is the project's, which a form's own renderer does not know."""
+        """Return the rows; the template belongs to the project, so the form's renderer cannot find it."""
         return render_to_string(self.template_name, self.get_context(name, value, attrs))
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[dict[str, Any]]:
@@ -88,7 +89,7 @@ class ObjectRows(forms.Widget):
 
 
 class ObjectField(forms.Field):
-    """The fields of an object, by name. `stored` are those of the document."""
+    """The fields of an object, by name; `stored` are the fields in the document."""
 
     def __init__(self, stored: Mapping[str, Any], locales: Sequence[str], **about: Any) -> None:
         super().__init__(**about)
@@ -111,7 +112,7 @@ class ObjectField(forms.Field):
     def _field(self, row: Mapping[str, Any]) -> dict[str, Any]:
         stored = self._stored.get(row["was"], {})
         before = stored.get("type") or _TYPE
-        # What belongs to the former type, such as its options, would be a mistake in the new one.
+        # Properties of the old type, such as its options, would be invalid for the new one.
         kept = {k: v for k, v in stored.items() if row["type"] == before or k in _OF_ANY_TYPE}
         written = {**kept, **({} if row["type"] == before and stored else {"type": row["type"]})}
         others = {k: v for k, v in dict(stored.get("label") or {}).items() if k not in self._locales}
@@ -121,7 +122,7 @@ class ObjectField(forms.Field):
 
 
 def are_rows(stored: Any) -> bool:
-    """Return whether fields can be shown in rows: anything else that was stored is edited as JSON."""
+    """Return whether fields can be shown in rows; anything else is edited as JSON."""
     return isinstance(stored, Mapping) and all(
         isinstance(one, Mapping) and isinstance(one.get("label") or {}, Mapping) for one in stored.values()
     )
@@ -134,7 +135,7 @@ def rows_of(fields: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _with(field: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
-    """Return a field with a value in its old place; one that is empty or None is left out."""
+    """Return a field with this value set, keeping the order of its keys; an empty value is left out."""
     if value is None or value == {}:
         return {k: v for k, v in field.items() if k != name}
     return field | {name: value}

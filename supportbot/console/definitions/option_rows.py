@@ -47,11 +47,11 @@ class OptionRows(forms.Widget):
         }
 
     def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
-        """Return the rows; the template is the project's, which a form's own renderer does not know."""
+        """Return the rows; the template belongs to the project, so the form's renderer cannot find it."""
         return render_to_string(self.template_name, self.get_context(name, value, attrs))
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[dict[str, Any]]:
-        """Return the rows that have anything in them."""
+        """Return the rows that are not empty."""
         rows: list[dict[str, Any]] = []
         for at in range(MOST + MORE):
             value = str(data.get(f"{name}-{at}", "")).strip()

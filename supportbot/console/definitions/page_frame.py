@@ -1,4 +1,4 @@
-"""Shared by all pages of a definition: who may open them, which version they show, and their frame."""
+"""Code shared by all pages of a definition: access, the version shown, and the frame."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -34,9 +34,9 @@ def actor_of_request(request: HttpRequest) -> str:
 
 
 def frame(request: HttpRequest, title: str, definition: ActionDefinition | None = None, **more: Any) -> dict[str, Any]:
-    """Return the context that every page here needs."""
+    """Return the context that all these pages need."""
     newest = more.get("newest")
-    told = {getattr(gap, "why", "") for gap in more.get("gaps", ())}  # beside what is missing
+    told = {getattr(gap, "why", "") for gap in more.get("gaps", ())}  # already shown with the missing parts
     return {
         **admin.site.each_context(request),
         "title": definition.name if definition and definition.name != title else gettext("Actions"),

@@ -1,6 +1,5 @@
-"""The parts of a definition as forms: which fields a page has, and where each one is in the document. Data only;
-`forms.py` builds the forms. A field's path in the document is also its name in the form, so that errors lead to their
-fields.
+"""The parts of a definition as forms: the fields of each page, and their paths in the document. Data only; `forms.py`
+builds the forms. A field's path in the document is also its name in the form, so errors can be shown at their fields.
 """
 
 from typing import Final

@@ -99,15 +99,15 @@ def _to_its_rules(
 
 
 def _lack_of_approvers(newest: ActionDefinitionVersion) -> str:
-    """Return a warning if a version leaves something to people and nobody, or too few, may decide it."""
+    """Return a warning if a version leaves decisions to people and too few of them may decide."""
     action = action_from(parse_document(newest.document), newest.number)
     policy = ActionPolicy.objects.select_related("current").filter(action=action.name).first()
     return approvers_warning_before(policy, action) if isinstance(action, DefinedWrite) else ""
 
 
 def past_requests(definition: ActionDefinition, newest: ActionDefinitionVersion) -> dict[str, Any] | None:
-    """Return what a new version would decide differently on past requests; None if nothing is in force, or nothing
-    has been requested. Look-ups are sent, so it counts as a test.
+    """Return the past requests that a new version would decide differently; None if no version is in force or nothing
+    has been requested. Look-ups are sent, so this counts as a test.
     """
     live = definition.current
     if live is None or not ActionRequest.objects.filter(action=definition.name).exists():
@@ -125,7 +125,7 @@ def past_requests(definition: ActionDefinition, newest: ActionDefinitionVersion)
 
 
 def _is_published(definition: ActionDefinition, form: PublishForm, person: User) -> bool:
-    """Publish the version of a valid form; return whether that succeeded; otherwise, the form says why not."""
+    """Publish the version of a valid form and return True; otherwise, show the reason in the form and return False."""
     told = form.cleaned_data
     try:
         services.publish(

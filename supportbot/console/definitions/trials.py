@@ -1,4 +1,4 @@
-"""Test calls in the console: what a version would do for one customer, each step in words. Nothing is kept."""
+"""Test calls in the console: what a version would do for one customer, step by step. Nothing is stored."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ _SAMPLES: Final = {"integer": 1, "number": "2.5", "money": "12.50", "flag": True
 
 
 class Entries(JsonText):
-    """A list of single values, one per line; JSON is read, too."""
+    """A list of single values, one per line; JSON is accepted, too."""
 
     def clean(self, value: Any) -> Any:
         lines = [line.strip() for line in str(value or "").splitlines() if line.strip()]
@@ -80,7 +80,7 @@ class TrialForm(forms.Form):
         self._specs = _open_arguments(document)
         locale: Any = self.fields["locale"]
         locale.choices = [(one, one) for one in locales_of(document)]
-        locale.initial = get_language()  # the first one if the action does not speak it
+        locale.initial = get_language()  # falls back to the first language if the action lacks this one
         for name, spec in self._specs.items():
             self.fields[ARGUMENT + name] = _argument_field(name, spec)
 
@@ -144,7 +144,7 @@ def _argument_field(name: str, spec: Mapping[str, Any]) -> forms.Field:
 
 
 def _sample(spec: Mapping[str, Any]) -> Any:
-    """Return a value of an argument's form."""
+    """Return a sample value in an argument's format."""
     match spec.get("type"):
         case "object":
             fields = spec.get("fields")
@@ -204,7 +204,7 @@ def _run(request: HttpRequest, version: ActionDefinitionVersion, form: TrialForm
 
 
 def _shown(result: TrialCall, form: TrialForm) -> dict[str, Any]:
-    """Return the steps for the page; bodies are JSON text."""
+    """Return the steps as the page shows them; bodies are JSON text."""
     told = form.cleaned_data
     return {
         "call": result,
@@ -222,7 +222,7 @@ def _shown(result: TrialCall, form: TrialForm) -> dict[str, Any]:
             }
             for one in result.exchanges
         ],
-        # On the sandbox, it is among the calls.
+        # On the sandbox, it is listed with the calls.
         "request": asdict(result.request) if result.request and told["environment"] != Environment.SANDBOX else None,
         "approval": _approval(result.approval) if result.approval else "",
         "request_body": pretty(json.loads(result.request.body)) if result.request and result.request.body else "",
@@ -275,7 +275,7 @@ OUTCOMES: Final = {
 
 
 def pretty(value: Any) -> str:
-    """Return a value as readable JSON, "" if there is none."""
+    """Return a value as readable JSON; "" if there is none."""
     if value is None:
         return ""
     try:

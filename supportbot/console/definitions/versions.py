@@ -1,4 +1,4 @@
-"""The versions of a definition: who saved each and why, and the differences between two."""
+"""The versions of a definition: their authors and reasons, and the differences between two versions."""
 
 from typing import Any
 from uuid import UUID
@@ -53,6 +53,6 @@ def versions_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
 
 
 def difference(before: ActionDefinitionVersion | None, after: ActionDefinitionVersion) -> list[Row] | None:
-    """Return the rows of a comparison of two versions as they were entered; None if they are too long."""
+    """Return the rows of a comparison of two versions in their original form; None if they are too long."""
     old, new = written(before.in_entered_order()) if before else "", written(after.in_entered_order())
     return None if max(len(old), len(new)) > MAX_COMPARED else compare(old, new)

@@ -1,7 +1,7 @@
-"""Which of the judge's verdicts a run's page does not show yet: those that wait for the viewer's own label.
+"""Hides the judge's verdicts on a run's page until the viewer has labelled the results.
 
-Whoever wants to see them first can, but then labels no results of that run: a label is only worth something if the
-person did not know what the judge had said. Remembered in the session.
+People can choose to see the verdicts first, but then cannot label results of that run: a label is only useful if the
+person did not know the judge's verdict. The choice is stored in the session.
 """
 
 from dataclasses import replace
@@ -22,14 +22,14 @@ _MOST: Final = 500  # runs in a session
 
 
 def waiting_results(request: HttpRequest, *, run_id: UUID | None = None) -> QuerySet[Result]:
-    """Return the results that wait for this person's label, without runs whose verdicts they have seen."""
+    """Return the results waiting for this person's label, except in runs whose verdicts they have seen."""
     waiting = to_label(person_of(request).pk, run_id=run_id)
     return waiting.exclude(run_id__in=request.session.get(_SEEN, []))
 
 
 def hidden_cases(request: HttpRequest, run: Run) -> frozenset[str]:
-    """Return the cases of a run whose outcome would tell the viewer what the judge said."""
-    if not may(staff(request), "evals:write"):  # cannot label
+    """Return the cases of a run whose outcome would reveal the judge's verdict to the viewer."""
+    if not may(staff(request), "evals:write"):  # this person cannot label results
         return frozenset()
     return frozenset(waiting_results(request, run_id=run.pk).values_list("key", flat=True))
 
@@ -46,7 +46,7 @@ def show_verdicts(request: HttpRequest, run_id: UUID) -> None:
 
 
 def without_hidden(report: Report, hidden: frozenset[str]) -> Report:
-    """Return a report whose lists do not name these cases; its figures stay."""
+    """Return a report whose lists leave out these cases; its figures are unchanged."""
     return replace(
         report,
         failed_must=tuple(key for key in report.failed_must if key not in hidden),

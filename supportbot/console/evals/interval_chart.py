@@ -1,7 +1,7 @@
-"""The chart of a run's page: the share of passed cases with its interval, above that of the run it is compared with, as
+"""The chart on a run's page: the share of passed cases with its interval, above that of the run it is compared with, as
 numbers for an SVG. Pure.
 
-The scale begins at the last ten per cent below the lowest interval, so that small differences are seen.
+The scale starts at the next multiple of ten per cent below the lowest interval, so small differences are visible.
 """
 
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class Intervals:
 
 
 def intervals_of(run: Run, other: Run | None) -> Intervals | None:
-    """Return the chart of a finished run, beside a finished other one; None if the run has no report or cases."""
+    """Return the chart of a finished run and, if given, another finished one; None without a report or cases."""
     named = [(gettext("Now"), run), (gettext("Before"), other)]
     reports = [(label, report_from(one.report)) for label, one in named if one is not None and one.report]
     if run.report is None or not all(report.cases for _, report in reports):

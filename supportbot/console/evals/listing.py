@@ -38,7 +38,7 @@ class SuiteAdmin(RowPagesAdmin):
         return rows
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Return the list, with the last run of each suite: one query for all of them."""
+        """Return the list with the last run of each suite, loaded in a single query."""
         shown = super().get_changelist_instance(request)
         last = runs().in_bulk([suite.newest for suite in shown.result_list if suite.newest])
         for suite in shown.result_list:

@@ -1,4 +1,4 @@
-"""The pages of suites and runs: create, import, edit and export a suite; start, watch and compare its runs."""
+"""The pages of suites and runs: create, import, edit and export suites; start, watch and compare runs."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -129,14 +129,14 @@ def delete(request: HttpRequest, suite_id: UUID) -> HttpResponse:
 
 
 def start(request: HttpRequest, suite_id: UUID) -> HttpResponse:
-    """Start a run of a suite with what the person has chosen."""
+    """Start a run of a suite with the person's choices."""
     person, suite = needs(request, WRITE), _suite(suite_id)
     run = services.start_run(suite, person=person_of(request), **chosen(suite, request.POST, person))
     return redirect("admin:evals_run_change", run.pk)
 
 
 def run_page(request: HttpRequest, run_id: str) -> HttpResponse:
-    """Show a run: its progress, its report, and each case beside the same case in another run."""
+    """Show a run: its progress, its report, and each case next to the same case in another run."""
     person = needs(request, READ)
     run = run_with_id(uuid_of(run_id))
     other, hidden = _other(request, run), hidden_cases(request, run)
@@ -186,14 +186,14 @@ def resume(request: HttpRequest, run_id: UUID) -> HttpResponse:
 
 
 def show(request: HttpRequest, run_id: UUID) -> HttpResponse:
-    """Show the judge's verdicts of a run to a person who then labels none of its results."""
+    """Show the judge's verdicts of a run to a person, who then cannot label its results."""
     needs(request, WRITE)
     show_verdicts(request, run_with_id(run_id).pk)
     return redirect("admin:evals_run_change", run_id)
 
 
 def edit_case(request: HttpRequest, suite_id: UUID, key: str = "") -> HttpResponse:
-    """Show a case of a suite as YAML, or an empty one, and store what is submitted."""
+    """Show a case of a suite, or an empty one, as YAML, and store the submitted text."""
     needs(request, WRITE)
     suite = _suite(suite_id)
     known = next((case for case in document_of(suite).cases if key and case.key == key), None)
@@ -204,7 +204,7 @@ def edit_case(request: HttpRequest, suite_id: UUID, key: str = "") -> HttpRespon
 
 
 def case_from_chat(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
-    """Propose a case made from a conversation, and store it in the chosen suite."""
+    """Propose a case based on a conversation, and store it in the chosen suite."""
     _check_may_make_cases(request)
 
     def proposed() -> dict[str, Any]:
@@ -217,13 +217,13 @@ def case_from_chat(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 
 def case_from_answer(request: HttpRequest, message_id: UUID) -> HttpResponse:
-    """Propose a case made from an answer of the assistant, and store it in the chosen suite."""
+    """Propose a case based on an answer of the assistant, and store it in the chosen suite."""
     _check_may_make_cases(request)
     return _proposed_case(request, lambda: case_of_answer(message_id))
 
 
 def case_from_finding(request: HttpRequest, kind: str, subject: UUID) -> HttpResponse:
-    """Propose a case made from what *Improve* lists, and store it in the chosen suite."""
+    """Propose a case based on a finding listed in *Improve*, and store it in the chosen suite."""
     _check_may_make_cases(request)
     if kind not in list(Kind):
         raise NotFound()
@@ -231,7 +231,7 @@ def case_from_finding(request: HttpRequest, kind: str, subject: UUID) -> HttpRes
 
 
 def may_make_cases(person: Staff) -> bool:
-    """Return whether somebody may make cases from what customers wrote."""
+    """Return whether a person may create cases from customers' messages."""
     return may(person, WRITE) and may(person, "conversations:read")
 
 
@@ -241,7 +241,7 @@ def _check_may_make_cases(request: HttpRequest) -> None:
 
 
 def _proposed_case(request: HttpRequest, case: Callable[[], dict[str, Any]]) -> HttpResponse:
-    # A post brings its own text, which is kept even if what it is about is erased or dealt with by then.
+    # A POST contains the whole text, so it can be stored even if its source has since been erased or dealt with.
     text = "" if request.method == "POST" else as_yaml(case())
     return _case_form(request, text, suites=list(Suite.objects.all()))
 
@@ -249,7 +249,7 @@ def _proposed_case(request: HttpRequest, case: Callable[[], dict[str, Any]]) -> 
 def _case_form(
     request: HttpRequest, text: str, *, suites: list[Suite], own: Suite | None = None, replacing: str = ""
 ) -> HttpResponse:
-    """Show a case, and store it in the chosen suite; `own` is the suite that it was opened in."""
+    """Show a case, and store it in the chosen suite; `own` is the suite from which it was opened."""
     problem = ""
     if request.method == "POST":
         text = request.POST.get("text", "")
@@ -273,7 +273,7 @@ def _sent(request: HttpRequest) -> tuple[str, bytes]:
 
 
 def _other(request: HttpRequest, run: Run) -> Run | None:
-    """Return the run to compare with: the chosen one, otherwise the baseline."""
+    """Return the run to compare with: the chosen one, or else the baseline."""
     chosen = request.GET.get("against", "")
     other = uuid_of(chosen) if chosen else run.baseline_id
     return Run.objects.filter(pk=other).first() if other else None
@@ -350,7 +350,7 @@ def save_label(request: HttpRequest, result_id: UUID) -> HttpResponse:
         raise NotFound()
     run = request.POST.get("run", "")
     queue = reverse("admin:evals_run_labels") + (f"?{urlencode({'run': run})}" if run else "")
-    if shows_verdicts(request, result.run_id):  # in another tab, say
+    if shows_verdicts(request, result.run_id):  # for example, in another tab
         messages.error(request, gettext("Not saved: you have seen the judge’s verdicts of this run."))
         return redirect(queue)
     try:

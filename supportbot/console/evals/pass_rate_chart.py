@@ -1,4 +1,4 @@
-"""The chart of a suite: the share of passed cases with its interval, by run, as numbers for an SVG. Pure."""
+"""The chart of a suite: each run's share of passed cases with its interval, as numbers for an SVG. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ TICKS: Final = (0, 25, 50, 75, 100)
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A run: its share at `y`, its interval from `top` over `height`; narrow screens show fewer `rank`s of labels."""
+    """A run: its share at `y`, its interval from `top` over `height`. Narrow screens show labels of fewer ranks."""
 
     x: float
     y: float

@@ -1,4 +1,4 @@
-"""The rows of a run's page: each case with its tries, beside the same case of another run."""
+"""The rows of a run's page: each case with its tries, next to the same case in another run."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -44,7 +44,7 @@ class Row:
     plant: list[str] = field(default_factory=list)  # the texts of an attack
     now: list[Try] = field(default_factory=list)
     before: list[Try] = field(default_factory=list)
-    is_hidden: bool = False  # its outcome would tell what the judge said
+    is_hidden: bool = False  # its outcome would reveal the judge's verdict
 
     @property
     def passed(self) -> bool:
@@ -72,14 +72,14 @@ class Row:
 
     @property
     def why(self) -> list[str]:
-        """The reasons why it failed, without duplicates."""
+        """The reasons for failing, without duplicates."""
         if self.is_hidden:
             return []
         return list(dict.fromkeys(reason for one in self.now for reason in one.reasons))
 
     @property
     def answers(self) -> list[tuple[str, Try]]:
-        """The try to show from each run: the first failed one, otherwise the first; of hidden cases only this run's."""
+        """The try to show from each run: the first failed one, or else the first; for hidden cases, only this run's."""
         if self.is_hidden:
             return [(gettext("Now"), one) for one in self.now[:1]]
         found = [(gettext("Before"), self.before), (gettext("Now"), self.now)]
@@ -89,7 +89,7 @@ class Row:
 def compared_runs(
     run: Run, other: Run | None, *, shown: str, page: str, per_page: int, hidden: frozenset[str] = frozenset()
 ) -> tuple[list[Row], int]:
-    """Return one page of the rows, and their total number. Cases that are `hidden` are only among all of them."""
+    """Return one page of the rows, and their total number. Cases that are `hidden` only appear without a filter."""
     passed = {one.pk: _passes(one) for one in (run, other) if one is not None}
     for key in hidden:
         passed[run.pk].pop(key, None)
@@ -143,7 +143,7 @@ def _asks(case: dict[str, Any]) -> str:
 
 
 def case_rows(cases: Iterable[Case]) -> list[dict[str, Any]]:
-    """Return what a suite's page shows of its cases."""
+    """Return the rows for cases on a suite's page."""
     return [
         {
             "key": case.key,
@@ -156,7 +156,7 @@ def case_rows(cases: Iterable[Case]) -> list[dict[str, Any]]:
 
 
 def rows_of(runs: Iterable[Run]) -> list[dict[str, Any]]:
-    """Return what lists show of runs."""
+    """Return the rows for runs in lists."""
     return [
         {"run": run, "state": state_tag(run), "result": result_of(run), "at": moment_in_words(run.created_at)}
         for run in runs
@@ -170,7 +170,7 @@ def state_tag(run: Run) -> SafeString:
 
 
 def result_of(run: Run) -> str:
-    """Return how many cases passed, or a run's progress."""
+    """Return the number of passed cases, or the progress of an unfinished run."""
     if run.report is not None:
         return passed_of(report_from(run.report))
     return gettext("{number} of {total} cases run").format(number=run.done, total=run.total)

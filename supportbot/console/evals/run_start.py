@@ -1,4 +1,4 @@
-"""What a person can choose before a run starts: the release that answers, the run to compare with, and repetitions."""
+"""The choices before a run starts: the release that answers, the run to compare with, and the repetitions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _MOST_RUNS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class StartChoices:
-    """The choices on a suite's page. `lives_run` is the run that is compared with unless another one is chosen."""
+    """The choices on a suite's page. `lives_run` is the run to compare with by default."""
 
     live: Release
     releases: list[Release]
@@ -35,13 +35,13 @@ class StartChoices:
 
 
 def start_choices(suite: Suite, person: Staff) -> StartChoices:
-    """Return what a person may choose; only the live release without the right to see the others."""
+    """Return the choices for this person; without the right to see other releases, only the live one."""
     live = live_release()
     return StartChoices(live, _releases(live, person), rows_of(_runs(suite)), baseline_for(suite, live))
 
 
 def chosen(suite: Suite, told: Mapping[str, str], person: Staff) -> dict[str, Any]:
-    """Return the arguments of `start_run` that a person chose. Raises NotFound for what was not offered."""
+    """Return a person's choices as arguments of `start_run`. Raises NotFound for a choice that was not offered."""
     asked = told.get("repeat", "1")
     repeat = min(MAX_REPEAT, max(1, int(asked))) if asked.isdecimal() and len(asked) < 4 else 1
     offered = _releases(live_release(), person)
@@ -66,7 +66,7 @@ def _one_of(rows: list[Row], key: str) -> Row:
 
 
 def _releases(live: Release, person: Staff) -> list[Release]:
-    """Return the drafts and the newest releases besides the live one."""
+    """Return the drafts and the newest releases, without the live one."""
     return list(releases().exclude(pk=live.pk)[:_MOST_RELEASES]) if may(person, "releases:read") else []
 
 

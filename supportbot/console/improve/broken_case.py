@@ -1,5 +1,5 @@
-"""The page of a gate case that a change of articles has broken: what was expected, both answers, what has changed, and
-an edit that fixes it.
+"""The page of a gate case broken by a change to articles: the expectation, both answers, the changes, and an edit that
+fixes it.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ def broken_case(request: HttpRequest, case: str) -> HttpResponse:
         return page(_proposed(request, found[0], articles))
     work = Work(
         BROKEN,
-        subjects=(),  # it is listed until it passes
+        subjects=(),  # the case is listed until it passes
         questions=lambda: _questions(found[1], articles),
         dismiss=lambda reason: dismiss_broken(case, reason=reason, by=person.name),
         proposed=lambda: _proposed(request, found[0], articles),
@@ -86,8 +86,8 @@ def _page(
 
 
 def _articles(check: ArticleCheck, failure: dict[str, Any]) -> list[Article]:
-    """Return the articles that the check was about, at most `MOST_NAMED`: first those that the case expects as sources,
-    then those that have changed their text.
+    """Return the articles that were checked, at most `MOST_NAMED`: first the expected sources of the case, then those
+    whose text has changed.
     """
     sources = _sources(failure["case"])
     fields = ("pk", "external_id", "live_revision__number", "latest_revision__title")
@@ -99,7 +99,7 @@ def _articles(check: ArticleCheck, failure: dict[str, Any]) -> list[Article]:
 
 
 def _sources(name: str) -> set[str]:
-    """Return the ids of the articles that a case expects as sources; none if it is gone."""
+    """Return the ids of the articles that a case expects as sources; none if the case has been deleted."""
     suite, _, key = name.partition(": ")
     stored = Case.objects.filter(suite__name=suite, key=key).first()
     case = parse_case(stored.document) if stored else None
@@ -108,13 +108,13 @@ def _sources(name: str) -> set[str]:
 
 
 def _former_number(check: ArticleCheck, article_id: UUID, live: int | None) -> int | None:
-    """Return the number of the revision before the change; None if there was none or the article keeps it."""
+    """Return the number of the revision before the change; None if there was none or it is still live."""
     number: int | None = (check.former.get(str(article_id)) or {}).get("revision")
     return None if number == live else number
 
 
 def _proposed(request: HttpRequest, check: ArticleCheck, articles: Sequence[Article]) -> Edit:
-    """Return the chosen article's newest text, otherwise the first one's; or the text that it had before."""
+    """Return the newest text of the chosen article (by default, the first), or its text before the change."""
     asked = article_id_in(request.POST.get("article") or request.GET.get("article", ""))
     article = next((one for one in articles if one.pk == asked), articles[0] if articles else None)
     latest = article.latest_revision if article else None
@@ -126,7 +126,7 @@ def _proposed(request: HttpRequest, check: ArticleCheck, articles: Sequence[Arti
 
 
 def _former(check: ArticleCheck, article: Article) -> Revision | None:
-    """Return the text that an article had before the change; None if it had none or keeps it."""
+    """Return an article's text before the change; None if it had none or the text is still live."""
     live = article.live_revision
     number = _former_number(check, article.pk, live.number if live else None)
     if number is None:
@@ -135,12 +135,12 @@ def _former(check: ArticleCheck, article: Article) -> Revision | None:
 
 
 def _since(article: Article | None, former: Revision | None) -> list[Row]:
-    """Return what has changed in an article since its former text."""
+    """Return the differences between an article's former and current text."""
     live = article.live_revision if article else None
     return compare(former.body, live.body) if live and former else []
 
 
 def _questions(failure: dict[str, Any], articles: Sequence[Article]) -> list[str]:
-    """Return the questions to replay: the case's own, then customers' whose answers quoted one of the articles."""
+    """Return the questions to replay: the case's own, then customers' questions whose answers quoted the articles."""
     quoting = [question for one in articles for question in questions_quoting(one.pk)]
     return list(dict.fromkeys([failure["question"], *quoting]))

@@ -25,12 +25,12 @@ from supportbot.insights.contradictions import KIND, Contradiction, contradictio
 from supportbot.insights.proposed_edits import agreeing
 from supportbot.insights.services import Edit, dismiss
 
-MOST_AROUND: Final = 600  # characters of a passage before and behind its sentence
+MOST_AROUND: Final = 600  # characters of a passage before and after its sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One side: its article, the sentence with the differing figures marked, and what stands around it."""
+    """One side: its article, the sentence with the differing figures marked, and the surrounding text."""
 
     article: Article
     side: ContradictingSide
@@ -53,7 +53,7 @@ def contradiction(request: HttpRequest, subject: UUID) -> HttpResponse:
         return page(_proposed(request, pair, articles))
     work = Work(
         KIND,
-        # Once its text is published, the pair is gone by itself; if it is not, nobody has dealt with it.
+        # Publishing the text removes the pair. A pair that is still there has not been dealt with.
         subjects=(),
         questions=lambda: _questions(articles),
         dismiss=lambda reason: dismiss(KIND, [subject], reason=reason, person=person_of(request)),
@@ -85,14 +85,14 @@ def _page(
 
 
 def _proposed(request: HttpRequest, pair: Contradiction, articles: Sequence[Article]) -> Edit:
-    """Return the edit of the chosen article, otherwise of the one that has not been published for longer."""
+    """Return the edit of the chosen article, or else of the one that was published longer ago."""
     asked = article_id_in(request.POST.get("article") or request.GET.get("article", ""))
     older = min(articles, key=lambda one: one.published_at.timestamp() if one.published_at else 0.0)
     return agreeing(pair, next((one for one in articles if one.pk == asked), older))
 
 
 def _questions(articles: Sequence[Article]) -> list[str]:
-    """Return the questions to replay: those whose answers quoted one of the articles, otherwise the nearest ones."""
+    """Return the questions to replay: those whose answers quoted one of the articles, or else the most similar ones."""
     quoting = [question for one in articles for question in questions_quoting(one.pk)]
     return list(dict.fromkeys(quoting or (question for one in articles for question in _near(one))))
 

@@ -1,5 +1,5 @@
-"""What all pages of *Improve* share: an edit that a person changes, replays with questions, and publishes, or the
-dismissal of what the page is about.
+"""Code shared by the pages of *Improve*: an edit that a person changes, replays with questions and publishes, and
+dismissing the page's subject.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ Choices = list[tuple[str, str, bool]]  # articles that can be edited: value, tit
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """One question with today's answer and the one with the edit."""
+    """One question with its current answer and the answer after the edit."""
 
     question: str
     before: Rehearsal
@@ -61,7 +61,7 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a page is about: the findings that an edit settles, the questions to replay, and what *Dismiss* does."""
+    """A page's subject: the findings that an edit settles, the questions to replay, and the effect of *Dismiss*."""
 
     kind: str
     subjects: Sequence[UUID]
@@ -77,7 +77,7 @@ class Page(Protocol):
 
 
 def handle(request: HttpRequest, work: Work, page: Page) -> HttpResponse:
-    """Handle the buttons below an edit; what was typed is never lost."""
+    """Handle the buttons below an edit; typed text is never lost."""
     needs(request, "kb:write")
     edit = None
     try:
@@ -121,7 +121,7 @@ def _publish(request: HttpRequest, work: Work, edit: Edit) -> None:
 
 
 def typed(request: HttpRequest) -> Edit:
-    """Return the edit as entered in the form. Raises InvalidDocument, or NotFound for an id that is none."""
+    """Return the edit as entered in the form. Raises InvalidDocument, or NotFound for an invalid id."""
     edit = unchecked(request) or Edit(None, "", "")
     if edit.article_id is None and request.POST.get("article", NEW) != NEW:
         raise NotFound()
@@ -130,7 +130,7 @@ def typed(request: HttpRequest) -> Edit:
 
 
 def unchecked(request: HttpRequest) -> Edit | None:
-    """Return the edit as it was sent, so that nothing typed is lost; None if this form was not sent."""
+    """Return the submitted edit without validating it, so no typed text is lost; None if the form was not sent."""
     sent = request.POST
     if "body" not in sent:
         return None
@@ -140,7 +140,7 @@ def unchecked(request: HttpRequest) -> Edit | None:
 
 
 def article_id_in(text: str) -> UUID | None:
-    """Return an article's id, None for a new one and for a text that is no id."""
+    """Return the id of an article; None for a new article or an invalid id."""
     try:
         return UUID(text)
     except ValueError:
@@ -168,7 +168,7 @@ def _audience(edit: Edit) -> str:
 def edit_context(
     request: HttpRequest, edit: Edit, choices: Choices, replayed: Sequence[Replayed], failures: Sequence[Failure]
 ) -> dict[str, Any]:
-    """Return what `console/improve/edit.html` shows."""
+    """Return the context for `console/improve/edit.html`."""
     person = needs(request, "kb:read")
     return {
         "edit": edit,
@@ -184,7 +184,7 @@ def edit_context(
 
 
 def _changes(edit: Edit) -> list[Row]:
-    """Return what an edit changes in its article; nothing for a new one."""
+    """Return an edit's changes to its article; none for a new one."""
     article = Article.objects.filter(pk=edit.article_id).first() if edit.article_id else None
     newest = article.latest_revision if article else None
     return compare(newest.body, edit.body) if newest and newest.body != edit.body else []

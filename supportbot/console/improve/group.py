@@ -72,7 +72,7 @@ def group(request: HttpRequest, kind: str, subject: UUID) -> HttpResponse:
 
 
 def _cluster(kind: str, subject: UUID) -> Cluster:
-    """Return the group with this finding; raises NotFound if it has been dealt with or erased."""
+    """Return the group with this finding; raises NotFound if the finding has been dealt with or erased."""
     if kind not in list(Kind):
         raise NotFound()
     return group_with(Kind(kind), subject)
@@ -113,7 +113,7 @@ def _page(
 
 
 def _row(finding: Finding) -> dict[str, Any]:
-    """Return what the page shows of a finding, without personal data."""
+    """Return a finding as a row of the page, without personal data."""
     return {
         "conversation": finding.conversation,
         "subject": finding.subject,
@@ -127,19 +127,19 @@ def _row(finding: Finding) -> dict[str, Any]:
 
 
 def _trace(found: Cluster) -> RetrievalTrace | None:
-    """Return what is recorded about the newest answer: what search had found, best first, and what was withheld."""
+    """Return the trace of the newest answer: the search results, best first, and the withheld text."""
     newest = found.newest
     conversation = Conversation.objects.filter(pk=newest.conversation).first()
     return traces_of(conversation).get(newest.answer_id) if conversation and newest.answer_id else None
 
 
 def _withheld(trace: RetrievalTrace) -> list[dict[str, str]]:
-    """Return what the checks withheld and why, without personal data."""
+    """Return the text that the checks withheld, with the reasons, without personal data."""
     return [{"text": without_personal_data(one.text), "why": one.why} for one in withheld_sentences(trace.withheld)]
 
 
 def _choices(passages: Sequence[TracedPassage], edit: Edit) -> Choices:
-    """Return the articles that can be edited: those that were found, the edited one, and a new one."""
+    """Return the articles that can be edited: those found by search, the edited one, and a new one."""
     titles = {passage.article: passage.title for passage in passages}
     if edit.article_id is not None:
         titles.setdefault(str(edit.article_id), edit.title)

@@ -1,6 +1,6 @@
-"""Improve: one list of what may need improving, and a page for each group in it.
+"""Improve: one list of findings that may need improvement, and a page for each group in it.
 
-Texts of customers are shown without personal data, because editors may not read chats.
+Customers' texts are shown without personal data, because editors may not read chats.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ from supportbot.language.personal_data import without_personal_data
 from supportbot.web import one_of
 
 BROKEN: Final = "broken"
-MOST_NAMED: Final = 20  # articles of one check
+MOST_NAMED: Final = 20  # articles per check
 KINDS: Final[Mapping[str, tuple[str, str]]] = {
     Kind.RATED_BAD: (gettext_noop("Rated badly"), gettext_noop("Customers rated these answers 1 or 2 out of 5.")),
     Kind.UNANSWERED: (gettext_noop("Unanswered"), gettext_noop("No article answered these questions.")),
@@ -79,7 +79,7 @@ class Row:
 
 
 def improve(request: HttpRequest) -> HttpResponse:
-    """List the groups of one kind, largest first; a post dismisses what has no page of its own."""
+    """List the groups of one kind, largest first; a POST dismisses findings that have no page of their own."""
     person = needs(request, "kb:read")
     kind = one_of("kind", request.GET.get("kind", Kind.UNANSWERED), KINDS)
     if request.method == "POST":
@@ -117,7 +117,7 @@ def improve(request: HttpRequest) -> HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class ContradictingSide:
-    """One sentence of a contradiction, with the figures marked in which the other one differs."""
+    """One sentence of a contradiction, with the differing figures marked."""
 
     statement: contradicting.Statement
     pieces: tuple[Piece, ...]
@@ -140,7 +140,7 @@ def _side(ours: contradicting.Statement, theirs: contradicting.Statement) -> Con
 
 
 def _broken() -> list[tuple[ArticleCheck, list[Article], list[dict[str, Any]]]]:
-    """Return the checks with findings that no later check has found fixed, with their articles and cases."""
+    """Return the checks whose findings are still open, with their articles and cases."""
     found: dict[UUID, tuple[ArticleCheck, list[dict[str, Any]]]] = {}
     for check, failure in broken_now():
         found.setdefault(check.pk, (check, []))[1].append(failure)
@@ -166,7 +166,7 @@ def row_of(one: Cluster) -> Row:
 
 
 def remark_of(one: Finding) -> str:
-    """Return what the customer said was wrong."""
+    """Return the customer's explanation of what was wrong."""
     reason = gettext(RATING_REASONS[one.reason]) if one.reason in RATING_REASONS else ""
     return ": ".join(part for part in (reason, without_personal_data(one.comment)) if part)
 
@@ -188,7 +188,7 @@ def _dismissed(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 def _dismissible(kind: str) -> set[UUID]:
-    """Return what is listed of a kind whose findings have no page of their own."""
+    """Return the ids of the listed findings of a kind that has no pages of its own."""
     if kind == contradicting.KIND:
         return {pair.subject for pair in contradicting.contradictions()}
     if kind == RECALL:

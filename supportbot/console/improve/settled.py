@@ -1,4 +1,4 @@
-"""What a page of *Improve* answers to a post about something that is no longer listed: what was typed is not lost."""
+"""The response of a page of *Improve* to a POST about something that is no longer listed; typed text is kept."""
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +14,7 @@ from supportbot.insights.services import Edit
 
 
 def settled(request: HttpRequest, kind: str) -> HttpResponse:
-    """Show the typed text, of which nothing was published; go to the list if there is none or it is live already."""
+    """Show the typed text, which was not published; redirect to the list if there is none or it is already live."""
     needs(request, "kb:write")
     edit = _typed(request)
     if edit is None or _is_live(edit):
@@ -33,7 +33,7 @@ def settled(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 def _is_live(edit: Edit) -> bool:
-    if "\x00" in edit.title + edit.body:  # no stored text has one, and PostgreSQL refuses to compare it
+    if "\x00" in edit.title + edit.body:  # no stored text contains a NUL, and PostgreSQL refuses it in queries
         return False
     return Article.objects.filter(live_revision__title=edit.title, live_revision__body=edit.body).exists()
 
@@ -41,5 +41,5 @@ def _is_live(edit: Edit) -> bool:
 def _typed(request: HttpRequest) -> Edit | None:
     try:
         return typed(request) if "body" in request.POST else None
-    except SupportBotError:  # a text that could not be published is kept all the same
+    except SupportBotError:  # keep even a text that could not be published
         return unchecked(request)

@@ -1,4 +1,4 @@
-"""A release's document in words: each field as lines that people can read and compare."""
+"""A release's document as readable text: each field as lines that people can compare."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ def differences(before: Document, after: Document, names: Mapping[str, str]) -> 
 
 
 def lines_of(document: Document, field: str, names: Mapping[str, str]) -> str:
-    """Return one field in words, one line per statement."""
+    """Return one field as text, one line per statement."""
     return _WORDS.get(field, _plain)(getattr(document, field), names)
 
 

@@ -1,4 +1,4 @@
-"""Why the gates refuse a release: each case that fails with its question, what was expected and what came instead."""
+"""Why the gates refuse a release: each failed case with its question, the expectation and the actual answer."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,10 @@ from supportbot.evals.suite_format import parse_case
 
 @dataclass(frozen=True, slots=True)
 class FailedCase:
-    """A case that fails or is worse than in the live release; of what is no single case, only `name`.
+    """A case that fails or is worse than in the live release. A failure that is not a single case has only a `name`.
 
-    `answers` is the page with all answers, "" once it is deleted; `said` is the last one, "" for no answer.
+    `answers` is the address of the page with all answers, "" once it is deleted; `said` is the last answer, "" for
+    none.
     """
 
     name: str
@@ -28,12 +29,12 @@ class FailedCase:
 
 
 def failed_names(verdict: Mapping[str, Any]) -> list[FailedCase]:
-    """Return the same cases as `failed_cases`, without what customers ask and what they are answered."""
+    """Return the same cases as `failed_cases`, without questions and answers."""
     return [FailedCase(name) for name in _kinds(verdict)]
 
 
 def failed_cases(verdict: Mapping[str, Any]) -> list[FailedCase]:
-    """Return the cases that must pass and failed, then what else is worse than in the live release."""
+    """Return the failed cases that must pass, then other cases that are worse than in the live release."""
     kinds = _kinds(verdict)
     rows = Run.objects.filter(pk__in=verdict["run_ids"]).select_related("suite").defer("report")
     runs = {run.suite_name: run for run in rows}
@@ -51,7 +52,7 @@ def failed_cases(verdict: Mapping[str, Any]) -> list[FailedCase]:
 
 
 def _kinds(verdict: Mapping[str, Any]) -> dict[str, str]:
-    """Return the names of what fails, each with the filter of a run's page that shows it."""
+    """Return the names of the failures, each with the filter that shows it on a run's page."""
     shown = dict.fromkeys(verdict["failed_must"], "failed")
     return shown | {name: "worse" for name in verdict["regressions"] if name not in shown}
 
@@ -59,14 +60,14 @@ def _kinds(verdict: Mapping[str, Any]) -> dict[str, str]:
 def _failed_results(runs: Sequence[Run], keys: Collection[str]) -> dict[tuple[UUID, str], Result]:
     """Return the first failed try of each case, by its run and key."""
     rows = Result.objects.filter(run__in=runs, key__in=keys, passed=False).order_by("-number")
-    return {(row.run_id, row.key): row for row in rows}  # the lowest number comes last, and stays
+    return {(row.run_id, row.key): row for row in rows}  # the lowest number comes last and replaces the others
 
 
 def _failed(run: Run, key: str, kind: str, result: Result | None, reasons: Sequence[str]) -> FailedCase:
     answers = f"{reverse('admin:evals_run_change', args=[run.pk])}?show={kind}"
     case = next((parse_case(one) for one in run.cases if str(one["id"]) == key), None)
     title = run.suite.title if run.suite else run.suite_name
-    if case is None:  # such as too few passes in all
+    if case is None:  # for example, too few cases passed overall
         return FailedCase(f"{title}: {key}", answers=answers)
     if result is None:
         return FailedCase(title, case.asks, answers=answers)

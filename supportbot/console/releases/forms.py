@@ -110,7 +110,8 @@ class DraftForm(forms.Form):
         for purpose in PURPOSES:
             for place in range(PLACES):
                 field, name = forms.ChoiceField(required=False), _route_field(purpose, place)
-                # A draft from before something was switched off shows what it names, and is refused with the reason.
+                # If a draft names something that was switched off later, keep showing it; saving refuses it with the
+                # reason.
                 kept = (self.initial.get(name), self.data.get(name))
                 offered = [one for one in known.items() if one[0] in kept or serves(one[0], purpose)]
                 field.choices = [("", gettext("– installation default –") if place == 0 else "–"), *offered]
@@ -118,14 +119,14 @@ class DraftForm(forms.Form):
                 self.fields[name] = field
 
     def route_rows(self) -> list[tuple[str, list[forms.BoundField]]]:
-        """Return each purpose's name and fields, first choice first."""
+        """Return each purpose's name and its fields, first choice first."""
         return [
             (gettext(words), [self[_route_field(purpose, place)] for place in range(PLACES)])
             for purpose, words in PURPOSES.items()
         ]
 
     def _routes(self, told: dict[str, Any]) -> dict[str, list[str]]:
-        """Remove the routes from the entered values and return them; a connection entered twice counts once."""
+        """Remove the routes from the entered values and return them without duplicates."""
         found = {
             purpose: [name for place in range(PLACES) if (name := told.pop(_route_field(purpose, place)))]
             for purpose in PURPOSES

@@ -52,7 +52,7 @@ class ReleaseAdmin(RowPagesAdmin):
         return moment_in_words(row.published_at or row.changed_at)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        live_release()  # a workspace's first release is created when it is first needed
+        live_release()  # creates a workspace's first release if needed
         more = {
             "can_judge": ports.judge() is not None,
             "suites": gates(),
@@ -88,7 +88,7 @@ class ReleaseAdmin(RowPagesAdmin):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A suite that can be a gate. One that is a gate and was deleted is listed, so that it can be taken out."""
+    """A suite that can be a gate. A deleted suite that is still a gate is listed, so it can be removed."""
 
     name: str
     title: str

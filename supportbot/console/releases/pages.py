@@ -1,4 +1,4 @@
-"""The pages of a release: what it changes, its form while it is a draft, and the steps to publish or restore it."""
+"""The pages of a release: its changes, its form while it is a draft, and the steps to publish or restore it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -36,8 +36,8 @@ from supportbot.team_formats import listed
 
 READ: Final = "releases:read"
 WRITE: Final = "releases:write"
-RUNS: Final = "evals:read"  # the right to read runs, and so what a release's page shows of them
-REPLAY: Final = (READ, RUNS, "conversations:read")  # its page shows customers' questions
+RUNS: Final = "evals:read"  # the right to read runs, which the page of a release shows
+REPLAY: Final = (READ, RUNS, "conversations:read")  # the page of a replay shows customers' questions
 REPLACED: Final = Release.State.REPLACED
 MOST_ARTICLES: Final = 5
 
@@ -49,8 +49,8 @@ def title_of(row: Release) -> str:
 
 
 def release_page(request: HttpRequest, release_id: str) -> HttpResponse:
-    """Show what a release changes: a draft compared with the live release, any other with its predecessor; and one that
-    can be restored with the live release, too.
+    """Show the changes in a release. A draft is compared with the live release, any other with its predecessor; a
+    release that can be restored is also compared with the live one.
     """
     needs(request, READ)
     try:
@@ -152,7 +152,7 @@ def discard(request: HttpRequest, release_id: UUID) -> HttpResponse:
 
 
 def choose_gates(request: HttpRequest) -> HttpResponse:
-    """Save the suites; if one does not exist, say so and save nothing."""
+    """Save the suites; if one does not exist, show a message and save nothing."""
     person = needs(request, WRITE)
     try:
         services.name_gates(_in_their_order(request.POST.getlist("suites")), person=person)
@@ -165,7 +165,7 @@ def choose_gates(request: HttpRequest) -> HttpResponse:
 
 
 def _in_their_order(chosen: list[str]) -> list[str]:
-    """Return the chosen suites, first those that are gates already: another order would make verdicts void."""
+    """Return the chosen suites, existing gates first in their order: another order would invalidate verdicts."""
     present = [name for name in gates() if name in chosen]
     return present + [name for name in chosen if name not in present]
 
@@ -209,12 +209,12 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
 
 
 def _failed(verdict: Mapping[str, Any], person: Staff) -> list[FailedCase]:
-    """Return what fails; the questions and answers only to those who may read the runs that they are from."""
+    """Return the failed cases; with questions and answers only if the person may read runs."""
     return failed_cases(verdict) if may(person, RUNS) else failed_names(verdict)
 
 
 def _restoring(release: Release) -> dict[str, Any]:
-    """Return what its page says about restoring a release: whether it is proven, and what has changed since."""
+    """Return the context about restoring a release: whether it has proven itself, and later changes."""
     verdict = release.verdict or {}
     if not services.is_proven(release):
         return {"is_proven": False, "missing_gates": listed(missing_suites(gates()))}
@@ -224,14 +224,14 @@ def _restoring(release: Release) -> dict[str, Any]:
 
 
 def _evaluated(verdict: Mapping[str, Any]) -> dict[str, int]:
-    """Return how many results a verdict is based on, and how many of them were kept from an earlier evaluation."""
+    """Return the number of results behind a verdict, and how many of them come from an earlier evaluation."""
     return Run.objects.filter(pk__in=verdict["run_ids"]).aggregate(
         total=Sum("total", default=0), kept=Sum("kept", default=0)
     )
 
 
 def _compared(verdict: Mapping[str, Any]) -> list[tuple[int | None, list[Run]]]:
-    """Return the runs that a verdict compared the draft's with, by the number of their release."""
+    """Return the runs with which a verdict compared the draft's runs, by the number of their release."""
     theirs = Run.objects.filter(pk__in=Run.objects.filter(pk__in=verdict["run_ids"]).values("baseline"))
     found: dict[int | None, list[Run]] = {}
     for run in theirs.order_by("release_number", "suite_name").defer("cases", "report"):
@@ -241,7 +241,7 @@ def _compared(verdict: Mapping[str, Any]) -> list[tuple[int | None, list[Run]]]:
 
 def _changed_articles(verdict: Mapping[str, Any]) -> list[Article]:
     """Return the newest articles that have changed since an evaluation began."""
-    began = verdict.get("began")  # missing in those of earlier versions
+    began = verdict.get("began")  # missing from verdicts of earlier versions
     return list(changed_for_readers(datetime.fromisoformat(began))[:MOST_ARTICLES]) if began else []
 
 
@@ -249,7 +249,7 @@ def _refused(request: HttpRequest, release_id: UUID, refusal: SupportBotError) -
     if refusal.status in (403, 404):
         raise refusal
     problem = error_text(refusal)
-    if isinstance(refusal, GateRefused):  # whose message names cases by their keys
+    if isinstance(refusal, GateRefused):  # its own message names cases by their keys
         problem = gettext("The gates refuse this draft. The page lists what fails, with the answers.")
     return _shown(request, release_with_id(release_id), problem=problem, status=refusal.status)
 
@@ -266,7 +266,7 @@ def _frame(request: HttpRequest, release: Release, **more: Any) -> dict[str, Any
 
 
 def _mark(form: DraftForm, refusal: SupportBotError) -> None:
-    """Show a refusal at its fields, and the rest above the form."""
+    """Show a refusal's messages at their fields, and the rest above the form."""
     rest = {name: texts for name, texts in refusal.fields.items() if name not in form.fields}
     for name, texts in refusal.fields.items():
         if name in form.fields:
@@ -276,5 +276,5 @@ def _mark(form: DraftForm, refusal: SupportBotError) -> None:
 
 
 def _whole(text: str) -> int:
-    """Return the number in a hidden field; -1, which nothing has, if it is not a number."""
+    """Return the number in a hidden field; -1, which never matches, if it is not a number."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1

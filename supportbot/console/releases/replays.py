@@ -1,4 +1,4 @@
-"""The page of a release's shadow replay: start it, watch it, and read where customers' questions get other answers."""
+"""The page of a release's shadow replay: start it, watch it, and see which customers' questions get other answers."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -38,12 +38,12 @@ WORDS: Final = {
     "gained_answer": ("ok", gettext_noop("Answered now")),
     "words": ("", gettext_noop("Other words")),
 }
-# What else can be shown besides the differences and each of their kinds.
+# Further filters, besides all differences and each kind of difference.
 REST: Final = {"same": gettext_noop("Same"), "unplayed": gettext_noop("Could not be asked")}
 
 
 def replay_page(request: HttpRequest, release_id: UUID) -> HttpResponse:
-    """Show the newest replay of a release, as far as it has run; a post starts, cancels or continues one."""
+    """Show the newest replay of a release, even if it is unfinished; a POST starts, cancels or continues one."""
     for right in REPLAY:
         needs(request, right)
     release = release_with_id(release_id)
@@ -69,7 +69,7 @@ def _change(request: HttpRequest, release: Release) -> None:
 
 
 def _number(text: str) -> int:
-    """Return the number that was typed; 0, which is refused, if it is none."""
+    """Return the typed number; 0, which is refused, if it is not a number."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
 
 
@@ -127,12 +127,12 @@ def _found(request: HttpRequest, replay: Replay, release: Release) -> dict[str, 
 
 
 def _weight(row: Any) -> tuple[int, int]:
-    """Return the place of a difference: the worst first, and of the same kind, what was asked most often."""
+    """Return the sort key of a difference: worst first, then the most frequent question."""
     return rank(row.kinds or ()), -row.times
 
 
 def _filters(counts: Mapping[str, int]) -> list[tuple[str, str, int]]:
-    """Return what can be shown, with its number; kinds without a row are left out."""
+    """Return the filters with their counts; kinds without a row are left out."""
     named = {"different": gettext("All differences")}
     named |= {kind: gettext(words) for kind, (_, words) in WORDS.items()}
     named |= {name: gettext(words) for name, words in REST.items()}
@@ -163,7 +163,7 @@ def _answer(label: str, played: Played) -> dict[str, Any]:
 
 
 def _checks(reply: Reply) -> dict[str, Any]:
-    """Return what the checks said about an answer."""
+    """Return the results of the checks on an answer."""
     withheld = [Withheld(one["code"], one["text"], one.get("score")) for one in reply.withheld]
     return {
         "verdict": confirmation_of(reply.is_confirmed),

@@ -1,4 +1,4 @@
-"""Adding a source: paste an address, or drop files. It is checked first; adding it publishes nothing."""
+"""Adding a source by its address or by dropping files. It is checked first; adding it publishes nothing."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from supportbot.errors import NotAllowed, SupportBotError
 
 
 def add_page(request: HttpRequest) -> HttpResponse:
-    """Show both ways; add the source, start its dry run, and redirect to its page."""
+    """Show both forms; on a POST, add the source, start its dry run, and redirect to its page."""
     needs(request, "kb:write")
     typed = request.POST if request.method == "POST" else None
     is_site = typed is not None and typed.get("kind") != UPLOADS

@@ -1,4 +1,4 @@
-"""The forms of a source: what a person enters. The service validates it."""
+"""The forms of a source. The service validates the entered values."""
 
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ _LINES: Final = forms.Textarea(attrs={"rows": 2, "class": "field", "spellcheck":
 
 
 class PlaceForm(forms.Form):
-    """What becomes of the articles, whatever their source."""
+    """The settings for a source's articles, for all kinds of sources."""
 
     collection = forms.CharField(
         label=_("Collection"),
@@ -47,7 +47,7 @@ class PlaceForm(forms.Form):
         )
 
     def note(self, refusal: SupportBotError) -> None:
-        """Show what the service refused at its fields."""
+        """Show the service's refusals at their fields."""
         for field, texts in refusal.fields.items():
             self.add_error(field if field in self.fields else None, texts)
         if not refusal.fields:
@@ -80,7 +80,7 @@ class SettingsForm(PlaceForm):
     schedule = forms.ChoiceField(label=_("How often to read it"), choices=Source.Schedule, required=False)
     field_order = ["name", "schedule"]
 
-    rare: tuple[str, ...] = ()  # what most people leave unchanged
+    rare: tuple[str, ...] = ()  # fields that most people leave unchanged
 
     def common(self) -> list[forms.BoundField]:
         return [field for field in self if field.name not in self.rare]
@@ -122,7 +122,7 @@ def collections() -> list[str]:
 
 
 def settings_of(source: Source) -> dict[str, Any]:
-    """Return a source's settings as the form shows them."""
+    """Return a source's settings as values for the form."""
     config = source.config
     return {
         "name": source.name,

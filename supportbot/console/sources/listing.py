@@ -50,12 +50,12 @@ class SourceAdmin(ScopedAdmin):
 
     @admin.display(description=_("State"))
     def state(self, source: Source) -> SafeString:
-        row: Any = source  # annotated
+        row: Any = source  # has annotations
         return states.of_run(row.run_state or "", row.run_mode or "")
 
     @admin.display(description=_("Articles"))
     def articles(self, source: Source) -> str:
-        number: int | None = source.live_articles  # type: ignore[attr-defined]  # annotated
+        number: int | None = source.live_articles  # type: ignore[attr-defined]  # has annotations
         return formats.number(number) if number else gettext("none yet")
 
     @admin.display(description=_("Read again"), ordering="schedule")
@@ -64,7 +64,7 @@ class SourceAdmin(ScopedAdmin):
 
     @admin.display(description=_("Last read"))
     def last(self, source: Source) -> str:
-        row: Any = source  # annotated
+        row: Any = source  # has annotations
         return moment_in_words(row.run_at, otherwise=gettext("Being read") if row.run_state in ACTIVE else "")
 
     def get_urls(self) -> list[URLPattern]:

@@ -84,7 +84,7 @@ def act(request: HttpRequest, source_id: UUID) -> HttpResponse:
     return redirect("admin:kb_source_changelist") if is_deleted else redirect("admin:kb_source_change", source.pk)
 
 
-# --- Actions; each returns the message to show
+# --- Actions: each returns the message to show
 
 
 def _check(request: HttpRequest, source: Source) -> str:
@@ -108,7 +108,7 @@ def _cancel(request: HttpRequest, source: Source) -> str:
 
 def _confirm(request: HttpRequest, source: Source) -> str:
     count = runs.confirm_loss(source)
-    if not count:  # the run goes on
+    if not count:  # the run continues
         return gettext("The gates now check each article.")
     told = ngettext("Archived: {number} article.", "Archived: {number} articles.", count)
     return told.format(number=count)
@@ -209,7 +209,7 @@ def _article_check(source: Source) -> ArticleCheck | None:
 
 
 def _comparison(check: ArticleCheck | None) -> dict[str, Any] | None:
-    """Return what the page says about customers' questions after that check's changes."""
+    """Return the page's context about customers' questions after that check's changes."""
     found = DraftCheck.objects.filter(pk=check.comparison).first() if check and check.comparison else None
     return told_of(found) if found else None
 

@@ -1,4 +1,4 @@
-"""Files that were dropped on a page of a source."""
+"""Files dropped on the page of a source."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ MOST_FILES = 100  # in one request; a zip file may contain more
 
 
 def uploaded(request: HttpRequest) -> Iterator[tuple[str, bytes]]:
-    """Yield (path, content); of each file, no more is read than a source's limit."""
+    """Yield (path, content); files are read only up to the size limit of a source."""
     paths = request.POST.getlist("path")
     for place, file in enumerate(request.FILES.getlist("files")[:MOST_FILES]):
         path = paths[place] if place < len(paths) else file.name or ""

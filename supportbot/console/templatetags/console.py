@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # generic for the type checker only
     from django.db.models.options import Options
 
 MAX_OPEN: Final = 6
-# The names of these fields in columns and pages; the models' own names are for programs.
+# The labels of these fields in columns and on pages; the models' own names are for programs.
 TITLES: Final = {
     "audience": gettext_noop("readers"),
     "collection": gettext_noop("collection"),
@@ -44,11 +44,11 @@ register.simple_tag(tag)
 
 @register.filter
 def filters_of(changelist: ChangeList) -> list[dict[str, Any]]:
-    """Return the list's filters with their choices and the label of the selected one."""
+    """Return the list's filters with their choices and the label of the selected choice."""
     specs = changelist.filter_specs
     shown = [_shown(_title(spec), [dict(choice) for choice in spec.choices(changelist)]) for spec in specs]
     for place, entry in enumerate(shown):
-        # The first filter is the most used one: its choices are shown if they fit on a line.
+        # The first filter is used most, so its choices are shown if they fit on one line.
         entry["is_open"] = place == 0 and len(entry["choices"]) <= MAX_OPEN
     return shown
 
@@ -59,8 +59,8 @@ def _title(spec: Any) -> str:
 
 @register.filter
 def pages_of(changelist: ChangeList) -> Iterator[int | str]:
-    """Return the pages to link to: the first, the last and those around this one, with an ellipsis for the others. A
-    list of 600,000 rows has 12,000 pages.
+    """Return the pages to link to: the first, the last and those around the current one, with an ellipsis for the
+    others. A list of 600,000 rows has 12,000 pages.
     """
     pages: Iterator[int | str] = changelist.paginator.get_elided_page_range(changelist.page_num)
     return pages
@@ -68,7 +68,7 @@ def pages_of(changelist: ChangeList) -> Iterator[int | str]:
 
 @register.filter
 def titled(name: str) -> str:
-    """Return a field's name on pages; a title that is already in words is returned unchanged."""
+    """Return a field's label on pages; a readable title is returned unchanged."""
     return gettext(TITLES[name]) if name in TITLES else name
 
 
@@ -80,7 +80,7 @@ def _shown(title: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
 
 @register.filter
 def labelled(cells: Sequence[str], headers: Sequence[Mapping[str, Any]]) -> list[SafeString]:
-    """Return a row's cells, each except the first with its column's name, for small screens without a header."""
+    """Return a row's cells. All but the first get their column's name, because small screens show no header."""
     first = 1 if "action-checkbox" in cells[0] else 0
     pairs = zip(cells, headers, strict=True)
     return [_labelled(cell, titled(str(header["text"])), is_lead=n <= first) for n, (cell, header) in enumerate(pairs)]
@@ -90,12 +90,12 @@ def _labelled(cell: str, label: str, *, is_lead: bool) -> SafeString:
     if is_lead:
         return mark_safe(cell)  # Django's own cell
     start = format_html('<td data-label="{}"', capfirst(label))
-    return mark_safe(cell.replace("<td", start, 1))  # Django's own cell, and an attribute escaped above
+    return mark_safe(cell.replace("<td", start, 1))  # Django's own cell with an attribute that was escaped above
 
 
 @register.filter
 def none_yet_of(opts: "Options[Any]") -> str:
-    """Return the text for an empty list, which says how rows get there."""
+    """Return the text for an empty list, which explains how rows are created."""
     return str(getattr(_pages_of(opts), "none_yet", ""))
 
 
@@ -135,17 +135,17 @@ def unmarked(markdown: str) -> str:
 
 @register.filter
 def get(values: Mapping[str, Any], name: str) -> Any:
-    """Return a value by a key that a template cannot write, such as one with a hyphen."""
+    """Return the value of a key that template syntax does not allow, such as one with a hyphen."""
     return values.get(name, "")
 
 
 @register.filter
 def case_failure(code: str) -> str:
-    """Return why a case ended early, in words."""
+    """Return a text that explains why a case ended early."""
     return failure(code)
 
 
 @register.filter
 def call_end(end: str) -> str:
-    """Return how a call of the model ended, in words."""
+    """Return a text that describes how a model call ended."""
     return gettext(CALL_ENDS[end]) if end in CALL_ENDS else end
