@@ -1,7 +1,7 @@
-"""Action rules at the gates: finds `must` cases about actions that would fail under new rules. Whether they pass today
-does not matter: rules that are first tightened until a case fails could then be loosened past it. The built-in answerer
-runs those cases of the gate suites that expect a proposal or a refusal. Orders are looked up as in a customer's chat,
-but nothing is proposed, stored or sent.
+"""Action rules at the gates: finds `must` cases about actions that would fail under new rules, even if they already
+fail today. Otherwise, people could first tighten the rules until a case fails, and then loosen them past it. The
+built-in answerer runs the cases of the gate suites that expect a proposal or a refusal. Orders are looked up as in a
+customer's chat, but nothing is proposed, stored or sent.
 """
 
 import asyncio
@@ -43,14 +43,14 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the gates say about rules: the cases that would fail, and the names of those not judged in time."""
+    """The gates' verdict on rules: the cases that would fail, and the names of those not judged in time."""
 
     failures: tuple[Failure, ...]
     unjudged: tuple[str, ...]
 
 
 def judged(rules: Rules, action: str, *, workspace: Workspace, seconds: float | None = None) -> Judged:
-    """Judge other rules for an action by the gates' cases about actions; without `seconds`, all of them.
+    """Judge new rules for an action with the gates' cases about actions; without `seconds`, run all of them.
 
     Raises GateMissing if a suite does not exist.
     """
@@ -66,9 +66,9 @@ def judged(rules: Rules, action: str, *, workspace: Workspace, seconds: float | 
 
 
 def refusals(rules: Rules, action: str) -> list[str]:
-    """Return the gates' cases that would fail under other rules, each with the reasons. `ACTIONS_GATES` names it.
+    """Return the gates' cases that would fail under new rules, each with the reasons. The setting of `ACTIONS_GATES`.
 
-    A gate whose suite is gone counts as one: nobody knows what it would say.
+    A gate whose suite has been deleted counts as failed, because its verdict is unknown.
     """
     if not gates():
         return []

@@ -1,8 +1,8 @@
-"""Reads the files of our own measurements as a suite. Pure.
+"""Reads the files of our own benchmarks as suites. Pure.
 
-A row of `bench.checks` is an answer with its passages and a label, one of `bench.intents` a message and the action that
-it asks for. Answers that people could not agree about ("between") are left out. Each question of `kb_eval` and
-`kb_calibrate` must find one of its articles; one without articles (`gold`) must get "I could not find this".
+A row of `bench.checks` is an answer with its passages and a label; a row of `bench.intents` is a message with the
+action that it requests. Answers on which people disagreed ("between") are left out. Each question of `kb_eval` and
+`kb_calibrate` must find one of its articles; a question without articles (`gold`) must get "I could not find this".
 """
 
 from collections.abc import Mapping
@@ -77,7 +77,7 @@ def _question_case(row: dict[str, Any], where: str) -> dict[str, Any]:
     *before, last = conversation_of(row, where)
     articles = next((row[key] for key in _ARTICLE_KEYS if row.get(key)), None)
     expect: dict[str, Any] = {"finds": articles} if articles else {"abstains": True}
-    if row.get("answers"):  # of `bench.quotes`: the sentences that answer
+    if row.get("answers"):  # in `bench.quotes`: the sentences that answer the question
         expect["quotes"] = row["answers"]
     case: dict[str, Any] = {"ask": last.text, "expect": expect}
     if before:

@@ -1,7 +1,7 @@
 """Turns a conversation, or one of its questions, into a case: the customer's messages, with personal data masked, and
-the merchant's id of the customer. The expectations are only a proposal, which a person reviews before saving: the
-facts that the team wrote instead, with the action that was confirmed; otherwise the action that was proposed, otherwise
-the sources of the assistant's answer.
+the merchant's id of the customer. The expectations are only a proposal, which a person reviews before saving: the facts
+that the team wrote instead, with the confirmed action; or else the proposed action; or else the sources of the
+assistant's answer.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from supportbot.language.personal_data import without_names, without_personal_da
 from supportbot.language.plain_text import plain
 from supportbot.language.sentences import sentences_of, unmarked
 
-LEAST_FACT: Final = 20  # characters; "One moment, please" states nothing
+LEAST_FACT: Final = 20  # characters; "One moment, please" states no fact
 MOST_FACTS: Final = 3
 SETTLED: Final = (
     State.REFUSED, State.AWAITING_APPROVAL, State.QUEUED, State.EXECUTING, State.UNKNOWN, State.SUCCEEDED, State.FAILED,
@@ -31,7 +31,7 @@ _KEY: Final = 12
 
 
 def case_of_chat(conversation: Conversation) -> dict[str, Any]:
-    """Return the document of a case; "expect" is empty if nobody ever answered."""
+    """Return the document of a case; "expect" is empty if nobody answered."""
     answers = _messages(conversation).filter(source=Source.ASSISTANT).exclude(text="")
     answer = answers.last()
     made = requests_in(conversation)
@@ -43,19 +43,19 @@ def case_of_chat(conversation: Conversation) -> dict[str, Any]:
 
 
 def case_of_message(message: Message, expect: dict[str, Any]) -> dict[str, Any]:
-    """Return the document of the case that asks everything up to an answer."""
+    """Return the document of a case that asks everything up to an answer."""
     key = f"answer-{str(message.pk)[-_KEY:]}"
     return {**asked_until(message.conversation, key=key, seq=message.seq), "expect": expect}
 
 
 def asked_until(conversation: Conversation, *, key: str, seq: int | None = None) -> dict[str, Any]:
-    """Return a case without expectations, which asks what the customer wrote, or only what comes before `seq`."""
+    """Return a case without expectations that asks the customer's messages, or only those before `seq`."""
     asked = _messages(conversation).filter(source=Source.CUSTOMER)
     if seq is not None:
         asked = asked.filter(seq__lt=seq)
     said = [text for text in asked.values_list("text", flat=True) if text.strip()]
     names = _names_in(conversation)
-    # The question is the last message; of a whole conversation, the first ones are kept.
+    # The question is the last message, so keep the last ones; for a whole conversation, keep the first ones.
     kept = said[:MAX_STEPS] if seq is None else said[-MAX_STEPS:]
     steps = [masked(text, *names) for text in kept]
     case: dict[str, Any] = {"id": key, "locale": conversation.locale}
@@ -65,8 +65,8 @@ def asked_until(conversation: Conversation, *, key: str, seq: int | None = None)
 
 
 def masked(text: str, *names: str) -> str:
-    """Return a text without e-mail addresses, card, account and phone numbers, and these names."""
-    # In this order: a name may be part of an address.
+    """Return a text with e-mail addresses, card, account and phone numbers, and these names masked."""
+    # The order matters: a name may be part of an address.
     return without_names(without_personal_data(text), dict.fromkeys(names, "[NAME]"))[:MAX_TEXT]
 
 
@@ -88,7 +88,7 @@ def _replies_to(answer: Message) -> list[Message]:
 
 
 def expected_of_replies(replies: Sequence[Message]) -> dict[str, Any]:
-    """Return the facts that replies of the team state: their sentences with figures, otherwise the first ones."""
+    """Return the facts in the team's replies: their sentences with figures, or else the first ones."""
     if not replies:
         return {}
     conversation = replies[0].conversation
@@ -100,21 +100,21 @@ def expected_of_replies(replies: Sequence[Message]) -> dict[str, Any]:
 
 
 def expected_again(answer: Message) -> dict[str, Any]:
-    """Return the sources of an answer; of one without sources, or after which the team wrote, that there is one."""
+    """Return the sources of an answer; if it has none, or the team wrote after it, expect only some answer."""
     sources = list(dict.fromkeys(answer.citations.values_list("external_id", flat=True)))
-    # An abstention shows a gap in the articles, which the case should detect; the team may have corrected the source.
+    # An abstention means a gap in the articles, which the case should detect. The team may have corrected the source.
     is_good = sources and not answer.is_abstention and not _replies_to(answer)
     return {"source": sources} if is_good else {"abstains": False}
 
 
 def expected_to_differ(answer: Message) -> dict[str, Any]:
-    """Return that nothing an untrue answer states is said again."""
+    """Return the expectation that none of the facts in an untrue answer is stated again."""
     facts = _facts_in(answer.text, _names_in(answer.conversation))
     return {"abstains": False, **({"never_says": facts[:MOST_FACTS]} if facts else {})}
 
 
 def requests_in(conversation: Conversation) -> QuerySet[ActionRequest]:
-    """Return what the assistant proposed or looked up in a conversation."""
+    """Return the assistant's proposals and look-ups in a conversation."""
     rows: QuerySet[ActionRequest] = ActionRequest.objects.filter(conversation_id=conversation.pk, undoes=None)
     return rows.exclude(proposed_by__startswith="user:")
 
@@ -136,8 +136,8 @@ def action_in(conversation: Conversation, rows: QuerySet[ActionRequest]) -> dict
 
 
 def settled_action_in(conversation: Conversation, rows: QuerySet[ActionRequest]) -> dict[str, Any]:
-    """Return the same if the customer confirmed the action or the rules refused it: then it stays right, whatever facts
-    the team added. {} for one that nobody confirmed, or that was rejected.
+    """Return the same if the customer confirmed the action or the rules refused it: then the expectation stays valid,
+    whatever facts the team added. {} for an action that nobody confirmed, or that was rejected.
     """
     newest = rows.order_by("-created_at", "-id").first()
     return action_in(conversation, rows) if newest is not None and newest.state in SETTLED else {}
@@ -155,7 +155,7 @@ def _messages(conversation: Conversation) -> QuerySet[Message]:
 
 
 def _facts_in(text: str, names: Sequence[str]) -> list[str]:
-    """Return the sentences of an answer that could be part of another one: no courtesies, nothing personal."""
+    """Return the sentences of an answer that state reusable facts: no greetings or thanks, and nothing personal."""
     sentences = [" ".join(one.split()) for one in sentences_of(plain(unmarked(text)))]
     return [
         one[:MAX_VALUE_TEXT]
@@ -165,8 +165,8 @@ def _facts_in(text: str, names: Sequence[str]) -> list[str]:
 
 
 def _customer_of(conversation: Conversation) -> str:
-    """Return the merchant's id of a signed-in customer, without which no action can be proposed; "" if it is an address
-    or a number that says who they are.
+    """Return the merchant's id of a signed-in customer, without which no action can be proposed; "" if the id is an
+    address or a number that identifies the person.
     """
     external_id = conversation.customer.external_id or ""
     return external_id if masked(external_id, conversation.customer.name) == external_id else ""

@@ -1,6 +1,6 @@
-"""Runs one case: the customer's messages one after another, through a rehearsal. A model may judge by a rubric whether
-the conversation was good: an unreadable verdict fails the case, and the conversation is data to the judge, in which
-instructions must not be followed.
+"""Runs one case: sends the customer's messages one after another through a rehearsal. A model can judge by a rubric
+whether the conversation was good. An unreadable verdict fails the case. The judge gets the conversation as data and
+must not follow instructions in it.
 """
 
 import logging
@@ -35,7 +35,7 @@ from supportbot.llm.models import LLMCall
 from supportbot.llm.types import ChatMessage, ModelRequest
 from supportbot.releases.selectors import current
 
-MOST_TOKENS: Final = 200_000  # tokens of one simulated conversation, even if prices are unknown
+MOST_TOKENS: Final = 200_000  # tokens per simulated conversation, even if prices are unknown
 _NOTHING_MEASURED: Final = (ModelUnavailable, BudgetExceeded, ModelMisconfigured)
 _MOST_JUDGED_CHARACTERS: Final = 12_000
 _MOST_WHY_CHARACTERS: Final = 600
@@ -56,7 +56,7 @@ logger = logging.getLogger(__name__)
 
 
 class Away(Exception):
-    """The model does not answer at all, so nothing was measured and the run has to wait."""
+    """The model does not respond, so nothing was measured and the run has to wait."""
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -64,7 +64,7 @@ class Away(Exception):
 
 
 async def run_case(workspace: Workspace, case: Case) -> tuple[Played, UUID | None]:
-    """Return what happened, and the id of the customer's row if there is one. Raises Away."""
+    """Return the result, and the id of the customer's row if there is one. Raises Away."""
     try:
         merchant = merchant_of(case)
     except MerchantMissing as error:
@@ -78,7 +78,7 @@ async def _run_case(workspace: Workspace, case: Case, merchant: Merchant | None)
         raise Away(ModelMisconfigured.code)
     try:
         rehearsal = await db(rehearsal_for, workspace, case.customer, locale=case.locale, plant=case.plant)
-    except SupportBotError as error:  # nobody has this id, or the shop is unavailable
+    except SupportBotError as error:  # no customer has this id, or the shop is unavailable
         return Played((), failure=error.code), None
     rehearsal.remember(case.history)
     if case.given is None:
@@ -108,14 +108,14 @@ def _checked(case: Case, given: Given) -> Reply:
 
 
 def _heard(said: str, locale: str) -> tuple[str, ...]:
-    """Return the action that the built-in answerer hears in a message, or those that it would ask about."""
+    """Return the action that the built-in answerer detects in a message, or those that it would ask about."""
     language = detect(said, base_language(locale))
     found = detect_intent(said, [spec_of(action, language) for action in all_actions().values()])
     return (found.action,) if found.action else found.candidates
 
 
 def needs_judge(case: Case) -> bool:
-    """Return whether a case needs the model for judging."""
+    """Return whether a case needs the judging model."""
     return bool(case.rubric) or is_by_model(case)
 
 
@@ -155,7 +155,7 @@ class _Bounds:
 
 
 async def _conversation(rehearsal: Rehearsal, customer: Customer, bounds: _Bounds) -> tuple[tuple[Reply, ...], str]:
-    """Return the answers, and the code of what ended the conversation early."""
+    """Return the answers, and the code of the reason if the conversation ended early."""
     replies: list[Reply] = []
     try:
         while (said := await customer.next(replies)) is not None:
@@ -178,14 +178,14 @@ async def _conversation(rehearsal: Rehearsal, customer: Customer, bounds: _Bound
     except AnyDatabaseError:
         raise
     except Exception:
-        # The boundary of a case: whatever goes wrong in it, the other cases still run.
+        # The edge of a case: the other cases must run whatever goes wrong in this one.
         logger.exception("evaluation: a case failed")
         return tuple(replies), "internal"
     return tuple(replies), ""
 
 
 def _costs(conversation_id: UUID) -> tuple[str, str, int]:
-    """Return what the calls of a conversation cost, in which currency, and their tokens."""
+    """Return the cost of a conversation's calls, its currency, and their tokens."""
     calls: Sequence[LLMCall] = list(LLMCall.objects.filter(conversation_id=conversation_id))
     cost = sum((call.cost for call in calls if call.cost is not None), Decimal(0))
     currency = next((call.currency for call in calls if call.currency), "")
@@ -194,7 +194,7 @@ def _costs(conversation_id: UUID) -> tuple[str, str, int]:
 
 
 async def judge(rubric: str, replies: Sequence[Reply], *, hides_personal_data: bool, locale: str) -> Judgement:
-    """Return the verdict; if there is none, `is_good` is None and the words are a code. Raises Away."""
+    """Return the verdict; if there is none, `is_good` is None and the text is an error code. Raises Away."""
     told = "\n".join(f"Customer: {fenced(reply.spoken)}\nAssistant: {fenced(reply.text)}" for reply in replies)
     question = (
         f"<rubric>\n{fenced(rubric)}\n</rubric>\n<conversation>\n{told[:_MOST_JUDGED_CHARACTERS]}\n</conversation>"
@@ -211,7 +211,7 @@ async def judge(rubric: str, replies: Sequence[Reply], *, hides_personal_data: b
                 max_output_tokens=_VERDICT_TOKENS,
             )
         )
-    except (*_NOTHING_MEASURED, DeadlineExceeded) as error:  # a slow answer is a result, a slow judge is none
+    except (*_NOTHING_MEASURED, DeadlineExceeded) as error:  # a slow answer is a result, but a slow judge is not
         raise Away(error.code) from error
     except LlmError as error:
         return Judgement(None, error.code)

@@ -1,4 +1,4 @@
-"""A finished run as commands print it: facts for programs, the same in words, and JUnit XML for CI servers."""
+"""Output of a finished run for commands: facts for programs, the same as text, and JUnit XML for CI servers."""
 
 import re
 from decimal import Decimal
@@ -18,11 +18,11 @@ _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U001
 
 
 def facts_of(run: Run) -> dict[str, Any]:
-    """Return the report of a run with what it is about. `cost_per_case` is that of one try; "" without prices."""
+    """Return the report of a run with its suite and release. `cost_per_case` is that of one try; "" without prices."""
     report, agreement = report_from(run.report or {}), agreement_in(run)
     failed = Result.objects.filter(run=run, passed=False).order_by("id")
     tried = run.done - run.kept
-    took = run.played_ms / 1000  # 0: of an earlier version
+    took = run.played_ms / 1000  # 0 for runs of an earlier version
     return {
         "suite": run.suite_name,
         "run": str(run.pk),
@@ -41,7 +41,7 @@ def facts_of(run: Run) -> dict[str, Any]:
 
 
 def words_of_run(facts: dict[str, Any]) -> str:
-    """Return the facts of a run in words."""
+    """Return the facts of a run as text."""
     failures = [f"  {key}: {'; '.join(why)}" for key, why in facts["failures"].items()]
     good = gettext("All cases that must pass have passed, and nothing is worse than before.")
     judge = [facts["judge"]["words"]] if facts["judge"] else []

@@ -1,9 +1,9 @@
-"""Two runs of a suite compared case by case, and whether chance explains the difference. Pure.
+"""Compares two runs of a suite case by case, and tests whether chance explains the difference. Pure.
 
 Only cases with the same document in both runs are compared. If neither run used a model for a case, its answers do not
-vary, so a change needs no test. The others are samples: with one try of each case in both runs, the test is McNemar's
-on passed cases; with repetitions, the signs of the differences of shares are randomised. For single tries, both are the
-same test.
+vary, so a change needs no test. The other cases are samples. With one try of each case in both runs, the test is
+McNemar's on passed cases; with repetitions, the signs of the differences between shares are randomised. For single
+tries, the two tests are equivalent.
 """
 
 from collections.abc import Sequence
@@ -14,17 +14,19 @@ from typing import Any, Final
 from supportbot.evals.reports import Tried
 from supportbot.evals.statistics import ALPHA, Interval, bootstrap, mcnemar, signs_differ
 
-_DRAWN: Final = 400_000  # differences at most for the bootstrap: a large suite gets fewer resamples, not a slow page
+# maximum number of differences drawn for the bootstrap: large suites get fewer resamples instead of slow pages
+_DRAWN: Final = 400_000
 _RESAMPLES: Final = (400, 2_000)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How a run differs from another. `worse` and `better` are cases that passed in one of them only.
+    """How a run differs from another. `worse` and `better` are cases that passed in only one of them.
 
-    `sampled` counts the compared cases that a model answered or judged, `sampled_worse` and `sampled_better` those of
-    them that are worse and better: only these may be due to chance. `difference` is the mean change of their shares
-    of passed tries with its interval, and `p` how likely chance alone causes a change as large, in either direction.
+    `sampled` counts the compared cases that a model answered or judged; `sampled_worse` and `sampled_better` count
+    those among them that changed. Only these changes may be due to chance. `difference` is the mean change of their
+    shares of passed tries, with its interval. `p` is the probability that chance alone causes at least as large a
+    change in either direction.
     """
 
     compared: int
@@ -41,17 +43,17 @@ class Comparison:
 
     @property
     def certain(self) -> int:
-        """How many cases changed without a model: chance has no part in these."""
+        """The number of changed cases without a model, which cannot be due to chance."""
         return self.worse + self.better - self.sampled_worse - self.sampled_better
 
     @property
     def has_moved(self) -> bool:
-        """Whether any sampled case passed more or less often than before."""
+        """Whether any sampled case passed more often or less often than before."""
         return bool(self.difference or self.sampled_worse or self.sampled_better)
 
     @property
     def is_real(self) -> bool:
-        """Whether chance can hardly explain the change of the sampled cases."""
+        """Whether the change of the sampled cases is unlikely to be due to chance."""
         return self.p <= ALPHA
 
     def as_json(self) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class RunEnded(EvaluationError):
 
 
 class RunInterrupted(EvaluationError):
-    """A run waits for something, with its results so far; the message says for what."""
+    """A run is waiting and keeps its results so far; the message gives the reason."""
 
     code = "run_interrupted"
     status = 503
@@ -66,7 +66,7 @@ class LabelInvalid(EvaluationError):
 
 
 class ReplayInvalid(EvaluationError):
-    """A replay over a wrong number of days or questions, or of the live release with itself."""
+    """A replay has an invalid number of days or questions, or compares the live release with itself."""
 
     code = "replay_invalid"
     default_message = gettext_noop("Choose 1 to 60 days, 1 to 1,000 questions, and a release that is not live.")

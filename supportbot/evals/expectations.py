@@ -13,7 +13,7 @@ from supportbot.language.figures import all_figures_in
 
 MAX_VALUES: Final = 30
 MAX_VALUE_TEXT: Final = 2_000
-MAX_OPEN: Final = 2  # unbounded repetitions in one pattern, since `graders` searches lines of 500 characters
+MAX_OPEN: Final = 2  # unbounded repetitions per pattern, because `graders` searches lines of up to 500 characters
 
 
 _OPEN: Final = re.compile(r"[*+]|\{\d*,\d*\}")
@@ -124,7 +124,7 @@ def amount_of(value: Any) -> float:
 
 
 def _states(value: Any) -> list[dict[str, Any]]:
-    """Return the states that the merchant's changed records may have at the end, each by kind and key."""
+    """Return the allowed final states of the merchant's changed records, each by kind and key."""
     listed = value if isinstance(value, list) else [value]
     if not listed or len(listed) > MAX_VALUES or not all(map(_is_state, listed)):
         raise ValueError(gettext("use the changed records by kind and key, or a list of such states."))

@@ -1,12 +1,13 @@
-"""Reads the files of other evaluation tools as a suite. Pure.
+"""Reads the files of other evaluation tools as suites. Pure.
 
-Of promptfoo, the `tests` of a configuration with their variables and assertions. Assertions that need a program or a
-service (`javascript`, `python`, `webhook`, …) cannot be run here and are refused: a test that checks less than its
-author wrote would pass for the wrong reason. So are values in other files, and a `transform` of the answer.
+From promptfoo, it reads the `tests` of a configuration with their variables and assertions. Assertions that need a
+program or a service (`javascript`, `python`, `webhook`, …) cannot run here and are refused: a test that checks less
+than its author wrote would pass for the wrong reason. Values in other files and a `transform` of the answer are also
+refused.
 
-Of deepeval, goldens and test cases, single and conversational, as its datasets save them. `expected_output` becomes a
-fact that the answer must state, `expected_tools` the action that must be proposed, and `expected_outcome` of a
-conversation the judge's rubric.
+From deepeval, it reads single and conversational goldens and test cases in the format of its datasets.
+`expected_output` becomes a fact that the answer must state, `expected_tools` the action that must be proposed, and a
+conversation's `expected_outcome` the judge's rubric.
 """
 
 import csv
@@ -37,7 +38,7 @@ def is_promptfoo(data: Any) -> bool:
 def suite_of_promptfoo(data: Mapping[str, Any], *, name: str, file: str) -> dict[str, Any]:
     """Return the document of a suite. Raises InvalidSuite."""
     tests = data["tests"]
-    if not isinstance(tests, list):  # the name of another file or a program
+    if not isinstance(tests, list):  # it may be the name of another file or a program
         raise InvalidSuite(f"{file}: " + gettext("`tests` must be a list in this file."))
     if len(tests) > MAX_CASES:
         raise InvalidSuite(f"{file}: " + gettext("a suite can have at most {most} cases.").format(most=MAX_CASES))
@@ -94,7 +95,7 @@ def _expectations(asserts: list[Any], variables: Mapping[str, Any], where: str) 
             raise InvalidSuite(f"{where}: {problem.format(number=place, kind=kind[:60])}")
         try:
             expected = _expectation(kind, _filled(value, variables), told.get("threshold"))
-        except csv.Error as error:  # several lines
+        except csv.Error as error:  # for example, several lines
             problem = gettext("assert {number}: `{kind}` takes one line of texts with commas between them, or a list.")
             raise InvalidSuite(f"{where}: {problem.format(number=place, kind=kind[:60])}") from error
         if expected is None:
@@ -125,9 +126,9 @@ def _problem(kind: str, told: Mapping[str, Any]) -> str:
 
 
 def _expectation(kind: str, value: Any, threshold: Any) -> tuple[str, Any] | None:
-    """Return our name and value for an assertion; None if it is not supported.
+    """Return the name and value of our matching expectation for an assertion; None if it is not supported.
 
-    Our `contains` ignores case, so promptfoo's stricter one becomes a pattern.
+    Our `contains` ignores case, so promptfoo's case-sensitive `contains` becomes a pattern.
     """
     if isinstance(value, str) and len(value) <= MAX_VALUE_TEXT and kind.endswith(_OF_SEVERAL):
         value = [text.strip() for text in next(csv.reader([value.strip()], skipinitialspace=True), [])]
@@ -171,7 +172,7 @@ def _expectation(kind: str, value: Any, threshold: Any) -> tuple[str, Any] | Non
 
 def _filled(value: Any, variables: Mapping[str, Any]) -> Any:
     if isinstance(value, str):
-        # Longer texts are refused: when filled in, a few megabytes could become terabytes.
+        # Refuse longer texts: after filling in variables, a few megabytes could become terabytes.
         is_fine = len(value) <= MAX_VALUE_TEXT
         return _VARIABLE.sub(lambda match: _short(variables.get(match[1], match[0])), value) if is_fine else value
     return [_filled(one, variables) for one in value] if isinstance(value, list) else value
@@ -190,7 +191,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _mapping_in(data: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
-    """Return an optional mapping. Raises InvalidSuite if it is something else, such as the name of another file."""
+    """Return an optional mapping. Raises InvalidSuite for any other value, such as the name of another file."""
     value = data.get(key)
     if value is not None and not isinstance(value, Mapping):
         raise InvalidSuite(f"{where}: {key}: " + gettext("a mapping of keys to values is required here."))

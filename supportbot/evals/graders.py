@@ -1,5 +1,5 @@
 """Grades the result of a case against its expectations. Pure, apart from the vectors of `says`. A grade contains facts,
-not words: pages and reports phrase them (`wording`).
+not text; pages and reports phrase them (`wording`).
 """
 
 import json
@@ -28,9 +28,9 @@ from supportbot.language.sentences import sentences_of, unmarked
 _LINE_CHARACTERS: Final = 500
 _SHOWN_TEXT: Final = 200  # characters of an answer in a grade
 _SHOWN_JSON: Final = 300  # characters of a record in a grade
-FOUND_WITHIN: Final = 5  # passages: `kb_eval` reports the same share as hit@5
+FOUND_WITHIN: Final = 5  # passages; `kb_eval` reports the same share as hit@5
 SAID_FROM: Final = 0.7  # support from which the checks count a claim as confirmed (`checks.evidence.CONFIRMED_FROM`)
-VERDICT: Final = "verdict"  # what a grade wants of a judge that gave none
+VERDICT: Final = "verdict"  # the expected value in a grade if the judge gave no verdict
 _NOBODY: Final = UUID(int=0)
 _DIFFERENT: Final = frozenset({"figure", "denied"}) | {f"{sign}{name}" for sign in "+-" for name in DENYING}
 
@@ -39,7 +39,7 @@ _DIFFERENT: Final = frozenset({"figure", "denied"}) | {f"{sign}{name}" for sign 
 class Grade:
     """The result of one expectation; `step` is its place in the conversation, 0 for the whole case.
 
-    `missing` was expected but absent, `found` must not be present, otherwise `wanted` and `got` differ.
+    `missing` was expected but absent; `found` was present but must not be; otherwise, `wanted` and `got` differ.
     """
 
     grader: str
@@ -61,7 +61,7 @@ def grade_from(stored: Mapping[str, Any]) -> Grade:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What one expectation applies to: its answer, and the conversation up to that point."""
+    """The scope of one expectation: its answer, and the conversation up to that point."""
 
     last: Reply
     replies: tuple[Reply, ...]
@@ -115,7 +115,7 @@ def _mentions(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade
 
 
 def _without_commas(text: str) -> str:
-    """Return a text in which 1,497.65 is 1497.65."""
+    """Return a text without thousands separators: 1,497.65 becomes 1497.65."""
     return _folded(text).replace(",", "")
 
 
@@ -148,7 +148,7 @@ def _not_starts_with(name: str, wanted: Sequence[str], seen: _Seen, step: int) -
 
 
 def _spaced(text: str) -> str:
-    """Return a text with single spaces: customers do not see where a line was broken."""
+    """Return a text with single spaces, because customers do not see line breaks in the source."""
     return " ".join(text.split())
 
 
@@ -185,7 +185,7 @@ def _not_figures(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Gr
 
 
 def _has_figures(wanted: str, text: str) -> bool:
-    """Return whether a text has these figures, in any spelling: "two weeks" is "14 days"."""
+    """Return whether a text contains these figures in any spelling: "two weeks" matches "14 days"."""
     known = known_figures([text])
     return all(not known.readings.isdisjoint(one.readings) for one in all_figures_in(wanted, "en"))
 
@@ -203,7 +203,7 @@ def _finds(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
 
 
 def _quotes(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
-    """One of the quotes is one of these sentences, or a part of one, or has it in it."""
+    """Grade whether one of the quotes equals, is part of, or contains one of these sentences."""
     quoted = [_bare(str(one.get("quote", ""))) for one in seen.last.citations]
     right = [_bare(one) for one in wanted]
     passed = any(quote and (quote in one or one in quote) for quote in quoted for one in right)
@@ -211,7 +211,7 @@ def _quotes(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
 
 
 def _bare(text: str) -> str:
-    """Return only a sentence's words, without markup and link targets."""
+    """Return a sentence's words without markup and link targets."""
     return " ".join(re.findall(r"\w+", re.sub(r"\]\([^)]*\)", "]", text).lower()))
 
 
@@ -220,7 +220,7 @@ def _hears(name: str, wanted: bool | str, seen: _Seen, step: int) -> Grade:
 
 
 def _touched(name: str, wanted: bool, seen: _Seen, step: int) -> Grade:
-    """The checks have withheld something, or call the answer unconfirmed."""
+    """Grade whether the checks withheld something or marked the answer as unconfirmed."""
     is_touched = bool(seen.last.withheld) or seen.last.is_abstention or seen.last.is_confirmed is False
     return _flag(name, wanted, is_touched, step)
 
@@ -282,7 +282,7 @@ def _named(name: str, wanted: bool | str, made: Sequence[str], step: int) -> Gra
 
 
 def _holds(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Return whether the arguments include everything expected; more are allowed."""
+    """Return whether the arguments include all expected ones; further arguments are allowed."""
     return all(name in given and _equal(given[name], value) for name, value in wanted.items())
 
 
@@ -297,7 +297,7 @@ def _equal(given: Any, wanted: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Return a normalised value, equal for "12.5" and 12.50, and for different spellings of a word."""
+    """Return a normalised value, which is equal for "12.5" and 12.50, and for different spellings of a word."""
     try:
         return Decimal(str(value))
     except InvalidOperation:

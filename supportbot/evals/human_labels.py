@@ -1,5 +1,5 @@
-"""How far a judging model can be trusted: which results are waiting for a person's label, and how often judge and
-people agree. A verdict is compared with each label that says pass or fail. A suite's labels count for all its runs
+"""Measures how far a judging model can be trusted: results waiting for a person's label, and the agreement between
+judge and people. A verdict is compared with each label that says pass or fail. A suite's labels count for all its runs
 judged by the same model; "unsure" is counted but not compared.
 """
 
@@ -17,7 +17,7 @@ from supportbot.evals.models import Label, Result, Run
 from supportbot.evals.statistics import Confusion, confusion, kappa
 
 _RANDOM: Final = 12  # the last characters of an id, which are random
-_Said = tuple[str, bool, str, int]  # judge, whether it judged well, a person's verdict, and how often
+_Said = tuple[str, bool, str, int]  # judge, its verdict, a person's verdict, and the number of times
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def agreement_in(run: Run) -> Agreement | None:
 
 
 def agreements_in(runs: Sequence[Run]) -> dict[UUID, Agreement]:
-    """Return the agreement of each run's judge, if it judged anything, with two queries for all of them."""
+    """Return the agreement of each run's judge, if it judged anything, using two queries in total."""
     judged = Result.objects.filter(run__in=runs, judged_good__isnull=False).order_by()
     judges: defaultdict[UUID, set[str]] = defaultdict(set)
     for run_id, judge in judged.values_list("run_id", "judged_by").distinct():
@@ -64,7 +64,7 @@ def agreement_of(suite_name: str) -> Agreement | None:
 
 
 def _said(suites: Set[str], judges: Set[str]) -> Mapping[str, Sequence[_Said]]:
-    """Return what these judges and people said about the same results, by the name of the suite."""
+    """Return the verdicts of these judges and of people on the same results, by suite name."""
     found: defaultdict[str, list[_Said]] = defaultdict(list)
     if suites:
         labels = Label.objects.filter(result__run__suite_name__in=suites, result__judged_by__in=judges)
@@ -85,7 +85,7 @@ def _agreement(judges: tuple[str, ...], said: Sequence[_Said]) -> Agreement:
 
 
 def words_of(agreement: Agreement) -> str:
-    """Return a sentence about how far the judge can be trusted."""
+    """Return a sentence on how far the judge can be trusted."""
     judge = ", ".join(agreement.judges)
     if not agreement.labels:
         return gettext(
@@ -97,8 +97,8 @@ def words_of(agreement: Agreement) -> str:
 
 
 def to_label(person_id: UUID, *, run_id: UUID | None = None) -> QuerySet[Result]:
-    """Return the judged results waiting for this person's label, in random order. Results that anybody has labelled
-    pass or fail are not included.
+    """Return the judged results waiting for this person's label, in random order, without results that anyone has
+    labelled pass or fail.
     """
     known = Label.objects.filter(result=OuterRef("pk")).filter(~Q(verdict="unsure") | Q(person_id=person_id))
     rows: QuerySet[Result] = Result.objects.filter(judged_good__isnull=False).exclude(Exists(known))

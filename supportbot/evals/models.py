@@ -1,8 +1,7 @@
 """The tables of evaluations.
 
-Invariants: a run keeps its cases as they were when it started (`cases`), so editing a suite does not change results;
-each try of a case is stored once (run, key, number), whichever worker ran it; one worker at a time holds a run, under a
-lease.
+Invariants: a run keeps the cases that it started with (`cases`), so editing a suite does not change results. Each try
+of a case is stored once (run, key, number), whichever worker ran it. One worker at a time holds a run, under a lease.
 """
 
 from django.contrib.postgres.fields import ArrayField
@@ -58,7 +57,7 @@ class Case(TenantModel):
 
 
 class Run(TenantModel):
-    """One evaluation of a suite on a release, which is kept as a plain id and the digest of its content."""
+    """One evaluation of a suite on a release. The release is stored as a plain id and a digest of its content."""
 
     class State(models.TextChoices):
         WAITING = "waiting", _("Waiting")
@@ -76,12 +75,12 @@ class Run(TenantModel):
     release_id = models.UUIDField(null=True)
     release_number = models.PositiveIntegerField(null=True)
     release_digest = models.CharField(max_length=64, blank=True)
-    # Of what the release referred to when the run began: articles, actions and their rules, the gates' cases.
+    # Marks of the articles, actions, rules and gate cases that the release referred to when the run began.
     references_digest = models.CharField(max_length=64, blank=True, default="", db_default="")
     product = models.CharField(max_length=16, blank=True, default="", db_default="")  # the build (`product_mark`)
-    # The run of the same release and cases whose results are kept unless changed articles may have changed them.
+    # An earlier run of the same release and cases. Its results are reused unless changed articles may affect them.
     keeps_from = models.UUIDField(null=True)
-    kept = models.PositiveIntegerField(default=0, db_default=0)  # tries whose results were kept
+    kept = models.PositiveIntegerField(default=0, db_default=0)  # tries whose results were reused
     baseline = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False
     )
@@ -89,10 +88,10 @@ class Run(TenantModel):
     problem = models.CharField(max_length=40, blank=True)  # the code of the error that interrupted it
     total = models.PositiveIntegerField()  # tries of cases
     done = models.PositiveIntegerField(default=0)
-    played_ms = models.PositiveBigIntegerField(default=0, db_default=0)  # without the time when no worker ran it
+    played_ms = models.PositiveBigIntegerField(default=0, db_default=0)  # excludes the time when no worker ran it
     runner = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True)
-    report = models.JSONField(null=True)  # `reports.Report`, once it is done
+    report = models.JSONField(null=True)  # `reports.Report`, once the run is done
     started_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(default=now, editable=False)
     finished_at = models.DateTimeField(null=True)
@@ -128,7 +127,7 @@ class Result(TenantModel):
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="results", db_constraint=False)
     key = models.CharField(max_length=80)
-    number = models.PositiveSmallIntegerField()  # number of the try, from 1
+    number = models.PositiveSmallIntegerField()  # the number of the try, from 1
     passed = models.BooleanField()
     is_must = models.BooleanField(default=False)
     is_deterministic = models.BooleanField(default=False)
@@ -181,12 +180,13 @@ class Label(TenantModel):
 
 
 class ArticleCheck(TenantModel):
-    """The gates' cases, run after articles were published without the gates: by an import, a source, over REST or as
-    scheduled.
+    """A run of the gates' cases after articles were published without the gates: by an import, a source, REST or a
+    plan.
 
-    At most one waits in a workspace, and collects changes until none has come for a while. `failures` are cases that
-    must pass and fail with the new articles but not with the last ones that were tried, `mended` are those that an
-    earlier check reported and that pass again. States of articles (`former`, `seen`) are `earlier_articles.facts_of`.
+    A workspace has at most one waiting check, which collects changes until there have been none for a while. `failures`
+    are cases that must pass, and that fail with the new articles but not with those of the last check. `mended` are
+    cases that an earlier check reported and that pass again. `former` and `seen` are states of articles, in the format
+    of `earlier_articles.facts_of`.
     """
 
     class State(models.TextChoices):
@@ -195,20 +195,20 @@ class ArticleCheck(TenantModel):
         DONE = "done", _("Done")
 
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
-    articles = ArrayField(models.UUIDField())  # while it waits, also `ChangedArticle`
-    since = models.DateTimeField(null=True)  # when the first of the changes was made
-    # Whether one of the changes was made when the workspace had gates; if not, only customers' questions are compared.
+    articles = ArrayField(models.UUIDField())  # while it waits, see also `ChangedArticle`
+    since = models.DateTimeField(null=True)  # the time of the first change
+    # Whether any of the changes was made while the workspace had gates; if not, only customers' questions are compared.
     asks_gates = models.BooleanField(default=True, db_default=True)
     comparison = models.UUIDField(null=True)  # the `DraftCheck` of customers' questions; null if nothing is compared
-    attempt = models.PositiveSmallIntegerField(default=0, db_default=0)  # only the last one may write
+    attempt = models.PositiveSmallIntegerField(default=0, db_default=0)  # only the latest attempt may write
     played = models.PositiveIntegerField(default=0)  # cases
-    untried = models.PositiveIntegerField(default=0, db_default=0)  # cases that there was no time for
-    former = models.JSONField(default=dict, db_default={})  # by id: the articles before the first of the changes
-    seen = models.JSONField(default=dict, db_default={})  # by id: the articles as they were tried, with all cases
+    untried = models.PositiveIntegerField(default=0, db_default=0)  # cases not run in time
+    former = models.JSONField(default=dict, db_default={})  # by id: the articles before the first change
+    seen = models.JSONField(default=dict, db_default={})  # by id: the articles that were tried, with all cases
     failures = models.JSONField(default=list)
     mended = models.JSONField(default=list, db_default=[])
     problem = models.CharField(max_length=300, blank=True)  # why it could not be run
-    lease_until = models.DateTimeField(null=True, default=now)  # when a worker may take it
+    lease_until = models.DateTimeField(null=True, default=now)  # a worker may take it after this time
     created_at = models.DateTimeField(default=now, editable=False)
     finished_at = models.DateTimeField(null=True)
 
@@ -230,10 +230,10 @@ class ArticleCheck(TenantModel):
 
 
 class ChangedArticle(TenantModel):
-    """An article that the workspace's waiting check is about: a row each, since an import changes thousands."""
+    """An article in the workspace's waiting check. Each has its own row, since an import can change thousands."""
 
     article_id = models.UUIDField()
-    former = models.JSONField(null=True)  # the article before the first of its changes
+    former = models.JSONField(null=True)  # the article before its first change
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "article_id"], name="changed_article_once")]
@@ -243,12 +243,12 @@ class ChangedArticle(TenantModel):
 
 
 class DraftCheck(TenantModel):
-    """A saved revision of an article, tried before it is published: with the gates' cases and with real questions.
-    Or one that is published already, with real questions only: `former` is then what was live before. Or what an
-    `ArticleCheck` is about (`articles`), also with real questions only.
+    """A saved revision of an article, tried before it is published: with the gates' cases and with real questions. It
+    can also be a comparison, with real questions only: of a published revision with the one that was live before
+    (`former`), or of the articles of an `ArticleCheck` (`articles`).
 
-    What is run is fixed when it begins (`items`), and `rows` grows with each step, so a check that is interrupted or
-    cancelled goes on where it was.
+    Its `items` are fixed when it begins, and each step adds to `rows`, so an interrupted or cancelled check continues
+    where it stopped.
     """
 
     class State(models.TextChoices):
@@ -257,21 +257,21 @@ class DraftCheck(TenantModel):
         DONE = "done", _("Done")
         CANCELLED = "cancelled", _("Cancelled")
 
-    article_id = models.UUIDField(null=True)  # null, as is `revision`, if it is about several (`articles`)
+    article_id = models.UUIDField(null=True)  # null, like `revision`, if it covers several (`articles`)
     revision = models.PositiveIntegerField(null=True)
     gates = ArrayField(models.CharField(max_length=120), default=list)  # as they were
-    facts = models.JSONField(default=dict, db_default={})  # what else it depends on, as it was
+    facts = models.JSONField(default=dict, db_default={})  # the other facts that it depended on
     former = models.JSONField(null=True)  # `earlier_articles.Facts`
-    # By id, what was read "before" and "after" (`earlier_articles.Facts`) in articles that changed together.
+    # For articles that changed together, by id: the facts "before" and "after" (`earlier_articles.Facts`).
     articles = models.JSONField(null=True)
-    left_out = models.PositiveIntegerField(default=0, db_default=0)  # changed articles beyond the most it is about
-    # What the new texts of `articles` contradict or repeat (`ChangedArticles.found`); null until it is known.
+    left_out = models.PositiveIntegerField(default=0, db_default=0)  # changed articles beyond the maximum
+    # Contradictions and repetitions in the new texts of `articles` (`ChangedArticles.found`); null until known.
     found = models.JSONField(null=True)
-    seen_at = models.DateTimeField(null=True)  # when somebody has closed its notice in the console
+    seen_at = models.DateTimeField(null=True)  # when somebody closed its notice in the console
     items = models.JSONField(null=True)  # cases and questions; None until it begins
     rows = models.JSONField(default=list)
-    attempt = models.PositiveIntegerField(default=0, db_default=0)  # only the last one may write
-    tries = models.PositiveSmallIntegerField(default=0, db_default=0)  # attempts since the last step that was stored
+    attempt = models.PositiveIntegerField(default=0, db_default=0)  # only the latest attempt may write
+    tries = models.PositiveSmallIntegerField(default=0, db_default=0)  # attempts since the last stored step
     state = models.CharField(max_length=9, choices=State.choices, default=State.WAITING)
     problem = models.CharField(max_length=300, blank=True)
     lease_until = models.DateTimeField(null=True, default=now)
@@ -304,10 +304,10 @@ class DraftCheck(TenantModel):
 
 
 class Replay(TenantModel):
-    """A release tried on customers' questions of the last days, beside the release that was live when it began.
+    """A release tried on customers' questions of the last days, compared with the release that was live at the start.
 
-    Its questions are chosen once, when a worker begins (`chosen_at`); each gets both answers in one step. So a replay
-    that was interrupted or cancelled goes on where it was. Releases are plain ids with their number.
+    Its questions are chosen once, when a worker begins (`chosen_at`), and each gets both answers in one step. So an
+    interrupted or cancelled replay continues where it stopped. Releases are stored as plain ids with their numbers.
     """
 
     class State(models.TextChoices):
@@ -328,7 +328,7 @@ class Replay(TenantModel):
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     problem = models.CharField(max_length=40, blank=True)  # the code of the error that interrupted it
     chosen_at = models.DateTimeField(null=True)
-    attempt = models.PositiveIntegerField(default=0)  # only the last one may write
+    attempt = models.PositiveIntegerField(default=0)  # only the latest attempt may write
     lease_until = models.DateTimeField(null=True, default=now)
     started_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(default=now, editable=False)
@@ -359,22 +359,22 @@ class Replay(TenantModel):
 
 
 class ReplayedQuestion(TenantModel):
-    """A question of a replay. Both answers (`outcomes.Played`) and `kinds`, how they differ, are null until it has
-    run.
+    """A question of a replay. Both answers (`outcomes.Played`) and the `kinds` of their differences are null until it
+    has run.
     """
 
     replay = models.ForeignKey(Replay, on_delete=models.CASCADE, related_name="questions", db_constraint=False)
     position = models.PositiveIntegerField()
     question = models.TextField()
     locale = models.CharField(max_length=16, blank=True)
-    external_id = models.CharField(max_length=200, blank=True)  # the customer’s, with the merchant
-    customer_id = models.UUIDField()  # plain values: whose words the row holds, and where they were written
+    external_id = models.CharField(max_length=200, blank=True)  # the merchant's id of the customer
+    customer_id = models.UUIDField()  # plain values: the author of the question, and its conversation
     conversation_id = models.UUIDField()
     times = models.PositiveIntegerField(default=1, db_default=1)  # how often it was asked
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
     kinds = ArrayField(models.CharField(max_length=20), null=True)
-    is_unplayed = models.BooleanField(default=False)  # one of the releases had no answer
+    is_unplayed = models.BooleanField(default=False)  # one of the releases could not answer
 
     class Meta:
         ordering = ["position"]

@@ -1,21 +1,22 @@
-"""What happened when a case was run: plain values that are stored as JSON and graded. Pure."""
+"""The outcome of running a case: plain values that are stored as JSON and graded. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal
 
-# How a tool call by the model ended. Nothing was carried out, except what a customer confirmed at a merchant that
-# stands in for the real one: "done", or "not_done" if the merchant or the rules then refused it.
+# How a tool call by the model ended. Nothing is carried out, except actions that a customer confirmed with a simulated
+# merchant: "done", or "not_done" if the merchant or the rules then refused it.
 CallEnd = Literal[
     "proposed", "refused", "answered", "handed_over", "withdrawn", "rejected", "done", "not_done", "declined"
 ]
 
 
-# Signs, which no case expects and customers may not notice, that a model follows its rules less: the checks withheld
+# Signs that a model follows its rules less well. No case tests them, and customers may not notice: the checks withheld
 # something, or had to find a claim's source themselves.
 SIGNALS: Final = ("withheld", "unmarked")
-JUDGE_VERSION: Final = "judge-1"  # of the prompt that a judging model gets
-WITHOUT_MODEL: Final = ("builtin", "given")  # by whom a reply may be: "given" is an answer that its case brings along
+JUDGE_VERSION: Final = "judge-1"  # the version of the judging model's prompt
+# authors of replies without a model; "given" is an answer contained in the case
+WITHOUT_MODEL: Final = ("builtin", "given")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,8 @@ class MadeCall:
     arguments: Mapping[str, Any]
     end: CallEnd
     reason: str = ""
-    words: str = ""  # of the card or the refusal, as the customer would read it
-    approvals: int = 0  # how many people would have to approve it
+    words: str = ""  # the text of the card or refusal that the customer would read
+    approvals: int = 0  # the number of approvals that it would need
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +45,16 @@ class Reply:
     by: str = ""
     is_abstention: bool = False
     is_confirmed: bool | None = None
-    support: float | None = None  # the mean of the checks' scores; None without a claim
+    support: float | None = None  # the mean of the checks' scores; None without claims
     took_ms: float = 0.0
     unmarked: int = 0  # claims whose source we had to find because the model named none
-    heard: tuple[str, ...] = ()  # the actions that the built-in answerer hears in the message, or would ask about
-    inputs: str = ""  # a digest of what the turn had found, by which `run_worker` tells whether it would find the same
-    pressed: str = ""  # "confirm" or "decline": the customer decided on a card, and wrote nothing
+    heard: tuple[str, ...] = ()  # the actions that the built-in answerer detects in the message, or would ask about
+    inputs: str = ""  # a digest of everything the turn found, with which `run_worker` detects changes
+    pressed: str = ""  # "confirm" or "decline" if the customer decided on a card and wrote nothing
 
     @property
     def spoken(self) -> str:
-        """What the customer wrote, or which decision they made instead."""
+        """The customer's message, or their decision on a card."""
         return f"[{self.pressed} the card]" if self.pressed else self.said
 
     @property
@@ -81,10 +82,10 @@ class Played:
     currency: str = ""
     tokens: int = 0
     judgement: Judgement | None = None
-    conversation: str = ""  # the id that its model calls are recorded with
+    conversation: str = ""  # the id under which its model calls are recorded
     by_model: bool = False  # whether a model played the customer
     signals: tuple[str, ...] = ()  # of `SIGNALS`
-    records: Mapping[str, Any] | None = None  # what the merchant's changed records are at the end
+    records: Mapping[str, Any] | None = None  # the merchant's changed records at the end
 
     @property
     def last(self) -> Reply:
@@ -105,13 +106,13 @@ class Played:
 
 
 def signals_of(replies: Sequence[Reply]) -> tuple[str, ...]:
-    """Return which of `SIGNALS` are in a conversation."""
+    """Return the `SIGNALS` present in a conversation."""
     found = {"withheld": any(reply.withheld for reply in replies), "unmarked": any(reply.unmarked for reply in replies)}
     return tuple(name for name in SIGNALS if found[name])
 
 
 def played_from(stored: Mapping[str, Any]) -> Played:
-    """Return the value stored by `as_json`, without what another release has stored besides."""
+    """Return the value stored by `as_json`, ignoring unknown keys from other versions."""
     judgement = stored.get("judgement")
     return Played(
         **{

@@ -1,8 +1,8 @@
-"""A mark of this build: of the code, prompts, thresholds and trained data that decide what is answered and how it is
-graded. The version number is the same for all builds between two releases, so it cannot tell them apart.
+"""A mark of this build: a digest of the code, prompts, thresholds and trained data that determine answers and grades.
+The version number is the same for all builds between two releases, so it cannot tell them apart.
 
-While an installation is updated, processes of two builds run side by side. What one build has begun is continued by its
-own processes only.
+During an update, processes of two builds run side by side. Work begun by one build is continued only by its own
+processes.
 """
 
 import hashlib
@@ -28,22 +28,22 @@ FOLDERS: Final = (
     "supportbot/llm",
     "supportbot/releases",
 )
-# Parts that decide no answer. The shipped suites are marked as the cases of the gates.
+# Parts that do not affect answers. The gate cases have their own marks, which cover the shipped suites.
 LEFT_OUT: Final = frozenset({"__pycache__", "management", "migrations", "static", "suites", "templates"})
-# How long a process leaves work to the newer build that has begun it, whose worker may not have started yet.
+# How long a process leaves work to the newer build that began it, because that build's worker may start later.
 LEFT_FOR: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
     mark: str
-    since: datetime  # when this process read it
+    since: datetime  # when this process read the files
 
 
 @cache
 def build() -> Build:
-    """Return the running build. Its files, about 10 MB, are read once per process: web processes and workers do so when
-    they start, since an update may replace the files before it restarts the processes.
+    """Return the running build. Its files, about 10 MB, are read once per process. Web processes and workers read them
+    at start-up, because an update may replace the files before it restarts the processes.
     """
     return Build(mark_of(Path(settings.BASE_DIR), FOLDERS), now())
 
@@ -53,17 +53,18 @@ def product_mark() -> str:
 
 
 def for_this_build() -> Q:
-    """Return which runs and replays this process may take: those of its own build, and those that no other one will.
+    """Return the condition for runs and replays that this process may take: those of its own build, and those that no
+    other build will take.
 
-    Taken by another build than their own, they end with that reason. What another build began after this process
-    started is left to that build's worker for some minutes: that build is probably the newer one.
+    If a different build takes them, they end with that reason. Work that another build began after this process started
+    is left to that build's worker for some minutes, because that build is probably newer.
     """
     is_newer = Q(created_at__gt=build().since, lease_until__gt=now() - LEFT_FOR)
     return Q(product__in=("", product_mark())) | ~is_newer
 
 
 def mark_of(root: Path, folders: Iterable[str]) -> str:
-    """Return a mark that changes with the name or content of any file in these folders that decides an answer."""
+    """Return a mark that changes with the name or content of any file in these folders that affects answers."""
     found = hashlib.sha256()
     for folder in folders:
         for path in sorted((root / folder).rglob("*")):

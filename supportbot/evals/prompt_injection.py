@@ -1,4 +1,4 @@
-"""Attacks that a case plants in what the assistant reads: in memory, for this case, never in the knowledge base.
+"""Attacks that a case plants in the assistant's input: in memory, for this case only, never in the knowledge base.
 Pure.
 """
 
@@ -21,7 +21,7 @@ _NOWHERE: Final = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """The attacker's texts: a page of the help centre, a field of a look-up, the name of a page and of a product."""
+    """The attacker's texts: a help page, a field of a look-up, and a name of a page and a product."""
 
     article: str = ""
     look_up: str = ""
@@ -40,7 +40,7 @@ class Plant:
         )  # fmt: skip
 
     def into(self, found: ToolResult) -> ToolResult:
-        """Return a look-up's result with the planted attack in it."""
+        """Return a look-up's result with the planted attack added."""
         fields = {name: text for name, text in (("note", self.look_up), ("product", self.name)) if text}
         if not fields:
             return found
@@ -60,5 +60,5 @@ def plant_of(value: Any, where: str) -> Plant:
 
 
 def planted(plant: Plant | None) -> Mapping[str, str]:
-    """Return the planted attacks as written in a document."""
+    """Return the planted attacks in the format of a document."""
     return {name: text for name, text in asdict(plant).items() if text} if plant else {}

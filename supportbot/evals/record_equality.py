@@ -1,11 +1,11 @@
-"""Whether two records of a merchant are the same: numbers within half a cent, a missing field as null. Pure."""
+"""Compares two records of a merchant: numbers may differ by half a cent, and a missing field equals null. Pure."""
 
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
 
 NEAR: Final = Decimal("0.005")
-Difference = tuple[str, Any, Any]  # its place, what was expected, what is there
+Difference = tuple[str, Any, Any]  # the path, the expected value, the actual value
 
 
 def is_same(one: Any, other: Any) -> bool:
@@ -14,7 +14,7 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 def differences(wanted: Any, got: Any, place: str = "") -> Iterator[Difference]:
-    """Yield where two JSON values differ, in order."""
+    """Yield the differences between two JSON values, in order."""
     match wanted, got:
         case bool(), bool():
             is_equal = wanted == got

@@ -1,13 +1,13 @@
 """Runs a conversation through the assistant's real turns, without side effects.
 
-The conversation is never stored: its messages are rows in memory, so nothing of it reaches the log, the desk, mails,
-webhooks, the unanswered questions or the overview. Search, models, checks and look-ups are those of a real turn. The
-policy decides on proposals, which are then discarded (`actions.services.preview`); a hand-over is recorded and ends the
+The conversation is never stored. Its messages are rows in memory, so nothing reaches the log, the desk, mails,
+webhooks, the unanswered questions or the overview. Search, models, checks and look-ups work as in a real turn. The
+policy decides on proposals, which are then discarded (`actions.services.preview`). A handoff is recorded and ends the
 conversation. The audit log lists look-ups and policy refusals under the name `evaluation`. Only the first route may
-answer, since a fallback's answers would be measured as the model's.
+answer; otherwise, a fallback's answers would count as the model's.
 
-If a merchant stands in for the real one (`merchants`), the customer may `press` a card: what they confirm is carried
-out there, and the assistant's next answers know about it.
+With a simulated merchant (`merchants`), the customer can `press` a card. Confirmed actions are carried out there, and
+the assistant's next answers take them into account.
 """
 
 import hashlib
@@ -68,16 +68,17 @@ _SOURCES: Final = {"customer": Source.CUSTOMER, "assistant": Source.ASSISTANT}
 
 
 class Rehearsal:
-    """A conversation in memory. `say` its messages one after another; not for concurrent use."""
+    """A conversation in memory. Call `say` for one message after another; not for concurrent use."""
 
     def __init__(self, workspace: Workspace, customer: Customer, locale: str, plant: Plant | None = None) -> None:
         self.plant = plant or Plant()
         self.conversation = Conversation(id=uuid7(), workspace=workspace, customer=customer, locale=locale)
         self.messages: list[Message] = []
         self.calls: list[MadeCall] = []
-        self.cards: dict[tuple[str, str, str], ActionRequest] = {}  # that wait for the customer, by action and record
+        # cards waiting for the customer, by action and record
+        self.cards: dict[tuple[str, str, str], ActionRequest] = {}
         self.is_handed_over = False
-        self._done: list[str] = []  # what was carried out, in our words
+        self._done: list[str] = []  # texts about the actions carried out
 
     @property
     def principal(self) -> Principal:
@@ -85,7 +86,7 @@ class Rehearsal:
         return replace(principal_in_conversation(customer, locale=self.conversation.locale), agent=ACTOR)
 
     def remember(self, said: Sequence[tuple[str, str]]) -> None:
-        """Start with earlier messages of customer and assistant."""
+        """Start with earlier messages of the customer and the assistant."""
         for speaker, text in said:
             self._add(_SOURCES[speaker], text)
 
@@ -101,7 +102,7 @@ class Rehearsal:
         return _reply(text, answer, turn, tuple(self.calls), took_ms)
 
     def press(self, *, confirms: bool) -> Reply:
-        """Let the customer confirm or decline every open card; return what the chat then says. Needs a stand-in."""
+        """Confirm or decline every open card; return the chat's reply. Needs a simulated merchant."""
         began, calls = time.perf_counter(), list[MadeCall]()
         texts = []
         for request in self.cards.values():
@@ -123,7 +124,7 @@ class Rehearsal:
         return Reply("", text, calls=tuple(calls), by="builtin", pressed=pressed, took_ms=took_ms)
 
     def found_again(self, reply: Reply) -> TurnContext:
-        """Return the context of a message that was answered before, and continue with its answer."""
+        """Return the context of a message that was already answered, and continue with its answer."""
         context = self.context(self._add(Source.CUSTOMER, reply.said), uuid7())
         written = self._add(Source.ASSISTANT, reply.text)
         written.by, written.is_abstention = reply.by, reply.is_abstention
@@ -139,7 +140,7 @@ class Rehearsal:
         return replace(context, request=replace(request, tools=(*offered, *tools)))
 
     def keep(self, card: ActionRequest, *, corrects: bool) -> None:
-        """Add an open card. It ends the one of the same record; a correction, else the newest one of its action."""
+        """Add an open card. It replaces the same record's card or, as a correction, the action's newest card."""
         own = (card.action, card.subject_kind, card.subject_id)
         of_action = [key for key in self.cards if key[0] == card.action]
         ended = of_action[-1] if corrects and of_action and own not in self.cards else own
@@ -153,7 +154,7 @@ class Rehearsal:
 
 
 def rehearsal_for(workspace: Workspace, customer_id: str, *, locale: str = "", plant: Plant | None = None) -> Rehearsal:
-    """Return a new conversation of the merchant's customer, or of a visitor if the id is empty; nothing is stored.
+    """Return a new conversation for the merchant's customer, or for a visitor if the id is empty; nothing is stored.
     Raises NotFound for an unknown id, MerchantUnavailable.
     """
     customer = find_customer(customer_id) if customer_id else Customer(workspace=workspace)
@@ -217,7 +218,7 @@ class _Turn(Turn):
 
 
 class _Unheard(DeltaBuffer):
-    """Keeps the written text and sends nothing."""
+    """Stores the written text and sends nothing."""
 
     def status(self, words: str) -> None:
         """Do nothing: nobody is waiting."""
@@ -227,7 +228,7 @@ class _Unheard(DeltaBuffer):
 
 
 class _Tools(Tools):
-    """Decides on each call as a real turn does, and records it, but only carries out look-ups."""
+    """Decides on each call like a real turn, and records it, but only carries out look-ups."""
 
     def __init__(self, request: ModelRequest, rehearsal: Rehearsal) -> None:
         super().__init__(request.tools)
@@ -244,7 +245,7 @@ class _Tools(Tools):
             self._note(call, "withdrawn")
             closing = say("withdrawn", place.language)
             return ToolResult(closing, closing=closing)
-        if call.name == UNDO_LAST.name:  # what a rehearsal has done is in no ledger, so nothing can undo it
+        if call.name == UNDO_LAST.name:  # actions of a rehearsal are in no ledger, so they cannot be undone
             closing = say("cannot_undo", place.language)
             self._note(call, "refused", "cannot_undo", closing)
             return ToolResult(closing, closing=closing, offers_human=True)
@@ -305,7 +306,7 @@ class _Tools(Tools):
 
 
 def _told(request: ActionRequest) -> str:
-    """Return what the chat says once a card is confirmed; see `receivers` for what a stored one says."""
+    """Return the chat's text after a card is confirmed; for stored requests, see `receivers`."""
     if request.state == State.AWAITING_APPROVAL:
         return say("awaits_approval", request.locale)
     if request.state == State.CANCELLED:
@@ -334,9 +335,9 @@ def _reply(said: str, answer: Answer, turn: _Turn, calls: tuple[MadeCall, ...], 
 
 
 def inputs_of(context: TurnContext, *, by: str) -> str:
-    """Return a digest of everything in a context that its answer depends on, as far as articles or an upgrade can
-    change it. The instructions are left out, since they tell the time: the release, the passages and the build
-    determine the rest of them.
+    """Return a digest of the parts of a context that affect its answer and that articles or an upgrade can change. The
+    instructions are left out because they contain the time; otherwise, the release, the passages and the build
+    determine them.
     """
     request, curated = context.request, context.curated
     parts = (request, *request.parts)

@@ -1,7 +1,7 @@
-"""The gate of a release: the suites that a workspace names must pass on it. `RELEASES_GATE` names `judge`.
+"""The gates of a release: the suites that a workspace chose must pass on it. The setting `RELEASES_GATE` names `judge`.
 
-A draft is compared with the live release on equal terms: the live release runs the same cases first, with the same
-articles, action rules and build of the product, unless it has already done so.
+For a fair comparison, the live release first runs the same cases with the same articles, action rules and build of the
+product, unless it has already done so.
 """
 
 import logging
@@ -40,9 +40,9 @@ KNOWLEDGE: Final = "knowledge"  # in `RELEASES_REFERENCES`
 
 
 def judge(workspace: Workspace, release: Release, suites: Sequence[str]) -> Verdict:
-    """Run the suites on the live release and on this one, and return the verdict; takes minutes. Cases are named
+    """Run the suites on the live release and on this one, and return the verdict; this takes minutes. Cases are named
     "suite: case". An interrupted run of the same release and cases is continued. Raises GateMissing for a suite that
-    does not exist, RunInterrupted if a model is unavailable.
+    does not exist, and RunInterrupted if a model is unavailable.
     """
     with workspace_scope(workspace.pk):
         known = {suite.name: suite for suite in Suite.objects.filter(name__in=suites)}
@@ -65,8 +65,8 @@ def judge(workspace: Workspace, release: Release, suites: Sequence[str]) -> Verd
 
 
 def run_after_restore(release_id: UUID) -> None:
-    """Have workers run the gates' suites on a restored release, compared with the last runs of the one that it
-    restores. A suite that was deleted, or that already runs on it, is left out.
+    """Have workers run the gates' suites on a restored release and compare them with the last runs of the original
+    release. Suites that were deleted, or are already running on it, are left out.
     """
     release = release_with_id(release_id)
     older = Release.objects.filter(number=release.restores).first() if release.restores else None
@@ -77,15 +77,15 @@ def run_after_restore(release_id: UUID) -> None:
             with transaction.atomic():
                 start_run(suite, release=release, baseline=baseline_for(suite, older) if older else None)
         except AnyDatabaseError:
-            raise  # all are delivered again
+            raise  # the announcement is delivered again for all suites
         except Exception:
-            # Whatever is wrong with the cases of one suite, the others run; delivering again would not mend it.
+            # An error in one suite's cases must not stop the other suites, and delivering again would not fix it.
             logger.exception("the suite %s does not run on the restored release %s", suite.pk, release.pk)
 
 
 def progress(release: Release, suites: Sequence[str]) -> tuple[int, int]:
-    """Return how many tries are done in a draft's evaluation, and how many there are: those of the gates' cases on the
-    draft, and on the live release if it has to run them.
+    """Return the number of completed tries in a draft's evaluation, and their total: the gates' cases on the draft, and
+    on the live release if it has to run them.
     """
     live, begun = live_release(), _runs_since(release.judging_since)
     done = total = 0
@@ -100,16 +100,16 @@ def progress(release: Release, suites: Sequence[str]) -> tuple[int, int]:
 
 
 def _runs_since(moment: datetime | None) -> dict[tuple[UUID | None, str, UUID | None], Run]:
-    """Return the newest run of each release, its content and suite that is unfinished or was finished since then."""
+    """Return the newest run for each release, content and suite that is unfinished or has finished since then."""
     current = Run.objects.filter(Q(state__in=OPEN_STATES) | Q(finished_at__gte=moment)).order_by("created_at")
     return {(run.release_id, run.release_digest, run.suite_id): run for run in current.defer("cases", "report")}
 
 
 def _of_live(suite: Suite, live: Release, release: Release) -> Run | None:
     """Return the live release's run to compare with: a finished one if nothing has changed since, otherwise a new one.
-    None if the live release has no model for the cases' judge, which a draft may bring.
+    None if the live release has no model for judging, which a draft may add.
 
-    Without it, a release that answers worse would pass wherever the live one was never evaluated.
+    Without this run, a draft with worse answers would pass if the live release had never been evaluated.
     """
     if not _can_run(suite, live):
         return None
@@ -130,7 +130,7 @@ def _played(suite: Suite, release: Release, *, baseline: Run | None = None, keep
             raise _interrupted(run, release)
         execute_run(run.pk)
         run = run_with_id(run.pk)
-        if run.is_open and run.state != Run.State.PAUSED:  # a worker has it
+        if run.is_open and run.state != Run.State.PAUSED:  # a worker is running it
             time.sleep(POLL_SECONDS)
     if run.report is None:
         raise _interrupted(run, release)
@@ -151,10 +151,10 @@ def _proven(suite: Suite, release: Release) -> UUID | None:
 
 
 def _proven_of_live(suite: Suite, live: Release, verdict: Mapping[str, Any] | None) -> UUID | None:
-    """Return the live release's run that a draft's verdict compared it with, if only articles may have changed since.
+    """Return the live release's run used by a draft's verdict, if only articles may have changed since.
 
-    The verdict has the marks of what the draft referred to: a live release with other models than the draft's has
-    other marks, and keeps nothing.
+    The verdict contains the marks of everything that the draft referred to. A live release with different models has
+    different marks, so none of its results are reused.
     """
     before = verdict.get("references", {}) if verdict else {}
     if not before or {**before, KNOWLEDGE: None} != {**references(live), KNOWLEDGE: None}:
@@ -165,8 +165,8 @@ def _proven_of_live(suite: Suite, live: Release, verdict: Mapping[str, Any] | No
 
 
 def _finished(suite: Suite, release: Release) -> Run | None:
-    """Return a finished run of the same content and cases, begun with what the release refers to now; its own before
-    one of another release with this content.
+    """Return a finished run of the same content and cases, started with the same references; prefer the release's own
+    run to one of another release with this content.
     """
     done = Run.objects.filter(release_digest=release.digest, state=Run.State.DONE)
     same = done.filter(references_digest=references_digest(release))
@@ -185,8 +185,8 @@ def _interrupted(run: Run, release: Release) -> RunInterrupted:
 
 
 def _begun(suite: Suite, release: Release, baseline: Run | None) -> Run | None:
-    """Return an unfinished run of the same release and cases, begun with the same articles, actions and rules, and
-    compared with the same run. Not one that a person has started, and may cancel or pause.
+    """Return an unfinished run of the same release and cases, started with the same articles, actions and rules, and
+    compared with the same run. Runs started by a person are excluded, because the person may cancel or pause them.
     """
     same = Run.objects.filter(release_id=release.pk, release_digest=release.digest, repeat=1, started_by=None)
     mine = same.filter(state__in=OPEN_STATES)
@@ -200,7 +200,7 @@ def _begun(suite: Suite, release: Release, baseline: Run | None) -> Run | None:
 
 
 def _of_these_cases(runs: QuerySet[Run], suite: Suite) -> Run | None:
-    """Return the newest of these runs that has the suite's cases as they are now."""
+    """Return the newest of these runs whose cases are the suite's current ones."""
     cases = _cases_of(suite)
     return next((run for run in runs.filter(suite=suite).order_by("-created_at")[:3] if run.cases == cases), None)
 

@@ -1,4 +1,4 @@
-"""The release that a run or a replay is about: the one given, otherwise the live one."""
+"""The release under test in a run or replay: the given one, or else the live one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from supportbot.releases.selectors import live_release, release_with_id, using
 
 @contextmanager
 def under(release_id: UUID | None, digest: str) -> Iterator[None]:
-    """Answer with this release in this block. Raises ReleaseChangedMeanwhile if its draft has changed by now,
+    """Use this release for answers in this block. Raises ReleaseChangedMeanwhile if the draft has changed, and
     NoSuchRelease.
     """
     if release_id is None:
@@ -28,7 +28,7 @@ def under(release_id: UUID | None, digest: str) -> Iterator[None]:
 
 
 def given_or_live(release: Release | None) -> Release:
-    """Return the release that answers: the given one, otherwise the live one."""
+    """Return the release that answers: the given one, or else the live one."""
     return live_release() if release is None else release
 
 

@@ -1,5 +1,5 @@
-"""Shadow replay: what a release would have answered to the customers' questions of the last days, compared with the
-live one. Both releases answer each question as the first in a conversation with the same customer, without side effects
+"""Shadow replay: compares a release's answers to the customers' questions of the last days with those of the live
+release. Both releases answer each question as the first in a conversation with the same customer, without side effects
 (`rehearsal`). Differences are ranked by their effect on the customer. `replays` stores them for the console.
 """
 
@@ -31,13 +31,13 @@ MOST_CHARACTERS: Final = 2_000
 MOST_DAYS: Final = 60
 MOST_QUESTIONS: Final = 1_000
 MOST_READ: Final = 20_000  # conversations, to count how often a question was asked
-# What a difference means for the customer, worst first.
+# The effects of differences on the customer, worst first.
 KINDS: Final = ("lost_answer", "action", "handed_over", "figures", "sources", "gained_answer", "words")
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One question that the two releases answer differently; `kinds` are of `KINDS`, the worst first."""
+    """One question that the two releases answer differently; `kinds` are among `KINDS`, worst first."""
 
     question: str
     kinds: tuple[str, ...]
@@ -47,7 +47,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question that customers asked, as a case, whose words it is (the last one's), and how often it was asked."""
+    """A customers' question as a case, with the last customer who asked it and the number of times it was asked."""
 
     case: Case
     customer_id: UUID
@@ -81,14 +81,15 @@ def replay(live: Release, candidate: Release, *, days: int, most: int) -> Replay
 
 
 def rank(kinds: Sequence[str]) -> int:
-    """Return the place of a difference among others: the worst are first, no difference is last."""
+    """Return the rank of a difference: the worst come first, "no difference" last."""
     return KINDS.index(kinds[0]) if kinds else len(KINDS)
 
 
 def real_questions(days: int, most: int) -> list[Asked]:
-    """Return the customers' first questions of the last days, newest first, each once: the last customer asks it.
+    """Return the first questions of conversations in the last days, newest first. Each appears once, for its last
+    customer.
 
-    A signed-in customer may be told more than a visitor, so what both have asked is two questions.
+    Signed-in customers may get more information than visitors, so a question that both have asked counts as two.
     """
     asked = Message.objects.filter(
         source=Source.CUSTOMER, audience=Audience.EVERYONE, courtesy="", created_at__gte=now() - timedelta(days=days)

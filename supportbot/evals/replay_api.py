@@ -28,7 +28,7 @@ from supportbot.web import (
     one_of,
 )
 
-READING: Final = ("evals:read", "releases:read", "conversations:read")  # they hold customers' questions
+READING: Final = ("evals:read", "releases:read", "conversations:read")  # replays contain customers' questions
 DIFFERENT, SAME, UNPLAYED = "different", "same", "unplayed"
 
 

@@ -1,7 +1,7 @@
-"""Shadow replays that the console starts: a worker asks their questions, a few at a time, under a lease.
+"""Shadow replays started in the console. A worker asks their questions, a few at a time, under a lease.
 
-Each step is stored before the next one begins: a worker that dies costs one step, and a cancelled or interrupted replay
-goes on where it was. Nothing is written but the replay's own rows.
+Each step is stored before the next one begins, so a worker that dies loses only one step, and a cancelled or
+interrupted replay continues where it stopped. Only the replay's own rows are written.
 """
 
 import logging
@@ -34,13 +34,13 @@ from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, release_with_id
 
 logger = logging.getLogger(__name__)
-AT_ONCE: Final = 4  # questions of a step
+AT_ONCE: Final = 4  # questions per step
 MOST_REPLAYS: Final = 1  # at the same time in the whole installation
 BEAT_SECONDS: Final = 8.0
-LONGEST_STEP: Final = timedelta(minutes=15)  # then the worker counts as dead, although it answers
-KEPT_FOR: Final = timedelta(days=7)  # they hold customers' questions
+LONGEST_STEP: Final = timedelta(minutes=15)  # after this, the worker counts as dead even if it still extends its lease
+KEPT_FOR: Final = timedelta(days=7)  # replays contain customers' questions
 State = Replay.State
-# A cancelled replay with a problem cannot go on: its draft or the product has changed since.
+# A cancelled replay with a problem cannot continue, because its draft or the product has changed.
 STOPPED: Final = Q(state=State.PAUSED) | Q(state=State.CANCELLED, problem="")
 
 
@@ -76,19 +76,19 @@ def newest_replay(release: Release) -> Replay | None:
 
 
 def cancel(replay_id: UUID) -> None:
-    """Stop a replay; what was asked stays. Raises RunEnded."""
+    """Stop a replay and keep its answers so far. Raises RunEnded."""
     rows = Replay.objects.filter(pk=replay_id, state__in=("waiting", "running", "paused"))
     if not rows.update(state=State.CANCELLED, problem="", lease_until=None, finished_at=now()):
         raise RunEnded()
 
 
 def resume(replay_id: UUID) -> None:
-    """Go on with a cancelled or interrupted replay where it was. Raises RunEnded."""
+    """Continue a cancelled or interrupted replay where it stopped. Raises RunEnded."""
     rows = Replay.objects.filter(STOPPED, pk=replay_id)
     try:
         with transaction.atomic():
             is_resumed = rows.update(state=State.WAITING, problem="", lease_until=now(), finished_at=None)
-    except IntegrityError as another:  # of the same release is under way
+    except IntegrityError as another:  # another replay of this release is under way
         raise RunEnded() from another
     if not is_resumed:
         raise RunEnded()
@@ -103,7 +103,7 @@ def due_replays() -> list[tuple[UUID, UUID]]:
 
 
 def run_replay(replay_id: UUID) -> None:
-    """Run the rest of a replay; does nothing if another worker holds it, or is to have it. Takes minutes."""
+    """Run the rest of a replay; do nothing if it belongs to another worker or build. Takes minutes."""
     replay = _claim(replay_id)
     if replay is None:
         return
@@ -111,19 +111,19 @@ def run_replay(replay_id: UUID) -> None:
         _run(replay)
     except Away as away:
         _pause(replay, away.code)
-    except SupportBotError as error:  # its release is gone, or it or the product has changed by now
+    except SupportBotError as error:  # its release was deleted, or the release or the product has changed
         logger.warning("replay %s ended: %s", replay.pk, error.code)
         _mine(replay).update(state=State.CANCELLED, problem=error.code[:40], lease_until=None, finished_at=now())
     except AnyDatabaseError:  # the next worker continues after the lease
         raise
-    except Exception:  # the edge of a task: otherwise it would be tried forever
+    except Exception:  # the edge of a task: otherwise, it would be retried forever
         logger.exception("replay %s failed", replay.pk)
         _pause(replay, "internal")
 
 
 @transaction.atomic
 def _claim(replay_id: UUID) -> Replay | None:
-    """Return a replay that nobody holds, held by this attempt: earlier ones can write no more."""
+    """Claim a replay for this attempt, if nobody holds it, and return it; earlier attempts can no longer write."""
     rows = Replay.objects.select_for_update().filter(for_this_build(), pk=replay_id, state__in=("waiting", "running"))
     replay: Replay | None = rows.filter(lease_until__lte=Now()).first()
     if replay is not None:
@@ -133,10 +133,11 @@ def _claim(replay_id: UUID) -> Replay | None:
 
 
 def _run(replay: Replay) -> None:
-    """Ask what is left, and finish; stop without a word once another attempt or nobody holds the replay. Raises
-    ProductChangedMeanwhile, since answers of two builds differ whatever the releases say; ReleaseChangedMeanwhile.
+    """Ask the remaining questions, and finish. Stop silently once this attempt no longer holds the replay. Raises
+    ProductChangedMeanwhile, because two builds can answer differently with the same release, and
+    ReleaseChangedMeanwhile.
     """
-    if replay.product not in ("", product_mark()):  # "": of an earlier version, which did not note it
+    if replay.product not in ("", product_mark()):  # "" for replays of an earlier version, which did not record it
         raise ProductChangedMeanwhile()
     if replay.chosen_at is None and not _choose(replay):
         return
@@ -175,9 +176,10 @@ def _choose(replay: Replay) -> bool:
 
 
 def _leave_out_erased(replay: Replay) -> None:
-    """Delete the questions of conversations that are gone.
+    """Delete the questions of conversations that have been erased.
 
-    An erasure while questions are chosen may be announced before they are stored; a later one finds them.
+    If an erasure happens while questions are being chosen, its announcement may come before they are stored. Later
+    erasures find the stored rows.
     """
     there = Conversation.objects.filter(pk=OuterRef("conversation_id"))
     ReplayedQuestion.objects.filter(~Exists(there), replay=replay).delete()
@@ -190,7 +192,7 @@ def _store(replay: Replay, step: Sequence[ReplayedQuestion], before: Sequence[Pl
         return False
     for row, was, seen in zip(step, before, after, strict=True):
         is_unplayed = bool(was.failure or seen.failure)
-        # An update and no save: a row whose customer was forgotten meanwhile stays deleted.
+        # Update instead of saving, so a row that was deleted because its customer was erased stays deleted.
         ReplayedQuestion.objects.filter(pk=row.pk).update(
             before=was.as_json(),
             after=seen.as_json(),
@@ -221,7 +223,7 @@ def _pause(replay: Replay, code: str) -> None:
 
 
 def forget_words(**whose: Any) -> None:
-    """Delete the questions of a customer or a conversation, with their answers."""
+    """Delete the questions of a customer or a conversation, including the answers."""
     ReplayedQuestion.objects.filter(**whose).delete()
 
 

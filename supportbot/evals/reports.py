@@ -1,7 +1,7 @@
-"""The report of a run: shares with intervals, failed `must` cases, and what is worse than in a baseline. Pure. A case
-passes if all of its tries do. For deterministic and `must` cases, each pass that became a failure is a regression. The
-others are samples: their shares of passed tries are compared in pairs, and are worse only if chance can hardly explain
-it (`statistics.signs_worse`). Cases whose document changed since the baseline are not compared.
+"""The report of a run: shares with intervals, failed `must` cases, and regressions from a baseline. Pure. A case passes
+if all of its tries pass. For deterministic and `must` cases, each pass that became a failure is a regression. The
+others are samples: their shares of passed tries are compared in pairs, and count as worse only if this is unlikely to
+be due to chance (`statistics.signs_worse`). Cases whose document has changed since the baseline are not compared.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from supportbot.evals.outcomes import SIGNALS
 from supportbot.evals.statistics import ALPHA, Interval, bootstrap, pass_hat, signs_worse, wilson
 
 NOTHING: Final = Interval(0.0, 0.0)
-SIGNAL_ALPHA: Final = 0.01  # there are two of them, and neither is a failure by itself
+SIGNAL_ALPHA: Final = 0.01  # strict, because there are two signals and neither is a failure by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Tried:
     took_ms: tuple[float, ...] = ()
     cost: Decimal = Decimal(0)
     currency: str = ""
-    signals: Mapping[str, int] = field(default_factory=dict)  # the number of tries with each
+    signals: Mapping[str, int] = field(default_factory=dict)  # the number of tries with each signal
 
     @property
     def passed(self) -> bool:
@@ -46,10 +46,10 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of a run. `interval` belongs to the share of passed cases; `worse_p` is how likely chance alone
-    explains a loss.
+    """The result of a run. `interval` is that of the share of passed cases; `worse_p` is the probability that chance
+    alone causes such a loss.
 
-    `sampled` counts the compared cases that are samples, and `difference` is the mean change of their shares with its
+    `sampled` counts the compared cases that are samples; `difference` is the mean change of their shares, with its
     interval.
     """
 
@@ -74,7 +74,7 @@ class Report:
 
     @property
     def is_worse(self) -> bool:
-        """Whether the sampled cases are worse than the baseline beyond chance."""
+        """Whether the sampled cases are worse than the baseline by more than chance explains."""
         return self.worse_p <= ALPHA
 
     @property

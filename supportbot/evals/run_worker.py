@@ -1,13 +1,13 @@
 """Carries out runs: one worker at a time holds a run, under a lease that it keeps extending.
 
-Each try is stored once, when it is complete. So if a worker is killed, only its current tries are lost: after the
-lease, the next worker runs those not stored, with the same result. A run whose model is unavailable is paused with its
-results, and continues on request.
+Each try is stored once, when it is complete. If a worker is killed, only its current tries are lost: after the lease,
+the next worker runs those not stored, with the same result. If the model is unavailable, the run is paused with its
+results and continues on request.
 
-A run after a change of articles keeps the results of an earlier run that still hold. An answer depends on articles only
-through what the turn finds for it, so the searches of a stored conversation are repeated, without its answers: if each
-turn would find the same texts, its results cannot have changed. The built-in answerer also weighs them by their scores,
-which any article may shift; a model does not see these.
+A run after a change to articles reuses results of an earlier run that are still valid. Answers depend on articles only
+through search results, so the searches of a stored conversation are repeated without generating answers. If each turn
+would find the same texts, its results cannot have changed. For the built-in answerer, the scores must be the same too,
+since it weighs texts by their scores and any article can shift these; a model does not see scores.
 """
 
 import asyncio
@@ -60,8 +60,8 @@ AT_ONCE: Final = 4
 
 
 def due_runs() -> list[tuple[UUID, UUID]]:
-    """Return workspace and id of the runs to carry out now, oldest first; only a few at once, to leave room for the
-    worker's other tasks.
+    """Return workspace and id of the runs to carry out now, oldest first. Only a few run at once, so the worker can
+    also do its other tasks.
     """
     with across_workspaces("evaluations that are due"):
         played = Run.objects.filter(state=Run.State.RUNNING, lease_until__gt=now()).count()
@@ -71,7 +71,7 @@ def due_runs() -> list[tuple[UUID, UUID]]:
 
 
 def execute_run(run_id: UUID) -> None:
-    """Run the remaining cases of a run and finish it; does nothing if another worker holds it, or is to have it. Takes
+    """Run the remaining cases of a run and finish it; do nothing if the run belongs to another worker or build. Takes
     minutes.
     """
     runner = new_runner()
@@ -81,14 +81,14 @@ def execute_run(run_id: UUID) -> None:
 
 
 def new_runner() -> str:
-    """Return a name under which nobody else holds a run."""
+    """Return a unique name for a holder of runs."""
     return f"eval-{uuid4().hex}"
 
 
 def executed(run: Run) -> Run:
-    """Run what is left of a run, or wait for the worker that already took it; return it once it is done.
+    """Complete a run, or wait for the worker that has taken it; return it once it is done.
 
-    Raises RunInterrupted or RunEnded if it does not come to its end.
+    Raises RunInterrupted or RunEnded if it does not finish.
     """
     while True:
         execute_run(run.pk)
@@ -99,7 +99,7 @@ def executed(run: Run) -> Run:
 
 
 def finished(run: Run) -> Run:
-    """Return a run that is done. Raises RunInterrupted, RunEnded."""
+    """Return a completed run. Raises RunInterrupted, RunEnded."""
     if run.state == Run.State.PAUSED:
         problem = gettext("The run was interrupted: {why} Its results are kept; continue it with --resume {run}.")
         raise RunInterrupted(problem.format(why=interruption(run.problem), run=run.pk))
@@ -109,23 +109,23 @@ def finished(run: Run) -> Run:
 
 
 def execute_held(run_id: UUID, runner: str) -> None:
-    """Run the cases that are left of a run that this runner already holds."""
+    """Run the remaining cases of a run that this runner already holds."""
     run = Run.objects.get(pk=run_id)
     try:
-        if run.product not in ("", product_mark()):  # "": of an earlier version, which did not note it
+        if run.product not in ("", product_mark()):  # "" for runs of an earlier version, which did not record it
             raise ProductChangedMeanwhile()
         with under(run.release_id, run.release_digest), evaluating():
             asyncio.run(_Execution(run, runner).execute())
     except Away as away:
         _pause(run, runner, away.code)
-    except SupportBotError as error:  # its release is gone, or has changed by now
+    except SupportBotError as error:  # its release was deleted or has changed
         _pause(run, runner, error.code)
     except _Lost:
         logger.info("evaluation run %s: cancelled, or taken by another worker", run.pk)
     except AnyDatabaseError:  # the next worker continues after the lease
         raise
     except Exception:
-        # The boundary of a run: otherwise it would be retried forever.
+        # The edge of a run: otherwise, it would be retried forever.
         logger.exception("evaluation run %s failed", run.pk)
         _pause(run, runner, "internal")
     else:
@@ -145,7 +145,7 @@ class _Execution:
         self._workspace = Workspace.objects.get(pk=run.workspace_pk)
         stored = stored_keys(run.pk)
         self._earlier = results_of(run.keeps_from)
-        self._noted = time.monotonic()  # running time is stored up to this moment
+        self._noted = time.monotonic()  # the running time up to this moment is stored
         self._left = iter([one for one in _tries(run) if (one[0].key, one[1]) not in stored])
 
     async def execute(self) -> None:
@@ -187,7 +187,7 @@ class _Execution:
 
 
 def _tries(run: Run) -> Iterator[tuple[Case, int]]:
-    """Yield each try, beginning with each case's first, so that a cancelled run has covered most cases."""
+    """Yield each try, starting with the first of each case, so a cancelled run has covered most cases."""
     cases = [(parse_case(document), repeats_of(document, run.repeat)) for document in run.cases]
     for number in range(1, max((times for _, times in cases), default=0) + 1):
         yield from ((case, number) for case, times in cases if number <= times)
@@ -264,7 +264,7 @@ def finds_the_same(played: Played, case: Case, workspace: Workspace) -> bool:
         return False
     try:
         rehearsal = rehearsal_for(workspace, case.customer, locale=case.locale, plant=case.plant)
-    except SupportBotError:  # the customer or their shop is gone: a new try says so
+    except SupportBotError:  # the customer or the shop is unavailable; a new try reports it
         return False
     rehearsal.remember(case.history)
     for reply in played.replies:

@@ -1,4 +1,4 @@
-"""An answer that a case brings along: nobody writes one, only the checks see it, as if a model had written it. Pure,
+"""An answer contained in a case. The assistant writes nothing; the checks treat the given answer as a model's. Pure,
 apart from the vectors.
 """
 
@@ -22,8 +22,8 @@ from supportbot.language.sentences import marked_sources, sentences_of
 GIVEN_KEYS: Final = frozenset({"answer", "passages", "lookups", "ledger"})
 PAGE_KEYS: Final = frozenset({"title", "text", "locale"})
 BY: Final = "given"
-MOST: Final = 30  # passages, look-ups, deeds
-PIECE_CHARACTERS: Final = 6  # about a token: what is shown must not depend on how a model streams
+MOST: Final = 30  # passages, look-ups or actions
+PIECE_CHARACTERS: Final = 6  # about a token; the result must not depend on how a model streams
 _NAMESPACE: Final = UUID(int=0)
 
 
@@ -36,7 +36,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The answer, with the passages and look-ups that it was written from, and what the ledger says was done."""
+    """The answer, the passages and look-ups that it is based on, and the actions recorded in the ledger."""
 
     answer: str
     passages: tuple[Page, ...] = ()
@@ -45,7 +45,7 @@ class Given:
 
 
 def given_of(value: Any, where: str) -> Given:
-    """Return the answer that a case brings along. Raises InvalidSuite."""
+    """Return the answer contained in a case. Raises InvalidSuite."""
     here = placed(where, "given")
     found = mapping_of(value, here)
     only(found, GIVEN_KEYS, here)
@@ -69,7 +69,7 @@ def _page(row: Any, where: str) -> Page:
 
 
 def given_document(given: Given | None) -> Mapping[str, Any]:
-    """Return it as written in a document."""
+    """Return the given answer in the format of a document."""
     if given is None:
         return {}
     pages = [{name: text for name, text in asdict(page).items() if text} for page in given.passages]
@@ -78,7 +78,7 @@ def given_document(given: Given | None) -> Mapping[str, Any]:
 
 
 def checked(given: Given, said: str, *, locale: str, strictness: Strictness) -> Reply:
-    """Return what customers would see of the answer to what was said, in a workspace of this strictness."""
+    """Return the answer that customers would see for this message, in a workspace with this strictness."""
     language = base_language(locale) if locale else detect(given.answer, "en")
     passages = [_passage(place, page) for place, page in enumerate(given.passages, 1)]
     draft = Draft(
@@ -118,7 +118,7 @@ def _passage(place: int, page: Page) -> Passage:
 
 
 def _with_markers(answer: str, passages: int) -> str:
-    """Return the answer with the markers of all passages after each sentence, if it has none of its own."""
+    """Return the answer; if it has no markers, add those of all passages after each sentence."""
     if not passages or any(marked_sources(sentence) for sentence in sentences_of(answer)):
         return answer
     every = "".join(f"[{number}]" for number in range(1, passages + 1))

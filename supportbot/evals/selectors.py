@@ -44,13 +44,15 @@ def document_of(suite: Suite) -> suite_format.Suite:
 
 
 def missing_suites(names: Sequence[str]) -> list[str]:
-    """Return the names for which the workspace has no suite. `RELEASES_MISSING_SUITES` names it."""
+    """Return the names without a suite in the workspace. The setting `RELEASES_MISSING_SUITES` names this function."""
     known = set(Suite.objects.filter(name__in=names).values_list("name", flat=True))
     return [name for name in names if name not in known]
 
 
 def gate_marks() -> dict[str, str]:
-    """Return a mark of each gate suite that changes with its cases. `RELEASES_REFERENCES` names it."""
+    """Return a mark of each gate suite that changes with its cases. The setting `RELEASES_REFERENCES` names this
+    function.
+    """
     cases = Case.objects.filter(suite__name__in=gates()).order_by("suite__name", "position", "id")
     found: dict[str, list[str]] = defaultdict(list)
     for name, document in cases.values_list("suite__name", "document"):
@@ -69,26 +71,26 @@ def gate_cases() -> list[tuple[str, suite_format.Case]]:
 
 
 def reasons_of(stored: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return why a try failed, from its stored grades, with the titles of articles; [] if it passed."""
+    """Return the reasons why a try failed, from its stored grades, with article titles; [] if it passed."""
     return reasons_of_each([stored])[0]
 
 
 def reasons_of_each(stored: Iterable[Iterable[Mapping[str, Any]]]) -> list[list[str]]:
-    """Return why each of several tries failed. All titles are read in one query."""
+    """Return the reasons why each of several tries failed. All titles are read in one query."""
     failed = [[grade for grade in map(grade_from, grades) if not grade.passed] for grades in stored]
     titles = _titles([grade for grades in failed for grade in grades])
     return [[_in_words(grade, titles) for grade in grades] for grades in failed]
 
 
 def in_words(failed: Iterable[Grade]) -> list[str]:
-    """Return why expectations failed: articles by their titles, which people know, instead of their ids."""
+    """Return why expectations failed, with articles' titles instead of their ids."""
     grades = list(failed)
     titles = _titles(grades)
     return [_in_words(grade, titles) for grade in grades]
 
 
 def _titles(grades: Iterable[Grade]) -> dict[str, str]:
-    """Return the titles of the articles that grades name, by their ids."""
+    """Return the titles of the articles named in grades, by id."""
     ids = {one for grade in grades if grade.grader in NAMING_ARTICLES for one in _listed(grade.wanted, grade.got)}
     known = Article.objects.filter(external_id__in=ids).values_list("external_id", "latest_revision__title")
     return dict(known) if ids else {}
@@ -173,13 +175,14 @@ def _tried(document: dict[str, object], rows: list[Result]) -> Tried:
         is_deterministic=bool(rows) and all(row.is_deterministic for row in rows),
         document=document,
         took_ms=tuple(row.took_ms for row in rows),
-        cost=sum((Decimal(row.played__cost) for row in rows if row.played__cost), Decimal(0)),  # type: ignore[attr-defined]  # named rows
+        # named rows
+        cost=sum((Decimal(row.played__cost) for row in rows if row.played__cost), Decimal(0)),  # type: ignore[attr-defined]
         signals=Counter(name for row in rows for name in row.played__signals or ()),  # type: ignore[attr-defined]
         currency=next((row.played__currency for row in rows if row.played__currency), ""),  # type: ignore[attr-defined]
     )
 
 
 def stored_keys(run_id: UUID) -> set[tuple[str, int]]:
-    """Return which tries of a run are already stored."""
+    """Return the (key, number) of each stored try of a run."""
     rows: Iterable[tuple[str, int]] = Result.objects.filter(run_id=run_id).values_list("key", "number")
     return set(rows)

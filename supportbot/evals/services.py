@@ -19,13 +19,13 @@ from supportbot.evals.selectors import baseline_for, document_of, run_with_id
 from supportbot.releases.models import Release
 from supportbot.releases.ports import references_digest
 
-LEASE: Final = timedelta(seconds=40)  # of a run, for the worker that runs it
+LEASE: Final = timedelta(seconds=40)  # of the worker that carries out a run
 KEPT_FOR: Final = timedelta(days=180)
 _NOTE: Final = 500
 
 
 class Baseline(Enum):
-    """What a run is compared with if nobody has chosen another run."""
+    """The default for the run to compare with."""
 
     LIVE = "live"  # the newest run of the live release
 
@@ -44,7 +44,7 @@ def save_suite(document: suite_format.Suite) -> Suite:
 
 @transaction.atomic
 def save_case(suite_id: UUID, document: suite_format.Case, *, replacing: str = "") -> Case:
-    """Add a case to a suite, or replace the one with the key `replacing`; a taken key gets a number."""
+    """Add a case to a suite, or replace the case `replacing`; a number is added to a key that is in use."""
     suite = Suite.objects.select_for_update(no_key=True).get(pk=suite_id)
     others = Case.objects.filter(suite=suite).exclude(key=replacing)
     taken = set(others.values_list("key", flat=True))
@@ -79,11 +79,11 @@ def start_run(
     runner: str = "",
     keeps_from: UUID | None = None,
 ) -> Run:
-    """Start a run; a worker carries it out, or whoever holds it from the beginning as `runner`.
+    """Start a run. A worker carries it out, unless `runner` holds it from the beginning.
 
-    `repeat` applies to cases without their own number. Without a `release`, the live one answers. With the `baseline`
-    None, the run is compared with no other. Of the run `keeps_from`, results that changed articles cannot have changed
-    are kept (`run_worker.kept`).
+    `repeat` applies to cases without their own number. Without a `release`, the live one answers. If `baseline` is
+    None, the run is not compared with another. Results of the run `keeps_from` are reused if changed articles cannot
+    affect them (`run_worker.kept`).
     """
     answering = given_or_live(release)
     cases = [suite_format.case_document(case) for case in document_of(suite).cases]
@@ -106,14 +106,14 @@ def start_run(
 
 
 def _in_hand(runner: str) -> dict[str, Any]:
-    """Return the fields of a run that waits for a worker, or that this runner already holds."""
+    """Return the fields of a run that waits for a worker or that this runner already holds."""
     if not runner:
         return {"state": Run.State.WAITING, "lease_until": now()}
     return {"state": Run.State.RUNNING, "runner": runner, "lease_until": now() + LEASE}
 
 
 def repeats_of(document: dict[str, Any], repeat: int) -> int:
-    """Return how often a case is run."""
+    """Return the number of times that a case is run."""
     return int(document.get("repeat", repeat))
 
 
@@ -150,8 +150,8 @@ def purge_runs() -> None:
 
 @transaction.atomic
 def take_customer_out_of_cases(customer: Customer) -> None:
-    """Remove the merchant's id of a customer from all cases, including those that runs keep. A visitor asks these cases
-    from then on, so they need not pass any more: otherwise, an erasure would close a gate.
+    """Remove the merchant's id of a customer from all cases, including those stored in runs. A visitor asks these cases
+    from then on, and they are no longer required to pass: otherwise, an erasure could block a gate.
     """
     if not customer.external_id:
         return

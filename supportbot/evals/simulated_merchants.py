@@ -1,7 +1,7 @@
-"""The merchant of a conversation that runs to its end: it stands in for the shop's systems, for this one alone.
+"""A simulated merchant, which replaces the shop's systems for one conversation.
 
-A conversation whose customer confirms cards needs one, else what it confirms could reach a real shop. Where none is at
-hand, as in a worker, the run waits.
+Cases in which the customer confirms cards need one; otherwise, confirmed actions could reach a real shop. If a process
+has none, as in a worker, the run waits.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,11 +15,11 @@ from supportbot.evals.suite_format import Case
 
 class Merchant(SimulatedBackend, Protocol):
     def changes(self) -> Mapping[str, Any]:
-        """Return the records that differ from those at the beginning, by kind and key."""
+        """Return the records that differ from the original ones, by kind and key."""
 
 
 class MerchantMissing(Exception):
-    """A case needs a merchant, and none is at hand in this process."""
+    """A case needs a merchant, and this process has none."""
 
     code = "no_merchant"
 
@@ -29,7 +29,7 @@ _opened: Final[ContextVar[Callable[[], Merchant] | None]] = ContextVar("merchant
 
 @contextmanager
 def merchants_opened(opens: Callable[[], Merchant]) -> Iterator[None]:
-    """Let every case that needs a merchant open a new one by this, in this block."""
+    """In this block, open a new merchant with this function for every case that needs one."""
     before = _opened.set(opens)
     try:
         yield
@@ -38,7 +38,7 @@ def merchants_opened(opens: Callable[[], Merchant]) -> Iterator[None]:
 
 
 def merchant_of(case: Case) -> Merchant | None:
-    """Return a new merchant for a case, as it is at the beginning; None if it needs none. Raises MerchantMissing."""
+    """Return a new merchant with the original records; None if the case needs none. Raises MerchantMissing."""
     if not case.needs_merchant:
         return None
     opens = _opened.get()

@@ -1,7 +1,7 @@
-"""A simulated customer, as described in a suite. Pure. `by` is "model" (that of the purpose `judge`) or "script", which
-is deterministic. `patience` is their maximum number of messages, `most_cost` the maximum cost of the whole
-conversation. With `confirms`, they confirm or decline cards, and what they confirm is carried out by a merchant that
-stands in for the real one.
+"""A simulated customer, as described in a suite. Pure. `by` is "model" (the model for the purpose `judge`) or "script",
+which is deterministic. `patience` is the customer's maximum number of messages, and `most_cost` the maximum cost of the
+whole conversation. With `confirms`, the customer confirms or declines cards, and a simulated merchant carries out
+confirmed actions.
 """
 
 from collections.abc import Mapping
@@ -22,8 +22,8 @@ By = Literal["model", "script"]
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """`facts` are what a customer knows, by name; `knows` is the same as prose, which only a model can use. A script
-    opens with the goal, states a fact when an answer contains its name, and otherwise says `insists`, once.
+    """`facts` are the customer's knowledge by name; `knows` is the same as prose, which only a model can use. A script
+    opens with the goal, states a fact when an answer contains its name, and otherwise says `insists` once.
     """
 
     goal: str
@@ -33,7 +33,7 @@ class Simulation:
     patience: int = 6
     by: By = "model"
     insists: str = ""
-    most_cost: float = 0.0  # 0: no separate limit
+    most_cost: float = 0.0  # 0 means no separate limit
     confirms: bool = False
 
 
@@ -62,7 +62,7 @@ def simulation_of(value: Any, where: str) -> Simulation:
 
 
 def simulated(one: Simulation | None) -> dict[str, Any]:
-    """Return a simulated customer as written in a document; empty values are left out."""
+    """Return a simulated customer in the format of a document; empty values are left out."""
     if one is None:
         return {}
     written = {

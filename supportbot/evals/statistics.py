@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 LEVEL: Final = 0.95
 # A change counts as worse if chance alone would cause it in fewer than one in twenty equal pairs of runs.
 ALPHA: Final = 0.05
-_SEED: Final = 20  # fixed, so that the same runs give the same interval
-_EXACT_UP_TO: Final = 14  # pairs that differ: up to 2 ** 14 signs are enumerated, above that they are sampled
+_SEED: Final = 20  # fixed, so the same runs give the same interval
+_EXACT_UP_TO: Final = 14  # differing pairs: up to 2 ** 14 sign combinations are enumerated, more are sampled
 
 
 class Interval(NamedTuple):
@@ -24,7 +24,7 @@ class Interval(NamedTuple):
 
 
 def wilson(successes: int, trials: int, level: float = LEVEL) -> Interval:
-    """Return the interval of a share (Wilson 1927): also valid for few trials and near 0 or 1; (0, 1) without
+    """Return the interval of a share (Wilson 1927), which is also valid for few trials and near 0 or 1; (0, 1) without
     trials.
     """
     if trials == 0:
@@ -42,7 +42,7 @@ def mcnemar(gained: int, lost: int) -> float:
 
 
 def mcnemar_worse(gained: int, lost: int) -> float:
-    """Return the one-sided p that as many passes would be lost by chance."""
+    """Return the one-sided p-value for losing at least as many passes by chance."""
     return _at_least(lost, gained + lost)
 
 
@@ -62,7 +62,7 @@ def bootstrap(differences: Sequence[float], *, level: float = LEVEL, resamples: 
 
 
 def signs_worse(differences: Sequence[float], *, draws: int = 4_000) -> float:
-    """Return the one-sided p that paired differences would be as low by chance (Fisher's randomisation of signs).
+    """Return the one-sided p-value for paired differences this low by chance (Fisher's randomisation of signs).
 
     Unlike with a bootstrap, false alarms stay below the level even with few pairs.
     """
@@ -79,16 +79,17 @@ def signs_worse(differences: Sequence[float], *, draws: int = 4_000) -> float:
 
 
 def signs_differ(differences: Sequence[float]) -> float:
-    """Return the two-sided p that paired differences would be as far from 0 by chance (Fisher's randomisation of
-    signs): twice the smaller one-sided p, at most 1.
+    """Return the two-sided p-value for paired differences this far from 0 by chance (Fisher's randomisation of signs):
+    twice the smaller one-sided p-value, at most 1.
     """
     return min(1.0, 2 * min(signs_worse(differences), signs_worse([-one for one in differences])))
 
 
 def pass_hat(passed: Sequence[tuple[int, int]], k: int) -> float | None:
-    """Return pass^k: how likely k tries of a case all pass, as a mean over the cases (Yao et al. 2024, tau-bench).
+    """Return pass^k: the probability that k tries of a case all pass, averaged over the cases (Yao et al. 2024,
+    tau-bench).
 
-    `passed` holds (passes, tries) of each case. None if no case was tried k times.
+    `passed` contains (passes, tries) for each case. Returns None if no case was tried k times.
     """
     known = [math.comb(passes, k) / math.comb(tries, k) for passes, tries in passed if tries >= k]
     return fmean(known) if known else None
@@ -106,7 +107,7 @@ def kappa(pairs: Sequence[tuple[bool, bool]]) -> float | None:
 
 
 class Confusion(NamedTuple):
-    """How a judge's verdicts agree with people's labels."""
+    """The agreement of a judge's verdicts with people's labels, as counts."""
 
     both_good: int
     both_bad: int

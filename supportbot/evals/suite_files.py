@@ -1,8 +1,8 @@
-"""Reads a suite's file: ours, promptfoo's, deepeval's, `kb_eval`'s questions or the rows of our benchmarks, as YAML,
-JSON or JSON Lines; writes suites and cases as YAML, for people to edit and to keep in a repository.
+"""Reads suite files: our own format, promptfoo's, deepeval's, the questions of `kb_eval` or the rows of our benchmarks,
+as YAML, JSON or JSON Lines. Writes suites and cases as YAML, so people can edit them and keep them in a repository.
 
-The content decides the format, not the name. In JSON Lines, each line is a case; a first line with `suite` names the
-suite, otherwise the file's name does.
+The content decides the format, not the file's name. In JSON Lines, each line is a case. The suite's name comes from a
+first line with `suite`, or else from the file's name.
 """
 
 import json
@@ -26,7 +26,7 @@ _NOT_IN_NAME: Final = re.compile(r"[^a-z0-9_-]+")
 
 
 def read_suite_file(path: Path) -> Suite:
-    """Return the suite in a file. Raises InvalidSuite, also if it cannot be read."""
+    """Return the suite in a file. Raises InvalidSuite, also if the file cannot be read."""
     try:
         data = path.read_bytes()
     except OSError as error:

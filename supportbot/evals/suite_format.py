@@ -52,7 +52,7 @@ class Step:
 class Case:
     """One question or scripted conversation. `expect` applies to its end.
 
-    `customer` is the merchant's id; "" is a visitor.
+    `customer` is the merchant's id of the customer; "" is a visitor.
     """
 
     key: str
@@ -71,12 +71,12 @@ class Case:
 
     @property
     def asks(self) -> str:
-        """The customer's first message, for lists."""
+        """The customer's first message, to show in lists."""
         return self.steps[0].say if self.steps else self.simulate.goal if self.simulate else ""
 
     @property
     def needs_merchant(self) -> bool:
-        """Whether it runs against a merchant that stands in for the real one."""
+        """Whether the case runs against a simulated merchant."""
         return "records" in self.expect or (self.simulate is not None and self.simulate.confirms)
 
     def expects(self, name: str) -> bool:

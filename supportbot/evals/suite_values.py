@@ -1,4 +1,4 @@
-"""Readers of the values in a suite's document: each returns the value or raises InvalidSuite with its place. Pure."""
+"""Reads values in a suite's document. Each function returns the value or raises InvalidSuite with its path. Pure."""
 
 from collections.abc import Mapping
 from math import isfinite
@@ -85,5 +85,5 @@ def at(file: str, number: int) -> str:
 
 
 def placed(*places: str) -> str:
-    """Return a place from the outside in: "demo.yaml: case returns: expect: figures"."""
+    """Return a path from the outside in: "demo.yaml: case returns: expect: figures"."""
     return ": ".join(place for place in places if place)

@@ -1,7 +1,7 @@
-"""The Celery tasks of evaluations, on the queue `evaluations`. All are safe to run twice and concurrently.
+"""The Celery tasks of evaluations, on the queue `evaluations`. All are safe to run twice or concurrently.
 
-Only `start_due`, the sweep, starts those that have a row: its next run finds what a lost message or a dead worker has
-left.
+Only the sweep, `start_due`, starts work that has a row, so its next run picks up work left by a lost message or a dead
+worker.
 """
 
 from uuid import UUID
@@ -12,7 +12,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.evals import replays, run_worker, services
 from supportbot.evals.articles import draft_checks, prepared_questions, published_checks
 
-RUN = "supportbot.evals.tasks.play"  # its name stays: an older process may have sent it
+RUN = "supportbot.evals.tasks.play"  # the name is kept because an older process may have sent the task
 CHECK = "supportbot.evals.tasks.check_articles"
 TRY = "supportbot.evals.tasks.check_draft"
 REPLAY = "supportbot.evals.tasks.replay"
@@ -21,7 +21,7 @@ MESSAGE_LIFE_SECONDS = 30
 
 @shared_task
 def start_due() -> None:
-    """Have a worker carry out each run, check of articles and replay that no worker holds."""
+    """Have a worker carry out each run, article check and replay that no worker holds."""
     due = [(RUN, *ids) for ids in run_worker.due_runs()] + [(CHECK, *ids) for ids in published_checks.due_checks()]
     due += [(TRY, *ids) for ids in draft_checks.due_drafts()]
     due += [(REPLAY, *ids) for ids in replays.due_replays()]

@@ -17,7 +17,7 @@ SIGNAL_WORDS: Final = {
     "unmarked": gettext_noop("The model names the sources of its claims in fewer answers than before."),
 }
 
-# Why a run waits, by the code of what interrupted it.
+# Why a run waits, by the code of the interruption.
 INTERRUPTIONS: Final = {
     "model_unavailable": gettext_noop("The model does not answer."),
     "model_budget": gettext_noop("Today's budget for evaluations is spent."),
@@ -30,7 +30,7 @@ INTERRUPTIONS: Final = {
     "not_found": gettext_noop("Its release is gone."),
 }
 
-# What an expectation is about, by its key in a suite.
+# The names of expectations, by their key in a suite.
 SUBJECTS: Final = {
     "answered": gettext_noop("answer"),
     "contains": gettext_noop("words"),
@@ -64,7 +64,7 @@ SUBJECTS: Final = {
     "cost": gettext_noop("cost"),
     "judge": gettext_noop("judge’s verdict"),
 }
-# Why a case ended early, by the code in what it played.
+# Why a case ended early, by the code in its outcome (`outcomes.Played`).
 FAILURES: Final = {
     "customer_no_json": gettext_noop("The model that plays the customer did not answer with JSON."),
     "too_costly": gettext_noop("The conversation became more expensive than the case allows."),
@@ -88,7 +88,7 @@ FLAGS: Final = {
     "hears": ANY_OR_NONE,
     "touched": YES_OR_NO,
 }
-# How a call of the model ended, by its code in `outcomes.CallEnd`.
+# How a model's call ended, by its code in `outcomes.CallEnd`.
 CALL_ENDS: Final = {
     "proposed": gettext_noop("proposed"),
     "refused": gettext_noop("refused by the rules"),
@@ -103,18 +103,18 @@ CALL_ENDS: Final = {
 
 
 def interruption(code: str) -> str:
-    """Return why a run was interrupted, in words."""
+    """Return a text that explains why a run was interrupted."""
     known = INTERRUPTIONS.get(code)
     return gettext(known) if known else gettext("Something went wrong ({code}). See the log.").format(code=code)
 
 
 def stopped() -> str:
-    """Return why a check has no result although nothing was wrong with what it checks."""
+    """Return a text for a check that has no result although its articles are fine."""
     return gettext("The check failed several times and will not be tried again. The error has been logged.")
 
 
 def why(grade: Grade) -> str:
-    """Return why an expectation failed: what it is about and the difference."""
+    """Return why an expectation failed: its name and the difference."""
     place = gettext("step {number}").format(number=grade.step) + ", " if grade.step else ""
     if grade.grader == "answered":
         return f"{place}{failure(grade.got)}"
@@ -123,13 +123,13 @@ def why(grade: Grade) -> str:
 
 
 def failure(code: str) -> str:
-    """Return why a case ended early, in words."""
+    """Return a text that explains why a case ended early."""
     known = FAILURES.get(code) or INTERRUPTIONS.get(code)
     return gettext(known) if known else gettext("The answer failed ({code}). See the log.").format(code=code)
 
 
 def expectations(document: Mapping[str, Any]) -> list[str]:
-    """Return what a case expects, in words."""
+    """Return a case's expectations as text."""
     steps = [step for step in document.get("steps", []) if isinstance(step, dict)]
     expected = [document.get("expect", {}), *(step.get("expect", {}) for step in steps)]
     return list(dict.fromkeys(gettext(SUBJECTS.get(name, name)) for one in expected for name in one))
@@ -147,7 +147,7 @@ def _difference(grade: Grade) -> str:
 
 
 def _value(grader: str, value: str) -> str:
-    """Return a grade's value in words: yes or no, or what customers are told instead of a refusal's code."""
+    """Return a grade's value as text: yes or no, or the text that customers see for a refusal's code."""
     flag = FLAGS.get(grader, {}).get(value)
     if flag is not None:
         return gettext(flag)
@@ -163,12 +163,12 @@ def _quoted(texts: Iterable[str]) -> str:
 
 
 def reasons(stored: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return why a try failed, from its stored grades; [] if it passed."""
+    """Return the reasons why a try failed, from its stored grades; [] if it passed."""
     return [why(grade) for grade in map(grade_from, stored) if not grade.passed]
 
 
 def summary(report: Report) -> str:
-    """Return how many cases passed, with the interval of the share."""
+    """Return the number of passed cases, with the interval of the share."""
     share = round(100 * report.passed / report.cases) if report.cases else 0
     words = ngettext(
         "{passed} of {cases} case passed ({share}%, 95% confidence interval {low}% to {high}%).",
@@ -180,7 +180,7 @@ def summary(report: Report) -> str:
 
 
 def every_time(report: Report) -> list[str]:
-    """Return pass^k for each number of tries in words; [] if each case was run once."""
+    """Return pass^k as text for each number of tries; [] if each case was run once."""
     if len(report.pass_hat) < 2:
         return []
     return [
@@ -190,15 +190,15 @@ def every_time(report: Report) -> list[str]:
 
 
 def comparison_facts(found: Comparison | None, report: Report | None) -> dict[str, Any] | None:
-    """Return the comparison with the baseline as JSON, with its words; None if there is none."""
+    """Return the comparison with the baseline as JSON, including its text; None if there is none."""
     return None if found is None else {**found.as_json(), "words": comparison_words(found, report)}
 
 
 def comparison_words(found: Comparison, report: Report | None = None) -> list[str]:
-    """Return how a run differs from another, one sentence a line: what changed, then whether chance explains it.
+    """Return sentences on how a run differs from another: the changes, then whether chance explains them.
 
-    `report` is the run's if it compares with the same run. If it calls the samples worse, the words do not judge them
-    again: the report asks about losses only, so its p is about half as large.
+    `report` is the run's report if it compares with the same run. If it calls the samples worse, the sentences do not
+    judge them again: the report only tests for losses, so its p-value is about half as large.
     """
     if not found.compared:
         return [gettext("The runs have no case in common that is unchanged.")]
@@ -234,7 +234,7 @@ def _changes(found: Comparison) -> str:
 
 
 def _certain(found: Comparison) -> list[str]:
-    """Return which changes are real, and then what is left of them for chance."""
+    """Return sentences on the changes that are certain, then on those that may be due to chance."""
     if not found.sampled:
         return [gettext("No model was used, so answers do not vary by chance: each change is real.")]
     words = ngettext(

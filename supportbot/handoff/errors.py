@@ -73,7 +73,7 @@ class ActionNotOffered(HandoffError):
 
 
 class WorkspaceChanged(HandoffError):
-    """The user switched to another workspace or left the one the socket belongs to."""
+    """The user switched to another workspace, or left the socket's workspace."""
 
     code = "other_workspace"
     status = 401

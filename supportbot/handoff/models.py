@@ -1,7 +1,7 @@
 """The team's side of a conversation: tickets, presence, canned replies and outgoing mail.
 
-Invariants: a conversation has at most one open ticket, by a partial unique index; a waiting ticket has no assignee; a
-conversation's row is locked before its ticket's.
+Invariants: a conversation has at most one open ticket (a partial unique index). A waiting ticket has no assignee. A
+conversation's row is locked before its ticket's row.
 """
 
 from typing import Final
@@ -135,7 +135,7 @@ class Presence(TenantModel):
 
 
 class CannedReply(TenantModel):
-    """A reply the team uses often. `{name}` and `{agent}` in its text are filled in when it is inserted."""
+    """A reply that the team uses often. `{name}` and `{agent}` in its text are filled in when it is inserted."""
 
     title = models.CharField(max_length=80)
     text = models.TextField(max_length=4000)
@@ -156,8 +156,8 @@ class CannedReply(TenantModel):
 class OfferedDraft(TenantModel):
     """A draft that the assistant offered to an agent, and how much of it was sent.
 
-    `sent` compares it with the reply that kept most of it, of those that this agent wrote before the customer's next
-    message; empty: nothing was sent. `kept` is the share of its words in that reply.
+    `sent` is the comparison with the agent's reply that kept most of the draft, among those before the customer's next
+    message; it is empty if no reply was sent. `kept` is the share of the draft's words in that reply.
     """
 
     class Sent(models.TextChoices):
@@ -168,12 +168,12 @@ class OfferedDraft(TenantModel):
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     person = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     release_id = models.UUIDField(null=True)
-    text = models.TextField()  # emptied after some days (`offered_drafts.forget_texts`)
-    articles = ArrayField(models.UUIDField(), default=list)  # those it was written from
+    text = models.TextField()  # cleared after some days (`offered_drafts.forget_texts`)
+    articles = ArrayField(models.UUIDField(), default=list)  # the articles on which it is based
     sent = models.CharField(max_length=8, choices=Sent.choices, blank=True, default="")
     kept = models.FloatField(null=True)
     is_correction = models.BooleanField(default=False)
-    message_id = models.UUIDField(null=True)  # the reply it was compared with
+    message_id = models.UUIDField(null=True)  # the reply with which it was compared
     created_at = models.DateTimeField(default=now)
 
     class Meta:
@@ -189,7 +189,7 @@ class OutgoingMail(TenantModel):
     """An agent's reply to be mailed to the customer; one per message."""
 
     ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="mails", db_constraint=False)
-    message_id = models.UUIDField(unique=True)  # chat's message; the mail's own Message-ID is made from it
+    message_id = models.UUIDField(unique=True)  # the chat message; the mail's Message-ID is derived from it
     address = models.EmailField()
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField(default=now)

@@ -14,7 +14,7 @@ from supportbot.llm.types import ModelRequest
 
 @dataclass(frozen=True, slots=True)
 class GeneratedDraft:
-    """A draft as the agent will read it, with what the model was given; `by` is the provider."""
+    """A draft as the agent will read it, with the model's input; `by` is the provider."""
 
     text: str
     request: ModelRequest

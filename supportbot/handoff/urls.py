@@ -1,4 +1,4 @@
-"""The addresses of the desk's pages."""
+"""The URLs of the desk's pages."""
 
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path

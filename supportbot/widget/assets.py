@@ -1,8 +1,8 @@
-"""Serves the widget's files: `/widget/v1.js`, which pages load, and the files it loads, at addresses of their content.
+"""Serves the widget's files: `/widget/v1.js`, which pages load, and the files that it loads, at content-based URLs.
 
-`make widget` bundles `frontend/src` into `dist`, whose files are served as they are. The loader names the others by
-their edition, which changes with any byte of them, so browsers may cache them for ever; a page that still runs
-yesterday's loader gets today's panel, but does not cache it. Files are read once per process.
+`make widget` bundles `frontend/src` into `dist`, whose files are served unchanged. The loader requests the other files
+by their edition, which changes with every byte of them, so browsers may cache them forever. A page that still runs an
+old loader gets the current panel but does not cache it. Files are read once per process.
 """
 
 import gzip
@@ -46,7 +46,7 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """The current widget: the loader, and by name the files it loads."""
+    """The current widget: the loader, and the files that it loads, by name."""
 
     name: str
     loader: Asset
@@ -55,7 +55,7 @@ class Edition:
 
 @register("widget")
 def built_files(**_: Any) -> list[CheckMessage]:
-    """Check that the bundle is complete: a missing file would show only when a page asks for it."""
+    """Check that the bundle is complete; otherwise, a missing file would go unnoticed until a page requests it."""
     try:
         names = json.loads((DIST / "manifest.json").read_text(encoding="utf-8"))["files"]
         missing = [name for name in ("v1.js", *names) if not (DIST / name).is_file()]
@@ -76,13 +76,13 @@ def edition() -> Edition:
 
 def _asset(name: str) -> Asset:
     body = (DIST / name).read_bytes()
-    # mtime 0: the same file has the same bytes in every process.
+    # With mtime 0, the compressed bytes are the same in every process.
     return Asset(body, gzip.compress(body, 9, mtime=0), f'"{hashlib.sha256(body).hexdigest()[:32]}"')
 
 
 @require_safe
 def loader(request: HttpRequest) -> HttpResponse:
-    """Serve the one script that a shop's page includes, and record that such a page exists."""
+    """Serve the script that a shop's pages include, and record that such a page exists."""
     if (origin := read_origin(_site_of(request.headers.get("Referer", "")))) and _is_due(origin):
         with suppress(AnyDatabaseError):  # the script matters more than this record
             note_loader(origin)
@@ -90,7 +90,7 @@ def loader(request: HttpRequest) -> HttpResponse:
 
 
 def _site_of(referer: str) -> str:
-    """Return the origin of an address, or an empty text."""
+    """Return the origin of a URL, or ""."""
     with suppress(ValueError):  # brackets without an IPv6 address
         parts = urlsplit(referer)
         return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
@@ -98,7 +98,7 @@ def _site_of(referer: str) -> str:
 
 
 def _is_due(origin: str) -> bool:
-    """Return whether this process has not noted the origin within the last seconds."""
+    """Return whether the origin should be recorded, because this process has not done so in the last seconds."""
     if len(_noted) > _MAX_NOTED:
         _noted.clear()
     last = _noted.get(origin)
@@ -110,12 +110,12 @@ def _is_due(origin: str) -> bool:
 
 @require_safe
 def file(request: HttpRequest, name: str, stem: str) -> HttpResponse:
-    """Serve a file that the loader or the panel fetches when first needed; raises Http404."""
+    """Serve a file that the loader or the panel fetches when it is first needed; raises Http404."""
     today = edition()
     asset = today.files.get(f"{stem}.js")
     if asset is None:
         raise Http404
-    # Cached under another edition's name, it would outlive the next edition.
+    # A file cached under another edition's name would outlive the next edition.
     return _response(request, asset, _EDITION_CACHE if name == today.name else "no-store")
 
 
@@ -124,7 +124,7 @@ def _response(request: HttpRequest, asset: Asset, cache_control: str) -> HttpRes
     response = HttpResponse(status=304) if is_known else _content(request, asset)
     response.headers["Cache-Control"] = cache_control
     response.headers["ETag"] = asset.etag
-    # The scripts are public, and modules of another origin run only if the page may read them.
+    # The scripts are public, and browsers run modules from another origin only if the page may read them.
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     patch_vary_headers(response, ["Accept-Encoding"])

@@ -1,4 +1,4 @@
-"""Shared by the views that a page calls before it has a socket: body, CORS, audit, the response to a ticket request."""
+"""Code shared by the views that a page calls before it has a socket: body, CORS, audit, ticket responses."""
 
 from contextlib import suppress
 from typing import Any, ClassVar, Final
@@ -56,7 +56,7 @@ class StrictJsonParser(BaseParser):
 
 
 class PublicWidgetView(APIView):
-    """A view that any page may call; the origin and the credentials in the body decide what it gets."""
+    """A view that any page may call; access depends on the origin and the credentials in the body."""
 
     authentication_classes = [BearerAuthentication]
     permission_classes = [AllowAny]
@@ -79,7 +79,7 @@ class PublicWidgetView(APIView):
     def handle_exception(self, exc: Exception) -> Response:
         """Answer an error, and audit a denial once the channel is known."""
         if self.channel is not None and isinstance(exc, SupportBotError):
-            with suppress(AnyDatabaseError):  # the response matters more than its record
+            with suppress(AnyDatabaseError):  # the response matters more than the record
                 record_denied_access(exc, workspace_id=self.channel.workspace_pk, channel_id=self.channel.pk)
         return super().handle_exception(exc)
 
@@ -88,8 +88,8 @@ class PublicWidgetView(APIView):
         return Response(status=204)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        """Let pages of known origins read the response, including errors. Cookies are not used, so credentials mode is
-        not allowed.
+        """Allow pages of known origins to read the response, including errors. Cookies are not used, so credentials
+        mode is not allowed.
         """
         response = super().finalize_response(request, response, *args, **kwargs)
         response.headers["Vary"] = "Origin"
@@ -102,7 +102,7 @@ class PublicWidgetView(APIView):
 
 
 def ticket_response(request: Request, channel: Channel, issued: IssuedTicket) -> dict[str, Any]:
-    """Return what a page gets with its ticket."""
+    """Return the response for a page: its ticket, and the data to open the chat."""
     with workspace_scope(channel.workspace_pk):
         config = widget_config(channel, issued.conversation)
     answer = {
@@ -118,7 +118,8 @@ def ticket_response(request: Request, channel: Channel, issued: IssuedTicket) ->
 def widget_config(channel: Channel, conversation: Conversation) -> dict[str, Any]:
     """Return the channel's texts in the conversation's language, its branding and its rules."""
     locale, customer = conversation.locale, conversation.customer
-    with workspace_scope(channel.workspace_pk):  # outside a workspace, since a page knows only its channel's key
+    # the request has no workspace yet, because a page only knows its channel's key
+    with workspace_scope(channel.workspace_pk):
         document = current().document
     greeting = channel.greeting_in(locale, otherwise=document.greetings)
     return {
@@ -139,5 +140,5 @@ def widget_config(channel: Channel, conversation: Conversation) -> dict[str, Any
 
 
 def socket_url(request: Request) -> str:
-    """Return the socket's address on PUBLIC_URL, or on the host this request was sent to."""
+    """Return the socket's URL on PUBLIC_URL, or else on the host of this request."""
     return f"{socket_origin(request)}{SOCKET_PATH}"

@@ -10,7 +10,7 @@ from supportbot.errors import NotFound, SupportBotError
 from supportbot.rate_counters import count
 from supportbot.widget.errors import OriginRefused, SubjectMismatch
 
-# Anybody can send requests, so only the first ones of a minute are recorded: a flood must not fill the audit trail.
+# Anyone can send requests, so only the first few per minute are recorded: a flood must not fill the audit trail.
 RECORDED_PER_MINUTE: Final = 60
 _DENIALS: Final = (OriginRefused, SubjectMismatch, AccountsError, NotFound)
 

@@ -1,7 +1,7 @@
 """`/chat/<channel>/`: a channel's chat on a hosted page, where none of the merchant's scripts run.
 
-A link, a QR code or a web view opens it, and the merchant's pages may frame it. Its content security policy allows only
-our own scripts. A one-time code in the fragment carries the customer's identity; views never see it.
+It opens from a link, a QR code or a web view, and the merchant's pages may frame it. Its content security policy allows
+only our own scripts. A one-time code in the fragment carries the customer's identity; views never see it.
 """
 
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ from supportbot.web import socket_origin
 
 
 @require_safe
-@xframe_options_exempt  # the policy lists who may frame the page; the older header allows only everybody or nobody
+@xframe_options_exempt  # the policy lists the origins that may frame the page, which the older header cannot do
 def chat_page(request: HttpRequest, key: str) -> HttpResponse:
-    """Show a channel's chat, or a page that says there is none."""
+    """Show a channel's chat, or a page that says that there is none."""
     channel = channel_by_key(key)
     language = language_for(request, channel.locale if channel else "en")
     if channel is None:
@@ -35,8 +35,8 @@ def chat_page(request: HttpRequest, key: str) -> HttpResponse:
     name = channel.assistant_name or channel.name
     title = text_in(language, "Chat with {name}", name=name)
     context = {"language": language, "channel": channel, "workspace": channel.workspace, "title": title}
-    # A channel that requires confirmations on this page does not trust clicks in the shop's page, so that page must not
-    # be able to put itself on top of this one.
+    # A channel that requires confirmations on this page does not trust clicks on the shop's page, so that page must not
+    # be able to cover this one.
     frames = [] if channel.confirms_on_hosted_page else channel.allowed_origins
     with workspace_scope(channel.workspace_pk):
         pictures = [*channel.allowed_origins, *(f"https://{host}" for host in picture_hosts())]
@@ -44,7 +44,7 @@ def chat_page(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def language_for(request: HttpRequest, fallback: str) -> str:
-    """Return the first language with texts: that of `?lang=`, those the browser prefers, the fallback."""
+    """Return the first language that has texts: from `?lang=`, the browser's preferences, or the fallback."""
     accepted = [code for code, _ in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
     for tag in (request.GET.get("lang", ""), *accepted, fallback):
         if base_language(tag) in LANGUAGES:
@@ -74,8 +74,8 @@ def _page(
 
 
 def policy(frames: Sequence[str], *, sockets: str, pictures: Sequence[str] = ()) -> str:
-    """Return the page's content security policy: with the origins that may frame the page besides our own, and those of
-    cards' pictures.
+    """Return the page's content security policy, with the origins, besides our own, that may frame the page, and the
+    origins of cards' pictures.
     """
     return "; ".join(
         [

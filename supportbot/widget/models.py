@@ -1,6 +1,7 @@
-"""What the widget stores: tickets that open sockets, codes that open the hosted page, and customers' ratings.
+"""The widget's tables: tickets that open sockets, codes that open the hosted page, and customers' ratings.
 
-Invariant: a ticket opens one socket, a code one page. Each is used up by a conditional UPDATE, so never twice.
+Invariant: a ticket opens one socket, and a code one page. A conditional UPDATE uses each of them up, so neither works
+twice.
 """
 
 from django.db import models
@@ -66,7 +67,7 @@ class PageCode(SingleUse):
 
 
 class Reason(models.TextChoices):
-    """What was wrong with an answer, in the customer's eyes."""
+    """What the customer found wrong with an answer."""
 
     WRONG = "wrong"
     OFF_TOPIC = "off_topic"

@@ -1,6 +1,6 @@
-"""`/receipts/<address>/`: the state of one request, for anyone who holds its receipt. It needs no login and has no
-buttons. It shows the request's title, the order, the amount, the day and the receipt, and no other customer data. While
-the outcome is open, the page reloads itself.
+"""`/receipts/<address>/`: the state of one request, for anyone with the link on its receipt. It needs no login and has
+no buttons. It shows the request's title, the order, the amount, the day and the receipt, and no other customer data.
+While the outcome is open, the page reloads itself.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ _STATES: Final[dict[State, str]] = {
     State.EXECUTING: msgid("Contacting our system"),
     State.QUEUED: msgid("Contacting our system"),
 }
-# Of a built-in action's receipt. Not the address: the page needs no login.
+# Fields of a built-in action's receipt. The postal address is left out because the page needs no login.
 _RECEIPT: Final = {"to": msgid("Refunded to"), "reference": msgid("Reference")}
 _POLICY: Final = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 

@@ -1,8 +1,8 @@
-"""What customers do with their own conversation besides writing: end it, stop waiting, rate, confirm or decline a card.
+"""Customers' actions in their own conversation besides writing: end it, stop waiting, rate, confirm or decline cards.
 
-A conversation that has ended takes no more messages, neither from the customer nor from the assistant. In the log the
-end is a system `message` with `ends`. The answer being written is stopped before it, and an agent's ticket is resolved.
-Confirmed actions continue, and their outcome is still reported: ending a chat does not stop a payment.
+A conversation that has ended accepts no more messages, neither from the customer nor from the assistant. In the log,
+the end is a system `message` with `ends`. Before it, the answer being written is stopped, and an agent's ticket is
+resolved. Confirmed actions continue, and their outcome is still reported: ending a chat does not stop a payment.
 """
 
 from uuid import UUID
@@ -37,7 +37,7 @@ def end_conversation(conversation_id: UUID) -> None:
         return
     stop_now(conversation)
     conversation.refresh_from_db()
-    mark_answered(conversation, conversation.last_seq)  # no answer is due any more
+    mark_answered(conversation, conversation.last_seq)  # no answer is due any longer
     ticket = open_ticket_for(conversation_id)
     if ticket is not None:
         handoff.end(conversation, handoff.lock_ticket(ticket.pk), State.RESOLVED, by="customer")
@@ -60,13 +60,13 @@ def stop_waiting(conversation_id: UUID) -> None:
 
 @transaction.atomic
 def rate(conversation_id: UUID, *, score: int, comment: str, message_id: UUID | None, reason: str = "") -> Rating:
-    """Store a customer's score; a second one for the same answer replaces the first. The team reads it in the log.
+    """Store a customer's rating; a second one for the same answer replaces the first. The team can read it in the log.
 
     Raises NotFound for an answer that is not in this conversation.
     """
     conversation = lock_conversation(conversation_id)
     if message_id is not None:
-        # Answers of the assistant and of agents; internal notes do not exist for customers.
+        # Customers can rate answers of the assistant and of agents; internal notes do not exist for them.
         answers = Message.objects.filter(
             conversation_id=conversation_id,
             source__in=[Source.ASSISTANT, Source.AGENT],

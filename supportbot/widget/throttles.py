@@ -1,7 +1,7 @@
-"""How many tickets may be requested.
+"""Limits on ticket requests.
 
-A channel's key is public, and outside a browser any origin can be claimed. A flood of anonymous requests must not lock
-out known customers, so those are limited only by address and by customer.
+A channel's key is public, and programs can claim any origin. A flood of anonymous requests must not lock out known
+customers, so known customers are limited only by IP address and by customer.
 """
 
 from typing import Final
@@ -13,13 +13,13 @@ from rest_framework.views import APIView
 from supportbot.rate_counters import FailOpenThrottle, count
 from supportbot.widget.errors import TooManyTickets
 
-NEW_VISITORS_PER_MINUTE: Final = 6_000  # per channel, from all addresses together
-TICKETS_PER_MINUTE: Final = 300  # per customer: every page and every reconnect takes one
+NEW_VISITORS_PER_MINUTE: Final = 6_000  # per channel, from all IP addresses together
+TICKETS_PER_MINUTE: Final = 300  # per customer; every page and every reconnect needs one
 
 
 class PerAddress(FailOpenThrottle):
     scope = "tickets"
-    rate = "600/min"  # an office or a school shares one address, and every reconnect takes a ticket
+    rate = "600/min"  # an office or a school shares one IP address, and every reconnect needs a ticket
 
     def get_cache_key(self, request: Request, view: APIView) -> str:
         return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}

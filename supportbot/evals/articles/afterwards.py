@@ -1,4 +1,4 @@
-"""What commands and the page of an import tell about articles just published, as far as a worker has found out."""
+"""Reports on articles that were just published, for commands and the import page, with the results found so far."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,9 +15,9 @@ from supportbot.evals.models import ArticleCheck, DraftCheck
 
 
 def told_of(article_ids: Sequence[UUID], since: datetime) -> dict[str, Any]:
-    """Return the state of the comparison of these articles, published `since` then, how many questions have each
-    outcome, the gate cases that fail, and the page with both answers, or else that of an article. `KB_AFTERWARDS` names
-    this function.
+    """Return the state of the comparison of these articles, published since `since`; the number of questions with each
+    outcome; the failing gate cases; and the address of the page with both answers, or else of an article. The setting
+    `KB_AFTERWARDS` names this function.
     """
     found, is_awaited = comparison_of(article_ids, since)
     page = f"comparisons/{found.pk}/" if found else f"{article_ids[0]}/change/"
@@ -33,10 +33,10 @@ def told_of(article_ids: Sequence[UUID], since: datetime) -> dict[str, Any]:
 
 
 def comparison_of(article_ids: Sequence[UUID], since: datetime | None = None) -> tuple[DraftCheck | None, bool]:
-    """Return the comparison of these articles, published `since` then, and whether it is awaited (then None). Without
-    a time, it is that of the newest change.
+    """Return the comparison of these articles, published since `since`, and whether it is still pending (then it is
+    None). Without a time, return the comparison of the newest change.
 
-    None, too, if nothing was compared: what an earlier publication has changed is not told of this one.
+    It is also None if nothing was compared, so changes by an earlier publication are not reported for this one.
     """
     if awaited(article_ids) or checks().filter(state="running", articles__overlap=list(article_ids)).exists():
         return None, True
@@ -48,14 +48,14 @@ def comparison_of(article_ids: Sequence[UUID], since: datetime | None = None) ->
 
 
 def _check_of(article_ids: Sequence[UUID], since: datetime | None) -> ArticleCheck | None:
-    """Return the newest check of these articles; one that was over by then is about an earlier publication."""
+    """Return the newest check of these articles; one that had already finished is about an earlier publication."""
     over = Q(finished_at__lt=since) if since else Q(pk=None)
     found: ArticleCheck | None = checks().filter(articles__overlap=list(article_ids)).exclude(over).first()
     return found
 
 
 def _broken(article_ids: Sequence[UUID], since: datetime) -> list[str]:
-    """Return the cases that these articles have broken, without those that pass again or were dismissed."""
+    """Return the cases that these articles broke, except those that pass again or were dismissed."""
     check = _check_of(article_ids, since)
     names = {one["case"] for one in check.failures} if check else set()
     return [one["case"] for _, one in broken_now() if one["case"] in names]

@@ -1,4 +1,4 @@
-"""REST view of article checks: what publishing without the gates has broken."""
+"""REST view of article checks: the cases broken by publishing without the gates."""
 
 from typing import Any
 from uuid import UUID

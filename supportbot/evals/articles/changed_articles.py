@@ -1,8 +1,8 @@
-"""Before and after for articles that have changed together: an import, a run of a source, calls of REST, plans.
+"""Before and after for articles that changed together, through an import, a source's run, REST calls or plans.
 
-However many they are, at most 36 of customers' questions are asked: up to 12 whose answers quoted one of the articles,
-and the 24 nearest to any of their passages. Each is asked in both states of the articles, which are copies beside
-them, so nobody who saves one waits. Contradictions and repetitions are looked for while there is time.
+At most 36 of customers' questions are asked, however many articles changed: up to 12 whose answers quoted one of the
+articles, and the 24 nearest to any of their passages. Each is asked in both states of the articles. The states are
+copies, so saving an article never has to wait. The search for contradictions and repetitions has a time limit.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,22 +37,22 @@ from supportbot.language.detection import base_language
 
 Item = Mapping[str, Any]
 BEFORE, AFTER = "before", "after"
-MOST_APART: Final = 3  # articles without passages in the index, whose texts get vectors
-MOST_EXAMINED: Final = 40  # texts, for contradictions and repetitions
-SECONDS: Final = 60.0  # for those
-MOST_LISTED: Final = 60  # of each
+MOST_APART: Final = 3  # articles without passages in the index whose vectors are made here
+MOST_EXAMINED: Final = 40  # texts searched for contradictions and repetitions
+SECONDS: Final = 60.0  # for that search
+MOST_LISTED: Final = 60  # of each kind
 _WIDEST_FIRST: Final = (str(Audience.PUBLIC), str(Audience.SIGNED_IN), str(Audience.INTERNAL))
 
 
 class ChangedArticles:
-    """Articles in two states: `changes` has, by id, what was read before and what is read after."""
+    """Articles in two states: `changes` contains the facts before and after, by article id."""
 
     def __init__(self, changes: Mapping[str, Mapping[str, Facts]]) -> None:
         self.before = {name: both[BEFORE] for name, both in changes.items()}
         self.after = {name: both[AFTER] for name, both in changes.items()}
 
     def items(self) -> list[Item]:
-        """Return the questions, each with the article that it is about."""
+        """Return the questions, each with its article."""
         quoting = questions_quoting_any([one.pk for one in self._articles])
         others = [question for question in recent_questions() if question not in quoting]
         about = {**quoting, **self._nearest(others)}
@@ -73,7 +73,7 @@ class ChangedArticles:
         ]
 
     def found(self) -> dict[str, Any]:
-        """Return what the new texts contradict or repeat, and how many of them there was no time to examine."""
+        """Return the contradictions and repetitions in the new texts, and the number of texts not examined in time."""
         was, is_now = (texts_at(self._articles, facts) for facts in (self.before, self.after))
         fresh = [one for one in self._articles if one.pk in is_now and is_now[one.pk] != was.get(one.pk)]
         ends, examined = perf_counter() + SECONDS, 0
@@ -106,12 +106,12 @@ class ChangedArticles:
         return found
 
     def _asker(self, name: str) -> str:
-        """Return who could read an article, of both states the one that most people are among: to them it matters."""
+        """Return the article's audience; if it differs between the states, the larger one."""
         states = [one[name] for one in (self.before, self.after) if one[name]["revision"] is not None]
         return min((str(one["audience"]) for one in states), key=_WIDEST_FIRST.index, default=_WIDEST_FIRST[0])
 
     def _nearest(self, questions: Sequence[str]) -> dict[str, UUID]:
-        """Return the questions nearest to any passage of the articles, each with the nearest article; none without an
+        """Return the questions nearest to any passage of the articles, each with its nearest article; empty without an
         embedding model.
         """
         if not questions or not self._articles:
@@ -132,8 +132,8 @@ class ChangedArticles:
         return {question: near[question][1] for question in best}
 
     def _near_passage(self, vector: Sequence[float]) -> list[tuple[float, UUID]]:
-        """Return the distance and the article of the nearest passage in the index, if there is one. They are grouped,
-        so that no approximate index is used, which would filter afterwards and lose most of them.
+        """Return the distance and the article of the nearest passage in the index, if there is one. Grouping keeps the
+        database from using an approximate index, which would filter afterwards and lose most of the rows.
         """
         rows = Chunk.objects.filter(article__in=self._articles, recipe=active_recipe(), embedding__isnull=False)
         distance = Cast(Min(CosineDistance("embedding", list(vector))), FloatField())
@@ -141,8 +141,8 @@ class ChangedArticles:
         return [(row["distance"], row["article_id"]) for row in found[:1]]
 
     def _not_in_index(self) -> dict[UUID, ArticleText]:
-        """Return texts without passages in the index: the former ones of articles that nobody can read any more, and
-        those of articles that have been published again meanwhile.
+        """Return texts without passages in the index: the former texts of articles that nobody can read any more, and
+        those of articles that have been published again since.
         """
         now_in = {one.pk: one.indexed_revision for one in self._articles if one.is_live}
         gone = [one for one in self._articles if self.after[str(one.pk)]["revision"] is None]
@@ -152,7 +152,7 @@ class ChangedArticles:
 
 
 def _told(article: Article, conflicts: Sequence[Conflict], former: ArticleText | None) -> list[dict[str, Any]]:
-    """Return the findings that the article's former text did not have."""
+    """Return the findings that are new compared with the article's former text."""
     said = " ".join(former.body.split()) if former else ""
     return [
         {
@@ -169,6 +169,6 @@ def _told(article: Article, conflicts: Sequence[Conflict], former: ArticleText |
 
 
 def _once(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return each pair of sentences once, although both of its articles may be new."""
+    """Return each pair of sentences once, even if both articles are new."""
     pairs = {frozenset((one["ours"], one["theirs"])): one for one in reversed(found)}
     return list(reversed(pairs.values()))

@@ -1,7 +1,7 @@
-"""Before and after: what customers' real questions get from the live articles, and would get from a draft.
+"""Before and after: the answers to real questions from the live articles, and the answers with a draft.
 
-The questions are those whose answers quoted the article, and those of the last weeks that are nearest to its text in
-meaning. Both answers are the built-in answerer's, so a check costs nothing and gives the same result twice.
+The questions are those whose answers quoted the article, and recent ones that are nearest to its text in meaning. The
+built-in answerer gives both answers, so a check costs nothing and its result is reproducible.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -30,11 +30,11 @@ from supportbot.language.sentences import unmarked
 
 Vectors = Callable[[Sequence[str]], Mapping[str, Sequence[float]]]
 DAYS: Final = 60
-MAX_READ: Final = 150  # questions that are compared in meaning
+MAX_READ: Final = 150  # questions that are compared by meaning
 MAX_QUOTING: Final = 12
 MAX_NEAREST: Final = 24
 MAX_CHARACTERS: Final = 400
-CLEARLY: Final = 0.1  # a difference in confidence that counts
+CLEARLY: Final = 0.1  # the smallest difference in confidence that counts
 
 
 class Outcome(StrEnum):
@@ -45,11 +45,12 @@ class Outcome(StrEnum):
 
 
 def outcome_of(before: Quoted, after: Quoted, *changed: str) -> Outcome:
-    """Return what an answer has become through a change of these articles, given by their external ids.
+    """Return how a change to these articles, given by their external ids, affects an answer.
 
-    Better: it is answered from one of them and was not answered, or search is clearly surer of an answer from it that
-    keeps all figures. Worse: there is none any more, it has lost this source, or search is clearly less sure. It is no
-    gain that search is surer of another article because this one has lost its words.
+    Better: the question is now answered from one of these articles and was not answered before, or search is clearly
+    more confident in an answer from one of them that keeps all figures. Worse: the answer is gone, has lost this
+    source, or search is clearly less confident. More confidence in another article, because this one has lost its
+    words, is not better.
     """
     was, is_now = not before.answer.is_abstention, not after.answer.is_abstention
     if _words(before.answer) == _words(after.answer):
@@ -65,9 +66,9 @@ def outcome_of(before: Quoted, after: Quoted, *changed: str) -> Outcome:
 
 
 def compared_row(question: str, was: Quoted, seen: Quoted, *changed: str) -> dict[str, Any]:
-    """Return what is stored of a compared question: its outcome and both answers.
+    """Return the stored form of a compared question: its outcome and both answers.
 
-    It is shown to editors, who may not read conversations: personal data is left out.
+    Personal data is left out, because editors see it and may not read conversations.
     """
     told = without_personal_data(question)
     outcome = str(outcome_of(was, seen, *changed))
@@ -89,19 +90,19 @@ def _figures(answer: Answer) -> set[str]:
 
 
 def questions_about(article_id: UUID | None, wording: ArticleText) -> list[str]:
-    """Return the customers' questions that a text matters to: first those that were answered from its article."""
+    """Return the customers' questions that a text may affect, first those that were answered from its article."""
     quoting = questions_quoting(article_id) if article_id is not None else []
     recent = [question for question in recent_questions() if question not in quoting]
     return [*quoting, *nearest(recent, wording)]
 
 
 def questions_quoting(article_id: UUID) -> list[str]:
-    """Return the customers' questions of the last weeks whose answers quoted an article, the newest first."""
+    """Return recent customers' questions whose answers quoted an article, newest first."""
     return list(questions_quoting_any([article_id]))
 
 
 def questions_quoting_any(article_ids: Collection[UUID]) -> dict[str, UUID]:
-    """Return the newest questions of the last weeks whose answers quoted one of these articles, with that article."""
+    """Return the newest customers' questions whose answers quoted one of these articles, with that article."""
     asked = Message.objects.filter(
         conversation=OuterRef("message__conversation"), source=Source.CUSTOMER, seq__lt=OuterRef("message__seq")
     ).order_by("-seq")
@@ -115,7 +116,7 @@ def questions_quoting_any(article_ids: Collection[UUID]) -> dict[str, UUID]:
 
 
 def recent_questions() -> list[str]:
-    """Return what customers have asked in the last weeks, the newest first; no courtesies."""
+    """Return the questions that customers asked in the last weeks, newest first, without greetings and thanks."""
     rows = Message.objects.filter(
         source=Source.CUSTOMER, audience=Audience.EVERYONE, created_at__gte=now() - timedelta(days=DAYS)
     )
@@ -129,9 +130,10 @@ def _distinct(texts: Iterable[str | None], most: int) -> list[str]:
 
 
 def vectors_of_questions(questions: Sequence[str]) -> dict[str, Sequence[float]]:
-    """Return the vectors of what customers wrote, which only this process keeps."""
+    """Return the vectors of customers' questions; they are kept only in this process's memory."""
     recipe = active_recipe()
-    maker = Maker(recipe.name, embedder_of(recipe))  # read once: a switch must not come between the two
+    # read the recipe once: a switch must not happen between the two reads
+    maker = Maker(recipe.name, embedder_of(recipe))
     return {question: _vector(maker, question) for question in questions}
 
 
@@ -141,9 +143,9 @@ def _vector(maker: Maker, question: str) -> Sequence[float]:
 
 
 def nearest(questions: Sequence[str], wording: ArticleText, vectors: Vectors = vectors_of_questions) -> list[str]:
-    """Return the 24 questions nearest to a text in meaning; none without an embedding model.
+    """Return the 24 questions nearest to a text in meaning; empty without an embedding model.
 
-    The text's passages are compared by the vectors that trying it needs anyway.
+    The passages' vectors are needed anyway to try the text.
     """
     if not questions:
         return []

@@ -1,4 +1,4 @@
-"""REST views of what publications have changed for customers' questions."""
+"""REST views of the comparisons of customers' questions before and after publications."""
 
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -74,7 +74,7 @@ class ComparisonSerializer(serializers.Serializer[Any]):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A comparison as a caller may see it; None if there is none, or none yet."""
+    """A comparison as the caller may see it; None if there is none, or not yet."""
 
     comparison: DraftCheck | None
     is_awaited: bool

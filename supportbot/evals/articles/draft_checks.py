@@ -1,9 +1,9 @@
-"""Checks of an article's newest revision before it is published, by a worker: it takes minutes on a busy machine.
+"""Checks of an article's newest revision before it is published. A worker runs them, since they can take minutes.
 
-First the gates' cases, then the real questions that the text matters to, a few at a time: each step is stored before
-the next one begins. So a worker that dies costs one step, a check can be cancelled, and it goes on where it was. After
-a publication, the real questions are compared in the same way, with the text that was live before (`publications`);
-and so are those about many articles that have changed together (`changed_articles`).
+First the gates' cases run, then the real questions that the text may affect, a few at a time. Each step is stored
+before the next one begins, so a worker that dies loses only one step, and a cancelled check continues where it stopped.
+After a publication, real questions are compared in the same way with the text that was live before (`publications`),
+and so are questions about many articles that changed together (`changed_articles`).
 """
 
 import logging
@@ -40,19 +40,20 @@ from supportbot.leases import extending
 from supportbot.releases.selectors import current, gates
 
 logger = logging.getLogger(__name__)
-AT_ONCE: Final = 6  # items of a step; each step publishes the text once and rolls it back
+AT_ONCE: Final = 6  # items per step; each step publishes the text once and rolls it back
 LEASE: Final = timedelta(seconds=90)
 BEAT_SECONDS: Final = 30.0
-LONGEST_STEP: Final = timedelta(minutes=15)  # then the worker counts as dead, although it answers
-MOST_TRIES: Final = 3  # in a row without a step that was stored
+LONGEST_STEP: Final = timedelta(minutes=15)  # after this, the worker counts as dead even if it still extends its lease
+MOST_TRIES: Final = 3  # in a row without storing a step
 RETRIED_AFTER: Final = timedelta(seconds=30)
 KEPT_FOR: Final = timedelta(days=7)
-COMPARISONS: Final = Q(former__isnull=False) | Q(articles__isnull=False)  # of what is published already
+# checks of articles that are already published
+COMPARISONS: Final = Q(former__isnull=False) | Q(articles__isnull=False)
 State = DraftCheck.State
 
 
 def begin(article: Article) -> DraftCheck:
-    """Have a worker check an article's newest revision; return the check that is under way if there is one."""
+    """Have a worker check an article's newest revision; return the current check if one is under way."""
     newest = article.latest_revision
     assert newest is not None, "an article is created together with its first revision"
     try:
@@ -66,7 +67,7 @@ def begin(article: Article) -> DraftCheck:
 
 
 def facts_behind(article: Article) -> dict[str, Any]:
-    """Return what decides, besides the revision, who is answered from an article and how."""
+    """Return the facts besides the revision that decide which customers get answers from an article, and how."""
     return {
         "collection": str(article.collection_id),
         "locale": article.locale,
@@ -88,14 +89,14 @@ def newest_check(article: Article) -> DraftCheck | None:
 
 
 def cancel(check_id: UUID) -> None:
-    """Stop a check; what has run stays. Raises NotFound."""
+    """Stop a check and keep its results so far. Raises NotFound."""
     rows = DraftCheck.objects.filter(pk=check_id, state__in=("waiting", "running"))
     if not rows.update(state=State.CANCELLED, lease_until=None):
         raise NotFound()
 
 
 def resume(check_id: UUID) -> None:
-    """Go on with a cancelled check where it was. Raises NotFound."""
+    """Continue a cancelled check where it stopped. Raises NotFound."""
     rows = DraftCheck.objects.filter(pk=check_id, state=State.CANCELLED)
     is_draft = Q(former__isnull=True, articles__isnull=True)
     since = Case(When(is_draft, then=Value(now(), DateTimeField())))  # None for a comparison: see `_due`
@@ -104,16 +105,16 @@ def resume(check_id: UUID) -> None:
 
 
 def _due() -> Q:
-    """Return which checks no worker holds. A comparison that waits has no lease, so that a worker of the previous
-    version, which would run it as the check of a draft, leaves it alone.
+    """Return the condition for checks that no worker holds. A waiting comparison has no lease, so workers of the
+    previous version ignore it; they would run it as the check of a draft.
     """
     is_free = Q(lease_until__lte=now()) | (Q(lease_until=None) & COMPARISONS)
     return Q(state__in=("waiting", "running")) & is_free
 
 
 def due_drafts() -> list[tuple[UUID, UUID]]:
-    """Return workspace and id of the checks that no worker holds, the oldest first: those that an editor waits for
-    before comparisons of what is published.
+    """Return workspace and id of the checks that no worker holds, oldest first. Checks that an editor is waiting for
+    come before comparisons of published articles.
     """
     is_comparison = Case(When(COMPARISONS, then=Value(1)), default=Value(0))
     with across_workspaces("checks of drafts that are due"):
@@ -122,16 +123,16 @@ def due_drafts() -> list[tuple[UUID, UUID]]:
 
 
 def run_draft_check(check_id: UUID) -> None:
-    """Run the rest of a check; does nothing if another worker has it."""
+    """Run the rest of a check; do nothing if another worker has it."""
     check = _claim(check_id)
     if check is None:
         return
     try:
         _run(check)
-    except SupportBotError as error:  # such as a gate whose suite is gone
+    except SupportBotError as error:  # for example, a gate's suite has been deleted
         logger.warning("check %s of a draft: %s", check.pk, error.code)
         _update(check, **_given_up(error.message))
-    except Exception:  # the edge of a task: it is tried again, and given up if it gets no further
+    except Exception:  # the edge of a task: try it again, and give up if it makes no progress
         logger.exception("check %s of a draft stopped", check.pk)
         if check.tries >= MOST_TRIES:
             _update(check, **_given_up(stopped()))
@@ -141,12 +142,12 @@ def run_draft_check(check_id: UUID) -> None:
 
 @transaction.atomic
 def _claim(check_id: UUID) -> DraftCheck | None:
-    """Return a check that nobody holds, held by this attempt: earlier ones can write no more."""
+    """Claim a check for this attempt, if nobody holds it, and return it; earlier attempts can no longer write."""
     rows = DraftCheck.objects.select_for_update().filter(_due(), pk=check_id)
     check: DraftCheck | None = rows.first()
     if check is None:
         return None
-    if check.tries >= MOST_TRIES:  # each time, its worker died
+    if check.tries >= MOST_TRIES:  # its worker died each time
         rows.update(**_given_up(stopped()))
         return None
     check.state, check.lease_until = State.RUNNING, now() + LEASE
@@ -168,7 +169,7 @@ def _run(check: DraftCheck) -> None:
         with _held(check):
             played = work.rows(step)
         check.rows, check.tries = [*check.rows, *played], 0
-        # Refused if it was cancelled, or taken over after this worker had been silent for too long.
+        # Matches no row if the check was cancelled, or taken over because this worker was silent for too long.
         if not _update(check, rows=check.rows, tries=0, lease_until=now() + LEASE):
             return
     with _held(check):
@@ -177,14 +178,14 @@ def _run(check: DraftCheck) -> None:
 
 
 def _without_names(items: Sequence[Item]) -> list[Item]:
-    """Return items whose questions are as the rows show them: a check is kept longer than the customers' words."""
+    """Return items with questions masked as in the rows, because checks are kept longer than customers' words."""
     return [
         {**item, "question": without_personal_data(item["question"])} if "question" in item else item for item in items
     ]
 
 
 def _held(check: DraftCheck) -> AbstractContextManager[None]:
-    """Extend the lease meanwhile: a step may take longer than a lease."""
+    """Keep extending the lease in this block, because a step may take longer than one lease."""
     name = f"check {check.pk}"
     return extending(
         lambda: _update(check, lease_until=now() + LEASE), every=BEAT_SECONDS, longest=LONGEST_STEP, name=name
@@ -201,19 +202,19 @@ def _update(check: DraftCheck, **facts: Any) -> bool:
 
 
 class Work(Protocol):
-    """What a check does: its items are fixed first, and then run a few at a time."""
+    """The work of a check: its items are fixed first, then run a few at a time."""
 
     def items(self) -> list[Item]: ...
 
     def rows(self, step: Sequence[Item]) -> list[dict[str, Any]]:
-        """Return what some items gave, in their order."""
+        """Return the rows for some items, in their order."""
 
     def found(self) -> dict[str, Any] | None:
-        """Return what else there is to tell about the texts, once all items have run."""
+        """Return further findings about the texts, once all items have run."""
 
 
 class OneArticle:
-    """An article's newest revision, or what its last publication has changed. Raises NotFound if it is gone."""
+    """An article's newest revision, or the changes of its last publication. Raises NotFound if it was deleted."""
 
     def __init__(self, check: DraftCheck) -> None:
         self.check, (self.text, self.article) = check, _text_of(check)
@@ -234,18 +235,18 @@ class OneArticle:
         return [_row(item, was, seen, self.article) for item, was, seen in zip(step, before, after, strict=True)]
 
     def found(self) -> None:
-        """Its page compares the newest text with the live articles itself."""
+        """Return nothing: the article's page compares the newest text with the live articles itself."""
 
     def _states(self, asked: Sequence[Asked]) -> Sequence[ArticlesState]:
         if self.check.former is None:
             return AS_IT_IS, publication_of(self.text)
-        # Copies, even of what is live: its passages may have no vectors yet, and whoever saves it must not wait.
+        # Copy even the live text: its passages may not have vectors yet, and saving the article must not have to wait.
         name, both = str(self.article.pk), (self.check.former, _published(self.check))
         return [former_state([self.article], {name: facts}, asked) for facts in both]
 
 
 def article_of(check: DraftCheck) -> Article | None:
-    """Return the article that a check is about; None if it is gone, or if it is about several."""
+    """Return the article of a check; None if it was deleted, or if the check covers several articles."""
     found: Article | None = Article.objects.filter(pk=check.article_id).first() if check.article_id else None
     return found
 
@@ -261,7 +262,7 @@ def _text_of(check: DraftCheck) -> tuple[Text, Article]:
 
 
 def _published(check: DraftCheck) -> Facts:
-    """Return what customers were answered from an article after the publication that a comparison is about."""
+    """Return the facts about an article after the publication that a comparison covers."""
     return {**{name: check.facts[name] for name in (*READ_BY, "phrasings")}, "revision": check.revision}
 
 
@@ -283,7 +284,7 @@ def _row(item: Item, was: Quoted, seen: Quoted, article: Article) -> dict[str, A
 
 
 def is_current(check: DraftCheck) -> bool:
-    """Return whether a check is complete and still says what the gates would: nothing it depends on changed."""
+    """Return whether a check is complete and still valid: nothing that the gates' verdict depends on has changed."""
     is_done = check.state == State.DONE and not check.problem and check.former is None
     if not is_done or check.gates != gates():
         return False
@@ -301,24 +302,24 @@ def broken_in(check: DraftCheck) -> list[dict[str, Any]]:
 
 
 def compared_in(check: DraftCheck) -> list[dict[str, Any]]:
-    """Return the real questions with both answers, the worst first."""
+    """Return the real questions with both answers, worst first."""
     order = [str(one) for one in Outcome]
     return sorted((row for row in check.rows if "outcome" in row), key=lambda row: order.index(row["outcome"]))
 
 
 def purge_drafts() -> None:
-    """Delete old checks of all workspaces: they hold customers' questions."""
+    """Delete old checks of all workspaces, because they contain customers' questions."""
     with across_workspaces("old checks of drafts"):
         DraftCheck.objects.filter(created_at__lt=now() - KEPT_FOR).delete()
 
 
 def forget_unasked() -> None:
-    """Delete the workspace's checks whose questions, as customers wrote them, are yet to be asked: some may be of a
-    conversation that is erased.
+    """Delete the workspace's unfinished checks: they contain unmasked questions, which may come from a conversation
+    that is being erased.
     """
     DraftCheck.objects.exclude(state=State.DONE).filter(items__isnull=False).delete()
 
 
 def forget_questions() -> None:
-    """Delete the workspace's checks, whose questions may be those of a customer who is forgotten."""
+    """Delete the workspace's checks, because their questions may come from a customer whose data is being erased."""
     DraftCheck.objects.all().delete()

@@ -1,7 +1,7 @@
-"""The articles as they were before a change, as copies beside them.
+"""Copies of articles in their state before a change.
 
-A trial hides the changed articles and finds the copies, which are rolled back: no article is changed or locked, so
-whoever saves one waits for no search.
+A trial hides the changed articles and finds the copies, which are then rolled back. No article is changed or locked, so
+saving one never waits for a search.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,16 +23,16 @@ from supportbot.ids import uuid7
 from supportbot.language.detection import base_language
 from supportbot.language.words import content_stems
 
-MOST: Final = 60  # articles; the others stay as they are now
-SECONDS: Final = 60.0  # for vectors; what has none by then is found by its words
-MARGIN: Final = timedelta(minutes=1)  # between the clocks of the machines
+MOST: Final = 60  # articles; the others keep their current state
+SECONDS: Final = 60.0  # for making vectors; texts without a vector after that are found only by their words
+MARGIN: Final = timedelta(minutes=1)  # for differences between the machines' clocks
 READ_BY: Final = ("audience", "locale", "for_assistant")
 Facts = Mapping[str, Any]  # as JSON
 
 
 @dataclass(frozen=True, slots=True)
 class Former:
-    """What an article was: its text, None if nobody could read it, its phrasings, its readers and its language."""
+    """An article's former state: its text (None if nobody could read it), phrasings, audience and language."""
 
     article: Article
     wording: ArticleText | None
@@ -41,7 +41,7 @@ class Former:
 
 
 def facts_of(articles: Sequence[Article]) -> dict[str, Facts]:
-    """Return what customers are answered from these articles, by id: the number of the live revision, its readers."""
+    """Return the facts that decide answers from these articles, by id: the live revision's number, the audience etc."""
     phrasings = phrasings_by_article(articles)
     live = {one.pk: one.live_revision for one in articles if one.state == ArticleState.LIVE}
     return {
@@ -51,7 +51,7 @@ def facts_of(articles: Sequence[Article]) -> dict[str, Facts]:
 
 
 def facts_before(article: Article, at: datetime) -> Facts:
-    """Return the same as it was before a change at this time, as far as the article tells: its text and phrasings."""
+    """Return the facts before a change at this time. Only the text and phrasings can be restored from the article."""
     since = at - MARGIN
     is_text_older = article.published_at is not None and article.published_at < since
     if article.state == ArticleState.ARCHIVED or is_text_older:
@@ -68,10 +68,10 @@ def _facts(article: Article, revision: int | None, phrasings: Sequence[str]) -> 
 
 
 def former_state(articles: Sequence[Article], facts: Mapping[str, Facts], asked: Sequence[Asked]) -> State:
-    """Return the state in which these articles were as their facts say, by id, for these questions.
+    """Return the state in which these articles match their former facts, given by id, for these questions.
 
-    Of more than `MOST` articles, those are put back that share the most words with a question. One without facts stays
-    as it is.
+    If there are more than `MOST` articles, only those that share the most words with a question are restored. An
+    article without facts keeps its current state.
     """
     former = _nearest(_former(articles, facts), asked)
     ends = perf_counter() + SECONDS
@@ -89,12 +89,12 @@ def former_state(articles: Sequence[Article], facts: Mapping[str, Facts], asked:
 def nearest_articles(
     articles: Sequence[Article], facts: Mapping[str, Facts], asked: Sequence[Asked]
 ) -> Sequence[Article]:
-    """Return those that `former_state` puts back for these questions."""
+    """Return the articles that `former_state` restores for these questions."""
     return [one.article for one in _nearest(_former(articles, facts), asked)]
 
 
 def texts_at(articles: Sequence[Article], facts: Mapping[str, Facts]) -> dict[UUID, ArticleText]:
-    """Return the texts that articles had as their facts say; one that nobody could read has none."""
+    """Return the texts that articles had according to their facts, without those that nobody could read."""
     numbers = {one.pk: facts[str(one.pk)]["revision"] for one in articles if str(one.pk) in facts}
     rows = Revision.objects.filter(article__in=list(numbers), number__in=[one for one in set(numbers.values()) if one])
     return {row.article_id: ArticleText(row.title, row.body) for row in rows if row.number == numbers[row.article_id]}

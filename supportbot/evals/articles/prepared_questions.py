@@ -1,5 +1,5 @@
-"""The vectors of the gates' questions, made soon after the gates are chosen or their cases change, so that the first
-publication does not wait for them. The shared cache has both the vectors and the note that they are there.
+"""Makes the vectors of the gates' questions soon after gates are chosen or their cases change, so the first publication
+does not have to wait. The shared cache stores the vectors and a note that they exist.
 """
 
 import hashlib
@@ -19,18 +19,18 @@ from supportbot.rate_counters import CACHE_AWAY
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.selectors import gates_of_all
 
-MOST: Final = 1_000  # questions of a workspace
-AT_ONCE: Final = 25  # stored together, so that a failure loses little
-AGAIN_SECONDS: Final = 600  # after a failure, which may cost money each time
+MOST: Final = 1_000  # questions per workspace
+AT_ONCE: Final = 25  # questions stored together, so a failure loses little work
+AGAIN_SECONDS: Final = 600  # after a failure, because each attempt may cost money
 _BUSY: Final = "gate-questions-busy"
-_BUSY_SECONDS: Final = 300  # renewed with each few questions; a dead worker blocks the others for at most this long
+_BUSY_SECONDS: Final = 300  # renewed after every few questions; a dead worker blocks the others for at most this long
 
 
 def prepare_questions() -> int:
-    """Make the missing vectors of all workspaces' gate questions; return the number of workspaces that were due. Does
+    """Make the missing vectors of all workspaces' gate questions; return the number of workspaces that were due. Do
     nothing while another worker makes them.
 
-    Vectors that cannot be made now are made by a call ten minutes later, or by the publication that needs them.
+    Vectors that cannot be made now are made by a call ten minutes later, or during the publication that needs them.
     """
     marks = _marks()
     try:
@@ -53,13 +53,13 @@ def _prepare(due: Sequence[tuple[UUID, str]]) -> None:
                 for at in range(0, len(questions), AT_ONCE):
                     share_question_vectors(questions[at : at + AT_ONCE])
                     cache.touch(_BUSY, _BUSY_SECONDS)
-                cache.set(mark, 1, timeout=KEPT_SECONDS // 2)  # before the vectors expire
+                cache.set(mark, 1, timeout=KEPT_SECONDS // 2)  # expires before the vectors do
             except (EmbeddingUnavailable, GateMissing):
                 cache.set(mark, 1, timeout=AGAIN_SECONDS)
 
 
 def _marks() -> dict[str, UUID]:
-    """Return the workspaces by what their questions' vectors depend on: gates, cases and embedding model."""
+    """Return the workspaces by a mark of what their questions' vectors depend on: gates, cases and embedding model."""
     gates = gates_of_all()
     with across_workspaces("questions of gates"):
         rows = Suite.objects.filter(workspace_id__in=gates).values_list("workspace_id", "name", "updated_at")

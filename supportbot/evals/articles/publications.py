@@ -1,8 +1,8 @@
-"""What a publication changes for real questions: those whose answers quoted the article, and the nearest to its text.
+"""The effect of a publication on real questions: those whose answers quoted the article, and the nearest to its text.
 
-The gates' cases decide before it is published, while somebody waits. Customers' questions decide nothing, and asking
-them takes longer: a worker compares the answers from the former text with those from the published one. What other
-doors publish (imports, sources, REST, plans) is compared together.
+The gates' cases decide before a publication, while somebody waits. Customers' questions decide nothing, and asking them
+takes longer, so a worker compares the answers from the former text with those from the published one. Articles
+published outside the console (by imports, sources, REST or plans) are compared together.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -28,30 +28,31 @@ from supportbot.evals.product_mark import product_mark
 from supportbot.outbox.models import Announcement
 from supportbot.releases.selectors import current, gates
 
-MOST_TOGETHER: Final = 500  # articles of a comparison
-MOST_WAITING: Final = 20  # of a workspace: publishing hundreds of articles must not keep its worker busy for hours
+MOST_TOGETHER: Final = 500  # articles per comparison
+MOST_WAITING: Final = 20  # per workspace: publishing hundreds of articles must not keep its worker busy for hours
 MOST_NOTICES: Final = 3
 State = DraftCheck.State
 
 
 @transaction.atomic
 def compare_publication(article_id: UUID, former: Article | None) -> DraftCheck | None:
-    """Have a worker compare what customers' questions got and get; `former` is the article as it was, None if new.
+    """Have a worker compare answers before and after a publication; `former` is the article before it, None if new.
 
-    What *Check* has found for this revision is not run again. None if nothing was published, or if too many wait.
+    Results that *Check* has found for this revision are reused. Returns None if nothing was published, or if too many
+    comparisons are waiting.
     """
     article = Article.objects.select_related("live_revision").get(pk=article_id)
     live, was = article.live_revision, former.live_revision if former and former.is_live else None
     if not article.is_live or live is None or live == was:
         return None
-    # The article's earlier comparisons are out of date; a check of this draft would compare the text with itself.
+    # The article's earlier comparisons are outdated, and a check of this draft would compare the text with itself.
     _open(article, live.number).update(state=State.CANCELLED, lease_until=None)
     checked = newest_check(article)
     facts: dict[str, Any] = {"article_id": article.pk, "revision": live.number, "gates": gates()}
     facts |= {
         "facts": facts_behind(article),
         "former": {**facts_before(article, now()), "revision": was.number if was else None},
-        "lease_until": None,  # a worker of the previous version would take it for a draft
+        "lease_until": None,  # a worker of the previous version would treat it as a draft
     }
     if checked is not None and is_current(checked):
         rows = compared_in(checked)
@@ -63,11 +64,11 @@ def compare_publication(article_id: UUID, former: Article | None) -> DraftCheck 
 
 
 def compare_changes(articles: Sequence[Article], before: Mapping[str, Facts], *, since: datetime) -> DraftCheck | None:
-    """Have a worker compare what customers' questions got from articles as they were, by id, with what they get now.
+    """Have a worker compare answers from these articles' former states (`before`, by id) with the answers now.
 
-    Left out are those that customers read as before, and those that were compared on their own `since` then, as after
-    a publication in the console. None if none is left, if nothing else was or is live to compare with, or if too many
-    comparisons wait.
+    Articles that have not changed for customers are left out, and so are those compared individually since `since`, as
+    after a publication in the console. Returns None if no article is left, if no other article was or is live to
+    compare with, or if too many comparisons are waiting.
     """
     after, own = facts_of(articles), _compared_since(articles, since)
     changes = {
@@ -83,13 +84,13 @@ def compare_changes(articles: Sequence[Article], before: Mapping[str, Facts], *,
             "articles": {name: changes[name] for name in kept},
             "left_out": len(changes) - len(kept),
             "facts": {"release": str(current().id), "product": product_mark()},
-            "lease_until": None,  # a worker of the previous version would take it for a draft
+            "lease_until": None,  # a worker of the previous version would treat it as a draft
         }
     )
 
 
 def _compared_since(articles: Sequence[Article], since: datetime) -> set[tuple[str, int | None]]:
-    """Return the articles that have a comparison of their own, with the revision that it is about."""
+    """Return the articles that have their own comparison, with the compared revision."""
     about = Q(article_id__in=[one.pk for one in articles], former__isnull=False)
     rows = DraftCheck.objects.filter(about, created_at__gte=since).values_list("article_id", "revision")
     return {(str(pk), number) for pk, number in rows}
@@ -102,7 +103,7 @@ def _is_changed(before: Facts, after: Facts) -> bool:
 
 
 def _is_first(changes: Mapping[str, Mapping[str, Facts]]) -> bool:
-    """Return whether nothing was live before these articles: every answer would be a new one."""
+    """Return whether nothing was live before these articles, so every answer would be new."""
     if any(both[BEFORE]["revision"] is not None for both in changes.values()):
         return False
     others = Article.objects.filter(state=ArticleState.LIVE).exclude(pk__in=[UUID(name) for name in changes])
@@ -110,7 +111,7 @@ def _is_first(changes: Mapping[str, Mapping[str, Facts]]) -> bool:
 
 
 def _most_quoted(names: Sequence[str]) -> Sequence[str]:
-    """Return the articles that answers of the last weeks quoted most, at most `MOST_TOGETHER`."""
+    """Return the articles that recent answers quoted most, at most `MOST_TOGETHER`."""
     if len(names) <= MOST_TOGETHER:
         return names
     rows = Citation.objects.filter(article_id__in=names, message__created_at__gte=now() - timedelta(days=DAYS))
@@ -124,9 +125,9 @@ def _too_many_wait() -> bool:
 
 
 def newest_comparison(article: Article) -> DraftCheck | None:
-    """Return what the newest publication of an article has changed, as far as it is known.
+    """Return the comparison of an article's newest publication, even if it is unfinished; None if there is none.
 
-    Comparisons of a revision that customers do not read now are those of earlier publications.
+    Comparisons of a revision that is not live now belong to earlier publications.
     """
     live = article.live_revision if article.is_live else None
     number = live.number if live else None
@@ -145,7 +146,7 @@ def comparison_with_id(comparison_id: UUID) -> DraftCheck:
 
 
 def unseen() -> list[DraftCheck]:
-    """Return the newest comparisons of articles that changed together, if there is something to tell and nobody has
+    """Return the newest comparisons of articles that changed together, if they have something to report and nobody has
     closed their notice.
     """
     rows = DraftCheck.objects.filter(_tells(), articles__isnull=False, state=State.DONE, seen_at=None)
@@ -153,7 +154,7 @@ def unseen() -> list[DraftCheck]:
 
 
 def _tells() -> Q:
-    """Return which comparisons have something to tell."""
+    """Return the condition for comparisons that have something to report."""
     tells = ~Q(problem="")
     for outcome in (one for one in Outcome if one != Outcome.SAME):
         tells |= Q(rows__contains=[{"outcome": str(outcome)}])
@@ -163,13 +164,13 @@ def _tells() -> Q:
 
 
 def dismiss_notice(comparison_id: UUID) -> None:
-    """Tell no more about a comparison. Raises NotFound."""
+    """Close the notice about a comparison. Raises NotFound."""
     if not DraftCheck.objects.filter(pk=comparison_id, articles__isnull=False).update(seen_at=now()):
         raise NotFound()
 
 
 def awaited(article_ids: Collection[UUID]) -> bool:
-    """Return whether a change of one of these articles is still to be checked, after which its comparison begins."""
+    """Return whether a change to one of these articles is still unchecked; its comparison begins after the check."""
     announced = Announcement.objects.filter(topic=TOPIC, delivered_at=None, object_id__in=article_ids)
     collected = ChangedArticle.objects.filter(article_id__in=article_ids)
     taken = ArticleCheck.objects.filter(state="running", comparison=None, articles__overlap=list(article_ids))
@@ -177,13 +178,13 @@ def awaited(article_ids: Collection[UUID]) -> bool:
 
 
 def outcomes_in(check: DraftCheck) -> Mapping[str, int]:
-    """Return how many of the compared questions have each outcome."""
+    """Return the number of compared questions for each outcome."""
     outcomes = [row["outcome"] for row in compared_in(check)]
     return {outcome: outcomes.count(outcome) for outcome in dict.fromkeys(outcomes)}
 
 
 def _open(article: Article, revision: int) -> Any:
-    """Return the open checks of a revision, and the open comparisons of all revisions."""
+    """Return the unfinished checks of a revision, and the unfinished comparisons of all revisions."""
     rows = DraftCheck.objects.filter(article_id=article.pk, state__in=("waiting", "running"))
     return rows.filter(Q(revision=revision) | Q(former__isnull=False))
 
@@ -193,5 +194,5 @@ def _stored(facts: Mapping[str, Any]) -> DraftCheck | None:
         with transaction.atomic():
             made: DraftCheck = DraftCheck.objects.create(**facts)
             return made
-    except IntegrityError:  # begun at the same time
+    except IntegrityError:  # another process began one at the same time
         return None

@@ -1,11 +1,11 @@
 """Checks after publication: runs the gates' cases on articles that were published without the gates.
 
-A change is noted in the transaction of its announcement and waits until nothing has changed for a while and the texts
-are indexed, so that an import is checked once. A worker that dies leaves its check to the next one; running it again
-gives the same. The check covers what customers read now; a case that fails is run once more with the articles as the
-last check saw them, and reported if it passes with them. Whatever was reported is run again by each later check,
-until it passes or is dismissed. So nothing is lost when a check is about several changes, or is made of what is broken
-already. No row is locked while it searches. Customers' questions are compared by another task (`publications`).
+A change is noted in the transaction of its announcement. Its check waits until nothing has changed for a while and the
+texts are indexed, so an import is checked only once. If a worker dies, the next one repeats its check with the same
+result. The check covers the articles that customers read now. A case that fails is run once more with the articles from
+the last check, and reported if it passes with them. Reported cases are run again by each later check until they pass or
+are dismissed, so no failure is lost if a check covers several changes or articles that were already broken. No row is
+locked during searches. Another task compares customers' questions (`publications`).
 """
 
 import logging
@@ -44,22 +44,23 @@ from supportbot.releases.selectors import had_gates_at
 
 logger = logging.getLogger(__name__)
 QUIET: Final = timedelta(seconds=15)
-LONGEST_WAIT: Final = timedelta(minutes=10)  # for changes to end, and for the index
-LEASE: Final = timedelta(minutes=20)  # longer than a check takes: three times `SECONDS`, and vectors
-SECONDS: Final = 240.0  # to search for the reported cases, for the others, and again with the former texts
+LONGEST_WAIT: Final = timedelta(minutes=10)  # for changes to stop and the index to be complete
+LEASE: Final = timedelta(minutes=20)  # longer than a check takes: three times `SECONDS`, plus making vectors
+# for searching, each for the reported cases, the other cases, and the repetition with the former texts
+SECONDS: Final = 240.0
 MOST_CASES: Final = 300
 MOST_ATTEMPTS: Final = 3
 RETRIED_AFTER: Final = timedelta(minutes=1)
-AT_ONCE: Final = 5  # checks of a tick
+AT_ONCE: Final = 5  # checks per tick
 KEPT_FOR: Final = timedelta(days=30)
 MOST_LOOKED_AT: Final = 500
 CheckState = ArticleCheck.State
 
 
 def note_change(article_id: UUID, at: datetime) -> None:
-    """Queue a check of an article that changed at this time. Idempotent.
+    """Queue a check of an article that was changed at this time. Idempotent.
 
-    If all its changes were made before the workspace had gates, no case is run; customers' questions are compared.
+    If the workspace had no gates when the changes were made, no cases run and only customers' questions are compared.
     """
     waiting = _waiting(at)
     if not ChangedArticle.objects.filter(article_id=article_id).exists():
@@ -74,7 +75,7 @@ def note_change(article_id: UUID, at: datetime) -> None:
 
 
 def _waiting(at: datetime) -> ArticleCheck:
-    """Return the check that waits, locked; a new one if there is none."""
+    """Return the waiting check, locked; create one if there is none."""
     found: ArticleCheck | None = ArticleCheck.objects.select_for_update().filter(state=CheckState.WAITING).first()
     if found is not None:
         return found
@@ -82,12 +83,12 @@ def _waiting(at: datetime) -> ArticleCheck:
         with transaction.atomic():
             made: ArticleCheck = ArticleCheck.objects.create(articles=[], since=at, asks_gates=False)
             return made
-    except IntegrityError:  # made at the same time
+    except IntegrityError:  # another process created one at the same time
         return ArticleCheck.objects.select_for_update().get(state=CheckState.WAITING)
 
 
 def checked_articles(check: ArticleCheck) -> list[UUID]:
-    """Return the articles that a check is about; a waiting one still collects them."""
+    """Return the articles of a check; a waiting check still collects them."""
     if check.state != CheckState.WAITING:
         return list(check.articles)
     collected = ChangedArticle.objects.order_by("id").values_list("article_id", flat=True)
@@ -95,10 +96,10 @@ def checked_articles(check: ArticleCheck) -> list[UUID]:
 
 
 def due_checks() -> list[tuple[UUID, UUID]]:
-    """Return workspace and id of the checks to run now; one that has just failed comes after the others.
+    """Return workspace and id of the checks to run now; a check that has just failed comes after the others.
 
-    A check is due once search knows the new texts by their meaning, or has had long enough to learn them. A workspace's
-    checks are run one after another.
+    A check is due once the new texts have vectors, or have waited long enough for them. A workspace's checks run one
+    after another.
     """
     with across_workspaces("article checks that are due"):
         held = ArticleCheck.objects.filter(state=CheckState.RUNNING, lease_until__gt=now())
@@ -111,7 +112,7 @@ def due_checks() -> list[tuple[UUID, UUID]]:
 
 
 def _late_checks(waiting: Sequence[ArticleCheck]) -> set[UUID]:
-    """Return those about articles that are not indexed yet."""
+    """Return the checks of articles that are not indexed yet."""
     late = Article.objects.filter(state=State.LIVE, indexed_revision=None)
     about = {one.pk: set(one.articles) for one in waiting}
     collecting = {one.workspace_pk: one.pk for one in waiting if one.state == CheckState.WAITING}
@@ -124,17 +125,17 @@ def _late_checks(waiting: Sequence[ArticleCheck]) -> set[UUID]:
 
 
 def run_check(check_id: UUID) -> None:
-    """Run a check and store what it found; does nothing if another worker has it. Takes minutes."""
+    """Run a check and store its findings; do nothing if another worker has it. Takes minutes."""
     check = _claim(check_id)
     if check is None:
         return
     try:
         _compared(check)
         _settle(check, **_found(check))
-    except SupportBotError as error:  # such as a gate whose suite is gone
+    except SupportBotError as error:  # for example, a gate's suite has been deleted
         logger.warning("article check %s: %s", check.pk, error.code)
         _settle(check, problem=error.message[:300])
-    except Exception:  # the edge of a task: it is tried again, and given up after some attempts
+    except Exception:  # the edge of a task: try it again, and give up after some attempts
         logger.exception("article check %s failed", check.pk)
         if check.attempt >= MOST_ATTEMPTS:
             _settle(check, problem=stopped()[:300])
@@ -144,9 +145,9 @@ def run_check(check_id: UUID) -> None:
 
 @transaction.atomic
 def _claim(check_id: UUID) -> ArticleCheck | None:
-    """Return a check that nobody holds, held by this attempt: earlier ones can write no more.
+    """Claim a check for this attempt, if nobody holds it, and return it; earlier attempts can no longer write.
 
-    None while another check of the workspace runs: it may find what this one has to run again.
+    Returns None while another check of the workspace runs, because its findings decide which cases this one repeats.
     """
     rows = list(ArticleCheck.objects.select_for_update().exclude(state=CheckState.DONE).order_by("pk"))
     moment = now()
@@ -161,7 +162,7 @@ def _claim(check_id: UUID) -> ArticleCheck | None:
         ChangedArticle.objects.all().delete()
     check.state, check.lease_until, check.attempt = CheckState.RUNNING, moment + LEASE, check.attempt + 1
     check.save(update_fields=["articles", "former", "state", "lease_until", "attempt"])
-    if check.attempt > MOST_ATTEMPTS:  # each time, its worker died
+    if check.attempt > MOST_ATTEMPTS:  # its worker died each time
         _settle(check, problem=stopped()[:300])
         return None
     return check
@@ -180,7 +181,7 @@ def _mine(check: ArticleCheck) -> QuerySet[ArticleCheck]:
 def _compared(check: ArticleCheck) -> None:
     try:
         _compare(check)
-    except Exception:  # must not cost the gates' cases an attempt
+    except Exception:  # a failure here must not use up an attempt of the gates' cases
         logger.exception("article check %s begins no comparison", check.pk)
 
 
@@ -197,12 +198,12 @@ def _compare(check: ArticleCheck) -> None:
 
 
 def _readers(facts: Facts | None) -> Facts:
-    """Return who could read an article when it was last checked, which it does not tell itself."""
+    """Return an article's audience at the last check, which the article itself does not record."""
     return {name: facts[name] for name in READ_BY} if facts else {}
 
 
 def _without_texts(check: ArticleCheck) -> list[Article]:
-    """Return the articles of a check, of which only facts are needed: an import's texts may fill the memory."""
+    """Return the articles of a check without their texts, because an import's texts could fill the memory."""
     rows = Article.objects.filter(pk__in=check.articles).select_related("live_revision")
     return list(rows.defer("live_revision__title", "live_revision__body"))
 
@@ -213,7 +214,7 @@ def _articles_of(check: ArticleCheck) -> list[Article]:
 
 
 def _found(check: ArticleCheck) -> dict[str, Any]:
-    """Return what a check says: which cases fail, how many were run, and how many there was no time for."""
+    """Return a check's result: the failing cases, the number of cases run, and the number not run in time."""
     if not check.asks_gates:
         return {"seen": facts_of(_without_texts(check))}
     articles = _articles_of(check)
@@ -237,7 +238,7 @@ def _found(check: ArticleCheck) -> dict[str, Any]:
 
 
 def _mended(reported: Set[str], workspace: Workspace) -> set[str]:
-    """Return which of the reported cases pass now, or are no longer cases of a gate."""
+    """Return the reported cases that pass now or no longer belong to a gate."""
     known = quotation_cases()
     again = [one for one in known if name_of(*one) in reported]
     passed = passing(again, workspace=workspace, seconds=SECONDS)

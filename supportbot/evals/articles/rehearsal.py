@@ -1,8 +1,8 @@
-"""Dry runs of answers, with the live articles and with an unpublished text.
+"""Dry runs of answers with the live articles and with an unpublished text.
 
-A text is tried by publishing it inside a transaction that is then rolled back: search reads it with the same code as in
-production, and nothing is stored. Its passages get their vectors beforehand, so that no model is waited for while rows
-are locked; the answer is generated after the roll-back, from what was found.
+A text is tried by publishing it inside a transaction that is then rolled back. Search reads it with the same code as in
+production, and nothing is stored. The passages' vectors are made beforehand, so no model call happens while rows are
+locked. The answer is generated from the search results after the rollback.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,23 +35,23 @@ from supportbot.releases.selectors import current
 
 DEPTH: Final = 60
 Vectors = Mapping[str, Sequence[float]]
-# A vector takes a quarter of a second: only the first passages are searched by meaning, all of them by words.
+# A vector takes a quarter of a second, so only the first passages are searched by meaning; all are searched by words.
 MAX_EMBEDDED: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The text in the editor, of an existing or a new article."""
+    """The text in the editor, for an existing or a new article."""
 
     article_id: UUID | None
     change: Change
     wording: ArticleText
-    phrasings: tuple[str, ...] | None = None  # None leaves them as they are
+    phrasings: tuple[str, ...] | None = None  # None leaves them unchanged
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A passage's place and score in one stage; scores are only comparable within one stage of one question."""
+    """A passage's rank and score in one stage; scores are only comparable within one stage of one question."""
 
     number: int
     score: float | None
@@ -59,7 +59,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One passage with its place by words, by meaning and overall; None if a stage did not find it."""
+    """One passage with its rank by words, by meaning and overall; None if a stage did not find it."""
 
     passage: Passage
     by_words: Place | None
@@ -75,7 +75,7 @@ class Rehearsal:
     answer: Answer
     stages: tuple[Stage, ...]
     confidence: float
-    is_answerable: bool  # according to the search; the answerer may still find nothing
+    is_answerable: bool  # according to search; the answerer may still find nothing
     took_ms: float
 
 
@@ -94,7 +94,7 @@ def rehearse(question: str, *, workspace: Workspace, audience: str) -> Rehearsal
 
 
 def rehearse_with(text: Text, question: str, *, workspace: Workspace, audience: str) -> Rehearsal:
-    """Return the answer a customer would get if `text` were published. Raises what publishing it would."""
+    """Return the answer a customer would get if `text` were published. Raises the same errors as publishing."""
     began = perf_counter()
     viewer = _viewer(question, audience, workspace.locale)
     published = publication_of(text)
@@ -108,7 +108,7 @@ def rehearse_with(text: Text, question: str, *, workspace: Workspace, audience: 
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """What the built-in answerer says to a question, and how sure search was."""
+    """The built-in answerer's answer to a question, and the confidence of search."""
 
     answer: Answer
     confidence: float
@@ -116,7 +116,7 @@ class Quoted:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, what its asker may read, and the language it is in if it does not show."""
+    """A question, its asker's audience, and its language in case detection fails."""
 
     question: str
     audience: str
@@ -125,9 +125,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A state of the articles in which questions are asked: what makes it, and is rolled back.
+    """A state of the articles for asking questions: `make` creates it, and it is rolled back afterwards.
 
-    `without` are articles that nobody finds in it; `names` are the external ids that citations of copies get.
+    `without` are articles hidden from search; `names` are the external ids for citations of copies.
     """
 
     make: Callable[[], object] | None = None
@@ -141,9 +141,9 @@ AS_IT_IS: Final = State()
 def quoted_if(
     state: State, asked: Sequence[Asked], *, workspace: Workspace, seconds: float | None = None
 ) -> list[Quoted]:
-    """Return what the built-in answerer would say in this state of the articles. Raises what making it raises.
+    """Return the built-in answerer's answers in this state of the articles. Raises the errors of creating the state.
 
-    Questions that are not searched for within `seconds` are left out, the last ones first.
+    Questions that are not reached within `seconds` are left out.
     """
     ends = None if seconds is None else perf_counter() + seconds
     found: list[Found] = []
@@ -162,7 +162,7 @@ def quoted_if(
 
 
 def publication_of(text: Text) -> State:
-    """Return the state after publishing `text`; its vectors are made now, before any row is locked."""
+    """Return the state after publishing `text`; its vectors are made now, before rows are locked."""
     return State(partial(_publish, text, vectors_of(text.wording), phrasing_vectors(phrasings_in(text))))
 
 
@@ -198,7 +198,7 @@ def _publish(text: Text, vectors: Vectors, phrasings: Vectors) -> None:
 
 
 def fill_vectors(vectors: Vectors) -> None:
-    """Give new passages their vectors, which were made before any row was locked."""
+    """Give new passages their vectors, which were made before rows were locked."""
     rows = list(Chunk.objects.filter(embedding=None, content_hash__in=list(vectors)).only("content_hash", "embedding"))
     for row in rows:
         row.embedding = list(vectors[row.content_hash])
@@ -206,7 +206,7 @@ def fill_vectors(vectors: Vectors) -> None:
 
 
 def vectors_of(wording: ArticleText) -> dict[str, Sequence[float]]:
-    """Return vectors for passages that are not indexed yet; none if the model is unavailable."""
+    """Return vectors for passages that are not indexed yet; empty if the model is unavailable."""
     recipe = active_recipe()
     texts = [embedding_text(wording.title, piece) for piece in chunk(wording.title, wording.body)]
     hashes = {content_hash(recipe.name, text): text for text in texts}
@@ -223,7 +223,7 @@ def vectors_of(wording: ArticleText) -> dict[str, Sequence[float]]:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Makes the vectors of a recipe; the same as every other maker of that recipe, so that caches keep its vectors."""
+    """Makes the vectors of a recipe. Equal to every other maker of that recipe, so caches can keep its vectors."""
 
     recipe: str
     embedder: Embedder = field(compare=False)
@@ -231,7 +231,7 @@ class Maker:
 
 @lru_cache(maxsize=512)
 def _vector(maker: Maker, text: str) -> Sequence[float]:
-    """Cached, because an editor asks repeatedly with mostly the same text."""
+    """Return a text's vector. Cached, because editors ask repeatedly with mostly the same text."""
     (vector,) = maker.embedder.passages([text])
     return tuple(vector)
 

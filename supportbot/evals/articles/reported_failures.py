@@ -1,4 +1,4 @@
-"""What the checks of published articles have reported, and what of it still holds."""
+"""The failures reported by checks of published articles, and which of them still exist."""
 
 from typing import Any, Final
 
@@ -16,14 +16,14 @@ DONE: Final = ArticleCheck.State.DONE
 
 
 def checks() -> QuerySet[ArticleCheck]:
-    """Return the workspace's checks, the newest first."""
+    """Return the workspace's checks, newest first."""
     rows: QuerySet[ArticleCheck] = ArticleCheck.objects.order_by("-created_at", "-id")
     return rows
 
 
 def broken_now() -> list[tuple[ArticleCheck, dict[str, Any]]]:
-    """Return the cases that a change has broken, the newest first, except those that a later check found mended or
-    somebody has dismissed.
+    """Return the cases broken by a change, newest first, except those that a later check found fixed or that somebody
+    dismissed.
     """
     found: dict[str, tuple[ArticleCheck, dict[str, Any]]] = {}
     rows = ArticleCheck.objects.filter(state=DONE).exclude(failures=[], mended=[])
@@ -36,7 +36,7 @@ def broken_now() -> list[tuple[ArticleCheck, dict[str, Any]]]:
 
 @transaction.atomic
 def dismiss_broken(case: str, *, reason: str, by: str) -> None:
-    """Take a case out of those that are broken; what it gets now is right. Raises NotFound, InvalidInput."""
+    """Remove a case from the broken ones, because its current answer is right. Raises NotFound, InvalidInput."""
     if not (why := " ".join(reason.split())[:MAX_REASON]):
         raise InvalidInput(fields={"reason": [gettext("Explain briefly why nothing needs to be done.")]})
     found = next((check for check, failure in broken_now() if failure["case"] == case), None)
@@ -49,7 +49,7 @@ def dismiss_broken(case: str, *, reason: str, by: str) -> None:
 
 
 def seen_last(check: ArticleCheck) -> dict[str, Facts]:
-    """Return the articles of a check as an earlier one tried them, by id."""
+    """Return the facts about a check's articles from the last check that tried them, by id."""
     found: dict[str, Facts] = {}
     wanted = set(map(str, check.articles))
     earlier = checks().filter(state=DONE, articles__overlap=check.articles).exclude(seen={})

@@ -1,9 +1,8 @@
-"""Tries a change of an article with the cases of the gates. One that must pass, passes today and would fail refuses it.
+"""Tries a change to an article with the gates' cases. The change is refused if a case that must pass would break.
 
-It asks the questions of the gate suites that expect this article as their source, and the nearest others in meaning.
-The built-in answerer answers them, once with the change and, where that fails, once without: nothing is stored, no
-model is asked and no action is taken. What needs more than one question, or a judge, is left to the evaluation of a
-release.
+It asks the questions of the gate suites that expect this article as a source, and the others nearest in meaning. The
+built-in answerer answers them with the change and, if a case fails, again without it. Nothing is stored, no model is
+called and no action is taken. Cases with several questions or a judge are left to the evaluation of a release.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -43,16 +42,16 @@ from supportbot.language.detection import base_language
 from supportbot.language.words import content_stems
 from supportbot.releases.selectors import gates
 
-MAX_SECONDS: Final = 20.0  # a person waits for it, and the article's row is locked as long
+MAX_SECONDS: Final = 20.0  # a person is waiting, and the article's row stays locked
 MAX_NAMING: Final = 60
-MAX_APART: Final = 5  # articles whose cases are chosen one by one
-Phrasings = tuple[str, ...] | None  # None leaves them as they are
-Prepared = Callable[[], State]  # makes what takes long, such as vectors, before any row is locked
+MAX_APART: Final = 5  # articles whose cases are selected individually
+Phrasings = tuple[str, ...] | None  # None leaves them unchanged
+Prepared = Callable[[], State]  # does slow work, such as making vectors, before rows are locked
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A case that passes with the live articles and would fail: both answers, and why."""
+    """A case that passes now and would fail after the change: both answers, and the reasons."""
 
     name: str  # "suite: case"
     question: str
@@ -62,14 +61,14 @@ class Failure:
 
     @property
     def texts(self) -> tuple[str, str]:
-        """Return what both answers say; "" for no answer."""
+        """Return the texts of both answers; "" for no answer."""
         before, after = ("" if one.is_abstention else one.text for one in (self.before, self.after))
         return before, after
 
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """The cases that a change would break, how many were run, and how many there was no time for."""
+    """The cases that a change would break, the number of cases run, and the number not run in time."""
 
     failures: tuple[Failure, ...]
     played: int
@@ -78,7 +77,7 @@ class TrialResult:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A change of an article that is tried: the words it is about, and what would carry it out."""
+    """A change to an article that is being tried: the affected text, and the function that applies the change."""
 
     external_id: str
     wording: ArticleText
@@ -88,7 +87,7 @@ class Trial:
 
 
 def publishing(article: Article | None, change: Change, *, external_id: str = "", phrasings: Phrasings = None) -> Trial:
-    """Return the trial of publishing a text of an article, or of a new one. Raises InvalidDocument."""
+    """Return the trial of publishing a text for an existing or a new article. Raises InvalidDocument."""
     wording = check_article_text(change.title or "", change.body or "")
     text = Text(article.pk if article else None, change, wording, phrasings)
     locale = change.locale or (article.locale if article else "")
@@ -106,7 +105,7 @@ def publishing_newest(article: Article) -> Trial:
 
 
 def changing(article: Article, change: Change, *, phrasings: Phrasings = None) -> Trial:
-    """Return the trial of other readers, another language or other phrasings for a live text: all act once saved."""
+    """Return the trial of a new audience, language or phrasings for a live text; these take effect when saved."""
     live = article.live_revision
     assert live is not None, "only of a live article"
     facts = Change(audience=change.audience, locale=change.locale, for_assistant=change.for_assistant)
@@ -133,7 +132,7 @@ def _both(article: Article | None, phrasings: Phrasings = None) -> tuple[str, ..
 
 
 def tried(trial: Trial, *, workspace: Workspace) -> TrialResult:
-    """Return the verdicts of the gates' cases on a change. Raises GateMissing, and whatever the change raises."""
+    """Return the verdicts of the gates' cases on a change. Raises GateMissing, and the errors of the change."""
     cases = chosen_for(quotation_cases(), trial)
     failures, untried = broken(cases, trial.prepared, as_it_is, workspace=workspace, seconds=MAX_SECONDS)
     return TrialResult(tuple(failures), len(cases) - untried, untried)
@@ -147,10 +146,10 @@ def broken(
     workspace: Workspace,
     seconds: float,
 ) -> tuple[list[Failure], int]:
-    """Return the cases that fail with one state of the articles and pass with the other, and how many were not run.
+    """Return the cases that fail in the new state of the articles and pass in the former, and the number not run.
 
-    The former state is made for the questions that fail in the new one. Each is searched for `seconds`; a case that
-    fails in one and is not reached in the other counts as not run.
+    The former state is created only for the questions that fail in the new one. Each state has `seconds` for searching;
+    a failing case that is not reached in the former state counts as not run.
     """
     if not cases:
         return [], 0
@@ -169,7 +168,7 @@ def broken(
 
 
 def passing(cases: Sequence[tuple[str, Case]], *, workspace: Workspace, seconds: float) -> list[str]:
-    """Return the names of the cases that pass with the live articles; those that are not reached are left out."""
+    """Return the names of the cases that pass with the live articles; cases not reached in time are left out."""
     asked = [asked_by(case, workspace) for _, case in cases]
     seen = quoted_if(AS_IT_IS, asked, workspace=workspace, seconds=seconds)
     both = zip(cases, seen, strict=False)
@@ -177,12 +176,12 @@ def passing(cases: Sequence[tuple[str, Case]], *, workspace: Workspace, seconds:
 
 
 def name_of(suite: str, case: Case) -> str:
-    """Return the name by which people know a case of a suite."""
+    """Return the name of a case for people: the suite and the case."""
     return f"{suite}: {case.key}"
 
 
 def cases_about(touched: Mapping[str, Touched]) -> list[tuple[str, Case]]:
-    """Return the cases to run for articles, by external id; of many articles, all cases."""
+    """Return the cases to run for these articles (by external id); for many articles, all cases."""
     cases = quotation_cases()
     if len(touched) > MAX_APART:
         return cases
@@ -193,9 +192,9 @@ def cases_about(touched: Mapping[str, Touched]) -> list[tuple[str, Case]]:
 
 
 def verdict_on(change: Callable[[], object], touched: Mapping[str, Touched], *, seconds: float) -> Verdict:
-    """Return the gates' verdict on a change to articles. `KB_GATES` names it.
+    """Return the gates' verdict on a change to articles. The setting `KB_GATES` names this function.
 
-    Raises GateMissing, and whatever the change raises.
+    Raises GateMissing, and the errors of the change.
     """
     if not gates():
         return Verdict()
@@ -206,7 +205,7 @@ def verdict_on(change: Callable[[], object], touched: Mapping[str, Touched], *, 
 
 
 def as_it_is(*_questions: Sequence[Asked]) -> State:
-    """Return the state that nothing has to make."""
+    """Return the current state, which needs no preparation."""
     return AS_IT_IS
 
 
@@ -237,7 +236,7 @@ def _nothing() -> State:
 
 
 def quotation_cases() -> list[tuple[str, Case]]:
-    """Return the cases of the gates that a quotation can be judged by, with the names of their suites."""
+    """Return the gates' cases that can judge a quotation, with the names of their suites."""
     return [(name, case) for name, case in gate_cases() if _suits_quotation(case)]
 
 
@@ -248,24 +247,24 @@ def _suits_quotation(case: Case) -> bool:
 
 
 def chosen_for(cases: Sequence[tuple[str, Case]], trial: Trial) -> list[tuple[str, Case]]:
-    """Return the cases to run: first those that name the article, then those of its phrasings, then the nearest."""
+    """Return the cases to run: first those naming the article, then those matching its phrasings, then the nearest."""
     naming = [one for one in cases if trial.external_id and trial.external_id in sources_of(one[1])][:MAX_NAMING]
     language = base_language(trial.locale or "en")
-    others: dict[str, list[tuple[str, Case]]] = {}  # several cases may ask the same
+    others: dict[str, list[tuple[str, Case]]] = {}  # several cases may ask the same question
     for name, case in cases:
         if (name, case) not in naming:
             others.setdefault(case.asks, []).append((name, case))
     words = {asks: content_stems(asks, language) for asks in others}
     phrased = _phrased(words, trial, language)
     about = content_stems(f"{trial.wording.title}\n{trial.wording.body}", language)
-    # A first vector is slow to make, so only the questions that share the most words are compared by their meaning.
+    # Vectors are slow to make, so only the questions that share the most words are compared by meaning.
     shared = sorted((asks for asks in words if asks not in phrased), key=lambda asks: -len(about & words[asks]))
     chosen = nearest(shared[:MAX_READ], trial.wording, question_vectors) or shared[:MAX_NEAREST]
     return [*naming, *(one for asks in (*phrased, *chosen) for one in others[asks])]
 
 
 def _phrased(words: Mapping[str, set[str]], trial: Trial, language: str) -> list[str]:
-    """Return the questions that share enough words with a phrasing for it to answer them, the nearest first."""
+    """Return the questions that share enough words with a phrasing to be answered by it, nearest first."""
     phrasings = [content_stems(text, language) for text in trial.phrasings]
     share = {asks: max((overlap(own, one) for one in phrasings), default=0.0) for asks, own in words.items()}
     same = {text.casefold() for text in trial.phrasings}
@@ -274,7 +273,7 @@ def _phrased(words: Mapping[str, set[str]], trial: Trial, language: str) -> list
 
 
 def sources_of(case: Case) -> set[str]:
-    """Return the external ids that a case names as sources."""
+    """Return the external ids of the articles that a case names as sources."""
     listed = (case.expect, *(step.expect for step in case.steps))
     return {source for expect in listed for source in expect.get("source", ())}
 

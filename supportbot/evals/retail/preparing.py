@@ -1,7 +1,7 @@
 """Prepares a workspace for the retail tasks: its connection, its operations as definitions, the shop's policy.
 
-Everything is looked up before it is made, so preparing again changes nothing. The connection's address exists nowhere:
-in an evaluation a merchant in memory stands in for it, and anywhere else its calls fail.
+Existing parts are reused, so preparing again changes nothing. The connection's address does not exist: evaluations use
+a merchant in memory instead, and all other calls fail.
 """
 
 import json
@@ -22,7 +22,7 @@ from supportbot.releases.selectors import live_release
 DEFINITIONS: Final = Path(__file__).parent / "definitions"
 CONNECTION: Final = "retail"
 ADDRESS: Final = "https://retail.invalid"
-CURRENCY: Final = "USD"  # of the shop's prices
+CURRENCY: Final = "USD"  # the currency of the shop's prices
 ACTOR: Final = "operator:retail_benchmark"
 _CASES: Final = json.dumps([{"name": "nothing said", "sub": "nobody", "expected": "invalid_arguments"}])
 
@@ -33,12 +33,12 @@ def documents() -> list[dict[str, Any]]:
 
 
 def is_prepared() -> bool:
-    """Return whether the workspace offers every operation, as it is now."""
+    """Return whether the workspace offers the current version of every operation."""
     return all(_in_force(document) for document in documents())
 
 
 def offer_operations(person: User) -> None:
-    """Put every operation in force, in the name of an admin. Raises NotPublisher and the like."""
+    """Publish every operation in the name of an admin. Raises the same errors as publishing, such as NotPublisher."""
     if not Connection.objects.filter(name=CONNECTION).exists():
         connections.create(connections.Draft(CONNECTION, ADDRESS, auth="none"), actor=ACTOR)
     for document in documents():
@@ -58,7 +58,9 @@ def _in_force(document: dict[str, Any]) -> bool:
 
 
 def follow_policy(text: str, person: Staff) -> None:
-    """Make the shop's policy the instructions of the live release. Raises as `releases.services.publish` does."""
+    """Make the shop's policy the instructions of the live release. Raises the same errors as
+    `releases.services.publish`.
+    """
     live = live_release()
     if live.contents.instructions == text.strip():
         return

@@ -1,5 +1,5 @@
-"""The benchmark's shop: it has the interface that the retail definitions call and no rules of its own, so it does
-whatever it is told. As a merchant of evaluations, each conversation gets the records of the beginning.
+"""The benchmark's shop. It provides the interface that the retail definitions call and has no rules of its own, so it
+accepts every valid call. Each conversation of an evaluation starts with the original records.
 """
 
 import copy
@@ -48,7 +48,7 @@ class RetailShop:
         return Answer(201, {"reference": "r-1"})
 
     def changes(self) -> dict[str, dict[str, Any]]:
-        """Return the records that differ from those at the beginning."""
+        """Return the records that differ from the original ones."""
         result: dict[str, dict[str, Any]] = {}
         for kind, key in sorted(self.changed):
             if not is_same(self._before[kind][key], self.records[kind][key]):
@@ -122,7 +122,7 @@ def _number(value: Any) -> Decimal:
 
 
 class RetailMerchant:
-    """Stands in for the shop of one conversation. A repeated key gets its first answer."""
+    """The shop of one conversation. A repeated idempotency key gets the first answer again."""
 
     def __init__(self, records: Mapping[str, Any]) -> None:
         self._shop = RetailShop(records)
@@ -148,7 +148,7 @@ class RetailMerchant:
 
 
 def _through_json(value: Any) -> Any:
-    """Return a value as it comes over HTTP: numbers with a point are Decimal."""
+    """Return a value as HTTP would deliver it: numbers with a decimal point are Decimal."""
     return None if value is None else from_json(json.dumps(value, default=_json_number).encode())
 
 
@@ -159,7 +159,7 @@ def _json_number(value: Any) -> float:
 
 
 def merchants_from(folder: Path) -> Callable[[], RetailMerchant]:
-    """Return what opens a new merchant with the records of a data folder. Raises OSError or ValueError."""
+    """Return a factory of merchants with the records in a data folder. Raises OSError or ValueError."""
     records = _records(folder / "db.json")
     return lambda: RetailMerchant(records)
 

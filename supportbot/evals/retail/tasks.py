@@ -1,6 +1,6 @@
-"""Reads the benchmark's task files as a suite: a model plays the customer, and the shop's records decide. Pure.
+"""Reads the benchmark's task files as a suite. A model plays the customer, and the shop's records decide. Pure.
 
-A task passes if the records that differ at the end are the expected ones and the answers mention what must be told.
+A task passes if the changed records at the end are the expected ones and the answers contain the required information.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,8 @@ from supportbot.evals.suite_values import at, mapping_of, placed
 
 NAME: Final = "retail"
 _MARKS: Final = frozenset({"user_id", "scenario", "expected_changed"})
-_OWN_PRICES: Final = "expected_changed_own_price_per_item"  # what a shop stores that prices each item by itself
+# the expectation for a shop that prices each item separately
+_OWN_PRICES: Final = "expected_changed_own_price_per_item"
 _NOTHING: Final = "."
 
 
@@ -43,7 +44,7 @@ def _case(row: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _role(scenario: Any, where: str) -> dict[str, str]:
-    """Return what a task tells about its customer: as one text, or in parts."""
+    """Return a task's description of its customer, which is one text or several parts."""
     if isinstance(scenario, str):
         return {"goal": scenario}
     parts = {name: _text(value) for name, value in mapping_of(scenario, placed(where, "scenario")).items()}

@@ -1,4 +1,4 @@
-"""What an approver needs to decide on an action request: what will run, the rules, who may decide."""
+"""The information for deciding on an action request: what will run, the rules, and who may decide."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -80,7 +80,7 @@ class ApprovalCase:
     record: ActionRecord
     reason: str
     ticket: Ticket | None
-    first_approver: str  # the first approver of two, while another approval is needed
+    first_approver: str  # the first of two approvers, while the second approval is missing
     first_approved_at: datetime | None
     obstacle: str  # why this person may not decide; empty if they may
     approvers: tuple[str, ...]
@@ -88,17 +88,17 @@ class ApprovalCase:
 
     @property
     def amount_beside_rows(self) -> str:
-        """Return the amount, "" if a row of the card shows it."""
+        """Return the amount; "" if a row of the card already shows it."""
         return "" if self.amount in {row.value for row in self.rows} else self.amount
 
     @property
     def digest_in_groups(self) -> str:
-        """Return the start of the digest in groups that are easy to compare."""
+        """Return the start of the digest in groups, which are easy to compare."""
         return " ".join(self.request.digest[start : start + 4] for start in range(0, 16, 4))
 
 
 def approval_items(shown: str) -> list[ApprovalItem]:
-    """Return the requests of one tab: those to decide oldest first, all others newest first."""
+    """Return the requests of one tab: pending requests oldest first, all others newest first."""
     order = "id" if shown == "decide" else "-changed_at"
     requests = list(ActionRequest.objects.filter(state__in=SHOWN[shown]).order_by(order)[:MAX_ROWS])
     names = {one.pk: str(one) for one in Customer.objects.filter(pk__in=[request.customer_id for request in requests])}
@@ -124,7 +124,7 @@ def _item(request: ActionRequest, who: str, moment: datetime) -> ApprovalItem:
 
 
 def _reason_label(request: ActionRequest) -> str:
-    """Return the reason that the customer gave; a chosen option by its label."""
+    """Return the customer's reason; for a chosen option, its label."""
     reason = request.arguments.get("reason")
     if not isinstance(reason, str):
         return ""
@@ -139,7 +139,7 @@ def _time_left_label(left: timedelta) -> str:
 
 
 def amount_label(request: ActionRequest) -> str:
-    """Return the amount as text; empty if the action moves no money."""
+    """Return the amount as text; "" if the action moves no money."""
     return (
         format_money(Money(request.amount, request.currency), active_language()) if request.amount is not None else ""
     )
@@ -199,8 +199,8 @@ def _obstacle(request: ActionRequest, person: User) -> str:
 
 
 def rules_checked(request: ActionRequest) -> list[RuleCheck]:
-    """Return the limits in force with their current usage, including this request. For a decided request, these are the
-    limits that it was made under.
+    """Return the limits in force with their current usage, including this request. For a decided request, return the
+    limits at the time of the decision.
     """
     rules = _rules_for(request)
     used, amount = ledger.used(request, now()), request.amount or Decimal(0)
@@ -230,7 +230,7 @@ def rules_checked(request: ActionRequest) -> list[RuleCheck]:
 
 
 def _asked_by_action(request: ActionRequest) -> RuleCheck:
-    """Return whose approval the action itself requires, if no amount does."""
+    """Return the row for approval that the action itself requires, whatever the amount."""
     spec = action_as_made(request.action, request.spec_version)
     role = spec.approval_role if isinstance(spec, WriteAction) else ""
     who = Membership.Role(role).label if role in Membership.Role.values else ""

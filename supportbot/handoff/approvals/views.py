@@ -1,6 +1,6 @@
 """The approvals page: pending requests and the decision on one of them.
 
-A decision is bound to the digest that was shown: if anything has changed since, it has to be made again.
+A decision is bound to the digest that was shown. If anything has changed since, the person has to decide again.
 """
 
 from typing import Final
@@ -25,7 +25,7 @@ from supportbot.handoff.tickets.access import user_of
 from supportbot.handoff.tickets.presence import record_presence
 
 _FINDINGS: Final[dict[str, services.Finding]] = {"happened": "happened", "did-not": "did_not"}
-# The request changed between reading and decision: the page says so and shows the current state.
+# The request changed before the decision: the page says so and shows the current state.
 STALE_DECISION = (DigestMismatch, NotWaiting, Expired)
 
 
@@ -76,7 +76,7 @@ def decide(request: HttpRequest, staff: Staff, request_id: UUID, verdict: str) -
 
 
 def _rejection_reason(form: QueryDict) -> dict[str, str]:
-    """Return the reason of a rejection under the key of its audience: the team, unless the customer was chosen."""
+    """Return the reason for a rejection under the key of its audience: the team, unless the customer was chosen."""
     return {"words" if form.get("reads") == "customer" else "note": form.get("reason", "")}
 
 
@@ -95,7 +95,7 @@ def _page(
         "items": items,
         "shown": shown,
         "case": approval_case(found, user_of(staff)) if found else None,
-        # The console's right to change rules, which this package may not import; a test follows the link.
+        # The console's right to change rules. This package may not import it; a test checks the link.
         "rules": policy_of(found.action) if found and staff.role == Membership.Role.ADMIN else None,
         "error": error.message if error else "",
         "reason_error": next((text for texts in error.fields.values() for text in texts), "") if error else "",

@@ -1,6 +1,6 @@
-"""What the assistant did in a conversation, from its own records.
+"""The assistant's activity in a conversation, from its own records.
 
-Turns come with their search, the passages found and the model calls; actions come with their audit trail.
+Turns include their search, the passages found and the model calls; actions include their audit trail.
 """
 
 from collections import defaultdict
@@ -137,7 +137,7 @@ class ActionRecord:
     digest: str
     at: datetime
     steps: tuple[ActionStep, ...]
-    undo: str = ""  # the title of the action that its reader may propose to undo it
+    undo: str = ""  # the title of the action that the reader may propose to undo this one
 
 
 def turn_records(conversation: Conversation, *, most: int = MAX_TURNS) -> list[TurnRecord]:
@@ -183,7 +183,7 @@ def _passage_count(passages: int) -> str:
 
 
 def _turn_label(turn: Turn) -> str:
-    """Return what became of a turn; empty if it has an answer."""
+    """Return the outcome of a turn as text; "" if it has an answer."""
     label = _TURN_LABELS.get(Turn.State(turn.state))
     return gettext(label) if label else ""
 
@@ -222,7 +222,7 @@ def _call(call: LLMCall) -> ModelCall:
 
 
 def _cost(cost: Decimal | None, currency: str) -> str:
-    """Return a price as text; empty if it is unknown, which is not the same as free."""
+    """Return a price as text; "" if it is unknown, which is not the same as free."""
     if cost is None:
         return ""
     return f"{number(cost)} {currency}".strip() if cost else gettext("free of charge")
@@ -270,7 +270,7 @@ def state_label(state: ActionState) -> str:
 
 
 def actor_names(actors: Iterable[str]) -> dict[str, str]:
-    """Return a display name for each actor, with a single query: records hold ids, never names."""
+    """Return a display name for each actor, using a single query; records contain ids, never names."""
     distinct = set(actors)
     user_ids = [actor.removeprefix("user:") for actor in distinct if actor.startswith("user:")]
     people = {f"user:{one.pk}": one.display_name for one in User.objects.filter(pk__in=user_ids)}
@@ -301,12 +301,12 @@ def check_label(code: str) -> str:
 
 
 def confirmation_label(reading: RetrievalTrace | None) -> str:
-    """Return whether the articles confirm an answer, as text; empty if the answer makes no claim."""
+    """Return text that says whether the articles confirm an answer; "" if the answer makes no claim."""
     return confirmation_of(reading.is_confirmed if reading else None)
 
 
 def confirmation_of(is_confirmed: bool | None) -> str:
-    """Return a verdict of the checks as text; empty if there is none."""
+    """Return a verdict of the checks as text; "" if there is none."""
     if is_confirmed is None:
         return ""
     return gettext("Confirmed by our articles") if is_confirmed else gettext("Not confirmed by our articles")

@@ -45,12 +45,12 @@ def matching_replies(conversation: Conversation, agent: User, words: str = "") -
 
 
 def _contains_all(wanted: list[str], text: str) -> bool:
-    """Return whether each word occurs, at least as part of another."""
+    """Return whether each word occurs in the text, at least as part of another word."""
     return all(word in text.casefold() for word in wanted)
 
 
 def _filled(reply: CannedReply, conversation: Conversation, agent: User, language: str) -> FilledReply:
-    """Replace the placeholders; a customer's name that looks like one is not replaced again.
+    """Fill in the placeholders; a customer's name that looks like a placeholder is not replaced again.
 
     `language` is used for replies without a language.
     """
@@ -63,7 +63,7 @@ def _filled(reply: CannedReply, conversation: Conversation, agent: User, languag
 
 
 def save_reply(*, title: str, text: str, locale: str = "", reply_id: UUID | None = None) -> CannedReply:
-    """Create a reply, or change the one of `reply_id`; raises InvalidInput naming the field, NotFound."""
+    """Create a reply, or change the one with `reply_id`; raises InvalidInput naming the field, or NotFound."""
     reply = CannedReply(title=title.strip(), text=text.strip(), locale=locale)
     if reply_id is not None:
         reply = _reply(reply_id)

@@ -1,7 +1,7 @@
 """The desk's socket: an agent's login, the queue of their workspace and one conversation at a time.
 
-Invariants: nothing is read before login and origin are checked; login and permissions are checked again with every
-frame and every few seconds; the socket subscribes before it reads the log, so no event is missed.
+Invariants: nothing is read before login and origin are checked. Login and permissions are checked again with every
+frame and every few seconds. The socket subscribes before it reads the log, so no event is missed.
 """
 
 import asyncio
@@ -105,7 +105,7 @@ class DeskConsumer(Socket):
                 task.cancel()
 
     async def connect(self) -> None:
-        await self.accept()  # before any refusal: clients only see the close code of an open socket
+        await self.accept()  # before any refusal, because clients only see the close code of an open socket
         headers = list(self.scope["headers"])
         self._session_key = session_key_of(headers)
         self._accepted_languages = dict(headers).get(b"accept-language", b"").decode("latin-1")
@@ -150,7 +150,7 @@ class DeskConsumer(Socket):
         except AnyDatabaseError as error:
             if isinstance(frame, Hello | Subscribe):  # otherwise, the browser would wait for updates that never come
                 self._refuse_and_close(error)
-            else:  # nothing was stored: the browser keeps the text and sends it again
+            else:  # nothing was stored; the browser keeps the text and sends it again
                 self._refuse(Unavailable(), frame)
 
     def _language_of(self, agent: Agent) -> str:
@@ -160,7 +160,8 @@ class DeskConsumer(Socket):
     async def _current_agent(self) -> Agent:
         """Authenticate again, so that a revoked permission takes effect with the next frame.
 
-        Raises NotLoggedIn, and WorkspaceChanged as the socket stays subscribed to the workspace it was opened in.
+        Raises NotLoggedIn, or WorkspaceChanged because the socket stays subscribed to the workspace in which it was
+        opened.
         """
         previous, agent = self._agent, await db(authenticate, self._session_key)
         if previous is not None and previous.staff.workspace_id != agent.staff.workspace_id:
@@ -198,7 +199,7 @@ class DeskConsumer(Socket):
         await self.out.open(agent.staff.workspace_id, agent.user, language=self._language_of(agent))
 
     async def _subscribe(self, frame: Subscribe, agent: Agent) -> None:
-        await db(conversation_for, agent.staff, frame.conversation)  # checked before subscribing to it
+        await db(conversation_for, agent.staff, frame.conversation)  # check access before subscribing
         self._announce_activity("gone")
         self._doing = "reading"
         await self.out.listen(frame.conversation)
@@ -304,14 +305,14 @@ def _is_assigned_to(conversation_id: UUID, agent: Agent) -> bool:
 
 
 def check_origin(headers: Headers) -> None:
-    """Raise OriginRefused unless one of this installation's pages opens the socket: any page sends the cookie."""
+    """Raise OriginRefused unless a page of this installation opens the socket, since any page sends the cookie."""
     origin = read_origin(dict(headers).get(b"origin", b"").decode("latin-1"))
     if origin is None or origin not in own_origins():
         raise OriginRefused()
 
 
 def session_key_of(headers: Headers) -> str:
-    """Return the browser's session key, empty without one."""
+    """Return the browser's session key; "" without one."""
     cookies = SimpleCookie()
     try:
         cookies.load(dict(headers).get(b"cookie", b"").decode("latin-1"))

@@ -31,7 +31,7 @@ View = Callable[Concatenate[HttpRequest, Staff, P], HttpResponse]
 def agent_required(view: View[P]) -> Callable[..., HttpResponse]:
     """Run a view in the workspace and time zone of an agent who may use the desk.
 
-    Visitors are asked to log in; members without the right get a page that says why.
+    Visitors are asked to log in; members without the right get a page that explains why.
     """
 
     @wraps(view)
@@ -62,7 +62,7 @@ def _time_zone_of(staff: Staff) -> ZoneInfo:
 def render_page(
     request: HttpRequest, staff: Staff, template: str, context: dict[str, object], *, status: int = 200
 ) -> HttpResponse:
-    """Render a desk page with the navigation rail: who is logged in, what is waiting."""
+    """Render a desk page with the navigation rail, which shows the logged-in person and the waiting items."""
     person = user_of(staff)
     frame = {
         "staff": staff,

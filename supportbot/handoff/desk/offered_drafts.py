@@ -1,8 +1,7 @@
-"""Remembers the drafts that agents were offered, compares them with what they then sent, and counts what became of
-them.
+"""Stores the drafts offered to agents, compares them with the replies that agents sent, and counts the outcomes.
 
-The comparison is pure: it uses no model and no vectors. A draft's text is emptied after some days; what became of the
-draft is kept.
+The comparison is pure: it uses no model and no vectors. A draft's text is cleared after some days, but its outcome is
+kept.
 """
 
 import logging
@@ -33,20 +32,20 @@ from supportbot.releases.models import Release
 from supportbot.releases.selectors import current
 
 logger = logging.getLogger(__name__)
-LONGEST: Final = 4_000  # characters that are compared
-SENT_WITHIN: Final = timedelta(days=1)  # a later reply was not made from the draft
-TEXT_DAYS: Final = 30  # *Improve* shows corrected drafts for so long
-# Chosen on `tests/handoff/desk/draft_cases.jsonl`, which holds both sides of each.
-LEAST_RUN: Final = 2  # words in a row; any two texts of a language share single ones
-REPLACED_BELOW: Final = 0.5  # share of the draft's words that was kept
-MUCH: Final = 0.25  # a draft was corrected if so much of it is gone, and so much of what was sent is new
+LONGEST: Final = 4_000  # the maximum number of characters compared
+SENT_WITHIN: Final = timedelta(days=1)  # later replies are not based on the draft
+TEXT_DAYS: Final = 30  # *Improve* shows corrected drafts for this long
+# Chosen with `tests/handoff/desk/draft_cases.jsonl`, which has cases on both sides of each threshold.
+LEAST_RUN: Final = 2  # consecutive words, since any two texts in one language share single words
+REPLACED_BELOW: Final = 0.5  # the share of the draft's words that was kept
+MUCH: Final = 0.25  # a draft counts as corrected if this share of it was removed and this share of the reply is new
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What became of a draft. `kept` is the share of its words in what was sent, from 0 to 1.
+    """The outcome of a draft. `kept` is the share of its words in the sent reply, from 0 to 1.
 
-    A correction says something else; a shorter draft, or one with a greeting, is none.
+    A correction changes the content; shortening the draft or adding a greeting does not count.
     """
 
     sent: str  # a value of `OfferedDraft.Sent`
@@ -56,7 +55,7 @@ class Use:
 
 @transaction.atomic
 def remember(conversation: Conversation, draft: Draft, *, person_id: UUID | None) -> OfferedDraft:
-    """Store a draft that is shown to a person; raises NotFound if its conversation was erased while it was written."""
+    """Store a draft shown to a person; raises NotFound if the conversation was erased while it was being written."""
     lock_conversation(conversation.pk)
     made: OfferedDraft = OfferedDraft.objects.create(
         conversation=conversation,
@@ -69,23 +68,23 @@ def remember(conversation: Conversation, draft: Draft, *, person_id: UUID | None
 
 
 def on_agent_replied(announcement: Announcement) -> None:
-    """Compare a reply with the newest draft that its author was offered for it; a failure is logged and not retried.
+    """Compare a reply with the newest draft offered to its author; a failure is logged and not retried.
 
-    Of several replies, the one that kept most of the draft counts: "One moment, please" replaces nothing. Safe to run
-    twice.
+    Among several replies, the one that kept most of the draft counts, because "One moment, please" replaces nothing.
+    Safe to run twice.
     """
     try:
         with transaction.atomic():
             _compare(announcement.object_id)
     except Exception:
-        # The reply is mailed in the same transaction. Whatever fails in these statistics must not hold the mail back.
+        # The reply is mailed in the same transaction, and errors in these statistics must not hold the mail back.
         logger.exception("handoff: reply %s not compared with its draft", announcement.object_id)
 
 
 def forget_texts() -> int:
-    """Empty the texts of old drafts in every workspace; return how many. Safe to run twice.
+    """Clear the texts of old drafts in every workspace; return the number cleared. Safe to run twice.
 
-    They are kept for 30 days, or as long as the workspace keeps the texts of model calls, if that is shorter.
+    Texts are kept for 30 days, or for as long as the workspace keeps the texts of model calls, if that is shorter.
     """
     count = 0
     for workspace in Workspace.objects.order_by("pk"):
@@ -100,7 +99,7 @@ def _compare(message_id: UUID) -> None:
     if message is None or message.audience != Audience.EVERYONE:
         return
     draft = _draft_for(message)
-    if draft is None or not draft.text:  # an old draft's text is gone
+    if draft is None or not draft.text:  # the text of an old draft has been cleared
         return
     language = base_language(customer_language(message.conversation))
     use = use_of(draft.text[:LONGEST], message.text[:LONGEST], language=language)
@@ -111,7 +110,7 @@ def _compare(message_id: UUID) -> None:
 
 
 def use_of(draft: str, sent: str, *, language: str) -> Use:
-    """Return what became of a draft when `sent` was sent."""
+    """Return the outcome of a draft when the reply `sent` was sent."""
     offered, written = words(draft), words(sent)
     if offered == written:
         return Use("as_is", 1.0, is_correction=False)
@@ -126,7 +125,7 @@ def use_of(draft: str, sent: str, *, language: str) -> Use:
 
 
 def _draft_for(reply: Message) -> OfferedDraft | None:
-    """Return the draft that a reply may have been made from; none if it was sent before the customer wrote again."""
+    """Return the draft on which a reply may be based; None if a reply to this question was already sent."""
     if reply.author_id is None:
         return None
     drafts = OfferedDraft.objects.filter(
@@ -154,7 +153,7 @@ def _figures(text: str, language: str) -> set[frozenset[tuple[str, str]]]:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """The number of drafts by what became of them. Those of the last day without a reply are not counted."""
+    """The number of drafts by outcome. Drafts from the last day that have no reply yet are not counted."""
 
     as_is: int = 0
     edited: int = 0
@@ -166,12 +165,12 @@ class Shares:
         return self.as_is + self.edited + self.replaced + self.unused
 
     def share(self, number: int) -> float | None:
-        """Return a number as a percentage of the drafts offered."""
+        """Return a number as a percentage of all offered drafts."""
         return 100 * number / self.offered if self.offered else None
 
 
 def shares_by_release(since: datetime, until: datetime) -> list[tuple[int | None, Shares]]:
-    """Return the shares of each release by its number, the newest first; None is a release that is gone."""
+    """Return the shares of each release by its number, newest first; None stands for deleted releases."""
     found = _shares("release_id", since, until)
     numbers = dict(Release.objects.filter(pk__in=[key for key in found if key]).values_list("pk", "number"))
     rows = [(numbers.get(key), shares) for key, shares in found.items()]

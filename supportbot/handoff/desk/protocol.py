@@ -1,4 +1,4 @@
-"""The frames of `/ws/v1/desk/`, both ways. Their JSON Schemas are in `schemas/`, their meaning in docs/protocol.md.
+"""The frames of `/ws/v1/desk/` in both directions. `schemas/` has their JSON Schemas; docs/protocol.md explains them.
 
 Frames from an agent's browser are validated as strictly as a customer's: exactly the known fields, each of its type.
 """
@@ -62,7 +62,7 @@ class AgentTyping:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Keeps the connection alive; answered by `head`."""
+    """Keep the connection alive; answered by `head`."""
 
 
 ClientFrame = Hello | Subscribe | Reply | Note | AgentTyping | Ping
@@ -113,7 +113,7 @@ FRAMES: Final[Mapping[str, tuple[type[ClientFrame], Mapping[str, Field]]]] = {
 
 
 def parse_client_frame(text: str | None) -> ClientFrame:
-    """Return the parsed frame; raises BadFrame with the field and what is wrong with it."""
+    """Return the parsed frame; raises BadFrame with the field and the problem."""
     content = _parse_object(text)
     kind = content.pop("type", None)
     if not isinstance(kind, str) or kind not in FRAMES:

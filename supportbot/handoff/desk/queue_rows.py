@@ -28,7 +28,7 @@ from supportbot.query_settings import wide_reads
 from supportbot.word_search import MAX_CHARACTERS, words_of
 
 ROWS_PER_PAGE: Final = 50
-MAX_SEARCH_PAGES: Final = 20  # the ids of all pages up to the shown one are read
+MAX_SEARCH_PAGES: Final = 20  # limits the ids to read: those of all pages up to the requested one
 GROUPS: Final = {
     "open": ("mine", "waiting", "aside", "colleagues"),
     "mine": ("mine", "aside"),
@@ -40,7 +40,7 @@ MAX_PREVIEW_CHARACTERS: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One ticket in a list. `group` is the heading it belongs to, `rank` its sort key, smallest first."""
+    """One ticket in a list. `group` is its heading, and `rank` its sort key, smallest first."""
 
     ticket: str
     conversation: str
@@ -58,7 +58,7 @@ class Row:
     since_at: str
     level: str  # "", soon or late
     holder: str
-    is_new: bool  # the customer wrote something that is unanswered
+    is_new: bool  # the customer has written a message that is unanswered
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -76,7 +76,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class LastMessage:
-    """A customer's last message, and since when they have waited for an answer, if they do."""
+    """A customer's last message, and the start of their wait if they are waiting for an answer."""
 
     text: str
     unanswered_since: datetime | None
@@ -126,7 +126,7 @@ def _open_groups(person: User) -> list[tuple[str, str, QuerySet[Ticket]]]:
 def search_rows(query: str, person: User, now: datetime, *, page: int = 1) -> Group:
     """Return tickets, including ended ones, whose conversation, summary or contact contains all words, newest first.
 
-    A page beyond `MAX_SEARCH_PAGES` is the last one, after which there are no more.
+    Pages beyond `MAX_SEARCH_PAGES` do not exist; the last one is returned instead.
     """
     page = min(page, MAX_SEARCH_PAGES)
     query = query.replace("\x00", "").strip()[:MAX_CHARACTERS]
@@ -170,7 +170,7 @@ def _rows(tickets: list[Ticket], person: User, now: datetime) -> list[Row]:
 
 
 def _last_messages(conversations: list[Conversation]) -> dict[UUID, LastMessage]:
-    """Return each customer's last message, with two queries."""
+    """Return each customer's last message, using two queries."""
     if not conversations:
         return {}
     messages = Message.objects.filter(conversation__in=[one.pk for one in conversations], source=Source.CUSTOMER)
@@ -224,7 +224,7 @@ def _topic(ticket: Ticket, last: LastMessage | None) -> str:
 
 
 def _since(ticket: Ticket, last: LastMessage | None) -> datetime:
-    """Return when the ticket's clock started: the wait, the first unanswered message, or its end."""
+    """Return the time that the ticket's clock counts from: start of the wait, first unanswered message, or end."""
     if ticket.state == State.WAITING:
         return ticket.waiting_since
     if ticket.ended_at is not None:

@@ -1,4 +1,4 @@
-"""A summary of a conversation: what the customer wants, what was done, what is open.
+"""A summary of a conversation: the customer's wish, the actions taken, and open points.
 
 It is built from stored records, not by a model.
 """
@@ -21,7 +21,7 @@ from supportbot.handoff.desk.labels import reason_label
 from supportbot.handoff.models import Ticket
 from supportbot.team_formats import active_language, listed
 
-MAX_CHARACTERS: Final = 280  # of the first message, and of the last one
+MAX_CHARACTERS: Final = 280  # for each of the first and the last message
 MAX_MESSAGES_READ: Final = 30
 MAX_NAMES: Final = 3
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?…])\s+")
@@ -97,8 +97,8 @@ def _unanswered(conversation: Conversation) -> list[str]:
 
 
 def _wants(ticket: Ticket) -> str:
-    """Return the customer's first question in the ticket's episode, and their last one before asking for a person. The
-    request for a person itself is left out, since the ticket already shows it.
+    """Return the customer's first question in the ticket's episode, and the last one before they asked for a person.
+    The request for a person itself is left out, because the ticket already shows it.
     """
     texts = [text for text in (ticket.summary, *_customer_texts(ticket)) if text.strip()]
     relevant = [rest for text in texts if (rest := _without_handoff_request(text)) and courtesy(rest) is None]

@@ -1,4 +1,4 @@
-"""A conversation as the desk shows it: one line per event of its log, including internal ones."""
+"""A conversation as shown at the desk: one line per event in its log, including internal events."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -46,7 +46,7 @@ _ACTIONS: Final = {
 }
 
 
-HAPPY: Final = 4  # out of five, from here up
+HAPPY: Final = 4  # out of five, and higher
 RATING_REASONS: Final = {
     "wrong": gettext_noop("not true"),
     "off_topic": gettext_noop("not what was asked"),
@@ -63,7 +63,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message or event as plain text, and an answer of the assistant as HTML, too.
+    """One message or event as plain text; answers of the assistant also have HTML.
 
     `kind`: customer, assistant, agent, me, note, system or rule.
     """
@@ -89,7 +89,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """The reader of the lines, with names the log does not contain. `person` is an id, since names may repeat."""
+    """The reader of the lines, with names that are not in the log. `person` is an id, because names may repeat."""
 
     person: str
     name: str
@@ -127,7 +127,7 @@ def lines_after(conversation_id: UUID, seq: int, reader: Reader) -> list[tuple[E
 
 
 def requests_of(events: Iterable[EventView]) -> Mapping[str, ActionRequest]:
-    """Return the action requests of these events by id: since the log has their texts only in the customer's
+    """Return the action requests of these events by id, because the log has their texts only in the customer's
     language.
     """
     ids = {event.payload["request"] for event in events if event.event in _ACTIONS}
@@ -135,7 +135,7 @@ def requests_of(events: Iterable[EventView]) -> Mapping[str, ActionRequest]:
 
 
 def line_of(event: EventView, reader: Reader, requests: Mapping[str, ActionRequest]) -> Line | None:
-    """Return the line of an event; None if it is not worth showing, such as the start of an answer.
+    """Return the line for an event; None for events that are not shown, such as the start of an answer.
 
     `requests` are the event's requests by id; if one is missing, the action's text comes from the log.
     """
@@ -173,7 +173,7 @@ def line_of(event: EventView, reader: Reader, requests: Mapping[str, ActionReque
 
 
 def rating_in_words(payload: Mapping[str, Any]) -> str:
-    """Return a customer's score of an answer or of the conversation, with the reason and the comment."""
+    """Return a customer's rating of an answer or of the conversation, with the reason and the comment."""
     is_answer = "message" in payload
     about = gettext("Rated an answer {score} out of 5") if is_answer else gettext("Rated the chat {score} out of 5")
     reason = RATING_REASONS.get(payload.get("reason", ""), "")
@@ -224,7 +224,9 @@ def _answer(payload: dict[str, Any]) -> str:
 
 
 def _answer_html(payload: dict[str, Any]) -> SafeString:
-    """Return an answer as its customer sees it; only its own text is Markdown, cards hold data of others."""
+    """Return an answer as its customer sees it. Only its own text is Markdown, because cards contain data from
+    elsewhere.
+    """
     beside = _cards(payload)
     if payload.get("stopped"):
         beside.append(gettext("{text} (stopped)").format(text="").strip())
@@ -242,7 +244,7 @@ def with_blocks(payload: Mapping[str, Any]) -> str:
     """Return a message's text, followed by the rows of its cards and receipts."""
     cards = _cards(payload)
     text = str(payload["text"])
-    is_title = bool(cards) and cards[0].partition("\n")[0] == text  # a card that an agent sent without other words
+    is_title = bool(cards) and cards[0].partition("\n")[0] == text  # an agent sent the card without other text
     return "\n\n".join(cards if is_title else [text, *cards]).strip()
 
 

@@ -39,12 +39,12 @@ from supportbot.handoff.tickets.queue_rules import LATE_AFTER, NEARLY_LATE_AFTER
 from supportbot.team_formats import active_language
 
 MAX_PAST_CONVERSATIONS: Final = 5
-MAX_RECENT_RECORDS: Final = 3  # of turns and of actions; the activity page has them all
+MAX_RECENT_RECORDS: Final = 3  # of turns and of actions; the activity page shows them all
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedForm:
-    """A refused form: what was typed and why it was refused."""
+    """A refused form: the typed text and the reason for the refusal."""
 
     step: str = ""
     text: str = ""
@@ -118,7 +118,7 @@ def claim_next(request: HttpRequest, staff: Staff) -> HttpResponse:
         raise NotFound()
     try:
         ticket = services.claim_next(agent=user_of(staff))
-    except SupportBotError:  # empty by now, or this role cannot answer customers: the queue page says so
+    except SupportBotError:  # the queue is now empty, or the role cannot answer customers; the queue page says so
         return redirect("desk")
     return redirect("desk-ticket", ticket.pk)
 
@@ -126,7 +126,7 @@ def claim_next(request: HttpRequest, staff: Staff) -> HttpResponse:
 @require_POST
 @agent_required
 def set_presence(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """Set the agent to away or available and return to the page they were on."""
+    """Set the agent to away or available and return to the previous page."""
     set_away(user_of(staff), is_away=request.POST.get("text") == "away")
     try:
         return redirect("desk-ticket", UUID(request.POST.get("ticket", "")))
@@ -206,7 +206,7 @@ def render_ticket(request: HttpRequest, staff: Staff, found: Ticket, refused: Re
 
 
 def conversation_context(found: Ticket, person: User) -> dict[str, object]:
-    """Return the context of the conversation column and the column beside it."""
+    """Return the context of the conversation column and the column next to it."""
     conversation, group = found.conversation, group_of(found, person)
     customer = conversation.customer
     lines = lines_of(conversation, reader_of(conversation, person))

@@ -1,6 +1,6 @@
-"""Writes to one desk socket, in a separate task: updates of the open conversation and of the queue.
+"""Writes to one desk socket, in a separate task: updates to the open conversation and the queue.
 
-Nothing piles up behind a slow reader: log and queue are read only when they can be sent, and only answers to the
+Nothing piles up for a slow reader: the log and the queue are read only when they can be sent, and only responses to the
 agent's own frames are buffered.
 """
 
@@ -37,7 +37,7 @@ MAX_STALE: Final = 100
 
 @dataclass
 class Subscription:
-    """The conversation a desk has open. `seq` is the last event sent, `head` the newest known one."""
+    """The conversation open at a desk. `seq` is the last event sent, `head` the newest known event."""
 
     conversation_id: UUID
     reader: Reader
@@ -153,7 +153,7 @@ class Outbound:
                     await self._close(*self._closing)
                     return
                 await self._write_updates()
-        except OSError:  # the peer is gone: the socket's own task notices too
+        except OSError:  # the peer has disconnected; the socket's own task notices, too
             return
 
     async def _write_buffer(self) -> None:

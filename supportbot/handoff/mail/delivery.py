@@ -1,8 +1,8 @@
 """Mails an agent's reply, once, to a customer who has left the chat.
 
-It goes to the address the customer gave, or else to the one in their signed identity. The outbox consumer creates one
-row per message; a worker of the queue `mail` sends what is due. A worker that dies between sending and saving sends
-again with the same Message-ID, which mail programs show once.
+It goes to the address that the customer gave, or else to the one in their signed identity. The outbox consumer creates
+one row per message, and a worker of the queue `mail` sends due mails. If a worker dies between sending and saving, the
+mail is sent again with the same Message-ID, and mail programs show it only once.
 """
 
 import logging
@@ -84,7 +84,7 @@ def _log_failure(mail: OutgoingMail, error: Exception) -> None:
 
 @transaction.atomic
 def _claim(mail_id: UUID) -> bool:
-    """Claim a mail for this worker; a failed or lost attempt becomes due again with growing delays."""
+    """Claim a mail for this worker; after a failed or lost attempt, it becomes due again with growing delays."""
     mail = OutgoingMail.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=mail_id).first()
     if mail is None or mail.sent_at is not None or mail.due_at > now():
         return False

@@ -78,7 +78,7 @@ def _shown(asked: Mapping[str, str], ticket: Ticket, person: User) -> dict[str, 
 
 
 def _found(asked: Mapping[str, str], ticket: Ticket, person: User, action: ReadAction) -> dict[str, Any]:
-    """Return what a look-up finds for the typed values; if some are missing, only its form."""
+    """Return the results of a look-up for the typed values; if values are missing, return only its form."""
     wrong: FieldErrors = {}
     context: dict[str, Any] = {"chosen": action.name, "asks_for_order": has_order(action), "cards": None}
     if "look_up" in asked or not action.arguments.required:

@@ -1,6 +1,6 @@
 """Cards of the customer's records and receipts that an agent sends into the chat.
 
-The server looks the record up again before sending: nothing on a card comes from the form.
+The server looks the record up again before sending, so nothing on a card comes from the form.
 """
 
 import hashlib
@@ -34,14 +34,14 @@ MAX_RECEIPTS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class FoundRecord:
-    """A record as its card shows it. `seen` names exactly this card."""
+    """A record as shown on its card. `seen` identifies exactly this content."""
 
     record: Mapping[str, Any]
     seen: str
 
 
 def look_ups(ticket: Ticket, person: User) -> list[ReadAction]:
-    """Return the look-ups that find cards for the ticket's customer; none unless this agent owns it."""
+    """Return the look-ups that find cards for the ticket's customer; none unless this agent owns the ticket."""
     if not owns(ticket, person) or ticket.conversation.customer.is_anonymous:
         return []
     offered = enabled_actions()
@@ -67,7 +67,7 @@ def look_up_named(ticket: Ticket, person: User, name: str) -> ReadAction:
 
 
 def found_records(ticket: Ticket, person: User, action: ReadAction, typed: Mapping[str, str]) -> list[FoundRecord]:
-    """Return the cards that a look-up finds, in the customer's language. Raises InvalidArguments, ReadRefused or
+    """Return the cards found by a look-up, in the customer's language. Raises InvalidArguments, ReadRefused or
     MerchantUnavailable.
     """
     principal = principal_for(ticket, person, locale=customer_language(ticket.conversation))
@@ -78,8 +78,8 @@ def found_records(ticket: Ticket, person: User, action: ReadAction, typed: Mappi
 def send_record(
     ticket: Ticket, person: User, action: ReadAction, typed: Mapping[str, str], *, seen: str, client_id: str
 ) -> bool:
-    """Send a card as it was seen; return False if no record looks like that any more. Raises what `found_records` and
-    `add_agent_message` raise.
+    """Send a card exactly as it was shown; return False if no record matches it any more. Raises the errors of
+    `found_records` and `add_agent_message`.
     """
     found = next((one for one in found_records(ticket, person, action, typed) if one.seen == seen), None)
     if found is None:
@@ -99,7 +99,7 @@ def receipts_of(ticket: Ticket, person: User) -> Sequence[tuple[ActionRequest, s
 
 
 def send_receipt(ticket: Ticket, person: User, request_id: UUID, *, client_id: str) -> None:
-    """Send the receipt of one of the customer's requests. Raises NotFound, and what `add_agent_message` raises."""
+    """Send the receipt of one of the customer's requests. Raises NotFound, and the errors of `add_agent_message`."""
     own = ActionRequest.objects.filter(pk=request_id, customer_id=ticket.conversation.customer_id).first()
     block = receipt_block(own) if own else None
     if own is None or block is None:

@@ -1,4 +1,4 @@
-"""Actions an agent proposes to a customer, under the same rules and with the same card as the assistant's.
+"""Actions that an agent proposes to a customer, under the same rules and with the same card as the assistant's.
 
 The agent fills in a form built from the action's arguments, previews the card and sends it. The customer confirms or
 declines; if a rule requires approval, the agent who proposed the action cannot give it.
@@ -39,7 +39,7 @@ _ICONS: Final = {Risk.MONEY: "card", Risk.CHANGE: "edit"}
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An action the desk offers."""
+    """An action that agents can propose at the desk."""
 
     name: str
     title: str
@@ -63,7 +63,7 @@ class FormField:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The card as it would be sent, or why it would be refused."""
+    """The card as it would be sent, or the reason why it would be refused."""
 
     face: Card
     needs_approval: bool
@@ -71,9 +71,9 @@ class Preview:
 
     @property
     def fingerprint(self) -> str:
-        """Return the card's full text, to detect whether it has changed since."""
+        """Return the card's full text, which is used to detect later changes."""
         parts = [self.face.title, *(f"{row.label}: {row.value}" for row in self.face.rows)]
-        return " ".join("; ".join(parts).split())  # white space as a form sends it back
+        return " ".join("; ".join(parts).split())  # white space in the form in which browsers send it back
 
 
 def available_offers(ticket: Ticket, person: User) -> list[Offer]:
@@ -89,7 +89,7 @@ def available_offers(ticket: Ticket, person: User) -> list[Offer]:
 
 
 def owns(ticket: Ticket, person: User) -> bool:
-    """Return whether this agent owns the ticket, and so may act for its customer."""
+    """Return whether this agent owns the ticket and therefore may act for its customer."""
     return ticket.state in HELD and ticket.assignee_id == person.pk
 
 
@@ -109,12 +109,12 @@ def offered_action(ticket: Ticket, person: User, name: str) -> WriteAction:
     if name not in {offer.name for offer in available_offers(ticket, person)}:
         raise ActionNotOffered()
     action = action_named(name)
-    assert isinstance(action, WriteAction)  # only these are offered
+    assert isinstance(action, WriteAction)  # only write actions are offered
     return action
 
 
 def form_fields(action: Action, typed: Mapping[str, str], problems: Mapping[str, list[str]]) -> list[FormField]:
-    """Return the form's fields except the order, as the action lists them."""
+    """Return the form's fields, except the order, in the action's sequence."""
     return [
         FormField(
             name=name,
@@ -142,21 +142,21 @@ def _options(action: Action, name: str, field: Any) -> tuple[tuple[str, str], ..
 
 
 def _value(field: Any, text: str) -> Any:
-    """Return typed text as JSON for the field; a value that does not fit stays text, so that the error names it."""
+    """Return typed text as a JSON value for the field; an invalid value stays text, so the error can name it."""
     if isinstance(field, schema.Count) and text.removeprefix("-").isdecimal():
         return int(text)
     return text == _TRUE if isinstance(field, schema.Flag) and text in (_TRUE, _FALSE) else text
 
 
 def has_order(action: Action) -> bool:
-    """Return whether the form asks for an order, for which it offers the customer's own."""
+    """Return whether the form asks for an order, with the customer's own orders as choices."""
     return ORDER in action.arguments.all_fields
 
 
 def _leaf_fields(
     shape: schema.Shape, at: str = "", *, is_parent_required: bool = True
 ) -> Iterator[tuple[str, Any, bool]]:
-    """Yield every scalar field with its path; list arguments can only be given in the chat."""
+    """Yield every scalar field with its path; list arguments can only be entered in the chat."""
     for fields, is_required in ((shape.required, is_parent_required), (shape.optional, False)):
         for name, field in fields.items():
             path = f"{at}{name}"
@@ -180,7 +180,7 @@ def arguments_json(action: Action, typed: Mapping[str, str]) -> str:
         place = arguments
         for parent in parents:
             place = place.setdefault(parent, {})
-        if value:  # an empty required field still gets its parents, so that the error names the field
+        if value:  # an empty required field still gets its parents, so the error can name the field
             place[name] = _value(field, value)
     return json.dumps(arguments)
 
@@ -204,7 +204,7 @@ def preview_action(ticket: Ticket, person: User, action: WriteAction, typed: Map
 def propose_action(
     ticket: Ticket, person: User, action: WriteAction, typed: Mapping[str, str], key: UUID
 ) -> ActionRequest:
-    """Send the card in the customer's language; repeating the call with the same key sends it once."""
+    """Send the card in the customer's language; repeated calls with the same key send it only once."""
     principal = principal_for(ticket, person, locale=customer_language(ticket.conversation))
     arguments = arguments_json(action, typed)
     conversation = ticket.conversation_id
@@ -212,7 +212,7 @@ def propose_action(
 
 
 def undo_offers(ticket: Ticket, person: User) -> dict[UUID, str]:
-    """Return the undo actions that this agent may propose in the conversation: titles by request."""
+    """Return the titles of the undo actions that this agent may propose in the conversation, by request."""
     if not owns(ticket, person) or ticket.conversation.customer.is_anonymous:
         return {}
     done = ActionRequest.objects.filter(conversation_id=ticket.conversation_id, state=State.SUCCEEDED).order_by("-id")
@@ -227,7 +227,7 @@ def propose_undoing(ticket: Ticket, person: User, request_id: UUID) -> ActionReq
     if not owns(ticket, person):
         raise NotTicketOwner()
     shown = preview_undo(principal_for(ticket, person, locale=active_language()), request_id)
-    # raised here, because the customer would see a refused proposal
+    # raise here, because the customer would see a refused proposal
     if shown.decision.is_refusal and shown.decision.reason:
         raise CannotUndo(sentence(shown.decision.reason, active_language()))
     return propose_undo(principal_for(ticket, person, locale=customer_language(ticket.conversation)), request_id)

@@ -56,7 +56,7 @@ def proposal(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> 
         if request.POST.get("step") in ("check", "send"):
             shown = context["preview"] = preview_action(ticket, person, action, typed)
             context["has_changed"] = request.POST.get("seen", shown.fingerprint) != shown.fingerprint
-            # A refusal is shown here: once proposed, it would be shown to the customer.
+            # Show a refusal here, because after proposing, the customer would see it.
             if request.POST["step"] == "send" and not shown.refusal and not context["has_changed"]:
                 propose_action(ticket, person, action, typed, _proposal_key(request))
                 return redirect("desk-ticket", ticket.pk)
@@ -65,15 +65,15 @@ def proposal(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> 
         context |= {"preview": None, "problem": error.message}
     context |= _form(ticket, person, action, typed, problems)
     if problems.keys() & {ORDER, *(field.name for field in context["fields"])}:
-        context["problem"] = ""  # shown at its field
-    # One key per preview: sending it twice sends one card, a changed one is another.
+        context["problem"] = ""  # shown at its field instead
+    # Each preview has its own key: submitting it twice sends one card, and a changed preview is a new card.
     return render_page(request, staff, "desk/proposal.html", {**context, "key": uuid4()}, status=status)
 
 
 @require_POST
 @agent_required
 def undo(request: HttpRequest, staff: Staff, ticket_id: UUID, request_id: UUID) -> HttpResponse:
-    """Send the card that undoes a request, and return to the ticket; if that is not possible, say why."""
+    """Send the card that undoes a request, and return to the ticket; if that is impossible, show the reason."""
     ticket = ticket_for(staff, ticket_id)
     try:
         if not staff.may("conversations:write"):
@@ -93,7 +93,7 @@ def _form(
 ) -> dict[str, Any]:
     orders: list[dict[str, Any]] = []
     if has_order(action):
-        with suppress(SupportBotError):  # an order number can be typed instead, and a refusal then says why
+        with suppress(SupportBotError):  # people can type an order number instead, and a refusal then shows the reason
             orders = customer_orders(ticket, person)
     return {
         "asks_for_order": has_order(action),
@@ -105,7 +105,7 @@ def _form(
 
 
 def _typed_texts(request: HttpRequest) -> list[str]:
-    """Return the text typed into a form that can no longer be sent, so that it can be copied."""
+    """Return the text typed into a form that can no longer be sent, so the person can copy it."""
     typed = [request.POST.get(name, "").strip() for name in request.POST if name not in _CONTROL_FIELDS]
     return [text for text in typed if text]
 

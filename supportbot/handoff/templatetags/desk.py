@@ -27,7 +27,7 @@ from supportbot.team_language import TEAM_LANGUAGES
 
 register = template.Library()
 KEYWORDS: Final = {"gettext": None, "ngettext": (1, 2)}
-MAX_SAMPLE: Final = 1_000  # whole numbers below it show every plural form of a language
+MAX_SAMPLE: Final = 1_000  # the numbers below this include every plural form of a language
 Texts = dict[str, str | dict[str, str]]
 
 
@@ -49,7 +49,7 @@ def clock(moment: datetime) -> str:
 
 @register.simple_tag
 def time_of(moment: datetime) -> SafeString:
-    """Return the `<time>` element of a moment, to be part of a sentence."""
+    """Return the `<time>` element of a moment, for use within a sentence."""
     return format_html('<time datetime="{}">{}</time>', localtime(moment).isoformat(), clock(moment))
 
 
@@ -148,7 +148,7 @@ def breakable(address: str) -> SafeString:
 
 
 def texts_of_scripts(folder: str) -> Texts:
-    """Return the texts of a folder of scripts by their English originals, those with a plural by CLDR category."""
+    """Return the texts of a folder of scripts by their English originals; texts with a plural are by CLDR category."""
     samples = _samples(active_language())
     return {
         one: {category: ngettext(one, many, number) for category, number in samples.items()} if many else gettext(one)
@@ -158,7 +158,7 @@ def texts_of_scripts(folder: str) -> Texts:
 
 @cache
 def _originals(folder: str) -> tuple[tuple[str, str], ...]:
-    """Return the texts in the scripts of a static folder with their plurals, which are empty for most."""
+    """Return the texts in the scripts of a static folder, each with its plural ("" for most)."""
     found = {}
     for script in _scripts_in(folder):
         for _, message, _, _ in extract_from_file("javascript", script, keywords=KEYWORDS):
@@ -181,5 +181,5 @@ def _samples(language: str) -> dict[str, int]:
 
 @register.filter
 def as_html(answer: str) -> SafeString:
-    """Return an answer of the assistant, which is Markdown, as its customer sees it."""
+    """Return an answer of the assistant as HTML, converted from Markdown, as its customer sees it."""
     return answer_html(answer)

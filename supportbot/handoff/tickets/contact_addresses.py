@@ -1,7 +1,7 @@
 """E-mail addresses that customers give in a message. Pure.
 
-An address counts only if the message is little more than the address or says that it is the customer's own: mail to
-anyone mentioned would send the customer's answer to a stranger.
+An address counts only if the message contains little else or says that the address is the customer's own. Otherwise,
+mail could go to a stranger whom the customer only mentioned.
 """
 
 import re
@@ -18,7 +18,7 @@ _SURROUNDING: Final = ".!?…/*_`'’‘“”„"
 _OWN: Final = re.compile(
     r"\b(?:my|mine|me|here is|use|mein\w*|mich|mir|hier ist|nehmen sie)\b", re.IGNORECASE
 )  # "My address is", "write to me at"
-# "My daughter anna@example.com" must not receive mail: unasked, the text has to say whose address it is.
+# "My daughter anna@example.com" must not receive mail: if nobody asked, the text has to say whose address it is.
 _VOLUNTEERED: Final = re.compile(
     r"\b(?:my (?:e-?mail|mail|address)\w*|(?:write|reply|answer|mail|e-?mail|reach|contact)(?: to)? me"
     r"|mein\w* (?:e-?mail|mail|adresse)\w*|(?:schreib|antwort|mail)\w*(?: sie)? mir|erreich\w*(?: sie)? mich"
@@ -29,19 +29,19 @@ _VOLUNTEERED: Final = re.compile(
 _NEGATED: Final = re.compile(
     r"\b(?:not|nicht|instead of|statt|anstatt)\s+(?:(?:the|to|my|old|mehr|an|alte\w*)\s+){0,3}$", re.I
 )
-_CONTEXT_CHARACTERS: Final = 80  # before an address, where the text says whose it is
-_MAX_OTHER_WORDS: Final = 3  # beside the address: "It is ..., thanks."
+_CONTEXT_CHARACTERS: Final = 80  # the text before an address, which may say whose it is
+_MAX_OTHER_WORDS: Final = 3  # besides the address, as in "It is ..., thanks."
 _is_address: Final = EmailValidator(allowlist=[])
 
 
 def own_addresses_in(text: str) -> list[str]:
-    """Return the addresses meant as the customer's own, each once, deliverable or not."""
+    """Return the addresses that the customer means as their own, each once, even if undeliverable."""
     is_own = _is_mostly_address(text) or _OWN.search(_without_addresses(text))
     return addresses_in(text) if is_own else []
 
 
 def volunteered_addresses_in(text: str) -> list[str]:
-    """Return the same for a customer who was not asked for an address; the text has to be more explicit."""
+    """Return the same for a customer whom nobody asked for an address; the text must be more explicit."""
     is_volunteered = any(_VOLUNTEERED.search(_before(match)) for match in _ADDRESS.finditer(text))
     return addresses_in(text) if is_volunteered or _is_mostly_address(text) else []
 
@@ -65,14 +65,14 @@ def _without_addresses(text: str) -> str:
 
 
 def deliverable(addresses: Iterable[str]) -> list[str]:
-    """Return the addresses that are well formed enough to receive mail."""
+    """Return the addresses whose format allows delivery."""
     return [address for address in addresses if is_deliverable(address)]
 
 
 def is_deliverable(address: str) -> bool:
     try:
         _is_address(address)
-        address.rpartition("@")[2].encode("idna")  # the mailer encodes it too, and a label may then be too long
+        address.rpartition("@")[2].encode("idna")  # the mailer also encodes the domain, which can make a label too long
     except (ValidationError, UnicodeError):
         return False
     return len(address) <= MAX_EMAIL_CHARACTERS

@@ -1,4 +1,4 @@
-"""What a customer's message means for the team, checked before the assistant gets it."""
+"""Handles the effects of a customer's message on tickets, before the assistant gets it."""
 
 from django.utils.timezone import now
 
@@ -16,7 +16,7 @@ from supportbot.translation import text_in
 
 
 def on_customer_message(conversation: Conversation, seq: int) -> None:
-    """Store the address a waiting customer gives; reopen a ticket that was resolved just before the message."""
+    """Store an address given by a waiting customer; reopen a ticket that was resolved just before the message."""
     if conversation.mode == Conversation.Mode.WAITING:
         _store_address(conversation, seq)
     elif conversation.mode == Conversation.Mode.ASSISTANT:
@@ -24,9 +24,9 @@ def on_customer_message(conversation: Conversation, seq: int) -> None:
 
 
 def _store_address(conversation: Conversation, seq: int) -> None:
-    """Store the address in the message at `seq` with the waiting ticket; the conversation is locked.
+    """Store the address in the message at `seq` with the waiting ticket; the caller has locked the conversation.
 
-    The same address changes nothing; a different one replaces it. The customer is asked again if the address is
+    The same address changes nothing, and a different one replaces it. The customer is asked again if the address is
     invalid or there are several.
     """
     ticket = open_ticket_for(conversation.pk)
@@ -57,7 +57,7 @@ def _was_asked_for_address(ticket: Ticket) -> bool:
 def reopen_if_recent(conversation: Conversation, seq: int) -> None:
     """Reopen a ticket that was resolved minutes ago if its owner is still online; otherwise the assistant answers.
 
-    Only the first message after the end reopens it: once the assistant was asked, it keeps the conversation.
+    Only the first message after the end reopens it. After that, the assistant keeps the conversation.
     """
     ticket = newest_ticket(conversation)
     if ticket is None or not _may_reopen(ticket) or _has_written_since(conversation, seq, ticket):
@@ -78,6 +78,6 @@ def _may_reopen(ticket: Ticket) -> bool:
 
 
 def _has_written_since(conversation: Conversation, seq: int, ticket: Ticket) -> bool:
-    # By time: an unanswered "thank you" belongs to the new episode but was written before the end.
+    # Compare times, because an unanswered "thank you" belongs to the new episode but was written before the end.
     earlier = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER, seq__lt=seq)
     return bool(earlier.filter(created_at__gt=ticket.ended_at).exists())

@@ -1,4 +1,4 @@
-"""Notices to a customer who waits for the team, and the mails to one who has left, as messages in the catalogues."""
+"""Notices to customers who wait for the team, and mails to those who have left, as messages in the catalogues."""
 
 from typing import Final
 

@@ -37,7 +37,7 @@ def position_of(ticket_id: UUID, queue: Iterable[WaitingTicket]) -> int | None:
 
 
 def is_late(since: datetime, now: datetime) -> bool:
-    """Return whether a wait is longer than a customer should have."""
+    """Return whether a customer has been waiting too long."""
     return now - since >= LATE_AFTER
 
 
@@ -46,10 +46,10 @@ def is_nearly_late(since: datetime, now: datetime) -> bool:
 
 
 def is_recently_ended(ended_at: datetime, now: datetime) -> bool:
-    """Return whether a ticket was resolved so recently that a new message still belongs to it."""
+    """Return whether a ticket was resolved so recently that a new message still counts as part of it."""
     return now - ended_at < REOPEN_WITHIN
 
 
 def has_expired(since: datetime, now: datetime, *, has_address: bool) -> bool:
-    """Return whether a wait is over: nobody came for a day, and there is no address for a later reply."""
+    """Return whether a wait has expired: nobody answered for a day, and there is no address for a later reply."""
     return not has_address and now - since >= EXPIRES_AFTER

@@ -12,7 +12,7 @@ from supportbot.handoff.tickets.contact_addresses import deliverable, volunteere
 from supportbot.handoff.tickets.queue_rules import WaitingTicket, position_of
 
 PAGE_SIZE: Final = 50
-# Written out, because it runs for every customer message, and most customers never had a ticket.
+# Plain SQL, because this runs for every customer message, and most customers never have a ticket.
 _NEWEST: Final = f"""
 SELECT {sql.columns(Ticket, "t")} FROM handoff_ticket t
 WHERE t.conversation_id = %s AND t.workspace_id = %s ORDER BY t.id DESC LIMIT 1"""
@@ -31,7 +31,7 @@ def waiting_queue() -> list[WaitingTicket]:
 
 
 def next_ticket_ids() -> list[UUID]:
-    """Return the ids of the next tickets to serve, at most one page, in `queue.serving_order`."""
+    """Return the ids of the next tickets to serve, at most one page, in `queue_rules.serving_order`."""
     waiting = Ticket.objects.filter(state=State.WAITING).order_by("-priority", "waiting_since", "id")
     return list(waiting.values_list("id", flat=True)[:PAGE_SIZE])
 
@@ -42,7 +42,7 @@ def queue_position(ticket: Ticket) -> int | None:
 
 
 def last_volunteered_address(conversation: Conversation) -> str:
-    """Return the only address the customer volunteered in their last message of this episode, else ""."""
+    """Return the address that the customer volunteered in their last message of this episode; "" if not exactly one."""
     messages = Message.objects.filter(
         conversation=conversation, source=Source.CUSTOMER, seq__gt=conversation.episode_start_seq
     )
@@ -52,7 +52,7 @@ def last_volunteered_address(conversation: Conversation) -> str:
 
 
 def newest_ticket(conversation: Conversation) -> Ticket | None:
-    """Return the conversation's newest ticket, in whatever state it is."""
+    """Return the conversation's newest ticket in any state."""
     found = sql.fetch(_NEWEST, [conversation.pk, conversation.workspace_id])
     return sql.loaded(Ticket, found[0]) if found else None
 

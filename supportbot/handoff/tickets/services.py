@@ -1,8 +1,8 @@
-"""What changes a ticket: requests, claims, transfers, endings.
+"""Services that change tickets: requests, claims, transfers, endings.
 
-One call is one transaction; it locks the conversation first, then the ticket. Every change the customer should know
-about is an event in the same transaction. A takeover supersedes the assistant's open turns before `handoff.joined`
-enters the log, so no assistant text can follow it.
+Each call is one transaction, which locks the conversation first, then the ticket. Every change that the customer should
+know about is an event in the same transaction. A takeover supersedes the assistant's open turns before `handoff.joined`
+enters the log, so no text from the assistant can follow it.
 """
 
 from datetime import datetime
@@ -45,8 +45,8 @@ def request(conversation_id: UUID, *, reason: str, by: str, summary: str = "") -
     """Open a ticket and return it; if one is open already, return that one and change nothing.
 
     The customer sees `handoff.requested` and is asked for an address if the team is offline. Raises InvalidInput for an
-    unknown reason or requester, NotFound, and ConversationEnded: after the end, only the team or an action's outcome
-    can open a ticket.
+    unknown reason or requester, NotFound, and ConversationEnded, because after the end only the team or an action's
+    outcome can open a ticket.
     """
     _check_choice("reason", reason, Reason.values)
     _check_choice("by", by, Requester.values)
@@ -78,8 +78,8 @@ def _enqueue(conversation: Conversation, ticket: Ticket) -> None:
 
 
 def announce_reply_address(conversation: Conversation, ticket: Ticket, *, known: str, unknown: str) -> None:
-    """Tell the customer of a locked ticket where replies go (`known`), or ask for an address (`unknown`); both are
-    messages in the catalogues.
+    """Tell a ticket's customer where replies go (`known`), or ask for an address (`unknown`). Both are messages in the
+    catalogues; the ticket is locked.
 
     An address is known if the customer gave it, before or while asking for a person, or if their signed identity has
     one.
@@ -138,7 +138,7 @@ def claim_next(*, agent: User) -> Ticket:
 def reopen(ticket_id: UUID, *, agent: User) -> Ticket:
     """Open and claim a new ticket for an ended one's conversation, with the same reason and address.
 
-    The ticket never waits, so the customer learns who joined, not that the team is away.
+    The ticket never waits, so the customer is told who joined, not that the team is away.
     """
     conversation, ended = _lock(ticket_id)
     ticket = ended if ended.is_open else open_ticket_for(conversation.pk)
@@ -171,7 +171,7 @@ def _join(conversation: Conversation, ticket: Ticket, agent: User) -> None:
 
 @transaction.atomic
 def release(ticket_id: UUID, *, agent: User) -> Ticket:
-    """Put a held ticket back into the queue, where it keeps its age; the customer waits again."""
+    """Put a claimed or snoozed ticket back into the queue, where it keeps its age; the customer waits again."""
     conversation, ticket = _lock_held(ticket_id, agent)
     requeue(conversation, ticket)
     return ticket
@@ -185,7 +185,7 @@ def requeue(conversation: Conversation, ticket: Ticket) -> None:
 
 @transaction.atomic
 def transfer(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
-    """Transfer a held ticket to a colleague; raises InvalidInput if their role cannot answer customers."""
+    """Transfer a claimed or snoozed ticket to a colleague; raises InvalidInput if they cannot answer customers."""
     conversation, ticket = _lock_held(ticket_id, agent)
     if not can_answer_customers(to):
         raise InvalidInput(
@@ -201,7 +201,7 @@ def transfer(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
 
 @transaction.atomic
 def assign(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
-    """Assign a waiting ticket, or one's own, to a colleague; raises what `claim` and `transfer` raise."""
+    """Assign a waiting ticket, or one's own, to a colleague; raises the errors of `claim` and `transfer`."""
     if not can_answer_customers(agent):
         raise NotAllowed(gettext("Your role cannot answer customers in this workspace."))
     _, ticket = _lock(ticket_id)
@@ -241,7 +241,7 @@ def return_to_assistant(ticket_id: UUID, *, agent: User, note: str = "") -> Tick
 
 @transaction.atomic
 def resolve(ticket_id: UUID, *, agent: User) -> Ticket:
-    """End a ticket as resolved; the assistant answers next, unless the customer writes again at once.
+    """End a ticket as resolved. The assistant answers next, unless the customer writes again soon.
 
     See `customer_messages.reopen_if_recent`.
     """
@@ -251,7 +251,7 @@ def resolve(ticket_id: UUID, *, agent: User) -> Ticket:
 
 
 def end(conversation: Conversation, ticket: Ticket, outcome: State, *, note: str = "", by: str = "") -> None:
-    """End a locked ticket and return its locked conversation to the assistant, which writes nothing unprompted.
+    """End a locked ticket and return its locked conversation to the assistant, which waits for the next message.
 
     `by` is "customer" if the customer ended it; otherwise the event reads as if the team had.
     """
@@ -285,13 +285,13 @@ def _lock(ticket_id: UUID) -> tuple[Conversation, Ticket]:
 
 
 def lock_ticket(ticket_id: UUID) -> Ticket:
-    """Return the ticket under its row lock; the caller holds the conversation's lock."""
+    """Lock and return the ticket; the caller has already locked the conversation."""
     ticket: Ticket = Ticket.objects.select_for_update(no_key=True, of=("self",)).get(pk=ticket_id)
     return ticket
 
 
 def _lock_held(ticket_id: UUID, agent: User) -> tuple[Conversation, Ticket]:
-    """Return conversation and ticket, locked, if the agent owns the ticket or leads the team."""
+    """Lock and return the conversation and ticket if the agent owns the ticket or is a team lead."""
     conversation, ticket = _lock(ticket_id)
     if not ticket.is_open:
         raise TicketEnded(ticket.state)
@@ -304,7 +304,7 @@ def _lock_held(ticket_id: UUID, agent: User) -> tuple[Conversation, Ticket]:
 
 
 def _announce(ticket: Ticket) -> None:
-    """Announce that the log has a new step for this ticket."""
+    """Announce a new step in the log for this ticket."""
     announce("ticket_changed", ticket.pk, workspace_id=ticket.workspace_pk)
 
 

@@ -1,4 +1,4 @@
-"""Cleans what the team and the assistant write about a ticket before it is stored. Pure."""
+"""Cleans texts by the team and the assistant about a ticket before they are stored. Pure."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ MAX_NOTE_CHARACTERS: Final = 2_000
 
 
 def clean_summary(text: str) -> str:
-    """Return a storable summary, truncated: a request for a person never fails because of its wording."""
+    """Return a storable, truncated summary, so a request for a person never fails because of its wording."""
     return visible(UNREADABLE.sub("", text)).strip()[:MAX_SUMMARY_CHARACTERS]
 
 

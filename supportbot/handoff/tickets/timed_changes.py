@@ -35,18 +35,18 @@ BATCH_SIZE: Final = 500
 
 
 def escalate_late() -> int:
-    """Escalate each ticket that has waited too long, once, and notify its customer; return how many."""
+    """Escalate each ticket that has waited too long, once, and notify its customer; return the number."""
     return _apply_to_each(Q(state=State.WAITING, escalated_at=None, waiting_since__lte=now() - LATE_AFTER), _escalate)
 
 
 def expire_abandoned() -> int:
-    """End waits of a day without an address and let the assistant answer again; return how many."""
+    """End waits of a day without an address and let the assistant answer again; return the number."""
     abandoned = Q(state=State.WAITING, contact_email="", waiting_since__lte=now() - EXPIRES_AFTER)
     return _apply_to_each(abandoned, _expire)
 
 
 def wake_snoozed() -> int:
-    """Wake tickets whose snooze is over or whose customer has written since; return how many."""
+    """Wake tickets whose snooze is over or whose customer has written since; return the number."""
     with across_workspaces("customers who wrote to a snoozed ticket"):  # the scope applies when a queryset is built
         wrote = Message.objects.filter(
             conversation_id=OuterRef("conversation_id"), source=Source.CUSTOMER, created_at__gt=OuterRef("snoozed_at")
@@ -55,7 +55,7 @@ def wake_snoozed() -> int:
 
 
 def escalate_silent() -> int:
-    """Handle claimed tickets whose customer has waited too long for an answer; return how many.
+    """Handle claimed tickets whose customer has waited too long for an answer; return the number.
 
     If the owner is offline, the ticket goes back to the queue and keeps its age; otherwise its priority rises.
     """
@@ -94,7 +94,7 @@ def _apply_to_one(
         return change(conversation, lock_ticket(ticket_id))
 
 
-# Each of these checks again under the lock: an agent may have claimed the ticket in the meantime.
+# Each of these checks again under the lock, because an agent may have claimed the ticket in the meantime.
 
 
 def _escalate(conversation: Conversation, ticket: Ticket) -> bool:
@@ -108,7 +108,7 @@ def _escalate(conversation: Conversation, ticket: Ticket) -> bool:
 
 
 def _notify_of_delay(conversation: Conversation, ticket: Ticket) -> None:
-    """Tell the customer of the delay, or that the team is away unless they were told so already."""
+    """Tell the customer about the delay or, if they do not know it yet, that the team is away."""
     if is_team_online():
         announce_reply_address(conversation, ticket, known=WAIT_TAKES_LONGER_WITH_ADDRESS, unknown=WAIT_TAKES_LONGER)
         return

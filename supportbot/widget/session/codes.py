@@ -1,8 +1,8 @@
 """One-time codes carry a customer's identity from a merchant's page to the hosted chat page.
 
-Invariants: a code is redeemed once, within a minute, on its channel (conditional UPDATE). It is in the fragment of the
-address, which browsers do not send, so it never reaches a log. The pass it is exchanged for expires no later than the
-identity behind it.
+Invariants: a code can be redeemed once, within a minute, on its channel (conditional UPDATE). It is in the fragment of
+the URL, which browsers do not send, so it never reaches a log. The pass for which it is exchanged expires no later than
+the identity.
 """
 
 import secrets
@@ -42,7 +42,7 @@ RETENTION_AFTER_EXPIRY: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class IssuedCode:
-    """The page's address. The code in it is not shown again."""
+    """The page's URL. The code in it is not shown again."""
 
     url: str
     expires_at: datetime
@@ -55,7 +55,7 @@ class Redeemed:
 
 
 def issue_code(asked: TicketRequest) -> IssuedCode:
-    """Issue a code for a customer with a valid credential; raises what `issue_ticket` raises for an invalid one."""
+    """Issue a code for a customer with a valid credential; for an invalid one, raises the errors of `issue_ticket`."""
     with blaming_fields():
         return _issue_code(asked)
 
@@ -85,7 +85,7 @@ def _issue_code(asked: TicketRequest) -> IssuedCode:
 
 @transaction.atomic
 def redeem_code(channel: Channel, *, code: str, origin: str, locale: str = "") -> Redeemed:
-    """Exchange a code for a ticket and a pass. Raises CodeRefused, the same for every invalid code."""
+    """Exchange a code for a ticket and a pass. Raises the same CodeRefused for every invalid code."""
     with workspace_scope(channel.workspace_pk):
         row = _use(channel, code)
         caller = CustomerCaller(
@@ -106,17 +106,17 @@ def _use(channel: Channel, code: str) -> PageCode:
     fresh = Q(identity_expires_at=None) | Q(identity_expires_at__gt=now())
     codes = PageCode.objects.filter(secret_hash=hash_secret(code), channel=channel)
     _lock_conversation_of(codes)
-    # The conditional UPDATE decides between two pages that arrive at once.
+    # If two pages arrive at once, the conditional UPDATE decides which one wins.
     if not codes.filter(fresh, used_at=None, expires_at__gt=now()).update(used_at=now()):
         raise CodeRefused()
     row: PageCode = codes.select_related("conversation").get()
     if row.conversation is not None and row.conversation.customer_id != row.customer_id:
-        raise CodeRefused()  # bound to another customer meanwhile
+        raise CodeRefused()  # the conversation has since been bound to another customer
     return row
 
 
 def _lock_conversation_of(codes: QuerySet[PageCode]) -> None:
-    """Lock a code's conversation before the code itself, in the order an erasure uses."""
+    """Lock a code's conversation before the code itself, in the same order as an erasure."""
     for conversation_id in codes.exclude(conversation=None).values_list("conversation_id", flat=True):
         try:
             lock_conversation(conversation_id)

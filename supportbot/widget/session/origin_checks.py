@@ -1,4 +1,4 @@
-"""Which pages and programs may open a chat, judged by the origin and the API key they send."""
+"""Decides which pages and programs may open a chat, by the origin and the API key that they send."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -48,9 +48,9 @@ def own_origin(request: Request) -> str:
 
 
 async def handshake_origin(handshake: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """Return the origin a WebSocket handshake comes from, empty for a program with an API key, None if it is refused.
+    """Return the origin of a WebSocket handshake; "" for a program with an API key, None if it is refused.
 
-    The channel is only known once the ticket is; then the origin is compared with the one the ticket was issued to.
+    The channel is unknown until the ticket arrives; then, the origin is compared with that of the ticket.
     """
     headers = dict(handshake)
     header = headers.get(b"origin", b"").decode("latin-1")

@@ -16,7 +16,7 @@ from supportbot.widget.errors import SubjectMismatch
 
 @transaction.atomic
 def identify(conversation_id: UUID, *, channel_id: UUID, token: str) -> CustomerCaller:
-    """Bind a visitor's conversation to the customer a token names; return the caller from now on.
+    """Bind a visitor's conversation to the customer named in a token; return the new caller.
 
     Raises InvalidToken, and SubjectMismatch if the conversation already belongs to another customer. Then nothing
     changes.
@@ -36,7 +36,7 @@ def identify(conversation_id: UUID, *, channel_id: UUID, token: str) -> Customer
 
 @transaction.atomic
 def bind(conversation_id: UUID, customer: CustomerCaller) -> Conversation:
-    """Bind a visitor's conversation to a signed-in customer, once; raises SubjectMismatch if it is another's."""
+    """Bind a visitor's conversation to a signed-in customer, once; raises SubjectMismatch if it belongs to another."""
     conversation = lock_conversation(conversation_id)
     if conversation.customer_id == customer.customer_id:
         return conversation

@@ -35,7 +35,7 @@ RETENTION_AFTER_EXPIRY: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class TicketRequest:
-    """What a page requests. The strings are untrusted, except `origin`, which the browser sets."""
+    """A page's request for a ticket. The strings are untrusted, except `origin`, which the browser sets."""
 
     channel: Channel
     origin: str
@@ -52,7 +52,7 @@ class TicketRequest:
 
 @dataclass(frozen=True, slots=True)
 class IssuedTicket:
-    """A ticket's secret, and a new visitor's. Neither is shown again."""
+    """The secret of a ticket and, if there is one, of a new visitor. Neither is shown again."""
 
     secret: str
     expires_at: datetime
@@ -62,7 +62,7 @@ class IssuedTicket:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a socket gives access to: one conversation, on behalf of one customer."""
+    """A socket's access to one conversation, on behalf of one customer."""
 
     workspace_id: UUID
     channel_id: UUID
@@ -83,14 +83,14 @@ def issue_ticket(asked: TicketRequest) -> IssuedTicket:
 
 @contextmanager
 def blaming_fields() -> Iterator[None]:
-    """Add the field of the request that caused an error."""
+    """In this block, add the responsible field of the request to errors."""
     try:
         yield
     except InvalidToken as error:
         raise InvalidToken(error.message, fields={"token": [error.message]}) from error
     except InvalidVisitor as error:
         raise InvalidVisitor(error.message, fields={"visitor": [error.message]}) from error
-    except (NotFound, IntegrityError) as error:  # the latter if it was erased before the commit
+    except (NotFound, IntegrityError) as error:  # IntegrityError if it was erased before the commit
         raise NotFound(fields={"conversation": [NotFound.default_message]}) from error
 
 
@@ -107,12 +107,12 @@ def _issue_ticket(asked: TicketRequest) -> IssuedTicket:
 
 
 def authenticate(asked: TicketRequest) -> tuple[CustomerCaller, str | None]:
-    """Return the caller, and a secret if they have just become a visitor."""
+    """Return the caller and, for a new visitor, their secret."""
     if asked.token:
         return customer_by_token(asked.channel, asked.token), None
     if asked.visitor:
         return _visitor(asked), None
-    if asked.conversation is not None:  # no credential at all
+    if asked.conversation is not None:  # there is no credential
         raise NotFound()
     count_new_visitor(asked.channel.pk)
     created = new_visitor(asked.channel, locale=asked.language)
@@ -132,14 +132,14 @@ def _visitor(asked: TicketRequest) -> CustomerCaller:
 
 
 def requested_conversation(asked: TicketRequest, caller: CustomerCaller) -> Conversation | None:
-    """Return the named conversation if the caller may continue it, None if none is named; raises NotFound."""
+    """Return the named conversation if the caller may continue it; None if none is named. Raises NotFound."""
     if asked.conversation is None:
         return None
     return _on_channel(_owned(asked, asked.conversation, caller), asked.channel)
 
 
 def _owned(asked: TicketRequest, conversation_id: UUID, caller: CustomerCaller) -> Conversation:
-    """Return the caller's conversation; a visitor's conversation becomes theirs if they send a token together with the
+    """Return the caller's conversation. A visitor's conversation becomes theirs if they send a token together with the
     visitor's secret.
     """
     try:
@@ -152,7 +152,7 @@ def _owned(asked: TicketRequest, conversation_id: UUID, caller: CustomerCaller) 
 
 
 def _on_channel(conversation: Conversation, channel: Channel) -> Conversation:
-    """Return the conversation, with its channel set: one that a visitor started over REST has none yet."""
+    """Return the conversation with its channel set, since a conversation that was started over REST has none yet."""
     if conversation.channel_id is None:
         conversation = lock_conversation(conversation.pk)
         touch(conversation, channel_id=conversation.channel_id or channel.pk)
@@ -178,17 +178,17 @@ def issue_to(
 
 
 def redeem_ticket(secret: str, *, origin: str) -> Session:
-    """Use up a ticket and return its session; raises TicketRefused, or OriginRefused for a ticket of another origin.
+    """Use up a ticket and return its session; raises TicketRefused, or OriginRefused for another origin's ticket.
 
-    A ticket sent from an origin other than the one it was issued to has been stolen, so it is used up as well.
+    A ticket sent from an origin to which it was not issued has been stolen, so it is used up as well.
     """
     with across_workspaces("look-up by ticket"):
         tickets = SocketTicket.objects.filter(secret_hash=hash_secret(secret))
-        # The conditional UPDATE decides between two sockets that arrive at once.
+        # If two sockets arrive at once, the conditional UPDATE decides which one wins.
         if not tickets.filter(used_at=None, expires_at__gt=now()).update(used_at=now()):
             raise TicketRefused()
         ticket = tickets.select_related("workspace", "channel", "conversation").first()
-        # None if it was just erased with its conversation.
+        # None if the ticket was just erased with its conversation.
         if ticket is None or not ticket.channel.is_live or ticket.conversation.customer_id != ticket.customer_id:
             raise TicketRefused()
     if ticket.origin != origin:

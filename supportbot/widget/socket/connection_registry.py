@@ -1,7 +1,7 @@
-"""The open sockets of a process, and their periodic check: whether each may stay open, whether it is alive, and how far
-its log has got. One timer and two queries serve all sockets: a timer and a query per socket would be most of an idle
-server's work. The registry also records which customers are present, for the e-mail to those who are not. It is the
-only writer, so a page that is closed and opened again ends up as present.
+"""The open sockets of a process, and their periodic check: whether each may stay open and is alive, and the head of its
+log. One timer and two queries serve all sockets, because one timer and query per socket would be most of an idle
+server's work. The registry also records which customers are present, so the others get e-mails. It is the only writer,
+so a page that is closed and opened again ends up as present.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from supportbot.widget.socket.writer import Writer
 
 CHECK_SECONDS: Final = 5.0
 HEAD_EVERY_CHECKS: Final = 5
-# The server's own pings find dead peers within 40 s. This is for live peers that send nothing at all, not even `ping`.
+# The server's own pings find dead peers within 40 s. This limit is for live peers that send nothing, not even `ping`.
 IDLE_SECONDS: Final = 30 * 60.0
 STUCK_SECONDS: Final = 20.0
 IDLE: Final = 4408
@@ -41,18 +41,18 @@ def connection_registry() -> "ConnectionRegistry":
 
 
 class Connection(Protocol):
-    """What the registry knows of a socket's consumer."""
+    """The part of a socket's consumer that the registry uses."""
 
     writer: Writer
     session: Session | None
     last_frame_at: float
-    sent_position: Queue | None  # the registry's own record
+    sent_position: Queue | None  # used only by the registry
 
     def abandon(self) -> None: ...
 
 
 class Access(NamedTuple):
-    """What a session depends on: a customer's conversation, opened through a channel."""
+    """The access of a session: a customer's conversation, opened through a channel."""
 
     conversation_id: UUID
     customer_id: UUID
@@ -65,7 +65,7 @@ class AccessCheck(NamedTuple):
 
 
 def check_access(accesses: set[Access]) -> AccessCheck:
-    """Return which accesses are still valid, and which conversations no longer exist.
+    """Return the accesses that are still valid, and the conversations that no longer exist.
 
     An access is valid while the conversation belongs to the customer and the channel is live.
     """
@@ -130,7 +130,7 @@ class ConnectionRegistry:
             self._check_liveness(asyncio.get_running_loop().time(), is_head_due=is_head_due)
             if is_head_due:
                 self._record(_conversations(self._connections))
-            with suppress(AnyDatabaseError):  # sockets are not closed because the database is unavailable
+            with suppress(AnyDatabaseError):  # an unavailable database must not close sockets
                 await self._close_unauthorized()
                 await self._send_positions(set(self._connections))
 
@@ -149,7 +149,7 @@ class ConnectionRegistry:
         connections = [(one, one.session) for one in self._connections if one.session is not None]
         checked = await db(check_access, {_access(session) for _, session in connections})
         for connection, session in connections:
-            if session.conversation_id in checked.erased:  # the signal of its erasure was lost on the way here
+            if session.conversation_id in checked.erased:  # the signal of its erasure was lost
                 connection.writer.close_as_erased()
             elif _access(session) not in checked.valid and connection.session is session:
                 connection.writer.close(NOT_AUTHORIZED, "this conversation is no longer open to you")

@@ -1,7 +1,7 @@
-"""One chat socket: the handshake, the greeting and incoming frames. The writer sends what goes out.
+"""One chat socket: the handshake, the greeting and incoming frames. The writer sends outgoing frames.
 
-Invariants: nothing of a conversation is read before a ticket has been redeemed; the socket subscribes before it reads
-the log, so nothing is lost between the two.
+Invariants: no part of a conversation is read before a ticket has been redeemed. The socket subscribes before it reads
+the log, so no event is lost in between.
 """
 
 import asyncio
@@ -59,14 +59,14 @@ INTERNAL: Final = 1011
 
 
 class ChatConsumer(Socket):
-    """A thin edge: each frame is parsed, handled by one service call, and answered with an `error` if that fails."""
+    """A thin edge: parses each frame, handles it with one service call, and sends an `error` if that fails."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.writer = Writer(self.send, lambda code, reason: self.close(code=code, reason=reason))
         self.session: Session | None = None
         self.last_frame_at = 0.0
-        self.sent_position: Queue | None = None  # the registry's record
+        self.sent_position: Queue | None = None  # used only by the registry
         self._origin: str | None = None
         self._hello_timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[Any] | None = None
@@ -93,7 +93,7 @@ class ChatConsumer(Socket):
             writing.cancel()
 
     def abandon(self) -> None:
-        """End the socket without a close frame: its peer has stopped reading."""
+        """End the socket without a close frame, because its peer has stopped reading."""
         self._is_abandoned = True
         if self._task is not None:
             self._task.cancel()
@@ -104,7 +104,7 @@ class ChatConsumer(Socket):
             self.abandon()
 
     async def connect(self) -> None:
-        await self.accept()  # before any refusal: a client only sees the close code of an open socket
+        await self.accept()  # before any refusal, because clients only see the close code of an open socket
         loop = asyncio.get_running_loop()
         self.last_frame_at = loop.time()
         try:
@@ -113,11 +113,11 @@ class ChatConsumer(Socket):
             self._refuse_and_close(Unavailable())
             return
         if self._origin is None:
-            # No channel is known yet, so there is no audit chain to record it in.
+            # The channel is not known yet, so there is no audit chain for the record.
             logger.warning("widget: refused a socket of an origin that no channel allows")
             self._refuse_and_close(OriginRefused())
             return
-        # From here on the client is slow, not the database.
+        # From here on, only the client can cause a delay, not the database.
         self._hello_timer = loop.call_later(HELLO_SECONDS, self.writer.close, NO_TICKET, "no hello in time")
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
@@ -195,7 +195,7 @@ class ChatConsumer(Socket):
                 facts = {"workspace_id": session.workspace_id, "channel_id": session.channel_id}
                 with suppress(AnyDatabaseError):  # the client has its response
                     await db(record_denied_access, error, actor=f"customer:{session.caller.customer_id}", **facts)
-        except AnyDatabaseError:  # nothing was stored: the client keeps its message and sends it again
+        except AnyDatabaseError:  # nothing was stored; the client keeps its message and sends it again
             self.writer.send(error_frame(Unavailable(), frame))
 
     async def _run(self, frame: ClientFrame, session: Session) -> None:
@@ -208,7 +208,7 @@ class ChatConsumer(Socket):
                 self.writer.close(NO_TICKET, "logged out")
             case Identify(token=token):
                 caller = await on_behalf(session, identify, channel_id=session.channel_id, token=token)
-                # Where a socket was opened is a property of the socket, regardless of who signs in on it.
+                # The origin belongs to the socket, whoever signs in on it.
                 self.session = replace(session, caller=replace(caller, is_hosted=session.caller.is_hosted))
             case _:
                 await self._run_command(frame, session)
@@ -226,8 +226,8 @@ class ChatConsumer(Socket):
 
 
 class TokenBucket:
-    """Limits the frames of one socket: `burst` at once and `per_second` after that. How fast a customer may write is
-    limited by the chat.
+    """Limits the frames of one socket to `burst` at once and `per_second` after that. The chat limits how fast a
+    customer may write.
     """
 
     __slots__ = ("_at", "_burst", "_clock", "_left", "_per_second")
@@ -237,7 +237,7 @@ class TokenBucket:
         self._left, self._at = burst, clock()
 
     def allows(self) -> bool:
-        """Count one more, and say whether it is within the limit."""
+        """Count one more frame, and return whether it is within the limit."""
         now = self._clock()
         self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
         self._at = now

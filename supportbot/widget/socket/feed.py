@@ -1,8 +1,8 @@
-"""What one reader has received of a conversation, and which frames the next signal adds.
+"""Tracks what one reader has received of a conversation, and turns signals into the frames to send next.
 
-Invariant: events are sent in the order of the log, each once; `seq` is the last one sent. A delta is sent only while
-its answer is being written, for the attempt the reader knows or a newer one, and never after an agent joined. The text
-sent of an attempt has no gaps and no repetitions: the turn repeats its text for a reader who missed some.
+Invariant: events are sent once each, in the order of the log; `seq` is the last event sent. A delta is sent only while
+its answer is being written, for the attempt known to the reader or a newer one, and never after an agent has joined.
+The text sent for an attempt has no gaps and no repetitions: the turn repeats its text for readers who missed some.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,8 @@ class Snapshot:
 
 
 def snapshot(conversation_id: UUID, last_seq: int | None) -> Snapshot:
-    """Return the log's state for a reader who has seen `last_seq`, and whether they missed more than a socket sends.
+    """Return the log's state for a reader who has seen `last_seq`, and whether they missed more events than a socket
+    sends.
 
     Raises NotFound for an erased conversation.
     """
@@ -46,7 +47,7 @@ def snapshot(conversation_id: UUID, last_seq: int | None) -> Snapshot:
 
 
 class Feed:
-    """One reader's view. Not safe for two tasks: the socket's writer owns it."""
+    """One reader's view. Not safe for concurrent tasks; only the socket's writer uses it."""
 
     __slots__ = (
         "_answer",
@@ -72,7 +73,7 @@ class Feed:
         self.is_turn_remote = False
 
     async def frames(self, signal: Signal) -> list[ServerFrame]:
-        """Return the frames to send. A database error means that the log cannot be read: try again later."""
+        """Return the frames to send. Raises a database error if the log cannot be read; try again later."""
         match signal:
             case signals.Delta():
                 return self._delta(signal)
@@ -82,11 +83,11 @@ class Feed:
                 return [] if self._is_muted else [Status(message, text)]
             case signals.Typing(who=who, source=source):
                 return [] if source == "customer" else [Typing(who)]
-            case _:  # the others are for runners
+            case _:  # other signals are for runners
                 return []
 
     def event(self, view: EventView) -> Event:
-        """Record that the event is sent now, and return its frame."""
+        """Record the event as sent, and return its frame."""
         self.seq = view.seq
         if view.event == "assistant.started":
             self._begin(view.payload["message"], view.payload["attempt"])
@@ -129,12 +130,12 @@ class Feed:
             return []
         if news.event is not None and news.event.prev_seq == self.seq:
             return [self.event(news.event)]
-        # all are read before any counts as sent: the database may become unavailable in between
+        # read all of them before any counts as sent, because the database may become unavailable in between
         views: list[EventView] = []
         with workspace_scope(self._workspace_id):
             while more := await db(events_after, self._conversation_id, views[-1].seq if views else self.seq):
                 views += more
         if any(view.event == "assistant.started" for view in views):
-            self.is_turn_remote = True  # its event came without content, so the turn may run in another process
+            self.is_turn_remote = True  # the event came without content, so the turn may run in another process
             self.request_missing_text()
         return [self.event(view) for view in views]

@@ -1,4 +1,4 @@
-"""What each frame does after the greeting: one service call on behalf of the customer, in one hop to the database."""
+"""Handles frames after the greeting: one service call each on behalf of the customer, in one hop to the database."""
 
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar, assert_never
@@ -40,7 +40,7 @@ T = TypeVar("T")
 async def on_behalf(
     session: Session, service: Callable[Concatenate[UUID, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """Run a service on the session's conversation; raises NotFound if that is no longer this customer's."""
+    """Run a service on the session's conversation; raises NotFound if it no longer belongs to this customer."""
     with workspace_scope(session.workspace_id):
         return await db(_checked, session, lambda conversation_id: service(conversation_id, *args, **kwargs))
 
@@ -65,7 +65,7 @@ async def run_command(command: Command, session: Session) -> Ack | None:
             raise AttachmentsNotSupported()
         case CustomerMessage(client_id=client_id, text=text):
             receipt = await on_behalf(session, send_message, text=text, client_id=client_id)
-            if receipt.is_new:  # and not too fast, since a vector costs more than a message
+            if receipt.is_new:  # the rate is limited, too, because a vector costs more than a message
                 prefetch_vectors(session.conversation_id, text)
             return Ack(client_id, receipt.seq)
         case Choose(client_id=client_id, block=block, option=option):

@@ -53,7 +53,7 @@ class Fields:
         self._left = content
 
     def text(self, name: str, limit: int, *, is_checked: bool = True) -> str:
-        """Return a required text. Unchecked texts may hold any character: their service validates them."""
+        """Return a required text. Unchecked texts may contain any characters, because their service validates them."""
         if name not in self._left:
             raise FrameError(f"The field `{name}` is required.", fields={name: ["Required."]})
         return self._text(name, limit, is_checked=is_checked)
@@ -84,7 +84,7 @@ class Fields:
         return self.uuid(name) if name in self._left else None
 
     def optional_choice(self, name: str, choices: Iterable[str]) -> str:
-        """Return one of the choices, "" if the field is missing."""
+        """Return one of the choices; "" if the field is missing."""
         if name not in self._left:
             return ""
         value = self._left.pop(name)
@@ -117,7 +117,7 @@ class Fields:
         return BlockRef(UUID(found["message"]), int(found["place"]))
 
     def filled(self, name: str) -> Filled:
-        """Return a form's values by field name, or those of each of its entries."""
+        """Return a form's values by field name, or a list of such values, one for each entry."""
         if name not in self._left:
             raise FrameError(f"The field `{name}` is required.", fields={name: ["Required."]})
         filled = self._left.pop(name)
@@ -218,7 +218,7 @@ def parse_client_frame(text: str) -> ClientFrame:
 
 
 def client_id_in(text: str) -> str | None:
-    """Return the `client_id` of a rejected frame if it has a valid one, so that the client can tell which it was."""
+    """Return the `client_id` of a rejected frame if it has a valid one, so the client can identify the frame."""
     try:
         content = strict_json.loads(text) if len(text) <= MAX_FRAME_BYTES else None
     except strict_json.BadJson:

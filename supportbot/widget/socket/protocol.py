@@ -1,7 +1,6 @@
-"""The frames of `/ws/v1/chat/` in both directions. Their JSON Schemas are in `schemas/`, their meaning in
-docs/protocol.md.
+"""The frames of `/ws/v1/chat/` in both directions. `schemas/` has their JSON Schemas; docs/protocol.md explains them.
 
-A client's frame is parsed once (`parsing`) into one of the values below; a server's frame is made from one of them.
+A client's frame is parsed once (`parsing`) into one of the values below; a server's frame is encoded from one of them.
 """
 
 from dataclasses import dataclass
@@ -90,7 +89,7 @@ class RequestHuman:
 
 @dataclass(frozen=True, slots=True)
 class CancelHuman:
-    """The customer no longer waits for an agent."""
+    """The customer no longer wants to wait for an agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ class Identify:
 
 @dataclass(frozen=True, slots=True)
 class Logout:
-    """End the socket's identity, and the socket with it."""
+    """Log the customer out and close the socket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ class Ping:
     """The client is alive; answered by `head`."""
 
 
-# The frames after the greeting that act on the conversation (`handlers`).
+# Frames after the greeting that act on the conversation (`handlers`).
 Command = (
     CustomerMessage
     | Choose
@@ -149,7 +148,7 @@ ClientFrame = Hello | Identify | Logout | Ping | Command
 
 @dataclass(frozen=True, slots=True)
 class LiveTurn:
-    """The answer being written; `index` is the next delta's."""
+    """The answer being written; `index` is that of the next delta."""
 
     message: str
     attempt: int
@@ -209,7 +208,7 @@ class Typing:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The position of a customer who waits for an agent; `wait` is a range of minutes, {"min", "max"}.
+    """The queue position of a customer who waits for an agent; `wait` is a range of minutes, {"min", "max"}.
 
     `away` is true while no agent is available, and left out otherwise.
     """
@@ -229,7 +228,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """More was missed than the socket sends: read the log over HTTP, then continue from the `head` that follows."""
+    """The client missed too many events: it should read the log over HTTP, then continue from the next `head`."""
 
     type: Literal["reset"] = "reset"
 
@@ -253,14 +252,14 @@ def encode(frame: ServerFrame) -> str:
     """Return the frame as JSON."""
     fields = {name: getattr(frame, name) for name in frame.__slots__}
     named = {name: value for name, value in fields.items() if value is not None}
-    # REST writes times with a Z, so events look the same in both.
+    # REST writes times with a Z, and events should look the same in both.
     return orjson.dumps(named, option=orjson.OPT_UTC_Z).decode()
 
 
 def error_frame(
     error: SupportBotError, frame: ClientFrame | None = None, *, client_id: str | None = None
 ) -> ErrorFrame:
-    """Return the `error` frame: the reason, the field, and the message or request it is about."""
+    """Return the `error` frame with the reason, the field, and the affected message or request."""
     request = None
     match frame:
         case CustomerMessage() | Choose() | Submit() if is_client_id(frame.client_id):
@@ -271,7 +270,7 @@ def error_frame(
 
 
 def is_client_id(text: str) -> bool:
-    """Return whether a text is a valid client id, so that it can be sent back."""
+    """Return whether a text is a valid client id that can be sent back."""
     try:
         clean_client_id(text)
     except InvalidClientId:

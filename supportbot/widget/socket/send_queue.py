@@ -1,4 +1,4 @@
-"""What waits to be written to one socket. It is bounded: a slow reader costs little memory and is disconnected."""
+"""The queue of items to write to one socket. It is bounded, so a slow reader uses little memory and is disconnected."""
 
 import asyncio
 from collections import deque
@@ -15,7 +15,7 @@ _ENVELOPE_BYTES: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """The last thing to be written."""
+    """The last item to write."""
 
     code: int
     reason: str
@@ -25,7 +25,7 @@ Item = Signal | str | Close
 
 
 class SendQueue:
-    """Signals and encoded frames in order. When full, it drops everything and closes: the log still has it all."""
+    """Signals and encoded frames in order. When full, it drops everything and closes; the log still has all events."""
 
     __slots__ = ("_arrived", "_bytes", "_is_closing", "_items")
 

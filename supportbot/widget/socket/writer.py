@@ -1,5 +1,5 @@
-"""The one task that writes to a socket, so that replies and the conversation's events are sent in a single order. A
-slow reader blocks only this task, and the send queue limits what waits meanwhile.
+"""The only task that writes to a socket, so responses and the conversation's events have one order. A slow reader
+blocks only this task, and the send queue limits the backlog.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ RETRY_SECONDS: Final = 1.0
 
 
 class Writer:
-    """Writes the frames it is given and, once it has a feed, the conversation's signals."""
+    """Writes queued frames and, once it has a feed, the frames for the conversation's signals."""
 
     def __init__(
         self, send_text: Callable[[str], Awaitable[None]], close: Callable[[int, str], Awaitable[None]]
@@ -55,7 +55,7 @@ class Writer:
 
     @property
     def seq(self) -> int:
-        """The last event sent, 0 before there is a feed."""
+        """The last event sent; 0 before there is a feed."""
         return self._feed.seq if self._feed else 0
 
     @property
@@ -64,22 +64,22 @@ class Writer:
         return self._feed is not None and self._feed.is_turn_remote
 
     def stuck_seconds(self, now: float) -> float:
-        """Return for how long the peer has not read the frame being written."""
+        """Return how many seconds the current frame has been waiting for the peer to read it."""
         return now - self._writing_since if self._writing_since is not None else 0.0
 
     async def subscribe(self, conversation_id: UUID) -> None:
-        """Subscribe to the conversation's signals, and hold them back until `follow`: the log is read in between."""
+        """Subscribe to the conversation's signals, and hold them back until `follow`; the log is read in between."""
         self._conversation_id = conversation_id
         await signal_broker().listen(conversation_id, self._on_signal)
 
     def follow(self, feed: Feed, *, head: int) -> None:
-        """Send what the feed is missing up to `head`, then the signals since `subscribe`."""
+        """Send the events that the feed is missing up to `head`, then the signals since `subscribe`."""
         self._feed = feed
         self._queue.put(NewEvent(head, None))
         early, self._early = self._early, []
         for signal in early:
             self._queue.put(signal)
-        if feed.is_answer_in_progress:  # of a turn in another process, the snapshot lacks the last second
+        if feed.is_answer_in_progress:  # for a turn in another process, the snapshot lacks the last second
             feed.request_missing_text()
 
     def unsubscribe(self) -> None:
@@ -97,11 +97,11 @@ class Writer:
             self._queue.put(signal)
 
     async def run(self) -> None:
-        """Write until the close was written or the peer is gone."""
+        """Write until the close has been written or the peer has disconnected."""
         try:
             while await self._write_next():
                 pass
-        except OSError:  # the peer is gone, which the socket's own task will notice, too
+        except OSError:  # the peer has disconnected; the socket's own task will notice, too
             return
 
     async def _write_next(self) -> bool:
@@ -125,7 +125,7 @@ class Writer:
         return True
 
     def _retry_later(self, signal: Signal) -> None:
-        """Queue the signal again: it is not sent twice, and frames after it, such as errors, must not wait for it."""
+        """Queue the signal again. It is never sent twice, and later frames, such as errors, must not wait for it."""
         asyncio.get_running_loop().call_later(RETRY_SECONDS, self._queue.put, signal)
 
     async def _timed(self, writing: Awaitable[None]) -> None:

@@ -22,7 +22,7 @@ from supportbot.evals.services import Baseline, resume_run, save_suite, start_ru
 from supportbot.evals.suite_files import SHIPPED, read_suite_file, shipped_suites
 from supportbot.evals.suite_format import MAX_REPEAT
 
-_NOTHING = "none"  # what --against takes instead of a number
+_NOTHING = "none"  # the value of --against for no comparison
 
 
 class Command(WorkspaceCommand):
@@ -89,7 +89,7 @@ def _resumed(run_id: str) -> Run:
 
 
 def suite_to_run(name: str) -> Suite:
-    """Return the suite in a file, which is stored first, or the one with this name: stored or shipped."""
+    """Return the suite in this file, after storing it, or the stored or shipped suite with this name."""
     path = Path(name)
     if path.is_file():
         return save_suite(read_suite_file(path))

@@ -1,4 +1,4 @@
-"""`manage.py release_replay --release NUMBER`: what a release would have answered in the last days."""
+"""`manage.py release_replay --release NUMBER`: replay the questions of the last days with a release."""
 
 from dataclasses import asdict
 from typing import Any

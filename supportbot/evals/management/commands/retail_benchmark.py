@@ -1,4 +1,4 @@
-"""`manage.py retail_benchmark TASKS`: the retail tasks of a public benchmark, with the models of a workspace.
+"""`manage.py retail_benchmark TASKS`: run the retail tasks of a public benchmark with the models of a workspace.
 
 TASKS is one of its task files; the shop's records (`db.json`) and its policy (`policy.md`) are in the same folder.
 """
@@ -101,7 +101,7 @@ def _workspace(slug: str, username: str) -> Workspace:
     if not Workspace.objects.filter(slug=slug).exists():
         person = _person(username)
         made = create_workspace("Retail tasks", slug=slug, currency=CURRENCY)
-        # The customers are made up: hiding their data would only make the results differ from published ones.
+        # The customers are fictional, and hiding their data would only make the results differ from published ones.
         Workspace.objects.filter(pk=made.pk).update(hides_personal_data=False)
         add_member(made, person, Membership.Role.ADMIN)
     workspace = workspace_named(slug)
@@ -125,7 +125,7 @@ def _person(username: str) -> User:
 
 
 def _prepare(workspace: Workspace, username: str, policy: str) -> None:
-    """Offer the shop's operations under its policy; somebody is needed for it only while something is missing."""
+    """Offer the shop's operations under its policy; an admin is needed only while something is missing."""
     if not is_prepared():
         offer_operations(_person(username))
     if username:
@@ -136,7 +136,7 @@ def _prepare(workspace: Workspace, username: str, policy: str) -> None:
 
 
 def _played(suite: Suite, options: dict[str, Any]) -> Run:
-    """Carry out a run in this process, where the shop is; no worker may take it."""
+    """Carry out a run in this process, which contains the shop; no worker may take it."""
     runner = new_runner()
     if options["resume"]:
         run = run_with_id(_run_id(options["resume"]))
