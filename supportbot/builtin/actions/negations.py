@@ -1,4 +1,4 @@
-"""What a message does not want: the clauses with a "not" or a "nothing" are left out of it. Pure but for `intents`.
+"""Removes denied values from a message by leaving out clauses with a "not" or "nothing". Pure, apart from `intents`.
 
 A "not" denies the value behind it ("L-4412 not L-4411") or, where something else stands behind it, the one before it
 ("the 5th isn't possible so the 27th"). One clause may name both; what is left of it is read only if the denied value is

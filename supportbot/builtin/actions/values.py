@@ -171,8 +171,8 @@ def record_lines(options: Mapping[str, str]) -> dict[str, str]:
 
 
 def record_named(options: Mapping[str, str], text: str, language: str) -> str | None:
-    """Return the record that a text names: by its line, its value or its words; None if it names none, or several, or
-    says a "not" beside one.
+    """Return the record that a text names by its line, value or words; None if it names none or several, or if there is
+    a "not" next to one.
     """
     plain = _plain(text)
     found = [value for value, line in record_lines(options).items() if _plain(line) == plain]
