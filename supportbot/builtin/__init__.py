@@ -1,1 +1,1 @@
-"""The built-in answerer: a provider that needs neither model nor network. It finds what answers and quotes it."""
+"""The built-in answerer: a provider that needs neither a model nor a network. It finds passages and quotes them."""

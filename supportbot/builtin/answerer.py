@@ -1,7 +1,7 @@
-"""The built-in answer to one request: a quotation, a courtesy, a tool call, or an honest "not found". Pure.
+"""The built-in answerer's answer to a request: a quotation, a courtesy, a tool call, or an honest "not found". Pure.
 
-Search has decided whether there is an answer at all (`is_answerable`). An action that the customer wants comes before a
-quotation; its tool is called as a model would call it.
+Search has already decided whether there is an answer (`is_answerable`). An action that the customer wants comes before
+a quotation, and its tool is called in the same way as by a model.
 """
 
 from dataclasses import replace
@@ -41,8 +41,8 @@ def reply_to(request: ModelRequest) -> Reply:
 
 
 def _with_regret(reply: Reply, question: str, language: str) -> Reply:
-    """Return the reply, with an apology first if the customer says what went wrong. A call reports its own outcome,
-    and what is said instead of an answer stays as it is.
+    """Return the reply, with an apology first if the customer reports that something went wrong. Calls, which report
+    their own outcome, and texts that replace an answer are unchanged.
     """
     is_instead = any(reply.text == say(phrase, language) for phrase in SAID_ALONE)
     if not reply.text or reply.calls or is_instead or not tells_of_trouble(question):
@@ -57,7 +57,8 @@ def _reply(request: ModelRequest, language: str) -> Reply:
         return step
     if needs_account(request):
         return Reply(_for_a_visitor(_answer(request, language), language))
-    if kind := courtesy(request.question):  # after `next_step`: "the second one" is unclear only if nothing was asked
+    # check after `next_step`, because "the second one" is unclear only if nothing was asked
+    if kind := courtesy(request.question):
         return Reply(say(kind, language))
     if is_mere_no(request.question):
         return Reply(say("acknowledgement", language))
@@ -65,24 +66,24 @@ def _reply(request: ModelRequest, language: str) -> Reply:
 
 
 def _otherwise(question: str) -> Phrase:
-    """Return what is said to a question without an answer."""
+    """Return the phrase for a question without an answer."""
     if is_surely("contact", question):
         return "no_person"
     if wants_undo(question):
         return "nothing_to_undo"
     if is_surely("nonsense", question):
         return "not_understood"
-    # A customer who reports a problem without a question wants to be heard: our pages do not cover it.
+    # A customer who reports a problem without asking a question wants to be heard, and our pages do not cover it.
     return "complaint" if tells_of_trouble(question) and not is_question(question) else "not_found"
 
 
 def _for_a_visitor(answer: str, language: str) -> str:
-    """Return what the pages say to everybody, and that signing in brings more; the latter alone if they say nothing."""
+    """Return the public answer from the help pages, followed by a hint to sign in; without an answer, only the hint."""
     return f"{answer}\n\n{say('once_signed_in', language)}" if answer else say("sign_in", language)
 
 
 def quotation_for(request: ModelRequest) -> str:
-    """Return what the sources say to the question, "" if there is nothing to quote."""
+    """Return the quotation from the sources that answers the question; "" if there is nothing to quote."""
     return _answer(request, detect(request.question, base_language(request.locale)))
 
 
@@ -101,7 +102,7 @@ def _to_a_person(request: ModelRequest, language: str) -> Reply:
 
 
 def _answer(request: ModelRequest, language: str) -> str:
-    """Return what the sources say, naming the questions without an answer; "" if none has one."""
+    """Return the answers from the sources, and name the questions without an answer; "" if none has one."""
     shown: list[Piece] = []
     texts: list[str] = []
     missing: list[str] = []
@@ -114,11 +115,11 @@ def _answer(request: ModelRequest, language: str) -> str:
         texts += [quoted(entry, part.sought, language) for entry in fresh]
         if (lead := lead_to(fresh, language)) and lead not in texts:
             texts.insert(-len(fresh), lead)
-        # A question that another one depends on was answered with that one.
+        # A question on which another one depends was answered together with that one.
         is_answered = any(part.question in other.sought for other, pieces in found if pieces)
         if not chosen and not is_answered and is_question(part.question):
             missing.append(_nothing_on(part.question, language))
-    # Answers come first, whatever the order of the questions.
+    # Put answers first, whatever the order of the questions.
     return "\n\n".join([*texts, *missing]) if texts else ""
 
 

@@ -1,9 +1,9 @@
-"""Classifies messages and detects intents, with a head on the packaged embedder's vectors.
+"""Classifies messages and detects intents, with a classification head on the packaged embedder's vectors.
 
-`scripts/train_intents.py` trains the head on the rows in `data/intents.<language>.jsonl`: which kind of message it is,
-and for the actions in the rows, whether it is a request ("wish"), a question, a refusal, a thought or a report. An
-action needs only its own examples: the head's classes for them say which trained requests it resembles; where it
-resembles none, the distance to the examples decides.
+`scripts/train_intents.py` trains the head on the rows in `data/intents.<language>.jsonl`. It predicts the kind of
+message and, for the actions in the rows, whether the message is a request ("wish"), a question, a refusal, a thought or
+a report. An action needs only its own examples: the head's classes for them show which trained requests it resembles;
+if it resembles none, the distance to the examples decides.
 """
 
 import re
@@ -24,28 +24,31 @@ from supportbot.language.order_numbers import order_numbers_in
 from supportbot.llm.types import ToolSpec
 
 DATA: Final = Path(__file__).parent / "data"
-READ_MOST: Final = 1_000  # characters; nobody states a request only at the end of a long text, and reading takes time
+READ_MOST: Final = 1_000  # characters; nobody makes a request only at the end of a long text, and reading takes time
 FEATURE_WORDS_MOST: Final = 120
 QUESTIONS: Final = frozenset({"asks", "question", "hypothetical"})
-# "That is no use" and "It does not work" have no topic, but they do ask for something.
+# Messages such as "That is no use" and "It does not work" have no topic, but they do ask for something.
 ASK_FOR_HELP: Final = frozenset({"complaint", "unclear"})
 NO_REQUEST: Final = QUESTIONS | {"undo", "denies", "reports", "person", "contact", "nonsense"} | set(get_args(Courtesy))
-SURE_FROM: Final = 0.6  # of a kind's probability
-# From this probability on a "no" asks nothing. From .6 on, "nothing here yet" did not either: 3 of 82 short questions.
+SURE_FROM: Final = 0.6  # the minimum probability of a kind
+# From this probability on, a "no" asks nothing. With .6, this would also cover "nothing here yet" and 2 more of 82
+# short questions.
 NO_FROM: Final = 0.9
-# From these probabilities on a message asks to undo something: at all, and once something was done in the conversation,
-# which makes it likelier. Without a deed, a message between them starts nothing without a question.
+# From these probabilities on, a message asks to undo something: in general, and after an action in the conversation,
+# which makes it more likely. Without an action, a message between the two thresholds leads to a question first.
 # docs/decisions/built-in-answerer.md has the figures.
 UNDO_FROM: Final = 0.4
 UNDO_AFTER_DEED_FROM: Final = 0.2
-# From this probability on an action is offered when it is unclear what a customer wants; below it, their message is
-# answered like any other, which ends with the offer of a person. docs/decisions/built-in-answerer.md has the figures.
+# From this probability on, an action is offered if it is unclear what a customer wants. Below it, the message is
+# answered like any other, and the answer ends with the offer of a person. docs/decisions/built-in-answerer.md has the
+# figures.
 OFFERED_FROM: Final = 0.2
-OTHER: Final = "other_action"  # a request for something that no row knows
-UNDO: Final = "undo"  # a request to take back what was just done; never a request for another action
-VECTOR_SHARE: Final = 0.6  # of the net in the geometric mean of the two models
+OTHER: Final = "other_action"  # a request for something that is not in the rows
+UNDO: Final = "undo"  # a request to undo the last action; never a request for another action
+VECTOR_SHARE: Final = 0.6  # the weight of the net in the geometric mean of the two models
 NEAREST: Final = 3
-_YEAR: Final = r"(?:19|20)\d\d(?![\w-])"  # "the 2024 catalogue"; at the beginning of a message it may be an order
+# as in "the 2024 catalogue"; at the beginning of a message, it may be an order
+_YEAR: Final = r"(?:19|20)\d\d(?![\w-])"
 _NUMBER: Final = re.compile(
     rf"(?<![\w.,])(?!(?<!\A){_YEAR})#?[A-Za-z]{{0,6}}[-_]?\d{{3,12}}(?:-\d{{1,6}})?(?![\w%€$£]|[.,]\d)"
 )
@@ -60,7 +63,7 @@ class Weights:
     linear: Linear
     net: Net
     others: Array  # vectors of requests for something else
-    pair: Array  # of `evidence_of`, and its bias at the end
+    pair: Array  # the weights for `evidence_of`, with the bias at the end
     acts_from: float
     asks_from: float
 
@@ -72,9 +75,9 @@ class Classification:
     vector: Array
     chances: Array
 
-    @cached_property  # each message of a conversation is looked at in every turn
+    @cached_property  # every turn reads each message of a conversation
     def kinds(self) -> Mapping[str, float]:
-        """The probability of each stance towards an action, and of each other kind."""
+        """The probability of each attitude towards an action, and of each other kind of message."""
         found: dict[str, float] = {}
         for name, chance in zip(weights_shipped().classes, self.chances.tolist(), strict=True):
             action, _, stance = name.partition("/")
@@ -88,7 +91,7 @@ class Classification:
 
     @property
     def is_clearly_no_request(self) -> bool:
-        """Whether the message surely is a question, a refusal, a report or a complaint."""
+        """Whether the message is clearly a question, a refusal, a report or a complaint."""
         return self.kind in NO_REQUEST and self.kinds[self.kind] >= SURE_FROM
 
 
@@ -123,19 +126,19 @@ def classify(text: str) -> Classification:
     try:
         known = _examples_shipped().get(plain)
         return classification_of(plain, PackagedEmbedder().query(plain) if known is None else known)
-    except EmbeddingUnavailable:  # a processor that cannot run it: the hashed features remain
+    except EmbeddingUnavailable:  # this processor cannot run the embedder, so only the hashed features are used
         return classification_of(plain, None)
 
 
 def courtesy(text: str) -> Courtesy | None:
-    """Return which courtesy the whole message is, None if it says anything more; a courtesy is never searched for."""
+    """Return the courtesy that makes up the whole message; None if it says more. Courtesies are never searched for."""
     if text.strip() and text.isascii() and not any(sign.isalnum() for sign in text):
         return "how_are_you"  # "??"
     return _sure_courtesy(classify(text)) if text.strip() else None
 
 
 def says_nothing(text: str) -> bool:
-    """Return whether a message is only a courtesy, "undo that" or no words at all, so that it names no topic."""
+    """Return whether a message names no topic, because it is only a courtesy, "undo that" or has no words."""
     return courtesy(text) is not None or is_surely("nonsense", text) or wants_undo(text)
 
 
@@ -145,7 +148,7 @@ def is_mere_no(text: str) -> bool:
 
 
 def courtesy_by_words(text: str) -> Courtesy | None:
-    """Return the same by the words alone, which takes no vector; a few courtesies go unnoticed."""
+    """Return the same from the words alone, without a vector; this misses a few courtesies."""
     return _sure_courtesy(classification_of(normalised(text), None)) if text.strip() else None
 
 
@@ -154,15 +157,15 @@ def _sure_courtesy(message: Classification) -> Courtesy | None:
     chances: dict[Courtesy, float] = {name: kinds.get(name, 0.0) for name in get_args(Courtesy)}
     if sure := next((name for name, chance in chances.items() if chance >= SURE_FROM), None):
         return sure
-    # "Perfect, bye" is as much a yes to what was said as a farewell: it is surely one of them.
+    # "Perfect, bye" is as likely a yes as a farewell, and clearly one of the two.
     pleasant = {name: chance for name, chance in chances.items() if name not in ASK_FOR_HELP}
     likeliest = max(pleasant, key=lambda name: pleasant[name])
     return likeliest if sum(pleasant.values()) >= SURE_FROM else None
 
 
 def wants_undo(text: str, tools: Sequence[ToolSpec] = (), *, is_after_deed: bool = False) -> bool:
-    """Return whether the customer wants back what was done. The words of an action's own example mean that action, and
-    several orders are about more than the last deed.
+    """Return whether the customer wants to undo an action. The words of an action's own example mean that action, and a
+    message with several orders is about more than the last action.
     """
     if not text.strip() or any(_is_example(text, tool) for tool in tools) or len(order_numbers_in(text)) > 1:
         return False
@@ -175,7 +178,7 @@ def wants_person(text: str) -> bool:
 
 
 def is_surely(kind: str, text: str) -> bool:
-    """Return whether a message is surely of a kind, such as "contact" (how to reach the team) or "affirm" (a yes)."""
+    """Return whether a message is clearly of a kind, such as "contact" (how to reach the team) or "affirm" (a yes)."""
     return bool(text.strip()) and classify(text).kinds.get(kind, 0.0) >= SURE_FROM
 
 
@@ -185,7 +188,7 @@ def normalised(text: str) -> str:
 
 
 def classification_of(text: str, vector: Sequence[float] | None) -> Classification:
-    """Return the classification of a text; `vector` is the packaged embedder's `query`, None if it cannot run."""
+    """Return the classification of a text; `vector` is the packaged embedder's `query`, or None if it cannot run."""
     weights = weights_shipped()
     by_words = weights.linear.chances(hashed_features(fold_homoglyphs(text), most=FEATURE_WORDS_MOST))
     if vector is None:
@@ -196,7 +199,7 @@ def classification_of(text: str, vector: Sequence[float] | None) -> Classificati
 
 
 def score_intents(text: str, tools: Sequence[ToolSpec]) -> list[ScoredIntent]:
-    """Return the actions with the probability that the message requests each, likeliest first."""
+    """Return the actions with the probability that the message requests them, most likely first."""
     known = [tool for tool in tools if tool.examples]
     if not known or not text.strip():
         return []
@@ -213,13 +216,13 @@ def score_intents(text: str, tools: Sequence[ToolSpec]) -> list[ScoredIntent]:
 
 
 def _is_example(text: str, tool: ToolSpec) -> bool:
-    """Return whether the text is, word for word, an example of the action or its title, which buttons repeat."""
+    """Return whether the text is, word for word, an example or the title of the action; buttons send titles."""
     said = " ".join(normalised(text).casefold().split())
     return any(said == normalised(known).casefold() for known in (*tool.examples, tool.title) if known)
 
 
 def detect_intent(text: str, tools: Sequence[ToolSpec]) -> DetectedIntent:
-    """Return the intent of a message by both thresholds; without candidates where it clearly requests nothing."""
+    """Return the intent of a message according to both thresholds; no candidates if it clearly requests nothing."""
     found = score_intents(text, tools)
     if found and wants_undo(text, tools):  # never a request for something new
         return DetectedIntent()
@@ -232,14 +235,14 @@ def detect_intent(text: str, tools: Sequence[ToolSpec]) -> DetectedIntent:
 
 @dataclass(frozen=True)
 class ActionProfile:
-    """An action as its examples describe it: their centred vectors, and the trained requests they resemble."""
+    """An action's profile: the centred vectors of its examples, and the trained requests that they resemble."""
 
     vectors: Array
     likeness: Array  # by class
 
 
 def evidence_of(message: Classification, actions: Sequence[ActionProfile], weights: Weights) -> Array:
-    """Return a row of evidence for each action that the message requests it."""
+    """Return one row per action with the evidence that the message requests it."""
     around = centred(message.vector, weights.net.centre)
     near = np.array([_nearest(action.vectors @ around) for action in actions])
     known = np.array([action.likeness @ message.chances for action in actions])
@@ -254,7 +257,7 @@ def evidence_of(message: Classification, actions: Sequence[ActionProfile], weigh
 
 
 def profile_from(readings: Sequence[Classification], weights: Weights) -> ActionProfile:
-    """Return the profile of examples, of which nothing is known but that they are requests."""
+    """Return the profile of examples that are only known to be requests."""
     is_wish = np.array([name.endswith("/wish") or name == OTHER for name in weights.classes], dtype=np.float32)
     shares = np.mean([reading.chances * is_wish for reading in readings], axis=0)
     vectors = np.array([centred(reading.vector, weights.net.centre) for reading in readings])
@@ -272,7 +275,7 @@ def centred(vector: Array, centre: Array) -> Array:
 
 
 def shape_of(text: str) -> Array:
-    """Return the features of a text that mean something in any language: punctuation, length, digits."""
+    """Return the features of a text that are meaningful in any language: punctuation, length, digits."""
     said = text.strip()
     length = len(said.split())
     return np.array(
@@ -296,14 +299,14 @@ def _profile(examples: tuple[str, ...]) -> ActionProfile:
 
 @cache
 def _examples_shipped() -> Mapping[str, Sequence[float]]:
-    """Return the vectors of the catalogue's examples: computing two hundred would take a process's first seconds."""
+    """Return the stored vectors of the catalogue's examples; computing two hundred would delay a process by seconds."""
     with np.load(DATA / "examples.npz") as stored:
         return dict(zip(stored["texts"].tolist(), stored["vectors"].astype(np.float32).tolist(), strict=True))
 
 
 @cache
 def weights_shipped() -> Weights:
-    """Return the weights; read once a process."""
+    """Return the weights; read once per process."""
     with np.load(DATA / "intents.npz") as stored:
         return weights_from(stored)
 

@@ -1,8 +1,8 @@
-"""The built-in answerer's own phrases, and how they are recognised in a conversation.
+"""The built-in answerer's own phrases, and the functions that recognise them in a conversation.
 
-Short, plain, honest; no promise that it cannot keep. About an action it asks and points to the card, and never says
-that something was done: each such sentence is a question or a courtesy, so it needs no source. The conversation is the
-only memory of what was asked.
+They are short, plain and honest, and make no promise that it cannot keep. About an action, it asks questions and points
+to the card, and never says that something was done. All of these sentences are questions or courtesies, so they need no
+source. The conversation is the only memory of earlier questions.
 """
 
 import re
@@ -104,7 +104,7 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "only_asks": msgid("I only want to know how it works"),
     "no_reason": msgid("No reason given"),
 }
-# What customers read for the parts of an address, in forms and in questions.
+# The labels of the parts of an address, in forms and questions.
 _TITLES: Final[dict[str, str]] = {
     "line1": msgid("Street and house number"),
     "line2": msgid("Second line"),
@@ -120,8 +120,8 @@ _DATES: Final[dict[str, str]] = {
     "expected_on": msgid("expected on {day}"),
 }
 _MAX_VALUE: Final = 1_000
-_SHORT_WORDS: Final = 6  # of a description that names a field
-# What the shop's look-up says, in the words of `actions.reasons`.
+_SHORT_WORDS: Final = 6  # in a description that serves as a field's label
+# The text of the shop's look-up, which `actions.reasons` defines.
 _NO_SUCH_ORDER: Final = msgid("There is no order {order} in your account.")
 
 
@@ -136,7 +136,7 @@ def language_name(of: str, language: str) -> str:
 
 
 def field_title(name: str, shape: Mapping[str, Any], language: str) -> str:
-    """Return the label of a field. In a question it stands after a colon, since it fits into no sentence as it is."""
+    """Return the label of a field. Questions put it after a colon, because it may not fit into a sentence."""
     if name in _TITLES and "title" not in shape:
         return text_in(language, _TITLES[name])
     words = _field_words(name, shape)
@@ -144,14 +144,14 @@ def field_title(name: str, shape: Mapping[str, Any], language: str) -> str:
 
 
 def _field_words(name: str, shape: Mapping[str, Any]) -> str:
-    """Return the field's title, else its description if it is short enough to stand for one, else its name in words."""
+    """Return the field's title, or else its description if it is short enough, or else its name as words."""
     described = str(shape.get("description", "")).strip().rstrip(".")
     is_short = 0 < len(described.split()) <= _SHORT_WORDS
     return str(shape.get("title") or (described if is_short else name.replace("_", " ")))
 
 
 def dated(name: str, iso: str, language: str) -> str:
-    """Return a date of an order in words, such as "sent on 4 March"."""
+    """Return a date of an order as text, such as "sent on 4 March"."""
     return text_in(language, _DATES[name], day=format_day_of_year(iso, language))
 
 
@@ -162,14 +162,14 @@ def titles_of(name: str, shape: Mapping[str, Any]) -> frozenset[str]:
 
 
 def phrase_in(text: str) -> IntentPhrase | None:
-    """Return which phrase about an action an answer of the assistant holds, None if it holds none."""
+    """Return the phrase about an action that an answer of the assistant contains; None if it contains none."""
     return next(
         (phrase for phrase, patterns in _about_an_action() if any(said.search(text) for said in patterns)), None
     )
 
 
 def only_asks(text: str) -> bool:
-    """Return whether a text is the label of the button for "I am only asking"."""
+    """Return whether a text is the label of the button for customers who only ask."""
     return text.strip() in _in_all("only_asks")
 
 
@@ -189,7 +189,7 @@ def is_offer_of_a_person(text: str) -> bool:
 
 
 def is_small_talk(text: str) -> bool:
-    """Return whether `text` answers a courtesy or no words at all: nothing was asked, so nothing is left unanswered."""
+    """Return whether `text` answers a courtesy or a message without words, in which nothing was asked."""
     return any(text in _in_all(phrase) for phrase in (*get_args(Courtesy), "not_understood", "nothing_to_undo"))
 
 
@@ -204,7 +204,7 @@ def denies_order(text: str) -> bool:
 
 
 def is_ours(sentence: str) -> bool:
-    """Return whether a sentence is one of these phrases, apart from the values in it: it states no fact."""
+    """Return whether a sentence is one of these phrases, apart from its values, and so states no fact."""
     said = unmarked(sentence).strip()
     plain, patterns = _sentences()
     return said in plain or any(pattern.fullmatch(said) for pattern in patterns)
@@ -227,12 +227,12 @@ def _no_such_order() -> tuple[re.Pattern[str], ...]:
 
 @cache
 def _sentences() -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]:
-    """Return our sentences: those without values, and patterns of those with some."""
+    """Return our sentences: those without values as text, and those with values as patterns."""
     texts = {text for phrase in _PHRASES for text in _in_all(phrase)}
     said = {unmarked(sentence).strip() for text in texts for sentence in sentences_of(text)}
     return frozenset(one for one in said if "{" not in one), _patterns(one for one in said if "{" in one)
 
 
 def _patterns(texts: Iterable[str]) -> tuple[re.Pattern[str], ...]:
-    """Return what texts look like once their values stand in them."""
+    """Return patterns that match texts with any values filled in."""
     return tuple(re.compile(re.sub(r"\\\{\w+\\\}", rf"[^\\n]{{1,{_MAX_VALUE}}}?", re.escape(text))) for text in texts)

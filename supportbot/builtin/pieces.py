@@ -1,6 +1,6 @@
-"""A passage as pieces that can be quoted whole: paragraphs, lists, tables, listings. Pure.
+"""Splits a passage into pieces that can be quoted as a whole: paragraphs, lists, tables, code. Pure.
 
-Markdown's markup goes, the words and their order stay, so that each quoted line can be found in the article.
+Markdown's markup is removed, but the words and their order are kept, so each quoted line can be found in the article.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from supportbot.llm.types import Source
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A unit that is read as one. `position` counts within the passage, `lead` is the sentence that introduces it."""
+    """A unit that belongs together. `position` counts within the passage; `lead` is the sentence that introduces it."""
 
     kind: Kind
     lines: tuple[Line, ...]
@@ -29,14 +29,14 @@ class Piece:
 
 
 def pieces_of(source: Source) -> list[Piece]:
-    """Return what can be quoted from a passage, in reading order; headings are left out."""
+    """Return the quotable pieces of a passage in reading order, without headings."""
     found: list[Piece] = []
     for block, heading, lines in _blocks(blocks_of_passage(source.text, source.heading), source.heading):
         kind = block.kind
         last = found[-1] if found else None
         follows = last is not None and last.kind is Kind.PARAGRAPH and kind is not Kind.PARAGRAPH
         lead = last.lines[-1].text if last is not None and follows and last.heading == heading else ""
-        # Of a table that began in an earlier passage, they are the heading.
+        # If a table began in an earlier passage, its column names are the heading.
         is_heading = block.header is not None and heading == names_of_columns(block)
         names_columns = names_its_columns(block)
         columns = "" if block.header is None or is_heading or names_columns else row_as_text(block.header)

@@ -1,6 +1,6 @@
-"""The built-in answerer behind the same interface as any model: no network, no key, no model.
+"""The built-in answerer with the same interface as a model. It needs no network, no key and no model.
 
-It quotes and never makes anything up; its own phrases are in `builtin.phrases`.
+It quotes and never makes anything up. Its own phrases are in `builtin.phrases`.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ _PIECE: Final = re.compile(r".{1,32}\S*\s*", re.DOTALL)  # ends between words
 
 
 class BuiltinProvider:
-    """Answers from the passages it is given."""
+    """Answers from the passages in the request."""
 
     name = "builtin"
     model = "extractive"
@@ -24,11 +24,11 @@ class BuiltinProvider:
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
         """Yield the answer in small pieces, then a tool call if the customer requests a person."""
-        # A long conversation takes its time to read, and this loop serves everybody's sockets and leases.
+        # Reading a long conversation takes time, and this loop also serves other customers' sockets and leases.
         reply = await asyncio.to_thread(reply_to, request)
         for piece in _PIECE.findall(reply.text):
             yield TextDelta(piece)
-            await asyncio.sleep(0)  # lets "stop" in between two pieces; typing is not simulated
+            await asyncio.sleep(0)  # lets a "stop" arrive between two pieces; typing is not simulated
         if reply.blocks:
             yield Blocks(reply.blocks)
         for call in reply.calls:
@@ -36,4 +36,4 @@ class BuiltinProvider:
         yield Finished("tool_calls" if reply.calls else "stop", Usage(), self.name, self.model)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""

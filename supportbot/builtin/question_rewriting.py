@@ -1,5 +1,5 @@
-"""Follow-ups made self-contained, messages split into questions, and a summary for whoever takes over. Pure but for
-`intents`.
+"""Makes follow-ups self-contained, splits messages into questions, and sums up a conversation for a handoff. Pure,
+apart from `intents`.
 """
 
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ from supportbot.language.follow_ups import (
 from supportbot.llm.types import ChatMessage
 
 MAX_QUESTIONS: Final = 3
-MAX_LOOKED_AT: Final = 8  # parts of a message, with its courtesies: whether one is a courtesy takes a vector
+MAX_LOOKED_AT: Final = 8  # parts of a message, including courtesies, since recognising a courtesy takes a vector
 MAX_QUOTE: Final = 300
 
 
 def standalone(question: str, messages: Sequence[ChatMessage]) -> str:
-    """Return a question that can be understood alone: a follow-up gets the customer's previous question in front."""
+    """Return a question that can be understood alone; a follow-up is preceded by the customer's previous question."""
     if not may_be_follow_up(question) or says_nothing(question):
         return question
     earlier = [text for text in _said_by_customer(messages) if text.strip() != question.strip()]
@@ -38,16 +38,16 @@ def standalone(question: str, messages: Sequence[ChatMessage]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One question of a message that asks several: as written, and as searched for."""
+    """One question from a message with several: the original text, and the search query."""
 
     said: str
     sought: str
 
 
 def questions_in(text: str) -> tuple[Part, ...]:
-    """Return the questions of a message that asks several, if the first makes sense alone; else the whole message.
+    """Return the questions of a message with several, if the first one makes sense alone; otherwise, the whole message.
 
-    One that depends on the first ("and is it in stock?") is searched for with it.
+    A question that depends on the first ("and is it in stock?") is searched for together with it.
     """
     parts = [part.strip() for part in split_at_questions(text)]
     telling = [part for part in parts if content_words(part) or begins_like_question(part)]
@@ -65,7 +65,9 @@ def _leans(question: str) -> bool:
 
 
 def summary(messages: Sequence[ChatMessage], locale: str) -> str:
-    """Return up to three lines for whoever takes over: the customer's first and last message, and the last answer."""
+    """Return up to three lines for the person who takes over: the customer's first and last message, and the last
+    answer.
+    """
     said = _said_by_customer(messages)
     language = detect(" ".join(said), locale)
     if not said:
@@ -80,7 +82,7 @@ def summary(messages: Sequence[ChatMessage], locale: str) -> str:
 
 
 def _topic(earlier: Sequence[str]) -> Sequence[str]:
-    """Return the last question; if it is a follow-up itself, with the one that it follows."""
+    """Return the last question; if it is a follow-up, together with the question before it."""
     last = earlier[-1]
     if len(earlier) == 1 or not is_incomplete(last):
         return [last]

@@ -1,4 +1,4 @@
-"""How much is quoted, and its layout: whole paragraphs, steps and tables, each line with its source. Pure."""
+"""Decides how much to quote, and formats it: whole paragraphs, steps and tables, each line with its source. Pure."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -10,14 +10,15 @@ from supportbot.language.blocks import Kind
 from supportbot.language.lines import Line
 from supportbot.language.words import words
 
-# In one question of six only the second piece answers (bench/quotes.py); one far behind rarely does.
+# For one question in six, only the second piece is the answer (bench/quotes.py); a piece with a far lower score rarely
+# is.
 FURTHER_SHARE: Final = 0.45
-MAX_CHARACTERS: Final = 700  # of a piece; a longer one is cut around its best line
+MAX_CHARACTERS: Final = 700  # per piece; a longer piece is cut around its best line
 MAX_LINES: Final = 8
 
 
 def to_quote(ranked: Sequence[Ranked], language: str) -> list[Ranked]:
-    """Return the best piece and the next that adds something; in reading order if they are of one passage."""
+    """Return the best piece and the next one that adds something, in reading order if they are from one passage."""
     chosen: list[Ranked] = []
     is_foreign = bool(ranked) and not is_in(language, ranked[0].piece)
     most = MAX_QUOTED_ACROSS if is_foreign else MAX_QUOTED
@@ -34,7 +35,7 @@ def to_quote(ranked: Sequence[Ranked], language: str) -> list[Ranked]:
 
 
 def lead_to(chosen: Sequence[Ranked], language: str) -> str:
-    """Return the line that names the quoted page's language, "" if it is the customer's."""
+    """Return the line that names the quoted page's language; "" if it is the customer's language."""
     if not chosen or is_in(language, chosen[0].piece):
         return ""
     return say("foreign_page", language, language=language_name(language_of(chosen[0].piece), language))
@@ -60,7 +61,7 @@ def _adds_something(entry: Ranked, chosen: Sequence[Ranked]) -> bool:
 
 
 def _lines_of(entry: Ranked, question: str, language: str) -> Sequence[Line]:
-    """Return the whole piece; of a table the rows asked for; of a long piece the lines around the best one."""
+    """Return the whole piece; for a table, the matching rows; for a long piece, the lines around the best one."""
     piece = entry.piece
     if piece.kind is Kind.TABLE and (rows := named_lines(question, piece, language)):
         return rows[:MAX_LINES]
@@ -91,7 +92,7 @@ def _laid_out(piece: Piece, lines: Sequence[Line]) -> Iterator[str]:
         yield f"{piece.columns} [{number}]"
     for line in lines:
         mark = f"{line.mark} " if line.mark else ""
-        # A closing fence must stand alone on its line.
+        # A closing fence must be alone on its line.
         yield f"{mark}{line.text}{chr(10) if piece.kind is Kind.CODE else ' '}[{number}]"
 
 

@@ -1,9 +1,9 @@
-"""Which pieces of the passages answer a question, and which of them are compared with it by meaning. Pure.
+"""Ranks the pieces of passages that may answer a question, and selects pieces to compare by meaning. Pure.
 
-A piece scores for the question's rare words in its best line, for those in its headings at a discount, for the weight
-that search gave its passage, and for its similarity where that was measured: words alone choose wrongly between pieces
-about the same subject. An embedding takes some tens of milliseconds, so only the best few by words are compared. No
-rule here knows a language: words are compared by their stems, and across languages the meaning decides.
+A piece scores for the question's rare words in its best line, for those in its headings (at a discount), for the weight
+that search gave its passage, and for its similarity if that was measured, because words alone often choose the wrong
+piece on the right topic. An embedding takes tens of milliseconds, so only the few best pieces by words are compared. No
+rule here depends on a language: words are compared by stems, and across languages the meaning decides.
 """
 
 import math
@@ -21,27 +21,29 @@ from supportbot.language.words import content_stems, stem_similarity
 from supportbot.llm.types import ModelRequest
 
 MAX_QUOTED: Final = 2  # pieces
-# Of a page in another language: no words tell its pieces apart, and in one answer of thirteen only the third is right.
+# For a page in another language, because no words tell its pieces apart, and in one answer of thirteen only the third
+# piece is right.
 MAX_QUOTED_ACROSS: Final = 3
 MAX_COMPARED: Final = 6
-CHARACTERS_COMPARED: Final = 400  # as good as the whole, and quicker
+CHARACTERS_COMPARED: Final = 400  # as good as the whole piece, and faster
 HEADING_SHARE: Final = 0.25
 SOURCE_WEIGHT: Final = 0.3
-# For the most similar piece; the least similar scores 0, since every embedding model has its own band of cosines.
-# Between 0.5 and 1.2 the demo shows no difference (bench/quotes.py).
+# The score of the most similar piece. The least similar scores 0, because each embedding model has its own range of
+# cosines. Values between 0.5 and 1.2 make no difference in the demo (bench/quotes.py).
 SIMILARITY_WEIGHT: Final = 0.8
-OPENING_BONUS: Final = 0.05  # a page begins with the general rule
+OPENING_BONUS: Final = 0.05  # pages usually begin with the general rule
 OTHER_LANGUAGE_SHARE: Final = 0.6
 ENGLISH: Final = "en"
-ENGLISH_SHARE: Final = 0.6  # of the best passage's weight, for English to win where both are foreign
-NO_ANSWER_SHARE: Final = 0.4  # for a question, a listing, a mere pointer
-# Of a follow-up's own words against those of the earlier question: "And to Austria?" is not about Italy any more.
+# the share of the best passage's weight with which English wins if both languages are foreign
+ENGLISH_SHARE: Final = 0.6
+NO_ANSWER_SHARE: Final = 0.4  # for a question, code, or a mere link
+# The weight of a follow-up's own words relative to the earlier question: "And to Austria?" is no longer about Italy.
 NEWEST_WEIGHT: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A piece, its best line, and a score of which only order and ratio have a meaning."""
+    """A piece, its best line, and a score; only the order and ratio of scores have a meaning."""
 
     piece: Piece
     line: Line
@@ -49,9 +51,9 @@ class Ranked:
 
 
 def worth_comparing(request: ModelRequest) -> dict[str, str]:
-    """Return the text to embed for each piece that may answer; {} if nothing is to be quoted.
+    """Return the text to embed for each piece that may be the answer; {} if nothing will be quoted.
 
-    The whole piece is embedded, under its title and heading: alone, "It costs nothing" may mean anything.
+    The whole piece is embedded with its title and heading, because "It costs nothing" alone may mean anything.
     """
     best = ranked(request)[:MAX_COMPARED] if request.is_answerable else []
     return {entry.piece.text: _in_its_place(entry.piece) for entry in best}
@@ -78,7 +80,7 @@ def _ranked(piece: Piece, weights: Mapping[str, float], near: float, language: s
         return _share(weights, line.compared, language) * (NO_ANSWER_SHARE if line.answers_nothing else 1.0)
 
     line = max(piece.lines, key=of)
-    # "It says delivered, but there is nothing at my door" is the lead of the steps that answer it.
+    # "It says delivered, but there is nothing at my door" may introduce the steps that answer it.
     score = max(of(line), _share(weights, piece.lead, language)) + HEADING_SHARE * _share(
         weights, f"{piece.source.title} {piece.heading}", language
     )
@@ -91,7 +93,9 @@ def _ranked(piece: Piece, weights: Mapping[str, float], near: float, language: s
 
 
 def _weights(request: ModelRequest, pieces: Sequence[Piece], language: str) -> dict[str, float]:
-    """Return each question stem's share of the weight: rare ones weigh more, and those in no line count too."""
+    """Return each question stem's share of the weight. Rare stems weigh more, and stems that occur in no line count,
+    too.
+    """
     lines = [_stems(line.compared, language) for line in {line for piece in pieces for line in piece.lines}]
     newest = _asked(request.question, language) if request.question != request.sought else frozenset()
     inverse = {}
@@ -109,13 +113,13 @@ def _share(weights: Mapping[str, float], text: str, language: str) -> float:
 
 
 def _spread(similarities: Mapping[str, float]) -> dict[str, float]:
-    """Return the cosines scaled to 0 for the least similar and 1 for the most; {} if they do not differ."""
+    """Return the cosines scaled from 0 for the least similar to 1 for the most similar; {} if they do not differ."""
     least, most = min(similarities.values(), default=0.0), max(similarities.values(), default=0.0)
     return {text: (cosine - least) / (most - least) for text, cosine in similarities.items()} if most > least else {}
 
 
 def _asked(question: str, language: str) -> frozenset[str]:
-    """Return the stems of what a question is about; "things" and "items" count only if it names nothing else."""
+    """Return the stems of a question's topic; "things" and "items" count only if it names nothing else."""
     stems = _stems(question, language)
     return stems - vague_stems(language) or stems
 
@@ -126,7 +130,7 @@ def _stems(text: str, language: str) -> frozenset[str]:
 
 
 def named_lines(question: str, piece: Piece, language: str) -> list[Line]:
-    """Return the lines with most of the question's distinguishing words, those not in every line: the row asked for."""
+    """Return the lines that match most of the question's words, ignoring words in every line: the requested row."""
     asked = _asked(question, language)
     held = {
         line: {term for term in asked if stem_similarity(term, _stems(line.text, language))} for line in piece.lines
@@ -137,9 +141,9 @@ def named_lines(question: str, piece: Piece, language: str) -> list[Line]:
 
 
 def _in_one_language(pieces: Sequence[Piece], language: str) -> Sequence[Piece]:
-    """Return all pieces if some are in the customer's language; else those of one language, preferably English.
+    """Return all pieces if some are in the customer's language; otherwise, those in one language, preferably English.
 
-    Where no page is in their language, customers would rather read one page than the same one twice.
+    If no page is in their language, customers would rather read a page once than in two languages.
     """
     if not pieces or any(is_in(language, piece) for piece in pieces):
         return pieces
@@ -152,7 +156,7 @@ def _in_one_language(pieces: Sequence[Piece], language: str) -> Sequence[Piece]:
 
 
 def is_in(language: str, piece: Piece) -> bool:
-    """Return whether a piece is from a page in the language, or from one without a language."""
+    """Return whether a piece is from a page in this language or from a page without a language."""
     return language_of(piece) in ("", language)
 
 

@@ -1,8 +1,8 @@
-"""Whether a message says that something went wrong for its customer: late, broken, missing, charged twice.
+"""Detects whether a message says that something went wrong for the customer: late, broken, missing, charged twice.
 
-An answer to such a message begins with regret. Asking how such cases are handled does not count as trouble, nor does
-a change of mind. `scripts/train_trouble.py` trains the model on the rows in `data/trouble.jsonl`, which are our own,
-and on the complaints, questions and requests of the intents.
+An answer to such a message begins with an apology. Questions about such cases do not count, and neither does a change
+of mind. `scripts/train_trouble.py` trains the model on the rows in `data/trouble.jsonl`, which are our own, and on the
+complaints, questions and requests in the intent data.
 """
 
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ from supportbot.builtin.intents import DATA, FEATURE_WORDS_MOST, VECTOR_SHARE, c
 from supportbot.language.classifiers import Array, Linear, Net, hashed_features, linear_in, net_in
 from supportbot.language.normalise import fold_homoglyphs
 
-# Regret where nothing went wrong is odder than none where something did. The figures are in
-# docs/decisions/built-in-answerer.md.
+# An apology when nothing went wrong is odder than a missing one when something did. docs/decisions/built-in-answerer.md
+# has the figures.
 TROUBLE_FROM: Final = 0.6
 
 

@@ -1,4 +1,4 @@
-"""An amount of money that a message clearly states. Pure.
+"""Reads an amount of money that a message clearly states. Pure.
 
 Amounts that could be misread do not count: figures with signs, percentages, words for figures, "1.234 €".
 """
@@ -13,15 +13,13 @@ from supportbot.language.words import words
 _AMOUNT: Final = re.compile(
     r"[0-9]{1,9}(?:[.,][0-9]{1,2})?|[1-9][0-9]{0,2}(?:(?:\.[0-9]{3})+,[0-9]{2}|(?:,[0-9]{3})+\.[0-9]{2})"
 )
-# A sign before the figure, or a character that makes it the end of another figure: ".5", "1/5", "1_0".
+# A sign before the figure, or a character that shows that the figure is only the end of another: ".5", "1/5", "1_0".
 _SIGNED: Final = re.compile(r"(?:[-−+]\s*|[^\s([\"'’„“”«»:;=~€$£¥])$")
 _MONEY_AROUND: Final = re.compile(r"[^\d.,\s]+|[.,]$")
 
 
 def amount_in(text: str, *, is_asked: bool = False) -> tuple[str, bool]:
-    """Return an amount of money in the schema's form ("20.50"), and whether the text contains one that could be
-    misread.
-    """
+    """Return an amount of money in the schema's format ("20.50"), and whether the text contains an ambiguous amount."""
     figures = [figure for figure in figures_in(text) if figure.kind in ("money", "count" if is_asked else "money")]
     shares = any(unit == "percent" for figure in figures_in(text) for unit, _ in figure.readings)
     if not figures:

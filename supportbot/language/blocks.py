@@ -1,7 +1,7 @@
-"""Read Markdown into blocks with character offsets: headings, paragraphs, lists, tables, listings, quotations. Pure.
+"""Parses Markdown into blocks with character offsets: headings, paragraphs, lists, tables, code, quotations. Pure.
 
-Blocks are read as articles are rendered (CommonMark and tables, HTML as text), so a list here is a list on the page.
-`body[block.start:block.end]` is a block's source, stripped.
+Blocks are parsed in the same way as articles are rendered (CommonMark and tables, HTML as text), so a list here is a
+list on the page. `body[block.start:block.end]` is a block's source, stripped.
 """
 
 import re
@@ -15,15 +15,16 @@ from markdown_it.token import Token
 
 from supportbot.language.plain_text import plain
 
-# A longer line is not a heading: it is not a title, and would be repeated before every passage below it.
+# A longer line does not count as a heading: it is hardly a title, and it would be repeated before every passage below
+# it.
 LONGEST_HEADING: Final = 300
 _LONGEST_IN_PATH: Final = 200
-COLUMNS: Final = " | "  # between the names of a table's columns
-# As markdown-it counts lines.
+COLUMNS: Final = " | "  # separates the names of a table's columns
+# The line ends that markdown-it counts.
 _LINE_END: Final = re.compile(r"\r\n?|\n")
 _CONTAINER_MARK: Final = re.compile(r"[ \t]*+(?:>|(?:[-*+]|\d{1,9}[.)])(?!\S))")
 _INDENT: Final = re.compile(r"\s*+")
-_NAMED: Final = re.compile(r"[^\n]*+\n[ \t]*+[|:-][ \t|:-]*+(?:\n|$)")  # a row of names, and the line below it
+_NAMED: Final = re.compile(r"[^\n]*+\n[ \t]*+[|:-][ \t|:-]*+(?:\n|$)")  # a row of column names, and the line below it
 _QUOTED: Final = -1
 
 
@@ -49,7 +50,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An item of a list: `mark` is the source before it ("-", "3."), `number` what a reader sees, None for a bullet."""
+    """A list item: `mark` is the source before it ("-", "3."), and `number` the visible number, None for a bullet."""
 
     start: int
     end: int
@@ -62,10 +63,10 @@ class Item:
 class Block:
     """One block of the text, `body[start:end]`.
 
-    `text` is the content of a heading, a paragraph or a listing: Markdown without the marks at the beginning of lines,
-    or code. `heading_path` holds the headings above the block as plain text, outermost first; a heading's own is last.
-    `items`, `blocks` and `rows` belong to a list, a quotation and a table; `is_fenced` says that a listing has fences
-    rather than an indent.
+    `text` is the content of a heading, paragraph or code block: code, or Markdown without the marks at the beginning of
+    lines. `heading_path` contains the headings above the block as plain text, outermost first; for a heading, its own
+    text is last. Lists have `items`, quotations `blocks`, and tables `rows`. `is_fenced` is true for code with fences
+    instead of indentation.
     """
 
     kind: Kind
@@ -82,14 +83,14 @@ class Block:
 
 
 def names_of_columns(table: Block) -> str:
-    """Return a table's column names on one line, "" for any other block."""
+    """Return a table's column names on one line; "" for any other block."""
     names = [" ".join(plain(cell).split()) for cell in table.header.cells] if table.header else []
     return COLUMNS.join(names)[:_LONGEST_IN_PATH] if any(names) else ""
 
 
 def blocks_of_passage(text: str, heading: str) -> list[Block]:
-    """Return the blocks of a part of a body; rows of a table that began before it form one block, recognised by their
-    heading.
+    """Return the blocks of a part of a body. Rows of a table that began before this part form one block; they are
+    recognised by their heading.
     """
     if text.startswith("|") and COLUMNS in heading and not _NAMED.match(text):
         names = heading.split(COLUMNS)
@@ -98,12 +99,12 @@ def blocks_of_passage(text: str, heading: str) -> list[Block]:
 
 
 def blocks(body: str) -> list[Block]:
-    """Return the blocks of `body` in their order; blank lines do not belong to blocks."""
+    """Return the blocks of `body` in order; blank lines are not part of blocks."""
     return list(_Reader(body).blocks())
 
 
 def _parser() -> MarkdownIt:
-    # A link definition is a paragraph like any other: its words are part of the source.
+    # Treat a link definition like any other paragraph, because its words are part of the source.
     parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("reference")
     parser.core.ruler.enableOnly(["normalize", "block"])
     return parser
@@ -113,7 +114,7 @@ _markdown: Final = _parser()
 
 
 class _Reader:
-    """Reads one body: its tokens, where its lines begin, and the current headings."""
+    """Parses one body; keeps its tokens, the offsets of its lines, and the current headings."""
 
     def __init__(self, body: str) -> None:
         self._body = body
@@ -121,7 +122,7 @@ class _Reader:
         self._tokens = _markdown.parse(body)
         self._headings: tuple[tuple[int, str], ...] = ()
 
-        # The first lines of the items around the current block, _QUOTED for a quotation.
+        # The first lines of the list items around the current block; _QUOTED for a quotation.
         self._containers: list[int] = []
 
     def blocks(self) -> Iterator[Block]:
@@ -160,7 +161,8 @@ class _Reader:
         return Block(_kind_of_words(text), start, end, text, heading_path=self._path)
 
     def _heading(self, start: int, end: int, level: int, text: str) -> Block:
-        if self._containers or end - start > LONGEST_HEADING:  # in a list or quotation, it covers nothing outside
+        # in a list or quotation, a heading does not apply to anything outside
+        if self._containers or end - start > LONGEST_HEADING:
             return Block(Kind.HEADING, start, end, text, level, self._path)
         above = tuple(entry for entry in self._headings if entry[0] < level)
         self._headings = (*above, (level, plain(text)[:_LONGEST_IN_PATH]))
@@ -184,7 +186,7 @@ class _Reader:
                 yield Row(start, end, tuple(cell.content for cell in inside if cell.type == "inline"))
 
     def _span(self, token: Token) -> tuple[int, int]:
-        """Return where a block begins and ends, without the marks of its containers on its first line."""
+        """Return the start and end of a block, without the marks of its containers on its first line."""
         first, last = _lines(token)
         start = begin = self._starts[first]
         end = self._starts[min(last, len(self._starts) - 1)]
@@ -197,7 +199,7 @@ class _Reader:
 
 
 def _lines(token: Token) -> tuple[int, int]:
-    """Return the first line of a block and the one after its last: every opening token has them."""
+    """Return the first line of a block and the line after its last; every opening token has them."""
     first, last = token.map or (0, 0)
     return first, last
 

@@ -1,7 +1,7 @@
-"""The classifiers that are shipped: a text as hashed features (words, their parts, their neighbours), a linear model
-over them, and small nets over vectors. Pure.
+"""The shipped classifiers: hashed features of a text (words, parts of words, neighbours), a linear model over these
+features, and small nets over vectors. Pure.
 
-Training and use must compute the same features: after a change here, all linear models must be retrained.
+Training and use must compute the same features, so all linear models must be retrained after a change here.
 """
 
 import re
@@ -17,16 +17,16 @@ import numpy as np
 BUCKETS: Final = 1 << 14
 _TOKEN: Final = re.compile(r"[^\W_]+|[^\w\s]")
 _DIGITS: Final = re.compile(r"\d+")
-_MAX_LETTERS: Final = 24  # of a word, with its ends marked
-_LENGTHS: Final = (3, 4, 5)  # of a word's parts
+_MAX_LETTERS: Final = 24  # of a word, including the marks at its ends
+_LENGTHS: Final = (3, 4, 5)  # of the parts of words
 
 
 @lru_cache(maxsize=4_096)
 def hashed_features(text: str, *, most: int) -> frozenset[int]:
-    """Return the buckets of the first `most` words and signs, their parts and their neighbours; all numbers count as
-    the same word.
+    """Return the buckets of the first `most` words and signs, including their parts and neighbours. All numbers count
+    as the same word.
 
-    Look-alike letters are left to the caller (`normalise.fold_homoglyphs`).
+    The caller has to replace look-alike letters (`normalise.fold_homoglyphs`).
     """
     tokens = _TOKEN.findall(_DIGITS.sub("0", text.lower()))[:most]
     ends = ["<", *tokens, ">"]
@@ -34,7 +34,7 @@ def hashed_features(text: str, *, most: int) -> frozenset[int]:
     return frozenset(map(_bucket, together)).union(*map(_features_of_word, tokens))
 
 
-@lru_cache(maxsize=16_384)  # words occur again and again
+@lru_cache(maxsize=16_384)  # words occur repeatedly
 def _features_of_word(token: str) -> frozenset[int]:
     found = {token}
     if token.isalpha():
@@ -52,7 +52,7 @@ Array = np.ndarray[Any, np.dtype[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class Net:
-    """The weights of one net, and how its inputs are centred and scaled."""
+    """The weights of one net, and the centring and scaling of its inputs."""
 
     centre: Array
     scale: Array
@@ -62,7 +62,7 @@ class Net:
     out_bias: Array
 
     def chances(self, inputs: Array, shape: Array | None = None) -> Array:
-        """Return how likely each class is; `shape` are further inputs, neither centred nor scaled."""
+        """Return the probability of each class; `shape` contains further inputs, neither centred nor scaled."""
         seen = (inputs - self.centre) / self.scale
         seen = seen if shape is None else np.concatenate([seen, shape])
         return softmax(np.maximum(seen @ self.hidden + self.hidden_bias, 0) @ self.out + self.out_bias)
@@ -76,7 +76,7 @@ class Linear:
     pieces_bias: Array
 
     def chances(self, found: Collection[int]) -> Array:
-        """Return how likely each class is."""
+        """Return the probability of each class."""
         return softmax(self.pieces[list(found)].sum(axis=0) / np.sqrt(max(len(found), 1)) + self.pieces_bias)
 
 

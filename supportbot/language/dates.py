@@ -1,10 +1,10 @@
-"""The days of the calendar that a text names, read by a locale. Pure.
+"""Reads the dates in a text according to a locale. Pure.
 
-Digits are read in the locale's order: "5/3/2027" is a day of March in Germany and of May in the United States. English
+Digits are read in the locale's order: "5/3/2027" is in March in Germany and in May in the United States. English
 without a region may be either, so such a date is read only if both orders give the same day. Dots always mean that the
-day comes first. A day without a year is not a date, unless a later day of the same range names the year; if it is known
-on which day the text was written, the days of the last and the next twelve months are possible ones. So are the two
-that "next Friday" may mean. Days such as "tomorrow" are read in `relative_days`.
+day comes first. A day without a year is not a date, unless a later day in the same range has a year. If the day on
+which the text was written is known, the matching days in the last and the next twelve months are possible, and so are
+both meanings of "next Friday". `relative_days` reads days such as "tomorrow".
 """
 
 import re
@@ -20,16 +20,14 @@ from supportbot.language.figures import figures_in
 from supportbot.language.relative_days import Written, relative_days_in
 
 _YEAR: Final = re.compile(r"[.,]*\s*(?:(?:de|del|of)\s+)?(?P<year>(?:19|20)\d{2})(?![\w:])")
-_DIGIT: Final = re.compile(r"\d")  # of any script
-_PIVOT: Final = 69  # POSIX: 69 to 99 are of the last century, 00 to 68 of this one
+_DIGIT: Final = re.compile(r"\d")  # in any script
+_PIVOT: Final = 69  # POSIX: 69 to 99 are in the last century, 00 to 68 in this one
 _BETWEEN: Final = re.compile(r"[\s,.(]*(?:[^\W\d_]{1,3}\s+)?[(]?")  # "Friday, 5 March", "Freitag, den 5. März"
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A written day and where it stands (`text[start:end]`); `day` is None if it is unclear which of the `possible`
-    days is meant.
-    """
+    """A day in a text (`text[start:end]`); `day` is None if it is unclear which of the `possible` days is meant."""
 
     day: date | None
     start: int
@@ -38,7 +36,7 @@ class Day:
 
 
 def days_in(text: str, locale: str, written_on: date | None = None) -> tuple[Day, ...]:
-    """Return the days that a text names, in order; those counted from the day it was written on if that is known."""
+    """Return the days in a text, in order. Relative days are included if the day on which it was written is known."""
     plain = _DIGIT.sub(lambda digit: str(unicodedata.digit(digit[0])), text)
     found = [*_days_in(plain, locale)]
     years = [day.year if day else 0 for _, _, day, _ in found]
@@ -58,7 +56,7 @@ def _as_day(found: Written) -> Day:
 
 
 def _concerns(text: str, weekday: Written, day: Day) -> bool:
-    """Return whether a relative day is part of a written one, or its weekday: "Friday, 5 March 2027"."""
+    """Return whether a relative day is part of a written date, or is its weekday, as in "Friday, 5 March 2027"."""
     if weekday.start < day.end and day.start < weekday.end:
         return True
     first, last = sorted(((weekday.start, weekday.end), (day.start, day.end)))
@@ -76,7 +74,7 @@ def _of_month(day: date | None, start: int, end: int, month_day: str, written_on
 
 
 def _days_in(text: str, locale: str) -> Iterator[tuple[int, int, date | None, str]]:
-    """Yield (start, end, day, "month-day"); the last is "" unless only the year is missing."""
+    """Yield (start, end, day, "month-day"); the last value is "" unless only the year is missing."""
     for figure in figures_in(text):
         month_days = [value for unit, value in figure.readings if unit == "date"]
         if not month_days:
@@ -92,7 +90,7 @@ def _days_in(text: str, locale: str) -> Iterator[tuple[int, int, date | None, st
 
 
 def _in_year_of_next(month_day: str, years: list[int]) -> date | None:
-    """Return a day in the year that the next day names: "from 5 March to 7 March 2027"."""
+    """Return a day in the year of the next day, as in "from 5 March to 7 March 2027"."""
     return _day(f"{years[0]}-{month_day}") if month_day and years and years[0] else None
 
 
@@ -110,12 +108,12 @@ def _in_digits(written: str, locale: str) -> date | None:
 
 
 def _orders(locale: str) -> tuple[str, ...]:
-    """Return what may come first in a date in digits."""
+    """Return the parts that may come first in a date in digits."""
     data = babel_locale(locale)
     if str(data) == "en":
         return ("day", "month")
     is_month_first = data.date_formats["short"].pattern.startswith("M")
-    return ("month",) if is_month_first else ("day",)  # four digits at the beginning are a year anywhere
+    return ("month",) if is_month_first else ("day",)  # four digits at the beginning are always a year
 
 
 def _day(written: str) -> date | None:

@@ -1,7 +1,7 @@
-"""Which language a text is in. Pure: the model comes with its package and is loaded on first use.
+"""Detects the language of a text. Pure: the model comes with its package and is loaded on first use.
 
-A letter model guesses well from four words on and badly from one, so a guess counts only if it is likely and much
-likelier than the expected language.
+A letter model guesses well from four words on but badly from one, so a guess counts only if it is likely, and much more
+likely than the expected language.
 """
 
 import math
@@ -19,31 +19,32 @@ from supportbot.language.words import (
     words,
 )
 
-# The model also knows small relatives of large languages (Galician, Luxembourgish, Nigerian Pidgin). In a short text,
-# they take votes from the large one, so they count only if they are expected.
+# The model also knows small languages that are close to large ones (Galician, Luxembourgish, Nigerian Pidgin). In a
+# short text, they compete with the large language, so they count only if they are expected.
 _CANDIDATES: Final = frozenset({
     "ar", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "gu", "he", "hi", "hr", "hu",
     "hy", "id", "it", "ja", "ka", "kk", "ko", "lt", "lv", "mk", "mr", "ms", "nb", "nl", "pa", "pl", "pt", "ro", "ru",
     "sk", "sl", "sq", "sr", "sv", "ta", "te", "th", "tl", "tr", "uk", "ur", "vi", "zh",
 })  # fmt: skip
-# The languages that customers are answered in. In two or three words their relatives take votes from them ("hast du
-# Hunger?" is half Scandinavian), and few customers write those.
+# The languages in which customers get answers. In texts of two or three words, related languages compete with them
+# ("hast du Hunger?" is half Scandinavian), but few customers write those.
 _LIKELIER: Final = frozenset({"ar", "de", "en", "es", "fr", "it", "nl", "pl", "pt", "tr"})
 _MEMBERS: Final = {"no": "nb", "nn": "nb", "yue": "zh", "wuu": "zh"}
 # Measured on 2,400 short texts in 16 languages (Django's own translations) and 290 customers' questions in 25.
 _MIN_LIKELIHOOD: Final = 0.4
-_MIN_MARGIN: Final = 3.0  # times as likely as the expected language
+_MIN_MARGIN: Final = 3.0  # the factor by which it must be more likely than the expected language
 _STOP_WORD_WEIGHT: Final = 2.0
-# Of a likelier language, from two words on; a single one is often a name. From two to three words the language is
-# found in .74 and .95 of our rows in six languages, instead of .66 and .89, and a text in the expected language is
-# taken for another as rarely as before (10 of 6,092 and 8 instead of 12 of 1,500 of Django's labels). The cost: .73
-# instead of .76 of labels in twelve other languages. With 10, two more names of products and people are foreign words.
+# The bonus of these languages from two words on, since a single word is often a name. With it, the language is found in
+# .74 (two words) and .95 (three words) of our rows in six languages, instead of .66 and .89. Texts in the expected
+# language are mistaken for another as rarely as before (10 of 6,092, and 8 instead of 12 of 1,500 of Django's labels).
+# The cost is .73 instead of .76 of labels in twelve other languages. With 10, two more names of products and people
+# count as foreign words.
 _LIKELIER_WEIGHT: Final = 3.0
-# The share of a text's words that are the expected language's stop words, and their lead over every other language.
+# The share of a text's words that must be stop words of the expected language, and their lead over any other language.
 _CLEAR_SHARE: Final = 0.3
 _CLEAR_LEAD: Final = 1
-# From this share of stop words on, a text stays in the expected language if no other explains more of its words: every
-# word of "tu es un robot" but the last is French and Spanish. None of 2,200 messages in another language is lost to it.
+# From this share of stop words on, the expected language wins if no other explains more of the words: all words of "tu
+# es un robot" but the last are both French and Spanish. This rule misjudges none of 2,200 messages in other languages.
 _SHARED_SHARE: Final = 0.6
 _MAX_CHARACTERS: Final = 400
 # Addresses, order numbers, amounts, links.
@@ -58,18 +59,18 @@ class _Model(Protocol):
     def rank(self, text: str) -> list[tuple[str, float]]: ...
 
 
-@lru_cache(maxsize=256)  # a search asks for that of every candidate
+@lru_cache(maxsize=256)  # a search calls it for every candidate
 def base_language(locale: str) -> str:
-    """Return the language of a locale: `de` of `de-AT` and of `de_AT`."""
+    """Return the language of a locale: `de` for `de-AT` and `de_AT`."""
     return re.split("[-_]", locale, maxsplit=1)[0].lower()
 
 
-@lru_cache(maxsize=512)  # a turn asks several times for the languages of its question and of the messages before it
+@lru_cache(maxsize=512)  # a turn needs the languages of its question and of earlier messages several times
 def detect(text: str, default: str) -> str:
     """Return the ISO 639-1 code of the language of `text`; `default` if its words are inconclusive.
 
-    Names, addresses, order numbers, links and e-mail addresses have no language. A call takes about 0.3 ms, a tenth of
-    that if stop words suffice; the first one loads the model, which takes a third of a second and 75 MB.
+    Names, addresses, order numbers, links and e-mail addresses have no language. A call takes about 0.3 ms, or a tenth
+    of that if stop words suffice. The first call loads the model, which takes a third of a second and 75 MB.
     """
     evidence = _evidence(text[:_MAX_CHARACTERS])
     if sum(character.isalpha() for character in evidence) < 2:
@@ -85,7 +86,7 @@ def detect(text: str, default: str) -> str:
 
 
 def _evidence(text: str) -> str:
-    """Return the words that show the language, without possible names if enough words remain."""
+    """Return the words that indicate the language, without possible names if enough words remain."""
     tokens = text.lower().split() if text.isupper() else text.split()
     is_number = [False, *(token[0].isdigit() for token in tokens), False]
     common: list[tuple[int, str]] = []
@@ -96,7 +97,7 @@ def _evidence(text: str) -> str:
         if _NO_WORD.fullmatch(token):
             continue
         if is_capital and (is_number[at] or is_number[at + 2]):
-            has_address = True  # "Lindenweg 4, 50667 Köln": a word next to a number is a street or a city
+            has_address = True  # in "Lindenweg 4, 50667 Köln", a word next to a number is a street or a city
             continue
         begins = at == 0 or tokens[at - 1].endswith(_SENTENCE_ENDS)
         (named if is_capital and not begins else common).append((at, token))
@@ -113,7 +114,7 @@ def _may_be_names(evidence: str, language: str) -> bool:
 
 
 def _is_clearly(evidence: str, language: str) -> bool:
-    """Return whether stop words alone show that a text is in the expected language: ten times faster than the model."""
+    """Return whether stop words alone show that a text is in the expected language; ten times faster than the model."""
     said = words(evidence)
     own = sum(word in stop_words(language) for word in said)
     if own < _CLEAR_SHARE * len(said) or own <= _CLEAR_LEAD:
@@ -123,14 +124,14 @@ def _is_clearly(evidence: str, language: str) -> bool:
 
 
 def _is_as_clearly(evidence: str, language: str, rival: str) -> bool:
-    """Return whether most words are stop words of the language, and the rival does not have more of them."""
+    """Return whether most words are stop words of the language, and the rival does not explain more of them."""
     said = words(evidence)
     own, other = (sum(word in stop_words(one) for word in said) for one in (language, rival))
     return own > 1 and own >= max(other, _SHARED_SHARE * len(said))
 
 
 def _likelihoods(text: str, default: str) -> dict[str, float]:
-    """Return each candidate's likelihood: the model's, raised by its stop words' share and if it is a likelier one."""
+    """Return each candidate's likelihood: the model's value, increased for stop words and for supported languages."""
     said = words(text)
     found: dict[str, float] = {}
     for label, likelihood in _model().rank(text):
@@ -153,7 +154,7 @@ def _model() -> _Model:
 
 @cache
 def _loaded() -> _Model:
-    # It imports numpy, which most processes never need.
+    # Imported here because it imports numpy, which most processes never need.
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     model: _Model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

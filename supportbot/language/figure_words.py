@@ -1,6 +1,7 @@
-"""The words and signs that make a figure of a number, in all languages: units, money, months, weekdays, numbers. Pure.
+"""The words and signs that turn a number into a figure, in all languages: units, money, months, weekdays, numbers.
+Pure.
 
-They are CLDR's (`data/figures.json`, made by `scripts/make_figure_words.py`).
+They come from CLDR (`data/figures.json`, made by `scripts/make_figure_words.py`).
 """
 
 import json
@@ -12,10 +13,10 @@ from typing import Final
 from supportbot.language.normalise import fold_homoglyphs
 
 _DATA: Final = Path(__file__).parent / "data" / "figures.json"
-_LEAST_STEM: Final = 3  # letters that a unit's word must have without its ending
+_LEAST_STEM: Final = 3  # letters that the word for a unit must have without its ending
 _JOINING: Final = ("de", "nl", "da", "sv", "nb", "fi", "hu")  # languages that write "working days" as one word
 _MOST_ENDING: Final = 2
-_LONGEST: Final = 40  # letters; an endless word would cost the square of its length
+_LONGEST: Final = 40  # letters; very long words would take quadratic time
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,16 @@ class FigureWords:
     periods: dict[str, int]  # hours to add to 12-hour time
     numbers: dict[str, int]
     number_languages: dict[str, frozenset[str]]
-    last_parts: dict[str, frozenset[str]]  # units as the ends of compounds
-    languages: dict[str, frozenset[str]]  # those in which a form stands for a unit
+    last_parts: dict[str, frozenset[str]]  # units at the end of compounds
+    languages: dict[str, frozenset[str]]  # the languages in which a form stands for a unit
 
 
 @lru_cache(maxsize=4_096)
 def units_of(word: str, language: str = "") -> frozenset[str]:
-    """Return the units that a word or sign may stand for, in any language, inflected or as the end of a compound.
+    """Return the units that a word or sign may stand for in any language, also inflected or at the end of a compound.
 
-    In a text of a known language, only words of that language are inflected or joined: "fits" is not the Turkish "fit",
-    a foot, and "Germany" does not end with the Swedish "mån", a month.
+    If the text's language is known, only words of that language may be inflected or joined: "fits" is not the Turkish
+    "fit" (foot), and "Germany" does not end with the Swedish "mån" (month).
     """
     word = word.rstrip(".")
     known = figure_words().units
@@ -66,7 +67,7 @@ def units_of(word: str, language: str = "") -> frozenset[str]:
 
 
 def _is_of(language: str, form: str) -> bool:
-    """Return whether a form stands for a unit in this language; "" is any."""
+    """Return whether a form stands for a unit in this language; "" means any language."""
     return not language or language in figure_words().languages.get(form, ())
 
 
@@ -77,8 +78,8 @@ def is_unit_in(language: str, word: str) -> bool:
 
 
 def named(names: dict[str, int], word: str, *, in_any_case: bool) -> int | None:
-    """Return the number of a month or weekday. Its capitalisation must be that of the language, since English "may" is
-    a verb. With `in_any_case`, capitals are optional, since customers write as they like.
+    """Return the number of a month or weekday. Its capitalisation must be right for the language, because English "may"
+    is a verb. With `in_any_case`, capitals are optional, because customers often leave them out.
     """
     number = names.get(word)
     if number is None:
@@ -88,7 +89,7 @@ def named(names: dict[str, int], word: str, *, in_any_case: bool) -> int | None:
 
 @cache
 def figure_words() -> FigureWords:
-    """Return the words of all languages in the form of `fold_homoglyphs`, since texts are read without accents."""
+    """Return the words of all languages in the form of `fold_homoglyphs`, because texts are read without accents."""
     data = json.loads(_DATA.read_text())
     words = FigureWords({}, {}, {}, {}, {}, set(), {}, {}, {}, {}, {})
     for name, language in data.items():

@@ -1,7 +1,7 @@
-"""The figures of a text in a form that compares across spellings and languages. Pure.
+"""Reads the figures in a text in a form that can be compared across spellings and languages. Pure.
 
-"Two weeks" is "14 days", "6,90 €" is "€6.90", "9 Uhr" is "9:00". A figure that can be read in two ways ("1.234",
-"05/03") has both readings; two figures are equal if they share one.
+"Two weeks" is "14 days", "6,90 €" is "€6.90", and "9 Uhr" is "9:00". An ambiguous figure ("1.234", "05/03") has several
+readings; two figures are equal if they share one.
 """
 
 import re
@@ -19,7 +19,7 @@ from supportbot.language.words import stop_words
 
 Kind = Literal["count", "measure", "money", "time", "date", "weekday", "name"]
 
-# Each unit in the smallest unit of its scale; months and years are a separate scale.
+# The size of each unit in the smallest unit of its scale; months and years have a separate scale.
 _SCALES: Final[dict[str, tuple[str, int]]] = {
     "second": ("second", 1), "minute": ("second", 60), "hour": ("second", 3600), "day": ("second", 86_400),
     "night": ("second", 86_400), "week": ("second", 604_800), "month": ("month", 1), "year": ("month", 12),
@@ -29,7 +29,7 @@ _SCALES: Final[dict[str, tuple[str, int]]] = {
 }  # fmt: skip
 _MOST_DIGITS: Final = 24
 _DIGITS: Final = r"\d+(?:[.,'’\u00a0\u202f ](?=\d{3}(?!\d))\d{3})*(?:[.,]\d+)?"
-# A day and month without a year, in forms that mean nothing else: 31-03, 30/06, 10/31, "31.10.".
+# A day and month without a year, in unambiguous forms: 31-03, 30/06, 10/31, "31.10.".
 _DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])"
 _SHORT_DATE: Final = (
     rf"{_DAY}[/-]0[1-9]|0[1-9][/-]{_DAY}|1[0-2]/(?:1[3-9]|2\d|3[01])|(?:1[3-9]|2\d|3[01])/1[0-2]"
@@ -50,7 +50,7 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_SIGN_BEFORE: Final = re.compile(  # not the one of a preceding amount: "5 € 20 min"
+_SIGN_BEFORE: Final = re.compile(  # not the sign of a preceding amount, as in "5 € 20 min"
     r"(?<!\d)(?<!\d[\u00a0\u202f ])([^\w\s]|[^\W\d_]{2,4}\$?)[\u00a0\u202f ]?$"
 )
 _BEHIND: Final = re.compile(
@@ -59,12 +59,12 @@ _BEHIND: Final = re.compile(
 )
 _DOTTED_CLOCK: Final = re.compile(r"([01]?\d|2[0-3])\.([0-5]\d)")
 _PERIOD: Final = re.compile(r"[\u00a0\u202f ]?([^\W\d_]\.?[^\W\d_]\.?)(?![^\W\d_])")
-# From the beginning of a run without blanks, and never back: an endless word would cost the square of its length.
+# Matches from the start of a run without spaces and never backtracks: otherwise, long words would take quadratic time.
 _ANY: Final = re.compile(r"(?<![\w.,:/-])(?:[^\W\d]|[.,:/-])*+\d[\w.,:/-]*(?<![.,:])")
-_CODE: Final = re.compile(r"-(?=[^-]*\d)(?=[^-]*[^\W\d_])[^-]{4,}$")  # RF-3A9F, however few digits it has
+_CODE: Final = re.compile(r"-(?=[^-]*\d)(?=[^-]*[^\W\d_])[^-]{4,}$")  # such as RF-3A9F, even with few digits
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
-_NEXT: Final = re.compile(r"(?<=[^\w\s])(?P<blank>\s?)\d")  # a number behind a sign
-_SIGN: Final = re.compile(r"[%٪°$£¥฿\u20a0-\u20cf]")  # the last are Unicode's currencies
+_NEXT: Final = re.compile(r"(?<=[^\w\s])(?P<blank>\s?)\d")  # a number after a sign
+_SIGN: Final = re.compile(r"[%٪°$£¥฿\u20a0-\u20cf]")  # the last range is Unicode's currency signs
 _MOST_IN_A_NAME: Final = 2  # digits in well-known names: MP3, A4, COVID-19
 
 
@@ -73,25 +73,25 @@ class Figure:
     """One figure in a text (`text[start:end]`) with all its readings."""
 
     kind: Kind
-    readings: frozenset[tuple[str, str]]  # (unit, value); a bare number has the unit ""
+    readings: frozenset[tuple[str, str]]  # (unit, value); the unit of a bare number is ""
     start: int = field(compare=False)
     end: int = field(compare=False)
-    numbers: frozenset[str] = frozenset()  # the number itself, whatever it counts
+    numbers: frozenset[str] = frozenset()  # the number itself, without its unit
 
 
 @dataclass(frozen=True)
 class Known:
-    """The figures of all texts that an answer may rest on."""
+    """The figures in all texts that may support an answer."""
 
     readings: frozenset[tuple[str, str]]
     numbers: frozenset[str]
-    bare: frozenset[str]  # numbers without a known unit: a table's column may name it
+    bare: frozenset[str]  # numbers without a known unit, which may be in the name of a table's column
     months: frozenset[str]
-    days: frozenset[str]  # day of a month: "from 18 August to the 20th" has no unit
+    days: frozenset[str]  # days of a month: the second day of "from 18 August to the 20th" has no unit
     text: str
 
     def holds(self, figure: Figure) -> bool:
-        """Return whether one of the figure's readings is known, or its number if no unit contradicts."""
+        """Return whether one of the figure's readings is known, or its number is known without a contradicting unit."""
         if figure.kind == "name":
             return any(name in self.text for _, name in figure.readings)
         if not self.readings.isdisjoint(figure.readings):
@@ -107,8 +107,8 @@ class Known:
 
 
 def known_figures(texts: Iterable[str], notes: Iterable[str] = ()) -> Known:
-    """Return the figures of these texts, including numbers in words ("three colours"). In `notes`, records of what was
-    done, "16.09" may be a day, too; elsewhere, it is a price, a rating or a version.
+    """Return the figures in these texts, including numbers in words ("three colours"). In `notes`, which are records of
+    past actions, "16.09" may also be a day; elsewhere, it is a price, a rating or a version.
     """
     found = [figure for text in texts for figure in _figures(text, True)]
     found += [_noted(figure, note) for note in notes for figure in _figures(note, True)]
@@ -131,14 +131,15 @@ def _noted(figure: Figure, note: str) -> Figure:
     return replace(figure, readings=figure.readings | {("date", f"{month}-{day}")})
 
 
-@lru_cache(maxsize=512)  # a page is evidence for many answers
+@lru_cache(maxsize=512)  # the same page supports many answers
 def _casefolded(text: str) -> str:
     return fold_homoglyphs(text).casefold()
 
 
 def figures_in(text: str, language: str = "") -> tuple[Figure, ...]:
-    """Return the figures of a text, in order; a number in words counts only with a unit of its language, or, if it
-    means little in the text's, of that one: the Dutch "het" is seven in Hungarian. Signs are of all languages.
+    """Return the figures in a text, in order. A number in words counts only with a unit of the same language; if it is
+    a stop word in the text's language, only with a unit of that language, because the Dutch "het" means seven in
+    Hungarian. Signs count in all languages.
     """
     found = _figures(text, False)
     if not language or not found:
@@ -149,15 +150,15 @@ def figures_in(text: str, language: str = "") -> tuple[Figure, ...]:
         number, *unit = plain[figure.start : figure.end].split(maxsplit=1)
         if figure.kind not in ("measure", "money") or number.casefold() not in stop_words(language):
             return True
-        is_of_the_next = _NEXT.match(plain, figure.end) is not None  # "hat € 5" is not six euros in German
+        is_of_the_next = _NEXT.match(plain, figure.end) is not None  # in German, "hat € 5" is not six euros
         return _is_unit_of_any("".join(unit), (language,)) and not is_of_the_next
 
     return tuple(filter(counts, found))
 
 
 def figures_read_in(text: str, language: str) -> tuple[Figure, ...]:
-    """Return the figures of a text in a known language, in order; a word that only another language inflects into a
-    unit leaves a bare number: "size 42 fits".
+    """Return the figures in a text in a known language, in order. A word that is a unit only by another language's
+    inflection is ignored, so the number stays bare: "size 42 fits".
     """
     plain = fold_homoglyphs(text)
 
@@ -171,8 +172,8 @@ def figures_read_in(text: str, language: str) -> tuple[Figure, ...]:
 
 
 def all_figures_in(text: str, language: str) -> tuple[Figure, ...]:
-    """Return the figures of a text, in order, including spelt-out ones: "five withdrawals". A stop word of
-    the text's language is read neither as a number ("once" is eleven in Spanish) nor as the unit of a spelt-out one.
+    """Return the figures in a text, in order, including spelt-out numbers: "five withdrawals". A stop word of the
+    text's language is read neither as a number ("once" is eleven in Spanish) nor as the unit of a spelt-out number.
     """
     plain = fold_homoglyphs(text)
 
@@ -186,8 +187,8 @@ def all_figures_in(text: str, language: str) -> tuple[Figure, ...]:
 
 
 def without_figures(text: str) -> str:
-    """Return a text with all figures replaced by the same one, since amounts, dates and order numbers say nothing about
-    its kind.
+    """Return a text with all figures replaced by the same figure, because amounts, dates and order numbers say nothing
+    about the kind of text.
     """
     return _ANY.sub("0", text)
 
@@ -209,7 +210,7 @@ def _figure(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | No
     written = token.group().lower()
     if kind == "word":
         return _spelt(text, token, with_spelt=with_spelt)
-    if kind == "always":  # an idiom in any language, not a figure
+    if kind == "always":  # in any language, this is an idiom and not a figure
         return None
     if kind == "name":
         if sum(sign.isdigit() for sign in written) <= _MOST_IN_A_NAME and _CODE.search(written) is None:
@@ -246,13 +247,13 @@ def _spelt(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | Non
 
 
 def _are_of_one_language(number: str, unit: str) -> bool:
-    """Return whether a language has both words: "hat" is six in Hungarian, but not in "hat noch", a night in Polish."""
+    """Return whether both words exist in one language; in "hat noch", they are Hungarian (six) and Polish (night)."""
     return _is_unit_of_any(unit, figure_words().number_languages[number.casefold()])
 
 
 def _is_unit_of_any(unit: str, languages: Iterable[str]) -> bool:
-    """Return whether a unit is a word of one of the languages, or is written with a sign: "%", "€", "US$". Without a
-    unit behind it, a number has a sign before it.
+    """Return whether a unit is a word of one of the languages or is written with a sign ("%", "€", "US$"). If no unit
+    follows a number, it has a sign before it.
     """
     letters = _LETTERS.findall(unit)
     if not letters or _SIGN.search(unit):
@@ -261,14 +262,14 @@ def _is_unit_of_any(unit: str, languages: Iterable[str]) -> bool:
 
 
 def _counted(text: str, values: frozenset[str], start: int, end: int) -> Figure | None:
-    """Return a number with its unit: the sign or word before or after it."""
+    """Return a number with its unit, which is the sign or word before or after it."""
     if (date := _dated(text, values, start, end)) is not None:
         return date
     before = _SIGN_BEFORE.search(text[max(0, start - 6) : start])
     sign = before[1].lower() if before else ""
     units = figure_words().money.get(sign, frozenset())
     if units and (not sign.isalpha() or sign.upper() in units):  # "EUR 5" is money, "new one" is not
-        return _measured(values, units, start, end)  # whatever follows: "$45 a day" is not 45 days
+        return _measured(values, units, start, end)  # whatever follows, since "$45 a day" is not 45 days
     behind = _BEHIND.match(text, end)
     if behind is not None:
         period = _PERIOD.match(text, end)
@@ -283,7 +284,7 @@ def _counted(text: str, values: frozenset[str], start: int, end: int) -> Figure 
 
 
 def _dotted_clock(written: str) -> set[tuple[str, str]]:
-    """Return the time of day that digits with a dot may mean: "14.30"."""
+    """Return the time of day that digits with a dot, such as "14.30", may mean."""
     clock = _DOTTED_CLOCK.fullmatch(written)
     return {("time", str(60 * int(clock[1]) + int(clock[2])))} if clock else set()
 
@@ -291,7 +292,7 @@ def _dotted_clock(written: str) -> set[tuple[str, str]]:
 def _measured(values: frozenset[str], units: frozenset[str], start: int, end: int, *, written: str = "") -> Figure:
     is_money = any(unit.isupper() for unit in units)
     readings = {_scaled(unit, value) for unit in units for value in values}
-    if "hour" in units:  # "9 heures" is also a time of day
+    if "hour" in units:  # "9 heures" can also be a time of day
         readings |= {("time", str(60 * int(value))) for value in values if value.isdigit() and int(value) <= 24}
         readings |= _dotted_clock(written)
     return Figure("money" if is_money else "measure", frozenset(readings), start, end, values)
@@ -320,7 +321,7 @@ def _oclock(values: frozenset[str], shift: int, start: int, end: int) -> Figure:
 
 
 def _dated(text: str, values: frozenset[str], start: int, end: int) -> Figure | None:
-    """Return a date if the number is next to a month's name: "5 March", "March 5", "le 5 mars"."""
+    """Return a date if the number is next to the name of a month: "5 March", "March 5", "le 5 mars"."""
     days = {int(value) for value in values if value.isdigit() and 1 <= int(value) <= 31}
     if not days:
         return None
@@ -335,7 +336,7 @@ def _dated(text: str, values: frozenset[str], start: int, end: int) -> Figure | 
 
 
 def _dated_or_counted(text: str, written: str, start: int, end: int) -> Figure | None:
-    """Return a day and month in digits; "31.10." may also be an amount at the end of a sentence."""
+    """Return a day and month written in digits; "31.10." may also be an amount at the end of a sentence."""
     days = frozenset(("date", day) for day in _days(written.rstrip(".")))
     if not written.endswith("."):
         numbers = frozenset(str(int(part)) for part in re.split("[/-]", written))
@@ -347,7 +348,7 @@ def _dated_or_counted(text: str, written: str, start: int, end: int) -> Figure |
 
 
 def _days(written: str) -> Iterator[str]:
-    """Yield the month and day that a date in digits may mean."""
+    """Yield each month and day that a date in digits may mean."""
     parts = [int(part) for part in re.split(r"[./-]", written)]
     for month, day in ((parts[1], parts[2]),) if parts[0] > 31 else ((parts[1], parts[0]), (parts[0], parts[1])):
         if 1 <= month <= 12 and 1 <= day <= 31:
@@ -355,7 +356,7 @@ def _days(written: str) -> Iterator[str]:
 
 
 def _days_between(found: list[Figure], figure: Figure, text: str) -> Iterator[Figure]:
-    """Yield the weekdays that "Monday to Friday" includes without naming them."""
+    """Yield the weekdays inside a range such as "Monday to Friday" that the text does not name."""
     if figure.kind != "weekday" or not found or found[-1].kind != "weekday":
         return
     if not is_range(text[found[-1].end : figure.start]):

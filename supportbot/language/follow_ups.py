@@ -1,10 +1,10 @@
-"""Whether a question depends on the one before it, and how the two are combined. Pure.
+"""Detects whether a question depends on the one before it, and combines the two. Pure.
 
-The words that show it are data, by language and kind (`data/cues.*.json`): `joining` words begin a follow-up,
-`pointing` words stand for something named before (`pointing_at_end` only as the last word), `asking` and `lone` words
-begin a question that may have left out its subject, `places` are prepositions that replace one thing by another
-(`destinations` replace each other), a `clause` word shows a complete sentence (in languages that drop the subject, it
-is the verb). `vague` words can name anything.
+The words that indicate this are data, by language and kind (`data/cues.*.json`). `joining` words begin a follow-up.
+`pointing` words refer to something named before (`pointing_at_end` only as the last word). `asking` and `lone` words
+begin a question that may lack its subject. `places` are prepositions with which a follow-up replaces one thing by
+another (`destinations` replace each other). A `clause` word indicates a complete sentence (in languages that drop the
+subject, it is the verb). `vague` words can refer to anything.
 """
 
 import json
@@ -17,17 +17,17 @@ from typing import Final
 from supportbot.language.words import stem, stop_words, words
 
 _DATA: Final = files("supportbot.language") / "data"
-# How many content words a follow-up may have, without and with a sign of being one.
+# The maximum number of content words in a follow-up, without and with a sign that it is one.
 MAX_BARE_WORDS: Final = 1
 MAX_FOLLOW_UP_WORDS: Final = 3
 
 
 def is_incomplete(question: str) -> bool:
-    """Return whether a question makes no sense on its own: its topic was named earlier and must also be searched
-    for.
+    """Return whether a question makes no sense on its own, because its topic was named earlier and must also be
+    searched for.
     """
     own = len(content_words(question))
-    if own and not _listed("clause").isdisjoint(words(question)):  # a whole sentence must refer back
+    if own and not _listed("clause").isdisjoint(words(question)):  # a complete sentence counts only if it refers back
         return own <= MAX_BARE_WORDS and has_back_reference(question)
     most = MAX_FOLLOW_UP_WORDS if _joining().match(question) else MAX_BARE_WORDS
     return not own or (own <= most and _looks_like_follow_up(question))
@@ -57,7 +57,7 @@ def _looks_like_follow_up(question: str) -> bool:
 
 
 def is_question(text: str) -> bool:
-    """Return whether a text has the form of a question; a part of a message may also be a report."""
+    """Return whether a text has the form of a question, since parts of a message may also be statements."""
     return "?" in text or begins_like_question(text)
 
 
@@ -66,18 +66,18 @@ def begins_like_question(text: str) -> bool:
 
 
 def content_words(question: str) -> set[str]:
-    """Return the content words of a question: what it is about."""
+    """Return the content words of a question, which carry its topic."""
     return {word for word in words(question) if len(word) > 1 and word not in _function_words()}
 
 
 @cache
 def vague_stems(language: str) -> frozenset[str]:
-    """Return the stems of a language's words that can name anything, such as things or items."""
+    """Return the stems of a language's words that can refer to anything, such as "things" or "items"."""
     return frozenset(stem(word, language) for word in _cues().get(language, {}).get("vague", ()))
 
 
 def join_follow_up(text: str, follow_up: str) -> str:
-    """Return both as one text, without what the follow-up replaces: "to Austria" before "And to Italy?"."""
+    """Return both as one text, without the part that the follow-up replaces: "to Austria" before "And to Italy?"."""
     for kinds in _cues().values():
         named = re.match(
             rf"\W*(?:{_either(kinds['joining'])})\s+({_either(kinds['places'])})\b", follow_up, re.IGNORECASE
@@ -87,7 +87,7 @@ def join_follow_up(text: str, follow_up: str) -> str:
             same = kinds["destinations"] if asked in kinds["destinations"] else (asked,)
             articles = _either(kinds["articles"])
             replaced = rf"(?i:\s+(?:{_either(same)})\s+(?:(?:{articles})\s*)?\w+)(?:\s+[A-ZÀ-ÖØ-Þ]\w*)*"
-            # Only the last one: "to send a parcel to Austria" is still about sending.
+            # Replace only the last one: "to send a parcel to Austria" is still about sending.
             for last in list(re.finditer(replaced, text))[-1:]:
                 text = text[: last.start()] + text[last.end() :]
             break
@@ -96,12 +96,12 @@ def join_follow_up(text: str, follow_up: str) -> str:
 
 @cache
 def _joining() -> re.Pattern[str]:
-    """How a follow-up begins: "And ...", "What about ..."."""
+    """Return the pattern for the beginning of a follow-up: "And ...", "What about ..."."""
     return re.compile(rf"\W*(?:{_either(_listed('joining'))})\b", re.IGNORECASE)
 
 
 def split_at_questions(text: str) -> list[str]:
-    """Return a text split wherever another question may begin."""
+    """Split a text wherever another question may begin."""
     return _next_question().split(text)
 
 
@@ -131,13 +131,13 @@ def _cues() -> dict[str, dict[str, list[str]]]:
 
 @cache
 def _listed(kind: str) -> frozenset[str]:
-    """Return the words of a kind in all languages: a follow-up is too short to detect its language."""
+    """Return the words of a kind in all languages, because a follow-up is too short to detect its language."""
     return frozenset(word for kinds in _cues().values() for word in kinds[kind])
 
 
 @cache
 def _function_words() -> frozenset[str]:
-    """Return the words that never tell what a question is about."""
+    """Return the words that never indicate the topic of a question."""
     listed_words = (kinds[kind] for kinds in _cues().values() for kind in kinds if kind != "vague")
     return frozenset(word for listed in listed_words for entry in listed for word in words(entry)).union(
         *map(stop_words, _cues())

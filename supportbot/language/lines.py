@@ -1,5 +1,5 @@
-"""A Markdown block as lines that can be quoted individually: sentences, items, rows, a listing. Pure. Markup is
-removed, but words and their order are kept, so that each quoted line can be found in its text.
+"""Splits a Markdown block into lines that can be quoted individually: sentences, list items, rows, code. Pure. Markup
+is removed, but the words and their order are kept, so each quoted line can be found in its text.
 """
 
 import re
@@ -19,15 +19,15 @@ _TRACKED: Final = 3  # columns
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The smallest unit to quote: a sentence, a list item, a row, a listing. `mark` is written before an item.
+    """The smallest unit to quote: a sentence, a list item, a row or a code block. `mark` is written before a list item.
 
-    `says` is compared with a question instead of `text`: a row is compared together with the names of its columns.
+    `says` is compared with a question instead of `text`, because a row is compared together with its column names.
     """
 
     text: str
     mark: str = ""
     says: str = ""
-    is_pointer: bool = False  # only a link to another page
+    is_pointer: bool = False  # it is only a link to another page
 
     @property
     def compared(self) -> str:
@@ -39,7 +39,7 @@ class Line:
 
 
 def lines_of(block: Block) -> Iterator[Line]:
-    """Yield the lines of a block; headings and quotations have none."""
+    """Yield the lines of a block; headings and quotations have no lines."""
     match block.kind:
         case Kind.PARAGRAPH:
             text = " ".join(plain(block.text).split())
@@ -73,12 +73,12 @@ def _rows(table: Block) -> Iterator[Line]:
 
 
 def names_its_columns(table: Block) -> bool:
-    """Return whether the rows of a table name its columns: with three or more, a reader loses track of them."""
+    """Return whether quoted rows of a table include the column names: readers need them from three columns on."""
     return table.header is not None and len(names := _cells(table.header)) >= _TRACKED and all(names[1:])
 
 
 def _with_names(names: Sequence[str], cells: Sequence[str]) -> str:
-    """Return a row as text with the names of its columns: "Switzerland · Days: 4 to 6 · Costs: €14.90"."""
+    """Return a row as text with its column names: "Switzerland · Days: 4 to 6 · Costs: €14.90"."""
     first, *others = zip_longest(names, cells, fillvalue="")
     named = (f"{name.rstrip(':')}: {cell}" if name else cell for name, cell in others if cell)
     return " · ".join(filter(None, (first[1], *named)))

@@ -19,7 +19,7 @@ _ADDRESS: Final = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
 )
-# evil[.]com, evil(dot)com, evil dot com
+# such as evil[.]com, evil(dot)com, evil dot com
 _SPELT_DOT: Final = re.compile(
     r"\s*[\[({]\s*(?:\.|dot|punkt)\s*[\])}]\s*"
     r"|\s(?:dot|punkt)\s(?=(?:com|net|org|info|io|de|at|ch|eu|uk|ru|shop|store|app|xyz|top|site|online|example|test)\b)",
@@ -32,16 +32,16 @@ _SCHEME: Final = re.compile(r"^(?:https?:)?//(?:www\.)?|^www\.")
 
 
 def links_in(text: str) -> set[str]:
-    """Return the addresses in a text, normalised so that "https://" makes no difference."""
-    code, words = fenced_part(text)  # "<name>" in a listing is a placeholder
+    """Return the addresses in a text, normalised so "https://" makes no difference."""
+    code, words = fenced_part(text)  # in code, "<name>" is a placeholder
     plain = _SPELT_DOT.sub(".", fold_homoglyphs(f"{_PLACEHOLDER.sub(' ', code)}{words}"))
     return {comparable(match[match.lastgroup or 0]) for match in _ADDRESS.finditer(plain)}
 
 
 def undisguised(text: str) -> str:
-    """Return a text without Markdown links: each address follows its label in plain sight.
+    """Return a text without Markdown links; each address follows its label and is visible.
 
-    For the words of a record, whose writer may be anybody.
+    This is for texts in records, which anyone may have written.
     """
     return _MARKDOWN_LINK.sub("] ", text)
 

@@ -1,9 +1,9 @@
-"""Text as a reader sees it: without invisible characters, and with homoglyphs replaced by plain letters. Pure.
+"""Converts text to the form that a reader sees: no invisible characters, and plain letters for homoglyphs. Pure.
 
-Invisible characters hide words from a reader, bidirectional ones reverse them, stacked accents cover the line above.
-The few that are needed for writing are kept: joiners inside Arabic and Indic words and emoji, and emoji selectors. A
-reader sees "refunded" even if the word contains a letter of another script, small capitals, an entity or an invisible
-character; search, model and checks must see it, too.
+Invisible characters can hide words from a reader, bidirectional ones can reverse them, and stacked accents can cover
+the line above. The few that are needed for writing are kept: joiners inside Arabic and Indic words and emoji, and emoji
+selectors. A reader sees "refunded" even if the word contains a letter from another script, small capitals, an entity or
+an invisible character, so search, model and checks must see it, too.
 """
 
 import html
@@ -25,7 +25,7 @@ _UNSEEN_BELOW: Final = (
 _UNSEEN: Final = f"{_UNSEEN_BELOW}\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff" + "".join(
     f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0x10000, 0x110000, 0x10000)
 )
-# For the pattern of a schema: beyond U+FFFF there is no escape that all validators know.
+# For the pattern of a schema, because no escape beyond U+FFFF works in all validators.
 UNSEEN_IN_SCHEMAS: Final = "".join(sign if sign == "-" else f"\\u{ord(sign):04x}" for sign in _UNSEEN_BELOW)
 INVISIBLE: Final = re.compile(f"[{_UNSEEN}]")
 _EMOJI: Final = "\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff"
@@ -36,17 +36,18 @@ _NEEDED: Final = (
 )
 _HIDDEN: Final = re.compile(f"({_NEEDED})|[{_UNSEEN}]")
 _ACCENTS: Final = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
-_MAX_ACCENTS: Final = 3  # accents on one letter; no language uses more
+_MAX_ACCENTS: Final = 3  # accents per letter; no language uses more
 _STACK: Final = re.compile(f"([{_ACCENTS}]{{{_MAX_ACCENTS}}})[{_ACCENTS}]+")
-# A lone carriage return makes the following text overwrite the line when a log is displayed.
+# When a log is displayed, text after a lone carriage return would overwrite the line.
 _LINE_ENDS: Final = re.compile("\r\n?|[\u0085\u2028\u2029]")
-# PostgreSQL rejects NUL and UTF-8 rejects lone surrogates; no other control character means anything in a chat.
+# PostgreSQL rejects NUL, and UTF-8 rejects lone surrogates; the other control characters have no meaning in a chat.
 _UNSTORABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-# Accents that remain after composition strike through, encircle or cover their neighbours.
+# Accents that remain after composition strike through, encircle or cover neighbouring letters.
 _LEFT_OVER_ACCENT: Final = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 )
-# Read as these letters, although Unicode's table, which compares shapes, has none for them or a similar one.
+# Readers take these for the given letters, although Unicode's table, which compares shapes, has no letter or a
+# different one.
 _READ_AS: Final = {
     "ь": "b", "ς": "c", "є": "e", "ε": "e", "Ꮖ": "I", "к": "k", "κ": "k", "ӏ": "l", "м": "m", "п": "n", "ʉ": "u",
     "μ": "u", "ω": "w", "χ": "x", "℮": "e",
@@ -59,9 +60,9 @@ _NAMED_AFTER: Final = re.compile(
     r"(?:LATIN (?P<small>SMALL) LETTER|(?:NEGATIVE (?:CIRCLED|SQUARED) )?LATIN CAPITAL LETTER"
     r"|LATIN LETTER (?P<petite>SMALL CAPITAL)|REGIONAL INDICATOR SYMBOL LETTER) (?P<letter>[A-Z])(?: WITH .*)?"
 )
-# Letters in boxes and flags, for which Unicode has no plain form.
+# Letters in boxes and flags, for which Unicode defines no plain form.
 _BOXED: Final = "\U0001f150-\U0001f169\U0001f170-\U0001f189\U0001f1e6-\U0001f1ff"
-# Scripts whose letters nobody mistakes for Latin; a word may mix them, as in "Tシャツ".
+# Scripts whose letters nobody mistakes for Latin ones; a word may mix them with Latin, as in "Tシャツ".
 _UNMISTAKABLE: Final = frozenset({
     "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "ARABIC", "HEBREW", "DEVANAGARI", "BENGALI", "GURMUKHI",
     "GUJARATI", "ORIYA", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM", "SINHALA", "THAI", "LAO", "TIBETAN", "MYANMAR",
@@ -89,7 +90,7 @@ def visible(text: str) -> str:
     """Return the text without invisible characters, and with uniform line breaks."""
     if text.isascii() and "\r" not in text:
         return text
-    apart = _LINE_ENDS.sub("\n", text).replace("\ufffa", " ")  # between a text and the note written over it
+    apart = _LINE_ENDS.sub("\n", text).replace("\ufffa", " ")  # separates a text from the note written above it
     return _STACK.sub(r"\1", _HIDDEN.sub(lambda sign: sign[1] or "", apart))
 
 
@@ -99,12 +100,12 @@ _APART: Final = re.compile(r"(?<!\w)(?:[^\W\d_][ ·•.|/-]){3,}[^\W\d_](?!\w)")
 
 
 def shown_text(text: str) -> str:
-    """Return a model's text without invisible and control characters and lone surrogates."""
+    """Return a model's text without invisible characters, control characters and lone surrogates."""
     return text if text.isascii() and text.isprintable() else _UNSTORABLE.sub("", visible(text))
 
 
 def fold_homoglyphs(text: str) -> str:
-    """Return the text as the checks read it: NFKC, entities resolved, look-alike letters replaced by Latin ones."""
+    """Return the text in the form that the checks read: NFKC, entities resolved, look-alike letters made Latin."""
     text = without_entities(text)
     if text.isascii():
         return text
@@ -117,20 +118,20 @@ def without_entities(text: str) -> str:
 
 
 def plain_words(text: str) -> str:
-    """Return a text with plain letters in each word that mixes look-alike scripts or is crossed out.
+    """Return a text with plain letters in all words that mix look-alike scripts or are crossed out.
 
-    Words in one script are unchanged: Russian is not a disguise.
+    Words in a single script are unchanged, because Russian is not a disguise.
     """
     if text.isascii() and "\r" not in text:
         return text
     return _MARKED_WORD.sub(_plain_word, _DECORATION.sub("", _composed(text).translate(_BLANKS)))
 
 
-@lru_cache(maxsize=512)  # each sentence is read several times
+@lru_cache(maxsize=512)  # each sentence is processed several times
 def as_read(text: str) -> str:
-    """Return a text as a reader takes it in: no markup within words, spaced letters joined, no homoglyphs.
+    """Return a text in the form that readers perceive: no markup within words, spaced letters joined, no homoglyphs.
 
-    Words keep their accents, unlike in `fold_homoglyphs`: this is for language-aware code.
+    Unlike in `fold_homoglyphs`, words keep their accents, for use by language-aware code.
     """
     plain = plain_words(without_entities(text))
     plain = _MARKUP.sub("", _FENCE_LINE.sub("", plain)).strip()
@@ -138,13 +139,13 @@ def as_read(text: str) -> str:
 
 
 def mixes_scripts(text: str) -> bool:
-    """Return whether a word mixes Latin letters with those of a script that looks like it."""
+    """Return whether a word mixes Latin letters with letters of a similar-looking script."""
     return not text.isascii() and any(_is_mixed(word) for word in _WORD.findall(_composed(text)))
 
 
 def normalised(text: str) -> str:
-    """Return a customer's text in NFKC, without invisible characters and homoglyphs: search and model get what a reader
-    sees.
+    """Return a customer's text in NFKC, without invisible characters and homoglyphs, so search and model get the text
+    that a reader sees.
     """
     return plain_words(without_entities(text)).strip()[:MAX_QUESTION_CHARACTERS]
 
@@ -165,13 +166,14 @@ def _is_disguised(word: str) -> bool:
 def _is_mixed(word: str) -> bool:
     if word.isascii():
         return False
-    letters = [letter for letter in word if letter.isalpha() and letter != "μ"]  # NFKC makes the micro sign a Greek one
+    # NFKC turns the micro sign into a Greek letter
+    letters = [letter for letter in word if letter.isalpha() and letter != "μ"]
     scripts = {_script(letter) for letter in letters}
     return "LATIN" in scripts and not scripts <= _UNMISTAKABLE | {"LATIN"}
 
 
 def _folded(sign: str) -> str:
-    """Return the ASCII letter that a character looks like, the character itself if there is none."""
+    """Return the ASCII letter that a character looks like, or the character itself if there is none."""
     if sign.isascii() or sign in _KEPT_ACCENTS:
         return sign
     if sign in _READ_AS:
@@ -187,7 +189,7 @@ def _without_accents(letter: str) -> str:
 
 
 def _named_after(sign: str) -> str:
-    """Return the letter that a character is a form of, by its Unicode name; "" if there is none."""
+    """Return the letter of which a character is a form, by its Unicode name; "" if there is none."""
     name = _NAMED_AFTER.fullmatch(unicodedata.name(sign, "")) if len(sign) == 1 else None
     if not name:
         return ""
@@ -196,7 +198,7 @@ def _named_after(sign: str) -> str:
 
 @cache
 def _look_alikes() -> dict[str, str]:
-    """Return the letters that look like an ASCII letter, by Unicode's confusables (UTS 39)."""
+    """Return the characters that look like an ASCII letter, from Unicode's confusables (UTS 39)."""
     table = orjson.loads((files("confusable_homoglyphs") / "confusables.json").read_bytes())
     found = {}
     for sign, shapes in table.items():
@@ -208,9 +210,7 @@ def _look_alikes() -> dict[str, str]:
 
 
 def _plain_shape(sign: str, shape: str) -> str:
-    """Return the ASCII letter of a shape, "" if it has none; a capital gives a capital, even though "l" looks like
-    "I".
-    """
+    """Return the ASCII letter of a shape; "" if it has none. A capital stays one, even though "l" looks like "I"."""
     base = _without_accents(shape)
     letter = base if base.isascii() else _named_after(base)
     if len(letter) != 1 or not letter.isalpha():

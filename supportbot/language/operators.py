@@ -1,7 +1,7 @@
 """The small words that change a sentence's meaning: not, only, unless, before, at least, free, we. Pure.
 
-Two texts that share every noun can still say the opposite; the difference is in closed-class words. They are data
-(`data/operators.<language>.json`, with the same categories in every language), so that texts in two languages can be
+Two texts with the same nouns can still say opposite things; the difference is in closed-class words. These are data
+(`data/operators.<language>.json`, with the same categories in every language), so texts in two languages can be
 compared by category.
 """
 
@@ -17,11 +17,12 @@ from typing import Final
 from supportbot.language.words import words
 
 _DATA: Final = Path(__file__).parent / "data"
-_SIGN: Final = "*"  # "kein*" is a beginning, "*sız" an ending
+_SIGN: Final = "*"  # "kein*" is a prefix, "*sız" a suffix
 _GAP: Final = "…"  # "ne … que"
-_LONGEST_GAP: Final = 4  # words between the two halves
-_MIN_OF_ENDING: Final = 2  # letters before an ending
-# Languages that write endings after an apostrophe, where they look like words: "KKTC'de" does not contain "de" ("too").
+_LONGEST_GAP: Final = 4  # words between the two parts
+_MIN_OF_ENDING: Final = 2  # letters before a suffix
+# Languages that write suffixes after an apostrophe, where they look like words: "KKTC'de" does not contain "de"
+# ("too").
 _JOINED: Final = frozenset({"tr"})
 _APOSTROPHES: Final = re.compile("['’](?=\\w)")
 
@@ -33,7 +34,7 @@ class _Listed:
     exact: dict[str, frozenset[str]]
     beginnings: tuple[tuple[str, str], ...]  # (beginning, category)
     endings: tuple[tuple[str, str], ...]
-    middles: tuple[tuple[str, str], ...]  # an ending that may itself be inflected
+    middles: tuple[tuple[str, str], ...]  # a suffix that may itself be inflected
     phrases: dict[str, tuple[tuple[tuple[str, ...], str], ...]]  # first word -> (the words, category), longest first
 
 
@@ -50,9 +51,9 @@ def categories() -> tuple[str, ...]:
 
 
 def operators(text: str, language: str) -> dict[str, int]:
-    """Return how often each category of operators occurs in `text`; {} for a language without a list.
+    """Return the number of operators in `text` by category; {} for a language without a list.
 
-    A phrase counts as one operator, whatever its words would count as individually: "no later than" is not a negation.
+    A phrase counts as one operator, whatever its individual words mean: "no later than" is not a negation.
     """
     said = words(_APOSTROPHES.sub("", text) if language in _JOINED else text)
     found: dict[str, int] = {}
@@ -74,7 +75,7 @@ def operators(text: str, language: str) -> dict[str, int]:
 
 
 def _places(phrase: tuple[str, ...], said: Sequence[str], start: int) -> list[int]:
-    """Return the places of a phrase's words if it begins at `start`, else []."""
+    """Return the positions of a phrase's words if it begins at `start`, else []."""
     at, places, reach = start, [], 1
     for part in phrase:
         if part == _GAP:
@@ -135,7 +136,7 @@ def _listed(language: str) -> _Listed:
 
 
 def _spellings(entry: str) -> list[tuple[str, ...]]:
-    """Return the words of an entry as `words` splits them, once per alternative: "ne|n … pas|plus" gives four."""
+    """Return the words of an entry, split like in `words`, once per alternative: "ne|n … pas|plus" gives four."""
     parts = [part.split("|") for part in re.split(r"[\s']+", entry.casefold()) if part]
     return list(product(*parts))
 

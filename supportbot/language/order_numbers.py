@@ -1,4 +1,4 @@
-"""Order numbers by their form, in any language: WF-20418, w1042, #A-17, or bare digits. Pure."""
+"""Recognises order numbers by their format, in any language: WF-20418, w1042, #A-17, or bare digits. Pure."""
 
 import re
 from typing import Final
@@ -14,7 +14,9 @@ _BARE: Final = re.compile(r"(?<![\w.,€$£-])\d{3,12}(?:-\d{1,6})?(?![\w€$£%
 
 
 def order_numbers_in(text: str, *, is_asked: bool = False) -> list[str]:
-    """Return the order numbers in a text; bare digits count if there are many of them, or if a number was asked for."""
+    """Return the order numbers in a text. Bare digits count if there are many, or if the customer was asked for a
+    number.
+    """
     figures = figures_in(text)
     other = [(figure.start, figure.end) for figure in figures if figure.kind not in ("count", "name")]
     found = [match for match in _LETTERED.finditer(text) if not _overlaps(match.span(), other)]
@@ -36,5 +38,5 @@ def _overlaps(span: tuple[int, int], others: list[tuple[int, int]]) -> bool:
 
 
 def without_numbers(text: str) -> str:
-    """Return the text at the same length without its lettered order numbers, since WF-20440 is not a house number."""
+    """Return the text with its lettered order numbers blanked at the same length: WF-20440 is not a house number."""
     return _LETTERED.sub(lambda match: ";".ljust(len(match.group())), text)

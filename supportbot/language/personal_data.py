@@ -1,7 +1,7 @@
-"""Personal data with a recognisable form: e-mail addresses, payment cards, accounts (IBAN), telephone numbers. Pure.
+"""Finds personal data with a recognisable format: e-mail addresses, payment cards, IBANs, telephone numbers. Pure.
 
-Names and streets have no form and are not found. Order numbers, dates, times and amounts are not personal data: digits
-without a checksum count only if they are written like a telephone number.
+Names and streets have no format and are not found. Order numbers, dates, times and amounts are not personal data:
+digits without a checksum count only if they are written like a telephone number.
 """
 
 import re
@@ -13,12 +13,12 @@ from typing import Final, Literal
 Kind = Literal["EMAIL", "CARD", "IBAN", "PHONE"]
 
 _EMAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
-# 14 to 19 digits, alone or in groups as embossed. Old cards have 13, but so do product bar codes.
+# 14 to 19 digits, in one piece or in groups as on cards. Old cards have 13, but so do product bar codes.
 _CARD: Final = re.compile(r"(?<![\w#])(?<!\w[-./])(?:\d{14,19}|\d{4}(?:[ \u00a0.-]\d{3,7}){2,4})(?![-./]?\w)")
-# First digits by network (ISO/IEC 7812): 3 to 6, and 22 to 27 of Mastercard's newer range.
+# First digits by network (ISO/IEC 7812): 3 to 6, and 22 to 27 for Mastercard's newer range.
 _ISSUERS: Final = re.compile(r"[3-6]|2[2-7]")
 _IBAN: Final = re.compile(r"(?<!\w)[A-Za-z]{2}\d{2}(?:[ \u00a0-]?[A-Za-z0-9]){11,30}")
-# The length of an IBAN by country (ISO 13616 registry), so that a word after it is not taken for a part of it.
+# The length of an IBAN by country (ISO 13616 registry), so a word after it is not mistaken for part of it.
 _IBAN_LENGTHS: Final = {
     country: length
     for length, countries in {
@@ -62,22 +62,23 @@ _PHONE: Final = re.compile(
     """,
     re.VERBOSE,
 )
-# A card or a telephone number has at least seven digits, and no more than four other characters between two of them.
-# Most texts have none, and this check takes a tenth of the time.
+# A card or telephone number has at least seven digits, with at most four other characters between two digits. Most
+# texts contain neither, and this check takes a tenth of the time.
 _MANY_DIGITS: Final = re.compile(r"\d(?:\D{0,4}\d){6}")
-# How an account begins, found by its digits, which are rarer than letters.
+# The beginning of an account number; the search is for digits, which are rarer than letters.
 _BEGINS_ACCOUNT: Final = re.compile(r"\d\d(?<=[A-Za-z]{2}\d\d)")
 _DATE: Final = re.compile(
     r"(?<!\d)(?<!\d[./-])(?:\d\d?([./-])\d\d?\1(?:\d{4}|\d\d)|\d{4}([./-])\d\d?\2\d\d?)(?![./-]?\d)"
 )
 LEAST_NAME: Final = 3  # letters; shorter ones are parts of other words
 _NAME_PART: Final = re.compile(r"\w+")
-_UNSPACED_FROM: Final = "\u0e00"  # Thai; later scripts without capitals are written without spaces or word boundaries
+# Thai; scripts without capitals from here on are written without spaces or word boundaries
+_UNSPACED_FROM: Final = "\u0e00"
 
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """One piece of personal data in a text. `key` is the same for all spellings of one value."""
+    """One item of personal data in a text. `key` is the same for all spellings of one value."""
 
     kind: Kind
     start: int
@@ -107,7 +108,7 @@ def without_personal_data(text: str) -> str:
 
 
 def replaced(text: str, found: Iterable[Personal], mark: Callable[[Personal], str]) -> str:
-    """Return a text with its pieces of personal data, given in order, replaced by their placeholders."""
+    """Return a text with the given items of personal data, which are in order, replaced by their placeholders."""
     parts, end = [], 0
     for one in found:
         parts += [text[end : one.start], mark(one)]
@@ -151,7 +152,7 @@ def _phones(text: str) -> Iterator[Personal]:
 
 
 def _first_letters(text: str, count: int) -> str:
-    """Return the beginning of a text up to its `count`th letter or digit."""
+    """Return the beginning of a text up to and including its `count`th letter or digit."""
     for place, char in enumerate(text):
         count -= char.isalnum()
         if not count:
@@ -168,17 +169,17 @@ def _passes_mod_97(account: str) -> bool:
 
 
 def passes_luhn(number: str) -> bool:
-    """Return whether a card number's check digit is right; a number of one repeated digit is not valid."""
+    """Return whether a card number's check digit is right; a number that repeats a single digit is invalid."""
     digits = [int(char) for char in number]
     doubled = [digit * 2 - 9 if digit > 4 else digit * 2 for digit in digits[-2::-2]]
     return len(set(digits)) > 1 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
 def without_names(text: str, marks: Mapping[str, str]) -> str:
-    """Return a text in which each of these names, whole or in parts, is replaced by its placeholder."""
+    """Return a text with each of these names, whole or in parts, replaced by its placeholder."""
     for name, mark in marks.items():
         for part in dict.fromkeys((name, *_NAME_PART.findall(name))):
-            # If words are not separated, neither are names, and two characters can be a whole name.
+            # If words are not separated, names are not separated either, and two characters can be a whole name.
             is_apart = part.lower() != part.upper() or part[:1] < _UNSPACED_FROM
             if len(part) >= (LEAST_NAME if is_apart else 2):
                 border = r"\b" if is_apart else ""

@@ -1,4 +1,4 @@
-"""Postal addresses by their form, in any language: street and number, postal code and city. Pure.
+"""Recognises postal addresses by their format, in any language: street and number, postal code and city. Pure.
 
 "Talstraße 8, 79102 Freiburg", "8 rue du Port, 44000 Nantes", "12 High Street, Bristol BS1 4QA". A street's name is
 recognised by its capitals, and by the word for "street" that some languages put in front of it.
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 _DATA: Final = Path(__file__).parent / "data" / "addresses.json"
-_NAME: Final = r"[^\W\d_][\w.'’-]{0,40}"  # limited, like every repetition here, so that a wall of letters costs nothing
+_NAME: Final = r"[^\W\d_][\w.'’-]{0,40}"  # limited, like every repetition here, so very long words cost nothing
 _NUMBER: Final = r"\d{1,4}(?:\s?[a-zA-Z](?![\w.]))?(?:\s?[-/]\s?\d{1,4}[a-zA-Z]?)?"
 _CODE: Final = r"(?:[A-Z]{1,2}[-\s])?(?P<code>\d{4}\s?[A-Z]{2}\b|\d{2}-\d{3}|\d{4,5})(?![\w-])"
 _CITY: Final = rf"(?P<city>{_NAME}(?:[^\S\n-]{_NAME}|-{_NAME}){{0,4}})"
@@ -31,17 +31,17 @@ _FORMS: Final = (
 _PERSON: Final = re.compile(r"(?P<name>[^\W\d_a-z][\w'’-]+(?:\s[^\W\d_a-z][\w'’-]+){1,3})\s*[,;\n]\s*$")
 _AFTER_A_STOP: Final = re.compile(r"(?:^|[.!?\n])\s*$")
 _WORD: Final = re.compile(r"[\w-]+")
-_ABBREVIATED: Final = 4  # characters of an abbreviation: "St." goes on, "Köln." does not
-_MAX_JOINTS: Final = 3  # words in lower case inside a street's or a city's name
+_ABBREVIATED: Final = 4  # characters of an abbreviation: a name continues after "St." but not after "Köln."
+_MAX_JOINTS: Final = 3  # lower-case words inside the name of a street or city
 
 
 def address_in(text: str, *, is_asked: bool = False) -> dict[str, str]:
-    """Return the last complete address in the text, by the field names of an address schema; {} if there is none."""
+    """Return the last complete address in the text as the fields of an address schema; {} if there is none."""
     return _found(text, is_asked)[0]
 
 
 def without_address(text: str) -> str:
-    """Return the text at the same length with its last address blanked, so that a postal code is not taken for an order
+    """Return the text with its last address blanked at the same length, so a postal code is not mistaken for an order
     number.
     """
     _, start, end = _found(text, False)
@@ -71,7 +71,7 @@ def _found(text: str, is_asked: bool) -> tuple[dict[str, str], int, int]:
 
 
 def _street(written: str, text: str, start: int, is_asked: bool) -> str:
-    """Return the street without the words before it: read from the right, as long as words have capitals."""
+    """Return the street without the words before it, reading from the right as long as words are capitalised."""
     parts, streets = written.split(), _words()["streets"]
     first = len(parts) - 1
     while first > 0:

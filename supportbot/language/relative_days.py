@@ -1,9 +1,8 @@
-"""The days that a text names by their distance from the day it was written on: "tomorrow", "on Friday", "in 3 days".
-Pure.
+"""Reads days that are relative to the day on which a text was written: "tomorrow", "on Friday", "in 3 days". Pure.
 
-The words are CLDR's (`data/days.json`, made by `scripts/make_figure_words.py`). A weekday alone is the next one. "Next
-Friday" may be the coming one or that of next week, "last Friday" likewise, and "this Monday" on a Tuesday the one that
-is over or the one to come, so both are possible.
+The words come from CLDR (`data/days.json`, made by `scripts/make_figure_words.py`). A weekday alone means the next one.
+"Next Friday" may be the coming Friday or the one in the following week, and "last Friday" is ambiguous in the same way.
+On a Tuesday, "this Monday" may be past or coming. In these cases, both days are possible.
 """
 
 import json
@@ -28,7 +27,7 @@ _BEGINNING: Final = re.compile(r"(?:^|[.!?\n])\s*$")
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Where a day is named, and which days it may be."""
+    """The position of a named day, and the days that it may be."""
 
     start: int
     end: int
@@ -37,18 +36,18 @@ class Written:
 
 @dataclass(frozen=True)
 class _Words:
-    named: re.Pattern[str]  # a day, a weekday of some week, or a morning
+    named: re.Pattern[str]  # a day, a weekday in some week, or a morning
     weeks: re.Pattern[str]
     days_off: Mapping[str, int]
     weeks_off: Mapping[str, int]
     mornings: frozenset[str]
     weekdays: Mapping[str, tuple[int, int]]  # (weekday, weeks from this one)
-    future: tuple[tuple[str, str], ...]  # what stands before and after a span of time
+    future: tuple[tuple[str, str], ...]  # the text before and after a span of time
     past: tuple[tuple[str, str], ...]
 
 
 def relative_days_in(text: str, locale: str, written_on: date) -> list[Written]:
-    """Return the days named in a text of this locale, in order."""
+    """Return the relative days in a text in this locale, in order."""
     language = base_language(locale)
     words = _words_of(language)
     if words is None:
@@ -65,7 +64,7 @@ def relative_days_in(text: str, locale: str, written_on: date) -> list[Written]:
 def _named(text: str, words: _Words, today: date) -> Iterator[Written]:
     for match in words.named.finditer(text):
         name = _plain(match[0])
-        # A noun, where the language writes nouns with a capital: "Am Morgen".
+        # A noun in a language that capitalises nouns, as in "Am Morgen".
         if name in words.mornings or (match[0][0].isupper() and not _BEGINNING.search(text[: match.start()])):
             continue
         if name in words.days_off:
@@ -76,7 +75,7 @@ def _named(text: str, words: _Words, today: date) -> Iterator[Written]:
 
 
 def _weekday(weekday: int, week: int, today: date) -> tuple[date, ...]:
-    """Return the days that a weekday of this week (0), the next (1) or the last (-1) may be."""
+    """Return the possible days for a weekday in this week (0), next week (1) or last week (-1)."""
     of_week = _of_week(weekday, week, today)
     coming = today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
     if not week:
@@ -90,7 +89,7 @@ def _of_week(weekday: int, week: int, today: date) -> date:
 
 
 def _weekdays(text: str, figures: Sequence[Figure], words: _Words, today: date) -> Iterator[Written]:
-    """Yield the weekdays that stand alone, those of "next week" if the text names it and no other week."""
+    """Yield the weekdays without a week; they are in "next week" if the text names it and no other week."""
     weeks = {words.weeks_off[_plain(match[0])] for match in words.weeks.finditer(text)}
     for figure in figures:
         if figure.kind != "weekday" or figure.start == figure.end:
@@ -103,7 +102,7 @@ def _weekdays(text: str, figures: Sequence[Figure], words: _Words, today: date) 
 
 
 def _spans(text: str, figures: Sequence[Figure], words: _Words, today: date) -> Iterator[Written]:
-    """Yield the days that a span of time leads to: "in 3 days", "two weeks ago"."""
+    """Yield the days given by a span of time: "in 3 days", "two weeks ago"."""
     for figure in figures:
         seconds = [int(value) for unit, value in figure.readings if unit == "second" and value.isdecimal()]
         if figure.kind != "measure" or len(seconds) != 1 or seconds[0] % _DAY or seconds[0] > _FARTHEST * _DAY:
@@ -136,7 +135,7 @@ def _words_of(language: str) -> _Words | None:
 
 
 def _plain(words: str) -> str:
-    """Return words as they are compared: without case, and with one "i", dotted or not."""
+    """Return words in the form for comparison: casefolded, and with the same "i" for the dotted and dotless letter."""
     return words.replace("’", "'").casefold().translate(_DOTS)
 
 

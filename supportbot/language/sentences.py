@@ -1,16 +1,17 @@
 """Splits a stream of text into sentences as it arrives. Pure.
 
-A sentence ends with its full stop and any markers after it, once the next sentence has begun; a line break ends one
-too. A fenced block of code is one sentence, including the markers on the next line. Two sentences read as one would be
-judged as one, so a doubtful full stop ends a sentence: splitting too often may lose a citation, but joining would let
-an invention hide behind a fact.
+A sentence ends with its full stop and any markers after it, once the next sentence has begun. A line break also ends a
+sentence. A fenced code block is one sentence, including the markers on the next line. A doubtful full stop ends a
+sentence, because two joined sentences would be judged as one: splitting too often may lose a citation, but joining
+could hide an invention behind a fact.
 """
 
 import re
 from collections.abc import Iterator
 from typing import Final
 
-MAX_SENTENCE_CHARACTERS: Final = 1_500  # longer text without a sentence end is checked as one sentence, and withheld
+# longer text without the end of a sentence is checked as one sentence and withheld
+MAX_SENTENCE_CHARACTERS: Final = 1_500
 QUESTIONS: Final = ("?", "？", "؟")
 LEADS: Final = (":", "：")
 # [1], [1, 2], [1-3], [^1], [Source 1], 【1†source】, and (1) at the end of a sentence.
@@ -19,7 +20,7 @@ _BRACKETED: Final = rf"[\[【]\s*(?:\^|(?:sources?|quellen?)\s*)?(?P<numbers>{_N
 MARKER: Final = re.compile(rf"{_BRACKETED}|(?<=\s)\((?P<last>{_NUMBERS})\)(?=[.!?]?(?:\s*\Z|\s*\n))", re.IGNORECASE)
 _MARKER_WITH_BLANK: Final = re.compile(rf"[ \t]*(?:{MARKER.pattern})", re.IGNORECASE)
 _AFTER: Final = _BRACKETED.replace("?P<numbers>", "?:")
-# What begins another sentence; also a bracket that can no longer become a marker ("[Source", "[Quelle").
+# The beginning of another sentence, including a bracket that can no longer become a marker ("[Source", "[Quelle").
 _NO_MARKER: Final = r"[^\s\[【]|[\[【]\s*(?!\Z|[\s^\d]|so|s\Z|qu|q\Z)"
 _END: Final = re.compile(
     rf"""(?:[.!?…]["”’»)*_]*)(?:\s*{_AFTER})*(?P<gap>\s+)(?={_NO_MARKER})
@@ -50,14 +51,15 @@ _ITEM_MARK: Final = re.compile(r"\s*(?:[-*•+]|\(?\d{1,2}[.)])\s+")
 
 
 def split_first_sentence(text: str, seen: int = 0) -> tuple[str, str] | None:
-    """Return (first sentence with the blanks after it, rest), or None while the first one is unfinished.
+    """Return (first sentence with the white space after it, rest), or None while the first sentence is unfinished.
 
-    In the first `seen` characters an earlier call has found no end: of their stops only the last may still become one.
+    An earlier call found no end in the first `seen` characters, so among their full stops only the last can still
+    become an end.
     """
     if opens_fence(text):
         return _split_off_fence(text)
     begin = max(0, *(text.rfind(stop, 0, seen) for stop in _STOPS)) if seen else 0
-    sign = _END_SIGN.search(text, begin)  # runs for each token of a stream; most have no sentence end
+    sign = _END_SIGN.search(text, begin)  # runs for each token of a stream, and most contain no sentence end
     for match in _END.finditer(text, sign.start()) if sign else ():
         if match["gap"] is None or not goes_on(text, match.start() + 1):
             return text[: match.end()], text[match.end() :]
@@ -67,7 +69,7 @@ def split_first_sentence(text: str, seen: int = 0) -> tuple[str, str] | None:
 
 
 def sentences_of(text: str) -> Iterator[str]:
-    """Yield the sentences of a whole text, each with the blanks after it."""
+    """Yield the sentences of a complete text, each with the white space after it."""
     while (cut := split_first_sentence(text)) is not None:
         sentence, text = cut
         yield sentence
@@ -81,12 +83,12 @@ def is_ended(text: str) -> bool:
 
 
 def opens_fence(text: str) -> bool:
-    """Return whether a block of code begins here."""
+    """Return whether a code block begins here."""
     return text.lstrip().startswith(("```", "~~~"))
 
 
 def fenced_part(sentence: str) -> tuple[str, str]:
-    """Return (the block of code at the beginning, the rest); ("", sentence) if there is none."""
+    """Return (the code block at the beginning, the rest); ("", sentence) if there is none."""
     end = _end_of_fence(sentence)
     return (sentence[:end], sentence[end:]) if end else ("", sentence)
 
@@ -101,7 +103,7 @@ def _split_off_fence(text: str) -> tuple[str, str] | None:
 
 
 def _end_of_fence(text: str) -> int:
-    """Return where the block of code at the beginning ends, 0 while it is open or if there is none."""
+    """Return the end of the code block at the beginning; 0 while it is open or if there is none."""
     opening = _FENCE.match(text)
     if opening is None:
         return 0
@@ -111,7 +113,7 @@ def _end_of_fence(text: str) -> int:
 
 
 def goes_on(text: str, stop: int) -> bool:
-    """Return whether the full stop before `stop` belongs to an abbreviation, a list mark or an ordinal number."""
+    """Return whether the full stop before `stop` belongs to an abbreviation, a list number or an ordinal number."""
     before = text[max(0, stop - 12) : stop]
     if _ABBREVIATION.search(before):
         return True
@@ -127,23 +129,23 @@ def without_markers(sentence: str) -> str:
 
 
 def unmarked(text: str) -> str:
-    """Return a text without its source markers, and without the blanks before them."""
+    """Return a text without its source markers and the white space before them."""
     return _MARKER_WITH_BLANK.sub("", text)
 
 
 def without_list_mark(sentence: str) -> str:
-    """Return a list item without its number, which only counts steps."""
+    """Return a list item without its number, which only counts the steps."""
     return _LIST_MARK.sub("", sentence, count=1)
 
 
 def list_mark(line: str) -> str:
-    """Return the blanks and the mark with which a list item begins, "" if the line is not a list item."""
+    """Return the white space and the mark at the beginning of a list item; "" if the line is not a list item."""
     found = _ITEM_MARK.match(line)
     return found.group() if found else ""
 
 
 def marked_sources(sentence: str) -> list[int]:
-    """Return the source numbers in a sentence, in order, each once."""
+    """Return the source numbers in a sentence, in order and without duplicates."""
     words = fenced_part(sentence)[1]
     return list(dict.fromkeys(number for marker in MARKER.finditer(words) for number in sources_of(marker)))
 

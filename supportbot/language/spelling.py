@@ -1,7 +1,7 @@
-"""Typing errors, corrected with the help of known words: "retrun", "adress", "Liferung". Pure.
+"""Corrects typing errors with the help of known words: "retrun", "adress", "Liferung". Pure.
 
-Only unknown words are changed, and only into a known one that differs by a typing error: two letters swapped, or one
-letter inside missing or too many. A different letter or ending too often makes a different word ("parking" and
+Only unknown words are changed, and only into a known word that differs by one typing error: two swapped letters, or a
+missing or extra letter inside the word. A different letter or ending too often makes a different word ("parking" and
 "packing", "shopping" and "shipping"), and the first letter is nearly always right.
 """
 
@@ -16,12 +16,12 @@ _WORD: Final = re.compile(r"(?<![\w-])[^\W\d_]{4,40}(?![\w-])")
 
 
 def word_counts(text: str) -> Counter[str]:
-    """Return how often each word occurs in a text, in lower case."""
+    """Return the number of occurrences of each word in a text, in lower case."""
     return Counter(map(str.lower, _WORD.findall(text)))
 
 
 def corrected_spelling(text: str, known: Mapping[str, int]) -> str:
-    """Return a text with its typing errors corrected; `known` counts the known words, in lower case."""
+    """Return a text with its typing errors corrected; `known` contains the counts of known words, in lower case."""
     return _WORD.sub(lambda match: with_case_of(closest_word(match.group().lower(), known), match.group()), text)
 
 
@@ -31,7 +31,7 @@ def with_case_of(corrected: str, typed: str) -> str:
 
 
 def closest_word(word: str, known: Mapping[str, int]) -> str:
-    """Return the most frequent known word that a lower-case word is a typing error of, "" if there is none."""
+    """Return the most frequent known word of which a lower-case word is a misspelling; "" if there is none."""
     if word in known:
         return ""
     plain = _without_accents(word)

@@ -1,4 +1,4 @@
-"""The weekdays that a text names, in all languages: in full, abbreviated ("Thu 8:00"), as a range ("Mo–Fr"). Pure."""
+"""Reads weekdays in a text, in all languages: in full, abbreviated ("Thu 8:00") or as a range ("Mo–Fr"). Pure."""
 
 import re
 from collections.abc import Set as AbstractSet
@@ -8,32 +8,33 @@ from typing import Final
 from supportbot.language.figure_words import figure_words, named
 from supportbot.language.words import stop_words
 
-_LEAST: Final = 6  # letters of a plural: "mons" is none of "Mon"
-# Where an abbreviation stands for a day, since many are words too: before a time or a date ("Thu 8:00", "mar. 06/05",
-# "Sat 18 Oct"), in a range ("Mo–Fr", "seg. a sex."), or as a value of its own ("| Sat |", '"day": "Thu"').
+_LEAST: Final = 6  # letters of a plural: "mons" is not a plural of "Mon"
+# The contexts in which an abbreviation means a day, since many are also words: before a time or a date ("Thu 8:00",
+# "mar. 06/05", "Sat 18 Oct"), in a range ("Mo–Fr", "seg. a sex."), or as a separate value ("| Sat |", '"day": "Thu"').
 _BEFORE_A_TIME: Final = re.compile(
     r"[.,]?[\u00a0\u202f ]?\d{1,2}(?::\d\d|[ \u00a0]?h\b|h\d\d|[./]\d{1,2}\b|\.?[ \u00a0](?P<month>[^\W\d_]{3,}))"
 )
-_BEFORE_HOURS: Final = re.compile(r"[.,]?[\u00a0\u202f ]?\d{1,2}[–-]\d{1,2}\b")  # of no word of English: "So 2-3 weeks"
+# not for abbreviations that are English words, as in "So 2-3 weeks"
+_BEFORE_HOURS: Final = re.compile(r"[.,]?[\u00a0\u202f ]?\d{1,2}[–-]\d{1,2}\b")
 _TO: Final = r"\.?(?:\s?[–-]\s?|\s([^\W\d_]{1,3})\s)"
 _RANGE_BEHIND: Final = re.compile(rf"{_TO}(?P<other>[^\W\d_]{{2,}})")
 _RANGE_BEFORE: Final = re.compile(rf"(?<![^\W\d_])(?P<other>[^\W\d_]{{2,}}){_TO}$")
 _VALUE_BEFORE: Final = re.compile(r"[\"'|(\[]\s*$")
 _VALUE_BEHIND: Final = re.compile(r"\.?\s*[\"'|)\]]")
 _SEEN_BEFORE: Final = 16  # characters
-# What stands between two days of a range: "Mon–Sat", "**Monday** to **Saturday**", "lundi au samedi", "lun.-ven."
+# The text between two days of a range: "Mon–Sat", "**Monday** to **Saturday**", "lundi au samedi", "lun.-ven."
 _RANGE: Final = re.compile(r"(?:\.?[\s*_]{0,4}[–—-][\s*_]{0,4}|\.?[*_]{0,2}\s(?P<to>[^\W\d_]{1,3})\s[*_]{0,2})")
 
 
 def named_weekdays(word: str) -> AbstractSet[int]:
-    """Return the day, 0 for Monday, whose name a word is, with its language's capitals; none for another word."""
+    """Return the weekday (0 is Monday) named by a word in its language's capitalisation; empty for other words."""
     day = named(figure_words().weekdays, word, in_any_case=False)
     return frozenset() if day is None else {day}
 
 
 def spelt_weekdays(text: str, start: int, end: int) -> AbstractSet[int]:
-    """Return the days that the word `text[start:end]` may mean, however it is spelt: "on wednesdays", "mittwochs",
-    "Mon-Fri", or an abbreviation that stands where one does.
+    """Return the days that the word `text[start:end]` may mean in any spelling: "on wednesdays", "mittwochs",
+    "Mon-Fri", or an abbreviation in a suitable context.
     """
     word = text[start:end]
     for form in (word, word.removesuffix("s") if len(word) >= _LEAST else word):
@@ -64,11 +65,14 @@ def _is_month(word: str) -> bool:
 
 
 def _joins(word: str | None) -> bool:
-    return word is not None and word.casefold() in figure_words().joining - {"a"}  # "to" in more languages than "and"
+    # "a" means "to" in more languages than it means "and"
+    return word is not None and word.casefold() in figure_words().joining - {"a"}
 
 
 def _weekdays(word: str) -> AbstractSet[int]:
-    """Return the days that a name or an abbreviation may mean; the latter as its language writes it, or in capitals."""
+    """Return the days that a name or an abbreviation may mean; an abbreviation must have its language's case or
+    capitals.
+    """
     day = named(figure_words().weekdays, word, in_any_case=True)
     if day is not None:
         return {day}
@@ -77,11 +81,11 @@ def _weekdays(word: str) -> AbstractSet[int]:
 
 
 def is_range(between: str) -> bool:
-    """Return whether what stands between two days makes them a range, and not a list ("Monday and Friday")."""
+    """Return whether the text between two days makes them a range and not a list ("Monday and Friday")."""
     found = _RANGE.fullmatch(between)
     return found is not None and not _joins(found["to"])
 
 
 def days_between(first: int, last: int) -> list[int]:
-    """Return the days after the first and before the last one."""
+    """Return the days after the first and before the last day."""
     return [day % 7 for day in range(first + 1, first + (last - first) % 7)]

@@ -1,4 +1,4 @@
-"""The words of a text, their stems, and which of them carry meaning. Pure."""
+"""Splits texts into words, finds stems, and picks the words that carry meaning. Pure."""
 
 import re
 import threading
@@ -9,11 +9,11 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final, Protocol
 
-# Written without spaces between words: Thai, Lao, Burmese, Khmer, Kana, Han.
+# Scripts without spaces between words: Thai, Lao, Burmese, Khmer, Kana, Han.
 _UNSPACED: Final = (
     "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ecd\u1000-\u103f\u1780-\u17d3\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff"
 )
-# Python does not count vowel signs and accents as letters, but they belong to their word.
+# Python does not count vowel signs and accents as letters, but they are part of their words.
 _MARKS: Final = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0903\u093a-\u094f\u0980-\u0dff"
 _WORD: Final = re.compile(
     rf"(?P<unspaced>[{_UNSPACED}\U00020000-\U0003ffff]+)|\d++(?:[.,:]\d++)*+(?![^\W\d_])|(?:[^\W_{_UNSPACED}]|[{_MARKS}])+"
@@ -30,11 +30,11 @@ _ALGORITHMS: Final = {
 }  # fmt: skip
 _STOP_WORDS: Final = files("supportbot.language") / "data" / "stopwords"
 _SAME_LIST: Final = {"nn": "nb", "no": "nb"}
-# Longer "words" are addresses, keys and noise: stemming takes longer, and their stems mean nothing.
+# Longer "words" are addresses, keys and noise: stemming them takes longer, and their stems mean nothing.
 _LONGEST_STEMMED: Final = 40
 _SENTENCE_CHARACTERS: Final = 400
-_BEGINNING: Final = 4  # letters: without its ending, and as two languages write it ("transport", "transporte")
-_MIN_SHARED: Final = 4  # letters that two forms of a word must share at one end
+_BEGINNING: Final = 4  # letters: this ignores endings and differences between languages ("transport", "transporte")
+_MIN_SHARED: Final = 4  # letters that two forms of a word must share at the beginning or end
 _SURELY_SIMILAR: Final = 5
 
 
@@ -42,14 +42,14 @@ class _Stemmer(Protocol):
     def stemWord(self, word: str) -> str: ...
 
 
-_of_thread = threading.local()  # a stemmer is not thread-safe, because it stores its current word
+_of_thread = threading.local()  # stemmers are not thread-safe, because they store the current word
 
 
 def words(text: str) -> list[str]:
-    """Return the words of `text` in their order, casefolded.
+    """Return the words of `text` in order, casefolded.
 
-    Words are split at apostrophes and hyphens; a figure such as "6,90" is one word. Text without spaces is split into
-    overlapping pairs of characters, so that two texts that share a word share pairs.
+    Words are split at apostrophes and hyphens; a figure such as "6,90" is one word. Text in scripts without spaces is
+    split into overlapping pairs of characters, so two texts that share a word share pairs.
     """
     return list(_words_of_sentence(text) if len(text) <= _SENTENCE_CHARACTERS else _words(text))
 
@@ -84,19 +84,19 @@ def stem(word: str, language: str) -> str:
 def _stemmer(algorithm: str) -> _Stemmer:
     known: dict[str, _Stemmer] = _of_thread.__dict__
     if algorithm not in known:
-        import snowballstemmer  # its forty modules are for processes that read texts
+        import snowballstemmer  # import its forty modules only in processes that need them
 
         known[algorithm] = snowballstemmer.stemmer(algorithm)
     return known[algorithm]
 
 
 def stems(text: str, language: str) -> list[str]:
-    """Return the stems of all words of `text`, in their order."""
+    """Return the stems of all words of `text`, in order."""
     return [stem(word, language) for word in words(text)]
 
 
 def beginnings(text: str) -> frozenset[str]:
-    """Return how the longer words of a text begin, without accents, so that they compare across forms and languages."""
+    """Return the beginnings of a text's longer words, without accents, for comparing forms and languages."""
     return frozenset(beginning(word) for word in words(text) if word.isalpha() and len(word) >= _BEGINNING)
 
 
@@ -109,24 +109,24 @@ def without_accents(word: str) -> str:
 
 
 def content_stems(text: str, language: str) -> set[str]:
-    """Return the stems of the content words: those that are not stop words and longer than one letter.
+    """Return the stems of the content words, which are longer than one letter and not stop words.
 
-    In a language without a list of stop words, all words count.
+    In languages without a list of stop words, all words count.
     """
     silent = stop_words(language)
     return {stem(word, language) for word in words(text) if word not in silent and _has_meaning(word)}
 
 
 def _has_meaning(word: str) -> bool:
-    """Return False for a lone letter, the rest of an elision ("l'", "'s"); figures and words in unspaced scripts have
-    meaning.
+    """Return False for a lone letter, such as the rest of an elision ("l'", "'s"). Figures and characters of unspaced
+    scripts have meaning.
     """
     return len(word) > 1 or not word.isalpha() or bool(re.match(f"[{_UNSPACED}]", word))
 
 
 @cache
 def stop_words(language: str) -> frozenset[str]:
-    """Return the stop words of a language, casefolded; empty if there is no list."""
+    """Return the casefolded stop words of a language; empty if there is no list."""
     listed = _STOP_WORDS / f"{_SAME_LIST.get(language, language)}.txt"
     return frozenset(listed.read_text(encoding="utf-8").casefold().split()) if listed.is_file() else frozenset()
 
@@ -148,17 +148,17 @@ def languages_by_stop_word() -> Mapping[str, Sequence[str]]:
 
 
 def stem_similarity(asked: str, terms: Collection[str]) -> float:
-    """Return how well these stems match another one: 1 if it is among them, 0 if none is similar."""
+    """Return how well these stems match another one: 1 if they contain it, 0 if none is similar."""
     return 1.0 if asked in terms else max((_similarity_of(asked, term) for term in terms), default=0.0)
 
 
 @lru_cache(maxsize=65_536)
 def _similarity_of(asked: str, found: str) -> float:
-    """Return how well one stem matches another: below 1 for a longer form or a compound, else 0."""
+    """Return how well one stem matches another: below 1 for a longer form or a compound, otherwise 0."""
     short, long = sorted((asked, found), key=len)
     if len(short) < _MIN_SHARED:
         return 0.0
     if long.startswith(short):
         return 0.7 if len(short) >= _SURELY_SIMILAR or len(long) - len(short) <= 2 else 0.4
-    # The last part of a compound names the thing: "Versandkosten" are "Kosten".
+    # The last part of a compound carries its main meaning: "Versandkosten" are "Kosten".
     return 0.6 if len(short) >= _SURELY_SIMILAR and long.endswith(short) else 0.0

@@ -1,6 +1,6 @@
 """One try at one provider: its deadlines, and the figures its call record needs.
 
-A deadline never spans a yield: it would cancel whatever the reader of the stream is doing at that time.
+A deadline never spans a yield, because it would cancel whatever the reader of the stream is doing at that moment.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ T = TypeVar("T")
 
 
 class Deadlines:
-    """One timer for all waits of a stream. `asyncio.timeout` sets and removes one for each event, which costs as much
-    as reading it; here, a timer that fires early because the deadline has moved is simply set again.
+    """One timer for all waits of a stream. `asyncio.timeout` sets and removes a timer for each event, which takes as
+    long as reading the event. Here, a timer that fires early because the deadline has moved is simply set again.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Deadlines:
         self._is_over = False
 
     async def wait_for(self, awaited: Awaitable[T], due: float) -> T:
-        """Return what is awaited; raises TimeoutError if that takes until `due`, on the loop's clock."""
+        """Return the awaited result; raises TimeoutError if it has not arrived by `due` on the loop's clock."""
         self._due, self._waiting = due, asyncio.current_task()
         if self._timer is None or due < self._timer.when():
             self._set_timer()
@@ -69,7 +69,7 @@ class Deadlines:
 
 
 class Outcome(StrEnum):
-    """How an attempt ended, as it is stored."""
+    """The stored outcome of an attempt."""
 
     DONE = "done"
     REFUSED = "refused"
@@ -78,7 +78,7 @@ class Outcome(StrEnum):
 
 
 class Attempt:
-    """Reads one provider's stream once. An attempt that is left early counts as stopped."""
+    """Reads one provider's stream once. An attempt whose reader leaves early counts as stopped."""
 
     def __init__(self, provider: Provider, request: ModelRequest, *, keeps_text: bool = False) -> None:
         self.provider = provider
@@ -89,7 +89,7 @@ class Attempt:
         self.first_token_seconds: float | None = None
         self.duration_seconds = 0.0
         self.characters = 0
-        # Text, reasoning or a call's arguments: from the first sign of life on, a retry would be a second answer.
+        # Text, reasoning or a call's arguments have arrived. After this sign of life, a retry would be a second answer.
         self.has_begun = False
         self._texts: list[str] | None = [] if keeps_text else None
         self._usage: Usage | None = None
@@ -121,7 +121,7 @@ class Attempt:
             self.duration_seconds = time.monotonic() - self._started
 
     def usage(self) -> Usage:
-        """Return what the attempt used: the provider's count, or an estimate if it was interrupted."""
+        """Return the attempt's token usage: the provider's count, or an estimate if it was interrupted."""
         if self._usage is not None:
             return self._usage
         if self.outcome is Outcome.REFUSED or (self.reason is Reason.UNREACHABLE and not self.has_begun):
@@ -129,7 +129,7 @@ class Attempt:
         return estimated_usage(self.request, self.characters // CHARACTERS_PER_TOKEN)
 
     def record(self, *, purpose: str) -> CallRecord:
-        """Return the figures to store, once the attempt has ended; `purpose` is the one that pays for it."""
+        """Return the figures to store after the attempt has ended; the budget of `purpose` pays for it."""
         request = self.request
         request_text = "" if self._texts is None else "\n\n".join(map(_in_words, request.messages))
         return CallRecord(

@@ -1,6 +1,6 @@
-"""A circuit breaker per model and kind of call: after several failures, calls do not wait for a model that is down.
+"""A circuit breaker per model and kind of call: after several failures, calls no longer wait for a model that is down.
 
-Each process has its own, so it needs at most `failures` slow calls to find out.
+Each process has its own breakers, and needs at most `failures` slow calls to notice.
 """
 
 from time import monotonic
@@ -26,8 +26,9 @@ class Breaker:
         return self._failures >= self._limits.breaker_failures
 
     def admit(self) -> bool:
-        """Return whether a call may go out. While open, True admits a probe; the next one has to wait for a whole
-        pause. A cancelled probe proves nothing and need not be undone: the pause began when it was admitted.
+        """Return whether a call may go out. While the breaker is open, True admits a probe, and the next probe has to
+        wait for a whole pause. A cancelled probe proves nothing and needs no clean-up, because the pause began when it
+        was admitted.
         """
         if not self.is_open:
             return True
@@ -50,8 +51,8 @@ class Breaker:
 
 
 Kind = Literal["answers", "second looks", "embeddings"]
-# By kind, provider and model: a server may embed while it is still loading its chat model, and a model too slow for a
-# second look within three seconds may be fast enough for answers.
+# Breakers are kept by kind, provider and model: a server may embed while it is still loading its chat model, and a
+# model that is too slow for a second look within three seconds may be fast enough for answers.
 _breakers: dict[tuple[Kind, str, str], Breaker] = {}
 
 
@@ -63,12 +64,12 @@ def breaker_of(kind: Kind, provider: Provider | EmbeddingProvider, limits: Limit
 
 
 def kind_of(purpose: Purpose) -> Kind:
-    """Return the kind of call, which shares a breaker, for a purpose."""
+    """Return the kind of call for a purpose; calls of one kind share a breaker."""
     return "second looks" if purpose == "verify" else "answers"
 
 
 def forget_failures() -> None:
-    """Close every breaker, as a restart would."""
+    """Close every breaker, like a restart."""
     for breaker in _breakers.values():
         breaker.succeeded()
     _breakers.clear()

@@ -1,12 +1,12 @@
-"""A workspace's daily budgets for models: reserved before a call, released or spent after it.
+"""A workspace's daily budgets for models. Costs are reserved before a call, and released or spent after it.
 
-One budget covers all purposes, and a purpose may have its own budget within it. Evaluations have a separate one, so
-that a run never uses up the budget for customers' answers: inside `evaluating`, every call of this context counts as
-an evaluation's, whatever its purpose.
+One budget covers all purposes, and a purpose may have its own budget within it. Evaluations have a separate one, so a
+run never uses up the budget for customers' answers: inside `evaluating`, every call in this context counts as part of
+an evaluation, whatever its purpose.
 
-Invariants: one conditional UPDATE per budget decides, so parallel calls cannot overspend. A reservation whose process
-dies stays taken until the end of the day (UTC): too little is spent then, never too much. Each paid
-attempt of a call has its own reservation before it goes out, since the first one may already be charged when the second
+Invariants: one conditional UPDATE per budget decides, so parallel calls cannot overspend. If a process dies, its
+reservation stays in place until the end of the day (UTC), which can only lead to spending too little. Each paid attempt
+of a call has its own reservation before it goes out, because the first attempt may already be charged when the second
 begins.
 """
 
@@ -35,7 +35,7 @@ from supportbot.llm.types import Usage
 ALL: Final = ""
 EVALUATION: Final = "evaluation"
 _evaluating: ContextVar[bool] = ContextVar("is_evaluating", default=False)
-# The purposes with their own budget, and the setting that names it.
+# The purposes with their own budget, and the setting of each budget.
 _SETTINGS: Final = {
     ALL: "LLM_DAILY_BUDGET",
     "verify": "LLM_VERIFY_DAILY_BUDGET",
@@ -53,14 +53,14 @@ class Reservation:
 
 
 def daily_allowance(purpose: str = ALL) -> Decimal | None:
-    """Return what each workspace may spend in a day, in the currency of LLM_PRICES; None means no limit.
+    """Return the daily limit for each workspace, in the currency of LLM_PRICES; None means no limit.
 
     Raises ModelMisconfigured if the setting is not an amount.
     """
     setting = _SETTINGS.get(purpose)
     allowance = getattr(settings, setting, None) if setting else None
     if allowance in (None, ""):
-        # By default as much as customers' answers may cost, but counted separately.
+        # By default, the same amount as for customers' answers, but counted separately.
         return daily_allowance(ALL) if purpose == EVALUATION else None
     try:
         amount = Decimal(str(allowance))
@@ -82,7 +82,7 @@ def _budgets_of(purpose: str) -> tuple[str, ...]:
 
 
 def reserve(most: Money, purpose: str = ALL) -> tuple[Reservation, ...]:
-    """Reserve the most that a call can cost, in today's budgets of its purpose and of all purposes.
+    """Reserve the maximum cost of a call in today's budgets for its purpose and for all purposes.
 
     Raises BudgetExceeded, and reserves nothing, if one of them has too little left.
     """
@@ -91,21 +91,21 @@ def reserve(most: Money, purpose: str = ALL) -> tuple[Reservation, ...]:
     for name, allowance in limited.items():
         if not Budget.objects.filter(day=day, purpose=name).exists():
             _open(day, name, allowance, most.currency)
-    with transaction.atomic():  # both or none
+    with transaction.atomic():  # both budgets or neither
         for name, allowance in limited.items():
             _take(most.amount, Budget.objects.filter(day=day, purpose=name), allowance)
     return tuple(Reservation(day, most.amount, name) for name in limited)
 
 
 def _take(amount: Decimal, todays: QuerySet[Budget], allowance: Decimal) -> None:
-    # Today's row may be older than the setting: the current setting counts.
+    # Today's row may be older than the setting, and the current setting counts.
     fitting = todays.filter(Budget.room_for(amount, allowance))
     if not fitting.update(amount=allowance, reserved=F("reserved") + amount):
         raise BudgetExceeded
 
 
 def _open(day: date, purpose: str, allowance: Decimal, currency: str) -> None:
-    """Create a day's budget with the day's costs so far, since a budget may first be set during a day."""
+    """Create a day's budget with the day's costs so far, because a budget may be introduced during the day."""
     costs = LLMCall.objects.filter(started_at__gte=datetime.combine(day, time.min, UTC), currency=currency)
     costs = costs.exclude(purpose=EVALUATION) if purpose == ALL else costs.filter(purpose=purpose)
     spent = costs.aggregate(spent=Sum("cost"))["spent"] or Decimal(0)
@@ -121,7 +121,7 @@ def settle(reservation: Reservation, *, spent: Decimal) -> None:
 
 
 class Reservations:
-    """The reservations of one call, made or in progress."""
+    """The completed and pending reservations of one call."""
 
     def __init__(self) -> None:
         self._taking: list[asyncio.Task[tuple[Reservation, ...]]] = []
@@ -130,7 +130,7 @@ class Reservations:
         return bool(self._taking)
 
     async def take(self, provider: Provider | EmbeddingProvider, most: Usage, *, purpose: str) -> None:
-        """Reserve the price of `most` at this provider in the budget of the purpose. Raises BudgetExceeded.
+        """Reserve the price of the usage `most` at this provider in the budget of the purpose. Raises BudgetExceeded.
 
         Shielded: if the caller is cancelled at this moment, the reservation is still known and gets released.
         """
@@ -142,19 +142,19 @@ class Reservations:
         await asyncio.shield(taking)
 
     async def taken(self) -> list[Reservation]:
-        """Return the reservations to settle, after waiting for those in progress."""
+        """Return the reservations to settle, after waiting for pending ones."""
         taken: list[Reservation] = []
         for taking in self._taking:
             try:
                 taken += await taking
             except (BudgetExceeded, AnyDatabaseError):
-                continue  # nothing was taken
+                continue  # nothing was reserved
         return taken
 
 
 @contextmanager
 def evaluating() -> Iterator[None]:
-    """Record the calls of this block, and of the tasks it starts, as an evaluation's."""
+    """Record calls in this block, and in tasks that it starts, as part of an evaluation."""
     token = _evaluating.set(True)
     try:
         yield

@@ -1,9 +1,9 @@
-"""Records calls to models: in the metrics, in the log, and as a row per attempt, with redacted bodies only if the
-operator asked for them.
+"""Records calls to models in the metrics, in the log, and as a row per attempt. Redacted bodies are stored only if the
+operator has enabled this.
 
-Stored bodies are masked more strictly than what a model reads (`language.personal_data`), including long numbers and
-anything like an account number, since no answers are based on them. Personal data is found by its form; names have
-none.
+Stored bodies are masked more strictly than models' input (`language.personal_data`): long numbers and anything like an
+account number are masked, too, because no answers depend on them. Personal data is recognised by its format, so names
+are not found.
 """
 
 import logging
@@ -43,7 +43,7 @@ _MASKS: Final[dict[Kind, str]] = {"EMAIL": "[e-mail]", "CARD": "[card]", "IBAN":
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One finished attempt at one provider. `request_text` and `response_text` are stored only if bodies are."""
+    """One finished attempt at one provider. `request_text` and `response_text` are stored only if this is enabled."""
 
     purpose: str
     provider: str
@@ -60,7 +60,7 @@ class CallRecord:
     turn_id: UUID | None = None
     request_text: str = ""
     response_text: str = ""
-    price: Price | None = None  # the provider's price; None for the installation's price for this model
+    price: Price | None = None  # the provider's price; None means the installation's price for this model
 
 
 async def record_calls(records: Sequence[CallRecord], taken: Sequence[budget.Reservation] = ()) -> None:
@@ -112,7 +112,7 @@ def _count(one: CallRecord) -> None:
 
 
 def save_calls(records: Sequence[CallRecord], reservations: Sequence[budget.Reservation] = ()) -> None:
-    """Store the attempts of one call and settle its reservations: either all of them or none."""
+    """Store the attempts of one call and settle its reservations, all or nothing."""
     calls = [_row(record) for record in records]
     if reservations or settings.LLM_STORE_BODIES:
         _save_with_costs(calls, records, reservations)
@@ -128,20 +128,20 @@ def _save_with_costs(
     if settings.LLM_STORE_BODIES:
         LLMBody.objects.bulk_create([_body(call, record) for call, record in zip(calls, records, strict=True)])
     spent = sum((call.cost for call in calls if call.cost is not None), Decimal(0))
-    unbooked = {reservation.purpose: spent for reservation in reservations}  # each budget is charged once
+    unbooked = {reservation.purpose: spent for reservation in reservations}  # charge each budget only once
     for reservation in reservations:
         budget.settle(reservation, spent=unbooked.pop(reservation.purpose, Decimal(0)))
 
 
 def purge_expired_bodies() -> int:
-    """Delete stored bodies past their expiry, in every workspace; return how many."""
+    """Delete expired bodies in every workspace; return the number deleted."""
     with across_workspaces("expiry of stored model bodies"):
         deleted, _ = LLMBody.objects.filter(expires_at__lt=datetime.now(UTC)).delete()
     return deleted
 
 
 def cost_of(record: CallRecord) -> Money | None:
-    """Return what the attempt cost; None if the model has no price. Local models cost nothing."""
+    """Return the cost of the attempt; None if the model has no price. Local models are free."""
     if record.is_local:
         return Money(Decimal(0), "")
     price = record.price or price_of(record.model)

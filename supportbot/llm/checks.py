@@ -23,7 +23,7 @@ def model_settings(**_: Any) -> list[CheckMessage]:
         return [Error(error.message, id="llm.E001")]
     found: list[CheckMessage] = []
     if settings.OPENAI_BASE_URL and not _is_address(settings.OPENAI_BASE_URL):
-        # The value is not repeated: it may be the key, set under the wrong name.
+        # Do not repeat the value: it may be the key, set under the wrong name.
         found.append(Error("OPENAI_BASE_URL must be an address like http://127.0.0.1:11434/v1.", id="llm.E003"))
     for setting, seconds in (
         ("SUPPORTBOT_MODEL_DEADLINE_SECONDS", settings.MODEL_DEADLINE_SECONDS),

@@ -1,4 +1,4 @@
-"""The settings of model calls: their limits, with times in seconds, and whether there is a model server."""
+"""The settings for model calls: their limits, with times in seconds, and whether there is a model server."""
 
 from dataclasses import dataclass
 
@@ -11,17 +11,17 @@ FIRST_TOKEN_SECONDS = 10.0
 GAP_SECONDS = 10.0
 VERIFY_DEADLINE_SECONDS = 3.0
 HISTORY_TOKENS = 3_000
-# Reserved from a remote route's time for its fallback, so that the call can still end with an answer in time.
+# The part of a remote route's time that is reserved for its fallback, so the call can still get an answer in time.
 FALLBACK_SHARE = 0.1
 MAX_FALLBACK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a call may take and how often it is tried.
+    """The time limits of a call, and the number of tries.
 
     `gap_seconds` is the longest silence between two signs of life. A Retry-After is respected up to
-    `retry_after_most_seconds`. A remote model reads about `history_tokens` of earlier messages at most.
+    `retry_after_most_seconds`. A remote model reads at most about `history_tokens` of earlier messages.
     """
 
     deadline_seconds: float = DEADLINE_SECONDS
@@ -53,5 +53,5 @@ def limits(purpose: Purpose = "answer") -> Limits:
 
 
 def is_remote_configured() -> bool:
-    """Return whether a key, an address or a model is set; each of them implies a server."""
+    """Return whether a key, an address or a model is set, since each of them implies a server."""
     return bool(settings.OPENAI_API_KEY or settings.OPENAI_BASE_URL or settings.OPENAI_MODEL)

@@ -1,6 +1,4 @@
-"""The test of a connection: whether it answers, streams, calls tools and returns JSON, how fast it is and what it
-costs.
-"""
+"""Tests a connection: whether it answers, streams, calls tools and returns JSON, its speed and its cost."""
 
 import asyncio
 import time
@@ -41,7 +39,7 @@ _SCHEMA: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The result of a test. `refused` says why the address may not be called, `reason` why the model gave no answer."""
+    """The result of a test. `refused` is the reason for not calling the address, `reason` that for a missing answer."""
 
     refused: str = ""
     reason: Reason | None = None
@@ -49,7 +47,7 @@ class Tried:
     calls_tools: bool = False
     gives_json: bool = False
     first_seconds: float = 0.0
-    cost: Money | None = None  # None: no price
+    cost: Money | None = None  # None if there is no price
 
     @property
     def is_answering(self) -> bool:
@@ -80,7 +78,8 @@ def try_connection(connection_id: UUID) -> Tried:
         checked_target(server.base_url)
     except NotSent as error:
         return Tried(refused=error.why)
-    import_module("supportbot.llm.providers.guarded")  # here, not in the shared event loop, because it takes a while
+    # import it here instead of in the shared event loop, because it takes a while
+    import_module("supportbot.llm.providers.guarded")
     started_at, began = datetime.now(UTC), time.monotonic()
     try:
         for_tools, for_json = loop_thread.run(_ask(server))

@@ -1,6 +1,7 @@
-"""A workspace's connections to models: written in the console, read by every process within two seconds.
+"""A workspace's connections to models. The console changes them, and every process reads changes within two seconds.
 
-A connection may have any address that the guarded way out allows. The key is sent only to the host it was entered for.
+A connection may have any address that the checks on outgoing requests allow. The key is sent only to the host for which
+it was entered.
 """
 
 import hashlib
@@ -30,9 +31,9 @@ from supportbot.releases.document import Document
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import current
 
-ENVIRONMENT: Final = "environment"  # the connection that the environment variables describe
+ENVIRONMENT: Final = "environment"  # the connection described by the environment variables
 BUILTIN: Final = "builtin"
-# What the built-in answerer can do without a model. Judging needs one.
+# The purposes that the built-in answerer serves without a model. Judging needs a model.
 BUILTIN_PURPOSES: Final = frozenset({"answer", "summarise", "rewrite", "draft"})
 RESERVED: Final = frozenset({ENVIRONMENT, BUILTIN, "openai"})
 FRESH_SECONDS: Final = 2.0
@@ -50,7 +51,7 @@ FIELDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A connection as a provider needs it."""
+    """The data of a connection that a provider needs."""
 
     id: str
     version: int
@@ -106,7 +107,7 @@ def server_of(row: ModelConnection, currency: str) -> Server:
 
 
 def names() -> dict[str, str]:
-    """Return the connections that a release's routes can use, with their names for people."""
+    """Return the connections that a release's routes can use, with their display names."""
     own = {str(pk): name for pk, name in listed().values_list("pk", "name")}
     return {ENVIRONMENT: gettext("Environment variables"), BUILTIN: gettext("Built-in answerer"), **own}
 
@@ -150,7 +151,7 @@ def save(values: Mapping[str, Any], *, key: str, actor: str, connection_id: UUID
 @transaction.atomic
 def remove(connection_id: UUID, *, actor: str) -> None:
     """Delete a connection. Raises ConnectionInUse while the live release or a draft uses it."""
-    # Publishing takes this lock too, so no release can start using the connection meanwhile.
+    # Publishing also takes this lock, so no release can start using the connection in the meantime.
     Workspace.objects.select_for_update(no_key=True).get(pk=current_workspace_id())
     row = _locked(connection_id)
     users = [one.number for one in _in_use() if row_is_in(row, one.contents)]
@@ -171,8 +172,8 @@ def row_is_in(row: ModelConnection, document: Document) -> bool:
 
 
 def route_problems(document: Document, was_live: bool = False) -> dict[str, list[str]]:
-    """Return the errors in a release's routes, which may only name connections that exist and can serve the purpose.
-    In a release that was live, those that cannot are skipped as they were: undoing must be possible at once.
+    """Return the errors in a release's routes, which may only name existing connections that can serve the purpose. If
+    the release was live, unusable connections are skipped, because it must always be possible to go back to it.
     """
     wrong = [] if was_live else _unable(document)
     if named := {name for route in document.routes.values() for name in route} - {ENVIRONMENT, BUILTIN}:
@@ -183,7 +184,7 @@ def route_problems(document: Document, was_live: bool = False) -> dict[str, list
 
 
 def serves(name: str, purpose: str) -> bool:
-    """Return whether a connection could serve a purpose; of people's own connections, only their test tells."""
+    """Return whether a connection could serve a purpose. For people's own connections, only a test can tell."""
     if name == ENVIRONMENT:
         return is_remote_configured()
     return name != BUILTIN or purpose in BUILTIN_PURPOSES
@@ -205,13 +206,13 @@ def _unable(document: Document) -> list[str]:
 
 
 def route_marks() -> dict[str, str]:
-    """Return a mark of each connection in the routes of the current release, which changes with whatever may change its
-    answers or their price. `RELEASES_REFERENCES` names it.
+    """Return a mark of each connection in the current release's routes, which changes with anything that can change its
+    answers or their price. The setting `RELEASES_REFERENCES` names this function.
     """
     named = {name for route in current().document.routes.values() for name in route}
     rows = ModelConnection.objects.filter(pk__in=named - {ENVIRONMENT, BUILTIN})
     marked = {str(row.pk): [str(getattr(row, field)) for field in FIELDS if field != "name"] for row in rows}
-    if is_remote_configured():  # the routes of a release without any lead there
+    if is_remote_configured():  # a release without routes uses the environment's connection
         marked[ENVIRONMENT] = [settings.OPENAI_BASE_URL, settings.OPENAI_MODEL, settings.OPENAI_VERIFY_MODEL]
     return {name: hashlib.sha256(repr(facts).encode()).hexdigest()[:16] for name, facts in marked.items()}
 
@@ -226,13 +227,13 @@ def _price(row: ModelConnection, currency: str) -> Price | None:
         return None
     cached = row.input_price if row.cached_price is None else row.cached_price
     table = parse_prices(settings.LLM_PRICES)
-    # A budget has one currency: the installation's, if it has prices.
+    # A budget has one currency, which is the installation's if there are prices.
     known = next((price.currency for price in table.values()), currency)
     return Price(known, row.input_price, row.output_price, cached)
 
 
 def door(url: str) -> tuple[bool, str]:
-    """Return what a key was entered for: host and port, and whether the connection is encrypted."""
+    """Return the target of a key: host and port, and whether the connection is encrypted."""
     return url.lower().startswith("https:"), host_of(url)
 
 

@@ -1,4 +1,4 @@
-"""One request for embeddings, with the same breaker, retry, deadline, budget and record as an answer."""
+"""One request for embeddings, with a breaker, retries, deadline, budget and record as for answers."""
 
 import asyncio
 import time
@@ -32,8 +32,8 @@ from supportbot.llm.types import Usage
 async def embed_by_first(
     providers: Sequence[EmbeddingProvider], texts: Sequence[str], purpose: str, limits: Limits, size: int | None = None
 ) -> list[list[float]]:
-    """Return the vectors of the first provider that returns them, within the deadline of the whole call: each has its
-    share of the time left, so that a slow one leaves some to the next. Raises as `embed` does.
+    """Return the vectors of the first provider that succeeds within the deadline of the whole call. Each gets a share
+    of the remaining time, so a slow provider leaves some for the next. Raises the same errors as `embed`.
     """
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + limits.deadline_seconds
@@ -50,10 +50,10 @@ async def embed_by_first(
 async def embed(
     provider: EmbeddingProvider, texts: Sequence[str], purpose: str, limits: Limits, size: int | None = None
 ) -> list[list[float]]:
-    """Return one vector for each text, of `size` numbers if given. Raises ModelUnavailable, DeadlineExceeded or
+    """Return one vector for each text, with `size` numbers if given. Raises ModelUnavailable, DeadlineExceeded or
     BudgetExceeded.
 
-    Outside a workspace, where a server is only asked for the size of its vectors, no budget applies.
+    Outside a workspace, the call only finds out the size of a server's vectors, so no budget applies.
     """
     breaker = breaker_of("embeddings", provider, limits)
     if not breaker.admit():

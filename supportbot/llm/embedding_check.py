@@ -1,4 +1,4 @@
-"""The test of an embedding server: the size of its vectors, how fast it is and what it costs."""
+"""Tests an embedding server: the size of its vectors, its speed and its cost."""
 
 import asyncio
 import math
@@ -37,16 +37,17 @@ _DIGITS: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The result of a test. `refused` says why the address may not be called, `reason` why there were no vectors.
+    """The result of a test. `refused` is the reason for not calling the address, `reason` that for missing vectors.
 
-    `likeness` is the lowest cosine to the vectors of the index that uses this connection; None if none uses it.
+    `likeness` is the lowest cosine similarity to the vectors of the index that uses this connection; None if no index
+    uses it.
     """
 
     refused: str = ""
     reason: Reason | None = None
     dimensions: int = 0
     seconds: float = 0.0
-    cost: Money | None = None  # None: no price
+    cost: Money | None = None  # None if there is no price
     likeness: float | None = None
 
     @property
@@ -55,7 +56,7 @@ class Measured:
 
     @property
     def is_another_model(self) -> bool:
-        """Whether the server no longer has the model that the index was built with."""
+        """Whether the server no longer has the model with which the index was built."""
         return self.likeness is not None and self.likeness < ALIKE
 
     @property
@@ -64,14 +65,15 @@ class Measured:
 
 
 def measure(connection_id: UUID) -> Measured:
-    """Ask a stored connection for the vectors of the fixed texts, and keep them if they can be used."""
+    """Ask a stored connection for the vectors of the fixed texts, and store them if they are usable."""
     row = connection_with_id(connection_id)
     server = server_of(row)
     try:
         checked_target(server.base_url)
     except NotSent as error:
         return Measured(refused=error.why)
-    import_module("supportbot.llm.providers.guarded")  # here, not in the shared event loop, because it takes a while
+    # import it here instead of in the shared event loop, because it takes a while
+    import_module("supportbot.llm.providers.guarded")
     started_at, began = datetime.now(UTC), time.monotonic()
     try:
         embedded = loop_thread.run(_ask(server))
@@ -101,7 +103,7 @@ def _likeness_in_use(row: EmbeddingConnection, vectors: Sequence[Sequence[float]
 
 def _keep(row: EmbeddingConnection, vectors: Sequence[Sequence[float]]) -> None:
     sample = [[round(value / math.hypot(*vector), _DIGITS) for value in vector] for vector in vectors]
-    # Not if the connection has been changed meanwhile.
+    # Matches no row if the connection has been changed in the meantime.
     unchanged = EmbeddingConnection.objects.filter(pk=row.pk, version=row.version)
     unchanged.update(dimensions=len(sample[0]), sample=sample, tested_at=timezone.now())
 

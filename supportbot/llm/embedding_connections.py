@@ -1,7 +1,7 @@
-"""Servers of embedding models: named by the operator in the console, for all workspaces, since they share one index.
+"""Servers of embedding models. An operator adds them in the console for all workspaces, which share one index.
 
-The key is sent only to the host it was entered for. A connection can be used once its test has returned the vectors of
-a few fixed texts: they say how long its vectors are, and whether two servers have the same model.
+The key is sent only to the host for which it was entered. A connection can be used once its test has returned the
+vectors of a few fixed texts, which show the size of its vectors and whether two servers have the same model.
 """
 
 import math
@@ -28,7 +28,7 @@ from supportbot.llm.pricing import Price, parse_prices
 from supportbot.outbound.targets import address_problem
 
 FIELDS: Final = ("name", "base_url", "model", "input_price")
-# Of these depends which vectors a server returns.
+# The vectors that a server returns depend on these fields.
 MEANING: Final = ("base_url", "model")
 SAMPLE_TEXTS: Final = (
     "Where is my parcel?",
@@ -36,7 +36,7 @@ SAMPLE_TEXTS: Final = (
     "Wie lange ist ein Gutschein gültig?",
     "Le remboursement arrive sous cinq jours ouvrés.",
 )
-# Servers of one model differ by rounding and quantisation, different models by everything.
+# Servers with the same model differ by rounding and quantisation; different models have nothing in common.
 ALIKE: Final = 0.99
 
 Vectors = Sequence[Sequence[float]]
@@ -116,23 +116,23 @@ def remove(connection_id: UUID, *, actor: str) -> None:
 
 
 def is_in_use(row: EmbeddingConnection) -> bool:
-    """Return whether the index in use, or the one being built, has its vectors from this connection."""
+    """Return whether the index in use, or the one being built, gets its vectors from this connection."""
     return str(row.pk) in ids_in_use()
 
 
 def ids_in_use() -> set[str]:
-    """Return the ids of the connections of the index in use and of the one being built."""
+    """Return the ids of the connections used by the current index and by the one being built."""
     return {one for route in routes_in_use() for one in route.connections}
 
 
 def routes_in_use() -> list[EmbeddingRoute]:
-    """Return the routes of the index in use and of the one being built."""
+    """Return the routes of the current index and of the one being built."""
     chosen = Recipe.objects.filter(is_chosen=True).values("name")
     return list(EmbeddingRoute.objects.filter(recipe__in=list(chosen.values_list("name", flat=True))))
 
 
 def likeness(one: Vectors, other: Vectors) -> float:
-    """Return the lowest cosine of two servers' vectors for the same texts; 0 for vectors of different sizes."""
+    """Return the lowest cosine similarity of two servers' vectors for the same texts; 0 if their sizes differ."""
     if [len(vector) for vector in one] != [len(vector) for vector in other] or not one:
         return 0.0
     return min(_cosine(a, b) for a, b in zip(one, other, strict=True))
@@ -144,7 +144,7 @@ def _cosine(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def _currency() -> str:
-    """Return the installation's currency, or else that of the workspace in which the price is entered."""
+    """Return the installation's currency, or else that of the workspace in which the price was entered."""
     known = next((price.currency for price in parse_prices(settings.LLM_PRICES).values()), "")
     return known or str(Workspace.objects.values_list("currency", flat=True).get(pk=current_workspace_id()))
 

@@ -1,7 +1,7 @@
-"""Which servers make the vectors of which index: a primary and fallbacks, all of the same model.
+"""Routes for embeddings: the primary server and the fallbacks that make the vectors of an index, all with one model.
 
-Choosing another model has an index built beside the one in use (`kb.indexing.switching`); other fallbacks, or the same
-model elsewhere, are used at once. Every process reads the servers again after two seconds.
+Choosing another model starts building a second index next to the one in use (`kb.indexing.switching`). Other fallbacks,
+or the same model on another server, are used at once. Every process reads the servers again after two seconds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,15 +26,15 @@ from supportbot.llm.gateway_embedder import RoutedEmbedder
 from supportbot.llm.models import EmbeddingConnection, EmbeddingRoute
 
 FRESH_SECONDS: Final = 2.0
-CONFIGURED: Final = "configured"  # what KB_EMBEDDER says
+CONFIGURED: Final = "configured"  # the embedder that KB_EMBEDDER names
 PACKAGED: Final = "packaged"
-_MODEL_CHARACTERS: Final = 120  # of a recipe's name
+_MODEL_CHARACTERS: Final = 120  # in a recipe's name
 
 _cache: dict[str, tuple[float, Sequence[Server]]] = {}
 
 
 def embedder_of_route(recipe: RecipeSpec) -> RoutedEmbedder:
-    """Return the embedder of a route, with its servers as they are now. `KB_ROUTED_EMBEDDER` names it.
+    """Return the embedder of a route, with its current servers. The setting `KB_ROUTED_EMBEDDER` names this function.
 
     Raises EmbeddingUnavailable if no server is left.
     """
@@ -45,7 +45,7 @@ def embedder_of_route(recipe: RecipeSpec) -> RoutedEmbedder:
 
 
 def servers_of(recipe: str) -> Sequence[Server]:
-    """Return the servers of a route, best first, read again after two seconds."""
+    """Return the servers of a route, first choice first; they are read again after two seconds."""
     held = _cache.get(recipe)
     if held is not None and held[0] > monotonic():
         return held[1]
@@ -57,16 +57,17 @@ def servers_of(recipe: str) -> Sequence[Server]:
 
 
 def forget() -> None:
-    """Read all servers again, as after a restart."""
+    """Forget all servers, so they are read again as after a restart."""
     _cache.clear()
 
 
 @transaction.atomic
 def choose(connection_ids: Sequence[UUID], *, actor: str) -> IndexSwitch | None:
-    """Use these servers, best first, for search; return the switch to their index, None if it is in use already.
+    """Use these servers, first choice first, for search; return the switch to their index, or None if it is already in
+    use.
 
-    Raises InvalidInput if one of them was not tested or has another model than the first, SwitchUnderWay,
-    IndexBeingBuilt, NotFound.
+    Raises InvalidInput if a server was not tested or has a different model from the first, SwitchUnderWay,
+    IndexBeingBuilt, or NotFound.
     """
     rows = _tested(connection_ids)
     route = _route_like(rows[0])
@@ -83,7 +84,7 @@ def choose(connection_ids: Sequence[UUID], *, actor: str) -> IndexSwitch | None:
 
 
 def choose_shipped(which: str, *, actor: str) -> IndexSwitch | None:
-    """Use the packaged model for search, or what KB_EMBEDDER names; return the switch to its index, if one is needed.
+    """Use the packaged model, or the one that KB_EMBEDDER names, for search; return the switch to its index, if needed.
 
     Raises SwitchUnderWay, IndexBeingBuilt, and EmbeddingUnavailable if the configured server does not respond.
     """
@@ -91,7 +92,7 @@ def choose_shipped(which: str, *, actor: str) -> IndexSwitch | None:
         raise NotFound()
     chosen = packaged_embedder() if which == PACKAGED else embedder()
     is_chosen = chosen is not embedder()
-    spec = chosen.recipe  # outside the transaction, since a server may be asked for the size of its vectors
+    spec = chosen.recipe  # read it outside the transaction, because this may ask a server for the size of its vectors
     with transaction.atomic():
         switch = start_switch(spec, is_chosen=is_chosen)
         audit.record("embedding_route.chosen", actor=actor, model=spec.model, names=which)
@@ -100,7 +101,7 @@ def choose_shipped(which: str, *, actor: str) -> IndexSwitch | None:
 
 @transaction.atomic
 def cancel(*, actor: str) -> bool:
-    """Keep the index in use; return whether another one was being built."""
+    """Keep the current index; return whether another one was being built."""
     is_cancelled = cancel_switch()
     if is_cancelled:
         audit.record("embedding_route.cancelled", actor=actor)
@@ -108,14 +109,14 @@ def cancel(*, actor: str) -> bool:
 
 
 def route_of(recipe: Recipe) -> EmbeddingRoute | None:
-    """Return the route that makes the vectors of a recipe; None if no server does."""
+    """Return the route that makes the vectors of a recipe; None if no server makes them."""
     found: EmbeddingRoute | None = EmbeddingRoute.objects.filter(recipe=recipe.name).first()
     return found
 
 
 def _tested(connection_ids: Sequence[UUID]) -> list[EmbeddingConnection]:
     wanted = list(dict.fromkeys(str(one) for one in connection_ids))
-    # Until the choice is stored, nobody may enter another model there (`embedding_connections.save`).
+    # Until the choice is stored, nobody may change these connections (`embedding_connections.save`).
     locked = EmbeddingConnection.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")
     found = {str(row.pk): row for row in locked}
     if not wanted or found.keys() != set(wanted):
@@ -149,7 +150,7 @@ def _check_alike(rows: Sequence[EmbeddingConnection], sample: Sequence[Sequence[
 
 
 def _route_like(row: EmbeddingConnection) -> EmbeddingRoute | None:
-    """Return the route of the same model: of the index in use, or else the newest."""
+    """Return the route with the same model: that of the current index, or else the newest."""
     alike = [
         route for route in EmbeddingRoute.objects.order_by("-created_at") if likeness(route.sample, row.sample) >= ALIKE
     ]

@@ -1,7 +1,8 @@
-"""The errors of model calls: for callers, what they can still do; inside, whether the provider did its work.
+"""The errors of model calls. Callers learn what they can still do; inside, errors say whether the provider did its
+work.
 
-A call to a provider has three outcomes. It happened: no error. It did not: ProviderRefused. We do not know, and it may
-have been charged: ProviderUnclear.
+A call to a provider has three possible outcomes. It happened: no error. It did not happen: ProviderRefused. We do not
+know, and it may have been charged: ProviderUnclear.
 """
 
 from enum import StrEnum
@@ -40,7 +41,7 @@ class BudgetExceeded(LlmError):
 
 
 class ModelMisconfigured(LlmError):
-    """The settings do not name a usable model; the message says which setting to change."""
+    """The settings do not name a usable model; the message names the setting to change."""
 
     code = "model_misconfigured"
     status = 500
@@ -53,7 +54,7 @@ class ConnectionInUse(LlmError):
 
 
 class Reason(StrEnum):
-    """Why an attempt failed: a closed list for logs, call records and `Restarted`."""
+    """The reasons why an attempt failed: a closed list for logs, call records and `Restarted`."""
 
     UNREACHABLE = "unreachable"
     CUT = "cut"
@@ -72,14 +73,14 @@ class Reason(StrEnum):
     BUDGET = "budget"
 
 
-# What a retry a moment later may fix. A stall is not included, because it has already used up the time for a retry.
+# Reasons that a retry a moment later may fix. A stall is excluded because it has already used up the time for a retry.
 WORTH_A_RETRY = frozenset({Reason.UNREACHABLE, Reason.CUT, Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.GARBAGE})
 
 
 class ProviderError(LlmError):
     """One attempt at one provider failed. `detail` is for the operator and never shown to a customer.
 
-    `usage` is what it used anyway, if known.
+    `usage` is the usage despite the failure, if known.
     """
 
     def __init__(
@@ -103,12 +104,12 @@ class ProviderError(LlmError):
 
 
 class ProviderRefused(ProviderError):
-    """Nothing was generated and nothing is charged."""
+    """Nothing was generated, and nothing will be charged."""
 
     code = "provider_refused"
 
 
 class ProviderUnclear(ProviderError):
-    """It is unknown how much was generated and what it will cost."""
+    """The amount of generated text and its cost are unknown."""
 
     code = "provider_unclear"

@@ -1,8 +1,8 @@
 """All calls to models pass through here: deadline, retry, circuit breaker, fallback route, budget and call record.
 
-Invariants. Nothing is retried after its first sign of life. A stream begins with RouteStarted and ends with Finished
-or an error; Restarted voids everything before it. A call's record is written in the background after the stream. If
-personal data is hidden, remote models read placeholders, and readers of the stream get the data.
+Invariants: Nothing is retried after its first sign of life. A stream begins with RouteStarted and ends with Finished or
+an error; Restarted voids everything before it. A call's record is written in the background after the stream. If
+personal data is hidden, remote models read placeholders, and readers of the stream get the real data.
 """
 
 import asyncio
@@ -55,9 +55,9 @@ def always() -> bool:
 
 
 class Call:
-    """The attempts of one call. Created inside a workspace scope, to which its record will belong. A remote provider
-    reads placeholders instead of personal data, and a shortened beginning of a long conversation; its record contains
-    the text as read.
+    """The attempts of one call. It is created inside a workspace scope, to which its record will belong. A remote
+    provider reads placeholders instead of personal data, and a shortened version of a long conversation; the record
+    contains this text.
     """
 
     def __init__(self, request: ModelRequest, *, ends_at: float, history_tokens: int) -> None:
@@ -74,7 +74,7 @@ class Call:
         self._placeholders: Placeholders | None = None
 
     def placeholders_for(self, provider: Provider) -> Placeholders | None:
-        """Return the placeholders that a provider reads instead of personal data; None if it reads everything."""
+        """Return the placeholders that a provider reads instead of personal data; None if it reads the real data."""
         if provider.is_local or not self.request.hides_personal_data:
             return None
         if self._placeholders is None:
@@ -82,12 +82,12 @@ class Call:
         return self._placeholders
 
     def request_for(self, provider: Provider) -> ModelRequest:
-        """Return the request as a provider gets it."""
+        """Return the request in the form sent to a provider."""
         placeholders = self.placeholders_for(provider)
         request = self.request if placeholders is None else placeholders.request
         if provider.is_local:
             return request
-        # Shortened last, so that values keep their placeholders however much of the conversation is left.
+        # Shorten last, so values keep their placeholders however much of the conversation is left.
         return shortest(request) if self._is_short else within_budget(request, self._history_tokens)
 
     def shorten(self) -> bool:
@@ -96,7 +96,7 @@ class Call:
         return not was_short
 
     def announce(self, provider: Provider, failure: LlmError | None) -> RouteStarted | Restarted:
-        """Return the event that names the route: RouteStarted for the first one, then Restarted."""
+        """Return the event that names the route: RouteStarted for the first route, Restarted for later ones."""
         if not self._is_announced:
             self._is_announced = True
             return RouteStarted(provider.name, provider.model)
@@ -112,18 +112,18 @@ class Call:
         return sum(attempt.provider is provider for attempt in self.attempts)
 
     async def reserve(self, provider: Provider) -> None:
-        """Reserve the most that one attempt can cost. Raises BudgetExceeded."""
+        """Reserve the maximum cost of one attempt. Raises BudgetExceeded."""
         await self.reservations.take(provider, highest_usage(self.request_for(provider)), purpose=self.purpose)
 
 
 class Recorder:
-    """Writes records in the background. A lost record is logged, and never costs a customer the answer."""
+    """Writes records in the background. A lost record is logged and never affects the customer's answer."""
 
     def __init__(self) -> None:
         self._saving: set[asyncio.Task[None]] = set()
 
     def save_soon(self, call: Call) -> None:
-        """Start writing the record of `call` in its own scope; `drain` waits for it."""
+        """Start writing the record of `call` in the call's own scope; `drain` waits for it."""
         if not call.attempts and not call.reservations:
             return
         saving = asyncio.get_running_loop().create_task(_save(call), context=call.context)
@@ -152,7 +152,7 @@ class Gateway:
         self, request: ModelRequest, may_fall_back: Callable[[], bool]
     ) -> AsyncGenerator[ModelEvent, None]:
         active = limits(request.purpose)
-        # Before the deadline starts, since loading them must not count as the model's time.
+        # Load them before the deadline starts, because loading must not count as the model's time.
         routes = await self._routes.for_purpose(request.purpose)
         ends_at = asyncio.get_running_loop().time() + active.deadline_seconds
         call = Call(request, ends_at=ends_at, history_tokens=active.history_tokens)
@@ -217,10 +217,10 @@ class Gateway:
 async def _attempts(
     call: Call, provider: Provider, breaker: Breaker, active: Limits, ends_at: float
 ) -> AsyncGenerator[ProviderEvent, None]:
-    """Try one provider, and retry only before its first sign of life. This is the one layer that retries.
+    """Try one provider, and retry only before its first sign of life. This is the only layer that retries.
 
-    A request that was too long is tried once more, shortened. The first attempt's cost is already reserved; each
-    further attempt reserves its own. Raises ProviderError or BudgetExceeded.
+    A request that was too long is shortened and tried once more. The first attempt's cost is already reserved; each
+    further attempt makes its own reservation. Raises ProviderError or BudgetExceeded.
     """
     loop = asyncio.get_running_loop()
     while True:
@@ -263,7 +263,7 @@ def _current() -> Gateway:
 
 
 def stream(request: ModelRequest, *, may_fall_back: Callable[[], bool] = always) -> AsyncGenerator[ModelEvent, None]:
-    """Yield one answer as it is generated; read it inside `contextlib.aclosing`, which also stops it.
+    """Yield one answer while it is being generated; read it inside `contextlib.aclosing`, which also stops it.
 
     A route that fails is replaced by the next one (`Restarted`) while `may_fall_back()` returns true. Raises
     ModelUnavailable, DeadlineExceeded or BudgetExceeded when no route is left, UnscopedQuery outside a workspace
@@ -273,7 +273,7 @@ def stream(request: ModelRequest, *, may_fall_back: Callable[[], bool] = always)
 
 
 async def complete(request: ModelRequest) -> Completion:
-    """Return one whole answer. Raises as `stream` does."""
+    """Return one whole answer. Raises the same errors as `stream`."""
     texts: list[str] = []
     calls: list[ToolCall] = []
     last: Finished | None = None
@@ -289,7 +289,7 @@ async def complete(request: ModelRequest) -> Completion:
                     calls.clear()
                 case Finished():
                     last = event
-    if last is None:  # `stream` guarantees a Finished; without it, the answer is incomplete
+    if last is None:  # `stream` guarantees a Finished event; without it, the answer is incomplete
         raise ModelUnavailable
     return Completion("".join(texts), tuple(calls), last.usage, last.provider, last.model, last.finish_reason)
 
@@ -307,10 +307,10 @@ async def embed(
     servers: Sequence[Server] | None = None,
     size: int | None = None,
 ) -> list[list[float]]:
-    """Return one vector for each text, in their order, within `seconds` if given, each of `size` numbers if given.
+    """Return one vector for each text, in order, within `seconds` if given, each with `size` numbers if given.
 
-    The first of `servers` that returns them does, by default the environment's. Raises ModelUnavailable,
-    DeadlineExceeded or BudgetExceeded.
+    They come from the first of `servers` that succeeds; by default, from the environment's server. Raises
+    ModelUnavailable, DeadlineExceeded or BudgetExceeded.
     """
     return await _current().embed(texts, purpose, seconds, servers, size)
 

@@ -1,5 +1,5 @@
 """Embedders for kb that call any OpenAI-compatible `/embeddings` through the gateway: the operator's server
-(KB_EMBEDDER=openai), or the servers of a route that the console names.
+(KB_EMBEDDER=openai), or the servers of a route chosen in the console.
 """
 
 import math
@@ -16,18 +16,18 @@ from supportbot.llm.connections import Server
 from supportbot.llm.errors import LlmError
 
 TEXTS_PER_CALL = 64
-# A customer is waiting for a question's vector, in a database thread that other chats need: after this, search uses
-# words. Articles are embedded in the background, with the deadline of an answer.
+# A customer is waiting for a question's vector, in a database thread that other chats need. After this time, search
+# uses only words. Articles are embedded in the background, with the deadline of an answer.
 QUESTION_SECONDS = 3.0
 
 
 class _Remote:
-    """Synchronous, as kb's services are; the calls themselves run on the gateway's own loop thread."""
+    """Synchronous, like kb's services; the calls themselves run on the gateway's own loop thread."""
 
-    servers: Sequence[Server] | None = None  # None: the environment's
+    servers: Sequence[Server] | None = None  # None means the environment's server
 
     def query(self, text: str) -> list[float]:
-        """Return the vector of a customer's words without personal data, which would not match any article."""
+        """Return the vector of a customer's text, without personal data because it would not match any article."""
         return self._checked(self._vectors([without_personal_data(text)], seconds=QUESTION_SECONDS))[0]
 
     def passages(self, texts: Sequence[str]) -> list[list[float]]:
@@ -47,7 +47,7 @@ class _Remote:
         return [_normalised(vector) for vector in vectors]
 
     def _size(self) -> int | None:
-        """Return the only size of vectors that a server may return; None if any may."""
+        """Return the required size of a server's vectors; None if any size is allowed."""
         return None
 
 
@@ -68,7 +68,7 @@ class GatewayEmbedder(_Remote):
 
 
 class RoutedEmbedder(_Remote):
-    """The vectors of a route: the first of its servers that returns them, in the size of the recipe."""
+    """The vectors of a route, from the first of its servers that returns them in the recipe's size."""
 
     def __init__(self, recipe: RecipeSpec, servers: Sequence[Server]) -> None:
         self.recipe = recipe

@@ -1,6 +1,7 @@
-"""Shortens a long conversation for a remote model: its newest part word for word, the rest in a few lines. Pure.
+"""Shortens a long conversation for a remote model: the newest part stays unchanged, and a few lines sum up the rest.
+Pure.
 
-The lines are sentences of the conversation itself: no second model is needed, and the same conversation is always
+These lines are sentences from the conversation, so no second model is needed, and the same conversation is always
 shortened in the same way. Instructions, and everything from the newest question on, are kept.
 """
 
@@ -13,9 +14,9 @@ from supportbot.llm.tokens import estimated_tokens
 from supportbot.llm.types import ChatMessage, ModelRequest
 
 SUMMARY_SHARE: Final = 4  # a quarter of the budget
-GIST_CHARACTERS: Final = 240  # tokens of one message
+GIST_CHARACTERS: Final = 240  # characters of one message
 SENTENCES_READ: Final = 40
-# For a request that was too long for its model: limits for the history, each newer message and the answer.
+# Limits for a request that was too long for its model: for the history, each newer message and the answer.
 SHORT_HISTORY_TOKENS: Final = 300
 SHORT_MESSAGE_CHARACTERS: Final = 2_000
 SHORT_ANSWER_TOKENS: Final = 400
@@ -24,7 +25,7 @@ _SPEAKERS: Final = {"user": "Customer", "assistant": "Assistant"}
 
 
 def within_budget(request: ModelRequest, tokens: int) -> ModelRequest:
-    """Return the request with a history of about `tokens` at most; unchanged if it is short enough."""
+    """Return the request with a history of at most about `tokens`; unchanged if it is already short enough."""
     first, newest = _bounds(request.messages)
     before = request.messages[first:newest]
     if sum(map(_cost, before)) <= tokens:
@@ -66,13 +67,13 @@ def _newest_within(messages: Sequence[ChatMessage], tokens: int) -> Sequence[Cha
     begins = len(messages)
     while begins and (tokens := tokens - _cost(messages[begins - 1])) >= 0:
         begins -= 1
-    while begins < len(messages) and messages[begins].role == "tool":  # its call was cut off
+    while begins < len(messages) and messages[begins].role == "tool":  # the call of this tool result was cut off
         begins += 1
     return messages[begins:]
 
 
 def _summary(messages: Sequence[ChatMessage], tokens: int) -> tuple[ChatMessage, ...]:
-    """Return earlier messages as one message of about `tokens` tokens, in the customer's role, so that the model treats
+    """Return earlier messages as one message of about `tokens` tokens. It has the customer's role, so the model treats
     it as data.
     """
     gists = {
@@ -103,7 +104,7 @@ def _by_weight(messages: Sequence[ChatMessage], gists: dict[int, str]) -> Iterat
 
 
 def _gist(text: str) -> str:
-    """Return a text, or of a long one the first sentence and those with digits, such as orders and amounts."""
+    """Return a short text unchanged; for a long one, its first sentence and those with digits, such as amounts."""
     text = " ".join(text.split())
     if len(text) <= GIST_CHARACTERS:
         return text

@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-TRIES: Final = 20  # opening brackets that may turn out not to begin JSON
+TRIES: Final = 20  # opening brackets to try, since not all of them begin JSON
 MAX_CHARACTERS: Final = 64 * 1024
 _END_OF_THOUGHT: Final = "</think>"
 
@@ -16,7 +16,7 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
 
 
 def json_in(text: str) -> Any | None:
-    """Return the first JSON object or list in a text, past fences, greetings and reasoning; None if there is none."""
+    """Return the first JSON object or list in a text, skipping fences, greetings and reasoning; None without one."""
     text = text[-MAX_CHARACTERS:].rpartition(_END_OF_THOUGHT)[2]
     place = -1
     for _ in range(TRIES):

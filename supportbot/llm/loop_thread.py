@@ -1,6 +1,6 @@
-"""The gateway for synchronous callers: one event loop in its own thread, for the life of the process.
+"""The gateway for synchronous callers: one event loop in its own thread, for the lifetime of the process.
 
-A loop per call would open a new connection each time, since clients belong to their loop.
+A loop per call would open a new connection each time, because clients belong to their loop.
 """
 
 import asyncio
@@ -27,6 +27,6 @@ def run(call: Coroutine[Any, Any, T]) -> T:
 
     Never call this from a coroutine: it would block the caller's own loop.
     """
-    with _starting:  # `cache` alone could start two
+    with _starting:  # with `cache` alone, two threads could be started
         loop = _loop()
     return asyncio.run_coroutine_threadsafe(call, loop).result()

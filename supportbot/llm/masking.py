@@ -1,7 +1,7 @@
 """Replaces personal data in a request to a remote model by placeholders, and restores it in the answer. Pure.
 
-Each value has one placeholder within a request, in whichever message and spelling it occurs: `[EMAIL_1]`. Data in the
-request's sources is public and is kept. Invariant: only values of the request itself are restored.
+Within a request, each value has one placeholder, such as `[EMAIL_1]`, for all messages and spellings. Data in the
+request's sources is public and is kept. Invariant: only values from the request itself are restored.
 """
 
 import re
@@ -17,7 +17,7 @@ _NOTE: Final = (
     "Marks such as [EMAIL_1] or [PHONE_1] stand for data of the customer that you do not see. Where you need the data, "
     "in an answer or in a tool's arguments, write the mark exactly as it stands."
 )
-# As models write it: some escape brackets and underscores, as in Markdown.
+# Placeholders as models write them: some models escape brackets and underscores, as in Markdown.
 _MARK: Final = re.compile(r"\\?\[(?P<kind>EMAIL|CARD|IBAN|PHONE)\\?_(?P<number>\d{1,5})\\?\]", re.IGNORECASE)
 _LONGEST: Final = 20
 # JSON escapes look like letters to the recogniser: the "n" of "\\nalice@example.com" is not part of the address.
@@ -37,25 +37,25 @@ class Placeholders:
             for one in personal_data_in(f"{source.title}\n{source.text}")
         }
         self._numbers: dict[Kind, Iterator[int]] = {}
-        # A placeholder written by the customer does not stand for anything.
+        # A placeholder that the customer typed stands for nothing.
         self._taken = {mark for message in request.messages for mark in _marks_in(message.content)}
         self.request = self._hidden()
 
     def restored(self, text: str) -> str:
-        """Return a complete text of the model with the values in place of their placeholders."""
+        """Return a complete text by the model with the values in place of their placeholders."""
         if not self._values or "[" not in text:
             return text
         return _MARK.sub(lambda match: self._values.get(_name(match), match[0]), text)
 
     def open_end(self, text: str) -> int:
-        """Return where an unfinished placeholder at the end of the text begins; the text's length if there is none."""
+        """Return the start of an unfinished placeholder at the end of the text; the text's length if there is none."""
         place = text.rfind("[", max(len(text) - _LONGEST, 0))
         if place < 0 or not self._may_become_one(text[place:]):
             place = len(text)
         return place - text.endswith("\\", 0, place)
 
     def _may_become_one(self, text: str) -> bool:
-        """Return whether a text is the beginning of a placeholder, but not a whole one."""
+        """Return whether a text is the beginning of a placeholder but not a complete one."""
         bare = text.replace("\\", "").upper()
         return any(mark.startswith(bare) and mark != bare for mark in self._values)
 
@@ -98,10 +98,10 @@ class Restoring:
 
     def __init__(self, placeholders: Placeholders | None) -> None:
         self._placeholders = placeholders  # if None or empty, everything passes unchanged
-        self._held = ""  # the end of the text so far, if it may begin a placeholder
+        self._held = ""  # the end of the text so far, if it may be the beginning of a placeholder
 
     def take(self, event: ModelEvent) -> Iterator[ModelEvent]:
-        """Yield what can be passed on after `event`."""
+        """Yield the events that can be passed on after `event`."""
         if not self._placeholders:
             yield event
         elif isinstance(event, TextDelta):

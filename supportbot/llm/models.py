@@ -17,7 +17,7 @@ from supportbot.ids import uuid7
 class LLMCall(TenantModel):
     """One attempt at one provider. A turn that fell back has several rows.
 
-    Conversation and turn are plain values, because the record of costs outlives the erasure of a chat.
+    Conversation and turn are plain values, because the record of costs is kept after a chat is erased.
     """
 
     class Outcome(models.TextChoices):
@@ -36,7 +36,7 @@ class LLMCall(TenantModel):
     output_tokens = models.PositiveIntegerField(default=0)
     cached_tokens = models.PositiveIntegerField(default=0)
     is_estimated = models.BooleanField(default=False, help_text="The provider did not report its tokens.")
-    # Prices are per million tokens: a single call may cost a small fraction of a cent.
+    # Prices are per million tokens, so a single call may cost a small fraction of a cent.
     cost = models.DecimalField(
         max_digits=18, decimal_places=8, null=True, help_text="Empty while LLM_PRICES has no price for the model."
     )
@@ -59,7 +59,7 @@ class LLMCall(TenantModel):
 
     @property
     def first_token_at(self) -> datetime | None:
-        """When the first token arrived; None if none did."""
+        """The arrival time of the first token; None if none arrived."""
         if self.time_to_first_token_ms is None:
             return None
         first_at: datetime = self.started_at + timedelta(milliseconds=self.time_to_first_token_ms)
@@ -69,7 +69,7 @@ class LLMCall(TenantModel):
 class LLMBody(TenantModel):
     """Request and response of one call, with personal data masked.
 
-    Written only with LLM_STORE_BODIES, deleted after its expiry.
+    Stored only with LLM_STORE_BODIES, and deleted after its expiry.
     """
 
     call = models.OneToOneField(LLMCall, on_delete=models.CASCADE, related_name="body", db_constraint=False)
@@ -107,7 +107,7 @@ class Budget(TenantModel):
 
     @classmethod
     def room_for(cls, amount: Decimal, allowance: Decimal) -> Q:
-        """Return the query condition that `amount` still fits; the database evaluates it on the locked row."""
+        """Return the condition that `amount` still fits the budget; the database evaluates it on the locked row."""
         return Q(spent__lte=Value(allowance - amount) - F("reserved"))
 
 
@@ -118,16 +118,16 @@ class ModelConnection(TenantModel):
     base_url = models.CharField(max_length=300)
     model = models.CharField(max_length=200)
     key = EncryptedTextField(blank=True)
-    # Used if the release has no value. None: the model's own temperature, no limit besides the release's.
+    # Used if the release has no value. None means the model's own temperature, and no limit other than the release's.
     temperature = models.FloatField(null=True, blank=True)
     max_output_tokens = models.PositiveIntegerField(null=True, blank=True)
-    # Per million tokens; None: unknown.
+    # Per million tokens; None if unknown.
     input_price = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
     output_price = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
     cached_price = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
     key_changed_at = models.DateTimeField(default=now, editable=False)
     created_at = models.DateTimeField(default=now, editable=False)
-    # Tells a process that holds an older state to reconnect.
+    # Tells processes with an older state to reconnect.
     version = models.PositiveIntegerField(default=1, editable=False)
 
     class Meta:
@@ -148,16 +148,17 @@ class EmbeddingConnection(models.Model):
     base_url = models.CharField(max_length=300)
     model = models.CharField(max_length=200)
     key = EncryptedTextField(blank=True)
-    # Per million tokens; None: unknown.
+    # Per million tokens; None if unknown.
     input_price = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
     currency = models.CharField(max_length=3, blank=True)
-    # What its last test found: the vectors of the fixed texts, and so their size. None: not tested as it is now.
+    # The result of the last test: the vectors of the fixed texts, which also show their size. None: not tested in its
+    # current state.
     dimensions = models.PositiveIntegerField(null=True, editable=False)
     sample = models.JSONField(default=list, editable=False)
     tested_at = models.DateTimeField(null=True, editable=False)
     key_changed_at = models.DateTimeField(default=now, editable=False)
     created_at = models.DateTimeField(default=now, editable=False)
-    # Tells a process that holds an older state to reconnect.
+    # Tells processes with an older state to reconnect.
     version = models.PositiveIntegerField(default=1, editable=False)
 
     def __str__(self) -> str:
@@ -165,15 +166,15 @@ class EmbeddingConnection(models.Model):
 
 
 class EmbeddingRoute(models.Model):
-    """The servers that make the vectors of one recipe (`kb.indexing`), best first; kept, because a later choice of the
-    same model finds its recipe and its calibration again.
+    """The servers that make the vectors of one recipe (`kb.indexing`), first choice first. Routes are kept, so choosing
+    the same model again finds its recipe and calibration.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     recipe = models.CharField(max_length=200, unique=True)
     model = models.CharField(max_length=200)
     dimensions = models.PositiveIntegerField()
-    # The vectors of the fixed texts, which every server of the route has to return, too.
+    # The vectors of the fixed texts, which every server of the route has to reproduce.
     sample = models.JSONField()
     connections = models.JSONField(help_text="The ids of the connections, in order.")
     created_at = models.DateTimeField(default=now, editable=False)

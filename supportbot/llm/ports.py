@@ -1,4 +1,4 @@
-"""What the gateway expects of a provider."""
+"""The interface that the gateway expects of a provider."""
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from supportbot.llm.types import Blocks, Finished, ModelRequest, TextDelta, Tool
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """The model is working on something that is not shown (reasoning, a tool call's arguments): a sign of life."""
+    """A sign of life: the model is producing something that is not shown (reasoning, a tool call's arguments)."""
 
 
 WORKING = Working()
@@ -17,15 +17,15 @@ ProviderEvent = TextDelta | Blocks | ToolCall | Finished | Working
 
 
 class Provider(Protocol):
-    """One way to reach one model. Retries and deadlines are left to the gateway."""
+    """One way to reach one model. The gateway handles retries and deadlines."""
 
     name: str
     model: str
-    # Runs in this process: it is free and always available, so breaker and budget do not apply.
+    # Whether it runs in this process: then it is free and always available, so breaker and budget do not apply.
     is_local: bool
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
-        """Yield events, `Finished` last. Raises ProviderRefused or ProviderUnclear; closes upstream when closed."""
+        """Yield events, `Finished` last; closing it closes the upstream. Raises ProviderRefused or ProviderUnclear."""
 
     async def close(self) -> None: ...
 
@@ -42,6 +42,6 @@ class EmbeddingProvider(Protocol):
     is_local: bool
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
-        """Return one vector for each text, in their order. Raises ProviderRefused or ProviderUnclear."""
+        """Return one vector for each text, in order. Raises ProviderRefused or ProviderUnclear."""
 
     async def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""What tokens cost, from the operator's table. No price is built in: an unknown model's cost is unknown, not zero.
+"""Token prices from the operator's table. No price is built in, so an unknown model's cost is unknown, not zero.
 
 LLM_PRICES is JSON: {"currency": "EUR", "per_million_tokens": {"<model>": {"input": "0.15", "output": "0.60",
 "cached": "0.08"}}}. `cached` may be left out; cached tokens then cost as much as others.
@@ -36,7 +36,7 @@ class Price:
     cached: Decimal
 
     def of(self, usage: Usage) -> Money:
-        """Return what `usage` costs; providers count cached tokens among the input tokens."""
+        """Return the cost of `usage`; providers count cached tokens as part of the input tokens."""
         cached = min(usage.cached_tokens, usage.input_tokens)
         fresh = usage.input_tokens - cached
         amount = fresh * self.input + cached * self.cached + usage.output_tokens * self.output
@@ -44,7 +44,7 @@ class Price:
 
 
 def price_of(model: str) -> Price | None:
-    """Return the price of a model, or None if the operator gave none.
+    """Return the price of a model, or None if the operator has not set one.
 
     Raises ModelMisconfigured for a malformed table.
     """
@@ -52,13 +52,13 @@ def price_of(model: str) -> Price | None:
 
 
 def price_at(provider: object, model: str) -> Price | None:
-    """Return what a model costs at a provider: the provider's own price, or the installation's for this model."""
+    """Return a model's price at a provider: the provider's own price, or the installation's for this model."""
     own: Price | None = getattr(provider, "price", None)
     return own or price_of(model)
 
 
 def parse_prices(table: Any) -> dict[str, Price]:
-    """Return the prices by model. Raises ModelMisconfigured naming the entry that is wrong."""
+    """Return the prices by model. Raises ModelMisconfigured naming the invalid entry."""
     if not table:
         return {}
     if not isinstance(table, Mapping) or not isinstance(table.get("per_million_tokens"), Mapping):

@@ -1,4 +1,4 @@
-"""What the operator's model server can do: its models, streaming, tool calls. For start-up and `doctor`."""
+"""Finds out the features of the operator's model server (models, streaming, tool calls), for start-up and `doctor`."""
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _PROBE_TOOL = ToolSpec("ping", "Call this tool once.", {"type": "object", "prope
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What one short question showed about a model."""
+    """A model's features, as shown by one short question."""
 
     text: bool
     calls_tools: bool
@@ -25,7 +25,7 @@ class Capabilities:
 
 
 async def resolve_model() -> str:
-    """Return the model to use: OPENAI_MODEL, or the server's only one.
+    """Return the model to use: OPENAI_MODEL, or the server's only model.
 
     Raises ModelMisconfigured with one sentence that names the setting and the server's models.
     """
@@ -78,7 +78,7 @@ def _choose_one(names: list[str]) -> str:
 
 
 async def _ask(model: str) -> Capabilities:
-    """Ask one short question with a tool on offer. Raises ProviderError."""
+    """Ask one short question and offer a tool. Raises ProviderError."""
     request = ModelRequest(
         purpose="answer",
         messages=(ChatMessage("user", "Call the tool ping. If you have no tools, answer with the word ready."),),

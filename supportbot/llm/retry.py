@@ -8,16 +8,16 @@ from supportbot.llm.conf import Limits
 from supportbot.llm.errors import WORTH_A_RETRY, ProviderError, Reason
 
 PAUSE_SECONDS = 0.25
-# A refusal of the request's content says nothing about the provider's health; a rate limit does.
+# Refusing a request's content says nothing about the provider's health; a rate limit does.
 _HEALTHY_REFUSALS = frozenset({Reason.REJECTED, Reason.TOO_LARGE, Reason.TOO_LONG})
 
 
 def pause_before_retry(
     error: ProviderError, *, attempt: int, limits: Limits, jitter: Callable[[], float] = random.random
 ) -> float | None:
-    """Return the seconds to wait before try `attempt + 1` (attempts count from 1), or None to give this provider up.
+    """Return the seconds to wait before try `attempt + 1` (attempts count from 1), or None to give up on this provider.
 
-    A Retry-After above the cap counts as a refusal: a customer is waiting, and another route is free.
+    A Retry-After above the cap counts as a refusal, because a customer is waiting and another route may be available.
     """
     if attempt > limits.retries or error.reason not in WORTH_A_RETRY:
         return None
@@ -25,12 +25,12 @@ def pause_before_retry(
         return PAUSE_SECONDS * attempt * (1 + jitter())
     if error.retry_after_seconds > limits.retry_after_most_seconds:
         return None
-    # Jitter only adds time, so that refused requests do not all return at once.
+    # Jitter only adds time, so refused requests do not all return at once.
     return error.retry_after_seconds + PAUSE_SECONDS * jitter()
 
 
 def pause_after(error: ProviderError, *, tries: int, has_begun: bool, breaker: Breaker, limits: Limits) -> float | None:
-    """Update the breaker; return the seconds until the next try, or None to give this provider up."""
+    """Update the breaker; return the seconds until the next try, or None to give up on this provider."""
     if error.reason in _HEALTHY_REFUSALS:
         breaker.succeeded()
     else:

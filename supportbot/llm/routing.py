@@ -1,7 +1,7 @@
-"""Which providers serve which purpose, in which order.
+"""Decides which providers serve a purpose, and in which order.
 
-The workspace's release decides by naming connections; otherwise, the settings do. No model is named
-here. Each event loop has its own objects, since a client is bound to the loop that created it.
+The workspace's release decides by naming connections; otherwise, the settings decide. No model is named here. Each
+event loop has its own objects, because a client is bound to the loop that created it.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Without OPENAI_MODEL, the server must name its only model within this time; after that, it is asked again only now and
-# then, not for each call.
+# Without OPENAI_MODEL, the server must name its only model within this time. After a failure, it is asked again only
+# occasionally, not for each call.
 NAME_SECONDS = 5.0
 ASK_AGAIN_SECONDS = 10.0
-# An answer in progress may still read from the client of a changed connection.
+# An answer in progress may still be using the client of a changed connection.
 CLOSE_AFTER_SECONDS = 180.0
 
-# Tests set their own providers (supportbot.llm.testing): for all purposes that are on by default, and for the second
+# Tests set their own providers (supportbot.llm.testing) for all purposes that are on by default, and for the second
 # look, which this switches on.
 override: Sequence[Provider] | None = None
 override_verify: Sequence[Provider] | None = None
@@ -58,7 +58,7 @@ def _named(purpose: Purpose) -> tuple[str, ...]:
 
 
 def builtin_provider() -> Provider:
-    """Return a new built-in answerer. It belongs to a package above, so a setting names it."""
+    """Return a new built-in answerer. It belongs to a higher-level package, so a setting names it."""
     provider: Provider = import_string(settings.LLM_BUILTIN_PROVIDER)()
     return provider
 
@@ -76,10 +76,10 @@ class Routes:
         self._embeddings_at: dict[str, tuple[Server, EmbeddingProvider]] = {}
         self._closing: dict[asyncio.Task[None], Provider | EmbeddingProvider] = {}
         self._asks_again_at = 0.0
-        self._unnamed = ""  # why the server's model is unknown
+        self._unnamed = ""  # the reason why the server's model is unknown
 
     async def for_purpose(self, purpose: Purpose) -> Sequence[Provider]:
-        """Return the primary and its fallbacks, best first.
+        """Return the primary provider, then its fallbacks.
 
         Raises ModelUnavailable if nothing serves the purpose, ModelMisconfigured if its model is not known.
         """
@@ -103,7 +103,7 @@ class Routes:
         return routes
 
     def embeddings(self) -> EmbeddingProvider:
-        """Return the provider of vectors. Raises ModelUnavailable without OPENAI_EMBEDDING_MODEL."""
+        """Return the embedding provider. Raises ModelUnavailable without OPENAI_EMBEDDING_MODEL."""
         model = getattr(settings, "OPENAI_EMBEDDING_MODEL", "")
         if not model:
             raise ModelUnavailable("No model serves embeddings: set OPENAI_EMBEDDING_MODEL, or KB_EMBEDDER=packaged.")
@@ -114,7 +114,7 @@ class Routes:
         return self._embeddings
 
     async def embeddings_at(self, server: Server) -> EmbeddingProvider:
-        """Return the provider of vectors at a connection as it is now; a changed connection gets a new client."""
+        """Return the embedding provider at a connection in its current state; after a change, it gets a new client."""
         held = self._embeddings_at.get(server.id)
         if held is not None and held[0] == server:
             return held[1]
@@ -128,9 +128,9 @@ class Routes:
         return provider
 
     async def _release_routes(self, purpose: Purpose) -> Sequence[Provider]:
-        """Return the routes that the workspace's release names; none if it leaves them to the installation.
+        """Return the routes named in the workspace's release; empty if it leaves them to the installation.
 
-        The built-in answerer comes last if it can serve the purpose, so that customers get an answer.
+        The built-in answerer comes last if it can serve the purpose, so customers always get an answer.
         """
         if scoped_workspace_id() is None:
             return ()
@@ -160,7 +160,7 @@ class Routes:
         return None if server is None else await self._connected(server)
 
     async def _connected(self, server: Server) -> Provider:
-        """Return the provider of a connection as it is now; a changed connection gets a new client."""
+        """Return the provider of a connection in its current state; a changed connection gets a new client."""
         held = self._by_connection.get(server.id)
         if held is not None and held[0] == server:
             return held[1]
@@ -200,7 +200,7 @@ class Routes:
         self._client = self._remote = self._verifier = self._embeddings = None
 
     async def _verifying(self) -> Sequence[Provider]:
-        """Return the second look's model, which has no fallback."""
+        """Return the model for the second look, which has no fallback."""
         if not has_route("verify"):
             raise ModelUnavailable("No model takes a second look: set OPENAI_VERIFY_MODEL.")
         if override_verify is not None:
@@ -215,7 +215,8 @@ class Routes:
         return self._remote
 
     async def _provider_of(self, model: str) -> Provider:
-        # Takes half a second or, on a busy machine, many seconds: in the loop, every chat and lease would wait for it.
+        # This takes half a second, or many seconds on a busy machine. In the loop, every chat and lease would have to
+        # wait.
         await asyncio.to_thread(import_module, "supportbot.llm.providers.openai")
         from supportbot.llm.providers.openai import OpenAIProvider
 

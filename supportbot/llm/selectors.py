@@ -31,7 +31,7 @@ class DailyCost:
 
 
 def model_in_words(provider: str, model: str) -> str:
-    """Return a model's name for people; the built-in answerer is not a model."""
+    """Return a model's display name; the built-in answerer is not a model."""
     if provider == "builtin":
         return gettext("built-in answerer")
     return model if model == provider else f"{provider}: {model}"

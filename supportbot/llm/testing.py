@@ -26,12 +26,12 @@ class Says:
     fails: ProviderError | None = None
     finish_reason: str = "stop"
     usage: Usage = field(default=Usage(10, 5))
-    # Awaited before the first piece, so that a test can hold the answer back without sleeping.
+    # Awaited before the first piece, so a test can hold back the answer without sleeping.
     waits_for: asyncio.Event | None = None
 
 
 class ScriptedModel:
-    """Answers by script; `requests` holds the requests it received. Too many or too few calls fail the test."""
+    """Answers from a script; `requests` contains the received requests. Too many or too few calls fail the test."""
 
     is_local = False
 
@@ -43,7 +43,7 @@ class ScriptedModel:
         self._steps = list(steps)
 
     def will(self, *steps: Says) -> None:
-        """Add to the script."""
+        """Add steps to the script."""
         self._steps.extend(steps)
 
     @property
@@ -72,7 +72,7 @@ class ScriptedModel:
             self.active -= 1
 
     async def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there is nothing to close."""
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def answering(
     with_builtin: bool = False,
     verifying: ScriptedModel | None = None,
 ) -> Iterator[ScriptedModel]:
-    """Let `model` serve every purpose, then the fallbacks, then the built-in answerer if asked for.
+    """In this block, `model` serves every purpose, followed by the fallbacks and, if requested, the built-in answerer.
 
     The second look is off, as in a new installation, unless `verifying` is given.
     """

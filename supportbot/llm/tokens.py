@@ -1,4 +1,4 @@
-"""Rough token counts, for before a call or where a provider reports none. Pure."""
+"""Rough token counts, for use before a call or if a provider reports none. Pure."""
 
 from collections.abc import Sequence
 
@@ -7,31 +7,31 @@ import orjson
 from supportbot.llm.types import ModelRequest, Usage
 
 CHARACTERS_PER_TOKEN = 4
-# For an upper bound: German and code have more tokens per character than English.
+# For an upper bound, because German and code have more tokens per character than English.
 MIN_CHARACTERS_PER_TOKEN = 2
 TOKENS_PER_MESSAGE = 8
 
 
 def estimated_tokens(text: str) -> int:
-    """Return the approximate number of a message's tokens from its bytes, since letters of other scripts have more of
-    both.
+    """Return the approximate number of a message's tokens. It is based on bytes, because letters of other scripts have
+    more bytes and more tokens.
     """
     return len(text.encode(errors="surrogatepass")) // CHARACTERS_PER_TOKEN + TOKENS_PER_MESSAGE
 
 
 def estimated_usage(request: ModelRequest, output_tokens: int) -> Usage:
-    """Return what a call probably used."""
+    """Return the probable usage of a call."""
     return Usage(_input_characters(request) // CHARACTERS_PER_TOKEN, output_tokens, is_estimated=True)
 
 
 def highest_usage(request: ModelRequest) -> Usage:
-    """Return the most that a call can use; the budget reserves this much before it goes out."""
+    """Return the maximum usage of a call; the budget reserves this much before the call goes out."""
     of_text = _input_characters(request) // MIN_CHARACTERS_PER_TOKEN
     return Usage(of_text + TOKENS_PER_MESSAGE * len(request.messages), request.max_output_tokens, is_estimated=True)
 
 
 def highest_embedding_usage(texts: Sequence[str]) -> Usage:
-    """Return the most that embedding these texts can use."""
+    """Return the maximum usage for embedding these texts."""
     tokens = sum(-(-len(text) // MIN_CHARACTERS_PER_TOKEN) + TOKENS_PER_MESSAGE for text in texts)
     return Usage(tokens, 0, is_estimated=True)
 

@@ -1,4 +1,4 @@
-"""The input and output of a model call: frozen values that every package above may hold."""
+"""The input and output of a model call: frozen values that all higher-level packages may use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from uuid import UUID
 
 Role = Literal["system", "user", "assistant", "tool"]
 Purpose = Literal["answer", "verify", "summarise", "rewrite", "judge", "translate", "draft", "embed"]
-# The argument of an action by which a call says that the customer corrects the card that is open: its card replaces it.
+# The argument with which a call says that the customer is correcting the open card, so the new card replaces it.
 REPLACES_CARD: Final = "replaces_card"
 CUT_OFF = frozenset({"length", "content_filter"})  # finish reasons of an unfinished text
 
@@ -35,13 +35,12 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool the model may call; `parameters` is a JSON Schema, so its values may be any JSON.
+    """A tool that the model may call; `parameters` is a JSON Schema, so its values may be any JSON.
 
-    A model uses the description, the built-in answerer uses `examples`: what customers write when they want it, in any
-    language. `is_read` marks a tool that only looks something up. `option_labels` are what customers read for the
-    options of its choices, by field and option. `from_chat` are fields of text that the words of the chat fill in:
-    nobody is asked for them. `chosen` are those for which a call without them returns the customer's records to choose
-    from, as `choices`.
+    A model uses the description. The built-in answerer uses `examples`: customers' typical requests for it, in any
+    language. `is_read` marks a tool that only looks something up. `option_labels` are the labels of its choices for
+    customers, by field and option. `from_chat` are text fields that are filled in from the chat, so nobody is asked for
+    them. If a call lacks one of the fields in `chosen`, it returns the customer's records to choose from, as `choices`.
     """
 
     name: str
@@ -59,8 +58,8 @@ class ToolSpec:
 class Source:
     """One retrieved passage, cited in text as `[number]`. `text` is Markdown, word for word from the article.
 
-    `weight` is its search score relative to the best passage, from 0 to 1. `heading` is the innermost heading above its
-    beginning.
+    `weight` is its search score relative to the best passage, from 0 to 1. `heading` is the innermost heading above the
+    beginning of the passage.
     """
 
     number: int
@@ -76,15 +75,15 @@ class ModelRequest:
     """One question to a model.
 
     A remote model reads `messages`; the built-in answerer reads `question`, `sources`, `is_answerable` and `locale`,
-    and `messages` as the history. `looked_up` is what was searched for if it differs from the question: a follow-up
-    together with the earlier question. `tools_signed_in` are those that this customer would have if they signed in:
-    they cannot be called, but the answer to a request for one can say that signing in helps. `similarities` says how
-    close pieces of the sources are to the question in meaning (`builtin.ranking`); without it, the built-in answerer
-    compares words. `parts` are the questions of a message that asks several, each with the sources found for it.
-    `lean_instructions` replace the system message if the request was too long for a model (`history`).
-    `hides_personal_data` gives a remote model placeholders in its messages (`masking`); callers pass on the
-    workspace's setting. `answer_schema` asks for JSON of that JSON Schema instead of prose. A server without that
-    feature gets the request without it, so also ask in words, and read the text with `json_extraction.json_in`.
+    and uses `messages` as the history. `looked_up` is the search query if it differs from the question, for example for
+    a follow-up together with the earlier question. `tools_signed_in` are the tools that this customer would have after
+    signing in: they cannot be called, but the answer to a request for one can say that signing in helps. `similarities`
+    contains the similarity in meaning between pieces of the sources and the question (`builtin.ranking`); without it,
+    the built-in answerer compares words. `parts` are the questions of a message that contains several, each with its
+    sources. `lean_instructions` replace the system message if the request was too long for a model (`history`).
+    `hides_personal_data` gives a remote model placeholders in its messages (`masking`); callers pass on the workspace's
+    setting. `answer_schema` asks for JSON of that JSON Schema instead of prose. A server without that feature gets the
+    request without it, so also ask in words, and read the text with `json_extraction.json_in`.
     """
 
     purpose: Purpose
@@ -105,17 +104,17 @@ class ModelRequest:
     conversation_id: UUID | None = None
     turn_id: UUID | None = None
     max_output_tokens: int = 800
-    temperature: float | None = None  # None: the model's own
+    temperature: float | None = None  # None means the model's own
 
     @property
     def sought(self) -> str:
-        """The text that was searched for to find the sources."""
+        """The search query with which the sources were found."""
         return self.looked_up or self.question
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as counted by the provider, or estimated (`is_estimated`)."""
+    """Token counts from the provider, or estimates (`is_estimated`)."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -125,7 +124,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class RouteStarted:
-    """The first event of every stream: which route will answer."""
+    """The first event of every stream; it names the route that will answer."""
 
     provider: str
     model: str
@@ -138,8 +137,8 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """Buttons and forms beside an answer's text, as typed blocks. Only the built-in answerer sends them; they are built
-    from rows and catalogues.
+    """Buttons and forms next to an answer's text, as typed blocks. Only the built-in answerer sends them, built from
+    rows and catalogues.
     """
 
     blocks: tuple[Mapping[str, Any], ...]
@@ -147,7 +146,7 @@ class Blocks:
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """Another route starts over: discard the text, the blocks and the tool calls collected so far."""
+    """Another route starts over, so the text, the blocks and the tool calls collected so far are void."""
 
     provider: str
     model: str

@@ -1,1 +1,1 @@
-"""From an intent to the next step: which order, which values, what is missing, and the call that a model would make."""
+"""From an intent to the next step: finds the order and the values, asks for missing ones, and makes the tool call."""

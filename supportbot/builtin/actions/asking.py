@@ -1,4 +1,4 @@
-"""The questions for the missing values of an action: as text, and as typed blocks for clients that know them. Pure."""
+"""Questions for the missing values of an action, as text and as typed blocks for clients that support them. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,34 +14,35 @@ from supportbot.formats import format_choice, format_day
 from supportbot.llm.types import ToolCall, ToolSpec
 
 _OF_A_FIELD: Final = frozenset({"type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum"})
-_OF_A_VALUE: Final = frozenset({"pattern", "minLength", "maxLength"})  # which a record's line has not to meet
-_ENTRIES_MOST: Final = 1_000  # characters of a list
-_FORM_TEXT_MOST: Final = 1_000  # characters that a form takes; a message may be longer
-_OBJECTS_MOST: Final = 20  # entries of a form
+# constraints that do not apply to a record's line
+_OF_A_VALUE: Final = frozenset({"pattern", "minLength", "maxLength"})
+_ENTRIES_MOST: Final = 1_000  # characters per list
+_FORM_TEXT_MOST: Final = 1_000  # characters per form field; a message may be longer
+_OBJECTS_MOST: Final = 20  # entries per form
 _BUTTONS_MOST: Final = 20
-_NAMED_MOST: Final = 900  # characters of the titles in a question
-_UNLIMITED: Final = 1_000_000  # what definitions take where they set no maximum
-_PATIENCE: Final = 2  # the question is asked again this often before a person is offered
-# Shows the order of a date's parts, whatever the year: its day cannot be a month.
+_NAMED_MOST: Final = 900  # characters for the titles in a question
+_UNLIMITED: Final = 1_000_000  # the limit for definitions that set no maximum
+_PATIENCE: Final = 2  # the number of repetitions before a person is offered
+# A day that cannot be a month, so an example date shows the order of its parts.
 _EXAMPLE: Final = date(2027, 5, 31)
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Text, calls, or neither where the look-up itself is the answer. `blocks` are typed blocks of the wire: choices
-    or a form. `part` is the name of the field that is asked for.
+    """Text, calls, or neither if the look-up itself is the answer. `blocks` are typed blocks of the protocol: choices
+    or a form. `part` is the name of the requested field.
     """
 
     text: str = ""
     calls: tuple[ToolCall, ...] = ()
     blocks: tuple[dict[str, Any], ...] = ()
     part: str = ""
-    expected: str = ""  # what the field takes, in a sentence
+    expected: str = ""  # a sentence that describes the field's valid values
 
 
 def again(reply: Reply, unread: int, language: str) -> Reply:
-    """Return a question, saying that the last answer to it could not be read; after a few such answers with the offer
-    of a person.
+    """Return a question that says that the last answer could not be read; after a few such answers, it also offers a
+    person.
     """
     if not unread or reply.calls or not reply.text:
         return reply
@@ -91,7 +92,7 @@ def ask_for(tool: ToolSpec, name: str, language: str, days: Sequence[date] = ())
 
 
 def ask_which_record(tool: ToolSpec, name: str, options: Mapping[str, str], language: str) -> Reply:
-    """Ask which of their records the customer means: with buttons, or with a selection where there are many."""
+    """Ask which of their records the customer means, with buttons or, if there are many, with a selection."""
     shape = fields_of(tool)[name]
     prompt = say("which_record", language, part=_asked(name, shape, language))
     lines = record_lines(options)
@@ -104,7 +105,7 @@ def ask_which_record(tool: ToolSpec, name: str, options: Mapping[str, str], lang
 
 
 def _asked(name: str, shape: Shape, language: str) -> str:
-    """Return a field's label for the end of a sentence."""
+    """Return a field's label in the form for the end of a sentence."""
     title = field_title(name, shape, language)
     return title.rstrip(" .:?!") or title
 
@@ -115,7 +116,7 @@ def _ask_to_choose(part: str, options: Mapping[str, str], language: str) -> Repl
 
 
 def _ask_to_select(name: str, shape: Shape, titles: Sequence[str], part: str, language: str) -> Reply:
-    """Ask for one of more options than there can be buttons."""
+    """Ask for one of several options when there are too many for buttons."""
     prompt = say("choice", language, part=part, choices=_named(titles))
     return Reply(prompt, blocks=_form(prompt, {name: {**shape, "enum": titles}}, [name], language), part=part)
 
@@ -130,13 +131,13 @@ def _ask_for_date(name: str, shape: Shape, part: str, language: str, days: Seque
 
 def _ask_for_address(shape: Shape, part: str, language: str) -> Reply:
     prompt, required = say("address", language), shape.get("required", ())
-    # Customers cannot be expected to know how an optional part has to be written, such as a country code.
+    # Customers cannot be expected to know the format of an optional part, such as a country code.
     parts = {part: own for part, own in shape["properties"].items() if part in required or "pattern" not in own}
     return Reply(prompt, blocks=_form(prompt, parts, required, language), part=part)
 
 
 def _ask_for_parts(tool: ToolSpec, name: str, kind: Kind, language: str) -> Reply:
-    """Ask for the fields of an object, with a form that has one for each; a list of objects by several of them."""
+    """Ask for the fields of an object with a form; for a list of objects, the form has several entries."""
     shape = fields_of(tool)[name]
     part = _asked(name, shape, language)
     parts = parts_in(parts_of(kind, shape))
@@ -161,7 +162,7 @@ def _ask_for_parts(tool: ToolSpec, name: str, kind: Kind, language: str) -> Repl
 
 
 def _named(titles: Sequence[str]) -> str:
-    """Return as many titles as a question has room for; a form has all of them."""
+    """Return as many titles as fit in a question; a form shows all of them."""
     joined = ", ".join(titles)
     return joined if len(joined) <= _NAMED_MOST else f"{joined[:_NAMED_MOST].rpartition(', ')[0]}, …"
 
@@ -173,7 +174,7 @@ def _part_field(part: Part, labels: Mapping[str, str], language: str) -> dict[st
 
 
 def _in_words(shape: Shape, labels: Mapping[str, str], language: str) -> Shape:
-    """Return a field of a form whose options are the customer's words."""
+    """Return a form field whose options are the labels for customers."""
     match kind_of("", shape):
         case "choice":
             return {**shape, "enum": [*option_titles(shape["enum"], labels).values()]}
@@ -192,7 +193,7 @@ def _cannot_take(part: str, language: str) -> Reply:
 
 
 def _expected(shape: Shape, language: str) -> str:
-    """Return what the field takes: an example or the range of its numbers, "" if its schema says neither."""
+    """Return a description of valid values: an example or the range of numbers; "" if the schema has neither."""
     if "examples" in shape:
         return say("example", language, example=str(shape["examples"][0]))
     return number_bounds(shape, language)
@@ -205,7 +206,7 @@ def choices_block(prompt: str, options: Mapping[str, str]) -> dict[str, Any]:
 def _form(
     prompt: str, shapes: Mapping[str, Shape], required: Sequence[str], language: str
 ) -> tuple[dict[str, Any], ...]:
-    """Return the form that asks for the fields, () if it cannot take one that is required."""
+    """Return the form for these fields; () if it does not support a required one."""
     plain = {name: shape for name, shape in shapes.items() if _fits_a_form(shape)}
     if not set(required) <= plain.keys():
         return ()
@@ -220,7 +221,7 @@ def _fits_a_form(shape: Shape) -> bool:
 def _field(name: str, shape: Shape, is_required: bool, language: str) -> dict[str, Any]:
     kept = {key: value for key, value in shape.items() if key in _OF_A_FIELD}
     if shape["type"] == "string":
-        kept = {key: value for key, value in kept.items() if key not in ("minimum", "maximum")}  # of a decimal
+        kept = {key: value for key, value in kept.items() if key not in ("minimum", "maximum")}  # not for decimals
         kept["maxLength"] = min(shape.get("maxLength", TEXT_MOST), _FORM_TEXT_MOST)
     if shape["type"] == "array":
         kept |= {"items": shape["items"], "maxItems": shape.get("maxItems", len(shape["items"]["enum"]))}

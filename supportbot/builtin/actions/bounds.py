@@ -1,4 +1,4 @@
-"""The least and the greatest value that a field takes, as its schema says, and as a sentence. Pure."""
+"""The minimum and maximum of a field according to its schema, as a sentence. Pure."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -26,7 +26,7 @@ def takes_day(shape: Shape, day: date) -> bool:
 
 
 def number_bounds(shape: Shape, language: str) -> str:
-    """Return the range of a number in the customer's format, "" if its schema sets none."""
+    """Return the allowed range of a number in the customer's format; "" if the schema sets none."""
     if shape.get("type") == "integer":
         if not shape.keys() >= {*_NUMBERS}:
             return ""
@@ -36,7 +36,7 @@ def number_bounds(shape: Shape, language: str) -> str:
 
 
 def day_bounds(shape: Shape, language: str) -> str:
-    """Return the range of a day in words, "" if its schema sets none."""
+    """Return the allowed range of a day as text; "" if the schema sets none."""
     written = [format_day(date.fromisoformat(shape[name]), language) if name in shape else "" for name in _DAYS]
     return _said(_OF_DAYS, written, language)
 

@@ -1,9 +1,8 @@
-"""What a message changes about a card: "I meant the 27th", "no, order 4412", "make it 2 of them". Pure but for
-`intents`.
+"""Reads corrections of a card: "I meant the 27th", "no, order 4412", "make it 2 of them". Pure, apart from `intents`.
 
-A message that says only a day of the month means the month of the card's day, a day without a year the nearest one, and
-a value in the form of the card's own number is another such number. What the message does not want (`negations`) is not
-read. A number is a day only in the form of one, or where it can mean nothing else.
+A day of the month alone is in the month of the card's day, a day without a year is the nearest such day, and a value in
+the format of the card's number replaces that number. Denied values (`negations`) are ignored. A number counts as a day
+only if it is written like one or can mean nothing else.
 """
 
 import re
@@ -25,20 +24,20 @@ from supportbot.language.operators import operators
 from supportbot.language.words import stop_words, words
 from supportbot.llm.types import ToolSpec
 
-MOST_WORDS: Final = 24  # of a message that only corrects something
-# Digits, with whatever mark is written next to them: that of an ordinal ("27th", "27."), or an ending ("27'si").
+MOST_WORDS: Final = 24  # in a message that only corrects something
+# Digits with the mark next to them: that of an ordinal ("27th", "27.") or a suffix ("27'si").
 _DAY_OF_MONTH: Final = re.compile(
     r"(?<![\w.,:/€$£-])(?P<day>0?[1-9]|[12]\d|3[01])(?:(?P<dot>\.(?=\s|$)|[ºª]|['’][^\W\d_]{1,5})|-?(?P<mark>[^\W\d_]{1,4}))?"
     r"(?![\w€$£%]|[.,:/-]\d)"
 )
-_DIGIT: Final = re.compile(r"\d")  # of any script
+_DIGIT: Final = re.compile(r"\d")  # in any script
 _CODE: Final = re.compile(r"(?=\S*\d)[\w#/.-]{1,40}", re.ASCII)
-_ORDER: Final = "order"  # as the name of what has a place of its own in an intent
-_OTHERS: Final = ("time", "money", "measure", "date")  # kinds of figures that are no day of the month
+_ORDER: Final = "order"  # stands for the order, which has its own attribute in an intent
+_OTHERS: Final = ("time", "money", "measure", "date")  # kinds of figures that are not days of the month
 
 
 def corrected(tool: ToolSpec, intent: Intent, text: str, *, locale: str, written_on: date | None) -> Intent:
-    """Return the values that a text gives for an intent instead of its own, without those that stay as they are."""
+    """Return the intent with only the values that a text changes."""
 
     def named(part: str) -> Named:
         return _named(tool, intent, part, _given(tool, intent, part, locale, written_on))
@@ -50,7 +49,7 @@ def corrected(tool: ToolSpec, intent: Intent, text: str, *, locale: str, written
 
 
 def _given(tool: ToolSpec, intent: Intent, text: str, locale: str, written_on: date | None) -> Intent:
-    """Return all that a text gives for an intent, also what stays as it is."""
+    """Return the intent with all values in a text, including unchanged ones."""
     counting = _without_ordinals(text, detect(text, locale), is_also_day=False)
     given = replace(slots_in(tool, counting, locale=locale, written_on=written_on), text=text)
     values = {**_numbers_of_the_same_form(tool, intent, text), **_number(tool, intent, text, locale), **given.values}
@@ -58,7 +57,9 @@ def _given(tool: ToolSpec, intent: Intent, text: str, locale: str, written_on: d
 
 
 def _named(tool: ToolSpec, intent: Intent, text: str, given: Intent) -> Named:
-    """Return for which arguments a text names the card's own value or another one. A number may be its day, too."""
+    """Return the arguments for which a text names the card's own value, and those with another value. A number may also
+    be the card's day.
+    """
     own = {name for name, value in given.values.items() if value == intent.values.get(name)}
     codes = _codes_in(text)
     own |= {name for name, before in _codes_of(tool, intent).items() if before in codes}
@@ -71,12 +72,14 @@ def _named(tool: ToolSpec, intent: Intent, text: str, given: Intent) -> Named:
 
 
 def is_further(text: str, locale: str) -> bool:
-    """Return whether a message asks for something in addition: "and 4413 too"."""
+    """Return whether a message asks for something in addition, as in "and 4413 too"."""
     return bool(operators(text, detect(text, locale)).get("also"))
 
 
 def names_another_record(tool: ToolSpec, intent: Intent, given: Intent) -> bool:
-    """Return whether a correction names another record than the card: its order, or a number that is no quantity."""
+    """Return whether a correction names a different record from the card's: an order, or a number that is not a
+    quantity.
+    """
     fields = fields_of(tool)
     if not tool.chosen.isdisjoint(given.values):
         return True
@@ -85,18 +88,18 @@ def names_another_record(tool: ToolSpec, intent: Intent, given: Intent) -> bool:
 
 
 def _number(tool: ToolSpec, intent: Intent, text: str, locale: str) -> dict[str, Any]:
-    """Return the number that a text gives for the only one of a card, as if it had been asked for."""
+    """Return the new value for a card's only number, read as if the customer had been asked for it."""
     names = [name for name, shape in fields_of(tool).items() if kind_of(name, shape) == "number"]
     if len(names) != 1 or names[0] not in intent.values:
         return {}
     has_day = any(kind_of(name, fields_of(tool)[name]) == "date" for name in intent.values)
-    text = _without_ordinals(text, detect(text, locale), is_also_day=has_day)  # "the 7th" is no quantity
+    text = _without_ordinals(text, detect(text, locale), is_also_day=has_day)  # "the 7th" is not a quantity
     found = slots_in(tool, text, asked=names[0], locale=locale).values
     return {name: found[name] for name in names if name in found}
 
 
 def _numbers_of_the_same_form(tool: ToolSpec, intent: Intent, text: str) -> dict[str, str]:
-    """Return other numbers for the records that a card names by free text: "4412" instead of "4411"."""
+    """Return new numbers for records that a card names in free text: "4412" instead of "4411"."""
     found: dict[str, str] = {}
     for name, before in _codes_of(tool, intent).items():
         form = re.compile("".join(map(_sign_like, before)), re.ASCII)
@@ -106,7 +109,7 @@ def _numbers_of_the_same_form(tool: ToolSpec, intent: Intent, text: str) -> dict
 
 
 def _codes_of(tool: ToolSpec, intent: Intent) -> dict[str, str]:
-    """Return the numbers of the records that a card names by free text, by argument."""
+    """Return the numbers of records that a card names in free text, by argument."""
     found: dict[str, str] = {}
     for name, shape in fields_of(tool).items():
         is_chosen = name in tool.chosen
@@ -121,7 +124,7 @@ def _codes_in(text: str) -> set[str]:
 
 
 def _newest_code(text: str) -> str:
-    """Return the last number of a record in the customer's words: they may have named it otherwise, too."""
+    """Return the last number of a record in the customer's words, which may also name it in other ways."""
     return next(iter(reversed([code.strip(".") for code in _CODE.findall(text)])), "")
 
 
@@ -132,7 +135,7 @@ def _sign_like(sign: str) -> str:
 def _days(
     tool: ToolSpec, intent: Intent, text: str, locale: str, written_on: date | None, *, taken: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the days that a text gives incompletely for those of a card."""
+    """Return new values for a card's days from incomplete days in a text."""
     found: dict[str, Any] = {}
     for name, before in _days_of(tool, intent).items():
         if name not in taken:
@@ -143,13 +146,13 @@ def _days(
 
 
 def _days_of(tool: ToolSpec, intent: Intent) -> dict[str, date]:
-    """Return the days of a card, by argument."""
+    """Return a card's days by argument."""
     names = [name for name, shape in fields_of(tool).items() if kind_of(name, shape) == "date"]
     return {name: date.fromisoformat(intent.values[name]) for name in names if intent.values.get(name) is not None}
 
 
 def _with_whole_days(text: str, before: date, days: Sequence[Day], taken: dict[str, Any], language: str) -> str:
-    """Return a text whose days have the year and, if they lack it, the month of the day before them."""
+    """Return a text whose incomplete days have the year and, if missing, the month of the day `before`."""
     known = [
         (day.start, day.end, min(day.possible, key=lambda one: abs(one - before)))
         for day in days
@@ -161,8 +164,8 @@ def _with_whole_days(text: str, before: date, days: Sequence[Day], taken: dict[s
 
 
 def _day_of_month(text: str, before: date, taken: dict[str, Any], language: str) -> list[tuple[int, int, date]]:
-    """Return the only day of the month in a text, with its place; a number without a mark may be another argument, or
-    count something.
+    """Return the only day of the month in a text, with its position. A number without a mark may belong to another
+    argument or count something.
     """
     plain = _plain(text)
     others = [(one.start, one.end) for one in figures_in(plain) if one.kind in _OTHERS]
@@ -179,7 +182,7 @@ def _day_of_month(text: str, before: date, taken: dict[str, Any], language: str)
 
 
 def _plain(text: str) -> str:
-    """Return a text with its digits in ASCII, each in its place."""
+    """Return a text with ASCII digits at the same positions."""
     return _DIGIT.sub(lambda digit: str(unicodedata.digit(digit[0])), text)
 
 
@@ -212,8 +215,8 @@ def _is_before_noun(found: re.Match[str], text: str, language: str) -> bool:
 
 
 def _is_dotted_day(found: re.Match[str], text: str, language: str) -> bool:
-    """Return whether the dot behind a number marks a day: it may also end the sentence ("Wir sind 4."). It does behind
-    a word such as "am" or a weekday, and where the number begins a sentence that goes on.
+    """Return whether the dot after a number marks a day, since it may also end the sentence ("Wir sind 4."). It marks a
+    day after a word such as "am" or a weekday, and if the number begins a sentence that continues.
     """
     before, rest = words(BREAK.split(text[: found.start()])[-1]), text[found.end() :].strip()
     if not before:
@@ -234,7 +237,7 @@ def _without_ordinals(text: str, language: str, *, is_also_day: bool) -> str:
 
 
 def _is_meant(found: re.Match[str], text: str, language: str) -> bool:
-    """Return whether a bare number can be a day: it is all that was said, or stands behind a word of correction ("no",
+    """Return whether a bare number can be a day: it is the whole message, or it follows a word of correction ("no",
     "meant") and counts nothing.
     """
     if found["mark"]:
@@ -248,5 +251,5 @@ def _is_meant(found: re.Match[str], text: str, language: str) -> bool:
 
 
 def _in_month(found: re.Match[str], before: date) -> Iterator[tuple[int, int, date]]:
-    with suppress(ValueError):  # 31 February
+    with suppress(ValueError):  # for example, 31 February
         yield found.start(), found.end(), before.replace(day=int(found["day"]))

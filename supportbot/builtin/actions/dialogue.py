@@ -1,8 +1,8 @@
-"""The state of a conversation about actions, rebuilt from its messages at every turn. Pure but for `intents`.
+"""The state of a conversation about actions, rebuilt from its messages in every turn. Pure, apart from `intents`.
 
 The messages are the only memory. Each customer message opens an intent, fills in an open one, corrects the last one,
-withdraws it, or concerns none. The assistant's messages in between show whether an intent is still open (the assistant
-asked for something) or settled (a card, a refusal).
+withdraws it, or is unrelated. The assistant's messages in between show whether an intent is still open (the assistant
+asked a question) or settled (a card or a refusal).
 """
 
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ from supportbot.language.order_numbers import order_numbers_in
 from supportbot.llm.types import ChatMessage, ModelRequest, ToolSpec
 
 Outcome = Literal["nothing", "advanced", "ambiguous", "left_alone", "withdrawn", "use_card", "undo"]
-UNDO_TOOL: Final = "undo_last"  # offered once something can be undone
+UNDO_TOOL: Final = "undo_last"  # offered when something can be undone
 _ASKING: Final = frozenset(
     {
         "which_of_these",
@@ -62,52 +62,52 @@ _ASKING: Final = frozenset(
     }
 )
 _FOR_A_VALUE: Final = frozenset({"other", "date", "entries", "parts", "cannot_read"})
-_SURE: Final = 0.5  # of a yes or a no
-_PATIENCE: Final = 4  # messages about other things before an open intent is forgotten
+_SURE: Final = 0.5  # the minimum probability of a yes or a no
+_PATIENCE: Final = 4  # messages about other topics before an open intent is forgotten
 
 
 @dataclass
 class DialogueState:
-    """The state after each message. `outcome` is what the customer's newest one led to."""
+    """The state after each message. `outcome` is the effect of the customer's newest message."""
 
     tools: Sequence[ToolSpec]
     locale: str = ""
     is_after_deed: bool = False  # something was prepared or done in this conversation
-    is_answerable: bool = False  # the pages answer the newest message
+    is_answerable: bool = False  # the help pages answer the newest message
     open: list[Intent] = field(default_factory=list)
     settled: list[Intent] = field(default_factory=list)
     candidates: list[str] = field(default_factory=list)  # actions that may have been meant
     outcome: Outcome = "nothing"
-    unread: int = 0  # answers in a row without a value for what was asked
-    has_new_value: bool = False  # the newest message gave one for an open intent or an open card
+    unread: int = 0  # consecutive answers without a value for the question
+    has_new_value: bool = False  # the newest message has a value for an open intent or card
     _asked: IntentPhrase | None = None
-    _has_asked: bool = False  # for a value of the open intents
-    asked_which: list[str] = field(default_factory=list)  # the newest questions in a row which record is meant
-    _offered: frozenset[str] = frozenset()  # the lines of the orders or records that were offered
-    _last_order: str = ""  # the number named last
+    _has_asked: bool = False  # the assistant asked for a value of the open intents
+    asked_which: list[str] = field(default_factory=list)  # the newest consecutive questions about which record is meant
+    _offered: frozenset[str] = frozenset()  # the lines of the offered orders or records
+    _last_order: str = ""  # the order number that was named last
     _ambiguous_text: str = ""
     _ambiguous_whole: str = ""
     _idle: int = 0
-    _since_settled: int = 0  # messages of the customer, the newest included
+    _since_settled: int = 0  # the customer's messages, including the newest
     _written_on: date | None = None  # the newest message
-    _whole: str = ""  # its text: that of a form may be longer than what is read of other texts
+    _whole: str = ""  # the full text, because a form may be longer than the part that is read of other texts
 
     def tool(self, action: str) -> ToolSpec:
         return next(tool for tool in self.tools if tool.name == action)
 
     def on_user(self, text: str, written_on: date | None = None) -> None:
-        """Take in a customer message."""
+        """Update the state with a message from the customer."""
         self._written_on, self._whole, self.has_new_value = written_on, text, False
         self._since_settled += 1
         if self._take_record(text):
             self.outcome = "advanced"
             return
-        # An order's button repeats its line. Its items and total describe the order, not the request.
+        # An order's button repeats the order's line, whose items and total describe the order and not the request.
         is_order = self._asked == "which_of_these" and plain(text) in self._offered
         text = (text.partition(":")[0] if is_order else text)[: intents.READ_MOST]
         kind, chance = max(intents.classify(text).kinds.items(), key=lambda entry: entry[1])
         is_plain = chance >= _SURE and is_short(text) and not any(sign.isdigit() for sign in text)
-        is_plain = is_plain and not self._is_option(text)  # "no longer needed" may be a reason on offer
+        is_plain = is_plain and not self._is_option(text)  # "no longer needed" may be one of the offered reasons
         candidates, self.candidates = self.candidates, []
         named = [tool.name for tool in self.tools if tool.title and tool.title.casefold() in text.casefold()]
         pressed = next((tool.name for tool in self.tools if tool.title == plain(text)), "")
@@ -121,7 +121,7 @@ class DialogueState:
         elif self._asked == "meant" and is_plain and chosen:
             self.outcome = self._accept(chosen[0])
         elif kind == "negate" and is_plain and self._asked == "meant":
-            self.outcome = "advanced" if self.open else "left_alone"  # the open question is asked again
+            self.outcome = "advanced" if self.open else "left_alone"  # the open question will be asked again
         elif kind == "negate" and is_plain and (self.open or self.settled) and not self._corrects(text):
             self.outcome = "left_alone" if self.open else "withdrawn"
             self.open, self.settled = [], []
@@ -130,7 +130,7 @@ class DialogueState:
         else:
             is_for_words = self._asked == "meant" and any(intent.action in candidates for intent in self.open)
             if is_for_words and not only_asks(text) and not intents.detect_intent(text, self.tools).action:
-                self._asked = "other"  # neither of the choices: the words that were asked for before
+                self._asked = "other"  # neither choice was selected, so these are the words that were requested before
             self.outcome = self._detect(text, kind)
         self._last_order = [self._last_order, *order_numbers_in(text)][-1]
 
@@ -139,12 +139,12 @@ class DialogueState:
         return any(not self.tool(intent.action).is_read for intent in self.settled)
 
     def on_assistant(self, text: str) -> None:
-        """Take in an answer of the assistant: it asked for more, or settled the intent."""
+        """Update the state with an answer from the assistant, which asked for more or settled the intent."""
         phrase = phrase_in(text)
         self._asked = phrase if phrase in _ASKING else None
         self.asked_which = [*self.asked_which, text] if phrase == "which_record" else []
         self._has_asked = bool(self.open) and (self._has_asked or self._asked in _FOR_A_VALUE)
-        if denies_order(text):  # a mistyped number is not what the next request is about
+        if denies_order(text):  # the next request is not about a mistyped number
             self._last_order = ""
         self._offered = frozenset(plain(line[2:]) for line in text.splitlines() if self._asked and line[:2] == "- ")
         if self.outcome == "advanced" and phrase is None and not text.rstrip().endswith("?"):
@@ -152,7 +152,7 @@ class DialogueState:
             self._since_settled = 0
 
     def _take_record(self, text: str) -> bool:
-        """Take the record that was chosen with its button or in the form, whatever its words would mean otherwise."""
+        """Accept a record chosen with its button or in the form, whatever its text could mean otherwise."""
         for at, intent in enumerate(self.open):
             tool, asked = self.tool(intent.action), self._asked_field(intent)
             if asked not in tool.chosen:
@@ -176,7 +176,7 @@ class DialogueState:
         is_answer = self._asked is not None and (is_short(text) or self._asks_for_words()) and "?" not in text
         if self.open and self._continue(text, is_answer=is_answer, detected=detected):
             return "advanced"
-        # A long answer in free text may only sound like a request: begun at once, that would end the open one.
+        # A long answer in free text may only sound like a request, and starting one would end the open intent.
         is_story = is_answer and not is_short(text)
         if self._is_correction(text, kind, detected) and self._correct(text):
             return "advanced"
@@ -185,8 +185,8 @@ class DialogueState:
         return self._ask_back(text, [detected.action] if detected.action else list(detected.candidates))
 
     def _ask_back(self, text: str, candidates: Sequence[str]) -> Outcome:
-        """Let the customer say which action a message is for. Where any words were asked for, it may also be these,
-        which alone is no reason to ask if the pages answer it.
+        """Ask the customer which action a message is for. If the assistant had asked for free text, the message may
+        also be the answer; that alone is no reason to ask if the help pages answer it.
         """
         waiting = next((intent.action for intent in self.open if self._asks_for_words()), "")
         is_new = waiting not in ("", *candidates) and (bool(candidates) or is_question_instead(text, DetectedIntent()))
@@ -197,7 +197,7 @@ class DialogueState:
         return "ambiguous" if candidates or (is_new and not self.is_answerable) else "nothing"
 
     def _accept(self, action: str) -> Outcome:
-        """Begin the action that the customer says they meant. If it is the open one, their text is the answer."""
+        """Start the action that the customer says they meant. If it is the open one, their text is the answer."""
         place = next((at for at, intent in enumerate(self.open) if intent.action == action), None)
         lacking = "" if place is None else self._next_missing(self.open[place])
         if place is None or not self._takes_words(self.open[place], lacking):
@@ -259,7 +259,7 @@ class DialogueState:
         return given_in(tool, text, asked, whole=self._whole, locale=self.locale, written_on=self._written_on)
 
     def _asks_for_words(self) -> bool:
-        """Return whether the assistant asked for any words, of which there may be many."""
+        """Return whether the assistant asked for free text, which may be long."""
         return any(self._takes_words(intent, self._asked_field(intent)) for intent in self.open)
 
     def _takes_words(self, intent: Intent, name: str) -> bool:
@@ -268,15 +268,15 @@ class DialogueState:
         return name in shapes and not is_chosen and kind_of(name, shapes[name]) in OF_WORDS
 
     def _asked_before(self, intent: Intent) -> str:
-        """Return the missing number or day that was asked for before something else came up, "" if there is none: it
-        is still the one that a bare figure or day is for.
+        """Return the missing number or day for which the assistant asked before the topic changed; "" if there is none.
+        A bare figure or day still answers this question.
         """
         tool = self.tool(intent.action)
         name = next(iter(missing_in(tool, intent.values)), "") if self._has_asked else ""
         return name if name and kind_of(name, fields_of(tool)[name]) in ("number", "date") else ""
 
     def _asked_field(self, intent: Intent) -> str:
-        """Return the field that the assistant asked for, "" if the intent does not lack it."""
+        """Return the field for which the assistant asked; "" if the intent already has it."""
         tool = self.tool(intent.action)
         match self._asked:
             case None | "meant":
@@ -290,7 +290,7 @@ class DialogueState:
         return self._next_missing(intent)
 
     def _asked_record(self, tool: ToolSpec, intent: Intent) -> str:
-        """Return the argument whose records were offered: the one that the newest question names."""
+        """Return the argument whose records were offered, which the newest question names."""
         missing = [name for name in missing_in(tool, intent.values) if name in tool.chosen]
         question = self.asked_which[-1].partition("\n")[0] if self.asked_which else ""
         titles = {name: field_title(name, fields_of(tool)[name], self.locale).rstrip(" .:?!") for name in missing}
@@ -299,17 +299,18 @@ class DialogueState:
 
     def _next_missing(self, intent: Intent) -> str:
         tool = self.tool(intent.action)
-        found = {*tool.chosen, field_of_kind(tool, "order")}  # not asked for as values
+        found = {*tool.chosen, field_of_kind(tool, "order")}  # the assistant does not ask for these as values
         return next((name for name in missing_in(tool, intent.values) if name not in found), "")
 
     def _is_option(self, text: str) -> bool:
-        """Return whether the message is an option of what the assistant asked for: word for word, or yes or no."""
+        """Return whether the message is one of the options offered by the assistant, word for word, or yes or no."""
         asked = ((self.tool(intent.action), self._asked_field(intent)) for intent in self.open)
         return any(is_option(tool, name, text) for tool, name in asked if name in fields_of(tool))
 
     def _is_correction(self, text: str, kind: str, detected: DetectedIntent) -> bool:
         """Return whether a message may correct the settled intent: it asks nothing, and requests no other action and
-        nothing about another record. A bare number is of no kind: it answers the card if it comes at once.
+        nothing about another record. A bare number has no kind and counts as an answer if it comes directly after the
+        card.
         """
         if any(sign.isalpha() for sign in text):
             may_correct = kind not in intents.QUESTIONS
@@ -324,7 +325,7 @@ class DialogueState:
         return detected.action == intent.action and not names_another_record(tool, intent, given)
 
     def _correct(self, text: str) -> bool:
-        """Return whether the message corrects the settled intent: another order, amount, day or number."""
+        """Return whether the message corrects the settled intent with another order, amount, day or number."""
         if not self._corrects(text):
             return False
         intent, given = self.settled[-1], self._corrected(text)
@@ -334,7 +335,7 @@ class DialogueState:
         return True
 
     def _corrects(self, text: str) -> bool:
-        """Return whether a text plainly gives another value for the settled intent."""
+        """Return whether a text clearly contains another value for the settled intent."""
         if not self.settled or self.open or len(text.split()) > MOST_WORDS:
             return False
         given = self._corrected(text)

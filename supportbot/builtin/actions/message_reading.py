@@ -1,5 +1,5 @@
-"""How a customer's message is read: as a value, as a question instead of one, as an unreadable answer, or as requests.
-Pure but for `intents`. What is asked for, and what follows from an answer, is the dialogue's.
+"""Decides how to read a customer's message: as a value, a question, an unreadable answer, or requests. Pure, apart from
+`intents`. The dialogue decides what to ask for, and what follows from an answer.
 """
 
 import re
@@ -28,18 +28,19 @@ from supportbot.language.follow_ups import begins_like_question, is_question
 from supportbot.language.order_numbers import order_numbers_in
 from supportbot.llm.types import ToolSpec
 
-_NO_TRY: Final = ("thanks", "greeting")  # said in between, not instead of an answer
-_MAY_HAVE_WORDS: Final = (*OF_WORDS, "list", "address", "object", "objects", "items")  # that any words may be part of
+_NO_TRY: Final = ("thanks", "greeting")  # said in between and not instead of an answer
+# kinds of values that may include any words
+_MAY_HAVE_WORDS: Final = (*OF_WORDS, "list", "address", "object", "objects", "items")
 _SHORT_WORDS: Final = 8
 _REQUESTS_MOST: Final = 8
-_TELLING: Final = 3  # words of a part that is more than "please" or "thanks"
+_TELLING: Final = 3  # the minimum number of words in a part that says more than "please" or "thanks"
 _SENTENCE: Final = re.compile(r"(?<=[.!?;\n])\s+")
 _CLAUSE: Final = re.compile(r"[,.;:!?–—]+\s+|\s+-\s+|\n+")
 
 
 def given_in(tool: ToolSpec, text: str, asked: str, *, whole: str, locale: str, written_on: date | None) -> Intent:
-    """Return what a message says for an intent. Where any words are asked for, they may be more than what is read
-    of a message otherwise.
+    """Return the values in a message for an intent. If free text was requested, it may be longer than the part that is
+    read of other messages.
     """
     given = slots_in(tool, text, asked=asked, locale=locale, written_on=written_on)
     if asked not in given.values or kind_of(asked, fields_of(tool)[asked]) not in OF_WORDS:
@@ -48,8 +49,8 @@ def given_in(tool: ToolSpec, text: str, asked: str, *, whole: str, locale: str, 
 
 
 def is_try(text: str) -> bool:
-    """Return whether a message without a readable value is still meant as an answer: the question is then asked
-    again, because the help pages know nothing about it.
+    """Return whether a message without a readable value is still meant as an answer. Then the question is repeated,
+    because the help pages cannot answer the message.
     """
     if is_short(text):
         is_courtesy = intents.courtesy(text) in _NO_TRY and not any(sign.isdigit() for sign in text)
@@ -59,7 +60,7 @@ def is_try(text: str) -> bool:
 
 
 def with_stated_reason(tool: ToolSpec, intent: Intent, text: str) -> Intent:
-    """Return a request with its words as the reason that it needs, if they give one."""
+    """Return a request with its own words as the required reason, if they contain one."""
     name = field_of_kind(tool, "reason")
     if name not in missing_in(tool, intent.values) or not says_why(tool, text):
         return intent
@@ -67,10 +68,10 @@ def with_stated_reason(tool: ToolSpec, intent: Intent, text: str) -> Intent:
 
 
 def requests_in(tools: Sequence[ToolSpec], text: str, detected: DetectedIntent) -> list[tuple[str, str]]:
-    """Return the requests that a message clearly makes, as (action, words).
+    """Return the requests that are clear in a message, as (action, words).
 
-    Each of two requests in one message looks less certain than on its own, so it is enough that each part, with its
-    own order, is clearly a request.
+    Two requests in one message each look less certain than alone, so it is enough if each part, with its own order, is
+    clearly a request.
     """
     if detected.action:
         return _parts(tools, text, detected.action)
@@ -83,7 +84,7 @@ def requests_in(tools: Sequence[ToolSpec], text: str, detected: DetectedIntent) 
 
 
 def _parts(tools: Sequence[ToolSpec], text: str, best: str) -> list[tuple[str, str]]:
-    """Return a message's requests as (action, words); each further one must name an order of its own."""
+    """Return a message's requests as (action, words); each further request must name its own order."""
     numbers = order_numbers_in(text)
     if len(numbers) < 2 or _tool(tools, best).is_read:
         return [(best, text)]
@@ -98,8 +99,8 @@ def _parts(tools: Sequence[ToolSpec], text: str, best: str) -> list[tuple[str, s
 
 
 def wish_after_a_no(tools: Sequence[ToolSpec], text: str, open_intents: Sequence[Intent]) -> tuple[str, str] | None:
-    """Return the action that surely is requested behind a "no" or "never mind", and its words; None if it is open
-    or in doubt: "No, please ring twice" is an answer.
+    """Return the action that is clearly requested after a "no" or "never mind", and its words. None if it is already
+    open or in doubt, since "No, please ring twice" is an answer.
     """
     no, *rest = _CLAUSE.split(text, maxsplit=1)
     if not rest or not intents.is_mere_no(no):
@@ -117,10 +118,10 @@ def is_another(
     given: Intent,
     open_intents: Sequence[Intent],
 ) -> bool:
-    """Return whether a message requests another action, or may do so, instead of answering: it has not the value
-    that was asked for, and it names a record for that action. Digits without one are a mistyped answer; words alone
-    are enough where it surely is a request and they cannot be part of the answer. An answer in free text may name a
-    record, too: only a sure request ends it, or a few words for which the field is too short.
+    """Return whether a message requests, or may request, another action instead of answering: it lacks the requested
+    value, and it names a record for that action. Digits without a record are a mistyped answer. Words alone are enough
+    if they are clearly a request and cannot be part of the answer. An answer in free text may also name a record, so
+    only a clear request replaces it, or a few words that do not fit into the field.
     """
     other = next(iter([detected.action] if detected.action else detected.candidates), "")
     if not other or any(intent.action == other for intent in open_intents):
@@ -136,12 +137,12 @@ def is_another(
 
 
 def is_question_instead(text: str, detected: DetectedIntent) -> bool:
-    """Return whether a message may be a question of its own, although any words would be an answer: a part
-    begins like one, and none after it tells more. "When nobody is home, put it behind the shed?" asks nothing.
+    """Return whether a message may be a question, although free text was requested: one part begins like a question,
+    and no later part says more. "When nobody is home, put it behind the shed?" asks nothing.
 
-    Counted on 34 notes for a driver and 30 other messages, all like questions or behind a "no", before this rule and
-    with it (most are rows in tests/builtin): notes taken at once 17 and 24, asked about 0 and 9, dropped 17 and 1;
-    others taken for the note, which a card then shows, 6 and 4.
+    Measured on 34 notes for a driver and 30 other messages that look like questions or follow a "no" (most are rows in
+    tests/builtin), without and with this rule: notes accepted at once 17 and 24, asked about 0 and 9, dropped 17 and 1;
+    other messages mistaken for the note, which a card then shows, 6 and 4.
     """
     parts = [part for part in _CLAUSE.split(text) if part.strip()]
     told = [part for part in parts[1:] if len(part.split()) >= _TELLING and not begins_like_question(part)]
@@ -153,7 +154,7 @@ def is_question_instead(text: str, detected: DetectedIntent) -> bool:
 
 
 def names_record(tool: ToolSpec, text: str) -> bool:
-    """Return whether a text has a number in the form of one that the action needs."""
+    """Return whether a text contains a number in the format that the action needs."""
     found = slots_in(tool, text)
     numbers = (name for name, shape in fields_of(tool).items() if kind_of(name, shape) == "pattern")
     is_whole = found.order is not None and found.order.is_whole
@@ -161,7 +162,7 @@ def names_record(tool: ToolSpec, text: str) -> bool:
 
 
 def _fits(shape: Shape, text: str) -> bool:
-    """Return whether a field of text takes the whole text; other fields take any words."""
+    """Return whether a text field accepts the whole text; other fields accept any words."""
     return kind_of("", shape) != "text" or whole_text(shape, text) == plain(text)
 
 

@@ -1,8 +1,8 @@
 """Removes denied values from a message by leaving out clauses with a "not" or "nothing". Pure, apart from `intents`.
 
-A "not" denies the value behind it ("L-4412 not L-4411") or, where something else stands behind it, the one before it
-("the 5th isn't possible so the 27th"). One clause may name both; what is left of it is read only if the denied value is
-the card's own, so that nothing is guessed from "neither the 26th nor the 27th".
+A "not" denies the value after it ("L-4412 not L-4411") or, if no value follows, the one before it ("the 5th isn't
+possible so the 27th"). One clause may contain both; the rest of it is read only if the denied value is the card's own,
+so "neither the 26th nor the 27th" leads to no guess.
 """
 
 import re
@@ -20,12 +20,12 @@ from supportbot.language.words import stop_words, words
 
 BREAK: Final = re.compile(r"\s*\n\s*|\s+[-–—]+\s+|\s*(?:[-=]+>|→)\s*|[.,;:!?…–—]+(?:\s+|$)")
 _PLAIN_DAY: Final = re.compile(r"(?<![\w.,:/-])(?:0?[1-9]|[12]\d|3[01])$")
-_BETWEEN: Final = 2  # words between a "not" and what it denies: "not on the 5th"
+_BETWEEN: Final = 2  # words between a "not" and the denied value, as in "not on the 5th"
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The arguments of a card for which a text names the card's own value, and those with another one."""
+    """The arguments of a card for which a text names the card's own value, and those for which it names another."""
 
     own: frozenset[str] = frozenset()
     other: frozenset[str] = frozenset()
@@ -50,8 +50,8 @@ def _says_nothing_of(text: str, language: str) -> bool:
 
 
 def without_denied(text: str, language: str, named: Naming) -> str:
-    """Return a text without its clauses that deny something, and the rest of those that also say what is wanted. A
-    clause also ends at a word such as "but": "not the 5th but the 27th".
+    """Return a text without clauses that only deny something, and without the denied part of other clauses. A clause
+    also ends at a word such as "but": "not the 5th but the 27th".
     """
     if not denies(text, language):
         return text
@@ -61,12 +61,12 @@ def without_denied(text: str, language: str, named: Naming) -> str:
 
 
 def has_dotted_days(language: str) -> bool:
-    """Return whether a language writes "27. März": its day is followed by a dot."""
+    """Return whether a language writes a dot after the day, as in "27. März"."""
     return "d." in str(babel_locale(language).date_formats["long"].pattern)
 
 
 def _clauses(text: str, language: str) -> list[str]:
-    """Return the clauses of a text, each with the signs at its end."""
+    """Return the clauses of a text, each with its punctuation at the end."""
     days = [(one.start, one.end) for one in figures_in(text) if one.kind == "date"]
     clauses, begin = [], 0
     for found in BREAK.finditer(text):
@@ -78,13 +78,13 @@ def _clauses(text: str, language: str) -> list[str]:
 
 
 def _is_dot_of_day(text: str, dot: re.Match[str], language: str) -> bool:
-    """Return whether a full stop only marks a day: "am 5. geht es nicht"."""
+    """Return whether a full stop only marks a day, as in "am 5. geht es nicht"."""
     goes_on = text[dot.end() : dot.end() + 1].islower()
     return goes_on and has_dotted_days(language) and _PLAIN_DAY.search(text[: dot.start()]) is not None
 
 
 def _split_at_contrast(text: str, language: str) -> list[str]:
-    """Return a text in its parts before, between and after words such as "but"."""
+    """Return the parts of a text before, between and after words such as "but"."""
     parts: list[list[str]] = [[]]
     for word in text.split():
         if operators(word, language).get("instead"):
@@ -95,7 +95,7 @@ def _split_at_contrast(text: str, language: str) -> list[str]:
 
 
 def _kept(clause: str, language: str, named: Naming) -> str:
-    """Return what a clause says that is wanted, "" if it only denies."""
+    """Return the part of a clause that says what the customer wants; "" if it only denies."""
     if not denies(clause, language) or _is_plain_no(clause):
         return clause
     return (
@@ -106,14 +106,13 @@ def _kept(clause: str, language: str, named: Naming) -> str:
 
 
 def _is_plain_no(clause: str) -> bool:
-    """Return whether a clause only says that something is wrong, as before "the 27th": it names nothing itself."""
+    """Return whether a clause only says that something is wrong and names nothing, as in "No, the 27th"."""
     return not any(map(str.isdigit, clause)) and intents.is_mere_no(clause.strip(" .,;:!?…–—-"))
 
 
 def _behind_a_no(clause: str, language: str, named: Naming) -> str:
-    """Return a clause with a comma behind the "no" that begins it, in the languages whose "no" is also their "not":
-    "No el 27". There is nothing to deny about a value that the card does not have, unless a verb comes first ("No estoy
-    el 27").
+    """Return a clause with a comma after the "no" at its beginning, in languages in which "no" also means "not": "No el
+    27". A value that the card does not have cannot be denied, unless a verb comes first ("No estoy el 27").
     """
     first, _, rest = clause.partition(" ")
     if words(first) != words(say("no", language)) or denies(rest, language):
@@ -124,7 +123,7 @@ def _behind_a_no(clause: str, language: str, named: Naming) -> str:
 
 
 def _before_a_condition(clause: str, language: str) -> str:
-    """Return what stands before an "if" that has the "not" behind it: "the 27th if that's not a problem"."""
+    """Return the text before an "if" that is followed by the "not", as in "the 27th if that's not a problem"."""
     said = clause.split()
     start = next((at for at, word in enumerate(said) if operators(word, language).get("if")), 0)
     before = " ".join(said[:start])
@@ -147,8 +146,8 @@ def _beside_the_denied(clause: str, language: str, named: Naming) -> str:
 
 
 def _words_before_a_value(text: str, language: str, named: Naming, *, most: int) -> int | None:
-    """Return how many small words, such as articles, a text has before a value; None if it begins otherwise or with
-    more than `most`.
+    """Return the number of small words, such as articles, before a value at the beginning of a text; None if the text
+    begins differently or with more than `most` of them.
     """
     for at, word in enumerate(text.split()[: most + 1]):
         if any(map(str.isdigit, word)) or named(word) != Named():

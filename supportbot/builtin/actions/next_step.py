@@ -1,8 +1,8 @@
-"""From the customer's intents to the next step: look up the orders, ask for what is missing, or call the tools. Pure
-but for `intents`.
+"""From the customer's intents to the next step: look up orders, ask for missing values, or call tools. Pure, apart from
+`intents`.
 
-The calls are those that a model would make, so whatever guards a model's calls guards these. No tool is called while
-anything about its call is unclear. Questions come as text, and as typed blocks for clients that know them.
+The calls are the same as a model's, so the same safeguards apply. No tool is called while anything about its call is
+unclear. Questions are sent as text, and as typed blocks for clients that support them.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -41,14 +41,15 @@ from supportbot.language.words import words
 from supportbot.llm.types import REPLACES_CARD, ChatMessage, ModelRequest, ToolCall, ToolSpec
 
 WITHDRAW_TOOL: Final = "withdraw_cards"
-ONLY_ASKS: Final = "only-asks"  # the option that is not an action's name
+ONLY_ASKS: Final = "only-asks"  # the option for customers who only have a question
 OFFERED: Final = 5  # orders
 _FEW_WORDS: Final = 4
 
 
 def next_step(request: ModelRequest, language: str) -> Reply | None:
-    """Return the next step toward what the customer wants done; None if their message is about something else, or if
-    they may do nothing yet (`needs_account`)."""
+    """Return the next step for the customer's request; None if the message is about something else, or if they must
+    sign in first (`needs_account`).
+    """
     tools = [tool for tool in request.tools if tool.examples]
     if not tools:
         return undo_step(request, language) if intents.wants_undo(request.question) else None
@@ -68,7 +69,7 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
             planner = _Planner(tools, request.messages, language)
             steps = [planner.step(dialogue.tool(intent.action), intent) for intent in dialogue.open]
             reply = planner.combine(steps)
-            # Which records there are is only known here, so only the repeated question tells that an answer named none.
+            # The records are only known here, so only the repeated question shows that an answer named none of them.
             question = reply.text.partition("\n")[0]
             repeated = sum(question in asked for asked in dialogue.asked_which) if question else 0
             return again(reply, dialogue.unread or repeated, language)
@@ -76,8 +77,8 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
 
 
 def gives_figure(request: ModelRequest) -> bool:
-    """Return whether a few words hold a figure that an action waits for, or another one for its card: "2 personnes"
-    asks for no person.
+    """Return whether a few words contain a figure for which an action is waiting, or a new one for its card: "2
+    personnes" does not ask for a person.
     """
     text, tools = request.question, [tool for tool in request.tools if tool.examples]
     if not tools or len(text.split()) > _FEW_WORDS or not any(sign.isdigit() for sign in text):
@@ -86,8 +87,8 @@ def gives_figure(request: ModelRequest) -> bool:
 
 
 def undo_step(request: ModelRequest, language: str) -> Reply | None:
-    """Return the step for a customer who wants something taken back: never another action. None where nothing was done
-    and the message may mean something else.
+    """Return the step for a customer who wants to undo something, which is never another action. None if nothing was
+    done and the message may mean something else.
     """
     if UNDO_TOOL in {tool.name for tool in request.tools}:
         numbers = order_numbers_in(request.question)
@@ -96,7 +97,7 @@ def undo_step(request: ModelRequest, language: str) -> Reply | None:
 
 
 def needs_account(request: ModelRequest) -> bool:
-    """Return whether a visitor asks for something that is done or looked up for those who are signed in."""
+    """Return whether a visitor asks for something that requires signing in."""
     if any(tool.examples for tool in request.tools):
         return False
     scored = intents.score_intents(request.question, request.tools_signed_in)
@@ -106,21 +107,21 @@ def needs_account(request: ModelRequest) -> bool:
 
 
 def _ask_which_action(tools: Sequence[ToolSpec], language: str) -> Reply:
-    """Ask whether the customer wants an action or only asks about it, with a button for each."""
+    """Ask whether the customer wants an action or only information about it, with a button for each."""
     prompt = say("meant", language, title=tools[0].title or tools[0].name)
     options = {tool.name: tool.title or tool.name for tool in tools}
     return Reply(prompt, blocks=(choices_block(prompt, options | {ONLY_ASKS: say("only_asks", language)}),))
 
 
 class _Planner:
-    """Decides the next step of each intent: the look-up that it needs, else a question, else its call."""
+    """Decides the next step of each intent: a required look-up, or else a question, or else its call."""
 
     def __init__(self, tools: Sequence[ToolSpec], messages: Sequence[ChatMessage], language: str) -> None:
         self._orders = orders_in(messages)
         self._called = refused_by_call(messages)
         self._choices, self._arguments = choices_in_turn(messages), called_with(messages)
         self._language = language
-        # Actions mostly concern days to come, so these are offered first.
+        # Most actions concern future days, so these are offered first.
         self._today = next((one.written_on for one in reversed(messages) if one.written_on), date.min)
         open_reads = [tool for tool in tools if tool.is_read and not required_by(tool)]
         look_up = next((tool for tool in open_reads if field_of_kind(tool, "order")), next(iter(open_reads), None))
@@ -128,8 +129,8 @@ class _Planner:
         self._may_look_up = self._orders is None and look_up is not None and look_up.name not in self._called
 
     def combine(self, steps: Sequence[Reply]) -> Reply:
-        """Return the look-up if one of the intents needs it, else the first open question, else all calls. A step
-        without any says that a look-up is the answer itself, and must not hide what another one asks or does.
+        """Return the look-up if an intent needs it, or else the first open question, or else all calls. An empty step
+        means that a look-up itself is the answer; it must not hide another intent's question or call.
         """
         if self._look_up is not None and self._look_up in steps:
             return self._look_up
@@ -141,11 +142,11 @@ class _Planner:
         return self._look_up_step(tool, intent) if tool.is_read else self._call_step(tool, intent)
 
     def _look_up_step(self, tool: ToolSpec, intent: Intent) -> Reply:
-        """Look up what the customer asks for; of several known orders, return a line for each one meant."""
+        """Look up the requested information; if several orders are known, return a line for each order meant."""
         order_field = field_of_kind(tool, "order")
         if required_by(tool) or fields_of(tool).keys() - {order_field}:
             return self._after_refusal(tool) if tool.name in self._called else self._call_step(tool, intent)
-        # "My last refund" is not the refund of the last order, so a place does not count.
+        # "My last refund" is not the refund of the last order, so a position does not count.
         ref = intent.order if intent.order and intent.order.number else None
         of_all = _call(tool.name, {})
         of_one = _call(tool.name, {order_field: ref.number}) if ref and order_field else of_all
@@ -154,22 +155,22 @@ class _Planner:
                 return Reply()
             return of_one if ref and ref.is_whole else of_all
         found = matching_orders(replace(intent, order=ref), self._orders)
-        if ref and order_field and self._orders and not found:  # only the shop knows for sure
+        if ref and order_field and self._orders and not found:  # only the shop knows
             return of_one
         is_all = len(found) in (0, len(self._orders)) or not all(order.fits_one_line for order in found)
         return Reply("" if is_all else "\n".join(f"- {order.dated_line(self._language)}" for order in found[:OFFERED]))
 
     def _after_refusal(self, tool: ToolSpec) -> Reply:
-        """Return the question for a value that the call refused; nothing if its result is the answer itself."""
+        """Return the question for a value that the call refused; an empty reply if the call's result is the answer."""
         refused = next((name for name in self._called[tool.name] if name in fields_of(tool)), None)
         return ask_for(tool, refused, self._language) if refused else Reply()
 
     def _chosen(self, tool: ToolSpec, intent: Intent, arguments: dict[str, Any]) -> Reply | None:
-        """Fill in the records that the customer has named, the last one first. Return the call that looks them up, or
-        the question for one of them; None if none is missing.
+        """Fill in the records that the customer has named, the last one first. Return the call that looks up the
+        records, or the question for one of them; None if none is missing.
         """
         for name in [name for name in missing_in(tool, arguments) if name in tool.chosen]:
-            if name not in self._choices:  # they are part of the refusal
+            if name not in self._choices:  # the choices are part of the refusal
                 return _call(tool.name, arguments)
             options = self._choices[name]
             given = {arguments[other] for other in tool.chosen - {name} if other in arguments}
@@ -181,9 +182,9 @@ class _Planner:
         return None
 
     def _record_meant(self, options: Mapping[str, str], intent: Intent, name: str, given: Set[str]) -> str | None:
-        """Return the record that was named last for this argument. An answer may also describe one with some of its
-        words; what answered the question for another argument says nothing of this one. Only an answer names one of
-        those `given` for other arguments once more.
+        """Return the record that was named last for this argument. An answer may also describe a record with some of
+        its words. Answers about other arguments do not count. A record that is already `given` for another argument
+        counts only in an answer.
         """
         not_given = {value: label for value, label in options.items() if value not in given}
         answers = {line for asked, line in intent.answers if asked == name}
@@ -199,7 +200,7 @@ class _Planner:
         return None
 
     def _call_step(self, tool: ToolSpec, intent: Intent) -> Reply:
-        """Call the action with all its arguments; ask for the first that is missing or unclear."""
+        """Call the action with all its arguments, or ask for the first one that is missing or unclear."""
         arguments, shapes, language = dict(intent.values), fields_of(tool), self._language
         order_field = field_of_kind(tool, "order")
         if any(name not in self._choices for name in self._called.get(tool.name, ())):
@@ -231,7 +232,7 @@ class _Planner:
         return _call(tool.name, arguments | ({REPLACES_CARD: True} if may_replace else {}))
 
     def _ask_which_order(self, found: Sequence[KnownOrder]) -> Reply:
-        """Ask which order is meant; if there are none, the look-up itself says so."""
+        """Ask which order the customer means; if there are none, the look-up itself says so."""
         if self._look_up is None or self._orders is None:
             return Reply(say("order_number", self._language))
         if not self._orders:
@@ -242,8 +243,8 @@ class _Planner:
 
 
 def _record_number(tool: ToolSpec, intent: Intent, arguments: Mapping[str, Any]) -> dict[str, str]:
-    """Return the number that the customer named, for a look-up that lacks only one plain text; a number of something
-    else finds nothing.
+    """Return the number that the customer named, for a look-up that lacks only one text argument. A number of something
+    else would find nothing.
     """
     before = [intent.order.number] if intent.order and intent.order.number else []
     numbers = [*before, *order_numbers_in(intent.text)]
@@ -253,14 +254,14 @@ def _record_number(tool: ToolSpec, intent: Intent, arguments: Mapping[str, Any])
 
 
 def _needs_look_up(tool: ToolSpec, intent: Intent) -> bool:
-    """Return whether the orders must be known: which one is meant, which items, or whether an amount is all of it."""
+    """Return whether the orders are needed, to find the right one or its items, or to compare an amount with it."""
     may_name_items = bool(field_of_kind(tool, "items")) and len(words(without_numbers(intent.text))) > 2
     is_clear = intent.order is not None and intent.order.is_whole
     return not is_clear or may_name_items or field_of_kind(tool, "amount") in intent.values
 
 
 def _for_order(tool: ToolSpec, intent: Intent, order: KnownOrder) -> dict[str, Any]:
-    """Return the arguments: without an amount that equals the order's total, with the items that the customer named."""
+    """Return the arguments, without an amount that equals the order's total, and with the items that were named."""
     amount, items = field_of_kind(tool, "amount"), field_of_kind(tool, "items")
     kept = {name: value for name, value in intent.values.items() if name != amount or not order.costs(value)}
     named = _items(intent, order) if items and not intent.unclear and amount not in kept else []
@@ -268,7 +269,7 @@ def _for_order(tool: ToolSpec, intent: Intent, order: KnownOrder) -> dict[str, A
 
 
 def _items(intent: Intent, order: KnownOrder) -> list[dict[str, Any]]:
-    """Return the items that the customer named, [] if they are the whole order."""
+    """Return the items that the customer named; [] if they make up the whole order."""
     goods = items_named(intent.text, [order])
     named = [item for item in order.items if item.get("sku") and str(item.get("name", "")) in goods]
     if len(named) == len(order.items):

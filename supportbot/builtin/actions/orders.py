@@ -1,7 +1,7 @@
-"""Which of a customer's orders is meant: by its number, its place in a list, or its items. Pure but for `intents`.
+"""Finds the order that a customer means, by its number, position or items. Pure, apart from `intents`.
 
-The orders come from the turn's look-up. An order number that matches none of them is passed on as the customer wrote
-it, so that the answer for a stranger's order is the same as for one that does not exist.
+The orders come from the turn's look-up. An order number that matches none of them is passed on unchanged, so the answer
+for a stranger's order is the same as for one that does not exist.
 """
 
 import json
@@ -18,16 +18,16 @@ from supportbot.builtin.phrases import dated
 from supportbot.language.words import words
 from supportbot.llm.types import ChatMessage
 
-# Cosines of centred vectors: "Schlafsack" and "Ember sleeping bag" reach .45, and are .26 nearer than to other items;
-# no word that names none of the items came as near.
+# Cosine similarities of centred vectors: "Schlafsack" and "Ember sleeping bag" reach .45, which is .26 more than for
+# other items. Words that name none of the items never came this close.
 _NEAR, _NEARER, _COMPARED = 0.25, 0.1, 8
-_LEAST_STEM: Final = 4  # letters that two forms of a word share: "boot" and "boots", "Zelt" and "Zelte"
+_LEAST_STEM: Final = 4  # letters shared by two forms of a word: "boot" and "boots", "Zelt" and "Zelte"
 _DATES: Final = ("shipped_at", "delivered_at", "expected_on")
 
 
 @dataclass(frozen=True, slots=True)
 class KnownOrder:
-    """One order of the customer, with the fields of the look-up."""
+    """One of the customer's orders, with the fields of the look-up."""
 
     id: str
     fields: Mapping[str, Any]
@@ -43,7 +43,7 @@ class KnownOrder:
 
     @property
     def line(self) -> str:
-        """Its text in a list or on a button, taken from the look-up alone."""
+        """The order's text in a list or on a button, built only from the look-up."""
         state = str(self.fields.get("status_text") or self.fields.get("status") or "")
         goods = " + ".join(name for name in self.names[:3] if name)
         parts = [f"{self.id}: {goods}", state, str(self.fields.get("total", ""))]
@@ -51,7 +51,7 @@ class KnownOrder:
 
     @property
     def fits_one_line(self) -> bool:
-        """Whether state and dates say everything: nothing was refunded, and nothing is pending."""
+        """Whether the state and dates say everything, because nothing was refunded and nothing is pending."""
         return not self.fields.get("asked_for") and re.search("[1-9]", str(self.fields.get("refunded", ""))) is None
 
     def dated_line(self, language: str) -> str:
@@ -59,11 +59,11 @@ class KnownOrder:
         return " · ".join([self.line, *dates])
 
     def allows(self, action: str) -> bool:
-        """Return whether the look-up allows the action for this order, or does not say."""
+        """Return whether the look-up allows the action for this order or says nothing about it."""
         return action in self.fields.get("possible_actions", (action,))
 
     def costs(self, amount: str) -> bool:
-        """Return whether an amount is the order's total: "I paid 50 euros and want my money back"."""
+        """Return whether an amount is the order's total, as in "I paid 50 euros and want my money back"."""
         whole, _, cents = amount.partition(".")
         return f"{whole}{cents.ljust(2, '0')}" == re.sub(r"\D", "", str(self.fields.get("total", "")))
 
@@ -92,7 +92,7 @@ def called_with(messages: Sequence[ChatMessage]) -> dict[str, dict[str, Any]]:
 
 
 def choices_in_turn(messages: Sequence[ChatMessage]) -> dict[str, dict[str, str]]:
-    """Return the customer's records that a call of this turn returned to choose from: value and words, by argument."""
+    """Return the customer's records that a call in this turn offered as choices, by argument: text by value."""
     newest = max((at for at, message in enumerate(messages) if message.role == "user"), default=-1)
     found: dict[str, dict[str, str]] = {}
     for message in messages[newest + 1 :]:
@@ -127,7 +127,7 @@ def _orders_of(content: str) -> list[KnownOrder] | None:
 
 
 def matching_orders(intent: Intent, orders: Sequence[KnownOrder]) -> list[KnownOrder]:
-    """Return the orders that may be meant: one if it is clear, none if the number matches none of them."""
+    """Return the orders that the customer may mean: one if it is clear, none if the number matches no order."""
     possible = [order for order in orders if order.allows(intent.action)] or list(orders)
     if intent.order is None:
         goods = items_named(intent.text, orders)
@@ -154,7 +154,7 @@ def _plain(number: str) -> str:
 
 
 def items_named(text: str, orders: Sequence[KnownOrder]) -> frozenset[str]:
-    """Return the names of the items that a text mentions: by a word of the name, else by a word of the same meaning."""
+    """Return the names of the items mentioned in a text, by a word from the name or else by its meaning."""
     spoken = [word for word in dict.fromkeys(words(text)) if len(word) >= _LEAST_STEM and word.isalpha()]
     names = list(dict.fromkeys(name for order in orders for name in order.names))
     same = frozenset(name for name in names if any(_is_of(word, name) for word in spoken))

@@ -1,7 +1,7 @@
-"""The fields of a form for an object, with those of objects inside it. Pure.
+"""The form fields for an object, including those of nested objects. Pure.
 
-`actions.definitions.explaining` says the same of a definition's arguments, so that its author learns what the chat
-cannot ask.
+`actions.definitions.explaining` follows the same rules for a definition's arguments, to tell its author what the chat
+cannot ask for.
 """
 
 from collections.abc import Mapping
@@ -11,17 +11,17 @@ from typing import Any, Final
 from supportbot.builtin.phrases import field_title, titles_of
 from supportbot.translation import LANGUAGES
 
-FIELDS_MOST: Final = 20  # of a form
-_BETWEEN: Final = " – "  # the titles of an object and of its field
+FIELDS_MOST: Final = 20  # per form
+_BETWEEN: Final = " – "  # separates the titles of an object and its field
 _SINGLE: Final = ("string", "integer", "boolean")
-LISTED: Final = ("string", "integer")  # entries that one field takes, with commas in between
-Shape = Mapping[str, Any]  # of a field, in JSON Schema
+LISTED: Final = ("string", "integer")  # types of entries that fit in one field, separated by commas
+Shape = Mapping[str, Any]  # a field's JSON Schema
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One value of an object. `shapes` are those of the fields on its path, its own last; it is needed if one of
-    `required_with` is given.
+    """One value of an object. `shapes` are the schemas of the fields on its path, its own last. The value is required
+    if one of `required_with` has a value.
     """
 
     path: tuple[str, ...]
@@ -38,19 +38,19 @@ class Part:
         return self.shapes[-1]
 
     def title(self, language: str) -> str:
-        """Return what customers read: "City", or "Delivery – City" for a field of an object inside."""
+        """Return the title for customers: "City", or "Delivery – City" for a field of a nested object."""
         named = zip(self.path, self.shapes, strict=True)
         return _BETWEEN.join(field_title(name, shape, language) for name, shape in named)
 
     def titles(self) -> frozenset[str]:
-        """Return its title in all languages."""
+        """Return the title in all languages."""
         if len(self.path) == 1:
             return titles_of(self.path[0], self.shape)
         return frozenset(self.title(language) for language in LANGUAGES)
 
 
 def parts_in(shape: Shape) -> tuple[Part, ...]:
-    """Return the values that a form asks for, () if it cannot take one that is required. Of too many, the last optional
+    """Return the values for a form; () if it does not support a required one. If there are too many, the last optional
     ones are left out.
     """
     required = shape.get("required", ())
@@ -74,7 +74,7 @@ def _parts(shape: Shape) -> tuple[Part, ...]:
 
 
 def _inside(name: str, own: Shape) -> tuple[Part, ...]:
-    """Return the parts of one field, () for what no form can take."""
+    """Return the parts of one field; () for types that no form supports."""
     if "properties" not in own:
         return (Part((name,), (own,), is_required=True),) if _fits(own) else ()
     return tuple(
@@ -87,7 +87,7 @@ def _inside(name: str, own: Shape) -> tuple[Part, ...]:
 
 
 def _optional(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """Return the parts of something that may be left out, but only as a whole."""
+    """Return the parts of an object that may only be left out as a whole."""
     paths = [part.path for part in parts]
     return tuple(
         replace(part, is_required=False, required_with=tuple(path for path in paths if path != part.path))

@@ -1,4 +1,4 @@
-"""The values of a form of the shop's own, such as "U-101" or "0176 1234567", that a text states. Pure."""
+"""Finds values in a shop's own format, such as "U-101" or "0176 1234567", in a text. Pure."""
 
 import re
 from collections import defaultdict
@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 _WORD: Final = re.compile(r"[^\s,;]+")
-_WORDS_MOST: Final = 10  # an IBAN has up to nine, written in groups
-# Of a text with a pattern; `actions.definitions` bounds how long matching takes up to here: about 2 ms.
+_WORDS_MOST: Final = 10  # an IBAN written in groups has up to nine
+# The maximum length of a text matched with a pattern. `actions.definitions` limits the time for this length to about 2
+# ms.
 _CHARACTERS_MOST: Final = 100
-_SPANS_MOST: Final = 60  # of several words that are matched: anybody can write a long message
-_CODE_MOST: Final = 40  # characters of a value that is corrected; each is a place for a hyphen
+_SPANS_MOST: Final = 60  # parts of several words to match, because anyone can write a long message
+_CODE_MOST: Final = 40  # characters of a value that may be corrected, since a hyphen may be missing after each one
 _FIGURE: Final = re.compile(r"[+(]*[0-9]+[)]?")
 _BLANKS: Final = re.compile(r"[^\S\r\n]+")
-_NO_BLANK: Final = re.compile(r"(?:\\[dw]|\\[^\w\s]|\[(?!\^)|[^\\\s.\[])*+")  # patterns that match none
+_NO_BLANK: Final = re.compile(r"(?:\\[dw]|\\[^\w\s]|\[(?!\^)|[^\\\s.\[])*+")  # patterns that match no spaces
 _ENDS: Final = ".:!?"
 _QUOTES: Final = "\"'“”„«»()[]"
 
@@ -21,8 +22,8 @@ _Span = tuple[int, int]
 
 
 def value_in(pattern: str, text: str, *, is_asked: bool) -> str | None:
-    """Return the value of this form that a text states: the first with digits, or else the first. An answer may also
-    be written a little differently.
+    """Return the value in this format that a text contains: the first one with digits, or else the first. In an answer,
+    the spelling may differ slightly.
     """
     found = stretches_in(pattern, text, is_asked=is_asked)
     if not found:
@@ -31,11 +32,11 @@ def value_in(pattern: str, text: str, *, is_asked: bool) -> str | None:
 
 
 def stretches_in(pattern: str, text: str, *, is_asked: bool) -> list[str]:
-    """Return the parts of a text that have this form, each from the beginning of a word to the end of one, as long as
-    possible. None begins among digits: "0176 1234567" holds no "1234567".
+    """Return the longest parts of a text in this format, each consisting of whole words. No part begins inside a group
+    of digits: "0176 1234567" does not contain "1234567".
 
-    Unasked, each of several words needs a digit, and a word without one counts if no other has the form: a form of
-    letters and spaces takes any sentence.
+    If the customer was not asked, each of several words needs a digit, and a word without digits counts only if nothing
+    else matches, because a format of letters and spaces would match any sentence.
     """
     form, has_blanks = form_of(pattern), _NO_BLANK.fullmatch(pattern) is None
 
@@ -50,15 +51,15 @@ def stretches_in(pattern: str, text: str, *, is_asked: bool) -> list[str]:
 
 
 def nearly_in(pattern: str, text: str) -> str | None:
-    """Return the only value of this form that is meant by a text written in the other case, with other spaces or
-    without a hyphen: "u101" for "U-101". None if there is none, or more than one, or the text is full of numbers.
+    """Return the only value in this format that a text means despite different case or spaces or a missing hyphen:
+    "u101" for "U-101". None if there is none, if there are several, or if the text is full of numbers.
     """
     if sum(map(_has_digit, _WORD.findall(text))) > _SPANS_MOST:
         return None
     form, whole = form_of(pattern), text.strip()
 
     def read(said: str) -> str:
-        # "in 2024" in a sentence is not "IN2024".
+        # In a sentence, "in 2024" does not mean "IN2024".
         return _nearly(form, said, keeps_case=said != whole and not _has_digits(said))
 
     found = set(_longest(text, read, _may_be_corrected))
@@ -66,13 +67,13 @@ def nearly_in(pattern: str, text: str) -> str | None:
 
 
 def form_of(pattern: str) -> re.Pattern[str]:
-    """Return a pattern ready to be matched with whole values."""
+    """Return a compiled pattern for matching whole values."""
     return re.compile(pattern, re.ASCII)
 
 
 def _longest(text: str, read: Callable[[str], str], may_be: Callable[[str], bool]) -> list[str]:
-    """Return what is read from the longest parts of a text that can be read. Only parts that `may_be` values are read
-    if they have several words.
+    """Return the values read from the longest readable parts of a text. Parts of several words are read only if they
+    pass `may_be`.
     """
     found = list[str]()
     words = [word.span() for word in _WORD.finditer(text)]
@@ -90,8 +91,8 @@ def _longest(text: str, read: Callable[[str], str], may_be: Callable[[str], bool
 
 
 def _joined(text: str, words: Sequence[_Span], may_be: Callable[[str], bool]) -> Mapping[int, Sequence[int]]:
-    """Return the last words of the parts of several words that are read, longest first, by their first word. If there
-    are too many, those that begin and end with digits come before others.
+    """Return the last words of the multi-word parts to read, longest first, by their first word. If there are too many,
+    parts that begin and end with digits come first.
     """
     spans = [
         (first, last)
@@ -107,7 +108,7 @@ def _joined(text: str, words: Sequence[_Span], may_be: Callable[[str], bool]) ->
 
 
 def _is_among_digits(text: str, words: Sequence[_Span], at: int) -> bool:
-    """Return whether a word goes on with the number before it: only blanks are between them."""
+    """Return whether a word continues the number before it, with only spaces between them."""
     if not at or not text[words[at][0]].isdigit():
         return False
     (begins, ends), beginning = words[at - 1], words[at][0]
@@ -115,7 +116,7 @@ def _is_among_digits(text: str, words: Sequence[_Span], at: int) -> bool:
 
 
 def _of_form(form: re.Pattern[str], said: str) -> str:
-    """Return a text that has this form, if need be without the signs around it, "" if it has not."""
+    """Return a text in this format, without surrounding punctuation if necessary; "" if it does not match."""
     plain = said.strip(_ENDS)
     if len(_bare(said)) > _CHARACTERS_MOST:
         return ""
@@ -128,7 +129,7 @@ def _may_be_corrected(said: str) -> bool:
 
 
 def _nearly(form: re.Pattern[str], said: str, *, keeps_case: bool) -> str:
-    """Return the only reading of a text with digits that has this form: with fewer changes before one with more."""
+    """Return the only reading of a text with digits that matches this format, trying fewer changes first."""
     if not _may_be_corrected(said):
         return ""
     plain = _bare(said)

@@ -1,7 +1,7 @@
-"""The values that a message states for an action, found by its JSON Schema and by their form, in any language. Pure.
+"""Finds the values for an action in a message, by the action's JSON Schema and their format, in any language. Pure.
 
-Whatever is not clearly stated is asked for: an amount that can be read in two ways, a number that may be a year, a
-part of an address.
+Unclear values are not used, so the customer is asked: an ambiguous amount, a number that may be a year, or part of an
+address.
 """
 
 import re
@@ -48,36 +48,38 @@ Kind = Literal[
 ]
 TEXT_MOST: Final = 200
 OF_OBJECTS: Final = ("items", "objects")  # kinds of lists
-OF_WORDS: Final = ("text", "reason")  # kinds that take any words
-_DECIMALS: Final = ("1", "2.5")  # whatever takes both is a number, however its pattern is written
+OF_WORDS: Final = ("text", "reason")  # kinds that accept any words
+_DECIMALS: Final = ("1", "2.5")  # a field that accepts both is a number, however its pattern is written
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRef:
-    """How a customer names an order: by numbers, or by its place ("last", "oldest", "other", "0" for the first)."""
+    """A customer's reference to an order: by numbers, or by its position ("last", "oldest", "other", "0" for the
+    first).
+    """
 
     number: str = ""
     place: str = ""
 
     @property
     def is_whole(self) -> bool:
-        """Whether the number is written in a form that only an order number has."""
+        """Whether the number is written in a format that only order numbers have."""
         return WHOLE.fullmatch(self.number) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One action that the customer wants, with what is known of it so far; `text` is what they wrote about it."""
+    """An action that the customer wants, with the values known so far; `text` is their message about it."""
 
     action: str
     order: OrderRef | None = None
     values: dict[str, Any] = field(default_factory=dict)
     text: str = ""
-    unclear: str = ""  # the field whose value could be misread
-    previous: str = ""  # the order number that was corrected
-    days: frozenset[date] = frozenset()  # all that may be meant, whichever field they are for
-    replaces_card: bool = False  # it corrects one that is open
-    # The lines that answered which of their records they mean, each with the argument that was asked for.
+    unclear: str = ""  # the field whose value is ambiguous
+    previous: str = ""  # the order number before the correction
+    days: frozenset[date] = frozenset()  # all possible days, whatever their field
+    replaces_card: bool = False  # it corrects an open card
+    # The chosen records' lines, each with the argument for which the assistant had asked.
     answers: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -85,7 +87,7 @@ class Intent:
         return self.order is None and not self.values and not self.unclear
 
     def merged_with(self, more: "Intent") -> "Intent":
-        """Return the intent with the values of a further text."""
+        """Return the intent with the values of another text added."""
         still_unclear = "" if self.unclear in more.values else self.unclear
         return Intent(
             self.action,
@@ -101,19 +103,19 @@ class Intent:
 
 
 def fields_of(tool: ToolSpec) -> dict[str, Shape]:
-    """Return the fields of what is requested, by name."""
+    """Return the tool's fields by name."""
     found: dict[str, Shape] = tool.parameters.get("properties", {})
     return {name: shape for name, shape in found.items() if name != REPLACES_CARD}
 
 
 def required_by(tool: ToolSpec) -> list[str]:
-    """Return the required fields, in the order of the schema."""
+    """Return the required fields in the schema's order."""
     required = set(tool.parameters.get("required", ()))
     return [name for name in fields_of(tool) if name in required]
 
 
 def kind_of(name: str, shape: Shape) -> Kind:
-    """Return what kind of field this is."""
+    """Return the kind of a field."""
     if {"postal_code", "line1"} & shape.get("properties", {}).keys():
         return "address"
     if "sku" in shape.get("items", {}).get("properties", {}):
@@ -129,7 +131,7 @@ def kind_of(name: str, shape: Shape) -> Kind:
 
 
 def _kind_by_schema(shape: Shape) -> Kind | None:
-    """Return the kind of a field whose schema leaves no doubt, None for other text."""
+    """Return the kind of a field with an unambiguous schema; None for other text fields."""
     if "enum" in shape:
         return "choice"
     if "enum" in shape.get("items", {}):
@@ -143,13 +145,13 @@ def _kind_by_schema(shape: Shape) -> Kind | None:
 
 
 def field_of_kind(tool: ToolSpec, kind: Kind) -> str:
-    """Return the name of the tool's field of that kind, "" if it has none."""
+    """Return the name of the tool's field of this kind; "" if there is none."""
     fields = {name: shape for name, shape in fields_of(tool).items() if name not in tool.chosen}
     return next((name for name, shape in fields.items() if kind_of(name, shape) == kind), "")
 
 
 def missing_in(tool: ToolSpec, values: Mapping[str, Any]) -> list[str]:
-    """Return the fields to ask for, in the order of the schema; not those that the words of the chat fill in."""
+    """Return the fields to ask for, in the schema's order, without those that are filled in from the chat."""
     fields = fields_of(tool)
     needed = [name for name in required_by(tool) if name not in tool.from_chat]
     return [name for name in needed if not _is_whole(fields[name], values.get(name))]
@@ -170,7 +172,7 @@ def _has_whole_parts(shape: Shape, value: Mapping[str, Any]) -> bool:
 
 
 def is_option(tool: ToolSpec, name: str, text: str) -> bool:
-    """Return whether a text is, word for word, an option of this field, or a plain yes or no where it takes one."""
+    """Return whether a text is, word for word, an option of this field, or a plain yes or no if it accepts these."""
     shape = fields_of(tool)[name]
     kind = kind_of(name, shape)
     if kind == "flag":
@@ -181,10 +183,10 @@ def is_option(tool: ToolSpec, name: str, text: str) -> bool:
 
 
 def read_form(tool: ToolSpec, text: str, *, asked: str = "") -> dict[str, Any]:
-    """Return the values of a submitted form: "title: value" lines and nothing else; {} for any other text. Where two
-    fields have a title, it is that of the field that was asked for.
+    """Return the values of a submitted form, which consists only of "title: value" lines; {} for any other text. If two
+    fields have the same title, the requested field counts.
 
-    The next entry of a list of objects begins after an empty line, or with a part that is given again.
+    In a list of objects, the next entry begins after an empty line or with a repeated part.
     """
     values: dict[str, Any] = {}
     titled = dict(sorted(_titled(tool), key=lambda one: asked in (one[1][0], one[1][1].name)))
@@ -207,7 +209,7 @@ def read_form(tool: ToolSpec, text: str, *, asked: str = "") -> dict[str, Any]:
 def _object_for(
     values: dict[str, Any], outer: str, part: Part, fields: Mapping[str, Shape], *, is_next: bool
 ) -> dict[str, Any]:
-    """Return the object that a line belongs to."""
+    """Return the object to which a line belongs."""
     if not outer:
         return values
     if kind_of(outer, fields[outer]) not in OF_OBJECTS:
@@ -231,7 +233,7 @@ def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 
 
 def _entered(shape: Shape, labels: Mapping[str, str], value: str) -> Any:
-    """Return a form's line as the field takes it."""
+    """Return the value of a form's line in the field's format."""
     match kind_of("", shape):
         case "choices":
             return choices_in(shape["items"]["enum"], labels, value)
@@ -246,12 +248,12 @@ def _entered(shape: Shape, labels: Mapping[str, str], value: str) -> Any:
 
 
 def parts_of(kind: Kind, shape: Shape) -> Shape:
-    """Return the schema of the object that is asked for part by part, {} for a field of one value."""
+    """Return the schema of an object whose parts are asked for separately; {} for a single value."""
     return shape if kind in ("address", "object") else shape["items"] if kind in OF_OBJECTS else {}
 
 
 def _titled(tool: ToolSpec) -> Iterator[tuple[str, tuple[str, Part]]]:
-    """Yield (title, (object or "", part)) of the tool's fields, those of an object one by one."""
+    """Yield (title, (object or "", part)) for the tool's fields, including each part of an object."""
     for name, shape in fields_of(tool).items():
         parts = parts_in(parts_of(kind_of(name, shape), shape))
         for part in parts or (Part((name,), (shape,)),):
@@ -259,7 +261,7 @@ def _titled(tool: ToolSpec) -> Iterator[tuple[str, tuple[str, Part]]]:
 
 
 def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", written_on: date | None = None) -> Intent:
-    """Return the values that a text holds for a tool; `asked` is the field that the assistant asked for."""
+    """Return the values for a tool in a text; `asked` is the field for which the assistant asked."""
     order, unclear = None, ""
     fields = {name: shape for name, shape in fields_of(tool).items() if name not in tool.chosen}  # see `next_step`
     named = days_in(text, locale, written_on)
@@ -268,7 +270,7 @@ def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", wr
         kind, is_asked = kind_of(name, shape), name == asked
         if kind == "order":
             order = order_reference(text, is_asked=is_asked)
-            if order and asked and not is_asked and not order.is_whole:  # bare digits answer what was asked for
+            if order and asked and not is_asked and not order.is_whole:  # bare digits answer the question
                 order = None
         elif kind == "amount":
             values[name], is_misread = amount_in(text, is_asked=is_asked)
@@ -283,14 +285,14 @@ def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", wr
 def _shared_out(
     fields: Mapping[str, Shape], text: str, named: Sequence[Day], locale: str, *, asked: str
 ) -> dict[str, Any]:
-    """Return the numbers and days of a text, each for one field at most."""
+    """Return the numbers and days in a text, each assigned to at most one field."""
     numbers = {name: shape for name, shape in fields.items() if kind_of(name, shape) == "number"}
     days = {name: shape for name, shape in fields.items() if kind_of(name, shape) == "date"}
     return numbers_in(numbers, text, locale, asked=asked) | dates_in(days, text, named, asked=asked)
 
 
 def _value(kind: Kind, shape: Shape, text: str, *, labels: Mapping[str, str], is_asked: bool) -> Any:
-    """Return the value of one field, None if the text holds none."""
+    """Return the value of one field; None if the text does not contain it."""
     match kind:
         case "address":
             parts = address_in(without_numbers(text), is_asked=is_asked)
@@ -312,17 +314,17 @@ def _value(kind: Kind, shape: Shape, text: str, *, labels: Mapping[str, str], is
 
 
 def whole_text(shape: Shape, text: str) -> str:
-    """Return a text on one line, cut behind its last whole word to what the field takes."""
+    """Return a text on one line, cut after its last whole word to the field's maximum length."""
     words_of_it, most = " ".join(text.split()), int(shape.get("maxLength", TEXT_MOST))
     if len(words_of_it) <= most:
         return words_of_it
-    # Thai and Japanese have no blanks between words.
+    # Thai and Japanese have no spaces between words.
     end = words_of_it.rfind(" ", most // 2, most + 1)
     return words_of_it[: end if end > 0 else most]
 
 
 def _several(shape: Shape, text: str, *, labels: Mapping[str, str], is_asked: bool) -> list[str] | None:
-    """Return the options that a text names, all or none of them if it says so, None if it says nothing of them."""
+    """Return the options that a text names, or all or none of them if it says so; None if it mentions none."""
     options = shape["items"]["enum"]
     named = choices_in(options, labels, text)
     if named or not is_asked:
@@ -335,7 +337,7 @@ def _several(shape: Shape, text: str, *, labels: Mapping[str, str], is_asked: bo
 
 
 def _entries(items: Shape, text: str, *, is_asked: bool) -> list[Any]:
-    """Return the entries that a text names for a list. Numbers of the shop's own form are also read unasked."""
+    """Return a list's entries that a text names. Numbers in the shop's own format count even without a question."""
     if "pattern" in items:
         found = stretches_in(str(items["pattern"]), text, is_asked=is_asked)
         return found if is_asked else [said for said in found if any(sign.isdigit() for sign in said)]
@@ -351,7 +353,7 @@ def _entries(items: Shape, text: str, *, is_asked: bool) -> list[Any]:
 
 
 def order_reference(text: str, *, is_asked: bool = False) -> OrderRef | None:
-    """Return how the text refers to an order, None if it does not; most places count only in an answer."""
+    """Return the text's reference to an order; None if there is none. Most positions count only in an answer."""
     if numbers := order_numbers_in(text, is_asked=is_asked):
         return OrderRef(numbers[0])
     said, known = words(text), word_lists()

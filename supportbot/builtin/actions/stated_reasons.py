@@ -1,7 +1,7 @@
-"""Whether a request also says why. Pure but for `intents`.
+"""Detects whether a request also states its reason. Pure, apart from `intents`.
 
-Counted on 37 requests in nine languages, rows in tests/builtin by the author of the rule, before it and with it: of 21
-with a reason, taken 21 and 19; of 16 without one, taken for their own reason 16 and 3.
+Measured on 37 requests in nine languages (rows in tests/builtin by the rule's author), without and with this rule: of
+21 with a reason, 21 and 19 were accepted; of 16 without one, 16 and 3 were mistaken for their own reason.
 """
 
 import re
@@ -14,14 +14,14 @@ from supportbot.language.follow_ups import is_question
 from supportbot.language.order_numbers import without_numbers
 from supportbot.llm.types import ToolSpec
 
-_PARTS_MOST: Final = 8  # of a message; each is embedded
+_PARTS_MOST: Final = 8  # parts per message; each is embedded
 _CLAUSE: Final = re.compile(r"[,.;:!–—،؛]+\s+|(?<=\?)\s+|\s+-\s+|\n+")
-_TELLING: Final = 3  # words of a part that is more than "please" or "thanks"
+_TELLING: Final = 3  # the minimum number of words in a part that says more than "please" or "thanks"
 
 
 def says_why(tool: ToolSpec, text: str) -> bool:
-    """Return whether a request for an action gives its reason: a part of it, beside the one that most requests it,
-    tells something.
+    """Return whether a request for an action states its reason: a part other than the actual request contains
+    information.
     """
     before, *because = _because().split(text, maxsplit=1)
     if because and len(because[0].split()) > 1 and before.strip():

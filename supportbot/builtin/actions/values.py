@@ -1,8 +1,7 @@
-"""The numbers, days, choices and answers of yes or no that a text states for the fields of an action. Pure but for
-`intents`.
+"""Finds numbers, days, choices, and yes or no in a text for the fields of an action. Pure, apart from `intents`.
 
-A figure or a day fills one field only: the one that was asked for, the one whose name is next to it, or the only one
-that takes such a value. Otherwise it fills none, and the customer is asked.
+A figure or a day fills only one field: the one that was asked for, the one whose name is next to it, or the only one
+that accepts such a value. Otherwise, it fills none, and the customer is asked.
 """
 
 import re
@@ -28,12 +27,12 @@ from supportbot.language.words import content_stems, words
 _NUMBER: Final = re.compile(
     r"(?<![\w.,:/€$£-])-?(?<!\d-)[0-9]{1,9}(?:[.,][0-9]{1,6})?(?![\w€$£%]|[.,:/][0-9])", re.ASCII
 )
-_SURE: Final = 0.5  # of a yes
+_SURE: Final = 0.5  # the minimum probability of a yes
 _SHORT_WORDS: Final = 4
-_LEAST_LETTERS: Final = 3  # of a word that names a field
+_LEAST_LETTERS: Final = 3  # in a word that names a field
 _BRACKETED: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _ELIDED: Final = re.compile(r"\b\w['’]\w\b|\b\w['’](?=\w)|(?<=\w)['’]\w\b")
-_NEAR: Final = 3  # words before a day: "departure on the 7 March"
+_NEAR: Final = 3  # words before a day, as in "departure on the 7 March"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +43,8 @@ class _Number:
 
 
 def numbers_in(shapes: Mapping[str, Shape], text: str, locale: str, *, asked: str) -> dict[str, Any]:
-    """Return the numbers that a text states for these fields. A number in words counts only beside a field's name or as
-    an answer: many are also other words.
+    """Return the numbers in a text for these fields. A number in words counts only next to a field's name or in an
+    answer, because many of these words have other meanings.
     """
     found, spelt = _numbers(text), _spelt(text, locale)
     values = _named(shapes, [*found, *spelt])
@@ -55,13 +54,13 @@ def numbers_in(shapes: Mapping[str, Shape], text: str, locale: str, *, asked: st
     if target and not values and len(fitting) == 1:
         values[target] = fitting[0].written
     read = {name: read_number(shapes[name], written) for name, written in values.items()}
-    if asked in shapes and asked not in read and not found:  # "12 €" for a number of the shop's own
+    if asked in shapes and asked not in read and not found:  # such as "12 €" for a number of the shop's own
         read[asked] = read_number(shapes[asked], amount_in(text, is_asked=True)[0])
     return {name: value for name, value in read.items() if value is not None}
 
 
 def read_number(shape: Shape, written: str) -> int | str | None:
-    """Return a number in the form that the field takes, None if it does not take it."""
+    """Return a number in the field's format; None if the field does not accept it."""
     if shape.get("type") != "integer":
         plain = written.replace(",", ".")
         is_number = re.search(str(shape.get("pattern", "")), plain, re.ASCII) is not None
@@ -73,7 +72,7 @@ def read_number(shape: Shape, written: str) -> int | str | None:
 
 
 def _numbers(text: str) -> list[_Number]:
-    """Return the numbers of a text that are not part of a time, a date, an amount, an address or an order's number."""
+    """Return the numbers in a text that are not part of a time, a date, an amount, an address or an order number."""
     bare = without_address(without_numbers(text))
     others = [one for one in figures_in(bare) if one.kind in ("time", "date", "money", "name")]
     spans = [(one.start, one.end) for one in others] + [(one.start, one.end) for one in days_in(bare, "")]
@@ -85,7 +84,7 @@ def _numbers(text: str) -> list[_Number]:
 
 
 def _spelt(text: str, locale: str) -> list[_Number]:
-    """Return the numbers that a text writes as words; "one" only if it is the whole text."""
+    """Return the numbers written as words in a text; "one" counts only if it is the whole text."""
     alone = known_figures([text]).numbers if text.strip(" .!").isalpha() else frozenset()
     if len(alone) == 1:
         return [_Number(next(iter(alone)), frozenset(), frozenset())]
@@ -103,8 +102,9 @@ def _number(written: str, text: str, start: int, end: int) -> _Number:
 
 
 def _named(shapes: Mapping[str, Shape], numbers: Sequence[_Number]) -> dict[str, str]:
-    """Return the numbers beside whose names they stand: "hour 6", "2 guests". Where both sides name a field, the side
-    that names more fields counts, and none if they name the same number of them."""
+    """Return the numbers that are next to the name of a field: "hour 6", "2 guests". If both sides name a field, the
+    side that names more fields counts; if it is a tie, neither counts.
+    """
     before = _paired(shapes, numbers, lambda number: number.before)
     after = _paired(shapes, numbers, lambda number: number.after)
     if before == after or not (before and after):
@@ -121,7 +121,7 @@ def _paired(
 
 
 def _only_named(shapes: Mapping[str, Shape], beside: Collection[str]) -> str:
-    """Return the only field that one of these words names, by its name or label; "" if it is not exactly one."""
+    """Return the field that one of these words names, by its name or label; "" unless it is exactly one."""
     telling = {word for word in beside if len(word) >= _LEAST_LETTERS}
     labels = {name: f"{_spaced(name)} {field_title(name, shape, '')}" for name, shape in shapes.items()}
     named = [name for name, label in labels.items() if not telling.isdisjoint(words(label))]
@@ -129,21 +129,21 @@ def _only_named(shapes: Mapping[str, Shape], beside: Collection[str]) -> str:
 
 
 def dates_in(shapes: Mapping[str, Shape], text: str, days: Sequence[Day], *, asked: str) -> dict[str, str]:
-    """Return the days that a text states for these fields, as in ISO 8601. The order of several says nothing: a field
-    has no place among the others. Of the days that may be meant, only those within the field's bounds count.
+    """Return the days in a text for these fields, in ISO 8601. The order of several days says nothing, because fields
+    have no order. Among the possible days, only those within the field's bounds count.
     """
     before = [text[last.end if last else 0 : day.start] for last, day in zip((None, *days), days, strict=False)]
     named = [_only_named(shapes, words(words_before)[-_NEAR:]) for words_before in before]
     found = {name: day for name, day in zip(named, days, strict=True) if name and named.count(name) == 1}
     target = asked if asked in shapes else next(iter(shapes)) if len(shapes) == 1 and not asked else ""
-    if target and not found and len({day.possible for day in days}) == 1:  # one day, however often
+    if target and not found and len({day.possible for day in days}) == 1:  # the same day, perhaps repeated
         found[target] = days[0]
     fitting = {name: [one for one in day.possible if takes_day(shapes[name], one)] for name, day in found.items()}
     return {name: days[0].isoformat() for name, days in fitting.items() if len(days) == 1}
 
 
 def choices_in(options: Sequence[str], labels: Mapping[str, str], text: str) -> list[str]:
-    """Return the options that a text names by their values or labels, or by labels without what stands in brackets."""
+    """Return the options that a text names by value or label, or by label without the text in brackets."""
     if exact := options_as_written(options, labels, text):
         return exact[:1]
     said = _whole_words(text)
@@ -160,13 +160,13 @@ def choices_in(options: Sequence[str], labels: Mapping[str, str], text: str) -> 
 
 
 def options_as_written(options: Sequence[str], labels: Mapping[str, str], text: str) -> list[str]:
-    """Return the options whose value or label is the whole text, as it reaches us: normalised."""
+    """Return the options whose normalised value or label is the whole text."""
     plain = _plain(text)
     return [one for one in options if plain in (_plain(one), _plain(_label(one, labels)))]
 
 
 def record_lines(options: Mapping[str, str]) -> dict[str, str]:
-    """Return the line by which customers choose each of their records."""
+    """Return the line with which customers choose each of their records."""
     return {value: f"{value}: {label}" if label != value else value for value, label in options.items()}
 
 
@@ -182,7 +182,7 @@ def record_named(options: Mapping[str, str], text: str, language: str) -> str | 
 
 
 def record_described(options: Mapping[str, str], text: str, language: str) -> str | None:
-    """Return the only record with the content words that a text shares with any; None if it says a "not"."""
+    """Return the only record that matches all content words shared with any record; None if the text has a "not"."""
     if denies(text, language):
         return None
     own = {value: content_stems(line, language) for value, line in record_lines(options).items()}
@@ -192,7 +192,7 @@ def record_described(options: Mapping[str, str], text: str, language: str) -> st
 
 
 def _whole_words(text: str) -> set[str]:
-    """Return the words of a text, without letters at an apostrophe: "I'm" and "l'été" name neither "M" nor "L"."""
+    """Return the words of a text without single letters at an apostrophe: "I'm" and "l'été" do not name "M" or "L"."""
     return set(words(_ELIDED.sub(" ", normalised(text))))
 
 
@@ -201,7 +201,7 @@ def _plain(text: str) -> str:
 
 
 def yes_or_no(text: str) -> bool | None:
-    """Return a plain yes or no to a question, None for any other text. "Never mind" is neither."""
+    """Return the meaning of a plain yes or no; None for any other text. "Never mind" is neither."""
     plain = " ".join(text.split()).strip(".!").casefold()
     for value, labels in ((True, say_in_all_languages("yes")), (False, say_in_all_languages("no"))):
         rests = (plain.removeprefix(one.casefold()) for one in labels if plain.startswith(one.casefold()))
@@ -217,7 +217,7 @@ def _is_courteous(rest: str) -> bool:
 
 
 def option_titles(options: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:
-    """Return what customers read for each option."""
+    """Return the label of each option for customers."""
     return {one: _label(one, labels) for one in options}
 
 

@@ -1,4 +1,4 @@
-"""The short lists of words in `data/words.json`, by what they mean, in all languages."""
+"""The short lists of words in `data/words.json`, by meaning, for all languages."""
 
 import json
 from collections.abc import Mapping
@@ -10,6 +10,6 @@ from supportbot.builtin.intents import DATA
 
 @cache
 def word_lists() -> Mapping[str, Any]:
-    """Return the lists by name; read once a process."""
+    """Return the lists by name; read once per process."""
     found: Mapping[str, Any] = json.loads((DATA / "words.json").read_text(encoding="utf-8"))
     return found

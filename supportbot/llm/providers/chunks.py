@@ -1,5 +1,5 @@
 """Parses Chat Completions chunks into events. Pure, and without pydantic, which would take longer than everything else.
-The input is not trusted: a field of the wrong type is garbage and ends the attempt, never the process.
+The input is untrusted: a field of the wrong type counts as garbage and ends the attempt, but never the process.
 """
 
 import json
@@ -17,7 +17,7 @@ MAX_ARGUMENTS_CHARACTERS = 64 * 1024
 MAX_CHARACTERS_PER_TOKEN = 16
 DONE = b"[DONE]"
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_WORD: Final = re.compile(r"\S\s|\S{32}")  # or enough of a language that puts no blanks between words
+_WORD: Final = re.compile(r"\S\s|\S{32}")  # or enough text in a language without spaces between words
 
 
 class Garbage(ValueError):
@@ -43,7 +43,7 @@ class _Call:
 
 
 class Answer:
-    """One answer as it grows. `feed` takes the payloads of one read and returns their text as one delta."""
+    """One growing answer. `feed` takes the payloads of one read and returns their text as one delta."""
 
     def __init__(self, *, max_output_tokens: int) -> None:
         self.finish_reason: str | None = None
@@ -51,10 +51,10 @@ class Answer:
         self.is_done = False
         self.pieces = 0
         self.characters = 0
-        self.has_word = False  # whether a whole word has arrived: readers can show nothing before
-        self._first_word = ""  # what has arrived of it
-        self._half = ""  # of a surrogate pair that two chunks share
-        self._pieces_most = max_output_tokens + 16  # empty first and last chunks count too
+        self.has_word = False  # whether a whole word has arrived; readers can show nothing before that
+        self._first_word = ""  # the part of the first word that has arrived
+        self._half = ""  # one half of a surrogate pair that is split between two chunks
+        self._pieces_most = max_output_tokens + 16  # the empty first and last chunks count, too
         self._characters_most = max_output_tokens * MAX_CHARACTERS_PER_TOKEN
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
@@ -99,7 +99,7 @@ class Answer:
         return self._text_event([_string(text)]) if text else None
 
     def tool_calls(self) -> list[ToolCall]:
-        """Return the calls that have a name, in the order they began."""
+        """Return the calls that have a name, in the order in which they began."""
         return [
             ToolCall(_whole(call.id), _whole(call.name), _whole("".join(call.arguments)))
             for call in self._calls
@@ -107,12 +107,12 @@ class Answer:
         ]
 
     def _text_event(self, texts: list[str]) -> TextDelta:
-        """Join texts up to the limit, since a server may send any amount at once."""
+        """Join texts up to the limit, because a server may send any amount at once."""
         text = self._half + "".join(texts)
         text = text[: self._characters_most + 1 - self.characters]
         text, self._half = (text[:-1], text[-1]) if "\ud800" <= text[-1:] <= "\udbff" else (text, "")
         text = _whole(text)
-        if "\0" in text:  # PostgreSQL cannot store it
+        if "\0" in text:  # PostgreSQL cannot store NUL
             text = text.replace("\0", "")
         self.pieces += len(texts)
         self.characters += len(text)
@@ -145,7 +145,7 @@ class Answer:
         return part
 
     def _add_calls(self, parts: Any) -> None:
-        """Join the pieces of parallel calls by index; some servers send every call, complete, under index 0."""
+        """Join the pieces of parallel calls by index; some servers send complete calls, all with index 0."""
         if not isinstance(parts, list):
             raise Garbage("tool_calls")
         for position, part in enumerate(parts):
@@ -182,7 +182,7 @@ class Answer:
 
 
 def usage_of(raw: Any) -> Usage:
-    """Return the provider's count; missing figures are zero."""
+    """Return the usage counted by the provider; missing figures are zero."""
     if not isinstance(raw, dict):
         raise Garbage("usage")
     details = raw.get("prompt_tokens_details")
@@ -191,7 +191,7 @@ def usage_of(raw: Any) -> Usage:
 
 
 def _count(value: Any) -> int:
-    # Bounded: the number is stored in a column and multiplied by a price.
+    # Limit the number, because it is stored in a column and multiplied by a price.
     return min(max(value, 0), 100_000_000) if isinstance(value, int) else 0
 
 
@@ -206,7 +206,7 @@ def _object(payload: bytes) -> dict[str, Any]:
 
 
 def _with_surrogates(payload: bytes, error: orjson.JSONDecodeError) -> Any:
-    """Parse JSON with a lone surrogate: servers that count UTF-16 units split an emoji between two chunks."""
+    """Parse JSON with a lone surrogate; servers that count UTF-16 units can split an emoji between two chunks."""
     if b"\\ud" not in payload.lower():
         raise Garbage("not JSON") from error
     try:

@@ -1,7 +1,7 @@
-"""Which features a compatible server lacks, and how to do without them. Pure.
+"""Finds out which features a compatible server lacks, and rephrases requests without them. Pure.
 
-"OpenAI-compatible" covers servers that refuse `stream_options`, tools or streaming. A refused request was not carried
-out, so a simpler one is not a retry. Refusals are remembered for ten minutes (`providers/openai.py`).
+"OpenAI-compatible" includes servers that refuse `stream_options`, tools or streaming. A refused request was not carried
+out, so a simpler request is not a retry. Refusals are remembered for ten minutes (`providers/openai.py`).
 """
 
 import re
@@ -16,7 +16,7 @@ REFUSES_A_FIELD = frozenset({400, 405, 422, 501})
 JsonForm = Literal["json_schema", "json_object", "words"]
 _SIMPLER_JSON: Final[dict[JsonForm, JsonForm]] = {"json_schema": "json_object", "json_object": "words"}
 _JSON_FIELDS: Final = ("response_format", "json_schema", "json_object", "guided", "grammar")
-# A complaint about a tool's content (a bad schema) must not switch tools off: the message has to say that they are
+# A complaint about a tool's content (a bad schema) must not switch tools off; the message has to say that tools are
 # unknown.
 _UNKNOWN = re.compile(
     r"support|unrecogni|unknown|unexpected|extra|permitted|not allowed|requires|(?:cannot|can't) (?:be )?use|forbidden"
@@ -26,10 +26,10 @@ _UNKNOWN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """How a request is put to a server.
+    """The features that requests to a server use.
 
-    `token_field` has two names: older servers know one, newer models the other. JSON is requested by its schema, as any
-    object, or only in words.
+    `token_field` has two possible names: older servers know one, newer models the other. JSON is requested with its
+    schema, as any object, or only in words.
     """
 
     streams: bool = True
@@ -40,7 +40,7 @@ class Features:
     takes_temperature: bool = True
 
     def body(self, model: str, request: ModelRequest) -> dict[str, Any]:
-        """Return the request as a JSON body that this server supports."""
+        """Return the request as a JSON body with only the features that this server supports."""
         body: dict[str, Any] = {
             "model": model,
             "messages": [_message(message) for message in _in_turns(request.messages)],
@@ -59,7 +59,9 @@ class Features:
 
 
 def simpler(features: Features, complaint: str, request: ModelRequest) -> Features | None:
-    """Return the next simpler features for `request` after `complaint`, or None if it is about something else."""
+    """Return the next simpler features for `request` after `complaint`, or None if the complaint is about something
+    else.
+    """
     text = complaint.lower()
     # A rejected schema is treated like an unknown field.
     if _asks_for_json(features, request) and any(name in text for name in _JSON_FIELDS):
@@ -75,10 +77,10 @@ def simpler(features: Features, complaint: str, request: ModelRequest) -> Featur
         if features.streams and features.takes_tools and "stream" in text:
             return replace(features, streams=False)
         if features.takes_tools and "tool" in text:
-            return replace(features, takes_tools=False, streams=True)  # streaming may have been fine
+            return replace(features, takes_tools=False, streams=True)  # streaming itself may be supported
         if features.streams and "stream" in text:
             return replace(features, streams=False)
-    # Some servers refuse an unknown field without naming it; usage is the least needed one.
+    # Some servers refuse an unknown field without naming it, and usage is the least important one.
     if features.reports_usage and features.streams:
         return replace(features, reports_usage=False)
     return replace(features, json_form="words") if _asks_for_json(features, request) else None

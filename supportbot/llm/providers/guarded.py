@@ -1,4 +1,4 @@
-"""Models at addresses that a workspace has entered: each request is sent only to a checked address."""
+"""Models at addresses entered by people: each request is sent only to a checked IP address."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -24,16 +24,16 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
             target = await asyncio.to_thread(checked_target, str(request.url), seconds=CONNECT_SECONDS)
         except NotSent as error:
             raise httpx2.ConnectError(error.why, request=request) from error
-        # The header Host has already been set from the name; TLS also checks the certificate for the name.
+        # The Host header has already been set from the name, and TLS also checks the certificate against the name.
         request.url = request.url.copy_with(host=target.addresses[0])
         request.extensions = {**request.extensions, "sni_hostname": target.endpoint.host}
         return await super().handle_async_request(request)
 
 
 class ConnectedProvider(OpenAIProvider):
-    """A model at a connection of a workspace."""
+    """A model at a workspace's connection."""
 
-    # this transport returns each chunk separately, so a pause after each would lag behind the model
+    # this transport returns each chunk separately, so pausing after each would lag behind the model
     pause_seconds = 0.0
 
     def __init__(self, server: Server) -> None:
@@ -51,7 +51,7 @@ class ConnectedProvider(OpenAIProvider):
 
 
 class ConnectedEmbeddings(OpenAIEmbeddings):
-    """An embedding model at a connection of the installation."""
+    """An embedding model at the installation's connection."""
 
     def __init__(self, server: Server) -> None:
         super().__init__(_client(server), model=server.model, name=server.name)

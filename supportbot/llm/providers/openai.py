@@ -1,8 +1,8 @@
 """Any OpenAI-compatible server, through the official SDK on its asyncio transport.
 
-Only the request goes through the SDK's models. The answer is read as raw bytes, since parsing each chunk with pydantic
-takes four times as long as everything else. Importing this module imports the SDK (half a second), so routing does it
-only when a model is configured.
+Only the request uses the SDK's models. The answer is read as raw bytes, because parsing each chunk with pydantic takes
+four times as long as everything else. Importing this module imports the SDK (half a second), so routing imports it only
+when a model is configured.
 """
 
 import asyncio
@@ -26,28 +26,29 @@ from supportbot.llm.tokens import estimated_usage
 from supportbot.llm.types import Finished, ModelRequest
 
 CONNECT_SECONDS = 5.0
-# How long a finished answer waits for its usage figures and the end mark.
+# How long a finished answer waits for its usage figures and the end marker.
 TAIL_SECONDS = 2.0
-# Between two reads of an answer: readers get a frame every 50 ms, so everything that arrives in between is read at
-# once. A read passes through a dozen generators, the checks and a socket, which costs more than the tokens in it.
+# The pause between two reads of an answer. Readers get a frame every 50 ms, so everything that arrives in between is
+# read at once. Each read passes through a dozen generators, the checks and a socket, which costs more than its tokens.
 PAUSE_SECONDS = 0.05
-# A read this large may have left data behind: the server is faster than the pauses.
+# A read this large may have left data behind, because the server is faster than the pauses.
 _LONG_READ_BYTES = 8 * 1024
-# How long a refusal is remembered: an address may have several servers, old and new, and servers get replaced.
+# How long a refusal is remembered. The limit is short because an address may have old and new servers, and servers get
+# replaced.
 REMEMBERED_SECONDS = 600.0
 MAX_EMBEDDINGS_BYTES = 64 * 1024 * 1024
 
 
 def make_client(*, api_key: str, base_url: str) -> AsyncOpenAI:
-    """Return a client for the running event loop, which is the only one that may use and close it. It never retries."""
+    """Return a client for the running event loop; no other loop may use or close it. It never retries."""
     return AsyncOpenAI(
-        api_key=api_key or "not-needed",  # local servers need none, but the SDK does
+        api_key=api_key or "not-needed",  # local servers need no key, but the SDK does
         base_url=base_url or None,
         max_retries=0,
-        # The gateway's deadlines end every wait. A time-out per read would be set again for each token.
+        # The gateway's deadlines end every wait. A time-out per read would have to be set again for each token.
         timeout=openai.Timeout(None, connect=CONNECT_SECONDS),
         http_client=DefaultAioHttpClient(),
-        # A compressed stream is delayed, and a few kilobytes may unpack to any size.
+        # Compression delays a stream, and a few kilobytes may unpack to any size.
         default_headers={"Accept-Encoding": "identity"},
     )
 
@@ -56,7 +57,8 @@ class OpenAIProvider:
     """Chat completions of one model on one server."""
 
     is_local = False
-    pause_seconds = PAUSE_SECONDS  # for a client that reads all that has arrived, as the asyncio transport does
+    # for a client whose reads return everything that has arrived, like the asyncio transport
+    pause_seconds = PAUSE_SECONDS
 
     def __init__(self, client: AsyncOpenAI, *, model: str, name: str = "openai") -> None:
         self.name = name
@@ -67,7 +69,7 @@ class OpenAIProvider:
         self._client = client
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
-        """Yield text as it arrives, then complete tool calls, then Finished. Leaving early closes the connection."""
+        """Yield text as it arrives, then complete tool calls, then Finished. Stopping early closes the connection."""
         answer = Answer(max_output_tokens=request.max_output_tokens)
         with provider_errors():
             async with AsyncExitStack() as stack:
@@ -90,8 +92,8 @@ class OpenAIProvider:
         await self._client.close()
 
     async def _ask(self, stack: AsyncExitStack, request: ModelRequest) -> AsyncAPIResponse[Any]:
-        """Send the request; if the server refuses a field, send the request again without it, and remember that for a
-        while. An unstreamed answer to a streaming request is not remembered, since it may have been an exception.
+        """Send the request. If the server refuses a field, send the request again without it, and remember this for a
+        while. An unstreamed answer to a streaming request is not remembered, because it may have been an exception.
         """
         features = self._features if monotonic() - self._features_at < REMEMBERED_SECONDS else Features()
         has_changed = False
@@ -115,7 +117,7 @@ class OpenAIProvider:
 
     def _finished(self, request: ModelRequest, answer: Answer, *, has_calls: bool) -> Finished:
         usage = answer.usage or estimated_usage(request, answer.pieces)
-        if not answer.characters and not has_calls:  # everything may have been spent on reasoning
+        if not answer.characters and not has_calls:  # reasoning may have used up all tokens
             raise ProviderUnclear(Reason.GARBAGE, "an empty answer", usage=usage)
         reason = "length" if answer.is_over_limit else answer.finish_reason or "stop"
         return Finished(reason, usage, self.name, self.model)
@@ -145,14 +147,14 @@ class OpenAIEmbeddings:
 
 
 def _may_be_a_field(error: openai.APIStatusError) -> bool:
-    """Return whether the server may have refused a field; an error about length also names fields."""
+    """Return whether the server may have refused a field; errors about length also name fields."""
     return error.status_code in REFUSES_A_FIELD and not is_overflow(error.status_code, error.message)
 
 
 async def _events(
     response: AsyncAPIResponse[Any], answer: Answer, *, pause_seconds: float
 ) -> AsyncGenerator[ProviderEvent, None]:
-    """Yield at most one event per read, until the answer is complete or over the limit; pause between reads of text."""
+    """Yield at most one event per read until the answer is complete or too long; pause between reads of text."""
     reader = EventReader()
     chunks = response.iter_bytes()
     async for chunk in chunks:

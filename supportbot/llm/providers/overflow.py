@@ -1,7 +1,7 @@
-"""Recognises errors about a request longer than the model's context. Pure.
+"""Recognises errors about requests that are longer than the model's context. Pure.
 
-There is no common code. The phrases are those of OpenAI, Azure, vLLM, SGLang, TGI, llama.cpp, Ollama, LM Studio,
-Anthropic, Bedrock, Gemini, Mistral, Groq, xAI and Cohere behind their OpenAI-compatible addresses.
+There is no common error code. The phrases come from OpenAI, Azure, vLLM, SGLang, TGI, llama.cpp, Ollama, LM Studio, and
+the OpenAI-compatible APIs of Anthropic, Bedrock, Gemini, Mistral, Groq, xAI and Cohere.
 """
 
 from typing import Final
@@ -35,7 +35,7 @@ _PHRASES: Final = (
 
 
 def is_overflow(status: int | None, message: str) -> bool:
-    """Return whether an error means that; `status` is None for an error reported inside a stream."""
+    """Return whether an error means that a request was too long; `status` is None for errors inside a stream."""
     if status == _ALWAYS:
         return True
     text = message.lower()

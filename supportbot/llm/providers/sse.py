@@ -1,11 +1,11 @@
 """Reads server-sent events from a byte stream in chunks of any size. Pure: bytes in, payloads out.
 
-Payloads stay bytes: a chunk may end inside a UTF-8 character, since only complete events are decoded.
+Payloads stay bytes, and only complete events are decoded, so a chunk may end inside a UTF-8 character.
 """
 
 MAX_EVENT_BYTES = 256 * 1024
 MAX_STREAM_BYTES = 8 * 1024 * 1024
-# Fields of the standard that a chat stream does not use.
+# Standard fields that a chat stream does not use.
 _OTHER_FIELDS = (b"event", b"id", b"retry")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -19,7 +19,7 @@ class TooLarge(ValueError):
 
 
 class EventReader:
-    """Collects bytes and returns the data of each complete event, with its lines joined by newlines."""
+    """Collects bytes and returns the data of each complete event; its lines are joined by newlines."""
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES, max_stream_bytes: int = MAX_STREAM_BYTES) -> None:
         self._event_most = max_event_bytes
@@ -34,7 +34,7 @@ class EventReader:
         self._stream_left -= len(chunk)
         if self._stream_left < 0:
             raise TooLarge("The stream is too long.")
-        if b"\n" not in chunk:  # searched only in the new bytes, so that single bytes stay linear
+        if b"\n" not in chunk:  # search only the new bytes, so single bytes take linear time
             self._rest += chunk
             self._check_event(len(self._rest))
             return []
@@ -46,7 +46,7 @@ class EventReader:
         return self._payloads(lines)
 
     def finish(self) -> list[bytes]:
-        """Return the payloads left at the end of the stream: some servers leave out the blank line after [DONE]."""
+        """Return the payloads left at the end of the stream, since some servers omit the blank line after [DONE]."""
         lines = [bytes(self._rest), b""]
         self._rest.clear()
         return self._payloads(lines)
@@ -79,7 +79,7 @@ class EventReader:
 
     @staticmethod
     def _refuse_unless_known(line: bytes) -> None:
-        # The standard ignores unknown fields, but a chat stream has none, and a proxy's error page looks like unknown
-        # fields.
+        # The standard says to ignore unknown fields, but chat streams have none, and a proxy's error page looks like
+        # unknown fields.
         if line.partition(b":")[0].strip() not in _OTHER_FIELDS:
             raise NotAnEventStream(line[:80].decode("utf-8", "replace"))

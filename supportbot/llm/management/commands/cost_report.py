@@ -1,4 +1,4 @@
-"""`manage.py cost_report`: what a workspace's model calls cost, per day and purpose."""
+"""`manage.py cost_report`: print the cost of a workspace's model calls, per day and purpose."""
 
 from dataclasses import asdict
 from typing import Any
