@@ -1,5 +1,5 @@
-"""Pages outside the console: the setup link, with name, address and password of the first administrator, and the choice
-of one's language, which both the desk and the console show.
+"""Pages outside the console: the setup link, on which the first administrator enters a name, an address and a password,
+and the choice of language, which the desk and the console share.
 """
 
 from typing import Any
@@ -64,7 +64,7 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
 def _shown(request: HttpRequest, form: AdministratorForm | None, *, status: int) -> HttpResponse:
     title = gettext("Create the first administrator") if form else gettext("This link does not work")
     response = render(request, "registration/setup.html", {"title": title, "form": form}, status=status)
-    # Django's own: it would write the path of a refused form into the log, and with it a link that still works.
+    # Django's own page would log the path of a refused form, and with it a link that still works.
     response._has_been_logged = True  # type: ignore[attr-defined]
     return response
 

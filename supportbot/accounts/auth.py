@@ -40,7 +40,7 @@ class BearerAuthentication(BaseAuthentication):
 
 
 def caller_of_bearer(credential: str) -> tuple[Any, Caller]:
-    """Return (user, caller) for a bearer credential; raises an AccountsError that says what is wrong with it."""
+    """Return (user, caller) for a bearer credential; raises an AccountsError that names the problem."""
     if credential.startswith("sk_"):
         staff, user = staff_by_api_key(credential)
         return user or AnonymousUser(), staff
@@ -52,7 +52,7 @@ def caller_of_bearer(credential: str) -> tuple[Any, Caller]:
 
 
 def audience_of(token: str) -> str:
-    """Return the unverified audience of an identity token, "" if it has none; raises InvalidToken for text that is not
+    """Return the unverified audience of an identity token; "" if it has none. Raises InvalidToken for text that is not
     a token.
     """
     try:

@@ -1,6 +1,6 @@
-"""A channel's branding: greeting, suggestions, name and colour, and what each of them may contain.
+"""A channel's branding: greeting, suggestions, name and colour, and the validation of each.
 
-Pure. The validators sit on the model's fields, so the console, REST and commands refuse with the same messages.
+Pure. The model's fields use the validators, so the console, REST and commands refuse values with the same messages.
 """
 
 import re
@@ -40,13 +40,13 @@ _MAX_NAME_CHARACTERS: Final = 40
 
 
 def in_language(texts: Mapping[str, T], locale: str) -> T | None:
-    """Return the entry for exactly this locale, otherwise the one for its language."""
+    """Return the entry for exactly this locale, or else for its language."""
     by_name = {name.replace("_", "-").lower(): text for name, text in texts.items()}
     return by_name.get(locale.replace("_", "-").lower(), by_name.get(base_language(locale)))
 
 
 def greeting_in(locale: str, *, own: str, own_locale: str, others: Mapping[str, str]) -> str:
-    """Return the greeting in a locale: the channel's own if it has one, otherwise the default in that language."""
+    """Return the greeting in a locale: the channel's own if it has one, or else the default in that language."""
     written = in_language(others, locale)
     if written is None and base_language(own_locale) == base_language(locale):
         written = own
@@ -55,9 +55,9 @@ def greeting_in(locale: str, *, own: str, own_locale: str, others: Mapping[str, 
 
 
 def personalised_greeting(greeting: str, name: str) -> str:
-    """Return a greeting with the customer's first name in place of `{name}`, which is removed if there is no name.
+    """Return a greeting with `{name}` replaced by the customer's first name, or removed if there is no name.
 
-    If the first part is a title or an initial, the whole name is used; a name unfit for a greeting is left out.
+    If the first part is a title or an initial, the whole name is used; an unsuitable name is left out.
     """
     last, comma, others = name.partition(",")
     parts = (others if comma and others.strip() else last).split()

@@ -1,4 +1,4 @@
-"""When a team is available: days of the week and one span of time, in the workspace's time zone. Pure."""
+"""A team's business hours: days of the week and one span of time, in the workspace's time zone. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Hours:
     closes: time
 
     def in_words(self, locale: str) -> str:
-        """Return the hours for people, such as "Monday–Friday, 09:00–18:00"."""
+        """Return the hours as text, such as "Monday–Friday, 09:00–18:00"."""
         opens, closes = (format_time_of_day(moment, locale) for moment in (self.opens, self.closes))
         return f"{format_weekdays(self.days, locale)}, {opens}–{closes}"
 

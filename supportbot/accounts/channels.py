@@ -1,4 +1,4 @@
-"""Existing channels: reading and changing them, and where their chat is shown."""
+"""Existing channels: reads and changes them, and records the pages that show their chat."""
 
 from typing import Any
 from uuid import UUID
@@ -40,7 +40,7 @@ def change_channel(channel_id: UUID, **changes: Any) -> Channel:
 
 
 def note_page(channel: Channel, origin: str) -> None:
-    """Record that a page of another site has this channel's tag: the first allowed page, and the last refused one."""
+    """Record a page of another site with this channel's tag: the first allowed page, or the last refused one."""
     if origin in own_origins():
         return
     with workspace_scope(channel.workspace_pk):
@@ -52,9 +52,10 @@ def note_page(channel: Channel, origin: str) -> None:
 
 
 def note_loader(origin: str) -> None:
-    """Record that a page loaded the widget's script, for all channels that allow it, since the request does not name
-    one. If none does, and there is only one that no page has used yet, its tag was probably pasted into that page: a
-    browser never sends the request that would name the channel, because its preflight is refused.
+    """Record that a page loaded the widget's script, for all channels that allow the page, since the request does not
+    name a channel. If no channel allows it, and exactly one channel has not been used by any page yet, that channel's
+    tag was probably pasted into the page. The browser never sends the request that would name the channel, because its
+    preflight is refused.
     """
     if origin in own_origins():
         return

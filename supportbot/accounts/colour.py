@@ -1,4 +1,4 @@
-"""A tenant's accent colour, adjusted only as far as WCAG 2.2 AA requires, so that any choice is legible.
+"""Adjusts a tenant's accent colour, only as far as WCAG 2.2 AA requires, so every choice is legible.
 
 Pure. Colours are three sRGB channels from 0 to 1; mixing happens in OKLab, as `color-mix(in oklab, …)`
 does in the style sheets, with Björn Ottosson's published matrices.
@@ -25,7 +25,7 @@ class Paper:
     surface: str
     hover: str
     faintest_ink: str
-    away: str  # the colour an accent is moved towards to become legible
+    away: str  # the colour towards which an accent is moved to become legible
     solid_share: float
     ink_share: float
     soft_share: float
@@ -51,7 +51,7 @@ def fit(accent: str, paper: Paper) -> dict[str, str]:
 def _solid(solid: Colour) -> tuple[Colour, Colour, Colour]:
     """Return the colours of a button's text, the button, and the hovered button."""
     white, dark = parse("#ffffff"), parse(DARK_INK)
-    on = white if contrast(white, solid) >= CONTROL else dark  # white if a small step is enough to make it legible
+    on = white if contrast(white, solid) >= CONTROL else dark  # white if a small adjustment makes it legible
     away = parse("#000000") if on == white else white
     while min(contrast(on, solid), contrast(on, blend(solid, away, 0.9))) < TEXT + MARGIN:
         solid = blend(solid, away, STEP)

@@ -1,4 +1,4 @@
-"""Whether a customer may confirm actions here at all, checked before the action itself."""
+"""Checks whether a customer may confirm actions here at all, before the action itself is checked."""
 
 from django.utils.timezone import now
 

@@ -10,8 +10,8 @@ from django.db.models.constraints import BaseConstraint
 class SameWorkspace(BaseConstraint):
     """Foreign key (parent, workspace) -> (id, workspace) of the parent's table, checked at commit.
 
-    The parent needs a unique constraint over (id, workspace); the Django foreign key itself is made with
-    `db_constraint=False`, since this constraint includes it.
+    The parent needs a unique constraint on (id, workspace). The Django foreign key itself has `db_constraint=False`,
+    because this constraint includes it.
     """
 
     def __init__(self, parent: str, *, name: str) -> None:
@@ -43,7 +43,7 @@ class SameWorkspace(BaseConstraint):
         return f"ALTER TABLE {quote(model._meta.db_table)} DROP CONSTRAINT {quote(self.name)}"
 
     def validate(self, model: type[models.Model], instance: models.Model, *args: Any, **kwargs: Any) -> None:
-        """Left to the database: a service never takes the workspace from input."""
+        """Do nothing: the database checks this, and services never take the workspace from input."""
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         path, _, kwargs = super().deconstruct()

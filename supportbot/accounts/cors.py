@@ -15,7 +15,7 @@ from supportbot.accounts.origins import is_known, is_known_in, read_origin
 from supportbot.accounts.principals import Caller, Staff
 
 PREFLIGHT_SECONDS: Final = 600
-EXPOSED_HEADERS: Final = "Content-Disposition, Retry-After"  # browsers hide them otherwise
+EXPOSED_HEADERS: Final = "Content-Disposition, Retry-After"  # otherwise, browsers hide these headers
 
 
 def add_cors_headers(request: HttpRequest | Request, response: HttpResponseBase, *, methods: str, headers: str) -> None:
@@ -28,7 +28,7 @@ def add_cors_headers(request: HttpRequest | Request, response: HttpResponseBase,
 
 
 class CustomerPagesAPIView(ScopedAPIView):
-    """A view that pages of a customer's channel may call with the customer's credential, never with a team member's."""
+    """A view that pages of a customer's channel may call, with the customer's credential but never a team member's."""
 
     cors_methods: ClassVar[str]
     _principal: Caller | None = None
@@ -53,7 +53,7 @@ class CustomerPagesAPIView(ScopedAPIView):
         patch_vary_headers(response, ["Origin"])
         response.headers["Cache-Control"] = "no-store"
         origin = read_origin(request.headers.get("Origin"))
-        with suppress(AnyDatabaseError):  # then no page may read it, but a program still gets its response
+        with suppress(AnyDatabaseError):  # then no page may read the response, but programs still get it
             if origin is not None and self._may_read(origin):
                 add_cors_headers(request, response, methods=self.cors_methods, headers="Authorization, Content-Type")
         return response

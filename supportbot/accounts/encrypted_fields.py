@@ -1,4 +1,4 @@
-"""Text encrypted at rest, with keys that are never in the database."""
+"""Text that is encrypted at rest, with keys that are never stored in the database."""
 
 from typing import Any
 

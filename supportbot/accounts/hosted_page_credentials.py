@@ -1,7 +1,7 @@
-"""Page passes (`hp_…`): what the hosted chat page keeps in memory instead of an identity token or a visitor secret.
+"""Page passes (`hp_…`), which the hosted chat page keeps in memory instead of an identity token or visitor secret.
 
-Signed by this installation, for one customer on one channel. A pass lasts an hour at most, and never longer than the
-credential it was made from: it can be used like an identity token, but not to get a new pass.
+This installation signs them for one customer on one channel. A pass is valid for at most an hour and never longer than
+the credential on which it is based. It works like an identity token but cannot be used to get a new pass.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _SALT: Final = "supportbot.page-pass"
 
 @dataclass(frozen=True, slots=True)
 class PagePass:
-    """A new pass, which is shown once."""
+    """A new pass, which is shown only once."""
 
     text: str
     expires_at: datetime
@@ -47,7 +47,7 @@ def make_page_pass(caller: CustomerCaller) -> PagePass:
 
 
 def caller_of_page_pass(text: str) -> CustomerCaller:
-    """Return the customer of a pass; raises InvalidToken if it is forged or expired, or the customer is gone."""
+    """Return the customer of a pass; raises InvalidToken if it is forged or expired, or if the customer was deleted."""
     content = _content(text)
     ends = datetime.fromtimestamp(content["ends"], UTC)
     if ends <= now():

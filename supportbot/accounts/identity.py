@@ -1,7 +1,7 @@
-"""Identity tokens: what the merchant's server asserts about its signed-in customer.
+"""Identity tokens: assertions by the merchant's server about its signed-in customer.
 
-The algorithm comes from the stored key, never from the token; only the channel's own keys are tried; headers that point
-elsewhere (`jku`, `x5u`, `jwk`) are never followed. A token's lifetime is capped at one hour.
+The algorithm comes from the stored key, never from the token. Only the channel's own keys are tried, and headers that
+point elsewhere (`jku`, `x5u`, `jwk`) are never followed. A token's lifetime is capped at one hour.
 """
 
 import unicodedata
@@ -33,7 +33,7 @@ class Identity:
 
 
 def verify_identity(channel: Channel, token: str) -> Identity:
-    """Return the identity in the token; raises InvalidToken naming the cause, so that the merchant can fix it."""
+    """Return the identity in the token; raises InvalidToken with the cause, so the merchant can fix it."""
     if len(token) > MAX_TOKEN_CHARACTERS:
         raise InvalidToken("The identity token is longer than 8,000 characters.")
     for key in _candidate_keys(channel, token):
@@ -62,7 +62,7 @@ def _candidate_keys(channel: Channel, token: str) -> list[IdentityKey]:
 
 
 def _claims(token: str, key: IdentityKey, audience: str) -> dict[str, Any] | None:
-    """Return the claims if this key signed them, None if another may have; raises InvalidToken for a bad claim."""
+    """Return the claims if this key signed them; None if another key may have. Raises InvalidToken for a bad claim."""
     try:
         claims: dict[str, Any] = jwt.decode(
             token,
@@ -119,7 +119,7 @@ def _subject(value: object) -> str:
 
 
 def _text(claims: dict[str, Any], name: str, limit: int) -> str:
-    """Return an optional display claim; empty if it is not a string or contains control characters."""
+    """Return an optional display claim; "" if it is not a string or contains control characters."""
     value = claims.get(name)
     if not isinstance(value, str) or any(unicodedata.category(char)[0] == "C" for char in value):
         return ""

@@ -18,7 +18,7 @@ from supportbot.errors import InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class NewIdentityKey:
-    """A key's `kid` and the signing secret, shown only once; empty if only the merchant has the private key."""
+    """A key's `kid` and signing secret, shown only once; the secret is "" if only the merchant has the private key."""
 
     kid: str
     secret: str = ""
@@ -40,7 +40,7 @@ def add_identity_key(channel: Channel) -> NewIdentityKey:
 
 
 def add_public_key(channel: Channel, pem: str) -> NewIdentityKey:
-    """Add an ES256 public key in the same way; raises InvalidInput if it is not one."""
+    """Add an ES256 public key in the same way; raises InvalidInput if it is not a valid one."""
     new = NewIdentityKey(_next_kid(channel))
     _add(channel, kid=new.kid, algorithm=IdentityKey.Algorithm.ES256, public_key=_checked(pem))
     return new
@@ -71,8 +71,8 @@ def _checked(pem: str) -> str:
 
 
 def revoke_identity_key(channel: Channel, kid: str) -> datetime:
-    """Revoke a key at once, and with it every token it signed; return when. A key revoked earlier keeps its original
-    time. Raises NoSuchKey.
+    """Revoke a key, and with it every token that it signed, at once; return the time. A key that was already revoked
+    keeps its original time. Raises NoSuchKey.
     """
     channel.identity_keys.filter(kid=kid, revoked_at=None).update(revoked_at=now())
     revoked_at: datetime | None = channel.identity_keys.filter(kid=kid).values_list("revoked_at", flat=True).first()

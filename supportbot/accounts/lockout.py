@@ -1,6 +1,7 @@
-"""Login lockout for desk and console: ten wrong passwords lock one user name from one IP address.
+"""Login lockout for desk and console: ten wrong passwords lock one user name for one IP address.
 
-Others at that address and that person elsewhere are unaffected, so nobody can lock out a colleague from afar.
+Other people at that address, and the same person elsewhere, are unaffected, so nobody can lock out a colleague
+remotely.
 """
 
 import hashlib
@@ -30,7 +31,7 @@ LOCKED_MESSAGE: Final = _(
 
 
 class LockoutMixin(_Form):
-    """A login form that refuses even the right password while the pair is locked."""
+    """A login form that refuses even the right password while this user name and IP address are locked."""
 
     is_locked = False
     error_messages = {
@@ -43,7 +44,7 @@ class LockoutMixin(_Form):
         if not username or self.request is None:
             return super().clean()
         pair = _pair(username, self.request)
-        # Counted before the password is checked, so that simultaneous attempts cannot exceed the limit.
+        # Count before checking the password, so simultaneous attempts cannot exceed the limit.
         if _is_locked(pair) or (tried := count(f"log-in:{pair}", seconds=LOCKED_SECONDS)) > MAX_WRONG:
             raise self._locked()
         try:

@@ -1,4 +1,4 @@
-"""Where to send somebody whose login had expired when they submitted a form."""
+"""Redirects people whose login had expired when they submitted a form."""
 
 from urllib.parse import urlencode, urlsplit
 
@@ -7,9 +7,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 
 def log_in_again(request: HttpRequest, *, login_page: str, start: str) -> HttpResponseRedirect:
-    """Redirect to the login page, which says that nothing was saved, and from there back to the form's page.
+    """Redirect to the login page, which says that nothing was saved and then leads back to the form's page.
 
-    The form's own address may only accept POST. Without a usable Referer header, the way back leads to `start`.
+    The form's own address may accept only POST. Without a usable Referer header, people are sent to `start` instead.
     """
     return HttpResponseRedirect(f"{login_page}?{urlencode({'next': _page_of(request) or start, 'lost': '1'})}")
 

@@ -1,4 +1,4 @@
-"""A workspace's logo: uploaded, re-encoded, and served from an address with its content's hash."""
+"""A workspace's logo: uploaded, re-encoded, and served from a URL with the hash of its content."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ _CACHE: Final = "public, max-age=31536000, immutable"
 
 
 def set_logo(workspace: Workspace, drawn: Drawn) -> Logo:
-    """Store a workspace's logo, a small PNG file, replacing an earlier one."""
+    """Store a workspace's logo, a small PNG file, replacing any earlier one."""
     facts = {"png": drawn.content, "digest": drawn.digest, "width": drawn.width, "height": drawn.height}
     with workspace_scope(workspace.pk):
         return Logo.objects.update_or_create(workspace=workspace, defaults=facts)[0]
@@ -34,20 +34,20 @@ def logo_of(workspace: Workspace) -> Logo | None:
 
 
 def logo_path(workspace: Workspace) -> str:
-    """Return the path of a workspace's logo; empty without one."""
+    """Return the path of a workspace's logo; "" without one."""
     logo = logo_of(workspace)
     return reverse("logo", args=[logo.digest]) if logo else ""
 
 
 def logo_url(workspace: Workspace) -> str:
-    """Return the whole address of a workspace's logo, for pages of other sites; empty without one."""
+    """Return the absolute URL of a workspace's logo, for pages of other sites; "" without one."""
     path = logo_path(workspace)
     return f"{settings.BASE_URL}{path}" if path else ""
 
 
 @require_safe
 def logo(request: HttpRequest, digest: str) -> HttpResponse:
-    """Serve a logo; its address changes with its content."""
+    """Serve a logo; its URL changes with its content."""
     with across_workspaces("look-up by the logo's digest"):
         found = Logo.objects.filter(digest=digest).first()
     if found is None:

@@ -1,4 +1,4 @@
-"""Workspaces and what belongs to them: team members, customers, channels and API keys."""
+"""Workspaces, and their team members, customers, channels and API keys."""
 
 import hashlib
 from collections.abc import Mapping
@@ -38,15 +38,15 @@ NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 def hash_secret(secret: str) -> str:
     """Return the stored form of a secret with at least 128 random bits, which needs no slow hash."""
-    # JSON may contain lone surrogates: never a valid secret, but they must not break the look-up.
+    # JSON may contain lone surrogates, which are never part of a valid secret but must not break the look-up.
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
 
 class Workspace(models.Model):
-    """A company or brand. Everything a customer, an agent or an editor sees belongs to exactly one."""
+    """A company or brand. Everything that a customer, an agent or an editor sees belongs to exactly one workspace."""
 
     class AnswerStrictness(models.TextChoices):
-        """What happens to an unconfirmed answer: it is replaced, shown with a note, or shown as it is."""
+        """The handling of unconfirmed answers: replace them, show them with a note, or show them unchanged."""
 
         STRICT = "strict"
         BALANCED = "balanced"
@@ -72,10 +72,10 @@ class Workspace(models.Model):
     )
     # The team's choices in the list of first steps: skipped steps, or hiding the list.
     first_steps = ArrayField(models.CharField(max_length=20), blank=True, default=list, db_default=[])
-    # Only from remote models: what the built-in answerer reads stays in this installation.
+    # Only from remote models, because the built-in answerer's input stays in this installation.
     hides_personal_data = models.BooleanField(default=True, db_default=True)
-    # After how many days without an event a conversation is erased, and after how many a model call's stored body
-    # and a draft's text; empty means never, and 30 days.
+    # Days without an event after which a conversation is erased (empty means never), and days after which a model
+    # call's stored body and a draft's text are erased (empty means 30).
     keep_conversations_days = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     keep_bodies_days = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     answer_strictness = models.CharField(
@@ -135,7 +135,7 @@ class User(AbstractUser):
     """A team member: agent, editor, supervisor or admin. Customers are not users."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    # For their pages and e-mails; empty means the browser's language.
+    # The language of their pages and e-mails; empty means the browser's language.
     language = models.CharField(max_length=12, blank=True, default="", db_default="")
 
     @property
@@ -144,7 +144,7 @@ class User(AbstractUser):
 
 
 class SetupLink(models.Model):
-    """The only link that creates the first administrator; a new one replaces it. Stored hashed."""
+    """The link that creates the first administrator. There is only one; a new link replaces it. Stored hashed."""
 
     id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
     token_hash = models.CharField(max_length=64, editable=False)
@@ -207,7 +207,7 @@ class Channel(TenantModel):
     """One embedding of the widget. Its key is public: it identifies the workspace and grants nothing."""
 
     class Position(models.TextChoices):
-        """The corner of the launcher, by the direction of writing."""
+        """The corner of the launcher, relative to the writing direction."""
 
         END = "end", _("Right")
         START = "start", _("Left")
@@ -233,7 +233,7 @@ class Channel(TenantModel):
     is_live = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=now, editable=False)
     hours = models.JSONField(default=dict, blank=True, db_default={}, validators=[validate_hours])
-    # When and where a page with this channel's tag was first seen, and the last page that was not allowed.
+    # When and where a page with this channel's tag was first seen, and the last page that was refused.
     seen_at = models.DateTimeField(null=True, blank=True, editable=False)
     seen_origin = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
     refused_origin = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
@@ -259,7 +259,7 @@ class Channel(TenantModel):
 
 
 class IdentityKey(TenantModel):
-    """A key that the merchant's server signs identities with. The algorithm belongs to the key, never to a token."""
+    """A key with which the merchant's server signs identities. The algorithm belongs to the key, never to a token."""
 
     class Algorithm(models.TextChoices):
         HS256 = "HS256"

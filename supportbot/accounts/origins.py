@@ -1,4 +1,4 @@
-"""Which web pages belong to a channel. Origins are compared as a whole (scheme, host, port), never in part."""
+"""Decides which web pages belong to a channel. Origins are compared as a whole (scheme, host, port), never in part."""
 
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -26,7 +26,7 @@ def own_origins() -> frozenset[str]:
     """Return the origins of this installation's own pages."""
     parts = urlsplit(settings.BASE_URL)
     own = {f"{parts.scheme}://{parts.netloc}".lower()}
-    if not settings.PUBLIC_URL:  # people open both names of this machine
+    if not settings.PUBLIC_URL:  # people may use either name of this machine
         own.add(f"http://localhost:{parts.port}")
     return frozenset(own)
 
@@ -36,7 +36,7 @@ def is_allowed(origin: str, channel: Channel) -> bool:
 
 
 def is_known(origin: str) -> bool:
-    """Return whether any live channel allows the origin: for preflights and early errors, whose channel is unknown."""
+    """Return whether any live channel allows the origin, for preflights and early errors without a known channel."""
     with across_workspaces("look-up by origin"):
         return origin in own_origins() or _channels_of(origin).exists()
 

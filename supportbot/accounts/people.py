@@ -19,7 +19,7 @@ def create_person(
 ) -> User:
     """Create a person with a role; raises NameTaken, or InvalidInput for an invalid name, address or role.
 
-    Everybody can log in to the console and the desk; their role decides what they see there.
+    Everyone can log in to the console and the desk; the role decides what a person sees there.
     """
     check_person(username, email, name)
     first, _, last = name.strip().partition(" ")
@@ -53,7 +53,7 @@ def add_existing_person(workspace: Workspace, username: str, *, role: str) -> Me
 
 
 def works_only_here(person: User) -> bool:
-    """Return whether a workspace may change this account, whose address receives links for new passwords."""
+    """Return whether a workspace may change this account and its address, which receives links for new passwords."""
     return not person.is_superuser and Membership.objects.filter(user=person).count() == 1
 
 
@@ -71,7 +71,7 @@ def change_person(person: User, *, name: str, email: str) -> None:
 
 
 def choose_language(person: User, language: str) -> None:
-    """Store the language of a person's pages and mails; an unknown one, like "", means their browser's."""
+    """Store the language of a person's pages and mails; an unknown language, or "", means their browser's."""
     person.language = language if language in TEAM_LANGUAGES else ""
     person.save(update_fields=["language"])
 

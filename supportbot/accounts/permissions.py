@@ -1,4 +1,4 @@
-"""What a caller of the REST API may do."""
+"""Permissions of callers of the REST API."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # DRF's views import this module through the settings
 
 
 class DenyUnlessNamed(BasePermission):
-    """The default: a view without permission classes denies everybody."""
+    """The default, with which a view without permission classes denies everyone."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         return False
@@ -38,7 +38,7 @@ class IsCustomer(BasePermission):
 
 
 class AnyCaller(BasePermission):
-    """Customers and staff: whoever has a valid credential."""
+    """Allows customers and staff: anyone with a valid credential."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         return request.auth is not None

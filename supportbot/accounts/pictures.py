@@ -1,4 +1,4 @@
-"""A picture as it is stored. Only `kb.importing.reencoding` makes one, in a process that can do no harm."""
+"""Pictures in their stored form. Only `kb.importing.reencoding` creates them, in a confined process."""
 
 import hashlib
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Final
 
 from django.utils.translation import gettext
 
-MAX_BYTES: Final = 20 * 1024 * 1024  # of a file that somebody gives us
+MAX_BYTES: Final = 20 * 1024 * 1024  # per uploaded file
 ENDINGS: Final = {"image/png": "png", "image/webp": "webp"}
 
 
@@ -16,7 +16,7 @@ def digest_of(content: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A re-encoded picture; `file_digest` is of the file that it was made from."""
+    """A re-encoded picture; `file_digest` is the digest of the original file."""
 
     content: bytes
     media_type: str

@@ -1,4 +1,4 @@
-"""Who is making a request: established once at the edge and passed down as a value."""
+"""The caller of a request, who is identified once at the edge and passed down as a value."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -72,9 +72,9 @@ class Staff:
 
 @dataclass(frozen=True, slots=True)
 class CustomerCaller:
-    """A customer. Verified means that the merchant's server vouched for them; a visitor only has a secret.
+    """A customer. Verified means that the merchant's server has confirmed their identity; a visitor only has a secret.
 
-    `is_hosted`: they use the hosted chat page, where none of the merchant's scripts run.
+    `is_hosted` means that they use the hosted chat page, on which none of the merchant's scripts run.
     """
 
     workspace_id: UUID

@@ -1,4 +1,4 @@
-"""The workspace scope: every query of tenant data runs inside one workspace, or says why it crosses them.
+"""The workspace scope: every query of tenant data runs inside one workspace, or names its reason for crossing them.
 
 Invariant: a tenant model's manager raises outside `workspace_scope` and `across_workspaces`; there is no default.
 """
@@ -38,7 +38,7 @@ def workspace_scope(workspace_id: UUID) -> Iterator[None]:
 
 @contextmanager
 def across_workspaces(reason: str) -> Iterator[None]:
-    """Let tenant queries see every workspace: for sweeps, the relay, the runner, and look-ups by key or ticket."""
+    """Let tenant queries see all workspaces, for sweeps, the relay, the runner, and look-ups by key or ticket."""
     logger.debug("across workspaces: %s", reason)
     token = _scope.set(_ACROSS)
     try:
@@ -62,8 +62,9 @@ def scoped_workspace_id() -> UUID | None:
 
 
 class TenantManager(models.Manager[Row], Generic[Row]):
-    """Returns rows of the scope's workspace and raises outside a scope. Relations from a loaded row use Django's base
-    manager instead; composite foreign keys keep those inside the workspace."""
+    """Returns rows of the scope's workspace and raises an error outside a scope. Relations of a loaded row use Django's
+    base manager instead; composite foreign keys keep those inside the workspace.
+    """
 
     def get_queryset(self) -> models.QuerySet[Row]:
         scope = _scope.get()

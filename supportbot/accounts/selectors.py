@@ -1,4 +1,4 @@
-"""Look-ups by a key or a secret, before the workspace is known, and of a customer by their id."""
+"""Look-ups by key or secret, before the workspace is known, and look-ups of customers by id."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -30,15 +30,15 @@ def channel_by_key(key: str) -> Channel | None:
 
 
 def staff_by_api_key(plain: str) -> tuple[Staff, User | None]:
-    """Return who an API key acts as; raises InvalidKey if it is unknown, expired or revoked."""
+    """Return the caller for an API key; raises InvalidKey if the key is unknown, expired or revoked."""
     staff, key = staff_and_key(plain)
     return staff, key.user
 
 
 def staff_and_key(plain: str) -> tuple[Staff, ApiKey]:
-    """Return who an API key acts as, and the key itself; raises InvalidKey if it is unknown, expired or revoked."""
+    """Return the caller for an API key, and the key itself; raises InvalidKey if it is unknown, expired or revoked."""
     prefix = "_".join(plain.split("_")[:2])
-    if not plain.isprintable():  # as above
+    if not plain.isprintable():  # PostgreSQL accepts neither NUL nor lone surrogates
         raise InvalidKey()
     with across_workspaces("look-up by API key"):
         key = ApiKey.objects.select_related("user").filter(prefix=prefix).first()
@@ -65,7 +65,7 @@ def _touch(key: ApiKey) -> None:
 
 
 def staff_of(user: User, workspace_id: UUID | str | None = None) -> Staff | None:
-    """Return the person in a workspace (by default their first); None if they are a member of none."""
+    """Return the person in a workspace (by default, their first); None if they are not a member of any."""
     if not user.is_active:
         return None
     memberships = Membership.objects.filter(user=user).order_by("id")
@@ -78,7 +78,7 @@ def staff_of(user: User, workspace_id: UUID | str | None = None) -> Staff | None
 
 
 def staff_logged_in(user: User, chosen: str | None) -> Staff | None:
-    """Return the logged-in person in the chosen workspace, or in another of theirs if they have left that one."""
+    """Return the logged-in person in the chosen workspace, or in another one if they have left it."""
     return (staff_of(user, chosen) if chosen else None) or staff_of(user)
 
 
@@ -102,7 +102,7 @@ def customer_named(name: str) -> Customer:
 
 
 def without_nul(text: str) -> str:
-    """Return a text to look for. PostgreSQL cannot store NUL and would refuse the query; no row can match it."""
+    """Return a text for a search, without NUL. PostgreSQL refuses queries with NUL, and no row can contain it."""
     return text.replace("\0", "�")
 
 

@@ -19,7 +19,7 @@ from supportbot.web import ClosedSerializerMixin, FlagField, PatternField, TextF
 
 MAX_ORIGINS = 50
 
-# What services and models check, for the OpenAPI schema.
+# The validation by services and models, for the OpenAPI schema.
 _LABEL: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST: Final = rf"{_LABEL}(\.{_LABEL}){{0,8}}"
 _ORIGIN: Final = {"pattern": rf"^https?://{_HOST}(:[1-9][0-9]{{0,3}})?$"}

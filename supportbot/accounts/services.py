@@ -37,7 +37,8 @@ from supportbot.errors import InvalidInput
 MAX_HOST_CHARACTERS: Final = 253
 MAX_PORT: Final = 65_535
 CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
-# As browsers send it: an ASCII host name (others as xn--…) or an IP address; no user, wildcard or path.
+# An origin in the form that browsers send: an ASCII host name (others as xn--…) or an IP address; no user, wildcard or
+# path.
 _ORIGIN: Final = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::(?P<port>[1-9][0-9]{0,4}))?/?",
     re.ASCII | re.IGNORECASE,
@@ -122,7 +123,7 @@ def check_fields(row: Model) -> None:
 
 
 def add_member(workspace: Workspace, user: User, role: str) -> Membership:
-    """Give a person a role, replacing the one they had."""
+    """Give a person a role, replacing any previous one."""
     if role not in Membership.Role.values:
         raise InvalidInput(
             fields={"role": [gettext("Choose one of {choices}.").format(choices=", ".join(Membership.Role.values))]}
@@ -195,7 +196,7 @@ def _is_host(host: str) -> bool:
             IPv6Address(host[1:-1])
         except ValueError:
             return False
-        return "%" not in host  # a zone id only means something on this machine
+        return "%" not in host  # a zone id is only meaningful on this machine
     return len(host) <= MAX_HOST_CHARACTERS and _HOST.fullmatch(host) is not None
 
 
@@ -230,7 +231,7 @@ def issue_api_key(
 
 
 def revoke_api_key(prefix: str) -> ApiKey:
-    """Revoke a key of the current workspace; raises NoSuchKey. A key revoked earlier keeps its original time."""
+    """Revoke a key of the current workspace; raises NoSuchKey. A key already revoked keeps its original time."""
     ApiKey.objects.filter(prefix=prefix, revoked_at=None).update(revoked_at=now())
     key: ApiKey | None = ApiKey.objects.filter(prefix=prefix).first()
     if key is None:

@@ -1,6 +1,6 @@
-"""The first administrator of an empty installation, created through a link that only its operator can create.
+"""Creates the first administrator of an empty installation, through a link that only the operator can create.
 
-Invariant: while an administrator exists, no link works. A link is 256 random bits, stored hashed, and used once.
+Invariant: while an administrator exists, no link works. A link has 256 random bits, is stored hashed, and works once.
 """
 
 import secrets
@@ -22,7 +22,7 @@ from supportbot.accounts.people import check_person
 from supportbot.errors import InvalidInput
 
 TOKEN_BYTES: Final = 32
-LIFETIME: Final = timedelta(days=3)  # as long as for a password link
+LIFETIME: Final = timedelta(days=3)  # as long as password links
 
 
 def has_administrator() -> bool:
@@ -32,7 +32,7 @@ def has_administrator() -> bool:
 
 
 def make_link() -> str:
-    """Return the address that creates the first administrator; it replaces an earlier one. Raises AlreadySetUp."""
+    """Return a URL that creates the first administrator, replacing any earlier one. Raises AlreadySetUp."""
     if has_administrator():
         raise AlreadySetUp()
     token = secrets.token_urlsafe(TOKEN_BYTES)

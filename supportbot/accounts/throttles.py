@@ -1,4 +1,4 @@
-"""How many requests a caller of the REST API may make."""
+"""Rate limits for callers of the REST API."""
 
 from typing import TYPE_CHECKING
 

@@ -11,7 +11,7 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.sql_statements import conversation_in_scope
 from supportbot.errors import NotFound
 
-# Write access includes reading; tickets are opened on conversations too.
+# Write access includes reading, and tickets also give access to conversations.
 OPENING_SCOPES: Final = ("conversations:read", "conversations:write", "tickets:write")
 
 
@@ -27,15 +27,15 @@ def conversations_of(caller: Caller) -> QuerySet[Conversation]:
 
 
 def conversation_for(caller: Caller, conversation_id: UUID) -> Conversation:
-    """Return the conversation; raises NotFound for someone else's exactly as for a missing one, which is audited for
-    customers. Staff need one of OPENING_SCOPES; the endpoint checks what they may do with it.
+    """Return the conversation; raises the same NotFound for someone else's as for a missing one, and audits it for
+    customers. Staff need one of OPENING_SCOPES; the endpoint checks further rights.
     """
     if not isinstance(caller, CustomerCaller) and not any(caller.may(scope) for scope in OPENING_SCOPES):
         raise NotFound()
     conversation = conversation_in_scope(conversation_id)
     if conversation is None or not _is_within_reach(caller, conversation):
         error = NotFound()
-        # the same for other customers' and missing ones, so that timing reveals nothing
+        # the same query for other customers' and missing conversations, so timing reveals nothing
         if isinstance(caller, CustomerCaller):
             actor = f"customer:{caller.customer_id}"
             record_refusal("conversation.not_theirs", error, actor=actor, asked_for=str(conversation_id))

@@ -1,6 +1,6 @@
-"""An answer as HTML for the team's pages, with the same Markdown that the chat draws (`frontend/src/markdown.js`):
-paragraphs, headings, lists, bold, italic, code, and http and https links. Everything else is text, so that nothing is
-hidden from an agent that its customer sees. Pure.
+"""Renders an answer as HTML for the team's pages, with the same Markdown as the chat (`frontend/src/markdown.js`):
+paragraphs, headings, lists, bold, italic, code, and http and https links. Everything else is shown as text, so agents
+see everything that the customer sees. Pure.
 """
 
 import re
@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-# JavaScript's classes, which know ASCII letters and digits only. The numbers of sources stay as they are written.
+# The same character classes as in JavaScript, which contain only ASCII letters and digits. Source numbers are left
+# unchanged.
 _INLINE: Final = re.compile(
     r"`([^`]+)`"
     r"|\*\*(?=\S)(.+?)\*\*"
@@ -47,12 +48,12 @@ def _blocks(text: str) -> Iterator[tuple[str, list[str]]]:
         if kind:
             yield kind, lines
         kind, lines = found, [] if found == "pre" else [line]
-    if kind == "pre":  # never closed
+    if kind == "pre":  # a code block that is never closed
         yield kind, lines[:-1]
 
 
 def _kind_of(line: str, raw: str, before: str) -> str:
-    """Return the kind of a block by its line; an indented line below a list's entry belongs to it."""
+    """Return the kind of a block from its line; an indented line below a list item belongs to the item."""
     if line.startswith(_FENCE):
         return "pre"
     found = next((kind for kind, prefix in _KINDS.items() if prefix.match(line)), "")

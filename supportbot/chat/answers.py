@@ -20,7 +20,7 @@ class CitedSpan:
     start: int
     end: int
     quote: str
-    page: int | None = None  # of the file from which the article was made
+    page: int | None = None  # in the file from which the article was created
 
     def as_payload(self) -> dict[str, Any]:
         payload = {
@@ -47,7 +47,7 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer a turn ends with."""
+    """The answer with which a turn ends."""
 
     text: str
     citations: tuple[CitedSpan, ...]
@@ -55,15 +55,15 @@ class Answer:
     is_abstention: bool = False
     offers_human: bool = False
     is_stopped: bool = False
-    is_confirmed: bool | None = None  # whether our articles support it; None for an answer without a claim
+    is_confirmed: bool | None = None  # whether our articles support it; None for an answer without claims
     withheld: tuple[Withheld, ...] = ()
-    blocks: tuple[Mapping[str, Any], ...] = ()  # its buttons and forms (`chat.blocks`)
-    courtesy: str = ""  # which courtesy it replies to, if the customer asked nothing
-    release: UUID | None = None  # the release that it was made with
+    blocks: tuple[Mapping[str, Any], ...] = ()  # buttons and forms (`chat.blocks`)
+    courtesy: str = ""  # the courtesy that it answers, if the customer asked nothing
+    release: UUID | None = None  # the release that produced it
 
     @property
     def is_held_back(self) -> bool:
-        """Return whether the checks withheld the whole answer, which does not mean a gap in the articles."""
+        """Return whether the checks withheld the whole answer, which does not mean that the articles have a gap."""
         return self.is_abstention and bool(self.withheld)
 
 

@@ -1,8 +1,8 @@
-"""Buttons and forms in an answer, and how a customer's choice or form becomes their message.
+"""Buttons and forms in an answer, and turning a customer's choice or form into a message.
 
-A block is identified by its answer's message and its position there, from 0. Only blocks of the newest answer that has
-any can be used, until the customer's next message. The message consists of the label of the button or of the fields; of
-what a client sends, it repeats only values that the form's schema accepts.
+A block is identified by the answer's message and its position there, from 0. Only blocks of the newest answer that has
+any can be used, until the customer's next message. The message consists of the labels of the button or fields, and of
+values that the form's schema accepts; nothing else from the client is repeated.
 """
 
 import re
@@ -65,7 +65,7 @@ def _answer(
     event = _event(conversation, ref)
     text = words(_block(event, ref, kind))
     said = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER)
-    # The same answer sent again over a new connection is not a second one.
+    # An answer that is sent again over a new connection does not count twice.
     is_known = said.filter(client_id=client_id).exists()
     if not is_known and (said.filter(seq__gt=event.seq).exists() or _has_newer_block(event)):
         raise BlockClosed()
@@ -104,7 +104,7 @@ def _label(block: Mapping[str, Any], option: str) -> str:
 
 
 def _entries(block: Mapping[str, Any], filled: Filled) -> str:
-    """Return the entries of a form; one that takes a single one, or has one, takes its values alone, too."""
+    """Return the entries of a form; a single entry may also be given as plain values."""
     bounds: Mapping[str, Any] = block.get("entries", {})
     if isinstance(filled, Mapping):
         if bounds.get("minItems", 1) > 1:
@@ -118,7 +118,7 @@ def _entries(block: Mapping[str, Any], filled: Filled) -> str:
 
 
 def _lines(block: Mapping[str, Any], values: Values, before: str) -> str:
-    """Return an entry's lines; `before` begins the names of invalid fields."""
+    """Return an entry's lines; `before` is the prefix for the names of invalid fields."""
     fields: dict[str, Mapping[str, Any]] = {field["name"]: field for field in block["fields"]}
     for name in values:
         if name not in fields:
@@ -135,7 +135,7 @@ def _lines(block: Mapping[str, Any], values: Values, before: str) -> str:
 
 
 def _checked(name: str, field: Mapping[str, Any], value: Value) -> str:
-    """Return the value as one line, "" for a field left empty; raises InvalidValue."""
+    """Return the value as one line; "" for a field left empty. Raises InvalidValue."""
     if field["type"] == "array":
         return _chosen(name, field, value or [])
     if isinstance(value, list):
@@ -182,7 +182,7 @@ def _is_day(line: str) -> bool:
 
 
 def shown_blocks(payload: Mapping[str, Any]) -> Iterator[tuple[str, str, list[dict[str, str]]]]:
-    """Yield title, address and rows of each card and receipt of a message, for readers without pictures."""
+    """Yield the title, URL and rows of each card and receipt in a message, for text output."""
     for block in payload.get("blocks", ()):
         if block["type"] == "card":
             record = block["record"]

@@ -1,7 +1,8 @@
-"""A wrapper around the channel layer. The layer only notifies, so it must neither fail a caller nor delay one.
+"""A wrapper around the channel layer. The layer only carries notifications, so it must neither fail a caller nor delay
+one.
 
-Otherwise a layer that is down would raise inside the sender and kill its socket, and one that does not respond would
-keep every socket from opening. Readers make up for lost notifications from the log.
+Without the wrapper, a layer that is down would raise an error in the sender and kill its socket, and one that does not
+respond would keep every socket from opening. Readers recover lost notifications from the log.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from prometheus_client import Counter
 
 logger = logging.getLogger(__name__)
 LOST = Counter("supportbot_layer_lost_total", "Messages the channel layer did not take", ["operation"])
-# RuntimeError: while a connection is being lost, the event loop refuses to write to it or to read from it twice.
+# RuntimeError: while a connection is breaking, the event loop refuses to write to it or to read from it twice.
 LAYER_ERRORS: Final = (redis.RedisError, OSError, asyncio.TimeoutError, RuntimeError)
 RECEIVE_PAUSE_SECONDS: Final = 1.0
 PATIENCE_SECONDS: Final = 2.0
@@ -27,7 +28,7 @@ _outside_lock = threading.Lock()
 
 def _layer() -> BaseChannelLayer:
     layer = get_channel_layer()
-    assert layer is not None  # the settings always name one
+    assert layer is not None  # the settings always configure one
     return layer
 
 
@@ -40,7 +41,7 @@ async def send(group: str, message: dict[str, Any]) -> None:
 
 
 async def join(group: str, channel: str) -> bool:
-    """Return whether the channel is in the group now; on False the caller retries later."""
+    """Return whether the channel is in the group now; if not, the caller retries later."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await _layer().group_add(group, channel)
@@ -59,7 +60,7 @@ async def leave(group: str, channel: str) -> None:
 
 
 async def new_channel() -> str:
-    """Return a channel for this process, "" while the layer is unavailable."""
+    """Return a channel for this process; "" while the layer is unavailable."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             return await _layer().new_channel()
@@ -80,7 +81,7 @@ async def receive(channel: str) -> dict[str, Any]:
 
 
 def send_from_outside(group: str, message: dict[str, Any]) -> None:
-    """Send from a process without an event loop (worker, command); returns at once."""
+    """Send from a process without an event loop (worker, command); return at once."""
     _spawn(send(group, message))
 
 

@@ -1,4 +1,4 @@
-"""Finding conversations by their content, their customer or an order number."""
+"""Finds conversations by their content, their customer or an order number."""
 
 import json
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from supportbot.word_search import HasWord, Words, words_of
 
 CUSTOMER_WORDS = ("name", "email", "external_id")
 NEWEST: Final = ("-last_event_at", "pk")
-# From this many messages with a word, the newest conversations are checked for it first. With 1,200,000 messages, both
-# ways then take 50 ms: sorting all that the index returns, and checking a few thousand.
+# If a word occurs in this many messages, the newest conversations are checked for it first. With 1,200,000 messages,
+# this is where both ways take 50 ms: sorting all matches from the index, and checking a few thousand conversations.
 COMMON: Final = 50_000
 CHECKED_AT_ONCE: Final = 1_000
 MOST_CHECKED: Final = 4_000
@@ -28,17 +28,17 @@ MOST_CHECKED: Final = 4_000
 def newest_with(query: str, limit: int) -> list[UUID]:
     """Return the ids of conversations that contain all words of a query, newest events first; none without words.
 
-    A word may occur in a message or note, in the customer's name, address or id, or begin the number of an order or
-    other record that one of its requests is about.
+    A word may occur in a message or note, or in the customer's name, address or id, or be the beginning of the number
+    of an order or other record in one of its requests.
     """
     return first_with(query, Conversation.objects.order_by(*NEWEST), conversation="pk", limit=limit)
 
 
 def first_with(query: str, rows: QuerySet[Any], *, conversation: str, limit: int) -> list[UUID]:
-    """Return the keys of the first of these ordered rows whose conversation, a field of theirs, contains all words.
+    """Return the keys of the first of these ordered rows whose conversation contains all words.
 
-    The index finds rare words. For a word that nearly every conversation contains, it would return hundreds of
-    thousands to sort, but it occurs among the first ones that contain the rare words.
+    The index finds rare words. For a word in nearly every conversation, it would return hundreds of thousands of rows
+    to sort, but such a word also occurs among the first rows with the rare words.
     """
     words = words_of(query)
     if not words:
@@ -55,7 +55,7 @@ def first_with(query: str, rows: QuerySet[Any], *, conversation: str, limit: int
 
 
 def _matching(rows: QuerySet[Any], conversation: str, words: Sequence[str]) -> QuerySet[Any]:
-    """Return those of the rows whose conversation contains all words, by the index."""
+    """Return the rows whose conversation contains all words, using the index."""
     if not words:
         return rows
     of_each = [_ids_with(word) for word in words]
@@ -63,7 +63,7 @@ def _matching(rows: QuerySet[Any], conversation: str, words: Sequence[str]) -> Q
 
 
 def _estimated_matches(word: str) -> float:
-    """Return how many messages and customers contain a word, as the database estimates from its statistics."""
+    """Return the number of messages and customers that contain a word, as estimated from the database's statistics."""
     rows = (Message.objects.filter(HasWord(Words("text"), word)), Customer.objects.filter(_is_of(word)))
     return sum(float(json.loads(one.order_by().explain(format="json"))[0]["Plan"]["Plan Rows"]) for one in rows)
 
@@ -92,7 +92,7 @@ def _requests_about(word: str) -> QuerySet[Any]:
 
 
 def _ids_with(word: str, among: Sequence[UUID] | None = None) -> QuerySet[Any, Any]:
-    """Return the ids of conversations that contain one word, of these or of all."""
+    """Return the ids of conversations that contain a word, among these or among all."""
     messages = Message.objects.filter(HasWord(Words("text"), word)).order_by()
     theirs = Conversation.objects.filter(customer__in=Customer.objects.filter(_is_of(word))).order_by()
     requests = _requests_about(word).order_by()

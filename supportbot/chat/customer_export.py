@@ -1,7 +1,7 @@
-"""Everything stored about one customer, as one JSON object.
+"""Exports everything stored about one customer as one JSON object.
 
-It consists of every row that erasing the customer would delete, so that new tables are included automatically, and of
-the rows that refer to the customer by plain id, which outlive them.
+It contains every row that erasing the customer would delete, so new tables are included automatically. It also contains
+the rows that refer to the customer by plain id and are kept after an erasure.
 """
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ from supportbot.accounts.models import Customer
 from supportbot.chat.models import Conversation
 from supportbot.llm.models import LLMBody, LLMCall
 
-# Hashes of credentials: an export must not contain keys.
+# Hashes of credentials are left out, because an export must not contain keys.
 _SECRET: Final = "_hash"
 Encoder = DjangoJSONEncoder
 

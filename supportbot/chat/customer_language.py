@@ -1,4 +1,4 @@
-"""The language in which a customer writes, and so the one to answer in, whatever the page's language."""
+"""Finds the language in which a customer writes, which is used for answers, whatever the page's language."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from django.db.models.functions import Left
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.language.detection import base_language, detect
 
-# Enough text to detect a language.
+# The amount of text that is enough to detect a language.
 MAX_TEXTS: Final = 3
 MAX_TEXT_CHARACTERS: Final = 300
 
@@ -20,7 +20,7 @@ def detected_language(text: str, locale: str) -> str:
 
 
 def customer_language(conversation: Conversation) -> str:
-    """Return the language of a customer's latest messages as a code or locale, by default the page's."""
+    """Return the language of a customer's latest messages as a code or locale; by default, the page's."""
     messages = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER)
     texts = messages.order_by("-seq").values_list(Left("text", MAX_TEXT_CHARACTERS), flat=True)
     return detected_language("\n".join(texts[:MAX_TEXTS]), conversation.locale)

@@ -1,11 +1,11 @@
-"""Erases a customer's conversations, or the customer with everything stored about them, in every package.
+"""Erases a customer's conversations, or a customer with everything stored about them, in all packages.
 
-Deleting a conversation cascades to its events, messages, citations, turns, tickets, mails, ratings and the rights to
-open it; the stored bodies of model calls about it are found by its plain id. Financial records are kept, with the ids
-of a conversation and a customer that no longer exist.
+Deleting a conversation cascades to its events, messages, citations, turns, tickets, mails, ratings and access rights;
+the stored bodies of its model calls are found by its plain id. Financial records are kept, with the ids of a
+conversation and a customer that no longer exist.
 
 Invariants: every writer to a conversation holds its row lock, so nothing is added after the erasure, and a running turn
-has lost its claim. A model call that ends later leaves a body, which the announcement and a sweep find.
+loses its claim. A model call that ends later leaves a body, which the announcement and a sweep find.
 """
 
 from collections.abc import Sequence
@@ -35,27 +35,28 @@ from supportbot.outbox.services import announce, announce_all
 
 @transaction.atomic
 def erase_conversation(caller: CustomerCaller, conversation_id: UUID) -> None:
-    """Erase one of the caller's own conversations; raises NotFound for someone else's as for a missing one."""
+    """Erase one of the caller's own conversations; raises the same NotFound for someone else's as for a missing one."""
     if not erase(_locked(caller, [conversation_id])):
         raise NotFound()
 
 
 @transaction.atomic
 def erase_all_conversations(caller: CustomerCaller) -> int:
-    """Erase every conversation of the caller; return how many there were."""
+    """Erase all conversations of the caller; return their number."""
     mine = conversations_of(caller).values_list("pk", flat=True)
     return erase(_locked(caller, list(mine)))
 
 
 @transaction.atomic
 def forget_customer(customer: Customer) -> int:
-    """Erase a customer and all their conversations; return how many. Raises NotSettled if a request is open.
+    """Erase a customer and all their conversations; return the number of conversations. Raises NotSettled if a request
+    is open.
 
-    What other packages know by the merchant's id, which is gone afterwards, is erased by `ERASURE_OF_CUSTOMER`; the
-    rest is announced as `customer_forgotten`. A later merchant token of the same person creates a new customer without
-    history.
+    `ERASURE_OF_CUSTOMER` erases data in other packages that is found by the merchant's id, which no longer exists
+    afterwards; the rest is announced as `customer_forgotten`. A later merchant token for the same person creates a new
+    customer without history.
     """
-    Customer.objects.select_for_update().get(pk=customer.pk)  # from now on they cannot start a conversation
+    Customer.objects.select_for_update().get(pk=customer.pk)  # from now on, they cannot start a conversation
     _check_settled(customer)
     for take_out in map(import_string, settings.ERASURE_OF_CUSTOMER):
         take_out(customer)
@@ -74,13 +75,13 @@ def _check_settled(customer: Customer) -> None:
 
 
 def _locked(caller: CustomerCaller, conversation_ids: Sequence[UUID]) -> list[Conversation]:
-    """Return the caller's own among these conversations, fully locked, so that issuing a ticket for one fails."""
+    """Return the caller's own among these conversations, fully locked, so issuing a ticket for one fails."""
     mine = conversations_of(caller).filter(pk__in=conversation_ids).order_by("pk")
     return list(mine.select_for_update(of=("self",)))
 
 
 def erase(conversations: Sequence[Conversation]) -> int:
-    """Erase conversations of one workspace that the caller has locked; return how many."""
+    """Erase conversations of one workspace that the caller has locked; return their number."""
     if not conversations:
         return 0
     ids = [conversation.pk for conversation in conversations]
@@ -88,7 +89,7 @@ def erase(conversations: Sequence[Conversation]) -> int:
     announce_all("conversation_erased", ids, workspace_id=conversations[0].workspace_pk)
     for conversation in conversations:
         publish_after_commit(conversation.pk, Erased())
-        if conversation.mode != Conversation.Mode.ASSISTANT:  # the desk has it in its queue
+        if conversation.mode != Conversation.Mode.ASSISTANT:  # it is in the desk's queue
             notify_desk(conversation)
     _forget_bodies(ids)
     Conversation.objects.filter(pk__in=ids).delete()
@@ -105,7 +106,7 @@ def _forget_bodies(conversation_ids: Sequence[UUID]) -> None:
 
 
 def sweep_orphaned_bodies() -> int:
-    """Delete the bodies of model calls about erased conversations in every workspace; return how many."""
+    """Delete the bodies of model calls about erased conversations in every workspace; return their number."""
     with across_workspaces("bodies of erased conversations"):
         there = Conversation.objects.filter(pk=OuterRef("call__conversation_id"))
         orphans = LLMBody.objects.filter(~Exists(there), call__conversation_id__isnull=False)

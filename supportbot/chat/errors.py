@@ -66,7 +66,7 @@ class UnknownBlock(ChatError):
 
 
 class BlockClosed(ChatError):
-    """It was answered, or the conversation has moved on: its question may no longer apply."""
+    """The block was answered, or the conversation has moved on, so its question may no longer apply."""
 
     code = "block_closed"
     status = 409
@@ -85,8 +85,8 @@ class UnknownOption(ChatError):
 
 
 class InvalidValue(ChatError):
-    """A field of a form is missing, unknown or invalid by its schema; its name in `fields` is `values.<name>`, in an
-    entry `values.<place>.<name>`. Without a name, the number of entries is wrong.
+    """A form field is missing, unknown or invalid according to its schema. Its name in `fields` is `values.<name>`, or
+    `values.<place>.<name>` in an entry. Without a name, the number of entries is wrong.
     """
 
     code = "invalid_value"
@@ -117,7 +117,7 @@ class NothingToRetry(ChatError):
 
 
 class LeaseLost(ChatError):
-    """The turn has another claim by now, or none: this runner may no longer write to it."""
+    """The turn has another claim or none by now, so this runner may no longer write to it."""
 
     code = "lease_lost"
     status = 409
@@ -125,7 +125,7 @@ class LeaseLost(ChatError):
 
 
 class NotSettled(ChatError):
-    """A customer cannot be erased while one of their requests is open: there would be nobody to tell the outcome."""
+    """A customer cannot be erased while one of their requests is open, because nobody could be told the outcome."""
 
     code = "not_settled"
     status = 409

@@ -1,7 +1,7 @@
 """Appends to a conversation's log.
 
-Invariant: every writer holds the conversation's row lock, so that `seq` has no gaps. Readers are notified of an event
-only after the commit that created it.
+Invariant: every writer holds the conversation's row lock, so `seq` has no gaps. Readers are notified of an event only
+after the commit that created it.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from supportbot.errors import NotFound
 
 
 def lock_conversation(conversation_id: UUID) -> Conversation:
-    """Return the conversation under its row lock, which every transaction takes first; raises NotFound."""
+    """Lock and return the conversation; every transaction takes this lock first. Raises NotFound."""
     conversation = sql_statements.conversation_in_scope(conversation_id, is_locked=True)
     if conversation is None:
         raise NotFound()
@@ -41,7 +41,7 @@ def append_event(
 ) -> ConversationEvent:
     """Append to the log of a locked conversation and notify its readers after the commit.
 
-    One statement stores the event and what belongs to it: its message with the citations, the number of the customer's
+    One statement stores the event and the related changes: its message with the citations, the number of the customer's
     last answered message, and `also`, the turn's new state.
     """
     is_public = audience == Audience.EVERYONE
@@ -73,7 +73,7 @@ def notify_desk(conversation: Conversation) -> None:
 
 
 def publish_after_commit(conversation_id: UUID, signal: Signal) -> None:
-    """Publish a signal once the transaction has committed; a layer that is down does not fail the caller."""
+    """Publish a signal after the transaction commits; an unavailable layer does not fail the caller."""
     transaction.on_commit(lambda: stream.publish(conversation_id, signal), robust=True)
 
 

@@ -1,11 +1,11 @@
 """The record of conversations: events, messages, citations and turns.
 
 Invariants:
-- the event log is the truth: per conversation `seq` counts from 1 without gaps, assigned under the conversation's row
-  lock;
-- `prev_seq` chains the events that customers see, so that their readers can tell a gap from a hidden event;
+- the event log is authoritative: in each conversation, `seq` counts from 1 without gaps, assigned under the
+  conversation's row lock;
+- `prev_seq` chains the events that customers see, so their clients can tell a gap from a hidden event;
 - a customer's `client_id` is stored once per conversation;
-- a conversation has at most one pending and one running turn; a turn's writes carry its attempt, so a runner that has
+- a conversation has at most one pending and one running turn; writes to a turn name its attempt, so a runner that has
   lost its lease can no longer write.
 """
 
@@ -34,7 +34,7 @@ class Source(models.TextChoices):
 
 
 class Conversation(TenantModel):
-    """A customer's thread, over days and episodes."""
+    """A customer's thread, which may span days and several episodes."""
 
     class Mode(models.TextChoices):
         """Who answers."""
@@ -52,9 +52,9 @@ class Conversation(TenantModel):
     agent = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     last_seq = models.PositiveBigIntegerField(default=0)
     last_public_seq = models.PositiveBigIntegerField(default=0)
-    # Every customer message up to here has been answered, by the assistant or an agent.
+    # The assistant or an agent has answered every customer message up to here.
     answered_seq = models.PositiveBigIntegerField(default=0)
-    # The assistant's context begins after this event, so that it does not reopen what an agent has settled.
+    # The assistant's context begins after this event, so it does not reopen topics that an agent has settled.
     episode_start_seq = models.PositiveBigIntegerField(default=0)
     handoff_note = models.TextField(blank=True)
     created_at = models.DateTimeField(default=now, editable=False)
@@ -79,11 +79,11 @@ class Conversation(TenantModel):
 
 
 class ConversationEvent(TenantModel):
-    """One event of a conversation, as its audience sees it."""
+    """One event of a conversation, in the form that its audience sees."""
 
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="events", db_constraint=False)
     seq = models.PositiveBigIntegerField()
-    prev_seq = models.PositiveBigIntegerField(null=True)  # null: customers do not see this event
+    prev_seq = models.PositiveBigIntegerField(null=True)  # null if customers do not see this event
     event = models.CharField(max_length=40)
     payload = models.JSONField()
     audience = models.CharField(max_length=10, choices=Audience.choices, default=Audience.EVERYONE)
@@ -120,12 +120,12 @@ class Message(TenantModel):
     audience = models.CharField(max_length=10, choices=Audience.choices, default=Audience.EVERYONE)
     by = models.CharField(max_length=10, blank=True)  # for the assistant's messages: model or builtin
     is_abstention = models.BooleanField(default=False)
-    # An abstention because the checks withheld the whole answer.
+    # The answer is an abstention because the checks withheld all of it.
     is_held_back = models.BooleanField(default=False, db_default=False)
-    # Set for a customer's message that is only a courtesy, such as "thanks", and asks nothing. Stored once it is
+    # Set for a customer's message that is only a courtesy, such as "thanks", and asks nothing. Stored when it is
     # answered.
     courtesy = models.CharField(max_length=20, blank=True, default="", db_default="")
-    release_id = models.UUIDField(null=True)  # the release that the assistant answered with
+    release_id = models.UUIDField(null=True)  # the release used for the assistant's answer
     created_at = models.DateTimeField(default=now, editable=False)
 
     class Meta:
@@ -152,7 +152,7 @@ class Message(TenantModel):
 class Citation(TenantModel):
     """The source of a sentence by the assistant: characters start..end of a revision's body.
 
-    Plain values, so that it survives the deletion of the article.
+    It uses plain values, so it survives the deletion of the article.
     """
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="citations", db_constraint=False)
@@ -179,7 +179,7 @@ class Citation(TenantModel):
 
 
 class Turn(TenantModel):
-    """One answer that the assistant owes the conversation. Claimed by one runner at a time, under a lease."""
+    """One answer that the assistant has to give in a conversation. One runner at a time claims it, under a lease."""
 
     class Kind(models.TextChoices):
         REPLY = "reply"
@@ -203,7 +203,7 @@ class Turn(TenantModel):
     stop_requested = models.BooleanField(default=False)
     # the id of the assistant's message that the turn will produce
     message_id = models.UUIDField(default=uuid7, unique=True)
-    # It answers the customer's messages with from_seq < seq <= through_seq, fixed by the first claim.
+    # The turn answers the customer's messages with from_seq < seq <= through_seq, fixed by the first claim.
     from_seq = models.PositiveBigIntegerField(null=True)
     through_seq = models.PositiveBigIntegerField(null=True)
     partial_text = models.TextField(blank=True)

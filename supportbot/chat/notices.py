@@ -1,4 +1,4 @@
-"""Notices that customers read: before the first answer (EU AI Act, Article 50), and at the end of a conversation."""
+"""Notices to customers before the first answer (EU AI Act, Article 50) and at the end of a conversation."""
 
 from supportbot.translation import text_in
 

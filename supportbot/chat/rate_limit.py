@@ -20,25 +20,25 @@ class TooFast(ChatError):
 
 
 def send_message(conversation_id: UUID, *, text: str, client_id: str) -> Receipt:
-    """Store what the customer wrote; raises TooFast, and what `add_customer_message` refuses."""
+    """Store the customer's message; raises TooFast, and the errors of `add_customer_message`."""
     _check_rate(conversation_id)
     return add_customer_message(conversation_id, text=text, client_id=client_id)
 
 
 def choose(conversation_id: UUID, *, block: BlockRef, option: str, client_id: str) -> Receipt:
-    """Store what the customer chose; raises TooFast, and what `blocks.choose` refuses."""
+    """Store the customer's choice; raises TooFast, and the errors of `blocks.choose`."""
     _check_rate(conversation_id)
     return blocks.choose(conversation_id, block=block, option=option, client_id=client_id)
 
 
 def submit(conversation_id: UUID, *, block: BlockRef, values: Filled, client_id: str) -> Receipt:
-    """Store what the customer filled in; raises TooFast, and what `blocks.submit` refuses."""
+    """Store the form that the customer filled in; raises TooFast, and the errors of `blocks.submit`."""
     _check_rate(conversation_id)
     return blocks.submit(conversation_id, block=block, values=values, client_id=client_id)
 
 
 def retry(conversation_id: UUID, message_id: UUID) -> None:
-    """Let the assistant try a failed answer again; raises TooFast, and what `retry_turn` refuses."""
+    """Let the assistant retry a failed answer; raises TooFast, and the errors of `retry_turn`."""
     _check_rate(conversation_id)
     retry_turn(conversation_id, message_id)
 

@@ -1,11 +1,11 @@
-"""Erases what a workspace no longer keeps: conversations after a number of days of silence, bodies of model calls,
-and the texts of drafts for agents.
+"""Erases expired data of workspaces: conversations after a number of days without events, bodies of model calls, and
+the texts of drafts for agents.
 
-Financial records, the audit trail and daily sums are kept. A conversation with open work is kept: a person has it or is
-requested, a turn is waiting, or a request is open. Each is erased under its own lock, as at a customer's request, and
-a batch in one transaction, so this can be stopped and run again. The first night with a limit may find years of
-conversations; what a run cannot erase in 50 minutes is left to the next one. Mail in files, which may be anyone's, is
-kept no longer than the workspace with the shortest limit keeps a conversation.
+Financial records, the audit trail and daily sums are kept. A conversation with open work is kept, too: a person has it
+or is requested, a turn is waiting, or a request is open. Each conversation is erased under its own lock, as at a
+customer's request, and a batch is one transaction, so this can be stopped and run again. The first night with a limit
+may find years of conversations, so a run stops after 50 minutes and leaves the rest to the next one. Mail files may
+belong to any workspace, so they are kept only as long as the shortest limit of all workspaces.
 """
 
 import logging
@@ -34,20 +34,20 @@ from supportbot.outbox.services import count_due
 
 logger = logging.getLogger(__name__)
 AT_ONCE: Final = 500
-# The broker delivers a task again that has not ended within the hour (`visibility_timeout`).
+# The broker redelivers a task that has not ended within an hour (`visibility_timeout`).
 MOST_SECONDS: Final = 3_000.0
 MOST_ANNOUNCED: Final = 500  # a worker delivers them in a few transactions
 PAUSE_SECONDS: Final = 0.5
-MANY: Final = 100  # conversations of a batch
-FEW: Final = 25  # while answers are written
+MANY: Final = 100  # conversations per batch
+FEW: Final = 25  # the batch size while answers are being written
 MOST_PAUSE_SECONDS: Final = 2.0
-LATE_SECONDS: Final = 0.3  # a question that waits longer than this for its answer to begin
+LATE_SECONDS: Final = 0.3  # a question that waits longer than this for its answer to begin is late
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of one run in one workspace; `kept` are old conversations with open work, and there was no time for
-    those that are `left`.
+    """The result of one run in one workspace. `kept` counts old conversations with open work, and `left` those not
+    reached in time.
     """
 
     conversations: int
@@ -59,9 +59,9 @@ class Report:
 class Pace:
     """The size of batches, and the pauses between them.
 
-    Without chats, batches are large and there is no pause. While an answer is being written in any workspace, batches
-    are small, and a pause is as long as the batch took, times how much slower it was than the fastest one: the more
-    others need the machine, the more is left to them. While a question waits, the pause is longest.
+    Without active chats, batches are large and there is no pause. While an answer is being written in any workspace,
+    batches are small. The pause is then the duration of the batch, multiplied by how much slower it was than the
+    fastest one, so busier machines get longer pauses. While a question waits, the pause is longest.
     """
 
     def __init__(self) -> None:
@@ -87,9 +87,9 @@ def _is_question_waiting() -> bool:
 
 
 def erase_expired() -> dict[UUID, Report]:
-    """Erase what every workspace no longer keeps; return the report of each that has a limit.
+    """Erase expired data in all workspaces; return the report for each workspace with a limit.
 
-    They take turns, a batch each, so that one with years of conversations leaves time for the others.
+    Workspaces take turns, one batch each, so a workspace with years of conversations leaves time for the others.
     """
     _forget_texts()
     limited = Workspace.objects.exclude(keep_conversations_days=None, keep_bodies_days=None).order_by("pk")
@@ -115,12 +115,12 @@ def _forget_texts() -> None:
         try:
             forget_texts()
         except Exception:
-            # The boundary of one kind of text: conversations are erased all the same, and it is tried again in an hour.
+            # The edge of one kind of text: conversations are still erased, and the texts are tried again in an hour.
             logger.exception("retention: texts are left to the next run")
 
 
 def erase_mail_files(before: datetime) -> int:
-    """Delete mail files that this machine wrote before a time; return their number."""
+    """Delete mail files written on this machine before a time; return their number."""
     folder = getattr(settings, "EMAIL_FILE_PATH", None)
     if folder is None:
         return 0
@@ -139,16 +139,17 @@ class _Night:
         self._pace = pace
         self._conversations_before = _before(workspace.keep_conversations_days)
         self._bodies_before = _before(workspace.keep_bodies_days)
-        self._after: UUID | None = None  # the last conversation that was looked at
+        self._after: UUID | None = None  # the last conversation that was checked
         self._erased = self._bodies = 0
 
     def is_prepared(self) -> bool:
-        """Prepare the erasures, as `BEFORE_RETENTION` names it; return whether nothing failed."""
+        """Prepare the erasures with the function named in `BEFORE_RETENTION`; return whether this succeeded."""
         try:
             for prepare in map(import_string, settings.BEFORE_RETENTION):
                 prepare(self.workspace)
         except Exception:
-            # The boundary of a workspace's night: without its sums nothing of it may go, but the others' nights go on.
+            # The edge of a workspace's night: nothing may be erased without its sums, but the other workspaces
+            # continue.
             logger.exception("retention: workspace %s is left to the next night", self.workspace.pk)
             return False
         return True
@@ -198,8 +199,8 @@ def _before(days: int | None) -> datetime | None:
 
 
 def _has_time(until: float) -> bool:
-    """Wait while the erasures so far are being announced, or else outcomes of actions and mails would queue behind
-    thousands of them; return whether there is time left.
+    """Wait while the erasures so far are being announced, since outcomes of actions and mails would otherwise queue
+    behind thousands of them; return whether there is time left.
     """
     while count_due() > MOST_ANNOUNCED and time.monotonic() < until:
         time.sleep(PAUSE_SECONDS)
@@ -215,7 +216,7 @@ def _settled(before: datetime) -> QuerySet[Conversation]:
 
 @transaction.atomic
 def _erase(conversation_ids: Sequence[UUID], before: datetime) -> int:
-    """Erase these conversations, except those in which something has happened meanwhile."""
+    """Erase these conversations, except those with new events in the meantime."""
     locked = Conversation.objects.filter(pk__in=conversation_ids).order_by("pk").select_for_update()
     held = {one.pk: one for one in locked}
     return erase([held[pk] for pk in _settled(before).filter(pk__in=held).values_list("pk", flat=True)])

@@ -1,4 +1,4 @@
-"""What an answer was made from: stored in the answer's event, and visible only to the team."""
+"""The basis of an answer: the search and its results, stored in the answer's event and visible only to the team."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -8,14 +8,14 @@ from uuid import UUID
 from supportbot.chat.answers import Withheld
 from supportbot.chat.models import Conversation, ConversationEvent
 
-FIELD: Final = "reading"  # of the payload of `assistant.final`
-# `person` is the id of the agent who wrote or joined: two agents may have the same name.
+FIELD: Final = "reading"  # in the payload of `assistant.final`
+# `person` is the id of the agent who wrote or joined, because two agents may have the same name.
 _TEAM_ONLY: Final = frozenset({FIELD, "person"})
 
 
 @dataclass(frozen=True, slots=True)
 class TracedPassage:
-    """A passage as search ranked it at the time. `similarity` is None for a passage found by words alone."""
+    """A passage as ranked by search at the time. `similarity` is None for a passage found only by words."""
 
     article: str
     title: str
@@ -29,15 +29,15 @@ class TracedPassage:
 class RetrievalTrace:
     """The query of a turn and the passages found, best first.
 
-    `withheld` is what the checks withheld of the answer. `is_confirmed` says whether the passages support it as a
-    whole; None for an answer that claims nothing.
+    `withheld` is the text that the checks withheld from the answer. `is_confirmed` says whether the passages support
+    the answer as a whole; None for an answer without claims.
     """
 
     query: str
     passages: tuple[TracedPassage, ...]
     withheld: tuple[Withheld, ...] = ()
     is_confirmed: bool | None = None
-    guidelines: tuple[str, ...] = ()  # those that the model says it followed
+    guidelines: tuple[str, ...] = ()  # the guidelines that the model says it followed
 
 
 def with_trace(payload: dict[str, Any], trace: RetrievalTrace | None) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def for_customers(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def traces_of(conversation: Conversation) -> dict[UUID, RetrievalTrace]:
-    """Return the trace of each answer by the answer's message id."""
+    """Return the trace of each answer, by the answer's message id."""
     events = ConversationEvent.objects.filter(conversation=conversation, event="assistant.final")
     payloads = events.filter(payload__has_key=FIELD).values_list("payload", flat=True)
     return {UUID(payload["message"]): found for payload in payloads if (found := trace_in(payload))}

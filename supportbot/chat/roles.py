@@ -5,7 +5,7 @@ from typing import Final
 from supportbot.chat.models import Source
 from supportbot.llm.types import Role
 
-# Agents speak for the shop, as the assistant does. System messages are left out.
+# Agents speak for the shop, like the assistant. System messages are left out.
 ROLES: Final[dict[Source, Role]] = {
     Source.CUSTOMER: "user",
     Source.ASSISTANT: "assistant",

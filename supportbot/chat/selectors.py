@@ -17,13 +17,13 @@ from supportbot.errors import NotFound
 
 MAX_EVENTS = 500
 MAX_LOCALES: Final = 50
-RATED: Final[Mapping[str, Sequence[int]]] = {"good": (4, 5), "bad": (1, 2)}  # of five
+RATED: Final[Mapping[str, Sequence[int]]] = {"good": (4, 5), "bad": (1, 2)}  # scores out of five
 
 
 def events_after(
     conversation_id: UUID, after: int, *, is_staff: bool = False, limit: int = MAX_EVENTS
 ) -> list[EventView]:
-    """Return up to `limit` events with seq > after, oldest first, chained by `prev_seq` of the reader's view."""
+    """Return up to `limit` events with seq > after, oldest first, chained by `prev_seq` in the reader's view."""
     events = ConversationEvent.objects.filter(conversation_id=conversation_id, seq__gt=after).order_by("seq")
     if not is_staff:
         events = events.filter(audience=Audience.EVERYONE)
@@ -43,7 +43,7 @@ def event_view(event: ConversationEvent, *, is_staff: bool = False) -> EventView
 
 
 def head_of(conversation_id: UUID) -> int:
-    """Return the newest seq a customer may see, 0 before the first; raises NotFound."""
+    """Return the newest seq that a customer may see; 0 before the first. Raises NotFound."""
     head: int | None = Conversation.objects.filter(pk=conversation_id).values_list("last_public_seq", flat=True).first()
     if head is None:
         raise NotFound()
@@ -102,8 +102,8 @@ def answer_to(conversation_id: UUID, seq: int) -> UUID | None:
 
 
 def locales_in_use() -> list[str]:
-    """Return the languages of pages with chats, at most `MAX_LOCALES`: one look into the index for each, however many
-    conversations there are.
+    """Return the languages of pages with chats, at most `MAX_LOCALES`. This takes one index look-up per language,
+    however many conversations there are.
     """
     found: list[str] = []
     rows = Conversation.objects.order_by("locale").values_list("locale", flat=True)
@@ -117,6 +117,6 @@ def locales_in_use() -> list[str]:
 
 def rated(conversations: QuerySet[Conversation], how: str) -> QuerySet[Conversation]:
     """Return the conversations with a score in one of the ranges in `RATED`."""
-    # By relation name, because ratings belong to the widget, which this package does not import.
+    # Use the relation's name, because ratings belong to the widget, which this package does not import.
     scored = Conversation.objects.filter(pk=OuterRef("pk"), ratings__score__in=RATED[how])
     return conversations.filter(Exists(scored))

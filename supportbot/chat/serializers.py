@@ -15,7 +15,7 @@ _SAYS_SOMETHING: Final = more_than_spaces(without=CONTROLS, unseen=UNSEEN_IN_SCH
 _TEXT: Final = {"allOf": [{"pattern": _SAYS_SOMETHING}], "maxLength": MAX_MESSAGE_CHARACTERS}
 
 PREVIEW_CHARACTERS: Final = 120
-_MARKER: Final = re.compile(r" ?\[[0-9]{1,2}\]")  # the marker of a source, which a list does not show
+_MARKER: Final = re.compile(r" ?\[[0-9]{1,2}\]")  # the marker of a source, which lists do not show
 
 
 class RatingSerializer(serializers.Serializer[Any]):
@@ -34,7 +34,7 @@ class ConversationSerializer(serializers.ModelSerializer[Conversation]):
     customer_name = serializers.CharField(source="customer", read_only=True)
     agent_name = serializers.SerializerMethodField()
     head = serializers.IntegerField(source="last_seq", read_only=True)
-    # By relation name, because ratings belong to the widget, which this package does not import.
+    # Use the relation's name, because ratings belong to the widget, which this package does not import.
     ratings = RatingSerializer(many=True, read_only=True)
 
     class Meta:

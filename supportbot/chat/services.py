@@ -1,4 +1,4 @@
-"""Every change that people make to a conversation. What the assistant writes is in `turns`."""
+"""All changes by people to a conversation. `turns` contains the assistant's changes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ from supportbot.outbox.services import announce
 
 
 class OnCustomerMessage(Protocol):
-    """The hook of `handoff`, so that this package does not depend on tickets."""
+    """The hook for `handoff`, with which this package does not depend on tickets."""
 
     def __call__(self, conversation: Conversation, seq: int) -> None:
-        """Handle the message at `seq` from a customer whom no person is answering; the conversation is locked."""
+        """Handle the message at `seq` from a customer who is not talking to a person; the conversation is locked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The place of a message in the log. `is_new` is false if the same message had already arrived."""
+    """The position of a message in the log. `is_new` is false if the same message had already arrived."""
 
     seq: int
     message_id: UUID
@@ -79,8 +79,8 @@ def add_customer_message(conversation_id: UUID, *, text: str, client_id: str) ->
 def add_agent_message(
     conversation_id: UUID, *, text: str, author: User, client_id: str, blocks: Sequence[Mapping[str, Any]] = ()
 ) -> Receipt:
-    """Store an agent's reply, with cards and receipts beside it; raises NotOwner unless the conversation is assigned to
-    this agent.
+    """Store an agent's reply, with its cards and receipts; raises NotOwner unless the conversation is assigned to this
+    agent.
     """
     text, client_id = clean_text(text), clean_client_id(client_id)
     conversation = lock_conversation(conversation_id)
@@ -118,10 +118,10 @@ def hand_over(conversation: Conversation, *, mode: str, agent: User | None = Non
 
 
 def give_back(conversation: Conversation, *, note: str) -> None:
-    """Give a locked conversation back to the assistant, which answers the customer's next message and knows the note.
+    """Give a locked conversation back to the assistant, which gets the note and answers the customer's next message.
 
-    It does not answer what was written while agents had the conversation, but the new episode includes the messages
-    that nobody answered. A question asked of the assistant before that and still waiting for its turn is answered.
+    It does not answer messages written while agents had the conversation, but the new episode includes those that
+    nobody answered. It does answer an earlier question to the assistant that is still waiting for its turn.
     """
     unanswered = first_unanswered_seq(conversation)
     touch(
@@ -144,11 +144,11 @@ def _earlier(
     author: User | None = None,
     audience: str = Audience.EVERYONE,
 ) -> Receipt | None:
-    """Return the receipt of the same message if it was stored before; raises ClientIdReused if its id was reused."""
+    """Return the receipt of the same message if it is already stored; raises ClientIdReused if its id was reused."""
     message = sql_statements.message_by_client_id(conversation, source, client_id)
     if message is None:
         return None
-    # A note is not a reply, and a colleague's message is not one's own: neither may replace the other.
+    # A note differs from a reply, and a colleague's message from one's own, so neither may stand in for the other.
     if (message.text, message.author, message.audience) != (text, author, audience):
         raise ClientIdReused()
     return Receipt(message.seq, message.pk, is_new=False)

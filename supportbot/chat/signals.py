@@ -1,4 +1,4 @@
-"""The values that the signal broker carries, and their form between processes (not Django signals)."""
+"""The values sent through the signal broker, and their wire format between processes (not Django signals)."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """One event of the log as its reader sees it. `prev_seq` is the previous event in the same reader's view."""
+    """One event of the log in its reader's view. `prev_seq` is the previous event in the same view."""
 
     seq: int
     prev_seq: int | None
@@ -43,7 +43,7 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the assistant is doing, in words."""
+    """A text that says what the assistant is doing."""
 
     message: str
     text: str
@@ -51,7 +51,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Typing:
-    """A person is typing: `who` is a name the reader may see, `source` the side they are on."""
+    """A person is typing. `who` is a name that the reader may see, and `source` their side of the conversation."""
 
     who: str
     source: str
@@ -76,7 +76,7 @@ class TurnWaiting:
 
 @dataclass(frozen=True, slots=True)
 class WatchRequested:
-    """A reader needs the text so far; a reader in another process also needs what follows."""
+    """A reader needs the text so far; a reader in another process also needs the following text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ Signal = (
     | DeskNotified
     | Erased
 )
-# The names sent between processes. Two are those of earlier versions, which may run beside this one.
+# The names used between processes. Two are from earlier versions, which may run at the same time as this one.
 _NAMES: Final[dict[type[Any], str]] = {
     Delta: "Delta",
     Status: "Status",
@@ -134,7 +134,7 @@ _KINDS: Final = {name: kind for kind, name in _NAMES.items()}
 
 
 def signal_to_wire(signal: Signal) -> dict[str, Any]:
-    """Return the form sent between processes: ids and short texts; an event's payload stays in the log."""
+    """Return the wire format between processes: ids and short texts; an event's payload stays in the log."""
     if isinstance(signal, NewEvent):
         return {"kind": "NewEvent", "seq": signal.seq}
     return {"kind": _NAMES[type(signal)], **asdict(signal)}
@@ -151,7 +151,7 @@ def signal_from_wire(wire: dict[str, Any]) -> Signal:
 
 @dataclass(frozen=True, slots=True)
 class TurnView:
-    """The answer being written, for a reader who joins late."""
+    """The answer being written, for readers who join late."""
 
     turn_id: UUID
     message: str

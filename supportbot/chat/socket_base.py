@@ -1,4 +1,4 @@
-"""The base of our sockets."""
+"""The base class of our sockets."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 class Socket(AsyncWebsocketConsumer):
     """A socket whose handlers reach the database only through `async_db`, and other processes through `chat.stream`."""
 
-    # The signal broker speaks to the channel layer once per process; a channel for each socket would cost a connection.
+    # The signal broker uses one channel per process; a channel for each socket would need its own connection.
     channel_layer_alias = "none"
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Handle one ASGI message.
 
-        Channels first closes old database connections of a thread that we never use, which costs a switch of threads
-        for every frame.
+        By default, Channels first closes old database connections of a thread that we never use, which costs a thread
+        switch for every frame.
         """
         await getattr(self, get_handler_name(message))(message)

@@ -1,6 +1,6 @@
-"""The SQL statements of a chat turn: each is built once, while the ORM would build it at every step. Each is equivalent
-to a queryset in `tests/chat/test_sql_statements.py`, which proves it. Statements that read a tenant's rows filter by
-the scope's workspace, as the models' manager does.
+"""The SQL statements of a chat turn. Each is built only once, while the ORM would build it in every step. Each is
+equivalent to a queryset; `tests/chat/test_sql_statements.py` proves this. Statements that read a tenant's rows filter
+by the scope's workspace, like the models' manager.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -31,7 +31,8 @@ ORDER BY m.seq DESC LIMIT %s"""
 _BY_CLIENT_ID: Final = f"""
 SELECT {sql.columns(Message, "m")} FROM chat_message m
 WHERE m.conversation_id = %s AND m.workspace_id = %s AND m.source = %s AND m.client_id = %s"""
-# Once locked, PostgreSQL checks the condition again: a turn that another runner took in the meantime does not match.
+# PostgreSQL checks the condition again after locking, so a turn that another runner took in the meantime does not
+# match.
 _CLAIMABLE: Final = f"""
 SELECT {sql.columns(Turn, "t")}, {sql.columns(Conversation, "c")}
 FROM chat_turn t JOIN chat_conversation c ON c.id = t.conversation_id
@@ -77,7 +78,7 @@ def conversation_with_people(conversation_id: UUID) -> Conversation | None:
 
 
 def newest_messages(conversation: Conversation, *, limit: int) -> list[Message]:
-    """Return the newest messages of the episode that customers see, newest first."""
+    """Return the newest messages of the episode that are visible to customers, newest first."""
     parameters = [conversation.pk, conversation.workspace_id, conversation.episode_start_seq, limit]
     return [sql.loaded(Message, row) for row in sql.fetch(_HISTORY, parameters)]
 
@@ -88,7 +89,7 @@ def message_by_client_id(conversation: Conversation, source: str, client_id: str
 
 
 def lock_claimable(*, only: UUID | None, in_hand: Collection[UUID]) -> Turn | None:
-    """Return the oldest claimable turn of any workspace, locked with its conversation; rows locked by others are
+    """Return the oldest claimable turn of any workspace, locked with its conversation. Rows locked by others are
     skipped.
     """
     found = sql.fetch(_CLAIMABLE, {"only": only, "in_hand": list(in_hand)})
@@ -106,8 +107,8 @@ def beginning_of(claim: "Claim", *, lease: timedelta, losses: int) -> sql.Statem
 
 
 def end_turn(claim: "Claim", state: Turn.State) -> bool | None:
-    """End a turn if the claim still holds it; return whether another one is waiting in its conversation, or None if the
-    claim is lost.
+    """End a turn if the claim still holds it. Return whether another turn is waiting in its conversation, or None if
+    the claim is lost.
     """
     found = sql.fetch(_END, {**_named(claim), "state": str(state)})
     return bool(found[0][0]) if found else None

@@ -1,10 +1,10 @@
-"""The signal broker: publishes live changes of conversations within the process and between processes.
+"""The signal broker: publishes live changes to conversations within the process and between processes.
 
-The log is the truth. Signals only say that it has grown, and carry what is never logged: deltas, the assistant's
-status, who is typing. Within a process they are delivered directly. Other processes get them through the channel layer,
-if they have joined the conversation's group because one of their readers follows it. Deltas and the status leave the
-process only while another one has asked for them. Every few seconds a signal broker compares the heads of the
-conversations followed here with the database, which makes up for lost signals.
+The log is authoritative. Signals only say that it has grown, and carry information that is never logged: deltas, the
+assistant's status, and who is typing. Within a process, they are delivered directly. Other processes get them through
+the channel layer if they have joined the conversation's group because one of their readers follows it. Deltas and the
+status leave the process only while another process requests them. Every few seconds, the broker compares the heads of
+the conversations followed here with the database, which makes up for lost signals.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ def _group(conversation_id: UUID) -> str:
 
 
 class SignalBroker:
-    """The listeners of one event loop by conversation. Use it from its loop only."""
+    """The listeners of one event loop, by conversation. Use it only from its own loop."""
 
     def __init__(self) -> None:
         self._listeners: defaultdict[UUID, set[Listener]] = defaultdict(set)
@@ -67,7 +67,7 @@ class SignalBroker:
         """Call `listener` with every signal of the conversation from now on."""
         await self._ensure_started()
         self._listeners[conversation_id].add(listener)
-        if conversation_id not in self._joined:  # each turn listens beside the sockets of its conversation
+        if conversation_id not in self._joined:  # a turn and sockets may listen to the same conversation
             is_joined = await self._join(_group(conversation_id))
             if is_joined and conversation_id in self._listeners:
                 self._joined.add(conversation_id)
@@ -85,21 +85,21 @@ class SignalBroker:
             self._spawn(self._leave(conversation_id))
 
     async def listen_for_turns(self, listener: Callable[[], None]) -> None:
-        """Call `listener` whenever a turn waits for a runner, inserted here or elsewhere."""
+        """Call `listener` whenever a turn is waiting for a runner, whichever process inserted it."""
         await self._ensure_started()
         self._turn_listeners.add(listener)
 
     def publish(self, conversation_id: UUID, signal: Signal) -> None:
-        """Deliver a signal to the listeners here, and to other processes if it concerns them."""
+        """Deliver a signal to listeners in this process, and to other processes if it concerns them."""
         if isinstance(signal, TurnWaiting):
-            self._wake_runner()  # a runner is in this process, so others need not know
+            self._wake_runner()  # this process has a runner, so others need no signal
             return
         self._deliver(conversation_id, signal)
         if not isinstance(signal, Delta | Status) or self._is_watched_elsewhere(conversation_id):
             self._send(_group(conversation_id), conversation_id, signal)
 
     def watch(self, conversation_id: UUID) -> None:
-        """Ask the conversation's turn to repeat its text and, from another process, to send what follows here."""
+        """Ask the conversation's turn to repeat its text and, from another process, to send the following text here."""
         self._deliver(conversation_id, WatchRequested())
         self._send(TURNS_GROUP, conversation_id, WatchRequested())
 
@@ -117,7 +117,7 @@ class SignalBroker:
 
     def _deliver(self, conversation_id: UUID, signal: Signal) -> None:
         listeners = self._listeners.get(conversation_id)
-        if not listeners:  # true for most conversations, and storing their heads would grow endlessly
+        if not listeners:  # most conversations have none, and storing all their heads would use ever more memory
             return
         if isinstance(signal, NewEvent):
             self._heads[conversation_id] = max(signal.seq, self._heads.get(conversation_id, 0))
@@ -131,7 +131,7 @@ class SignalBroker:
         return self._watched_elsewhere.get(conversation_id, 0.0) > time.monotonic()
 
     async def _ensure_started(self) -> None:
-        """Start receiving from other processes. Signals within the process do not need the layer to be up."""
+        """Start receiving from other processes. Signals within the process work without the layer."""
         async with self._starting:
             if self._is_started:
                 return
@@ -153,12 +153,12 @@ class SignalBroker:
         return is_joined
 
     async def _leave(self, conversation_id: UUID) -> None:
-        # otherwise, a reader returned in the meantime and has already joined
+        # otherwise, a reader has returned in the meantime and already joined
         if conversation_id not in self._listeners:
             await channel_layer.leave(_group(conversation_id), self._channel)
 
     async def _join_failed_groups(self) -> None:
-        """Retry the groups that could not be joined; if one fails again, the layer is down for the others, too."""
+        """Retry joining groups that failed; if one fails again, stop, because the layer is down for the others, too."""
         for group in list(self._unjoined):
             if not await channel_layer.join(group, self._channel):
                 return
@@ -184,7 +184,7 @@ class SignalBroker:
                 continue
             try:
                 self._take(UUID(message["conversation"]), signal_from_wire(message["signal"]))
-            except (KeyError, TypeError, ValueError):  # from a newer version; its event, if any, is in the log
+            except (KeyError, TypeError, ValueError):  # from a newer version; if it has an event, that is in the log
                 channel_layer.LOST.labels("unknown").inc()
 
     def _take(self, conversation_id: UUID, signal: Signal) -> None:
@@ -224,10 +224,10 @@ def signal_broker() -> SignalBroker:
 
 
 def publish(conversation_id: UUID, signal: Signal) -> None:
-    """Publish from any thread, after a commit; returns at once."""
+    """Publish from any thread, after a commit; return at once."""
     brokers = _running_brokers()
     for broker, loop in brokers:
-        with suppress(RuntimeError):  # the loop has closed, and its readers with it
+        with suppress(RuntimeError):  # the loop and its readers have closed
             loop.call_soon_threadsafe(broker.publish, conversation_id, signal)
     if not brokers:
         group = TURNS_GROUP if isinstance(signal, TurnWaiting) else _group(conversation_id)

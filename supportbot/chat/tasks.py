@@ -12,5 +12,5 @@ def sweep_erased() -> None:
 
 @shared_task
 def retain() -> None:
-    """Erase what workspaces no longer keep; safe to run twice."""
+    """Erase expired data of workspaces; safe to run twice."""
     erase_expired()

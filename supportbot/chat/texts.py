@@ -10,7 +10,7 @@ MAX_MESSAGE_CHARACTERS: Final = 4_000
 _CLIENT_ID: Final = re.compile("[!-~]{1,128}")
 # C0 and C1 controls except tabs and line breaks; lone surrogates cannot be encoded at all.
 CONTROLS: Final = (
-    r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f"  # as JSON Schema patterns spell it
+    r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f"  # in the notation of JSON Schema patterns
 )
 UNREADABLE: Final = re.compile(rf"[{CONTROLS}\ud800-\udfff]")
 
@@ -28,7 +28,7 @@ def clean_text(text: str) -> str:
 
 
 def clean_client_id(client_id: str) -> str:
-    """Return the client's id of a message; raises InvalidClientId."""
+    """Return a message's validated client id; raises InvalidClientId."""
     if not _CLIENT_ID.fullmatch(client_id):
         raise InvalidClientId()
     return client_id

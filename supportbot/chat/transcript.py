@@ -1,6 +1,7 @@
-"""The transcript of a conversation: who said what and when, with sources and receipts.
+"""The transcript of a conversation: messages with authors and times, sources and receipts.
 
-Made from the events that the customer sees, in the conversation's language, or in English if there is no translation.
+It consists of the events that the customer sees, in the conversation's language, or in English if there is no
+translation.
 """
 
 from collections.abc import Iterable, Iterator
@@ -76,7 +77,7 @@ def _events(conversation: Conversation) -> Iterator[EventView]:
 
 
 def written(events: Iterable[EventView], language: str, zone: tzinfo) -> Iterator[str]:
-    """Yield the lines of these events, with a blank line after each."""
+    """Yield the lines for these events, with a blank line after each event."""
     for event in events:
         entry = _entry(event, language, zone)
         if entry is not None:
@@ -87,7 +88,7 @@ def written(events: Iterable[EventView], language: str, zone: tzinfo) -> Iterato
 
 
 def _entry(event: EventView, language: str, zone: tzinfo) -> tuple[str, list[str]] | None:
-    """Return author and lines; None for an event that does not appear in transcripts."""
+    """Return the author and lines; None for an event that does not appear in transcripts."""
     payload = event.payload
     match event.event:
         case "message":
@@ -137,7 +138,7 @@ def _rows(rows: Iterable[dict[str, str]]) -> list[str]:
 
 
 def _receipt(receipt: dict[str, Any], language: str) -> list[str]:
-    """Return the fields of a receipt, one per line, in a fixed order, since JSON in the database has none."""
+    """Return the fields of a receipt, one per line, in a fixed order, because JSON in the database has no order."""
     fields = {name: receipt.get(name) for name in _RECEIPT}
     if fields["amount"]:
         fields["amount"] = _amount(str(fields["amount"]), receipt.get("currency", ""), language)

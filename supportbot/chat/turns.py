@@ -1,8 +1,8 @@
-"""The life of a turn: pending, claimed under a lease, written to, ended once.
+"""The life cycle of a turn: pending, claimed under a lease, written to, ended once.
 
-Every write of a runner names its claim (turn, attempt, runner). If the row has another claim, nothing is written and
-LeaseLost is raised: a stale runner can neither add text nor end a turn. A turn whose lease expired is claimed again
-with the next attempt; at the second loss it fails visibly. Times are the database's.
+Every write by a runner names its claim (turn, attempt, runner). If the row has another claim, nothing is written and
+LeaseLost is raised, so a stale runner can neither add text nor end a turn. A turn whose lease has expired is claimed
+again with the next attempt; at the second loss, it fails visibly. Times come from the database.
 """
 
 import re
@@ -37,7 +37,7 @@ _MARKS: Final = re.compile(r"[ \t]*\[\d{1,2}\]")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A runner's right to one attempt of a turn: to answer the messages with from_seq < seq <= through_seq."""
+    """A runner's claim on one attempt of a turn, which answers the messages with from_seq < seq <= through_seq."""
 
     turn_id: UUID
     workspace_id: UUID
@@ -53,7 +53,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What a runner saves when it extends a turn's lease: the text shown so far and its number of deltas."""
+    """The data that a runner saves when it extends a turn's lease: the text shown so far and its number of deltas."""
 
     claim: Claim
     text: str
@@ -62,17 +62,18 @@ class Heartbeat:
 
 def start_turn(conversation: Conversation) -> None:
     """Ensure that a locked conversation has a pending turn; an existing one also covers messages added since."""
-    # A retry has a fixed end: without this, messages sent before it starts would never be answered.
+    # A retry has a fixed end; without this, messages sent before it starts would never be answered.
     waiting = "ON CONFLICT (conversation_id) WHERE state = 'pending' DO UPDATE SET through_seq = NULL"
     sql.insert(Turn(conversation=conversation), on_conflict=waiting)
     publish_after_commit(conversation.pk, TurnWaiting())
 
 
 def claim_turn(runner: str, *, only: UUID | None = None, in_hand: Collection[UUID] = ()) -> Claim | None:
-    """Claim the oldest turn that is waiting or has lost its runner; None if there is none. Appends `assistant.started`.
+    """Claim the oldest turn that is waiting or has lost its runner, and append `assistant.started`; None if there is
+    none.
 
-    `only` limits the choice to one conversation. `in_hand` are the turns that the caller is carrying out: its own late
-    heartbeat on an overloaded machine does not count as a loss.
+    `only` limits the choice to one conversation. `in_hand` are the turns that the caller is carrying out, so its own
+    late heartbeat on an overloaded machine does not count as a loss.
     """
     while True:
         with across_workspaces("runner claims a turn"), transaction.atomic():
@@ -81,7 +82,7 @@ def claim_turn(runner: str, *, only: UUID | None = None, in_hand: Collection[UUI
                 return None
             with workspace_scope(turn.workspace_pk):
                 claim = _claim(turn, runner)
-        if claim is not None:  # otherwise this one was stopped, or was lost too often and failed: try the next one
+        if claim is not None:  # otherwise, this turn was stopped or was lost too often and failed, so try the next one
             return claim
 
 
@@ -91,7 +92,7 @@ def _claim(turn: Turn, runner: str) -> Claim | None:
     if turn.stop_requested:
         _end_stopped(conversation, turn, through_seq=turn.through_seq or conversation.last_seq)
         return None
-    # A runner that released its turn has cleared its name, which does not count as a loss.
+    # A runner that releases its turn clears its name, and this does not count as a loss.
     was_lost = turn.state == Turn.State.RUNNING and turn.runner != ""
     if was_lost:
         LEASES_LOST.inc()
@@ -107,7 +108,7 @@ def _claim(turn: Turn, runner: str) -> Claim | None:
         turn.attempt + 1,
         runner,
         conversation.answered_seq if turn.from_seq is None else turn.from_seq,
-        # Later messages wait for the next turn.
+        # Later messages are left to the next turn.
         conversation.last_seq if turn.through_seq is None else turn.through_seq,
         conversation.locale,
         max(0.0, (now() - turn.created_at).total_seconds()),
@@ -136,14 +137,14 @@ def _lock_claimed(claim: Claim) -> Conversation:
 def extend_leases(beats: Sequence[Heartbeat]) -> Mapping[UUID, bool]:
     """Extend leases and save the texts so far, in one statement for all turns of a process.
 
-    Returns, by turn, whether the customer asked to stop; a turn that is missing was lost.
+    Returns whether the customer asked to stop, by turn; a missing turn was lost.
     """
     with across_workspaces("a process keeps its leases"):
         return sql_statements.extend_leases(beats, lease=LEASE)
 
 
 def extend_lease(claim: Claim, *, text: str, index: int) -> bool:
-    """Do the same for one turn; return whether the customer asked to stop. Raises LeaseLost."""
+    """Extend the lease of one turn; return whether the customer asked to stop. Raises LeaseLost."""
     kept = extend_leases([Heartbeat(claim, text, index)])
     if claim.turn_id not in kept:
         raise LeaseLost()
@@ -152,7 +153,7 @@ def extend_lease(claim: Claim, *, text: str, index: int) -> bool:
 
 @transaction.atomic
 def restart_attempt(claim: Claim) -> Claim:
-    """Start the next attempt under the same lease (another route answers); readers clear what they show."""
+    """Start the next attempt under the same lease (another route answers); readers clear the text."""
     conversation = _lock_claimed(claim)
     attempt = claim.attempt + 1
     if not _held(claim).update(attempt=attempt, lease_until=Now() + LEASE, partial_text="", partial_index=0):
@@ -211,10 +212,10 @@ def _wake_runner_for_next(conversation: Conversation) -> None:
 def explain(
     conversation: Conversation, text: str, *, request: UUID, blocks: tuple[Mapping[str, Any], ...] = ()
 ) -> None:
-    """Add a message of the assistant about the outcome of a request, with its receipt; the conversation is locked.
+    """Add a message by the assistant about the outcome of a request, with its receipt; the conversation is locked.
 
-    This is a turn without a runner, written in the same transaction as the outcome it reports. It does not answer any
-    message, so a waiting question still gets its own turn.
+    This is a turn without a runner, written in the same transaction as the outcome. It does not answer a message, so a
+    waiting question still gets its own turn.
     """
     turn = Turn.objects.create(
         conversation=conversation,
@@ -238,7 +239,7 @@ def check_held(claim: Claim) -> None:
 
 @transaction.atomic
 def fail_turn(claim: Claim, code: str) -> None:
-    """End the turn as failed, visible to the customer; raises LeaseLost."""
+    """End the turn as failed, which the customer sees; raises LeaseLost."""
     conversation = _lock_claimed(claim)
     turn = _held(claim).first()
     if turn is None:
@@ -256,14 +257,14 @@ def _fail(conversation: Conversation, turn: Turn, code: str) -> None:
 
 @transaction.atomic
 def release_turn(claim: Claim) -> None:
-    """Release the turn so that another runner can claim it at once, because this process is shutting down."""
+    """Release the turn because this process is shutting down, so another runner can claim it at once."""
     _held(claim).update(lease_until=Now() - LEASE, runner="")
     publish_after_commit(claim.conversation_id, TurnWaiting())
 
 
 @transaction.atomic
 def request_stop(conversation_id: UUID) -> None:
-    """Stop the answer being written and the waiting one; does nothing if there is neither."""
+    """Stop the answer being written and the waiting one; do nothing if there is neither."""
     conversation = lock_conversation(conversation_id)
     for turn in Turn.objects.filter(conversation=conversation, state=Turn.State.RUNNING, stop_requested=False):
         Turn.objects.filter(pk=turn.pk).update(stop_requested=True)
@@ -273,9 +274,9 @@ def request_stop(conversation_id: UUID) -> None:
 
 
 def stop_now(conversation: Conversation) -> None:
-    """End every open turn of a locked conversation at once, so that the assistant adds nothing after this.
+    """End every open turn of a locked conversation at once, so the assistant adds nothing after this.
 
-    Text of the last second may be missing, since a runner saves it once a second; its later writes have no claim.
+    Text from the last second may be missing, because a runner saves once a second and its later writes have no claim.
     """
     for turn in Turn.objects.filter(conversation=conversation, state__in=OPEN).order_by("created_at"):
         _end_stopped(conversation, turn, through_seq=turn.through_seq or conversation.last_seq)
@@ -283,7 +284,7 @@ def stop_now(conversation: Conversation) -> None:
 
 
 def _end_stopped(conversation: Conversation, turn: Turn, *, through_seq: int) -> None:
-    """End a turn that no longer has a runner, with the text that was shown."""
+    """End a turn without a runner, with the text that was shown."""
     Turn.objects.filter(pk=turn.pk).update(
         state=Turn.State.STOPPED,
         finished_at=Now(),
@@ -291,9 +292,9 @@ def _end_stopped(conversation: Conversation, turn: Turn, *, through_seq: int) ->
         from_seq=conversation.answered_seq if turn.from_seq is None else turn.from_seq,
         through_seq=through_seq,
     )
-    # Only the runner knew the sources, so their markers are removed.
+    # Only the runner knew the sources, so remove their markers.
     text = _MARKS.sub("", turn.partial_text).strip()
-    # The built-in answerer ends before anything is saved, so saved text is a model's.
+    # The built-in answerer finishes before anything is saved, so saved text comes from a model.
     stopped = Answer(text=text, citations=(), by="model" if text else "builtin", is_stopped=True)
     message = message_of(conversation, turn.message_id, stopped)[0] if text else None
     payload = final_payload(turn.message_id, stopped)
@@ -302,7 +303,7 @@ def _end_stopped(conversation: Conversation, turn: Turn, *, through_seq: int) ->
 
 @transaction.atomic
 def retry_turn(conversation_id: UUID, message_id: UUID) -> None:
-    """Retry the newest answer, if it failed or was stopped, as a new turn on the same messages.
+    """Retry the newest answer, if it failed or was stopped, as a new turn for the same messages.
 
     Raises ConversationEnded, and NothingToRetry for any other message.
     """
@@ -318,8 +319,8 @@ def retry_turn(conversation_id: UUID, message_id: UUID) -> None:
 
 
 def supersede_turns(*conversations: Conversation) -> None:
-    """Void every open turn of locked conversations (an agent takes over, or they are erased); a higher attempt fences
-    off its runner.
+    """Void every open turn of locked conversations, because an agent takes over or they are erased. A higher attempt
+    number fences off the runner.
     """
     turns = list(Turn.objects.filter(conversation__in=conversations, state__in=OPEN))
     for turn in turns:

@@ -1,7 +1,7 @@
-"""What may need improving, as cases of an evaluation: each expects what a good answer says, not the one that was given.
+"""Turns findings into cases of an evaluation. Each case expects the content of a good answer, not of the given one.
 
-What the team wrote instead comes first, with the action that was confirmed. Without it, an untrue answer must not be
-given again, and a missing or poor one must at least be there; a person adds the rest before saving.
+The team's own answer comes first, with the confirmed action. Without it, an untrue answer must not be given again, and
+a question with a missing or poor answer must at least get an answer; a person adds the rest before saving.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ _Action = Callable[[Conversation, QuerySet[ActionRequest]], dict[str, Any]]
 
 
 def case_of_finding(kind: Kind, subject: UUID) -> dict[str, Any]:
-    """Return the document of a finding's case. Raises NotFound if it has been dealt with or erased."""
+    """Return the document of a finding's case. Raises NotFound if the finding has been dealt with or erased."""
     one = next((found for found in findings(kind) if found.subject == subject), None)
     if one is None:
         raise NotFound()
@@ -46,7 +46,7 @@ def case_of_finding(kind: Kind, subject: UUID) -> dict[str, Any]:
 
 
 def case_of_answer(message_id: UUID) -> dict[str, Any]:
-    """Return the document of the case of an answer of the assistant. Raises NotFound."""
+    """Return the document of the case for an answer of the assistant. Raises NotFound."""
     rows = Message.objects.filter(source=Source.ASSISTANT).select_related("conversation__customer")
     answer = rows.filter(pk=message_id).first()
     if answer is None:
@@ -56,7 +56,7 @@ def case_of_answer(message_id: UUID) -> dict[str, Any]:
 
 
 def _expected(answer: Message, complaint: str | None) -> dict[str, Any]:
-    """Return what another answer should do; `complaint` is the reason of a bad rating, None if there is no such."""
+    """Return the expectations for a new answer; `complaint` is the reason for a bad rating, None without one."""
     if instead := expected_instead(answer):
         return instead if complaint is not None else {**_action_of(answer, settled_action_in), **instead}
     if complaint == UNTRUE and not answer.is_abstention:
@@ -75,7 +75,7 @@ def _action_of(answer: Message, action: _Action) -> dict[str, Any]:
 
 
 def _of_draft(one: Finding) -> dict[str, Any]:
-    """Return the case of a corrected draft: it expects what the agent sent."""
+    """Return the case for a corrected draft, which expects the agent's reply."""
     reply = OfferedDraft.objects.filter(pk=one.subject, message_id__isnull=False).values("message_id")
     sent = Message.objects.filter(pk__in=reply).select_related("conversation__customer").first()
     if sent is None:

@@ -16,8 +16,8 @@ from supportbot.errors import NotFound
 from supportbot.insights.findings import Finding, Kind, findings
 
 logger = logging.getLogger(__name__)
-ALIKE: Final = 0.94  # cosine of two questions: paraphrases are above, other questions about the same topic below
-MOST_EMBEDDED: Final = 150  # the rest is grouped only by letters
+ALIKE: Final = 0.94  # cosine similarity: paraphrases are above it, other questions on the same topic below
+MOST_EMBEDDED: Final = 150  # the others are grouped only by their wording
 _NO_LETTERS: Final = re.compile(r"[\W\d_]+")
 
 
@@ -52,7 +52,7 @@ def clusters(found: Sequence[Finding]) -> list[Cluster]:
 
 
 def group_with(kind: Kind, subject: UUID) -> Cluster:
-    """Return the group of a kind with this finding. Raises NotFound if it is dealt with or was erased."""
+    """Return the group with this finding. Raises NotFound if the finding has been dealt with or erased."""
     for one in clusters(findings(kind)):
         if any(finding.subject == subject for finding in one.findings):
             return one
@@ -60,7 +60,7 @@ def group_with(kind: Kind, subject: UUID) -> Cluster:
 
 
 def alike_in_letters(found: Sequence[Finding]) -> list[Cluster]:
-    """Return the groups of identical wording, which needs no embedder."""
+    """Return groups with identical wording, which needs no embedder."""
     return _sorted(_groups(found))
 
 
@@ -77,7 +77,7 @@ def _sorted(groups: Sequence[list[Finding]]) -> list[Cluster]:
 
 
 def _by_meaning(groups: Sequence[list[Finding]]) -> list[list[Finding]]:
-    """Join each group to the most similar larger group before it, if they are similar enough."""
+    """Merge each group into the most similar larger group before it, if they are similar enough."""
     joined: list[list[Finding]] = []
     used = embedder_in_use()
     vectors = np.empty((0, 0), dtype=np.float32)

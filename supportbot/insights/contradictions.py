@@ -1,11 +1,11 @@
-"""Live articles that contradict each other: two sentences about the same thing with different figures.
+"""Finds live articles that contradict each other: two sentences about the same thing with different figures.
 
-Sentences that each name something that the other does not ("to Austria", "to Switzerland") are about different things,
-and code is no statement. Measured on the 62 articles of examples/knowledge (483 sentences with figures, which do not
-contradict each other): 1 pair, 2 without this rule; on a help centre of 414 articles, 14 pairs and 20. Of the false
-statements in examples/evaluation/twins.jsonl, the same 17 are found with and without it. These were with sentences that
-share three fifths of their stems; at slightly more (`ALIKE`), no pair is left of the 62 articles, and the 17 are still
-found. At .65 there are 16, at .7 there are 14.
+If each of two sentences names something that the other does not ("to Austria", "to Switzerland"), they are about
+different things; code is not a statement. Measurements with this rule and without it: on the 62 articles of
+examples/knowledge (483 sentences with figures and no contradictions), 1 and 2 pairs; on a help centre of 414 articles,
+14 and 20 pairs; among the false statements in examples/evaluation/twins.jsonl, the same 17 are found. These are for
+sentences that share three fifths of their stems. With slightly more (`ALIKE`), no pair is left in the 62 articles, and
+the 17 are still found. With .65, 16 are found; with .7, 14.
 """
 
 import re
@@ -30,17 +30,17 @@ from supportbot.language.words import content_stems
 KIND: Final = "contradicting"
 MOST_ARTICLES: Final = 400
 MOST: Final = 50
-ALIKE: Final = 0.62  # share of the stems of both sentences, without figures
+ALIKE: Final = 0.62  # the share of stems, without figures, that both sentences have
 LEAST_STEMS: Final = 3
 CODE: Final = "```"
-FEW_ARTICLES: Final = 100  # compared within about a second
-MOST_KNOWN: Final = 50  # workspaces whose pairs a process keeps
+FEW_ARTICLES: Final = 100  # this many can be compared within about a second
+MOST_KNOWN: Final = 50  # workspaces whose pairs a process caches
 _WORD: Final = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A sentence of a live article with figures, and what it is about."""
+    """A sentence with figures from a live article, and its topic."""
 
     article: UUID
     title: str
@@ -59,17 +59,17 @@ class Contradiction:
     other: Statement
 
 
-_known: dict[UUID, tuple[tuple[Any, ...], list[Contradiction]]] = {}  # by workspace: the articles' mark, their pairs
+_known: dict[UUID, tuple[tuple[Any, ...], list[Contradiction]]] = {}  # by workspace: the articles' mark and their pairs
 
 
 def contradictions() -> list[Contradiction]:
-    """Return pairs of sentences of different live articles that nobody has dismissed, most similar first."""
+    """Return pairs of sentences from different live articles that nobody has dismissed, most similar first."""
     handled = set(Handled.objects.filter(kind=KIND).values_list("subject", flat=True))
     return [pair for pair in _found() if pair.subject not in handled][:MOST]
 
 
 def contradiction_with(subject: UUID) -> Contradiction:
-    """Return a listed pair. Raises NotFound if it is dealt with, or if one of the sentences has changed."""
+    """Return a listed pair. Raises NotFound if it has been dealt with or if one of the sentences has changed."""
     found = next((pair for pair in contradictions() if pair.subject == subject), None)
     if found is None:
         raise NotFound()
@@ -77,7 +77,7 @@ def contradiction_with(subject: UUID) -> Contradiction:
 
 
 def contradictions_if_quick() -> list[Contradiction] | None:
-    """Return the same; None if this process would have to compare many articles first, which takes seconds."""
+    """Return the same; None if this process would first have to compare many articles, which takes seconds."""
     is_quick = _is_known(_articles()) or _articles().count() <= FEW_ARTICLES
     return contradictions() if is_quick else None
 
@@ -88,7 +88,7 @@ def _articles() -> QuerySet[Article]:
 
 
 def _mark(articles: QuerySet[Article]) -> tuple[Any, ...]:
-    """Return what changes with every change of the articles."""
+    """Return a mark that changes with every change to the articles."""
     return tuple(articles.aggregate(number=Count("pk"), newest=Max("updated_at")).values())
 
 
@@ -98,7 +98,7 @@ def _is_known(articles: QuerySet[Article]) -> bool:
 
 
 def _found() -> list[Contradiction]:
-    """Return all pairs, compared again by each process after a change of the articles."""
+    """Return all pairs; each process compares the articles again after a change."""
     articles, workspace_id = _articles(), current_workspace_id()
     mark, held = _mark(articles), _known.get(workspace_id)
     if held is not None and held[0] == mark:
@@ -124,13 +124,13 @@ def _statements(article: Article) -> Iterator[Statement]:
 
 
 def _names_in(text: str, language: str) -> frozenset[str]:
-    """Return the capitalised words after the first, without units: names, and in German all nouns."""
+    """Return the capitalised words after the first, without units: names and, in German, all nouns."""
     capitalised = [word for word in _WORD.findall(text)[1:] if word[:1].isupper() and not word.isupper()]
     return frozenset(name for word in capitalised if not units_of(name := word.casefold(), language))
 
 
 def pairs(statements: Sequence[Statement]) -> Iterator[Contradiction]:
-    """Yield the pairs of different articles that say nearly the same with other figures of the same unit."""
+    """Yield pairs from different articles that say nearly the same but have different figures with the same unit."""
     by_stem: defaultdict[str, list[int]] = defaultdict(list)
     for place, one in enumerate(statements):
         near = {other for stem in one.stems for other in by_stem[stem]}
@@ -143,7 +143,7 @@ def pairs(statements: Sequence[Statement]) -> Iterator[Contradiction]:
 
 
 def is_contradiction(one: Statement, other: Statement) -> bool:
-    """Return whether two statements of different articles agree in their words and disagree in a figure."""
+    """Return whether two statements from different articles agree in their words but disagree in a figure."""
     if one.article == other.article:
         return False
     if one.names - other.names and other.names - one.names:
@@ -158,14 +158,14 @@ def differs(ours: Sequence[Figure], theirs: Sequence[Figure]) -> bool:
 
 
 def differing(ours: Sequence[Figure], theirs: Sequence[Figure]) -> list[Figure]:
-    """Return our figures whose unit, but not value, occurs among the figures that only the other side has."""
+    """Return our figures whose unit, but not value, occurs among the figures found only on the other side."""
     lost, new = without(ours, theirs), without(theirs, ours)
     return [one for one in lost if any(_units(one) & _units(other) for other in new)]
 
 
 def corresponding(ours: Sequence[Figure], theirs: Sequence[Figure]) -> list[tuple[Figure, Figure]]:
-    """Return our differing figures, each with the other side's of the same unit, in their order; [] if one of either
-    side has no counterpart.
+    """Return our differing figures in order, each with the other side's figure with the same unit; [] if any figure on
+    either side has no counterpart.
     """
     wrong, left = differing(ours, theirs), differing(theirs, ours)
     found = []
@@ -179,7 +179,7 @@ def corresponding(ours: Sequence[Figure], theirs: Sequence[Figure]) -> list[tupl
 
 
 def without(figures: Sequence[Figure], others: Sequence[Figure]) -> list[Figure]:
-    """Return the figures without an equal among the others."""
+    """Return the figures that equal none of the others."""
     return [one for one in figures if not any(one.readings & other.readings for other in others)]
 
 

@@ -1,4 +1,4 @@
-"""The export: one row for each conversation, from which every figure of the console can be recomputed; also as CSV."""
+"""The export: one row per conversation, also as CSV. All figures of the console can be recomputed from it."""
 
 import csv
 from collections.abc import Iterable, Mapping
@@ -63,7 +63,7 @@ class Writable(Protocol):
 
 
 def write_csv(file: Writable, conversations: Iterable[ConversationOutcome], *, sees_cost: bool) -> None:
-    """Write the names of the columns, then a row for each conversation."""
+    """Write the column names, then a row for each conversation."""
     sheet = csv.writer(file)
     sheet.writerow(COLUMNS)
     for one in conversations:
@@ -71,7 +71,7 @@ def write_csv(file: Writable, conversations: Iterable[ConversationOutcome], *, s
 
 
 def _cell(value: Any) -> Any:
-    """Return a value as a cell; lists become words, and no text begins like a spreadsheet formula."""
+    """Return a value as a cell. Lists become text, and no text begins like a spreadsheet formula."""
     if isinstance(value, dict):
         return ", ".join(f"{amount} {currency}" for currency, amount in value.items())
     if isinstance(value, list):

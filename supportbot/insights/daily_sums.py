@@ -1,6 +1,6 @@
-"""Daily figures that add up to those of a longer period, for one channel or all. Pure.
+"""Daily sums, from which the figures of longer periods can be computed, for one channel or all. Pure.
 
-Durations are kept individually, since the median of a period cannot be computed from daily medians.
+Durations are kept individually, because the median of a period cannot be computed from daily medians.
 """
 
 from collections import Counter, defaultdict
@@ -76,7 +76,7 @@ class Sums:
 
 
 def sums_of(rows: Iterable[ConversationOutcome], key: Callable[[ConversationOutcome], Key]) -> dict[Key, Sums]:
-    """Return the sums of each group of conversations, in the order in which its first one appears."""
+    """Return the sums of each group of conversations, in the order of their first rows."""
     groups: dict[Key, Sums] = {}
     for row in rows:
         _count(groups.setdefault(key(row), Sums()), row)
@@ -132,7 +132,7 @@ def satisfied(scores: Counter[int]) -> float | None:
 
 
 def _spread(seconds: Iterable[float], most: float) -> Spread:
-    found = sorted(seconds)  # floats, since timedeltas are slower to create and compare
+    found = sorted(seconds)  # floats, because timedeltas are slower to create and compare
     if not found:
         return Spread(None, None, 0)
     return Spread(_at(found, HALF), _at(found, most), len(found))

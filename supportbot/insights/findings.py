@@ -1,4 +1,4 @@
-"""What may need improving, found in recent conversations: one finding per answer or ticket.
+"""Findings in recent conversations that may need improvement, one per answer or ticket.
 
 Small talk is never a finding. Findings that somebody has dealt with (`Handled`) are left out.
 """
@@ -47,7 +47,7 @@ class Finding:
     reason: str = ""  # characters of a rating's comment
     comment: str = ""
     replies: tuple[str, ...] = ()  # what team members answered
-    articles: tuple[UUID, ...] = ()  # those that a draft was written from
+    articles: tuple[UUID, ...] = ()  # the articles on which a draft was based
 
 
 def findings(kind: Kind) -> list[Finding]:
@@ -82,7 +82,7 @@ def _of_answer(kind: Kind, row: Any, **more: Any) -> Finding:
 
 
 def _rated_bad() -> list[Finding]:
-    """Return answers of the assistant with a low score; a score for the chat belongs to its last answer."""
+    """Return answers of the assistant with a low rating; a rating of the chat counts for its last answer."""
     last = Message.objects.filter(conversation=OuterRef("conversation"), source=Source.ASSISTANT).order_by("-seq")
     agents = Message.objects.filter(
         conversation=OuterRef("conversation"), source=Source.AGENT, audience=Audience.EVERYONE
@@ -108,7 +108,7 @@ def _withheld() -> list[Finding]:
 
 
 def _corrected() -> list[Finding]:
-    """Return answers from articles after which a person answered the same question, and drafts that were corrected."""
+    """Return answers from articles after which a person answered the same question, and corrected drafts."""
     answers = _answered_again()
     known = {(one.conversation, one.question) for one in answers}
     drafts = [one for one in _corrected_drafts() if (one.conversation, one.question) not in known]
@@ -128,7 +128,7 @@ def _answered_again() -> list[Finding]:
 
 
 def _corrected_drafts() -> list[Finding]:
-    """Return drafts of which an agent sent something else."""
+    """Return drafts that an agent corrected before sending."""
     asked = Message.objects.filter(
         conversation=OuterRef("conversation"),
         source=Source.CUSTOMER,
@@ -136,7 +136,7 @@ def _corrected_drafts() -> list[Finding]:
         created_at__lte=OuterRef("created_at"),
     )
     sent = Message.objects.filter(pk=OuterRef("message_id"))
-    drafts = OfferedDraft.objects.filter(is_correction=True).exclude(text="")  # its text is gone
+    drafts = OfferedDraft.objects.filter(is_correction=True).exclude(text="")  # the text of old drafts is cleared
     rows = _recent(drafts).annotate(
         asked=Subquery(asked.order_by("-seq").values("text")[:1]), reply=Subquery(sent.values("text")[:1])
     )

@@ -33,7 +33,7 @@ KINDS = (*(str(kind) for kind in Kind), contradicting.KIND)
 
 
 class GroupThrottle(CallerThrottle):
-    """The limit of searches: grouping embeds the questions."""
+    """The same limit as for searches, because grouping embeds the questions."""
 
     scope = "search"
 
@@ -49,7 +49,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A group of findings that ask the same, or two sentences that contradict each other."""
+    """A group of findings with the same question, or two sentences that contradict each other."""
 
     kind: str
     subject: UUID
@@ -156,7 +156,7 @@ def _items(kind: str, *, reads_conversations: bool) -> Sequence[Item]:
 
 
 def _subjects(kind: str, subject: UUID) -> list[UUID]:
-    """Return the findings that are dealt with together. Raises NotFound."""
+    """Return the findings that are dismissed together. Raises NotFound."""
     if kind != contradicting.KIND:
         return [one.subject for one in group_with(_kind(kind), subject).findings]
     if all(pair.subject != subject for pair in contradicting.contradictions()):

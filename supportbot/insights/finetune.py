@@ -1,7 +1,7 @@
 """Approved conversations as training data: chat JSON Lines, masked, split by customer, with a data card.
 
-Approved answers are those that a customer rated 4 or 5, and answers by the team in the assistant's place. Abstentions
-are left out with their questions, and so is everything in an unhappy customer's chat.
+Approved answers are those that a customer rated 4 or 5, and the team's answers in place of the assistant's. Abstentions
+are left out together with their questions, and so are all chats of unhappy customers.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from supportbot.language.sentences import unmarked
 from supportbot.llm.call_record import redact
 from supportbot.widget.models import Rating
 
-VALIDATION_SHARE: Final = 10  # out of a hundred customers
+VALIDATION_SHARE: Final = 10  # per hundred customers
 FILES: Final = {"train": "train.jsonl", "validation": "validation.jsonl"}
 CARD: Final = "README.md"
 _CARD: Final = """\
@@ -61,7 +61,7 @@ use these chats for that purpose.
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One approved conversation as a model would read it."""
+    """One approved conversation in the form for training a model."""
 
     customer: UUID
     language: str
@@ -70,7 +70,9 @@ class Example:
 
     @property
     def split(self) -> str:
-        """Return the file it belongs to: the same for all conversations of a customer, and in every export."""
+        """Return the file for this example, which is the same for all of a customer's conversations and in every
+        export.
+        """
         share = int.from_bytes(hashlib.sha256(self.customer.bytes).digest()[:4]) % 100
         return "validation" if share < VALIDATION_SHARE else "train"
 
@@ -129,7 +131,7 @@ def _approved(since: datetime) -> QuerySet[Conversation]:
 
 
 def _pairs(said: Sequence[Message]) -> Iterator[tuple[str, Message]]:
-    """Yield each question with its last answer, a person's if one replied; unanswered questions are left out."""
+    """Yield each question with its last answer (a person's if one replied); unanswered questions are left out."""
     question: list[str] = []
     answer: Message | None = None
     for one in said:
@@ -164,5 +166,5 @@ def _example(conversation: Conversation, said: Sequence[Message], pairs: Sequenc
 
 
 def masked(text: str, names: Mapping[str, str]) -> str:
-    """Return a text without personal data of recognisable form, and without these names, whole or in parts."""
+    """Return a text without personal data in a recognisable format and without these names, whole or in parts."""
     return without_names(redact(text), names)

@@ -1,5 +1,5 @@
-"""Daily sums, so that a page about months need not read all conversations again, and what was done with findings.
-Neither contains customers' words, so they outlive the conversations they are about.
+"""Daily sums, which save pages about months from reading all conversations again, and dealt-with findings. Neither
+contains customers' words, so both are kept after their conversations are deleted.
 """
 
 from django.db import models
@@ -9,10 +9,10 @@ from supportbot.accounts.models import TenantModel, User
 
 
 class DailySums(TenantModel):
-    """The sums of the conversations started on one day, by one of their properties or in total (`by` is empty)."""
+    """The sums of the conversations started on one day, by one of their properties or in total (then `by` is empty)."""
 
     day = models.DateField()
-    timezone = models.CharField(max_length=40)  # the time zone of the day; sums in another one are not used
+    timezone = models.CharField(max_length=40)  # the time zone of the day; sums for other time zones are not used
     by = models.CharField(max_length=10, blank=True)
     total = models.PositiveIntegerField()
     sums = models.JSONField()  # `daily_sums.Sums` by the property's value
@@ -28,9 +28,9 @@ class DailySums(TenantModel):
 
 
 class Handled(TenantModel):
-    """One finding that somebody has dealt with: an article was published, or it was dismissed for a reason.
+    """A finding that somebody has dealt with by publishing an article, or by dismissing it for a reason.
 
-    Its subject (a message, a ticket, or a pair of sentences) is a plain id.
+    Its subject (a message, a ticket or a pair of sentences) is a plain id.
     """
 
     class Outcome(models.TextChoices):

@@ -1,6 +1,6 @@
-"""What became of a conversation, decided by its messages, their authors and times. Pure. A conversation counts once its
-customer has asked something; a courtesy is not a question. It has one ending, the first whose condition holds: a
-conversation that went badly is never counted as solved.
+"""Determines the outcome of a conversation from its messages, their authors and their times. Pure. A conversation
+counts once its customer has asked a question; courtesies are not questions. It has exactly one ending, the first whose
+condition holds, so a conversation that went badly never counts as solved.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,12 @@ from supportbot.handoff.models import OPEN, Requester, State
 
 CAME_BACK_WITHIN: Final = timedelta(days=7)
 REOPENED_AFTER: Final = timedelta(days=1)
-HAPPY, UNHAPPY = 4, 2  # out of five: scores from here up, and from here down
+HAPPY, UNHAPPY = 4, 2  # out of five: happy from this score up, unhappy from this score down
 THANKS: Final = "thanks"
 
 
 class Ending(StrEnum):
-    """In the order of the charts; `ending_of` has the conditions."""
+    """The endings in the order of the charts; `ending_of` has the conditions."""
 
     CONFIRMED = "confirmed"
     SILENT = "silent"
@@ -66,17 +66,17 @@ class PersonRequest:
 
     @property
     def waited(self) -> timedelta | None:
-        """How long the customer waited; None if no agent came, or if an agent reopened the conversation."""
+        """The customer's waiting time; None if no agent came or if an agent reopened the conversation."""
         return None if self.joined_at is None or self.by == Requester.AGENT else self.joined_at - self.requested_at
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A customer's score of one answer, or of the conversation (no `message_id`)."""
+    """A customer's rating of one answer, or of the conversation (no `message_id`)."""
 
     score: int
     message_id: UUID | None = None
-    agent: UUID | None = None  # whose work was rated; None for the assistant
+    agent: UUID | None = None  # the agent whose work was rated; None for the assistant
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,9 @@ class Facts:
     said: Sequence[Said]
     requests: Sequence[PersonRequest] = ()
     scores: Sequence[Score] = ()
-    has_failed: bool = False  # the last turn
+    has_failed: bool = False  # whether the last turn failed
     asked_again_at: Sequence[datetime] = ()  # when the same customer started other conversations with a question
-    first_words_at: Sequence[datetime] = ()  # when the model began its answers, in their order
+    first_words_at: Sequence[datetime] = ()  # when the model began its answers, in order
     costs: Mapping[str, Decimal] = field(default_factory=dict)  # by currency
 
     @property
@@ -118,7 +118,7 @@ class Outcome:
 
 
 def outcome_of(facts: Facts) -> Outcome | None:
-    """Return what became of a conversation; None if nothing was asked in it."""
+    """Return the outcome of a conversation; None if it contains no question."""
     questions, helpers = facts.questions, facts.helpers
     if not questions:
         return None
@@ -140,7 +140,7 @@ def outcome_of(facts: Facts) -> Outcome | None:
 
 
 def ending_of(facts: Facts) -> Ending:
-    """Return how a conversation ended. docs/console.md has the same conditions in words."""
+    """Return the ending of a conversation. docs/console.md describes the same conditions."""
     if _is_waiting(facts):
         return Ending.WAITING
     if facts.helpers:
@@ -208,7 +208,7 @@ def _first_word(facts: Facts, asked_at: datetime) -> datetime | None:
 
 
 def _resolved_at(facts: Facts, ending: Ending) -> datetime | None:
-    """Return when a conversation that ended well got its last answer, a person's if one helped."""
+    """Return the time of the last answer (a person's if one helped) if the conversation ended well."""
     if ending not in (*ALONE, Ending.PERSON):
         return None
     if ending == Ending.PERSON:
@@ -220,9 +220,7 @@ def _resolved_at(facts: Facts, ending: Ending) -> datetime | None:
 
 
 def _attributed(score: Score, facts: Facts) -> Score:
-    """Return a score with the agent who was rated: the answer's author or, for a conversation, the last agent who
-    helped.
-    """
+    """Return a rating with the rated agent: the answer's author or, for a conversation, the last agent who helped."""
     if score.message_id is not None:
         rated = next((one for one in facts.said if one.message_id == score.message_id), None)
     else:

@@ -1,5 +1,6 @@
-"""Outdated answers: which customers were told something that an article no longer says. A citation names the revision
-it quotes. If its text is gone from the live revision, or a figure in it has changed, the reader may still rely on it.
+"""Outdated answers: finds customers who were given information that an article no longer contains. A citation names the
+revision that it quotes. If the quoted text is missing from the live revision, or a figure in it has changed, the
+customer may still rely on the old text.
 """
 
 from collections.abc import Iterator
@@ -29,22 +30,22 @@ ALIKE: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A customer who was told the old text. `now_says` is the sentence that replaced it, or empty."""
+    """A customer who was given the old text. `now_says` is the sentence that replaced it, or ""."""
 
     conversation: UUID
     customer: str
     at: datetime
     told: str
-    revision: int  # of the article, as it was told
+    revision: int  # the article's revision that the answer quoted
     now_says: str
     figures: tuple[str, ...]  # the figures of the old text that have changed
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence that is outdated, and everybody who was told it, newest first.
+    """An outdated sentence, and all customers who were given it, newest first.
 
-    `subject` identifies it until the sentence that replaced it changes, or somebody is told it again.
+    `subject` identifies it until the replacing sentence changes or another customer is given the old one.
     """
 
     subject: UUID
@@ -56,7 +57,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class OutdatedAnswers:
-    """One changed article, and the customers who were told its former text."""
+    """One changed article, and the customers who were given its former text."""
 
     article: UUID
     title: str
@@ -65,8 +66,8 @@ class OutdatedAnswers:
 
 
 def outdated_answers() -> list[OutdatedAnswers]:
-    """Return the articles with a recently changed figure that somebody was told, newest change first, without the
-    sentences that somebody has dismissed.
+    """Return the articles with a recently changed figure that customers were given, newest change first, without
+    dismissed sentences.
     """
     since = now() - timedelta(days=CHANGED_WITHIN_DAYS)
     changed = Article.objects.filter(state=State.LIVE, published_at__gte=since, live_revision__number__gt=1)
@@ -85,7 +86,7 @@ def outdated_answers() -> list[OutdatedAnswers]:
 
 
 def outdated_sentences(article: Article) -> list[Sentence]:
-    """Return each outdated sentence of an article once, those told most often first."""
+    """Return each outdated sentence of an article once, most frequently quoted first."""
     groups: dict[tuple[str, str, tuple[str, ...]], list[Told]] = {}
     for one in told_before(article):
         groups.setdefault((" ".join(one.told.split()), one.now_says, one.figures), []).append(one)
@@ -94,14 +95,14 @@ def outdated_sentences(article: Article) -> list[Sentence]:
 
 
 def _subject(article: Article, told: str, now_says: str, figures: tuple[str, ...], people: list[Told]) -> UUID:
-    # With the newest revision that told it: a figure that comes back and changes again is news.
+    # The newest quoted revision is part of the id, so a figure that returns and changes again is reported again.
     newest = max(one.revision for one in people)
     return uuid5(NAMESPACE_OID, "\0".join((str(article.pk), told, now_says, *figures, str(newest))))
 
 
 def told_before(article: Article) -> Iterator[Told]:
-    """Yield the customers who were told a sentence of an earlier revision in which a figure has since changed, newest
-    first.
+    """Yield the customers who were given a sentence from an earlier revision in which a figure has since changed,
+    newest first.
     """
     live = article.live_revision
     if live is None:
@@ -125,14 +126,14 @@ def told_before(article: Article) -> Iterator[Told]:
 
 
 def _sentences(text: str) -> Iterator[str]:
-    """Yield the sentences of a Markdown text on one line each, without the marks of lists and the edges of tables."""
+    """Yield the sentences of a Markdown text, each on one line, without list marks and table borders."""
     for sentence in sentences_of(text):
         if said := without_list_mark(" ".join(sentence.split())).strip("| "):
             yield said
 
 
 class _Replacing:
-    """The sentences of a new text, each found by the old sentence it replaces."""
+    """Finds the sentence of a new text that replaces an old sentence."""
 
     def __init__(self, body: str, language: str) -> None:
         self._body = " ".join(body.split())
@@ -140,7 +141,7 @@ class _Replacing:
         self._stems = {text: self._about(text) for text in _sentences(body)}
 
     def of(self, old: str) -> tuple[str, tuple[str, ...]]:
-        """Return the sentence that has replaced an old one, and the figures of the old one that are not in it."""
+        """Return the sentence that replaces an old one, and the old sentence's figures that it lacks."""
         figures = figures_in(old)
         if not figures or old in self._body:
             return "", ()

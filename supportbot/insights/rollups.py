@@ -1,9 +1,11 @@
-"""Sums by day: read from the conversations if these are few, otherwise stored, and recomputed when they change. In a
-busy workspace, today's sums, which a worker computes, are a few minutes old. If no worker has done this for a while, a
-page does, which takes seconds on a day with thousands of conversations. Earlier days are as of the last night, as long
-as customers can still come back; later changes to a conversation count from the following night.
+"""Sums by day. If there are few conversations, they are computed directly; otherwise, they are stored and recomputed
+after changes. In a busy workspace, a worker computes today's sums, so they are a few minutes old. If no worker has done
+so for a while, a page computes them, which takes seconds on a day with thousands of conversations. Earlier days are
+recomputed every night while customers can still come back, so later changes to a conversation count from the following
+night.
 
-Sums outlive conversations: those of a past day that has lost some are not computed again, and are read as stored.
+Sums are kept after conversations are erased: if a past day has lost conversations, its stored sums are used and never
+recomputed.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,12 +24,12 @@ from supportbot.insights.outcomes import CAME_BACK_WITHIN
 from supportbot.insights.selectors import ConversationOutcome, begun_in, outcomes
 from supportbot.query_settings import wide_reads
 
-LIVE_UP_TO: Final = 2_000  # conversations that a page reads itself
-SUMMED_AT_ONCE: Final = 2  # days, while somebody is waiting for the page
+LIVE_UP_TO: Final = 2_000  # the number of conversations up to which a page reads them directly
+SUMMED_AT_ONCE: Final = 2  # days to compute while somebody is waiting for the page
 TODAY_FOR: Final = timedelta(minutes=3)
-WITHOUT_WORKER_FOR: Final = timedelta(minutes=15)  # after this, a page computes today itself
+WITHOUT_WORKER_FOR: Final = timedelta(minutes=15)  # after this time, a page computes today's sums itself
 DAY_FOR: Final = timedelta(hours=20)
-ROLLED_UP_DAYS: Final = 180  # the longest span of the pages, and the previous one
+ROLLED_UP_DAYS: Final = 180  # the longest span on pages plus the preceding one
 GROUPINGS: Final[Mapping[str, Callable[[ConversationOutcome], str]]] = {
     "": lambda row: "",
     "channel": lambda row: row.channel_name,
@@ -38,7 +40,7 @@ GROUPINGS: Final[Mapping[str, Callable[[ConversationOutcome], str]]] = {
 
 
 def are_many(days: Sequence[date]) -> bool:
-    """Return whether the days have too many conversations for one page to read."""
+    """Return whether the days have too many conversations for a page to read."""
     begun = Conversation.objects.filter(created_at__gte=_midnight(days[0]), created_at__lt=_end(days[-1]))
     return begun.order_by()[: LIVE_UP_TO + 1].count() > LIVE_UP_TO
 
@@ -65,10 +67,10 @@ def _sums_of_erased(live: Mapping[date, Mapping[str, Sums]], by: str) -> dict[da
 
 
 def stored_sums(days: Sequence[date], by: str = "") -> dict[date, dict[str, Sums]]:
-    """Return each day's sums by the values of a property, as stored.
+    """Return each day's stored sums by the values of a property.
 
-    The newest days without sums are computed now; there are many only after an upgrade, and the hourly task adds them.
-    Today's sums are those of the worker's last round.
+    The newest days without sums are computed now. Only after an upgrade are there many, which the hourly task adds.
+    Today's sums are from the worker's last round.
     """
     found = {row.day: row for row in _stored(days).filter(by=by)}
     behind = [day for day in reversed(days) if day not in found or _is_behind(found[day], WITHOUT_WORKER_FOR)]
@@ -78,7 +80,7 @@ def stored_sums(days: Sequence[date], by: str = "") -> dict[date, dict[str, Sums
 
 
 def stored_total(days: Sequence[date]) -> int:
-    """Return how many conversations with a question were started on these days."""
+    """Return the number of conversations with a question that were started on these days."""
     return sum(_stored(days).filter(by="").values_list("total", flat=True))
 
 
@@ -87,7 +89,7 @@ def _read(row: DailySums) -> dict[str, Sums]:
 
 
 def roll_up(day: date) -> list[DailySums]:
-    """Compute and store the sums of one day of the active time zone; keep them if conversations have been erased."""
+    """Compute and store the sums of one day in the active time zone; keep stored sums if conversations were erased."""
     with wide_reads():
         rows = outcomes(begun_in(_midnight(day), _end(day)), timezone.now())
     if day < timezone.localdate() and _stored([day]).filter(total__gt=len(rows)).update(computed_at=timezone.now()):
@@ -121,7 +123,7 @@ def roll_up_workspace(workspace: Workspace) -> int:
     with workspace_scope(workspace.pk), timezone.override(workspace.zone):
         today = timezone.localdate()
         days = [today - timedelta(days=back) for back in reversed(range(1, ROLLED_UP_DAYS))]
-        if not are_many(days):  # pages need no stored sums, except of days whose conversations will be erased
+        if not are_many(days):  # pages need stored sums only for days whose conversations will be erased
             days = [] if workspace.keep_conversations_days is None else _since_the_first(days)
         stale = list(_stale(days))
         for day in stale:
@@ -130,7 +132,7 @@ def roll_up_workspace(workspace: Workspace) -> int:
 
 
 def _since_the_first(days: Sequence[date]) -> list[date]:
-    """Return the days on or after that of the first conversation."""
+    """Return the days from that of the first conversation on."""
     oldest = Conversation.objects.order_by("created_at").values_list("created_at", flat=True).first()
     return [] if oldest is None else [day for day in days if _end(day) > oldest]
 
@@ -178,7 +180,7 @@ def _stored(days: Sequence[date]) -> QuerySet[DailySums]:
 
 
 def _is_behind(row: DailySums, most: timedelta) -> bool:
-    """Return whether a day has changed since it was summed, and that was longer ago than this."""
+    """Return whether a day has changed since its sums were computed longer ago than `most`."""
     return row.computed_at < _end(row.day) and timezone.now() - row.computed_at > most
 
 
@@ -191,7 +193,7 @@ def _end(day: date) -> datetime:
 
 
 def whole_days(by_day: Mapping[date, Mapping[str, Sums]]) -> dict[date, Sums]:
-    """Return the sums of each day that were read without grouping by a property."""
+    """Return the total sums of each day, for sums that were not grouped by a property."""
     return {day: groups.get("", Sums()) for day, groups in by_day.items()}
 
 

@@ -27,7 +27,7 @@ _Costs = dict[str, Decimal]  # by currency
 
 @dataclass(frozen=True, slots=True)
 class ConversationOutcome:
-    """A row of the export: one conversation and what became of it. `began_at` is in the active time zone."""
+    """A row of the export: one conversation with its outcome. `began_at` is in the active time zone."""
 
     conversation: UUID
     customer: UUID
@@ -44,8 +44,8 @@ def begun_in(since: datetime, until: datetime) -> QuerySet[Conversation]:
 
 
 def outcomes(conversations: QuerySet[Conversation], until: datetime) -> list[ConversationOutcome]:
-    """Return the outcomes of the conversations with a question, in order, as of `until`: customers who came back later
-    are not counted, so that a period can be compared with an earlier one.
+    """Return the outcomes of the conversations with a question, in order, as of `until`. Later returns of customers are
+    ignored, so a period can be compared with an earlier one.
     """
     rows = list(conversations.values_list("pk", "customer_id", "created_at", "channel_id", "locale"))
     if not rows:
@@ -63,7 +63,7 @@ def outcomes(conversations: QuerySet[Conversation], until: datetime) -> list[Con
 
 
 class _Facts:
-    """The facts of a set of conversations, read at once."""
+    """The facts about a set of conversations, read at once."""
 
     def __init__(self, conversations: QuerySet[Conversation], until: datetime) -> None:
         ids = conversations.values("pk")
@@ -112,7 +112,7 @@ def _first_questions(ids: Any) -> Mapping[UUID, str]:
 
 def _requests(ids: Any) -> Mapping[UUID, Sequence[PersonRequest]]:
     joined = ConversationEvent.objects.filter(conversation__in=ids, event="handoff.joined")
-    # A ticket's own `claimed_at` is that of its current owner.
+    # A ticket's `claimed_at` only refers to its current owner.
     came_at: dict[str, datetime] = {}
     for ticket, at in joined.annotate(ticket=KT("payload__ticket")).order_by("seq").values_list("ticket", "created_at"):
         came_at.setdefault(str(ticket), at)
@@ -138,7 +138,7 @@ def _turns(ids: Any) -> tuple[set[UUID], set[UUID]]:
 
 
 def _calls(ids: Any, replies: Container[UUID]) -> tuple[Mapping[UUID, Sequence[datetime]], Mapping[UUID, _Costs]]:
-    """Return when the model began its answers in each conversation, and what each conversation cost by currency.
+    """Return when the model began its answers in each conversation, and each conversation's cost by currency.
 
     A turn's last call gives the answer; earlier ones called tools or failed.
     """

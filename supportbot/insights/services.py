@@ -1,4 +1,4 @@
-"""What people do with findings: publish an edit that fixes them, or dismiss them with a reason."""
+"""Services that deal with findings: publish an edit that fixes them, or dismiss them with a reason."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ MAX_REASON: int = 300
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """The text that fixes findings, for an existing or a new article. `based_on` is the revision it was made from."""
+    """A text that fixes findings, for an existing or a new article. `based_on` is the revision on which it is based."""
 
     article_id: UUID | None
     title: str
@@ -36,7 +36,7 @@ class Edit:
 def publish_edit(kind: str, subjects: Iterable[UUID], edit: Edit, *, author: User) -> Article:
     """Publish an edit and mark the findings as dealt with.
 
-    Raises NotAllowed without the right on the collection, and whatever saving an article raises.
+    Raises NotAllowed without the right to write in the collection, and the errors of saving an article.
     """
     if edit.article_id is None:
         check_may_write(author, default_collection())

@@ -1,6 +1,6 @@
 """The content of a release: the instructions, rules and settings that shape an answer. Pure. A document is stored as
-JSON and never changes once its release has been live. A field that an older document lacks has its default, so that a
-new version of the product can read all documents.
+JSON and never changes once its release has been live. Fields missing from older documents get their defaults, so a new
+version of the product can read all documents.
 """
 
 import hashlib
@@ -20,7 +20,8 @@ Strictness = Literal["strict", "balanced", "open"]
 Asker = Literal["everyone", "visitors", "signed_in"]
 STRICTNESS: Final[tuple[Strictness, ...]] = ("strict", "balanced", "open")
 ASKERS: Final[tuple[Asker, ...]] = ("everyone", "visitors", "signed_in")
-# The purposes for which a workspace may choose models. Vectors belong to the installation's index.
+# The purposes for which a workspace may choose models. Embeddings are not included, because they belong to the
+# installation's index.
 PURPOSES: Final = ("answer", "verify", "judge", "summarise", "rewrite", "translate", "draft")
 MAX_TEXT: Final = 8_000
 MAX_LINE: Final = 300
@@ -35,8 +36,8 @@ MAX_TEMPERATURE: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Guideline:
-    """A rule for the model: when something applies, do something. `asker` and `languages` (none means all) say in which
-    conversations it applies; higher priorities come first. `author` is the person who wrote it.
+    """A rule for the model: when something applies, do something. `asker` and `languages` (empty means all) limit the
+    conversations in which it applies; higher priorities come first. `author` is the person who wrote it.
     """
 
     when: str
@@ -53,7 +54,7 @@ class Guideline:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The parameters of a purpose's model. None: the model's own temperature, the product's default length."""
+    """The parameters of a purpose's model. None means the model's own temperature, or the product's default length."""
 
     temperature: float | None = None
     max_output_tokens: int | None = None
@@ -61,8 +62,8 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`rules` replaces the product's rules for answers (empty: the product's); `instructions` are additional. `routes`
-    lists, by purpose, the connections to use, best first; a purpose without an entry uses the installation's.
+    """`rules` replaces the product's rules for answers (empty keeps them); `instructions` are additional. `routes`
+    lists the connections to use by purpose, best first; a purpose without an entry uses the installation's.
     """
 
     name: str = ""
@@ -93,7 +94,7 @@ def stored(document: Document) -> dict[str, Any]:
 
 
 def digest(written: Mapping[str, Any]) -> str:
-    """Return the hex SHA-256 of a document as JSON, which identifies what a verdict is about."""
+    """Return the hex SHA-256 of a document as JSON, which identifies the content that a verdict covers."""
     text = json.dumps(written, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -1,6 +1,6 @@
-"""Which worker evaluates a draft: one at a time, under a claim that it keeps extending.
+"""Claims on evaluating a draft: one worker at a time holds a claim and keeps extending it.
 
-A claim ends after a minute unless it is extended: a draft whose worker died is soon judged by another one, while an
+A claim ends after a minute unless it is extended. So if a worker dies, another one soon takes over the draft, while an
 evaluation that takes hours keeps its claim.
 """
 
@@ -19,7 +19,7 @@ LEASE: Final = timedelta(minutes=1)
 
 @dataclass(slots=True)
 class Claim:
-    """A worker's claim on the evaluation of a draft, up to the moment that the row holds."""
+    """A worker's claim on the evaluation of a draft, until the time stored in the row."""
 
     workspace_id: UUID
     release_id: UUID
@@ -40,7 +40,7 @@ def claim_waiting() -> Claim | None:
 
 
 def extend_claim(claim: Claim) -> None:
-    """Extend a claim if it is still held; one that was lost, or whose draft went live, stays as it is."""
+    """Extend a claim if it is still held; do nothing if it was lost or the draft went live."""
     until = timezone.now() + LEASE
     held = Release.objects.filter(pk=claim.release_id, state__in=DRAFT_STATES, judging_until=claim.until)
     if held.update(judging_until=until):

@@ -1,6 +1,6 @@
 """The tables of releases.
 
-Invariants, enforced by the database: a workspace has at most one live release; a release that was live never changes,
+Invariants, enforced by the database: a workspace has at most one live release. A release that was live never changes,
 except that it stops being live.
 """
 
@@ -15,7 +15,7 @@ from supportbot.releases.document import Document, digest, loaded, stored
 
 
 class Release(TenantModel):
-    """One version of everything that shapes a workspace's answers. `edits` counts the changes of a draft."""
+    """One version of everything that shapes a workspace's answers. `edits` counts the changes to a draft."""
 
     class State(models.TextChoices):
         DRAFT = "draft", _("Draft")
@@ -28,12 +28,12 @@ class Release(TenantModel):
     document = models.JSONField()
     reason = models.CharField(max_length=300, blank=True)
     author_name = models.CharField(max_length=150, blank=True)
-    based_on = models.PositiveIntegerField(null=True)  # the number of the release it was made from
-    restores = models.PositiveIntegerField(null=True)  # the number of the release it restores
+    based_on = models.PositiveIntegerField(null=True)  # the number of the release from which it was created
+    restores = models.PositiveIntegerField(null=True)  # the number of the release that it restores
     edits = models.PositiveIntegerField(default=0)
-    # What it refers to without containing it: versions of action rules, and the articles' mark at its publication.
+    # Marks of things that it refers to: the versions of action rules, and the state of the articles at its publication.
     references = models.JSONField(default=dict)
-    # The gates' verdict, with what it is about: the document's digest, and the references as they were.
+    # The gates' verdict, with the document's digest and the references at that time.
     verdict = models.JSONField(null=True)
     judging_since = models.DateTimeField(null=True)
     judging_until = models.DateTimeField(null=True)  # the lease of the worker that runs the gates
@@ -60,7 +60,7 @@ class Release(TenantModel):
 
     @property
     def is_draft(self) -> bool:
-        """Whether it can still be changed: it was never live."""
+        """Whether it can still be changed, because it was never live."""
         return self.state in DRAFT_STATES
 
     @property
@@ -69,12 +69,12 @@ class Release(TenantModel):
 
     @property
     def digest(self) -> str:
-        """Of the content as it was stored, which a new field of a later version does not change."""
+        """The digest of the stored content, which is not affected by new fields in later versions."""
         return digest(self.document)
 
     def is_about(self, recorded: str) -> bool:
-        """Return whether a recorded digest is of this content. Earlier versions recorded that of the stored content
-        with their defaults for the fields it lacks.
+        """Return whether a recorded digest matches this content. Earlier versions recorded the digest of the content
+        with their defaults for missing fields.
         """
         return recorded in (self.digest, digest(stored(self.contents)))
 
@@ -83,12 +83,12 @@ DRAFT_STATES = (Release.State.DRAFT, Release.State.EVALUATED)
 
 
 class ReleaseGates(TenantModel):
-    """The suites that every release of a workspace must pass. Not part of releases, so that no release can remove its
-    own gates.
+    """The suites that every release of a workspace must pass. They are not part of releases, so no release can remove
+    its own gates.
     """
 
     suites = ArrayField(models.CharField(max_length=120), default=list)
-    chosen_at = models.DateTimeField(null=True)  # when there was first a gate; null: by an earlier version
+    chosen_at = models.DateTimeField(null=True)  # when the first gate was chosen; null if an earlier version stored it
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace"], name="release_gates_once")]

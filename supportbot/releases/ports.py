@@ -1,4 +1,4 @@
-"""What releases need from the packages above, each named by a setting."""
+"""Interfaces that releases need from higher-level packages, each named by a setting."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The gates' verdict on a release: the `must` cases it fails, and the suites on which it is worse than before."""
+    """The gates' verdict on a release: the `must` cases that it fails, and the suites on which it is worse."""
 
     passed: bool
     failed_must: tuple[str, ...] = ()
@@ -50,10 +50,10 @@ class Audit(Protocol):
     def __call__(self, event: str, *, actor: str, **payload: Any) -> None: ...
 
 
-# Returns a document's errors by field, {} if there are none; the second argument is whether it was live before.
+# Returns a document's errors by field, {} without errors; the second argument says whether it was live before.
 # `RELEASES_CHECKS` names them.
 Check = Callable[[Document, bool], Mapping[str, list[str]]]
-# Returns what the current release refers to, as JSON. `RELEASES_REFERENCES` names them.
+# Returns marks of the things that the current release refers to, as JSON. `RELEASES_REFERENCES` names them.
 Reference = Callable[[], Any]
 
 
@@ -74,7 +74,7 @@ def audit() -> Audit:
 
 
 def problems_of(document: Document, *, was_live: bool = False) -> dict[str, list[str]]:
-    """Return the errors that the packages above find in a document; of one that was live, only what stops it now."""
+    """Return the errors that higher-level packages find in a document; if it was live, only blocking ones."""
     found: dict[str, list[str]] = {}
     for name in settings.RELEASES_CHECKS:
         check: Check = import_string(name)
@@ -83,13 +83,13 @@ def problems_of(document: Document, *, was_live: bool = False) -> dict[str, list
 
 
 def references(release: "Release") -> dict[str, Any]:
-    """Return the marks of what a release refers to without containing it."""
+    """Return the marks of the things that a release refers to."""
     with using(release):
         return {name: import_string(path)() for name, path in settings.RELEASES_REFERENCES.items()}
 
 
 def references_digest(release: "Release") -> str:
-    """Return the hex SHA-256 of these marks: it stays the same as long as nothing that they mark changes."""
+    """Return the hex SHA-256 of these marks, which changes only if one of the marked things changes."""
     return digest_of(references(release))
 
 

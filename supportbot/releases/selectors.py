@@ -1,7 +1,7 @@
-"""The release in force, and the workspace's releases.
+"""Reads the release in force and the workspace's releases.
 
-The live release is read at most every two seconds by each process, so a publication takes effect everywhere within that
-time, and at once in the process that published.
+Each process reads the live release at most every two seconds, so a publication takes effect everywhere within that
+time, and at once in the publishing process.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ FRESH_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The release that an answer is made with."""
+    """The release used for an answer."""
 
     id: UUID
     number: int
@@ -41,7 +41,7 @@ _chosen: ContextVar[InForce | None] = ContextVar("chosen_release", default=None)
 
 
 def current() -> InForce:
-    """Return the release to answer with: the one chosen by `using`, otherwise the live one."""
+    """Return the release for answers: the one chosen by `using`, or else the live one."""
     workspace_id = current_workspace_id()
     chosen = _chosen.get()
     if chosen is not None and chosen.workspace_id == workspace_id:
@@ -50,7 +50,7 @@ def current() -> InForce:
 
 
 def known() -> InForce | None:
-    """Return the release to answer with if no database query is needed, for coroutines."""
+    """Return the release for answers if that needs no database query; for coroutines."""
     workspace_id = current_workspace_id()
     chosen = _chosen.get()
     if chosen is not None and chosen.workspace_id == workspace_id:
@@ -60,7 +60,7 @@ def known() -> InForce | None:
 
 
 def last_known() -> InForce | None:
-    """Return the release that this process last knew, however old; None outside a scope or before the first query."""
+    """Return the last release known to this process, however old; None outside a scope or before the first query."""
     workspace_id = scoped_workspace_id()
     if workspace_id is None:
         return None
@@ -73,7 +73,7 @@ def last_known() -> InForce | None:
 
 @contextmanager
 def using(release: Release) -> Iterator[None]:
-    """Answer with this release instead of the live one, in this context and the tasks that it starts."""
+    """Use this release for answers instead of the live one, in this context and the tasks that it starts."""
     token = _chosen.set(_in_force(release))
     try:
         yield
@@ -101,7 +101,7 @@ def release_with_id(release_id: UUID) -> Release:
 
 
 def live_release() -> Release:
-    """Return the live release; a workspace's first release is created from its settings when first needed."""
+    """Return the live release; a workspace's first release is created from its settings when it is first needed."""
     found: Release | None = Release.objects.filter(state=Release.State.LIVE).first()
     return found if found is not None else _first()
 
@@ -113,7 +113,7 @@ def gates() -> list[str]:
 
 
 def gates_of_all() -> dict[UUID, list[str]]:
-    """Return the gates of each workspace that has some."""
+    """Return the gates of each workspace that has gates."""
     with across_workspaces("gates"):
         return dict(ReleaseGates.objects.exclude(suites=[]).values_list("workspace_id", "suites"))
 

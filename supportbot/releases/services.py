@@ -1,7 +1,7 @@
 """Changes to releases: drafts, their evaluation, publication and restoration.
 
-Invariant: making a release live requires the lock on the workspace's live one, and the number of the release it was
-compared with. So of two simultaneous publications, one wins and the other is refused.
+Invariant: making a release live requires the lock on the workspace's live release, and the number of the release that
+it was compared with. So if there are two simultaneous publications, one wins and the other is refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,14 +38,14 @@ from supportbot.releases.selectors import forget, gates, live_release, next_numb
 
 OVERRIDE: Final = "releases:override"
 RESTORED: Final = "release_restored"  # the topic of an announcement
-SUITES: Final = "suites"  # in `RELEASES_REFERENCES`: a mark of the cases of each gate, by its name
-LIVE: Final = "live"  # among what has changed since a verdict
+SUITES: Final = "suites"  # in `RELEASES_REFERENCES`: a mark of each gate's cases, by the gate's name
+LIVE: Final = "live"  # the name of the live release in `changed_since`
 MAX_REASON: Final = 300
 
 
 @transaction.atomic
 def create_draft(*, person: Staff, made_from: UUID | None = None, document: object = None) -> Release:
-    """Create a draft from a release, by default the live one, with the given fields in place of its own."""
+    """Create a draft from a release, by default the live one, with the given fields replaced."""
     live = _locked_live()
     first = release_with_id(made_from) if made_from else live
     contents = first.contents if document is None else _merged(first.contents, document, person)
@@ -92,7 +92,7 @@ def request_evaluation(release_id: UUID) -> Release:
 
 
 def evaluate(release_id: UUID) -> Release:
-    """Run the gates on a draft and store their verdict about its current content. Takes minutes."""
+    """Run the gates on a draft and store their verdict on its current content. Takes minutes."""
     release, suites, judge = release_with_id(release_id), gates(), ports.judge()
     if judge is None or not suites:
         raise NoGates()
@@ -112,8 +112,8 @@ def evaluate(release_id: UUID) -> Release:
 def publish(
     release_id: UUID, *, person: Staff, instead_of: int, reason: str, override: str = "", edits: int | None = None
 ) -> Release:
-    """Make a draft live in place of release number `instead_of`, with which its publisher has compared it. `override`
-    is the reason for publishing although the gates have rejected or not judged it, which requires a right. Raises
+    """Make a draft live in place of release number `instead_of`, with which the person has compared it. `override` is
+    the reason for publishing even though the gates have rejected or not judged it, which requires a right. Raises
     AnotherWentLive, ReleaseChanged, NotADraft, NotEvaluated, VerdictOutdated, GateRefused, GateMissing, NotAllowed or
     InvalidInput.
     """
@@ -138,9 +138,9 @@ def publish(
 
 @transaction.atomic
 def restore(release_id: UUID, *, person: Staff, instead_of: int, reason: str, override: str = "") -> Release:
-    """Restore an older release as a new one, at once if it is proven (`is_proven`): undoing must not wait for suites.
-    Those run afterwards (announced as `release_restored`). `override` is the reason for restoring one that is not
-    proven, which requires a right.
+    """Restore an older release as a new one, at once if it is proven (`is_proven`), because undoing must not wait for
+    suites. The suites run afterwards (announced as `release_restored`). `override` is the reason for restoring an
+    unproven release, which requires a right.
 
     Raises AnotherWentLive, NothingToRestore, NotProven, NotAllowed, InvalidInput.
     """
@@ -173,9 +173,9 @@ def restore(release_id: UUID, *, person: Staff, instead_of: int, reason: str, ov
 
 
 def is_proven(release: Release) -> bool:
-    """Return whether a release passed all suites that are gates now, with their cases as they are now, when it was a
-    draft, and was not published despite the gates. Whatever else has changed around it since then does not count: in an
-    emergency, a release that was good is better than the one that is not.
+    """Return whether a release, as a draft, passed all current gates with their current cases, and was not published
+    despite the gates. Other changes since then do not count: in an emergency, a release that was good is better than
+    one that is bad.
     """
     verdict = release.verdict
     if verdict is None or not verdict["passed"] or release.override_reason or not release.is_about(verdict["digest"]):
@@ -187,7 +187,7 @@ def is_proven(release: Release) -> bool:
 
 
 def _pass_unproven(older: Release, person: Staff, override: str) -> str:
-    """Return the reason for restoring a release that is not proven; "" if it is, or if there are no gates."""
+    """Return the reason for restoring an unproven release; "" if it is proven or if there are no gates."""
     if not gates() or is_proven(older):
         return ""
     if not override.strip():
@@ -227,8 +227,8 @@ def verdict_on(release: Release) -> Mapping[str, Any] | None:
 
 
 def changed_since(release: Release, verdict: Mapping[str, Any]) -> list[str]:
-    """Return what has changed since the verdict on a release: the names of its references, such as `knowledge`, and
-    `live` if the live release is no longer the one it was compared with.
+    """Return the names of changes since the verdict on a release: its references, such as `knowledge`, and `live` if
+    the live release is no longer the one used for the comparison.
     """
     before = verdict.get("references", {})
     changed = [name for name, mark in ports.references(release).items() if before.get(name) != mark]
@@ -273,7 +273,8 @@ def _go_live(release: Release, live: Release, person: Staff) -> None:
     Release.objects.filter(pk=live.pk).update(state=Release.State.REPLACED, replaced_at=timezone.now())
     release.state, release.published_at = Release.State.LIVE, timezone.now()
     release.published_by, release.references = person.name, ports.references(release)
-    release.judging_since = release.judging_until = None  # an evaluation that still runs has nothing left to judge
+    # an evaluation that is still running has nothing left to judge
+    release.judging_since = release.judging_until = None
     release.save()
     forget(live.workspace_pk)
     transaction.on_commit(partial(forget, live.workspace_pk))
@@ -301,7 +302,7 @@ def store_problem(release_id: UUID, problem: str) -> None:
 
 
 def _locked_live() -> Release:
-    """Return the live release, locked until the transaction ends; read again after waiting for another publication."""
+    """Return the live release, locked until the transaction ends and read again after waiting for the lock."""
     live_release()
     Workspace.objects.select_for_update(no_key=True).get(pk=current_workspace_id())
     return live_release()

@@ -1,4 +1,4 @@
-"""Evaluates releases, in a worker."""
+"""Evaluates releases in a worker."""
 
 import logging
 from datetime import timedelta
@@ -13,8 +13,8 @@ from supportbot.leases import extending
 from supportbot.releases import services
 from supportbot.releases.evaluation_claims import Claim, claim_waiting, extend_claim
 
-BEAT_SECONDS: Final = 15.0  # a claim is extended this often
-LONGEST: Final = timedelta(hours=12)  # an evaluation that takes longer is stuck: another worker may take it
+BEAT_SECONDS: Final = 15.0  # the interval for extending a claim
+LONGEST: Final = timedelta(hours=12)  # an evaluation that takes longer is stuck, and another worker may take it
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def _judge(claim: Claim) -> None:
             logger.warning("release %s was not judged: %s", release_id, error.code)
             services.store_problem(release_id, error.message)
         except Exception:
-            # The boundary of a task: a suite that breaks must not leave the draft waiting forever.
+            # The edge of a task: a suite that breaks must not leave the draft waiting forever.
             logger.exception("release %s was not judged", release_id)
             services.store_problem(release_id, "")
             raise

@@ -11,7 +11,7 @@ from supportbot.releases.selectors import InForce, _chosen
 
 @contextmanager
 def answering_by(document: Document, *, workspace_id: UUID) -> Iterator[None]:
-    """Answer with this document in this context, without a database."""
+    """Use this document for answers in this context, without a database."""
     token = _chosen.set(InForce(uuid7(), 1, workspace_id, document))
     try:
         yield

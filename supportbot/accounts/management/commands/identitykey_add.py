@@ -1,4 +1,4 @@
-"""`manage.py identitykey_add CHANNEL`: add a signing key, so that keys can be rotated without downtime."""
+"""`manage.py identitykey_add CHANNEL`: add a signing key, to rotate keys without downtime."""
 
 from pathlib import Path
 from typing import Any

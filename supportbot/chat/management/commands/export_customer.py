@@ -1,4 +1,4 @@
-"""`manage.py export_customer ID`: everything stored about one customer, as JSON."""
+"""`manage.py export_customer ID`: print everything stored about one customer, as JSON."""
 
 import json
 from typing import Any

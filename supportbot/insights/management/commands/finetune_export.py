@@ -1,4 +1,4 @@
-"""`manage.py finetune_export DIR`: approved conversations as masked chat JSON Lines, with a data card."""
+"""`manage.py finetune_export DIR`: write approved conversations as masked chat JSON Lines, with a data card."""
 
 from datetime import timedelta
 from pathlib import Path
