@@ -2,10 +2,10 @@
 
 Invariants: the attempt row is written before anything is sent, and marked as sent before the call; every attempt uses
 the request's id as its idempotency key; only the attempt that still holds the lease writes a result. After an attempt
-that may have been sent, what follows depends on the action's `OutcomeKind`:
+that may have been sent, the next step depends on the action's `OutcomeKind`:
 - status_lookup: the merchant is asked by key before anything is sent again;
 - replay_safe: the same call is sent again with the same key and gets the answer to the first one. If five attempts
-  bring no answer, the sweep goes on for as long as a back end certainly remembers a key;
+  bring no answer, the sweep repeats it for as long as a back end is certain to remember the key;
 - at_most_once: nothing is ever sent again. A person finds out what happened and settles the request.
 """
 
@@ -36,7 +36,7 @@ from supportbot.observing import genai, tracing
 # Longer than all deadlines of one attempt together: find, records, run, find.
 LEASE: Final = timedelta(seconds=25)
 MAX_ATTEMPTS: Final = 5
-TURN: Final = timedelta(seconds=2)  # until a request checks again whether another one about its record is done
+TURN: Final = timedelta(seconds=2)  # between checks whether another request about the same record is done
 _SUBJECT_LOCK: Final = 20260714  # the first part of the advisory lock on a record; any otherwise unused number
 FIRST_RECHECK: Final = timedelta(seconds=5)
 # A repeated call needs no look-ups, so a slow back end may use their time too.
@@ -90,8 +90,8 @@ def claim(request_id: UUID) -> Attempt | None:
 
 
 def _waits_for_another(request: ActionRequest) -> bool:
-    """Postpone a request while another one about the same record is being carried out, so that it is judged by records
-    that show what the other did. Only one process at a time decides this per record.
+    """Postpone a request while another one about the same record is being carried out, so that it is checked against
+    records that show the effect of the other. Only one process at a time decides this for a record.
     """
     if not request.subject_id:
         return False
@@ -158,7 +158,7 @@ def _repeated(request: ActionRequest, seconds: float) -> Outcome:
 
 
 def _first_sent(request: ActionRequest) -> Attempt | None:
-    """Return the attempt that holds the call to repeat."""
+    """Return the attempt that contains the call to repeat."""
     found: Attempt | None = (
         Attempt.objects.filter(request_id=request.pk, command__isnull=False).order_by("number").first()
     )

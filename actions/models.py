@@ -148,7 +148,7 @@ class ActionRequest(TenantModel):
     approvals_needed = models.PositiveSmallIntegerField(default=1, db_default=1)  # two: by different people
     first_approved_by = models.CharField(max_length=120, blank=True, default="", db_default="")
     first_approved_at = models.DateTimeField(null=True)
-    # The version of the rules that a waiting approval was last judged by. 0: those of an earlier release.
+    # The version of the rules by which a waiting approval was last judged; 0 if an earlier release judged it.
     judged_by = models.PositiveIntegerField(default=0, db_default=0)
     state = models.CharField(max_length=24, choices=State.choices, default=State.PROPOSED)
     reason_code = models.CharField(max_length=60, blank=True)

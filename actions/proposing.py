@@ -1,6 +1,6 @@
 """From an intent to a request: created once per key, decided by the policy, shown as a card.
 
-The merchant is never called inside a transaction: its data is read before, and again before it matters.
+The merchant is never called inside a transaction: its data is read beforehand, and once more right before it is used.
 """
 
 from collections.abc import Mapping
@@ -63,10 +63,10 @@ def propose(
     """Return the new request: waiting for the customer's confirmation, or refused with its reason.
 
     `undoes` is the request to undo. With `corrects`, the customer corrects the newest card of this action in this
-    conversation: it ends once there is the new one. Idempotent on `proposal_key`; an equal request that is still open
-    is returned instead of a new one. Raises UnknownAction, InvalidArguments, NotSignedIn, KeyReused (the key belongs to
-    another intent), CannotUndo (the equal request undoes nothing, or another one), AlreadyConfirmed (the corrected
-    card) or MerchantUnavailable.
+    conversation: that card ends when the new one is created. Idempotent on `proposal_key`; an equal request that is
+    still open is returned instead of a new one. Raises UnknownAction, InvalidArguments, NotSignedIn, KeyReused (the key
+    belongs to another intent), CannotUndo (the equal request undoes no request, or a different one), AlreadyConfirmed
+    (the corrected card) or MerchantUnavailable.
     """
     intent = parse_intent(principal, action, arguments)
     spec, policy = _spec(intent), _policy(intent)
@@ -85,12 +85,12 @@ def propose(
 
 
 def _equal_or_concurrent(intent: Intent, draft: ActionRequest, decision: Decision, *, corrects: bool) -> ActionRequest:
-    """Return what `_equal_or_stored` does, also if the same key or an equal request is stored at the same moment."""
+    """Like `_equal_or_stored`, even if the same key or an equal request is stored at the same moment."""
     try:
         return _equal_or_stored(draft, decision, corrects=corrects)
     except IntegrityError:
         known = _find_by_key(intent, draft.proposal_key)
-    if known is None and corrects:  # with the equal request there, so that the corrected card ends
+    if known is None and corrects:  # again, now that the equal request exists: this ends the corrected card
         with suppress(IntegrityError):
             return _equal_or_stored(draft, decision, corrects=True)
     return known or _concurrent_request(draft)
@@ -98,7 +98,7 @@ def _equal_or_concurrent(intent: Intent, draft: ActionRequest, decision: Decisio
 
 @transaction.atomic
 def _equal_or_stored(draft: ActionRequest, decision: Decision, *, corrects: bool) -> ActionRequest:
-    """Return the equal request that is still open, or the stored draft; the card that it corrects ends."""
+    """Return the equal request that is still open, or else the draft, now stored; end the card that it corrects."""
     _lock_cards(draft)
     corrected = _corrected_card(draft) if corrects and not decision.is_refusal else None
     equal = _reuse_equal_request(draft)
@@ -112,7 +112,7 @@ def _equal_or_stored(draft: ActionRequest, decision: Decision, *, corrects: bool
 def preview(
     principal: Principal, action: str, arguments: str | Mapping[str, Any], *, undoes: UUID | None = None
 ) -> Preview:
-    """Return what `propose` would decide, using the same code; stores nothing. Raises what it raises."""
+    """Return what `propose` would decide, using the same code but storing nothing. Raises the same errors."""
     intent = parse_intent(principal, action, arguments)
     spec, policy = _spec(intent), _policy(intent)
     draft, resolved = _draft(intent, spec, policy, f"preview:{uuid7()}", None)
@@ -291,7 +291,9 @@ def _reuse_equal_request(draft: ActionRequest) -> ActionRequest | None:
 
 
 def _same_deed(equal: ActionRequest, draft: ActionRequest) -> ActionRequest:
-    """Return the equal request, unless the draft undoes a different one, which would then not be recorded as undone."""
+    """Return the equal request. Raises CannotUndo if the draft undoes another one, which would not be recorded as
+    undone.
+    """
     if draft.undoes is not None and equal.undoes != draft.undoes:
         raise CannotUndo()
     return equal
@@ -326,14 +328,14 @@ def _find_equal_open(draft: ActionRequest) -> ActionRequest | None:
 
 def _concurrent_request(draft: ActionRequest) -> ActionRequest:
     request = _find_equal_open(draft)
-    if request is None:  # it has been decided meanwhile: the caller may try again
+    if request is None:  # it was decided in the meantime: the caller may try again
         raise KeyReused("An equal request was decided at the same moment. Please ask again.")
     return _same_deed(request, draft)
 
 
 def _lock_cards(draft: ActionRequest) -> None:
-    """Lock the open cards that a new one may end, before anything else: whoever confirms or withdraws one locks it
-    first and the head of the audit log later, so the other way round would be a deadlock.
+    """Lock the open cards that a new one may end, before anything else. Confirming or withdrawing a card locks the card
+    first and the head of the audit log later; the opposite order would cause a deadlock.
     """
     equal = Q(asked_digest=draft.asked_digest, state__in=OPEN)
     of_chat = Q(conversation_id=draft.conversation_id, state=State.AWAITING_CONFIRMATION)
@@ -344,8 +346,8 @@ def _lock_cards(draft: ActionRequest) -> None:
 
 
 def _corrected_card(draft: ActionRequest) -> ActionRequest | None:
-    """Return the card that a draft corrects: the open one about the same, else the newest of this chat that has not
-    ended. None if all have. Raises AlreadyConfirmed if the newest was confirmed.
+    """Return the card that a draft corrects: the open card for the same subject, else this chat's newest card that has
+    not ended, else None. Raises AlreadyConfirmed if that card was confirmed.
     """
     shown = _earlier_requests(draft).exclude(state__in=(State.PROPOSED, State.REFUSED)).order_by("-id")
     about_the_same: ActionRequest | None = (
@@ -389,8 +391,8 @@ def _store(draft: ActionRequest, decision: Decision, corrected: ActionRequest | 
 
 
 def _replace_older(draft: ActionRequest, corrected: ActionRequest | None) -> None:
-    """End the cards for the same subject and action from this chat's earlier answers, and the one that is corrected;
-    cards of one answer coexist. All of them are locked.
+    """End the cards for the same subject and action from this chat's earlier answers, and the corrected card. Cards of
+    the same answer coexist. The caller has locked all of them.
     """
     same_subject = Q(subject_kind=draft.subject_kind, subject_id=draft.subject_id)
     older = _earlier_requests(draft).filter(

@@ -156,7 +156,7 @@ def _confirm(request_id: UUID, principal: Principal, digest: str, records: Recor
 
 
 def _queue(request: ActionRequest, *, actor: str, **fields: Any) -> ActionRequest:
-    """Queue a request: at once, or once the hold in the current rules is over."""
+    """Queue a request to run at once, or after the hold that the current rules require."""
     minutes = rules_of(policy_of(request.action)).hold_minutes
     due_at = now() + timedelta(minutes=minutes) if minutes else None
     return transition(request, State.QUEUED, actor=actor, expires_at=None, due_at=due_at, **fields)
@@ -318,7 +318,7 @@ def is_conflict_of_interest(request: ActionRequest, person: User) -> bool:
     """Return whether a request is the person's own: they made or confirmed it, or are its customer."""
     if {request.proposed_by, request.confirmed_by} & {actor_of(person), f"operator:{person.username}"}:
         return True
-    if request.proposed_by.startswith("key:"):  # by a program: the person its key acts as has made it
+    if request.proposed_by.startswith("key:"):  # made by a program: it counts as made by the person its key acts as
         own = ApiKey.objects.filter(user=person)
         if request.proposed_by in {key.actor for key in own}:
             return True

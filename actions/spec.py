@@ -81,7 +81,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A record of the customer's: the value that names it, and the words by which they know it."""
+    """One of the customer's records: the value that identifies it, and the words that describe it to them."""
 
     value: str
     label: str
@@ -89,7 +89,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The texts of a card. `note` stands above the rows: what a shop tells its customers before they confirm."""
+    """The texts of a card. `note` appears above the rows: what the shop tells customers before they confirm."""
 
     title: str
     summary: str
@@ -100,9 +100,8 @@ class Card:
 
 
 class Action(ABC):
-    """The shared part of reads and writes. `title` is a message of the customers' catalogues; `description` and
-    `examples` are by locale: the built-in answerer detects intents with them, and a model gets them in its tool
-    list.
+    """The shared part of reads and writes. `title` is a message in the customers' catalogues; `description` and
+    `examples` are by locale: the built-in answerer detects intents with them, and a model gets them in its tool list.
     """
 
     name: str
@@ -115,7 +114,7 @@ class Action(ABC):
     limits: Limits = Limits()
     # The most requests per customer and day that the workspace's rules can allow; None if the rules alone decide.
     most_requests: int | None = None
-    # Arguments of text that are the words of the chat, such as a summary of it: nobody is asked for them.
+    # Text arguments that are taken from the chat, such as a summary of it; customers are not asked for them.
     from_chat: frozenset[str] = frozenset()
     chosen: frozenset[str] = frozenset()  # arguments that customers choose from their own records
 
@@ -131,9 +130,7 @@ class Action(ABC):
                 raise OutdatedAction(f"{cls.__module__}: rename {cls.__name__}.{former} to {current}.")
 
     def option_label(self, argument: str, option: str, locale: str) -> str:
-        """Return the label of an option of a choice; `argument` is the path of one inside of an object, such as
-        address.kind.
-        """
+        """Return the label of an option of a choice; inside an object, `argument` is a path such as address.kind."""
         return option
 
     def choices(
@@ -145,8 +142,8 @@ class Action(ABC):
         return {}
 
     def argument_label(self, argument: str, locale: str) -> str:
-        """Return what customers read for the name of an argument, or of a field inside of one (address.street); "" if
-        the action does not say.
+        """Return what customers read for the name of an argument, or of a field inside one (address.street); "" if the
+        action does not say.
         """
         return ""
 
@@ -168,13 +165,13 @@ class Action(ABC):
 
 
 def _properties(schema: Mapping[str, Any], before: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the path and the schema of each field, also of those inside of objects and of lists of objects."""
+    """Yield the path and the schema of each field, including those inside objects and lists of objects."""
     for name, own in schema.get("properties", {}).items():
         yield f"{before}{name}", own
         yield from _properties(own.get("items", own), f"{before}{name}.")
 
 
-HAND_OVER: Final = "hand_over"  # in a look-up's answer: the message for the person who gets the conversation
+HAND_OVER: Final = "hand_over"  # in a look-up's answer: the message for the person who takes over the conversation
 CARDS: Final = "cards"  # in a look-up's answer: records to draw, separate from what a model reads
 
 
@@ -222,7 +219,7 @@ class WriteAction(Action):
 
     @abstractmethod
     def no_records(self, arguments: Arguments) -> Reason:
-        """Return the reason if nothing can be looked up any more because the customer was erased."""
+        """Return the reason to give when nothing can be looked up any more because the customer was erased."""
 
     @abstractmethod
     def subject(self, arguments: Arguments, records: Records | None) -> Subject:
@@ -286,7 +283,7 @@ class WriteAction(Action):
         """Return what is stored of the merchant's answer: short texts only."""
 
     def receipt_rows(self, receipt: Mapping[str, Any], locale: str) -> list[Row]:
-        """Return a stored receipt with the action's own labels; empty if readers know its fields."""
+        """Return a stored receipt with the action's own labels; empty to use the standard labels."""
         return []
 
 

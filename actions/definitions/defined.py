@@ -42,10 +42,10 @@ from actions.spec import CARDS, HAND_OVER, Action, Card, Choice, Limits, ReadAct
 from supportbot.translation import in_locale
 
 NAMES: Final = "names"
-# In `shown`: a hash of the call that the card stands for, and the time that this call names.
+# Keys of `shown`: a hash of the call that the card represents, and the time used in this call.
 CALL: Final = "call"
 CALL_AT: Final = "call_at"
-_PROBE_KEY: Final = "00000000-0000-7000-8000-000000000000"  # before a request exists: shows if its call can be built
+_PROBE_KEY: Final = "00000000-0000-7000-8000-000000000000"  # to test whether a call can be built
 
 
 class World(Protocol):
@@ -55,7 +55,7 @@ class World(Protocol):
         """Return the time, in the workspace's zone."""
 
     def asked_at(self) -> datetime:
-        """Return when the customer asked, by which the days of the arguments are judged, in the workspace's zone."""
+        """Return when the customer asked, in the workspace's zone; the arguments' days are checked against it."""
 
     def ask(self, definition: Definition) -> Ask:
         """Return a function that performs the look-ups of one decision. Raises NotConnected."""
@@ -116,7 +116,7 @@ class _Defined(Action):
         schema = super().labelled_schema(locale)
         try:
             every = self._day_bounds()
-        except ExpressionFailed:  # whoever calls it is refused, with the reason
+        except ExpressionFailed:  # a call is refused later, with the reason
             every = {}
         for name, bounds in every.items():
             limits = zip(("formatMinimum", "formatMaximum"), bounds, strict=True)
@@ -124,7 +124,7 @@ class _Defined(Action):
         return schema
 
     def _day_bounds(self) -> dict[str, tuple[date | None, date | None]]:
-        """Return the first and the last day that the arguments with bounds take; raises ExpressionFailed."""
+        """Return the first and last day allowed for each argument with bounds; raises ExpressionFailed."""
         every = self.definition.arguments
         bounded = [every[name] for name in self.arguments.all_fields if every[name].earliest or every[name].latest]
         if not bounded:
@@ -134,8 +134,8 @@ class _Defined(Action):
         return {one.name: (_day(one.earliest, names), _day(one.latest, names)) for one in bounded}
 
     def check_days(self, asked: Arguments) -> None:
-        """Raise InvalidArguments for a day that is too early or too late for its argument, ExpressionFailed if that
-        cannot be said.
+        """Raise InvalidArguments for a day that is too early or too late for its argument, and ExpressionFailed if the
+        bounds cannot be evaluated.
         """
         problems = {
             name: [_out_of_bounds(least, greatest)]
@@ -267,7 +267,7 @@ class DefinedWrite(_Defined, WriteAction):
         return Terms(arguments, money, {"card": cards, CALL: call, CALL_AT: at})
 
     def _fingerprint(self, names: Names, at: str) -> str:
-        """Return a hash of the call as it would be at this time, before there is a key; raises ExpressionFailed."""
+        """Return a hash of the call as it would be at this time, without its key; raises ExpressionFailed."""
         moment = datetime.fromisoformat(at)
         asked = self._asked(names.with_names({"now": moment, "today": moment.date()}), _PROBE_KEY)
         return hashlib.sha256(canonical(asdict(asked))).hexdigest()
@@ -305,7 +305,7 @@ class DefinedWrite(_Defined, WriteAction):
                 return Reason("subject_busy")
             names = _with_money(names, money_in(arguments))
             evaluation.needs_approval(self.definition, names)  # a condition that cannot be evaluated forbids it
-            self._asked(names, _PROBE_KEY)  # and so does a value that the call cannot contain
+            self._asked(names, _PROBE_KEY)  # so does a value that the call cannot contain
         except ExpressionFailed as error:
             return _failed("call", error)
         return None

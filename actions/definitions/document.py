@@ -58,8 +58,8 @@ _COUNTS: Final = {PER_CUSTOMER_DAY: (1, 1_000), "hold_minutes": (0, 10_080)}
 def parse_document(document: Any, *, is_published: bool = False, as_made: bool = False) -> Definition:
     """Return a definition; raises InvalidDefinition with each mistake and each missing part by JSON path.
 
-    A version that `is_published` is excused from what only new versions must prove, and from mistakes in types.
-    `as_made` excuses it from all proofs, to show its requests and look up their outcomes.
+    With `is_published`, the checks that apply only to new versions are skipped, and so are type checks. With `as_made`,
+    all proofs are skipped, so that the version's requests can still be shown and their outcomes looked up.
     """
     definition, findings = _read(document)
     wrong = {**({} if is_published or as_made else findings.mistyped), **findings.wrong}
@@ -73,7 +73,7 @@ def parse_document(document: Any, *, is_published: bool = False, as_made: bool =
 
 
 def drafted(document: Any) -> Definition | None:
-    """Return a draft as far as it can be read, whatever is missing or wrong in it; None if that is nothing."""
+    """Return as much of a draft as can be read, despite missing or wrong parts; None if nothing can be read."""
     return _read(document)[0]
 
 
@@ -90,12 +90,12 @@ def missing(document: Any) -> list[str]:
 
 
 def reasons(document: Any) -> dict[str, str]:
-    """Return, by path, why parts are missing whose paths do not say it, in the language of the page."""
+    """Return, by path, what is missing where the path alone does not explain it, in the page's language."""
     return dict(_read(document)[1].why)
 
 
 def expanded(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a document with its short forms written out: `"undo": "name"` is an object with this action."""
+    """Return a document with its short forms written out: `"undo": "name"` becomes an object with this action."""
     undo = document.get("undo")
     return {**document, "undo": {"action": undo}} if isinstance(undo, str) and undo else dict(document)
 
@@ -118,7 +118,7 @@ def _read(document: Any) -> tuple[Definition | None, Findings]:
 
 
 class _Document:
-    """Reads the parts in their order; each sees the names of those before it."""
+    """Reads the parts in order; each part can use the names defined before it."""
 
     def __init__(self, top: Reading, document: Mapping[str, Any]) -> None:
         self._top = top

@@ -1,7 +1,7 @@
 """What a definition says about one request: its records, what forbids it, its amount and its call.
 
 Pure except for the `ask` function that is passed in. Values and computed arguments are evaluated when a rule reads
-them, so that an earlier guard can refuse with a message what would otherwise fail. Any failure refuses the request: see
+them, so that an earlier guard can refuse with a message before a later part fails. Any failure refuses the request: see
 `Obstacle`.
 """
 
@@ -86,8 +86,9 @@ class Happened(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """What forbids a request. `words` are for the customer, "" if the definition failed: the caller has a sentence for
-    that. `where` tells the editor which guard, look-up or part of the document it was, and what went wrong.
+    """What forbids a request. `words` are for the customer; "" if the definition failed, for which the caller has its
+    own message. `where` tells the editor which guard, look-up or part of the document refused the request, and what
+    went wrong.
     """
 
     code: str
@@ -154,8 +155,8 @@ def look_up(definition: Definition, names: Names, ask: Ask, locale: str) -> Name
 def choices_of(
     choosing: Choosing, lookups: Sequence[Lookup], names: Names, ask: Ask, locale: str
 ) -> list[tuple[str, str]] | Obstacle:
-    """Return value and words of the records that the customer chooses from; `lookups` are those that find them. Raises
-    MerchantUnavailable.
+    """Return the value and the description of each record that the customer can choose; `lookups` find the records.
+    Raises MerchantUnavailable.
     """
     found = _with_records(lookups, names, ask, locale)
     if isinstance(found, Obstacle):
@@ -180,7 +181,7 @@ def _choice(choosing: Choosing, names: Names, locale: str) -> tuple[str, str]:
 
 
 def _with_records(lookups: Sequence[Lookup], names: Names, ask: Ask, locale: str) -> Names | Obstacle:
-    """Return the names with the records of these look-ups, asked in their order; each may read those before it."""
+    """Return the names with the records of these look-ups, made in order; each may read the records before it."""
     for lookup in lookups:
         try:
             found = _records(lookup, names, ask, locale)

@@ -31,22 +31,22 @@ from actions.money import Money
 MAX_STEPS: Final = 10_000
 _ARITHMETIC: Final = re.compile(r"[0-9+\-*/(). ]{1,200}", re.ASCII)
 _OF_A_CONDITION: Final = frozenset({"all", "any", "count", "filter", "first"})  # functions over a list
-_PLACE: Final = 120  # characters shown of a place
+_PLACE: Final = 120  # characters of an expression that an error shows
 _ARITHMETIC_NODES: Final = (tree.Chain, tree.Negative, tree.Literal)
 Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled expression: evaluate it as often as needed."""
+    """A compiled expression, which can be evaluated any number of times."""
 
     text: str
     _tree: tree.Node
 
     def evaluate(self, names: Mapping[str, Any], spend: Spend | None = None) -> Any:
-        """Return the value with these names; `now` must be an aware datetime if dates are used. Numbers are returned as
-        Decimal, amounts as Money, dates and times as such; lists and objects unchanged. Raises ExpressionFailed with
-        the place. `spend` is a step budget that several expressions can share.
+        """Return the value for these names; `now` must be an aware datetime if dates are used. Numbers are returned as
+        Decimal, amounts as Money, days and times as date and datetime, lists and objects unchanged. Raises
+        ExpressionFailed with the place. `spend` is a step budget that several expressions can share.
         """
         try:
             return _Evaluation(self.text, names, spend or Spend(MAX_STEPS)).value(self._tree)
@@ -65,22 +65,25 @@ class Expression:
         return value
 
     def paths(self) -> frozenset[Path]:
-        """Return the paths that it reads, as written: `order.items[0].price` is ("order", "items", "0", "price")."""
+        """Return the paths that the expression reads, as written: `order.items[0].price` is ("order", "items", "0",
+        "price").
+        """
         return frozenset(_paths(self._tree, frozenset()))
 
     def field(self) -> str:
-        """Return the field that it only reads, "" if it computes anything: order.status, also of each entry of a list,
-        `map(order.items, i, i.kind)` or `order.items[0].kind`, which both read order.items.kind.
+        """Return the field if the expression only reads one, such as order.status; "" if it computes anything. A field
+        of list entries is named as one of the list: `map(order.items, i, i.kind)` and `order.items[0].kind` both read
+        order.items.kind.
         """
         return ".".join(_field(self._tree))
 
     def fields(self) -> frozenset[str]:
-        """Return the fields whose values it shows, those of list entries as fields of the list: order.items.kind."""
+        """Return the fields whose values the expression shows; a field of list entries is named as one of the list."""
         return frozenset(_fields(self._tree, {}))
 
     def sources(self) -> frozenset[str]:
-        """Return the names from outside that its value is taken from. The condition by which `first` or `filter`
-        chooses an entry is none: whatever it reads, the value is one of the list.
+        """Return the outside names that the value comes from. Names that only a condition of `first` or `filter` reads
+        do not count: whichever entry it chooses, the value comes from the list.
         """
         return frozenset(_sources(self._tree, frozenset()))
 
@@ -89,8 +92,8 @@ class Expression:
         check_types(self._tree, samples, is_condition=is_condition)
 
     def places_of(self, path: tuple[str, str]) -> Iterator[tuple[int, int]]:
-        """Yield where the text names a part of a name, with its dot or brackets: of ("order", "id") in `order.id`, the
-        place of `.id`.
+        """Yield the start and end of each mention of a field in the text, with its dot or brackets: for ("order", "id")
+        in `order.id`, those of `.id`.
         """
         name, key = path
         for node in _nodes(self._tree):
@@ -202,7 +205,7 @@ class _Evaluation:
         return result
 
     def _text_part(self, operator: str, left: tuple[tree.Node, Any], right: tuple[tree.Node, Any]) -> str:
-        """Return what to write instead of a text in a calculation, or "" if there is none."""
+        """Return an error with a hint if a calculation uses a text, otherwise ""."""
         for (node, value), (_, other) in ((left, right), (right, left)):
             if not isinstance(value, str) or (operator == "+" and isinstance(other, str)):
                 continue
@@ -288,7 +291,7 @@ class _Evaluation:
             raise
 
     def _calculated(self, text: Any) -> Decimal:
-        """Return the value of a written calculation, such as "(2 + 3) * 4.50"."""
+        """Return the value of a calculation in a text, such as "(2 + 3) * 4.50"."""
         if not isinstance(text, str) or not _ARITHMETIC.fullmatch(text):
             raise NoValue("calculate accepts only digits, spaces and + - * / ( ) . and at most 200 characters")
         try:
@@ -314,8 +317,8 @@ class _Evaluation:
 
 
 def _fields(node: tree.Node, bound: Mapping[str, str]) -> Iterator[str]:
-    """Yield the fields whose values a tree returns or computes with; `bound` are the names of entries, with the list
-    that they are of. The condition for an entry only chooses it.
+    """Yield the fields whose values a tree returns or computes with; `bound` maps the names of list entries to their
+    lists. A condition that only chooses an entry adds no field.
     """
     match node:
         case tree.Name() | tree.Path() if field := _field_read(node, bound):
@@ -332,7 +335,7 @@ def _fields(node: tree.Node, bound: Mapping[str, str]) -> Iterator[str]:
 
 
 def _field_read(node: tree.Node, bound: Mapping[str, str]) -> str:
-    """Return the field that a tree only reads, whichever entries of a list it chooses; "" if it computes a value."""
+    """Return the field if a tree only reads one, whichever list entries it chooses; "" if it computes a value."""
     match node:
         case tree.Name():
             return bound.get(node.name, node.name)
@@ -365,7 +368,7 @@ def _field(node: tree.Node) -> tuple[str, ...]:
 
 
 class _Bound(Mapping[str, Any]):
-    """Names with a few added ones that take precedence, without copying for each element of a list."""
+    """Names plus a few that take precedence, without a copy for each element of a list."""
 
     def __init__(self, names: Mapping[str, Any], bound: Mapping[str, Any]) -> None:
         self._all, self._bound = names, bound
@@ -400,7 +403,7 @@ def _nodes(node: tree.Node) -> Iterator[tree.Node]:
 
 
 def _paths(node: tree.Node, bound: frozenset[str]) -> Iterator[Path]:
-    """Yield the paths of a tree that begin with a name from outside."""
+    """Yield the paths of a tree that begin with an outside name."""
     match node:
         case tree.Name():
             if node.name not in bound:

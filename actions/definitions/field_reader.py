@@ -23,25 +23,27 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The names that an expression at this place may read, the arguments among them, how values of some paths are
-    written for people (`arguments.reason`: texts by value and locale), and names that only later places may read.
+    """The names that an expression at this place may read, including its arguments, the labels for values of some paths
+    (`arguments.reason`: texts by value and locale), and the names that only later places may read.
     """
 
     names: frozenset[str]
     arguments: frozenset[str]
     labels: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     later: frozenset[str] = frozenset()
-    samples: Samples = field(default_factory=dict)  # of what has a known type
+    samples: Samples = field(default_factory=dict)  # for paths whose type is known
 
     def with_names(self, *names: str) -> "Scope":
         return replace(self, names=self.names | set(names))
 
     def labels_of(self, expression: Expression) -> Mapping[str, Mapping[str, str]]:
-        """Return the texts of an expression that only reads such a path, also that of each entry of a list."""
+        """Return the labels for an expression that only reads a labelled path, even one of each list entry."""
         return self.labels.get(expression.text.strip()) or self.labels.get(expression.field(), {})
 
     def may_come(self, name: str) -> bool:
-        """Return whether a name is neither known anywhere nor like one that is known here."""
+        """Return whether an unknown name may still be defined: no place knows it, and it does not look like a misspelt
+        name.
+        """
         return name not in self.names | self.later and not difflib.get_close_matches(name, self.names, n=1)
 
     def problem_of(self, path: Path) -> str:
@@ -55,7 +57,7 @@ class Scope:
 
 
 def circular(reads: Mapping[str, Set[str]]) -> list[str]:
-    """Return the names whose values cannot be computed, since each reads itself or one that does."""
+    """Return the names whose values cannot be computed, because each reads itself or another of these names."""
     waiting = {name: set(read) & set(reads) for name, read in reads.items()}
     while free := [name for name, read in waiting.items() if not read & set(waiting)]:
         for name in free:
@@ -73,10 +75,10 @@ def _offered(name: str, names: frozenset[str]) -> str:
 @dataclass(slots=True)
 class Findings:
     wrong: dict[str, list[str]] = field(default_factory=dict)
-    mistyped: dict[str, list[str]] = field(default_factory=dict)  # a version published before this was found goes on
+    mistyped: dict[str, list[str]] = field(default_factory=dict)  # type errors; they do not stop a published version
     missing: list[str] = field(default_factory=list)
-    why: dict[str, str] = field(default_factory=dict)  # of a missing part, where its path does not say it
-    only_new: set[str] = field(default_factory=set)  # missing parts without which a published version goes on
+    why: dict[str, str] = field(default_factory=dict)  # why a part is missing, if its path does not explain it
+    only_new: set[str] = field(default_factory=set)  # missing parts that only new versions need
 
     def add(self, at: str, message: str) -> None:
         self.wrong.setdefault(at or "document", []).append(message)
@@ -224,7 +226,7 @@ class Reading:
                 yield key, reading
 
     def texts(self, name: str, *, most: int, locales: Sequence[str] = (), needed: bool = True) -> dict[str, str]:
-        """Return texts by locale; in each of `locales`, if given."""
+        """Return texts by locale, one for each of `locales` if given."""
         return self._by_locale(name, most, locales, needed, lambda text, at: text)
 
     def words(
@@ -271,8 +273,8 @@ class Reading:
         return compiled
 
     def expression(self, name: str, scope: Scope, *, needed: bool = False, awaits: str = "") -> Expression | None:
-        """Return a compiled expression. With `awaits`, names that are like none of those known are missing, not wrong:
-        a draft may read what it has yet to look up.
+        """Return a compiled expression. With `awaits`, an unknown name that resembles no known one counts as missing,
+        not as wrong: a draft may read a record that it does not look up yet.
         """
         compiled = self._compiled(name, scope, needed=needed, awaits=awaits)
         if compiled is not None:

@@ -1,16 +1,16 @@
-"""What a definition must prove to be published: that its records and the call of a write concern the customer who asks
-for it. Pure.
+"""What a definition must prove to be published: that its records and the call of a write concern the customer who asks.
+Pure.
 
-Anybody can name somebody else's record in a chat. So what a call names by a value from the chat must be the
-customer's: a look-up with an owner reads it, or the path names the customer before it (`/guests/{identity.sub}/…`).
-A public look-up of it states that it belongs to nobody. And a call that passes on what was said must say whose it is,
-unless its author says that it names no customer, such as a request to be called back: then nothing that was said may
-name a record, and the definition limits how often each customer may have it done.
+In a chat, anybody can name somebody else's record. So a record that a call names by a value from the chat must be the
+customer's: a look-up with an owner reads it, or the path names the customer first (`/guests/{identity.sub}/…`). A
+public look-up of the record states that it belongs to nobody. A call that passes on values from the chat must also say
+which customer it is for, unless its author marks it as naming no customer, such as a request to be called back. Then no
+value from the chat may name a record, and the definition limits how often each customer may make the request.
 
-In query, headers and body, a value may also be a note or a figure, and no name tells them from a record's id: a loan
-may be sent as `loan_id`, `loan` or `number`. So a text of up to 200 characters counts as one until its author says that
-it names no record, and a number if "id" is the last word of its name or of the field that it is sent in. There, a guard
-that compares it with a record of the customer's proves it, too.
+In query, headers and body, a value may also be a note or a figure, and its name does not tell it from a record's id: a
+loan may be sent as `loan_id`, `loan` or `number`. So a text of up to 200 characters counts as an id until its author
+says that it names no record. A number counts as an id if "id" is the last word of its name or of the field that it is
+sent in. For these values, a guard that compares them with one of the customer's records is proof, too.
 """
 
 import re
@@ -35,9 +35,9 @@ from actions.definitions.parts import (
 )
 from actions.schema import Amount, Choice, Date, Field, Flag, Listing, Shape, Text
 
-# Values that cannot name somebody else's record: the definition lists them, or they are no number of a record.
+# Types whose values cannot name somebody else's record: the definition lists them, or they are not record numbers.
 _NO_IDS: Final = (Amount, Choice, Date, Flag)
-_LONGEST_ID: Final = 200  # as long as a text is if its author says nothing
+_LONGEST_ID: Final = 200  # the default limit of a text
 _IDENTITY: Final = "identity"
 PER_CUSTOMER_DAY: Final = "max_requests_per_customer_day"
 _SUBJECT_OF_OTHERS: Final = (
@@ -98,8 +98,8 @@ class Unbound:
     arguments: Sequence[str] = ()
     concerns_nobody: bool = False
     names_customer: bool = False
-    ids: Sequence[str] = ()  # arguments beside the path that look like the id of a record
-    texts: Sequence[str] = ()  # further ones that may be one
+    ids: Sequence[str] = ()  # arguments outside the path that look like record ids
+    texts: Sequence[str] = ()  # other arguments that may be record ids
 
 
 def unbound(
@@ -117,7 +117,7 @@ def unbound(
     open_ones: list[str] = []
     for segment in call.path.segments:
         read = named.read(path for part in segment if isinstance(part, Expression) for path in part.paths())
-        if read & own:  # what follows is inside of the customer's record
+        if read & own:  # what follows belongs to the customer's record
             break
         open_ones += sorted(name for name in read - stated if name in named.open_arguments)
     everything = named.read(call.paths())
@@ -133,8 +133,8 @@ def unbound(
 def _unproven(
     call: CallTemplate, named: "_Named", own: Set[str], stated: Set[str], guards: Sequence[Guard]
 ) -> dict[str, bool]:
-    """Return the arguments beside the path that may be the id of a record and are compared with nothing, with whether a
-    name says that they are one.
+    """Return the arguments outside the path that may be record ids and that no guard compares with the customer's
+    records. The value is true if a name marks the argument as an id.
     """
     compared = [named.read(guard.require.paths()) for guard in guards]
     proven = stated | {name for read in compared if read & own for name in read}
@@ -154,8 +154,8 @@ def _ends_with_id(name: str) -> bool:
 
 
 def unshown(definition: Definition) -> list[str]:
-    """Return the arguments that the call of a write sends and that its card does not show: by their own value, or by
-    that of a record which they find; and of those with fields inside, the required ones that it does not show.
+    """Return the arguments that a write's call sends but its card does not show, neither their own value nor that of a
+    record they find. For an argument with inner fields, return the required fields that the card does not show.
     """
     call, card = definition.call, definition.card
     if call is None or card is None:
@@ -184,7 +184,7 @@ def unshown(definition: Definition) -> list[str]:
 
 
 def _expressions_of(card: CardTemplate) -> list[Expression]:
-    """Return what a card reads."""
+    """Return the expressions of a card."""
     words = [card.title, card.summary, card.button, *(row.words for row in card.rows)]
     templates = [template for texts in words for template in texts.values()]
     return [
@@ -194,7 +194,7 @@ def _expressions_of(card: CardTemplate) -> list[Expression]:
 
 
 def _required_in(accepts: Field) -> Iterator[str]:
-    """Yield the paths of the required single values inside of a field: ".city"; of a single value, "" itself."""
+    """Yield the paths of the required single values inside a field, such as ".city"; "" for a single value itself."""
     match accepts:
         case Shape():
             for name, inner in accepts.required.items():
@@ -222,7 +222,7 @@ def require_owner(
     """Require that a write concerns something of the customer's: a record with an owner, or the customer.
 
     Limits add up per subject, so its id comes from the record: an argument could be spelled in several ways, and a
-    public record has no owner. An argument may choose the record from a list of theirs.
+    public record has no owner. An argument may choose the record from a list of the customer's records.
     """
     roots = sources_of(subject.id, values) if subject is not None else frozenset[str]()
     theirs = {lookup.name for lookup in lookups if not lookup.is_public}
@@ -235,8 +235,8 @@ def require_owner(
 def require_own_choices(
     top: Reading, arguments: Mapping[str, Argument], lookups: Sequence[Lookup], *, is_read: bool
 ) -> None:
-    """Require that customers choose only from records of theirs, which are found before they have chosen, and only
-    where they are asked: for what a write needs.
+    """Require that customers choose only from their own records, which must be found without the choice itself, and
+    only for required arguments of a write, since customers are asked for no others.
     """
     own = {lookup.name for lookup in lookups if not lookup.is_public}
     for one in arguments.values():
@@ -278,7 +278,7 @@ def _read_by_lookup(lookup: Lookup) -> frozenset[Path]:
 
 
 def sources_of(value: Expression, values: Mapping[str, Expression], seen: Set[str] = frozenset()) -> frozenset[str]:
-    """Return the records, and the other names from outside, that a value is taken from, also through named values."""
+    """Return the records and other outside names that a value comes from, directly or through named values."""
     found: set[str] = set()
     for name in value.sources() - seen:
         found |= sources_of(values[name], values, seen | {name}) if name in values else {name}
@@ -286,8 +286,8 @@ def sources_of(value: Expression, values: Mapping[str, Expression], seen: Set[st
 
 
 def require_bound(top: Reading, found: Unbound, document: Mapping[str, Any]) -> None:
-    """Require that what the call names is proven to be the customer's. Ids beside the path are required of new versions
-    only: what was published before they were goes on.
+    """Require proof that the records named by the call are the customer's. For ids outside the path, only new versions
+    need it; versions that were published before this rule stay valid.
     """
     for name in found.arguments:
         top.lacks(f"arguments.{name}.from", gettext(_UNBOUND).format(name=name))
@@ -300,9 +300,7 @@ def require_bound(top: Reading, found: Unbound, document: Mapping[str, Any]) -> 
 
 
 def require_unnamed(top: Reading, found: Unbound, limits: Mapping[str, Any], *, moves_money: bool) -> None:
-    """Require of a call that is said to name no customer that it names none and moves no money, and a limit for each
-    customer.
-    """
+    """Require that a call marked as naming no customer names none, moves no money and has a limit per customer."""
     if moves_money:
         top.findings.add("call.names_no_customer", gettext(_MOVES_MONEY))
     if found.names_customer:
@@ -317,7 +315,7 @@ def _call_has(document: Mapping[str, Any], name: str) -> bool:
 
 
 class _Named:
-    """What paths read in the end: "identity", look-ups, and arguments as "arguments.name"."""
+    """Resolves paths to what they finally read: "identity", look-ups, and arguments as "arguments.name"."""
 
     def __init__(self, arguments: Mapping[str, Argument], values: Mapping[str, Expression]) -> None:
         self._arguments = arguments
@@ -329,12 +327,12 @@ class _Named:
         )
 
     def may_be_id(self, name: str, field: str) -> bool:
-        """Return whether an argument may be the id of a record, as far as its author says."""
+        """Return whether an argument may be a record's id: its author has not said otherwise, and its type fits."""
         argument = self._arguments[name]
         return not argument.names_no_record and (_has_text(argument.accepts) or self.is_named_id(name, field))
 
     def is_named_id(self, name: str, field: str) -> bool:
-        """Return whether the name of an argument, or of the field that it is for, is that of an id."""
+        """Return whether an argument, the field it is sent in or one of its inner fields is named like an id."""
         return any(map(_ends_with_id, (name, field, *_fields_in(self._arguments[name].accepts))))
 
     def read(self, paths: Iterable[Path]) -> frozenset[str]:
@@ -383,7 +381,7 @@ def _has_text(accepts: Field) -> bool:
 
 
 def _fields_in(accepts: Field) -> Iterator[str]:
-    """Yield the names of the fields inside of an argument."""
+    """Yield the names of the fields inside an argument."""
     match accepts:
         case Listing():
             yield from _fields_in(accepts.of)

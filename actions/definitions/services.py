@@ -42,7 +42,7 @@ from supportbot.accounts.scope import current_workspace_id
 
 # What can be read without the customer's records, which are not available when an outcome is looked up.
 _WITHOUT_RECORDS: Final = frozenset({"arguments", "money", "key", "now", "today", "status", "body", "headers"})
-_NOT_ASKED = ("server", "identity")  # origins of arguments that nobody passes
+_NOT_ASKED = ("server", "identity")  # origins of arguments that callers do not pass
 
 
 def definition_named(name: str) -> ActionDefinition:
@@ -83,9 +83,9 @@ def save_draft(
     based_on: int | None = None,
 ) -> ActionDefinitionVersion:
     """Save a document as the newest version of the definition that it names; if nothing changed, return the existing
-    version. The document may lack parts, and what is offered does not change. `imported` holds further results of an
-    import, `based_on` is the edited version, 0 for a definition that must not exist yet. Raises InvalidDefinition with
-    each mistake, or Outdated if another version has been saved meanwhile.
+    version. The document may lack parts, and what is offered does not change. `imported` contains further results of an
+    import. `based_on` is the version that was edited, or 0 for a definition that must not exist yet. Raises
+    InvalidDefinition with each mistake, or Outdated if another version has been saved meanwhile.
     """
     why = one_line("reason", reason)
     check_draft(document)
@@ -115,7 +115,9 @@ def save_draft(
 
 
 def _is_same(version: ActionDefinitionVersion, document: Mapping[str, Any]) -> bool:
-    """Return whether a document is that of a version: another order of arguments is another order of questions."""
+    """Return whether a document equals a version's. The order of arguments counts, because it is the order of the
+    questions.
+    """
     orders = (entered_order(one.get("arguments")) for one in (version.in_entered_order(), document))
     return bool(version.document == document) and len(set(orders)) == 1
 
@@ -335,8 +337,8 @@ def save_renamed(
     document: Mapping[str, Any], names: Mapping[str, str], *, actor: str, **given: Any
 ) -> tuple[ActionDefinitionVersion, list[str]]:
     """Save a document whose arguments have been renamed (`names`: the new ones by the old ones), with its recorded
-    cases and a draft of each other action whose undo passes them. Return the version and the names of these actions;
-    raises what `save_draft` raises.
+    cases and a draft of each other action whose undo passes them. Return the version and the names of these actions.
+    Raises the same errors as `save_draft`.
     """
     version = save_draft(document, actor=actor, **given)
     for case in DefinitionCase.objects.filter(definition_id=version.definition_id):

@@ -30,7 +30,7 @@ MAX_PATH_VALUE: Final = 500
 MAX_HEADER: Final = 1_000
 _MAX_LISTED: Final = 50
 MAX_WORDS_VALUE: Final = 300
-MAX_ROW_VALUE: Final = 4_000  # of a card, as long as an argument may be: nobody confirms what is not shown
+MAX_ROW_VALUE: Final = 4_000  # on a card, which must show a whole argument for confirmation
 _LITERAL_PATH: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*", re.ASCII)
 _HEADER: Final = re.compile(r"[\x20-\x7e]*", re.ASCII)
 # Shops' servers decode an address before they route it, some of them twice.
@@ -40,7 +40,7 @@ OPTIONAL: Final = "?"
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Literal texts and expressions, alternating. In words, an expression's values are written as its labels."""
+    """Literal texts and expressions, alternating. In sentences, an expression's values are replaced by its labels."""
 
     text: str
     parts: tuple[str | Expression, ...]
@@ -175,7 +175,7 @@ def _unbroken(value: Any) -> str:
 
 
 def labelled(value: Any, labels: Mapping[str, Texts], locale: str) -> Any:
-    """Return a value, or each of a list, as its label says in this locale; unchanged if it has none."""
+    """Return the label of a value, or of each value in a list, in this locale; values without a label are unchanged."""
     match value:
         case str() if value in labels:
             return in_locale(labels[value], locale)
@@ -185,8 +185,8 @@ def labelled(value: Any, labels: Mapping[str, Texts], locale: str) -> Any:
 
 
 def readable(value: Any, locale: str, most: int = MAX_WORDS_VALUE) -> str:
-    """Return a value in readable form, on one line; raises NoValue for an object. A text, and each entry of a list, has
-    at most `most` characters; a whole list has at most MAX_ROW_VALUE and the number of omitted entries.
+    """Return a value in readable form, on one line; raises NoValue for an object. A text and each entry of a list are
+    limited to `most` characters. A whole list is limited to MAX_ROW_VALUE, followed by the number of omitted entries.
     """
     match value:
         case None:

@@ -38,7 +38,7 @@ from supportbot.connection_test_limit import count_test
 from supportbot.ids import uuid7
 from supportbot.translation import in_locale
 
-SAMPLE: Final = "sample"  # an environment of given answers
+SAMPLE: Final = "sample"  # the environment with answers that the caller supplies
 _OK: Final = 200
 _NOT_FOUND: Final = 404
 
@@ -95,7 +95,7 @@ class TrialCall:
     arguments: dict[str, Any] = field(default_factory=dict)
     card: Card | None = None
     approval: Approval | None = None  # by a person, if the request would need one
-    limit: str = ""  # what the customer reads because a limit of the rules refuses what the definition allows
+    limit: str = ""  # the customer's message if a limit of the rules refuses what the definition allows
     outcome: str = "not_sent"  # happened, did_not, unclear or not_sent
     receipt: list[Row] = field(default_factory=list)
     answer: dict[str, Any] = field(default_factory=dict)  # of a look-up
@@ -134,7 +134,7 @@ def trial_call(
 
 
 class _Recording:
-    """A sender that keeps its calls and their answers."""
+    """A sender that records its calls and their answers."""
 
     def __init__(self, sender: Sender, kept: list[Exchange]) -> None:
         self._sender = sender
@@ -155,7 +155,7 @@ class _Recording:
 
 
 class _Sandbox:
-    """A world that keeps its calls."""
+    """A world that records its calls."""
 
     def __init__(self, environment: str, kept: list[Exchange]) -> None:
         self._environment = environment
@@ -175,7 +175,7 @@ class _Sandbox:
 
 
 class _Watched:
-    """A world that keeps the answers of its look-ups, for a recorded case."""
+    """A world that records the answers of its look-ups, for a recorded case."""
 
     def __init__(self, world: World, kept: dict[str, Any]) -> None:
         self._world = world

@@ -145,7 +145,7 @@ def less(left: Any, right: Any) -> bool:
     raise NoValue(f"{kind_of(left)} has no order; compare numbers, money, dates or times")
 
 
-# How to make the two kinds of a comparison one.
+# How to convert one of two kinds of values so that they can be compared.
 _HINTS: Final[Mapping[frozenset[str], str]] = {
     frozenset({"text", "a date"}): "; write date(…) around the text",
     frozenset({"text", "a time"}): "; write time(…) around the text",
@@ -246,8 +246,8 @@ def date_of(value: Any, now: datetime) -> date:
 
 
 def full_years(start: date, end: date) -> int:
-    """Return how many years have passed, as of somebody's age; below zero if `end` is before `start`. Whoever is born
-    on 29 February is a year older on 1 March of a common year.
+    """Return the number of full years between two days, counted like a person's age; negative if `end` is before
+    `start`. A person born on 29 February turns a year older on 1 March in common years.
     """
     if end < start:
         return -full_years(end, start)

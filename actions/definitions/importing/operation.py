@@ -34,7 +34,7 @@ _OWN_HEADERS: Final = frozenset({
 _SUGGESTED: Final = (("title.en", "summary"), ("description.en", "summary"), ("description.en", "description"))
 _KEY_HEADERS: Final = frozenset({"idempotency-key", "x-idempotency-key", "x-request-id"})
 _IDEMPOTENCY: Final = "idempotency"  # as in Idempotency-Key of the IETF's draft, and in fields named after it
-# Whoever publishes it must prove whose record it is, or say that it names none, as of every text.
+# As for every text, its publisher must prove whose record it names, or say that it names none.
 _NUMBER_OF_A_RECORD: Final = {"type": "string", "pattern": "[0-9]{1,15}"}
 _PARAMETER: Final = re.compile(r"\{([^{}]*)\}")
 _TAKES_KEY: Final = (
@@ -132,12 +132,12 @@ class Operation:
         return first.get("schema", {}) if isinstance(first, Mapping) else {}
 
     def _segment_before(self, name: str) -> str:
-        """Return the segment of the path before a parameter: orders, of /orders/{id}."""
+        """Return the segment of the path before a parameter, such as "orders" in /orders/{id}."""
         before, found, _ = self._path.partition(f"/{{{name}}}")
         return before.rpartition("/")[2] if found else ""
 
     def _key(self, name: str, argument: str) -> str:
-        """Return a field's name in a call: with ? if it may be absent."""
+        """Return a field's name in a call, with a ? if it may be absent."""
         return name if self._arguments[argument].get("required", True) else f"{name}?"
 
     def _argument(self, name: str, schema: Any, is_required: bool, description: Any, *, after: str = "") -> str:
@@ -161,8 +161,8 @@ class Operation:
         return argument
 
     def _suggest_example(self, argument: str, *sources: Any) -> None:
-        """Take the first example of a text: a parameter's own, or that of its schema. The words of a file get into no
-        prompt unread, so one that is not a single code with a digit, such as A-1001, is only suggested.
+        """Use the first example of a text: the parameter's own, or its schema's. Text from a file must not get into a
+        prompt unread, so an example other than a single code with a digit, such as A-1001, is only suggested.
         """
         if self._arguments.get(argument, {}).get("type") != "string" or argument in self._identity():
             return
@@ -266,14 +266,16 @@ class Operation:
         self._look_up(open_ones)
 
     def _owner_of_answer(self) -> str:
-        """Return what may say whose the record of a look-up is: its own field, or that the call names the customer."""
+        """Return an expression for the likely owner of a look-up's record: a field of the record, or the customer if
+        the call names them; "" if there is neither.
+        """
         if owner := owner_in(fields_in(self._answer.schema(), self._answer.properties)):
             return f"record.{owner}"
         is_by_identity = any(spec.get("from") == "identity" for spec in self._arguments.values())
         return "identity.sub" if is_by_identity else ""
 
     def _look_up(self, arguments: Mapping[str, Any]) -> None:
-        """Read the records that the call names, where the file says how. Whose they are is for a person to say."""
+        """Look up the records that the call names if the file says how. A person must then say who owns them."""
         lookups: list[dict[str, Any]] = []
         for record, places in self._named(arguments):
             names = {one["name"] for one in lookups} | {*arguments, *RESERVED}
@@ -294,8 +296,8 @@ class Operation:
         self._check_nouns(arguments)
 
     def _named(self, arguments: Mapping[str, Any]) -> Iterator[tuple[Record, Mapping[str, str]]]:
-        """Yield the records that the call names, with the argument of each parameter of their path: the one that its
-        path leads to, and those whose ids are among its arguments.
+        """Yield each record that the call names, with the arguments for the parameters of its path: the record that the
+        call's own path leads to, and those whose ids are among the call's arguments.
         """
         above = self._records.of_path(self._path)
         if above is not None and self._places.get(above.parameters[-1]) in arguments:
@@ -306,7 +308,7 @@ class Operation:
                 yield record, {record.parameters[-1]: argument}
 
     def _check_nouns(self, arguments: Mapping[str, Any]) -> None:
-        """Ask a person to check arguments that have the name of a record, and not of its id."""
+        """Ask a person to check arguments that are named after a record rather than after its id."""
         nouns = self._records.by_noun
         for argument, spec in arguments.items():
             record = nouns.get(argument)
