@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from pgvector.django import HalfVectorField
 
-from kb.indexing.models import Chunk, Recipe  # noqa: F401  # this app's
+from kb.indexing.models import Chunk, Recipe  # noqa: F401  # tables of this app
 from kb.sources.models import Source, SourceFile, SourceItem, SourcePicture, SourceRun  # noqa: F401  # this app's
 from supportbot.accounts.constraints import SameWorkspace
 from supportbot.accounts.models import TenantModel
@@ -61,7 +61,7 @@ class Category(TenantModel):
     former_names = ArrayField(models.CharField(max_length=120), default=list, blank=True)
     description = models.CharField(max_length=200, blank=True)
     icon = models.CharField(max_length=20, blank=True)
-    # Its place on the start page; those without one follow by name.
+    # Its position on the start page; categories without one follow in the order of their names.
     position = models.PositiveIntegerField(null=True, blank=True)
     # {language: {"name", "description"}} for readers of other languages.
     translations = models.JSONField(default=dict, blank=True)
@@ -93,10 +93,10 @@ class Article(TenantModel):
     external_id = models.CharField(max_length=400)
     locale = models.CharField(max_length=20)
     audience = models.CharField(max_length=10, choices=Audience, default=Audience.PUBLIC)
-    # The phrasings before their last change, and its time: a check after publication compares with them.
+    # The phrasings before their last change, and when that was: the check after publication compares with them.
     former_phrasings = ArrayField(models.CharField(max_length=300), null=True, blank=True)
     phrasings_at = models.DateTimeField(null=True, blank=True)
-    # Where a live article is used; `kb.access` obeys both.
+    # Where a live article is used; `kb.access` enforces both.
     on_help_pages = models.BooleanField(default=True, db_default=True)
     for_assistant = models.BooleanField(default=True, db_default=True)
     category = models.CharField(max_length=120, blank=True)
@@ -121,8 +121,8 @@ class Article(TenantModel):
     latest_revision = models.ForeignKey(
         "Revision", on_delete=models.RESTRICT, related_name="+", null=True, blank=True, db_constraint=False
     )
-    # Every revision that was live for at least today's readers: a citation may open these, but never a draft or a
-    # revision that was live for the team only.
+    # The revisions that were live for at least the readers that the article has now. A citation may open these, but
+    # never a draft or a revision that was live for the team only.
     published_revisions = ArrayField(models.PositiveIntegerField(), default=list, blank=True)
     # The number of the live revision once all its chunks have vectors; any other value means that work is left.
     indexed_revision = models.PositiveIntegerField(null=True, blank=True)
@@ -174,7 +174,8 @@ class Picture(TenantModel):
     """A picture of articles, re-encoded (`kb.pictures`)."""
 
     digest = models.CharField(max_length=40)
-    # Of the uploaded file, so that the same file is decoded once; "" for pictures stored before this field existed.
+    # The digest of the uploaded file, so that the same file is decoded only once; "" for pictures stored before this
+    # field existed.
     file_digest = models.CharField(max_length=40, default="", db_default="")
     content = models.BinaryField(db_column="png")  # at first, all were PNG files
     media_type = models.CharField(max_length=20, default="image/png", db_default="image/png")
@@ -284,7 +285,7 @@ class Phrasing(TenantModel):
     text = models.CharField(max_length=300)
     recipe = models.ForeignKey(
         "Recipe", on_delete=models.SET_NULL, related_name="+", null=True, blank=True
-    )  # of the vector
+    )  # of `embedding`
     embedding = HalfVectorField(null=True, blank=True)
 
     class Meta:

@@ -1,8 +1,8 @@
 """The help centre: a start page with search, and a page per article where a citation's link opens its passage.
 
 Everyone may read these pages, so they show only public articles. They work without scripts, which add the chat and the
-assistant's answer above a search. Lists are in the reader's
-language, an article's page in the article's.
+assistant's answer above a search. Lists are in the reader's language, and an article's page is in the article's
+language.
 """
 
 import hashlib
@@ -241,7 +241,9 @@ def help_page(request: HttpRequest, place: Place, name: str) -> HttpResponse:
 
 
 def _count_read(request: HttpRequest, article: Article) -> None:
-    """Count a reader, once a day for each address. Browsers name what they load; most crawlers and tools do not."""
+    """Count a reader once a day per IP address. Only browsers are counted: they send Sec-Fetch-Dest, while most
+    crawlers and tools do not.
+    """
     if request.method != "GET" or request.headers.get("Sec-Fetch-Dest") != "document":
         return
     if count(f"read:{article.pk}:{_address_hash(request)}", seconds=_DAY_SECONDS) == 1:
@@ -258,7 +260,7 @@ def _translation(article: Article) -> dict[str, str]:
     return {"code": code, "name": _own_name(code), "href": address, "absolute": absolute}
 
 
-@csrf_exempt  # only a count changes, for anybody
+@csrf_exempt  # anybody may vote, and only a count changes
 @require_POST
 @in_workspace
 def help_vote(request: HttpRequest, place: Place, name: str) -> HttpResponse:
@@ -285,7 +287,7 @@ def help_theme(request: HttpRequest, place: Place) -> HttpResponse:
     text += f"@media screen and (prefers-color-scheme: dark) {{ html:root[data-theme] {{ {dark} }} }}\n"
     text += "support-bot { --sb-accent: var(--accent-solid); --sb-on-accent: var(--on-accent); }\n"
     response = HttpResponse(text, content_type="text/css; charset=utf-8")
-    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"  # its address has the colour
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"  # its address contains the colour
     return response
 
 

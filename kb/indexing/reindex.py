@@ -55,7 +55,7 @@ _POLL_SECONDS: Final = 1.0
 
 
 def reindex(*, known: KnownVectors | None = None, progress: Progress = no_progress) -> SyncReport:
-    """Index every workspace for the recipe that is wanted, and make it the active one.
+    """Index every workspace for the wanted recipe, and make it the active one.
 
     Raises EmbeddingUnavailable; then the old index stays in use, and the next run continues where this one stopped.
     Raises IndexBeingBuilt while a worker or another run is building, and IndexReplaced, SwitchCancelled, IndexNotBuilt.
@@ -98,7 +98,7 @@ def build(
     progress: Progress = no_progress,
     keeps_rows: bool = False,
 ) -> SyncReport:
-    """Index every workspace for `recipe`, make it the active one, and finish its `switch`; inside `alone`.
+    """Index every workspace for `recipe`, make it the active one, and finish its `switch`; call it inside `alone`.
 
     `keeps_rows` splits only those articles again whose rows are missing or out of date: to continue a build. Raises
     EmbeddingUnavailable, IndexNotBuilt, IndexReplaced, SwitchCancelled; then the old index stays in use.
@@ -123,7 +123,7 @@ def build(
 
 
 def retire_unused(recipe: Recipe) -> None:
-    """Have the sweep delete the rows of a recipe, those that were stored after a cancellation, too."""
+    """Have the sweep delete the rows of a recipe, including those stored after a cancellation."""
     Recipe.objects.filter(pk=recipe.pk, is_active=False).update(retired_at=timezone.now())
 
 
@@ -169,7 +169,7 @@ def rebuild_workspace(
 
 @dataclass(slots=True)
 class _Beside:
-    """Makes vectors before their passages exist."""
+    """Computes vectors before their passages exist."""
 
     recipe: Recipe
     known: KnownVectors
@@ -247,12 +247,12 @@ def _add(total: SyncReport, part: SyncReport) -> None:
 
 
 def _create_vector_index(dimensions: int) -> None:
-    """Create the approximate index for vectors of these dimensions if it is missing, while the table is in use; it
-    replaces what a killed run left. Raises IndexNotBuilt.
+    """Create the approximate index for vectors of these dimensions if it is missing, while the table is in use; an
+    unfinished index of a killed run is replaced. Raises IndexNotBuilt.
     """
     if _has_vector_index(dimensions):
         return
-    if connection.in_atomic_block:  # nobody else's transaction is waited for
+    if connection.in_atomic_block:  # CONCURRENTLY is impossible, and would wait for other transactions
         with _of_owner() as owner:
             _replace_vector_index(owner, dimensions, "")
         return
@@ -283,8 +283,8 @@ def _replace_vector_index(owner: Any, dimensions: int, concurrently: str) -> Non
 
 @contextmanager
 def _one_at_a_time(owner: Any) -> Iterator[None]:  # Any: as `_of_owner` yields
-    """Wait until nobody else builds an index. A statement that waits for the lock would hold a snapshot, and an index
-    that is built concurrently waits for all snapshots: a deadlock.
+    """Wait until nobody else is building an index. This polls, because a statement waiting for the lock would hold a
+    snapshot, and an index that is built concurrently waits for all snapshots: a deadlock.
     """
     while True:
         row = owner.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
@@ -300,8 +300,8 @@ def _one_at_a_time(owner: Any) -> Iterator[None]:  # Any: as `_of_owner` yields
 
 @contextmanager
 def _of_owner() -> Iterator[Any]:  # Any: psycopg's connection or its cursor, as Django wraps it
-    """Yield something that executes statements as the owner of the tables. Only the owner may build an index, and need
-    not be the application.
+    """Yield something that executes statements as the owner of the tables. Only the owner may build an index, and the
+    application may be another role.
     """
     address = settings.DATABASE_OWNER_URL
     try:

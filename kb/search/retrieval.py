@@ -65,7 +65,7 @@ Mode = Literal["hybrid", "lexical", "vector"]
 Vector = Sequence[float]
 # How many candidates each index returns, so that the two lists overlap enough.
 OVERFETCH = 60
-# How many first passages give relevance feedback to a part of a long message.
+# The number of top passages that give relevance feedback for a part of a long message.
 _FEEDBACK_PASSAGES = 5
 # From this confidence on, a question is considered answerable without the conversation before it.
 _STANDS_ALONE = 0.9
@@ -80,11 +80,11 @@ class _RetrievedParts:
 
     scope: Scope
     stats: ScopeStats
-    asked: Sequence[Vector | None]  # of the questions
-    vectors: Sequence[Vector | None]  # searched with
+    asked: Sequence[Vector | None]  # the vectors of the questions
+    vectors: Sequence[Vector | None]  # the vectors used for the search
     terms: list[list[Term]]
     parts: list[PartCandidates]
-    # The same, with cosines to the questions as asked, on which the confidence is fitted.
+    # The same candidates, with cosines to the questions as asked: the confidence is fitted on these.
     measured: list[PartCandidates]
     is_abroad: bool  # no article is in the question's language
 
@@ -180,9 +180,9 @@ def evidence_for(query: str, *, viewer: Viewer, mode: Mode = "hybrid") -> list[E
 
 
 def _with_question_before(retrieved: _RetrievedParts, before: str, mode: Mode) -> Sequence[Vector | None] | None:
-    """Return the direction between a question and the one before it, whose vectors are known; None without them.
+    """Return the vector midway between a question and the one before it; None if either has no vector.
 
-    Enough for a question that finds its answer by itself, since its context hardly counts.
+    That is enough for a question that finds an answer on its own, since its context hardly counts.
     """
     own, (other,) = retrieved.asked[0], _embed_queries([questions.clean(before)], retrieved.scope.recipe, mode)
     if own is None or other is None:

@@ -1,5 +1,5 @@
-"""Storing what was read: an item's articles and its state, in one transaction, and the categories beside the items.
-What a dry run has fetched is held for an hour, so that publishing need not fetch it again.
+"""Stores what was read: an item's articles and its state in one transaction, and the categories of an export. Content
+that a dry run has fetched is held for an hour, so that publishing need not fetch it again.
 """
 
 import hashlib
@@ -27,16 +27,16 @@ from kb.sources.models import Source, SourceItem
 from kb.sources.ports import Fetched, HasCategories, Kind, Read
 from kb.sources.runs import archive_where
 
-# Increased when reading improves: then everything is read again once, and embedded only if its text has changed.
+# Increase it when reading improves: everything is then read again once, and embedded only if its text has changed.
 READERS: Final = "8"
 COMPARED_BY_ORIGIN: Final = ("content_hash", "etag", "last_modified")
 COMPARED: Final = (*COMPARED_BY_ORIGIN, "text_hash")  # `entries` count only together with `content_hash`
 MOST_TOLD: Final = 5  # reasons kept per item, and lines about the categories
-CATEGORIES: Final = "categories"  # in a source's memory
-GATE_SECONDS: Final = 30.0  # for one item; what fails is searched for once more, all within the run's lease
+CATEGORIES: Final = "categories"  # a key in a source's memory
+GATE_SECONDS: Final = 30.0  # for one item, with a second search for the cases that fail; shorter than the run's lease
 HELD: Final = timedelta(hours=1)
 MAX_HELD_BYTES: Final = 4_000_000  # of an item; larger ones are fetched again
-_ROW: Final = re.compile(r":\d+\Z")  # of a CSV or JSON Lines file, after its place
+_ROW: Final = re.compile(r":\d+\Z")  # the row number in the origin of a CSV or JSON Lines entry
 ItemState, Outcome = SourceItem.State, SourceItem.Outcome
 
 
@@ -52,8 +52,8 @@ def is_of_this_release(digest: str) -> bool:
 
 
 def known_entries(item: SourceItem) -> dict[str, str]:
-    """Return the digests of the files in a zip that need not be read again while they are the same: this version has
-    read them, and nobody has deleted or archived their articles since.
+    """Return the digests of the files in a zip that need not be read again unless they change: this version has read
+    them, and nobody has deleted or archived their articles since.
     """
     if not item.entries or not item.content_hash.startswith(f"{READERS}:"):
         return {}
@@ -81,7 +81,7 @@ def store(
         raise InvalidDocument(_told(failures) or gettext("It has no text."))
     facts = {**facts, "entries": _entries(item, read, documents)}
     text_hash = _hash_with_kept(item, documents, kept) if read.entries else _text_hash(documents)
-    if _has_same_text(item, documents, kept, text_hash):  # only its frame has changed; an editor's changes are kept
+    if _has_same_text(item, documents, kept, text_hash):  # only its boilerplate changed; edits are kept
         settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED, **({} if is_check else {**facts, "text_hash": text_hash}))
         return []
     if (twin := _twin(source, item, text_hash)) is not None:
@@ -110,7 +110,7 @@ def store(
 
 
 def _ask_gates(source: Source, documents: Sequence[Document]) -> list[Failure]:
-    """Return what to report about a trial that the gates accept. Raises GatesRefuse."""
+    """Run the gates; return what to report if they accept the documents. Raises GatesRefuse."""
     verdict = try_import(documents, collection=source.collection.name, seconds=GATE_SECONDS)
     told = gettext("Gate cases skipped because time ran out: {number}.")
     return [Failure("", told.format(number=verdict.untried))] if verdict.untried else []
@@ -160,7 +160,7 @@ def _problem(source: Source, item: SourceItem, article: Article | None) -> str:
 
 
 def _entries(item: SourceItem, read: Read, documents: Sequence[Document]) -> dict[str, Any]:
-    """Return what to remember of the files in a zip."""
+    """Return what to remember about the files in a zip."""
     known: dict[str, Any] = item.entries
     entries = {name: {**known[name], "digest": digest} for name, digest in read.entries.items() if name in known}
     for document in documents:
@@ -184,16 +184,16 @@ def _has_same_text(item: SourceItem, documents: Sequence[Document], kept: Sequen
 
 
 def _unread(source: Source, item: SourceItem, kept: Sequence[str], failures: Sequence[Failure]) -> set[UUID]:
-    """Return the articles whose text was not read, since their file is the same or is broken now."""
+    """Return the articles whose text was not read, because their file is unchanged or is broken now."""
     broken = [failure.origin for failure in failures]
     ids = {*kept, *(origin.removeprefix(f"{item.key}/") for origin in broken)}
-    places = {_origin(source, origin) for origin in broken}  # ids may be given in the files
+    places = {_origin(source, origin) for origin in broken}  # also compared, since files can set their own ids
     rows = Article.objects.filter(source_item=item).values_list("pk", "external_id", "origin")
     return {pk for pk, name, origin in rows if name in ids or _ROW.sub("", origin) in places}
 
 
 def _named(item: SourceItem, failure: Failure) -> Failure:
-    """Return what failed with the name of the file, if that is one in a zip."""
+    """Return a failure, with the name of the file if it is in a zip."""
     inside = failure.origin.removeprefix(f"{item.key}/")
     return failure if inside == failure.origin else replace(failure, message=f"{inside}: {failure.message}")
 
@@ -206,7 +206,7 @@ def _link(
     source: Source, item: SourceItem, documents: Sequence[Document], report: ImportReport, unread: Set[UUID]
 ) -> list[UUID]:
     """Link the articles to their item; archive those that the item no longer contains, and return their ids. `unread`
-    are those whose text was not read.
+    are the articles whose text was not read.
     """
     places = {document.external_id: document.origin or item.key for document in documents}
     articles = list(Article.objects.filter(pk__in=report.article_ids))
@@ -295,7 +295,7 @@ def hold(item: SourceItem, fetched: Fetched) -> None:
 def held_content(item: SourceItem, folder: Path) -> Fetched | None:
     """Return the held content of an item, if it is fresh."""
     facts = item.held_facts
-    # The facts first: the content is loaded only if there is some.
+    # The facts are checked first, so that the content is loaded only if it is fresh.
     if not facts or item.held is None or now() - datetime.fromisoformat(facts["at"]) > HELD:
         return None
     file = folder / Path(facts["name"]).name
@@ -308,11 +308,10 @@ def drop_held(source: Source) -> None:
 
 
 def store_categories(source: Source, kind: Kind) -> str:
-    """Store the categories of an export that is read as a source; return what is wrong with them. Drafts change no help
-    page.
+    """Store the categories of an export that is read as a source; return what is wrong with them. Nothing is stored for
+    a source that imports drafts, since drafts do not change help pages.
 
-    They are stored when their file is new or has changed, so that what somebody arranges in the console afterwards
-    stays.
+    Categories are stored only when their file is new or has changed, so that later changes in the console stay.
     """
     try:
         changed = _changed_categories(source, kind)
@@ -331,14 +330,14 @@ def new_categories(source: Source, kind: Kind) -> list[str]:
     """Return the categories of an export that the next run would add; store nothing."""
     try:
         changed = _changed_categories(source, kind)
-    except OSError:  # the run that publishes says why
+    except OSError:  # the run that publishes reports why
         return []
     return [] if changed is None else preview_categories(changed.files).new
 
 
 @dataclass(frozen=True, slots=True)
 class _Categories:
-    """The files with categories, and what to remember of them."""
+    """The files with categories, and what to remember about them."""
 
     files: list[CategoryFile]
     record: dict[str, str]

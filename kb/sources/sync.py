@@ -1,11 +1,12 @@
 """The engine: reads a source item by item, and publishes what is new or has changed.
 
 Invariants:
-- a worker holds the lease of its run. A worker that dies leaves it to the next one, which goes on with the items
-  that are still queued, and with the one in work;
+- a worker holds the lease of its run. If it dies, the next worker takes over the run and continues with the item in
+  progress and those still queued;
 - an item's articles and its state are written in one transaction, so nothing is published twice;
-- what is gone is archived only at the end, and not without a person if it is a third of the source or more;
-- one item that cannot be read is a row with a reason, and holds up no other.
+- articles that are gone are archived only at the end, and only after a person confirms if they are a third of the
+  source or more;
+- an item that cannot be read is recorded with the reason, and does not delay the others.
 """
 
 import logging
@@ -59,18 +60,18 @@ from supportbot.team_language import team_language
 logger = logging.getLogger(__name__)
 Mode, RunState, ItemState, Outcome = runs.Mode, runs.RunState, runs.ItemState, runs.Outcome
 IN_WORK: Final = (ItemState.READING, ItemState.CUTTING)
-TURN_SECONDS: Final = 30.0  # after that, another source has its turn
+TURN_SECONDS: Final = 30.0  # after that, another source gets its turn
 LEASE: Final = timedelta(seconds=90)  # longer than fetching an item
 LONG_LEASE: Final = timedelta(minutes=6)  # longer than a confined process may read
-RESTED: Final = timedelta(seconds=5)  # after an unexpected failure
-MOST_TURNS: Final = 2  # runs at the same time, of the worker's eight threads
+RESTED: Final = timedelta(seconds=5)  # the first pause after an unexpected failure
+MOST_TURNS: Final = 2  # runs at the same time; a worker has eight threads
 MOST_TRIES: Final = 4  # attempts per item: a file that kills its worker each time is given up
 MOST_SILENT: Final = 8  # items in a row without an answer: the site is down
-MOST_PATIENCE: Final = timedelta(days=1)  # for a site that never allows reading
+MOST_PATIENCE: Final = timedelta(days=1)  # how long a run waits for a site that stays busy
 EMBEDDED_AT_ONCE: Final = 20
 TAKEN_AT_ONCE: Final = 50
 LISTED_AT_ONCE: Final = 500
-NEW_CATEGORIES: Final = "new_categories"  # in the counts of a dry run
+NEW_CATEGORIES: Final = "new_categories"  # a key in the counts of a dry run
 
 
 def runs_to_serve() -> list[tuple[UUID, UUID]]:
@@ -153,7 +154,7 @@ class Turn:
         return self._finish(ends_at=ends_at)
 
     def _next_items(self) -> list[SourceItem]:
-        """Return the next items; those found meanwhile are as deep at least, so they come later."""
+        """Return the next items. Items found in the meantime are at least as deep, so they come later."""
         queued = self._items().filter(state=ItemState.QUEUED).order_by("depth", "id")
         return list(queued.defer("held")[:TAKEN_AT_ONCE])
 
@@ -232,7 +233,7 @@ class Turn:
                 raise SourceUnreadable(error.message) from error
         except KnowledgeError as error:
             self._fail(item, error.message)
-        except GateMissing as error:  # nothing else can be tried either
+        except GateMissing as error:  # no other item can be tried either
             self._fail(item, error.message)
             raise SourceUnreadable(error.message) from error
         except OSError as error:  # a full disk, say
@@ -310,7 +311,7 @@ class Turn:
 
     @property
     def _forgotten(self) -> dict[str, str]:
-        """The record of an item that is gone, so that it counts as changed when it returns."""
+        """Empty digests for an item that is gone, so that it counts as changed if it returns."""
         return {} if self._is_check else dict.fromkeys(COMPARED, "")
 
     def _gone(self, item: SourceItem, reason: str) -> None:
@@ -349,7 +350,7 @@ class Turn:
         settle_embedded(self.source)
 
     def _finish(self, *, ends_at: float) -> bool:
-        """Decide about what is gone, and end the run; return whether more is left to do now."""
+        """Decide what happens to articles that are gone, and end the run; return whether more is left to do now."""
         self._embed()
         if self.run.mode != Mode.RETRY and not self.run.counts.get("limit"):
             note_gone(self.run, self.kind, forgotten=self._forgotten)
@@ -380,7 +381,7 @@ def _batches(places: Iterable[Place]) -> Iterator[list[Place]]:
 
 
 def _known(item: SourceItem) -> Known:
-    """Return what is known; content read by an older version is fetched again, even if it has not changed."""
+    """Return what is known of an item. Content read by an older version is fetched again, even if unchanged."""
     if not is_of_this_release(item.content_hash):
         return Known(item.key, item.depth)
     return Known(item.key, item.depth, item.etag, item.last_modified)
@@ -391,8 +392,8 @@ def _compared_by_origin(fetched: Fetched) -> dict[str, str]:
 
 
 def _empty(folder: Path) -> None:
-    """Delete what reading an item has left. One folder serves a whole turn: making one per page costs as much as asking
-    for the page.
+    """Delete the files that reading an item has left. The whole turn uses one folder, since creating one for each page
+    takes as long as requesting the page.
     """
     for left in folder.iterdir():
         if left.is_dir():

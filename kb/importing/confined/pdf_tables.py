@@ -1,4 +1,6 @@
-"""Gaps down through several lines: columns of prose, read one after the other, or a table. Pure."""
+"""Finds vertical gaps that run through several lines. They separate columns of prose, which are read one after the
+other, or the columns of a table. Pure.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,8 +17,8 @@ HEAD_STEP: Final = 2.5  # names that span several columns are close above the co
 LEADING: Final = 1.5  # between lines of one paragraph
 FLUSH: Final = 1.5  # points
 MIN_ROWS: Final = 3
-FULL: Final = 0.8  # of the rows between two lines have all cells
-MOST_EDGES: Final = 6  # of the lines above a table, which come in pairs
+FULL: Final = 0.8  # share of the rows between two lines that have all cells
+MOST_EDGES: Final = 6  # horizontal lines above a table that are considered
 
 Cell = tuple[str, int]  # its text, and the number of columns it spans
 Cells = tuple[tuple[Cell, ...], ...]
@@ -90,7 +92,7 @@ class Grid:
         """Return whether lines in one of the bands are rows: cells seldom all have the same number of lines."""
         count = len(self.gaps) + 1
         full = sum(len({self._column(line) for line in row}) == count for row in rows)
-        if count == 2:  # two cells often have: then only with a line below the column names alone
+        if count == 2:  # two cells often do: then only with a single line, below the column names
             is_text = any(is_prose([line for row in rows for line in row if self._column(line) == at]) for at in (0, 1))
             return bands == 2 and full == len(rows) >= MIN_ROWS and not is_text
         return len(rows) > 1 and full >= FULL * len(rows)

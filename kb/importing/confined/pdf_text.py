@@ -34,10 +34,10 @@ from kb.importing.confined.pdf_sideways import names_of_columns, table_in
 
 MAX_FORM_DEPTH: Final = 8
 MAX_DRAWINGS: Final = 500
-FIELD_SIZE: Final = 0.6  # of a field's height: the letters of a value that is stored without its drawing
+FIELD_SIZE: Final = 0.6  # font size by height of a field, for values stored without a drawing
 LARGEST_FIELD_POINTS: Final = 12
 MIN_SIDEWAYS: Final = 6  # letters
-SIDEWAYS_CPU_SECONDS: Final = 40  # of the process: each direction draws a page again, and the text is worth more
+SIDEWAYS_CPU_SECONDS: Final = 40  # sideways text is left out after that: each direction reads a page again
 MOST_TILT: Final = 15  # degrees; scanned pages are slightly askew, watermarks are drawn across the page
 _PAINTS: Final = (b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*")
 _ENDS_PATH: Final = (*_PAINTS, b"n", b"S", b"s")
@@ -108,7 +108,7 @@ def _drawn(page: PageObject, degrees: int) -> Canvas:
 
 
 def _show_typed(canvas: Canvas, page: PageObject, typed: Typed, turns: Matrix) -> None:
-    """Show the drawing of what was typed; its text if the drawing is broken or shows none."""
+    """Show a filled-in field by its drawing, or by its text if the drawing is broken or shows none."""
     before = canvas.pieces
     if typed.drawing is not None:
         with suppress(*BROKEN):
@@ -270,7 +270,9 @@ class _Interpreter:
         return Drawing(placed(UNIT_SQUARE, self._state.ctm), stream, own, number)
 
     def _mark(self, operands: Sequence[Any]) -> _Mark:
-        """Return what marked content says about itself; the numbers in a form belong to the form."""
+        """Return the number and description of marked content; inside a form XObject, numbers are not those of the
+        page.
+        """
         properties = operands[1] if len(operands) > 1 else None
         if isinstance(properties, NameObject):
             named = self._resources.get("/Properties", DictionaryObject()).get_object()
@@ -322,7 +324,7 @@ class _Interpreter:
 
 
 def _in_words(pieces: Sequence[str]) -> str:
-    """Return pieces of text as they are drawn: words, or one letter after the other."""
+    """Return pieces of text as words; if each piece is a single letter, the letters are joined."""
     are_letters = all(len(piece.strip()) < 2 for piece in pieces)
     return " ".join(("" if are_letters else " ").join(pieces).split())
 

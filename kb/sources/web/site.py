@@ -29,8 +29,8 @@ from supportbot.outbound.targets import address_problem
 
 MAX_DEPTH: Final = 10
 MAX_LISTED: Final = 100_000  # addresses of one source, more than it ever reads
-SAMPLE: Final = 8  # pages used to learn the frame
-MOST_SAMPLED: Final = 40  # addresses tried for them
+SAMPLE: Final = 8  # pages read to learn the boilerplate that pages share
+MOST_SAMPLED: Final = 40  # addresses tried to find these pages
 MAX_HTML_BYTES: Final = 8_000_000
 _ENDINGS: Final = {
     "application/pdf": ".pdf",
@@ -58,7 +58,7 @@ class Site:
         self.is_complete = bool(origin.memory.get("is_sitemap", False))
         self._client = Client(delay_seconds=origin.delay_seconds, allows_private=origin.allows_private)
         self._robots: Robots | None = None
-        self._rules_elsewhere: dict[str, Robots | str] = {}  # or why there are none
+        self._rules_elsewhere: dict[str, Robots | str] = {}  # by host; or why they cannot be read
         self._frame = frame_of_json(origin.memory.get("frame"))
         # An operator's --allow-private is for the site, not for whatever addresses its pages name.
         self._client_elsewhere = Client(delay_seconds=origin.delay_seconds, allows_private=False)
@@ -100,7 +100,7 @@ class Site:
         return answer
 
     def _begin_at_page(self, answer: Answer) -> None:
-        """The start may redirect to a language or another host; the site is where it leads."""
+        """The start address may redirect to a language or another host. The site is then where the redirect leads."""
         self._move_to(one_spelling(answer.url))
         self.origin.memory["is_sitemap"] = self.is_complete = False
 
@@ -161,8 +161,8 @@ class Site:
         return answer if answer.status == 200 else None
 
     def _learn_frame(self, urls: Iterable[str]) -> None:
-        """Read some pages to learn what they have in common; they are kept, so that they are not fetched again. If
-        there are too few, those that they link to are read, too.
+        """Read some pages to learn the boilerplate that they share, and keep them so that they are not fetched again.
+        If there are too few, the pages that they link to are read, too.
         """
         pages: list[tuple[str, str]] = []
         waiting = deque(urls)
@@ -200,7 +200,9 @@ class Site:
         return urlsplit(url).netloc == urlsplit(home).netloc
 
     def _why_no_picture(self, url: str) -> str:
-        """Return why a picture can never be fetched, "" if it may. Raises Unreadable if its host cannot say so now."""
+        """Return why a picture may not be fetched, or "" if it may. Raises Unreadable if its host's rules cannot be
+        read.
+        """
         if self._is_here(url):
             return "" if self._rules().allows(url) else _forbidden()
         if problem := address_problem(url):
@@ -339,7 +341,7 @@ class Site:
 
 
 def _page(answer: Answer) -> Page:
-    """Return a page with its frame."""
+    """Return a page, including its boilerplate."""
     text = decode(answer.body[:MAX_HTML_BYTES], answer.headers.get("content-type", ""))
     return read_page(text, one_spelling(answer.url), Frame())
 
