@@ -113,7 +113,7 @@ def head() -> Head:
 
 
 def verify(expected: list[Head] | None = None) -> Verification:
-    """Check the workspace's whole chain; `expected` holds earlier checkpoints, which must still be part of it."""
+    """Check the workspace's whole chain; `expected` contains earlier checkpoints, which must still be part of it."""
     # The head is read first: entries added during the check come after it.
     end = head()
     milestones = {known.seq: known.mac for known in (end, *(expected or [])) if known.seq}

@@ -1,8 +1,8 @@
 """What other rules would have decided on past requests. Nothing is asked of a shop, stored or executed.
 
-Each request is judged as it came in, twice: by the rules in force and by the others, with what had been used of the
-limits before it in truth. So what a looser rule would have let through does not add up. What is not stored is not
-judged: the records of that time, and with them guards, owners and the days after delivery.
+Each request is judged twice as it came in: by the rules in force and by the others, with the amounts that had really
+been used before it. So requests that looser rules would have let through do not add to these amounts. The records of
+that time are not stored, so guards, owners and the days since delivery are not judged.
 """
 
 from collections import defaultdict
@@ -66,7 +66,9 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class BackTest(Compared):
-    """`judged` requests of the last `days`; `other` more were refused for reasons that rules do not decide."""
+    """`judged` requests of the last `days`; another `other` requests were refused for reasons that do not depend on
+    rules.
+    """
 
     days: int
     judged: int
@@ -138,7 +140,7 @@ class _Use:
 
 
 def _with_use(action: str, requests: list[ActionRequest]) -> Iterator[tuple[ActionRequest, Used]]:
-    """Yield each request with what had been used when it came in; `requests` are in the order of time."""
+    """Yield each request with what had been used when it came in; `requests` are sorted by time."""
     if not requests:
         return
     begin, end = requests[0].created_at, requests[-1].created_at
@@ -157,7 +159,9 @@ def _with_use(action: str, requests: list[ActionRequest]) -> Iterator[tuple[Acti
 
 
 def _used_before(earlier: QuerySet[LedgerEntry], requests: list[ActionRequest], first: date) -> _Use:
-    """Return what these requests' limits look back on: sums of their subjects, of their customers' years, of a day."""
+    """Return the earlier amounts that count towards these requests' limits: by subject, by customer and day for a year,
+    and by day.
+    """
     use, total = _Use(), Sum("amount")
     subjects = earlier.filter(subject_id__in={request.subject_id for request in requests} - {""})
     for kind, subject, currency, amount in subjects.values_list("subject_kind", "subject_id", "currency").annotate(

@@ -27,7 +27,9 @@ def title_of_request(request: ActionRequest, locale: str) -> str:
 
 
 def receipt_title(request: ActionRequest, locale: str) -> str:
-    """Return what was done, or that it was requested; of the action version that the request was made with."""
+    """Return what was done, or that it was requested, in the words of the action version that the request was made
+    with.
+    """
     spec = action_as_made(request.action, request.spec_version)
     if request.state == State.SUCCEEDED and isinstance(spec, WriteAction):
         return spec.done_in(locale)
@@ -44,7 +46,7 @@ def receipt_rows(request: ActionRequest, locale: str = "") -> list[Row]:
 
 
 def card_of(request: ActionRequest, locale: str = "") -> Card:
-    """Return the request's card; only with the action's name if the action no longer exists in the code."""
+    """Return the request's card; it has only a title if the action no longer exists in the code."""
     spec, locale = action_as_made(request.action, request.spec_version), locale or request.locale
     if isinstance(spec, WriteAction) and request.shown:
         return spec.card(request.arguments, request.shown, locale)

@@ -23,12 +23,12 @@ def on_conversation_erased(announcement: Announcement) -> None:
 
 
 def on_conversations_erased(announcements: Sequence[Announcement]) -> None:
-    """Erase the same from the requests of several erased conversations."""
+    """Erase free text and unconfirmed arguments from the requests of several erased conversations."""
     _erase(conversation_id__in=[one.object_id for one in announcements])
 
 
 def erase_words_about(conversation_id: UUID) -> None:
-    """Erase the same from a conversation that is already gone, for text written after its erasure."""
+    """Erase free text and unconfirmed arguments that were written after a conversation's erasure."""
     _erase(conversation_id=conversation_id)
 
 

@@ -60,7 +60,7 @@ class Expired(NotWaiting):
 
 
 class AlreadySent(NotWaiting):
-    """The shop may have carried it out. That is still being checked, so it cannot be reported as not done."""
+    """The shop may have carried out the request. This is still being checked, so it cannot be reported as not done."""
 
     default_message = gettext_noop(
         "This has already been sent and can no longer be withdrawn. We are checking its outcome."
@@ -68,8 +68,8 @@ class AlreadySent(NotWaiting):
 
 
 class AlreadyConfirmed(NotWaiting):
-    """The card that the customer corrects is confirmed by now, so a new one would do it twice. `request_id` is the
-    confirmed request.
+    """The card that the customer wants to correct is already confirmed, so a new card would repeat the action.
+    `request_id` is the confirmed request.
     """
 
     code = "already_confirmed"

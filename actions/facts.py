@@ -116,8 +116,8 @@ class Unsettled:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything that eligibility depends on. `pending` is what other requests take that the subject does not show yet;
-    it is zero once the request has reserved its own amount next to theirs.
+    """Everything that eligibility depends on. `pending` is the amount taken by other requests that the subject does not
+    show yet; it is zero once the request has reserved its own amount.
     """
 
     records: Records

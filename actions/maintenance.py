@@ -148,8 +148,8 @@ def _settles_at(request: ActionRequest) -> datetime:
 
 
 def _schedule_recheck(request: ActionRequest) -> None:
-    """Schedule the next check after half the time the outcome has been unknown: soon at first, later hourly, and once
-    when all calls have ended.
+    """Schedule the next check: after half the time that the outcome has been unknown (so soon at first, at most an hour
+    later), and once when all calls have ended.
     """
     if not may_find_out(request):  # from here on, a person handles it
         ActionRequest.objects.filter(pk=request.pk, state=State.UNKNOWN).update(due_at=None)

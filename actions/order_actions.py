@@ -12,12 +12,12 @@ from actions.spec import Call, ReadAction, Terms, WriteAction
 
 
 class OrderRead(ReadAction):
-    """A look-up of the customer's orders: of one if `order_id` is given, otherwise of all."""
+    """A look-up of the customer's orders: one order if `order_id` is given, otherwise all."""
 
     def look_up(self, asked: Arguments, identity: Identity) -> Sequence[Order] | Reason:
         order_id = asked.get("order_id")
         if order_id is None:
-            # Never trust the merchant's list to hold only this customer's orders.
+            # Never trust the merchant's list to contain only this customer's orders.
             return tuple(order for order in merchant().orders_of(identity.sub) if order.customer == identity.sub)
         order = fetch_own_order(merchant(), order_id, identity.sub)
         return order if isinstance(order, Reason) else (order,)

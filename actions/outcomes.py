@@ -51,7 +51,7 @@ class OutcomeKind(StrEnum):
     AT_MOST_ONCE = "at_most_once"
 
 
-# Accepted but not done yet, or a gateway's own status, non-standard ones included (524: the shop is still working, but
+# Accepted but not done yet, or a gateway's own status, including non-standard ones (524: the shop is still working, but
 # the gateway has stopped waiting). In both cases the shop may still be working on the call.
 _STILL_RUNNING: Final = frozenset({202, 502, 504, *range(520, 600)})
 

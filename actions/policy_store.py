@@ -84,8 +84,8 @@ def _add_missing_policies(*, actor: str, is_enabled: bool) -> list[ActionPolicy]
 
 @transaction.atomic
 def ensure_policy(action: Action, *, actor: str, is_dry_run: bool = False) -> None:
-    """Create an enabled policy for an action that is being published, unless it has one; a dry run carries nothing
-    out. If the one it has allows more requests than the action itself, it gets a version that does not.
+    """Create an enabled policy for an action that is being published, unless it has one; a dry run carries nothing out.
+    If an existing policy allows more requests than the action does, it gets a version that does not.
     """
     policy, is_new = ActionPolicy.objects.get_or_create(action=action.name)
     if is_new:
@@ -109,8 +109,8 @@ def change_rules(policy: ActionPolicy, *, actor: str, **changes: Any) -> ActionP
 
 
 def requests_problem(name: str, most: int | None) -> str:
-    """Return why the rules of an action cannot allow this many requests per customer and day (None for any number), ""
-    if they can.
+    """Return why the rules of an action cannot allow this many requests per customer and day (None for any number), or
+    "" if they can.
     """
     action = action_in_force(name)
     own = action.most_requests if action else None
@@ -170,7 +170,7 @@ def rules_of(policy: ActionPolicy | None) -> Rules:
 
 
 def rules_in(policy: ActionPolicy) -> Rules:
-    """Return the rules that a policy stores, whatever is being tried."""
+    """Return the rules that a policy stores, even while other rules are being tried."""
     version = policy.current
     assert version is not None  # as in `_change`
     fields = {name: getattr(version, name) for name in RULE_FIELDS}

@@ -44,7 +44,9 @@ def receipt_block(request: ActionRequest) -> dict[str, Any] | None:
 
 
 def request_of_receipt(token: str) -> ActionRequest | None:
-    """Return the request that a receipt's address names; None if it is not ours, too old, or the request is gone."""
+    """Return the request that a receipt's address names; None if the address is not signed by us or too old, or if the
+    request is gone.
+    """
     try:
         key = UUID(TimestampSigner(salt=_SALT).unsign(token, max_age=LIFE))
     except (BadSignature, ValueError):

@@ -22,7 +22,7 @@ def code_actions() -> Mapping[str, Action]:
 
 
 def all_actions() -> Mapping[str, Action]:
-    """Return all actions in force by name, sorted by name: the built-in ones and those of the scope's workspace."""
+    """Return all actions in force by name, sorted by name: the built-in ones and those of the current workspace."""
     published = {} if scoped_workspace_id() is None else published_actions()
     return dict(sorted({**published, **code_actions()}.items())) if published else code_actions()
 
@@ -36,7 +36,7 @@ def action_named(name: str) -> Action:
 
 
 def action_in_force(name: str) -> Action | None:
-    """Return the action with this name, or None; built-in ones cost no query."""
+    """Return the action with this name, or None; built-in ones need no query."""
     code = code_actions().get(name)
     return code if code is not None or scoped_workspace_id() is None else published_action(name)
 
@@ -48,7 +48,7 @@ def write_action(name: str, version: int) -> WriteAction | None:
 
 
 def action_as_made(name: str, version: int) -> Action | None:
-    """Return a request's action for showing it and looking up its outcome, in force or not; None if it is gone."""
+    """Return a request's action, in force or not, to show it and look up its outcome; None if it is gone."""
     code = code_actions().get(name)
     return code if code is not None or scoped_workspace_id() is None else action_of_version(name, version)
 

@@ -79,9 +79,9 @@ class Used:
     customer_year: Decimal = Decimal(0)
     workspace_day: Decimal = Decimal(0)
     requests_customer_day: int = 0
-    # What approvals are added to: the larger of the sums for the subject and for the customer's day, of amounts
-    # reserved earlier. So if two requests pass the threshold together, only the later one needs a person, whenever they
-    # are judged.
+    # The amount that a new one is added to for approvals: the larger of the sums reserved earlier for the subject and
+    # for the customer's day. So if two requests together exceed the threshold, only the later one needs a person,
+    # whenever they are judged.
     before: Decimal = Decimal(0)
 
 

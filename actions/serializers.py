@@ -31,7 +31,7 @@ class AmountField(serializers.Field[Any, Any, str | None, Any]):
 
 
 class RowSerializer(serializers.Serializer[Any]):
-    label = serializers.CharField()  # type: ignore[assignment]  # DRF's own attribute of that name is another thing
+    label = serializers.CharField()  # type: ignore[assignment]  # DRF has an unrelated attribute of that name
     value = serializers.CharField()
 
 

@@ -1,8 +1,8 @@
 """A stand-in for the shop's systems, for evaluated conversations.
 
-While one stands in, defined actions call it and nothing else, and the actions of this release, which know only the
-workspace's own shop, are not connected. It is set in the context of one conversation, so several can run at once, each
-with a shop of its own.
+While a stand-in is set, defined actions call only the stand-in, and built-in actions, which know only the workspace's
+own shop, are not connected. It is set in the context of one conversation, so several conversations can run at once,
+each with its own shop.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _current: Final[ContextVar[SimulatedBackend | None]] = ContextVar("simulated_bac
 
 
 def simulated_backend() -> SimulatedBackend | None:
-    """Return what stands in for the shop's systems; None where the connections of the workspace are called."""
+    """Return the stand-in for the shop's systems; None where the connections of the workspace are called."""
     return _current.get()
 
 

@@ -1,6 +1,7 @@
-"""Carries out what was proposed in an evaluated conversation: at a stand-in, with nothing stored.
+"""Carries out a proposal of an evaluated conversation: a stand-in receives the call, and nothing is stored.
 
-The same path as `execution`, without its rows: the records are read again, the rules judge again, one call is sent.
+The steps are those of `execution`, without its rows: records are read again, the rules are applied again, and one call
+is sent.
 """
 
 from actions.errors import MerchantUnavailable, NotConnected
@@ -15,10 +16,10 @@ from actions.states import State
 
 
 def execute_simulated(request: ActionRequest, identity: Identity) -> ActionRequest:
-    """Confirm a previewed request and carry it out at the stand-in; return the row, which stays in memory.
+    """Confirm a previewed request and send it to the stand-in; return the request, which stays in memory.
 
-    It then has succeeded with its receipt, failed or was cancelled with the reason, or awaits a person's approval.
-    Raises RuntimeError without a stand-in: an evaluated conversation must not reach a real system.
+    The request has then succeeded with a receipt, failed or been cancelled with a reason, or awaits a person's
+    approval. Raises RuntimeError without a stand-in: an evaluated conversation must not reach a real system.
     """
     if simulated_backend() is None:
         raise RuntimeError("Nothing stands in for the shop: an evaluated conversation carries out nothing.")
@@ -36,7 +37,7 @@ def _carried_out(request: ActionRequest, identity: Identity) -> ActionRequest:
     if decision.needs_approval:
         return _ended(request, State.AWAITING_APPROVAL, None)
     spec = spec_of(request)
-    assert spec is not None and not isinstance(records, Reason)  # else it was refused
+    assert spec is not None and not isinstance(records, Reason)  # otherwise it was refused
     command = spec.command(request.arguments, records, key=str(request.pk))
     if isinstance(command, Reason):
         return _ended(request, State.FAILED, command)

@@ -1,7 +1,7 @@
-"""Taking back what was done: another action, which the first one names, with arguments of the first one's.
+"""Undoing a completed request by another action, which the first action names, with arguments of the first request.
 
-It is proposed like any action, with a card, the rules, the approvals and the limits of its own; nothing runs because
-something else did. While one such request is open, or once one has succeeded, there is no second one (constraint).
+It is proposed like any action, with its own card, rules, approvals and limits; nothing runs automatically. While one
+such request is open, or once one has succeeded, there cannot be a second one (a database constraint).
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,30 +29,30 @@ from supportbot.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The action that takes a request back, and until when it is offered."""
+    """The action that undoes a request, and until when it is offered."""
 
     action: WriteAction
     until: datetime
 
 
 def offer_of(request: ActionRequest) -> Offer | None:
-    """Return how a request can be taken back now, or None."""
+    """Return how a request can be undone now, or None."""
     return offers_of([request]).get(request.pk)
 
 
 def offers_of(requests: Iterable[ActionRequest]) -> dict[UUID, Offer]:
-    """Return how requests can be taken back now, by their ids; however many they are, in three queries at most."""
+    """Return how requests can be undone now, by their ids, with at most three queries for any number of requests."""
     return _offers(requests, unless=UNDOING)
 
 
 def undone_by(request: ActionRequest, states: tuple[State, ...] = UNDOING) -> ActionRequest | None:
-    """Return the request that takes this one back, or has."""
+    """Return the request that undoes this one or has undone it."""
     found: ActionRequest | None = ActionRequest.objects.filter(undoes=request.pk, state__in=states).first()
     return found
 
 
 def preview_undo(principal: Principal, request_id: UUID) -> Preview:
-    """Return what `propose_undo` would decide; stores nothing. Raises what it raises."""
+    """Return what `propose_undo` would decide, without storing anything. Raises the same errors."""
     request = _own(principal, request_id)
     under_way = undone_by(request, OPEN)
     if under_way is not None:
@@ -64,9 +64,9 @@ def preview_undo(principal: Principal, request_id: UUID) -> Preview:
 
 
 def propose_undo(principal: Principal, request_id: UUID, *, proposal_key: str = "") -> ActionRequest:
-    """Return the request that takes back one of the customer's own: a card that waits for their confirmation, or
-    refused with its reason. While one is open, it is that one. A caller without a `proposal_key` of its own
-    gets the same one until the request is settled.
+    """Return the request that undoes one of the customer's own: a card that waits for their confirmation, or a refused
+    request with its reason. While such a request is open, it is returned again. Without a `proposal_key`, callers get
+    the same request until it is settled.
 
     Raises NotFound, CannotUndo (not offered any more, or an equal request is on its way), NotSignedIn or
     MerchantUnavailable.
@@ -97,7 +97,7 @@ def _own(principal: Principal, request_id: UUID) -> ActionRequest:
 
 
 def _offered(request: ActionRequest) -> Offer:
-    # An open one is no obstacle: one that was stored a moment ago is found by its key.
+    # An open undo request does not prevent this: if it was stored a moment ago, it is found by its key.
     offer = _offers([request], unless=(State.SUCCEEDED,)).get(request.pk)
     if offer is None:
         raise CannotUndo()
@@ -105,7 +105,7 @@ def _offered(request: ActionRequest) -> Offer:
 
 
 def _offers(requests: Iterable[ActionRequest], *, unless: tuple[State, ...]) -> dict[UUID, Offer]:
-    """Return the offers to take back these requests, except those that a request in these states takes back."""
+    """Return the offers to undo these requests, except for requests with an undo request in one of these states."""
     windows = {request.pk: window for request in requests if (window := window_of(request)) and now() < window.until}
     if not windows:
         return {}

@@ -17,13 +17,15 @@ from actions.states import WAITING, State
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The name of the action that undoes a request, and until when it may."""
+    """The name of the action that undoes a request, and until when it can be undone."""
 
     action: str
     until: datetime
 
     def decided_by(self, rules: Rules) -> datetime:
-        """Return until when it must be decided, so that it is sent in time even if these rules hold it back."""
+        """Return until when the undo request must be decided so that it is sent in time, even if these rules hold it
+        back.
+        """
         return self.until - timedelta(minutes=rules.hold_minutes or 0)
 
 
@@ -43,14 +45,14 @@ def undo_deadline(request: ActionRequest) -> datetime | None:
         return None
     undone = ActionRequest.objects.filter(pk=request.undoes).first()
     window = window_of(undone) if undone else None
-    if window is None:  # it can no longer be told, so there is no more time
+    if window is None:  # the window is unknown, so it counts as closed
         return request.created_at
     is_decided = request.state not in (State.PROPOSED, *WAITING)
     return window.until if is_decided else window.decided_by(rules_of(policy_of(request.action)))
 
 
 def is_too_late(request: ActionRequest) -> bool:
-    """Return whether a request undoes another one whose window is over."""
+    """Return whether a request undoes another one whose undo window is over."""
     deadline = undo_deadline(request)
     return deadline is not None and deadline <= now()
 

@@ -48,7 +48,7 @@ class Message:
 
 def auth_headers(auth: str, settings: Mapping[str, str], secrets: tuple[str, ...], message: Message) -> dict[str, str]:
     """Return the headers that authenticate a message; the first secret is the current one. OAuth is not handled here:
-    its token comes from another call (`tokens`) and is then used as a bearer token.
+    its token comes from another call (`oauth_tokens`) and is then used as a bearer token.
     """
     match Auth(auth):
         case Auth.BEARER:

@@ -49,7 +49,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     timeout_seconds: float = 8.0
-    tool: str = ""  # of an MCP server (`toolserver`): then `body` holds its arguments
+    tool: str = ""  # of an MCP server (`mcp_tools`): `body` contains its arguments
     schema_hash: str = ""  # the tool's fingerprint when it was reviewed
 
 

@@ -1,7 +1,7 @@
-"""A few messages with an external MCP server, over streamable HTTP and the guarded way out. In version 2026-07-28, each
-request is self-contained; earlier versions begin with a handshake. The server's version is detected once and remembered
-by this process. Streams are read up to the answer, and never beyond the maximum size of a response. Its own requests
-and notifications are ignored, and so are answers with another id.
+"""Exchanges messages with an external MCP server over streamable HTTP, through `supportbot.outbound`. In version
+2026-07-28, each request is self-contained; earlier versions begin with a handshake. The server's version is detected
+once and remembered by this process. Streams are read up to the answer, and never beyond the maximum size of a response.
+The server's own requests and notifications are ignored, and so are answers with another id.
 """
 
 import json
@@ -76,8 +76,8 @@ class Session:
         headers: Mapping[str, str] = _NONE,
         parse: Callable[[bytes], Any] = from_json,
     ) -> Result | Refused:
-        """Return the answer to one request. Raises NotSent or NoAnswer, as for any call. `headers` are those in which
-        the newest version repeats parts of a request.
+        """Return the answer to one request. Raises NotSent or NoAnswer, as for any call. `headers` are those that
+        repeat parts of the request, as the newest version requires.
         """
         own = str(uuid7())
         message: dict[str, Any] = {"jsonrpc": "2.0", "id": own, "method": method, "params": dict(params)}

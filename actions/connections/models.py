@@ -26,7 +26,7 @@ class Connection(TenantModel):
     settings = models.JSONField(default=dict)
     test_path = models.CharField(max_length=200, default="/")
     secret = EncryptedTextField(blank=True)
-    # The one before the last rotation, for kinds that sign with both until the other side knows the new one.
+    # The secret before the last rotation; some kinds sign with both secrets until the other side knows the new one.
     previous_secret = EncryptedTextField(blank=True)
     previous_until = models.DateTimeField(null=True)
     secret_changed_at = models.DateTimeField(default=now, editable=False)

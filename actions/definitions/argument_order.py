@@ -1,4 +1,4 @@
-"""The order in which arguments and their fields were entered, which the database does not keep for the keys of JSON.
+"""The order in which arguments and their fields were entered, since the database does not keep the order of JSON keys.
 Pure.
 """
 
@@ -15,7 +15,7 @@ def entered_order(arguments: Any) -> str:
 
 
 def in_entered_order(arguments: Mapping[str, Any], order: str) -> dict[str, Any]:
-    """Return the arguments in this order; what it does not name comes last."""
+    """Return the arguments in this order, followed by those that it does not name."""
     return _ordered(arguments, order.split(_BETWEEN), "")
 
 
@@ -32,7 +32,7 @@ def _ordered(fields: Mapping[str, Any], order: Sequence[str], before: str) -> di
 
 
 def _inside(spec: Any, order: Sequence[str], before: str) -> Any:
-    """Return an argument with its fields in order; a list has those of its entries."""
+    """Return an argument with its fields in order; for a list, the fields of its entries."""
     if not isinstance(spec, Mapping):
         return spec
     inner: dict[str, Any] = dict(spec)

@@ -45,7 +45,7 @@ def read_arguments(document: Reading, scope: Scope, locales: Sequence[str]) -> d
     later = frozenset(map(str, values)) if isinstance(values, Mapping) else frozenset()
     known = scope.arguments | (frozenset(map(str, declared)) if isinstance(declared, Mapping) else frozenset())
     for name, spec in document.named("arguments", MAX_ARGUMENTS, NAME, _EXAMPLE):
-        if name == "money":  # a request has its amount under this name
+        if name == "money":  # a request stores its amount under this name
             spec.findings.add(spec.at, "Choose another name: money is the amount of the definition.")
         origin = Origin(spec.one_of("from", [one.value for one in Origin], default=Origin.CUSTOMER.value))
         is_open = origin in (Origin.CUSTOMER, Origin.MODEL)
@@ -117,7 +117,7 @@ def _read_by(argument: Argument, known: frozenset[str]) -> frozenset[str]:
 
 @dataclass
 class _Labels:
-    """The labels inside of an argument, by the path of the field: those of its fields, and of its options."""
+    """The labels inside an argument, by the path of the field: labels of its fields and of its options."""
 
     fields: dict[str, Texts] = field(default_factory=dict)
     options: dict[str, dict[str, Texts]] = field(default_factory=dict)

@@ -32,16 +32,16 @@ MONEY: Final = "money"  # the key of the amount in complete arguments, and its n
 
 
 class Sender(Protocol):
-    """Sends calls: a connection's client, or one that also keeps what was sent."""
+    """Sends calls: a connection's client, or one that also records what was sent."""
 
     def send(self, call: Call) -> Response:
         """Return the answer, whatever its status; raises NotSent or NoAnswer."""
 
 
 def client_of(definition: Definition, environment: str = "live") -> Sender:
-    """Return the client of the definition's connection, or what stands in for it; raises NotConnected.
+    """Return the client of the definition's connection, or its stand-in; raises NotConnected.
 
-    If a tool of the live connection is not as reviewed, its action is switched off.
+    If a tool of the live connection has changed since its review, its action is switched off.
     """
     if (found := simulated_backend()) is not None:
         return found

@@ -2,8 +2,8 @@
 stored or carried out; look-ups are sent to the live connection.
 
 The records of that time are not stored, so both versions read today's. If the version in force no longer decides as it
-did then (the order that was to be cancelled is cancelled by now), the guards say nothing about that request, and only
-the need for a person is compared. The workspace's rules about amounts are left out: they are the same for both.
+did then (an order that was to be cancelled has been cancelled since), guards cannot be compared for that request, only
+the need for a person. The workspace's rules about amounts are left out: they are the same for both.
 """
 
 import time
@@ -33,13 +33,14 @@ from supportbot.accounts.models import Customer
 
 DAYS: Final = 30
 MAX_REQUESTS: Final = 20
-SECONDS: Final = 3.0  # somebody waits for the page
+SECONDS: Final = 3.0  # a person is waiting for the page
 
 
 @dataclass(slots=True)
 class PastRequests(Compared):
-    """`judged` requests of the last `DAYS`, newest first; of `by_approval` among them, only the need for a person is
-    compared. `left` could not be judged: the shop did not answer in time, or they lack what the new version asks for.
+    """`judged` is the number of requests of the last `DAYS` that were compared; for `by_approval` of them, only the
+    need for a person was compared. `left` requests could not be judged: the shop did not answer in time, or they lack
+    arguments of the new version.
     """
 
     judged: int = 0
@@ -57,7 +58,7 @@ def judge_past_requests(live: DefinedWrite, new: DefinedWrite) -> PastRequests:
     for request, who in _with_identity(requests):
         try:
             _judge(found, request, who, live, new, seconds=ends_at - time.monotonic())
-        except (MerchantUnavailable, NotConnected):  # whatever follows would wait for the same system
+        except (MerchantUnavailable, NotConnected):  # all other requests would wait for the same system
             break
         except InvalidArguments:
             continue

@@ -8,15 +8,15 @@ from actions.definitions import parts
 from actions.definitions.arguments import NAME
 from actions.definitions.field_reader import Reading, Scope
 
-MAX_LABELLED: Final = 20  # paths whose values have labels,
-MAX_LABELS: Final = 50  # and values of one path
+MAX_LABELLED: Final = 20  # paths whose values have labels
+MAX_LABELS: Final = 50  # labelled values of one path
 MAX_ROWS: Final = 30
 _LABELLED: Final = r"[A-Za-z_][A-Za-z0-9_]{0,39}(\.[A-Za-z_][A-Za-z0-9_]{0,60}){1,6}"
 _HOST: Final = r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
 
 
 class CardReader:
-    """Reads them from a document; each text is needed in all its `locales`."""
+    """Reads these parts from a document; each text is required in all of its `locales`."""
 
     def __init__(self, top: Reading, document: Mapping[str, Any], locales: Sequence[str]) -> None:
         self._top = top

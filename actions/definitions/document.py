@@ -108,7 +108,7 @@ def _read(document: Any) -> tuple[Definition | None, Findings]:
     try:
         size = len(json.dumps(document))
     except (TypeError, ValueError, RecursionError):
-        findings.add("", "The document has a value that JSON does not know.")
+        findings.add("", "The document has a value that is not valid JSON.")
         return None, findings
     if size > MAX_CHARACTERS:
         findings.add("", f"A definition has at most {MAX_CHARACTERS // 1024} KiB.")
@@ -129,7 +129,7 @@ class _Document:
     def read(self) -> Definition | None:
         top = self._top
         if top.raw("format") != FORMAT or isinstance(top.raw("format"), bool):
-            top.add("format", "Write 1: it is the format this version reads.")
+            top.add("format", "Write 1, the only format that this version reads.")
             return None
         kind = Kind(top.one_of("kind", [one.value for one in Kind], needed=True, default="write"))
         name = top.text("name", pattern=r"[a-z][a-z0-9_]{0,59}", needed=True, example="exchange_item")
@@ -315,7 +315,7 @@ class _Document:
         names = [str(name) for name in given or {}]
         for name in given or {}:
             if not re.fullmatch(NAME, str(name), re.ASCII) or name in RESERVED or name in scope.names:
-                spec.add(str(name)[:60], "Choose another name, in small letters, that nothing else has.")
+                spec.add(str(name)[:60], "Choose a name in lowercase letters that nothing else has.")
                 continue
             value = spec.expression(name, scope.with_names(*names), needed=True)
             if value:

@@ -1,6 +1,6 @@
-"""What people who edit a definition are told: why a test call was decided as it was (whose a record is that was not
-found, why a person must approve), and warnings about what a document may say but probably does not mean. Nothing is
-stored, sent or refused.
+"""Explanations for people who edit a definition: why a test call was decided as it was (who owns a record that was not
+found, why a person must approve), and warnings about parts of a document that are valid but probably unintended.
+Nothing is stored, sent or refused.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +39,7 @@ _SERVER_ERRORS: Final = (500, 502, 503, 504)
 # one may not import. A test proves that both agree.
 FIELDS_MOST: Final = 20  # of a form
 ENTRIES_MOST: Final = 20
-_CLEAR_LETTERS: Final = 3  # an option with at most these is read alike in each language: M, XXL, EUR, 10:30
+_CLEAR_LETTERS: Final = 3  # an option with no more letters reads the same in every language: M, XXL, EUR, 10:30
 _RULES_READ: Final = ("answer", "outcome")
 
 
@@ -47,9 +47,9 @@ class Why(StrEnum):
     """Why a person must approve a request."""
 
     CONDITION = "condition"  # of the definition
-    CURRENCY = "currency"  # the rules' amounts say nothing about this one
+    CURRENCY = "currency"  # the rules' amounts are in another currency
     AMOUNT = "amount"  # above the limit
-    SUM = "sum"  # with what the customer's day or the subject has used
+    SUM = "sum"  # above the limit with what the customer has used today or the subject has used
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def limit_exceeded(action: DefinedWrite, terms: Terms, records: Records, custome
 
 def _used(action: DefinedWrite, terms: Terms, records: Records, customer: Customer | None) -> Used:
     subject = action.subject(terms.arguments, records)
-    if customer is None:  # somebody whom we do not know has used nothing
+    if customer is None:  # an unknown customer has used nothing
         return Used(subject_kind=subject.kind)
     request = ActionRequest(
         id=uuid7(), customer_id=customer.pk, action=action.name, subject_kind=subject.kind, subject_id=subject.id,
@@ -111,7 +111,7 @@ def _used(action: DefinedWrite, terms: Terms, records: Records, customer: Custom
 def other_owner(
     action: DefinedWrite | DefinedRead, asked: Arguments, identity: Identity, answers: Mapping[str, Any]
 ) -> str:
-    """Return the owner of the first record that is somebody else's, by the answers to a test call; "" if there is none,
+    """Return the owner of the first record in a test call's answers that belongs to somebody else; "" if there is none,
     or if an owner is not a single value.
     """
     for place, lookup in enumerate(action.definition.lookups):
@@ -256,7 +256,7 @@ def is_askable(accepts: Field) -> bool:
 
 
 def _fits_a_form(shape: Shape) -> bool:
-    """Return whether a form has room for what is required, and for the first optional field if nothing is."""
+    """Return whether a form has room for the required fields, or for the first optional one if none is required."""
     required = [_fields(one) for one in shape.required.values()]
     optional = [_fields(one) for one in shape.optional.values()]
     asked = required or [one for one in optional if one][:1]
@@ -264,7 +264,7 @@ def _fits_a_form(shape: Shape) -> bool:
 
 
 def _fields(accepts: Field) -> int:
-    """Return how many fields of a form a value takes, those of objects inside it included; 0 if no form can take it."""
+    """Return how many fields of a form a value takes, including those of inner objects; 0 if no form can take it."""
     if not isinstance(accepts, Shape):
         return 1 if _is_one_field(accepts) else 0
     required = [_fields(one) for one in accepts.required.values()]

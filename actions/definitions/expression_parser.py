@@ -175,7 +175,7 @@ class _Parser:
         if self._takes("if"):
             condition = self._disjunction()
             if not self._takes("else"):
-                self._fail("Write what holds otherwise: a if condition else b.")
+                self._fail("Add the other value: a if condition else b.")
             otherwise = self.expression()
             value = Conditional(value.start, otherwise.end, condition, value, otherwise)
         self._depth -= 1

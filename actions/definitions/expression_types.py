@@ -2,8 +2,8 @@
 
 A part whose type is known before any record is read (a literal, `today`, an argument, the value of a function) is
 represented by a sample of its type, and the operations themselves say which samples they refuse. Fields of records and
-answers are unknown, and whatever computes with them may be right. So what is found here is an operation that fails
-whenever it is evaluated, even if other parts of the expression may keep it from being evaluated.
+answers have unknown types, so any operation on them may be right. The mistakes found here are operations that fail
+whenever they are evaluated, although other parts of the expression may prevent that.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ _SAMPLES: Final[Samples] = {
     ("today",): _DAY, ("now",): _TIME, ("status",): _NUMBER, ("key",): _TEXT, ("money",): _MONEY,
     ("identity", "sub"): _TEXT,
 }  # fmt: skip
-# Functions that are called with samples; what they return has the type of their value.
+# Functions that are called with samples; their result has the type of the real value.
 _CALLED: Final = frozenset({
     "count", "len", "lower", "round", "abs", "days_between", "years_between", "date", "days", "hours",
     "text", "keys", "values",
@@ -168,7 +168,7 @@ class _Types:
         if among is UNKNOWN:
             return
         if not isinstance(among, str):
-            # What comes after an item that may be equal is not compared then, so only the first one always is.
+            # Comparing stops at the first equal item, so only the first item is always compared.
             self._same(value, next((item for item in a_list(among) if item is not None), None))
         elif value is not UNKNOWN:
             a_text(value, Spend(_STEPS))

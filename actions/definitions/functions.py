@@ -71,10 +71,10 @@ def call(function: str, arguments: Sequence[Any], *, now: Callable[[], datetime]
 
 
 def _time(value: Any, zone: Sequence[Any], now: Callable[[], datetime]) -> datetime:
-    """Return a moment; in UTC and without a zone, by the clock of `now`."""
+    """Return a moment; without a zone, a time in UTC is converted to the time zone of `now`."""
     moment = time_of(value, *zone)
-    # UTC says nothing about whose clock is meant; any other offset is the place's own. Servers write UTC as Z or as
-    # +00:00, which a winter's day in London has, too: for such a place, the zone must be given.
+    # UTC does not tell where something happens; any other offset is that of the place. Servers write UTC as Z or as
+    # +00:00, which is also the offset of London in winter: for such places, the zone must be given.
     return moment if zone or moment.utcoffset() else moment.astimezone(now().tzinfo)
 
 

@@ -103,7 +103,7 @@ class DefinitionCase(TenantModel):
     email = models.CharField(max_length=254, blank=True)
     arguments = models.JSONField(default=dict)
     records = models.JSONField(default=dict)  # by look-up, as the connection would answer; null for a missing record
-    at = models.DateTimeField(null=True)  # the time of the case; null: now
+    at = models.DateTimeField(null=True)  # the time of the case; null means now
     expected = models.CharField(max_length=60)  # "allowed", or the code of a refusal
     created_at = models.DateTimeField(default=now, editable=False)
 

@@ -40,8 +40,8 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choosing:
-    """From which of their own records the customer chooses a value: an entry of `list` under the name `element`, its
-    `value`, and the words by which they know it.
+    """How a customer chooses a value from their own records: each entry of `list` is called `element`, `value` is the
+    value that it stands for, and `words` describe it to the customer.
     """
 
     list: Expression
@@ -60,17 +60,19 @@ class Argument:
     labels: Mapping[str, Texts] = field(default_factory=dict)  # of a choice or a list of choices, by option
     label: Texts = field(default_factory=dict)  # what customers read instead of the name
     names_no_record: bool = False  # its author says that it is only the customer's own words
-    # Of the fields inside of it, by their paths: "street", or "guest.name".
+    # Labels for the fields inside it, by path: "street", or "guest.name".
     inner_label: Mapping[str, Texts] = field(default_factory=dict)
     inner_labels: Mapping[str, Mapping[str, Texts]] = field(default_factory=dict)
-    # Of a date, the first and the last day that it takes; they read today and now.
+    # The first and the last allowed day of a date; the expressions can read today and now.
     earliest: Expression | None = None
     latest: Expression | None = None
     choose_from: Choosing | None = None
 
     @property
     def is_from_chat(self) -> bool:
-        """Whether the words of the chat are a value of it: a text that the model words and that names no record."""
+        """Whether any words from the chat are a valid value: a free text that the model writes and that names no
+        record.
+        """
         is_free = isinstance(self.accepts, Text) and not self.accepts.pattern
         return self.origin is Origin.MODEL and self.names_no_record and is_free
 
@@ -84,12 +86,12 @@ class CallTemplate:
     body: Body | None
     key_header: str = ""
     tool: str = ""  # of an MCP server, instead of method and path; `body` is its arguments
-    schema_hash: str = ""  # what the tool was like when it was reviewed
+    schema_hash: str = ""  # the tool's fingerprint when it was reviewed
     # Its author says that the system need not know who it is for: neither the customer nor a record of theirs is sent.
     names_no_customer: bool = False
 
     def named_paths(self) -> Iterator[tuple[str, frozenset[tuple[str, ...]]]]:
-        """Yield what each value of query, headers and body reads, with the name that it is sent under."""
+        """Yield, for each value of query, headers and body, the name it is sent under and the paths it reads."""
         yield from self.query.named_paths()
         yield from self.headers.named_paths()
         yield from self.body.named_paths() if self.body else ()
@@ -161,13 +163,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One labelled value of a card, a receipt or a result, or words instead; not shown if a value is null or absent."""
+    """One labelled value of a card, receipt or result, or a sentence instead; hidden if a value is null or absent."""
 
     name: str
     label: Texts
     value: Expression | None
     words: Words = field(default_factory=dict)
-    labels: Mapping[str, Texts] = field(default_factory=dict)  # of its values, where they have any
+    labels: Mapping[str, Texts] = field(default_factory=dict)  # for its values, if they have labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +244,8 @@ class Definition:
     outcome: Outcome | None = None
     card: CardTemplate | None = None
     receipt: Sequence[Shown] = ()
-    done: Texts = field(default_factory=dict)  # the title of the receipt; none for the standard words
-    done_words: Words = field(default_factory=dict)  # the sentence after success; none for the standard words
+    done: Texts = field(default_factory=dict)  # the title of the receipt; empty for the standard title
+    done_words: Words = field(default_factory=dict)  # the sentence after success; empty for the standard one
     result: Result | None = None
     approval: Approval | None = None
     undo: Undo | None = None

@@ -1,6 +1,6 @@
 """Which patterns a definition may set for a text: a small subset of regular expressions that always runs fast. A
-pattern comes from an editor or an imported file, and is applied to what customers write. So it must not have nested
-repetition, and the ways in which it could match are counted beforehand.
+pattern comes from an editor or an imported file, and is applied to what customers write. So nested repetition is not
+allowed, and the number of ways in which the pattern could match is limited.
 """
 
 import re
@@ -8,7 +8,7 @@ from typing import Final
 
 MAX_CHARACTERS: Final = 200
 MAX_TEXT: Final = 100  # characters of a text with a pattern
-_MOST_WAYS: Final = 1_200_000  # three unbounded repetitions over a text of 100 characters
+_MOST_WAYS: Final = 1_200_000  # as many as three unbounded repetitions have in a text of 100 characters
 _PIECE: Final = re.compile(
     r"""(?P<open>\((?:\?:)?)
       | (?P<close>\)) (?P<repeated>[*+?{])?
@@ -33,7 +33,7 @@ def problem_of(pattern: str) -> str:
             )
         depth += bool(match["open"]) - bool(match["close"])
         if depth < 0 or (match["bar"] and not depth):
-            return "Put alternatives into brackets: (a|b)." if match["bar"] else "A ) has no ( before it."
+            return "Put alternatives in brackets: (a|b)." if match["bar"] else "A ) has no ( before it."
         ways *= 2 if match["bar"] else _ways(match["times"] or "")
         at = match.end()
     if depth:

@@ -73,7 +73,7 @@ def _known_version_id(workspace_id: UUID, name: str, number: int) -> UUID:
 def _action(version_id: UUID, *, as_made: bool = False) -> Action | None:
     """Return the action of a version, or None if this release cannot read it; it is then not offered.
 
-    `as_made` asks for no proofs: earlier requests are still shown and looked up.
+    With `as_made`, no proofs are required, so that earlier requests can still be shown and looked up.
     """
     version = ActionDefinitionVersion.objects.get(pk=version_id)
     try:

@@ -12,7 +12,7 @@ from actions.definitions.template import rewritten
 Change = Callable[[str, str], str]  # of an expression at a JSON path
 _ROWS: Final = r"(card\.rows|receipt|result\.fields)"
 _CALL: Final = r"((lookups|outcome)\.)?call"
-# JSON paths without the places in lists.
+# JSON paths without list indexes.
 _EXPRESSIONS: Final = re.compile(
     rf"lookups\.(owner|for_each)|arguments\.\w+\.(value|choose_from\.(list|value))|values\.\w+|guards\.require|subject\.id|money\.\w+|answer\.\w+"
     rf"|outcome\.(happened|did_not|never_seen)|{_ROWS}\.value|result\.list|result\.card\.(link|picture)|approval\.when"
@@ -41,8 +41,8 @@ def uses_of(document: Mapping[str, Any], argument: str) -> list[str]:
 
 
 def with_renamed(document: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Return a document whose expressions, templates and labels read the arguments by their new names (`names`: by the
-    old ones). The declared arguments themselves are left as they are.
+    """Return a document whose expressions, templates and labels read the arguments by their new names (`names` maps old
+    names to new ones). The declared arguments themselves are left as they are.
     """
     made: dict[str, Any] = _changed(document, "", lambda at, text: _renamed(text, names))
     if isinstance(made.get("labels"), Mapping):

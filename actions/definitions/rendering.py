@@ -48,7 +48,7 @@ def receipt_of(definition: Definition, answer: Answer, names: Names, locale: str
 def shown(
     values: Sequence[Shown], names: Mapping[str, Any], locale: str, most: int = MAX_WORDS_VALUE
 ) -> list[tuple[str, str, str]]:
-    """Return (name, label, text) of each existing value, in at most `most` characters; raises ExpressionFailed."""
+    """Return (name, label, text) of each existing value, cut to `most` characters; raises ExpressionFailed."""
     found: list[tuple[str, str, str]] = []
     for one in values:
         text = _value_of(one, one.value, names, locale, most) if one.value else _words_of(one, names, locale, most)

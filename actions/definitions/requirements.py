@@ -47,24 +47,24 @@ _SUBJECT_OF_OTHERS: Final = (
 
 
 _UNBOUND: Final = gettext_noop(
-    "The path of the call names {name}, which is whatever is said in the chat: it could be somebody else's. If it is "
-    "the customer, take it from their signed identity. Otherwise look up the record by it, with its owner, or as "
-    "public if it is nobody's."
+    "The path of the call names {name}, which comes from the chat and could be somebody else's. If it is the customer, "
+    "take it from their signed identity. Otherwise, look the record up by it, with its owner, or as public if it "
+    "belongs to nobody."
 )
 _UNPROVEN_TEXT: Final = gettext_noop(
-    "The call sends {name}, which is whatever is said in the chat. If it can name a record, such as an order, an "
-    "account or a person, look the record up by it, with its owner, or compare it with a record of theirs in a guard. "
-    "If it is only the customer's own words, select “It does not name a record” at the argument."
+    "The call sends {name}, which comes from the chat. If it can name a record, such as an order, an account or a "
+    "person, look the record up by it, with its owner, or compare it with one of the customer's records in a guard. "
+    "If it is only the customer's own words, select “It does not name a record” for the argument."
 )
 _UNPROVEN_ID: Final = gettext_noop(
-    "The call sends {name}, which looks like the id of a record and is whatever is said in the chat: it could be "
-    "somebody else's. Look the record up by it, with its owner, or compare it with a record of theirs in a guard. If "
-    "it is no record's id, select “It does not name a record” at the argument."
+    "The call sends {name}, which looks like the id of a record, comes from the chat and could be somebody else's. "
+    "Look the record up by it, with its owner, or compare it with one of the customer's records in a guard. If it is "
+    "not a record's id, select “It does not name a record” for the argument."
 )
 _CONCERNS_NOBODY: Final = gettext_noop(
     "The call names neither the customer nor a record of theirs, so it could concern anybody. Send the customer's id, "
     "{identity.sub}, or a field of a record that has an owner. If the system does not need to know who it is for, such "
-    "as a request to be called back, select “It names no customer” at the call."
+    "as a request to be called back, select “It names no customer” for the call."
 )
 _UNLIMITED: Final = gettext_noop(
     "The call names no customer, so the system cannot tell if one customer sends it too often. Limit the requests per "
@@ -75,7 +75,7 @@ _MOVES_MONEY: Final = gettext_noop(
     "{identity.sub}, or a field of a record that has an owner."
 )
 _NAMES_ONE: Final = gettext_noop(
-    "The call names the customer, or a record of theirs. Clear “It names no customer”, or send neither."
+    "The call names the customer or one of their records. Clear “It names no customer”, or send neither."
 )
 
 

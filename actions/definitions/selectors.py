@@ -1,4 +1,4 @@
-"""What the console shows about definitions besides their documents."""
+"""What the console shows about definitions apart from their documents."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -38,7 +38,7 @@ def reasons_for_saving(definition: ActionDefinition) -> dict[int, str]:
 
 
 def found_by_import(definition: ActionDefinition) -> Mapping[str, object]:
-    """Return source, suggestions and notes of a definition's newest import; empty for one created by hand."""
+    """Return the source, suggestions and notes of a definition's newest import; empty for one created by hand."""
     imported = ActionDefinitionVersion.objects.filter(definition=definition).exclude(imported={}).order_by("-number")
     return imported.values_list("imported", flat=True).first() or {}
 

@@ -1,6 +1,6 @@
-"""Checks whether the MCP tools that actions call are still as reviewed. Every call checks this too
-(`connections.mcp_tools`); the hourly check here makes sure that nothing is offered that the next call would refuse. If
-a server does not answer, nothing changes.
+"""Checks whether the MCP tools that actions call have changed since their review. Every call checks this too
+(`connections.mcp_tools`); the hourly check here ensures that nothing is offered that the next call would refuse. If a
+server does not answer, nothing changes.
 """
 
 from collections.abc import Iterator, Mapping

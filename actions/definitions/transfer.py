@@ -36,7 +36,7 @@ _FIELDS: Final = (
     "limits", "approval", "undo", "choose_from", "done_words",
 )  # fmt: skip
 _PLACES: Final = {name: place for place, name in enumerate(_FIELDS)}
-_NAMED: Final = frozenset({"arguments", "values"})  # objects whose keys are names of the document's own
+_NAMED: Final = frozenset({"arguments", "values"})  # objects whose keys are names chosen by the document's author
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,5 +165,5 @@ def _in_order(value: Any) -> Any:
 
 
 def _names_in_order(value: Any) -> Any:
-    """Return an object whose keys are names of the document's own, in their order."""
+    """Return an object whose keys are names chosen by the document's author, in their order."""
     return {name: _in_order(one) for name, one in value.items()} if isinstance(value, Mapping) else _in_order(value)

@@ -36,7 +36,7 @@ class Merchant(Protocol):
 
 
 def merchant() -> Merchant:
-    """Return the current workspace's merchant; raises NotConnected if there is none, or something stands in for it."""
+    """Return the current workspace's merchant; raises NotConnected if there is none, or if a stand-in replaces it."""
     if simulated_backend() is not None:
         raise NotConnected()
     connect = import_string(settings.ACTIONS_MERCHANT)

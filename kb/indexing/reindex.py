@@ -252,7 +252,7 @@ def _create_vector_index(dimensions: int) -> None:
     """
     if _has_vector_index(dimensions):
         return
-    if connection.in_atomic_block:  # CONCURRENTLY is impossible, and would wait for other transactions
+    if connection.in_atomic_block:  # CONCURRENTLY is not allowed in a transaction
         with _of_owner() as owner:
             _replace_vector_index(owner, dimensions, "")
         return

@@ -93,7 +93,7 @@ class _Builder:
             case yaml.DocumentStartEvent():
                 self.documents += 1
                 if self.documents > 1:
-                    raise InvalidFile("The file holds several documents. Import one of them.")
+                    raise InvalidFile("The file contains several documents. Import one of them.")
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                 self.open.append(_Open({} if isinstance(event, yaml.MappingStartEvent) else [], event.anchor))
                 if len(self.open) > MAX_DEPTH:
@@ -107,7 +107,7 @@ class _Builder:
                 self._keep(_scalar(event), 1, event.anchor)
             case yaml.AliasEvent():
                 if event.anchor not in self.anchors:
-                    raise InvalidFile("The file refers to an anchor that is not complete before it.")
+                    raise InvalidFile("The file refers to an anchor that is not complete before the reference.")
                 value, size = self.anchors[event.anchor]
                 self._count(size)
                 self._keep(value, size, None)
@@ -115,7 +115,7 @@ class _Builder:
     def _count(self, values: int) -> None:
         self.count += values
         if self.count > MAX_VALUES:
-            raise InvalidFile(f"The file stands for more than {MAX_VALUES:,} values. Import a smaller one.")
+            raise InvalidFile(f"The file expands to more than {MAX_VALUES:,} values. Import a smaller one.")
 
     def _keep(self, value: Any, size: int, anchor: str | None) -> None:
         if anchor is not None:

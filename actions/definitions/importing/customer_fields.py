@@ -1,4 +1,4 @@
-"""Which fields of somebody's API name the customer. Pure.
+"""Which fields of an external API name the customer. Pure.
 
 The rule: a field names the customer if its name, or that of its schema, is `customer`, `user`, `account` or `member`
 followed by `id`, however that is spelled; a path's plain `id` takes the noun from the segment before it. Such a field
@@ -27,7 +27,7 @@ def names_customer(name: str, schema: Any = None, *, after: str = "") -> bool:
 
 
 def check_names(draft: Draft, argument: str, name: str, spec: Mapping[str, Any]) -> None:
-    """Ask a person to check a field that may name a customer, and those inside of it."""
+    """Ask a person to check a field that may name a customer, and the fields inside it."""
     for path in (argument, *_inner(spec, argument)):
         own = path.rpartition(".")[2] if path != argument else name
         if any(re.sub("s$", "", word) in _NOUNS or _bare(word) in _NAMES for word in snake(own).split("_")):
@@ -46,8 +46,8 @@ def check_identity(draft: Draft, argument: str) -> None:
 
 
 def value_in_body(argument: str, spec: Mapping[str, Any], schema: Any) -> str:
-    """Return an argument's value in a body. An identity or a record's number is text, which a body may need as a
-    number; without a value, an optional one stays null, so that its field is left out.
+    """Return an argument's value in a body. An identity or a record's number is text, and is converted if the body
+    needs a number. An optional argument without a value stays null, so that its field is left out.
     """
     kind = schema.get("type") if isinstance(schema, Mapping) else None
     is_number = spec.get("type") == "string" and kind in ("integer", "number")

@@ -19,9 +19,9 @@ MAX_SUGGESTION: Final = 500
 @dataclass(slots=True)
 class Draft:
     """One operation as a definition without the parts that only the shop can provide. `suggestions` are the file's own
-    texts by JSON path. They are not trusted: none of them is in the document, and so in a model's prompt, until a
-    person has read and accepted it. `checks` are what a person must look at, apart from the notes, so that a file
-    cannot crowd them out.
+    texts by JSON path. They are not trusted: a suggestion gets into the document, and so into a model's prompt, only
+    after a person has read and accepted it. `checks` are what a person must look at; they are separate from the notes,
+    so that a file cannot crowd them out.
     """
 
     document: dict[str, Any]

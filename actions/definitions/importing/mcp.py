@@ -29,8 +29,8 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_./-]{1,128}", re.ASCII)
 
 
 def read_tools(result: Any, connection: str = "") -> Imported:
-    """Return a draft for each tool of one `tools/list` result; raises InvalidFile if it is not such a result. Each
-    draft calls the tool by the server's name for it and keeps its fingerprint as `schema_hash`.
+    """Return a draft for each tool of one `tools/list` result; raises InvalidFile for anything else. Each draft calls
+    the tool by the server's name for it and stores its fingerprint as `schema_hash`.
     """
     tools = result.get("tools") if isinstance(result, Mapping) else None
     if not isinstance(tools, list):

@@ -110,7 +110,7 @@ class _File:
         Operation(self.resolve, self._records, draft, path, method, item, operation).fill(self._connection)
         self._left -= allowed - max(0, self._steps)
         if self._steps <= 0:
-            draft.note("The file is too intricate: this operation was not read to its end.")
+            draft.note("The file is too complex: this operation was not read completely.")
         return draft
 
     def resolve(self, node: Any, note: Note) -> Any:
@@ -163,7 +163,7 @@ class _File:
                 return found
         if schemes:
             self._notes.append(
-                "The file signs in by a way that no connection has. Ask the system's operator for a key or a token."
+                "Connections do not support the file's kind of sign-in. Ask the system's operator for a key or a token."
             )
         return {}
 

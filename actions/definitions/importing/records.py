@@ -1,5 +1,5 @@
-"""What a file says about records: which operation reads the one that a call names, which of its fields name the owner
-and the id, and how a card shows arguments. Pure.
+"""What a file says about records: which operation reads the record that a call names, which fields of the record name
+the owner and the id, and how a card shows arguments. Pure.
 """
 
 import re
@@ -43,7 +43,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The operations that read a record: by their path, and by the argument that names its id, order_id for
+    """The operations that read a record: by their path, and by the argument that names its id, such as order_id for
     `/orders/{orderId}` and `/orders/{id}`.
     """
 
@@ -96,8 +96,8 @@ def owner_in(fields: Iterable[Field]) -> str:
 
 
 def id_in(fields: Sequence[Field], names: Iterable[str]) -> str:
-    """Return the path of a record's own id, named like the parameter that names it or `id`: not that of something
-    inside the record, `vehicle.id`.
+    """Return the path of a record's own id, which is named `id` or like the parameter for it; an id inside the record,
+    such as `vehicle.id`, does not count.
     """
     around = {path[:-1] for path, _ in fields}
     plain = [path for path, _ in fields if path not in around]

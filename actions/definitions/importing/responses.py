@@ -67,7 +67,7 @@ class Answer:
         return {"fields": self._fields(schema, where)}
 
     def receipt(self) -> list[dict[str, Any]]:
-        """Return the first fields of an answer. The owner's id is no news to the owner."""
+        """Return the first fields of an answer, without the customer's own id, which tells them nothing new."""
         where, schema = self._unwrapped("body")
         fields = self._fields(schema, where)
         return [one for one in fields if not names_customer(one["value"].rpartition(".")[2])][:_MAX_KEPT]
@@ -76,8 +76,8 @@ class Answer:
         return properties_of(schema, "answer", self._resolve, self._note)[0]
 
     def _unwrapped(self, where: str) -> tuple[str, Any]:
-        """Return what is answered, and where it is: of an object without a plain field of its own, such as `{"data": …,
-        "meta": …}`, the object or list inside it that has most of them.
+        """Return the path and the schema of an answer's content. An object without plain fields, such as `{"data": …,
+        "meta": …}`, is replaced by the object or list inside it that has the most plain fields.
         """
         schema = self._resolved(self.schema())
         for _ in range(_MAX_WRAPS):
@@ -89,7 +89,7 @@ class Answer:
         return where, schema
 
     def _entry(self, schema: Any) -> Any:
-        """Return the schema of a list's entries; of anything else, the schema itself."""
+        """Return the schema of a list's entries, or the given schema if it is not a list."""
         found = self._resolved(schema)
         return found.get("items") if _kinds(found) == {"array"} else found
 

@@ -1,5 +1,5 @@
-"""Turns an external JSON Schema into the declaration of an argument, if it is simple enough. What a definition cannot
-express is noted and left open: `type` is then missing, and a person chooses it in the editor.
+"""Turns an external JSON Schema into the declaration of an argument, if it is simple enough. Anything that a definition
+cannot express is noted and left open: `type` is then missing, and a person chooses it in the editor.
 """
 
 import re
@@ -82,7 +82,7 @@ def _type(schema: Mapping[str, Any]) -> str:
 def _merged(schema: Mapping[str, Any], at: str, resolve: Resolve, note: Note, depth: int = 0) -> Mapping[str, Any]:
     """Return a schema without allOf, oneOf and anyOf, if these are simple."""
     if depth > _MAX_COMBINED:
-        note(f"{at}: its shape refers to itself, or is put together from too many, and is cut there.")
+        note(f"{at}: its schema refers to itself or combines too many others, and is cut there.")
         return {}
     if isinstance(schema.get("allOf"), list):
         parts = [_part(one, at, resolve, note, depth) for one in schema["allOf"][:_ENTRIES]]
@@ -121,12 +121,12 @@ def _of_several(variants: list[Mapping[str, Any]], rest: Mapping[str, Any], at: 
     if variants and all(_is_plain_object(one) for one in variants):
         named = [{str(name) for name in one.get("required", ())} for one in variants]
         always = set.intersection(*named)
-        note(f"{at}: it has one of {len(variants)} shapes. Their fields stand side by side; say which are needed.")
+        note(f"{at}: it has one of {len(variants)} shapes. All their fields are included; say which are required.")
         return {**_united([*variants, rest]), "required": sorted(always)}
     kinds = {_plain_type(one) for one in variants}
     if len(kinds) == 1 and kinds < {"string", "integer", "number", "boolean"}:
         return {**rest, "type": kinds.pop()}
-    note(f"{at}: it has one of {len(variants)} shapes, which cannot be laid side by side.")
+    note(f"{at}: it has one of {len(variants)} shapes, which cannot be combined.")
     return {key: value for key, value in rest.items() if key != "type"}
 
 
@@ -225,7 +225,7 @@ def _object(schema: Mapping[str, Any], at: str, resolve: Resolve, note: Note, de
         if inner and (name in required or _is_complete(inner)):
             fields[name] = inner if name in required else {**inner, "required": False}
         elif inner:
-            note(f"{at}: the field {name} is left out; it could not be declared whole.")
+            note(f"{at}: the field {name} is left out; it could not be declared completely.")
     if not fields:
         note(f"{at}: an object without fields that can be declared. Enter its fields by hand.")
         return {"type": "object"}

@@ -41,7 +41,7 @@ _AMOUNTS: Final = (
 )  # fmt: skip
 # The new names of rules whose columns will be renamed in 0.3.
 _ALIASES: Final = {"max_per_subject": "max_per_order"}
-_LOOK_BACK_DAYS: Final = 30  # as the console
+_LOOK_BACK_DAYS: Final = 30  # as in the console
 _NUMBERS: Final = ("max_requests_per_customer_day", "window_days", "hold_minutes")
 
 
@@ -125,7 +125,9 @@ def _failing(policy: ActionPolicy, changes: dict[str, Any]) -> list[str]:
 
 
 def _refuse_unseen_loosening(policy: ActionPolicy, changes: dict[str, Any]) -> None:
-    """Raise CommandError if looser rules would have let past requests through, as the console asks once more."""
+    """Raise CommandError if looser rules would have let past requests through; the console asks for confirmation
+    instead.
+    """
     was = rules_of(policy)
     proposed = replace(was, **changes)
     if not allows_more(proposed, was):
