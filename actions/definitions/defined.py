@@ -177,7 +177,7 @@ class _Defined(Action):
 
     def _choosing(self, argument: str) -> Choosing:
         choosing = self.definition.arguments[argument].choose_from
-        assert choosing is not None  # only asked of such arguments
+        assert choosing is not None  # only called for such arguments
         return choosing
 
     def gathered(self, asked: Arguments, identity: Identity) -> Records | Reason:

@@ -163,7 +163,8 @@ class _File:
                 return found
         if schemes:
             self._notes.append(
-                "Connections do not support the file's kind of sign-in. Ask the system's operator for a key or a token."
+                "The file signs in with a method that no connection supports. Ask the system's operator for a key "
+                "or a token."
             )
         return {}
 
