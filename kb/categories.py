@@ -52,7 +52,7 @@ ICONS: Final[dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """A category as readers of one language see it. `name` is its own, which addresses use."""
+    """A category as readers of one language see it. `name` is its original name, which addresses use."""
 
     name: str
     title: str
@@ -71,7 +71,7 @@ class Shelves:
         self._language = language
 
     def of(self, name: str) -> Shelf:
-        """Return the category with a name or former name; one without a row follows the others, by its name."""
+        """Return the category with a name or former name; one without a row follows the others, sorted by name."""
         row = self._rows.get(name)
         if row is None:
             return Shelf(name, name, place=(True, 0, name.casefold()))
@@ -81,13 +81,13 @@ class Shelves:
         return Shelf(row.name, title, translated.get("description") or row.description, row.icon, place)
 
     def renamed(self, name: str) -> str:
-        """Return today's name of a category by a former name; "" for any other."""
+        """Return the current name of a category, given a former one; "" for any other name."""
         row = self._rows.get(name)
         return row.name if row is not None and row.name != name else ""
 
 
 def current_names(names: Iterable[str]) -> dict[str, str]:
-    """Return today's names of the former ones among these names."""
+    """Return the current names for those of these names that are former ones."""
     wanted = sorted({name for name in names if name})
     if not wanted:
         return {}
@@ -97,14 +97,14 @@ def current_names(names: Iterable[str]) -> dict[str, str]:
 
 
 def note_categories(names: Iterable[str]) -> None:
-    """Make rows of the categories that have none yet."""
+    """Create rows for the categories that have none yet."""
     wanted = {name for name in names if name}
     known = set(Category.objects.filter(name__in=wanted).values_list("name", flat=True))
     Category.objects.bulk_create([Category(name=name) for name in sorted(wanted - known)], ignore_conflicts=True)
 
 
 def unknown_categories(names: Iterable[str]) -> list[str]:
-    """Return those of these names that no category has or had, in their order."""
+    """Return the names that no category has or had, in their order."""
     wanted = {name for name in names if name}
     known = set(Category.objects.filter(name__in=wanted).values_list("name", flat=True))
     return sorted(wanted - known - current_names(wanted).keys())
@@ -130,7 +130,7 @@ def category_with_id(row_id: UUID) -> Category:
 
 
 def check_look(row: Category) -> None:
-    """Trim and check what a category shows besides its name. Raises InvalidDocument."""
+    """Trim and check what a category shows apart from its name. Raises InvalidDocument."""
     row.description = _line("description", row.description)
     if row.icon and row.icon not in ICONS:
         _refuse(gettext("Choose one of these icons: {names}.").format(names=", ".join(ICONS)), "icon")
@@ -185,13 +185,14 @@ def save_category(row: Category) -> None:
     try:
         with transaction.atomic():
             row.save()
-    except IntegrityError:  # an article or an import, which does not wait for the lock, has just named it
+    except IntegrityError:  # an article or import, which does not take the lock, has just created it
         _refuse_taken()
 
 
 @transaction.atomic
 def change_category(row_id: UUID, **facts: Any) -> Category:
-    """Change some facts of a category and leave the others as they are now, whatever was changed at the same time.
+    """Change some properties of a category; others keep their current values, even if they are changed at the same
+    time.
 
     Raises CategoryMissing or InvalidDocument.
     """
@@ -245,7 +246,7 @@ def _number(rows: Sequence[Category]) -> None:
 
 
 def _lock() -> None:
-    """Let one change of categories run at a time, so that two find different places and names."""
+    """Let only one change of categories run at a time, so that two changes cannot use the same place or name."""
     list(Workspace.objects.select_for_update(no_key=True).filter(pk=current_workspace_id()))
 
 

@@ -43,11 +43,11 @@ class ArticleText:
 
 @dataclass(frozen=True, slots=True)
 class NamedPicture:
-    """A picture of a document, whose text names it by the address that it will have once it is stored."""
+    """A picture of a document. The document's text uses the address that the picture will have once it is stored."""
 
     picture: Drawn
     address: str
-    reference: str = ""  # the address in the file, which the text keeps if the picture cannot be stored; "" for none
+    reference: str = ""  # the address in the file, used if the picture cannot be stored; "" for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Document:
     notes: tuple[str, ...] = ()
 
     def at(self, origin: str) -> "Document":
-        """Return the document with the place from which it was read."""
+        """Return the document with the place that it was read from."""
         return replace(self, origin=origin)
 
 
@@ -87,7 +87,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A document that was not read again, since its file has not changed since the last run of its source."""
+    """A document that was not read again, because its file has not changed since the last run of its source."""
 
     external_id: str
     origin: str = ""

@@ -40,7 +40,7 @@ from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.ids import uuid7
 
-GATE_SECONDS: Final = 20.0  # a caller waits for it, and the article's row is locked as long
+GATE_SECONDS: Final = 20.0  # the caller waits this long, with the article's row locked
 Facts = dict[str, str | bool | Collection]
 _AUDIENCE_WIDENED = gettext_noop(
     "The new readers would see the text that is live now, not this one. Publish both together, or publish the "
@@ -50,7 +50,7 @@ _AUDIENCE_WIDENED = gettext_noop(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """An editor's changes, not validated yet; None leaves a field as it is."""
+    """An editor's changes, not validated yet; None leaves a field unchanged."""
 
     title: str | None = None
     body: str | None = None
@@ -71,7 +71,7 @@ class Change:
         return facts if self.collection is None else {**facts, "collection": self.collection}
 
     def in_current_terms(self) -> Facts:
-        """Return the validated metadata, a category by the name that it has today. Raises InvalidDocument."""
+        """Return the validated metadata, with the current name of the category. Raises InvalidDocument."""
         facts = self.facts()
         if category := facts.get("category"):
             facts["category"] = current_names([str(category)]).get(str(category), category)
@@ -151,7 +151,7 @@ def publish(article_id: UUID, *, revision: int | None = None) -> Article:
 def publish_through_gates(article: Article) -> Verdict:
     """Publish the newest revision of an article, as it was read, if the gates agree; takes seconds.
 
-    Raises GatesRefuse, or ArticleChanged if anything about it was changed meanwhile: its text, readers or questions.
+    Raises GatesRefuse, or ArticleChanged if its text, readers or questions were changed meanwhile.
     """
     newest = article.latest_revision
     assert newest is not None, "an article is created together with its first revision"
@@ -164,9 +164,9 @@ def publish_through_gates(article: Article) -> Verdict:
 
 
 def try_change(article: Article, change: Change, phrasings: Sequence[str] | None) -> Verdict:
-    """Let the gates check what a change does at once to a live article: its readers, its language, its phrasings.
+    """Let the gates check the parts of a change that affect a live article at once: readers, language and phrasings.
 
-    Raises GatesRefuse, and what saving the change raises; takes seconds.
+    Raises GatesRefuse, and the errors of saving the change. Takes seconds.
     """
     live = article.live_revision
     if not article.is_live or live is None:
@@ -240,7 +240,7 @@ def _insert(external_id: str, facts: Facts) -> Article:
 
 
 def _insert_with_free_id(title: str, facts: Facts) -> Article:
-    """Insert an article with an id that is readable in an address; another one may take the first choice meanwhile."""
+    """Insert an article with an id that is readable in an address; retry if another article has just taken the id."""
     slug = slugify(title)[:80] or "article"
     try:
         return _insert(slug, facts)

@@ -1,4 +1,4 @@
-"""The categories of an export: one file beside the collections' folders, with their order, icons, descriptions and
+"""The categories of an export: one file next to the collections' folders, with their order, icons, descriptions and
 names in other languages. Reading it twice changes nothing. An export may be a folder, a zip of its contents or of the
 folder itself, or files of a source.
 """
@@ -49,9 +49,7 @@ class ForeignFile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CategoryImport:
-    """How many categories were stored, which of them are new, what was refused, and the files that are not of an
-    export.
-    """
+    """How many categories were stored, which are new, what was refused, and which files are not from an export."""
 
     count: int
     problems: list[Failure]
@@ -60,7 +58,7 @@ class CategoryImport:
 
 
 def is_category_file(name: str) -> bool:
-    """Return whether a path in an export is that of its categories: at its top, or in the exported folder."""
+    """Return whether a path in an export is its file of categories: at the top, or in the exported folder."""
     folder, _, last = name.rpartition("/")
     return last == FILE and "/" not in folder
 
@@ -75,7 +73,7 @@ def category_files(paths: Sequence[str]) -> Iterator[CategoryFile]:
             with suppress(OSError):
                 yield CategoryFile(str(file), _begin(file))
         elif place.is_file():
-            with suppress(InvalidDocument):  # the import of its articles tells what is wrong with it
+            with suppress(InvalidDocument):  # the import of its articles reports what is wrong with it
                 yield from _in_archive(place)
 
 
@@ -92,7 +90,7 @@ def _in_archive(file: Path) -> Iterator[CategoryFile]:
 
 
 def _begin(file: Path) -> bytes:
-    """Return a file's content; of one that is too large, enough to tell."""
+    """Return a file's content, or enough of it to see that it is too large."""
     with file.open("rb") as stream:
         return stream.read(MAX_BYTES + 1)
 
@@ -121,7 +119,7 @@ def import_categories(files: Iterable[CategoryFile]) -> CategoryImport:
 
 
 def preview_categories(files: Iterable[CategoryFile]) -> CategoryImport:
-    """Return what `import_categories` would, and store nothing."""
+    """Return what `import_categories` would return, without storing anything."""
     with transaction.atomic():
         found = import_categories(files)
         transaction.set_rollback(True)
@@ -151,7 +149,7 @@ def _read(content: bytes) -> list[Any]:
         raise ForeignFile
     try:
         given = json.loads(content.decode())
-    except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, or a number too long to read
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or a number too long to read
         raise ForeignFile from error
     if not isinstance(given, list) or (given and not any(map(_has_our_fields, given))):
         raise ForeignFile
@@ -161,7 +159,7 @@ def _read(content: bytes) -> list[Any]:
 
 
 def _row(facts: Any) -> Category:
-    """Return the category that these facts describe, by its name or a former one. Raises InvalidDocument."""
+    """Return the category with this name or former name, changed as the file says. Raises InvalidDocument."""
     if not _is_category(facts):
         raise InvalidDocument(gettext("This is not a category as kb_export writes it."))
     name = check_category(facts["name"])

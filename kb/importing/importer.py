@@ -37,7 +37,7 @@ Places = Mapping[str, Collection | None]
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """The outcome of one item; `message` says why it failed and what to do, `notes` what was left out of it.
+    """The outcome of one item; `message` says why it failed and what to do; `notes` say what was left out.
 
     `before` and `after` are the texts of a known article that would change, in a preview.
     """
@@ -150,9 +150,10 @@ def _store(
     places = {document.external_id: collections.get(collection_name or document.collection or "") for document in group}
     made = _insert_missing(group, places)
     articles = {row.external_id: row for row in lock_articles(Q(external_id__in=[d.external_id for d in group]))}
-    # After the articles, as an editor does who saves one with a picture: otherwise each could wait for the other.
+    # Pictures come after the articles, as when an editor saves an article with a picture; the opposite order could
+    # cause a deadlock.
     pairs = [(document, articles[document.external_id]) for document in store_pictures(group)]
-    kept = {a.external_id for d, a in pairs if a.is_live and not publishes(d)}  # of them, only the draft changes
+    kept = {a.external_id for d, a in pairs if a.is_live and not publishes(d)}  # only their draft changes
     pairs = [(as_draft(d, a, places[d.external_id]) if d.external_id in kept else d, a) for d, a in pairs]
     places = {name: None if name in kept else place for name, place in places.items()}
     changed_texts = [(article, document.wording) for document, article in pairs if _is_text_changed(article, document)]
@@ -198,13 +199,13 @@ def _preview(group: Sequence[Document], collection_name: str) -> ImportReport:
 
 
 def _in_current_terms(group: Sequence[Document]) -> list[Document]:
-    """Return the documents with the names that their categories have today."""
+    """Return the documents with the current names of their categories."""
     names = current_names(document.category or "" for document in group)
     return [replace(one, category=names.get(one.category or "", one.category)) for one in group]
 
 
 def _text_before(article: Article, document: Document) -> ArticleText | None:
-    """Return the text that customers read, or the newest of a draft; None if the document has the same."""
+    """Return the text that customers read, or a draft's newest text; None if the document has the same text."""
     shown = article.live_revision if article.is_live else article.latest_revision
     before = ArticleText(shown.title, shown.body) if shown else None
     return None if before == document.wording else before
@@ -223,7 +224,7 @@ def _outcome(pk: UUID, made: set[UUID], touched: set[UUID]) -> Outcome:
 
 
 def _insert_missing(group: Sequence[Document], places: Places) -> set[UUID]:
-    """Insert missing articles and return their ids, without those that someone else has created meanwhile."""
+    """Insert missing articles and return their ids, except for those that someone else has just created."""
     wanted = {document.external_id: document for document in group}
     there = set(Article.objects.filter(external_id__in=wanted).values_list("external_id", flat=True))
     locale = check_locale(Workspace.objects.get(pk=current_workspace_id()).locale)

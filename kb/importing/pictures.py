@@ -1,6 +1,8 @@
-"""Pictures that a document takes along, beside its text or in it, re-encoded. What is left out is told.
+"""The pictures that are imported with a document, in separate files or embedded in its text, re-encoded. Those left out
+are reported.
 
-A picture's address is made of its content, so a document is the same whether its pictures are stored already or not.
+A picture's address is derived from its content, so a document is the same whether or not its pictures are already
+stored.
 """
 
 import binascii
@@ -24,12 +26,12 @@ Beside = Callable[[str], bytes | Drawn | None]
 
 MAX_PICTURES: Final = 50  # of one document
 MAX_TOTAL_BYTES: Final = 10_000_000  # re-encoded
-MAX_TRIED: Final = 200  # files of one document: a refused one has been read and decoded, too
+MAX_TRIED: Final = 200  # files of one document; rejected ones count, since they are read and decoded, too
 MAX_READ_BYTES: Final = 200_000_000
 MOST_TOLD: Final = 3
-LEAST_EMBEDDED: Final = 8  # pixels per side: smaller ones keep the place of what a script loads
+LEAST_EMBEDDED: Final = 8  # pixels per side; smaller ones are placeholders for pictures that a script loads
 
-# Brackets inside are escaped: otherwise each beginning would be followed to the end of its line.
+# Brackets inside must be escaped; otherwise, each opening bracket would be searched to the end of its line.
 _SAID: Final = r"!\[(?:[^\[\]\\\n]|\\.){0,1000}\]"
 _TITLE: Final = r"""(?:[ \t]{1,9}["'][^\n]{0,999}?["'])?"""
 _IMAGE: Final = re.compile(rf"({_SAID}\([ \t]{{0,9}}<?)([^\s<>()]{{1,1000}})(>?{_TITLE}[ \t]{{0,9}}\))")
@@ -51,7 +53,7 @@ def name_beside(reference: str) -> str:
 
 
 def embedded(reference: str) -> bytes | None:
-    """Return the picture that an address holds itself (`data:`); None for any other address, b"" for a broken one."""
+    """Return the picture that an address contains (`data:`); None for any other address, b"" for a broken one."""
     head = _EMBEDDED.match(reference)
     if head is None:
         return None
@@ -65,8 +67,8 @@ class PicturesTaken:
     """The pictures of one document, as its reader finds them.
 
     `name_of` returns the name by which `beside` knows the picture at an address. With `least_undescribed`, pictures
-    without a description are taken, too, from this many pixels per side on: smaller ones are decorations. Before such
-    a one is read, `is_decoration` says whether it is already known to be one.
+    without a description are taken, too, if they have at least this many pixels per side; smaller ones are decorations.
+    `is_decoration` says whether a picture is known to be one, so that it need not be read.
     """
 
     def __init__(
@@ -80,8 +82,8 @@ class PicturesTaken:
         self._beside, self._name_of, self._is_decoration = beside, name_of, is_decoration
         self.least_undescribed = least_undescribed
         self._addresses: dict[str, str] = {}  # by name: many references may lead to one file
-        self._given: set[str] = set()  # addresses in the text; decorations are not in it, and do not count
-        self._left_out: dict[str, tuple[str, str]] = {}  # what is said about it and why, by name
+        self._given: set[str] = set()  # addresses in the text, without decorations
+        self._left_out: dict[str, tuple[str, str]] = {}  # by name: how the note calls it, and why it is left out
         self._read = self._bytes = 0
         self.pictures: dict[str, Drawn] = {}
 
@@ -126,11 +128,13 @@ class PicturesTaken:
         return address
 
     def _found(self, name: str) -> bytes | Drawn | None:
-        return None if "\0" in name else self._beside(name)  # no file is called so, and PostgreSQL refuses to look
+        return None if "\0" in name else self._beside(name)  # no file can have this name, and PostgreSQL rejects it
 
     @property
     def left_out(self) -> Sequence[tuple[str, str]]:
-        """The addresses of the pictures that were left out, with the reasons; of embedded ones only the beginning."""
+        """The addresses of the pictures that were left out, with the reasons; for embedded pictures, only the
+        beginning.
+        """
         return list(self._left_out.values())
 
     def _leave_out(self, name: str, reference: str, why: str) -> str:
@@ -140,8 +144,7 @@ class PicturesTaken:
     def given_to(self, document: Document, references: Mapping[str, str] | None = None) -> Document:
         """Return the document with its pictures, and notes about those that were left out.
 
-        `references` are the addresses that its file has instead of those of the stored pictures, if its text can keep
-        them.
+        `references` maps stored addresses to those in the file, if the text can keep the latter.
         """
         kept = references or {}
         named = {address: drawn for address, drawn in self.pictures.items() if address in document.wording.body}
@@ -185,7 +188,7 @@ def with_pictures(document: Document, beside: Beside) -> Document:
 
 
 def store_pictures(documents: Sequence[Document]) -> list[Document]:
-    """Store the documents' pictures; return the documents, without those that the workspace has no room for.
+    """Store the documents' pictures; return the documents without pictures that exceed the workspace's limit.
 
     They are stored in the order of their addresses, so that two imports cannot deadlock.
     """
@@ -200,7 +203,7 @@ def store_pictures(documents: Sequence[Document]) -> list[Document]:
 
 
 def _without(document: Document, refused: Mapping[str, str]) -> Document:
-    """Return a document whose text names refused pictures as its file does, or only has their descriptions."""
+    """Return a document whose text has the original addresses of refused pictures, or only their descriptions."""
     references = {named.address: named.reference for named in document.pictures if named.address in refused}
     if not references:
         return document
@@ -217,7 +220,7 @@ def _without(document: Document, refused: Mapping[str, str]) -> Document:
 
 
 def beside_file(file: Path, root: Path) -> Beside:
-    """Read what lies beside a file, inside `root`; a link that leads out of it is not followed."""
+    """Return a reader of files next to a file, inside `root`; links that lead out of it are not followed."""
 
     def read(reference: str) -> bytes | None:
         try:
@@ -230,12 +233,12 @@ def beside_file(file: Path, root: Path) -> Beside:
 
 
 def beside_path(path: str, read: Beside) -> Beside:
-    """Read what lies beside a file of a zip file or an upload; `read` gets a path that no `..` is left in."""
+    """Return a reader of files next to an uploaded file or one in a zip file; `read` gets a path without any `..`."""
     return lambda reference: read(posixpath.normpath(posixpath.join(posixpath.dirname(path), reference)))
 
 
 def content_of(copies: Mapping[str, Path]) -> Beside:
-    """Read the copies of a zip file's entries by the names that they have in it."""
+    """Return a reader of the copies of a zip file's entries, by their names in the zip file."""
     return lambda name: _begin(copies[name]) if name in copies else None
 
 

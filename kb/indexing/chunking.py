@@ -21,7 +21,7 @@ TARGET_WORDS = 150
 MAX_WORDS = 230
 # A shorter section means little on its own: it is merged with its neighbour instead of getting its own vector.
 MIN_WORDS = 45
-# An embedding takes longer for longer text and cannot be interrupted: nothing longer is ever given to a model.
+# Embedding a longer text takes longer and cannot be interrupted, so models never get more than this.
 EMBEDDING_CHARACTERS = 2_000
 CHARACTERS_PER_WORD = 6.5
 # Text without words (addresses, rules, empty headings) is limited too, since passages are displayed.
@@ -42,7 +42,7 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 class ChunkText:
     """One passage of a body; `heading_path` is its headings from the outermost in, joined by " > ".
 
-    Rows of a long table whose column names are in an earlier passage have these names as their innermost heading.
+    If rows of a long table are in a later passage than the column names, these names are the innermost heading.
     """
 
     position: int
@@ -198,7 +198,7 @@ def _pieces(
     if _weight_between(body, start, end) <= limit:
         yield start, end
     elif not separators:
-        step = int(limit)  # nowhere to split, as in an endless word. Counted as one token per character.
+        step = int(limit)  # nowhere to split, as in an endless word; each character counts as one token
         yield from ((at, min(at + step, end)) for at in range(start, end, step))
     else:
         for part_start, part_end in _regroup(body, _parts(body, start, end, separators[0]), limit):

@@ -24,8 +24,8 @@ from kb.indexing.recipes import embedder_of
 from kb.models import Article, Revision, State
 
 CHUNKS_PER_COMMIT = 32
-# Commits whose vectors are computed at the same time: threads that have finished one begin the next, and none waits
-# while vectors are stored. A killed process must embed this many again.
+# The number of commits whose vectors are computed at the same time: threads that have finished one begin the next, and
+# no thread waits while vectors are stored. After a process is killed, this many commits must be embedded again.
 COMMITS_AHEAD = 2
 # How long others may wait for an article: about half a minute with the packaged model.
 CHUNKS_PER_LOCK = 128
@@ -91,7 +91,7 @@ def embed_missing(
 
     Articles that another process is embedding are left to it, and checked again at the end.
     """
-    store = NoVectors() if known is None else known  # not `or`: an empty store is falsy, and still has to be filled
+    store = NoVectors() if known is None else known  # not `or`: an empty store is falsy, but has to be filled
     total = _without_vector(article_ids, recipe).count()
     with ThreadPoolExecutor(COMMITS_AHEAD, "vectors") as threads:
         work = _EmbeddingRun(recipe, store, progress, total, threads)
@@ -105,7 +105,8 @@ def embed_missing(
 def _embed_free(groups: Iterable[Sequence[UUID]], work: "_EmbeddingRun") -> list[UUID]:
     """Embed the articles of these groups that no other process is embedding, and return the others.
 
-    While the last vectors of a group are computed, the next one begins; its lock lasts until they are stored.
+    The next group begins while the last vectors of a group are being computed; a group's lock lasts until its vectors
+    are stored.
     """
     busy: list[UUID] = []
     with ExitStack() as earlier:
@@ -134,7 +135,7 @@ def mark_indexed(article_ids: Sequence[UUID], recipe: Recipe) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """The rows of one commit, with their known vectors, and the missing ones, which are being computed."""
+    """The rows of one commit, with their known vectors and the missing ones that are being computed."""
 
     rows: Sequence[Chunk]
     found: Mapping[str, Sequence[float] | None]
@@ -168,7 +169,7 @@ class _EmbeddingRun:
             self._store_next()
 
     def is_computing_only(self, article_ids: Sequence[UUID]) -> bool:
-        """Return whether nothing is being computed but vectors of these articles."""
+        """Return whether all vectors being computed belong to these articles."""
         return {row.article_id for batch in self.begun for row in batch.rows} <= set(article_ids)
 
     def _next(self, article_ids: Sequence[UUID]) -> _Batch | None:

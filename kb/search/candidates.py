@@ -32,9 +32,9 @@ from supportbot.accounts.scope import current_workspace_id
 EXACT_UP_TO = 5_000
 # At most this many rows are ranked by their words; more common words only help to order them.
 MAX_RANKED = 2_000
-# Common words are only looked up in combination; hardly any passage contains more than this many together.
+# Common words are only looked up in combination; hardly any passage contains more of them than this.
 _MAX_COMBINED = 3
-# How far the approximate index scans if only a small share of a large table qualifies, and how broadly it searches.
+# How many rows the approximate index scans if few rows of a large table qualify, and how broadly it searches.
 _MAX_SCANNED = 200_000
 _EF_SEARCH = 200
 # Labels D to A: text, (none), heading, title. A word in the title says more about an article than one in its text.
@@ -52,9 +52,9 @@ class Scope:
     workspace_id: UUID
     recipe: Recipe
     viewer: Viewer
-    has_curated: bool = False  # whether any question has a curated answer
+    has_curated: bool = False  # whether any article has curated questions
     synonyms: str = ""  # all groups as they are stored (`kb.synonyms`)
-    translated_into: str = ""  # of a page and its translations, only the one in this language is searched, if any
+    translated_into: str = ""  # if an article has a translation into this language, only that one is searched
 
     def filter(self) -> tuple[str, list[Any]]:
         """Return the condition on chunk `c` and its parameters: workspace, recipe, and articles the viewer may read.
@@ -91,7 +91,7 @@ def open_scope(viewer: Viewer) -> tuple[Scope, list[str]]:
         active_recipe()
         found = sql.fetch(statement, parameters)
     locales, has_curated, groups, *recipe = found[0]
-    # In a language without pages, translations of one page would take places of others and say the same.
+    # If no page is in the language, several translations of one page would crowd out others.
     only = READ_ABROAD if is_foreign(viewer.locale, locales) else ""
     return Scope(workspace_id, sql.loaded(Recipe, recipe), viewer, has_curated, groups or "", only), locales
 

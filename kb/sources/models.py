@@ -4,8 +4,8 @@ Invariants, enforced by the database:
 - a source has at most one run that is under way or waits for a person;
 - an item's key occurs once per source, so that an address or a path never becomes two articles.
 
-An item lives as long as its source: it holds what the next run compares with. A run takes the items one by one
-(`run`, `state`), so that a run that was killed goes on where it was.
+An item exists as long as its source: it contains what the next run compares with. A run takes the items one by one
+(`run`, `state`), so that a killed run continues where it stopped.
 """
 
 from typing import Final
@@ -35,11 +35,11 @@ class Source(TenantModel):
     )
     # "" leaves it to the documents; otherwise all of them get these readers.
     audience = models.CharField(max_length=10, blank=True)
-    publishes = models.BooleanField(default=True)  # if false, new texts become drafts
+    publishes = models.BooleanField(default=True)  # if False, new texts become drafts
     config = models.JSONField(default=dict, blank=True)
     memory = models.JSONField(default=dict, blank=True)
     delay_seconds = models.FloatField(default=0.5)
-    allows_private = models.BooleanField(default=False)  # set by an operator's command alone
+    allows_private = models.BooleanField(default=False)  # can be set only by an operator's command
     schedule = models.CharField(max_length=10, choices=Schedule, default=Schedule.NEVER)
     due_at = models.DateTimeField(null=True, blank=True)  # of the next scheduled run
     created_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True, blank=True)
@@ -61,7 +61,9 @@ class Source(TenantModel):
 
 
 class SourceRun(TenantModel):
-    """One reading of a source. `lease_until` names the worker's turn; without one, any worker may take the next."""
+    """One reading of a source. `lease_until` is the end of a worker's turn; without it, any worker may take the next
+    turn.
+    """
 
     class Mode(models.TextChoices):
         SYNC = "sync"
@@ -86,7 +88,7 @@ class SourceRun(TenantModel):
     is_listed = models.BooleanField(default=False)
     asks_gates = models.BooleanField(default=False, db_default=False)  # texts that the gates refuse are not changed
     lease_until = models.DateTimeField(null=True, blank=True)
-    due_at = models.DateTimeField(null=True, blank=True)  # postponed until then, because its site asked us to wait
+    due_at = models.DateTimeField(null=True, blank=True)  # if postponed, because its site asked us to wait
     asked_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -156,13 +158,13 @@ class SourceItem(TenantModel):
     last_modified = models.CharField(max_length=100, blank=True)
     content_hash = models.CharField(max_length=80, blank=True)
     text_hash = models.CharField(max_length=64, blank=True)  # the same text under two addresses is published once
-    # What a dry run has fetched, compressed, with its facts, so that the run that publishes need not fetch it again.
+    # What a dry run has fetched, compressed, with its metadata, so that the run that publishes need not fetch it again.
     held = models.BinaryField(null=True, blank=True)
     held_facts = models.JSONField(default=dict, db_default={}, blank=True)
-    # Of the PDF and Word files in a zip file: their digest, the hash of their text, and what was left out of them.
+    # For the PDF and Word files in a zip file: their digest, the hash of their text, and what was left out.
     entries = models.JSONField(default=dict, db_default={}, blank=True)
     imported_at = models.DateTimeField(null=True, blank=True)
-    archived_at = models.DateTimeField(null=True, blank=True)  # since when it is gone; None again once it is back
+    archived_at = models.DateTimeField(null=True, blank=True)  # since when it has been gone; None again once it is back
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -182,7 +184,7 @@ class SourceItem(TenantModel):
 
 
 class SourceFile(TenantModel):
-    """An uploaded file. It is kept, so that a later version can read it again, perhaps better."""
+    """An uploaded file. It is kept so that a later version can read it again, perhaps better."""
 
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="files", db_constraint=False)
     path = models.CharField(max_length=400)
@@ -210,7 +212,7 @@ class SourcePicture(TenantModel):
     last_modified = models.CharField(max_length=100, blank=True)
     digest = models.CharField(max_length=40)  # of the stored picture
     file_digest = models.CharField(max_length=40, default="", db_default="")
-    # A decoration if it is not described; then it is not stored.
+    # A small picture without a description is a decoration, and is not stored.
     is_small = models.BooleanField(default=False, db_default=False)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Runs of sources: starting, cancelling and deciding about them. A run is a row; workers take turns at it, by a lease
+"""Starting, cancelling and confirming runs of sources. A run is a row; workers take turns at it, each with a lease
 (`kb.sources.sync`). Nothing waits for a broker: a periodic task finds what is due.
 """
 
@@ -31,8 +31,9 @@ EVERY: Final = {
 ARCHIVED_AT_ONCE: Final = 200
 KEPT_RUNS: Final = 20
 DUE_AT_ONCE: Final = 100
-LOSS_CONFIRMED: Final = "loss_confirmed"  # in a run's counts
-# A lease is extended only once this much of it is over, so that reading an unchanged page does not write it each time.
+LOSS_CONFIRMED: Final = "loss_confirmed"  # a key in a run's counts
+# A lease is extended only once this much of it has passed, so that reading an unchanged page does not write it each
+# time.
 SPARE: Final = timedelta(seconds=15)
 
 
@@ -72,7 +73,7 @@ def retry(item_id: UUID, *, person: User | None = None) -> SourceRun:
     check_may_write(person, item.source.collection)
     run = begin(item.source, Mode.RETRY, person=person)
     SourceRun.objects.filter(pk=run.pk).update(is_listed=True)
-    # Without its hash, it is read in full, whatever its origin says about changes.
+    # Without a hash, the item is read in full, even if its origin reports no change.
     SourceItem.objects.filter(pk=item.pk).update(
         run=run, state=ItemState.QUEUED, outcome="", reason="", tries=0, content_hash="", etag="", last_modified=""
     )
@@ -87,7 +88,7 @@ def cancel(source: Source) -> bool:
 
 @transaction.atomic
 def end_preview(source: Source, *, person: User | None = None) -> SourceRun:
-    """End a dry run and begin to publish; what it has read so far is not fetched again. Raises SourceBusy."""
+    """End a dry run and begin to publish; what the dry run has read is not fetched again. Raises SourceBusy."""
     under_way = SourceRun.objects.filter(source=source, state__in=ACTIVE, mode=Mode.CHECK)
     under_way.update(state=RunState.CANCELLED, ended_at=now(), lease_until=None)
     return begin(source, Mode.SYNC, person=person)
@@ -95,8 +96,8 @@ def end_preview(source: Source, *, person: User | None = None) -> SourceRun:
 
 @transaction.atomic
 def confirm_loss(source: Source) -> int:
-    """Archive what is gone, after a person has confirmed it; return the number of articles. A run that uses the gates
-    goes on instead, and keeps those that they keep. Raises NothingToConfirm if no run is waiting for it any more.
+    """Archive articles that are gone, after a person has confirmed it; return their number. A run with gates continues
+    instead, and keeps the articles that the gates keep. Raises NothingToConfirm if no run is waiting for this.
     """
     run = SourceRun.objects.select_for_update(no_key=True).filter(source=source, state=RunState.UNCONFIRMED).first()
     if run is None:
@@ -126,7 +127,7 @@ def lost_in(run: SourceRun) -> QuerySet[SourceItem]:
 
 
 def archive_lost(items: QuerySet[SourceItem]) -> int:
-    """Archive the articles of items that are gone, and remember this, so that they return if their origin does."""
+    """Archive the articles of items that are gone, and record this, so that they return if their origin does."""
     ids = list(items.values_list("pk", flat=True))
     count = archive_where(Q(source_item__in=ids))
     SourceItem.objects.filter(pk__in=ids).update(archived_at=now())
@@ -181,7 +182,7 @@ class LeaseLost(Exception):
 
 
 class Lease:
-    """A worker's hold on a run. Whatever it writes for an item is refused once the run was cancelled or taken over."""
+    """A worker's claim on a run. Changes of items are refused once the run has been cancelled or taken over."""
 
     def __init__(self, run: SourceRun) -> None:
         self.run = run
@@ -194,7 +195,9 @@ class Lease:
         self.run.lease_until = until
 
     def ensure(self, period: timedelta) -> None:
-        """Hold the run for at least this long, and hardly longer. Raises LeaseLost only if that has to be written."""
+        """Hold the run for at least this long, and hardly longer. Raises LeaseLost, but only if the lease has to be
+        extended.
+        """
         assert self.run.lease_until is not None, "only a run that is held has a lease"
         if not period <= self.run.lease_until - now() <= period + SPARE:
             self.extend(period + SPARE)
@@ -206,7 +209,7 @@ class Lease:
             raise LeaseLost
 
     def release(self, *, until: timedelta | None = None) -> None:
-        """Leave the run to any worker, not before `until` from now."""
+        """Release the run for any worker, after waiting for `until` if given."""
         self._mine().update(lease_until=None, due_at=now() + until if until else None)
 
     def _mine(self) -> QuerySet[SourceRun]:

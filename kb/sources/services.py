@@ -41,7 +41,7 @@ PATTERNS: Final = ("sections", "include", "exclude")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """The settings that a person entered for a source, not validated yet; None leaves a field as it is."""
+    """The settings that a person entered for a source, not validated yet; None leaves a field unchanged."""
 
     name: str | None = None
     address: str | None = None
@@ -104,7 +104,7 @@ def delete_source(source: Source, *, archives: bool, person: User | None = None)
 
 @transaction.atomic
 def add_files(source: Source, files: Iterable[tuple[str, bytes]], *, person: User | None = None) -> list[str]:
-    """Store uploaded files, those in a zip one by one; a file of the same path is replaced.
+    """Store uploaded files, with each file in a zip stored separately; a file with the same path is replaced.
 
     Returns the errors of files that were not stored. Raises InvalidSource for a source of another kind.
     """
@@ -276,7 +276,7 @@ def _name_of(kind: str, address: str) -> str:
 
 
 def _free_name(wanted: str) -> str:
-    """Return the name, with a number if another source has it."""
+    """Return the name, with a number added if another source has it."""
     name = " ".join(wanted.split())[: MAX_NAME_CHARACTERS - 5] or gettext("Source")
     taken = set(Source.objects.filter(name__startswith=name).values_list("name", flat=True))
     names = (name if number == 1 else f"{name} {number}" for number in range(1, len(taken) + 2))

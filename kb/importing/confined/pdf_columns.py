@@ -17,7 +17,7 @@ MOST_PLACES: Final = 200
 SLACK: Final = 2.0  # points by which a line may extend into a gutter
 MIN_TOGETHER: Final = 3
 TOGETHER: Final = 0.8
-SHORT: Final = 4  # lines of a cell, on average
+SHORT: Final = 4  # lines of a cell, on average, at most
 PARAGRAPH: Final = 1.2  # of the usual step between lines
 MOST_BARS: Final = 1  # horizontal lines across a gutter; more belong to a table
 BOTH: Final = 2
@@ -38,7 +38,7 @@ class _Gutter:
 
 
 def usual_gutters(pages: Sequence[tuple[Rows, Sequence[Bar]]]) -> list[float]:
-    """Return the places of gutters that several pages have: a page with a table in one of its columns has them, too."""
+    """Return the positions of gutters that several pages share; a page with a table in a column has them, too."""
     sampled = pages[:: max(1, len(pages) // MOST_SAMPLED)]
     found = sorted((x, number) for number, page in enumerate(sampled) for x in _gutters(*page))
     usual: list[list[tuple[float, int]]] = []
@@ -91,8 +91,8 @@ def is_prose(lines: Sequence[Line]) -> bool:
 def start_together(left: Sequence[Line], right: Sequence[Line]) -> bool:
     """Return whether most paragraphs of two columns begin at the same height, like the cells of a table.
 
-    Long paragraphs may do so by chance if all above are as long as those beside them; cells of different lengths do not
-    need that.
+    Long paragraphs may do so by chance, but only if all paragraphs above are as long as those beside them; cells begin
+    together even if their lengths differ.
     """
     heights, others = _heights(left), _heights(right)
     begins, other_begins = _begins(heights), _begins(others)

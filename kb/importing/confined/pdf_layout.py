@@ -1,6 +1,7 @@
 """Turns pieces of text with positions into headings, paragraphs, lists and tables in reading order, as HTML. Pure.
-Lines are found by their baselines. A gap down through several lines means columns of prose (read one after the other)
-or a table. Headings are found by size, bold type and the outline. What repeats at the edge of most pages is left out.
+Lines are found by their baselines. A vertical gap through several lines means columns of prose (read one after the
+other) or a table. Headings are found by size, bold type and the outline. Text that repeats at the edge of most pages is
+left out.
 """
 
 import re
@@ -33,7 +34,7 @@ _LETTER: Final = re.compile(r"\(?[a-z]\)\s")
 
 
 class Layout:
-    """The document; `outline` has the level of a heading by page and text in lower case."""
+    """The document; `outline` maps page and lower-case text of a heading to its level."""
 
     def __init__(
         self, pages: Sequence[PageText], outline: Mapping[tuple[int, str], int], pictures: Sequence[Placed] = ()
@@ -117,7 +118,7 @@ class Layout:
         yield self._unless_sentence(block)
 
     def _unless_sentence(self, block: Block) -> Block:
-        """Return a block; a whole sentence in large letters is text, such as a warning, and no heading."""
+        """Return a block; a whole sentence in large letters is text, such as a warning, not a heading."""
         is_sentence = block.text[-1:] in (".", "。") and len(block.text.split()) >= SENTENCE_WORDS
         if not block.kind.startswith("h") or not is_sentence or (block.page, _key(block.text)) in self._outline:
             return block

@@ -12,18 +12,18 @@ from typing import Final
 from kb.importing.confined.pdf_canvas import PageText, Run
 from kb.importing.confined.pdf_direction import as_seen, logical
 
-SAME_LINE: Final = 0.45  # of the letters' size; raised and lowered characters stay on their line
+SAME_LINE: Final = 0.45  # by letter size; raised and lowered characters stay on their line
 WORD_GAP: Final = 0.18
 CELL_GAP: Final = 0.9
-MIN_SPACED: Final = 4  # letters; fewer may be cells or words
+MIN_SPACED: Final = 4  # letters of a spaced word; fewer may be cells or words
 MIN_EVEN_GAPS: Final = 3
 EVEN: Final = 1.1
 WIDEST_SPACE: Final = 2.5
 STEP: Final = 3.0  # points
 MAX_STEPS: Final = 5_000  # nothing is farther to the right
 MIN_ROWS: Final = 12
-MOST_COVERED: Final = 0.1  # of the rows: titles reach over the space between columns
-EDGE: Final = 0.1  # of a page's height
+MOST_COVERED: Final = 0.1  # share of rows that may cover a strip: titles extend across the space between columns
+EDGE: Final = 0.1  # share of a page's height
 TABLE_STEP: Final = 2.5  # between the column names and the first row, in letters
 _MARK_ALONE: Final = re.compile(r"(?:[•‣▪▫◦●○∙·■□➢➤✓\uf0b7\uf0a7\uf0d8–—*-]|\(?(?:\d{1,3}|[a-z])[.)])")
 _RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -68,8 +68,8 @@ def rows_of(runs: Sequence[Run], page: int, uprights: Sequence[Upright] = ()) ->
 
 
 def _strips(rows: Sequence[Sequence[Run]]) -> list[int] | None:
-    """Return the places, in steps, that few rows cover, such as the space between columns; None if too few rows show
-    them.
+    """Return the places, in steps, that few rows cover, such as the space between columns; None if there are too few
+    rows.
     """
     if len(rows) < MIN_ROWS:
         return None
@@ -83,7 +83,7 @@ def _steps(begin: float, end: float) -> range:
 
 
 def _closed_up(runs: Sequence[Run]) -> list[Run]:
-    """Return runs with the space between the letters of spaced words counted as part of each letter."""
+    """Return the runs; in spaced-out words, the space after a letter counts as part of it."""
     found: list[Run] = []
     for letters in _spaced(runs):
         spacing = median(_gaps(letters)) if len(letters) >= MIN_SPACED else 0
@@ -233,7 +233,7 @@ def _is_inside(y: float, page: PageText) -> bool:
 
 
 def _masks(row: Sequence[Line]) -> Iterator[Mask]:
-    """Yield what the parts of a row may share across pages: their words, or those around the page number."""
+    """Yield what the parts of a row may have in common across pages: their words, or those around the page number."""
     for line in row:
         height = round(line.y / 4)
         numbers = list(_DIGITS.finditer(line.text[:MOST_MASKED]))

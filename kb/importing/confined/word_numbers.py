@@ -1,7 +1,7 @@
-"""The numbers that Word puts before headings ("1.2 Title"). They are not in the text of a file: each follows from the
-file's lists and from the numbered paragraphs before. Pure.
+"""The numbers that Word puts before headings ("1.2 Title"). A file's text does not contain them: each follows from the
+file's lists and from the numbered paragraphs before it. Pure.
 
-Levels that a list redefines, lists that only name a style, and other restarts than at the next upper level are ignored.
+Levels that a list redefines, lists that only name a style, and restarts at any but the next upper level are ignored.
 """
 
 import re
@@ -12,11 +12,11 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 W: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-# As mammoth's own styles for headings.
+# Like mammoth's own styles for headings.
 _HEADING: Final = re.compile(r"heading ?[1-6]?", re.IGNORECASE)
 _MOST_LEVELS: Final = 9
 _OFF: Final = ("0", "false", "off")
-_MOST_CHARACTERS: Final = 60  # of a number; a level's pattern may be any text
+_MOST_CHARACTERS: Final = 60  # of a number, since a level's pattern may be any text
 _ROMAN: Final = ((1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"))
 _SMALL_ROMAN: Final = ((10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"))
 
@@ -95,7 +95,7 @@ def _put_before(paragraph: Element, label: str) -> None:
 
 
 def _styles(root: Element) -> dict[str, _Style]:
-    """Return the paragraph styles by their ids, with what they have from the styles that they are based on."""
+    """Return the paragraph styles by their ids, with the properties of the styles that they are based on."""
     rows = {style.get(f"{W}styleId", ""): style for style in root.iter(f"{W}style")}
     return {style_id: _style(style_id, rows) for style_id in rows}
 
@@ -119,7 +119,7 @@ def _based_on(style_id: str, rows: Mapping[str, Element]) -> Iterator[Element]:
 
 
 def _lists(root: Element) -> dict[str, _List]:
-    """Return the lists by the ids that paragraphs name; ids of the same list share its counts, unless they restart."""
+    """Return the lists by the ids that paragraphs use; ids of one list share its counts, unless they restart."""
     patterns = {row.get(f"{W}abstractNumId", ""): row for row in root.iter(f"{W}abstractNum")}
     shared = {name: _List(*_levels(row, {})) for name, row in patterns.items()}
     found: dict[str, _List] = {}

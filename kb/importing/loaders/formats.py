@@ -1,5 +1,5 @@
-"""The formats: which one a file has, and its reader. The content decides; the name only helps. Every source uses
-`read`, wherever the file comes from and whatever its name.
+"""Detects the format of a file and reads it. The content decides; the name is only a hint. Every source uses `read`,
+for any file.
 """
 
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
@@ -22,7 +22,7 @@ from kb.importing.pictures import Beside, PicturesTaken, with_pictures
 
 # A body can have two million characters, so at most eight million bytes.
 MAX_FILE_BYTES: Final = 8_000_000
-MOST_SNIFFED: Final = 1_024  # a PDF may begin this late
+MOST_SNIFFED: Final = 1_024  # bytes of a file to look at; a PDF's header may come this late
 
 
 class Format(Enum):
@@ -56,7 +56,7 @@ _BY_ENDING: Final = {
 }
 KNOWN_ENDINGS: Final = tuple(_BY_ENDING)
 _OFFICE_PARTS: Final = (b"[Content_Types].xml", b"_rels", b"docProps", b"customXml", b"word", b"xl", b"ppt")
-_GUESSED: Final = (Format.TEXT, Format.ROWS)  # their encoding may be an older one
+_GUESSED: Final = (Format.TEXT, Format.ROWS)  # formats whose files may be in an older encoding
 _PICTURE: Final = gettext_noop("The file is a picture, not text. Describe in text what it shows.")
 _PROGRAM: Final = gettext_noop("The file is a program, not text. Leave it out.")
 _OLD_OFFICE: Final = gettext_noop(
@@ -96,10 +96,11 @@ def format_of(file: Path, name: str) -> Format:
 def read(
     file: Path, found: Format, name: str, origin: str, beside: Beside | None = None
 ) -> Iterator[Document | Failure]:
-    """Yield the items of a file; `name` is its external id unless it has one, `origin` its place for people.
+    """Yield the items of a file; `name` is the external id of an item without one, `origin` is the place shown to
+    people.
 
-    `beside` reads the pictures that a text names by relative addresses; without it, they are left out.
-    Raises InvalidDocument where the whole file cannot be read.
+    `beside` reads the pictures that a text names by relative addresses; without it, they are left out. Raises
+    InvalidDocument where the whole file cannot be read.
     """
     told = _told(found, name)
     for item in _items(file, found, name, origin, beside):
@@ -115,7 +116,7 @@ def read_pdf(file: Path, name: str) -> Document:
         facts, contents = facts_and_contents("pdf", file)
     except ReaderEnded:  # perhaps one of its pictures is to blame
         facts, contents = facts_and_contents("pdf_text", file)
-    taken = _taken(contents, least_undescribed=1)  # few have a description, and decorations are left out already
+    taken = _taken(contents, least_undescribed=1)  # few are described, and decorations are already left out
     heading, body = markdown_of_html(facts["html"], taken)
     return taken.given_to(_document(facts, facts["title"] or heading, body, name))
 
@@ -172,7 +173,7 @@ def _begin(file: Path) -> bytes:
 
 
 def _by_content(begin: bytes) -> Format | None:
-    if begin.startswith((b"PK\x03\x04", b"PK\x05\x06")):  # first: it may begin with a PDF or Word file, uncompressed
+    if begin.startswith((b"PK\x03\x04", b"PK\x05\x06")):  # first, since a PDF or Word file may be inside it
         has_parts = b"word/" in begin or b"[Content_Types].xml" in begin
         return Format.WORD if has_parts and _first_in_zip(begin) in _OFFICE_PARTS else Format.ZIP
     return Format.PDF if b"%PDF-" in begin else None

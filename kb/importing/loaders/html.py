@@ -1,4 +1,4 @@
-"""HTML to Markdown: what a reader of the page would read, with headings, lists, tables and links.
+"""HTML to Markdown: the visible text of a page, with its headings, lists, tables and links.
 
 It walks the parsed tree. Unknown elements contribute their text; scripts, styles, navigation and forms are left out.
 Pictures are replaced by their descriptions.
@@ -23,7 +23,7 @@ from supportbot.team_formats import number
 
 # Deeper trees are attacks on parsers; below this depth only the text is used.
 MAX_DEPTH = 120
-# Number of `<` in a page up to which no tree can do harm.
+# A page with at most this many `<` cannot have a harmful tree.
 MAX_UNTRIED = 5_000
 # Each enclosing list and quotation prefixes a line with its mark or indent; deeper ones become plain lines, or the text
 # would grow with its depth.
@@ -48,7 +48,7 @@ _ROW_GROUPS = ("thead", "tbody", "tfoot")
 _SPACE = re.compile(r"\s+")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _SIGNS = re.compile(r"([\\`*\[\]<])")
-# What would start a heading, quotation or list at the start of a line.
+# Characters that would start a heading, quotation or list at the start of a line.
 _LINE_START = re.compile(r"^([#>+-]|\d{1,9}[.)])(?=\s|$)", re.MULTILINE)
 _NUMBER = re.compile(r"[0-9]{1,4}")
 _PICTURE = re.compile(r"(?:https?://|/(?!/))[^\s<>()]{1,1000}", re.IGNORECASE)
@@ -66,7 +66,7 @@ def read_html(text: str, path: str, beside: Beside | None = None) -> Document:
 def markdown_of_html(text: str, taken: PicturesTaken | None = None) -> tuple[str, str]:
     """Return (title, Markdown) of a page; the title is empty if the page has none. Raises InvalidDocument.
 
-    Pictures at relative addresses are taken along if there is something to take them.
+    Pictures at relative addresses are kept if `taken` is given.
     """
     tree = parsed_html(text)
     title = _title(tree)
@@ -99,8 +99,8 @@ def markdown_of_tree(tree: LexborHTMLParser, taken: PicturesTaken | None = None)
 
 
 def _take_pictures(root: LexborNode, taken: PicturesTaken) -> None:
-    """Give the pictures that are taken along their new addresses. Of a file, one without a description is called as
-    its name; on a site, names are numbers, and editors leave descriptions empty.
+    """Give the pictures that are kept their new addresses. A picture of a file without a description is described by
+    its file name. On sites, names are often numbers, and editors leave descriptions empty.
     """
     for node in root.css("img"):
         reference, said = _reference(node), (node.attributes.get("alt") or "").strip()
@@ -111,7 +111,7 @@ def _take_pictures(root: LexborNode, taken: PicturesTaken) -> None:
         if address:
             node.attrs["src"] = address
         elif taken.least_undescribed:
-            node.attrs["src"] = ""  # its description stays, and nothing points to the site
+            node.attrs["src"] = ""  # the description stays, without a link to the site
         if address and not is_named and not taken.least_undescribed and embedded(reference) is None:
             node.attrs["alt"] = _SPACE.sub(" ", PurePosixPath(reference).stem.replace("-", " ").replace("_", " "))
 
@@ -214,7 +214,7 @@ def _inline(tag: str, node: LexborNode, inner: str) -> str:
 
 
 def _picture(node: LexborNode) -> str:
-    """Return a picture's description with its address; without one, there is only something to see or nothing."""
+    """Return a picture as Markdown: its description and stored address, or as much of these as there is."""
     said = _SPACE.sub(" ", node.attributes.get("alt") or "").strip()[:MAX_SAID]
     address = (node.attributes.get("src") or "").strip()
     if not said:

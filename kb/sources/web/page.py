@@ -1,7 +1,7 @@
-"""One page: its metadata, its links, and its own text without the site's frame. Pure.
+"""Reads one page: its metadata, its links, and its own text without the site's boilerplate. Pure.
 
-The frame (navigation, cookie banner, header, footer) is recognised by its elements and roles, by the names that themes
-give to parts, and by what other pages of the site share (`frame.py`).
+The boilerplate, or frame (navigation, cookie banner, header, footer), is recognised by its elements and roles, by the
+names that themes give to parts, and by what other pages of the site share (`shared_boilerplate.py`).
 """
 
 import re
@@ -27,7 +27,7 @@ _FRAME: Final = (
     "[role=navigation], [role=banner], [role=contentinfo], [role=search], [role=complementary], [role=dialog], "
     "[role=alertdialog], [hidden], [aria-hidden=true], [aria-modal=true]"
 )
-# Names that themes give to the parts around a text: whole words of a class or an id.
+# Names that themes give to the parts around the text: whole words of a class or an id.
 _FRAME_WORDS: Final = frozenset({
     "breadcrumb", "breadcrumbs", "consent", "cookie", "cookies", "cookiebar", "cookiebanner", "gdpr", "footer",
     "masthead", "menu", "nav", "navbar", "navigation", "newsletter", "pager", "pagination", "sidebar", "sidenav",
@@ -58,9 +58,9 @@ class Page:
 def read_page(
     text: str, url: str, frame: Frame, robots_header: str = "", take: Callable[[str], PicturesTaken] | None = None
 ) -> Page:
-    """Return a page's content; `take` gets the address from which its pictures' addresses are counted.
+    """Return a page's content; `take` gets the base of its pictures' addresses.
 
-    Raises InvalidDocument for a text that cannot be stored.
+    Raises InvalidDocument if the text cannot be stored.
     """
     tree = parsed_html(text)
     base = _base(tree, url)
@@ -144,7 +144,7 @@ def _cut_frame(tree: LexborHTMLParser) -> None:
     headers = _not_below(tree.css("body header"), inside)
     named = [node for node in tree.css("div, section, ul, ol, header") if _has_frame_name(node)]
     found = {node.mem_id: node for node in (*tree.css(_FRAME), *headers, *named) if not _is_text(node, whole)}
-    # Only the outermost: those inside are removed with them, and must not be touched afterwards.
+    # Only the outermost elements: those inside are removed with them, and must not be touched afterwards.
     for node in _not_below(list(found.values()), found):
         node.decompose()
 
