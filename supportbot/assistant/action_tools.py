@@ -1,7 +1,7 @@
-"""Actions as tools of a model: it may look up and propose for the conversation's own customer, and nothing else.
+"""Actions as tools for a model. It may only look things up and make proposals for the conversation's own customer.
 
-The customer is read from the conversation, never from arguments. A proposal only creates a card; the customer's click
-takes another path (`widget.services`, REST) that no model can reach.
+The customer comes from the conversation, never from arguments. A proposal only creates a card; the customer's click
+goes through code that no model can reach (`widget.services`, REST).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -46,7 +46,7 @@ from supportbot.language.links import undisguised
 from supportbot.llm.types import REPLACES_CARD, ToolCall, ToolSpec
 from supportbot.translation import in_locale
 
-# An equal request that is still open is reused, and it may be further along than a fresh card.
+# An equal request that is still open is reused, and it may already be further along than a new card.
 _CLOSINGS: Final[dict[str, Phrase]] = {
     State.AWAITING_CONFIRMATION: "confirm",
     State.AWAITING_APPROVAL: "awaits_approval",
@@ -63,7 +63,7 @@ _CARD_ONLY: Final = "Calling this only shows the customer a card; nothing happen
 
 
 def action_specs(language: str) -> tuple[ToolSpec, ...]:
-    """Return the tools of the actions that are enabled."""
+    """Return the tools for the enabled actions."""
     enabled = enabled_actions()
     if not enabled:
         return ()
@@ -71,8 +71,8 @@ def action_specs(language: str) -> tuple[ToolSpec, ...]:
 
 
 def may_replace_card(tool: ToolSpec) -> ToolSpec:
-    """Return an action's tool that may also correct an open card. Others stay as they are: look-ups, tools that are no
-    action, and one with an argument of that name.
+    """Return an action's tool with the argument for correcting an open card. Other tools are unchanged: look-ups, tools
+    that are not actions, and those that already have an argument with this name.
     """
     properties = tool.parameters.get("properties", {})
     if tool.is_read or REPLACES_CARD in properties or tool.name not in all_actions():
@@ -81,8 +81,8 @@ def may_replace_card(tool: ToolSpec) -> ToolSpec:
 
 
 def own_arguments(call: ToolCall) -> tuple[str, bool]:
-    """Return the arguments for the action itself, and whether its card replaces the open one. What cannot be read is
-    returned as it is: the action refuses it. Raises InvalidArguments for a flag that is neither true nor false.
+    """Return the arguments for the action itself, and whether its card replaces the open one. Unreadable arguments are
+    returned unchanged, and the action refuses them. Raises InvalidArguments for a flag that is neither true nor false.
     """
     arguments = call.arguments or "{}"
     if REPLACES_CARD in action_named(call.name).arguments.all_fields:
@@ -100,7 +100,7 @@ def own_arguments(call: ToolCall) -> tuple[str, bool]:
 
 
 def spec_of(action: Action, language: str) -> ToolSpec:
-    """Return an action as a tool: what a model reads, and the examples for the built-in answerer."""
+    """Return an action as a tool, with the description for models and the examples for the built-in answerer."""
     description = in_locale(action.description, language)
     return ToolSpec(
         action.name,
@@ -116,7 +116,7 @@ def spec_of(action: Action, language: str) -> ToolSpec:
 
 
 def _option_labels(action: Action, language: str) -> dict[str, dict[str, str]]:
-    """Return what customers read for the options of the action's choices and lists of choices, by the path of each."""
+    """Return the customers' labels of the options in the action's choices and lists of choices, by path."""
     return {
         path: {
             option: label for option in one.options if (label := action.option_label(path, option, language)) != option
@@ -135,7 +135,7 @@ def _choices(shape: Shape, before: str) -> Iterator[tuple[str, Choice]]:
 
 
 def use_action(call: ToolCall, place: Place) -> ToolResult:
-    """Look up or propose; a refusal goes back to the model as text. Raises LeaseLost before anything is proposed."""
+    """Look up or propose; return refusals to the model as text. Raises LeaseLost before anything is proposed."""
     check_held(place.claim)
     conversation = Conversation.objects.select_related("customer").get(pk=place.claim.conversation_id)
     principal = principal_in_conversation(conversation.customer, locale=place.language)
@@ -149,7 +149,7 @@ def use_action(call: ToolCall, place: Place) -> ToolResult:
 
 
 def result_of(use: Callable[[], ToolResult], language: str) -> ToolResult:
-    """Return the result of a look-up or a proposal, or a refusal's text for model and customer."""
+    """Return the result of a look-up or a proposal, or a refusal's text for the model and the customer."""
     try:
         return use()
     except ReadRefused as refusal:
@@ -183,7 +183,7 @@ def withdraw_cards(place: Place) -> ToolResult:
 
 
 def look_up(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
-    """Return what was found; `hand_over` is set if the look-up ends with a person."""
+    """Return the result of a look-up; `hand_over` is set if it ends with a handoff to a person."""
     found = run_read(principal, call.name, call.arguments or "{}", conversation_id=place.claim.conversation_id)
     summary = undisguised(read_action(call.name).words(found, place.language))
     cards = tuple({"type": "card", "record": record} for record in found.get(CARDS, ()))
@@ -198,13 +198,13 @@ def _handed_over(result: ToolResult, place: Place) -> ToolResult:
     if result.hand_over:
         try:
             handoff.request(place.claim.conversation_id, reason="action", by="assistant", summary=result.hand_over)
-        except ConversationEnded as error:  # by its customer, which also stopped this turn
+        except ConversationEnded as error:  # the customer ended it, which also stopped this turn
             raise LeaseLost() from error
     return result
 
 
 def _texts_in(found: Any) -> Iterator[str]:
-    """Yield the values in a JSON value; field names are ours and tell nothing about an order."""
+    """Yield the texts in a JSON value. Field names are ours and say nothing about an order."""
     if isinstance(found, Mapping):
         found = found.values()
     if isinstance(found, str | int):
@@ -229,13 +229,13 @@ def _propose(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
     )
     record_action_events(request.pk)
     if request.state == State.AWAITING_CONFIRMATION and request.proposal_key != place.key:
-        closing = say("confirm_above", place.language)  # an earlier turn has shown it
+        closing = say("confirm_above", place.language)  # an earlier turn showed the card
         return ToolResult(closing, closing=closing)
     return outcome_of(request, place.language)
 
 
 def offered(offer: Offer, language: str) -> ToolResult:
-    """Return the customer's records to choose from, or why there is nothing to choose."""
+    """Return the customer's records to choose from, or the reason why there are none."""
     if not offer.choices:
         reason = undisguised(sentence(offer.reason, language)) if offer.reason else say("none_of_yours", language)
         return ToolResult(reason, closing=reason, offers_human=True)
@@ -248,7 +248,7 @@ def offered(offer: Offer, language: str) -> ToolResult:
 
 
 def outcome_of(request: ActionRequest, language: str) -> ToolResult:
-    """Return the result of a proposal: a text about the row, which does not claim that anything was done."""
+    """Return the result of a proposal: a text about the row that does not claim that anything was done."""
     reason = reason_of(request)
     if request.state in _ENDED_WITH_REASON and reason is not None:
         told = undisguised(reason["text"])
@@ -258,6 +258,8 @@ def outcome_of(request: ActionRequest, language: str) -> ToolResult:
 
 
 def proposed_before(claim: Claim, language: str) -> list[ToolResult]:
-    """Return the proposals of an earlier attempt of this turn: their cards remain, so the model is not called again."""
+    """Return the proposals of an earlier attempt of this turn. Their cards still exist, so the model is not called
+    again.
+    """
     made = ActionRequest.objects.filter(proposal_key__startswith=key_prefix(claim.turn_id)).order_by("id")
     return [outcome_of(request, language) for request in made]

@@ -1,6 +1,7 @@
-"""Admission of turns: a turn may begin while this process keeps up. Otherwise, turns wait in order, and their customers
-are told. An overloaded process would make everybody wait for each word, even in the middle of an answer. The delay of a
-timer on the event loop shows overload, whatever its cause; the number of answers does not, since machines differ.
+"""Admission of turns: turns may begin while this process keeps up. Otherwise, they wait in order, and their customers
+are told. An overloaded process would make all customers wait for each word, even in the middle of an answer. The delay
+of a timer on the event loop shows overload, whatever its cause; the number of answers does not, because machines
+differ.
 """
 
 import asyncio
@@ -14,15 +15,16 @@ from supportbot.observing.metrics import LOOP_LAG
 
 TICK_SECONDS: Final = 0.1
 MAX_LAG_SECONDS: Final = 0.5
-TURNS_PER_TICK: Final = 10  # turns of a burst that begin at once: the next ones begin once the cost of these shows
-# However late the loop is, a turn begins this often: otherwise, on a machine that other programs keep busy, customers
-# would wait for minutes.
+# turns in a burst that begin at once; the next ones wait until the load caused by these is measurable
+TURNS_PER_TICK: Final = 10
+# A turn begins at least this often, however late the loop is: otherwise, customers would wait for minutes on a machine
+# that other programs keep busy.
 PATIENCE_SECONDS: Final = 0.25
 
 
 def searches_at_once() -> int:
-    """Return how many turns may search at the same time: they use half of the database threads at most. A search holds
-    its thread while its vector waits for a core, and messages, claims and answers need threads in the meantime.
+    """Return how many turns may search at the same time: at most half of the database threads. A search occupies its
+    thread while its vector waits for a core, and messages, claims and answers need threads in the meantime.
     """
     return max(1, settings.DATABASE_POOL_SIZE // 2)
 
@@ -72,9 +74,9 @@ class Admission:
             self.measure(now - due, is_overdue=now - self._last_entry >= PATIENCE_SECONDS)
 
     def measure(self, late_seconds: float, *, is_overdue: bool) -> None:
-        """Take the loop's current delay, and admit turns if there is room. A long delay counts for several ticks."""
+        """Record the loop's current delay, and admit turns if there is room. A long delay counts as several ticks."""
         self._lag = max(late_seconds, self._lag / 2)
-        with suppress(OSError):  # the counters' disk is full: do not wait for it
+        with suppress(OSError):  # the counters' disk is full, which must not delay turns
             LOOP_LAG.set(self._lag)
         self._room = TURNS_PER_TICK if self._lag < MAX_LAG_SECONDS else int(is_overdue)
         while self._waiting and self._room:

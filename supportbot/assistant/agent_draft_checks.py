@@ -1,4 +1,4 @@
-"""Marks doubtful sentences in an agent's draft, with the checks of the assistant's own answers.
+"""Marks doubtful sentences in an agent's draft, using the checks for the assistant's own answers.
 
 Nothing is withheld: an agent knows more than the articles, so the sentences are marked and the agent decides.
 """
@@ -27,7 +27,7 @@ def doubts_of(conversation: Conversation, written: GeneratedDraft) -> list[Doubt
     doubts, start = [], 0
     for raw, sentence in zip(
         sentences_of(written.text), draft.sentences, strict=False
-    ):  # trailing blanks are not a sentence
+    ):  # trailing white space is not a sentence
         if code := _doubt(sentence):
             first = start + len(raw) - len(raw.lstrip())
             doubts.append(Doubt(first, start + len(raw.rstrip()), code))

@@ -26,7 +26,7 @@ _SAYING: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "No", "So"
 def compose(
     sentences: Sequence[Sentence], spans: Sequence[CitedSpan], *, by: str, language: str, strictness: Strictness
 ) -> Answer:
-    """Return the answer made of these sentences, with the withheld ones listed; its text is never empty."""
+    """Return the answer made up of these sentences, with a list of the withheld ones; its text is never empty."""
     text = "".join(_shown(sentences, language)).strip()
     kept = [sentence for sentence in sentences if not sentence.withheld]
     withheld = tuple(
@@ -61,12 +61,12 @@ def finalize(
     blocks: tuple[Mapping[str, Any], ...] = (),
     cards: tuple[Mapping[str, Any], ...] = (),
 ) -> Answer:
-    """Return the answer with the closing texts of its tool calls; the model's text stays only if it has sources.
+    """Return the answer with the closing texts of its tool calls; the model's text is kept only if it has sources.
 
-    Without a closing text, an abstention is replaced by the summaries of what was looked up. A person is offered if a
-    call says so. Buttons and forms stay only with their own question, and then without cards, since the buttons name
-    the records. Otherwise, cards show the newest records looked up, but not beside a tool's closing text, which is
-    about its proposal.
+    Without a closing text, an abstention is replaced by the summaries of the look-ups. A person is offered if a call
+    requests it. Buttons and forms are kept only with their own question, and then without cards, because the buttons
+    name the records. Otherwise, cards show the newest records that were looked up, but not with a tool's closing text,
+    which is about its proposal.
     """
     offers_human = any(result.offers_human for result in results)
     closings = list(dict.fromkeys(result.closing for result in results if result.closing))
@@ -83,7 +83,7 @@ def finalize(
 
 
 def _says_anything(text: str) -> bool:
-    """Return whether a text has a letter, a figure or a pictograph; punctuation alone is an accident."""
+    """Return whether a text contains a letter, a figure or a pictograph; punctuation alone says nothing."""
     return any(unicodedata.category(sign) in _SAYING for sign in text)
 
 
@@ -104,7 +104,7 @@ def _shown(sentences: Sequence[Sentence], language: str) -> Iterator[str]:
 
 
 def answer_from_curated(curated: Curated) -> Answer:
-    """Return the curated answer of an article as it is, word for word, citing the article. No model is involved."""
+    """Return the curated answer of an article, word for word, citing the article. No model is involved."""
     text = without_pictures(curated.text.strip()) or curated.title
     mark = "\n\n[1]" if text.splitlines()[-1].startswith(("|", "```")) else " [1]"
     cited = CitedSpan(

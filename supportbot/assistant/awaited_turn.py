@@ -1,4 +1,4 @@
-"""Ask one question outside the web process: the same turn, awaited."""
+"""Asks one question and waits for its turn, outside the socket."""
 
 import asyncio
 import time
@@ -54,7 +54,7 @@ class AskResult:
 def conversation_to_ask_in(customer_id: str, conversation_id: UUID | None, *, locale: str) -> Conversation:
     """Return the given conversation, or a new one of the given customer or of an anonymous visitor.
 
-    `customer_id` is the merchant's; the customer need not have chatted before. Raises NotFound, MerchantUnavailable.
+    `customer_id` is the merchant's id; the customer need not have chatted before. Raises NotFound, MerchantUnavailable.
     """
     customer = stored(customer_known_as(customer_id)) if customer_id else None
     if conversation_id is not None:

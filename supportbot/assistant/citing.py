@@ -1,7 +1,7 @@
 """Finds the citations of an answer's sentences and numbers their markers. Pure.
 
-We find the cited spans in the pages ourselves and number them in order of appearance; a model's marker is only a hint
-about the page it means.
+We find the cited spans in the pages ourselves and number them in order of appearance. A model's marker is only a hint
+about the page.
 """
 
 import re
@@ -15,12 +15,12 @@ from supportbot.chat.answers import CitedSpan
 from supportbot.language.sentences import MARKER, fenced_part, marked_sources, sources_of, unmarked
 from supportbot.translation import text_in
 
-MAX_CITED: Final = 3  # sources of one sentence
+MAX_CITED: Final = 3  # sources per sentence
 _RUNS_ON: Final = re.compile(r"[ \t|]*\n?[ \t>|*_•+-]*(?:\d{1,2}[.)])?[ \t|*_]*")  # no paragraph ends here
 
 
 class Citations:
-    """The spans cited so far; `site` completes the addresses of our own help pages."""
+    """The spans cited so far; `site` is the base URL of our own help pages."""
 
     def __init__(self, evidence: Evidence, site: str) -> None:
         self.spans: list[CitedSpan] = []
@@ -35,7 +35,7 @@ class Citations:
     def cite(self, sentence: Sentence, *, joins: bool = False) -> Sentence:
         """Return a sentence with only its valid markers, each with the number of its citation.
 
-        With `joins`, a span that follows the last one in its paragraph extends it: a paragraph is cited as one.
+        With `joins`, a span that follows the last one in its paragraph extends it, so a paragraph is cited as a whole.
         """
         if sentence.withheld:
             return sentence
@@ -48,7 +48,7 @@ class Citations:
         return replace(sentence, shown=shown, cited=tuple(spans))
 
     def _sources_of(self, sentence: Sentence, named: Sequence[int]) -> dict[int, CitedSpan]:
-        """Return the sources of a sentence by number: the named ones that support it, otherwise the best one that does.
+        """Return the sources of a sentence by number: the named ones that support it, or else the best one that does.
 
         If vectors support a sentence whose words do not, a named source is accepted.
         """
@@ -104,7 +104,8 @@ def _numbered(raw: str, number: int) -> str:
     code, said = fenced_part(raw)
     bare = f"{code}{unmarked(said)}".rstrip()
     blanks = raw[len(raw.rstrip()) :]
-    return f"{bare}{chr(10) if code else ' '}[{number}]{blanks}"  # the closing line of a fence must hold nothing else
+    # the closing line of a fence must contain nothing else
+    return f"{bare}{chr(10) if code else ' '}[{number}]{blanks}"
 
 
 def _renumbered(raw: str, numbers: Mapping[int, int]) -> str:

@@ -1,4 +1,4 @@
-"""The context of a turn before it asks a model: the episode so far, the passages found, the tools it may use."""
+"""The context of a turn before it calls a model: the episode so far, the passages found, and the available tools."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,14 +37,14 @@ from supportbot.releases.selectors import current
 
 @dataclass(frozen=True, slots=True)
 class TurnContext:
-    """A request to a model, and what its answer will be checked against."""
+    """A request to a model, and the data for checking its answer."""
 
     request: llm.ModelRequest
     passages: tuple[Passage, ...]
     language: str
     said: tuple[str, ...]  # the customer's own messages of the episode
-    now: str  # the time that the model is told, in words
-    done: tuple[str, ...] = ()  # our own words for what the shop has carried out in this conversation
+    now: str  # the time given to the model, as text
+    done: tuple[str, ...] = ()  # our own texts about actions that the shop has carried out in this conversation
     strictness: Strictness = "balanced"
     courtesy: str = ""  # the courtesy that is the whole message, such as "thanks"; then nothing is asked
     release: UUID | None = None
@@ -53,7 +53,7 @@ class TurnContext:
 
     @property
     def trace(self) -> RetrievalTrace | None:
-        """Return what was searched for and found, as shown to the team; None if nothing was searched for."""
+        """Return the search and its results in the form shown to the team; None without a search."""
         if not self.request.looked_up:
             return None
         return RetrievalTrace(self.request.looked_up, tuple(map(_traced, self.passages)))
@@ -74,8 +74,8 @@ def context_of(
     turn_id: UUID,
     also: Sequence[Passage] = (),
 ) -> TurnContext:
-    """Return the context of a turn that answers the `waiting` messages; `messages` are those before them, and `also`
-    passages to put before those found, for a rehearsal.
+    """Return the context of a turn that answers the `waiting` messages. `messages` are the earlier messages; for a
+    rehearsal, the passages in `also` come before those found.
     """
     question = _question(messages, waiting)
     language = _language(question, messages, base_language(conversation.locale))
@@ -140,14 +140,14 @@ def _request_for(
 
 
 def _small_talk(question: str) -> str:
-    # Without a search, nothing else needs the question's vector, so its words alone decide.
+    # Without a search, nothing else needs the question's vector, so only its words decide.
     kind = courtesy(question) if settings.KB_RETRIEVAL else courtesy_by_words(question)
     return "" if kind is None or kind in ASK_FOR_HELP else kind
 
 
 def _question(messages: Sequence[Message], waiting: Sequence[Message]) -> str:
-    """Return the question: the latest message, or the one before it if the customer pressed the button that it was only
-    a question.
+    """Return the question: the latest message, or the one before it if the customer pressed the button that says that
+    it was only a question.
     """
     question = normalised("\n".join(message.text for message in waiting))
     before = next((one.text for one in reversed(messages) if one.source == Source.CUSTOMER), "")
@@ -155,7 +155,7 @@ def _question(messages: Sequence[Message], waiting: Sequence[Message]) -> str:
 
 
 def _topics_of(messages: Sequence[Message]) -> list[Said]:
-    """Return the messages that a question may follow up on, without our "I could not find this" and greetings."""
+    """Return the messages that a question may follow up on, without greetings and our "I could not find this"."""
     return [
         Said(normalised(message.text), is_customer=message.source == Source.CUSTOMER)
         for message in messages
@@ -191,7 +191,7 @@ class _Instructions:
 
 
 def _language(question: str, messages: Sequence[Message], fallback: str) -> str:
-    """Return the language of a question; for a bare order number or address, that of the conversation so far."""
+    """Return the language of a question; for a mere order number or address, the conversation's language so far."""
     said = (message.text for message in messages if message.source == Source.CUSTOMER)
     return detect(question, detect(normalised("\n".join(said)), fallback))
 

@@ -1,7 +1,8 @@
-"""What a customer sees of an answer while it is written: its deltas, joined into a few frames a second, and before
-them, if they are slow to come, what the assistant is doing.
+"""Sends an answer to the customer while it is being written: its deltas, joined into a few frames a second. If the
+first words are slow to come, it sends a status before them.
 
-The first words go out at once. After that, each frame holds what arrived within its window. Nothing is stored.
+The first words are sent at once. After that, each frame contains the text that arrived within its window. Nothing is
+stored.
 """
 
 import asyncio
@@ -23,8 +24,8 @@ class DeltaBuffer:
         self._pending = ""
         self._next_at = 0.0  # the end of the newest frame's window, on the loop's clock
         self._timer: asyncio.TimerHandle | None = None  # only while text is pending
-        # What the current attempt has sent so far: its text, and in how many deltas. A single value, since the thread
-        # that keeps the lease reads both at once.
+        # The text that the current attempt has sent so far, and its number of deltas. This is a single value, because
+        # the thread that keeps the lease reads both at once.
         self.sent = ("", 0)
 
     @property
@@ -70,7 +71,7 @@ class DeltaBuffer:
             self._publish(index - 1, text, offset=0)
 
     def status(self, words: str) -> None:
-        """Send what the assistant is doing, in words."""
+        """Send a text that says what the assistant is doing."""
         self._broker.publish(self._claim.conversation_id, Status(str(self._claim.message_id), words))
 
     def _send(self) -> None:
@@ -88,7 +89,7 @@ class DeltaBuffer:
 
 
 class StatusLine:
-    """What the assistant is doing, shown to a customer whose answer is slow to come, until its first words."""
+    """The assistant's status, shown to a customer whose answer is slow, until its first words arrive."""
 
     def __init__(self, deltas: DeltaBuffer, words: str) -> None:
         self.words = words
@@ -97,7 +98,7 @@ class StatusLine:
 
     @contextmanager
     def shown(self, still_working: Callable[[], str]) -> Iterator[None]:
-        """Show the status if this block is slow, and the words of `still_working` if it is very slow."""
+        """Show the status if this block is slow, and the text from `still_working` if it is very slow."""
         later = asyncio.get_running_loop().call_later
         timers = [
             later(STATUS_AFTER_SECONDS, self._begin),
@@ -115,7 +116,7 @@ class StatusLine:
         self.repeat()
 
     def repeat(self) -> None:
-        """Send the status again for a reader in another process, who got none before asking."""
+        """Send the status again for a reader in another process, who gets it only on request."""
         if self._is_late:
             self._send()
 

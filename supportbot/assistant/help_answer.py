@@ -1,7 +1,7 @@
-"""The assistant's answer above the results of a search on the help pages, loaded after them.
+"""The assistant's answer above the search results on the help pages, which is loaded after the results.
 
-Anyone can read it, so it uses only public articles. It is empty unless it cites an article, since the results below are
-better than an answer without a source.
+Anyone can read it, so it uses only public articles. It is empty unless it cites an article, because the results below
+are better than an answer without a source.
 """
 
 import re
@@ -29,13 +29,13 @@ from supportbot.rate_counters import FailOpenThrottle
 from supportbot.releases.selectors import current
 from supportbot.translation import language_of
 
-MAX_CHARACTERS: Final = 300  # as for the pages' search box
+MAX_CHARACTERS: Final = 300  # the same limit as for the search box
 _TAG: Final = re.compile(r"(<[^>]*>)")
 _MARK: Final = re.compile(r"\s?\[(\d{1,2})\]")
 
 
 class AnswerThrottle(FailOpenThrottle):
-    """Unlike searches, answers may cost money, so fewer are allowed per address."""
+    """Unlike searches, answers may cost money, so fewer are allowed per IP address."""
 
     scope = "help_answer"
     rate = "10/min"
@@ -72,7 +72,7 @@ def _answer(question: str, workspace: Workspace, language: str) -> Answer | None
         return None
     try:
         answer = answer_once(question, workspace=workspace, language=language, retrieved=retrieved)
-    except SupportBotError:  # the budget is used up, or there is no model: the results are shown without an answer
+    except SupportBotError:  # the budget is used up or there is no model, so the results are shown without an answer
         return None
     return answer if answer.citations and not answer.is_abstention else None
 
@@ -88,7 +88,7 @@ def _with_links(answer: Answer) -> SafeString:
         return format_html(' <a class="cite" href="{}" title="{}">{}</a>', source.url, source.title, number)
 
     parts = _TAG.split(render_markdown(answer.text))
-    # The text is cleaned by the renderer, and what replaces its marks is escaped.
+    # The renderer cleans the text, and the links that replace its markers are escaped.
     return mark_safe("".join(part if part.startswith("<") else _MARK.sub(link, part) for part in parts))
 
 

@@ -1,7 +1,8 @@
-"""Receives announcements from the packages below: when a guarded action changes state, its conversation gets an event.
+"""Receives announcements from lower packages: when a guarded action changes state, its conversation gets an event.
 
-Invariants: each state of a request becomes one event, in the order of the steps, with the text of its row. It does not
-matter how often, how late or by which process this is called, so an announcement makes up for a process that died.
+Invariants: each state of a request becomes one event, in the order of the steps, with the text of its row. The result
+does not depend on how often, how late or by which process this is called, so an announcement makes up for a process
+that died.
 """
 
 from typing import Any, Final
@@ -38,7 +39,7 @@ _EVENTS: Final[dict[State, str]] = {
     State.REJECTED: "action.rejected",
 }
 _EXPLAINED: Final = frozenset({State.SUCCEEDED, State.FAILED, State.UNKNOWN, State.REJECTED, State.EXPIRED})
-# The system has tried everything it can, so a person looks at it.
+# The system has tried everything that it can, so a person has to check.
 _FOR_A_PERSON: Final = frozenset({"outcome_unknown", "outcome_with_person", "not_carried_out"})
 
 
@@ -51,7 +52,8 @@ def on_action_changed(announcement: Announcement) -> None:
 def record_action_events(request_id: UUID) -> None:
     """Append the steps of a request that its conversation lacks, and explain the state it has reached.
 
-    Nothing is appended to an erased conversation: financial records outlive it, but what colleagues wrote does not.
+    Nothing is appended to an erased conversation: financial records are kept after an erasure, but colleagues' texts
+    are not.
     """
     conversation_id = ActionRequest.objects.values_list("conversation_id", flat=True).filter(pk=request_id).first()
     if conversation_id is None:
@@ -61,8 +63,8 @@ def record_action_events(request_id: UUID) -> None:
     except NotFound:
         forget_words_about(conversation_id)
         return
-    # Steps first: a row newer than its steps is reported by the next call, but steps newer than their row would be
-    # recorded without their receipt.
+    # Read the steps first: the next call reports a row that is newer than its steps, but steps newer than their row
+    # would be recorded without their receipt.
     steps = steps_of(request_id)
     request = ActionRequest.objects.get(pk=request_id)
     recorded = _recorded(conversation, request_id)
@@ -82,7 +84,7 @@ def _recorded(conversation: Conversation, request_id: UUID) -> set[str]:
 
 def _record(conversation: Conversation, request: ActionRequest, step: Step, name: str) -> None:
     append_event(conversation, name, _payload(request, step))
-    notify_desk(conversation)  # even if no agent has the chat, since approvals are work for the team
+    notify_desk(conversation)  # even if no agent has the chat, because approvals are work for the team
     if step.state != request.state or step.state not in _EXPLAINED:
         return
     text = explanation(request)
@@ -103,7 +105,7 @@ def _payload(request: ActionRequest, step: Step) -> dict[str, Any]:
     if step.state is State.AWAITING_CONFIRMATION:
         return proposed_payload(request)
     payload = state_payload(request)
-    if step.state != request.state:  # the row has moved on: its receipt and reason belong to a later step
+    if step.state != request.state:  # the row has moved on, and its receipt and reason belong to a later step
         payload.pop("receipt", None)
         payload.pop("receipt_rows", None)
         payload.pop("reason", None)

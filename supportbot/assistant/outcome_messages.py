@@ -1,4 +1,4 @@
-"""The outcome of a request in a sentence or two for its customer, made from its row without a model."""
+"""The outcome of a request in a sentence or two for its customer, based on its row, without a model."""
 
 from typing import Final
 
@@ -22,7 +22,7 @@ _TEXTS: Final[dict[State, str]] = {
 
 
 def explanation(request: ActionRequest, locale: str = "") -> str:
-    """Return the text for a request that succeeded, failed, was rejected, expired or whose outcome is unknown."""
+    """Return the text for a request that succeeded, failed, was rejected, expired or has an unknown outcome."""
     locale = locale or request.locale
     reason = reason_of(request, locale)
     card = card_of(request, locale)
@@ -37,7 +37,7 @@ def explanation(request: ActionRequest, locale: str = "") -> str:
 
 
 def done_in(conversation: Conversation) -> tuple[str, ...]:
-    """Return the texts of a conversation's successful requests, which an answer may repeat as done."""
+    """Return the texts of a conversation's successful requests, which an answer may report as done."""
     own: QuerySet[ActionRequest] = ActionRequest.objects.filter(
         customer_id=conversation.customer_id, conversation_id=conversation.pk, state=State.SUCCEEDED
     )

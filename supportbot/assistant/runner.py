@@ -1,8 +1,8 @@
 """The runner of a web process: claims waiting turns and carries them out concurrently.
 
-It is woken when a turn is inserted, and claims it beside all other claims. It also polls every two seconds, so that any
-process picks up what another lost.
-At shutdown it stops claiming, gives running turns ten seconds and then releases their leases.
+It is woken when a turn is inserted, and claims it concurrently with other claims. It also polls every two seconds, so
+any process picks up turns that another process lost. At shutdown it stops claiming, gives running turns ten seconds and
+then releases their leases.
 """
 
 import asyncio
@@ -35,8 +35,8 @@ class Runner:
         self.name = ""
         self._context = Context()  # of `start`
         self._claiming: set[asyncio.Task[bool]] = set()
-        self._was_wakeup_missed = False  # while all slots were taken
-        self._running: dict[asyncio.Task[None], UUID] = {}  # the turn that each task carries out
+        self._was_wakeup_missed = False  # because all slots were taken
+        self._running: dict[asyncio.Task[None], UUID] = {}  # the turn of each task
         self._loop_task: asyncio.Task[None] | None = None
         self._admission = Admission()
 
@@ -48,7 +48,7 @@ class Runner:
         self._loop_task = asyncio.create_task(self._keep_going())
 
     async def stop(self) -> None:
-        """Drain: wait until every running turn has ended or released its lease."""
+        """Wait until every running turn has ended or released its lease."""
         if self._loop_task is None:
             return
         loop_task, self._loop_task = self._loop_task, None
@@ -66,9 +66,7 @@ class Runner:
 
     @property
     def has_died(self) -> bool:
-        """Return whether it was started and no longer runs although it was not stopped, so that this process answers
-        nobody.
-        """
+        """Return whether the runner was started and has ended without being stopped, so this process answers nobody."""
         return self._loop_task is not None and self._loop_task.done()
 
     async def _keep_going(self) -> None:
@@ -76,7 +74,7 @@ class Runner:
             try:
                 await self._loop()
             except Exception:
-                # The edge of the process: whatever went wrong, customers are waiting for the next round.
+                # The edge of the process: customers are waiting for the next round, whatever went wrong in this one.
                 logger.exception("runner: a round failed, retrying")
                 await asyncio.sleep(POLL_SECONDS)
 
@@ -95,7 +93,9 @@ class Runner:
             has_claimed = not claiming.cancelled() and claiming.exception() is None and claiming.result()
 
     def _wake(self) -> None:
-        """Claim the turn that was announced, beside all other claims: in a burst, it would wait for each of them."""
+        """Claim the announced turn concurrently with other claims; otherwise, it would wait for each of them in a
+        burst.
+        """
         if self._loop_task is None:  # stopped
             return
         if self._free_slots() <= 0:
@@ -104,8 +104,8 @@ class Runner:
         self._begin_claim()
 
     def _begin_claim(self) -> asyncio.Task[bool]:
-        """Start a claim, which takes a slot until it has ended, in a context of its own: a wake-up comes in that of the
-        request or socket that stored the message, and the turn may be anybody's.
+        """Start a claim, which occupies a slot until it ends, in its own context. A wake-up arrives in the context of
+        the request or socket that stored a message, but the claimed turn may belong to another conversation.
         """
         claiming = asyncio.create_task(self._claim_next(), context=self._context.copy())
         self._claiming.add(claiming)
@@ -132,7 +132,7 @@ class Runner:
         except AnyDatabaseError as error:
             trouble.happened(error)
             return False
-        except asyncio.CancelledError:  # the process is shutting down, but the database thread finishes its query
+        except asyncio.CancelledError:  # the process is shutting down, but the database thread still finishes its query
             await _release_when_claimed(claiming)
             raise
         trouble.has_read()
@@ -151,7 +151,7 @@ class Runner:
 
 
 async def _release_when_claimed(claiming: "asyncio.Task[Claim | None]") -> None:
-    """Release a claim that will not be carried out, so that the turn need not wait for its lease to expire."""
+    """Release a claim that will not be carried out, so the turn need not wait for its lease to expire."""
     with suppress(AnyDatabaseError):
         claim = await claiming
         if claim is not None:
@@ -160,7 +160,7 @@ async def _release_when_claimed(claiming: "asyncio.Task[Claim | None]") -> None:
 
 
 async def carry_out(claim: Claim, admission: Admission | None = None) -> None:
-    """Run one turn to its end, whatever happens in it, as soon as there is room for it."""
+    """Run one turn to its end as soon as there is room for it, whatever happens in it."""
     with workspace_scope(claim.workspace_id):
         turn = Turn(claim, admission)
         try:
@@ -174,7 +174,7 @@ async def carry_out(claim: Claim, admission: Admission | None = None) -> None:
                 "turn %s: database unavailable, another runner claims it once its lease expires", claim.turn_id
             )
         except Exception:
-            # The edge of a turn: whatever went wrong, the customer sees the failure and can retry.
+            # The edge of a turn: the customer sees the failure and can retry, whatever went wrong.
             logger.exception("turn %s failed", claim.turn_id)
             with suppress(LeaseLost, AnyDatabaseError):
                 await db(fail_turn, turn.claim, "internal")

@@ -1,6 +1,6 @@
 """A second look at the doubtful sentences of an answer by a separate model: one call, only if a model is configured.
-Without an answer in time, the local scores apply. Passages and sentences are data to the model, and its verdicts only
-affect sentences, never actions.
+Without an answer in time, the local scores apply. The model gets passages and sentences as data, and its verdicts
+affect only sentences, never actions.
 """
 
 import logging
@@ -53,10 +53,10 @@ def is_on() -> bool:
 
 
 async def verdicts(request: ModelRequest, sentences: Mapping[int, str], facts: Sequence[str] = ()) -> dict[int, bool]:
-    """Return, by position, whether the sources of `request` or the `facts` support a sentence.
+    """Return, by position, whether the sources of `request` or the `facts` support each sentence.
 
-    False means that they contradict the sentence. `facts` are what was looked up and done in this conversation.
-    Sentences that neither mentions, or without a verdict, are not in the result.
+    False means that they contradict the sentence. `facts` are texts about look-ups and actions in this conversation.
+    Sentences that neither mentions, and sentences without a verdict, are not in the result.
     """
     asked = list(sentences.items())[:MAX_SENTENCES]
     if not asked or not is_on():

@@ -1,10 +1,10 @@
-"""How similar in meaning the best pieces of the passages are to the question, for the built-in answerer's choice.
+"""Measures the similarity in meaning between the question and the best pieces of the passages, for the built-in
+answerer's choice.
 
-Search finds passages about the same topic, but such a passage may not answer the question. Two things tell whether it
-does: the similarity of the nearest piece, and the share of the question's words in one passage
-(`kb.search.confidence.Grounds`).
+Search finds passages on the same topic, but they may not answer the question. Two values indicate whether they do: the
+similarity of the nearest piece, and the share of the question's words in one passage (`kb.search.confidence.Grounds`).
 
-This is measured here because `llm` has no access to an embedder. With a remote model, nothing is measured: it
+This is measured here because `llm` has no access to an embedder. With a remote model, nothing is measured: the model
 reads the passages itself, and the built-in answerer, as its fallback, uses words.
 """
 
@@ -30,14 +30,14 @@ _slots = threading.BoundedSemaphore(_MAX_AT_ONCE)
 
 
 def with_similarity(request: ModelRequest, found: Found) -> ModelRequest:
-    """Return the request with the similarities of its pieces, marked as answerable only if they seem to contain the
-    answer.
+    """Return the request with the similarities of its pieces; it is marked as answerable only if they seem to contain
+    the answer.
     """
     return _with(similarities_of, request, found)
 
 
 def with_sure_similarity(request: ModelRequest, found: Found) -> ModelRequest:
-    """Return the same for a quotation used to judge an article: always measured, whatever the model or the load."""
+    """Return the same for a quotation that judges an article; this always measures, whatever the model or the load."""
     return _with(_measured_in_turn, request, found)
 
 
@@ -53,7 +53,7 @@ def _with(measure: Callable[[ModelRequest], Mapping[str, float]], request: Model
 
 def holds_answer(similarities: Mapping[str, float], found: Found) -> bool:
     """Return whether the passages seem to contain the answer; true if nothing was compared. In a language without
-    articles, a piece's similarity says less than the search's confidence, which is fitted for this case.
+    articles, a piece's similarity is less reliable than the confidence of search, which is calibrated for this case.
     """
     if found.retrieval.is_abroad and abroad_calibration(embedder_in_use().recipe.name):
         return True
@@ -62,17 +62,18 @@ def holds_answer(similarities: Mapping[str, float], found: Found) -> bool:
 
 
 def grounds(similarities: Mapping[str, float], found: Found) -> Grounds:
-    """Return the grounds for assuming that the passages hold the answer."""
+    """Return the grounds for assuming that the passages contain the answer."""
     retrieval = found.retrieval
     nearest = max(similarities.values(), default=0.0)
     return Grounds(nearest, 0.0 if retrieval.is_across else retrieval.share, float(retrieval.is_across))
 
 
 def similarities_of(request: ModelRequest) -> Mapping[str, float]:
-    """Return the cosine of each piece worth comparing to the question; empty without a free slot or an embedder.
+    """Return the cosine similarity of the question and each piece worth comparing; empty without a free slot or an
+    embedder.
 
-    Measuring costs up to half a second of a core. While enough others are measuring, the built-in answerer uses words
-    alone, so that under load, customers wait only for their own question. An evaluation waits for a slot, because its
+    Measuring takes up to half a second of a core. While enough other turns are measuring, the built-in answerer uses
+    only words, so customers wait only for their own question under load. An evaluation waits for a slot, because its
     result must not depend on the load.
     """
     if is_remote_configured() or not _slots.acquire(blocking=is_evaluating()):
@@ -99,7 +100,7 @@ def _measure(request: ModelRequest) -> Mapping[str, float]:
 
 
 def _cosines(sought: str, texts: Mapping[str, str], used: Embedder) -> dict[str, float]:
-    """Return cosines of vectors by one embedder, even if another one comes into use meanwhile."""
+    """Return cosine similarities of vectors by one embedder, even if search switches to another in the meantime."""
     asked, vectors = used.query(sought), passage_vectors(texts.values(), by=used)
     return {said: _cosine(asked, vectors[text]) for said, text in texts.items()}
 

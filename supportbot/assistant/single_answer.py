@@ -1,6 +1,6 @@
-"""One answer to one question outside a conversation: only the record of the call is stored.
+"""Answers one question outside a conversation; only the record of the call is stored.
 
-The console tries articles with it, and the help pages show it above the results of a search.
+The console uses it to try articles, and the help pages show the answer above search results.
 """
 
 from django.conf import settings
@@ -22,7 +22,7 @@ from supportbot.releases.selectors import current
 
 
 def answer_once(question: str, *, workspace: Workspace, language: str, retrieved: Found) -> Answer:
-    """Return the answer that a chat would give to this first message, given what was found for it."""
+    """Return the answer that a chat would give to this first message, based on its search results."""
     if retrieved.retrieval.curated:
         return answer_from_curated(retrieved.retrieval.curated)
     request = with_similarity(_request(question, workspace, language, retrieved), retrieved)
@@ -32,8 +32,8 @@ def answer_once(question: str, *, workspace: Workspace, language: str, retrieved
 
 
 def quote_once(question: str, *, workspace: Workspace, language: str, retrieved: Found) -> Answer:
-    """Return what the built-in answerer quotes for a question, even if there is a model; no call is made."""
-    from supportbot.builtin.answerer import quotation_for  # slow to load, and commands load this module
+    """Return the built-in answerer's quotation for a question, even if there is a model; no call is made."""
+    from supportbot.builtin.answerer import quotation_for  # it is slow to load, and commands load this module
 
     if retrieved.retrieval.curated:
         return answer_from_curated(retrieved.retrieval.curated)
@@ -61,7 +61,7 @@ def _checked(text: str, request: ModelRequest, retrieved: Found, *, by: Author, 
 
 
 def _request(question: str, workspace: Workspace, language: str, retrieved: Found) -> ModelRequest:
-    """Return the request that the chat would make for a first message, without tools, since the console executes
+    """Return the request that the chat would make for a first message, without tools, because the console executes
     nothing.
     """
     found = retrieved.retrieval

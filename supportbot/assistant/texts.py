@@ -1,4 +1,4 @@
-"""The assistant's own texts, in each language it speaks. Short, plain, honest."""
+"""The assistant's own texts in all its languages. They are short, plain and honest."""
 
 from typing import Final, Literal
 

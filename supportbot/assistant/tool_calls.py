@@ -1,4 +1,4 @@
-"""A tool call: its place in the turn, and its result."""
+"""Tool calls: their position in the turn, and their results."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from supportbot.chat.turns import Claim
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The position of a call in its turn. We count ourselves because providers reuse call ids."""
+    """The position of a call in its turn. We count calls ourselves because providers reuse call ids."""
 
     claim: Claim
     step: int
@@ -29,10 +29,10 @@ def key_prefix(turn_id: UUID) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """The result of a call. `for_model` goes back to the model; `closing` ends the turn with our own text. `summary`
-    says in our words what was looked up, and is the answer if the model adds nothing. `looked_up` contains every text
-    found, on which an answer may rely. `cards` are the records to draw beside the answer. `hand_over` tells a person
-    what it is about, if the call hands the conversation over.
+    """The result of a call. `for_model` goes back to the model; `closing` ends the turn with our own text. `summary` is
+    our own text about the look-up, and becomes the answer if the model adds nothing. `looked_up` contains all texts
+    found, on which an answer may rely. `cards` are the records to show with the answer. `hand_over` is the summary for
+    a person, if the call hands the conversation over.
     """
 
     for_model: str

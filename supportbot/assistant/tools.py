@@ -1,4 +1,4 @@
-"""The tools a model may ask for. Calls are untrusted: they are checked here and decided in the packages below."""
+"""The tools that a model may call. Calls are untrusted: they are checked here, and lower packages decide on them."""
 
 import json
 import re
@@ -44,7 +44,7 @@ WITHDRAW_CARDS: Final = ToolSpec(
 
 
 def tools_for(conversation: Conversation, language: str, requests: Collection[State]) -> tuple[ToolSpec, ...]:
-    """Return the tools of a turn in this conversation; an anonymous visitor has no orders and so no actions.
+    """Return the tools for a turn in this conversation. Anonymous visitors have no orders and so no actions.
 
     `requests` are the states of the conversation's requests.
     """
@@ -58,30 +58,30 @@ def tools_for(conversation: Conversation, language: str, requests: Collection[St
 
 
 def tools_after_signing_in(conversation: Conversation, language: str) -> tuple[ToolSpec, ...]:
-    """Return the tools a visitor would have after signing in; nothing for a known customer."""
+    """Return the tools that a visitor would have after signing in; empty for a known customer."""
     return action_specs(language) if conversation.customer.is_anonymous else ()
 
 
 class Tools:
-    """The tools of one turn; equal calls are carried out once."""
+    """The tools of one turn; equal calls are carried out only once."""
 
     def __init__(self, offered: Iterable[ToolSpec]) -> None:
         self._offered = {tool.name for tool in offered}
         self._asked: set[tuple[str, str]] = set()
 
     def use(self, call: ToolCall, place: Place) -> ToolResult:
-        """Carry out one call; a refusal is returned to the model and audited. Raises LeaseLost."""
+        """Carry out one call; a refusal is audited and returned to the model. Raises LeaseLost."""
         try:
             self._check(call, place)
-            with span(genai.tool(call.name)):  # a name that was offered, whatever the model wrote
+            with span(genai.tool(call.name)):  # one of the offered names, whatever the model wrote
                 return self._carry_out(call, place)
         except ToolRefused as refusal:
-            if place.position <= MAX_CALLS:  # in a flood, only the first call beyond the limit is audited
+            if place.position <= MAX_CALLS:  # only the first call beyond the limit is audited, in case of a flood
                 self._audit(refusal, place, tool=call.name)
             return ToolResult(refusal.message)
 
     def end_of_steps(self, place: Place) -> ToolResult:
-        """Return the end of a turn whose model keeps asking for tools: audited, with the offer to talk to a person."""
+        """End a turn whose model keeps calling tools: audit it, and return the offer to talk to a person."""
         refusal = TooManySteps()
         self._audit(refusal, place)
         return ToolResult(refusal.message, offers_human=True)
@@ -97,7 +97,7 @@ class Tools:
         _audit(refusal, place, tool=tool)
 
     def _check(self, call: ToolCall, place: Place) -> None:
-        """Raise ToolRefused for a call that was not offered, exceeds the limit or repeats an earlier one."""
+        """Raise ToolRefused for a call of an unknown tool, beyond the limit, or equal to an earlier call."""
         if call.name not in self._offered:
             raise NoSuchTool()
         if place.position >= MAX_CALLS:
@@ -109,7 +109,7 @@ class Tools:
 
 
 def handoff_reason(call: ToolCall) -> str:
-    """Return why a model asks for a person; raises BadArguments."""
+    """Return the reason why a model requests a person; raises BadArguments."""
     arguments = parse_arguments(call.arguments)
     if arguments is None or set(arguments) - {"reason"} or not isinstance(arguments.get("reason", ""), str):
         raise BadArguments()
@@ -117,7 +117,7 @@ def handoff_reason(call: ToolCall) -> str:
 
 
 def _undo_arguments(call: ToolCall) -> dict[str, Any]:
-    """Return what a model says is to be undone; raises BadArguments."""
+    """Return a model's arguments for undoing; raises BadArguments."""
     arguments = parse_arguments(call.arguments)
     if arguments is None or set(arguments) - {"number"}:
         raise BadArguments()
@@ -137,15 +137,16 @@ def _request_human(call: ToolCall, place: Place) -> ToolResult:
     check_held(place.claim)
     try:
         handoff.request(place.claim.conversation_id, reason="customer_asked", by="assistant", summary=summary)
-    except ConversationEnded as error:  # by its customer, which also stopped this turn
+    except ConversationEnded as error:  # the customer ended it, which also stopped this turn
         raise LeaseLost() from error
     return handed_over(place.language)
 
 
 def answerable(call: ToolCall, step: int, position: int) -> ToolCall:
-    """Return a call as it goes back to the model with its result: with our own id and valid arguments. Providers repeat
-    ids or omit them, and servers reject a history with duplicate ids or arguments that are not JSON, so one slip of the
-    model would cost the whole answer. Nine letters and digits satisfy the strictest server.
+    """Return a call in the form in which it goes back to the model with its result: with our own id and valid
+    arguments. Providers repeat or omit ids, and servers reject a history with duplicate ids or invalid JSON arguments,
+    so a single mistake by the model would cost the whole answer. Nine letters and digits satisfy even the strictest
+    server.
     """
     name = call.name if _NAME.fullmatch(call.name) else "unknown"
     arguments = "{}" if parse_arguments(call.arguments) is None else call.arguments or "{}"
@@ -187,6 +188,6 @@ def _refuse(name: str) -> None:
 
 
 def _canonical(call: ToolCall) -> tuple[str, str]:
-    """Return name and arguments of a call, equal for calls that differ only in the spelling of their JSON."""
+    """Return the name and arguments of a call; equal for calls that differ only in their JSON formatting."""
     arguments = parse_arguments(call.arguments)
     return call.name, call.arguments if arguments is None else json.dumps(arguments, sort_keys=True)

@@ -1,8 +1,8 @@
 """One turn of the assistant, from a claimed row to its last event.
 
-Invariants: every write of a turn carries its claim. Once the claim is lost (an agent took over, another runner holds
-the turn) nothing more is sent or stored. "Stop" ends the turn with what had been shown. Tools are used only after the
-answer that asks for them is complete, and a proposal ends the turn: no model or fallback writes after it.
+Invariants: every write by a turn names its claim. Once the claim is lost (an agent took over, or another runner holds
+the turn), nothing more is sent or stored. "Stop" ends the turn with the text shown so far. Tools are used only after
+the answer that calls them is complete. A proposal ends the turn: no model or fallback writes after it.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ logger = logging.getLogger(__name__)
 
 
 class Turn:
-    """Carries out one claim, once there is room for it. Use once."""
+    """Carries out one claim as soon as there is room for it. Can only be used once."""
 
     def __init__(self, claim: Claim, admission: Admission | None = None) -> None:
         self.claim = claim
@@ -78,8 +78,8 @@ class Turn:
         self._guidelines = GuidelineMarks(())
         self._is_stopped = False
         self._is_void = False
-        self._lookup_summaries: list[str] = []  # what was looked up, in our words
-        self._looked_up: list[str] = []  # the full texts
+        self._lookup_summaries: list[str] = []  # our own texts about the look-ups
+        self._looked_up: list[str] = []  # the full texts of the results
         self._blocks: tuple[Mapping[str, Any], ...] = ()  # the answer's buttons and forms
         self._cards: tuple[Mapping[str, Any], ...] = ()  # records that were looked up
         self._report = TurnReport(claim)
@@ -120,7 +120,7 @@ class Turn:
         self._report.settle(answer)
 
     def _trace_of(self, answer: Answer) -> RetrievalTrace | None:
-        """Return the answer's sources and what was withheld; None if there is nothing to record."""
+        """Return the answer's sources and withheld text; None if there is nothing to record."""
         followed = () if answer.is_abstention else self._guidelines.followed
         if not answer.withheld and answer.is_confirmed is None and not followed:
             return self._trace
@@ -132,9 +132,9 @@ class Turn:
         )
 
     async def _write(self) -> Answer:
-        """Return the answer, or the shown part if it was stopped; raises LeaseLost or LlmError."""
+        """Return the answer, or the part shown if it was stopped; raises LeaseLost or LlmError."""
         self._writing = asyncio.create_task(self._compose())
-        if self._is_void or self._is_stopped:  # the signal came before there was a task to cancel
+        if self._is_void or self._is_stopped:  # the signal arrived before there was a task to cancel
             self._writing.cancel()
         try:
             return await self._writing
@@ -165,7 +165,7 @@ class Turn:
             return _as_small_talk(await self._converse(context), context.courtesy)
 
     async def _begin(self) -> None:
-        """Wait until the process has room for this turn; a customer who has to wait is told why."""
+        """Wait until the process has room for this turn, and tell a customer who has to wait."""
         if self._admission is None:
             return
         work = self._status.words
@@ -193,14 +193,14 @@ class Turn:
         return True
 
     async def _converse(self, context: TurnContext) -> Answer:
-        """Ask the model step by step until it is done or a tool ends the turn."""
+        """Call the model step by step until it is done or a tool ends the turn."""
         request = context.request
         tools = self._tools(request)
         for step in range(MAX_STEPS):
             calls = await self._ask(request, context)
             with self._report.phases.during("tools"):
                 results = [
-                    # Read the claim now: a fallback may have raised its attempt.
+                    # Read the claim only now, because a fallback may have raised its attempt.
                     await outside(tools.use, call, Place(self.claim, step, position, context.language))
                     for position, call in enumerate(calls)
                 ]
@@ -214,9 +214,9 @@ class Turn:
         return await self._ended(request, context, results)
 
     async def _ended(self, request: ModelRequest, context: TurnContext, results: list[ToolResult]) -> Answer:
-        """Return the checked answer; one that fails the checks is tried once more, then replaced by a quotation.
+        """Return the checked answer. An answer that fails the checks is tried once more, then replaced by a quotation.
 
-        What was withheld in both tries is stored with the answer, for the team.
+        The text withheld in both tries is stored with the answer, for the team.
         """
         answer = await self._checked(request, results)
         if not self._is_worth_another_try(answer, context, results):
@@ -247,7 +247,7 @@ class Turn:
         return is_lost and has_pages and not results and not self._lookup_summaries
 
     def _quoted(self, context: TurnContext) -> Answer | None:
-        """Return the built-in answerer's quotation, which replaces what was shown; None if it has none."""
+        """Return the built-in answerer's quotation, which replaces the text shown so far; None if it has none."""
         self._begin_draft(context, by="builtin")
         self._draft.write(quotation_for(context.request))
         self._draft.finish()
@@ -255,7 +255,7 @@ class Turn:
         return answer if answer.citations else None
 
     async def _settle(self) -> None:
-        """Give the draft the vectors it needs, computed in a thread to keep the event loop free."""
+        """Give the draft the required vectors, computed in a thread to keep the event loop free."""
         while texts := self._draft.unsure:
             with self._report.phases.during("check"):
                 vectors = await asyncio.to_thread(vectors_of, texts)
@@ -299,7 +299,7 @@ class Turn:
                 self._draft.by, self._report.route = _author(provider), provider
 
     async def _show(self, text: str) -> None:
-        """Check and show text in small pieces, so that a server that sends pages at once does not block other chats."""
+        """Check and show text in small pieces, so a server that sends pages at once does not block other chats."""
         for start in range(0, len(text), PIECE_CHARACTERS):
             if start:
                 await asyncio.sleep(0)
@@ -309,7 +309,7 @@ class Turn:
                 self._report.phases.mark("first_text")
 
     async def _begin_again(self, context: TurnContext) -> None:
-        """Start over for another route or try; readers notice only if text was already shown."""
+        """Start over for another route or try; readers notice this only if text was already shown."""
         self._begin_draft(context)
         if not self._deltas.text:
             return
@@ -321,8 +321,8 @@ class Turn:
             self._is_claim_changing = False
 
     async def _raise_attempt(self) -> None:
-        """Continue under the next attempt. A stop requested in the meantime ends that attempt, since it is already in
-        the row.
+        """Continue under the next attempt. A stop requested in the meantime is already in the row, so it ends that
+        attempt.
         """
         raising = asyncio.create_task(db(restart_attempt, self.claim))
         try:
@@ -361,7 +361,7 @@ class Turn:
         if self._writing is not None:
             self._writing.cancel()
 
-    # --- Called by the thread that keeps the leases, which also notices a stop or a loss whose signal got lost.
+    # --- Called by the thread that keeps the leases, which also notices stops and losses whose signals did not arrive.
 
     def heartbeat(self) -> Heartbeat | None:
         text, index = self._deltas.sent
@@ -377,7 +377,7 @@ class Turn:
 
 
 def _as_small_talk(answer: Answer, courtesy: str) -> Answer:
-    """Return the reply to a courtesy, which asks nothing and so leaves nothing unanswered."""
+    """Return the answer as a reply to a courtesy, which leaves no question unanswered."""
     return replace(answer, courtesy=courtesy, is_abstention=False) if courtesy else answer
 
 

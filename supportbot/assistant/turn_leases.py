@@ -1,7 +1,7 @@
-"""Keeps the leases of the turns that this process carries out, in a separate thread. An event loop that is starved on a
-busy machine would be late with its heartbeats, and another process would take turns that are being answered. So a
-thread extends all leases of the process once a second, in one statement, which also saves the text shown so far. It
-informs a turn, on the loop, when its claim was lost or its customer asked to stop.
+"""Keeps the leases of this process's turns in a separate thread. On a busy machine, a starved event loop would send its
+heartbeats late, and another process would take over turns that are being answered. So a thread extends all leases of
+the process once a second, in one statement, which also saves the text shown so far. It tells a turn, on the turn's
+loop, when its claim was lost or its customer asked to stop.
 """
 
 import asyncio
@@ -24,10 +24,10 @@ logger = logging.getLogger(__name__)
 
 
 class Holder(Protocol):
-    """A turn in progress. `heartbeat` is called from the thread, the other two on the turn's event loop."""
+    """A turn in progress. The thread calls `heartbeat`; the other two methods are called on the turn's event loop."""
 
     def heartbeat(self) -> Heartbeat | None:
-        """Return what to save now; None while the claim is changing, since its old attempt would look like a lost
+        """Return the data to save now; None while the claim is changing, because its old attempt would look like a lost
         lease.
         """
 
@@ -47,7 +47,7 @@ class Leases:
 
     @contextmanager
     def kept(self, holder: Holder) -> Iterator[None]:
-        """Keep the lease of a turn on the running event loop while this context lasts."""
+        """Keep the lease of a turn on the running event loop in this block."""
         with self._lock:
             self._holders[holder] = asyncio.get_running_loop()
             self._has_holders.set()
@@ -91,14 +91,14 @@ class Leases:
     def _tell(
         self, holder: Holder, loop: asyncio.AbstractEventLoop, beat: Heartbeat, kept: Mapping[UUID, bool]
     ) -> None:
-        """Inform a turn of its row's state, unless its claim has changed since or it has ended."""
+        """Tell a turn the state of its row, unless its claim has changed since or the turn has ended."""
         is_stopped = kept.get(beat.claim.turn_id)
         now = holder.heartbeat()
         if is_stopped is False or now is None or now.claim != beat.claim or holder not in self._holders:
             return
         try:
             loop.call_soon_threadsafe(holder.claim_lost if is_stopped is None else holder.stop_requested)
-        except RuntimeError:  # the loop has closed, and the turn with it
+        except RuntimeError:  # the loop has closed and the turn has ended
             return
 
 

@@ -6,12 +6,13 @@ MAX_STEPS: Final = 8  # model calls in one turn
 MAX_CALLS: Final = 8  # tool calls in one model answer
 PASSAGES: Final = 6
 ANSWER_TOKENS: Final = 800  # unless the release says otherwise
-LEAN_PASSAGES: Final = 2  # for a model that took too long with all messages
-HISTORY_MESSAGES: Final = 40  # messages read; a remote model gets what fits its budget
+LEAN_PASSAGES: Final = 2  # for a model that took too long with the full request
+HISTORY_MESSAGES: Final = 40  # messages to read; a remote model gets those that fit its budget
 STATUS_AFTER_SECONDS: Final = 0.3
 STILL_WORKING_AFTER_SECONDS: Final = 8.0
-PIECE_CHARACTERS: Final = 200  # characters of an answer that arrives all at once, checked before other chats are served
-WINDOW_SECONDS: Final = 0.05  # deltas are joined into frames this far apart: 20 a second look as smooth as 30
+# characters of an answer that arrives all at once, checked before other chats get their turn
+PIECE_CHARACTERS: Final = 200
+WINDOW_SECONDS: Final = 0.05  # deltas are joined into frames at this interval; 20 frames a second look as smooth as 30
 SAVE_EVERY_SECONDS: Final = 1.0  # the heartbeat of the lease also saves the partial text
 DRAIN_SECONDS: Final = 10.0  # for running turns at shutdown
 POLL_SECONDS: Final = 2.0

@@ -1,4 +1,4 @@
-"""The search of a turn: a question as written or as meant, in its context, or in parts."""
+"""The search of a turn: for a question as written, with its spelling corrected, in its context, or in parts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,9 +26,9 @@ from supportbot.llm import types as llm
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The text that was finally searched for, and what was found.
+    """The final search query, and its results.
 
-    `parts` are the questions of a message that asks several; `said` is the question as written.
+    `parts` are the questions of a message with several; `said` is the question as written.
     """
 
     text: str
@@ -37,7 +37,7 @@ class Found:
     said: str = ""
 
 
-# By itself, a whole question below this confidence is about something else than the pages, whatever was asked before.
+# A complete question whose confidence is below this is not about the pages' topics, whatever was asked before.
 _FOLLOWS_ON_FROM: Final = 0.1
 NOTHING_SOUGHT: Final = Found("", Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0))
 
@@ -56,21 +56,23 @@ def retrieve(
 
 
 def _asks_no_more(question: str, said_before: Sequence[Said]) -> bool:
-    """Return whether it is a "never mind", or a "no" to nothing; a "no" to a model's question needs its passages."""
+    """Return whether a message is a "never mind", or a "no" without a question; a "no" to a question needs passages."""
     answers = [said.text for said in said_before if not said.is_customer]
     return is_mere_no(question) and not (answers and is_question(answers[-1]))
 
 
 def asked(question: str, *, viewer: Viewer, said_before: Sequence[Said], limit: int) -> Retrieval:
-    """Search for a message as a turn would, in its own language if the viewer's is unknown."""
+    """Search for a message like a turn, in its own language if the viewer's is unknown."""
     locale = viewer.locale or detect(normalised(question), settings.LANGUAGE_CODE)
     return seek(normalised(question), replace(viewer, locale=locale), said_before=said_before, limit=limit).retrieval
 
 
 def seek(question: str, viewer: Viewer, *, said_before: Sequence[Said] = (), limit: int = PASSAGES) -> Found:
-    """Search for a question alone and in its context; if it has no topic, together with what it follows up on.
+    """Search for a question alone and in its context; if it has no topic, together with the message that it follows up
+    on.
 
-    Several questions are searched for one by one if at least one has an answer: together, they match no passage well.
+    Several questions are searched for separately if at least one has an answer, because together they match no passage
+    well.
     """
     in_parts = _found_in_parts(question, _Search(viewer, limit))
     before = said_before if _may_follow_on(question, said_before, viewer.locale) else ()
@@ -79,7 +81,7 @@ def seek(question: str, viewer: Viewer, *, said_before: Sequence[Said] = (), lim
 
 
 def _may_follow_on(question: str, said_before: Sequence[Said], language: str | None) -> bool:
-    """Return whether a question may refer to what was said; a whole one in another language begins a new topic."""
+    """Return whether a question may refer to earlier messages; a complete question in another language does not."""
     if is_incomplete(question) or not language:
         return True
     said = (one.text for one in reversed(said_before) if one.is_customer)
@@ -119,21 +121,21 @@ class _Search:
 
 
 def _context(question: str, said_before: Sequence[Said]) -> str:
-    """Return what a follow-up refers to: the last answer, otherwise the customer's last message."""
+    """Return the text to which a follow-up refers: the last answer, or else the customer's last message."""
     said = [one for one in said_before if one.text.strip() and one.text.strip() != question.strip()]
     answers = [one.text for one in said if not one.is_customer]
     return (answers or [one.text for one in said] or [""])[-1]
 
 
 def _asked_before(question: str, said_before: Sequence[Said]) -> str:
-    """Return the customer's last question; "" for a long one, since only its parts have vectors."""
+    """Return the customer's last question; "" for a long one, because only its parts have vectors."""
     said = (one.text for one in reversed(said_before) if one.is_customer and one.text.strip() != question.strip())
     last = next((text for text in said if is_long(text) or not says_nothing(text)), "")
     return "" if is_long(last) else last
 
 
 def _found_in_parts(question: str, look_up: _Search) -> Found | None:
-    """Return what was found for each of several questions; None if there is only one, or if none has an answer."""
+    """Return the results for each of several questions; None if there is only one or if none has an answer."""
     questions = questions_in(question)
     if len(questions) == 1:
         return None
@@ -157,7 +159,7 @@ def _found_whole(question: str, said_before: Sequence[Said], look_up: _Search) -
     for text in dict.fromkeys((whole, question) if is_bare else (question, whole)):
         found = _found(text, look_up)
         if tried and not is_bare and tried[0].retrieval.confidence < _FOLLOWS_ON_FROM:
-            # The passages are of the earlier question: they help a model to understand, and answer nothing.
+            # These passages belong to the earlier question: they help a model understand, but answer nothing.
             return replace(found, retrieval=replace(found.retrieval, is_answerable=False))
         if found.retrieval.is_answerable or found.retrieval.curated:
             return found
@@ -170,9 +172,10 @@ def _as_chat_message(said: Said) -> llm.ChatMessage:
 
 
 def _found(text: str, look_up: _Search) -> Found:
-    """Search for a text, and again with its spelling corrected if a word looks like a typo of one that was found.
+    """Search for a text, and again with corrected spelling if a word looks like a typo of a word in the results.
 
-    Long messages are not corrected: they name their subject more than once, and each part would need another vector.
+    Long messages are not corrected, because they name their subject more than once, and each part would need another
+    vector.
     """
     found = look_up(text)
     if is_long(text):
@@ -185,9 +188,9 @@ def _found(text: str, look_up: _Search) -> Found:
 
 
 def _corrected(text: str, passages: Sequence[Passage], language: str) -> str:
-    """Return a text with typos corrected to words of the passages; unchanged if the language has no stop words.
+    """Return a text with typos corrected to words in the passages; unchanged if the language has no stop words.
 
-    A stop word is never taken for a typo.
+    A stop word never counts as a typo.
     """
     usual = stop_words(language)
     if not usual:

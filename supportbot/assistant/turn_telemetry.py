@@ -1,4 +1,4 @@
-"""What an operator sees of one answer: its metrics, and one log line with its phases and ids."""
+"""Telemetry of one answer for operators: its metrics, and one log line with its phases and ids."""
 
 import time
 from collections import defaultdict
@@ -13,14 +13,14 @@ from supportbot.observing import genai, tracing
 from supportbot.observing.logs import Event, tell
 from supportbot.observing.metrics import TURN_SECONDS, TURNS
 
-# Only by code, never by what was said.
+# Labelled only by code, never by text.
 WITHHELD = Counter("supportbot_withheld_total", "Sentences of answers that a check held back", ["code"])
 UNCONFIRMED = Counter("supportbot_unconfirmed_answers_total", "Answers that the articles do not confirm")
 SECOND_TRIES = Counter("supportbot_second_tries_total", "Answers lost to the checks that a model tried once more")
 
 
 class Phases:
-    """Seconds by phase. A phase inside another one pauses it, so that no time counts twice."""
+    """Seconds by phase. A phase inside another one pauses it, so no time counts twice."""
 
     def __init__(self) -> None:
         self.began = time.monotonic()
@@ -40,7 +40,7 @@ class Phases:
             self._open.pop()
 
     def mark(self, phase: str) -> None:
-        """Record, once, the time until now."""
+        """Record the time until now, only once per phase."""
         self.seconds.setdefault(phase, time.monotonic() - self.began)
 
     def _book(self) -> None:

@@ -1,7 +1,7 @@
-"""Taking back what was last done in a conversation, as a tool of a model and of the built-in answerer.
+"""Undoing the last action in a conversation, as a tool for a model and the built-in answerer.
 
-What can be undone, and until when, is decided by `actions.undo`: here it is only found out what the customer means.
-No call starts anything of another kind: if nothing can be taken back, the answer says so and offers a person.
+`actions.undo` decides what can be undone, and until when. This module only finds the action that the customer means. No
+call starts a different kind of action: if nothing can be undone, the answer says so and offers a person.
 """
 
 import re
@@ -48,7 +48,7 @@ UNDO_LAST: Final = ToolSpec(
 
 
 def may_be_undone(conversation_id: UUID) -> QuerySet[ActionRequest]:
-    """Return the requests of a conversation that wait, run or were carried out; the one that changed last comes
+    """Return the requests of a conversation that are waiting, running or carried out; the one that changed last comes
     first.
     """
     found = ActionRequest.objects.filter(conversation_id=conversation_id, state__in=UNDOING)
@@ -56,7 +56,7 @@ def may_be_undone(conversation_id: UUID) -> QuerySet[ActionRequest]:
 
 
 def undo_last(arguments: dict[str, Any], place: Place) -> ToolResult:
-    """Withdraw the newest request, or propose what takes it back. Raises LeaseLost before anything changes."""
+    """Withdraw the newest request, or propose the action that undoes it. Raises LeaseLost before anything changes."""
     check_held(place.claim)
     if _withdrew_before(place):
         return _told("withdrawn", place)
@@ -74,12 +74,12 @@ def undo_last(arguments: dict[str, Any], place: Place) -> ToolResult:
 
 
 def _about(requests: QuerySet[ActionRequest], number: str) -> QuerySet[ActionRequest]:
-    """Return the requests about an order; its number may lack its letters, but 42 is not 1042."""
+    """Return the requests about an order. The number may lack its letters, but 42 does not match 1042."""
     return requests.filter(subject_id__iregex=rf"(^|[^0-9]){re.escape(number)}$") if number else requests
 
 
 def _withdrew_before(place: Place) -> bool:
-    """Return whether an attempt of this turn that was lost has withdrawn something: nothing older goes with it."""
+    """Return whether a lost attempt of this turn already withdrew a request; then no older one may be withdrawn."""
     if place.claim.attempt == 1:
         return False
     turn = Turn.objects.get(pk=place.claim.turn_id)
@@ -99,7 +99,7 @@ def _withdraw(request: ActionRequest, principal: Principal, place: Place) -> Too
 def _take_back(request: ActionRequest, principal: Principal, place: Place) -> ToolResult:
     try:
         proposed = propose_undo(principal, request.pk, proposal_key=place.key)
-    except CannotUndo:  # nothing undoes it, its time is over, or it is still being carried out
+    except CannotUndo:  # it cannot be undone, its time is over, or it is still being carried out
         return _told("cannot_undo", place)
     record_action_events(proposed.pk)
     return outcome_of(proposed, place.language)

@@ -1,7 +1,7 @@
-"""The vectors of a question, computed while its turn is being claimed.
+"""Computes the vectors of a question while its turn is being claimed.
 
-A turn waits for them before it takes one of the few database threads: a thread busy computing would keep other chats
-from being stored.
+A turn waits for them before it takes one of the few database threads, because a thread that is busy computing would
+keep other chats' messages from being stored.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from supportbot.installation.cores import usable_cores
 from supportbot.language.normalise import normalised
 
 logger = logging.getLogger(__name__)
-MAX_RUNNING: Final = 64  # above this number, a turn computes its own
+MAX_RUNNING: Final = 64  # above this number, a turn computes its own vectors
 
 _threads: Final = ThreadPoolExecutor(max_workers=usable_cores(), thread_name_prefix="prefetch")
 _running: dict[UUID, asyncio.Future[None]] = {}
@@ -37,7 +37,7 @@ def prefetch_vectors(conversation_id: UUID, text: str) -> None:
 
 
 async def vectors_prefetched(conversation_id: UUID) -> None:
-    """Wait until the vectors of the conversation's newest question are computed, if that has begun in this process."""
+    """Wait until the vectors of the conversation's newest question are ready, if this process is computing them."""
     computing = _running.get(conversation_id)
     if computing is not None:
         await asyncio.wait([computing])
@@ -48,10 +48,11 @@ def _compute(text: str) -> None:
     try:
         is_small_talk = courtesy(question) is not None
         used = embedder_in_use()
-        if isinstance(used, PackagedEmbedder) and not is_small_talk and not is_long(question):  # it caches its vectors
+        # this embedder caches its vectors
+        if isinstance(used, PackagedEmbedder) and not is_small_talk and not is_long(question):
             used.query(clean(question))
-    except EmbeddingUnavailable:  # the search will notice, and use words
+    except EmbeddingUnavailable:  # search will notice this and use words
         return
     except Exception:
-        # The edge of a thread: a problem with the text will show in its turn.
+        # The edge of a thread: a problem with the text will also appear in its turn.
         logger.exception("the vectors of a question could not be prefetched")

@@ -1,4 +1,4 @@
-"""`manage.py ask TEXT`: one question, as a customer would ask it."""
+"""`manage.py ask TEXT`: ask one question, as a customer would."""
 
 import asyncio
 from typing import Any
