@@ -129,7 +129,7 @@ class IndexBeingBuilt(KnowledgeError):
 
 
 class IndexReplaced(KnowledgeError):
-    """Search got another index while `kb_reindex` was running, which knew nothing of that."""
+    """Search was switched to another index while `kb_reindex` was running, without its knowledge."""
 
     code = "index_replaced"
     status = 409

@@ -1,11 +1,11 @@
-"""Pictures of articles: re-encoded, and served from an address with their content's hash.
+"""Pictures of articles: re-encoded, and served from an address that contains the hash of their content.
 
-A picture is shown to those who may read an article with it on the help pages, and to the workspace's team, who write
-with it before it is saved.
+A picture is shown to readers who may read an article with it on the help pages, and to the workspace's team, who use it
+in texts before they are saved.
 
-A picture that nobody uses, uploaded and never saved in a text, is deleted after some days. A picture in any revision
-stays, since every revision can be restored, and so does one in a text that a person has typed and not saved. What is
-kept in a browser alone is not known here: that is what the days are for.
+A picture that was uploaded but is not in any text is deleted after some days. A picture in any revision stays, since
+every revision can be restored, and so does one in a text that a person has typed but not saved. Texts kept only in a
+browser are unknown here, so pictures are not deleted at once.
 """
 
 import re
@@ -33,19 +33,19 @@ from supportbot.errors import InvalidInput
 
 MAX_PICTURES: Final = 10_000
 UNUSED_DAYS: Final = 30
-RENEWED_AFTER: Final = timedelta(days=1)  # far below UNUSED_DAYS; spares most uploads a row lock
-AT_ONCE: Final = 500  # unused ones deleted in one go; the rest has its turn the next day
+RENEWED_AFTER: Final = timedelta(days=1)  # far below UNUSED_DAYS; saves most uploads a row lock
+AT_ONCE: Final = 500  # unused pictures deleted at once; the others are deleted the next day
 _POLICY: Final = "default-src 'none'; sandbox"
-_DIGEST: Final = r"(?=([0-9a-f]{40}))"  # at each place, since other hexadecimal digits may be before it
+_DIGEST: Final = r"(?=([0-9a-f]{40}))"  # a lookahead, since other hexadecimal digits may precede the digest
 
 
 def add_picture(data: bytes) -> Picture:
-    """Store the picture in a file, re-encoded; the same picture is stored once. Raises InvalidInput."""
+    """Re-encode and store the picture in a file; the same picture is stored only once. Raises InvalidInput."""
     return store(drawn_from(data))
 
 
 def drawn_from(data: bytes) -> Drawn:
-    """Return the picture in a file, re-encoded; a file that is known, or was exported, is not decoded again.
+    """Return the picture in a file, re-encoded; a known or exported file is not decoded again.
 
     Raises InvalidInput.
     """
@@ -59,9 +59,9 @@ def as_drawn(stored: Picture) -> Drawn:
 
 
 def store(drawn: Drawn) -> Picture:
-    """Store a re-encoded picture; the same one is stored once. Raises InvalidInput if there are too many."""
+    """Store a re-encoded picture; the same picture is stored only once. Raises InvalidInput if there are too many."""
     known = Picture.objects.filter(digest=drawn.digest)
-    # The days of a picture that no text has begin anew with each upload (`delete_unused_pictures`).
+    # Each upload restarts the waiting time of an unused picture (`delete_unused_pictures`).
     known.filter(created_at__lt=now() - RENEWED_AFTER).update(created_at=now())
     found: Picture | None = known.defer("content").first()
     if found is not None:
@@ -75,7 +75,7 @@ def store(drawn: Drawn) -> Picture:
 
 
 def address_of(picture: Drawn | Picture) -> str:
-    """Return the address of a picture, which a re-encoded one has once it is stored."""
+    """Return the address of a stored picture, or the one that a re-encoded picture will have once it is stored."""
     slug = Workspace.objects.get(pk=current_workspace_id()).slug
     return f"/help/{slug}/pictures/{file_name(picture)}"
 
@@ -85,7 +85,7 @@ def file_name(picture: Drawn | Picture) -> str:
 
 
 def note_uses(texts: Iterable[tuple[Article, str]]) -> None:
-    """Note which articles have which pictures in their texts."""
+    """Record which articles have which pictures in their texts."""
     wanted = {(article.pk, digest) for article, body in texts for digest in digests_in(body)}
     if not wanted:
         return
@@ -97,7 +97,7 @@ def note_uses(texts: Iterable[tuple[Article, str]]) -> None:
 def _kept(digests: Collection[str]) -> dict[str, UUID]:
     """Return the ids of stored pictures, which the sweep of unused ones cannot delete before this transaction ends."""
     with connection.cursor() as cursor:
-        # Django has no FOR KEY SHARE. It excludes a deletion, but neither another text with the picture nor its upload.
+        # Django has no FOR KEY SHARE. It blocks a deletion, but neither another text with the picture nor its upload.
         cursor.execute(
             "SELECT digest, id FROM kb_picture WHERE workspace_id = %s AND digest = ANY(%s) ORDER BY id FOR KEY SHARE",
             [current_workspace_id(), list(digests)],
@@ -106,13 +106,13 @@ def _kept(digests: Collection[str]) -> dict[str, UUID]:
 
 
 def digests_in(body: str) -> set[str]:
-    """Return the digests of the pictures that a text has."""
+    """Return the digests of the pictures in a text."""
     return {match.group(1) for match in re.finditer(PICTURE, body)}
 
 
 @require_safe
 def help_picture(request: HttpRequest, workspace: str, digest: str, ending: str) -> HttpResponse:
-    """One picture; 404 to those who may read no article with it."""
+    """One picture; 404 for readers who may not read any article with it."""
     found = Workspace.objects.filter(slug=workspace).first()
     if found is None:
         raise Http404
@@ -130,7 +130,7 @@ def help_picture(request: HttpRequest, workspace: str, digest: str, ending: str)
 
 
 def _is_public(picture: Picture) -> bool:
-    """Return whether a text that the public may read has the picture: a draft that has it shows it to nobody."""
+    """Return whether the picture is in a text that the public may read; a draft with it does not count."""
     uses = PictureUse.objects.filter(picture=picture).values("article")
     articles = readable(Viewer(surface=Surface.HELP_PAGES)).filter(pk__in=uses)
     return any(
@@ -155,7 +155,8 @@ def delete_unused_pictures() -> int:
         candidates.pop(digest, None)
     chosen = list(candidates.values())[:AT_ONCE]
     with transaction.atomic():
-        # `note_uses` and a new upload of the same picture lock it, too: what they did is seen once it is locked here.
+        # `note_uses` and a new upload of the same picture also lock it, so once it is locked here, their changes are
+        # visible.
         found = Picture.objects.filter(pk__in=chosen)
         locked = list(found.select_for_update(skip_locked=True).values_list("pk", flat=True))
         still_unused = list(unused.filter(pk__in=locked).values_list("pk", flat=True))
@@ -164,7 +165,7 @@ def delete_unused_pictures() -> int:
 
 
 def _named_in_texts() -> Iterator[str]:
-    """Yield the pictures that a text names; a text may be older than its picture, and then has no `PictureUse`."""
+    """Yield the pictures named in texts; a text may be older than its picture, and then it has no `PictureUse`."""
     revisions = Revision.objects.filter(body__contains="/pictures/").order_by().values_list("body", flat=True)
     for body in revisions.iterator(chunk_size=50):
         yield from digests_in(body)

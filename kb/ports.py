@@ -78,23 +78,23 @@ def asking() -> Asking:
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """What a change says about an article, by which the cases to try it with are chosen."""
+    """The new content of a changed article; it decides which cases are run."""
 
     wording: "ArticleText"
     locale: str
-    phrasings: tuple[str, ...] = ()  # besides those that are stored
+    phrasings: tuple[str, ...] = ()  # apart from those that are stored
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gates say to a change: the cases it would break, with their reasons, and how many were not tried."""
+    """The gates' result for a change: the cases it would break, with their reasons, and how many were not run."""
 
     broken: tuple[str, ...] = ()
     untried: int = 0
 
 
 class Gates(Protocol):
-    """Tries a change to articles with the cases that must pass; the verdict is empty without gates."""
+    """Runs the cases that must pass with a change to articles; the verdict is empty without gates."""
 
     def __call__(self, change: Callable[[], object], touched: Mapping[str, Touched], *, seconds: float) -> Verdict:
         """`touched` is by external id. Cases that are not run within `seconds` are left out.
@@ -104,7 +104,7 @@ class Gates(Protocol):
 
 
 def verdict_on(change: Callable[[], object], touched: Mapping[str, Touched], *, seconds: float) -> Verdict:
-    """Return how far the gates that `KB_GATES` names agree to a change, which is rolled back. Raises GatesRefuse."""
+    """Return the verdict of the gates named by `KB_GATES` on a change, which is rolled back. Raises GatesRefuse."""
     gates: Gates = import_string(settings.KB_GATES)
     verdict = gates(change, touched, seconds=seconds)
     if verdict.broken:
@@ -113,14 +113,16 @@ def verdict_on(change: Callable[[], object], touched: Mapping[str, Touched], *, 
 
 
 class Afterwards(Protocol):
-    """Tells what publishing articles has changed for customers' questions, as far as a worker has found out."""
+    """Reports how publishing articles has changed the answers to customers' questions, as far as a worker has compared
+    them.
+    """
 
     def __call__(self, article_ids: Sequence[UUID], since: datetime) -> dict[str, Any]:
         """Return `state` ("waiting", "running", "done", "cancelled" or "none"), counts, and the `address` of a page."""
 
 
 def afterwards(article_ids: Sequence[UUID], since: datetime) -> dict[str, Any]:
-    """Return what `KB_AFTERWARDS` tells about articles that have been published `since` then."""
+    """Return the report of `KB_AFTERWARDS` about articles published since then."""
     told: Afterwards = import_string(settings.KB_AFTERWARDS)
     return told(article_ids, since)
 
@@ -138,27 +140,27 @@ def audit(event: str, *, actor: str, **payload: str | int | bool) -> None:
 
 
 class RoutedEmbedders(Protocol):
-    """Finds the servers that the console's page names for a recipe."""
+    """Finds the servers that the console configures for a recipe."""
 
     def __call__(self, recipe: RecipeSpec) -> Embedder:
-        """Return an embedder with the servers as they are named now. Raises EmbeddingUnavailable if there are none."""
+        """Return an embedder with the servers configured now. Raises EmbeddingUnavailable if there are none."""
 
 
 def embedder() -> Embedder:
-    """Return the embedder that `KB_EMBEDDER` names, one per process: each would load the model into memory.
+    """Return the embedder that `KB_EMBEDDER` names, one per process, since each would load the model into memory.
 
-    The index may be of another one, which the console's page names (`kb.indexing.recipes.embedder_in_use`).
+    The index may use another one, chosen in the console (`kb.indexing.recipes.embedder_in_use`).
     """
     return _load(settings.KB_EMBEDDER)
 
 
 def packaged_embedder() -> Embedder:
-    """Return the embedder that ships with the product, whatever `KB_EMBEDDER` says."""
+    """Return the embedder that ships with the product, regardless of `KB_EMBEDDER`."""
     return _load("packaged")
 
 
 def routed_embedder(recipe: RecipeSpec) -> Embedder:
-    """Return the embedder of a recipe that servers make, as `KB_ROUTED_EMBEDDER` finds it."""
+    """Return the embedder of a recipe whose vectors come from servers, using `KB_ROUTED_EMBEDDER`."""
     found: RoutedEmbedders = import_string(settings.KB_ROUTED_EMBEDDER)
     return found(recipe)
 

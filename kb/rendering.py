@@ -1,8 +1,8 @@
 """Markdown to harmless HTML: the one renderer for articles, answers and previews.
 
 It has two layers of defence. The parser ignores HTML and accepts only safe links; then an allow-list drops every
-element and attribute that is not listed here. Images are left out, since a text must not make a browser fetch anything.
-Only articles show pictures, and only stored ones (`kb.pictures`).
+element and attribute that is not listed here. Images are left out, because a text must not make a browser fetch
+anything. Only articles show pictures, and only stored ones (`kb.pictures`).
 """
 
 import re
@@ -34,7 +34,7 @@ _ATTRIBUTES = {
     "img": {"src", "alt"},
     **{f"h{level}": {"id"} for level in range(2, 7)},
 }
-# The address of a stored picture: nothing else is shown as one.
+# The address of a stored picture; no other pictures are shown.
 PICTURE: Final = r"/help/[\w-]+/pictures/([0-9a-f]{40})\.(?:png|webp)"
 _SCHEMES = {"http", "https", "mailto"}
 # A path on this host, an anchor on this page, or one of the schemes. "//host" and "/\\host" lead elsewhere.

@@ -76,7 +76,7 @@ def help_article(viewer: Viewer, name: str) -> Article:
 
 
 def translations_of(article: Article, viewer: Viewer) -> list[Article]:
-    """Return what the viewer may read of the same article in other languages, by language."""
+    """Return the translations of an article that the viewer may read, sorted by language."""
     source = article.translation_of_id or article.pk
     others = Q(pk=source) | Q(translation_of=source)
     rows = readable(viewer).filter(others).exclude(pk=article.pk).select_related("workspace", "live_revision")
@@ -84,7 +84,7 @@ def translations_of(article: Article, viewer: Viewer) -> list[Article]:
 
 
 def published_revision(article: Article, number: int) -> Revision | None:
-    """Return a revision that is or once was live for today's readers; others cannot be read by their number."""
+    """Return a revision that is or was live for the current readers; others cannot be read by their number."""
     live = article.live_revision
     if article.is_live and live is not None and number == live.number:
         return live
@@ -94,8 +94,8 @@ def published_revision(article: Article, number: int) -> Revision | None:
 
 
 def changed_for_readers(since: datetime) -> QuerySet[Article]:
-    """Return the articles that may have been read differently since a time, newest change first: published, archived,
-    or with other readers or questions; not those that only have a draft.
+    """Return the articles that may read differently since a time, newest change first: those published or archived, or
+    with new readers or questions, but not those with only a new draft.
     """
     changed = Article.objects.exclude(state=State.DRAFT).filter(updated_at__gte=since)
     is_drafted = Q(state=State.LIVE, published_at__lt=since) & ~Q(live_revision=F("latest_revision"))
@@ -105,8 +105,8 @@ def changed_for_readers(since: datetime) -> QuerySet[Article]:
 
 
 def snapshot_mark() -> dict[str, object]:
-    """Return a mark that differs between states of what the assistant knows: the number of its articles, and a hash of
-    their revisions, readers and languages, their curated questions, and the synonyms.
+    """Return a fingerprint of the assistant's knowledge: the number of its articles, and a hash of their revisions,
+    readers and languages, their curated questions, and the synonyms.
     """
     live = Article.objects.filter(state=State.LIVE, for_assistant=True)
     articles = list(live.order_by("pk").values_list("pk", "live_revision_id", "audience", "locale"))

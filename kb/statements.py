@@ -1,7 +1,7 @@
-"""What a text states with figures: its sentences, and the cells of its tables. Pure.
+"""Statements with figures in a text: its sentences, and the cells of its tables. Pure.
 
-A table says as much as its rows and columns name: "Austria, Delivery costs: €6.90". Two statements are about different
-things if each names something that the other does not: a country, a size, a service.
+A cell is read with the names of its row and column: "Austria, Delivery costs: €6.90". Two statements are about
+different things if each names something that the other does not: a country, a size, a service.
 """
 
 import re
@@ -26,9 +26,9 @@ _BAR: Final = re.compile(r"(?<!\\)\|")
 class Statement:
     """A sentence or cell with figures: its other words, its values by unit, and what it names.
 
-    `names` are names and numbers in a sentence, all words of a row's name (`is_row`); `line` are a sentence's stems in
-    their order. `column` is what its column is
-    called, if in two words or more: "Price" can be a sentence's "costs". `words` are all words.
+    `names` are the names and numbers in a sentence, or all words of a row's name (`is_row`). `line` contains a
+    sentence's stems in order. `column` is the name of a cell's column if it has two words or more, since "Price" can be
+    "costs" in a sentence. `words` are all words.
     """
 
     text: str
@@ -58,7 +58,8 @@ def statements_of(text: str, locale: str) -> Iterator[Statement]:
 
 
 def same_subject(one: Statement, other: Statement) -> bool:
-    """Return whether two statements may be about the same thing: not each names what the other does not.
+    """Return whether two statements may be about the same thing: they are not if each names something that the other
+    does not.
 
     A sentence is about a cell's subject if it contains all words of its row's and its column's name.
     """
@@ -67,7 +68,7 @@ def same_subject(one: Statement, other: Statement) -> bool:
         return cell.names | cell.column <= sentence.words
     if _each_has_more(one.names, other.names) or _each_has_more(one.column, other.column):
         return False
-    # "Standard delivery costs", "Express delivery costs": sentences that are alike but for one word
+    # sentences that differ in one word: "Standard delivery costs", "Express delivery costs"
     is_parallel = len(one.line) == len(other.line) > LEAST_PARALLEL
     return not (is_parallel and sum(ours != theirs for ours, theirs in zip(one.line, other.line, strict=True)) == 1)
 
@@ -159,7 +160,7 @@ def _names_in(sentence: str) -> frozenset[str]:
 
 
 def _numbers(sentence: str, figures: Sequence[Figure]) -> frozenset[str]:
-    """Return the numbers that measure nothing, such as a size; not the beginning of a range, as in "3 to 4 days"."""
+    """Return the numbers without a unit, such as a size, except for the beginning of a range, as in "3 to 4 days"."""
     ends = [*(one.start for one in figures[1:]), None]
     found = [
         one.numbers

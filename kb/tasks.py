@@ -4,7 +4,7 @@
 to do, and `switch_index` does nothing unless an index for another model is wanted. Nothing waits for the broker: one
 that is down or hangs would block its caller, so one thread per process publishes, from a short queue that drops
 messages when it is full. The sweep finds what was dropped. Likewise, only `serve_due_sources` starts the turns of
-sources: its next run finds what a lost message or a dead worker has left.
+sources: its next run finds the work that a lost message or a dead worker has left.
 """
 
 import logging
@@ -73,7 +73,9 @@ publisher: Final = Publisher()
 
 
 def on_article_changed(announcement: Announcement) -> None:
-    """Ask a worker to index the article. The announcement counts as delivered, since the sweep catches what is lost."""
+    """Ask a worker to index the article. The announcement counts as delivered, since the sweep finds articles whose
+    message is lost.
+    """
     task = partial(
         index_article.apply_async,
         args=(str(announcement.workspace_id), str(announcement.object_id)),
@@ -131,7 +133,7 @@ def repair() -> None:
 
 @shared_task
 def forget_reads() -> None:
-    """Delete the old counts of readers in every workspace."""
+    """Delete old reader counts in every workspace."""
     for _ in _each_workspace():
         forget_old_reads()
 

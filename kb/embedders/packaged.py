@@ -65,11 +65,13 @@ class PackagedEmbedder:
         def vector(text: str) -> list[float]:
             return _floats(model.passage(readable(text)))
 
-        # A single text belongs to an answer that somebody is waiting for.
+        # A single text is part of an answer that somebody is waiting for.
         return [vector(text) for text in texts] if len(texts) == 1 else list(_threads().map(vector, texts))
 
     def load(self) -> None:
-        """Load the model now. It must not be loaded twice at the same time, nor beside a copy of it (`fine_tuned`)."""
+        """Load the model now. It must not be loaded twice at the same time, nor while a copy of it is loaded
+        (`fine_tuned`).
+        """
         self._loaded()
 
     def _loaded(self) -> "E5":
@@ -101,7 +103,7 @@ class _Question:
 
 @contextmanager
 def question_slot() -> Iterator[None]:
-    """Compute a question's vector inside: wait until few others do, and count the processor time."""
+    """Context for computing a question's vector: waits for a free slot, and counts the processor time."""
     with _slots:
         began = time.thread_time()
         yield
@@ -110,7 +112,7 @@ def question_slot() -> Iterator[None]:
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    """Return this process's threads, which together use no more cores than it may."""
+    """Return this process's threads, at most one for each core that it may use."""
     return ThreadPoolExecutor(settings.KB_EMBEDDING_THREADS, "embedding", initializer=_give_way)
 
 

@@ -40,7 +40,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """A workspace with questions that it answers, and others that it does not."""
+    """A workspace with questions that it answers and questions that it does not."""
 
     slug: str
     workspace_id: UUID
@@ -164,7 +164,7 @@ def sample(texts: Sequence[Text]) -> list[Text]:
 
 
 def _is_seen(name: str) -> bool:
-    """Return whether the question with this name is used for fitting; the others check the fit."""
+    """Return whether the question with this name is used for fitting; the other questions check the fit."""
     return hashlib.sha256(name.encode()).digest()[0] % 2 == 0
 
 

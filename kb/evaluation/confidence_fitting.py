@@ -91,7 +91,7 @@ def threshold(
     examples: Sequence[Example],
     wanted: tuple[float, float] = (WANTED_ANSWERED, WANTED_REFUSED),
 ) -> float:
-    """Return the probability from which on to answer: the one at which the worst corpus best meets both goals."""
+    """Return the minimum probability for an answer: the one at which the worst corpus best meets both goals."""
     judged: dict[str, list[tuple[float, bool]]] = {}
     for example in examples:
         judged.setdefault(example.corpus, []).append((confidence(calibration, example), example.is_answerable))

@@ -1,4 +1,4 @@
-"""Files that only a confined process may read (`kb.importing.confined`), and its codes in words."""
+"""Reads files in a confined process (`kb.importing.confined`), and puts its codes into words."""
 
 import json
 import signal
@@ -76,13 +76,13 @@ class ReaderEnded(InvalidDocument):
 
 
 def facts_of(kind: Kind, file: Path) -> dict[str, Any]:
-    """Return what the confined process has read from a file. Raises InvalidDocument."""
+    """Return the facts that the confined process has read from a file. Raises InvalidDocument."""
     with _result(kind, file) as stream:
         return _facts(stream)
 
 
 def facts_and_contents(kind: Kind, file: Path) -> tuple[dict[str, Any], list[bytes]]:
-    """Return what the confined process read from a file, and the contents whose `sizes` it names."""
+    """Return the facts that the confined process read from a file, and the contents whose `sizes` they name."""
     with _result(kind, file) as stream:
         facts = _facts(stream)
         return facts, [stream.read(size) for size in facts["sizes"]]

@@ -48,7 +48,7 @@ def sync_articles(
         _delete_orphaned_rows(article_ids)
         ensure_chunk_rows(article_ids, recipe)
     report = embed_missing(article_ids, recipe, known=known, progress=progress)
-    mark_indexed(article_ids, recipe)  # those that had no chunk to embed
+    mark_indexed(article_ids, recipe)  # articles without any chunk to embed
     return report
 
 
@@ -68,7 +68,7 @@ def missing_chunk_rows(recipe: Recipe) -> Q:
 
 
 def lock_live_articles(article_ids: Sequence[UUID]) -> list[Article]:
-    """Return the live ones of these articles with their live revisions, locked in the order of their ids."""
+    """Return the live articles among these with their live revisions, locked in the order of their ids."""
     rows = Article.objects.filter(pk__in=article_ids, state=State.LIVE).select_related("live_revision")
     return list(rows.select_for_update(no_key=True, of=("self",)).order_by("id"))
 
@@ -132,7 +132,7 @@ def _delete_orphaned_rows(article_ids: Sequence[UUID]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RepairReport:
-    """What was wrong in one workspace and has been repaired."""
+    """The problems that were found and repaired in one workspace."""
 
     articles: int
     embedded: int

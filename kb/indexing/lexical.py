@@ -65,7 +65,7 @@ def configuration(locale: str) -> str:
 
 
 def loosen(text: str) -> str:
-    """Return `text` with spaces in place of everything but words and numbers, for both index and question."""
+    """Return `text` with everything except words and numbers replaced by spaces, for both index and question."""
     return _SEPARATORS.sub(" ", text)
 
 

@@ -16,7 +16,7 @@ from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.models import IndexSwitch, Recipe
 from kb.ports import Embedder, RecipeSpec, embedder, packaged_embedder, routed_embedder
 
-# The names of recipes that servers named on the console's page make.
+# The prefix of recipes whose vectors come from servers configured in the console.
 ROUTED: Final = "route:"
 # An arbitrary constant; nothing else in this database may use the same pair.
 _LOCK = (0x6B62, 1)
@@ -84,14 +84,14 @@ def embedder_of(recipe: Recipe) -> Embedder:
 
 
 def has_embedder(recipe: Recipe) -> bool:
-    """Return whether this installation makes the vectors of `recipe`, even if a server of them is away."""
+    """Return whether this installation can make the vectors of `recipe`, even if their server is away."""
     if recipe.is_chosen and (recipe.name.startswith(ROUTED) or packaged_embedder().recipe.name == recipe.name):
         return True
     return embedder().recipe.name == recipe.name
 
 
 class _InUse:
-    """What this process has last met as the embedder of the active recipe."""
+    """The embedder of the active recipe, as this process last found it."""
 
     chosen: Embedder | None = None  # None: the configured one
 
@@ -100,8 +100,8 @@ _in_use: Final = _InUse()
 
 
 def embedder_in_use() -> Embedder:
-    """Return the embedder of the index that this process searched last, without a query: for comparing texts with each
-    other, never with the index, which may have been switched meanwhile (`embedder_of`).
+    """Return the embedder of the index that this process searched last, without a query. Use it to compare texts with
+    each other, never with the index, which may have been switched meanwhile (`embedder_of`).
     """
     return _in_use.chosen or embedder()
 
@@ -120,7 +120,7 @@ def forget_embedder_in_use() -> None:
 
 
 def _chosen(recipe: Recipe) -> Embedder | None:
-    """Return the embedder that the console's page has chosen; None if it is the configured one."""
+    """Return the embedder that was chosen in the console; None if it is the configured one."""
     if recipe.name.startswith(ROUTED):
         return routed_embedder(spec_of(recipe))
     packaged = packaged_embedder()
@@ -138,8 +138,8 @@ def lock_active_recipe() -> Recipe:
 def hold_active_recipe() -> None:
     """Keep whatever recipe is active until this transaction ends.
 
-    Whoever publishes does this before locking articles: a switch holds the recipes while it locks articles, so in the
-    other order each could wait for the other.
+    Call this before locking articles to publish them: a switch holds the recipes while it locks articles, so the
+    opposite order could cause a deadlock.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", _LOCK)
@@ -148,7 +148,7 @@ def hold_active_recipe() -> None:
 def activate(recipe: Recipe) -> None:
     """Make `recipe` the active one, inside the caller's transaction; waits until nobody is writing chunk rows.
 
-    A recipe whose index is being built keeps its rows and its choice: it is used next.
+    A recipe whose index is being built keeps its rows and `is_chosen`, since it is used next.
     """
     lock_recipes_exclusively()
     others = Recipe.objects.exclude(pk=recipe.pk)

@@ -1,9 +1,9 @@
 """Rank fusion: merge the results of two indexes into one order. Pure: candidates in, scores out.
 
-For each part of a question, a passage gains by its similarity and by its words. Similarity is measured in units of the
-spread of the part's neighbours, since every model has its own range of cosines. It is measured from the nearest passage
-of all parts, so that a polite phrase, which is near to nothing, counts less than the actual request. The gains of all
-parts add up exponentially: one strong match outweighs many weak ones.
+For each part of a question, a passage's score increases with its similarity and with its words. Similarity is measured
+in units of the spread of the part's neighbours, since every model has its own range of cosines. It is measured from the
+nearest passage of all parts, so that a polite phrase, which is not near any passage, counts less than the actual
+request. The scores of all parts add up exponentially: one strong match outweighs many weak ones.
 """
 
 import math
@@ -21,7 +21,7 @@ class Candidate:
     """A chunk found by one index; not checked for access yet.
 
     `similarity` is its cosine to the question, None without a vector; `words` is its full-text score, 0 unless full
-    text found it. It includes its article and the article's locale, since ranking needs them. The ids are texts: a
+    text found it. It includes its article and the article's locale, since ranking needs them. The ids are strings: a
     search looks up two thousand, and a UUID computes its hash each time, in Python.
     """
 
@@ -47,7 +47,7 @@ class PartCandidates:
 class Weights:
     """Tuned on four corpora and on long messages; docs/decisions/fusion-of-rankings.md has the figures."""
 
-    # What the best passage by words gains, in units of the spread between the nearest and a far neighbour.
+    # The score of the best passage by words, in units of the spread between the nearest and a far neighbour.
     words: float = 1.0
     # How much more a strong part counts than a weak one.
     sharpness: float = 1.5

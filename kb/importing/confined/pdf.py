@@ -33,7 +33,7 @@ def read_pdf(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
 
 
 def read_pdf_text(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
-    """Return the same without pictures, which are only counted."""
+    """Like `read_pdf`, but without pictures, which are only counted."""
     return _read(source, lambda pages, _: Pictures([], [], sum(len(page.drawings) for page in pages)))
 
 

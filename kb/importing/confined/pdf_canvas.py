@@ -1,5 +1,5 @@
-"""What is drawn on a page of a PDF: pieces of text with their positions, and which of them are invisible; pictures, and
-the edges of what was painted.
+"""What is drawn on a page of a PDF: pieces of text with their positions and whether they are visible, pictures, and the
+edges of painted areas.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Drawing:
 
     box: Box
     stream: StreamObject
-    description: str = ""  # at its own mark
+    description: str = ""  # from its own marked content
     mark: int | None = None  # the number of the marked content that it is in
 
 
@@ -67,11 +67,11 @@ class PageText:
     hidden: list[Run]
     rotated: str  # at an angle to most of its text, and left out
     pictures: int
-    drawings: list[Drawing]  # without those inside the page's own instructions
+    drawings: list[Drawing]  # without inline pictures
     area: float
     bars: list[tuple[float, float, float]]  # horizontal lines: height, left and right end
     uprights: list[tuple[float, float, float]]  # vertical lines: position, bottom, top
-    sideways: tuple[Boxed, ...] = ()  # tables, and what stands around them
+    sideways: tuple[Boxed, ...] = ()  # tables, with the text around them
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ class Canvas:
     hidden: list[Run] = field(default_factory=list)
     rotated: list[tuple[int | None, str]] = field(default_factory=list)  # with their direction, if it is straight
     drawn: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
-    pieces: int = 0  # of text, wherever they are shown
+    pieces: int = 0  # pieces of text, wherever they are shown
     pictures: int = 0
     dark: list[Box] = field(default_factory=list)
     images: list[Box] = field(default_factory=list)
@@ -112,7 +112,7 @@ class Canvas:
         return max(self.letters, key=lambda degrees: self.letters[degrees]) if self.letters else 0
 
     def rule(self, boxes: Sequence[Box]) -> None:
-        """Keep the edges of what was drawn: they may belong to a table."""
+        """Record the edges of boxes: they may be lines of a table."""
         if len(self.bars) + len(self.uprights) > MAX_BOXES:
             return
         for left, bottom, right, top in boxes:
@@ -127,7 +127,7 @@ class Canvas:
         (self.hidden if self._is_hidden(run, state) else self.runs).append(run)
 
     def _is_again(self, run: Run) -> bool:
-        """Return whether the same text was already drawn at the same place, to look bold or for a shadow."""
+        """Return whether the same text was already drawn at the same place, for bold type or a shadow."""
         drawn = self.drawn.setdefault(run.text, [])
         near = AGAIN * run.size
         if any(abs(x - run.x0) < near and abs(y - run.y) < near for x, y in drawn[-MOST_COMPARED:]):

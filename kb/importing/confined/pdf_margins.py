@@ -1,4 +1,4 @@
-"""Notes in the margin, beside running text and without a frame: read on their own. Pure."""
+"""Finds notes in the margin, beside running text and without a frame, which are read separately. Pure."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
@@ -13,15 +13,15 @@ from kb.importing.confined.pdf_columns import is_prose
 from kb.importing.confined.pdf_geometry import Box
 from kb.importing.confined.pdf_lines import Line
 
-EDGE_POINTS: Final = 2.0  # by which the left ends of the text's lines differ
+EDGE_POINTS: Final = 2.0  # difference between the left ends of the text's lines
 APART_POINTS: Final = 6.0  # between the text and its margin
-WIDEST_MARGIN: Final = 0.5  # of the text's width; more is a column
-MOST_LINES: Final = 0.7  # of the text's lines; more is a column
+WIDEST_MARGIN: Final = 0.5  # share of the text's width; anything wider is a column
+MOST_LINES: Final = 0.7  # share of the text's lines; anything longer is a column
 NOTE_STEP: Final = 1.8  # between two lines of a note, in letters
 PARAGRAPH: Final = 1.2  # of the usual step between lines
-MAX_PIECES: Final = 1000  # of a page; more are the labels of a drawing, each of which may stand at an edge of its own
+MAX_PIECES: Final = 1000  # of a page; more are the labels of a drawing, each of which may have its own edge
 FULL_LINE: Final = 0.75  # of the text's width
-MIN_BROKEN: Final = 0.5  # of the notes, which begin beside the middle of a sentence or are small sentences
+MIN_BROKEN: Final = 0.5  # share of the notes that begin beside the middle of a sentence or are small sentences
 SMALL: Final = 0.9  # of the text's size
 MIN_WORDS: Final = 5  # of a small sentence; labels have fewer
 
@@ -41,8 +41,8 @@ def margin_notes(rows: Sequence[list[Line]]) -> tuple[Rows, list[Boxed]]:
     """Return the lines of a page without the notes in its margins, and the notes.
 
     A note may begin beside the middle of a sentence, or be a sentence in smaller letters. Cells and labels begin where
-    its text does. Of tables without rules whose names are centred beside texts of several lines, one row of thirty is
-    read as a note.
+    the text does. In tables without lines whose row names are centred beside texts of several lines, one row of thirty
+    is read as a note.
     """
     lines = [line for row in rows for line in row]
     text = _running_text(lines) if len(lines) <= MAX_PIECES else None
@@ -84,7 +84,7 @@ def _running_text(lines: Sequence[Line]) -> _Text | None:
 
 
 def _strips(rows: Sequence[list[Line]], text: _Text) -> Iterator[list[Line]]:
-    """Yield the lines in the left and in the right margin that stand at the heights of the text."""
+    """Yield the lines in the left and in the right margin that are at the heights of the text."""
     low, high = text.lines[-1].y, text.lines[0].y
     lines = [line for row in rows for line in row if low - line.size <= line.y <= high + line.size]
     yield [line for line in lines if line.x1 <= text.left - APART_POINTS]
@@ -112,7 +112,7 @@ def _is_margin(notes: Sequence[Note], strip: Sequence[Line], text: _Text) -> boo
 
 
 def _breaks_a_sentence(note: Note, text: _Text) -> bool:
-    """Return whether a note begins beside a line that goes on with the sentence of the line above it."""
+    """Return whether a note begins beside a line that continues the sentence of the line above it."""
     beside = [at for at, line in enumerate(text.lines) if line.y <= note[0].y + EDGE_POINTS]
     if not beside or beside[0] == 0:
         return False

@@ -28,7 +28,7 @@ from kb.slugs import check_slug
 from supportbot.language.blocks import Kind, blocks
 from supportbot.language.plain_text import plain
 
-# Enough for every key that makes sense; nothing longer is given to the YAML parser.
+# Enough for all known keys; longer front matter is not passed to the YAML parser.
 MAX_FRONT_MATTER_CHARACTERS = 20_000
 KEYS = (
     "id", "title", "url", "locale", "audience", "category", "collection", "state", *SWITCHES,

@@ -26,7 +26,7 @@ from kb.sources.foreground import in_words, is_web_address, read_site
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 
-GATE_SECONDS: Final = 300.0  # the articles' rows are locked as long
+GATE_SECONDS: Final = 300.0  # the articles' rows are locked for this long
 
 
 class Command(WorkspaceCommand):
@@ -104,7 +104,9 @@ class Command(WorkspaceCommand):
         return import_documents(items, collection=collection)
 
     def _arrange(self, options: dict[str, Any], report: ImportReport) -> int:
-        """Import the categories of an export; return how many there are. Drafts change no help page."""
+        """Import the categories of an export, except with --draft, which does not change help pages; return how many
+        there are.
+        """
         if options["draft"]:
             return 0
         read = preview_categories if options["dry_run"] else import_categories
@@ -115,7 +117,7 @@ class Command(WorkspaceCommand):
         return found.count
 
     def _tried(self, paths: list[str], collection: str) -> Iterator[Document | Failure]:
-        """Return what is in the files if the gates agree to it; it is read twice. Raises GatesRefuse."""
+        """Return the content of the files if the gates accept it; the files are read twice. Raises GatesRefuse."""
         tried = without_pictures(load(paths))
         verdict = try_import(list(tried.values()), collection=collection, seconds=GATE_SECONDS)
         if verdict.untried:
@@ -127,7 +129,7 @@ class Command(WorkspaceCommand):
         try:
             with ProgressLine(self.stderr, gettext("embedding passages")) as progress:
                 return sync_articles(article_ids, known=known, progress=progress)
-        except OSError as error:  # nothing else here touches a file
+        except OSError as error:  # only the vector file is accessed here
             raise CommandError(
                 gettext("{path} cannot be written ({strerror}). The articles were imported.").format(
                     path=path, strerror=error.strerror
@@ -149,7 +151,7 @@ def _vector_store(path: Path | None) -> KnownVectors:
 
 
 def _changed_in(report: ImportReport) -> list[UUID]:
-    """Return the articles that an import has made or changed."""
+    """Return the articles that an import has created or changed."""
     read = (item for item in report.items if item.outcome != "failed" and item.external_id)
     return [pk for item, pk in zip(read, report.article_ids, strict=False) if item.outcome in ("new", "updated")]
 

@@ -1,4 +1,6 @@
-"""Fetching from a site: redirects are followed here, each step checked like a first call; size and time are limited."""
+"""Fetches from a site. Redirects are followed here, and each step is checked like a first call; size and time are
+limited.
+"""
 
 import codecs
 import re
@@ -31,7 +33,7 @@ MOST_PATIENCE: Final = timedelta(hours=1)
 USUAL_PATIENCE: Final = timedelta(seconds=30)
 _IN_TYPE: Final = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 _IN_PAGE: Final = re.compile(rb"<meta[^>]{0,300}charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
-# What browsers read instead, by the Encoding Standard.
+# The encodings that browsers use instead, by the Encoding Standard.
 _AS_BROWSERS: Final = {"iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030"}
 FALLBACK: Final = "cp1252"
 
@@ -114,7 +116,7 @@ class Client:
 
 
 def _target(answer: Answer) -> str:
-    """Return where a redirect leads, with its session parameters: some sites ask for them once."""
+    """Return the target of a redirect, with its session parameters, which some sites require once."""
     target = urldefrag(urljoin(answer.url, answer.headers.get("location", "").strip())).url
     if not one_spelling(target):
         raise Unreadable(
@@ -136,8 +138,8 @@ def _wait(value: str) -> timedelta:
 
 
 def decode(body: bytes, content_type: str) -> str:
-    """Return the text; valid UTF-8 is read as such, whatever is declared, since other text hardly ever looks like
-    it.
+    """Return the text; valid UTF-8 is read as UTF-8, whatever is declared, since text in other encodings is hardly ever
+    valid UTF-8.
     """
     for mark, encoding in ((BOM_UTF8, "utf-8-sig"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16")):
         if body.startswith(mark):
@@ -147,7 +149,7 @@ def decode(body: bytes, content_type: str) -> str:
     known = [name for found in names if (name := _known(found if isinstance(found, str) else found.decode("ascii")))]
     for encoding in ("utf-8", *known):
         try:
-            # These escape everything into ASCII, so all of it would pass for UTF-8.
+            # These encode everything as ASCII, so any text would pass for UTF-8.
             if encoding == "utf-8" and known and known[0] in ("iso2022_jp", "hz", "utf-7"):
                 continue
             return body.decode(encoding)

@@ -1,7 +1,7 @@
-"""The pictures of a site's pages, also from other hosts: fetched once, and again only if they have changed.
+"""The pictures of a site's pages, including those from other hosts: fetched once, and again only if they have changed.
 
-What fails for now stays as it was stored and makes its page partial, so that the next run tries again; whatever fails,
-the text is read.
+A picture that fails temporarily stays as it was stored and makes its page partial, so that the next run tries again.
+The text is always read.
 """
 
 import time
@@ -35,7 +35,7 @@ class _RefusedForNow(InvalidInput):
 
 
 class SitePictures:
-    """The pictures of the page that is being read; an address is asked for once in a turn."""
+    """The pictures of the page that is being read; each address is requested once in a turn."""
 
     def __init__(self, origin: Origin, client_for: Callable[[str], Client], why_not: Callable[[str], str]) -> None:
         self._origin, self._client_for, self._why_not = origin, client_for, why_not
@@ -51,7 +51,7 @@ class SitePictures:
         self._ends_at = time.monotonic() + SECONDS_PER_PAGE
 
     def of_page(self, base: str) -> PicturesTaken:
-        """Return what takes the pictures of a page whose relative addresses begin at `base`."""
+        """Return an object that takes the pictures of a page whose relative addresses are resolved against `base`."""
         self._taken = PicturesTaken(
             self._picture,
             name_of=lambda reference: self._name(reference, base),
@@ -110,7 +110,7 @@ class SitePictures:
             if answer.status == 304 or digest_of(answer.body) == row.file_digest:
                 return True
             self._found[url] = self._drawn(url, answer)
-        except InvalidInput:  # it is as it was for us, too
+        except InvalidInput:  # no newer picture is available
             return True
         return False
 
@@ -121,7 +121,7 @@ class SitePictures:
         return known[1] if answer.status == 304 and known is not None else self._drawn(url, answer)
 
     def _drawn(self, url: str, answer: Answer) -> Drawn:
-        """Return the picture of an answer, and note what to ask with the next time."""
+        """Return the picture in an answer, and store the headers for the next conditional request."""
         drawn = drawn_from(answer.body)
         facts = {
             "etag": answer.headers.get("etag", "")[:300],
