@@ -41,7 +41,7 @@ class Viewer:
     audience: str = Audience.PUBLIC
     locale: str | None = None
     surface: Surface = Surface.ASSISTANT
-    without: frozenset[UUID] = frozenset()  # articles that are left out, when something is tried
+    without: frozenset[UUID] = frozenset()  # articles to leave out when a change is tried
 
     def __post_init__(self) -> None:
         if self.audience not in _ORDER:

@@ -1,4 +1,4 @@
-"""What commands print about the questions that a worker compares after they have published articles."""
+"""Reports for commands on the questions that a worker compares after the commands have published articles."""
 
 import time
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ _OPEN: Final = ("waiting", "running")
 
 
 def report_after(article_ids: Sequence[UUID], *, since: datetime, waits: bool) -> dict[str, Any] | None:
-    """Return what publishing these articles `since` then has changed; None if there are none. If `waits`, at most ten
-    minutes later.
+    """Return what publishing these articles since then has changed; None without articles. With `waits`, wait up to ten
+    minutes for the result.
 
-    Nothing is run here: without a worker, the state stays "waiting".
+    Nothing is compared here: without a worker, the state stays "waiting".
     """
     if not article_ids:
         return None

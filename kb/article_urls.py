@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 
 from kb.models import Article, Audience
 
-# External ids that a browser would change inside a path; these articles are addressed by their own id.
+# External ids that a browser would change inside a path; such articles are addressed by their own id.
 _UNSAFE_IN_PATH = re.compile(r"(^|/)\.{0,2}(/|$)|[\\%]")
 
 
@@ -24,7 +24,7 @@ def article_address(article: Article) -> str:
 
 
 def passage_address(address: str, revision: int, start: int, end: int) -> str:
-    """Return `address` so that it opens at the passage; only our own help pages can highlight it."""
+    """Return `address` with the passage to open at; only our own help pages can highlight it."""
     if not address.startswith("/help/"):
         return address
     query = urlencode({"r": revision, "start": start, "end": end})

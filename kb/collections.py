@@ -24,7 +24,7 @@ DEFAULT_NAME = "General"
 
 
 def default_collection() -> Collection | None:
-    """Return the collection for articles without one, if it exists already."""
+    """Return the default collection, for articles without one, if it already exists."""
     return Collection.objects.filter(name__iexact=DEFAULT_NAME).order_by("id").first()
 
 
@@ -80,7 +80,7 @@ def writers_of(collection: Collection) -> list[User]:
 
 @transaction.atomic
 def set_writers(collection: Collection, people: Iterable[User]) -> None:
-    """Set a collection's writers, besides the admins; an empty set opens it to everyone again."""
+    """Set a collection's writers in addition to the admins; an empty set opens the collection to everyone again."""
     from guardian.shortcuts import (  # imports models, so only after the apps are ready
         assign_perm,
         remove_perm,

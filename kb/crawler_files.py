@@ -1,7 +1,7 @@
 """What search engines and other programs can read of the help pages: sitemap, robots.txt, llms.txt and Markdown.
 
-Only public articles, by the same rule as the pages. The files at the root describe a workspace only if it is the only
-one, since an installation's list of workspaces is not public.
+They contain only public articles, by the same rule as the pages. The files at the root describe a workspace only if it
+is the only one, since an installation's list of workspaces is not public.
 """
 
 import re
@@ -26,7 +26,7 @@ from supportbot.accounts.models import Workspace
 MAX_ADDRESSES: Final = 50_000  # addresses in a sitemap, by the protocol
 PUBLIC: Final = Viewer(surface=Surface.HELP_PAGES)
 ROBOTS: Final = ["User-agent: *", *(f"Disallow: {part}" for part in ("/admin/", "/desk/", "/api/", "/chat/", "/*?q="))]
-# Readers have no use for the marks of a file's pages.
+# The page marks of a file, which are of no use to readers.
 _PAGE_MARK: Final = re.compile(r"^!\[\]\(#page=\d{1,4}\)\n?", re.MULTILINE)
 
 

@@ -1,9 +1,9 @@
-"""What an unpublished text contradicts in live articles, and what they already say.
+"""Finds the sentences of an unpublished text that contradict live articles or repeat them.
 
-It uses only words and figures, so it needs no model. Two statements (sentences, or cells of tables) are about the same
-thing if they share most of their words, and if not each of them names something that the other does not. If a period,
-measure or amount with the same unit then differs, they contradict each other. This is only a hint: two sentences that
-differ in their conditions look the same.
+Only words and figures are compared, so no model is needed. Two statements (sentences, or cells of tables) are about the
+same thing if they share most of their words, unless each of them names something that the other does not. If a period,
+measure or amount with the same unit then differs, they contradict each other. This is only a hint, since two sentences
+that differ only in their conditions look the same.
 """
 
 from collections import Counter
@@ -22,12 +22,12 @@ from supportbot.language.figures import without_figures
 from supportbot.language.plain_text import plain
 from supportbot.language.words import content_stems
 
-# Measured on the articles of examples/knowledge, which do not contradict each other: 2 pairs of different articles pass
-# that are about different things. Of 53 false statements with figures in examples/evaluation/twins.jsonl, 17 are found.
+# Measured on the articles of examples/knowledge, which do not contradict each other: 2 pairs of statements about
+# different things are reported. Of 53 false statements with figures in examples/evaluation/twins.jsonl, 17 are found.
 # tests/kb/contradictions.jsonl has rows and sentences about the same thing and about different ones.
-SAME_TOPIC: Final = 0.65  # share of the shorter sentence's words that both have, weighted by rarity
-SAME_TEXT: Final = 0.8  # the same, of all words of two paragraphs
-SAME_SCOPE: Final = 0.35  # the same, of the longer sentence
+SAME_TOPIC: Final = 0.65  # shared part of the shorter sentence's words, weighted by rarity
+SAME_TEXT: Final = 0.8  # the same for all words of two paragraphs
+SAME_SCOPE: Final = 0.35  # the same for the longer sentence
 MIN_SHARED: Final = 2
 MIN_WORDS_OF_A_PARAGRAPH: Final = 8
 NEAREST: Final = 6  # passages compared with each sentence
@@ -60,7 +60,7 @@ def findings(wording: ArticleText, *, locale: str, article_id: UUID | None) -> F
 
 
 class Rarity:
-    """How much a word says about a sentence's subject: the fewer sentences contain it, the more."""
+    """How much a word says about a sentence's subject: words in fewer sentences say more."""
 
     def __init__(self, statements: Sequence[Statement]) -> None:
         self._counts = Counter(stem for one in statements for stem in one.stems)
@@ -88,7 +88,7 @@ def contradict(one: Statement, other: Statement) -> bool:
 
 
 def _contradictions(wording: ArticleText, viewer: Viewer, locale: str, article_id: UUID | None) -> Iterator[Conflict]:
-    """Yield, for each sentence, only the most similar contradicting one: nobody would read them all."""
+    """Yield, for each sentence, only the most similar contradicting one, since nobody would read them all."""
     own = list(statements_of(wording.body, locale))[:MAX_SENTENCES]
     found = [_others(without_figures(ours.text), viewer, article_id) for ours in own]
     passages = {passage.chunk_id: passage for some in found for passage in some}

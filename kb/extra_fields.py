@@ -1,4 +1,4 @@
-"""What programs set besides an article's text and metadata: its address, source, owner, reviewer and next check."""
+"""What programs set apart from an article's text and metadata: its address, source, owner, reviewer and next check."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
@@ -18,9 +18,10 @@ _CARE: Final = ("owner", "reviewer", "check_by")
 
 
 def set_extra_fields(article: Article, given: Mapping[str, Any], *, by: User | None) -> None:
-    """Store the given properties of an article, in the caller's transaction; others stay. Raises InvalidDocument.
+    """Store the given properties of an article, in the caller's transaction; others are unchanged. Raises
+    InvalidDocument.
 
-    `translation_of` is an article's id, `owner` and `reviewer` are user names; None takes one away.
+    `translation_of` is an article's id, `owner` and `reviewer` are user names; None removes the value.
     """
     if "slug" in given:
         rename(article, check_slug(given["slug"]))

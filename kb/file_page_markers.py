@@ -1,7 +1,7 @@
 """Page marks: where each page of a file begins in the Markdown made from it. Pure.
 
-A mark is a picture without words that points to a page as RFC 8118 does. Renderers and the search leave it out, and it
-survives edits, export and import.
+A mark is a picture without a description whose address points to a page, as in RFC 8118. Renderers and the search leave
+it out, and it survives edits, export and import.
 """
 
 import re

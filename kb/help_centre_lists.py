@@ -1,4 +1,4 @@
-"""How the help centre lists articles: by section, the newest, those read most, each with a summary."""
+"""The help centre's lists of articles: by section, the newest, and the most read, and the summary of an article."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from kb.reader_statistics import read_most
 from supportbot.language.plain_text import plain
 
 ON_A_CARD: Final = 4  # titles of a section on the start page
-ON_A_PAGE: Final = 24  # titles of a section that is the only one
+ON_A_PAGE: Final = 24  # titles of the only section
 NEWEST: Final = 5
-LEAST_READ: Final = 3  # articles in the list of those read most
+LEAST_READ: Final = 3  # articles that the list of most-read articles needs
 DESCRIPTION_CHARACTERS: Final = 155  # what search engines show
 _READ: Final = 1_000
 
@@ -25,7 +25,7 @@ Entries = Sequence[tuple[str, str]]  # (title, address)
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The articles under one heading; `shown` are those on its card, unless it is described."""
+    """The articles under one heading; `shown` are those on its card, none if the section has a description."""
 
     shelf: Shelf
     articles: Entries
@@ -65,7 +65,7 @@ def newest(articles: Sequence[Article]) -> Entries:
 
 
 def most_read(articles: Sequence[Article]) -> Entries:
-    """Return what was read most this week; nothing while too little was read for a list."""
+    """Return the articles read most this week; none if too few were read."""
     known = {article.pk: article for article in articles}
     ids = read_most(known, most=NEWEST)
     return _entries(known[key] for key in ids) if len(ids) >= LEAST_READ else ()

@@ -33,7 +33,7 @@ def marked_tokens(markdown: MarkdownIt, body: str, passage: tuple[int, int]) -> 
 
 
 def _clamped(body: str, passage: tuple[int, int]) -> tuple[int, int]:
-    """Return the span without blanks at its ends, starting after the prefix of its first line."""
+    """Return the span without white space at its ends, starting after the prefix of its first line."""
     start, end = max(passage[0], 0), max(min(passage[1], len(body)), 0)
     end = len(body[:end].rstrip())
     line = body.rfind("\n", 0, start) + 1

@@ -22,7 +22,7 @@ MAX_PHRASINGS: Final = 20
 MAX_PHRASING: Final = 300
 MAX_ANSWER: Final = 2_000
 _AT_ONCE: Final = 200
-_GIVEN_UP_AFTER: Final = 3  # failures: each may take as long as the model's time-out
+_GIVEN_UP_AFTER: Final = 3  # failures, since each may take as long as the model's time-out
 
 
 def check_phrasings(text: str, *, body: str) -> tuple[str, ...]:
@@ -42,7 +42,8 @@ def check_phrasings(text: str, *, body: str) -> tuple[str, ...]:
 def set_phrasings(article: Article, phrasings: Sequence[str]) -> None:
     """Replace the phrasings of an article that the caller has locked; those that stay keep their vectors.
 
-    The others get theirs from a worker (`embed_phrasings`); until then, only a question in exactly their words counts.
+    New ones get their vectors from a worker (`embed_phrasings`); until then, they match only questions in exactly their
+    words.
     """
     before = phrasings_of(article)
     if set(before) == set(phrasings):
@@ -69,8 +70,8 @@ def phrasings_by_article(articles: Iterable[Article]) -> Mapping[UUID, list[str]
 
 
 def answered_elsewhere(article: Article, phrasings: Iterable[str]) -> list[Phrasing]:
-    """Return the phrasings of other live articles that are the same questions, up to case and the question mark: only
-    one of the articles can be the answer.
+    """Return the phrasings of other live articles that are the same questions, ignoring case and the question mark:
+    only one article can be the answer.
     """
     wanted = {text.casefold().rstrip("?!. ") for text in phrasings}
     spelled = {f"{text}{sign}" for text in wanted for sign in ("", "?", " ?", ".", "!")}
@@ -84,7 +85,7 @@ def phrasings_waiting(article: Article) -> int:
 
 
 def phrasing_vectors(texts: Iterable[str]) -> dict[str, Sequence[float]]:
-    """Return the vectors of these phrasings, as far as the model responds; stored ones are not made again."""
+    """Return the vectors of these phrasings, as far as the model responds; stored vectors are not computed again."""
     recipe, wanted = active_recipe(), list(texts)
     rows = Phrasing.objects.filter(text__in=wanted, recipe=recipe, embedding__isnull=False)
     found: dict[str, Sequence[float]] = {row.text: row.embedding or () for row in rows.only("text", "embedding")}
@@ -98,7 +99,7 @@ def phrasing_vectors(texts: Iterable[str]) -> dict[str, Sequence[float]]:
 
 
 def fill_phrasings(articles: Iterable[Article], vectors: Mapping[str, Sequence[float]]) -> None:
-    """Give articles' phrasings vectors of the active recipe that are known already."""
+    """Store vectors of the active recipe that are already known for articles' phrasings."""
     recipe = active_recipe()
     rows = list(_waiting().filter(article__in=articles, text__in=list(vectors)))
     for row in rows:
@@ -107,13 +108,13 @@ def fill_phrasings(articles: Iterable[Article], vectors: Mapping[str, Sequence[f
 
 
 def embed_phrasings(article_id: UUID | None = None) -> int:
-    """Give an article's, or the workspace's, phrasings their vectors, each as it is made; return how many got one.
+    """Compute the vectors of the phrasings of an article or the workspace, storing each at once; return their number.
 
     Must not be called inside a transaction: it embeds.
     """
     recipe, done, failed = active_recipe(), 0, 0
     waiting = _waiting() if article_id is None else _waiting().filter(article=article_id)
-    # At random: a text that the model refuses must not hold up the others forever.
+    # In random order: a text that the model refuses must not delay the others forever.
     for row in waiting.order_by("?")[:_AT_ONCE]:
         try:
             vector = embedder_of(recipe).query(row.text)

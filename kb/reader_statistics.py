@@ -21,7 +21,7 @@ def count_read(article: Article) -> None:
     today = localdate()
     if not ArticleReads.objects.filter(article=article, day=today).update(count=F("count") + 1):
         made, is_new = ArticleReads.objects.get_or_create(article=article, day=today, defaults={"count": 1})
-        if not is_new:  # somebody else's, in between
+        if not is_new:  # another process has just created it
             ArticleReads.objects.filter(pk=made.pk).update(count=F("count") + 1)
 
 

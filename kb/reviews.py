@@ -19,7 +19,7 @@ _WRITERS: Final = [role for role, scopes in ROLE_SCOPES.items() if "kb:write" in
 
 @dataclass(frozen=True, slots=True)
 class Care:
-    """What an editor sets; None means nobody, or never."""
+    """The values that an editor sets; None means nobody or never."""
 
     owner: User | None
     reviewer: User | None
@@ -34,7 +34,7 @@ def writers() -> QuerySet[User]:
 
 
 def set_care(article: Article, care: Care, *, by: User | None) -> None:
-    """Store who is responsible for an article. `by` is the person who asks a new reviewer, None a program.
+    """Store who is responsible for an article. `by` is the person who asks a new reviewer; None for a program.
 
     Raises ArticleMissing.
     """
@@ -53,7 +53,7 @@ def is_stale(article: Article) -> bool:
 
 
 def stale() -> Q:
-    """Return the same condition as a query on articles."""
+    """Return the condition of `is_stale` as a query on articles."""
     return Q(check_by__lte=localdate()) & ~Q(state=State.ARCHIVED)
 
 

@@ -25,7 +25,7 @@ TOPIC = "article_changed"
 def lock_articles(which: Q) -> list[Article]:
     """Return this workspace's matching articles with both revisions, locked in the order of their ids.
 
-    The active recipe stays as it is until then, too, since the caller may publish them.
+    The active recipe cannot change until then either, since the caller may publish the articles.
     """
     hold_active_recipe()
     rows = Article.objects.filter(which).select_related("live_revision", "latest_revision")
@@ -39,7 +39,9 @@ def write_revisions(wordings: Sequence[tuple[Article, ArticleText]], *, author: 
 
 
 def add_revisions(wordings: Sequence[tuple[Article, ArticleText]], *, author: User | None = None) -> None:
-    """Do the same without noting which pictures are used, which locks them: for copies that are rolled back."""
+    """Like `write_revisions`, without recording which pictures are used, which would lock them; for changes that are
+    rolled back.
+    """
     revisions = [_next_revision(article, wording, author) for article, wording in wordings]
     Revision.objects.bulk_create(revisions)
     for revision in revisions:
@@ -64,7 +66,7 @@ def publish_articles(articles: Sequence[Article]) -> None:
 
 
 def _mark_translations(articles: Sequence[Article]) -> None:
-    """Note which revision of its source each translation now stands for."""
+    """Record which revision of its source each translation now corresponds to."""
     for article in articles:
         if article.translation_of_id is not None:
             live = Article.objects.filter(pk=article.translation_of_id).values("live_revision__number")[:1]
@@ -74,8 +76,8 @@ def _mark_translations(articles: Sequence[Article]) -> None:
 def set_metadata(article: Article, facts: Mapping[str, object], *, keeps_text: bool) -> None:
     """Set an article's metadata; the caller saves it, with `published_revisions`.
 
-    If more people may read it from now on, earlier revisions were not meant for them: only the live one stays readable
-    by its number, and not even that if the text changes together with the audience.
+    If more people may read the article from now on, earlier revisions were not meant for them: only the live one stays
+    readable by its number, and not even that one if the text changes together with the audience.
     """
     before, was_on_help_pages = article.audience, article.on_help_pages
     for name, value in facts.items():
@@ -97,7 +99,7 @@ def archive_articles(articles: Sequence[Article]) -> None:
 
 
 def announce_changes(articles: Iterable[Article]) -> None:
-    """Announce each article, in the transaction that changes it."""
+    """Announce each article; call this in the transaction that changes it."""
     for article in articles:
         announce(TOPIC, article.pk, workspace_id=current_workspace_id())
 

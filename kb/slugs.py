@@ -31,7 +31,7 @@ def check_slug(value: str) -> str:
 
 
 def check_free_slug(value: str, *, article: Article | None) -> str:
-    """Return a name as it will be stored. Raises InvalidDocument if another article has it, or had it before."""
+    """Return a name as it will be stored. Raises InvalidDocument if another article has it or had it before."""
     slug = check_slug(value)
     if slug and is_taken(slug, article):
         _refuse(_taken())
@@ -39,7 +39,7 @@ def check_free_slug(value: str, *, article: Article | None) -> str:
 
 
 def as_id(name: str) -> UUID | None:
-    """Return the id of an article that a name in an address means; None if it is no id."""
+    """Return the article id that a name in an address stands for; None if the name is not an id."""
     try:
         return UUID(name)
     except ValueError:
@@ -49,11 +49,11 @@ def as_id(name: str) -> UUID | None:
 def rename(article: Article, slug: str) -> None:
     """Give a stored article's help page another name; the former one redirects from now on.
 
-    In the caller's transaction. Raises InvalidDocument if the name was taken since it was checked.
+    Runs in the caller's transaction. Raises InvalidDocument if the name was taken since it was checked.
     """
     if slug == article.slug:
         return
-    # One at a time: two that want the same name would both find it free.
+    # Only one at a time: two articles that want the same name would both find it free.
     list(Workspace.objects.select_for_update(no_key=True).filter(pk=current_workspace_id()))
     if slug and is_taken(slug, article):
         _refuse(_taken())

@@ -1,8 +1,8 @@
-"""The workspace's synonyms: how people and programs change them, and how a question is put into the words of articles
-that name the same thing differently.
+"""The workspace's synonyms: how people and programs change them, and how the words of a question are replaced by
+synonyms that articles may use.
 
-Every search asks for them, so what a workspace has stored is read once for each state of it, and an expression is
-compiled only for a word that the question may contain.
+Every search needs them, so a workspace's groups are parsed once for each stored state, and an expression is compiled
+only for words that the question may contain.
 """
 
 import json
@@ -25,12 +25,12 @@ from supportbot.accounts.scope import current_workspace_id
 MAX_GROUPS: Final = 500  # each search reads them all
 MAX_WORDS: Final = 10
 MAX_WORD: Final = 80
-MAX_SEARCHES: Final = 3  # each is a search of its own
+MAX_SEARCHES: Final = 3  # each is a separate search
 STATES_KEPT: Final = 32  # of all workspaces; the largest has 500 groups of 10 words
 PATTERNS_KEPT: Final = 1_000
 
 Group = tuple[tuple[str, str], ...]  # each word with its folded form
-# What `re.IGNORECASE` takes for the same letter and `casefold` does not: the Turkish i with and without a dot.
+# `re.IGNORECASE` treats the Turkish i with and without a dot as the same letter; `casefold` does not.
 _DOTS: Final = str.maketrans({"\u0307": "", "ı": "i"})
 
 
@@ -61,7 +61,7 @@ def save_synonyms(group: Synonyms) -> None:
     """Store a new or changed group. Raises InvalidDocument."""
     group.words = check_words(group.words)
     if group._state.adding:
-        # Two at once would both find room for one.
+        # Without the lock, two additions at once could exceed the limit.
         list(Workspace.objects.select_for_update(no_key=True).filter(pk=current_workspace_id()))
         check_room()
     group.save()
@@ -82,7 +82,7 @@ def remove_synonyms(group_id: UUID) -> None:
 
 
 def with_synonyms(query: str, stored: str) -> list[str]:
-    """Return the query with one of its words, or of its phrases, replaced by what means the same; at most three.
+    """Return up to three versions of the query, each with one of its words or phrases replaced by a synonym.
 
     `stored` is a JSON array of the groups; "" stands for none.
     """
@@ -110,5 +110,5 @@ def _word_pattern(word: str) -> re.Pattern[str]:
 
 
 def folded(text: str) -> str:
-    """Return the text so that whatever the expression of a word finds in it, the folded word is in it, too."""
+    """Return the text folded: it contains every folded word whose expression matches the original text."""
     return text.casefold().translate(_DOTS)

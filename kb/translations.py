@@ -1,4 +1,4 @@
-"""Translations: articles that say the same as another one, their source, in another language."""
+"""Translations: articles with the content of another article, their source, in another language."""
 
 from typing import Final, NoReturn
 
@@ -13,7 +13,7 @@ MAX_WORDS: Final = 8
 
 
 def check_source(found: Article | None, article: Article | None) -> Article:
-    """Return the article that another one may translate. Raises InvalidDocument."""
+    """Return `found` if `article` may be its translation. Raises InvalidDocument."""
     if found is None or (article is not None and found.pk == article.pk):
         _refuse(gettext("Choose another article."))
     if found.translation_of_id is not None:
@@ -39,7 +39,7 @@ def is_older(article: Article) -> bool:
 
 
 def older() -> Q:
-    """Return the same condition as a query on articles."""
+    """Return the condition of `is_older` as a query on articles."""
     never, changed = Q(translated_revision=None), Q(translation_of__live_revision__number__gt=F("translated_revision"))
     return Q(translation_of__live_revision__isnull=False) & (never | changed) & ~Q(state=State.ARCHIVED)
 

@@ -1,6 +1,6 @@
-"""The packaged model with other weights in some of its layers: a model that was trained further, in a few megabytes.
+"""The packaged model with other weights in some of its layers: a fine-tuned model in a few megabytes.
 
-The engine reads a model from memory. The packaged file is mapped there privately, and only the pages of the replaced
+The engine reads a model from memory. The packaged file is mapped privately, and only the memory pages of replaced
 weights are copied: the others stay shared with the packaged model and with other processes.
 """
 
@@ -19,8 +19,8 @@ from kb.errors import EmbeddingUnavailable
 
 MODEL: Final = "e5-small-q4.bin"
 _HEADER: Final = struct.Struct("<4sI7ifi")  # magic, version, sizes of the model
-_PIECES: Final = struct.Struct("<5iQ")  # their number, four special ones, the bytes of their texts
-_ENTRY: Final = struct.Struct("<BIQQ")  # of the directory, after the name: type, numbers, offset, bytes
+_PIECES: Final = struct.Struct("<5iQ")  # number of tokens, four special tokens, size of their texts in bytes
+_ENTRY: Final = struct.Struct("<BIQQ")  # of the directory, after the name: type, count, offset, size in bytes
 _MAGIC: Final = b"E5S1"
 
 Weights = Mapping[str, np.ndarray[Any, Any]]
@@ -84,7 +84,7 @@ def package_folder() -> Path:
 
 
 def places_in(image: Any) -> dict[str, tuple[int, int]]:
-    """Return the offset and the bytes of each tensor in a model's file."""
+    """Return the offset and the size in bytes of each tensor in a model's file."""
     if image[:4] != _MAGIC:
         raise EmbeddingUnavailable("The packaged embedding model has an unknown format.")
     at = _HEADER.size

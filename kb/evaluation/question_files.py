@@ -44,7 +44,7 @@ def text_of(row: dict[str, Any], where: str) -> str:
 def conversation_of(row: dict[str, Any], where: str) -> list[Said]:
     """Return the conversation, ending with the question. Raises InvalidDocument if there is none, or for a bad message.
 
-    A row has the question and, under `history`, the messages before it; or `messages`, of which the last one is the
+    A row has the question and, under `history`, the messages before it; or it has `messages`, and the last one is the
     question. A message is {"role" or "speaker": ..., "content" or "text": ...}; `user` and `customer` are customers.
     """
     if row.get("messages") is None:

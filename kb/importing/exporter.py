@@ -24,7 +24,7 @@ from kb.rendering import PICTURE
 
 ROWS_AT_ONCE = 200
 PICTURES_AT_ONCE = 20
-PICTURES = "pictures"  # the folder of pictures, beside the texts of a collection
+PICTURES = "pictures"  # the folder of pictures, next to the texts of a collection
 _LOOKS_DERIVED = re.compile(r"-[0-9a-f]{8}$")
 
 
@@ -56,7 +56,7 @@ def _export(folder: Path, articles: QuerySet[Article]) -> int:
 def _export_batch(folder: Path, articles: Sequence[Article]) -> int:
     newest = [(one, one.live_revision if one.is_live else one.latest_revision) for one in articles]
     texts = [(article, revision) for article, revision in newest if revision is not None]
-    places: dict[str, set[Path]] = defaultdict(set)  # by the pictures that are named there
+    places: dict[str, set[Path]] = defaultdict(set)  # by picture: the folders whose texts name it
     for article, revision in texts:
         for digest in digests_in(revision.body):
             places[digest].add(folder / article.collection.slug)
@@ -93,7 +93,7 @@ def _text(article: Article, revision: Revision, phrasings: Sequence[str], stored
 
 
 def _body(revision: Revision, stored: Mapping[str, Picture]) -> str:
-    """Return the text with its stored pictures at the addresses where the export has them."""
+    """Return the text with the addresses of its stored pictures in the export."""
     return re.sub(
         rf"(?<=\()<?{PICTURE}>?(?=[\s)])",
         lambda found: f"{PICTURES}/{file_name(stored[found[1]])}" if found[1] in stored else found.group(),

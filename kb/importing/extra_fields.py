@@ -1,6 +1,6 @@
-"""What an import sets besides text and metadata: the page's address, curated questions, the source of a translation.
+"""What an import sets apart from text and metadata: the page's address, curated questions, the source of a translation.
 
-A problem with one of them is told with the item; its text is imported all the same.
+A problem with one of them is reported with the item, whose text is still imported.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,8 +29,8 @@ def differs(article: Article, document: Document) -> bool:
 
 
 def as_draft(document: Document, article: Article, collection: Collection | None) -> Document:
-    """Return a document that changes nothing of a live article but its draft: no readers, language, address, questions
-    or collection. It has a note about those that it would have changed.
+    """Return a document that changes only the draft of a live article, and not its readers, language, address,
+    questions or collection. A note lists those that would have changed.
     """
     facts = {name: getattr(document, name) not in (None, getattr(article, name)) for name in METADATA}
     found = {
@@ -98,7 +98,7 @@ def link_translations(wanted: Mapping[str, str]) -> tuple[dict[str, str], set[st
 
 
 def _has_new_source(article: Article, document: Document) -> bool:
-    """Return whether there is another source to link; one that does not exist is only told."""
+    """Return whether there is another source to link; one that does not exist is only reported."""
     source = article.translation_of.external_id if article.translation_of else None
     if document.translation_of in (None, source):
         return False

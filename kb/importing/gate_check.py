@@ -1,4 +1,4 @@
-"""What the gates say to an import, before anything is stored."""
+"""Runs the gates on an import before anything is stored."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from kb.ports import Touched, Verdict, verdict_on
 
 
 def try_import(documents: Sequence[Document], *, collection: str, seconds: float) -> Verdict:
-    """Return how far the gates agree to importing and publishing these documents. Raises GatesRefuse.
+    """Return the gates' verdict on importing and publishing these documents. Raises GatesRefuse.
 
     Articles' rows are locked for up to `seconds`.
     """
@@ -20,7 +20,7 @@ def try_import(documents: Sequence[Document], *, collection: str, seconds: float
 
 
 def without_pictures(items: Iterable[Document | Failure]) -> dict[str, Document]:
-    """Return the documents by their ids, the first of each, without pictures: those would fill the memory."""
+    """Return the first document of each id, by id, without pictures, which would fill the memory."""
     found: dict[str, Document] = {}
     for item in items:
         if isinstance(item, Document):
@@ -29,7 +29,7 @@ def without_pictures(items: Iterable[Document | Failure]) -> dict[str, Document]
 
 
 def as_tried(items: Iterable[Document | Failure], tried: Mapping[str, Document]) -> Iterator[Document | Failure]:
-    """Yield what is read a second time, now with its pictures; what has changed meanwhile is a failure."""
+    """Yield the items read again with their pictures; a document that has changed meanwhile becomes a failure."""
     seen: set[str] = set()
     for item in items:
         if isinstance(item, Document) and item.external_id not in seen:

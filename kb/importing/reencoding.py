@@ -1,4 +1,4 @@
-"""Pictures that somebody gives us, re-encoded by the confined process."""
+"""Has uploaded pictures re-encoded by the confined process."""
 
 import re
 from pathlib import Path

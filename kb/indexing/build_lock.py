@@ -1,8 +1,8 @@
-"""One process at a time rebuilds the index of all workspaces, a worker or `kb_reindex`, and no other model is chosen
-meanwhile: each of them decides from what is active, and would undo the other's switch.
+"""Lets only one process at a time, a worker or `kb_reindex`, rebuild the index of all workspaces or choose another
+model: each decides based on the active recipe, and would undo the other's switch.
 
-It is an advisory lock of the session that builds, so a killed process leaves none behind. Nobody waits for it: a
-statement that waits holds a snapshot, and an index that is built concurrently waits for all snapshots.
+The lock is an advisory lock of the session that builds, so a killed process leaves none behind. Nobody waits for it: a
+waiting statement holds a snapshot, and an index that is built concurrently waits for all snapshots.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def alone() -> Iterator[bool]:
         yield is_alone
     finally:
         if is_alone:
-            with suppress(AnyDatabaseError):  # the connection is lost, and the lock with it
+            with suppress(AnyDatabaseError):  # the connection is lost, and so is the lock
                 _has("SELECT pg_advisory_unlock(%s)")
 
 

@@ -30,9 +30,9 @@ class Recipe(models.Model):
     query_prefix = models.CharField(max_length=100, blank=True)
     passage_prefix = models.CharField(max_length=100, blank=True)
     is_active = models.BooleanField(default=False)
-    # In use or being built because the console's page named it, whatever KB_EMBEDDER says.
+    # In use or being built because it was chosen in the console, regardless of KB_EMBEDDER.
     is_chosen = models.BooleanField(default=False, db_default=False)
-    # When another recipe replaced it; its chunk rows are deleted a little later. None while it is being built.
+    # When another recipe replaced it; its chunk rows are deleted soon after. None while it is being built.
     retired_at = models.DateTimeField(null=True, blank=True)
     # The calibration fitted for this recipe (`kb.search.confidence`); empty means the shipped one.
     calibration = models.JSONField(default=dict, blank=True)
@@ -49,7 +49,9 @@ class Recipe(models.Model):
 
 
 class IndexSwitch(models.Model):
-    """The building of an index for another recipe beside the one in use, and the switch to it. One at a time."""
+    """An index that is being built for another recipe next to the one in use, and the switch to it. At most one is
+    open.
+    """
 
     class State(models.TextChoices):
         BUILDING = "building"
@@ -59,7 +61,7 @@ class IndexSwitch(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     recipe = models.ForeignKey(Recipe, on_delete=models.PROTECT, related_name="switches")
     state = models.CharField(max_length=10, choices=State.choices, default=State.BUILDING)
-    # The code of the error that interrupted it, and when it is tried again.
+    # The code of the error that interrupted it, and when it will be tried again.
     problem = models.CharField(max_length=40, blank=True, default="")
     tries_again_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -87,7 +89,7 @@ class Chunk(TenantModel):
     text = models.TextField()
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
-    page = models.PositiveSmallIntegerField(null=True)  # of the file on which the passage begins
+    page = models.PositiveSmallIntegerField(null=True)  # the page of the file on which the passage begins
     content_hash = models.CharField(max_length=64)
     # Without fixed dimensions, so that two recipes can coexist; each number of dimensions has its own partial index.
     embedding = HalfVectorField(null=True, blank=True)

@@ -1,9 +1,9 @@
-"""Vectors of texts that are compared again and again, kept by each process and in the cache that all of them share.
+"""Vectors of texts that are compared again and again, kept by each process and in a cache shared by all processes.
 
 They are the questions of gate cases, and the pieces of articles that may answer a question; never what a customer
 wrote. A vector takes 20 to 100 ms to compute, and one publication compares hundreds: without a shared cache, the first
 one in each web process would compute them all. Each vector is kept under the recipe and a hash of its text, and rounded
-to half precision like the index, so that it is the same wherever it comes from.
+to half precision as in the index, so that it is the same in every process.
 """
 
 import struct
@@ -43,8 +43,8 @@ def passage_vectors(texts: Iterable[str], by: Embedder | None = None) -> dict[st
 
 
 def share_question_vectors(texts: Sequence[str]) -> None:
-    """Have the vectors of these questions in the shared cache, also those that only this process still keeps. Raises
-    EmbeddingUnavailable.
+    """Make sure that the shared cache has the vectors of these questions, including those that only this process still
+    keeps. Raises EmbeddingUnavailable.
     """
     used = embedder_in_use()
     vectors = _vectors(texts, "question", used, used.query)
@@ -92,7 +92,7 @@ def _vectors(
     shared = _read([key for key in keys.values() if key not in found])
     found |= shared or {}
     new = {key: _packed(compute(text)) for text, key in keys.items() if key not in found}
-    if shared is not None:  # a cache that does not respond is waited for once
+    if shared is not None:  # do not wait twice for a cache that does not respond
         _write(new)
     found |= new
     _keep(found)

@@ -1,8 +1,8 @@
 """Changing the embedding model while everything runs: an index for the new recipe is built beside the one in use, and a
 worker switches once it is complete. Searches read which recipe is active, so all processes switch with the commit.
 
-A worker builds under the lock of `kb.indexing.build_lock`, which a killed one does not leave behind: the next tick of
-beat continues with what is stored. Under the same lock a model is chosen, so never while `kb_reindex` runs.
+A worker builds under the lock of `kb.indexing.build_lock`, which is released if the worker is killed: the next tick of
+beat continues with the stored rows. A model is chosen under the same lock, so never while `kb_reindex` runs.
 """
 
 import logging
@@ -25,14 +25,14 @@ from supportbot.errors import SupportBotError
 
 logger = logging.getLogger(__name__)
 TRIES_AGAIN_AFTER: Final = timedelta(minutes=1)
-UNEXPECTED: Final = "unexpected"  # the code of an error that nobody has foreseen
+UNEXPECTED: Final = "unexpected"  # the code of an unexpected error
 
 
 def start_switch(spec: RecipeSpec, *, is_chosen: bool) -> IndexSwitch | None:
-    """Have a worker build an index for `spec` and switch to it; None if it is in use already, even if an index for
+    """Have a worker build an index for `spec` and switch to it; None if it is already in use, even if an index for
     another model is being built.
 
-    `is_chosen` says that the recipe is used whatever KB_EMBEDDER says. Raises SwitchUnderWay, RecipeMismatch, and
+    With `is_chosen`, the recipe is used regardless of KB_EMBEDDER. Raises SwitchUnderWay, RecipeMismatch, and
     IndexBeingBuilt while `kb_reindex` runs.
     """
     recipe = recipe_for(spec)
@@ -53,7 +53,7 @@ def start_switch(spec: RecipeSpec, *, is_chosen: bool) -> IndexSwitch | None:
 
 @transaction.atomic
 def cancel_switch() -> bool:
-    """Keep the index in use, and delete what was built of the new one; return whether any was being built."""
+    """Keep the index in use, and delete the unfinished new one; return whether one was being built."""
     switch = IndexSwitch.objects.select_for_update().filter(state=IndexSwitch.State.BUILDING).first()
     if switch is None:
         return False
@@ -67,7 +67,7 @@ def cancel_switch() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SwitchProgress:
-    """How many passages have their vectors in the new index, of about how many."""
+    """How many passages have their vectors in the new index, and about how many there are."""
 
     done: int
     total: int
@@ -82,9 +82,9 @@ def progress_of(switch: IndexSwitch) -> SwitchProgress:
 
 
 def carry_on() -> bool:
-    """Build the index that is wanted, if there is one and no process is building it; return whether it is in use now.
+    """Build the wanted index, if there is one and no other process is building it; return whether it is in use now.
 
-    A failure is noted for the page and tried again a minute later.
+    A failure is recorded for the page, and the build is tried again a minute later.
     """
     due = Q(tries_again_at=None) | Q(tries_again_at__lte=timezone.now())
     if not IndexSwitch.objects.filter(due, state=IndexSwitch.State.BUILDING).exists():
@@ -106,10 +106,10 @@ def _carried_on(switch: IndexSwitch) -> bool:
         retire_unused(switch.recipe)
         return False
     except KnowledgeError as error:
-        cause = error.__cause__ if isinstance(error.__cause__, SupportBotError) else error  # a used-up budget, say
+        cause = error.__cause__ if isinstance(error.__cause__, SupportBotError) else error  # such as a used-up budget
         logger.warning("kb: the new index waits: %s", cause.code)
         return _is_done_despite(switch, cause.code)
-    except Exception:  # whatever it is: otherwise every tick would begin anew, and the page would not say why
+    except Exception:  # otherwise, every tick would start again, and the page would not say why
         logger.exception("kb: the new index waits")
         return _is_done_despite(switch, UNEXPECTED)
     logger.info("kb: switched to %s, %d embedded", switch.recipe.name, report.embedded)
@@ -117,11 +117,11 @@ def _carried_on(switch: IndexSwitch) -> bool:
 
 
 def _is_done_despite(switch: IndexSwitch, problem: str) -> bool:
-    """Note for the page what has interrupted a switch, and when it is tried again; True if it was done before that, so
-    that only vectors of late articles are missing, which the sweep adds.
+    """Record for the page what has interrupted a switch, and when it is tried again. Return True if the switch was
+    already done, so that only vectors of late articles are missing, which the sweep adds.
     """
     if not connection.in_atomic_block and connection.connection is not None and not connection.is_usable():
-        connection.close()  # a lost one is replaced by the next statement; one that works holds the lock of `alone`
+        connection.close()  # the next statement opens a new one; a working connection holds the lock of `alone`
     same, again = IndexSwitch.objects.filter(pk=switch.pk), timezone.now() + TRIES_AGAIN_AFTER
     same.filter(state=IndexSwitch.State.BUILDING).update(problem=problem, tries_again_at=again)
     return bool(same.filter(state=IndexSwitch.State.DONE).exists())

@@ -1,7 +1,8 @@
-"""How likely the passages found contain an answer. Pure: evidence and fitted numbers in, a probability out.
+"""Estimates how likely it is that the passages found contain an answer. Pure: evidence and fitted numbers in, a
+probability out.
 
 The numbers are fitted per embedding recipe by `manage.py kb_calibrate` and shipped in `calibrations/`.
-docs/decisions/abstention.md says on which data, and how well they generalise.
+docs/decisions/abstention.md describes the data and how well the numbers generalise.
 """
 
 import json
@@ -27,7 +28,7 @@ class Evidence:
     joint_share: float = 0.0  # found in the first passages together
     known_share: float = 0.0  # found anywhere in what the viewer may read
     overlap: float = 0.0  # share of the ten nearest passages that are also among the first ten by words
-    length: float = 0.0  # logarithm of the number of query terms: a share of one word means little
+    length: float = 0.0  # logarithm of the number of query terms: a share of a single word means little
     across: float = 0.0  # 1 if the passages are in a different language from the question, so that no words can match
     # For a question in a language without articles: cosine and lead without the part common to all questions.
     centred: float = 0.0
@@ -39,13 +40,13 @@ class Grounds:
     """The evidence that the passages contain the answer and are not just about the same topic."""
 
     nearest: float = 0.0  # cosine of the nearest paragraph, list or table to the question
-    share: float = 0.0  # of the question's words, weighted by rarity, that one of the first passages contains
+    share: float = 0.0  # share of the question's words, weighted by rarity, in one of the first passages
     across: float = 0.0  # 1 if the passages are in a different language from the question
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The weights of a logistic model over some of the evidence, and the probability from which on to answer."""
+    """The weights of a logistic model over some of the evidence, and the minimum probability for an answer."""
 
     weights: Mapping[str, float]
     bias: float
@@ -63,7 +64,7 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationSet:
-    """The calibration with vectors, and the one without, for when the embedder is unavailable."""
+    """The calibration with vectors, and the one without vectors, used when the embedder is unavailable."""
 
     full: Calibration
     words_only: Calibration
@@ -72,7 +73,7 @@ class CalibrationSet:
 def calibration_set(stored: Mapping[str, Any], recipe_name: str) -> CalibrationSet:
     """Return the calibration stored with a recipe, or else the shipped one.
 
-    A recipe without a calibration uses words only: since the cosines of two models cannot be compared. A stored
+    A recipe without a calibration uses words only, since the cosines of two models cannot be compared. A stored
     calibration that this version cannot read counts as missing.
     """
     for found in (stored, shipped_calibration(recipe_name)):
@@ -89,7 +90,7 @@ def calibration_set(stored: Mapping[str, Any], recipe_name: str) -> CalibrationS
 def answer_calibration(recipe_name: str) -> Calibration | None:
     """Return the calibration over `Grounds`; None for a recipe without one.
 
-    `python -m bench.grounds` fits it; docs/decisions/abstention.md says on which data.
+    `python -m bench.grounds` fits it; docs/decisions/abstention.md describes the data.
     """
     found = shipped_calibration("answers").get(recipe_name)
     return _parse(found, Grounds) if found else None

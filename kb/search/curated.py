@@ -32,7 +32,7 @@ def curated_answer(question: str, vector: Sequence[float] | None, scope: Scope) 
     for article_id, similarity, is_same in _nearest(question, vector, scope):
         article = Article.objects.select_related("workspace", "live_revision").get(pk=article_id)
         if article.live_revision is None or len(article.live_revision.body) > MAX_ANSWER:
-            continue  # it has become too long since it got its questions; search quotes from it instead
+            continue  # it has become too long for a curated answer; search quotes from it instead
         if is_same or ((similarity or 0.0) >= _SIMILAR and _shares_words(question, article)):
             return _curated(article)
     return None

@@ -12,7 +12,8 @@ from kb.search.candidates import Scope
 from supportbot import sql
 from supportbot.accounts.models import Workspace
 
-# What an article's address is made of: whole rows of articles and workspaces would take longer to read than to find.
+# The fields that make up an article's address: reading whole rows of articles and workspaces would take longer than the
+# search.
 _OF_ARTICLE: Final = ("id", "workspace_id", "external_id", "locale", "audience", "on_help_pages", "url", "slug")
 # A chunk of another revision is about to be replaced.
 _PASSAGES: Final = f"""
@@ -27,7 +28,9 @@ WHERE c.id = ANY(%s::uuid[]) AND c.workspace_id = %s AND c.recipe_id = %s"""
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A passage that the viewer may read: `text` is `body[start:end]` of the revision; only scores' order counts."""
+    """A passage that the viewer may read: `text` is `body[start:end]` of the revision; only the order of scores is
+    meaningful.
+    """
 
     article_id: UUID
     external_id: str
@@ -42,7 +45,7 @@ class Passage:
     score: float
     similarity: float | None
     chunk_id: UUID
-    page: int | None = None  # of the file on which `text` begins
+    page: int | None = None  # the page of the file on which `text` begins
 
 
 @dataclass(frozen=True, slots=True)

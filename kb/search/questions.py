@@ -1,12 +1,12 @@
 """Prepares a customer's message for the search: cleaned, split into parts if it is long, and adapted to articles in
 another language. Pure.
 
-The vector of a long message is the average of its topics and near to none of them, so every part is searched
+The vector of a long message is the average of its topics and not near any of them, so every part is searched
 separately.
 
 The vectors of all questions have a large part in common. Across languages, cosines differ so little that this part
-dominates: the few passages near to it are found for every question. Without most of it, the right article comes first
-more often (docs/decisions/fusion-of-rankings.md has the figures). Within one language, full text corrects this, and the
+dominates: the few passages near it are found for every question. Without most of it, the right article comes first more
+often (docs/decisions/fusion-of-rankings.md has the figures). Within one language, full text corrects this, and the
 vector is left unchanged.
 """
 

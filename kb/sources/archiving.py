@@ -1,5 +1,6 @@
-"""What has vanished from a source, at the gates: with `source_sync --gate`, an article stays if archiving it would fail
-a case that must pass. Its item is listed as broken with the reason, and the next run asks again.
+"""Archives articles that are gone from a source, through the gates: with `source_sync --gate`, an article stays if
+archiving it would fail a case that must pass. Its item is listed as broken with the reason, and the next run asks
+again.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,9 +23,9 @@ from supportbot.releases.errors import GateMissing
 def archive_by_gates(lost: QuerySet[SourceItem], *, ends_at: float, still_busy: Callable[[], None]) -> bool:
     """Archive the articles of these items, except those that the gates keep; return whether all are decided.
 
-    What the gates do not agree to is halved, so that one article that they keep among many takes a few trials. After
-    `ends_at`, by the monotonic clock, the rest is left to another turn; each turn decides something. `still_busy` is
-    called before each trial. Raises SourceUnreadable if a gate's suite does not exist.
+    A group that the gates refuse is halved, so that finding one article that they keep among many takes only a few
+    trials. After `ends_at`, by the monotonic clock, the rest is left to another turn; each turn decides at least one
+    group. `still_busy` is called before each trial. Raises SourceUnreadable if a gate's suite does not exist.
     """
     undecided, has_decided = [list(lost.order_by("id"))], False
     while undecided:
@@ -63,7 +64,7 @@ def _is_decided(items: Sequence[SourceItem]) -> bool:
 
 
 def _verdict(items: Sequence[SourceItem]) -> Verdict:
-    """Return how far the gates agree to archive the articles of these items. Raises GatesRefuse."""
+    """Return the gates' verdict on archiving the articles of these items. Raises GatesRefuse."""
     theirs = Q(source_item__in=[item.pk for item in items])
     articles = Article.objects.filter(theirs, state=State.LIVE).select_related("live_revision")
     touched = {

@@ -1,4 +1,4 @@
-"""Files as a source: a folder or file on the server, named by an operator, and files that were uploaded."""
+"""Files as a source: a folder or file on the server, named by an operator, or uploaded files."""
 
 import os
 from abc import ABC, abstractmethod
@@ -31,7 +31,7 @@ class _Files(ABC):
         return True
 
     def read(self, known: Known, fetched: Fetched) -> Read | LeftOut:
-        """Return the documents of a file; a zip file has those of all files in it."""
+        """Return the documents of a file, or of all files in a zip file."""
         entries = Entries(known.entries)
         items = changed_items_of_file(fetched.file, known.key, known.key, self._beside(known, fetched), entries)
         placed = [replace(item, origin=item.origin.replace(str(fetched.file), known.key)) for item in items]
@@ -39,7 +39,7 @@ class _Files(ABC):
 
     @abstractmethod
     def _beside(self, known: Known, fetched: Fetched) -> Beside:
-        """Return how to read the pictures that lie beside a file."""
+        """Return a reader of the pictures next to a file."""
 
 
 class Folder(_Files):
@@ -56,7 +56,7 @@ class Folder(_Files):
 
     def categories_stamp(self) -> str:
         root = Path(self.origin.address)
-        return _stamp(root) if root.is_file() else ""  # a zip file would be unpacked to read them
+        return _stamp(root) if root.is_file() else ""  # reading the categories of a zip file would unpack it
 
     def places(self) -> Iterable[Place]:
         place = Path(self.origin.address)

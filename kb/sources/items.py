@@ -15,8 +15,8 @@ from kb.sources.ports import Kind, Origin, Place
 
 Mode, ItemState, Outcome = runs.Mode, runs.ItemState, runs.Outcome
 MAX_ITEMS: Final = 10_000
-FORGOTTEN_AFTER: Final = timedelta(days=30)  # until then, an address that is gone is checked again
-LOST_SHARE: Final = 3  # a third
+FORGOTTEN_AFTER: Final = timedelta(days=30)  # an address that is gone is checked again for this long
+LOST_SHARE: Final = 3  # one in this many, a third
 
 
 def kind_of(source: Source, *, is_check: bool = False, still_working: Callable[[], None] = lambda: None) -> Kind:
@@ -64,8 +64,8 @@ def _queue(items: QuerySet[SourceItem], run: SourceRun) -> None:
 
 
 def note_gone(run: SourceRun, kind: Kind, *, forgotten: Mapping[str, str]) -> None:
-    """Note the items that this run did not find: no longer listed, or no longer wanted. `forgotten` are the fields of
-    their record, so that they count as changed when they return.
+    """Record the items that this run did not find: no longer listed, or no longer wanted. `forgotten` contains empty
+    digests, so that the items count as changed if they return.
     """
     others = SourceItem.objects.filter(source=run.source).exclude(run=run)
     if kind.is_complete:

@@ -80,7 +80,7 @@ class Read:
     items: Sequence[Document | Failure | Kept]
     found: tuple[Place, ...] = ()
     is_partial: bool = False  # something is missing for now, so the next run reads the item again
-    entries: Mapping[str, str] = field(default_factory=dict)  # digests of files in a zip, by the ids of their documents
+    entries: Mapping[str, str] = field(default_factory=dict)  # digests of files in a zip, by the ids of the documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +94,15 @@ class Origin:
     delay_seconds: float = 0.0
     allows_private: bool = False
     is_check: bool = False  # a dry run
-    still_working: Callable[[], None] = lambda: None  # called before each step of a long one; raises if it must end
+    still_working: Callable[[], None] = lambda: None  # called between the steps of long work; raises if it must end
 
 
 class Kind(Protocol):
     # The listing is complete: a known item that is not in it is gone. Otherwise, every known item is fetched.
     is_complete: bool
-    # A person removed the missing items, so no loss is too large.
+    # Missing items were removed by a person, so no loss is too large.
     is_deliberate: bool
-    # Fetching is a burden on others, so what a dry run has fetched is kept for the next run.
+    # Fetching puts load on others, so the content that a dry run has fetched is kept for the next run.
     is_remote: bool
 
     def __init__(self, origin: Origin) -> None: ...
@@ -111,7 +111,7 @@ class Kind(Protocol):
         """Return where to begin. Raises SourceUnreadable or Unreadable if the source cannot be read at all."""
 
     def wants(self, key: str) -> bool:
-        """Return whether a known item still belongs to the source, by its settings."""
+        """Return whether a known item still belongs to the source according to its settings."""
 
     def fetch(self, known: Known, folder: Path) -> Fetched | Unchanged | Gone | LeftOut | Later:
         """Fetch one item's content into `folder`. Raises Unreadable."""
@@ -122,10 +122,10 @@ class Kind(Protocol):
 
 @runtime_checkable
 class HasCategories(Protocol):
-    """A kind whose items may be an export of `kb_export`, which has its categories in a file of their own."""
+    """A kind whose items may be an export of `kb_export`, with a separate file for the categories."""
 
     def categories(self) -> Iterable[CategoryFile]:
         """Return the files with categories."""
 
     def categories_stamp(self) -> str:
-        """Return a value that differs if they may have changed; "" if only reading them can tell."""
+        """Return a value that differs if the files may have changed; "" if they must be read to find out."""

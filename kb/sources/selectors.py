@@ -87,7 +87,7 @@ def changed_articles(source: Source) -> list[UUID]:
 
 
 def count_unconfirmed() -> int:
-    """Return how many sources are waiting for somebody to confirm a loss."""
+    """Return how many sources are waiting for a person to confirm a loss."""
     return SourceRun.objects.filter(state=SourceRun.State.UNCONFIRMED).count()
 
 

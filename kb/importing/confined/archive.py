@@ -21,7 +21,7 @@ def open_archive(source: BinaryIO) -> ZipFile:
     """Return the archive after checking what its directory declares. Raises Refused."""
     try:
         archive = ZipFile(source)
-    # zipfile raises NotImplementedError for versions of the format that it does not know.
+    # zipfile raises NotImplementedError for unknown versions of the format.
     except (BadZipFile, ValueError, NotImplementedError) as error:
         raise Refused("zip_damaged") from error
     entries = archive.infolist()
@@ -41,7 +41,7 @@ def read_entry(archive: ZipFile, entry: ZipInfo) -> bytes:
     try:
         with archive.open(entry) as stream:
             content = stream.read(entry.file_size + 1)
-    # zipfile raises NotImplementedError for a compression that it does not know, RuntimeError for a password.
+    # zipfile raises NotImplementedError for an unknown compression, RuntimeError for a password.
     except (BadZipFile, LargeZipFile, ZlibError, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise Refused("zip_damaged") from error
     if len(content) > entry.file_size:

@@ -4,7 +4,7 @@
 
 The first line of the result is a JSON object. The contents of files that it names follow.
 
-Before it reads, it gives up everything it could do harm with. Linux supports all of it; elsewhere, memory or network
+Before it reads, it gives up everything that could do harm. Linux supports all of it; elsewhere, memory or network
 may stay unrestricted. On every system, a process with no descriptor left can neither open a file nor create a socket.
 The network namespace, if the kernel allows one, is a second line of defence.
 """
@@ -30,7 +30,7 @@ from kb.importing.confined.refusal import Refused
 
 Reader = Callable[[BinaryIO], tuple[dict[str, Any], list[bytes]]]
 
-# A reader, and the packages that import parts of themselves when a file needs them. Only what one file needs is loaded.
+# By kind: a reader, and the packages that import modules only when a file needs them. Nothing else is loaded.
 READERS = {
     "page": ("html_depth", "check_page", ()),
     "pdf": ("pdf", "read_pdf", ("encodings", "pypdf", "xml")),
@@ -70,14 +70,16 @@ def main(kind: str, source: BinaryIO, target: BinaryIO) -> None:
 
 
 def confine(packages: Sequence[str] = ()) -> None:
-    """Keep only the three standard streams, some memory and some time; import all modules of `packages` before."""
+    """Give up all but the three standard streams, limited memory and limited time; first import all modules of
+    `packages`.
+    """
     for package in packages:
         _load_modules(package)
     os.closerange(3, 1_024)
     if sys.platform == "linux":
         _without_network()
     _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_CPU, CPU_SECONDS, CPU_SECONDS + 5)  # SIGXCPU comes first, and says what happened
+    _limit(resource.RLIMIT_CPU, CPU_SECONDS, CPU_SECONDS + 5)  # SIGXCPU comes first, and tells the parent why it ended
     _limit(resource.RLIMIT_FSIZE, OUTPUT_BYTES)
     _limit(resource.RLIMIT_AS, MEMORY_BYTES)
     _limit(resource.RLIMIT_NPROC, 0)

@@ -1,4 +1,4 @@
-"""Whether the tree of an HTML page can be walked: a few megabytes can require a tree that takes hours."""
+"""Checks whether the tree of an HTML page can be walked: a few megabytes can contain a tree that takes hours."""
 
 from typing import Any, BinaryIO, Final
 

@@ -1,4 +1,4 @@
-"""Framed text and tables that stand beside other text, such as notes: read on their own. Pure."""
+"""Finds framed text and tables beside other text, such as notes, which are read separately. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,25 +12,25 @@ from kb.importing.confined.pdf_lines import Line
 
 TOUCH_POINTS: Final = 3.0  # between lines that belong together
 MAX_DRAWN_LINES: Final = 200  # of a page; a drawing has more
-MIN_NOTE_WORDS: Final = 3  # in a line of a note; cells and fields of forms have fewer
+MIN_NOTE_WORDS: Final = 3  # words in a line of a note; cells and fields of forms have fewer
 SAME_HEIGHT_POINTS: Final = 1.0
-MAX_SHARED_HEIGHTS: Final = 0.5  # of the lines inside; more are cells of a row
+MAX_SHARED_HEIGHTS: Final = 0.5  # share of the lines inside; more are cells of a row
 
 Rows = list[list[Line]]
 
 
 @dataclass(frozen=True, slots=True)
 class Boxed:
-    """What is inside a frame."""
+    """The text inside a frame."""
 
     page: int
     box: Box
     rows: Rows
-    bars: tuple[Bar, ...] | None = None  # of text that is turned: those of the page do not fit it
+    bars: tuple[Bar, ...] | None = None  # for rotated text, which the page's own bars do not fit
 
 
 def boxed(rows: Sequence[list[Line]], page: PageText) -> tuple[Rows, list[Boxed]]:
-    """Return the lines of a page without those in frames that stand beside other text, and what is in these frames."""
+    """Return the lines of a page without those in frames beside other text, and the content of these frames."""
     rest, found = list(rows), list[Boxed]()
     for frame, drawn in _frames(page):
         inside = _part(rest, frame, is_inside=True)
@@ -89,7 +89,7 @@ def _is_closed(frame: Box, drawn: Sequence[Box]) -> bool:
 
 def _is_drawn(side: Box, drawn: Sequence[Box]) -> bool:
     """Return whether lines cover a side, possibly piece by piece."""
-    along, across = (1, 0) if side.left == side.right else (0, 1)  # places in a `Box`; the far end is two further
+    along, across = (1, 0) if side.left == side.right else (0, 1)  # indexes in a `Box`; the far end is at index + 2
     end = side[along]
     for line in sorted(drawn, key=lambda one: one[along]):
         is_on_side = all(abs(line[at] - side[across]) <= TOUCH_POINTS for at in (across, across + 2))
@@ -121,7 +121,9 @@ def _is_table(frame: Box, drawn: Sequence[Box]) -> bool:
 
 
 def _is_note(frame: Box, drawn: Sequence[Box], inside: Rows, beside: Sequence[Line]) -> bool:
-    """Return whether a frame has sentences beside sentences, rather than a cell of a row or a field of a form."""
+    """Return whether a frame contains sentences beside other sentences, rather than a cell of a row or a field of a
+    form.
+    """
     bars = (line for line in drawn if line.bottom == line.top)
     if any(frame.bottom + 2 * TOUCH_POINTS < line.bottom < frame.top - 2 * TOUCH_POINTS for line in bars):
         return False

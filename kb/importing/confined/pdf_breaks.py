@@ -1,4 +1,4 @@
-"""Blocks of text, and what continues after the end of a column or page: sentences and tables. Pure."""
+"""Blocks of text, and joining sentences and tables that continue after the end of a column or page. Pure."""
 
 import re
 from collections.abc import Iterator, Sequence, Set
@@ -16,9 +16,10 @@ _WORD: Final = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """`kind` is p, ul, ol, table or h1 to h6; a table has `rows`, others `text`, a numbered item `number`.
+    """`kind` is p, ul, ol, table or h1 to h6; a table has `rows`, other blocks have `text`, and a numbered item has a
+    `number`.
 
-    `flow` counts the document's columns and pages; `is_small` says that it is set like a footnote. A picture is an
+    `flow` counts the document's columns and pages; `is_small` means that it is set like a footnote. A picture is an
     `img` whose text is its name, with a description. `left`, `right` and `bottom` are in points.
     """
 
@@ -104,7 +105,7 @@ def _continues(one: str, other: str) -> bool:
 
 
 def _goes_on(one: Block, other: Block) -> bool:
-    """Return whether a table continues in another one that has no column names."""
+    """Return whether a table continues in another one, which has no column names of its own."""
     if not one.kind == other.kind == "table" or other.page - one.page != 1 or one.rows[0] == other.rows[0]:
         return False
     names, first = one.rows[0], other.rows[0]

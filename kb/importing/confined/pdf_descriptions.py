@@ -1,5 +1,5 @@
-"""The descriptions of a PDF's pictures, for people who cannot see them: `/Alt` in its structure tree, or at the marks
-of a page's content.
+"""The descriptions of a PDF's pictures, for people who cannot see them: `/Alt` in the structure tree or in the marked
+content of a page.
 """
 
 import time
@@ -12,15 +12,15 @@ from kb.importing.confined.pdf_errors import BROKEN
 from kb.importing.confined.refusal import shortened
 
 MAX_ELEMENTS: Final = 100_000
-CPU_SECONDS: Final = 30  # of the process: the text is worth more
+CPU_SECONDS: Final = 30  # of the process: the text is more important
 
-# By the page's and the mark's number.
+# By the numbers of the page and the marked content.
 Descriptions = dict[tuple[int, int], str]
-_Waiting = list[tuple[Any, int, str]]  # an element, its page, and the description of what it is in
+_Waiting = list[tuple[Any, int, str]]  # an element, its page, and the description of its parent
 
 
 def descriptions_of(reader: PdfReader) -> Descriptions:
-    """Return what the structure tree says about marked content; what is broken in it is skipped."""
+    """Return the descriptions of marked content in the structure tree; broken parts are skipped."""
     found: Descriptions = {}
     try:
         numbers = {
@@ -48,13 +48,13 @@ def descriptions_of(reader: PdfReader) -> Descriptions:
 
 
 def description_in(properties: Any) -> str:
-    """Return the description that a dictionary has, in one line."""
+    """Return the description in a dictionary, on one line."""
     text = properties.get("/Alt")
     return shortened(str(text.get_object())) if text is not None else ""
 
 
 def _read(element: Any, page: int, told: str, numbers: dict[int, int], waiting: _Waiting, found: Descriptions) -> None:
-    """Note a mark's description, or add what an element contains to the waiting ones."""
+    """Store the description of marked content, or add an element's children to the waiting elements."""
     if isinstance(element, ArrayObject):
         waiting += [(part, page, told) for part in element]
     elif isinstance(element, int):
@@ -63,7 +63,7 @@ def _read(element: Any, page: int, told: str, numbers: dict[int, int], waiting: 
     elif isinstance(element, DictionaryObject):
         if "/Pg" in element:
             page = numbers.get(element.raw_get("/Pg").idnum, 0)
-        # A mark in a form has the form's own numbers, which mean nothing on its page.
+        # Marked content in a form has the form's own numbers, which mean nothing on the page.
         if "/MCID" in element and "/Stm" not in element:
             waiting.append((element.raw_get("/MCID"), page, told))
         elif "/K" in element:

@@ -5,7 +5,7 @@ import unicodedata
 from collections import Counter
 from typing import Final
 
-MIN_SHARE: Final = 0.4  # share of right-to-left letters; addresses and names may be in between
+MIN_SHARE: Final = 0.4  # share of right-to-left letters; the line may contain addresses and names
 _RTL: Final = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
 _SIGN: Final = "[%‰°€$£₪٪]?"
 _PART: Final = rf"(?:[^\W_{_RTL}]|[\u06f0-\u06f9])"  # Persian digits are like Western ones
@@ -41,7 +41,7 @@ def _turned(text: str) -> str:
 
 
 def _with_brackets(text: str) -> str:
-    """Return a line whose brackets open before they close, since some files store the visible shapes."""
+    """Return a line with brackets that open before they close, since some files store the visible shapes."""
     first = _BRACKETS.search(text)
     return text.translate(_MIRRORED) if first and first.group() not in _OPENING else text
 

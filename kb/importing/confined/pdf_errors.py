@@ -1,4 +1,4 @@
-"""What pypdf raises for a part of a file that is broken, or that it cannot decode."""
+"""The errors that pypdf raises for a part of a file that is broken or that it cannot decode."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What was typed into a PDF: values of form fields, and text that was added to a page. Viewers show both."""
+"""Text that was typed into a PDF: values of form fields, and text added to a page. Viewers show both."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ _TYPED: Final = ("/Tx", "/Ch")  # text and choices; buttons have marks from a fo
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A text in its box; `drawing` is how it is shown, placed by `matrix`. Some programs store only the value, or an
-    empty drawing: then `text` is shown.
+    """A text in its box. `drawing` is its appearance, placed by `matrix`. Some programs store only the value, or an
+    empty drawing; `text` is then shown.
     """
 
     text: str
@@ -30,7 +30,7 @@ class Typed:
 
 
 def typed_on(page: PageObject) -> Iterator[Typed]:
-    """Yield what was typed on a page."""
+    """Yield the texts that were typed on a page."""
     try:
         annotations = _resolved(page.get("/Annots"))
         form = _form(page)
@@ -71,7 +71,7 @@ def _is_seen(annotation: DictionaryObject) -> bool:
 
 
 def _typed(annotation: DictionaryObject, *, is_stale: bool) -> Typed | None:
-    """Return what was typed into an annotation; without its drawing if the file says that drawings are out of date."""
+    """Return the text typed into an annotation, without its drawing if the file says that drawings are out of date."""
     x, y, other_x, other_y = (float(value) for value in _resolved(annotation["/Rect"]))
     box = Box(min(x, other_x), min(y, other_y), max(x, other_x), max(y, other_y))
     is_field = annotation.get("/Subtype") == "/Widget"
@@ -85,7 +85,7 @@ def _typed(annotation: DictionaryObject, *, is_stale: bool) -> Typed | None:
 
 
 def _value(field: DictionaryObject) -> Any:
-    """Return a field's value; of a choice, what is shown for the value."""
+    """Return a field's value; for a choice, the label shown for the value."""
     value = _inherited(field, "/V")
     options = _inherited(field, "/Opt") if _inherited(field, "/FT") == "/Ch" else None
     for option in map(_resolved, options if isinstance(options, list) else ()):
@@ -103,7 +103,7 @@ def _into(box: Box, drawing: StreamObject) -> Matrix:
 
 
 def _inherited(field: DictionaryObject, name: str) -> Any:
-    """Return what a field, or the group of fields that it is in, says."""
+    """Return an attribute of a field, or of the group of fields that it is in."""
     at: Any = field
     for _ in range(MAX_PARENTS):
         if not isinstance(at, DictionaryObject):

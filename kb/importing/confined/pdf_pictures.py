@@ -1,4 +1,4 @@
-"""The pictures of a PDF that show something: no decorations, no backgrounds, and nothing that many pages repeat."""
+"""The pictures of a PDF worth showing, without decorations, backgrounds and pictures that many pages repeat."""
 
 import hashlib
 import io
@@ -20,12 +20,12 @@ MAX_TOTAL_BYTES: Final = 100_000_000
 LEAST_POINTS: Final = 36  # half an inch per side
 LEAST_PIXELS: Final = 32
 MOST_PAGES: Final = 2  # a picture on more pages is a logo
-MOST_OF_A_PAGE: Final = 0.85  # of its area, together with text: a background, or a scan with recognised text
+MOST_OF_A_PAGE: Final = 0.85  # share of its area; a larger picture with text is a background or a scan
 _JPEG: Final = b"\xff\xd8\xff"
 _FILTERS: Final = frozenset({
     "/ASCII85Decode", "/ASCIIHexDecode", "/DCTDecode", "/FlateDecode", "/LZWDecode", "/RunLengthDecode",
 })  # fmt: skip
-CPU_SECONDS: Final = 60  # half of what the process has: the text is worth more
+CPU_SECONDS: Final = 60  # half of the process's limit: the text is more important
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def _content(stream: StreamObject) -> bytes:
 
 
 def _is_known(stream: StreamObject) -> bool:
-    """Return whether a picture and its mask need no other decoder than those for pictures in files of their own."""
+    """Return whether a picture and its mask need only the decoders that picture files need."""
     named = stream.get("/Filter", ArrayObject())
     filters = list(named) if isinstance(named, ArrayObject) else [named]
     if not _FILTERS.issuperset(filters) or ("/DCTDecode" in filters and not stream.get_data().startswith(_JPEG)):

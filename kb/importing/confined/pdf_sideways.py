@@ -1,4 +1,4 @@
-"""Text that runs up or down a page whose other text does not: tables, and the names of columns. Pure.
+"""Sideways text on a page whose other text is upright: tables, and the names of columns. Pure.
 
 Other sideways text, such as a printer's mark along an edge, is left out.
 """
@@ -13,13 +13,13 @@ from kb.importing.confined.pdf_lines import Line, rows_of
 from kb.importing.confined.pdf_tables import Grid, flows_and_grids
 
 MOST_LINES: Final = 500
-ABOVE: Final = 6.0  # letters between the names of columns and the first row
-CLOSE: Final = 2.0  # letters, where the upright names are put above that row
-BESIDE: Final = 8.0  # letters by which a name may stand beside the cells below it
+ABOVE: Final = 6.0  # letters between the names of columns and the first row, at most
+CLOSE: Final = 2.0  # letters above that row at which the upright names are placed
+BESIDE: Final = 8.0  # letters by which a name may be beside the cells below it
 
 
 def table_in(text: Sideways, page: int) -> Boxed | None:
-    """Return sideways text that has a table, with what stands around the table; None if it has none."""
+    """Return sideways text with a table, including the text around the table; None if there is no table."""
     rows = rows_of(text.runs, page, text.uprights)
     if len(rows) > MOST_LINES or not any(_is_table(part) for part in flows_and_grids(rows, text.bars)):
         return None
@@ -27,8 +27,8 @@ def table_in(text: Sideways, page: int) -> Boxed | None:
 
 
 def names_of_columns(text: Sideways, page: int, upright: Sequence[Run]) -> list[Run]:
-    """Return sideways lines that stand side by side above the cells of a table as upright names of its columns; nothing
-    if they are something else.
+    """Return sideways lines next to each other above the cells of a table as upright names of its columns; an empty
+    list if they are something else.
     """
     lines = [line for row in rows_of(text.runs, page) for line in row]  # a long name may leave its cell
     if not 1 < len(lines) <= MOST_LINES:

@@ -13,9 +13,10 @@ from kb.importing.confined.refusal import Refused
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF")
 MAX_EDGE: Final = 1_600
 MAX_LOGO_EDGE: Final = 256
-MAX_PIXELS: Final = 40_000_000  # with transparency, 160 MB, and twice while it is scaled down
+MAX_PIXELS: Final = 40_000_000  # with transparency, 160 MB, and twice that while the picture is scaled down
 WEBP_QUALITY: Final = 82
-# Measured: screenshots shrink one- to fourfold, and their letters blur; photos shrink eight- to tenfold.
+# Measured: WebP makes screenshots one to four times smaller and blurs their letters; it makes photos eight to ten times
+# smaller.
 MOST_TIMES_SMALLER: Final = 5
 MOST_EXACT_BYTES: Final = 1_000_000
 # Pillow imports these when a file needs them, but a confined process cannot open modules.
@@ -66,7 +67,7 @@ def _scaled(image: Image.Image, edge: int) -> Image.Image:
         image = image.point(lambda grey: grey / 256).convert("L")
     if image.mode not in ("L", "RGB", "RGBA", "CMYK"):
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    elif image.has_transparency_data:  # in a colour that is named apart
+    elif image.has_transparency_data:  # transparency given by a single colour
         image = image.convert("RGBA")
     image.thumbnail((edge, edge))
     image = _in_srgb(ImageOps.exif_transpose(image))
@@ -75,7 +76,7 @@ def _scaled(image: Image.Image, edge: int) -> Image.Image:
 
 
 def _in_srgb(image: Image.Image) -> Image.Image:
-    """Return a picture whose colours are right without its profile, which phones and printers' files have."""
+    """Return a picture whose colours are right without a profile; files from phones and printers have profiles."""
     target = "RGB" if image.mode == "CMYK" else image.mode
     profile = image.info.get("icc_profile")
     if not profile or image.mode == "L":
@@ -83,7 +84,7 @@ def _in_srgb(image: Image.Image) -> Image.Image:
     try:
         stored = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         turned = ImageCms.profileToProfile(image, stored, ImageCms.createProfile("sRGB"), outputMode=target)
-    except (ImageCms.PyCMSError, OSError, ValueError):  # a broken profile, or one for other colours
+    except (ImageCms.PyCMSError, OSError, ValueError):  # a broken profile, or one for another colour space
         turned = None
     return turned or image.convert(target)
 

@@ -1,4 +1,4 @@
-"""Why a file cannot be read, or what was left out of it: codes that the caller puts into words."""
+"""Codes for why a file cannot be read or what was left out of it; the caller puts them into words."""
 
 from typing import Final
 

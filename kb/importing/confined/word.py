@@ -53,7 +53,7 @@ def read_word(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
 
 
 class _Pictures:
-    """The pictures of a document, in the order of its text, as they are in the file."""
+    """The pictures of a document, as stored in the file, in the order of the text."""
 
     def __init__(self) -> None:
         self.contents: list[bytes] = []
@@ -63,7 +63,7 @@ class _Pictures:
         try:
             with image.open() as stream:
                 content = stream.read(MAX_PICTURE_BYTES + 1)
-        except (KeyError, ValueError):  # not in the copy, or outside the file: mammoth opens no other file by default
+        except (KeyError, ValueError):  # not in the copy, or outside the file: by default, mammoth opens no other file
             content = b""
         is_wanted = 0 < len(content) <= MAX_PICTURE_BYTES and self._bytes + len(content) <= MAX_TOTAL_BYTES
         if not is_wanted or len(self.contents) >= MAX_PICTURES:

@@ -28,7 +28,7 @@ _Part = Callable[[str], str]
 
 
 def _whole(text: str) -> str:
-    """Return a part that stays together beside a sign: in brackets, unless it is a name or a number."""
+    """Return a part in brackets, unless it is a name or a number, so that it stays together next to an operator."""
     return text if len(text) < 2 or text.replace(".", "").replace(",", "").isalnum() else f"({text})"
 
 

@@ -1,6 +1,6 @@
-"""One XML part of a Word file, changed so that mammoth reads all its text except what is hidden. Pure.
+"""Changes an XML part of a Word file so that mammoth reads all of its text except hidden text. Pure.
 
-mammoth skips elements that it does not know, with all text in them.
+mammoth skips unknown elements with all text in them.
 """
 
 import xml.etree.ElementTree as ElementTree
@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, SubElement
 from kb.importing.confined.word_formulas import M, formula_text
 
 _MAIN: Final = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
-# "Strict Open XML" among Word's file types.
+# Namespaces of "Strict Open XML", one of Word's file types, and the usual ones.
 _STRICT: Final = (
     (b"http://purl.oclc.org/ooxml/wordprocessingml/main", _MAIN.encode()),
     (b"http://purl.oclc.org/ooxml/officeDocument/math", M.strip("{}").encode()),
@@ -19,7 +19,7 @@ _STRICT: Final = (
 _W: Final = f"{{{_MAIN}}}"
 _MC: Final = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _OFF: Final = ("0", "false", "off")
-# A field's value, text with a set direction, and the text below readings (furigana).
+# The values of fields, text with a set direction, and the text below readings (furigana).
 _WRAPPERS: Final = (f"{M}oMathPara", *(f"{_W}{name}" for name in ("fldSimple", "bdo", "dir", "ruby", "rubyBase")))
 _TOUCHED: Final = (
     b"anish", b"webHidden", b"fldSimple", b":bdo", b":dir", b":ruby", b"txbxContent", b"AlternateContent", b"oMath"
@@ -40,7 +40,7 @@ def readable(part: bytes) -> tuple[bytes, str]:
         parent[:] = [shown for child in parent for shown in _shown(child)]
     for element in root.iter():
         if element.tag in _WRAPPERS:
-            element.tag = f"{_W}smartTag"  # whose text is read
+            element.tag = f"{_W}smartTag"  # an element whose text mammoth reads
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True), hidden
 
 
@@ -59,7 +59,7 @@ def _is_hidden(run: Element) -> bool:
 
 
 def _write_out(formula: Element) -> None:
-    """Make a run of text of a formula, in its place."""
+    """Replace a formula by a run of text."""
     text = formula_text(formula)
     behind = formula.tail
     formula.clear()
@@ -68,7 +68,7 @@ def _write_out(formula: Element) -> None:
 
 
 def _shown(element: Element) -> Iterator[Element]:
-    """Yield what stands for an element: text boxes only have text in older files, or as the fallback for them."""
+    """Yield the elements that replace an element: mammoth reads text boxes only in the older form or as a fallback."""
     if element.tag == f"{_MC}AlternateContent" and element.find(f"{_MC}Fallback") is None:
         for child in element.find(f"{_MC}Choice") or ():
             yield from _shown(child)

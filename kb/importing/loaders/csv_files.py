@@ -22,7 +22,7 @@ SEPARATORS: Final = (",", ";", "\t", "|")
 QUESTION: Final = ("question", "title")
 ANSWER: Final = ("answer", "text", "markdown", "content")
 ROWS_JUDGED: Final = 50
-MOST_NAME_WORDS: Final = 3  # a column's name is short, a question and its answer together are not
+MOST_NAME_WORDS: Final = 3  # names of columns are shorter than a question and its answer
 
 
 def read_rows(text: str, name: str, origin: str, notes: tuple[str, ...]) -> Iterator[Document | Failure]:
@@ -106,6 +106,6 @@ def _document(row: Sequence[str], columns: dict[str, int], name: str) -> Documen
     if not question or not answer:
         raise InvalidDocument(gettext("The row has no question or no answer. Fill both cells."))
     facts = {**cells, "title": " ".join(question.split())}
-    # From the question, since rows may be reordered and answers may change.
+    # The id is derived from the question, since rows may be reordered and answers may change.
     key = hashlib.sha256(facts["title"].casefold().encode()).hexdigest()[:12]
     return document_of(facts, answer, f"{name}#{key}")

@@ -20,8 +20,8 @@ from kb.importing.pictures import Beside, beside_file, beside_path, content_of
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """The digests of the PDF and Word files in a zip file, whose text depends on nothing else: `known` from the last
-    time, and `found` now, of those that could be read.
+    """The digests of the PDF and Word files in a zip file, whose text depends on nothing else: `known` are those of the
+    last run, `found` those of the files that could be read now.
     """
 
     known: Mapping[str, str]
@@ -67,17 +67,19 @@ def files_in(folder: Path) -> Iterator[Path]:
 def items_of_file(file: Path, name: str, origin: str, beside: Beside | None = None) -> Iterator[Document | Failure]:
     """Yield the items of a file or zip; `name` is its path in the import, from which ids are derived.
 
-    `beside` reads the pictures that lie beside the file.
+    `beside` reads the pictures next to the file.
     """
     for item in changed_items_of_file(file, name, origin, beside, Entries({})):
-        if not isinstance(item, Kept):  # with no known entries, there are none
+        if not isinstance(item, Kept):  # without known entries, none is kept
             yield item
 
 
 def changed_items_of_file(
     file: Path, name: str, origin: str, beside: Beside | None, entries: Entries
 ) -> Iterator[Document | Failure | Kept]:
-    """Yield the same, without reading the entries of a zip file again that are known, and note what they are now."""
+    """Like `items_of_file`, but known entries of a zip file are not read again; the current digests are recorded in
+    `entries`.
+    """
     try:
         found = format_of(file, name)
         if found is Format.ZIP:
@@ -94,7 +96,7 @@ def _in_archive(file: Path, origin: str, entries: Entries) -> Iterator[Document 
         with closing(unpacked(file, Path(folder))) as unpacking:
             unpacked_files = list(unpacking)  # a picture may come after the text that names it
         copies = {inside: copy for inside, copy, _ in unpacked_files if copy is not None}
-        times = Counter(inside for inside, _, _ in unpacked_files)  # a zip file may have several files of one name
+        times = Counter(inside for inside, _, _ in unpacked_files)  # a zip file may contain several files with one name
         for inside, copy, problem in unpacked_files:
             place = f"{origin}/{inside}"
             if copy is None:

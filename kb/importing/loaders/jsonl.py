@@ -70,7 +70,7 @@ def _items(stream: IO[bytes], name: str) -> Iterator[Document | Failure]:
             )
             return
         if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
-            # The rest of this line may be gigabytes: not worth reading to find the next line.
+            # The rest of this line may be gigabytes, which are not worth reading to find the next line.
             yield Failure(
                 f"{name}:{number}", gettext("The line is too long for an article. Split it; the rest was not read.")
             )

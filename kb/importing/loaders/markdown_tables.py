@@ -1,16 +1,16 @@
-"""Tables as Markdown supports them: one row of names, and every cell present. Pure."""
+"""Turns tables into the form that Markdown supports: one row of column names, and no missing cells. Pure."""
 
 from collections.abc import Sequence
 from typing import Final
 
 MAX_CELLS: Final = 20_000  # of a table after its cells have been repeated; larger spans are cut
 
-Told = tuple[str, int, int]  # a cell: its text, and the numbers of columns and rows it spans
+Told = tuple[str, int, int]  # a cell: its text, and the numbers of columns and rows that it spans
 
 
 def spread(rows: Sequence[Sequence[Told]]) -> list[list[tuple[str, int]]]:
-    """Return the rows with spanning cells repeated in every column and row they span, since each row is read on its
-    own. Each cell has its text and the number of columns it spans.
+    """Return the rows with spanning cells repeated in every column and row that they span, since each row is read
+    separately. Each cell has its text and the number of columns that it spans.
     """
     table: list[list[tuple[str, int]]] = []
     below: dict[int, tuple[int, tuple[str, int]]] = {}  # by column: the number of further rows, and the cell
@@ -42,8 +42,8 @@ def spread(rows: Sequence[Sequence[Told]]) -> list[list[tuple[str, int]]]:
 
 
 def headed(table: Sequence[Sequence[tuple[str, int]]]) -> tuple[list[str], list[list[str]]]:
-    """Return a table's title, and its rows with one row of names. A first row with a single cell is a title. Names that
-    span several columns are written before those below them.
+    """Return a table's title lines, and its rows with one row of column names. A first row with a single cell is a
+    title. Names that span several columns are written before the names below them.
     """
     rows = [row for row in table if any(text for text, _ in row)]
     width = max((len(row) for row in rows), default=0)
@@ -60,7 +60,7 @@ def headed(table: Sequence[Sequence[tuple[str, int]]]) -> tuple[list[str], list[
 
 
 def _texts(row: Sequence[tuple[str, int]], width: int) -> list[str]:
-    """Return the texts of a row; the name of a group of rows, which spans all columns, occurs once."""
+    """Return the texts of a row; the name of a group of rows, which spans all columns, is not repeated."""
     texts = [text for text, _ in row]
     return [texts[0], *[""] * (width - 1)] if len(row) == width == row[0][1] else texts
 

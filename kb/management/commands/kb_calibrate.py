@@ -55,7 +55,7 @@ class Command(ProductCommand):
         corpora = [_corpus(text, "--corpus") for text in options["corpus"]]
         foreign = [_foreign(text) for text in options["foreign"]]
         checked = [_corpus(text, "--check") for text in options["check"]]
-        embedder_of(active_recipe())  # otherwise everything would be fitted on words only
+        embedder_of(active_recipe())  # fails now if it is missing: otherwise, everything would be fitted on words only
         _check_names(corpora, checked, foreign)
         _check_writable(options["out"])
         with ProgressLine(self.stderr, "asking") as progress:

@@ -34,7 +34,7 @@ class Command(ProductCommand):
         try:
             with ProgressLine(self.stderr, gettext("embedding passages")) as progress:
                 report = reindex(known=known, progress=progress)
-        except OSError as error:  # nothing else here touches a file
+        except OSError as error:  # only the vector file is accessed here
             raise VectorFileClosed(f"{options['vectors']} cannot be written ({error.strerror}).") from error
         took = round((time.monotonic() - started) * 1000)
         return {"recipe": recipe.name, "embedded": report.embedded, "reused": report.reused, "took_ms": took}

@@ -1,10 +1,12 @@
-"""robots.txt by RFC 9309: the rules of one group, the longest match wins, `*` and `$` in paths. Pure."""
+"""robots.txt by RFC 9309: only the rules of one group apply, the longest match wins, and paths may contain `*` and `$`.
+Pure.
+"""
 
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
-MAX_BYTES: Final = 500_000  # the RFC asks for at least 500 KiB; what comes after is ignored
+MAX_BYTES: Final = 500_000  # the RFC requires at least 500 KiB; the rest is ignored
 MOST_DELAY: Final = 30.0  # seconds
 
 
@@ -17,7 +19,7 @@ class Robots:
     def allows(self, url: str) -> bool:
         parts = urlsplit(url)
         path = _plain(f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/")
-        # The longest rule wins; of equally long ones, the one that allows.
+        # The longest rule wins; among rules of equal length, one that allows.
         matching = [(len(rule), is_allowed) for is_allowed, rule in self.rules if _matches(path, rule)]
         return max(matching)[1] if matching else True
 

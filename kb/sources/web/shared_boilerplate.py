@@ -1,6 +1,6 @@
-"""What the pages of a site share around their own text, learnt from some of them: lines that most of them have, and
-the name at the end of their titles. Only lines before or after a page's own text are cut, since a heading such as
-"Steps" may well be on every page. Pure.
+"""The frame that the pages of a site share around their own text, learnt from some pages: lines that most of them have,
+and the name at the end of their titles. Only lines before or after a page's own text are removed, since a heading such
+as "Steps" may well be on every page. Pure.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _SEPARATOR: Final = re.compile(r"\s+[-–—]\s+|\s*[|·:»›]\s*")
 @dataclass(frozen=True, slots=True)
 class Frame:
     lines: frozenset[str] = frozenset()  # hashes
-    site_name: str = ""  # with the sign before it
+    site_name: str = ""  # with the separator before it
 
     def has(self, line: str) -> bool:
         return _hash(line) in self.lines
@@ -83,7 +83,7 @@ def frame_of_json(stored: Any) -> Frame:
 
 
 def learnt(pages: Sequence[tuple[str, str]]) -> Frame:
-    """Return the frame of (title, Markdown) of some pages; an empty one if there are too few."""
+    """Return the frame of some pages, given as (title, Markdown); an empty frame if there are too few."""
     if len(pages) < ENOUGH_PAGES:
         return Frame()
     least = math.ceil(SHARE * len(pages))

@@ -1,6 +1,6 @@
 """Sitemaps: the addresses in one, whether XML, text or compressed. Pure.
 
-Addresses are searched for without an XML parser, so there is nothing to attack, and broken files work too.
+Addresses are found without an XML parser, so there is no parser to attack, and broken files work, too.
 """
 
 import html
@@ -13,7 +13,7 @@ from typing import Final
 MAX_BYTES: Final = 50_000_000  # unpacked; the limit of the sitemap protocol
 MAX_ADDRESSES: Final = 50_000
 MAX_PARTS: Final = 100  # sitemaps in an index
-# Possessive, so that endless blanks in a hostile file do not cause backtracking.
+# Possessive quantifiers, so that endless blanks in a hostile file do not cause backtracking.
 _LOCATION: Final = re.compile(
     r"<(?:\w++:)?loc>(?:([^<]{1,4000}+)|\s{0,100}+<!\[CDATA\[([^<\]]{1,4000}+)\]\]>\s{0,100}+)</(?:\w++:)?loc>"
 )

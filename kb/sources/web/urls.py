@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsp
 MAX_CHARACTERS: Final = 2_000
 MOST_ALIKE: Final = 500
 MOST_DATED: Final = 60
-# They track visitors and do not change what is shown.
+# Parameters that track visitors and do not change what is shown.
 _TRACKING: Final = re.compile(
     r"utm_\w+|[a-z]*clid|mc_[ce]id|_ga|_gl|_hs\w+|mkt_tok|igshid|ref_src|spm|yclid|pk_\w+|mtm_\w+|vero_\w+|oly_\w+",
     re.IGNORECASE,
@@ -33,7 +33,7 @@ _OTHER_FILES: Final = re.compile(
 def one_spelling(url: str, base: str = "") -> str:
     """Return an address as the key of its page, resolved against `base`; "" if it is not a web page.
 
-    Without fragment, tracking and session parameters; the rest of the query in a fixed order.
+    The fragment and tracking and session parameters are removed; the rest of the query is in a fixed order.
     """
     try:
         parts = urlsplit(urljoin(base, url.strip()))
@@ -80,8 +80,8 @@ def _without_dots(path: str) -> str:
 
 def shape(url: str) -> tuple[str, int]:
     """Return an address's shape, which it shares with similar addresses, and how many of these are worth reading.
-    Calendars and filters create endless addresses of one shape, with dates in the path or other queries. The shape of
-    all other addresses is "".
+    Calendars and filters create endless addresses of one shape, which differ in dates or queries. The shape of all
+    other addresses is "".
     """
     parts = urlsplit(url)
     pairs = parse_qsl(parts.query, keep_blank_values=True)
@@ -94,7 +94,7 @@ def shape(url: str) -> tuple[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which addresses belong to a site: its host, the paths it begins with, and patterns with `*`."""
+    """Which addresses belong to a site: its host, the beginnings of their paths, and patterns with `*`."""
 
     origins: tuple[str, ...]  # such as https://help.example.com
     sections: tuple[str, ...] = ("/",)
