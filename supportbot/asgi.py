@@ -1,4 +1,4 @@
-"""The ASGI application: HTTP by Django, WebSockets by Channels, and a lifespan that starts background parts."""
+"""The ASGI application: HTTP with Django, WebSockets with Channels, and a lifespan that starts background parts."""
 
 import os
 from typing import Any
@@ -41,8 +41,10 @@ class UnknownPath(Socket):
 
 websocket_application = URLRouter(
     [
-        path("ws/v1/chat/", observed_socket("chat", ChatConsumer.as_asgi())),  # type: ignore[arg-type,list-item]  # ASGI; the stubs know views only
-        path("ws/v1/desk/", observed_socket("desk", DeskConsumer.as_asgi())),  # type: ignore[arg-type,list-item]  # as above
+        # ASGI; the stubs know views only
+        path("ws/v1/chat/", observed_socket("chat", ChatConsumer.as_asgi())),  # type: ignore[arg-type,list-item]
+        # as above
+        path("ws/v1/desk/", observed_socket("desk", DeskConsumer.as_asgi())),  # type: ignore[arg-type,list-item]
         re_path(r"", UnknownPath.as_asgi()),  # type: ignore[arg-type,list-item]  # as above
     ]
 )

@@ -1,9 +1,9 @@
-"""The only way from coroutines to the database.
+"""The only way for coroutines to use the database.
 
 Channels' own helper runs every query of a process on one shared thread, so a single slow search stalls every chat. This
-one has an executor as large as the connection pool. Context variables (the workspace scope) and the language of texts
+module has an executor as large as the connection pool. Context variables (the workspace scope) and the active language
 are passed on. A thread keeps its connection between calls, because taking one from the pool costs a round trip to check
-it. Here, the socket is checked instead, which costs nothing: a server that restarted has closed it.
+it. Checking the socket instead costs nothing: a server that has restarted has closed it.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ T = TypeVar("T")
 HOLD_SECONDS: Final = 60.0
 
 _executor = ThreadPoolExecutor(max_workers=settings.DATABASE_POOL_SIZE, thread_name_prefix="db")
-# Uses some of the pool's eight connections beyond those of the executor.
+# These threads use some of the pool's eight connections beyond those of the executor.
 _outside_executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="outside")
 
 
@@ -38,8 +38,8 @@ async def db(service: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 
 async def outside(service: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a synchronous service that calls an external system. It runs in a few separate threads, so that a slow shop
-    does not block other chats.
+    """Run a synchronous service that calls an external system, in one of a few separate threads, so a slow shop does
+    not block other chats.
     """
     return await _run_in(_outside_executor, service, *args, **kwargs)
 
@@ -67,9 +67,7 @@ def _with_connection(
 
 
 def _is_closed_by_server() -> bool:
-    """Return whether the connection is closed, or the server has sent something unrequested, as it does before
-    closing.
-    """
+    """Return whether the connection is closed, or the server has sent unrequested data, as it does before closing."""
     kept = connection.connection
     if kept is None or kept.closed:
         return kept is not None
@@ -79,5 +77,5 @@ def _is_closed_by_server() -> bool:
 
 
 def _is_held_too_long() -> bool:
-    # `close_at` is when Django would close it at the end of a request: at once, or never without a pool.
+    # Django would close it at `close_at` at the end of a request: at once, or never without a pool.
     return connection.close_at is not None and time.monotonic() > connection.close_at + HOLD_SECONDS

@@ -1,4 +1,4 @@
-"""What runs in the background: queues of Celery tasks, when beat starts which, and who consumes announcements."""
+"""Background work: the queues of Celery tasks, beat's schedule, and the consumers of announcements."""
 
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ TASK_ROUTES: Final = {
 BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     "worker-heartbeat": {"task": "supportbot.outbox.tasks.heartbeat", "schedule": 10.0, "options": {"expires": 10}},
     "purge-delivered-announcements": {"task": "supportbot.outbox.tasks.purge", "schedule": 3600.0},
-    # A tick that finds no worker in time is dropped: the next one sees the same rows.
+    # A tick that reaches no worker in time is dropped, because the next one sees the same rows.
     "sweep-tickets": {
         "task": "supportbot.handoff.tasks.sweep_tickets",
         "schedule": 15.0,
@@ -39,7 +39,7 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "schedule": 180.0,
         "options": {"expires": 180},
     },
-    # Each run ends within the hour and continues where the last one ended.
+    # Each run ends within an hour and continues where the previous one ended.
     "retain": {"task": "supportbot.chat.tasks.retain", "schedule": crontab(hour="1-6", minute=40)},
     "purge-model-bodies": {"task": "supportbot.llm.tasks.purge_bodies", "schedule": 3600.0},
     "repair-index": {"task": "kb.tasks.repair", "schedule": crontab(hour=3, minute=20)},

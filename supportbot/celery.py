@@ -21,7 +21,7 @@ app.autodiscover_tasks()
 
 
 class Ticks(bootsteps.StartStopStep):
-    """Ticks from the loop that receives tasks. This is a Celery step, because losing the broker clears all timers and
+    """Ticks from the loop that receives tasks. It is a Celery step, because losing the broker clears all timers and
     restarts steps.
     """
 
@@ -38,8 +38,8 @@ app.steps["consumer"].add(Ticks)
 
 
 class TickingScheduler(PersistentScheduler):
-    """Celery's scheduler with a tick, so that a probe can see when it was last awake. It also survives a clock that is
-    set back: Celery's own starts nothing until the clock has caught up, not even after a restart.
+    """Celery's scheduler with a tick, which shows a probe when it was last awake. It also survives a clock that is set
+    back: Celery's own scheduler starts nothing until the clock has caught up, not even after a restart.
     """
 
     def tick(self, *arguments: Any, **options: Any) -> float:
@@ -53,7 +53,7 @@ class TickingScheduler(PersistentScheduler):
     is_writing = False
 
     def sync(self) -> None:
-        """Write the schedule. A stop signal waits for it, since half of it must not be left behind."""
+        """Write the schedule. A stop signal waits for this, so no half-written file is left behind."""
         self.is_writing = True
         try:
             super().sync()
@@ -65,7 +65,7 @@ class TickingScheduler(PersistentScheduler):
         for entry in ahead:
             entry.last_run_at = entry.default_now()
         if ahead:
-            self._heap = None  # its times are those of the former clock
+            self._heap = None  # its times are from the former clock
 
 
 @task_prerun.connect
@@ -87,7 +87,7 @@ def end_task(task: Any, state: str | None = None, **_: Any) -> None:
 
 @worker_init.connect
 def note_build(**_: Any) -> None:
-    """Read which build this is before an update can replace its files."""
+    """Read the build's mark before an update can replace the files."""
     from supportbot.evals.product_mark import build  # needs the apps, which load later
 
     build()
@@ -107,8 +107,8 @@ def answer_probes_of_worker(**_: Any) -> None:
 
 @contextmanager
 def stopping_at_a_signal() -> Iterator[None]:
-    """Stop at a signal although Celery has not set its handlers yet. Without any, the first process of a container
-    ignores SIGTERM.
+    """In this block, stop at a signal although Celery has not set its handlers yet. Without handlers, the first process
+    of a container ignores SIGTERM.
     """
 
     def stop(number: int, frame: Any) -> None:
@@ -131,8 +131,8 @@ def answer_probes_of_beat(**_: Any) -> None:
 
 @beat_init.connect
 def stop_beat_in_order(sender: Service, **_: Any) -> None:
-    """Save the schedule only after the loop has ended. Celery's own handler saves and closes it within whatever the
-    signal interrupts; if an `except` there swallows its SystemExit, the next tick fails on the closed file.
+    """Save the schedule only after the loop has ended. Celery's own handler saves and closes it inside the code that
+    the signal interrupts; if an `except` there swallows its SystemExit, the next tick fails on the closed file.
     """
 
     def stop(number: int, frame: Any) -> None:

@@ -1,4 +1,4 @@
-"""The base class of all management commands: their texts are in the terminal's language."""
+"""The base class of all management commands, whose texts are in the terminal's language."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from django.utils.translation import gettext, override
 
 from supportbot.team_language import team_language
 
-# In the order in which programs check them.
+# The variables, in the order in which programs check them.
 VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 
@@ -24,7 +24,7 @@ def terminal_language(environment: Mapping[str, str]) -> str:
 class TranslatedCommand(BaseCommand):
     """A command whose texts are in the language of the terminal; `help` is a message, marked where it is defined.
 
-    Names of fields in JSON stay English, as programs read them.
+    Names of fields in JSON stay English, because programs read them.
     """
 
     requires_system_checks: list[str] = []

@@ -1,7 +1,7 @@
-"""Indexes on tables that may have grown, built while they are in use.
+"""Builds indexes on tables that may be large, while they are in use.
 
-PostgreSQL builds them outside a transaction, so a killed migration leaves an invalid index that slows down writes and
-serves no query. The next `migrate` replaces it.
+PostgreSQL builds these indexes outside a transaction, so a killed migration leaves an invalid index that slows down
+writes and is useless for queries. The next `migrate` replaces it.
 """
 
 from typing import Any, Final
@@ -15,7 +15,7 @@ _CREATE: Final = "CREATE UNIQUE INDEX "
 
 
 class AddBigIndex(AddIndexConcurrently):
-    """Adds an index without locking out writers; may be run again. Its migration has `atomic = False`."""
+    """Adds an index without blocking writers; can be run again. Its migration has `atomic = False`."""
 
     def database_forwards(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *states: Any) -> None:
         if not _is_there(self.index.name, schema_editor):
@@ -23,9 +23,9 @@ class AddBigIndex(AddIndexConcurrently):
 
 
 class AddBigUniqueIndex(NotInTransactionMixin, AddConstraint):
-    """Adds a unique constraint that holds under a condition, as `AddBigIndex` adds an index.
+    """Adds a unique constraint with a condition, in the same way as `AddBigIndex` adds an index.
 
-    PostgreSQL keeps such a constraint as an index. It fails if the rows are not unique.
+    PostgreSQL implements such a constraint as an index. Adding it fails if the rows are not unique.
     """
 
     def database_forwards(
@@ -48,7 +48,7 @@ class AddBigUniqueIndex(NotInTransactionMixin, AddConstraint):
 
 
 def _is_there(name: str, schema_editor: BaseDatabaseSchemaEditor) -> bool:
-    """Return whether the index was built completely; drop what a killed migration left of it."""
+    """Return whether the index was built completely; drop the invalid index that a killed migration left behind."""
     with schema_editor.connection.cursor() as cursor:
         cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [name])
         row = cursor.fetchone()

@@ -1,4 +1,4 @@
-"""Calls to other systems that somebody starts with a button, each of which may occupy a thread of the web process for
+"""Limits calls to other systems that people start with a button, since each may occupy a thread of the web process for
 seconds.
 """
 
@@ -20,6 +20,6 @@ class TooManyTests(SupportBotError):
 
 
 def count_test(workspace_id: UUID) -> None:
-    """Count one more test of a workspace; raises TooManyTests."""
+    """Count one more test by a workspace; raises TooManyTests."""
     if count(f"outbound-tests:{workspace_id}", seconds=60) > TESTS_PER_MINUTE:
         raise TooManyTests()

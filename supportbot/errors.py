@@ -1,4 +1,4 @@
-"""The base of every error a caller may see, and the only place that maps one to an HTTP response or a close code."""
+"""The base of all errors that callers may see, and the only place that maps them to HTTP responses and close codes."""
 
 import logging
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ class SupportBotError(Exception):
 
 
 class NotFound(SupportBotError):
-    """Missing, or not visible to this reader; both deliberately look the same."""
+    """Missing, or not visible to this reader; the two deliberately look the same."""
 
     code = "not_found"
     status = 404
@@ -87,7 +87,7 @@ def error_body(code: str, message: str, fields: FieldErrors | None = None) -> di
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> "Response | None":
     """Return the response to an exception in a DRF view; None lets Django answer 500 to an unexpected one."""
-    # Importing DRF's views loads our authentication classes and so the models, which import this module.
+    # Imported here because DRF's views load our authentication classes and so the models, which import this module.
     from rest_framework.exceptions import APIException
     from rest_framework.response import Response
     from rest_framework.views import exception_handler as drf_exception_handler
@@ -120,7 +120,7 @@ def _body_of(error: "APIException") -> dict[str, Any]:
 
 
 def flatten_field_errors(detail: Any, prefix: str = "") -> FieldErrors:
-    """Return {dotted field: messages} for DRF's nested error detail; `_` holds messages that concern no field."""
+    """Return {dotted field: messages} for DRF's nested error detail; `_` contains messages that concern no field."""
     if isinstance(detail, Mapping):
         flat: FieldErrors = {}
         for key, value in detail.items():

@@ -1,7 +1,7 @@
-"""Numbers, dates and lists in a locale's format, from Babel's locale data.
+"""Formats numbers, dates and lists for a locale, with Babel's locale data.
 
-A locale Babel does not know gets its base language, otherwise English. The first use of a locale reads its data, which
-takes a few milliseconds.
+A locale that Babel does not know gets its base language, or else English. The first use of a locale reads its data,
+which takes a few milliseconds.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from babel.lists import format_list
 from babel.numbers import NumberPattern, format_decimal, get_currency_symbol, parse_pattern
 
 _FALLBACK: Final = "en"
-# Languages whose data without a region belong to a different region from their texts.
+# Languages whose default region in the data differs from that of our texts.
 _REGIONS: Final = {"pt": "pt_PT"}
-# The separators of the locale's own digits. Babel does not convert the digits themselves: see `_in_own_digits`.
+# The separators for the locale's own digits. Babel does not convert the digits themselves; see `_in_own_digits`.
 _SEPARATORS: Final = "default"
-# The digit zero of CLDR's numbering systems that are the default of some locale; the other digits follow it.
+# The digit zero of each CLDR numbering system that is a locale's default; the other digits follow it.
 _ZEROS: Final = {"arab": "٠", "arabext": "۰", "beng": "০", "deva": "०", "mymr": "၀"}
 
 
@@ -55,7 +55,7 @@ def format_currency(amount: Decimal, currency: str, decimals: int, locale: str) 
 def _currency_pattern(locale: str, decimals: int, is_code: bool) -> NumberPattern:
     pattern = Locale.parse(locale).currency_formats["standard"].pattern
     if is_code:
-        pattern = pattern.replace("¤#", "¤\N{NO-BREAK SPACE}#")  # CLDR's currencySpacing, which Babel leaves out
+        pattern = pattern.replace("¤#", "¤\N{NO-BREAK SPACE}#")  # CLDR's currencySpacing, which Babel does not support
     fraction = f".{'0' * decimals}" if decimals else ""
     return parse_pattern(pattern.replace(".00", fraction))
 
@@ -67,8 +67,8 @@ def format_day(day: date, locale: str, form: Literal["medium", "long"] = "long")
 
 
 def format_day_of_year(iso: str, locale: str) -> str:
-    """Return a day such as `2026-03-04` without its year, as people say of a parcel: "4 March". A text that is not a
-    day is unchanged.
+    """Return a day such as `2026-03-04` without its year, as in "4 March". A text that is not a day is returned
+    unchanged.
     """
     try:
         day = date.fromisoformat(iso)
@@ -92,7 +92,7 @@ def format_time_of_day(moment: time, locale: str) -> str:
 
 
 def format_weekdays(days: Sequence[int], locale: str) -> str:
-    """Return days of the week (Monday is 0) in words: "Monday–Friday" if they are consecutive, otherwise a list."""
+    """Return days of the week (Monday is 0) as text: "Monday–Friday" if they are consecutive, otherwise a list."""
     data = _international(locale)
     names = get_day_names("wide", "stand-alone", locale=data)
     shown = [names[day] for day in days]
@@ -101,18 +101,18 @@ def format_weekdays(days: Sequence[int], locale: str) -> str:
 
 
 def format_choice(items: Sequence[str], locale: str) -> str:
-    """Return items as a question lists them: "a, b or c"."""
+    """Return items as a list of alternatives: "a, b or c"."""
     return format_list(items, style="or", locale=_international(locale))
 
 
 def country_name(code: str, locale: str) -> str:
-    """Return a country by name, such as "Germany" for `DE`; unknown codes are unchanged."""
+    """Return the name of a country, such as "Germany" for `DE`; unknown codes are returned unchanged."""
     name: str = babel_locale(locale).territories.get(code, code)
     return name
 
 
 def language_name(code: str, locale: str) -> str:
-    """Return a language by name, such as "German" for `de`; "" for unknown codes."""
+    """Return the name of a language, such as "German" for `de`; "" for unknown codes."""
     name: str = babel_locale(locale).languages.get(code, "")
     return name
 
@@ -124,12 +124,14 @@ def text_direction(locale: str) -> str:
 
 
 def _in_own_digits(text: str, data: Locale) -> str:
-    """Return a text in the digits of a locale: in Egypt ٣, in Morocco 3."""
+    """Return a text with a locale's digits: ٣ in Egypt, 3 in Morocco."""
     zero = _ZEROS.get(data.default_numbering_system)
     return text.translate({ord("0") + n: ord(zero) + n for n in range(10)}) if zero else text
 
 
 def _international(locale: str) -> Locale:
-    """Return international English for English without a region, which Babel treats as US English."""
+    """Return the locale data, with international English for English without a region, which Babel treats as US
+    English.
+    """
     data = babel_locale(locale)
     return Locale("en", "001") if str(data) == "en" else data

@@ -1,4 +1,4 @@
-"""Former paths of modules that a deployment's settings and commands may still name. To be emptied in 0.3.
+"""Former paths of modules that a deployment's settings and commands may still name. They will be removed in 0.3.
 
 Settings name paths (`CHAT_ON_CUSTOMER_MESSAGE`, `OUTBOX_CONSUMERS`, `RELEASES_GATE`), and so does the command that
 starts a web process. Nothing in this project imports a former path.
@@ -29,7 +29,7 @@ RENAMED: Final = {"supportbot.httpserver": {"Plainspoken": "HttpToolsProtocol"}}
 
 
 class FormerPaths(MetaPathFinder, Loader):
-    """Imports a former path as a module that looks each attribute up in the current one."""
+    """Imports a former path as a module that looks up each attribute in the current module."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -49,6 +49,6 @@ class FormerPaths(MetaPathFinder, Loader):
 
 
 def install() -> None:
-    """Let former paths be imported; called by `supportbot/__init__.py`, which every process imports first."""
+    """Make former paths importable; called by `supportbot/__init__.py`, which every process imports first."""
     if not any(isinstance(finder, FormerPaths) for finder in sys.meta_path):
         sys.meta_path.append(FormerPaths())

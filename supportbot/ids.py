@@ -15,7 +15,7 @@ def uuid7() -> UUID:
 
 
 def uuid7_at(moment: datetime) -> UUID:
-    """Return a UUIDv7 for a given time, so that rows written later sort by that time."""
+    """Return a UUIDv7 for a given time, so rows that are written later sort by that time."""
     return _uuid7((moment - _EPOCH) // timedelta(microseconds=1) * 1000)
 
 

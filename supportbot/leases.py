@@ -14,14 +14,14 @@ from supportbot.accounts.scope import current_workspace_id, workspace_scope
 
 @contextmanager
 def extending(extend: Callable[[], object], *, every: float, longest: timedelta, name: str) -> Iterator[None]:
-    """Meanwhile call `extend` every `every` seconds, in a thread of this name; a step longer than `longest` is lost."""
+    """In this block, call `extend` every `every` seconds in a thread with this name, for at most `longest`."""
     is_over, workspace_id, ends = Event(), current_workspace_id(), monotonic() + longest.total_seconds()
 
     def beat() -> None:
         try:
             with workspace_scope(workspace_id):
                 while not is_over.wait(every) and monotonic() < ends:
-                    with suppress(AnyDatabaseError):  # the next beat may come through
+                    with suppress(AnyDatabaseError):  # the next beat may succeed
                         extend()
         finally:
             connection.close()

@@ -1,4 +1,4 @@
-"""Starts and stops what a web process runs in addition to requests: outbox relay, turn runner, model client."""
+"""Starts and stops the parts of a web process other than requests: outbox relay, turn runner, model client."""
 
 import asyncio
 import gc
@@ -39,7 +39,7 @@ async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
             tracing.start("web")
             relay.start(without=settings.OUTBOX_OF_WORKERS)
             runner.start()
-            # In its own thread, so that a shutdown does not wait for it.
+            # In its own thread, so a shutdown does not wait for it.
             threading.Thread(target=prepare, name="warm-up", daemon=True).start()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
@@ -50,28 +50,28 @@ async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
 
 
 def prepare() -> None:
-    """Note which build this is, load what the first turn needs, and exclude all of it from garbage collection."""
+    """Read the build's mark, load everything that the first turn needs, and exclude it from garbage collection."""
     build()
     warm_up()
-    # What has been loaded so far lives as long as the process. Without this, every full collection would scan all of it
+    # Everything loaded so far lives as long as the process. Without this, every full collection would scan all of it
     # and stop every chat for a tenth of a second.
     gc.collect()
     gc.freeze()
-    # Most of what a turn creates has no cycles, so looking for them seven times as rarely costs little memory; by
-    # default, that takes half a millisecond of a turn, and more than a whole one of a turn with a search.
+    # Most objects of a turn have no cycles, so looking for cycles a seventh as often costs little memory. By default,
+    # it takes half a millisecond per turn, and more than a millisecond if the turn searches.
     gc.set_threshold(COLLECT_AFTER)
 
 
 def warm_up() -> None:
-    """Load what the first requests and the first turn would wait for.
+    """Load everything that the first requests and the first turn would have to wait for.
 
-    That is all pages, the embedding model, the tables of `language` and of the checks, and a remote model's SDK.
+    This includes all pages, the embedding model, the tables of `language` and the checks, and a remote model's SDK.
     """
     _ = get_resolver().url_patterns
     detect("ready", "en")
     stem("ready", "en")
     fold_homoglyphs("ɑ")
-    draft = Draft((), "en")  # its first answer would stop the event loop while the tables of the checks are read
+    draft = Draft((), "en")  # otherwise, the first answer would block the event loop while the checks' tables are read
     draft.write("Your parcel arrives in 3 days.")
     draft.finish()
     draft.weigh({})

@@ -1,4 +1,4 @@
-"""A condition on many ids. Django's own takes 10 ms for a thousand of them, since each is a parameter."""
+"""A condition on many ids. Django's own takes 10 ms for a thousand ids, because each is a parameter."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -8,7 +8,7 @@ from django.db.models import BooleanField, Func, UUIDField, Value
 
 
 class Among(Func):
-    """True for rows whose column is one of the ids, which are one parameter."""
+    """True for rows whose column is one of the ids, which are sent as one parameter."""
 
     arg_joiner = " = ANY"
     template = "(%(expressions)s)"

@@ -1,4 +1,4 @@
-"""The OpenAPI schema: how it is served, and what all operations share: credentials and error responses."""
+"""The OpenAPI schema: serves it, and adds the parts common to all operations: credentials and error responses."""
 
 import re
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ _generating: Final = Lock()
 
 
 def whole_schema() -> Any:
-    """Return the schema, generated once per process: it takes seconds and the generator is not thread-safe."""
+    """Return the schema, generated once per process: this takes seconds, and the generator is not thread-safe."""
     with _generating:
         return _generated()
 
@@ -65,7 +65,7 @@ class CachedGenerator(SchemaGenerator):
 class Schema(SpectacularAPIView):
     """Serves the schema as YAML or JSON, as requested."""
 
-    api_version = "1"  # otherwise the base class copies `?version=` into a header
+    api_version = "1"  # otherwise, the base class copies `?version=` into a header
 
     generator_class = CachedGenerator
     content_negotiation_class = DefaultContentNegotiation
@@ -73,7 +73,7 @@ class Schema(SpectacularAPIView):
 
 @cache
 def _generated() -> Any:
-    generator: Any = SchemaGenerator  # which has no types
+    generator: Any = SchemaGenerator  # it has no types
     with override("en"):
         return generator().get_schema(public=True)
 
@@ -113,7 +113,7 @@ def _name_refusals_of(operation: dict[str, Any], method: str, *, has_one_object:
 
 
 def link_answers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Link what a POST creates to the operations below its address; a drf-spectacular hook."""
+    """Link objects created by a POST to the operations on them; a drf-spectacular hook."""
     for path, item in result["paths"].items():
         for status, response in item.get("post", {}).get("responses", {}).items():
             if status in ("200", "201") and (links := dict(_links_below(result["paths"], path))):
@@ -151,7 +151,8 @@ class ClosedBody(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         schema: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        if schema.get("description") == getdoc(ClosedSerializerMixin):  # inherited, because the class has no docstring
+        # the description is inherited, because the class has no docstring
+        if schema.get("description") == getdoc(ClosedSerializerMixin):
             del schema["description"]
         return {**schema, "additionalProperties": False} if schema.get("type") == "object" else schema
 
@@ -164,6 +165,6 @@ class PlainText(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-cal
 
     def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         schema: dict[str, Any] = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)
-        if isinstance(schema.get("type"), list):  # the caller adds null to a field that may be null, once more
+        if isinstance(schema.get("type"), list):  # for a nullable field, the caller adds null a second time
             schema["type"] = "string"
         return {**schema, **self.target.schema}

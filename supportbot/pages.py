@@ -44,7 +44,7 @@ class Refusal:
     way_out: str
 
     def translated(self) -> "Refusal":
-        """Return the page's texts in the active language; the constants below hold the English ones."""
+        """Return the page's texts in the active language; the constants below contain the English texts."""
         return replace(self, title=gettext(self.title), message=gettext(self.message), way_out=gettext(self.way_out))
 
 
@@ -125,7 +125,7 @@ def failed(request: HttpRequest) -> HttpResponse:
 
 
 class MethodNotAllowedPage:
-    """Shows a page for 405, because Django's own, which people see when they open a form's address, is blank."""
+    """Shows a page for 405. People see it when they open a form's address, and Django's own page is blank."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -140,10 +140,10 @@ class MethodNotAllowedPage:
 
 
 def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    """Return JSON to programs and a page to people, without using session or database, which may have failed."""
+    """Return JSON to programs and a page to people, without the session or the database, which may have failed."""
     if request.path.startswith("/api/"):
         return JsonResponse(error_body(refusal.code, refusal.message), status=refusal.status)
-    with override(team_language(active_language())):  # there are no other translations of these pages
+    with override(team_language(active_language())):  # these pages have only the team's translations
         shown = refusal.translated()
         return HttpResponse(render_to_string("pages/refusal.html", {"refusal": shown}), status=refusal.status)
 
@@ -159,7 +159,7 @@ def _customer_doors(request: HttpRequest) -> Iterable[Door]:
 
 
 def _workspaces_to_name(request: HttpRequest) -> Iterable[Workspace]:
-    """Return the workspaces that this reader may see: a hosting company's list of customers is not public."""
+    """Return the workspaces that this reader may see, because a hosting company's list of customers is not public."""
     workspaces = Workspace.objects.order_by("name")
     if request.user.is_authenticated:
         return workspaces.filter(memberships__user=request.user)
@@ -184,7 +184,7 @@ def _is_served(address: str) -> bool:
 
 @cache
 def _calls() -> tuple[Call, ...]:
-    """Return every call of the schema, by address; cached, since they change only with the code."""
+    """Return every call in the schema, by address; cached, because they change only with the code."""
     return tuple(
         Call(method.upper(), address, _first_sentence(operations[method].get("description", "")))
         for address, operations in sorted(whole_schema()["paths"].items())

@@ -1,4 +1,4 @@
-"""Reading many rows for one page: overviews, searches, reports."""
+"""Database settings for reading many rows for one page: overviews, searches, reports."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +14,11 @@ _SETTINGS: Final = (
 
 @contextmanager
 def wide_reads() -> Iterator[None]:
-    """Run the queries of the block with settings for reading a hundred thousand rows; changes nothing else.
+    """Run the queries in this block with settings for reading a hundred thousand rows; nothing else is changed.
 
-    PostgreSQL compiles a query that it expects to be expensive, which takes longer than running it, and may give it the
-    processors that chats need. The positions of a common word do not fit into the usual 4 MB, so every row on their
-    pages would be read and checked again.
+    By default, PostgreSQL compiles queries that it expects to be expensive, which takes longer than running them, and
+    may give them the processors that chats need. Also, the positions of a common word do not fit into the usual 4 MB,
+    so every row on their pages would be read and checked again.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:

@@ -1,6 +1,6 @@
 """Rate counters in the cache, shared by all processes.
 
-If the cache is unavailable, nothing is counted and everybody is served, since service matters more than limits.
+If the cache is unavailable, nothing is counted and everyone is served, because service matters more than limits.
 """
 
 from functools import cache as kept
@@ -19,7 +19,7 @@ CACHE_AWAY: Final = (redis.RedisError, OSError)
 
 
 def count(key: str, *, seconds: int) -> int:
-    """Count one more and return the count in the current window of `seconds`; 0 if the cache is unavailable."""
+    """Increase the count and return it, for the current window of `seconds`; return 0 if the cache is unavailable."""
     cache = caches["default"]
     try:
         if isinstance(cache, CountingRedisCache):
@@ -32,8 +32,8 @@ def count(key: str, *, seconds: int) -> int:
 
 
 class FailOpenThrottle(SimpleRateThrottle):
-    """The base of all throttles: lets requests through if the cache is unavailable. It starts again after the clock was
-    set back, since requests from the future would count until the clock has caught up.
+    """The base of all throttles: lets requests through if the cache is unavailable. It starts over after the clock is
+    set back, because requests from the future would count until the clock has caught up.
     """
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
@@ -50,10 +50,10 @@ class FailOpenThrottle(SimpleRateThrottle):
 
 
 class CountingRedisCache(RedisCache):
-    """A cache that counts in one round trip, while `add` and `incr` together take three for every customer message.
+    """A cache that counts in one round trip; `add` and `incr` together would take three for every customer message.
 
-    Django creates a cache object, with a client, for each call of `async_db` and for each request. Each of them would
-    open a connection of its own, so the client belongs to the process.
+    Django creates a cache object with a client for each call of `async_db` and for each request. Each client would open
+    its own connection, so here the whole process shares one client.
     """
 
     @property
@@ -61,11 +61,12 @@ class CountingRedisCache(RedisCache):
         return _client(tuple(self._servers), **self._options)  # type: ignore[attr-defined]  # the stubs leave them out
 
     def count(self, key: str, *, seconds: int) -> int:
-        """Count one more and return the count in the current window, which expires automatically. If the server's clock
-        was set back, the window ends as soon as a new one would, and not an hour later.
+        """Increase the count and return it, for the current window, which expires automatically. If the server's clock
+        is set back, the window ends no later than a new one would, instead of an hour later.
         """
         name = self.make_and_validate_key(key)
-        both = self._cache.get_client(name, write=True).pipeline()  # a transaction: nothing comes in between
+        # a transaction, so no other command comes in between
+        both = self._cache.get_client(name, write=True).pipeline()
         both.set(name, 0, ex=seconds, nx=True)
         both.incr(name)
         both.expire(name, seconds, lt=True)

@@ -1,5 +1,5 @@
-"""The addresses an operator sets: PUBLIC_URL, by which browsers reach the installation, and those of the servers it
-uses, DATABASE_URL, REDIS_URL and EMAIL_URL. Each refusal is an ImproperlyConfigured that shows no password.
+"""The URLs that an operator sets: PUBLIC_URL, with which browsers reach the installation, and those of its servers,
+DATABASE_URL, REDIS_URL and EMAIL_URL. Every refusal is an ImproperlyConfigured that shows no password.
 """
 
 import os
@@ -11,17 +11,17 @@ from django.core.exceptions import ImproperlyConfigured
 from supportbot.installation.environment import Env
 from supportbot.observing.pooled_connection import PooledConnection
 
-# A server that accepts connections and never answers would block every request forever; a refused connection would not.
+# Without a limit, a server that accepts connections but never answers would block every request forever.
 CACHE_SECONDS: Final = 1.0
-# The driver's own limit is 130 seconds for each address, longer than a liveness probe waits.
+# The driver's own limit is 130 seconds per address, which is longer than a liveness probe waits.
 CONNECT_SECONDS: Final = 5
-# Longer than two addresses of a host (IPv6 and IPv4) take to time out: then the reason is known when the pool gives up.
+# Longer than the time-outs of a host's two addresses (IPv6 and IPv4), so the reason is known when the pool gives up.
 POOL_SECONDS: Final = 3.0 * CONNECT_SECONDS
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def public_address(value: str) -> str:
-    """Return PUBLIC_URL as browsers write it in `Origin`: in lower case, without a default port.
+    """Return PUBLIC_URL in the form that browsers send in `Origin`: in lower case, without a default port.
 
     Raises ImproperlyConfigured if it is not the address of a web server.
     """
@@ -37,7 +37,7 @@ def _split(value: str) -> SplitResult | None:
     try:
         parts = urlsplit(value)
         _ = parts.port
-    except ValueError:  # brackets without an IPv6 address, or a port that is not a number
+    except ValueError:  # for example, brackets without an IPv6 address, or a port that is not a number
         return None
     return parts
 
@@ -56,13 +56,13 @@ def cache_at(address: str) -> dict[str, Any]:
 
 
 def database_at(address: str, offset: int) -> str:
-    """Return the address of the database `offset` places after the one that `address` names (0 if it names none).
+    """Return the URL of the database `offset` places after the one in `address` (by default 0).
 
     The password and other options are kept. Raises ImproperlyConfigured if the database is not a number.
     """
     parts = urlsplit(address)
     options = [option for option in parts.query.split("&") if option]
-    # takes precedence over the path
+    # this takes precedence over the path
     named = [option.removeprefix("db=") for option in options if option.startswith("db=")]
     number = next(iter(named), parts.path.strip("/")) or "0"
     if not (number.isascii() and number.isdigit()):
@@ -90,13 +90,13 @@ def postgres_at(address: str, *, most_connections: int) -> dict[str, Any]:
         options.setdefault("connect_timeout", CONNECT_SECONDS)
     if not most_connections:
         return {**found, "OPTIONS": options}
-    # Without the last, the pauses between two attempts would grow to minutes, and with them the end of an outage.
+    # Without the last option, the pauses between attempts would grow to minutes, which would prolong an outage.
     options["pool"] = {
         "connection_class": PooledConnection, "min_size": 0, "max_size": most_connections,
         "timeout": POOL_SECONDS, "reconnect_timeout": POOL_SECONDS,
     }  # fmt: skip
-    # After a server restart, the pool holds dead connections, each of which would fail one request without this check.
-    # It costs a round trip per request; the database threads keep their connections and do not need it (`async_db`).
+    # After a server restart, the pool contains dead connections, each of which would fail one request without this
+    # check. It costs a round trip per request; database threads keep their connections and do not need it (`async_db`).
     return {**found, "OPTIONS": options, "CONN_HEALTH_CHECKS": True}
 
 
@@ -107,7 +107,7 @@ def mail_at(address: str) -> dict[str, Any]:
     except (ValueError, ImproperlyConfigured):
         found = {}
     if not found.get("EMAIL_HOST") and found.get("EMAIL_BACKEND") in (None, Env.EMAIL_SCHEMES["smtp"]):
-        raise ImproperlyConfigured(  # without its message, which may contain the password
+        raise ImproperlyConfigured(  # leave out the error's message, which may contain the password
             "EMAIL_URL is not a valid address. Write it like smtp+tls://user:password@mail.example.com:587 and "
             "percent-encode every character of the password that is not a letter or a digit."
         )

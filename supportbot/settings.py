@@ -1,6 +1,7 @@
-"""All settings, read from the environment through django-environ; an invalid or unknown value stops the start.
+"""All settings, read from the environment through django-environ. An invalid or unknown value prevents a start.
 
-What the environment does not set comes from the running instance of `make run` (its URLs and secrets are in DATA_DIR).
+Values that the environment does not set come from the running instance of `make run`, whose URLs and secrets are in
+DATA_DIR.
 """
 
 import logging
@@ -22,19 +23,19 @@ from supportbot.server_urls import cache_at, database_at, mail_at, postgres_at, 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 
-# Resolved, because one folder under two names would look like two, one of them with nothing running in it.
+# Resolve the path, because one folder with two names would look like two folders, one without a running instance.
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
 _runtime = load_runtime(DATA_DIR)
 
 HOST = env.str("HOST", default="127.0.0.1")
 PORT = env.port("PORT", default=8000)
 SHOP_PORT = env.port("SHOP_PORT", default=8100)
-# One web process uses one core. Above four, memory and connections to the database are for the operator to decide.
+# A web process uses one core. The operator has to decide on more than four, because of memory and database connections.
 WEB_PROCESSES = env.at_least("WEB_PROCESSES", 1, default=min(usable_cores(), 4), why=": nothing would be served.")
 PUBLIC_URL = env.str("PUBLIC_URL", default="")
 if PUBLIC_URL:
     PUBLIC_URL = public_address(PUBLIC_URL)
-# A command refers to the running instance, whatever port it would use itself.
+# Commands refer to the running instance, whatever port they would use themselves.
 BASE_URL = PUBLIC_URL or (_runtime.base_url if _runtime else f"http://127.0.0.1:{PORT}")
 
 DEBUG = False
@@ -43,10 +44,10 @@ SECRET_KEY = env.str("SECRET_KEY", default=_runtime.secrets.secret_key if _runti
 SECRET_KEY_IS_MADE_UP = not SECRET_KEY
 if SECRET_KEY_IS_MADE_UP:
     SECRET_KEY = os.urandom(32).hex()
-# Encrypts secrets in the database: the first key encrypts, any of them decrypts (rotation).
+# The keys that encrypt secrets in the database: the first one encrypts, and any of them decrypts (for rotation).
 FIELD_KEYS = env.list("FIELD_KEYS", default=[_runtime.secrets.field_key] if _runtime else [])
 if not all(is_field_key(key) for key in FIELD_KEYS):
-    raise ImproperlyConfigured(  # the value is not shown: it may be a secret with a single wrong letter
+    raise ImproperlyConfigured(  # do not show the value, which may be a secret with a single wrong letter
         "FIELD_KEYS contains an invalid key. Each key is 32 bytes in URL-safe base64; separate keys with commas."
     )
 
@@ -124,7 +125,7 @@ TEMPLATES = [
 
 # --- Database. With the pool, a query has 0.3 ms of overhead instead of 7; CONN_MAX_AGE must then be 0.
 DATABASE_POOL_SIZE = env.at_least("DATABASE_POOL_SIZE", 0, default=16, why=". Use 0 to switch the pool off.")
-DATABASE_CONNECTIONS = (DATABASE_POOL_SIZE or 16) + 8  # what one process opens at most
+DATABASE_CONNECTIONS = (DATABASE_POOL_SIZE or 16) + 8  # the maximum per process
 if not os.environ.get("DATABASE_URL"):
     clear_libpq_environment()
 DATABASE_URL = env.str("DATABASE_URL", default=_runtime.database_url if _runtime else "")
@@ -132,7 +133,7 @@ DATABASE_URL = env.str("DATABASE_URL", default=_runtime.database_url if _runtime
 DATABASE_OWNER_URL = env.str("DATABASE_OWNER_URL", default=_runtime.database_owner_url if _runtime else "")
 if DATABASE_OWNER_URL and urlsplit(DATABASE_OWNER_URL).scheme not in ("postgres", "postgresql"):
     raise ImproperlyConfigured("DATABASE_OWNER_URL must be an address like that of DATABASE_URL, with another role.")
-# A variable and not only a flag of `migrate`: versions that do not know it ignore it.
+# This is a variable as well as a flag of `migrate`, because versions that do not know the variable ignore it.
 MIGRATE_ALLOW_NEWER = env.bool("MIGRATE_ALLOW_NEWER", default=False)
 if DATABASE_URL:
     DATABASES = {
@@ -173,18 +174,18 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "supportbot.celery:TickingScheduler"
 CELERY_TASK_ROUTES, CELERY_BEAT_SCHEDULE = background.TASK_ROUTES, background.BEAT_SCHEDULE
 
-# --- The outbox: what a package announces to those above it (topic -> idempotent consumers, run inside this scope).
+# --- The outbox: announcements of a package to higher packages (topic -> idempotent consumers, run in this scope).
 CHAT_ON_CUSTOMER_MESSAGE = "supportbot.handoff.tickets.customer_messages.on_customer_message"
 OUTBOX_SCOPE = "supportbot.accounts.scope.workspace_scope"
 OUTBOX_CONSUMERS = background.OUTBOX_CONSUMERS
-# A night's retention announces thousands of these. So only workers deliver them, since web processes answer meanwhile,
+# A night's retention announces thousands of these. So only workers deliver them, because web processes have to answer,
 # and their consumers take many at once.
 OUTBOX_OF_WORKERS = OUTBOX_TOGETHER = ["conversation_erased"]
 # Each is called with a workspace before its old conversations are erased.
 BEFORE_RETENTION = ["supportbot.insights.rollups.roll_up_workspace"]
-# Each is called every night and empties texts that are kept for less time than their conversations.
+# Each is called every night and clears texts that are kept for a shorter time than their conversations.
 RETENTION_OF_TEXTS = ["supportbot.handoff.desk.offered_drafts.forget_texts"]
-# Each is called with a customer who is about to be forgotten, in the same transaction.
+# Each is called with a customer who is about to be erased, in the same transaction.
 ERASURE_OF_CUSTOMER = ["supportbot.evals.services.take_customer_out_of_cases"]
 
 # --- Health details and metrics for a scraper on another machine. Worker and beat answer probes on separate ports.
@@ -239,7 +240,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Conversations, knowledge, people and guarded actions.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "OAS_VERSION": "3.1.0",  # supports all of JSON Schema: 3.0 has no `propertyNames`
+    "OAS_VERSION": "3.1.0",  # it supports all of JSON Schema, while 3.0 lacks `propertyNames`
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "COMPONENT_SPLIT_REQUEST": True,  # requests are narrower than responses
@@ -262,18 +263,18 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 KB_EMBEDDER = env.str("KB_EMBEDDER", default="packaged")
 if KB_EMBEDDER not in ("packaged", "openai") and "." not in KB_EMBEDDER:
     raise ImproperlyConfigured(f"KB_EMBEDDER={KB_EMBEDDER} is not `packaged`, `openai` or the dotted path of a class.")
-KB_ROUTED_EMBEDDER = "supportbot.llm.embedding_routes.embedder_of_route"  # servers named in the console (kb.ports)
+KB_ROUTED_EMBEDDER = "supportbot.llm.embedding_routes.embedder_of_route"  # for servers chosen in the console (kb.ports)
 KB_LEXICAL_FALLBACK = env.bool("KB_LEXICAL_FALLBACK", default=True)
 # threads of the packaged model, for articles
 KB_EMBEDDING_THREADS = env.at_least("KB_EMBEDDING_THREADS", 1, default=usable_cores(), why=".")
-KB_ASKING = "supportbot.assistant.turn_search.asked"  # how a customer's message is searched for (kb.ports)
+KB_ASKING = "supportbot.assistant.turn_search.asked"  # searches for a customer's message (kb.ports)
 KB_AUDIT = "actions.audit.record"  # records that somebody added a source (kb.ports)
 KB_GATES = "supportbot.evals.articles.trials.verdict_on"
-KB_AFTERWARDS = "supportbot.evals.articles.afterwards.told_of"  # what publishing has changed (kb.ports)
+KB_AFTERWARDS = "supportbot.evals.articles.afterwards.told_of"  # reports the effects of publishing (kb.ports)
 HANDOFF_DRAFT_CHECKS = (
     "supportbot.assistant.agent_draft_checks.doubts_of"  # the checks for an agent's draft (handoff.ports)
 )
-# Off: answers come from the model alone, without sources (for benchmarks; every fact is then withheld).
+# If off, answers come from the model alone, without sources (for benchmarks; then every fact is withheld).
 KB_RETRIEVAL = env.bool("KB_RETRIEVAL", default=True)
 
 # --- Calls to other systems go to the public internet, to these networks, and to the demo's shop on this machine.
@@ -286,7 +287,7 @@ OUTBOUND_OWN_ADDRESSES = [f"127.0.0.1:{SHOP_PORT}"]
 if _runtime and _runtime.shop_url:  # the running shop may use a port other than SHOP_PORT
     OUTBOUND_OWN_ADDRESSES.append(urlsplit(_runtime.shop_url).netloc)
 
-# --- Releases: what judges them (nothing until there are suites), records them, checks them, and what they refer to.
+# --- Releases: the functions that judge, record and check them, and the marks of things that they refer to.
 RELEASES_GATE = "supportbot.evals.release_gates.judge"
 RELEASES_MISSING_SUITES = "supportbot.evals.selectors.missing_suites"
 RELEASES_AUDIT = "actions.audit.record"
@@ -303,31 +304,31 @@ RELEASES_REFERENCES = {
 # --- Guarded actions.
 ACTIONS_GATES = "supportbot.evals.action_rule_gates.refusals"
 ACTIONS_MERCHANT = "actions.merchant_api.merchant.connected_merchant"
-# The assistant's own tools: no defined action takes their names.
+# The assistant's own tools; defined actions cannot use their names.
 ACTIONS_RESERVED_NAMES = ("request_human", "withdraw_cards", "undo_last", "search", "ask", "action_status")
 ACTIONS_AUDIT_HEADS = DATA_DIR / "audit-heads.jsonl"
 
-# --- External agents, over MCP: how often one API key may call, and how many of these calls may ask the assistant.
+# --- External agents over MCP: the limits of calls per API key, and of those that ask the assistant.
 MCP_CALLS_PER_MINUTE = env.int("MCP_CALLS_PER_MINUTE", default=300)
 MCP_QUESTIONS_PER_MINUTE = env.int("MCP_QUESTIONS_PER_MINUTE", default=30)
 MCP_PROPOSALS_PER_MINUTE = 60  # per API key; the action's own limits also apply
 
 # --- Models. No model name is built in: OPENAI_MODEL names one, otherwise the server's only model is used.
-LLM_BUILTIN_PROVIDER = "supportbot.builtin.provider.BuiltinProvider"  # answers when no model does
+LLM_BUILTIN_PROVIDER = "supportbot.builtin.provider.BuiltinProvider"  # answers if no model does
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
 OPENAI_MODEL = env.str("OPENAI_MODEL", default="")
-OPENAI_VERIFY_MODEL = env.str("OPENAI_VERIFY_MODEL", default="")  # gives answers a second look; empty: off
+OPENAI_VERIFY_MODEL = env.str("OPENAI_VERIFY_MODEL", default="")  # for second looks at answers; empty means off
 OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="")
 OPENAI_EMBEDDING_MODEL = env.str("OPENAI_EMBEDDING_MODEL", default="")  # for KB_EMBEDDER=openai
 if KB_EMBEDDER == "openai" and not OPENAI_EMBEDDING_MODEL:
     raise ImproperlyConfigured(
         "KB_EMBEDDER=openai needs OPENAI_EMBEDDING_MODEL. Set it to the server's embedding model."
     )
-OPENAI_EMBEDDING_DIMENSIONS = env.int("OPENAI_EMBEDDING_DIMENSIONS", default=0)  # 0: the server is asked once
+OPENAI_EMBEDDING_DIMENSIONS = env.int("OPENAI_EMBEDDING_DIMENSIONS", default=0)  # 0 means that the server is asked once
 LLM_PRICES = env.json("LLM_PRICES", default={})
 LLM_DAILY_BUDGET = env.str("LLM_DAILY_BUDGET", default="")  # per workspace and UTC day, in the prices' currency
 LLM_VERIFY_DAILY_BUDGET = env.str("LLM_VERIFY_DAILY_BUDGET", default="")  # the part of it for second looks
-# For evaluations, separate from it; empty means the same as LLM_DAILY_BUDGET.
+# A separate budget for evaluations; empty means the same amount as LLM_DAILY_BUDGET.
 LLM_EVALUATION_DAILY_BUDGET = env.str("LLM_EVALUATION_DAILY_BUDGET", default="")
 LLM_VERIFY_DEADLINE_SECONDS = env.float("LLM_VERIFY_DEADLINE_SECONDS", default=3.0)
 # for the conversation before the newest question
@@ -336,7 +337,7 @@ LLM_STORE_BODIES = env.bool("LLM_STORE_BODIES", default=False)
 MODEL_DEADLINE_SECONDS = env.float("SUPPORTBOT_MODEL_DEADLINE_SECONDS", default=30.0)
 TURNS_PER_PROCESS = env.at_least("SUPPORTBOT_TURNS_PER_PROCESS", 1, default=200, why=": no message would be answered.")
 
-# --- Mail is written to files until a server is set.
+# --- Mail is written to files unless a server is set.
 EMAIL_URL = env.str("EMAIL_URL", default="")
 if EMAIL_URL:
     vars().update(mail_at(EMAIL_URL))
@@ -350,7 +351,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="support@localhost")
 # --- Language, time, files.
 LANGUAGE_CODE = "en"
 LANGUAGES = [(code, str(LANG_INFO.get(code, {}).get("name_local", code))) for code in translation.LANGUAGES]
-# If both sets have a page's message, the team's is used; `make lint` checks that they agree for customers' pages.
+# If both sets contain a message, pages use the team's; `make lint` checks that they agree for customers' pages.
 LOCALE_PATHS = [BASE_DIR / "locale" / "team", BASE_DIR / "locale" / "customer"]
 USE_I18N = True
 USE_TZ = True
@@ -392,7 +393,7 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
         "uvicorn.access": {"level": "WARNING"},
         "mcp": {"level": "WARNING"},
-        "psycopg.pool": {"level": "ERROR"},  # an outage is logged once, by us, and not at each attempt to connect
+        "psycopg.pool": {"level": "ERROR"},  # we log an outage once, instead of at each attempt to connect
     },
 }
 # Read by OpenTelemetry's SDK, like every other OTEL_* variable.
@@ -409,6 +410,6 @@ for _name, _address in _collectors.items():
                 "install --no-deps --require-hashes -r requirements-otel.lock`, or unset the variable."
             )
 
-# --- Last, after all names have been read: a misspelt one must not go unnoticed.
+# --- This comes last, after all names have been read, to report misspelt names.
 if _mistake := unknown_name(os.environ, env.names):
     raise ImproperlyConfigured(_mistake)

@@ -1,8 +1,8 @@
-"""Rows written and read by statements that are built once per model.
+"""Writes and reads rows with statements that are built once per model.
 
-The ORM builds each statement again, which costs five times as much processor time as running it. The steps of a chat
+The ORM builds each statement again, which takes five times as much processor time as running it. The steps of a chat
 turn use these instead. They are derived from the models, so a new field needs no change here. They send no Django
-signals, which nothing here uses.
+signals, which this project does not use.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,14 +25,12 @@ class Statement(NamedTuple):
 
 
 def columns(model: type[Model], table: str, *names: str) -> str:
-    """Return a model's columns, all or the named ones, for selecting them from `table` in the order that `loaded`
-    reads.
-    """
+    """Return all or the named columns of a model, for selecting them from `table` in the order that `loaded` needs."""
     return ", ".join(f'{table}."{field.column}"' for field in _fields(model, *names))
 
 
 def loaded(model: type[Row], values: Sequence[Any], *names: str) -> Row:
-    """Return the model instance of a row selected with `columns`; reading a field left out there takes a query."""
+    """Return the model instance of a row selected with `columns`; reading a field that was left out takes a query."""
     fields = _fields(model, *names)
     if convert := _conversions(model, *names):
         values = list(values)
@@ -66,7 +64,7 @@ def run(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> int:
 
 
 def insert(*rows: Model, on_conflict: str = "") -> None:
-    """Insert new rows of one model, as `save(force_insert=True)` would; `on_conflict` is the statement's clause."""
+    """Insert new rows of one model, like `save(force_insert=True)`; `on_conflict` is a clause for the statement."""
     if not rows:
         return
     into, values = _insertion(type(rows[0]))
@@ -76,9 +74,9 @@ def insert(*rows: Model, on_conflict: str = "") -> None:
 
 
 def save(row: Model, *names: str, inserting: Sequence[Model] = (), also: Statement | None = None) -> None:
-    """Store the named fields of a row that exists, as `save(update_fields=...)` would.
+    """Store the named fields of an existing row, like `save(update_fields=...)`.
 
-    The same statement inserts new rows of any models and runs `also`, which changes rows of another table.
+    The same statement inserts new rows of any models and runs `also`, which changes rows in another table.
     """
     fields, update = _update(type(row), names)
     insertions = [_insertion(type(new)) for new in inserting]
@@ -109,7 +107,7 @@ def _stored(row: Model, fields: "Sequence[Field[Any, Any]]") -> list[Any]:
 
 @cache
 def _conversions(model: type[Model], *names: str) -> "Sequence[tuple[int, Callable[..., Any]]]":
-    """Return the functions that turn columns into field values, for example for JSON, which arrives as text; most
+    """Return the functions that convert columns to field values, for example for JSON, which arrives as text. Most
     fields need none.
     """
     found = ((place, getattr(field, "from_db_value", None)) for place, field in enumerate(_fields(model, *names)))

@@ -1,7 +1,7 @@
-"""Parses untrusted JSON, and rejects anything that two parsers could read differently.
+"""Parses untrusted JSON and rejects anything that two parsers could read differently.
 
-Python's parser accepts NaN, keeps the last of two equal keys, accepts numbers of any length and may run out of stack.
-Here each of these is an error with a reason.
+Python's parser accepts NaN, keeps the last of two equal keys, accepts numbers of any length and may exhaust the stack.
+Here, each of these is an error with a reason.
 """
 
 import json

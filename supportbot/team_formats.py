@@ -1,6 +1,6 @@
-"""Dates, numbers and money in the format of the active language.
+"""Formats dates, numbers and money for the active language.
 
-English is British: the day comes first and the clock has 24 hours, as in the other languages of the team.
+English is British English: the day comes first and the clock has 24 hours, as in the team's other languages.
 """
 
 from datetime import date, datetime
@@ -33,7 +33,7 @@ def _locale() -> Locale:
 
 
 def day(moment: date, *, with_year: bool = True) -> str:
-    """Return a day: `28 Nov 2026`, `28. Nov. 2026`. A time is taken in the active time zone."""
+    """Return a day: `28 Nov 2026`, `28. Nov. 2026`. Times are converted to the active time zone."""
     local = localtime(moment) if isinstance(moment, datetime) else moment
     return format_skeleton("yMMMd" if with_year else "MMMd", local, locale=_locale())
 
@@ -60,7 +60,7 @@ def date_time(moment: datetime, *, with_year: bool = True, with_seconds: bool = 
 
 
 def number(value: int | float | Decimal, *, decimals: int | None = None) -> str:
-    """Return a number with grouped thousands: `1,234.5`, `1.234,5`. With `decimals`, exactly that many."""
+    """Return a number with grouped thousands, such as `1,234.5` or `1.234,5`, optionally with exactly `decimals`."""
     if decimals is None:
         return format_decimal(value, format="#,##0.############", locale=_locale())
     return format_decimal(value, format=f"#,##0.{'0' * decimals}" if decimals else "#,##0", locale=_locale())
@@ -72,5 +72,5 @@ def percentage(share: float) -> str:
 
 
 def listed(names: list[str] | tuple[str, ...]) -> str:
-    """Return names as a list in words: `Ada, Bob and Cleo`."""
+    """Return names as a list in a sentence: `Ada, Bob and Cleo`."""
     return format_list(names, style="standard", locale=_locale())

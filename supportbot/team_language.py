@@ -1,5 +1,5 @@
-"""The languages of the team's pages, and which one a person gets. Customers' languages are separate: their texts follow
-the conversation, never the person at the desk.
+"""The languages of the team's pages, and the choice for each person. Customers' languages are separate: their texts
+follow the conversation, never the person at the desk.
 """
 
 from pathlib import Path
@@ -14,14 +14,14 @@ CATALOGUES: Final = Path(__file__).resolve().parent.parent / "locale" / "team"
 _CODES: Final = sorted(
     path.parents[1].name.replace("_", "-").lower() for path in CATALOGUES.glob("*/LC_MESSAGES/django.mo")
 )
-# English and every language with a catalogue, by its own name.
+# English and all languages with a catalogue, each with its own name.
 TEAM_LANGUAGES: Final = {
     code: capfirst(str(LANG_INFO.get(code, {}).get("name_local", code))) for code in (ENGLISH, *_CODES)
 }
 
 
 def team_language(chosen: str, accepted: str = "") -> str:
-    """Return the language of a person's pages: the one they chose, otherwise the first that their browser accepts.
+    """Return the language of a person's pages: the one they chose, or else the first one that their browser accepts.
 
     `accepted` is the header Accept-Language. English if neither is one of `TEAM_LANGUAGES`.
     """

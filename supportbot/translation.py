@@ -1,4 +1,4 @@
-"""The texts that customers read, in the language of their conversation; regardless of the active language.
+"""Texts for customers in the language of their conversation, regardless of the active language.
 
 They come from the catalogues `locale/customer/<language>/LC_MESSAGES/django.mo`, which `make messages` writes. A
 catalogue is read once per process, so a text costs two dictionary look-ups. The functions' names are known to the
@@ -17,7 +17,7 @@ from supportbot.formats import format_number
 
 SOURCE_LANGUAGE: Final = "en"
 CATALOGUES: Final = Path(__file__).resolve().parent.parent / "locale" / "customer"
-# `pt-br` for the folder `pt_BR`, as the settings and HTTP write it.
+# `pt-br` for the folder `pt_BR`, which is the form in settings and HTTP.
 LANGUAGES: Final = (
     SOURCE_LANGUAGE,
     *sorted(path.parents[1].name.replace("_", "-").lower() for path in CATALOGUES.glob("*/LC_MESSAGES/django.mo")),
@@ -27,35 +27,37 @@ T = TypeVar("T")
 
 
 def msgid(message: str) -> str:
-    """Mark a message for the extractor where it is defined; return it unchanged, for `text_in` to translate later."""
+    """Mark a message for the extractor where it is defined. It is returned unchanged, and `text_in` translates it
+    later.
+    """
     return message
 
 
 def nmsgid(one: str, many: str) -> tuple[str, str]:
-    """Mark a message with plural forms, for `ntext_in` to translate later."""
+    """Mark a message with plural forms, which `ntext_in` translates later."""
     return one, many
 
 
 def text_in(locale: str, message: str, /, **values: object) -> str:
-    """Return a message in the language of a locale, with its placeholders filled. An unknown message is unchanged."""
+    """Return a message in a locale's language, with its placeholders filled in. Unknown messages are not translated."""
     text = _catalogue(locale).gettext(message) if message else ""  # gettext returns its header for ""
     return text.format(**values) if values else text
 
 
 def ptext_in(locale: str, context: str, message: str, /, **values: object) -> str:
-    """Return what `text_in` does, for a message whose translation depends on its context."""
+    """Do the same as `text_in` for a message whose translation depends on its context."""
     text = _catalogue(locale).pgettext(context, message)
     return text.format(**values) if values else text
 
 
 def ntext_in(locale: str, one: str, many: str, n: int, /, **values: object) -> str:
-    """Return a message in the plural form for `n`, which its placeholder `{n}` shows in the locale's digits."""
+    """Return a message in the plural form for `n`; the placeholder `{n}` shows the number in the locale's digits."""
     return _catalogue(locale).ngettext(one, many, n).format(**{"n": format_number(n, locale), **values})
 
 
 @cache
 def in_all_languages(message: str) -> frozenset[str]:
-    """Return a message in every language, with its placeholders, to recognise texts made from it."""
+    """Return a message in every language, with its placeholders, to recognise texts based on it."""
     return frozenset(_loaded(language).gettext(message) for language in LANGUAGES)
 
 
@@ -67,7 +69,7 @@ def language_of(locale: str) -> str:
 
 
 def in_locale(texts: Mapping[str, T], locale: str) -> T:
-    """Return the text of a locale, else of its language, else the English one, else the first."""
+    """Return the text for a locale, or else for its language, or else in English, or else the first one."""
     for name in (locale, locale.partition("-")[0], "en"):
         if name in texts:
             return texts[name]

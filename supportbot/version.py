@@ -1,3 +1,3 @@
-"""The version of this copy. `pyproject.toml` and the changelog name the same one."""
+"""The version of this copy, which is the same as in `pyproject.toml` and the changelog."""
 
 VERSION = "0.2.0.dev0"

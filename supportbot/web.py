@@ -1,4 +1,4 @@
-"""Shared by the HTTP edge: the content security policy, pagination, and serializers that reject unknown fields."""
+"""Code shared by the HTTP edge: the content security policy, pagination, and serializers that reject unknown fields."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Set
@@ -41,13 +41,13 @@ API: Final = "/api/"
 
 
 def socket_origin(request: HttpRequest | Request) -> str:
-    """Return the origin that sockets are opened on: PUBLIC_URL, or the host this request was sent to."""
+    """Return the origin for opening sockets: PUBLIC_URL, or the host of this request."""
     base = urlsplit(settings.PUBLIC_URL or request.build_absolute_uri("/"))
     return f"{'wss' if base.scheme == 'https' else 'ws'}://{base.netloc}"
 
 
 class ContentSecurityPolicy:
-    """Adds the policy unless the view has set its own, stricter or for embedding."""
+    """Adds the policy unless the view has set its own policy, which is stricter or allows embedding."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -59,8 +59,8 @@ class ContentSecurityPolicy:
 
 
 class PageLocaleMiddleware(LocaleMiddleware):
-    """Django's own for customers' pages. The team's pages follow the person's choice, and the API is in English. It
-    comes after authentication in `MIDDLEWARE`, because the choice is the logged-in person's.
+    """Django's middleware for customers' pages. The team's pages follow the person's choice, and the API is in English.
+    It comes after authentication in `MIDDLEWARE`, because the choice belongs to the logged-in person.
     """
 
     def process_request(self, request: HttpRequest) -> None:
@@ -76,7 +76,7 @@ class PageLocaleMiddleware(LocaleMiddleware):
 
 
 class NewestFirstPagination(CursorPagination):
-    """Pages of `{"results", "next"}`; ids are UUIDv7, so their order is the order of creation."""
+    """Pages with `{"results", "next"}`. Ids are UUIDv7, so their order is the order of creation."""
 
     page_size = 50
     page_size_query_param = "limit"
@@ -85,7 +85,7 @@ class NewestFirstPagination(CursorPagination):
     invalid_cursor = "Invalid cursor. Leave it out to start with the newest."
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """Return where the page begins; raises NotFound for an invalid cursor."""
+        """Return the start of the page; raises NotFound for an invalid cursor."""
         try:
             cursor = super().decode_cursor(request)
             if cursor is not None and cursor.position is not None:
@@ -95,7 +95,7 @@ class NewestFirstPagination(CursorPagination):
         return cursor
 
     def get_page_size(self, request: Request) -> int:
-        """Return the number of rows requested, at most `max_page_size`; raises InvalidInput if it is not a number."""
+        """Return the requested number of rows, at most `max_page_size`; raises InvalidInput if it is not a number."""
         asked = request.query_params.getlist(self.page_size_query_param)
         if not asked:
             return self.page_size
@@ -123,7 +123,7 @@ class NewestFirstPagination(CursorPagination):
 
 
 def check_query(asked: Iterable[str], known: Set[str]) -> None:
-    """Raise InvalidInput for an unknown filter: a typo must not look like a result."""
+    """Raise InvalidInput for an unknown filter, because the result of a typo would look valid."""
     if unknown := sorted(set(asked) - known):
         raise InvalidInput(fields={name: ["Unknown field."] for name in unknown})
 
@@ -144,7 +144,7 @@ def id_of(field: str, value: str) -> UUID:
 
 
 class JSONOnlyNegotiation(DefaultContentNegotiation):
-    """Always answers in JSON, whatever the caller accepts: errors of file downloads are JSON, too, and nobody gets a
+    """Always responds in JSON, whatever the caller accepts: errors of file downloads are JSON, too, and nobody gets a
     406.
     """
 
@@ -156,7 +156,7 @@ class JSONOnlyNegotiation(DefaultContentNegotiation):
 
 
 class BoundedJSONParser(JSONParser):
-    """JSON bodies. Nesting that exhausts the stack is the sender's error (400), not ours (500)."""
+    """Parses JSON bodies. Nesting that exhausts the stack is the sender's error (400), not ours (500)."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         try:
@@ -178,8 +178,8 @@ def more_than_spaces(*, without: str = r"\u0000", unseen: str = "") -> str:
 class TextField(serializers.CharField):
     """A JSON string; numbers are not converted, as on the socket.
 
-    `schema` holds the JSON Schema keywords for what the service behind it checks; they appear in the OpenAPI schema.
-    The pattern describes texts that are not empty: if blanks are allowed, the schema adds them. With `allOf` instead of
+    `schema` contains the JSON Schema keywords for the service's validation; they appear in the OpenAPI schema. The
+    pattern describes texts that are not empty; if blanks are allowed, the schema adds them. With `allOf` instead of
     `pattern`, the field does not check anything, because the service has its own message for blanks.
 
     Length is measured on the text as sent. Services trim it and collapse spaces afterwards.
@@ -213,14 +213,14 @@ class TextField(serializers.CharField):
 
 
 class PatternField(serializers.RegexField):
-    """Text that, as sent, fully matches `pattern`."""
+    """Text that fully matches `pattern` as sent."""
 
     def __init__(self, pattern: str, **more: Any) -> None:
         super().__init__(rf"\A{pattern}\Z", trim_whitespace=False, **more)
 
 
 class FlagField(serializers.BooleanField):
-    """A JSON boolean, and nothing that could be converted to one, such as 0, "off" or "yes"."""
+    """A JSON boolean. Values that could be converted to one, such as 0, "off" or "yes", are rejected."""
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
@@ -229,7 +229,7 @@ class FlagField(serializers.BooleanField):
 
 
 class WholeNumberField(serializers.IntegerField):
-    """A JSON integer, which may be written 7.0, and no text that could be converted to one."""
+    """A JSON integer, which may be written as 7.0. Text that could be converted to one is rejected."""
 
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, float) and data.is_integer():
@@ -247,7 +247,7 @@ def example(**fields: Any) -> Callable[[type[S]], type[S]]:
 
 
 class ClosedSerializerMixin:
-    """Rejects unknown fields, by name, since a typo must never be ignored."""
+    """Rejects unknown fields by name, because a typo must never be ignored."""
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):

@@ -1,8 +1,8 @@
-"""Finds rows by words that people wrote, or by names, in any language.
+"""Finds rows by words in people's texts, or by names, in any language.
 
-Whole words and beginnings of words match, and punctuation is ignored: "1042" and "A-1042" both find "A-1042". No
-language is assumed, unlike in the search of articles (`kb/search`). An index serves a query only if both use the same
-expression, so `Words` builds both.
+Whole words and beginnings of words match, and punctuation is ignored: "1042" and "A-1042" both find "A-1042". Unlike
+the search of articles (`kb/search`), it does not depend on a language. An index works for a query only if both use the
+same expression, so `Words` builds both.
 """
 
 import re
@@ -16,7 +16,8 @@ from django.db.models.functions import Coalesce
 MAX_WORDS: Final = 6
 MAX_CHARACTERS: Final = 100
 MIN_PREFIX: Final = 3  # shorter prefixes match thousands of words
-# At these, PostgreSQL's parser joins words into hosts, paths, addresses, numbers and tags, whose parts are not found.
+# With these characters, PostgreSQL's parser joins words into hosts, paths, addresses, numbers and tags, whose parts are
+# not found.
 _JOINING: Final = "-_@./:+?=&~<>#"
 _PART: Final = re.compile(r"[^\W_]+")
 
@@ -51,13 +52,13 @@ class HasWord(Func):
 
 
 def words_of(query: str) -> list[str]:
-    """Return the words to look for, at most six; none if the query has no letter or digit."""
+    """Return the words to search for, at most six; [] if the query contains no letters or digits."""
     text = unicodedata.normalize("NFC", query.replace("\0", "")[:MAX_CHARACTERS])
     return [word for word in text.split() if _PART.search(word)][:MAX_WORDS]
 
 
 def tsquery(word: str) -> str:
-    """Return a word as PostgreSQL's query: its parts in this order, the last one as a prefix."""
+    """Return the PostgreSQL query for a word: its parts in order, the last one as a prefix."""
     parts = _PART.findall(word)
     *whole, last = (f"'{part}'" for part in parts)
     return " <-> ".join([*whole, f"{last}:*" if len(parts[-1]) >= MIN_PREFIX else last])

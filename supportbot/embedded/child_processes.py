@@ -18,7 +18,7 @@ from supportbot.embedded.os_accounts import Account
 from supportbot.installation.process_identity import ProcessIdentity, is_running
 
 _PR_SET_PDEATHSIG = 1
-# Loaded here: nothing may be imported between fork and exec, where another thread may hold the import lock.
+# Loaded here because nothing may be imported between fork and exec, where another thread may hold the import lock.
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -32,10 +32,10 @@ def spawn(
     folder: Path | None = None,
     death_signal: signal.Signals = signal.SIGTERM,
 ) -> subprocess.Popen[bytes]:
-    """Start a child in its own session, as `account` if given. Without `output` it writes where this process writes.
+    """Start a child in its own session, as `account` if given. Without `output`, it shares this process's output.
 
-    It receives `death_signal` when this process dies. In its own session it does not get the terminal's Ctrl-C: the
-    supervisor stops everything in order.
+    It receives `death_signal` when this process dies. In its own session, it does not get the terminal's Ctrl-C, so the
+    supervisor can stop everything in order.
     """
     identity = {} if account is None else account.as_popen()
     return subprocess.Popen(
@@ -66,7 +66,7 @@ def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
 
 
 def stop(process: subprocess.Popen[bytes], *steps: tuple[signal.Signals, float]) -> None:
-    """Send each signal in turn and wait its seconds, then SIGKILL. Returns once the child is reaped."""
+    """Send each signal in turn and wait the given seconds, then send SIGKILL. Return when the child is reaped."""
     for signal_number, seconds in steps:
         if process.poll() is None:
             process.send_signal(signal_number)
@@ -80,7 +80,7 @@ def stop(process: subprocess.Popen[bytes], *steps: tuple[signal.Signals, float])
 
 
 def terminate(process: ProcessIdentity, *, seconds: float = 10.0, first: signal.Signals = signal.SIGTERM) -> bool:
-    """End a process that is not our child; False if it survived SIGKILL or belongs to another user."""
+    """End a process that is not our child; return False if it survived SIGKILL or belongs to another user."""
     for signal_number, patience in ((first, seconds), (signal.SIGKILL, 5.0)):
         if not is_running(process):
             return True
@@ -96,7 +96,7 @@ def terminate(process: ProcessIdentity, *, seconds: float = 10.0, first: signal.
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float, pause: float = 0.05) -> bool:
-    """Poll until the condition holds; False on timeout."""
+    """Poll until the condition holds; return False on a time-out."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() >= deadline:

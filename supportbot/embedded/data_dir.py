@@ -1,4 +1,4 @@
-"""The data directory: who owns it, who has locked it, and where its parts are.
+"""The data directory: its owner, its lock, and the locations of its parts.
 
 `instance.json` marks a directory as ours. The kernel holds the lock for as long as the supervisor lives, so a killed
 supervisor never leaves a lock behind.
@@ -24,14 +24,14 @@ from supportbot.installation.runtime import read_json, write_private
 
 FORMAT = 1
 OUTSIDE = Path("/var/lib/supportbot")
-# Commands and separate processes may have created these before the first `up` (`static` is of 0.1).
+# Commands and separate processes may have created these before the first `up` (`static` is from 0.1).
 _MADE_BY_COMMANDS = {"secrets.json", "lock", "logs", "mail", "media", "static", "beat", "metrics"}
 _MADE_BY_COMMANDS |= {"audit-heads.jsonl", "demo-api-key.json", "demo-knowledge.json"}
 
 
 @dataclass(frozen=True)
 class Instance:
-    """The content of `instance.json`: what is kept from one start to the next."""
+    """The content of `instance.json`: data kept from one start to the next."""
 
     id: str
     format: int = FORMAT
@@ -41,8 +41,8 @@ class Instance:
 
 
 def require_writable(path: Path) -> None:
-    """Create the directory of a part that runs alone, if it is missing. Raises StartRefused if it may not be written; a
-    full disk stops no part, since chats go on.
+    """Create the directory of a part that runs alone, if it is missing. Raises StartRefused if it is not writable. A
+    full disk does not stop a part, so chats continue.
     """
     try:
         path.mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -81,7 +81,8 @@ class DataDir:
         """Check the directory and create what is missing. Raises StartRefused."""
         self.check()
         try:
-            # Traversable but not readable: under root, PostgreSQL runs as another user in a subfolder. Files are 0600.
+            # Traversable but not readable, because under root, PostgreSQL runs as another user in a subfolder. Files
+            # are 0600.
             self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
             self.logs.mkdir(mode=0o700, exist_ok=True)
             (self.path / "lock").touch(mode=0o600)
@@ -176,12 +177,12 @@ class DataDir:
         return home
 
     def known_postgres_home(self) -> Path | None:
-        """Return the folder of the database, None before it is created."""
+        """Return the folder of the database; None before it is created."""
         known = self.instance().postgres_home
-        return None if known is None else self.path / known  # an absolute one replaces the left side
+        return None if known is None else self.path / known  # an absolute path replaces the left side
 
     def outside_home(self) -> Path | None:
-        """Return the database's folder if it is outside. Raises StartRefused if we would not have put it there."""
+        """Return the database's folder if it is outside. Raises StartRefused for a location that we never use."""
         home = self.known_postgres_home()
         if home is None or home.is_relative_to(self.path):
             return None
@@ -199,7 +200,7 @@ class DataDir:
         return OUTSIDE / instance.id
 
     def save_servers(self, *, postgres_home: Path | None, postgres_port: int | None, valkey_port: int | None) -> None:
-        """Save where the servers are. A home inside is saved as a relative path, so the directory can be moved."""
+        """Save the servers' locations. A home inside is saved as a relative path, so the directory can be moved."""
         instance = self.instance()
         if postgres_home is not None:
             inside = postgres_home.is_relative_to(self.path)
@@ -209,7 +210,7 @@ class DataDir:
 
 
 def _instance_from(content: dict[str, Any]) -> Instance:
-    """Raises TypeError for a missing field, an unknown one, or one of the wrong type."""
+    """Return the instance; raises TypeError for a field that is missing, unknown or of the wrong type."""
     instance = Instance(**content)
     ports = (instance.postgres_port, instance.valkey_port)
     has_right_types = isinstance(instance.id, str) and isinstance(instance.postgres_home, str | None)
@@ -228,7 +229,7 @@ def _is_reachable(folder: Path, account: Account) -> bool:
 
 
 def purge(data: DataDir) -> bool:
-    """Delete the directory and a database kept outside it; False if there was none. Call `check` first.
+    """Delete the directory and a database kept outside it; return False if there was none. Call `check` first.
 
     Raises AlreadyRunning and deletes nothing while a supervisor that is missing from the registry holds the lock.
     """
@@ -240,7 +241,7 @@ def purge(data: DataDir) -> bool:
 
 
 def remove(data: DataDir) -> None:
-    """Delete a directory of ours and its database outside it; the caller makes sure that nothing uses them."""
+    """Delete one of our directories and its database outside it; the caller makes sure that nothing uses them."""
     home = data.outside_home()
     if home is not None and home.exists():
         _delete_folder(home)

@@ -1,7 +1,7 @@
-"""Two roles of a database: the owner migrates, backs up and restores; the application's role works with rows.
+"""The two roles of a database: the owner migrates, backs up and restores; the application's role works with rows.
 
-So what reaches the database through the product (a faulty query, an injection) cannot create or alter anything, switch
-off triggers, read the server's files, or change the audit trail, which is also append-only by its grants.
+So a faulty query or an injection through the product cannot create or alter anything, switch off triggers, read the
+server's files, or change the audit trail, whose grants make it append-only.
 """
 
 from typing import Any, Final
@@ -15,7 +15,7 @@ from supportbot.embedded.external_servers import connect
 
 APPEND_ONLY: Final = ("actions_auditentry",)
 READ_ONLY: Final = ("django_migrations",)
-# For the application's connections: a statement or lock that takes longer is a fault, and fails with an error.
+# Limits for the application's connections: a statement or lock that takes longer is a fault and fails with an error.
 LIMITS: Final = {
     "statement_timeout": "120s",
     "lock_timeout": "60s",
@@ -26,12 +26,12 @@ Connection = psycopg.Connection[Any]
 
 
 def role_of(url: str) -> str:
-    """Return the name of the role that an address logs in with."""
+    """Return the name of the role in a database URL."""
     return unquote(urlsplit(url).username or "")
 
 
 def create_application_role(connection: Connection, name: str, password: str) -> None:
-    """Create the role, or set its password and revoke rights it should not have. Needs a superuser."""
+    """Create the role, or set its password and revoke excessive rights. Needs a superuser."""
     role = sql.Identifier(name)
     known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone()
     if known is None:
@@ -44,8 +44,8 @@ def create_application_role(connection: Connection, name: str, password: str) ->
 
 
 def divide(owner_url: str, application_url: str) -> None:
-    """Give the application's role its rights and limits; does nothing for a single role. Runs after migrations. A
-    missing role is created with the password in its address, if the owner may do that.
+    """Give the application's role its rights and limits; do nothing for a single role. Call it after migrations. A
+    missing role is created with the password in its URL, if the owner may do that.
     """
     name = role_of(application_url)
     if not name or name == role_of(owner_url):
@@ -61,7 +61,7 @@ def divide(owner_url: str, application_url: str) -> None:
 def grant(connection: Connection, name: str) -> None:
     """Let the role read and write rows of all tables, present and future, but nothing else."""
     schema = connection.execute("SELECT quote_ident(current_schema()), quote_ident(current_database())").fetchone()
-    assert schema is not None  # one row
+    assert schema is not None  # the query returns one row
     names = {"role": sql.Identifier(name), "schema": sql.SQL(schema[0]), "database": sql.SQL(schema[1])}
     for statement in (
         "REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC, {role}",
@@ -70,7 +70,7 @@ def grant(connection: Connection, name: str) -> None:
         "GRANT USAGE ON SCHEMA {schema} TO {role}",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
         "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
-        # Running processes can use the tables of a later migration at once.
+        # With this, running processes can use the tables of a later migration at once.
         "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}",
         "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT USAGE, SELECT ON SEQUENCES TO {role}",
     ):
@@ -96,7 +96,7 @@ def _is_missing(connection: Connection, name: str) -> bool:
 
 
 def _existing(connection: Connection, tables: tuple[str, ...]) -> list[str]:
-    """Return which of these tables exist; before the first migration, none do."""
+    """Return the names of these tables that exist; before the first migration, none do."""
     found = connection.execute(
         "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NOT NULL", [list(tables)]
     )
@@ -104,7 +104,7 @@ def _existing(connection: Connection, tables: tuple[str, ...]) -> list[str]:
 
 
 def limit(connection: Connection) -> None:
-    """Set the limits of the role that is logged in; its later connections have them."""
+    """Set the limits of the logged-in role; they apply to its later connections."""
     for setting, value in LIMITS.items():
         connection.execute(
             sql.SQL("ALTER ROLE CURRENT_USER SET {} = {}").format(sql.Identifier(setting), sql.Literal(value))
@@ -112,7 +112,7 @@ def limit(connection: Connection) -> None:
 
 
 def weaknesses(connection: Connection) -> str:
-    """Return in words what the logged-in role can do but should not; empty if there is nothing."""
+    """Return the excessive rights of the logged-in role as text; "" if there are none."""
     row = connection.execute(
         "SELECT r.rolsuper OR r.rolbypassrls, has_schema_privilege(current_schema(), 'CREATE'),"
         " coalesce(has_table_privilege(to_regclass('actions_auditentry'), 'UPDATE'), false)"

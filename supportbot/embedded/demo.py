@@ -1,4 +1,4 @@
-"""The demo workspace at start-up: seeded once, with its first passwords never exposed to a network.
+"""The demo workspace at start-up: seeds it once, and never exposes its first passwords to a network.
 
 The demo itself is `supportbot.demo`, known here only by its command `demo_seed`.
 """
@@ -47,7 +47,7 @@ class Demo:
         return facts
 
     def saved_facts(self) -> DemoFacts | None:
-        """Return the facts of the last start, None if its database, addresses or seeding code were different."""
+        """Return the facts of the last start; None if its database, addresses or seeding code were different."""
         content = read_json(self._facts_file)
         if content is None or content.get("for") != self._fingerprint():
             return None
@@ -59,7 +59,7 @@ class Demo:
         return facts
 
     def refuse_if_exposed(self) -> None:
-        """Raise StartRefused if HOST would expose first passwords to a network, of existing users or of new ones."""
+        """Raise StartRefused if HOST would expose first passwords of existing or new users to a network."""
         last_facts = self.last_facts()
         refuse_exposed_passwords(
             self.plan, self.users_with_first_password(last_facts) if last_facts else NOT_CREATED_YET
@@ -81,7 +81,7 @@ class Demo:
         table = sql.Identifier(get_user_model()._meta.db_table)
         query = sql.SQL("SELECT username, password FROM {} WHERE username = ANY(%s) AND is_active").format(table)
         names = [user["username"] for user in facts["users"]]
-        if not applied_migrations(self.database_url):  # seed.json is about another database
+        if not applied_migrations(self.database_url):  # seed.json belongs to another database
             return NOT_CREATED_YET
         with external_servers.connect(self.database_url) as connection:
             rows = connection.execute(query, (names,)).fetchall()
@@ -102,7 +102,7 @@ def check_demo(plan: Plan) -> str:
 
 
 def seed_version() -> str:
-    """Return a text that changes with the seeding code and the actions, so that an upgrade seeds again."""
+    """Return a text that changes with the seeding code and the actions, so an upgrade seeds again."""
     programs = [path.read_text() for path in sorted(Path(apps.get_app_config("demo").path).glob("*.py"))]
     policies = [f"{action.name} {action.version}" for action in all_actions().values()]
     return "\n".join([*programs, *sorted(policies)])
@@ -125,11 +125,11 @@ def refuse_exposed_passwords(plan: Plan, names: list[str]) -> None:
 
 
 class DemoFile:
-    """`demo.json`: what a script needs to do what a person does; rewritten whenever a process id changes."""
+    """`demo.json`: the data that scripts need to act like a person; rewritten whenever a process id changes."""
 
     def __init__(self, plan: Plan, facts: DemoFacts, *, first_password_names: list[str]) -> None:
         self._path = plan.data_dir / "demo.json"
-        # Once a user has changed their password, it is theirs alone.
+        # A password that a user has changed is private.
         users = [
             {**user, "password": user["password"] if user["username"] in first_password_names else None}
             for user in facts["users"]

@@ -1,4 +1,4 @@
-"""The base of the embedded servers: a home folder, a port that is chosen once, and the process while it runs."""
+"""The base class of the embedded servers: a home folder, a port that is chosen once, and the running process."""
 
 import subprocess
 from pathlib import Path
@@ -30,8 +30,8 @@ class LocalServer:
         return self._process is not None and self._process.poll() is None
 
     def _choose_port(self) -> None:
-        """Choose another port if ours is in use, but only before the first start, because others know the address
-        later.
+        """Choose another port if ours is in use. This is only possible before the first start, because others know the
+        address later.
         """
         if not self._has_run and is_taken(self.port):
             self._port = free_port()

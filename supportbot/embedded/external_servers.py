@@ -1,4 +1,4 @@
-"""Probes of the operator's own servers. Plain connections report the cause at once; a pool would not."""
+"""Probes the operator's own servers. Unlike a pool, plain connections report the cause of a failure at once."""
 
 from typing import Any
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
@@ -13,11 +13,11 @@ from psycopg import sql
 from supportbot.installation.errors import StartRefused
 
 CONNECT_SECONDS = 3
-_POOLER_TRIES = 3  # a pooler may have spare connections; the one used last comes first
+_POOLER_TRIES = 3  # a pooler may have spare connections, and returns the last used one first
 OLDEST_POSTGRES = 16
 OLDEST_PGVECTOR = (0, 8)
 OLDEST_REDIS = 7
-# What kombu's transports raise for a bad address, a bad option or a missing package, NameError included.
+# The errors of kombu's transports for an invalid URL, an invalid option or a missing package, including NameError.
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, NameError, ImportError)
 # Query keys of libpq, Redis and AMQP URLs that contain a secret or the path to one.
 _SECRET_KEYS = {"password", "sslpassword", "passfile", "sslkey", "ssl_password", "ssl_keyfile"}
@@ -25,11 +25,11 @@ EXTENSIONS = ("vector",)
 
 
 class DatabaseAway(StartRefused):
-    """The database cannot be opened, which may be temporary."""
+    """The database cannot be opened; this may be temporary."""
 
 
 def probe_database(url: str) -> str:
-    """Return the server's version as text; changes nothing. Raises StartRefused with the cause and the fix."""
+    """Return the server's version as text without changing anything. Raises StartRefused with the cause and the fix."""
     with connect(url) as connection:
         version = connection.info.server_version // 10000
         if version < OLDEST_POSTGRES:
@@ -50,7 +50,7 @@ def probe_database(url: str) -> str:
 
 
 def refuse_read_only(connection: "psycopg.Connection[Any]") -> None:
-    """Raise StartRefused if nothing can be written here: a standby, or a database or role set to read only."""
+    """Raise StartRefused if nothing can be written, as on a standby, or with a read-only database or role."""
     if connection.execute("SHOW transaction_read_only").fetchone() == ("on",):
         raise StartRefused(
             gettext("The database in DATABASE_URL is read-only. Use the address of a server that accepts writes.")
@@ -58,14 +58,14 @@ def refuse_read_only(connection: "psycopg.Connection[Any]") -> None:
 
 
 def refuse_transaction_pooling(url: str) -> None:
-    """Raise StartRefused if a pooler shares one server connection among several of ours, per transaction. A session's
-    locks and settings would then belong to others. Only behind such a pooler can two of our connections have the same
-    server process.
+    """Raise StartRefused if a pooler in transaction mode shares a server connection among several of ours. A session's
+    locks and settings would then affect other sessions. Only with such a pooler can two of our connections have the
+    same server process.
     """
     try:
         with connect(url) as one, connect(url) as other:
             is_shared = any(_backend(one) == _backend(other) for _ in range(_POOLER_TRIES))
-    except psycopg.Error as error:  # lost again right after it was opened
+    except psycopg.Error as error:  # the connection was lost right after it was opened
         raise _away(url, "DATABASE_URL", error) from error
     if is_shared:
         raise StartRefused(
@@ -87,7 +87,7 @@ def create_extensions(url: str) -> None:
 
 
 def create_extensions_in(connection: "psycopg.Connection[Any]") -> None:
-    """Create missing extensions over a connection that commits at once. Raises StartRefused."""
+    """Create missing extensions over a connection in autocommit mode. Raises StartRefused."""
     rows = connection.execute("SELECT extname FROM pg_extension").fetchall()
     missing = [name for name in EXTENSIONS if (name,) not in rows]
     try:
@@ -160,7 +160,7 @@ def _without_secret(pair: str) -> str:
 
 
 def connect(url: str, *, variable: str = "DATABASE_URL") -> "psycopg.Connection[tuple[object, ...]]":
-    """Open a connection that commits at once. Raises StartRefused; DatabaseAway names the variable."""
+    """Open a connection in autocommit mode. Raises StartRefused; DatabaseAway names the variable."""
     if urlsplit(url).scheme not in ("postgres", "postgresql"):
         raise StartRefused(gettext("DATABASE_URL must look like postgres://user:password@host:5432/name."))
     try:
@@ -205,7 +205,7 @@ def _require_extensions(connection: "psycopg.Connection[tuple[object, ...]]") ->
 
 
 def _require_installed_pgvector(connection: "psycopg.Connection[tuple[object, ...]]") -> str | None:
-    """Return the version inside this database, which new packages do not update; None before it is created."""
+    """Return the extension's version in this database, which new packages do not update; None before it is created."""
     row = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
     if row is None:
         return None

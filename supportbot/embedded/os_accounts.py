@@ -1,4 +1,4 @@
-"""The operating-system user that runs PostgreSQL. PostgreSQL refuses root, so root starts it as another user."""
+"""The operating-system user that runs PostgreSQL. PostgreSQL refuses to run as root, so root uses another user."""
 
 import os
 import pwd
@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from supportbot.installation.errors import StartRefused
 
-# Other daemons may also run as `nobody` and could then read the cluster, so a user of our own is preferred.
+# Prefer our own user: other daemons may also run as `nobody` and could then read the cluster.
 PREFERRED = ("supportbot", "nobody")
 
 
@@ -31,7 +31,7 @@ class Account:
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def can_enter(self, folder: Path) -> bool:
-        """True if this user may list and traverse the folder; the kernel decides, in a process of that user."""
+        """Return whether this user may list and traverse the folder; the kernel decides, in a process of that user."""
         return self._holds("-x", folder) and self._holds("-r", folder)
 
     def can_run(self, program: Path) -> bool:
@@ -43,9 +43,10 @@ class Account:
 
 
 def server_account() -> Account | None:
-    """Return the user to run PostgreSQL as, None if the current one is fine.
+    """Return the user that runs PostgreSQL; None if the current user is fine.
 
-    Only users in the passwd database qualify: initdb refuses a bare number. Raises StartRefused if there is none.
+    Only users in the passwd database qualify, because initdb refuses a bare number. Raises StartRefused if there is
+    none.
     """
     if os.geteuid() != 0:
         return None

@@ -1,4 +1,4 @@
-"""Ports: finding a free one and checking whether one is in use."""
+"""Finds free ports and checks whether a port is in use."""
 
 import socket
 from functools import lru_cache
@@ -10,7 +10,7 @@ RESOLVE_SECONDS = 3.0
 
 
 def free_port() -> int:
-    """Return a port of the loopback address that is free right now."""
+    """Return a port on the loopback address that is free right now."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -18,13 +18,13 @@ def free_port() -> int:
 
 
 def is_taken(port: int, *, host: str = LOOPBACK) -> bool:
-    """True if a server could not bind to the port."""
+    """Return whether a server could not bind to the port."""
     address = address_of(host)
     if address is None:
         return True
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as probe:
-        # Servers set this too. Without it, old connections in TIME_WAIT would make the port look in use.
+        # Servers set this, too. Without it, a port with old connections in TIME_WAIT would look as if it were in use.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
@@ -35,7 +35,7 @@ def is_taken(port: int, *, host: str = LOOPBACK) -> bool:
 
 @lru_cache(maxsize=8)
 def address_of(host: str) -> str | None:
-    """Return the numeric address of a host, None if its name does not resolve within three seconds. Cached."""
+    """Return the numeric address of a host; None if its name does not resolve within three seconds. Cached."""
     try:
         return str(ip_address(host))
     except ValueError:
@@ -45,10 +45,10 @@ def address_of(host: str) -> str | None:
     def resolve() -> None:
         try:
             found.append(socket.gethostbyname(host))
-        except (OSError, UnicodeError):  # UnicodeError: an empty label or one that is too long
+        except (OSError, UnicodeError):  # UnicodeError for a label that is empty or too long
             return
 
-    # The system resolver has no timeout, and a thread that still waits for it must not keep the process alive.
+    # The system resolver has no time-out, and a thread that is still waiting for it must not keep the process alive.
     resolving = Thread(target=resolve, daemon=True)
     resolving.start()
     resolving.join(RESOLVE_SECONDS)

@@ -1,6 +1,6 @@
 """The embedded PostgreSQL: created once, then started, watched and stopped by the supervisor.
 
-It listens on 127.0.0.1 only, requires a scram password and never runs as root. The cluster folder appears by one rename
+It listens only on 127.0.0.1, requires a SCRAM password and never runs as root. The cluster folder is renamed into place
 after initdb has finished, so an interrupted first start leaves nothing that looks like a database.
 """
 
@@ -33,11 +33,12 @@ LEAST_CONNECTIONS = 100  # PostgreSQL's own default
 RETRY_SECONDS = 30.0
 RECOVERY_SECONDS = 120.0
 _TRANSIENT_ERRORS = ("shared memory block", "already exists", "Address already in use", "could not bind")
-# One call for the whole file system: a thousand single calls would take seconds, at the first start and after a crash.
+# One call for the whole file system, because a thousand individual calls would take seconds at the first start and
+# after a crash.
 _SYNC_METHOD = "syncfs" if sys.platform == "linux" else "fsync"
 _NOT_DURABLE = (
     *("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"),
-    *("-c", "jit=off"),  # as for the application's role
+    *("-c", "jit=off"),  # the same as for the application's role
 )
 
 
@@ -55,7 +56,7 @@ class PostgresServer(LocalServer):
         log: Path,
         durable: bool = True,
         connections: int = LEAST_CONNECTIONS,
-        application_password: str = "",  # empty: no role for the application
+        application_password: str = "",  # "" means no separate role for the application
     ) -> None:
         super().__init__(home, password=password, port=port, log=log)
         self._application_password = application_password
@@ -74,11 +75,11 @@ class PostgresServer(LocalServer):
         return f"postgresql://{USER}:{self._password}@{LOOPBACK}:{self.port}/{database}"
 
     def application_url(self, database: str = DATABASE) -> str:
-        """Return the address for the product's processes, whose role works with rows only."""
+        """Return the URL for the product's processes, whose role can only work with rows."""
         return f"postgresql://{APPLICATION}:{self._application_password}@{LOOPBACK}:{self.port}/{database}"
 
     def start(self) -> None:
-        """Create the cluster if there is none, start it and wait until it responds. Raises StartRefused."""
+        """Create the cluster if necessary, start it and wait until it responds. Raises StartRefused."""
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._chown(self.home)
         self._binaries = find_binaries().reachable_by(self._account, home=self.home)
@@ -92,10 +93,10 @@ class PostgresServer(LocalServer):
                 create_application_role(connection, APPLICATION, self._application_password)
 
     def request_stop(self) -> None:
-        """Do nothing yet: the product's processes need the server until they have ended."""
+        """Do nothing yet, because the product's processes need the server until they have ended."""
 
     def stop(self) -> None:
-        """Stop it with a fast shutdown, then an immediate one, then SIGKILL. None of the three loses a commit."""
+        """Stop it with a fast shutdown, then an immediate one, then SIGKILL. None of these loses a commit."""
         if self._process is not None:
             stop(self._process, (signal.SIGINT, 15.0), (signal.SIGQUIT, 5.0))
             self._process = None
@@ -120,7 +121,7 @@ class PostgresServer(LocalServer):
         unfinished.rename(self.cluster)
 
     def _start_with_retries(self, binaries: Binaries) -> None:
-        # Reap a dead predecessor: while it is a zombie, its lock file counts as valid and blocks every restart.
+        # Reap a dead predecessor. While it is a zombie, its lock file counts as valid and blocks every restart.
         if self._process is not None:
             self._process.poll()
         deadline = time.monotonic() + RETRY_SECONDS
@@ -152,7 +153,7 @@ class PostgresServer(LocalServer):
         return [binaries.program("postgres"), "-D", self.cluster, "-p", str(self.port), *network, *limit, *options]
 
     def _wait_for_answer(self, process: subprocess.Popen[bytes]) -> bool:
-        """Wait until it answers a query and return True; False if the process has ended. Recovery may take a while."""
+        """Wait until it answers a query; return False if the process ends before. Recovery may take a while."""
 
         def answers_or_ended() -> bool:
             return process.poll() is not None or self._answers()
@@ -240,7 +241,7 @@ def _last_error(log: Path, *, since: int) -> str:
 
 
 def _cause(output: str) -> str:
-    """Return the first error in the output, else its last line."""
+    """Return the first error in the output, or else its last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "error:", "could not"))]
     return (errors or lines[-1:] or ["no error message"])[0].rstrip(".")

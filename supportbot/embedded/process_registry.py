@@ -1,4 +1,4 @@
-"""The processes that a supervisor started, so that the next start can end what a killed supervisor left behind."""
+"""Records the processes of a supervisor, so the next start can end processes that a killed supervisor left behind."""
 
 import json
 import signal
@@ -21,7 +21,7 @@ class ProcessRegistry:
     def save(self, pids: dict[str, int]) -> None:
         identities = {name: identify(pid) for name, pid in pids.items()}
         processes = {name: asdict(known) for name, known in identities.items() if known is not None}
-        # The folder is saved too: a copied data directory must not end the processes of the original.
+        # Save the folder, too, because a copied data directory must not end the processes of the original.
         write_private(self.path, json.dumps({"folder": str(self._folder), "processes": processes}, indent=2))
 
     @property
@@ -44,7 +44,7 @@ class ProcessRegistry:
             ) from error
 
     def end_orphans(self) -> list[str]:
-        """End what is still running and return the names. Raises StartRefused if a process cannot be ended."""
+        """End the processes that are still running; return their names. Raises StartRefused if one cannot be ended."""
         leftovers = self.running()
         for name, process in leftovers.items():
             first = signal.SIGINT if name == "postgres" else signal.SIGTERM

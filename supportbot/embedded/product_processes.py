@@ -20,7 +20,7 @@ from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
 
 APPLICATION = "supportbot.asgi:application"
-DRAIN_SECONDS = 15.0  # seconds; running turns get ten of these
+DRAIN_SECONDS = 15.0  # seconds; running turns get ten of them
 PAGE_SECONDS = 60.0  # seconds for a child to serve its first page
 
 
@@ -30,7 +30,7 @@ class ChildProcess:
 
     name: str
     command: list[str]
-    log: Path | None  # None: it writes where this process writes
+    log: Path | None  # None: it shares this process's output
     environment: Mapping[str, str]
     folder: Path
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
@@ -71,7 +71,7 @@ def product_children(plan: Plan, logs: Path) -> list[ChildProcess]:
 
 
 def more_web_processes(plan: Plan, logs: Path) -> list[ChildProcess]:
-    """Return the web processes besides the first one, not started yet; all of them share the port."""
+    """Return the web processes after the first one, not started yet; all of them share the port."""
     return [_web_process(f"web-{number}", plan, logs) for number in range(2, plan.web_processes + 1)]
 
 
@@ -86,7 +86,7 @@ def counters_of(plan: Plan) -> Path:
 
 
 def counting_together(folder: Path, plan: Plan) -> dict[str, str]:
-    """Return the environment variables for shared counters of several web processes; a single one needs no files."""
+    """Return the environment variables for the counters of several web processes; a single one needs no files."""
     return {"PROMETHEUS_MULTIPROC_DIR": str(folder)} if plan.web_processes > 1 else {}
 
 
@@ -109,14 +109,14 @@ def product_environment(plan: Plan) -> dict[str, str]:
         "HOST": plan.host,
         "PORT": str(plan.port),
         "SHOP_PORT": str(plan.shop_port),
-        # With more threads, web and worker only wait for each other when both embed at once.
+        # With more threads, web and worker processes would only wait for each other when both embed at once.
         "OMP_NUM_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
     }
 
 
 def shop_child(plan: Plan, logs: Path, *, channel: str, identity_secret: str, webhook_secret: str) -> ChildProcess:
-    """Return the demo shop. It hands out any demo identity, so it always binds to loopback, whatever HOST says."""
+    """Return the demo shop. It signs any demo identity, so it always binds to loopback, whatever HOST is."""
     script = settings.BASE_DIR / "examples" / "shop" / "manage.py"
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     environment = {
@@ -146,7 +146,7 @@ def wait_for_page(url: str, child: ChildProcess, *, others: Sequence[ChildProces
 
 
 def _page_answers(url: str) -> bool:
-    opener = build_opener(ProxyHandler({}))  # never through a proxy: this is our own machine
+    opener = build_opener(ProxyHandler({}))  # never use a proxy, because this is our own machine
     try:
         with opener.open(url, timeout=5):
             return True
@@ -171,7 +171,7 @@ class CommandRunner:
             process = spawn(command, output=output, errors=errors, environment=self.environment)
             try:
                 code = process.wait()
-            finally:  # on a stop signal, end the command before the database
+            finally:  # at a stop signal, end the command before the database
                 stop(process, (signal.SIGTERM, 5.0))
         text = answer.read_text(encoding="utf-8")
         answer.unlink()  # it may contain an API key, which must not stay in the logs

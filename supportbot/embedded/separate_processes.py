@@ -1,4 +1,4 @@
-"""The parts of an installation, each on its own: what `manage.py serve`, `work` and `beat` run.
+"""The parts of an installation that `manage.py serve`, `work` and `beat` run separately.
 
 Under `make run`, they are children of the supervisor; under a process manager or in containers, each runs alone.
 """
@@ -31,7 +31,8 @@ BACKLOG = 2048
 def serve_here(plan: Plan, application: str, *, lifespan: str, is_shared: bool) -> None:
     """Serve pages and sockets in this process until a stop signal. Raises StartRefused."""
     listener = _listener(plan, is_shared=is_shared)
-    # Its own headers are useless, and it must not trust a proxy's caller address, since NUM_PROXIES decides that.
+    # Its own headers are useless, and it must not trust the client address from a proxy, because NUM_PROXIES decides
+    # that.
     quiet = {"access_log": False, "log_level": "warning", "proxy_headers": False, "server_header": False}
     config = uvicorn.Config(
         application,
@@ -40,7 +41,7 @@ def serve_here(plan: Plan, application: str, *, lifespan: str, is_shared: bool) 
         lifespan=lifespan,  # type: ignore[arg-type]  # "on" or "off", as the command allows
         ws="auto",
         ws_max_size=SOCKET_FRAME_BYTES,
-        # Frames are small: compression would double an idle socket's memory and cost time on each frame.
+        # Frames are small, so compression would double an idle socket's memory and cost time for each frame.
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=WEB_GRACE_SECONDS,
         log_config=None,
@@ -77,7 +78,7 @@ def serve_with_several(plan: Plan, application: str, *, lifespan: str) -> None:
 
 
 def work(queues: str) -> None:
-    """Carry out background tasks of these queues (separated by commas; empty: all) until a stop signal."""
+    """Carry out background tasks of these queues (comma-separated; "" means all) until a stop signal."""
     threads = ["-P", "threads", "-c", str(WORKER_THREADS)]
     app.worker_main([*_quietly(), "worker", *threads, "-Q", queues or _all_queues(), "-l", "WARNING"])
 
@@ -91,7 +92,7 @@ def beat(schedule: Path) -> None:
 
 
 def _quietly() -> list[str]:
-    """Suppress Celery's banner if programs read each log line as JSON."""
+    """Return Celery's option for suppressing its banner if the log is JSON."""
     return ["--quiet"] if settings.LOG_FORMAT == "json" else []
 
 

@@ -12,7 +12,7 @@ from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
 
 TAG: Final = "settings"  # tags of the system checks that only look at values of settings
-# What every part of an installation needs; under `make run` it comes from DATA_DIR.
+# Settings that every part of an installation needs; under `make run`, they come from DATA_DIR.
 NEEDED: Final = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "FIELD_KEYS")
 
 
@@ -25,8 +25,8 @@ def require_settings(plan: Plan | None = None) -> str:
 
 
 def require_part_settings() -> None:
-    """Raise StartRefused if a setting that all parts share is missing, or if one is wrong or names a pooler that would
-    mix up sessions.
+    """Raise StartRefused if a setting that all parts share is missing or invalid, or names a pooler that would mix up
+    sessions.
     """
     made_up = {"SECRET_KEY"} if settings.SECRET_KEY_IS_MADE_UP else set()
     missing = [name for name in NEEDED if name in made_up or not getattr(settings, name)]

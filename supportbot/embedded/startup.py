@@ -1,7 +1,7 @@
-"""`make run`: starts everything one machine needs in order, reports progress, and stops it all again.
+"""`make run`: starts everything on one machine in order, reports progress, and stops it all again.
 
-Invariant: once the lock is held, every exit goes through `_shut_down`, so no process and no address file outlives this
-one. After a `kill -9`, the parent-death signal and, at the next start, the process registry clean up.
+Invariant: once the lock is held, every exit goes through `_shut_down`, so no process and no address file is left
+behind. After a `kill -9`, the parent-death signal and, at the next start, the process registry clean up.
 """
 
 import json
@@ -46,7 +46,8 @@ from supportbot.server_urls import database_at
 COMMAND_CONNECTIONS = 30
 
 Report = Callable[[str], None]
-# What `supportbot.accounts.setup.has_administrator` asks through Django; starting a command would take a second.
+# The same query as `supportbot.accounts.setup.has_administrator`, without Django: starting a command would take a
+# second.
 _HAS_ADMINISTRATOR = """
     SELECT EXISTS (SELECT FROM accounts_user WHERE is_superuser)
         OR EXISTS (SELECT FROM accounts_membership WHERE role = 'admin')
@@ -55,9 +56,9 @@ _HAS_ADMINISTRATOR = """
 
 @dataclass(frozen=True)
 class Ready:
-    """What is running; `demo` is the content of `demo.json`, None without the demo workspace.
+    """The running instance; `demo` is the content of `demo.json`, None without the demo workspace.
 
-    `setup_link` creates the first administrator; empty if there is one.
+    `setup_link` creates the first administrator; "" if there already is one.
     """
 
     plan: Plan
@@ -107,12 +108,12 @@ class Servers:
 
     @property
     def database_url(self) -> str:
-        """Return the address for the product's processes."""
+        """Return the URL for the product's processes."""
         return self.postgres.application_url() if self.postgres else self.plan.database_url or ""
 
     @property
     def owner_url(self) -> str:
-        """Return the address with the role that owns the tables."""
+        """Return the URL with the role that owns the tables."""
         return self.postgres.url() if self.postgres else self.plan.database_owner_url or self.plan.database_url or ""
 
     @property
@@ -161,7 +162,7 @@ class Composition:
         return Ready(self.plan, None)
 
     def _prepare(self) -> Secrets:
-        os.umask(0o077)  # from here on, files (logs, mail, the shop's data) are readable by this user only
+        os.umask(0o077)  # from here on, only this user can read files (logs, mail, the shop's data)
         for name in self._registry.end_orphans():
             self._report(gettext("Stopped {name}, left running by an earlier start.").format(name=name))
         self._save_pids({})
@@ -186,7 +187,7 @@ class Composition:
         starting = gettext("Starting PostgreSQL and Valkey ...")
         self._report(starting if servers.postgres else gettext("Using the configured servers ..."))
         servers.start(self._supervisor)
-        # `migrate` does it too, but a restored database, or one of an earlier version, may need nothing else.
+        # `migrate` also does this, but a restored database, or one from an earlier version, may need nothing else.
         divide(servers.owner_url, servers.database_url)
         me = identify(os.getpid())
         assert me is not None
@@ -204,7 +205,7 @@ class Composition:
         return servers
 
     def _prepare_database(self, servers: Servers, runner: CommandRunner) -> bool:
-        """Migrate the schema; True if there was something to migrate."""
+        """Migrate the schema; return whether there was anything to migrate."""
         refuse_newer_schema(servers.owner_url)
         external_servers.create_extensions(servers.owner_url)
         is_behind = bool(pending_migrations(servers.owner_url))
@@ -240,7 +241,7 @@ class Composition:
         wait_for_page(f"{self.plan.local_url}/livez", children[0], others=everyone)
         if shop:
             wait_for_page(f"{self.plan.shop_url}/api/customers", shop)
-        # Not before the first one serves, because together they would all start slowly.
+        # Wait until the first one serves, because all of them would start slowly together.
         self._supervisor.start(more_web_processes(self.plan, self._data.logs))
 
     def _shop(self, secrets: Secrets, facts: DemoFacts) -> ChildProcess:
@@ -264,7 +265,7 @@ class Composition:
             self._demo_file.write(_with_supervisor(pids))
 
     def _shut_down(self) -> None:
-        for number in STOP_SIGNALS:  # a second Ctrl-C must not leave anything running
+        for number in STOP_SIGNALS:  # a second Ctrl-C must not leave processes running
             signal.signal(number, signal.SIG_IGN)
         self._supervisor.stop()
         (self._data.path / "runtime.json").unlink(missing_ok=True)
@@ -276,7 +277,7 @@ def _setup_link(database_url: str, runner: CommandRunner) -> str:
 
 
 def _connections(plan: Plan) -> int:
-    """Return how many connections all processes open at most, with room for commands."""
+    """Return the maximum number of connections of all processes, including some for commands."""
     return (plan.web_processes + len(("worker", "beat"))) * settings.DATABASE_CONNECTIONS + COMMAND_CONNECTIONS
 
 

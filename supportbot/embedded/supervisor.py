@@ -1,7 +1,7 @@
 """Keeps the processes of one machine alive and leaves none behind.
 
-It uses one thread only: Linux ties the parent-death signal to the thread that started the child. Servers start first
-and stop last, so that no process loses the database while it finishes a turn.
+It uses only one thread, because Linux ties the parent-death signal to the thread that started the child. Servers start
+first and stop last, so no process loses the database while it finishes a turn.
 """
 
 import logging
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
-STEADY_SECONDS = 60.0  # a child that lived this long has recovered: its next exit starts a new count
+STEADY_SECONDS = 60.0  # a child that has run this long has recovered, and its next exit starts a new count
 LOG_LIMIT_BYTES = 20_000_000
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -41,7 +41,7 @@ class Service(Protocol):
 
 @dataclass
 class _Managed:
-    """A service, how often it died recently, and when its restart is due."""
+    """A service, the number of its recent exits, and the time of its next restart."""
 
     service: Service
     deaths: int = 0
@@ -65,7 +65,7 @@ class Supervisor:
         }
 
     def start(self, services: Sequence[Service]) -> None:
-        """Start them in order. Each is reported before the next starts, and `stop` stops it even if its start fails."""
+        """Start the services in order. Each is reported before the next starts; `stop` also stops one that failed."""
         for service in services:
             managed = _Managed(service)
             self._managed.append(managed)
@@ -109,7 +109,7 @@ class Supervisor:
             logger.warning("%s is running again", managed.service.name)
 
     def stop(self) -> None:
-        """Ask all product processes to end at the same time, then stop everything, servers last."""
+        """Tell all product processes to end at the same time, then stop everything, servers last."""
         for managed in reversed(self._managed):
             managed.service.request_stop()
         for managed in reversed(self._managed):
@@ -119,7 +119,7 @@ class Supervisor:
 
 @contextmanager
 def stop_signals() -> Iterator[None]:
-    """Make the first stop signal raise KeyboardInterrupt; ignore later ones so that they cannot interrupt clean-up."""
+    """Make the first stop signal raise KeyboardInterrupt, and ignore later ones, which would interrupt the clean-up."""
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
         for other in STOP_SIGNALS:
@@ -137,8 +137,8 @@ def stop_signals() -> Iterator[None]:
 def limit_logs(folder: Path, *, limit_bytes: int = LOG_LIMIT_BYTES) -> None:
     """Move the content of each log above the limit to NAME.log.1, replacing that file.
 
-    The log is copied and truncated, not renamed: the processes keep it open in append mode and continue at its new end.
-    A line written in between is lost. If the disk is full, the content is lost too, so that no process fails for it.
+    The log is copied and truncated instead of renamed, because processes keep it open in append mode and continue at
+    its new end. A line written in between is lost. If the disk is full, the content is lost, too, so no process fails.
     """
     for log in folder.glob("*.log"):
         with suppress(OSError):  # someone may delete it at this moment

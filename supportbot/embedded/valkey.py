@@ -27,7 +27,7 @@ class ValkeyServer(LocalServer):
         return f"redis://:{self._password}@{LOOPBACK}:{self.port}"
 
     def start(self) -> None:
-        """Start it and wait until its data is loaded. Raises StartRefused."""
+        """Start the server and wait until its data is loaded. Raises StartRefused."""
         program = find_program()
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -39,7 +39,7 @@ class ValkeyServer(LocalServer):
                 self._has_run = True
                 return
             cause = _last_line(self.log)
-            # The port's owner may have released it by now, so checking the port is not enough.
+            # The port's owner may have released the port by now, so checking the port is not enough.
             if not (is_taken(self.port) or PORT_WAS_TAKEN in cause) or time.monotonic() > deadline:
                 raise StartRefused(
                     gettext("Valkey did not start: {cause} (full log: {log}).").format(cause=cause, log=self.log)
@@ -55,7 +55,7 @@ class ValkeyServer(LocalServer):
             self._process = None
 
     def _write_configuration(self) -> Path:
-        """Write the settings to a private file: a password on the command line is visible in the process list."""
+        """Write the settings to a private file, because the process list shows passwords on the command line."""
         path = self.home / "valkey.conf"
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

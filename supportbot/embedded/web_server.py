@@ -1,4 +1,4 @@
-"""uvicorn's server, which at a shutdown closes its sockets one after another."""
+"""uvicorn's server with a shutdown that closes sockets one after another."""
 
 import asyncio
 import random
@@ -7,20 +7,20 @@ from typing import Final
 
 import uvicorn
 
-BETWEEN_SECONDS: Final = 0.05  # closing two sockets
-SPREAD_SECONDS: Final = 2.0  # at most, for all of them; running answers get ten seconds afterwards
+BETWEEN_SECONDS: Final = 0.05  # the pause between closing two sockets
+SPREAD_SECONDS: Final = 2.0  # the maximum time for closing all sockets; running answers get ten seconds afterwards
 
 
 class WebServer(uvicorn.Server):
-    """Spreads the closing of sockets: uvicorn closes all at once, and all chats of a process would reconnect to the
-    others at the same time.
+    """Spreads out the closing of sockets. By default, uvicorn closes all at once, and all chats of a process would
+    reconnect to the other processes at the same time.
     """
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()  # new connections go to another process
         connections = list(self.server_state.connections)
-        random.shuffle(connections)  # old and new ones
+        random.shuffle(connections)  # mix old and new connections
         pause = min(BETWEEN_SECONDS, SPREAD_SECONDS / max(len(connections), 1))
         for connection in connections:
             if self.force_exit:

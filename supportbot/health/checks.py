@@ -1,4 +1,4 @@
-"""The checks, by name. Each returns "ok" or what is wrong; exceptions from servers are reported by type."""
+"""The checks, by name. Each returns "ok" or the problem; exceptions from servers are reported by type."""
 
 import asyncio
 import time
@@ -28,16 +28,16 @@ from supportbot.outbox.tasks import HEARTBEAT_KEY
 HEARTBEAT_MAX_AGE_SECONDS = 45
 SCHEMA_PAUSE_SECONDS: Final = 2.0
 
-AWAY: Final = (AnyDatabaseError, OperationalError, EmbeddingUnavailable, *LAYER_ERRORS)  # these are the cache's too
+AWAY: Final = (AnyDatabaseError, OperationalError, EmbeddingUnavailable, *LAYER_ERRORS)  # the cache raises these, too
 
 
 def outcomes(names: Iterable[str]) -> dict[str, str]:
-    """Return the result of each of these checks: "ok", or what is wrong."""
+    """Return the result of each of these checks: "ok" or the problem."""
     return {name: _outcome(CHECKS[name]) for name in names}
 
 
 def parked_announcements() -> int | None:
-    """Return how many announcements are waiting for an operator, None if the database is unavailable."""
+    """Return the number of announcements that are waiting for an operator; None if the database is unavailable."""
     try:
         return parked().count()
     except AnyDatabaseError:
@@ -64,21 +64,21 @@ def _vector_extension() -> str:
 
 
 def _migrations() -> str:
-    """Check that all migrations are applied. A newer schema is fine: during an upgrade, processes of the previous
-    version continue.
+    """Check that all migrations are applied. A newer schema is fine, because processes of the previous version continue
+    during an upgrade.
     """
     applied = MigrationRecorder(connection).applied_migrations().keys()
     return "ok" if _migrations_of_this_version() <= applied else "behind"
 
 
 def wait_for_migrations() -> None:
-    """Return once all migrations are applied, since tasks would fail on an older schema. Until then, log each minute
-    what is missing: the migrations, the rights on the tables, which are granted after them, or the database itself.
+    """Return when all migrations are applied, because tasks would fail on an older schema. Until then, log every minute
+    whether the migrations, the rights on the tables, which are granted after them, or the database itself are missing.
     """
     while (found := _migrations_or_trouble()) != "ok":
         if found == "behind":
             trouble.found(LACKS_MIGRATIONS)
-        connection.close()  # so that each attempt has the rights and the server of its time
+        connection.close()  # each attempt needs the current rights and server
         loop.tick()
         time.sleep(SCHEMA_PAUSE_SECONDS)
     trouble.has_read()
@@ -118,12 +118,12 @@ def _broker() -> str:
 
 def _worker() -> str:
     seen = cache.get(HEARTBEAT_KEY)
-    # A heartbeat from the future is from before the clock was set back, and proves nothing.
+    # A heartbeat from the future dates from before the clock was set back, and proves nothing.
     return "ok" if seen and abs(time.time() - seen) < HEARTBEAT_MAX_AGE_SECONDS else "no heartbeat"
 
 
 def _recipe() -> str:
-    """Check that an embedder makes vectors like the stored ones; without a recipe, nothing has been imported yet."""
+    """Check that an embedder makes vectors like the stored ones; without a recipe, there are none yet."""
     active = Recipe.objects.filter(is_active=True).first()
     return "ok" if active is None or has_embedder(active) else "kb_reindex is due"
 
@@ -135,7 +135,7 @@ def _runner() -> str:
 
 
 def _loop() -> str:
-    """Check the main loop. One that stands still is waiting for the broker or is permanently stuck; a restart cures
+    """Check the main loop. A loop that stands still is waiting for the broker or is permanently stuck; a restart fixes
     only the latter.
     """
     if not loop.stands_still():

@@ -1,6 +1,6 @@
-"""Waiting work, from the database: series that are counted when Prometheus scrapes, at most every few seconds. One
-statement, which the server ends after two seconds, so that scrapes never slow down a loaded database. While the
-database is unavailable, the series are missing and `supportbot_gauges_up` is 0.
+"""Series about waiting work, counted in the database when Prometheus scrapes, at most every few seconds. The server
+ends a statement after two seconds, so scrapes never slow down a loaded database. While the database is unavailable, the
+series are missing and `supportbot_gauges_up` is 0.
 """
 
 import logging
@@ -54,7 +54,7 @@ QUERIES: Final[tuple[tuple[str, str, str, str], ...]] = (
      "SELECT currency, sum(cost) FROM llm_llmcall WHERE currency <> ''"
      " AND started_at >= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' GROUP BY currency"),
 )  # fmt: skip
-# A missing row means no wait; the maximum of no rows is None.
+# A missing row means that nothing waits; the maximum of no rows is None.
 ZERO_WHEN_EMPTY: Final = 0.0
 
 
@@ -87,7 +87,7 @@ def _from_database() -> list[Metric]:
 
 
 def _counted() -> list[tuple[str, str, str, list[tuple[str, float]]]]:
-    """Return name, help, label and rows of each query, read in one transaction with a time limit."""
+    """Return the name, help, label and rows of each query, read in one transaction with a time limit."""
     found = []
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(PATIENCE_MS)])
@@ -105,7 +105,7 @@ def _metric(name: str, words: str, label: str, rows: list[tuple[str, float]]) ->
 
 
 def _queue_lengths() -> list[Metric]:
-    """Return how many tasks are waiting in each queue; nothing if the broker is not a Redis or is down."""
+    """Return the number of waiting tasks in each queue; [] if the broker is not a Redis or is down."""
     if not settings.CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
         return []
     metric = GaugeMetricFamily("supportbot_celery_queue_length", "Tasks that wait for a worker", labels=["queue"])

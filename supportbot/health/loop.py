@@ -1,4 +1,4 @@
-"""Whether the main loop of a worker or of beat is still running: it ticks here, and a probe checks the last tick."""
+"""Detects whether the main loop of a worker or of beat has stopped: it ticks here, and a probe checks the last tick."""
 
 import time
 from typing import Final
@@ -15,5 +15,5 @@ def tick() -> None:
 
 
 def stands_still() -> bool:
-    """True if there was a tick, and none for two minutes."""
+    """Return whether there has been a tick before, but none for two minutes."""
     return _last_tick is not None and time.monotonic() - _last_tick > PATIENCE_SECONDS

@@ -1,4 +1,4 @@
-"""The probes of a web process, answered before everything else: they need no host, session or database."""
+"""The probes of a web process, answered before everything else because they need no host, session or database."""
 
 from collections.abc import Awaitable, Callable
 
@@ -19,7 +19,8 @@ def probes(get_response: Respond) -> Respond:
     if iscoroutinefunction(get_response):
 
         async def respond(request: HttpRequest) -> HttpResponse:
-            if request.path_info == "/livez":  # without a thread, since all threads may be waiting for the database
+            # without using a thread, because all threads may be waiting for the database
+            if request.path_info == "/livez":
                 return _answered(request)
             if request.path_info in PATHS:
                 return await sync_to_async(_answered)(request)
@@ -42,5 +43,6 @@ def _answered(request: HttpRequest) -> HttpResponse:
     told = answer(Asked(request.path_info, client, settings.HOST, headers), WEB)
     assert told is not None  # PATHS contains WEB's addresses
     response = HttpResponse(told.body, status=told.status, content_type=told.content_type)
-    response._has_been_logged = True  # type: ignore[attr-defined]  # Django's own; a line every few seconds helps nobody
+    # Django's own; a line every few seconds helps nobody
+    response._has_been_logged = True  # type: ignore[attr-defined]
     return response

@@ -1,5 +1,5 @@
-"""The answers to probes, by role and address. Values in, values out, so that a page and a small server give the same
-answers.
+"""The responses to probes, by role and address. Values in, values out, so a page and a small server give the same
+responses.
 
 | address | meaning |
 |---|---|
@@ -8,9 +8,9 @@ answers.
 | `/healthz` | all parts of the installation work (web processes only) |
 | `/metrics` | Prometheus' text format |
 
-Details and metrics reveal too much to strangers: they need METRICS_TOKEN, unless the instance listens on loopback only,
-is not public, and the request came directly from this machine and names it by a loopback address. The last rule is
-about browsers: another site's page can reach this port under its own name, and must not read the answer.
+Details and metrics reveal too much to strangers, so they need METRICS_TOKEN, unless the instance listens only on
+loopback, is not public, and the request came directly from this machine and names it by a loopback address. The last
+rule is for browsers: another site's page can reach this port under its own host name, and must not read the response.
 """
 
 import json
@@ -33,15 +33,15 @@ from supportbot.version import VERSION
 
 BUILD.labels(VERSION).set(1)
 
-# Headers that proxies add, including those of large providers: such a request is not from this machine.
+# Headers that proxies add, including those of large providers. A request with one of them is not from this machine.
 FORWARDED: Final = ("x-forwarded", "forwarded", "x-real-ip", "via", "cf-connecting-ip", "true-client-ip")
 TEXT: Final = "text/plain; charset=utf-8"
 
 
 @dataclass(frozen=True)
 class Role:
-    """Which checks decide whether a process is alive, and whether it is ready; all checks cover the whole installation.
-    A role that `counts` also reports waiting work from the database.
+    """The checks that decide whether a process is alive and whether it is ready; all of the checks cover the whole
+    installation. A role that `counts` also reports waiting work from the database.
     """
 
     live: tuple[str, ...]
@@ -74,7 +74,7 @@ class Answer:
 
 
 def answer(asked: Asked, role: Role) -> Answer | None:
-    """Return the answer, None if this role does not serve the address."""
+    """Return the answer; None if this role does not serve the address."""
     match asked.path:
         case "/livez":
             return _alive(outcomes(role.live))
@@ -93,7 +93,7 @@ def _alive(found: dict[str, str]) -> Answer:
 
 
 def _health(found: dict[str, str], asked: Asked) -> Answer:
-    # Parked announcements do not count as unhealthy: neither a restart nor another process would help.
+    # Parked announcements do not count as unhealthy, because neither a restart nor another process would help.
     parked = parked_announcements() if found["database"] == found["migrations"] == "ok" else None
     return _verdict("healthy", found, asked, parked_announcements=parked)
 
@@ -116,7 +116,7 @@ def _metrics(asked: Asked, role: Role) -> Answer:
 
 
 def _of_processes() -> CollectorRegistry:
-    """Return what this process has counted, or the total over all processes that share its port."""
+    """Return this process's counts, or the totals over all processes that share its port."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REGISTRY
     shared = CollectorRegistry()
@@ -145,6 +145,6 @@ def _names_this_machine(host: str) -> bool:
 
 def _shows_token(asked: Asked) -> bool:
     scheme, _, token = asked.headers.get("authorization", "").partition(" ")
-    # As bytes: compare_digest accepts only ASCII strings.
+    # Compare bytes, because compare_digest accepts only ASCII strings.
     is_same = compare_digest(token.encode("utf-8", "surrogatepass"), settings.METRICS_TOKEN.encode())
     return scheme.lower() == "bearer" and is_same

@@ -1,4 +1,4 @@
-"""The probes of a process that serves no pages: a worker or the beat."""
+"""The probes of a process that serves no pages: a worker or beat."""
 
 import logging
 import threading
@@ -17,14 +17,14 @@ SECONDS_TO_ASK = 5.0  # a silent connection is closed after this
 
 
 class ProbeServer:
-    """Answers in its own threads, so that it works even if the main loop is stuck."""
+    """Answers in its own threads, so it works even if the main loop is stuck."""
 
     def __init__(self, role: Role, *, host: str, port: int) -> None:
         self.role, self.host, self.port = role, host, port
         self._server: ThreadingHTTPServer | None = None
 
     def start(self) -> None:
-        """Start listening. If the port is in use, this is logged, and the process works without probes."""
+        """Start listening. If the port is in use, log this, and the process works without probes."""
         try:
             self._server = _Server((self.host, self.port), _handler(self.role, self.host))
         except (OSError, OverflowError) as error:
@@ -65,7 +65,7 @@ def _handler(role: Role, host: str) -> type[BaseHTTPRequestHandler]:
             try:
                 told = answer(asked, role) or Answer(404, b"There is nothing here.\n", TEXT)
             finally:
-                connections.close_all()  # this thread ends
+                connections.close_all()  # because this thread ends
             self.send_response(told.status)
             self.send_header("Content-Type", told.content_type)
             self.send_header("Content-Length", str(len(told.body)))
@@ -73,7 +73,7 @@ def _handler(role: Role, host: str) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(told.body)
 
         def log_message(self, *line: Any) -> None:
-            """Log nothing: probes come every few seconds."""
+            """Log nothing, because probes arrive every few seconds."""
 
         def version_string(self) -> str:
             return "supportbot"

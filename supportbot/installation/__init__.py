@@ -1,3 +1,3 @@
-"""What is known of an installation before Django is set up: its environment, its secrets, and the running processes.
+"""Information about an installation before Django is set up: its environment, its secrets, and the running processes.
 The settings import this package, so nothing in it may read a setting at import.
 """

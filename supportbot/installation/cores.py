@@ -1,4 +1,4 @@
-"""How many processors this process may use."""
+"""The number of processors that this process may use."""
 
 import os
 from math import ceil
@@ -8,7 +8,7 @@ _LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 
 def usable_cores() -> int:
-    """Return the number, at least 1: those the process is bound to, at most its container's limit."""
+    """Return the number of processors to which the process is bound, at most the container's limit, and at least 1."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(bound, _container_limit(_LIMIT) or bound))
 

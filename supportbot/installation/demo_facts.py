@@ -1,4 +1,4 @@
-"""What `demo_seed --json` reports. `up` reads it in the command's output, so neither package imports the other."""
+"""The report of `demo_seed --json`. `up` reads the command's output, so neither package imports the other."""
 
 from typing import NotRequired, TypedDict
 
@@ -10,7 +10,7 @@ class DemoUser(TypedDict):
 
 
 class DemoFacts(TypedDict):
-    """What `demo_seed --json` prints."""
+    """The output of `demo_seed --json`."""
 
     workspace: str
     channel: str

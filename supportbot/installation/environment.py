@@ -1,5 +1,5 @@
-"""Environment variables as settings: their types, and misspelt names, with which the start would otherwise continue
-without the intended settings.
+"""Environment variables as settings: checks their types, and detects misspelt names, with which a start would otherwise
+ignore the intended settings.
 """
 
 import os
@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 PREFIX: Final = "SUPPORTBOT_"
 LAST_PORT: Final = 65535
-SHORTEST: Final = 8  # letters; HOST and PORT are one letter away from other programs' variables
+SHORTEST: Final = 8  # letters; shorter names, such as HOST and PORT, are too similar to other programs' variables
 # Kubernetes sets these for each service of a namespace, named by the service.
 _SERVICE_LINK: Final = re.compile(r".+_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
 
@@ -22,7 +22,7 @@ class Env(environ.Env):
     """django-environ, but a value of the wrong type raises an error in plain words."""
 
     BOOLEAN_FALSE_STRINGS = ("false", "off", "n", "no", "0", "")
-    names: set[str] = set()  # of all settings, as they are read
+    names: set[str] = set()  # the names of all settings, collected when they are read
 
     def get_value(self, var: str, cast: Any = None, **kwargs: Any) -> Any:  # Any: the cast decides the type
         self.names.add(var)
@@ -30,7 +30,7 @@ class Env(environ.Env):
         if cast is bool and value.strip().lower() not in self.BOOLEAN_TRUE_STRINGS + self.BOOLEAN_FALSE_STRINGS:
             raise ImproperlyConfigured(f"{var}={value} is neither true nor false.")
         try:
-            if value.startswith("$"):  # a secret may start with one; it does not name another variable
+            if value.startswith("$"):  # a secret may start with $, which does not refer to another variable
                 return self.parse_value(value, cast)
             return super().get_value(var, cast=cast, **kwargs)
         except ValueError as error:
@@ -45,8 +45,8 @@ class Env(environ.Env):
         return value
 
     def port(self, name: str, *, default: int, zero: str = "") -> int:
-        """Return a port; 0 is left to its reader, and `zero` says what it is good for. Raises ImproperlyConfigured for
-        a number that can be none.
+        """Return a port. 0 is allowed; `zero` describes its use for the error message. Raises ImproperlyConfigured for
+        a number that cannot be a port.
         """
         value = int(self.int(name, default=default))
         if name in os.environ and not 0 <= value <= LAST_PORT:
@@ -63,8 +63,9 @@ def is_field_key(text: str) -> bool:
 
 
 def unknown_name(environment: Mapping[str, str], known: Collection[str]) -> str | None:
-    """Return a sentence about the first variable that must be a mistake, None if there is none. Mistakes are unknown
-    variables with our prefix, and names one letter away from an unset setting. `known` are the names of all settings.
+    """Return a sentence about the first variable that must be a mistake; None if there is none. Mistakes are unknown
+    variables with our prefix, and names that differ by one letter from an unset setting. `known` are the names of all
+    settings.
     """
     for name in sorted(environment):
         if name in known or not environment[name] or _is_service_link(name, environment[name]):
@@ -83,7 +84,7 @@ def _is_service_link(name: str, value: str) -> bool:
 
 
 def _is_near(name: str, other: str) -> bool:
-    """True if one letter was left out, added, replaced, or swapped with its neighbour."""
+    """Return whether two names differ by a letter that is missing, extra, different or swapped with its neighbour."""
     if len(other) < SHORTEST or abs(len(name) - len(other)) > 1:
         return False
     start = next((i for i, pair in enumerate(zip(name, other, strict=False)) if pair[0] != pair[1]), None)

@@ -1,10 +1,10 @@
-"""Errors that stop a start. The message is everything the person at the terminal gets to see."""
+"""Errors that prevent a start. The person at the terminal sees only the message."""
 
 from django.core.exceptions import ImproperlyConfigured
 
 
 class InstallationError(ImproperlyConfigured):
-    """Base class. `str(error)` says what is wrong and how to fix it.
+    """The base class. `str(error)` describes the problem and the fix.
 
     It derives from Django's ImproperlyConfigured, which `manage.py` prints without a traceback.
     """

@@ -1,4 +1,4 @@
-"""Identifying a process by its id and start time, since the system reuses ids."""
+"""Identifies processes by id and start time, because the system reuses ids."""
 
 import subprocess
 import sys
@@ -8,20 +8,20 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """A process id together with its start time, so that a reused id is never mistaken for the old process."""
+    """A process id with its start time, so a reused id is never mistaken for the old process."""
 
     pid: int
     started: str
 
 
 def identify(pid: int) -> ProcessIdentity | None:
-    """Return the identity of a live process, None if it is gone or a zombie."""
+    """Return the identity of a live process; None if it has ended or is a zombie."""
     started = _linux_start(pid) if sys.platform == "linux" else _portable_start(pid)
     return ProcessIdentity(pid, started) if started else None
 
 
 def is_running(process: ProcessIdentity) -> bool:
-    """True while this process is alive; a later process with the same id does not count."""
+    """Return whether this process is alive; a later process with the same id does not count."""
     return identify(process.pid) == process
 
 

@@ -1,7 +1,7 @@
-"""How other commands find a running instance: addresses in `runtime.json`, secrets in `secrets.json`.
+"""Lets other commands find a running instance: addresses in `runtime.json`, secrets in `secrets.json`.
 
-The settings import this module, so it must not need settings. Both files are 0600. `runtime.json` is valid only while
-the supervisor that wrote it is alive: after a kill -9, a stale file must not send anyone to a foreign port.
+The settings import this module, so it must not need settings. Both files have mode 0600. `runtime.json` is valid only
+while the supervisor that wrote it is alive: after a kill -9, a stale file must not lead to another program's port.
 """
 
 import base64
@@ -26,15 +26,15 @@ NOT_RUNNING = "No database: SupportBot is not running on this DATA_DIR. Start it
 
 @dataclass(frozen=True)
 class Secrets:
-    """Generated once per data directory; anyone who has them controls the instance."""
+    """Secrets that are generated once per data directory; anyone who has them controls the instance."""
 
     secret_key: str
-    field_key: str  # URL-safe base64 of 32 bytes, for secrets at rest
+    field_key: str  # 32 bytes in URL-safe base64, for secrets at rest
     database_password: str
     valkey_password: str
     demo_key: str
     identity_secret: str  # signs the demo shop's identity tokens (HS256)
-    webhook_secret: str  # Standard Webhooks: "whsec_" and base64
+    webhook_secret: str  # in the format of Standard Webhooks: "whsec_" and base64
 
     @property
     def application_password(self) -> str:
@@ -49,10 +49,10 @@ class Secrets:
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where the parts of the running instance are. A URL set by the operator is kept unchanged."""
+    """The addresses of the running instance's parts. A URL set by the operator is kept unchanged."""
 
     database_url: str
-    redis_url: str  # the first of three databases in a row
+    redis_url: str  # the first of three consecutive databases
     broker_url: str
     base_url: str
     shop_url: str
@@ -83,7 +83,7 @@ class Addresses:
 
 
 def load_runtime(data_dir: Path) -> Runtime | None:
-    """Return the instance that runs on this directory, None if there is none."""
+    """Return the instance that runs on this directory; None if there is none."""
     content = read_json(data_dir / "runtime.json")
     if content is None:
         return None
@@ -149,7 +149,7 @@ def _new_secrets() -> Secrets:
     return Secrets(
         secret_key=random.token_urlsafe(50),
         field_key=base64.urlsafe_b64encode(random.token_bytes(32)).decode(),
-        # Hexadecimal: they are used in URLs, where other characters would need quoting.
+        # Hexadecimal, because they are used in URLs, in which other characters would need quoting.
         database_password=random.token_hex(24),
         valkey_password=random.token_hex(24),
         demo_key=random.token_hex(32),
@@ -163,7 +163,7 @@ def _create_once(path: Path, text: str) -> None:
     unfinished.unlink(missing_ok=True)
     _write_new(unfinished, text)
     try:
-        os.link(unfinished, path)  # unlike a rename, this never replaces what another process has just created
+        os.link(unfinished, path)  # unlike a rename, this never replaces a file that another process has just created
     except FileExistsError:
         pass
     finally:
@@ -179,7 +179,7 @@ def _write_new(path: Path, text: str) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """Return the JSON object in a file, None if there is no file. Raises StartRefused for a broken one."""
+    """Return the JSON object in a file; None if there is no file. Raises StartRefused for a damaged one."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -196,6 +196,6 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def clear_libpq_environment() -> None:
-    """Remove libpq's PG* variables from this process and its children: PGHOSTADDR would override a URL's host."""
+    """Remove libpq's PG* variables from this process and its children, since PGHOSTADDR would override a URL's host."""
     for name in [name for name in os.environ if _LIBPQ_VARIABLE.fullmatch(name)]:
         del os.environ[name]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-# A server that listens on all interfaces is reached from this machine by its loopback address.
+# From this machine, a server that listens on all interfaces is reached by its loopback address.
 _LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
@@ -26,7 +26,7 @@ class Plan:
     embedder: str
     with_demo: bool
     web_processes: int = 1
-    database_owner_url: str | None = None  # None: the role of database_url owns the tables
+    database_owner_url: str | None = None  # None means that the role of database_url owns the tables
 
     @property
     def is_local(self) -> bool:

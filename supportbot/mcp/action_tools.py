@@ -1,6 +1,6 @@
 """The workspace's enabled actions as tools: a look-up is answered at once, a change is only proposed.
 
-A proposal is a card that its customer confirms on our page; no tool confirms, approves or declines anything. Policy,
+A proposal is a card that the customer confirms on our page; no tool confirms, approves or declines anything. Policy,
 ledger and audit trail are the same as in the chat, and the audit trail names the key.
 """
 
@@ -40,8 +40,8 @@ def offered_actions() -> tuple[Action, ...]:
 
 
 def use_action(agent: Agent, token: str, name: str, arguments: Mapping[str, Any]) -> Answer:
-    """Look up or propose for the customer of the token. Raises IdentityMissing, NotForCustomers, TooManyProposals and
-    what `actions.services` raises.
+    """Look up or propose for the token's customer. Raises IdentityMissing, NotForCustomers, TooManyProposals and the
+    errors of `actions.services`.
     """
     customer = required_customer(agent, token)
     if action_named(name).is_read:
@@ -53,7 +53,7 @@ def use_action(agent: Agent, token: str, name: str, arguments: Mapping[str, Any]
 
 
 def resumed(agent: Agent, token: str, name: str, request_id: UUID) -> Answer:
-    """Return a request's current state, for a client that repeats its call after its customer was sent to the page.
+    """Return a request's current state, for a client that repeats its call after sending its customer to the page.
     Raises NotFound for someone else's request or one for another action.
     """
     customer = required_customer(agent, token)
@@ -64,7 +64,7 @@ def resumed(agent: Agent, token: str, name: str, request_id: UUID) -> Answer:
 
 
 def action_status(agent: Agent, token: str, arguments: Mapping[str, Any]) -> Answer:
-    """Return a request's state and receipt; raises NotFound unless it is the token's customer's."""
+    """Return a request's state and receipt; raises NotFound unless it belongs to the token's customer."""
     asked = checked(StatusInput(data=arguments))
     customer = required_customer(agent, token)
     return _standing(request_for(customer.caller, asked["request"]), customer)

@@ -1,4 +1,4 @@
-"""`/mcp/` as an ASGI application: the gate, and behind it the SDK's server, which the first accepted call starts."""
+"""`/mcp/` as an ASGI application: the gate, followed by the SDK's server, which starts at the first accepted call."""
 
 import asyncio
 from importlib import import_module
@@ -8,9 +8,7 @@ from supportbot.mcp.request_checks import Gate, Receive, Send
 
 
 class Hosted:
-    """The SDK's session manager, kept running in a separate task until `stop`. It is stateless and holds no
-    sessions.
-    """
+    """The SDK's session manager, kept running in a separate task until `stop`. It is stateless and has no sessions."""
 
     def __init__(self) -> None:
         self._starting: asyncio.Lock | None = None
@@ -24,7 +22,7 @@ class Hosted:
         await manager.handle_request(scope, receive, send)
 
     async def stop(self) -> None:
-        """End the manager and its work; does nothing without one."""
+        """End the manager and its work; do nothing without one."""
         if self._task is not None and self._ending is not None:
             self._ending.set()
             await self._task
@@ -48,7 +46,7 @@ class Hosted:
 
 
 async def _keep(manager: Any, started: asyncio.Event, ending: asyncio.Event) -> None:
-    """Enter and leave the manager in one task, as its cancel scopes demand."""
+    """Enter and leave the manager in one task, as its cancel scopes require."""
     async with manager.run():
         started.set()
         await ending.wait()

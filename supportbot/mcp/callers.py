@@ -1,7 +1,7 @@
-"""Who is calling the MCP server: a program with an API key, and the customer it acts for in this call, if any.
+"""The callers of the MCP server: a program with an API key and, if there is one, the customer for whom it acts.
 
-The customer comes from an identity token that their merchant's server signed, never from an argument. The token must
-belong to a channel of the key's workspace.
+The customer comes from an identity token signed by the merchant's server, never from an argument. The token must belong
+to a channel of the key's workspace.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ RECORDED_PER_MINUTE: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A program with a key of one workspace. `actor` is its name in records."""
+    """A program with an API key of one workspace. `actor` is its name in records."""
 
     workspace_id: UUID
     key_id: UUID
@@ -39,7 +39,9 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Represented:
-    """The customer an agent acts for in one call, the channel whose key signed their identity, and the agent's key."""
+    """The customer for whom an agent acts in one call, the channel whose key signed their identity, and the agent's
+    key.
+    """
 
     caller: CustomerCaller
     principal: Principal
@@ -48,7 +50,7 @@ class Represented:
 
 
 def agent_by_key(plain: str) -> Agent:
-    """Return the program a key belongs to; raises InvalidKey, or ScopeMissing for a key without `mcp:use`."""
+    """Return the program with this key; raises InvalidKey, or ScopeMissing for a key without `mcp:use`."""
     staff, key = staff_and_key(plain)
     if not staff.may(USE):
         raise ScopeMissing()
@@ -56,7 +58,7 @@ def agent_by_key(plain: str) -> Agent:
 
 
 def token_in(header: str, meta: object) -> str:
-    """Return the identity token of a call, "" if there is none; raises TwoIdentities or InvalidToken."""
+    """Return the identity token of a call; "" if there is none. Raises TwoIdentities or InvalidToken."""
     if meta is not None and not isinstance(meta, str):
         raise InvalidToken("The identity token in `_meta` must be a string.")
     tokens = {token.strip() for token in (header, meta) if token and token.strip()}
@@ -66,9 +68,10 @@ def token_in(header: str, meta: object) -> str:
 
 
 def customer_of(agent: Agent, token: str) -> Represented | None:
-    """Return the customer of a token, None without one; audits a refusal.
+    """Return the customer of a token; None without one. Refusals are audited.
 
-    Raises InvalidToken, also for a valid token of another workspace, and NotForCustomers. Call inside the workspace.
+    Raises InvalidToken, also for a valid token of another workspace, and NotForCustomers. Call it inside the
+    workspace's scope.
     """
     if not token:
         return None
@@ -81,7 +84,7 @@ def customer_of(agent: Agent, token: str) -> Represented | None:
 
 
 def required_customer(agent: Agent, token: str) -> Represented:
-    """Return the customer of a token; raises IdentityMissing without one, otherwise what `customer_of` raises."""
+    """Return the customer of a token; raises IdentityMissing without one, or the errors of `customer_of`."""
     found = customer_of(agent, token)
     if found is None:
         raise IdentityMissing() if agent.acts_for_customers else NotForCustomers()

@@ -1,7 +1,7 @@
-"""Links to pages on which a customer confirms what an external agent proposed for them.
+"""Links to pages on which customers confirm proposals by an external agent.
 
-A link's code is in the fragment of its address, which browsers do not send, so it never reaches a log. It is redeemed
-once, on its channel, before the card expires; the page gets a pass for this one request and nothing else. Code and pass
+A link's code is in the fragment of its URL, which browsers do not send, so it never reaches a log. It can be redeemed
+once, on its channel, before the card expires. The page gets a pass for this one request and nothing else. Code and pass
 end with the agent's API key. Confirming also requires an identity that is still valid, as everywhere.
 """
 
@@ -23,19 +23,19 @@ from supportbot.mcp.errors import LinkRefused
 from supportbot.mcp.models import ConfirmationLink
 
 PASS_LIFE: Final = timedelta(hours=1)
-RETENTION: Final = timedelta(hours=2)  # after the code expired, since an opened page works for an hour
+RETENTION: Final = timedelta(hours=2)  # after the code expires, because an opened page works for an hour
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedLink:
-    """One request, and its customer on our page. Use only what the page may show."""
+    """One request, and its customer on our page. Use only data that the page may show."""
 
     request: ActionRequest
     caller: CustomerCaller
 
 
 def issue_link(request: ActionRequest, customer: Represented) -> str:
-    """Return the address of a page for a card that is waiting for its customer; each call creates a new one."""
+    """Return the URL of a page for a card that is waiting for its customer; each call creates a new link."""
     identity_expires_at, card_expires_at = customer.caller.expires_at, request.expires_at
     assert identity_expires_at is not None and card_expires_at is not None
     code = f"cl_{secrets.token_urlsafe(32)}"
@@ -52,12 +52,12 @@ def issue_link(request: ActionRequest, customer: Represented) -> str:
 
 
 def open_link(channel: Channel, code: str) -> str:
-    """Exchange a code for the page's pass; raises LinkRefused, the same for every invalid code."""
+    """Exchange a code for the page's pass; raises the same LinkRefused for every invalid code."""
     page_pass = f"cp_{secrets.token_urlsafe(32)}"
     unused = ConfirmationLink.objects.filter(
         _has_live_key(), code_hash=hash_secret(code), channel=channel, opened_at=None
     )
-    # The conditional UPDATE decides between two pages that arrive at once.
+    # If two pages arrive at once, the conditional UPDATE decides which one wins.
     if not unused.filter(expires_at__gt=now()).update(opened_at=now(), pass_hash=hash_secret(page_pass)):
         raise LinkRefused()
     return page_pass
@@ -89,7 +89,7 @@ def _has_live_key() -> Q:
 
 
 def purge_links() -> int:
-    """Delete links that nobody can use any more; return how many."""
+    """Delete links that nobody can use any more; return their number."""
     with across_workspaces("purge of expired links"):
         deleted, _ = ConfirmationLink.objects.filter(expires_at__lt=now() - RETENTION).delete()
     return deleted

@@ -1,7 +1,7 @@
-"""`/confirm/<channel>/`: a page of ours with a single card, which its customer confirms or declines. Its content
-security policy allows only our own scripts, and no page may frame it, so nothing can cover the buttons. The link's code
-is in the fragment; no view sees it until the page's script posts it. All texts come from rows and catalogues. The
-page's calls are answered only to pages of this installation, and are not part of the API.
+"""`/confirm/<channel>/`: our own page with a single card, which the customer confirms or declines. Its content security
+policy allows only our own scripts, and no page may frame it, so nothing can cover the buttons. The link's code is in
+the fragment; no view sees it until the page's script posts it. All texts come from rows and catalogues. Only pages of
+this installation can make the page's calls, which are not part of the API.
 """
 
 from collections.abc import Sequence
@@ -96,7 +96,7 @@ def confirm_page(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _language(request: HttpRequest | Request, channel: Channel | None) -> str:
-    """Return the first language with a catalogue: that of `?lang=`, those the browser prefers, the channel's."""
+    """Return the first language with a catalogue: from `?lang=`, the browser's preferences, or the channel."""
     accepted = [code for code, _ in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
     asked = [request.GET.get("lang", ""), *accepted, channel.locale if channel else ""]
     known = (tag for tag in asked if tag.lower() in LANGUAGES or tag.lower().split("-")[0] in LANGUAGES)
@@ -128,7 +128,7 @@ class ConfirmInput(PassInput):
 
 
 class PageView(APIView):
-    """A call by the page's script. The language is the page's."""
+    """A call by the page's script, in the page's language."""
 
     authentication_classes: Sequence[type[BaseAuthentication]] = ()
     permission_classes = [AllowAny]
@@ -155,7 +155,7 @@ class PageView(APIView):
         return response
 
     def answer(self, channel: Channel, data: dict[str, Any], language: str) -> dict[str, Any]:
-        """Return the request as the page shows it."""
+        """Return the request in the form that the page shows."""
         return shown(opened_link(channel, data["token"]), language)
 
 
@@ -181,7 +181,7 @@ class DeclineView(PageView):
 
 
 def _decided(link: OpenedLink, channel: Channel, token: str, language: str, digest: str = "") -> dict[str, Any]:
-    """Confirm what was shown, or decline if there is no digest; a refusal is shown in words beside the card."""
+    """Confirm the card as shown, or decline it if there is no digest; a refusal is shown as text next to the card."""
     problem = ""
     principal = principal_of(link.caller)
     try:
@@ -196,7 +196,7 @@ def _decided(link: OpenedLink, channel: Channel, token: str, language: str, dige
 
 
 def shown(link: OpenedLink, language: str) -> dict[str, Any]:
-    """Return a request as the page shows it: texts in the page's language, and its buttons."""
+    """Return a request for the page: texts in the page's language, and its buttons."""
     request: ActionRequest = link.request
     card, state = card_of(request, language), State(request.state)
     is_due = state == State.AWAITING_CONFIRMATION

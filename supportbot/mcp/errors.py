@@ -1,4 +1,4 @@
-"""Why an external agent or a confirmation page is refused."""
+"""The reasons for refusing an external agent or a confirmation page."""
 
 from typing import ClassVar
 
@@ -10,13 +10,13 @@ class McpError(SupportBotError):
 
 
 class UnusableRequest(McpError):
-    """The HTTP request never reaches a tool. `headers` are those of the response."""
+    """The HTTP request never reaches a tool. `headers` are for the response."""
 
     headers: ClassVar[dict[str, str]] = {}
 
 
 class UnknownHost(UnusableRequest):
-    """Somebody else's DNS name points here; otherwise, their pages would count as ours."""
+    """The host name is unknown: if somebody else's DNS name points here, their pages must not count as ours."""
 
     code = "unknown_host"
     status = 421

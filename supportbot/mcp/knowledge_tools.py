@@ -34,7 +34,7 @@ from supportbot.web import ClosedSerializerMixin, TextField, WholeNumberField
 
 MAX_CHARACTERS: Final = 4_000
 MAX_PASSAGES: Final = 20
-# Below the minute after which most clients and proxies give up.
+# Less than a minute, after which most clients and proxies give up.
 WAIT_SECONDS: Final = 50.0
 
 
@@ -109,7 +109,7 @@ def _answer(result: AskResult, customer: Represented | None) -> Answer:
 
 
 def _proposal(request_id: UUID, customer: Represented) -> dict[str, Any]:
-    """Return a card that the assistant made in its answer, with the page to confirm it on."""
+    """Return a card that the assistant created in its answer, with the page for confirming it."""
     request = ActionRequest.objects.select_related("policy_version").get(pk=request_id)
     url = issue_link(request, customer) if request.state == State.AWAITING_CONFIRMATION else ""
     return outcome(request, request.locale, confirm_url=url)

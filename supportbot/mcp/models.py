@@ -1,6 +1,6 @@
-"""What the MCP server stores: the links to pages on which customers confirm what an external agent proposed for them.
+"""The MCP server's table: links to pages on which customers confirm proposals by an external agent.
 
-Invariant: a link opens one page. Its code is used up by a conditional UPDATE, so never twice.
+Invariant: a link opens one page. A conditional UPDATE uses up its code, so it never works twice.
 """
 
 from django.db import models
@@ -14,10 +14,11 @@ class ConfirmationLink(TenantModel):
     """The right to see one request on our page, and to confirm or decline it. Only hashes of the secrets are stored."""
 
     code_hash = models.CharField(max_length=64, unique=True, editable=False)
-    pass_hash = models.CharField(max_length=64, unique=True, null=True, editable=False)  # of the page that opened it
-    # a plain value, as everywhere, because the record of a request outlives its customer
+    # the pass of the page that opened the link
+    pass_hash = models.CharField(max_length=64, unique=True, null=True, editable=False)
+    # a plain value, as everywhere, because the record of a request is kept after its customer is erased
     request_id = models.UUIDField()
-    key_id = models.UUIDField(null=True, editable=False)  # the agent's key, with which its links end
+    key_id = models.UUIDField(null=True, editable=False)  # the agent's key; its links end with it
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     identity_expires_at = models.DateTimeField()

@@ -1,6 +1,6 @@
-"""What a request must pass before the protocol sees it: host, origin, method, key, rate and body size.
+"""Checks on a request before the protocol sees it: host, origin, method, key, rate and body size.
 
-A refusal here costs at most one query. The answers are JSON-RPC errors with a matching HTTP status, for programs that
+A refusal here costs at most one query. The responses are JSON-RPC errors with a matching HTTP status for programs that
 do not know JSON-RPC.
 """
 
@@ -38,9 +38,9 @@ Server = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 MAX_BODY_BYTES: Final = 128 * 1024
 BODY_SECONDS: Final = 15.0
-UNKNOWN_CALLERS_PER_MINUTE: Final = 60  # per address
-AGENT: Final = "supportbot.agent"  # where the scope names the caller
-# JSON-RPC's codes for a body that cannot be read, and the one it leaves to servers for everything else.
+UNKNOWN_CALLERS_PER_MINUTE: Final = 60  # per IP address
+AGENT: Final = "supportbot.agent"  # the key of the caller in the ASGI scope
+# JSON-RPC's codes for an unreadable body, and a code from the range for servers for everything else.
 PARSE_ERROR, SERVER_ERROR = -32700, -32000
 
 
@@ -73,7 +73,7 @@ def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _check_sender(method: str, headers: Mapping[str, str]) -> None:
-    """Raise for a request that no server-side program sends: a rebound name, another site's page, a stream."""
+    """Raise an error for requests that no server-side program sends: a rebound name, another site's page, a stream."""
     domain, _ = split_domain_port(headers.get("host", ""))
     if not (domain and validate_host(domain, settings.ALLOWED_HOSTS)):
         raise UnknownHost()
@@ -100,7 +100,7 @@ def _agent_of(headers: Mapping[str, str], address: str) -> Agent:
 
 
 def _address_of(scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
-    """Return the caller's address, trusting as many proxies as NUM_PROXIES says."""
+    """Return the caller's IP address, trusting NUM_PROXIES proxies."""
     own = (scope.get("client") or ("",))[0]
     proxies = api_settings.NUM_PROXIES or 0
     named = [part.strip() for part in headers.get("x-forwarded-for", "").split(",") if part.strip()]

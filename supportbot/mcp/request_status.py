@@ -1,4 +1,4 @@
-"""A request as an external agent sees it: its state in MCP's terms and ours, and sentences for the customer."""
+"""A request's state for external agents: in MCP's terms and ours, with sentences for the customer."""
 
 from typing import Any, Final
 
@@ -25,8 +25,8 @@ STATUS: Final[dict[State, str]] = {
 
 
 def outcome(request: ActionRequest, locale: str, *, confirm_url: str = "") -> dict[str, Any]:
-    """Return a request's state and texts, as JSON. `confirm_url` is the page where its customer confirms it, if that is
-    due.
+    """Return a request's state and texts as JSON. `confirm_url` is the page on which its customer confirms it, if this
+    is necessary.
     """
     card, state = card_of(request, locale), State(request.state)
     found: dict[str, Any] = {

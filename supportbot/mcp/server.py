@@ -1,7 +1,7 @@
-"""The protocol: the official SDK's server, stateless, with our tools behind it.
+"""The protocol: the official SDK's server, without state, with our tools.
 
-Imported only on the first call, since the SDK costs 45 MB and a second or two (docs/decisions/mcp-server.md). Each
-request is self-contained; no session, stream or task outlives it.
+This module is imported only at the first call, because the SDK takes 45 MB and a second or two
+(docs/decisions/mcp-server.md). Each request is self-contained: no session, stream or task continues after it.
 """
 
 import json
@@ -46,7 +46,7 @@ IDENTITY_META: Final = "supportbot/identity"
 
 
 def session_manager() -> StreamableHTTPSessionManager:
-    """Return the SDK's manager, which serves while its `run()` is entered and cannot be entered twice."""
+    """Return the SDK's manager. It serves inside its `run()` context, which can be entered only once."""
     server: Server[Any] = Server(
         "supportbot",
         version="1",
@@ -92,7 +92,7 @@ async def _call_tool(ctx: Context, params: CallToolRequestParams) -> CallToolRes
         except SupportBotError as refusal:
             answer = refused(refusal)
         except Exception:
-            # The edge of one call: the agent gets an error it can read, and the log has the reason.
+            # The edge of one call: the agent gets a readable error, and the log contains the reason.
             logger.exception("the tool %s failed", params.name)
             raise MCPError(INTERNAL_ERROR, "Something went wrong on this server. Try again in a moment.") from None
     if answer.confirmation is not None and _can_open_pages(ctx):
@@ -106,7 +106,7 @@ async def _call_tool(ctx: Context, params: CallToolRequestParams) -> CallToolRes
 
 async def _answer_to(agent: Agent, ctx: Context, params: CallToolRequestParams) -> Answer:
     meta = (ctx.meta or {}).get(IDENTITY_META)
-    # A duplicate header becomes one joined value, as in HTTP, so that neither is preferred.
+    # A duplicate header becomes one joined value, as in HTTP, so neither is preferred.
     given = ctx.request.headers.getlist(IDENTITY_HEADER) if ctx.request else []
     token = token_in(", ".join(given), meta)
     arguments = params.arguments or {}
@@ -124,7 +124,7 @@ async def _answer_to(agent: Agent, ctx: Context, params: CallToolRequestParams) 
 
 
 def _request_in(state: str) -> UUID:
-    """Return the request that a client repeats its call for. It is only an id, so its owner is checked again."""
+    """Return the id of the request for which a client repeats its call. Its owner is checked again later."""
     try:
         return UUID(state)
     except ValueError as error:
@@ -132,8 +132,8 @@ def _request_in(state: str) -> UUID:
 
 
 def _can_open_pages(ctx: Context) -> bool:
-    """Return whether this client can open pages for its user. Handshake versions cannot ask for this, and without a
-    session, we do not know such a client's capabilities, so it gets the address in a plain result.
+    """Return whether this client can open pages for its user. Protocol versions with a handshake have no such request,
+    and without a session, the capabilities of these clients are unknown, so they get the URL in a plain result.
     """
     able = ctx.session.client_capabilities
     is_modern = ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
@@ -148,6 +148,6 @@ def _input_required(answer: Answer) -> InputRequiredResult:
 
 
 def _agent(ctx: Context) -> Agent:
-    assert ctx.request is not None  # every message comes by HTTP
+    assert ctx.request is not None  # every message arrives over HTTP
     agent: Agent = ctx.request.scope[AGENT]
     return agent

@@ -1,6 +1,4 @@
-"""The tools as an agent lists them: names, descriptions and schemas. Their behaviour is in
-`knowledge_tools` and `action_tools`.
-"""
+"""The tools in an agent's list: names, descriptions, schemas. `knowledge_tools` and `action_tools` implement them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

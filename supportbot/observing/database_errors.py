@@ -1,4 +1,4 @@
-"""What an error of the database means to an operator: in one sentence, not in a traceback."""
+"""Explains database errors to operators, in one sentence instead of a traceback."""
 
 import logging
 import threading
@@ -14,30 +14,30 @@ from supportbot.observing.pooled_connection import last_failure
 
 logger = logging.getLogger(__name__)
 REPEATED_AFTER_SECONDS: Final = 600.0
-# Tasks and requests that began during the outage may still fail when the first statement succeeds again.
+# Tasks and requests that began during the outage may still fail after the first statement succeeds again.
 SETTLED_AFTER_SECONDS: Final = 5.0
 LACKS_MIGRATIONS: Final = "it lacks this version's migrations. Run `manage.py migrate`"
-# By SQLSTATE. These may also be faults of ours, so their tracebacks are logged.
+# By SQLSTATE. These may also be caused by our own mistakes, so their tracebacks are logged.
 _OF_SCHEMA: Final = {"42P01": LACKS_MIGRATIONS, "42703": LACKS_MIGRATIONS}
 _OF_RIGHTS: Final = {"42501": "the role in DATABASE_URL lacks rights. Run `manage.py migrate` with DATABASE_OWNER_URL"}
 _OF_OPERATION: Final = {"25006": "it is read-only. Use the address of a server that accepts writes"}
 _ALL_IN_USE: Final = "no connection of the pool was free in time. If this persists, raise DATABASE_POOL_SIZE"
-# Connection, login, resources, shutdown. Other errors of these classes, such as time limits, have a place in the code.
+# Connection, login, resources, shutdown. Other errors in these classes, such as time limits, are caused by code.
 _AWAY: Final = ("08", "28", "3D", "53", "57P")
 
 
 def remedy(error: BaseException) -> str:
-    """Return what is wrong and what to do about it, without a full stop; empty if only the error itself can tell."""
+    """Return the problem and the fix, without a full stop; "" if only the error itself can explain it."""
     return {**_OF_SCHEMA, **_OF_RIGHTS, **_OF_OPERATION}.get(_state(error), "")
 
 
 def is_of_schema(error: BaseException) -> bool:
-    """Return whether a table or a column is missing: of an older schema, or because a statement of ours is wrong."""
+    """Return whether a table or column is missing, because the schema is older or our statement is wrong."""
     return _state(error) in _OF_SCHEMA
 
 
 def is_of_rights(error: BaseException) -> bool:
-    """Return whether the role may not do what it tried."""
+    """Return whether the role lacks the necessary rights."""
     return _state(error) in _OF_RIGHTS
 
 
@@ -47,11 +47,11 @@ def own_words(error: BaseException) -> str:
 
 
 def outage(error: BaseException | None) -> str:
-    """Return what is wrong if no code is to blame: the database is away, or operated differently; empty otherwise."""
+    """Return the problem if the database is unavailable or misconfigured; "" if our code may be to blame."""
     if not isinstance(error, AnyDatabaseError):
         return ""
     state = _state(error)
-    # All connections of a pool may be in use because of our code.
+    # Our own code may be the reason why all connections of a pool are in use.
     is_away = isinstance(error, OperationalError) and not isinstance(_cause(error), PoolTimeout)
     return _OF_OPERATION.get(
         state, "it is not responding" if is_away and (not state or state.startswith(_AWAY)) else ""
@@ -63,24 +63,24 @@ def _state(error: BaseException) -> str:
 
 
 def _cause(error: BaseException) -> BaseException | None:
-    """Return the driver's error. If a pool had no connection in time, that is why it could not open one."""
+    """Return the driver's error. If a pool had no connection in time, this is the error when opening one."""
     cause = error.__cause__
     return last_failure() or cause if isinstance(cause, PoolTimeout) else cause
 
 
 class DatabaseTrouble:
-    """Logs what keeps this process from the database: each cause once, again every ten minutes, and the end of it.
+    """Logs this process's problems with the database: each cause once, then every ten minutes, and its end.
 
-    There is one for the process, because an outage concerns all of its loops, tasks and requests.
+    There is one instance per process, because an outage affects all of its loops, tasks and requests.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._told_at: dict[str, float] = {}  # by cause, as is the next
+        self._told_at: dict[str, float] = {}  # by cause, like the next attribute
         self._failed_at: dict[str, float] = {}
 
     def happened(self, error: BaseException) -> None:
-        """Log why this statement failed, whatever the reason."""
+        """Log the reason why this statement failed."""
         if isinstance(_cause(error), PoolTimeout):
             self.found(_ALL_IN_USE)
         else:
@@ -88,7 +88,7 @@ class DatabaseTrouble:
             self.found(cause, own_words(error))
 
     def explains(self, error: BaseException | None) -> bool:
-        """Return whether no code is to blame for this error; if so, the outage is logged."""
+        """Return whether an outage explains this error; if so, log the outage."""
         if error is None or not outage(error):
             return False
         self.happened(error)
@@ -105,12 +105,12 @@ class DatabaseTrouble:
 
     @property
     def is_read_only(self) -> bool:
-        """Whether writes failed, and none has succeeded since."""
+        """Whether writes have failed and none has succeeded since."""
         return any(cause in self._told_at for cause in _OF_OPERATION.values())
 
     def has_read(self) -> None:
-        """Log that the database responds again if it did not, and nothing has failed for a few seconds. A statement
-        that only reads says nothing about writes: a read-only database answers it, too.
+        """Log that the database responds again, if there was an outage and nothing has failed for a few seconds. A read
+        proves nothing about writes, because a read-only database answers it, too.
         """
         self._end(without=_OF_OPERATION.values())
 
@@ -133,7 +133,7 @@ trouble: Final = DatabaseTrouble()
 
 
 class OutagesInOneLine(logging.Filter):
-    """Logs an outage once, instead of a traceback for every task and request of that time."""
+    """Logs an outage once, instead of a traceback for every task and request during that time."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None

@@ -1,5 +1,5 @@
-"""Our work in terms of OpenTelemetry's conventions for generative AI, in one place because they still change. Only ids,
-names, counts and codes become attributes, never prompts, answers or tool arguments.
+"""Describes our work in terms of OpenTelemetry's conventions for generative AI, in one place because they still change.
+Only ids, names, counts and codes become attributes, never prompts, answers or tool arguments.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Requests and sockets: counted by route and close code; every log line about one has its id."""
+"""Counts requests and sockets by route and close code, and adds their ids to log lines."""
 
 import re
 import time
@@ -78,7 +78,7 @@ def _counted(request: HttpRequest, response: HttpResponse, began: float, request
     match = request.resolver_match
     route = match.route if match else "static" if request.path_info.startswith(settings.STATIC_URL) else "unmatched"
     method = request.method if request.method in METHODS else "other"
-    with suppress(OSError):  # the counters' disk is full, which must not cost anyone an answer
+    with suppress(OSError):  # the counters' disk is full, which must not affect answers
         HTTP_SECONDS.labels(route, method, str(response.status_code)).observe(time.monotonic() - began)
     response.headers[HEADER] = request_id
     return response

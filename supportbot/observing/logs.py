@@ -1,8 +1,8 @@
 """The lines and events of the log.
 
-A line is text for people or one JSON object (LOG_FORMAT=json), and names the request, task or answer it belongs to;
-database threads inherit these ids with the rest of the context. Events have names from a closed list, with fields that
-cannot contain text written by people.
+A line is text for people or one JSON object (LOG_FORMAT=json), and names its request, task or answer; database threads
+inherit these ids with the rest of the context. Events have names from a closed list, and fields that cannot contain
+text written by people.
 """
 
 import json
@@ -22,7 +22,7 @@ Value = str | int | float | bool | UUID | None
 LONGEST: Final = 80  # characters of a field: ids, names of models and routes, codes
 _about: ContextVar[dict[str, str]] = ContextVar("about", default={})  # noqa: B039  # replaced, never changed
 _logger: Final = logging.getLogger("supportbot.events")
-_silencing: Final[list[None]] = []  # one for each command that runs
+_silencing: Final[list[None]] = []  # one for each running command
 _counting: Final = threading.Lock()
 
 

@@ -1,5 +1,5 @@
-"""The series that processes count themselves; those from the database are counted on each scrape (`health/gauges.py`).
-Several web processes on one port count into files in PROMETHEUS_MULTIPROC_DIR, and each of them reports the sum.
+"""The series that processes count themselves; `health/gauges.py` counts those from the database on each scrape. Several
+web processes on one port count into files in PROMETHEUS_MULTIPROC_DIR, and each of them reports the sum.
 """
 
 from typing import Final

@@ -1,6 +1,7 @@
 """The connections of the pool.
 
-A pool whose server is away only says that no connection was free in time. Why none could be opened is known here.
+If the server is unavailable, a pool only reports that no connection was free in time. This module keeps the reason why
+none could be opened.
 """
 
 from typing import Any, Self
@@ -11,7 +12,7 @@ _last_failure: psycopg.Error | None = None
 
 
 class PooledConnection(psycopg.Connection[Any]):
-    """A connection that keeps the error if it cannot be opened."""
+    """A connection that stores the error if it cannot be opened."""
 
     @classmethod
     def connect(cls, conninfo: str = "", **options: Any) -> Self:
@@ -26,5 +27,5 @@ class PooledConnection(psycopg.Connection[Any]):
 
 
 def last_failure() -> psycopg.Error | None:
-    """Return why this process's last attempt to open a connection failed, None if it succeeded."""
+    """Return the error of this process's last attempt to open a connection; None if it succeeded."""
     return _last_failure

@@ -1,4 +1,4 @@
-"""OpenTelemetry spans, sent to OTEL_EXPORTER_OTLP_ENDPOINT. The API is part of the product; its SDK and exporter are an
+"""OpenTelemetry spans, sent to OTEL_EXPORTER_OTLP_ENDPOINT. The API is part of the product; the SDK and exporter are an
 extra (requirements-otel.lock). Without an endpoint or another SDK in the process, the API's spans record nothing and
 cost a microsecond.
 """
@@ -49,11 +49,11 @@ def start(role: str) -> None:
 
 @contextmanager
 def span(described: Described | None) -> Iterator[Span]:
-    """Record a piece of work as a span; spans inside it become its children. None records no span."""
+    """Record the work in this block as a span; spans inside it become its children. None records no span."""
     if described is None:
         yield trace.get_current_span()
         return
-    # An exception's message may contain what people wrote, so only its class is recorded.
+    # An exception's message may contain people's texts, so only its class is recorded.
     with _tracer.start_as_current_span(
         described.name, kind=described.kind, attributes=described.attributes, record_exception=False,
         set_status_on_exception=False,

@@ -1,1 +1,1 @@
-"""The only guarded way out: HTTP calls from this installation to other systems."""
+"""The only way to make HTTP calls from this installation to other systems, with checks on every call."""

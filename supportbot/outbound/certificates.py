@@ -1,4 +1,4 @@
-"""A client's certificate for mutual TLS, in memory. OpenSSL reads it from a file, which only this process can open."""
+"""A client certificate for mutual TLS, kept in memory. OpenSSL reads it from a file that only this process can open."""
 
 import os
 import ssl
@@ -19,9 +19,9 @@ class ClientCertificate:
 
 
 def load_into(context: ssl.SSLContext, certificate: ClientCertificate) -> None:
-    """Let a TLS context present this certificate; raises OSError if it is invalid, or its key does not belong to it."""
+    """Let a TLS context present this certificate; raises OSError if it is invalid or its key does not match."""
     with _as_file(certificate.pem.encode()) as path:
-        # Without this answer, OpenSSL would ask for the password of an encrypted key at the terminal.
+        # Without this callback, OpenSSL would ask for the password of an encrypted key at the terminal.
         context.load_cert_chain(path, password=lambda: b"")
 
 
@@ -45,7 +45,7 @@ def _as_file(content: bytes) -> Iterator[str]:
 
 
 def certificate_problem(certificate: ClientCertificate) -> str:
-    """Return why a certificate cannot be used, or ""."""
+    """Return why a certificate cannot be used; "" if it can."""
     try:
         load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)
     except (OSError, ValueError):  # SSLError is an OSError

@@ -1,4 +1,4 @@
-"""Why a call to another system brought no response. The third outcome is a response, whatever its status."""
+"""The reasons why a call to another system got no response. The third outcome is a response with any status."""
 
 
 class OutboundError(Exception):
@@ -10,12 +10,12 @@ class OutboundError(Exception):
 
 
 class NotSent(OutboundError):
-    """The other side has done nothing: no byte of the request can have reached it."""
+    """The other side has done nothing, because no byte of the request can have reached it."""
 
 
 class NoAnswer(OutboundError):
     """The request was sent, at least in part, but there was no usable answer, so anything may have happened. `status`
-    is that of an unusable answer, or 0 if none began; the call may then still be in progress.
+    is the status of an unusable answer, or 0 if none began; then the call may still be in progress.
     """
 
     def __init__(self, why: str, *, status: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""The HTTP client: one request to one checked address, within one deadline.
+"""The HTTP client: sends one request to one checked address, within one deadline.
 
 Redirects are not followed, proxy variables are ignored, nothing is decompressed, the response's size is capped while
 reading, and a watchdog ends slow handshakes and slow responses. Nothing is ever sent twice.
@@ -29,7 +29,8 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 _VALUE: Final = re.compile(r"[\t -~]*")
-# They frame the message or name its recipient: a caller who set one could smuggle a second request into the first.
+# These headers frame the message or name its recipient, so a caller who sets one could smuggle a second request into
+# the first.
 _RESERVED: Final = frozenset({
     "host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect",
     "accept-encoding", "proxy-authorization", "proxy-connection",
@@ -44,11 +45,11 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     timeout_seconds: float = 8.0
-    max_bytes: int = MIB  # of the response's body
+    max_bytes: int = MIB  # the maximum size of the response's body
     client_cert: ClientCertificate | None = None
-    # Called with each piece of the body as it arrives; True stops reading, for a stream that would not end.
+    # Called with each piece of the body as it arrives; returning True stops reading, for endless streams.
     has_enough: Callable[[bytes], bool] | None = None
-    # A redirect is returned like any other response, for a caller who checks where it leads.
+    # Redirects are returned like other responses, for callers that check the target.
     returns_redirects: bool = False
     private_networks: Networks = ()  # networks that an operator allows for this call
 
@@ -66,16 +67,16 @@ class Response:
 
 @dataclass(slots=True)
 class Trace:
-    """How far a call got, filled in during the call."""
+    """The progress of a call, filled in during the call."""
 
     addresses: tuple[str, ...] = ()
     connected_to: str = ""
     tls: str = ""  # such as TLSv1.3
-    certificate_ends: str = ""  # as in the server's certificate
+    certificate_ends: str = ""  # as stated in the server's certificate
 
 
 def request(asked: Request, *, trace: Trace | None = None) -> Response:
-    """Send one request and return its response, whatever the status; raises NotSent or NoAnswer.
+    """Send one request and return its response with any status; raises NotSent or NoAnswer.
 
     An answer is unusable, and raises NoAnswer with its status, if it is a redirect (unless requested), compressed,
     truncated or larger than `max_bytes`.
@@ -110,7 +111,7 @@ def _check(asked: Request) -> None:
 
 @contextmanager
 def _shut_down_at(ends_at: float, sock: socket.socket) -> Iterator[None]:
-    """Shut the connection down when its deadline passes."""
+    """In this block, shut the connection down when its deadline passes."""
     watchdog = threading.Timer(max(0.0, ends_at - time.monotonic()), _abort, args=[sock])
     watchdog.daemon = True
     watchdog.start()
@@ -122,7 +123,7 @@ def _shut_down_at(ends_at: float, sock: socket.socket) -> Iterator[None]:
 
 def _abort(sock: socket.socket) -> None:
     try:
-        # The plain socket's method: that of the TLS socket would break a read that is in progress.
+        # Use the plain socket's method, because the TLS socket's would break a read in progress.
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
     except OSError:  # already closed by the other side
         return
@@ -166,13 +167,13 @@ def _wrap_tls(plain: socket.socket, endpoint: Endpoint, context: ssl.SSLContext 
         return plain
     try:
         return context.wrap_socket(plain, server_hostname=endpoint.host, do_handshake_on_connect=False)
-    except (OSError, ValueError) as error:  # ValueError: a name that cannot be in a certificate
+    except (OSError, ValueError) as error:  # ValueError for a name that cannot occur in a certificate
         plain.close()
         raise NotSent(_("no secure connection: %(cause)s") % {"cause": type(error).__name__}) from error
 
 
 def _handshake(sock: socket.socket, ends_at: float, trace: Trace) -> None:
-    """Do the TLS handshake if there is one; raises NotSent, since nothing of the request has been sent yet."""
+    """Do the TLS handshake if there is one; raises NotSent, because no part of the request has been sent yet."""
     if not isinstance(sock, ssl.SSLSocket):
         return
     try:
@@ -191,7 +192,7 @@ def _handshake(sock: socket.socket, ends_at: float, trace: Trace) -> None:
 
 
 def _response(connection: http.client.HTTPConnection, asked: Request, endpoint: Endpoint) -> http.client.HTTPResponse:
-    """Send the request; return when the response's headers have arrived."""
+    """Send the request; return the response when its headers have arrived."""
     headers = {"Host": endpoint.host_header, **_DEFAULTS, **asked.headers}
     try:
         connection.request(asked.method, endpoint.path, asked.body or None, headers)
@@ -201,7 +202,7 @@ def _response(connection: http.client.HTTPConnection, asked: Request, endpoint: 
 
 
 def _why_unanswered(error: Exception) -> str:
-    # RemoteDisconnected is also what the watchdog's shutdown looks like from here.
+    # Here, the watchdog's shutdown also looks like RemoteDisconnected.
     if isinstance(error, http.client.RemoteDisconnected | ConnectionError):
         return _("no answer: the connection was closed or timed out")
     if isinstance(error, http.client.HTTPException):
@@ -229,13 +230,13 @@ def _read(response: http.client.HTTPResponse, asked: Request) -> Response:
         ) from error
     if len(body) > asked.max_bytes:
         raise NoAnswer(_("answered more than %(count)s bytes") % {"count": f"{asked.max_bytes:,}"}, status=status)
-    if response.length and not is_enough:  # what is missing of the promised length
+    if response.length and not is_enough:  # the part of the promised length that is missing
         raise NoAnswer(_("answered %(status)s with only a part of the body") % {"status": status}, status=status)
     return Response(status, _headers(response), body)
 
 
 def _body(response: http.client.HTTPResponse, asked: Request) -> tuple[bytes, bool]:
-    """Return the body, at most slightly more than its limit, and whether its reader had enough."""
+    """Return the body, at most slightly longer than its limit, and whether its reader stopped it."""
     if asked.has_enough is None:
         return response.read(asked.max_bytes + 1), False
     body = bytearray()

@@ -1,7 +1,7 @@
-"""Which network addresses may be called: the public internet, and the private networks that an installation names.
+"""Decides which IP addresses may be called: the public internet, and the private networks that an installation allows.
 
-`ipaddress.is_global` alone accepts multicast and several forms that lead back to a private IPv4 address (NAT64, 6to4),
-so IPv6 has an allow-list and IPv4 a few more exceptions.
+`ipaddress.is_global` alone accepts multicast and several forms that lead to a private IPv4 address (NAT64, 6to4), so
+IPv6 has an allow-list and IPv4 a few more exceptions.
 """
 
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ PRIVATE: Final[Networks] = (
     IPv4Network("100.64.0.0/10"),
     IPv6Network("fc00::/7"),
 )
-# Metadata services of Alibaba and AWS inside private networks: they hand out the machine's credentials to any caller.
+# Metadata services of Alibaba and AWS inside private networks, which hand out the machine's credentials to any caller.
 _METADATA: Final[Networks] = (IPv4Network("100.100.100.200/32"), IPv6Network("fd00:ec2::/32"))
 
 
@@ -61,7 +61,7 @@ def _contains(outer: Network, inner: Network) -> bool:
 
 
 def is_address(host: str) -> bool:
-    """Return whether a host is an IP address, not a name."""
+    """Return whether a host is an IP address and not a name."""
     return _parsed(host) is not None
 
 
@@ -82,7 +82,7 @@ def is_within(address: str, networks: Networks) -> bool:
 
 
 def _parsed(address: str) -> IPv4Address | IPv6Address | None:
-    """Return an address, with an IPv4-mapped IPv6 one as IPv4; None for anything else."""
+    """Return an address, with IPv4-mapped IPv6 addresses as IPv4; None for anything else."""
     try:
         ip = ip_address(address.partition("%")[0])
     except ValueError:

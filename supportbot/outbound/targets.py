@@ -1,4 +1,4 @@
-"""Where a call may go: a URL is parsed once, its name resolved once, and every resolved address checked.
+"""Checks the target of a call: parses the URL once, resolves its host name once, and checks every resolved address.
 
 The connection then goes to a checked address, which rules out DNS rebinding.
 """
@@ -56,7 +56,7 @@ def checked_target(url: str, *, seconds: float = RESOLVE_SECONDS, also: Networks
     if not _may_resolve(endpoint, also):
         raise NotSent(_needs_https())
     found = _resolved(endpoint, seconds)
-    # One forbidden address among others is a trap: all must be allowed.
+    # A single forbidden address among others is a trap, so all of them must be allowed.
     for address in found:
         if not _may_connect(endpoint, address, also):
             raise NotSent(_why_closed(endpoint, address))
@@ -64,7 +64,7 @@ def checked_target(url: str, *, seconds: float = RESOLVE_SECONDS, also: Networks
 
 
 def address_problem(url: str) -> str:
-    """Return why a URL can never be called from this installation, or "" if its text shows no reason."""
+    """Return why a URL can never be called from this installation; "" if its text shows no reason."""
     try:
         endpoint = parse_endpoint(url)
     except NotSent as error:
@@ -77,7 +77,7 @@ def address_problem(url: str) -> str:
 
 
 def parse_endpoint(url: str) -> Endpoint:
-    """Return the parts of an http(s) URL; raises NotSent for an ambiguous one."""
+    """Return the parts of an http(s) URL; raises NotSent for an ambiguous URL."""
     # urlsplit silently drops tabs and line breaks, and browsers treat a backslash as a slash.
     if not url.isprintable() or " " in url or "\\" in url:
         raise NotSent(_("the address contains invalid characters"))
@@ -135,7 +135,7 @@ def _needs_https() -> str:
 
 
 def _how_to_allow(told: str) -> str:
-    """Return a text about PRIVATE_NETWORKS with what that is: people who read it look for a field in the console."""
+    """Return a text about PRIVATE_NETWORKS that explains the variable, because people look for it in the console."""
     return _("%(told)s (an environment variable: set PRIVATE_NETWORKS=10.20.0.0/16, for example, and restart)") % {
         "told": told
     }
@@ -166,7 +166,7 @@ def _resolved(endpoint: Endpoint, seconds: float) -> tuple[str, ...]:
 
 
 def _ask_resolver(endpoint: Endpoint, seconds: float) -> tuple[str, ...]:
-    """Call the resolver in a thread that is abandoned if it takes too long, since it has no time-out."""
+    """Call the resolver in a thread that is abandoned if it takes too long, because it has no time-out."""
     answer: Future[tuple[str, ...]] = Future()
 
     def ask() -> None:

@@ -1,10 +1,10 @@
-"""Delivering due announcements, and what happens to those whose consumer fails.
+"""Delivers due announcements, and handles those whose consumer fails.
 
-Invariants: an announcement is marked delivered in the transaction of its consumers, so if a consumer dies, it is
-delivered again. While an older announcement of an object is undelivered, newer ones wait. Once it is parked, they may
-pass, and a delivery covers it too, since all of them mean the same: look at this object. Consumers of a topic in
-`OUTBOX_TOGETHER` take all due announcements of a workspace at once; if one raises, each is delivered alone, so that
-only the one at fault is retried.
+Invariants: an announcement is marked as delivered in the transaction of its consumers, so it is delivered again if a
+consumer dies. While an older announcement about an object is undelivered, newer ones wait. Once the older one is
+parked, newer ones may pass, and their delivery covers it, too, because all of them only mean that the object has
+changed. Consumers of a topic in `OUTBOX_TOGETHER` take all due announcements of a workspace at once; if a consumer
+raises an error, each is delivered alone, so only the one at fault is retried.
 """
 
 import logging
@@ -24,17 +24,17 @@ from django.utils.module_loading import import_string
 from supportbot.outbox.models import Announcement
 
 logger = logging.getLogger(__name__)
-Consumer = Callable[[Any], None]  # of an announcement, or of several: see `OUTBOX_TOGETHER`
+Consumer = Callable[[Any], None]  # takes an announcement, or several: see `OUTBOX_TOGETHER`
 MAX_PAUSE: Final = timedelta(minutes=5)
-# About twenty minutes of retries. A database outage does not count, because no attempt can be recorded then.
+# About twenty minutes of retries. A database outage does not count, because attempts cannot be recorded then.
 MAX_ATTEMPTS: Final = 12
 
 
 def deliver_due(
     limit: int = 100, *, without: Collection[str] = (), is_ending: Callable[[], bool] = lambda: False
 ) -> int:
-    """Deliver up to `limit` due announcements, except of the topics `without`, oldest first; return the number handled,
-    successfully or not.
+    """Deliver up to `limit` due announcements, oldest first, except those of the topics `without`; return the number
+    handled, successfully or not.
 
     Stops before the next one when `is_ending` returns True.
     """
@@ -51,11 +51,11 @@ def deliver_due(
 
 
 def _due(limit: int, without: Collection[str]) -> list[list[int]]:
-    """Return the ids of deliverable announcements, oldest first: the next one of each object, if it is due. Those that
+    """Return the ids of deliverable announcements, oldest first: the next one for each object, if it is due. Those that
     are delivered together are in one list.
 
-    With a NOT EXISTS query for older ones, a backlog of ten thousand cost a minute per query: the planner's statistics
-    date from an empty backlog, so it compares every row with every other.
+    With a NOT EXISTS query for older ones, a backlog of ten thousand would take a minute per query: the planner's
+    statistics date from an empty backlog, so it would compare every row with every other row.
     """
     moving = Announcement.objects.filter(delivered_at=None, parked_at=None)
     next_of_each = moving.order_by("object_id", "id").distinct("object_id").values("pk")
@@ -67,7 +67,7 @@ def _due(limit: int, without: Collection[str]) -> list[list[int]]:
 
 
 def _deliver(ids: Sequence[int]) -> int:
-    """Deliver announcements in one transaction, or each alone if it fails; return how many this process claimed."""
+    """Deliver announcements in one transaction, or each alone if that fails; return the number claimed here."""
     claimed: list[Announcement] = []
     try:
         with transaction.atomic():
@@ -76,7 +76,7 @@ def _deliver(ids: Sequence[int]) -> int:
                 _consume(claimed)
                 _mark_delivered(claimed)
     except Exception as error:
-        # The edge of a consumer: whatever it raises, the relay continues and this announcement is retried.
+        # The edge of a consumer: the relay continues and this announcement is retried, whatever the consumer raises.
         if not claimed:
             raise
         if len(claimed) > 1:
@@ -99,7 +99,7 @@ def _consume(claimed: list[Announcement]) -> None:
 
 
 def _mark_delivered(claimed: Sequence[Announcement]) -> None:
-    """Mark them as delivered, with any older parked ones: the consumer has seen the current state."""
+    """Mark announcements as delivered, and any older parked ones, because the consumer has seen the current state."""
     same = Announcement.objects.filter(topic=claimed[0].topic, delivered_at=None)
     parked_ones = Q(object_id__in=[one.object_id for one in claimed], parked_at__isnull=False, id__lt=claimed[-1].pk)
     same.filter(Q(pk__in=[one.pk for one in claimed]) | parked_ones).update(delivered_at=Now(), parked_at=None)
@@ -119,7 +119,7 @@ def _postpone(announcement: Announcement, error: Exception) -> None:
 
 
 def _printable(text: str) -> str:
-    # A NUL or lone surrogate in the message would make this update fail, and the row would be retried forever.
+    # With a NUL or lone surrogate in the message, this update would fail, and the row would be retried forever.
     return "".join(char if char.isprintable() else " " for char in text)
 
 
@@ -130,5 +130,5 @@ def _scope_of(announcement: Announcement) -> AbstractContextManager[None]:
 
 
 def consumers(topic: str) -> list[Consumer]:
-    """Return the consumers of a topic named in the settings."""
+    """Return the consumers of a topic, which the settings name."""
     return [import_string(path) for path in settings.OUTBOX_CONSUMERS.get(topic, [])]

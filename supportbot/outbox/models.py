@@ -5,9 +5,10 @@ from django.db.models.functions import Now
 
 
 class Announcement(models.Model):
-    """One event of one object. It carries only ids; consumers read the current state from the database.
+    """One event about one object. It contains only ids; consumers read the current state from the database.
 
-    A parked announcement failed too often: it is not retried until an operator asks for it, and does not block others.
+    A parked announcement has failed too often: it is not retried until an operator requests it, and does not block
+    others.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -52,18 +52,19 @@ class Relay:
         connections.close_all()  # this thread's own connections
 
     def round(self) -> int:
-        """Deliver what is due; return how many announcements were handled."""
+        """Deliver due announcements; return the number handled."""
         try:
             handled = deliver_due(without=self._without, is_ending=self._stopping.is_set)
             trouble.has_read()
             if trouble.is_read_only:
-                Announcement.objects.filter(pk=0).update(attempts=0)  # no row; a read-only database refuses it anyway
+                # matches no row, but a read-only database refuses it
+                Announcement.objects.filter(pk=0).update(attempts=0)
                 trouble.has_written()
         except AnyDatabaseError as error:
             trouble.happened(error)
             return 0
         except Exception:
-            # The edge of the thread: otherwise this process would stop delivering.
+            # The edge of the thread: otherwise, this process would stop delivering.
             logger.exception("outbox: a round failed; retrying")
             return 0
         return handled

@@ -1,6 +1,6 @@
-"""Writing announcements, releasing parked ones for new attempts, and deleting old ones.
+"""Writes announcements, releases parked ones for new attempts, and deletes old ones.
 
-Invariant: an announcement is written in the transaction of the change it announces.
+Invariant: an announcement is written in the transaction of the change that it announces.
 """
 
 from collections.abc import Iterable
@@ -21,12 +21,12 @@ KEPT_AFTER_DELIVERY: Final = timedelta(days=7)
 
 
 def announce(topic: str, object_id: UUID, *, workspace_id: UUID) -> None:
-    """Announce a change of an object to higher packages. Call inside the transaction of the change."""
+    """Announce a change to an object to higher packages. Call it inside the transaction of the change."""
     announce_all(topic, [object_id], workspace_id=workspace_id)
 
 
 def announce_all(topic: str, object_ids: Iterable[UUID], *, workspace_id: UUID) -> None:
-    """Announce the same change of several objects, with one statement."""
+    """Announce the same change to several objects, with one statement."""
     if topic not in settings.OUTBOX_CONSUMERS:
         raise ValueError(f"The topic {topic} has no consumer. Add it to OUTBOX_CONSUMERS.")
     Announcement.objects.bulk_create(
@@ -36,7 +36,7 @@ def announce_all(topic: str, object_ids: Iterable[UUID], *, workspace_id: UUID) 
 
 
 def count_due() -> int:
-    """Return how many announcements are due: neither delivered nor parked, and not put off after a failure."""
+    """Return the number of due announcements: neither delivered nor parked, and not postponed after a failure."""
     return Announcement.objects.filter(delivered_at=None, parked_at=None, due_at__lte=Now()).count()
 
 
@@ -46,7 +46,7 @@ def parked() -> QuerySet[Announcement]:
 
 
 def retry_parked(announcement_id: int | None = None) -> int:
-    """Release one parked announcement, or all of them, for new attempts; return how many."""
+    """Release one parked announcement, or all of them, for new attempts; return their number."""
     chosen = parked() if announcement_id is None else parked().filter(pk=announcement_id)
     released = chosen.update(parked_at=None, attempts=0, due_at=Now())
     wakeup.notify()

@@ -1,4 +1,4 @@
-"""A wake-up within one process: announcing notifies the process's relay. A lost notification only causes a delay."""
+"""Wakes the relay of the same process when something is announced. A lost notification only causes a delay."""
 
 import threading
 

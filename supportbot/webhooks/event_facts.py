@@ -1,4 +1,4 @@
-"""What happened to an object, read from its rows: each fact has an id that stays the same however often it is read.
+"""Facts about what happened to an object, read from its rows. Each fact has an id that is always the same.
 Announcements may be merged and repeated, but facts are not. Erased objects have no facts.
 """
 
@@ -21,10 +21,10 @@ _NAMESPACE: Final = UUID("6f0b1a55-3f0e-4bb2-9a35-0f6a4c6c2d11")
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that happened. `data` contains ids, states and times."""
+    """One fact: something that happened. `data` contains ids, states and times."""
 
     kind: str
-    source: str  # what identifies this fact: ids of rows that never change
+    source: str  # identifies this fact: ids of rows that never change
     at: datetime
     data: dict[str, Any]
 
@@ -34,7 +34,7 @@ class Fact:
 
 
 def facts_of_ticket(ticket_id: UUID) -> Iterator[Fact]:
-    """Yield what happened to a ticket, oldest first, from its conversation's log."""
+    """Yield the facts about a ticket, oldest first, from its conversation's log."""
     ticket = Ticket.objects.select_related("conversation").filter(pk=ticket_id).first()
     if ticket is None:
         return
@@ -49,7 +49,7 @@ def facts_of_ticket(ticket_id: UUID) -> Iterator[Fact]:
         conversation_id=ticket.conversation_id, event__startswith="handoff.", payload__ticket=str(ticket.pk)
     )
     for number, entry in enumerate(log.order_by("seq")):
-        if entry.event == "handoff.requested" and number:  # the first one is the opening
+        if entry.event == "handoff.requested" and number:  # the first event is the opening
             yield Fact("ticket.released", str(entry.pk), entry.created_at, about)
         elif entry.event == "handoff.joined":
             person = entry.payload.get("person")
@@ -59,7 +59,7 @@ def facts_of_ticket(ticket_id: UUID) -> Iterator[Fact]:
 
 
 def facts_of_conversation(conversation_id: UUID) -> Iterator[Fact]:
-    """Yield a conversation's beginning and its end."""
+    """Yield the beginning and the end of a conversation."""
     row = Conversation.objects.filter(pk=conversation_id).first()
     if row is None:
         return
@@ -75,7 +75,7 @@ def facts_of_conversation(conversation_id: UUID) -> Iterator[Fact]:
 
 
 def facts_of_request(request_id: UUID) -> Iterator[Fact]:
-    """Yield each state that an action's request has reached, oldest first, from its audit trail."""
+    """Yield each state that an action request has reached, oldest first, from its audit trail."""
     request = ActionRequest.objects.filter(pk=request_id).first()
     if request is None:
         return

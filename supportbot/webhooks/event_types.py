@@ -1,4 +1,4 @@
-"""The kinds of events that an endpoint may subscribe to. Their payloads are in `schemas/events.json`."""
+"""The kinds of events to which an endpoint can subscribe. `schemas/events.json` describes their payloads."""
 
 from typing import Final
 

@@ -1,6 +1,6 @@
 """The tables of outgoing webhooks.
 
-Invariants, enforced by the database: an endpoint has one delivery per event, however often the event is announced; a
+Invariants, enforced by the database: an endpoint has one delivery per event, however often the event is announced. A
 waiting delivery has a due time.
 """
 
@@ -17,7 +17,7 @@ MAX_ANSWER_CHARACTERS = 1_024
 
 
 class WebhookEndpoint(TenantModel):
-    """A server that receives events. `kinds` are those it subscribes to, each with the time since when."""
+    """A server that receives events. `kinds` are its subscriptions, each with its start time."""
 
     class Off(models.TextChoices):
         """Why the installation switched an endpoint off; empty if a person did."""
@@ -36,10 +36,10 @@ class WebhookEndpoint(TenantModel):
     previous_secret = EncryptedTextField(blank=True)  # also signs until the receiver knows the new one
     previous_until = models.DateTimeField(null=True)
     secret_changed_at = models.DateTimeField(default=now, editable=False)
-    failures = models.PositiveIntegerField(default=0)  # since its last success
+    failures = models.PositiveIntegerField(default=0)  # since the last success
     failing_since = models.DateTimeField(null=True)
-    due_at = models.DateTimeField(default=now)  # nothing is sent before this time: a pause after failures
-    lease_until = models.DateTimeField(null=True)  # lease of the worker that is sending to it
+    due_at = models.DateTimeField(default=now)  # nothing is sent before this time; used for pauses after failures
+    lease_until = models.DateTimeField(null=True)  # the lease of the worker that is sending to it
     # when a worker last served it; endpoints served longer ago come first
     served_at = models.DateTimeField(default=now)
     created_at = models.DateTimeField(default=now, editable=False)
@@ -63,7 +63,7 @@ class WebhookEndpoint(TenantModel):
 class WebhookDelivery(TenantModel):
     """One event for one endpoint; its id is the receiver's `webhook-id`, the same in every attempt.
 
-    The payload holds no personal data. The fields from `status` to `error` belong to the last attempt.
+    The payload contains no personal data. The fields from `status` to `error` are about the last attempt.
     """
 
     class State(models.TextChoices):

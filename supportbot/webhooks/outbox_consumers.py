@@ -1,7 +1,7 @@
-"""Handles announcements of lower packages: writes a delivery for each endpoint that subscribes to the event. A
-fact is written once per endpoint, by its id, so this can safely run repeatedly. Endpoints do not get facts from before
-they subscribed, and no facts older than `TOLD_WITHIN`, because the deliveries that would show duplicates are deleted
-some time later.
+"""Handles announcements from lower packages: writes a delivery for each endpoint that subscribes to the event. A fact
+is written once per endpoint, by its id, so this can safely run repeatedly. Endpoints get no facts from before they
+subscribed, and none older than `TOLD_WITHIN`, because the deliveries needed to detect duplicates are deleted some time
+later.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -61,7 +61,7 @@ def _listening() -> list[WebhookEndpoint]:
 
 
 def write_deliveries(endpoints: Iterable[WebhookEndpoint], facts: Iterable[Fact]) -> None:
-    """Write the deliveries that each endpoint is still missing."""
+    """Write the missing deliveries of each endpoint."""
     heard, oldest = list(endpoints), now() - TOLD_WITHIN
     made = [
         WebhookDelivery(
@@ -80,7 +80,7 @@ def write_deliveries(endpoints: Iterable[WebhookEndpoint], facts: Iterable[Fact]
 
 
 def payload_of(fact: Fact) -> dict[str, Any]:
-    """Return the body of a fact, without what an endpoint may ask to add."""
+    """Return the payload of a fact, without the data that an endpoint may request in addition."""
     return {
         "id": f"evt_{fact.event_id}",
         "type": fact.kind,

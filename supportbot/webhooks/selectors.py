@@ -1,4 +1,4 @@
-"""Finding endpoints and deliveries of the current workspace."""
+"""Finds endpoints and deliveries of the current workspace."""
 
 from uuid import UUID
 
@@ -34,5 +34,5 @@ def delivery_of(endpoint: WebhookEndpoint, delivery_id: UUID) -> WebhookDelivery
 
 
 def count_switched_off() -> int:
-    """Return how many endpoints the installation has switched off, because they did not answer."""
+    """Return the number of endpoints that the installation has switched off because they did not answer."""
     return WebhookEndpoint.objects.filter(is_on=False).exclude(off_reason="").count()

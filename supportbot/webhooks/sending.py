@@ -1,7 +1,7 @@
 """Sends due deliveries: one worker per endpoint at a time, one delivery after another, oldest first.
 
 Invariants:
-- an attempt is written down before anything is sent, and its delivery is due again soon. A worker that dies between
+- an attempt is recorded before anything is sent, and its delivery is due again soon. A worker that dies between
   sending and settling sends the same delivery once more, with the same id;
 - the sender holds the endpoint's lease, so that no delivery is sent twice at once;
 - what the receiver's failure means is decided once, in `_settle_failure`.
@@ -32,12 +32,12 @@ from supportbot.webhooks.signing import body_of, headers_of
 
 logger = logging.getLogger(__name__)
 DEADLINE_SECONDS: Final = 8.0
-LEASE: Final = timedelta(seconds=30)  # leases of an endpoint and of a delivery; far longer than the deadline
-TURN_SECONDS: Final = 20.0  # after that, other endpoints have their turn
-MAX_TURNS: Final = 4  # endpoints at the same time, of the worker's eight threads
+LEASE: Final = timedelta(seconds=30)  # for an endpoint and a delivery; far longer than the deadline
+TURN_SECONDS: Final = 20.0  # after that, other endpoints get their turn
+MAX_TURNS: Final = 4  # endpoints served at the same time, with a worker's eight threads
 MAX_ANSWER_BYTES: Final = 64 * 1024
 GONE: Final = 410
-# The attempts after the first: over about a day, as Standard Webhooks recommends.
+# The delays of the attempts after the first: about a day in total, as Standard Webhooks recommends.
 PAUSES: Final = (
     timedelta(seconds=5),
     timedelta(minutes=1),
@@ -56,7 +56,7 @@ Off = WebhookEndpoint.Off
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of one attempt; without a `status`, there was no answer, and `error` says why."""
+    """The result of one attempt. Without a `status`, there was no answer, and `error` is the reason."""
 
     status: int | None
     duration_ms: int
@@ -69,8 +69,8 @@ class Outcome:
 
 
 def endpoints_to_serve() -> list[tuple[UUID, UUID]]:
-    """Return (workspace, endpoint) of the endpoints with something due, longest unserved first, as many as may be
-    served now.
+    """Return (workspace, endpoint) of the endpoints with due deliveries, longest unserved first, at most as many as may
+    be served now.
     """
     moment = now()
     with across_workspaces("webhooks that are due"):
@@ -123,8 +123,8 @@ def _next(endpoint_id: UUID) -> WebhookDelivery | None:
 
 
 def attempt(delivery: WebhookDelivery) -> bool:
-    """Make one attempt at a waiting delivery; return whether more may be sent to its endpoint now. Does nothing if it
-    was sent or deleted in the meantime.
+    """Make one attempt at a waiting delivery; return whether more may be sent to its endpoint now. Do nothing if it was
+    sent or deleted in the meantime.
     """
     moment = now()
     waiting = WebhookDelivery.objects.filter(pk=delivery.pk, state=State.WAITING, attempts=delivery.attempts)
@@ -148,14 +148,14 @@ def _send(endpoint: WebhookEndpoint, delivery: WebhookDelivery, moment: datetime
         return Outcome(None, _since(begun), error=error.why)
     except NoAnswer as error:  # an answer that is too long or truncated still has its status
         return Outcome(error.status or None, _since(begun), error=error.why)
-    # Many receivers echo what they were sent, so a stored answer could outlive the customer it names.
+    # Many receivers echo the request, so a stored answer could outlive the customer's data in it.
     answer = "" if endpoint.includes_customer else _printable(response.body)
     return Outcome(response.status, _since(begun), answer=answer)
 
 
 def _completed(endpoint: WebhookEndpoint, payload: dict[str, Any]) -> dict[str, Any]:
-    """Return a payload with the customer data that its endpoint asks for, read now, so that the stored payload contains
-    nothing that would have to be erased.
+    """Return a payload with the customer data that its endpoint requests. The data is read now, so the stored payload
+    contains nothing that would have to be erased.
     """
     if not endpoint.includes_customer or "customer" not in payload["data"]:
         return payload
@@ -176,7 +176,7 @@ def _printable(body: bytes) -> str:
 @transaction.atomic
 def _settle(endpoint_id: UUID, delivery: WebhookDelivery, outcome: Outcome) -> bool:
     endpoint = WebhookEndpoint.objects.select_for_update(no_key=True).filter(pk=endpoint_id).first()
-    if endpoint is None:  # deleted meanwhile, with its deliveries
+    if endpoint is None:  # deleted in the meantime, with its deliveries
         return False
     told = {
         "status": outcome.status,
@@ -242,12 +242,12 @@ def next_attempt(attempts: int, moment: datetime) -> datetime | None:
 
 
 def rest_until(failures: int, moment: datetime) -> datetime:
-    """Return until when nothing is sent to an endpoint after this many failures in a row."""
+    """Return the end of an endpoint's pause after this many consecutive failures."""
     return moment + min(timedelta(seconds=2 ** min(failures, 12)), MAX_REST)
 
 
 def is_given_up(failing_since: datetime, moment: datetime) -> bool:
-    """Return whether an endpoint has failed for so long without a success that it is switched off."""
+    """Return whether an endpoint has failed for so long without a success that it has to be switched off."""
     return moment - failing_since >= GIVEN_UP_AFTER
 
 

@@ -1,5 +1,5 @@
-"""Creating, changing and deleting endpoints, their secrets, and sending again. The audit trail records every change. A
-secret is generated here and returned once; it cannot be read again.
+"""Creates, changes and deletes endpoints and their secrets, and resends deliveries. The audit trail records every
+change. A secret is generated here and returned only once; it cannot be read again.
 """
 
 import re
@@ -33,7 +33,7 @@ MAX_ENDPOINTS: Final = 20
 MAX_NAME: Final = 80
 MAX_ADDRESS: Final = 500
 MAX_KEEP_HOURS: Final = 24 * 30
-KEPT: Final = timedelta(days=30)  # for deliveries, since their creation
+KEPT: Final = timedelta(days=30)  # for deliveries, from their creation
 BATCH_SIZE: Final = 5_000
 _PRINTABLE: Final = re.compile(r"[^\x00-\x1f\x7f]+")
 State = WebhookDelivery.State
@@ -65,8 +65,8 @@ def create(name: str, url: str, kinds: Iterable[str], *, includes_customer: bool
 
 @transaction.atomic
 def update(endpoint_id: UUID, *, actor: str, **changes: Any) -> WebhookEndpoint:
-    """Change `name`, `url`, `kinds`, `includes_customer` or `is_on`; fields not given are unchanged. An endpoint never
-    receives events from while it was off, or from before it subscribed to a kind. Raises InvalidInput and NotFound.
+    """Change `name`, `url`, `kinds`, `includes_customer` or `is_on`; omitted fields are unchanged. An endpoint never
+    receives events from a time when it was off or had not subscribed to their kind. Raises InvalidInput and NotFound.
     """
     found = _locked(endpoint_id)
     name, url = str(changes.get("name", found.name)).strip(), str(changes.get("url", found.url))
@@ -185,7 +185,7 @@ def forget_old_secrets() -> int:
 
 
 def purge() -> int:
-    """Delete deliveries created more than thirty days ago, in every workspace; return how many."""
+    """Delete deliveries created more than thirty days ago, in every workspace; return their number."""
     deleted = 0
     with across_workspaces("old deliveries of webhooks"):
         while True:

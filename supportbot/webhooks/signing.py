@@ -1,4 +1,4 @@
-"""The body and headers of a delivery, by Standard Webhooks (https://www.standardwebhooks.com)."""
+"""The body and headers of a delivery, according to Standard Webhooks (https://www.standardwebhooks.com)."""
 
 import json
 import secrets
@@ -21,7 +21,7 @@ def body_of(payload: Mapping[str, Any]) -> bytes:
 
 
 def headers_of(message_id: str, body: bytes, moment: datetime, keys: Iterable[str]) -> dict[str, str]:
-    """Return the headers of one attempt, signed with every key: a receiver accepts any signature it can verify."""
+    """Return the headers of one attempt, signed with every key; a receiver accepts any signature that it can verify."""
     signatures = [Webhook(key).sign(message_id, moment, body.decode()) for key in keys]
     return {
         "Content-Type": "application/json",

@@ -1,6 +1,6 @@
 """The Celery tasks of webhooks, on the queue `webhooks`. All are safe to run twice and concurrently.
 
-Only `send_due`, the sweep, starts them: its next run finds what a lost message or a dead worker has left.
+Only the sweep, `send_due`, starts them, so its next run picks up work left by a lost message or a dead worker.
 """
 
 from uuid import UUID
@@ -15,7 +15,7 @@ MESSAGE_LIFE_SECONDS = 30
 
 @shared_task
 def send_due() -> None:
-    """Start a turn for each endpoint with something due."""
+    """Start a turn for each endpoint with due deliveries."""
     for workspace_id, endpoint_id in sending.endpoints_to_serve():
         current_app.send_task(
             SERVE,

@@ -1,4 +1,4 @@
-"""The database backend used when none is configured: its first use raises an error that says how to get one."""
+"""The database backend for use without a configured database. Its first use raises an error that explains the fix."""
 
 from typing import Any, NoReturn
 

@@ -1,4 +1,4 @@
-"""`manage.py backup FILE`: the whole installation in one file, while it runs."""
+"""`manage.py backup FILE`: back up the whole running installation to one file."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""`manage.py beat`: the scheduler of an installation, on its own; exactly one must run."""
+"""`manage.py beat`: run the scheduler of an installation by itself; exactly one must run."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""`manage.py doctor`: checks whether this machine can run SupportBot, and says how to fix what is wrong."""
+"""`manage.py doctor`: check whether this machine can run SupportBot, and explain how to fix problems."""
 
 import json
 from dataclasses import asdict
@@ -17,7 +17,7 @@ from supportbot.embedded.process_registry import ProcessRegistry
 from supportbot.installation.start_plan import Plan, plan_from_environment
 
 PROBE_SECONDS: Final = 3.0
-# The names of the checks in `machine_checks` and this command; JSON has them in English.
+# The names of the checks in `machine_checks` and this command; in JSON, they are in English.
 NAMES: Final = (
     gettext_noop("settings"),
     gettext_noop("ports"),

@@ -1,4 +1,4 @@
-"""`manage.py down [--purge]`: stop what is running on this DATA_DIR, from any terminal."""
+"""`manage.py down [--purge]`: stop the instance that is running on this DATA_DIR, from any terminal."""
 
 import json
 import signal
@@ -14,7 +14,7 @@ from supportbot.embedded.data_dir import DataDir, purge
 from supportbot.embedded.process_registry import ProcessRegistry
 from supportbot.installation.errors import InstallationError
 
-# Running turns are drained first, then each process has its own time-out.
+# Running turns finish first; then each process has its own time-out.
 STOP_SECONDS = 60.0
 
 
@@ -47,7 +47,7 @@ class Command(TranslatedCommand):
 
 
 def stop_instance(data: DataDir) -> bool:
-    """Stop the supervisor, which stops the rest, then end orphans. True if something was running."""
+    """Stop the supervisor, which stops the rest, then end orphans. Return whether anything was running."""
     registry = ProcessRegistry(data.processes_file)
     running = registry.running()
     supervisor = running.get("supervisor")

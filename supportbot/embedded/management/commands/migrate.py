@@ -1,5 +1,5 @@
-"""`manage.py migrate`: Django's command, after a check of the settings, only one at a time, and never in the database
-of a newer version, since it would grant more on tables it does not know than they allow.
+"""`manage.py migrate`: Django's command with a check of the settings. Only one can run at a time, and it never runs in
+the database of a newer version, because it would grant too many rights on tables that it does not know.
 """
 
 import time
@@ -34,22 +34,22 @@ POLL_SECONDS = 1.0
 
 
 def wait_for_lock(connection: "psycopg.Connection[Any]") -> None:
-    """Return once this connection has the lock. A statement that waits for it would hold a snapshot, and an index that
-    the other machine builds concurrently waits for all snapshots: a deadlock.
+    """Return when this connection has the lock. It polls, because a statement that waits for the lock would hold a
+    snapshot, and an index built concurrently by the other machine waits for all snapshots: a deadlock.
     """
     while connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone() != (True,):
         time.sleep(POLL_SECONDS)
 
 
 def _first_pending(connection: BaseDatabaseWrapper) -> str:
-    """Return the first migration of this version that is not applied; empty if there is none."""
+    """Return the first migration of this version that is not applied; "" if there is none."""
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return f"{plan[0][0].app_label}.{plan[0][0].name}" if plan else ""
 
 
 def _refuse_missing(missing: str, newer: str) -> None:
-    """Raise StartRefused if a newer database lacks a migration of this version, whose processes would fail."""
+    """Raise StartRefused if a newer database lacks a migration that this version needs."""
     if missing:
         raise StartRefused(
             gettext(
@@ -70,7 +70,7 @@ class Command(migrate.Command):
         )
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        # Before Django's checks, which open the connection.
+        # Do this before Django's checks, which open the connection.
         if settings.DATABASE_OWNER_URL:
             connection = connections[options["database"]]
             owner = Env.db_url_config(settings.DATABASE_OWNER_URL)
@@ -79,7 +79,7 @@ class Command(migrate.Command):
         return output
 
     def check(self, *args: Any, **options: Any) -> None:
-        # In one sentence each; Django's own checks, and its pool's attempts to connect, come after them.
+        # These errors are one sentence each; Django's own checks, and its pool's attempts to connect, come later.
         require_settings()
         if settings.DATABASE_OWNER_URL:
             connect(settings.DATABASE_OWNER_URL, variable="DATABASE_OWNER_URL").close()
@@ -92,7 +92,7 @@ class Command(migrate.Command):
         connection.ensure_connection()
         refuse_read_only(connection.connection)
         refuse_transaction_pooling(settings.DATABASE_OWNER_URL or settings.DATABASE_URL)
-        if options["check_unapplied"] or options["plan"]:  # they only tell
+        if options["check_unapplied"] or options["plan"]:  # these options only print information
             super().handle(*args, **options)
             return
         # Several machines may start a new version at once. The lock ends with its connection at the latest.
@@ -110,7 +110,7 @@ class Command(migrate.Command):
                 divide(settings.DATABASE_OWNER_URL, settings.DATABASE_URL)
                 refuse_transaction_pooling(settings.DATABASE_URL)
         finally:
-            with suppress(Error, AttributeError):  # the connection is lost, and the lock with it
+            with suppress(Error, AttributeError):  # the connection and the lock are already lost
                 connection.connection.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
     def _leave_as_it_is(self, newer: str, *, is_allowed: bool) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py restore FILE`: restores a backup where there is no installation yet."""
+"""`manage.py restore FILE`: restore a backup to a place without an installation."""
 
 from pathlib import Path
 from typing import Any

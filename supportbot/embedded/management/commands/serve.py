@@ -1,4 +1,4 @@
-"""`manage.py serve`: the web processes of an installation, on their own."""
+"""`manage.py serve`: run the web processes of an installation by themselves."""
 
 from argparse import SUPPRESS
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""`manage.py up`, which `make run` calls: starts everything on this machine and runs until Ctrl-C or SIGTERM."""
+"""`manage.py up`, which `make run` calls: start everything on this machine and run until Ctrl-C or SIGTERM."""
 
 import json
 from typing import Any, Final
@@ -51,7 +51,7 @@ class Command(TranslatedCommand):
             raise CommandError(str(disk_full(plan.data_dir, error.strerror or "no space"))) from error
 
     def _report(self, line: str) -> None:
-        # Progress goes to stderr, so that stdout holds only JSON with --json.
+        # Progress goes to stderr, so stdout contains only JSON with --json.
         self.stderr.write(line, self.style.SUCCESS)
         self.stderr.flush()
 

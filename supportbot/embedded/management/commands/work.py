@@ -1,4 +1,4 @@
-"""`manage.py work`: one worker of an installation, on its own."""
+"""`manage.py work`: run one worker of an installation by itself."""
 
 from typing import Any
 
