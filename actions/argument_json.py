@@ -48,8 +48,8 @@ def read_arguments(raw: str | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_text(value: Any) -> str:
-    """Return what `read_arguments` has read as JSON again, each number as it was written. Raises InvalidArguments if it
-    is nested too deeply.
+    """Return the result of `read_arguments` as JSON again, with each number as it was written. Raises InvalidArguments
+    if it is nested too deeply.
     """
     try:
         return _rendered(value)

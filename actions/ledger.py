@@ -40,7 +40,7 @@ def lock() -> None:
 
 
 def used(request: ActionRequest, moment: datetime) -> Used:
-    """Return what the action has used so far, without this request; exact only under the lock.
+    """Return the amounts that the action has used so far, without this request; exact only under the lock.
 
     A request keeps the day on which its amount was reserved: if it is approved or executed after midnight, it does not
     use the new day's limit.

@@ -135,7 +135,7 @@ class ActionRequest(TenantModel):
     )
     locale = models.CharField(max_length=12, default="en")
     asked_digest = models.CharField(max_length=64)  # of the intent as it came in, before amounts were computed
-    arguments = models.JSONField()  # canonical and complete: as shown, confirmed and sent
+    arguments = models.JSONField()  # canonical and complete, exactly as shown, confirmed and sent
     digest = models.CharField(max_length=64)
     # What it is about, in the merchant's spelling. The id is empty if the request was refused before it was known.
     subject_kind = models.CharField(max_length=60, blank=True, default="", db_default="")

@@ -77,8 +77,8 @@ def policies_in_force() -> dict[str, ActionPolicy]:
 
 
 def enabled_actions() -> frozenset[str]:
-    """Return the names of the enabled actions, which a model may be told about; rules that are being tried decide for
-    theirs.
+    """Return the names of the enabled actions, which a model may know about; rules that are being tried take
+    precedence.
     """
     tried = tried_rules()
     stored = {action for (action,) in sql.fetch(_ENABLED, [current_workspace_id()])}

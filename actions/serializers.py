@@ -74,7 +74,8 @@ class ActionRequestSerializer(serializers.ModelSerializer[ActionRequest]):
     conversation = serializers.UUIDField(source="conversation_id", read_only=True, allow_null=True)
     subject = SubjectSerializer(source="*", read_only=True)
     order_id = serializers.CharField(
-        read_only=True, help_text="The subject's id if it is an order, else empty. It goes with 0.3: use `subject`."
+        read_only=True,
+        help_text="The subject's id if it is an order, else empty. Deprecated, removed in 0.3: use `subject`.",
     )
     amount = AmountField("amount")
     undoes = serializers.UUIDField(read_only=True, allow_null=True, help_text="The request that this one takes back.")
@@ -164,7 +165,7 @@ class SettleInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 class RulesSerializer(serializers.ModelSerializer[ActionPolicyVersion]):
     max_per_subject = AmountField("max_per_order")
-    max_per_order = AmountField("max_per_order", help_text="The same as `max_per_subject`; it goes with 0.3.")
+    max_per_order = AmountField("max_per_order", help_text="Deprecated, removed in 0.3: use `max_per_subject`.")
     max_per_customer_day = AmountField("max_per_customer_day")
     max_per_customer_year = AmountField("max_per_customer_year")
     max_per_workspace_day = AmountField("max_per_workspace_day")

@@ -15,7 +15,7 @@ from actions.connections.client import Call, Response
 
 class SimulatedBackend(Protocol):
     def send(self, call: Call) -> Response:
-        """Return the answer of the system it stands in for, whatever its status; raises NotSent or NoAnswer."""
+        """Return the answer of the simulated system, whatever its status; raises NotSent or NoAnswer."""
 
 
 _current: Final[ContextVar[SimulatedBackend | None]] = ContextVar("simulated_backend", default=None)

@@ -22,7 +22,7 @@ def execute_simulated(request: ActionRequest, identity: Identity) -> ActionReque
     approval. Raises RuntimeError without a stand-in: an evaluated conversation must not reach a real system.
     """
     if simulated_backend() is None:
-        raise RuntimeError("Nothing stands in for the shop: an evaluated conversation carries out nothing.")
+        raise RuntimeError("There is no stand-in for the shop, so an evaluated conversation cannot act.")
     try:
         return _carried_out(request, identity)
     except (MerchantUnavailable, NotConnected):

@@ -136,14 +136,14 @@ class Action(ABC):
     def choices(
         self, arguments: Sequence[str], asked: Arguments, identity: Identity, locale: str
     ) -> "dict[str, list[Choice]] | Reason":
-        """Return what the customer may choose for the first of these `chosen` arguments, and for the others that choose
-        from the same records, or why there is nothing for the first. Raises MerchantUnavailable or NotConnected.
+        """Return the choices for the first of these `chosen` arguments, and for others that choose from the same
+        records, or the reason why the first has none. Raises MerchantUnavailable or NotConnected.
         """
         return {}
 
     def argument_label(self, argument: str, locale: str) -> str:
-        """Return what customers read for the name of an argument, or of a field inside one (address.street); "" if the
-        action does not say.
+        """Return the name that customers read for an argument, or for a field inside one (address.street); "" if the
+        action has none.
         """
         return ""
 
@@ -202,11 +202,11 @@ class WriteAction(Action):
     outcome: OutcomeKind = OutcomeKind.STATUS_LOOKUP
     may_ask_approval: bool = False  # whether `wants_approval` is ever true
     approvals: int = 1  # by how many people, if the action itself requires approval
-    approval_role: str = ""  # the role that decides besides admins; "" for anybody with the right on the policy
+    approval_role: str = ""  # the role that decides, with admins; "" for anybody with the right on the policy
     undo: Undo | None = None
 
     def done_in(self, locale: str) -> str:
-        """Return the title of its receipt, which says what was done."""
+        """Return the title of the action's receipt, which says what was done."""
         return (
             text_in(locale, self.done) if self.done else text_in(locale, "Done: {title}", title=self.title_in(locale))
         )
@@ -280,7 +280,7 @@ class WriteAction(Action):
 
     @abstractmethod
     def receipt(self, arguments: Arguments, result: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what is stored of the merchant's answer: short texts only."""
+        """Return the part of the merchant's answer to store: short texts only."""
 
     def receipt_rows(self, receipt: Mapping[str, Any], locale: str) -> list[Row]:
         """Return a stored receipt with the action's own labels; empty to use the standard labels."""

@@ -191,7 +191,7 @@ class Planned(KnowledgeView):
 
     @extend_schema(request=None, responses={204: None}, parameters=[_STEP])
     def delete(self, request: Request, article_id: UUID, step: str) -> Response:
-        """Drop the plan for a step; without one, nothing changes."""
+        """Delete the plan for a step; if there is none, nothing changes."""
         check_may_write(_author(request), article_with_id(article_id).collection)
         drop_plan(article_id, _step(step))
         return Response(status=204)
@@ -235,7 +235,7 @@ class CategoryList(KnowledgeView):
 
     @extend_schema(request=NewCategorySerializer, responses={201: CategorySerializer})
     def post(self, request: Request) -> Response:
-        """Create a category. An article that names one which does not exist creates it, too."""
+        """Create a category. Saving an article with an unknown category also creates the category."""
         data = NewCategorySerializer(data=request.data)
         data.is_valid(raise_exception=True)
         row = Category(**data.validated_data)

@@ -221,7 +221,7 @@ def move_category(row_id: UUID, where: Literal["up", "down"]) -> Category:
 
 @transaction.atomic
 def order_categories(ids: Sequence[UUID]) -> None:
-    """Put these categories first, in this order; the others follow in theirs. Raises CategoryMissing."""
+    """Put these categories first, in this order; the others follow in their current order. Raises CategoryMissing."""
     _lock()
     rows = {row.pk: row for row in Category.objects.all()}
     if any(row_id not in rows for row_id in ids):

@@ -111,7 +111,7 @@ def check_article_text(title: str, body: str) -> ArticleText:
     if len(body) > MAX_BODY_CHARACTERS:
         _refuse(
             "body",
-            gettext("The text has {length} characters, at most {limit} are allowed. Split the article.").format(
+            gettext("The text has {length} characters; at most {limit} are allowed. Split the article.").format(
                 length=number(len(body)), limit=number(MAX_BODY_CHARACTERS)
             ),
         )

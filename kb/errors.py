@@ -134,7 +134,7 @@ class IndexReplaced(KnowledgeError):
     code = "index_replaced"
     status = 409
     default_message = gettext_noop(
-        "Search got another index meanwhile, which stays in use. Run `manage.py kb_reindex` again."
+        "Search was switched to another index meanwhile, which stays in use. Run `manage.py kb_reindex` again."
     )
 
 
@@ -143,4 +143,4 @@ class SwitchCancelled(KnowledgeError):
 
     code = "switch_cancelled"
     status = 409
-    default_message = gettext_noop("The building of the new index was cancelled. The old index stays in use.")
+    default_message = gettext_noop("Building the new index was cancelled. The old index stays in use.")

@@ -195,7 +195,7 @@ class Picture(TenantModel):
 
 
 class PictureUse(TenantModel):
-    """An article that has or had a picture in its text: whoever may read the article may see the picture."""
+    """An article that has or had a picture in its text: people who may read the article may see the picture."""
 
     picture = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="uses", db_constraint=False)
     article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="+", db_constraint=False)

@@ -65,7 +65,7 @@ class CategorySerializer(serializers.ModelSerializer[Category]):
     former_names: Any = serializers.ListField(
         child=serializers.CharField(),
         read_only=True,
-        help_text="Links, files and calls with one mean this category.",
+        help_text="Links, files and calls with one of these names refer to this category.",
     )
     translations: Any = serializers.DictField(
         child=serializers.DictField(child=serializers.CharField(allow_blank=True)), read_only=True
@@ -181,7 +181,7 @@ class ArticleDetailSerializer(ArticleSerializer):
     reviewer: Any = serializers.SlugRelatedField("username", read_only=True, allow_null=True)
     former_slugs = serializers.SerializerMethodField()
     older_than_source = serializers.SerializerMethodField(
-        help_text="Whether its source was published anew since this translation was."
+        help_text="Whether its source has been published again since this translation was."
     )
     plans = PlanSerializer(many=True, read_only=True)
 
@@ -211,7 +211,7 @@ class TriedArticleSerializer(ArticleDetailSerializer):
         read_only=True, help_text="With `gate`: the gate cases that were skipped because time ran out."
     )
     comparison = serializers.CharField(
-        read_only=True, help_text="The path that tells what the change did to customers' questions, once it is known."
+        read_only=True, help_text="The path of a report on how the change affects customers' questions, once known."
     )
 
     class Meta(ArticleDetailSerializer.Meta):
@@ -297,7 +297,7 @@ class PassageSerializer(serializers.Serializer[Any]):
     start = serializers.IntegerField()
     end = serializers.IntegerField()
     revision = serializers.IntegerField()
-    page = serializers.IntegerField(allow_null=True, help_text="Of a PDF, on which the passage begins.")
+    page = serializers.IntegerField(allow_null=True, help_text="The page of a PDF on which the passage begins.")
 
 
 class SearchResultSerializer(serializers.Serializer[Any]):

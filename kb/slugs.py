@@ -18,7 +18,7 @@ _RESERVED: Final = {"answer", "theme"}
 
 
 def check_slug(value: str) -> str:
-    """Return a name as it will be stored; "" stands for the article's id. Raises InvalidDocument."""
+    """Return a name as it will be stored; "" means the article's id. Raises InvalidDocument."""
     parts = [slugify(part, allow_unicode=True) for part in re.split(r"/+", value.strip().strip("/"))]
     slug = "/".join(part for part in parts if part)
     if (value.strip() and not slug) or slug in _RESERVED:

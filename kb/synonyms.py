@@ -84,7 +84,7 @@ def remove_synonyms(group_id: UUID) -> None:
 def with_synonyms(query: str, stored: str) -> list[str]:
     """Return up to three versions of the query, each with one of its words or phrases replaced by a synonym.
 
-    `stored` is a JSON array of the groups; "" stands for none.
+    `stored` is a JSON array of the groups; "" if there are none.
     """
     return list(islice(dict.fromkeys(_replaced(query, _stored_groups(stored))), MAX_SEARCHES)) if stored else []
 

@@ -311,7 +311,7 @@ def _shown(
 
 
 def _around(place: Place) -> dict[str, object]:
-    """Return what every page of a workspace shows: branding, languages and chat."""
+    """Return the content that every page of a workspace shows: branding, languages and chat."""
     workspace, logo = place.workspace, logo_path(place.workspace)
     hours = hours_of(place.channel.hours) if place.channel else None
     return {

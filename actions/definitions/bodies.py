@@ -33,7 +33,9 @@ class Body:
         return frozenset(path for _, paths in self.named_paths() for path in paths)
 
     def named_paths(self) -> Iterator[tuple[str, frozenset[Path]]]:
-        """Yield what each value reads, with the name of the field that it is sent in, "" if it has none."""
+        """Yield, for each value, the name of the field that it is sent in ("" if it has none) and the paths that it
+        reads.
+        """
         return _paths(self.shape, "", frozenset())
 
     def render(self, names: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Recorded cases as a file: a JSON list, to keep beside the definition in Git."""
+"""Recorded cases as a file: a JSON list, to keep next to the definition in Git."""
 
 import json
 from collections.abc import Mapping

@@ -93,7 +93,7 @@ class Told:
 
 
 def result_of(definition: Definition, names: Names, locale: str) -> Told:
-    """Return what a look-up shows the customer; raises ExpressionFailed."""
+    """Return the rows and cards that a look-up shows the customer; raises ExpressionFailed."""
     result = definition.result
     assert result is not None  # a look-up has one
     if result.each is None:

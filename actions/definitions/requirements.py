@@ -109,7 +109,7 @@ def unbound(
     values: Mapping[str, Expression],
     guards: Sequence[Guard],
 ) -> Unbound:
-    """Return what the call of a write names without proof that it is the customer's."""
+    """Return the arguments that a write's call names without proof that their records are the customer's."""
     named = _Named(arguments, values)
     theirs = [lookup for lookup in lookups if not lookup.is_public]
     own = {_IDENTITY} | {lookup.name for lookup in theirs} | named.by_calls(theirs)
@@ -255,7 +255,7 @@ def require_own_choices(
 
 
 def reads_argument(choosing: Choosing, arguments: Iterable[str], lookups: Sequence[Lookup]) -> bool:
-    """Return whether any of these arguments decides which records there are to choose from."""
+    """Return whether the records to choose from depend on any of these arguments."""
     read = {path[:2] for lookup in needed_for(choosing, lookups) for path in _read_by_lookup(lookup)}
     read |= {path[:2] for path in choosing.list.paths() | choosing.value.paths()}
     return not read.isdisjoint({(ARGUMENTS,), *((ARGUMENTS, one) for one in arguments)})

@@ -174,7 +174,7 @@ def publish(name: str, *, number: int, person: User, reason: str = "", is_dry_ru
 
 
 def obstacles(version: ActionDefinitionVersion) -> dict[str, list[str]]:
-    """Return what prevents publishing apart from missing parts and recorded cases, by JSON path."""
+    """Return the problems that prevent publishing, by JSON path, apart from missing parts and recorded cases."""
     if missing(version.document):
         return {}
     try:
@@ -298,8 +298,8 @@ def switch_off(name: str, *, person: User) -> ActionDefinition:
 
 
 def _undo_problem(definition: Definition) -> str:
-    """Return what is wrong with `undo`, or "": the action must exist and take these arguments. It may be
-    a draft, since two actions may undo each other.
+    """Return the problem with `undo`, or "": the action must exist and take these arguments. It may be a draft, since
+    two actions may undo each other.
     """
     undo = definition.undo
     if undo is None:

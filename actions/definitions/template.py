@@ -285,7 +285,7 @@ class Fields:
         return frozenset(path for template in self.templates.values() for path in template.paths())
 
     def named_paths(self) -> Iterator[tuple[str, frozenset[Path]]]:
-        """Yield what each value reads, with its name."""
+        """Yield the name of each value and the paths that it reads."""
         return ((name.removesuffix(OPTIONAL), template.paths()) for name, template in self.templates.items())
 
     def query(self, names: Mapping[str, Any]) -> str:

@@ -229,7 +229,7 @@ class _Trial:
         self._action = type(made)(made.definition, made.version, _Watched(world, self._result.records))
 
     def ended_by(self, error: MerchantUnavailable) -> TrialCall:
-        """Return what was found before the shop failed to answer."""
+        """Return the results found before the shop failed to answer."""
         self._result.verdict, self._result.words = error.code, error.message
         return self._result
 

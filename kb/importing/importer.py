@@ -82,7 +82,7 @@ def import_drafts(items: Items, *, collection: str = "") -> ImportReport:
 
 
 def preview_import(items: Items, *, collection: str = "") -> ImportReport:
-    """Return what `import_documents` would report, and store nothing."""
+    """Return the report that `import_documents` would return, without storing anything."""
     return _in_batches(items, lambda group: _preview(group, collection))
 
 

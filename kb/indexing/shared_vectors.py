@@ -109,7 +109,7 @@ def _keep(found: Mapping[str, bytes]) -> None:
 
 
 def _read(keys: Sequence[str]) -> dict[str, bytes] | None:
-    """Return what the shared cache has; None if it is unavailable."""
+    """Return the values in the shared cache; None if it is unavailable."""
     if not keys:
         return {}
     try:

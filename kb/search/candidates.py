@@ -76,7 +76,7 @@ class Scope:
 
 
 def open_scope(viewer: Viewer) -> tuple[Scope, list[str]]:
-    """Return what a search in the current workspace covers, and the locales of the articles in it."""
+    """Return the scope of a search in the current workspace, and the locales of the articles in it."""
     workspace_id = current_workspace_id()
     readable, parameters = condition_on_articles(workspace_id, viewer)
     statement = f"""

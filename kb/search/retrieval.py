@@ -199,7 +199,7 @@ def _retrieve(
     *,
     asked: Sequence[Vector | None] | None = None,
 ) -> _RetrievedParts:
-    """Return what both indexes find for each query; `asked` are their vectors, if they are known."""
+    """Return the candidates of both indexes for each query; `asked` are the queries' vectors, if they are known."""
     scope, locales = opened
     if asked is None:
         asked = _embed_queries(queries, scope.recipe, mode)

@@ -344,7 +344,7 @@ class _Categories:
 
 
 def _changed_categories(source: Source, kind: Kind) -> _Categories | None:
-    """Return what has changed since the last run that stored categories. Raises OSError."""
+    """Return the changes since the last run that stored categories. Raises OSError."""
     if not isinstance(kind, HasCategories) or not source.publishes:
         return None
     before = source.memory.get(CATEGORIES) or {}

@@ -33,7 +33,7 @@ def check_names(draft: Draft, argument: str, name: str, spec: Mapping[str, Any])
         if any(re.sub("s$", "", word) in _NOUNS or _bare(word) in _NAMES for word in snake(own).split("_")):
             draft.check(
                 f"{path}: this may name a customer. If it does, take it from the identity or compare the record's "
-                "owner with it: what is said in a chat does not prove who somebody is."
+                "owner with it: a chat does not prove who somebody is."
             )
 
 

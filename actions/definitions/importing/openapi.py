@@ -117,7 +117,7 @@ class _File:
         return self._resolved(node, note)
 
     def _resolved(self, node: Any, note: Note, seen: tuple[str, ...] = ()) -> Any:
-        """Return what a node refers to; circular and missing references are cut, with a note."""
+        """Return the target of a node's reference; circular and missing references are cut, with a note."""
         self._steps -= 1
         if self._steps <= 0:
             return None

@@ -15,8 +15,8 @@ from supportbot.errors import NotFound
 
 class Command(WorkspaceCommand):
     help = (
-        "Put a definition in force, as an admin. What writes is published by an admin other than the one who saved it; "
-        "the only admin gives a --reason. It needs recorded cases."
+        "Publish a definition, as an admin. An action that writes needs an admin other than the one who saved it; "
+        "a workspace's only admin gives a --reason. It also needs recorded cases."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -25,8 +25,8 @@ class Command(WorkspaceCommand):
         parser.add_argument("--as", dest="person", metavar="USERNAME", required=True, help="the admin who publishes")
         parser.add_argument("--version-number", type=int, metavar="N", help="the newest if left out")
         parser.add_argument("--reason", default="", help="why you publish your own version; kept in the audit")
-        parser.add_argument("--cases", metavar="FILE", default="", help="record the cases of a JSON file before")
-        parser.add_argument("--off", action="store_true", help="stop offering it, at once for everything not yet sent")
+        parser.add_argument("--cases", metavar="FILE", default="", help="first record the cases in a JSON file")
+        parser.add_argument("--off", action="store_true", help="stop offering it; also stops requests not sent yet")
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         person: User | None = User.objects.filter(username=options["person"]).first()

@@ -71,7 +71,7 @@ def _gutters(rows: Rows, bars: Sequence[Bar], level: int = 0) -> Iterator[float]
 
 
 def _parts(rows: Rows, gutter: _Gutter) -> Iterator[Rows]:
-    """Yield what is above a gutter, its two sides in reading order, and what is below, without empty parts."""
+    """Yield the part above a gutter, its two sides in reading order, and the part below, without empty parts."""
     above, beside, below = _cut(rows, gutter)
     left = _part(beside, lambda line: line.x1 <= gutter.x + SLACK)
     right = _part(beside, lambda line: line.x1 > gutter.x + SLACK)

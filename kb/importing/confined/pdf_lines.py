@@ -199,7 +199,7 @@ def _raised(run: Run, base: Run) -> str:
 
 def without_repeated(rows: Sequence[list[list[Line]]], pages: Sequence[PageText]) -> list[list[list[Line]]]:
     """Return the lines without those at the edge of at least half of the pages: page numbers and running titles. Text
-    beside them is removed too, since a running title may change with the chapter.
+    beside them is removed, too, since a running title may change with the chapter.
     """
     at_edge = [
         {mask for row in lines if not _is_inside(row[0].y, page) for mask in _masks(row)}
@@ -233,7 +233,7 @@ def _is_inside(y: float, page: PageText) -> bool:
 
 
 def _masks(row: Sequence[Line]) -> Iterator[Mask]:
-    """Yield what the parts of a row may have in common across pages: their words, or those around the page number."""
+    """Yield the parts of a row in a form that pages may share: the words, or those around the page number."""
     for line in row:
         height = round(line.y / 4)
         numbers = list(_DIGITS.finditer(line.text[:MOST_MASKED]))

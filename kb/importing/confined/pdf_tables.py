@@ -147,7 +147,7 @@ def flows_and_grids(rows: Sequence[list[Line]], bars: Sequence[Bar]) -> Iterator
 
 
 def _rest_of_row(rows: Sequence[list[Line]], grid: Grid, bars: Sequence[Bar]) -> list[list[Line]]:
-    """Return what continues the last row of a table down to its last horizontal line."""
+    """Return the lines that continue the last row of a table, down to its last horizontal line."""
     taken: list[list[Line]] = []
     last, heights = grid.rows[-1], grid.heights(bars)
     for row in rows if len(heights) > 1 else ():

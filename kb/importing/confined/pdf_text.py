@@ -94,7 +94,7 @@ def _read_sideways(page: PageObject, degrees: int, canvas: Canvas, number: int) 
 
 
 def _drawn(page: PageObject, degrees: int) -> Canvas:
-    """Return what is on a page that is turned clockwise by this many degrees."""
+    """Return the content of a page that is turned clockwise by this many degrees."""
     box = page.mediabox
     turns = turned(degrees)
     canvas = Canvas(placed(Box(float(box.left), float(box.bottom), float(box.right), float(box.top)), turns))

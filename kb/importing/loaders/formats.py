@@ -248,7 +248,7 @@ def _binary(raw: bytes) -> str:
 
 
 def _foreign(begin: bytes) -> str:
-    """Return what a file of a known unsupported format is and what to do; "" for any other file."""
+    """Return which unsupported format a file has and what to do; "" for any other file."""
     return next((gettext(text) for sign, text in _FOREIGN if begin.startswith(sign)), "")
 
 
