@@ -75,7 +75,7 @@ def used_by_day_limits(moment: datetime) -> list[DayUse]:
     uses = []
     for policy in policies.select_related("current").order_by("action"):
         rules = policy.current
-        assert rules is not None and rules.max_per_workspace_day is not None  # by the filter
+        assert rules is not None and rules.max_per_workspace_day is not None  # guaranteed by the filter
         taken = _sum(entries.filter(action=policy.action, currency=rules.currency))
         uses.append(DayUse(policy.action, taken, rules.max_per_workspace_day, rules.currency))
     return uses

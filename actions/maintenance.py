@@ -151,7 +151,7 @@ def _schedule_recheck(request: ActionRequest) -> None:
     """Schedule the next check: after half the time that the outcome has been unknown (so soon at first, at most an hour
     later), and once when all calls have ended.
     """
-    if not may_find_out(request):  # from here on, a person handles it
+    if not may_find_out(request):  # a person must handle it from now on
         ActionRequest.objects.filter(pk=request.pk, state=State.UNKNOWN).update(due_at=None)
         return
     moment = now()

@@ -134,7 +134,7 @@ class ActionRequest(TenantModel):
         ActionPolicyVersion, on_delete=models.PROTECT, related_name="+", db_constraint=False
     )
     locale = models.CharField(max_length=12, default="en")
-    asked_digest = models.CharField(max_length=64)  # of the intent as it came in, before amounts were computed
+    asked_digest = models.CharField(max_length=64)  # digest of the original intent, before amounts were computed
     arguments = models.JSONField()  # canonical and complete, exactly as shown, confirmed and sent
     digest = models.CharField(max_length=64)
     # What it is about, in the merchant's spelling. The id is empty if the request was refused before it was known.
@@ -283,7 +283,7 @@ class LedgerEntry(TenantModel):
     order_id = models.CharField(max_length=MAX_ORDER_ID, blank=True)  # until 0.3
     amount = models.DecimalField(max_digits=12, decimal_places=3)
     currency = models.CharField(max_length=3, blank=True)
-    day = models.DateField()  # in the workspace's time zone
+    day = models.DateField()  # the day in the workspace's time zone
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.RESERVED)
     created_at = models.DateTimeField(default=now, editable=False)
 

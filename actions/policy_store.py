@@ -227,7 +227,7 @@ def allow_approval(policy: ActionPolicy, person: User, *, actor: str) -> None:
 @transaction.atomic
 def forbid_approval(policy: ActionPolicy, person: User, *, actor: str) -> None:
     """Revoke a person's own right; a right through a group remains."""
-    from guardian.shortcuts import remove_perm  # as above
+    from guardian.shortcuts import remove_perm  # imports models, see above
 
     remove_perm(f"actions.{APPROVE}", person, policy)
     audit.record("policy.approver_removed", actor=actor, action=policy.action, person=actor_of(person))

@@ -83,7 +83,7 @@ CODES: Final = frozenset({*_SENTENCES, "outside_window"})
 FAILED: Final = "definition_failed"
 WORDS: Final = "words."  # facts of a defined action's refusal: its sentence by locale
 SETTLED: Final = ("settled_happened", "settled_did_not")
-MAX_CHARACTERS: Final = 500  # of a colleague's reason
+MAX_CHARACTERS: Final = 500  # characters of a colleague's reason
 
 
 def rejection(*, words: str, note: str) -> Reason:

@@ -24,7 +24,7 @@ class Rules:
     currency: str
     is_enabled: bool = True
     is_shadow: bool = False
-    max_per_order: Decimal | None = None  # of any kind of subject; renamed to `max_per_subject` in 0.3
+    max_per_order: Decimal | None = None  # applies to any kind of subject; `max_per_subject` from 0.3 on
     max_per_customer_day: Decimal | None = None
     max_per_customer_year: Decimal | None = None
     max_per_workspace_day: Decimal | None = None
@@ -89,7 +89,7 @@ class Used:
 class Decision:
     verdict: Verdict
     reason: Reason | None = None
-    approvals: int = 0  # by this many people
+    approvals: int = 0  # number of people who must approve
 
     @property
     def is_refusal(self) -> bool:

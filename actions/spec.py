@@ -35,7 +35,7 @@ class Risk(StrEnum):
 class Limits:
     """The default rules of a new workspace, in its own currency; None means no limit."""
 
-    max_per_order: Decimal | None = None  # or per other subject
+    max_per_order: Decimal | None = None  # also the limit for other subjects
     max_per_customer_day: Decimal | None = None
     max_per_customer_year: Decimal | None = None
     max_per_workspace_day: Decimal | None = None
@@ -171,8 +171,8 @@ def _properties(schema: Mapping[str, Any], before: str) -> Iterator[tuple[str, d
         yield from _properties(own.get("items", own), f"{before}{name}.")
 
 
-HAND_OVER: Final = "hand_over"  # in a look-up's answer: the message for the person who takes over the conversation
-CARDS: Final = "cards"  # in a look-up's answer: records to draw, separate from what a model reads
+HAND_OVER: Final = "hand_over"  # key in a look-up's answer: the message for the person who takes over the chat
+CARDS: Final = "cards"  # key in a look-up's answer: records to show as cards, which a model does not read
 
 
 class ReadAction(Action):
@@ -201,7 +201,7 @@ class WriteAction(Action):
     done: str = ""  # the title of its receipt, such as "Order cancelled": a message of the customers' catalogues
     outcome: OutcomeKind = OutcomeKind.STATUS_LOOKUP
     may_ask_approval: bool = False  # whether `wants_approval` is ever true
-    approvals: int = 1  # by how many people, if the action itself requires approval
+    approvals: int = 1  # number of people, if the action itself requires approval
     approval_role: str = ""  # the role that decides, with admins; "" for anybody with the right on the policy
     undo: Undo | None = None
 

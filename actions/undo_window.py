@@ -38,8 +38,8 @@ def window_of(request: ActionRequest) -> Window | None:
 
 
 def undo_deadline(request: ActionRequest) -> datetime | None:
-    """Return until when a request that undoes another one may be decided or, once it is decided, sent; None for a
-    request that undoes nothing.
+    """Return the deadline for deciding on a request that undoes another one or, once it is decided, for sending it;
+    None for a request that undoes nothing.
     """
     if request.undoes is None:
         return None

@@ -177,11 +177,11 @@ class Picture(TenantModel):
     # The digest of the uploaded file, so that the same file is decoded only once; "" for pictures stored before this
     # field existed.
     file_digest = models.CharField(max_length=40, default="", db_default="")
-    content = models.BinaryField(db_column="png")  # at first, all were PNG files
+    content = models.BinaryField(db_column="png")  # the column's name is from when all pictures were PNG files
     media_type = models.CharField(max_length=20, default="image/png", db_default="image/png")
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
-    created_at = models.DateTimeField(auto_now_add=True)  # or when the same one was uploaded again
+    created_at = models.DateTimeField(auto_now_add=True)  # or when the same picture was uploaded again
 
     class Meta:
         constraints = [
@@ -240,8 +240,8 @@ class Plan(TenantModel):
     revision = models.PositiveIntegerField()  # the newest revision when this was planned
     person = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True)
     override = models.CharField(max_length=300, blank=True)  # the reason for overriding the gates
-    by_program = models.BooleanField(default=False, db_default=False)  # by an API key without a person
-    key_id = models.UUIDField(null=True)  # of the API key that planned it, with or without a person
+    by_program = models.BooleanField(default=False, db_default=False)  # planned by an API key without a person
+    key_id = models.UUIDField(null=True)  # the API key that planned it, with or without a person
     problem = models.TextField(blank=True)  # why it was not carried out
 
     class Meta:
@@ -285,7 +285,7 @@ class Phrasing(TenantModel):
     text = models.CharField(max_length=300)
     recipe = models.ForeignKey(
         "Recipe", on_delete=models.SET_NULL, related_name="+", null=True, blank=True
-    )  # of `embedding`
+    )  # the recipe of `embedding`
     embedding = HalfVectorField(null=True, blank=True)
 
     class Meta:

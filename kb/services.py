@@ -120,7 +120,7 @@ def save_draft(
         raise ArticleChanged(problem, fields={"based_on": [problem]})
     title = latest.title if change.title is None else change.title
     wording = check_article_text(title, latest.body if change.body is None else change.body)
-    is_text_changed = wording != check_article_text(latest.title, latest.body)  # older versions trimmed less
+    is_text_changed = wording != check_article_text(latest.title, latest.body)  # older releases trimmed less
     facts = change.in_current_terms()
     if is_text_changed and article.is_live and not is_published_at_once and (field := _widened(article, facts)):
         raise InvalidDocument(gettext(_AUDIENCE_WIDENED), fields={field: [gettext(_AUDIENCE_WIDENED)]})

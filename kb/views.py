@@ -109,7 +109,7 @@ class Place:
     workspace: Workspace
     language: str
     languages: Sequence[Language]
-    channel: Channel | None = None  # whose chat the pages have
+    channel: Channel | None = None  # the channel whose chat the pages show
 
 
 P = ParamSpec("P")

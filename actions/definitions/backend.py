@@ -25,7 +25,7 @@ from actions.outcomes import DidNot, Found, Happened, NeverSeen, Outcome, Unclea
 from actions.simulated_backend import simulated_backend
 from actions.spec import short
 
-GATHER_SECONDS: Final = 6.0  # for all look-ups together: part of an attempt's lease
+GATHER_SECONDS: Final = 6.0  # limit for all look-ups together; part of an attempt's lease
 READ_SECONDS: Final = 4.0
 RUN_SECONDS: Final = 8.0
 MONEY: Final = "money"  # the key of the amount in complete arguments, and its name in expressions
@@ -93,7 +93,7 @@ class Command:
 
     asked: Asked
     names: Names | None = None
-    seconds: float | None = None  # to wait for an answer, if more than usual
+    seconds: float | None = None  # time limit for the answer, if longer than usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +103,11 @@ class DefinedBackEnd:
     definition: Definition
     arguments: Mapping[str, Any]
     sender: Sender
-    locale: str  # of the receipt
+    locale: str  # the language of the receipt
 
     def run(self, call: Command, *, idempotency_key: str) -> Outcome:
         rule = self.definition.answer
-        assert rule is not None  # by the format
+        assert rule is not None  # guaranteed by the format
         try:
             answer = _answer(self.sender.send(_call(call.asked, call.seconds or RUN_SECONDS)))
         except NotSent as error:

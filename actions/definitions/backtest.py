@@ -134,7 +134,7 @@ class _OneMoment:
     """The workspace's own connections, whose answers stay the same for both versions."""
 
     def __init__(self, seconds: float, asked_at: datetime) -> None:
-        self._seconds = min(GATHER_SECONDS, seconds)  # for the look-ups of a request
+        self._seconds = min(GATHER_SECONDS, seconds)  # time limit for the look-ups of a request
         self._moment = ledger.workspace_time(now())
         self._asked_at = ledger.workspace_time(asked_at)
         self._asks: dict[str, Ask] = {}

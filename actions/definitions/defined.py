@@ -45,7 +45,7 @@ NAMES: Final = "names"
 # Keys of `shown`: a hash of the call that the card represents, and the time used in this call.
 CALL: Final = "call"
 CALL_AT: Final = "call_at"
-_PROBE_KEY: Final = "00000000-0000-7000-8000-000000000000"  # to test whether a call can be built
+_PROBE_KEY: Final = "00000000-0000-7000-8000-000000000000"  # a dummy key for testing whether a call can be built
 
 
 class World(Protocol):
@@ -215,7 +215,7 @@ class DefinedWrite(_Defined, WriteAction):
 
     def __init__(self, definition: Definition, version: int, world: World | None = None) -> None:
         super().__init__(definition, version, world)
-        assert definition.subject is not None and definition.outcome is not None  # by the format
+        assert definition.subject is not None and definition.outcome is not None  # guaranteed by the format
         self.subject_kind = definition.subject.kind
         self.outcome = OutcomeKind(definition.outcome.kind.value)
         self.limits = _limits(definition)
@@ -353,7 +353,7 @@ class DefinedWrite(_Defined, WriteAction):
             return _failed("call", error)
 
     def _asked(self, names: Names, key: str) -> Asked:
-        assert self.definition.call is not None  # by the format
+        assert self.definition.call is not None  # guaranteed by the format
         return evaluation.asked(self.definition.call, names.with_names({"key": key}))
 
     def command_as_json(self, command: Command) -> dict[str, Any]:
@@ -398,7 +398,7 @@ class DefinedRead(_Defined, ReadAction):
 
     def answer(self, found: Sequence[Names], unsettled: Sequence[Unsettled], locale: str) -> dict[str, Any] | Reason:
         result = self.definition.result
-        assert result is not None  # by the format
+        assert result is not None  # guaranteed by the format
         try:
             told = rendering.result_of(self.definition, found[0], locale)
         except ExpressionFailed as error:

@@ -49,7 +49,7 @@ _ONLY_OF_WRITES: Final = (
     "subject", "money", "call", "answer", "outcome", "card", "receipt", "done", "done_words", "approval", "undo",
     "limits",
 )  # fmt: skip
-MAX_UNDO_HOURS: Final = 24 * 90  # as long as a receipt's page exists
+MAX_UNDO_HOURS: Final = 24 * 90  # the lifetime of a receipt's page
 DEFAULT_UNDO_HOURS: Final = 24
 # Limits that are numbers, with their minimum and maximum.
 _COUNTS: Final = {PER_CUSTOMER_DAY: (1, 1_000), "hold_minutes": (0, 10_080)}

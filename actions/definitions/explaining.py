@@ -37,7 +37,7 @@ from supportbot.ids import uuid7
 _SERVER_ERRORS: Final = (500, 502, 503, 504)
 # What a chat without a model can ask for: `supportbot.builtin.actions.parts` draws the forms, in a package that this
 # one may not import. A test proves that both agree.
-FIELDS_MOST: Final = 20  # of a form
+FIELDS_MOST: Final = 20  # fields in a form
 ENTRIES_MOST: Final = 20
 _CLEAR_LETTERS: Final = 3  # an option with no more letters reads the same in every language: M, XXL, EUR, 10:30
 _RULES_READ: Final = ("answer", "outcome")
@@ -46,7 +46,7 @@ _RULES_READ: Final = ("answer", "outcome")
 class Why(StrEnum):
     """Why a person must approve a request."""
 
-    CONDITION = "condition"  # of the definition
+    CONDITION = "condition"  # a condition of the definition
     CURRENCY = "currency"  # the rules' amounts are in another currency
     AMOUNT = "amount"  # above the limit
     SUM = "sum"  # above the limit with what the customer has used today or the subject has used
@@ -75,7 +75,7 @@ def approval_of(action: DefinedWrite, terms: Terms, records: Records, customer: 
     if terms.money.currency != rules.currency:
         return Approval(Why.CURRENCY, people)
     limit = rules.second_approval_above if people > 1 else rules.approval_above
-    assert limit is not None  # by the decision
+    assert limit is not None  # follows from the decision
     why = Why.AMOUNT if terms.money.amount > limit else Why.SUM
     total = terms.money.amount + (used.before if why is Why.SUM else 0)
     return Approval(why, people, Money(total, terms.money.currency), Money(limit, rules.currency))
@@ -163,7 +163,7 @@ def beyond_the_chat(document: Mapping[str, Any]) -> list[str]:
 
 
 def _unshown(document: Mapping[str, Any]) -> list[str]:
-    """Return a warning if a complete document's card hides what the call sends."""
+    """Return a warning if a complete document's card does not show a value that the call sends."""
     try:
         hidden = unshown(parse_document(document, as_made=True))
     except InvalidDefinition:

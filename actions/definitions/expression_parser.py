@@ -14,7 +14,7 @@ from actions.definitions.errors import ExpressionError
 
 MAX_CHARACTERS: Final = 4_000
 MAX_DEPTH: Final = 20
-MAX_DIGITS: Final = 30  # of a number written in an expression
+MAX_DIGITS: Final = 30  # digits of a number in an expression
 KEYWORDS: Final = frozenset({"and", "or", "not", "in", "if", "else", "true", "false", "null"})
 
 

@@ -45,7 +45,7 @@ _OF_A_CONDITION: Final = frozenset({"all", "any", "count", "filter", "first"})
 
 
 def samples_of(arguments: Mapping[str, Field]) -> Samples:
-    """Return a sample of each argument whose type is a single one, by its path."""
+    """Return a sample of each argument with a single type, by its path."""
     found = {("arguments", name): _sample_of(accepts) for name, accepts in arguments.items()}
     return {path: sample for path, sample in found.items() if sample is not UNKNOWN}
 

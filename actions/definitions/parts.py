@@ -56,8 +56,8 @@ class Argument:
     accepts: Field
     origin: Origin
     is_required: bool
-    value: Expression | None = None  # from the server, or from the identity
-    labels: Mapping[str, Texts] = field(default_factory=dict)  # of a choice or a list of choices, by option
+    value: Expression | None = None  # the value, if it comes from the server or the identity
+    labels: Mapping[str, Texts] = field(default_factory=dict)  # labels of the options of a choice or a list of choices
     label: Texts = field(default_factory=dict)  # what customers read instead of the name
     names_no_record: bool = False  # its author says that it is only the customer's own words
     # Labels for the fields inside it, by path: "street", or "guest.name".
@@ -85,7 +85,7 @@ class CallTemplate:
     headers: Fields
     body: Body | None
     key_header: str = ""
-    tool: str = ""  # of an MCP server, instead of method and path; `body` is its arguments
+    tool: str = ""  # an MCP server's tool, instead of method and path; `body` contains its arguments
     schema_hash: str = ""  # the tool's fingerprint when it was reviewed
     # Its author says that the system need not know who it is for: neither the customer nor a record of theirs is sent.
     names_no_customer: bool = False

@@ -8,7 +8,7 @@ from typing import Final
 
 MAX_CHARACTERS: Final = 200
 MAX_TEXT: Final = 100  # characters of a text with a pattern
-_MOST_WAYS: Final = 1_200_000  # as many as three unbounded repetitions have in a text of 100 characters
+_MOST_WAYS: Final = 1_200_000  # enough for three unbounded repetitions in a text of 100 characters
 _PIECE: Final = re.compile(
     r"""(?P<open>\((?:\?:)?)
       | (?P<close>\)) (?P<repeated>[*+?{])?

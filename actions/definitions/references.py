@@ -9,7 +9,7 @@ from actions.definitions.expression import compile_expression
 from actions.definitions.field_reader import ARGUMENTS
 from actions.definitions.template import rewritten
 
-Change = Callable[[str, str], str]  # of an expression at a JSON path
+Change = Callable[[str, str], str]  # returns the changed expression at a JSON path
 _ROWS: Final = r"(card\.rows|receipt|result\.fields)"
 _CALL: Final = r"((lookups|outcome)\.)?call"
 # JSON paths without list indexes.

@@ -352,7 +352,7 @@ class _Named:
             match path:
                 case ("arguments", name, *_) if name in self._arguments:
                     yield from self._argument(self._arguments[name], seen | {path[:2]})
-                case ("arguments", *_):  # as a whole, or by a computed name
+                case ("arguments", *_):  # all arguments, or one with a computed name
                     every = [(ARGUMENTS, name) for name in self._arguments]
                     yield from self._followed(every, seen)
                 case (name, *_) if name in self._values:

@@ -30,7 +30,7 @@ MAX_PATH_VALUE: Final = 500
 MAX_HEADER: Final = 1_000
 _MAX_LISTED: Final = 50
 MAX_WORDS_VALUE: Final = 300
-MAX_ROW_VALUE: Final = 4_000  # on a card, which must show a whole argument for confirmation
+MAX_ROW_VALUE: Final = 4_000  # characters of a card's value; a card must show a whole argument
 _LITERAL_PATH: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*", re.ASCII)
 _HEADER: Final = re.compile(r"[\x20-\x7e]*", re.ASCII)
 # Shops' servers decode an address before they route it, some of them twice.

@@ -84,9 +84,9 @@ class TrialCall:
     """
 
     verdict: str = ""
-    words: str = ""  # for the customer
+    words: str = ""  # the message for the customer
     place: str = ""  # where the definition failed, for the editor
-    other_owner: str = ""  # of a record that is not the customer's, for the editor
+    other_owner: str = ""  # the owner of a record that is not the customer's, for the editor
     exchanges: list[Exchange] = field(default_factory=list)
     guards: list[GuardVerdict] = field(default_factory=list)
     values: list[Computed] = field(default_factory=list)
@@ -94,11 +94,11 @@ class TrialCall:
     request: Asked | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     card: Card | None = None
-    approval: Approval | None = None  # by a person, if the request would need one
+    approval: Approval | None = None  # a person's approval, if the request would need one
     limit: str = ""  # the customer's message if a limit of the rules refuses what the definition allows
     outcome: str = "not_sent"  # happened, did_not, unclear or not_sent
     receipt: list[Row] = field(default_factory=list)
-    answer: dict[str, Any] = field(default_factory=dict)  # of a look-up
+    answer: dict[str, Any] = field(default_factory=dict)  # a look-up's answer
 
 
 def trial_call(

@@ -18,9 +18,9 @@ from actions.money import CURRENCY, Money, format_amount
 
 MAX_TEXT: Final = 20_000
 MAX_ENTRIES: Final = 10_000
-MAX_DEPTH: Final = 20  # of a structure that is compared or written
+MAX_DEPTH: Final = 20  # nesting of a structure that is compared or written
 _LARGEST: Final = 18  # digits before the decimal point
-_SMALLEST: Final = -18  # and after it
+_SMALLEST: Final = -18  # digits after it, as a negative number
 CONTEXT: Final = Context(prec=36, traps=[InvalidOperation, Overflow])
 _WRITTEN_DIGITS: Final = 40
 _LONGEST: Final = timedelta(days=100_000)

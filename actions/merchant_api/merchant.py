@@ -49,7 +49,7 @@ def connected_merchant() -> "HttpMerchant":
 class HttpMerchant:
     base_url: str
     secret: str
-    origins: frozenset[str] = frozenset()  # of the shop's pages
+    origins: frozenset[str] = frozenset()  # origins of the shop's pages
 
     def order(self, order_id: str) -> Order | None:
         answer = self._get(f"/orders/{quote(order_id, safe='')}")

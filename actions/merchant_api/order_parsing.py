@@ -11,7 +11,7 @@ from actions.facts import Address, Line, Order
 from actions.money import CURRENCY, is_amount_in
 
 _ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'()*+,;=%\[\]-]{1,1900}", re.ASCII)
-MAX_ID_LENGTH: Final = 60  # as long as the request's column
+MAX_ID_LENGTH: Final = 60  # the length of the request's column
 
 
 class InvalidOrder(ValueError):

@@ -20,7 +20,7 @@ from kb.errors import EmbeddingUnavailable
 MODEL: Final = "e5-small-q4.bin"
 _HEADER: Final = struct.Struct("<4sI7ifi")  # magic, version, sizes of the model
 _PIECES: Final = struct.Struct("<5iQ")  # number of tokens, four special tokens, size of their texts in bytes
-_ENTRY: Final = struct.Struct("<BIQQ")  # of the directory, after the name: type, count, offset, size in bytes
+_ENTRY: Final = struct.Struct("<BIQQ")  # an entry of the directory, after its name: type, count, offset, size in bytes
 _MAGIC: Final = b"E5S1"
 
 Weights = Mapping[str, np.ndarray[Any, Any]]

@@ -254,7 +254,7 @@ def _is_text_changed(article: Article, document: Document) -> bool:
         return True
     if (latest.title, latest.body_hash) == (document.wording.title, document.wording.body_hash):
         return False
-    return check_article_text(latest.title, latest.body) != document.wording  # older versions trimmed less
+    return check_article_text(latest.title, latest.body) != document.wording  # older releases trimmed less white space
 
 
 def _changed_metadata(article: Article, document: Document, collection: Collection | None) -> dict[str, object]:

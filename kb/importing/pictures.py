@@ -24,7 +24,7 @@ from supportbot.errors import InvalidInput
 # The content of the file at a relative address, or the picture in it; None if there is none.
 Beside = Callable[[str], bytes | Drawn | None]
 
-MAX_PICTURES: Final = 50  # of one document
+MAX_PICTURES: Final = 50  # pictures of one document
 MAX_TOTAL_BYTES: Final = 10_000_000  # re-encoded
 MAX_TRIED: Final = 200  # files of one document; rejected ones count, since they are read and decoded, too
 MAX_READ_BYTES: Final = 200_000_000

@@ -22,7 +22,7 @@ from kb.ports import Embedder
 from supportbot.rate_counters import CACHE_AWAY
 
 KEPT_SECONDS: Final = 30 * 24 * 3600
-MOST_KEPT: Final = 8_192  # by one process, each 0.8 kB
+MOST_KEPT: Final = 8_192  # vectors in one process, 0.8 kB each
 _PER_WRITE: Final = 200
 _recent: OrderedDict[str, bytes] = OrderedDict()
 _changing = threading.Lock()

@@ -182,7 +182,7 @@ class _EmbeddingRun:
         missing = _texts([row for row in rows if found[row.content_hash] is None])
         if not missing:
             return _Batch(rows, found, (), None)
-        # The context names the workspace, which a gateway's record of its calls needs.
+        # The copied context contains the workspace, which the gateway needs to record its calls.
         embed, texts = embedder_of(self.recipe).passages, list(missing.values())
         return _Batch(rows, found, list(missing), self.threads.submit(copy_context().run, embed, texts))
 

@@ -73,7 +73,9 @@ def _shares_words(question: str, article: Article) -> bool:
 
 
 def overlap(one: set[str], other: set[str]) -> float:
-    """Return the share of words that two texts have in common; below `SOME`, one is never answered as the other."""
+    """Return the share of words that two texts have in common; below `SOME`, they are never treated as the same
+    question.
+    """
     return len(one & other) / (len(one | other) or 1)
 
 

@@ -39,7 +39,7 @@ class PartCandidates:
     by_vector: Sequence[Candidate]
     by_words: Sequence[Candidate]
     # The share of the question's words, weighted by rarity, that the viewer's passages contain at all. If the key word
-    # is unknown ("wie lange dauert eine Rückvergütung"), a match of the others means little.
+    # is unknown ("wie lange dauert eine Rückvergütung"), matches of the other words mean little.
     known_share: float = 1.0
 
 

@@ -41,7 +41,7 @@ class Source(TenantModel):
     delay_seconds = models.FloatField(default=0.5)
     allows_private = models.BooleanField(default=False)  # can be set only by an operator's command
     schedule = models.CharField(max_length=10, choices=Schedule, default=Schedule.NEVER)
-    due_at = models.DateTimeField(null=True, blank=True)  # of the next scheduled run
+    due_at = models.DateTimeField(null=True, blank=True)  # the time of the next scheduled run
     created_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -68,7 +68,7 @@ class SourceRun(TenantModel):
     class Mode(models.TextChoices):
         SYNC = "sync"
         CHECK = "check"  # a dry run, which only reports
-        RETRY = "retry"  # of single items
+        RETRY = "retry"  # reads single items again
 
     class State(models.TextChoices):
         QUEUED = "queued"
@@ -151,9 +151,9 @@ class SourceItem(TenantModel):
     depth = models.PositiveSmallIntegerField(default=0)
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     outcome = models.CharField(max_length=10, choices=Outcome, blank=True)
-    reason = models.TextField(blank=True)  # in the workspace's language
+    reason = models.TextField(blank=True)  # a text in the workspace's language
     title = models.CharField(max_length=300, blank=True)
-    tries = models.PositiveSmallIntegerField(default=0)  # in this run
+    tries = models.PositiveSmallIntegerField(default=0)  # attempts in this run
     etag = models.CharField(max_length=300, blank=True)
     last_modified = models.CharField(max_length=100, blank=True)
     content_hash = models.CharField(max_length=80, blank=True)
@@ -210,7 +210,7 @@ class SourcePicture(TenantModel):
     url = models.CharField(max_length=2000)
     etag = models.CharField(max_length=300, blank=True)
     last_modified = models.CharField(max_length=100, blank=True)
-    digest = models.CharField(max_length=40)  # of the stored picture
+    digest = models.CharField(max_length=40)  # digest of the stored picture
     file_digest = models.CharField(max_length=40, default="", db_default="")
     # A small picture without a description is a decoration, and is not stored.
     is_small = models.BooleanField(default=False, db_default=False)

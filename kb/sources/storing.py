@@ -35,7 +35,7 @@ MOST_TOLD: Final = 5  # reasons kept per item, and lines about the categories
 CATEGORIES: Final = "categories"  # a key in a source's memory
 GATE_SECONDS: Final = 30.0  # for one item, with a second search for the cases that fail; shorter than the run's lease
 HELD: Final = timedelta(hours=1)
-MAX_HELD_BYTES: Final = 4_000_000  # of an item; larger ones are fetched again
+MAX_HELD_BYTES: Final = 4_000_000  # size of an item's content; larger ones are fetched again
 _ROW: Final = re.compile(r":\d+\Z")  # the row number in the origin of a CSV or JSON Lines entry
 ItemState, Outcome = SourceItem.State, SourceItem.Outcome
 

@@ -15,8 +15,8 @@ from actions.definitions.importing.records import Records, records_of
 from actions.definitions.importing.shapes import Note
 
 MAX_OPERATIONS: Final = 1_000
-_MAX_STEPS: Final = 400_000  # references and schemas that are looked at in the whole file,
-_STEPS_OF_ONE: Final = 3_000  # and in one operation
+_MAX_STEPS: Final = 400_000  # references and schemas that are read in the whole file
+_STEPS_OF_ONE: Final = 3_000  # the same for one operation
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _OTHER_METHODS: Final = frozenset({"head", "options", "trace"})
 
@@ -68,8 +68,8 @@ class _File:
         self._top = top
         self._connection = connection
         self._names = Names()
-        self._left = _MAX_STEPS  # of the file
-        self._steps = _MAX_STEPS  # of what is being read
+        self._left = _MAX_STEPS  # remaining steps for the file
+        self._steps = _MAX_STEPS  # remaining steps for the current part
         self._notes: list[str] = []
         self._records = Records()
 

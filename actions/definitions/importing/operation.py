@@ -33,7 +33,7 @@ _OWN_HEADERS: Final = frozenset({
 # The later one wins; an operation may have only a summary.
 _SUGGESTED: Final = (("title.en", "summary"), ("description.en", "summary"), ("description.en", "description"))
 _KEY_HEADERS: Final = frozenset({"idempotency-key", "x-idempotency-key", "x-request-id"})
-_IDEMPOTENCY: Final = "idempotency"  # as in Idempotency-Key of the IETF's draft, and in fields named after it
+_IDEMPOTENCY: Final = "idempotency"  # part of Idempotency-Key in the IETF's draft, and of fields named after it
 # As for every text, its publisher must prove whose record it names, or say that it names none.
 _NUMBER_OF_A_RECORD: Final = {"type": "string", "pattern": "[0-9]{1,15}"}
 _PARAMETER: Final = re.compile(r"\{([^{}]*)\}")

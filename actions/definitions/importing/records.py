@@ -16,7 +16,7 @@ _NESTED: Final = ("object", "list", None)
 _LAST_PARAMETER: Final = re.compile(r"(?:.*/)?([^{}/]+)/\{([^{}/]+)\}", re.ASCII)
 _PARAMETER: Final = re.compile(r"\{([^{}]*)\}")
 _MAX_SEGMENTS: Final = 30
-_MAX_FIELDS: Final = 100  # of an answer
+_MAX_FIELDS: Final = 100  # fields of an answer
 _MAX_DEPTH: Final = 4
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}", re.ASCII)
 Properties = Callable[[Any], Mapping[str, Any]]
@@ -49,7 +49,7 @@ class Records:
 
     by_path: Mapping[str, Record] = field(default_factory=dict)
     by_argument: Mapping[str, Record] = field(default_factory=dict)
-    by_noun: Mapping[str, Record] = field(default_factory=dict)  # those of by_argument
+    by_noun: Mapping[str, Record] = field(default_factory=dict)  # the records of by_argument, by their noun
 
     def of_path(self, path: str) -> Record | None:
         """Return the record that a call is about: that of `/orders/{number}` for `/orders/{number}/returns`."""

@@ -10,7 +10,7 @@ from actions.definitions.importing.shapes import Note, listed_types, properties_
 
 _SHOWN: Final = frozenset({"string", "integer", "number", "boolean"})
 _MAX_SHOWN: Final = 20
-_MAX_KEPT: Final = 5  # on a receipt
+_MAX_KEPT: Final = 5  # fields on a receipt
 _MAX_WRAPS: Final = 2
 _MAX_STATUSES: Final = 5
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}", re.ASCII)
@@ -41,7 +41,7 @@ class Answer:
         return sorted(named)[:_MAX_STATUSES] or [200]
 
     def schema(self) -> Any:
-        """Return the schema of the first body that a success has."""
+        """Return the schema of the first body of a successful response."""
         for status, given in self._responses.items():
             response = self._resolved(given) if _is_success(status) else None
             schema = json_schema(response) if isinstance(response, Mapping) else None

@@ -41,7 +41,7 @@ _AMOUNTS: Final = (
 )  # fmt: skip
 # The new names of rules whose columns will be renamed in 0.3.
 _ALIASES: Final = {"max_per_subject": "max_per_order"}
-_LOOK_BACK_DAYS: Final = 30  # as in the console
+_LOOK_BACK_DAYS: Final = 30  # the same as in the console
 _NUMBERS: Final = ("max_requests_per_customer_day", "window_days", "hold_minutes")
 
 

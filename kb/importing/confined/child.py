@@ -107,7 +107,7 @@ def _load_modules(package: str) -> None:
     found = import_module(package)
     for module in pkgutil.walk_packages(found.__path__, f"{package}."):
         if module.name not in ("encodings.mbcs", "encodings.oem"):  # Windows only
-            with suppress(ImportError):  # of an optional package
+            with suppress(ImportError):  # the module may need an optional package
                 import_module(module.name)
 
 

@@ -6,7 +6,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from kb.importing.confined.refusal import Refused
 
-MAX_LEVELS: Final = 512  # as in browsers
+MAX_LEVELS: Final = 512  # the limit of browsers
 
 
 def check_page(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:

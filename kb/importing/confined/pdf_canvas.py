@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # boxes are made of a page's lines
 MAX_BOXES: Final = 5_000
 MIN_RULE_POINTS: Final = 15
 MIN_UPRIGHT_POINTS: Final = 6
-AGAIN: Final = 0.12  # of the letters' size; even two narrow letters are farther apart
+AGAIN: Final = 0.12  # distance by letter size; even two narrow letters are farther apart
 MOST_COMPARED: Final = 200
 SMALLEST_POINTS: Final = 1.5  # nobody reads smaller letters
 _INVISIBLE_MODES: Final = (3, 7)
@@ -65,7 +65,7 @@ class PageText:
     top: float
     runs: list[Run]
     hidden: list[Run]
-    rotated: str  # at an angle to most of its text, and left out
+    rotated: str  # text at an angle to most of the page's text, which is left out
     pictures: int
     drawings: list[Drawing]  # without inline pictures
     area: float
@@ -96,7 +96,7 @@ class Canvas:
     page: Box
     runs: list[Run] = field(default_factory=list)
     hidden: list[Run] = field(default_factory=list)
-    rotated: list[tuple[int | None, str]] = field(default_factory=list)  # with their direction, if it is straight
+    rotated: list[tuple[int | None, str]] = field(default_factory=list)  # texts, with their direction if straight
     drawn: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     pieces: int = 0  # pieces of text, wherever they are shown
     pictures: int = 0

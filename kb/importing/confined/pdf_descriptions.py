@@ -12,7 +12,7 @@ from kb.importing.confined.pdf_errors import BROKEN
 from kb.importing.confined.refusal import shortened
 
 MAX_ELEMENTS: Final = 100_000
-CPU_SECONDS: Final = 30  # of the process: the text is more important
+CPU_SECONDS: Final = 30  # CPU time of the process after which this stops: the text is more important
 
 # By the numbers of the page and the marked content.
 Descriptions = dict[tuple[int, int], str]

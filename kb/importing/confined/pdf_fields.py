@@ -10,7 +10,7 @@ from pypdf.generic import BooleanObject, DictionaryObject, StreamObject
 from kb.importing.confined.pdf_errors import BROKEN
 from kb.importing.confined.pdf_geometry import IDENTITY, Box, Matrix, matrix_of, placed
 
-MAX_FIELDS: Final = 2_000  # of a page
+MAX_FIELDS: Final = 2_000  # fields on a page
 MAX_PARENTS: Final = 8
 _UNSEEN: Final = 2 | 32  # flags of an annotation: hidden, or not on screen
 _SECRET: Final = 1 << 13  # flag of a field: a password

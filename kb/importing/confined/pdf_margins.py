@@ -18,12 +18,12 @@ APART_POINTS: Final = 6.0  # between the text and its margin
 WIDEST_MARGIN: Final = 0.5  # share of the text's width; anything wider is a column
 MOST_LINES: Final = 0.7  # share of the text's lines; anything longer is a column
 NOTE_STEP: Final = 1.8  # between two lines of a note, in letters
-PARAGRAPH: Final = 1.2  # of the usual step between lines
-MAX_PIECES: Final = 1000  # of a page; more are the labels of a drawing, each of which may have its own edge
-FULL_LINE: Final = 0.75  # of the text's width
+PARAGRAPH: Final = 1.2  # times the usual step between lines
+MAX_PIECES: Final = 1000  # pieces on a page; more are the labels of a drawing, which may each have an edge
+FULL_LINE: Final = 0.75  # share of the text's width
 MIN_BROKEN: Final = 0.5  # share of the notes that begin beside the middle of a sentence or are small sentences
-SMALL: Final = 0.9  # of the text's size
-MIN_WORDS: Final = 5  # of a small sentence; labels have fewer
+SMALL: Final = 0.9  # share of the text's size
+MIN_WORDS: Final = 5  # words in a small sentence; labels have fewer
 
 Note = list[Line]
 

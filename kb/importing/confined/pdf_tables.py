@@ -14,7 +14,7 @@ from kb.importing.confined.pdf_lines import Line
 MIN_GAP: Final = 0.25  # how narrow a gap may become over many rows
 ROW_STEP: Final = 4.0  # rows of a table may have space between them
 HEAD_STEP: Final = 2.5  # names that span several columns are close above the columns' own
-LEADING: Final = 1.5  # between lines of one paragraph
+LEADING: Final = 1.5  # distance between lines of one paragraph, in letters
 FLUSH: Final = 1.5  # points
 MIN_ROWS: Final = 3
 FULL: Final = 0.8  # share of the rows between two lines that have all cells

@@ -13,7 +13,7 @@ from kb.importing.confined.refusal import Refused
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF")
 MAX_EDGE: Final = 1_600
 MAX_LOGO_EDGE: Final = 256
-MAX_PIXELS: Final = 40_000_000  # with transparency, 160 MB, and twice that while the picture is scaled down
+MAX_PIXELS: Final = 40_000_000  # 160 MB with transparency, and twice that while the picture is scaled down
 WEBP_QUALITY: Final = 82
 # Measured: WebP makes screenshots one to four times smaller and blurs their letters; it makes photos eight to ten times
 # smaller.

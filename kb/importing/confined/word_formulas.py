@@ -5,7 +5,7 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 M: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
-_MOST_DEPTH: Final = 30  # of parts inside parts
+_MOST_DEPTH: Final = 30  # nesting of parts
 
 
 def formula_text(element: Element, depth: int = 0) -> str:

@@ -16,7 +16,7 @@ W: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _HEADING: Final = re.compile(r"heading ?[1-6]?", re.IGNORECASE)
 _MOST_LEVELS: Final = 9
 _OFF: Final = ("0", "false", "off")
-_MOST_CHARACTERS: Final = 60  # of a number, since a level's pattern may be any text
+_MOST_CHARACTERS: Final = 60  # characters of a number, since a level's pattern may be any text
 _ROMAN: Final = ((1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"))
 _SMALL_ROMAN: Final = ((10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"))
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-MAX_CELLS: Final = 20_000  # of a table after its cells have been repeated; larger spans are cut
+MAX_CELLS: Final = 20_000  # cells of a table after repeating them; larger spans are cut
 
 Told = tuple[str, int, int]  # a cell: its text, and the numbers of columns and rows that it spans
 

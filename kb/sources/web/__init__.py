@@ -1,1 +1,1 @@
-"""Websites as a source: which addresses are read, by which rules, and what is kept of a page."""
+"""Websites as a source: which addresses are read, by which rules, and which parts of a page are kept."""

@@ -58,7 +58,7 @@ class Site:
         self.is_complete = bool(origin.memory.get("is_sitemap", False))
         self._client = Client(delay_seconds=origin.delay_seconds, allows_private=origin.allows_private)
         self._robots: Robots | None = None
-        self._rules_elsewhere: dict[str, Robots | str] = {}  # by host; or why they cannot be read
+        self._rules_elsewhere: dict[str, Robots | str] = {}  # rules of other hosts, or why they cannot be read
         self._frame = frame_of_json(origin.memory.get("frame"))
         # An operator's --allow-private is for the site, not for whatever addresses its pages name.
         self._client_elsewhere = Client(delay_seconds=origin.delay_seconds, allows_private=False)
@@ -230,7 +230,7 @@ class Site:
             answer = self._client_for(host).get(f"{host}/robots.txt")
         except Unreadable as error:
             raise SourceUnreadable(error.message) from error
-        if answer.status >= 500 or answer.status == 429:  # RFC 9309: then everything counts as forbidden
+        if answer.status >= 500 or answer.status == 429:  # by RFC 9309, everything then counts as forbidden
             raise SourceUnreadable(
                 gettext("The site's robots.txt returned {status}. Try again later.").format(status=answer.status)
             )

@@ -96,7 +96,7 @@ def shape(url: str) -> tuple[str, int]:
 class Scope:
     """Which addresses belong to a site: its host, the beginnings of their paths, and patterns with `*`."""
 
-    origins: tuple[str, ...]  # such as https://help.example.com
+    origins: tuple[str, ...]  # for example, https://help.example.com
     sections: tuple[str, ...] = ("/",)
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
