@@ -2,12 +2,12 @@
  * Bundle and minify the widget into ../dist, whose files are committed and served as they are.
  *
  *     node build.mjs            write ../dist (`make widget`)
- *     node build.mjs --check    write nothing; fail if ../dist is not what the sources make
+ *     node build.mjs --check    write nothing; fail if ../dist differs from what the sources produce
  *
- * The loader, v1.js, has an address that never changes. Everything it leads to is served below an address made of the
- * content of those files, the edition; the loader is built last and gets it written in.
+ * The address of the loader, v1.js, never changes. All other files are served below an address that contains their
+ * edition, a hash of their contents. The loader is built last, because it contains the edition.
  *
- * texts.json holds the texts in every language. `scripts/messages.py widget` writes it from the catalogues in
+ * texts.json contains the texts in every language. `scripts/messages.py widget` writes it from the catalogues in
  * locale/customer; scripts/widget_bundle.sh does that first.
  */
 
@@ -31,7 +31,7 @@ const styles = {
 };
 
 /**
- * Return a language's texts as a module: their values alone, in the order of the English keys. The panel knows the keys,
+ * Return a language's texts as a module: only their values, in the order of the English keys. The panel knows the keys,
  * so no language repeats them.
  */
 async function texts(own, keys) {
@@ -39,7 +39,7 @@ async function texts(own, keys) {
   return code;
 }
 
-/** Return the bundle of one entry point. What it imports only when needed is an entry point of its own. */
+/** Return the bundle of one entry point. The modules that it imports on demand are entry points of their own. */
 async function bundle(entry, options) {
   const { outputFiles } = await build({
     entryPoints: [at(`src/${entry}`)],

@@ -120,7 +120,7 @@ async function store() {
   }
 }
 
-// Waits until customers' questions have been asked before and after, and shows the result.
+// Waits for the comparison of answers to customers' questions before and after the import, and shows its result.
 async function compare(articles) {
   const until = Date.now() + COMPARE_FOR_MS;
   compared.hidden = !articles.length;
@@ -225,7 +225,7 @@ function take(entry, how, request) {
   return facts;
 }
 
-// The lines that would be taken out of known articles, and put into them.
+// The lines that would be removed from existing articles, and added to them.
 function changed(lines) {
   const details = document.createElement("details");
   const summary = document.createElement("summary");
@@ -244,7 +244,7 @@ function changed(lines) {
   return details;
 }
 
-// What was left out of a file, or guessed.
+// Shows what was left out of a file, or guessed.
 function tell(entry, note) {
   const line = document.createElement("span");
   line.className = "why";

@@ -81,7 +81,7 @@ async function paste(event, body, address, token, refuse) {
     const answer = await fetch(address, { method: "POST", headers: { "X-CSRFToken": token }, body: fields });
     if (answer.ok && !answer.redirected) ({ markdown, left_out: leftOut } = await answer.json());
   } catch {
-    // no network: only the words
+    // no network: paste the plain text
   }
   insert(body, markdown.includes("\n") ? newLine(body) + markdown : markdown || plain);
   if (leftOut) refuse(ngettext("{number} picture was not pasted. Copy it by itself, or drop its file here.", "{number} pictures were not pasted. Copy each by itself, or drop their files here.", leftOut));

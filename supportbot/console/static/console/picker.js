@@ -1,10 +1,11 @@
-// Articles to choose from, by words of their titles: for a link in the text, and for the source of a translation.
+// A dialog in which an article is chosen by words of its title: for a link in the text, or as the source of a
+// translation.
 
 import { gettext } from "../desk/text.js";
 
 const SEARCH_AFTER_MS = 200;
 
-/** Prepare the dialog with this id; `choose` gets the article that was chosen. Returns how to open it. */
+/** Prepare the dialog with this id; `choose` is called with the chosen article. Returns a function that opens it. */
 export function pickArticles(id, { address, nothing, choose }) {
   const dialog = document.getElementById(id);
   const field = document.getElementById(`${id}-words`);

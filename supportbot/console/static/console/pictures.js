@@ -1,19 +1,19 @@
-// Pictures of a text: pasted, dropped or chosen. The server re-encodes them. What cannot be taken is named in a notice,
-// which stays until it is dismissed or something else is taken.
+// Pictures in a text: pasted, dropped or chosen. The server re-encodes them. A notice names a file that cannot be
+// added. It stays until it is dismissed or another file is added.
 
 import { gettext } from "../desk/text.js";
 
 const PICTURES = ["image/png", "image/jpeg", "image/webp", "image/gif"];
-const MOST_TAKEN_MB = 20; // what the server takes
+const MOST_TAKEN_MB = 20; // the server's limit
 
-/** Take pictures into a text; return the function that tells why something was not taken. */
+/** Let people add pictures to a text; return the function that shows why one was not added. */
 export function takePictures({ body, address, token, told, insert, hasStructure }) {
   const chooser = document.getElementById("picture-file");
   const notice = document.getElementById("not-taken");
 
   function take(event, files) {
     if (!files.length) return;
-    event.preventDefault(); // a browser would leave the page for a dropped file
+    event.preventDefault(); // otherwise the browser would open a dropped file in place of the page
     notice.hidden = true;
     for (const file of files) {
       const problem = problemOf(file);
@@ -48,7 +48,7 @@ export function takePictures({ body, address, token, told, insert, hasStructure 
   body.addEventListener("paste", (event) => {
     if (!hasStructure(event.clipboardData.getData("text/html"))) take(event, event.clipboardData.files);
   });
-  // Beside the text, too: a file that misses it would replace the page.
+  // On the whole page, because a file dropped beside the text would replace the page.
   document.addEventListener("dragover", (event) => event.dataTransfer.types.includes("Files") && event.preventDefault());
   document.addEventListener("drop", (event) => take(event, event.dataTransfer.files));
   document.getElementById("picture").addEventListener("click", () => chooser.click());

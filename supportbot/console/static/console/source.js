@@ -1,5 +1,5 @@
-// The article that a translation stands for: chosen by its title. The form's field holds its id, and is shown without
-// this script.
+// The article that a translation was made from, chosen by its title. The form's field contains its id; the field itself
+// is shown only without this script.
 
 import { gettext } from "../desk/text.js";
 import { findArticles, pickArticles } from "./picker.js";
@@ -32,7 +32,7 @@ export function chooseSource(form, address) {
     set("", "");
     button.focus();
   });
-  field.addEventListener("input", name); // filled with what was kept
+  field.addEventListener("input", name); // unsaved values were restored
   field.hidden = true;
   document.getElementById("source").hidden = false;
   name();

@@ -1,5 +1,5 @@
-// Loaded before the page is drawn, so that nobody's dark room is lit for a moment.
-// It also makes the workspace switch act at once, ticks a whole page of a list, and shows where one is in the navigation.
+// Loaded before the page is drawn, so that a dark page does not flash white first.
+// It also makes the workspace switch act at once, ticks a whole page of a list, and scrolls the navigation to the current entry.
 
 const KEY = "console-theme";
 

@@ -1,7 +1,7 @@
-// Says what the server is doing after a button that takes seconds (`data-waiting`), where the page has room for it
-// (`data-waiting-here`). Until the server has answered, nothing is submitted twice.
+// After a click on a slow button, shows its `data-waiting` text (what the server is doing) in the page's
+// `data-waiting-here` element. Until the server has answered, nothing is submitted twice.
 
-// A request that the person has stopped is never answered, and the page is not told. Gates take up to a minute.
+// If the person stops the request, no answer comes and the page is not notified. Gates take up to a minute.
 const LONGEST_MS = 90_000;
 
 let isWaiting = false;
@@ -18,7 +18,7 @@ document.addEventListener("submit", (event) => {
   longest = setTimeout(waitNoLonger, LONGEST_MS);
 });
 
-// The page may come back as it was left.
+// The back button may restore the page in the state in which it was left.
 window.addEventListener("pageshow", (event) => {
   if (event.persisted && isWaiting) waitNoLonger();
 });

@@ -187,7 +187,7 @@ function newId() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Return the line breaks that a text lacks to have a blank line at its edge; none for an empty text. */
+/** Return the line breaks that a text needs to have a blank line at its edge; none for an empty text. */
 function missingBreaks(edge, text) {
   return text.trim() ? "\n".repeat(Math.max(0, 2 - edge.exec(text)[0].length)) : "";
 }

@@ -36,5 +36,5 @@ export function announce(text) {
   }, 5000);
 }
 
-/** Return the CSRF token, which every form of the page holds. */
+/** Return the CSRF token, which every form of the page contains. */
 export const csrfToken = () => document.querySelector("input[name=csrfmiddlewaretoken]")?.value ?? "";

@@ -25,7 +25,7 @@ export class Refused {
     announce(`${WHAT[type](who)} ${why}`);
   }
 
-  /** Remove and return the refused texts of a conversation that have these kinds. */
+  /** Remove and return a conversation's refused texts of these kinds. */
   take(conversation, types) {
     const taken = this.all.filter((one) => one.conversation === conversation && types.includes(one.type));
     this.all = this.all.filter((one) => !taken.includes(one));

@@ -1,4 +1,4 @@
-// The texts of the scripts, in the language of the page: it carries them as data (handoff/templatetags/desk.py).
+// The scripts' texts in the language of the page, which contains them as data (handoff/templatetags/desk.py).
 
 const texts = JSON.parse(document.querySelector("meta[name=texts]")?.content ?? "{}");
 

@@ -82,7 +82,7 @@ function complain(text) {
   problem.hidden = !text;
 }
 
-/** The state, again and again until it is final. */
+/** Request the state repeatedly until it is final. */
 async function follow(state) {
   let known = state;
   while (MOVING.has(known)) {

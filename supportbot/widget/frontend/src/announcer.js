@@ -1,7 +1,7 @@
 /**
  * Announcements for screen readers. The visible list is not a live region: it changes with every word. Here, one polite
  * log gets each finished sentence once, and one status line gets states. The log is cleared when the customer writes
- * again, so that nobody who reads on manually meets everything twice.
+ * again, so that nobody who browses it manually hears everything twice.
  */
 
 import { h } from "./dom.js";
@@ -25,7 +25,7 @@ export class Announcer {
     this.spoken = {};
   }
 
-  /** Announce the finished sentences of a growing text, and the rest once it is complete; `who` before the first. */
+  /** Announce the finished sentences of a growing text, and the rest once it is complete; `who` is announced first. */
   announceStream(key, who, text, isOver) {
     const spoken = (this.spoken[key] ||= new Set());
     const cut = new Intl.Segmenter([], { granularity: "sentence" }).segment(plain(text));

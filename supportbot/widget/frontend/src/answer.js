@@ -32,7 +32,7 @@ function ending(node, item, chat) {
   ];
 }
 
-/** Draw the number of a source; a button once the sources are known. */
+/** Draw the number of a source, as a button once the sources are known. */
 function citing(node, { citations }, { t, i18n }) {
   return (n) => {
     if (!citations) return h("span.cite", i18n.number(n));

@@ -11,7 +11,7 @@ export async function credentials(chat) {
   const known = await chat.token(chat.isStale);
   const token = known || undefined;
   const { conversation, visitor, sub } = session.kept;
-  // If the page's token function fails, the customer may still be the same: it is called again, a few times.
+  // If the page's token function fails, the customer may still be the same, so it is called a few more times.
   if (sub && known === null && connection.failures < TOKEN_TRIES) throw { code: "no_token" };
   if (!sub || known === null || sub === subjectOf(token)) return { channel, conversation, visitor, token };
   // The page has signed another customer in, or this one out.
@@ -43,7 +43,7 @@ function applyTicket(chat, answer, token) {
   return answer;
 }
 
-/** Drop what was refused; return true if trying again makes sense. */
+/** Drop the credential or conversation that was refused; return true if trying again makes sense. */
 function recover(chat, { code, message }) {
   const { session, identity, element } = chat;
   if (code === "invalid_token") {

@@ -1,6 +1,6 @@
 /**
- * Buttons to choose from, forms, the rating at the end and what was wrong with an answer. A bundle of its own, fetched with
- * its texts (more.js) when a chat first needs it.
+ * Choice buttons, forms, the rating at the end, and the question about what was wrong with an answer. This is a
+ * separate bundle, fetched with its texts (more.js) when a chat first needs it.
  */
 
 import styles from "./blocks.css";
@@ -8,7 +8,7 @@ import { btn, h } from "./dom.js";
 
 const NEAR = 60;
 const EDGE = 16;
-// What browsers can fill in.
+// The fields that browsers can fill in.
 const AUTOFILL = { name: "name", line1: "address-line1", line2: "address-line2", postal_code: "postal-code", city: "address-level2", country: "country" };
 
 const REASONS = ["wrong", "off_topic", "incomplete", "unclear"];
@@ -40,7 +40,7 @@ export function drawBlocks(node, { key, blocks, seq }, chat) {
   if (hadFocus) node.blocks.focus({ preventScroll: true });
 }
 
-/** Cards and receipts are a bundle of their own. */
+/** Cards and receipts are in a separate bundle. */
 function record(block, { chat }) {
   const node = h("div.rec");
   import("./records.js").then((its) => its[block.type](node, block, chat));
@@ -63,10 +63,10 @@ function form(block, context) {
   return frame(block, context, send, own.rows);
 }
 
-/** A form around its fields; once answered, what was sent. */
+/** A form with its fields; once it has been answered, it is disabled. */
 const frame = ({ prompt }, { isOver, chat: { t } }, send, ...parts) => h("form", { onsubmit: (event) => (event.preventDefault(), send()), "aria-label": prompt }, h("fieldset", { disabled: isOver }, parts, !isOver && h("div.act-b", h("button.btn.primary.lg", { type: "submit" }, t("send")))));
 
-/** The fields of a form, or of one of its entries, filled in as in these lines. */
+/** The fields of a form, or of one of its entries, filled in from the lines of `text`. */
 function group(fields, id, text, { t }) {
   const lines = text ? text.split("\n") : [];
   const inputs = fields.map((field) => input(field, `${id}-${field.name}`, lines.find((line) => line.startsWith(`${field.title}: `))?.slice(field.title.length + 2)));
@@ -127,7 +127,7 @@ export async function drawRating(node, item, chat) {
   insert(chat, node, () => node.append(all));
 }
 
-/** Ask what was wrong with an answer that was rated badly; a better score takes the question away. */
+/** Ask what was wrong with an answer that was rated badly; a better score removes the question. */
 export async function drawReasons(node, score, message, chat) {
   const { t } = chat;
   node.why ||= h("div.why");

@@ -64,7 +64,7 @@ function queued(item, chat) {
   return [rows(item.rows), steps(item, chat, until ? "waiting" : "working", until), until ? withdrawal(item, chat) : h("p.act-f", chat.t("closeWindow"))];
 }
 
-/** When a confirmed request is sent that is still held back; until then the customer can withdraw it. */
+/** The time at which a confirmed request that is held back will be sent; until then, the customer can withdraw it. */
 function heldUntil({ state, held_until: until }, { i18n }) {
   return state === "queued" && new Date(until) > Date.now() && i18n.time(until);
 }
@@ -77,7 +77,7 @@ function unknown(item, chat) {
   return steps(item, chat, "unknown");
 }
 
-/** A defined action labels its receipt itself: what it calls an amount may be no money. */
+/** A defined action labels its own receipt: what it calls an amount may not be money. */
 function succeeded({ receipt = {}, receipt_rows: own, title }, { t, i18n, human }) {
   const value = (name) => (name === "amount" ? i18n.money(receipt.amount, receipt.currency) : receipt[name]);
   const known = ["order", "amount", "to", "address", "reference"].filter((name) => receipt[name]);

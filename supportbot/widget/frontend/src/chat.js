@@ -131,7 +131,7 @@ export class Chat {
     update(this);
   }
 
-  /** Put the chat into the element's language; where its texts cannot be fetched, it stays as it is. */
+  /** Switch the chat to the element's language; if the texts cannot be fetched, the language stays the same. */
   async #translate() {
     const { element, log, view } = this;
     const { language } = element;
@@ -274,7 +274,7 @@ export class Chat {
     return conversation && (!sub || this.element.identity);
   }
 
-  /** What is kept of this customer when a conversation is left. */
+  /** What is kept about this customer when they leave a conversation. */
   get own() {
     const { visitor, sub } = this.session.kept;
     return { visitor, sub };
@@ -296,7 +296,7 @@ export class Chat {
     }
   }
 
-  /** Leave the conversation: only `kept` of it stays in this browser, and nothing on the screen. */
+  /** Leave the conversation: this browser keeps only `kept`, and the screen is cleared. */
   leave(kept, goesOn) {
     this.session.forget(kept);
     this.clear(goesOn);

@@ -2,7 +2,7 @@
 
 const { h, set, icon: drawn } = customElements.get("support-bot");
 
-// On a grid of 20, in one stroke each.
+// Each is drawn in one stroke, on a grid of 20.
 const PATHS = {
   alert: "M10 3 17.5 16h-15zM10 8v4M10 14v0",
   book: "M10 5.2C8.6 4 6.6 3.6 3.3 3.8V15c3.3-.1 5.3.3 6.7 1.5 1.4-1.2 3.4-1.6 6.7-1.5V3.8C13.4 3.6 11.4 4 10 5.2zv11.3",

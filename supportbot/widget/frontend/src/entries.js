@@ -1,4 +1,4 @@
-/** A form that takes several entries. A bundle of its own, fetched when a chat first has one. */
+/** A form that takes several entries. This is a separate bundle, fetched when a chat first has such a form. */
 
 import { btn, h } from "./dom.js";
 import styles from "./entries.css";

@@ -1,7 +1,7 @@
 /** The widget's texts in the reader's language, with numbers and times as that language writes them. */
 
-// The build defines TEXT_LANGUAGES, the languages there are texts in, English first, and TEXT_KEYS: a language's file has its
-// texts alone, in the order of these keys.
+// The build defines TEXT_LANGUAGES (the languages that have texts, English first) and TEXT_KEYS. A language's file
+// contains only its texts, in the order of these keys.
 export const LANGUAGES = TEXT_LANGUAGES.split(" ");
 const KEYS = TEXT_KEYS.split(" ");
 
@@ -27,7 +27,7 @@ export class I18n {
     this.plurals = new Intl.PluralRules(language);
   }
 
-  /** Return the text for a key with its `{gaps}` filled, in the plural form for `n` if it has several. */
+  /** Return the text for a key, with its `{gaps}` filled in, and in the plural form for `n` if it has several. */
   t(key, gaps = {}) {
     const text = this.texts[key];
     const form = text.other ? text[this.plurals.select(gaps.n)] || text.other : text;
@@ -39,7 +39,7 @@ export class I18n {
     return this.t(code === "expired" ? "expired_card" : this.texts[code] ? code : "other");
   }
 
-  /** Text to stand among ours: in Arabic isolated, so that a Latin name does not take a time after it along. */
+  /** Return a text to be inserted into one of ours: in Arabic it is isolated, so that a Latin name does not reorder what follows. */
   isolate(text) {
     return RIGHT_TO_LEFT.includes(this.language) ? `\u2068${text}\u2069` : text;
   }

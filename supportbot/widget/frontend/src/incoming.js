@@ -67,7 +67,7 @@ async function handleCardError(chat, error, item) {
   const { code } = error;
   const { connection, identity, view } = chat;
   const isIdentity = code.startsWith("identity_");
-  // It was sent again over a new connection although the first had arrived: the log has the outcome.
+  // The decision was sent again over a new connection although the first one had arrived: the log has the outcome.
   if (!item.deciding || code === "not_waiting") return;
   if (isIdentity && identity.renew && !item.isProved) {
     item.isProved = true;

@@ -113,7 +113,7 @@ export class Log {
 
   #card({ title, reason, ...entry }, state) {
     const { times, title: first = title } = this.items.get(entry.request) || {};
-    // Only these belong to the answer being written; others may be of an older card.
+    // Only these states belong to the answer being written; others may belong to an older card.
     if (/proposed|refused/.test(state)) this.patch(this.writing, { hasCard: true });
     const isOver = !/proposed|awaiting|queued|unknown/.test(state);
     this.put(entry.request, { ...entry, reason, title: first, kind: "card", state, isOver, times: { ...times, [state]: entry.at }, deciding: "", problem: "" });

@@ -33,7 +33,7 @@ export function plain(text) {
   return text.replace(/\[([^[\]]+)\]\([^()\s]+\)/g, "$1").replace(/\s*\[\d{1,2}\]|\*\*|`|^\s*(#{1,6}|>|[-*]) /gm, "");
 }
 
-/** A safe link, or a false value: then the source stays text. */
+/** A safe link, or a false value if the source has to stay text. */
 export function link(href, label) {
   const { protocol, username } = URL.canParse(href) ? new URL(href) : {};
   return /^https?:$/.test(protocol) && !username && h("a", { href, target: "_blank", rel: "noopener noreferrer" }, label);

@@ -37,7 +37,7 @@ async function run(chat, action) {
   }
 }
 
-/** A page of the menu, with a button for its action, if it has one, and a button back. */
+/** A page of the menu, with a button for its action, if it has one, and a back button. */
 function page(chat, key, nodes, action) {
   chat.page(chat.t(key), nodes, h("div.act-b", action, btn("", () => chat.back(), chat.t("back"))));
 }

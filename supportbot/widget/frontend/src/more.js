@@ -1,4 +1,4 @@
-/** The texts of blocks.js in English, fetched with it. One a line, as in texts.js. */
+/** The texts of blocks.js in English, fetched with it. One per line, as in texts.js. */
 export default {
   solved: "Did we solve your problem?",
   no: "No",

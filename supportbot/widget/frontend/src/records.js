@@ -1,4 +1,4 @@
-/** Cards of records and receipts. A bundle of its own, fetched when a chat first has one. */
+/** Cards of records and receipts. This is a separate bundle, fetched when a chat first has one. */
 
 import { btn, h } from "./dom.js";
 import { link } from "./markdown.js";
@@ -7,20 +7,20 @@ import styles from "./records.css";
 const NEAR = 60;
 const EDGE = 16;
 
-/** A record that was looked up. A picture that does not load, or may not by the page's policy, is left out. */
+/** A record that was looked up. A picture is left out if it does not load or if the page's policy forbids it. */
 export function card(node, { record: { title, rows, link: href, picture } }, chat) {
   const image = /^https?:/.test(picture) && h("img", { src: picture, alt: "", loading: "lazy", referrerpolicy: "no-referrer", onerror: () => image.remove() });
   fill(node, chat, image, h("div", h("b", { dir: "auto" }, link(href, title) || title), table(rows)));
 }
 
-/** What was done. The card of the action shows the rows already, if this chat has it. */
+/** A receipt. Its rows are left out if this chat has the card of the action, which shows them already. */
 export function receipt(node, { request, title, rows, link: page, undo }, chat) {
   const isShown = chat.log.items.has(request);
   const back = undo && new Date(undo.until) > Date.now() && btn(".sm", () => chat.connection.send({ type: "undo", request }), undo.label);
   fill(node, chat, h("div", !isShown && h("b", { dir: "auto" }, title), !isShown && table(rows), page && link(page.url, page.label), back));
 }
 
-/** Draw it, and show it whole to a reader who is at the end: it came after its message. */
+/** Draw a card or a receipt. A reader at the end of the log sees it whole, although it was loaded after its message. */
 function fill(node, { element, view: { list, spacer } }, ...parts) {
   const sheets = element.shadowRoot.adoptedStyleSheets;
   if (!sheets.includes(sheet)) sheets.push(sheet);

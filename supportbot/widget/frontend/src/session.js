@@ -35,7 +35,7 @@ export class Session {
     this.#write("tab", { ...this.tab, ...facts });
   }
 
-  /** Record activity: until then, the loader of a later page resumes the chat by itself. */
+  /** Record activity. Until the stored time, the loader of a later page resumes the chat by itself. */
   touch(isAwaited) {
     this.keep({ until: Date.now() + (isAwaited ? DAY : HALF_HOUR) });
   }
@@ -59,7 +59,7 @@ export class Session {
     try {
       window[this.areas[area]].setItem(this.keys[area], JSON.stringify(facts));
     } catch {
-      // Full, forbidden or missing: memory serves this page.
+      // The storage is full, forbidden or missing: this page uses memory instead.
     }
   }
 }

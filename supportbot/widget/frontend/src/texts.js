@@ -1,7 +1,8 @@
 /**
- * The widget's texts in English, from which they are translated (locale/customer): `{gaps}` are filled in, and a text that
- * counts has the two plurals of English. One text a line: scripts/messages.py reads this file. A comment that begins with
- * "Context:" tells the next text apart from an equal one, one with "Translators:" explains it.
+ * The widget's texts in English, from which they are translated (locale/customer): `{gaps}` are filled in, and a text
+ * with a number has the two plural forms of English. One text per line, because scripts/messages.py reads this file. A
+ * comment that begins with "Context:" distinguishes the next text from an identical one; "Translators:" explains the
+ * next text.
  */
 export default {
   ai: "AI",

@@ -97,7 +97,7 @@ export class View {
     } catch (error) {
       reportError(error); // one item that cannot be drawn must not hide those after it
     }
-    // The position of its event in the log.
+    // Items are in the order of their events in the log.
     node.seq = item.seq;
     const next = [...this.list.children].find((other) => other !== node && other.seq > item.seq) || this.typing;
     if (node.nextSibling !== next) next.before(node);

@@ -4,11 +4,11 @@ import STYLE from "./loader.css";
 import { h, icon, set } from "./nodes.js";
 
 const SOURCE = new URL(document.currentScript?.src || location.href);
-// The build defines EDITION, the folder of the panel and the files it needs, WORDS, the launcher's texts by language, and
-// RIGHT_TO_LEFT, the languages written that way.
+// The build defines EDITION (the folder of the panel and the files it needs), WORDS (the launcher's texts by language)
+// and RIGHT_TO_LEFT (the languages written from right to left).
 const FILES = new URL(EDITION, SOURCE);
 const EVENT = "supportbot:";
-// Suffix of the key for what belongs to this tab only.
+// Suffix of the storage key for data that belongs to this tab only.
 const TAB = ".tab";
 const OBSERVED = "locale lang dir theme position layout launcher title greeting suggestions z-index";
 /** The elements in the page, and the calls that wait for the first one. */
@@ -47,7 +47,7 @@ export class SupportBotElement extends HTMLElement {
     this.#draw();
     elements.add(this);
     for (const give of pending.splice(0)) give(this);
-    // After the calls the page queued: they may identify the customer.
+    // This runs after the calls that the page has queued, because they may identify the customer.
     setTimeout(() => this.#begin());
     return undefined;
   }
@@ -87,7 +87,7 @@ export class SupportBotElement extends HTMLElement {
     return chosen === "auto" ? "" : chosen;
   }
 
-  /** The first tag there are texts for: the one the page asks for, the page's own, the browser's; else English. */
+  /** The first of these languages that has texts: the one the page asks for, the page's own, the browser's; otherwise English. */
   get language() {
     const tags = [this.chosen, document.documentElement.lang, ...navigator.languages].map((tag) => tag.replaceAll("_", "-"));
     return tags.find((tag) => WORDS[base(tag)]) || "en";

@@ -1,4 +1,4 @@
-/** The launcher's texts in English, from which they are translated (locale/customer). One a line, as in ../texts.js. */
+/** The launcher's texts in English, from which they are translated (locale/customer). One per line, as in ../texts.js. */
 export default {
   chat: "Chat",
   open: "Open chat",
