@@ -1,1 +1,1 @@
-"""The demo workspace of the fictional shop Wrenfell Outdoor. Without this app, the product works as before."""
+"""The demo workspace of the fictional shop Wrenfell Outdoor. The product works without this app."""
