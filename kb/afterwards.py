@@ -10,7 +10,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from kb.ports import afterwards
 
-MOST_ASKED: Final = 500  # articles
+MOST_ASKED: Final = 500  # articles in one report
 WAIT_SECONDS: Final = 600.0
 REPORT_HELP: Final = gettext_noop("wait until a worker has compared the answers to customers' questions")
 _LOOK_EVERY: Final = 1.0

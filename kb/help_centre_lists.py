@@ -17,7 +17,7 @@ ON_A_CARD: Final = 4  # titles of a section on the start page
 ON_A_PAGE: Final = 24  # titles of the only section
 NEWEST: Final = 5
 LEAST_READ: Final = 3  # articles that the list of most-read articles needs
-DESCRIPTION_CHARACTERS: Final = 155  # what search engines show
+DESCRIPTION_CHARACTERS: Final = 155  # the length that search engines show
 _READ: Final = 1_000
 
 Entries = Sequence[tuple[str, str]]  # (title, address)

@@ -22,7 +22,7 @@ MAX_PHRASINGS: Final = 20
 MAX_PHRASING: Final = 300
 MAX_ANSWER: Final = 2_000
 _AT_ONCE: Final = 200
-_GIVEN_UP_AFTER: Final = 3  # failures, since each may take as long as the model's time-out
+_GIVEN_UP_AFTER: Final = 3  # failures; each may take as long as the model's time-out
 
 
 def check_phrasings(text: str, *, body: str) -> tuple[str, ...]:

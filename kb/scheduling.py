@@ -21,7 +21,7 @@ from supportbot.accounts.models import User
 from supportbot.accounts.scope import across_workspaces
 
 DUE_AT_ONCE: Final = 50
-LAST_YEAR: Final = 9000  # later times overflow in some time zones
+LAST_YEAR: Final = 9000  # later years overflow in some time zones
 Step = Plan.Step
 
 

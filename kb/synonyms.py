@@ -22,10 +22,10 @@ from kb.models import Synonyms
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 
-MAX_GROUPS: Final = 500  # each search reads them all
+MAX_GROUPS: Final = 500  # groups of a workspace; each search reads all of them
 MAX_WORDS: Final = 10
 MAX_WORD: Final = 80
-MAX_SEARCHES: Final = 3  # each is a separate search
+MAX_SEARCHES: Final = 3  # versions of a question; each is a separate search
 STATES_KEPT: Final = 32  # states of all workspaces together; the largest has 500 groups of 10 words
 PATTERNS_KEPT: Final = 1_000
 

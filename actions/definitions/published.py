@@ -20,7 +20,7 @@ from supportbot import sql
 from supportbot.accounts.scope import current_workspace_id
 
 logger = logging.getLogger(__name__)
-_KEPT: Final = 1_000  # versions
+_KEPT: Final = 1_000  # versions cached by a process
 # Queried in each turn, so the statement is built once; unordered.
 _PUBLISHED: Final = """
 SELECT name, current_id FROM actions_actiondefinition

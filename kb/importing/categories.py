@@ -24,7 +24,7 @@ from kb.models import Category
 
 FILE: Final = "categories.json"
 MAX_BYTES: Final = 1_000_000  # an export's file is smaller
-MAX_FILES: Final = 10  # read from a zip file or from uploaded files, since each of their folders may have one
+MAX_FILES: Final = 10  # files read from a zip file or an upload, since each folder may contain one
 _TEXTS: Final = ("name", "description", "icon")
 _FIELDS: Final = (*_TEXTS, "former_names", "translations")
 

@@ -25,7 +25,7 @@ from supportbot.errors import InvalidInput
 Beside = Callable[[str], bytes | Drawn | None]
 
 MAX_PICTURES: Final = 50  # pictures of one document
-MAX_TOTAL_BYTES: Final = 10_000_000  # re-encoded
+MAX_TOTAL_BYTES: Final = 10_000_000  # of one document's pictures, after re-encoding
 MAX_TRIED: Final = 200  # files of one document; rejected ones count, since they are read and decoded, too
 MAX_READ_BYTES: Final = 200_000_000
 MOST_TOLD: Final = 3

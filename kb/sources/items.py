@@ -16,7 +16,7 @@ from kb.sources.ports import Kind, Origin, Place
 Mode, ItemState, Outcome = runs.Mode, runs.ItemState, runs.Outcome
 MAX_ITEMS: Final = 10_000
 FORGOTTEN_AFTER: Final = timedelta(days=30)  # an address that is gone is checked again for this long
-LOST_SHARE: Final = 3  # one in this many, a third
+LOST_SHARE: Final = 3  # a loss of one item in three needs a person's confirmation
 
 
 def kind_of(source: Source, *, is_check: bool = False, still_working: Callable[[], None] = lambda: None) -> Kind:

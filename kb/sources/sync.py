@@ -65,8 +65,8 @@ LEASE: Final = timedelta(seconds=90)  # longer than fetching an item
 LONG_LEASE: Final = timedelta(minutes=6)  # longer than a confined process may read
 RESTED: Final = timedelta(seconds=5)  # the first pause after an unexpected failure
 MOST_TURNS: Final = 2  # runs at the same time; a worker has eight threads
-MOST_TRIES: Final = 4  # attempts per item: a file that kills its worker each time is given up
-MOST_SILENT: Final = 8  # items in a row without an answer: the site is down
+MOST_TRIES: Final = 4  # attempts per item, so that a file that always kills its worker is given up
+MOST_SILENT: Final = 8  # items in a row without an answer; after that, the site counts as down
 MOST_PATIENCE: Final = timedelta(days=1)  # how long a run waits for a site that stays busy
 EMBEDDED_AT_ONCE: Final = 20
 TAKEN_AT_ONCE: Final = 50

@@ -13,7 +13,7 @@ MAX_ENTRY_BYTES: Final = 50_000_000
 MAX_TOTAL_BYTES: Final = 200_000_000
 # Text shrinks to a tenth, rarely to a fiftieth; anything that shrinks more was made to fill a disk.
 MAX_RATIO: Final = 100
-RATIO_COUNTS_FROM: Final = 1_000_000  # bytes
+RATIO_COUNTS_FROM: Final = 1_000_000  # bytes; smaller files may shrink more
 MAX_NAME_CHARACTERS: Final = 400
 
 

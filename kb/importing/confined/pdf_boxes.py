@@ -10,7 +10,7 @@ from kb.importing.confined.pdf_columns import Bar
 from kb.importing.confined.pdf_geometry import Box
 from kb.importing.confined.pdf_lines import Line
 
-TOUCH_POINTS: Final = 3.0  # between lines that belong together
+TOUCH_POINTS: Final = 3.0  # largest distance between lines that belong together
 MAX_DRAWN_LINES: Final = 200  # lines on a page; a drawing has more
 MIN_NOTE_WORDS: Final = 3  # words in a line of a note; cells and fields of forms have fewer
 SAME_HEIGHT_POINTS: Final = 1.0

@@ -20,9 +20,9 @@ if TYPE_CHECKING:  # boxes are made of a page's lines
 MAX_BOXES: Final = 5_000
 MIN_RULE_POINTS: Final = 15
 MIN_UPRIGHT_POINTS: Final = 6
-AGAIN: Final = 0.12  # distance by letter size; even two narrow letters are farther apart
+AGAIN: Final = 0.12  # distance in letters; even two narrow letters are farther apart
 MOST_COMPARED: Final = 200
-SMALLEST_POINTS: Final = 1.5  # nobody reads smaller letters
+SMALLEST_POINTS: Final = 1.5  # smaller letters are not legible
 _INVISIBLE_MODES: Final = (3, 7)
 
 

@@ -12,7 +12,7 @@ from kb.importing.confined.pdf_lines import Line
 MIN_LINES: Final = 4
 PROSE_WORDS: Final = 3.5
 PROSE_FILL: Final = 0.62
-STEP: Final = 3.0  # points between tried places
+STEP: Final = 3.0  # points between the positions that are tried
 MOST_PLACES: Final = 200
 SLACK: Final = 2.0  # points by which a line may extend into a gutter
 MIN_TOGETHER: Final = 3
@@ -21,7 +21,7 @@ SHORT: Final = 4  # lines of a cell, on average, at most
 PARAGRAPH: Final = 1.2  # times the usual step between lines
 MOST_BARS: Final = 1  # horizontal lines across a gutter; more belong to a table
 BOTH: Final = 2
-MOST_SAMPLED: Final = 50  # pages
+MOST_SAMPLED: Final = 50  # pages that are compared
 MOST_LEVELS: Final = 6  # nesting of columns within columns, and number of bands below each other
 
 Rows = Sequence[Sequence[Line]]

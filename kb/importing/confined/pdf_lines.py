@@ -12,19 +12,19 @@ from typing import Final
 from kb.importing.confined.pdf_canvas import PageText, Run
 from kb.importing.confined.pdf_direction import as_seen, logical
 
-SAME_LINE: Final = 0.45  # by letter size; raised and lowered characters stay on their line
+SAME_LINE: Final = 0.45  # in letters; raised and lowered characters stay on their line
 WORD_GAP: Final = 0.18
 CELL_GAP: Final = 0.9
 MIN_SPACED: Final = 4  # letters of a spaced word; fewer may be cells or words
 MIN_EVEN_GAPS: Final = 3
 EVEN: Final = 1.1
 WIDEST_SPACE: Final = 2.5
-STEP: Final = 3.0  # points
-MAX_STEPS: Final = 5_000  # nothing is farther to the right
+STEP: Final = 3.0  # points of one step across a page
+MAX_STEPS: Final = 5_000  # no text is farther to the right
 MIN_ROWS: Final = 12
 MOST_COVERED: Final = 0.1  # share of rows that may cover a strip: titles extend across the space between columns
 EDGE: Final = 0.1  # share of a page's height
-TABLE_STEP: Final = 2.5  # between the column names and the first row, in letters
+TABLE_STEP: Final = 2.5  # largest distance between the column names and the first row, in letters
 _MARK_ALONE: Final = re.compile(r"(?:[•‣▪▫◦●○∙·■□➢➤✓\uf0b7\uf0a7\uf0d8–—*-]|\(?(?:\d{1,3}|[a-z])[.)])")
 _RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _DIGITS: Final = re.compile(r"[0-9]{1,4}")

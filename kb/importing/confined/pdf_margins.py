@@ -14,10 +14,10 @@ from kb.importing.confined.pdf_geometry import Box
 from kb.importing.confined.pdf_lines import Line
 
 EDGE_POINTS: Final = 2.0  # difference between the left ends of the text's lines
-APART_POINTS: Final = 6.0  # between the text and its margin
+APART_POINTS: Final = 6.0  # smallest distance between the text and a note
 WIDEST_MARGIN: Final = 0.5  # share of the text's width; anything wider is a column
 MOST_LINES: Final = 0.7  # share of the text's lines; anything longer is a column
-NOTE_STEP: Final = 1.8  # between two lines of a note, in letters
+NOTE_STEP: Final = 1.8  # largest distance between two lines of a note, in letters
 PARAGRAPH: Final = 1.2  # times the usual step between lines
 MAX_PIECES: Final = 1000  # pieces on a page; more are the labels of a drawing, which may each have an edge
 FULL_LINE: Final = 0.75  # share of the text's width

@@ -12,10 +12,10 @@ from kb.importing.confined.pdf_direction import is_right_to_left
 from kb.importing.confined.pdf_lines import Line
 
 MIN_GAP: Final = 0.25  # how narrow a gap may become over many rows
-ROW_STEP: Final = 4.0  # rows of a table may have space between them
-HEAD_STEP: Final = 2.5  # names that span several columns are close above the columns' own
-LEADING: Final = 1.5  # distance between lines of one paragraph, in letters
-FLUSH: Final = 1.5  # points
+ROW_STEP: Final = 4.0  # in letters, since there may be space between rows of a table
+HEAD_STEP: Final = 2.5  # in letters; names that span several columns are just above the columns' own names
+LEADING: Final = 1.5  # largest distance between lines of one paragraph, in letters
+FLUSH: Final = 1.5  # points by which the ends of aligned lines may differ
 MIN_ROWS: Final = 3
 FULL: Final = 0.8  # share of the rows between two lines that have all cells
 MOST_EDGES: Final = 6  # horizontal lines above a table that are considered

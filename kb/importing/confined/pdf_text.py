@@ -34,9 +34,9 @@ from kb.importing.confined.pdf_sideways import names_of_columns, table_in
 
 MAX_FORM_DEPTH: Final = 8
 MAX_DRAWINGS: Final = 500
-FIELD_SIZE: Final = 0.6  # font size by height of a field, for values stored without a drawing
+FIELD_SIZE: Final = 0.6  # font size as a share of a field's height, for values stored without a drawing
 LARGEST_FIELD_POINTS: Final = 12
-MIN_SIDEWAYS: Final = 6  # letters
+MIN_SIDEWAYS: Final = 6  # letters in one direction that are worth reading
 SIDEWAYS_CPU_SECONDS: Final = 40  # sideways text is left out after that: each direction reads a page again
 MOST_TILT: Final = 15  # degrees; scanned pages are slightly askew, watermarks are drawn across the page
 _PAINTS: Final = (b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*")

@@ -19,7 +19,7 @@ from kb.sources.web.urls import one_spelling
 from supportbot.language.plain_text import plain
 
 MAX_LINKS: Final = 5_000
-MOST_OF_AN_INDEX: Final = 300  # characters outside links
+MOST_OF_AN_INDEX: Final = 300  # characters outside links; a page with more is not an index
 _LINKED: Final = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _LINKED_WHOLE: Final = re.compile(r"\[[^\]]*\]\([^)]*\)")
 _SPACE: Final = re.compile(r"\s+")

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
 MAX_BYTES: Final = 500_000  # the RFC requires at least 500 KiB; the rest is ignored
-MOST_DELAY: Final = 30.0  # seconds
+MOST_DELAY: Final = 30.0  # seconds; a site cannot ask for more
 
 
 @dataclass(frozen=True, slots=True)
