@@ -1,6 +1,8 @@
 """The files in deploy/, without a container engine: consistent names, probes, permissions and commands."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,17 +26,26 @@ OWNER = {"secretRef": {"name": "supportbot-owner", "optional": True}}
 OURS = ("web", "worker", "beat")
 OF_OWNER = ("migrate", "reindex")  # jobs with the role that owns the tables
 PORTS = {"web": 8000, "worker": 9000, "beat": 10000}
+OVERLAYS = ("small", "production", "metrics")
 COMMANDS = {"web": "serve", "worker": "work", "beat": "beat"}
 
 
 def manifests(folder: Path) -> list[dict[str, Any]]:
-    """Return every object of a kustomization and its bases."""
+    """Return every object of a kustomization and its bases, before its patches."""
     kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
     found: list[dict[str, Any]] = []
     for name in kustomization["resources"]:
         path = (folder / name).resolve()
         found += manifests(path) if path.is_dir() else list(yaml.safe_load_all(path.read_text()))
     return found
+
+
+def generated(folder: Path) -> list[str]:
+    """Return the names of the config maps that a kustomization and its bases make."""
+    kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    folders = [(folder / name).resolve() for name in kustomization["resources"]]
+    own = [one["name"] for one in kustomization.get("configMapGenerator", [])]
+    return own + [name for path in folders if path.is_dir() for name in generated(path)]
 
 
 def pods() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -75,13 +86,17 @@ def test_compose_starts_every_part_after_the_migrations() -> None:
     assert {"postgres", "valkey", "caddy", "secrets"} <= services.keys()
     # Only the database and its migrations use the role that owns the tables.
     assert {name for name, one in services.items() if "owner:/owner:ro" in one["volumes"]} == {"postgres", "migrate"}
+    # The server of this file has room for all processes of a machine with many cores, and for commands.
+    [most] = [value for value in services["postgres"]["command"] if value.startswith("max_connections=")]
+    processes = 4 + len(("worker", "beat"))  # web processes, unless WEB_PROCESSES says otherwise
+    assert int(most.removeprefix("max_connections=")) > (processes + 1) * settings.DATABASE_CONNECTIONS
     for service in services.values():
         named = [volume.split(":")[0] for volume in service["volumes"] if not volume.startswith(".")]
         assert set(named) <= COMPOSE["volumes"].keys()
         assert all(other in services for other in service["depends_on"])
 
 
-@pytest.mark.parametrize("overlay", ["small", "production"])
+@pytest.mark.parametrize("overlay", OVERLAYS)
 def test_the_manifests_are_valid(overlay: str) -> None:
     for one in manifests(KUBERNETES / "overlays" / overlay):
         kubernetes_validate.validate(one, KUBERNETES_VERSION, strict=True)
@@ -103,14 +118,17 @@ def test_pods_are_added_for_waiting_work() -> None:
     assert [rule["name"]["as"] for rule in rules] == asked
 
 
-@pytest.mark.parametrize("overlay", ["small", "production"])
+@pytest.mark.parametrize("overlay", OVERLAYS)
 def test_the_manifests_are_consistent(overlay: str) -> None:
     found = manifests(KUBERNETES / "overlays" / overlay)
+    scaled = {one["spec"]["scaleTargetRef"]["name"] for one in found if one["kind"] == "HorizontalPodAutoscaler"}
+    assert (scaled == {"supportbot-web", "supportbot-worker"}) == (overlay != "small")
+    # Each `kubectl apply` would take back what the autoscaler has added.
+    assert not [one for one in found if one["metadata"]["name"] in scaled and "replicas" in one["spec"]]
     names = [(one["kind"], one["metadata"]["name"]) for one in found]
     assert len(set(names)) == len(names)
     assert {("Deployment", f"supportbot-{part}") for part in OURS} | {("Job", "supportbot-migrate")} <= set(names)
-    kustomization = yaml.safe_load((KUBERNETES / "overlays" / overlay / "kustomization.yaml").read_text())
-    assert kustomization["configMapGenerator"][0]["name"] == "supportbot"
+    assert generated(KUBERNETES / "overlays" / overlay) == ["supportbot"]
     for one in found:
         if one["kind"] == "HorizontalPodAutoscaler":
             target = one["spec"]["scaleTargetRef"]
@@ -150,9 +168,34 @@ def test_units_start_the_parts_after_the_migrations(part: str) -> None:
     text = (DEPLOY / "systemd" / f"supportbot-{part}.service").read_text()
     assert ("EnvironmentFile=-/etc/supportbot/owner" in text) == (part == "migrate")
     if part != "migrate":
-        assert unit["Unit"]["Requires"] == "supportbot-migrate.service"
+        # Required, a `migrate` that failed once would keep the others from ever starting.
+        assert "Requires" not in unit["Unit"]
+        assert (
+            "supportbot-migrate.service" in unit["Unit"]["Wants"].split()
+            and "supportbot-migrate" in unit["Unit"]["After"]
+        )
         target = (DEPLOY / "systemd" / "supportbot.target").read_text()
         assert f"supportbot-{part}.service" in target
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_systemd_understands_the_units(tmp_path: Path) -> None:
+    """As they are, but with a program that exists here, which is all that would be missing."""
+    units = tmp_path / "units"
+    shutil.copytree(DEPLOY / "systemd", units)
+    for file in units.glob("*.service"):
+        file.write_text(file.read_text().replace("/opt/supportbot/.venv/bin/python", "/bin/true"))
+    found = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *map(str, sorted(units.iterdir()))],
+        capture_output=True, text=True, check=False, env={**os.environ, "SYSTEMD_UNIT_PATH": f"{units}:"},
+    )  # fmt: skip
+    ours = [line for line in found.stderr.splitlines() if "supportbot" in line]
+    assert (found.returncode, ours) == (0, []), found.stderr
+
+
+def test_migrations_start_again_until_the_database_is_up() -> None:
+    text = (DEPLOY / "systemd" / "supportbot-migrate.service").read_text()
+    assert "\nRestart=on-failure\n" in text and "\nStartLimitIntervalSec=0\n" in text
 
 
 def test_migrations_run_without_a_flag_that_an_older_version_would_reject() -> None:
