@@ -2,11 +2,17 @@
 
 PostgreSQL builds these indexes outside a transaction, so a killed migration leaves an invalid index that slows down
 writes and is useless for queries. The next `migrate` replaces it.
+
+Building waits for every transaction that is older, however long it takes: nobody waits behind it, unlike behind a
+change of the table, so `migrate`'s limit on waits does not apply.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from django.contrib.postgres.operations import AddIndexConcurrently, NotInTransactionMixin
+from django.db import Error as AnyDatabaseError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import AddConstraint
 from django.db.migrations.state import ProjectState
@@ -18,8 +24,9 @@ class AddBigIndex(AddIndexConcurrently):
     """Adds an index without blocking writers; can be run again. Its migration has `atomic = False`."""
 
     def database_forwards(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *states: Any) -> None:
-        if not _is_there(self.index.name, schema_editor):
-            super().database_forwards(app_label, schema_editor, *states)
+        with _patience(schema_editor):
+            if not _is_there(self.index.name, schema_editor):
+                super().database_forwards(app_label, schema_editor, *states)
 
 
 class AddBigUniqueIndex(NotInTransactionMixin, AddConstraint):
@@ -36,15 +43,29 @@ class AddBigUniqueIndex(NotInTransactionMixin, AddConstraint):
         to_state: ProjectState,
     ) -> None:
         self._ensure_not_in_transaction(schema_editor)
-        if _is_there(self.constraint.name, schema_editor):
-            return
         statement = str(self.constraint.create_sql(to_state.apps.get_model(app_label, self.model_name), schema_editor))
         assert statement.startswith(_CREATE), "only a constraint with a condition is an index"
-        schema_editor.execute(f"{_CREATE}CONCURRENTLY {statement.removeprefix(_CREATE)}")
+        with _patience(schema_editor):
+            if not _is_there(self.constraint.name, schema_editor):
+                schema_editor.execute(f"{_CREATE}CONCURRENTLY {statement.removeprefix(_CREATE)}")
 
     def database_backwards(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *states: Any) -> None:
         self._ensure_not_in_transaction(schema_editor)
         schema_editor.execute(_drop(self.constraint.name, schema_editor))
+
+
+@contextmanager
+def _patience(schema_editor: BaseDatabaseSchemaEditor) -> Iterator[None]:
+    """Lift the limit on waits for locks in this block."""
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        [before] = cursor.fetchone() or ("0",)
+        cursor.execute("SET lock_timeout = 0")
+        try:
+            yield
+        finally:
+            with suppress(AnyDatabaseError):  # the connection is lost, and the setting with it
+                cursor.execute("SELECT set_config('lock_timeout', %s, false)", [before])
 
 
 def _is_there(name: str, schema_editor: BaseDatabaseSchemaEditor) -> bool:

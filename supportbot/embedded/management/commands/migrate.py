@@ -1,5 +1,8 @@
 """`manage.py migrate`: Django's command with a check of the settings. Only one can run at a time, and it never runs in
 the database of a newer version, because it would grant too many rights on tables that it does not know.
+
+A change of a table waits for the transactions that use it, such as a backup, and every chat's statement on that table
+queues behind it. So it waits for two seconds at most, and is tried again after a pause.
 """
 
 import time
@@ -10,13 +13,13 @@ import psycopg
 from django.conf import settings
 from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
-from django.db import connections
+from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils.translation import gettext
 from environ import Env
-from psycopg import Error
+from psycopg import Error, errors
 
 from supportbot.embedded.applied_migrations import newer_migration
 from supportbot.embedded.database_roles import divide
@@ -31,6 +34,9 @@ from supportbot.installation.errors import StartRefused
 
 LOCK = 0x6D696772  # the letters "migr"
 POLL_SECONDS = 1.0
+LOCK_TIMEOUT = "2s"
+LOCK_PAUSE_SECONDS = 8.0  # for the statements that queued up meanwhile
+LOCK_PATIENCE_SECONDS = 1_800.0  # as long as the backup of a large database
 
 
 def wait_for_lock(connection: "psycopg.Connection[Any]") -> None:
@@ -58,6 +64,15 @@ def _refuse_missing(missing: str, newer: str) -> None:
                 "the upgrade."
             ).format(unknown=newer, missing=missing)
         )
+
+
+def _locked_for_long() -> StartRefused:
+    return StartRefused(
+        gettext(
+            "A table has been in use by another transaction for {minutes} minutes. End it (pg_stat_activity names the "
+            "oldest by xact_start), or wait for its end, then run `migrate` again: it continues where it stopped."
+        ).format(minutes=round(LOCK_PATIENCE_SECONDS / 60))
+    )
 
 
 class Command(migrate.Command):
@@ -105,13 +120,32 @@ class Command(migrate.Command):
                 return
             create_extensions_in(connection.connection)
             connection.connection.execute("SET statement_timeout = 0")
-            super().handle(*args, **options)
+            connection.connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+            self._migrate(*args, **options)
             if settings.DATABASE_OWNER_URL:
                 divide(settings.DATABASE_OWNER_URL, settings.DATABASE_URL)
                 refuse_transaction_pooling(settings.DATABASE_URL)
         finally:
             with suppress(Error, AttributeError):  # the connection and the lock are already lost
                 connection.connection.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+
+    def _migrate(self, *args: Any, **options: Any) -> None:
+        """Migrate; again and again while a table is locked. What is done stays done, and the rest is undone."""
+        until, is_told = time.monotonic() + LOCK_PATIENCE_SECONDS, False
+        while True:
+            try:
+                super().handle(*args, **options)
+            except OperationalError as error:
+                if not isinstance(error.__cause__, errors.LockNotAvailable):
+                    raise
+                if time.monotonic() > until:
+                    raise _locked_for_long() from error
+                if not is_told:
+                    self.stderr.write(gettext("A long transaction, such as a backup, uses a table. Waiting for it."))
+                    is_told = True
+                time.sleep(LOCK_PAUSE_SECONDS)
+            else:
+                return
 
     def _leave_as_it_is(self, newer: str, *, is_allowed: bool) -> None:
         if is_allowed:

@@ -1,0 +1,90 @@
+"""`manage.py migrate` while a long transaction uses a table that it changes."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+
+from supportbot.embedded.management.commands import migrate
+from supportbot.installation.errors import StartRefused
+from tests.embedded.test_database_roles import address
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def undone() -> Iterator[None]:
+    """The newest migration of the widget, which adds a column to `widget_rating`, has not been applied."""
+    last = MigrationRecorder.Migration.objects.filter(app="widget").latest("name")
+    assert last.name == "0003_rating_reason"
+    last.delete()
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE widget_rating DROP COLUMN reason")
+    yield
+    call_command("migrate", "widget", verbosity=0)
+
+
+@pytest.fixture
+def other() -> Iterator[Callable[[], "psycopg.Connection[Any]"]]:
+    opened = []
+
+    def connect() -> "psycopg.Connection[Any]":
+        opened.append(psycopg.connect(address(str(connection.settings_dict["NAME"]))))
+        return opened[-1]
+
+    yield connect
+    for one in opened:
+        one.close()
+
+
+def test_chats_do_not_wait_behind_a_migration_that_waits(
+    undone: None,
+    other: Callable[[], "psycopg.Connection[Any]"],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    backup, chat = other(), other()
+    backup.execute("SELECT 1 FROM widget_rating")  # in a transaction, so the table stays locked
+    pauses = []
+
+    def write_meanwhile(seconds: float) -> None:
+        pauses.append(seconds)
+        chat.execute("SET LOCAL lock_timeout = '1s'")
+        chat.execute("UPDATE widget_rating SET id = id")
+        chat.commit()
+        backup.commit()
+
+    monkeypatch.setattr(migrate.time, "sleep", write_meanwhile)
+    call_command("migrate", "widget", verbosity=0)
+    assert pauses == [migrate.LOCK_PAUSE_SECONDS]
+    assert capsys.readouterr().err == "A long transaction, such as a backup, uses a table. Waiting for it.\n"
+    assert chat.execute("SELECT count(reason) FROM widget_rating").fetchone() == (0,)
+
+
+def test_a_migration_that_waits_in_vain_names_the_way_out(
+    undone: None, other: Callable[[], "psycopg.Connection[Any]"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "LOCK_PATIENCE_SECONDS", 0.0)
+    backup = other()
+    backup.execute("SELECT 1 FROM widget_rating")
+    with pytest.raises(StartRefused, match="pg_stat_activity"):
+        call_command("migrate", "widget", verbosity=0)
+    backup.rollback()
+
+
+def test_an_index_waits_as_long_as_it_must() -> None:
+    """Nobody waits behind it, and a limit would begin it again and again."""
+    from supportbot.concurrent_indexes import _patience
+
+    with connection.schema_editor(atomic=False) as editor, connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '2s'")
+        with _patience(editor):
+            cursor.execute("SHOW lock_timeout")
+            assert cursor.fetchone() == ("0",)
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == ("2s",)
+        cursor.execute("RESET lock_timeout")
