@@ -193,6 +193,7 @@ class ActionRequest(TenantModel):
         indexes = [
             models.Index(fields=["workspace", "state", "-id"], name="action_request_by_state"),
             models.Index(fields=["workspace", "customer_id", "-id"], name="action_request_by_customer"),
+            models.Index(fields=["created_at"], name="action_request_by_time"),
             models.Index(
                 fields=["conversation_id"],
                 condition=Q(conversation_id__isnull=False),

@@ -54,7 +54,7 @@ def _with_connection(
     asked_at: float, language: str | None, service: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
 ) -> T:
     """Run with this thread's connection; it is returned if it failed or is old."""
-    DATABASE_WAIT.observe(time.monotonic() - asked_at)
+    DATABASE_WAIT.labels("thread").observe(time.monotonic() - asked_at)
     if _is_closed_by_server():
         connection.close()
     try:

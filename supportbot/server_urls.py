@@ -88,8 +88,9 @@ def postgres_at(address: str, *, most_connections: int) -> dict[str, Any]:
     options = dict(found.get("OPTIONS", {}))
     if "PGCONNECT_TIMEOUT" not in os.environ:
         options.setdefault("connect_timeout", CONNECT_SECONDS)
+    found |= {"ENGINE": "supportbot.postgresql", "OPTIONS": options}
     if not most_connections:
-        return {**found, "OPTIONS": options}
+        return found
     # Without the last option, the pauses between attempts would grow to minutes, which would prolong an outage.
     options["pool"] = {
         "connection_class": PooledConnection, "min_size": 0, "max_size": most_connections,
@@ -97,7 +98,7 @@ def postgres_at(address: str, *, most_connections: int) -> dict[str, Any]:
     }  # fmt: skip
     # After a server restart, the pool contains dead connections, each of which would fail one request without this
     # check. It costs a round trip per request; database threads keep their connections and do not need it (`async_db`).
-    return {**found, "OPTIONS": options, "CONN_HEALTH_CHECKS": True}
+    return {**found, "CONN_HEALTH_CHECKS": True}
 
 
 def mail_at(address: str) -> dict[str, Any]:

@@ -12,16 +12,10 @@ from django.utils.translation import gettext
 from psycopg import sql
 
 from supportbot.embedded.external_servers import connect
+from supportbot.postgresql import LIMITS
 
 APPEND_ONLY: Final = ("actions_auditentry",)
 READ_ONLY: Final = ("django_migrations",)
-# Limits for the application's connections: a statement or lock that takes longer is a fault and fails with an error.
-LIMITS: Final = {
-    "statement_timeout": "120s",
-    "lock_timeout": "60s",
-    "idle_in_transaction_session_timeout": "120s",
-    "jit": "off",  # it costs more than it gains for queries of this size
-}
 Connection = psycopg.Connection[Any]
 
 

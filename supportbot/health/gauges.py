@@ -1,12 +1,15 @@
-"""Series about waiting work, counted in the database when Prometheus scrapes, at most every few seconds. The server
-ends a statement after two seconds, so scrapes never slow down a loaded database. While the database is unavailable, the
-series are missing and `supportbot_gauges_up` is 0.
+"""Waiting work, from the database: series that are counted when Prometheus scrapes, at most every few seconds.
+
+A scrape must not wait for a database that is away or slow, since the counters and `up` would be lost with it. So a
+thread reads, and a scrape waits a few seconds for it; the server ends each statement after less. A series that took
+too long is missing and counted in `supportbot_gauges_late`; without any, `supportbot_gauges_up` is 0.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 import redis
@@ -17,15 +20,17 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from supportbot.observing.database_errors import trouble
+from supportbot.observing.database_errors import outage, trouble
 
 logger = logging.getLogger(__name__)
 
 KEPT_SECONDS: Final = 5.0
-PATIENCE_MS: Final = 2_000
+# Prometheus gives up after ten seconds by default, and the lengths of queues may take two.
+PATIENCE_SECONDS: Final = 3.0
+STATEMENT_SECONDS: Final = 0.8  # so that some slow statements leave time for the others
 QUEUE_PATIENCE_SECONDS: Final = 1.0
 
-# Name, help, label, and a query of rows (label, value) across all workspaces. Each has its own index.
+# Name, help, label, and a query of rows (label, value) across all workspaces. Tables that grow have an index for it.
 QUERIES: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("turns_pending", "Answers that wait for a process", "",
      "SELECT '', count(*) FROM chat_turn WHERE state = 'pending'"),
@@ -45,8 +50,13 @@ QUERIES: Final[tuple[tuple[str, str, str, str], ...]] = (
      " WHERE a.state = 'live' AND a.indexed_revision IS DISTINCT FROM r.number"),
     ("mail_due", "Mails that should have been sent", "",
      "SELECT '', count(*) FROM handoff_outgoingmail WHERE sent_at IS NULL AND due_at <= now()"),
-    ("actions", "Requests for actions by state, of the last day", "state",
-     "SELECT state, count(*) FROM actions_actionrequest WHERE created_at > now() - interval '1 day' GROUP BY state"),
+    # What is open counts until it is settled: an unknown outcome may have moved money, however old it is.
+    ("actions", "Requests for actions by state: open ones, and those of the last day", "state",
+     "SELECT state, count(*) FROM ("
+     "SELECT state FROM actions_actionrequest WHERE state IN ('queued', 'executing', 'unknown')"
+     " UNION ALL SELECT state FROM actions_actionrequest WHERE state IN ('awaiting_confirmation', 'awaiting_approval')"
+     " UNION ALL SELECT state FROM actions_actionrequest WHERE created_at > now() - interval '1 day' AND state NOT IN"
+     " ('queued', 'executing', 'unknown', 'awaiting_confirmation', 'awaiting_approval')) AS r GROUP BY state"),
     ("budget_ratio", "Largest share of a workspace's daily budget that is spent or reserved", "",
      "SELECT '', max((spent + reserved) / nullif(amount, 0)) FROM llm_budget"
      " WHERE day = (now() AT TIME ZONE 'UTC')::date AND purpose = ''"),
@@ -65,36 +75,74 @@ class Gauges(Collector):
         self._lock = threading.Lock()
         self._counted_at = 0.0
         self._metrics: list[Metric] = []
+        self._reading: _Reading | None = None
 
     def collect(self) -> Iterable[Metric]:
         with self._lock:
             if not self._counted_at or time.monotonic() - self._counted_at > KEPT_SECONDS:
-                self._metrics = [*_from_database(), *_queue_lengths()]
+                self._metrics = [*self._from_database(), *_queue_lengths()]
                 self._counted_at = time.monotonic()
             return self._metrics
 
+    def _from_database(self) -> list[Metric]:
+        # One that still waits for the database is not doubled: each would hold a thread and a connection.
+        if self._reading is None or not self._reading.is_alive():
+            self._reading = _Reading()
+            self._reading.start()
+        self._reading.join(PATIENCE_SECONDS)
+        late, found = (len(QUERIES), []) if self._reading.is_alive() else (self._reading.late, self._reading.found)
+        if self._reading.is_alive():
+            trouble.found("it does not answer in time, so the series about what waits are missing")
+        up = GaugeMetricFamily("supportbot_gauges_up", "1 if the database could be asked what waits")
+        up.add_metric([], float(bool(found)))
+        missing = GaugeMetricFamily("supportbot_gauges_late", "Series that the database did not return in time")
+        missing.add_metric([], float(late))
+        return [up, missing, *found]
 
-def _from_database() -> list[Metric]:
-    up = GaugeMetricFamily("supportbot_gauges_up", "1 if the database could be asked what waits")
-    try:
-        metrics = [_metric(*query) for query in _counted()]
-    except AnyDatabaseError as error:
-        if not trouble.explains(error):
-            logger.warning("the series about what waits are missing: %s", type(error).__name__)
-        metrics = []
-    up.add_metric([], float(bool(metrics)))
-    return [up, *metrics]
+
+class _Reading(threading.Thread):
+    """Reads all series once, over a connection of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(name="gauges", daemon=True)
+        self.found: list[Metric] = []
+        self.late = 0
+
+    def run(self) -> None:
+        try:
+            self.found = _counted(until=time.monotonic() + PATIENCE_SECONDS)
+        except AnyDatabaseError as error:
+            if not trouble.explains(error):
+                logger.warning("the series about what waits could not be read: %s", type(error).__name__)
+        finally:
+            self.late = len(QUERIES) - len(self.found)
+            with suppress(AnyDatabaseError):
+                connection.close()  # this thread ends
 
 
-def _counted() -> list[tuple[str, str, str, list[tuple[str, float]]]]:
-    """Return the name, help, label and rows of each query, read in one transaction with a time limit."""
+def _counted(*, until: float) -> list[Metric]:
+    """Return the series that the database returns in time. Raises the database's error if it is away."""
     found = []
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(PATIENCE_MS)])
+    with transaction.atomic():
         for name, words, label, query in QUERIES:
-            cursor.execute(query)
-            found.append((name, words, label, [(str(key), float(value or ZERO_WHEN_EMPTY)) for key, value in cursor]))
+            seconds = min(STATEMENT_SECONDS, until - time.monotonic())
+            if seconds <= 0:
+                break
+            try:
+                found.append(_metric(name, words, label, _rows(query, seconds)))
+            except AnyDatabaseError as error:
+                if outage(error) or not connection.is_usable():
+                    raise
+                logger.warning("the series %s is missing: %s", name, type(error).__name__)
     return found
+
+
+def _rows(query: str, seconds: float) -> list[tuple[str, float]]:
+    """Return the query's rows. Its failure ends a savepoint, not the transaction of the other queries."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(1, int(seconds * 1000)))])
+        cursor.execute(query)
+        return [(str(key), float(value or ZERO_WHEN_EMPTY)) for key, value in cursor]
 
 
 def _metric(name: str, words: str, label: str, rows: list[tuple[str, float]]) -> Metric:

@@ -51,6 +51,7 @@ class LLMCall(TenantModel):
         constraints = [models.UniqueConstraint(fields=["id", "workspace"], name="llm_call_in_workspace")]
         indexes = [
             models.Index(fields=["workspace", "started_at"], name="llm_call_by_day"),
+            models.Index(fields=["started_at"], include=["currency", "cost"], name="llm_call_by_time"),
             models.Index(fields=["conversation_id"], name="llm_call_by_conversation"),
         ]
 

@@ -28,7 +28,7 @@ BREAKERS_OPEN = Gauge(
     "supportbot_breakers_open", "Models that are not called at the moment", ["kind"], multiprocess_mode="livesum"
 )
 DATABASE_WAIT = Histogram(
-    "supportbot_db_pool_wait_seconds", "Wait for a database thread and its connection", buckets=_FAST
+    "supportbot_db_pool_wait_seconds", "Wait for a database thread, and for a connection", ["wait"], buckets=_FAST
 )
 TASKS = Counter("supportbot_tasks_total", "Background tasks that ended, by state", ["task", "state"])
 BUILD = Gauge("supportbot_build_info", "The version that runs", ["version"], multiprocess_mode="livemax")

@@ -46,7 +46,7 @@ def known_series() -> set[str]:
     assert metrics.BUILD is not None  # all counters are registered
     counted = {name for names in REGISTRY._collector_to_names.values() for name in names}
     asked = {f"supportbot_{name}" for name, _, _, _ in QUERIES}
-    return counted | asked | {"supportbot_gauges_up", "supportbot_celery_queue_length"}
+    return counted | asked | {"supportbot_gauges_up", "supportbot_gauges_late", "supportbot_celery_queue_length"}
 
 
 def test_rules_and_panels_use_existing_series() -> None:

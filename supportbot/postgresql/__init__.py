@@ -1,0 +1,11 @@
+"""Django's PostgreSQL backend, with time limits and the wait for a connection measured. `server_urls.py` names it."""
+
+from typing import Final
+
+# Limits for the application's connections: a statement or lock that takes longer is a fault and fails with an error.
+LIMITS: Final = {
+    "statement_timeout": "120s",
+    "lock_timeout": "60s",
+    "idle_in_transaction_session_timeout": "120s",
+    "jit": "off",  # it costs more than it gains for queries of this size
+}
