@@ -63,14 +63,23 @@ def run(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> int:
         return int(cursor.rowcount)
 
 
-def insert(*rows: Model, on_conflict: str = "") -> None:
-    """Insert new rows of one model, like `save(force_insert=True)`; `on_conflict` is a clause for the statement."""
+def insert(*rows: Model) -> None:
+    """Insert new rows of one model, like `save(force_insert=True)`."""
     if not rows:
         return
     into, values = _insertion(type(rows[0]))
     stored = [value for row in rows for value in _stored(row, _fields(type(row)))]
-    run(f"{into}{', '.join([values] * len(rows))}{on_conflict}", stored)
+    run(f"{into}{', '.join([values] * len(rows))}", stored)
     _mark_as_stored(rows)
+
+
+def insert_or_find(row: Model, *, on_conflict: str) -> Any:
+    """Insert a new row, or update the one that it conflicts with; return the id of the stored row. `on_conflict` is the
+    statement's clause, which must update something: PostgreSQL returns nothing for a row that it leaves alone.
+    """
+    into, values = _insertion(type(row))
+    [(pk,)] = fetch(f"{into}{values} {on_conflict} RETURNING id", _stored(row, _fields(type(row))))
+    return pk
 
 
 def save(row: Model, *names: str, inserting: Sequence[Model] = (), also: Statement | None = None) -> None:

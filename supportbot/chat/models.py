@@ -237,3 +237,20 @@ class Turn(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.state} turn of {self.conversation_id}"
+
+
+class RetentionRun(TenantModel):
+    """What one run of a night's retention erased in a workspace; the newest one says whether nights suffice."""
+
+    ended_at = models.DateTimeField(default=now, editable=False)
+    conversations = models.PositiveIntegerField(help_text="Erased.")
+    bodies = models.PositiveIntegerField(help_text="Erased.")
+    kept = models.PositiveIntegerField(help_text="Old conversations with open work.")
+    remaining = models.PositiveIntegerField(help_text="Old conversations for which there was no time.")
+    has_failed = models.BooleanField(help_text="Its sums could not be stored, so nothing was erased.")
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "-ended_at"], name="retention_run_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.ended_at:%Y-%m-%d}: {self.conversations} conversations"

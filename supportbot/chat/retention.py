@@ -19,7 +19,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Sum
 from django.utils.module_loading import import_string
 from django.utils.timezone import now
 
@@ -28,8 +28,9 @@ from actions.states import OPEN
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.chat.erasure import erase
-from supportbot.chat.models import Conversation, Turn
+from supportbot.chat.models import Conversation, RetentionRun, Turn
 from supportbot.llm.models import LLMBody
+from supportbot.observing.logs import Event, tell
 from supportbot.outbox.services import count_due
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,8 @@ PAUSE_SECONDS: Final = 0.5
 MANY: Final = 100  # conversations per batch
 FEW: Final = 25  # the batch size while answers are being written
 MOST_PAUSE_SECONDS: Final = 2.0
+RUNS_KEPT_DAYS: Final = 90
+NIGHT_HOURS: Final = 12  # from the first run to the last, and more
 LATE_SECONDS: Final = 0.3  # a question that waits longer than this for its answer to begin is late
 
 
@@ -54,6 +57,7 @@ class Report:
     kept: int
     bodies: int
     left: int = 0
+    has_failed: bool = False  # its sums could not be stored, so nothing was erased
 
 
 class Pace:
@@ -100,14 +104,34 @@ def erase_expired() -> dict[UUID, Report]:
         unfinished = [night for night in unfinished if night.takes_a_turn(until)]
     reports = {night.workspace.pk: night.report() for night in nights}
     for pk, report in reports.items():
-        logger.info(
-            "retention: workspace %s: %s conversations and %s bodies erased, %s kept, %s left to the next night",
-            pk, report.conversations, report.bodies, report.kept, report.left,
-        )  # fmt: skip
+        _record(pk, report)
     limits = [row.keep_conversations_days for row in limited if row.keep_conversations_days is not None]
     if limits:
         erase_mail_files(now() - timedelta(days=min(limits)))
     return reports
+
+
+def _record(workspace_id: UUID, report: Report) -> None:
+    """Keep the report for the console and the metrics, and write it as one line."""
+    found = {"conversations": report.conversations, "bodies": report.bodies, "kept": report.kept}
+    with workspace_scope(workspace_id):
+        RetentionRun.objects.create(**found, remaining=report.left, has_failed=report.has_failed)
+        RetentionRun.objects.filter(ended_at__lt=now() - timedelta(days=RUNS_KEPT_DAYS)).delete()
+    tell(Event.RETENTION, workspace=workspace_id, **found, left=report.left, failed=report.has_failed)
+
+
+def latest_runs(workspace: Workspace) -> tuple[RetentionRun, int, int] | None:
+    """Return a workspace's newest run, and how many conversations and bodies the runs of that night erased; None if
+    there was none. Call it in the workspace's scope.
+    """
+    newest = RetentionRun.objects.filter(workspace=workspace).order_by("-ended_at").first()
+    if newest is None:
+        return None
+    night = RetentionRun.objects.filter(
+        workspace=workspace, ended_at__gt=newest.ended_at - timedelta(hours=NIGHT_HOURS)
+    )
+    sums = night.aggregate(conversations=Sum("conversations"), bodies=Sum("bodies"))
+    return newest, sums["conversations"], sums["bodies"]
 
 
 def _forget_texts() -> None:
@@ -141,6 +165,7 @@ class _Night:
         self._bodies_before = _before(workspace.keep_bodies_days)
         self._after: UUID | None = None  # the last conversation that was checked
         self._erased = self._bodies = 0
+        self._has_failed = False
 
     def is_prepared(self) -> bool:
         """Prepare the erasures with the function named in `BEFORE_RETENTION`; return whether this succeeded."""
@@ -151,6 +176,7 @@ class _Night:
             # The edge of a workspace's night: nothing may be erased without its sums, but the other workspaces
             # continue.
             logger.exception("retention: workspace %s is left to the next night", self.workspace.pk)
+            self._has_failed = True
             return False
         return True
 
@@ -163,11 +189,11 @@ class _Night:
     def report(self) -> Report:
         before = self._conversations_before
         if before is None:
-            return Report(self._erased, 0, self._bodies)
+            return Report(self._erased, 0, self._bodies, has_failed=self._has_failed)
         with workspace_scope(self.workspace.pk):
             left = _settled(before).count()
             kept = Conversation.objects.filter(last_event_at__lt=before).count() - left
-        return Report(self._erased, kept, self._bodies, left)
+        return Report(self._erased, kept, self._bodies, left, self._has_failed)
 
     def _erases_bodies(self) -> bool:
         if self._bodies_before is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 from uuid import UUID
@@ -20,6 +21,7 @@ from supportbot.chat.selectors import first_unanswered_seq
 from supportbot.chat.texts import clean_client_id, clean_text
 from supportbot.chat.turns import is_turn_pending, mark_answered, start_turn
 from supportbot.ids import uuid7
+from supportbot.observing.logs import Event, tell
 from supportbot.outbox.services import announce
 
 
@@ -71,7 +73,9 @@ def add_customer_message(conversation_id: UUID, *, text: str, client_id: str) ->
     if conversation.mode != Conversation.Mode.PERSON:
         on_customer_message()(conversation, receipt.seq)
     if conversation.mode == Conversation.Mode.ASSISTANT:
-        start_turn(conversation)
+        # The line also has the ids of the request or socket, and so joins them with the lines of the turn.
+        ids = {"conversation": conversation.pk, "turn": start_turn(conversation)}
+        transaction.on_commit(partial(tell, Event.MESSAGE, **ids))
     return receipt
 
 

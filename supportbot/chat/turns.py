@@ -60,12 +60,15 @@ class Heartbeat:
     index: int
 
 
-def start_turn(conversation: Conversation) -> None:
-    """Ensure that a locked conversation has a pending turn; an existing one also covers messages added since."""
+def start_turn(conversation: Conversation) -> UUID:
+    """Ensure that a locked conversation has a pending turn, and return its id; an existing one also covers messages
+    added since.
+    """
     # A retry has a fixed end; without this, messages sent before it starts would never be answered.
     waiting = "ON CONFLICT (conversation_id) WHERE state = 'pending' DO UPDATE SET through_seq = NULL"
-    sql.insert(Turn(conversation=conversation), on_conflict=waiting)
+    turn_id: UUID = sql.insert_or_find(Turn(conversation=conversation), on_conflict=waiting)
     publish_after_commit(conversation.pk, TurnWaiting())
+    return turn_id
 
 
 def claim_turn(runner: str, *, only: UUID | None = None, in_hand: Collection[UUID] = ()) -> Claim | None:
@@ -95,7 +98,7 @@ def _claim(turn: Turn, runner: str) -> Claim | None:
     # A runner that releases its turn clears its name, and this does not count as a loss.
     was_lost = turn.state == Turn.State.RUNNING and turn.runner != ""
     if was_lost:
-        LEASES_LOST.inc()
+        transaction.on_commit(LEASES_LOST.inc)  # a claim that is undone lost nothing
     if was_lost and turn.losses >= MAX_LOSSES:
         _fail(conversation, turn, "runner_lost")
         TURNS.labels("failed", "nobody").inc()

@@ -22,9 +22,11 @@ from supportbot.accounts.logos import logo_path, remove_logo, set_logo
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.pictures import Drawn
 from supportbot.accounts.services import CURRENCY, add_member, create_workspace
+from supportbot.chat.retention import latest_runs
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.fields import ColourInput, LanguageCode, Picture, TimeZone
 from supportbot.console.request_context import enter, needs_workspace, person_of
+from supportbot.team_formats import date_time, number
 
 FACTS: Final[tuple[str, ...]] = ("name", "site_url", "locale", "timezone", "accent")
 # Protection settings take effect at once, outside releases; the audit trail records changes to them.
@@ -175,7 +177,7 @@ class WorkspaceAdmin(ScopedAdmin):
             (None, {"fields": ["name", "slug", *FACTS[1:], "logo", "currency"]}),
             (_("Legal pages"), {"fields": list(LEGAL)}),
             (_("Answers"), {"fields": list(SETTINGS)}),
-            (_("Retention"), {"fields": list(RETENTION)}),
+            (_("Retention"), {"fields": list(RETENTION), "description": about_retention(obj)}),
         ]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -193,6 +195,28 @@ class WorkspaceAdmin(ScopedAdmin):
             return
         made = create_with_admin(person_of(request), form.cleaned_data)
         obj.pk, obj.slug, obj.currency = made.pk, made.slug, made.currency
+
+
+def about_retention(workspace: Workspace) -> str:
+    """Return what the last night erased; empty before the first one."""
+    found = latest_runs(workspace)
+    if found is None:
+        return ""
+    run, conversations, bodies = found
+    if run.has_failed:
+        return gettext("Last run on {time}: it failed, and nothing was erased. The operator's log says why.").format(
+            time=date_time(run.ended_at)
+        )
+    return gettext(
+        "Last run on {time}. Erased that night: {conversations} conversations, {bodies} texts. Kept because of open "
+        "work: {kept}. Left to the next night: {left}."
+    ).format(
+        time=date_time(run.ended_at),
+        conversations=number(conversations),
+        bodies=number(bodies),
+        kept=number(run.kept),
+        left=number(run.remaining),
+    )
 
 
 @transaction.atomic

@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
 from supportbot.embedded import external_servers
-from supportbot.embedded.applied_migrations import refuse_newer_schema
+from supportbot.embedded.applied_migrations import pending_migrations, refuse_newer_schema
 from supportbot.embedded.binaries import find_binaries
 from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.database_roles import weaknesses
@@ -212,7 +212,15 @@ def check_embedded_database(plan: Plan) -> str:
 
 def check_given_database(plan: Plan) -> str:
     assert plan.database_url is not None
-    return external_servers.probe_database(plan.database_url)
+    found = external_servers.probe_database(plan.database_url)
+    allowed = external_servers.most_connections(plan.database_url)
+    wanted = (plan.web_processes + len(("worker", "beat"))) * settings.DATABASE_CONNECTIONS
+    if allowed >= wanted:
+        return found
+    return gettext(
+        "{found}, but it allows {allowed} connections, and the web processes, a worker and a beat of this machine may "
+        "open {wanted}: raise max_connections, or lower DATABASE_POOL_SIZE"
+    ).format(found=found, allowed=allowed, wanted=wanted)
 
 
 def check_schema(plan: Plan) -> str:
@@ -222,7 +230,13 @@ def check_schema(plan: Plan) -> str:
     if url is None:
         return gettext("checked once the database runs")
     refuse_newer_schema(url)
-    return gettext("not newer than this version")
+    pending = pending_migrations(url)
+    if pending:
+        return gettext(
+            "older than this version (missing migrations: {number}, the first: {name}). Run `manage.py migrate`; "
+            "`make run` does it by itself."
+        ).format(number=len(pending), name=pending[0])
+    return gettext("all migrations of this version are applied")
 
 
 def check_roles(plan: Plan) -> str:

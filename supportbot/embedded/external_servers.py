@@ -49,6 +49,19 @@ def probe_database(url: str) -> str:
     return gettext("PostgreSQL {version} with pgvector {pgvector}").format(version=version, pgvector=pgvector)
 
 
+def most_connections(url: str) -> int:
+    """Return how many connections the role in the address may have, if nobody else uses the server."""
+    with connect(url) as connection:
+        row = connection.execute(
+            "SELECT least(current_setting('max_connections')::int"
+            " - current_setting('superuser_reserved_connections')::int,"
+            " nullif(r.rolconnlimit, -1), nullif(d.datconnlimit, -1))"
+            " FROM pg_roles r, pg_database d WHERE r.rolname = current_user AND d.datname = current_database()"
+        ).fetchone()
+    assert row is not None  # one's own role and database
+    return int(str(row[0]))
+
+
 def refuse_read_only(connection: "psycopg.Connection[Any]") -> None:
     """Raise StartRefused if nothing can be written, as on a standby, or with a read-only database or role."""
     if connection.execute("SHOW transaction_read_only").fetchone() == ("on",):
@@ -110,6 +123,7 @@ def probe_redis(url: str) -> str:
             url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=CONNECT_SECONDS
         ) as client:
             version = str(client.info("server")["redis_version"])
+            policy = str(client.info("memory").get("maxmemory_policy", ""))
     except (redis.RedisError, ValueError, TypeError, OSError) as error:  # TypeError: an unknown option
         raise StartRefused(
             gettext(
@@ -122,6 +136,11 @@ def probe_redis(url: str) -> str:
                 "REDIS_URL points to version {version}, but at least Redis or Valkey {oldest_redis} is required."
             ).format(version=version, oldest_redis=OLDEST_REDIS)
         )
+    if policy and policy != "noeviction":
+        return gettext(
+            "version {number}, but it may drop tasks when its memory is full: set maxmemory-policy noeviction (now "
+            "{policy})"
+        ).format(number=version, policy=policy)
     return gettext("version {number}").format(number=version)
 
 

@@ -30,6 +30,11 @@ PATIENCE_SECONDS: Final = 3.0
 STATEMENT_SECONDS: Final = 0.8  # so that some slow statements leave time for the others
 QUEUE_PATIENCE_SECONDS: Final = 1.0
 
+_NEWEST_RUNS: Final = (
+    "SELECT r.* FROM accounts_workspace w CROSS JOIN LATERAL (SELECT * FROM chat_retentionrun"
+    " WHERE workspace_id = w.id ORDER BY ended_at DESC LIMIT 1) r"
+    " WHERE w.keep_conversations_days IS NOT NULL OR w.keep_bodies_days IS NOT NULL"
+)
 # Name, help, label, and a query of rows (label, value) across all workspaces. Tables that grow have an index for it.
 QUERIES: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("turns_pending", "Answers that wait for a process", "",
@@ -63,6 +68,12 @@ QUERIES: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("cost_today", "Cost of models since midnight UTC", "currency",
      "SELECT currency, sum(cost) FROM llm_llmcall WHERE currency <> ''"
      " AND started_at >= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' GROUP BY currency"),
+    ("retention_left", "Old conversations for which the newest run of retention had no time", "",
+     f"SELECT '', sum(remaining) FROM ({_NEWEST_RUNS}) AS r"),
+    ("retention_failed", "Workspaces whose newest run of retention failed", "",
+     f"SELECT '', count(*) FROM ({_NEWEST_RUNS}) AS r WHERE has_failed"),
+    ("retention_oldest_seconds", "Longest time since retention ran in a workspace that has limits", "",
+     f"SELECT '', extract(epoch FROM now() - min(ended_at)) FROM ({_NEWEST_RUNS}) AS r"),
 )  # fmt: skip
 # A missing row means that nothing waits; the maximum of no rows is None.
 ZERO_WHEN_EMPTY: Final = 0.0

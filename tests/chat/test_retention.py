@@ -1,5 +1,6 @@
 """Data past its retention is erased at night, unless something is still owed to somebody."""
 
+import logging
 import os
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,13 +17,14 @@ from actions.policy_store import ensure_policies
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat import retention
-from supportbot.chat.models import Citation, Conversation, Message, Turn
-from supportbot.chat.retention import Report, erase_expired
+from supportbot.chat.models import Citation, Conversation, Message, RetentionRun, Turn
+from supportbot.chat.retention import Report, erase_expired, latest_runs
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.tasks import retain
 from supportbot.chat.turns import claim_turn
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services
+from supportbot.health.gauges import Gauges
 from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.outbox.delivery import deliver_due
 from supportbot.outbox.models import Announcement
@@ -344,3 +346,51 @@ def test_mail_files_are_deleted_after_the_shortest_limit(
     assert {file.name for file in tmp_path.iterdir()} == {"young.log", "other.txt"}
     settings.EMAIL_FILE_PATH = None  # a mail server is configured
     retain()
+
+
+def test_each_run_is_reported_in_a_line_in_rows_and_in_metrics(
+    limited: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for _ in range(3):
+        silent()
+    erase_expired()
+    silent()
+    erase_expired()
+    first, second = (record.fields for record in caplog.records if getattr(record, "event", "") == "retention")  # type: ignore[attr-defined]
+    assert first == {
+        "workspace": str(limited.pk), "conversations": 3, "bodies": 0, "kept": 0, "left": 0, "failed": False,
+    }  # fmt: skip
+    assert second["conversations"] == 1
+    found = latest_runs(limited)
+    assert found is not None and (found[0].conversations, found[1], found[2]) == (1, 4, 0)
+
+
+def test_a_night_that_fails_is_reported_as_failed(limited: Workspace, settings: Any) -> None:
+    settings.BEFORE_RETENTION = [f"{__name__}.no_sums"]
+    conversation = silent()
+    [report] = erase_expired().values()
+    assert report.has_failed and report.conversations == 0 and left() == {conversation.pk}
+    found = latest_runs(limited)
+    assert found is not None and found[0].has_failed
+
+
+def no_sums(workspace: Workspace) -> None:
+    raise RuntimeError("the sums cannot be stored")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_newest_runs_are_counted_where_there_are_limits(limited: Workspace, other_workspace: Workspace) -> None:
+    def run(hours: int, **values: Any) -> None:
+        none = {"conversations": 0, "bodies": 0, "kept": 0, "remaining": 0, "has_failed": False}
+        RetentionRun.objects.create(ended_at=now() - timedelta(hours=hours), **{**none, **values})
+
+    run(30, remaining=900, has_failed=True)
+    run(5, remaining=40)
+    with workspace_scope(other_workspace.pk):
+        run(1, remaining=7, has_failed=True)  # its limits have been lifted since
+    found = {
+        one.name: one.samples[0].value for one in Gauges().collect() if one.name.startswith("supportbot_retention")
+    }
+    assert (found["supportbot_retention_left"], found["supportbot_retention_failed"]) == (40, 0)
+    assert 4 * 3600 < found["supportbot_retention_oldest_seconds"] < 6 * 3600

@@ -1,10 +1,14 @@
 """A turn is answered by one runner, once; a runner that lost its lease writes nothing more."""
 
+import json
+import logging
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import transaction
 from django.utils.timezone import now
+from prometheus_client import REGISTRY
 
 from supportbot.accounts.models import User
 from supportbot.chat.answers import Answer
@@ -25,6 +29,7 @@ from supportbot.chat.turns import (
     retry_turn,
     supersede_turns,
 )
+from supportbot.observing.logs import JsonFormatter, concerning
 
 pytestmark = pytest.mark.django_db
 ANSWER = Answer(text="It arrives on Thursday.", citations=(), by="builtin")
@@ -261,3 +266,34 @@ def test_a_lost_turn_that_was_stopped_is_not_retried(claim: Claim, conversation:
     assert claim_turn("runner-2") is None
     final = events_after(conversation.pk, 0)[-1]
     assert (final.event, final.payload["text"], final.payload["stopped"]) == ("assistant.final", "It arri", True)
+
+
+def lost() -> float:
+    return REGISTRY.get_sample_value("supportbot_turn_leases_lost_total") or 0.0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lost_lease_is_counted_once_it_is_certain(claim: Claim) -> None:
+    before = lost()
+    expire_lease()
+    with pytest.raises(RuntimeError, match="undone"), transaction.atomic():
+        assert claim_turn("runner-2") is not None
+        raise RuntimeError("undone")
+    assert lost() == before
+    assert claim_turn("runner-2") is not None
+    assert lost() == before + 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_line_joins_the_request_and_the_turn(conversation: Conversation, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with concerning(socket="s-1"):
+        for number in range(2):  # the second message joins the waiting turn
+            add_customer_message(conversation.pk, text="When?", client_id=str(number))
+        lines = [
+            JsonFormatter().format(record) for record in caplog.records if getattr(record, "event", "") == "message"
+        ]
+    claimed = claim_turn("runner-1")
+    assert claimed is not None and len(lines) == 2
+    for line in map(json.loads, lines):
+        assert (line["socket"], line["turn"]) == ("s-1", str(claimed.turn_id))

@@ -12,6 +12,7 @@ from supportbot.accounts.errors import InvalidKey
 from supportbot.accounts.models import ApiKey, Channel, IdentityKey, Membership, User, Workspace
 from supportbot.accounts.selectors import staff_by_api_key
 from supportbot.accounts.services import add_member, create_channel
+from supportbot.chat.models import RetentionRun
 from tests.console.conftest import Enter, logged_in, person
 
 pytestmark = pytest.mark.django_db
@@ -169,6 +170,20 @@ def test_workspace_settings_are_validated_and_saved(admin: Client, workspace: Wo
     told = (workspace.name, workspace.locale, workspace.timezone, workspace.slug, workspace.currency)
     assert told == ("Wren", "de", "Europe/Berlin", "wrenfell", "EUR")
     assert b"alert" in admin.post(page, {**facts, "timezone": "Mars/Base"}).content
+
+
+def test_the_workspace_page_says_what_the_last_night_erased(admin: Client, workspace: Workspace) -> None:
+    address = f"{WORKSPACES}{workspace.pk}/change/"
+    assert "Last run on" not in admin.get(address).content.decode()
+    for conversations, remaining in ((1200, 30), (34, 5)):
+        RetentionRun.objects.create(
+            conversations=conversations, bodies=1, kept=3, remaining=remaining, has_failed=False
+        )
+    page = admin.get(address).content.decode()
+    assert "Erased that night: 1,234 conversations, 2 texts. Kept because of open work: 3." in page
+    assert "Left to the next night: 5." in page
+    RetentionRun.objects.create(conversations=0, bodies=0, kept=0, remaining=0, has_failed=True)
+    assert "it failed, and nothing was erased" in admin.get(address).content.decode()
 
 
 def test_hiding_personal_data_is_on_by_default_and_changes_are_recorded(admin: Client, workspace: Workspace) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import redis
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from psycopg.conninfo import make_conninfo
 
 from kb.indexing.models import Recipe
@@ -252,7 +254,38 @@ def test_migrations_of_other_products_do_not_matter(plan: Plan, migrated: str) -
     with psycopg.connect(migrated, autocommit=True) as owner:
         owner.execute(NEWER, ["auth"])
         owner.execute(NEWER, ["warehouse"])
-    assert checks.check_schema(replace(plan, database_url=migrated)) == "not newer than this version"
+    assert checks.check_schema(replace(plan, database_url=migrated)).startswith("older than this version (")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_schema_that_lacks_migrations_is_reported(plan: Plan) -> None:
+    plan = replace(plan, database_url=database_url(name=connection.settings_dict["NAME"]))
+    assert checks.check_schema(plan) == "all migrations of this version are applied"
+    last = MigrationRecorder.Migration.objects.filter(app="chat").latest("name")
+    last.delete()
+    try:
+        found = checks.check_schema(plan)
+    finally:
+        MigrationRecorder.Migration.objects.create(app=last.app, name=last.name)
+    assert found.startswith(f"older than this version (missing migrations: 1, the first: chat.{last.name}). Run ")
+
+
+def test_too_few_connections_are_reported(plan: Plan, plain_role: str) -> None:
+    plan = replace(plan, database_url=plain_role, web_processes=1)
+    for limit, is_reported in ((71, True), (72, False)):
+        with psycopg.connect(database_url(), autocommit=True) as administrator:
+            administrator.execute(f"ALTER ROLE plain CONNECTION LIMIT {limit}".encode())
+        words = "but it allows 71 connections, and the web processes, a worker and a beat of this machine may open 72: "
+        assert (words in checks.check_given_database(plan)) == is_reported
+
+
+def test_a_server_that_may_drop_tasks_is_reported(valkey_url: str) -> None:
+    with redis.Redis.from_url(valkey_url) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            assert "set maxmemory-policy noeviction (now allkeys-lru)" in external_servers.probe_redis(valkey_url)
+        finally:
+            client.config_set("maxmemory-policy", "noeviction")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from supportbot.embedded.child_processes import wait_until
+from supportbot.embedded.database_roles import weaknesses
 from tests.embedded.instance import Instance, still_running
 from tests.patience import PATIENCE_SECONDS
 
@@ -33,6 +34,11 @@ def test_an_instance_starts_once_replaces_what_is_killed_and_stops(instance: Ins
 
     before = instance.processes()
     assert set(before) == {"supervisor", "postgres", "valkey", "web", "worker", "beat"}
+    runtime = json.loads((instance.data_dir / "runtime.json").read_text())
+    with psycopg.connect(runtime["database_url"]) as application:  # the role for rows, not the owner's
+        assert weaknesses(application) == ""
+    with psycopg.connect(runtime["database_owner_url"]) as owner:
+        assert weaknesses(owner) != ""
     os.kill(before["web"].pid, signal.SIGKILL)
 
     def web_is_replaced() -> bool:
