@@ -35,3 +35,18 @@ def test_a_commit_is_checked_by_the_linters_of_make_lint() -> None:
     hooks = {re.sub(r" --\S+", "", hook["entry"]) for hook in own["hooks"]}
     # A hook gets the files of the commit, and formats where `make lint` only checks.
     assert {re.sub(r" --check| \.$| templates examples", "", command) for command in commands} == hooks
+
+
+@pytest.mark.parametrize(
+    ("given", "code"), [({}, 0), ({"CI": "true"}, 1), ({"CI": "true", "WITHOUT_TOOLS": "true"}, 0)]
+)
+def test_ci_fails_without_the_programs_of_its_tests(given: dict[str, str], code: int, tmp_path: Path) -> None:
+    """Here: somebody who may not install them."""
+    (tmp_path / "id").write_text("#!/bin/sh\necho 1000\n")
+    (tmp_path / "id").chmod(0o755)
+    done = subprocess.run(
+        ["/bin/sh", str(ROOT / "scripts" / "ci_tools.sh")], env={"PATH": str(tmp_path), **given}, cwd=tmp_path,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert "buildah" in done.stderr and ("WITHOUT_TOOLS=true" in done.stderr) == bool(code)

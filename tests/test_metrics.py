@@ -4,9 +4,12 @@ import logging
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -19,6 +22,7 @@ from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Customer
 from supportbot.chat.models import Turn
 from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.embedded.metrics_files import SharedCounters
 from supportbot.handoff.tickets import services
 from supportbot.health import gauges
 from supportbot.health.gauges import QUERIES, Gauges
@@ -159,3 +163,43 @@ def test_prometheus_can_read_all_series(client: Client) -> None:
     # Its recommendations on names are not errors: exit code 3.
     assert checked.returncode in (0, 3), checked.stderr.decode()
     assert b"error while linting" not in checked.stderr
+
+
+COUNT = """
+import sys
+from supportbot.observing.metrics import LEASES_LOST, SOCKETS
+LEASES_LOST.inc(int(sys.argv[1]))
+SOCKETS.labels("chat").inc(int(sys.argv[1]))
+print("counted", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_web_processes_that_share_a_port_report_their_sum(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counters = SharedCounters(tmp_path / "metrics")
+    counters.begin()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(counters.folder))
+
+    def shown() -> tuple[float, float]:
+        text = client.get("/metrics").content.decode()
+        found = {
+            line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if line[0] != "#"
+        }
+        return found["supportbot_turn_leases_lost_total"], found.get('supportbot_sockets_open{kind="chat"}', 0.0)
+
+    processes = [
+        subprocess.Popen([sys.executable, "-c", COUNT, str(count)], stdin=PIPE, stdout=PIPE, text=True)
+        for count in (2, 3)
+    ]
+    for process in processes:
+        assert process.stdout is not None and process.stdout.readline() == "counted\n"
+    pids = {str(process.pid): process.pid for process in processes}
+    counters.forget_dead(pids)
+    assert shown() == (5, 5)
+    with processes[0] as ended:
+        ended.kill()
+    counters.forget_dead({str(processes[1].pid): processes[1].pid})
+    assert shown() == (5, 3), "what was counted stays, but its sockets are closed"
+    processes[1].communicate("")

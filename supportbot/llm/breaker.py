@@ -9,7 +9,7 @@ from typing import Literal
 from supportbot.llm.conf import Limits
 from supportbot.llm.ports import EmbeddingProvider, Provider
 from supportbot.llm.types import Purpose
-from supportbot.observing.metrics import BREAKERS_OPEN
+from supportbot.observing.metrics import BREAKER_HITS, BREAKERS_OPEN
 
 
 class Breaker:
@@ -18,6 +18,7 @@ class Breaker:
     def __init__(self, limits: Limits, kind: "Kind" = "answers") -> None:
         self._limits = limits
         self._kind = kind
+        BREAKER_HITS.labels(kind)  # from 0 on, or the first hit would be no increase
         self._failures = 0
         self._next_probe = 0.0
 
@@ -32,6 +33,7 @@ class Breaker:
         """
         if not self.is_open:
             return True
+        BREAKER_HITS.labels(self._kind).inc()  # an open breaker that nobody needs is no reason for an alarm
         now = monotonic()
         if now < self._next_probe:
             return False

@@ -27,6 +27,9 @@ MODEL_COST = Counter("supportbot_model_cost_total", "Cost of calls to models wit
 BREAKERS_OPEN = Gauge(
     "supportbot_breakers_open", "Models that are not called at the moment", ["kind"], multiprocess_mode="livesum"
 )
+BREAKER_HITS = Counter(
+    "supportbot_breaker_hits_total", "Calls for a model while it was not called, or only tried", ["kind"]
+)
 DATABASE_WAIT = Histogram(
     "supportbot_db_pool_wait_seconds", "Wait for a database thread, and for a connection", ["wait"], buckets=_FAST
 )

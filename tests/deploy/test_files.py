@@ -16,7 +16,7 @@ import yaml
 from django.conf import settings
 from django.core.management import get_commands
 
-from tests.deploy.test_alerts import known_series
+from tests.deploy.test_alerts import known_series, promtool
 
 DEPLOY = settings.BASE_DIR / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
@@ -116,6 +116,23 @@ def test_pods_are_added_for_waiting_work() -> None:
     assert set(asked) <= known_series()
     rules = yaml.safe_load((folder / "adapter-rules.yaml").read_text())["rules"]["external"]
     assert [rule["name"]["as"] for rule in rules] == asked
+
+
+def test_prometheus_finds_the_pods_and_names_their_jobs(tmp_path: Path) -> None:
+    """With its operator and without, by labels and ports that the pods have, and under names that the rules expect."""
+    folder = KUBERNETES / "overlays" / "metrics"
+    ports = {port["name"] for _, spec in pods() for port in spec["containers"][0].get("ports", [])}
+    [monitor] = yaml.safe_load_all((folder / "pod-monitor.yaml").read_text())
+    assert monitor["spec"]["selector"]["matchExpressions"][0]["values"] == list(OURS)
+    assert {one["port"] for one in monitor["spec"]["podMetricsEndpoints"]} == ports == {"http", "probes"}
+    for one in monitor["spec"]["podMetricsEndpoints"]:
+        assert one["authorization"]["credentials"] == {"name": "supportbot", "key": "METRICS_TOKEN"}
+        assert one["relabelings"][0]["replacement"].startswith("supportbot-")
+    [job] = yaml.safe_load((folder / "prometheus.yaml").read_text())["scrape_configs"]
+    kept = {rule["regex"] for rule in job["relabel_configs"] if rule.get("action") == "keep"}
+    assert kept == {"|".join(OURS), "|".join(sorted(ports))}
+    if shutil.which("promtool"):
+        promtool("check", "config", "--syntax-only", str(folder / "prometheus.yaml"))
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

@@ -8,16 +8,20 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, build_opener
 
+import psycopg
 import pytest
 import yaml
 from django.conf import settings
 
 from supportbot.embedded.ports import free_port
+from supportbot.embedded.postgres import DATABASE
+from tests.deploy.test_alerts import panels
 from tests.flows.people import Visitor, ask
 from tests.flows.speech import QUESTION, whole
 from tests.flows.stack import Stack, Web, web
@@ -34,8 +38,12 @@ PRICES = '{"currency": "EUR", "per_million_tokens": {"scripted": {"input": "100"
 PROBES = {"worker": "WORKER_PROBE_PORT", "beat": "BEAT_PROBE_PORT"}
 
 
+# What nothing has happened for yet has no series.
+MAY_BE_EMPTY = ("supportbot_withheld_total", "supportbot_actions")
+
+
 class Prometheus:
-    def __init__(self, folder: Path, targets: dict[str, list[str]]) -> None:
+    def __init__(self, folder: Path, targets: dict[str, list[str]], interval: str) -> None:
         self._port = free_port()
         self._folder = folder
         token = folder / "token"
@@ -49,7 +57,7 @@ class Prometheus:
             job["authorization"]["credentials_file"] = str(token)
             job["static_configs"] = [{"targets": targets[job["job_name"]]}]
         config |= {
-            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "global": {"scrape_interval": interval, "evaluation_interval": "1s"},
             "rule_files": [str(BASE / "deploy" / "alerts.yaml")],
         }
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
@@ -73,7 +81,15 @@ class Prometheus:
 
 
 @pytest.fixture
-def watched(stack: Stack, model_settings: dict[str, str], tmp_path: Path) -> Iterator[tuple[Prometheus, Web]]:
+def interval() -> str:
+    """The time between two scrapes, which is also Prometheus' patience."""
+    return "1s"
+
+
+@pytest.fixture
+def watched(
+    stack: Stack, model_settings: dict[str, str], tmp_path: Path, interval: str
+) -> Iterator[tuple[Prometheus, Web]]:
     ports = {name: str(free_port()) for name in PROBES}
     # A public address, as in production: metrics then need their token.
     given = {"METRICS_TOKEN": TOKEN, "PUBLIC_URL": "https://help.example", "LLM_PRICES": PRICES, **model_settings}
@@ -85,7 +101,7 @@ def watched(stack: Stack, model_settings: dict[str, str], tmp_path: Path) -> Ite
             "supportbot-web": [one.address.removeprefix("http://")],
             "supportbot-parts": [f"127.0.0.1:{port}" for port in ports.values()],
         }
-        prometheus = Prometheus(tmp_path, targets)
+        prometheus = Prometheus(tmp_path, targets, interval)
         process = prometheus.start()
         try:
             yield prometheus, one
@@ -126,6 +142,9 @@ async def test_an_operator_learns_what_is_slow_costs_waits_and_is_behind(
     assert prometheus.values("max(supportbot_turns_pending)") == {"": 0}
     wait_for(lambda: prometheus.values("max by (currency) (supportbot_cost_today)").get("EUR", 0) > 0)
     wait_for(lambda: prometheus.values("max(supportbot_tickets_waiting)").get("", 0) >= 1)
+    for query in (query["expr"].replace("$__rate_interval", "1m") for panel in panels() for query in panel["targets"]):
+        if not any(name in query for name in MAY_BE_EMPTY):
+            wait_for(lambda query=query: prometheus.values(query))  # type: ignore[misc]  # a panel with a graph
     groups = prometheus.get("rules")["groups"]
     assert {rule["health"] for group in groups for rule in group["rules"]} == {"ok"}
     assert not [alert for alert in prometheus.get("alerts")["alerts"] if alert["state"] == "firing"]
@@ -141,3 +160,35 @@ def test_a_part_that_stops_is_noticed_while_the_others_stay_up(watched: tuple[Pr
     )
     one.start()
     wait_for(lambda: list(prometheus.values("up").values()) == [1, 1, 1])
+
+
+@contextmanager
+def away(stack: Stack) -> Iterator[None]:
+    """Close the database to everybody, and end all connections."""
+    with psycopg.connect(stack.postgres.conninfo("postgres"), autocommit=True) as other:
+        other.execute(f"ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS false".encode())
+        try:
+            other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [DATABASE])
+            yield
+        finally:
+            other.execute(f"ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS true".encode())
+
+
+@pytest.mark.parametrize("interval", ["5s"])
+def test_an_outage_of_the_database_is_told_and_costs_nothing_else(
+    stack: Stack, watched: tuple[Prometheus, Web]
+) -> None:
+    prometheus, _ = watched
+
+    def alerts() -> dict[str, str]:
+        return {one["labels"]["alertname"]: one["state"] for one in prometheus.get("alerts")["alerts"]}
+
+    wait_for(lambda: list(prometheus.values("up").values()) == [1, 1, 1])
+    wait_for(lambda: prometheus.values("max(supportbot_gauges_up)") == {"": 1})
+    with away(stack):
+        wait_for(lambda: alerts().get("SupportBotDatabaseSilent") == "pending")  # it fires after two minutes
+        wait_for(lambda: prometheus.values("count(count_over_time(up[15s]) > 2)") == {"": 3})
+        assert list(prometheus.values("min_over_time(up[15s])").values()) == [1, 1, 1]
+        assert "SupportBotPartDown" not in alerts()
+        assert prometheus.values("count(supportbot_build_info)") == {"": 3}
+    wait_for(lambda: prometheus.values("max(supportbot_gauges_up)") == {"": 1})
