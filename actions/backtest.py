@@ -1,4 +1,4 @@
-"""What other rules would have decided on past requests. Nothing is asked of a shop, stored or executed.
+"""Compares the decisions of other rules on past requests. Shops are not contacted, and nothing is stored or executed.
 
 Each request is judged twice as it came in: by the rules in force and by the others, with the amounts that had really
 been used before it. So requests that looser rules would have let through do not add to these amounts. The records of
@@ -113,7 +113,7 @@ def _rules_in(version: ActionPolicyVersion) -> Rules:
 
 @dataclass(slots=True)
 class _Sums:
-    """What was used up to a moment, in one currency."""
+    """The amounts used up to a moment, in one currency."""
 
     subjects: defaultdict[tuple[str, str], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     customers: defaultdict[object, defaultdict[date, Decimal]] = field(
@@ -129,7 +129,7 @@ class _Sums:
 
 @dataclass(slots=True)
 class _Use:
-    """What was used up to a moment, by currency; the number of requests of a customer and day covers all currencies."""
+    """The amounts used up to a moment, by currency; requests per customer and day are counted in all currencies."""
 
     sums: defaultdict[str, _Sums] = field(default_factory=lambda: defaultdict(_Sums))
     counts: defaultdict[tuple[object, date], int] = field(default_factory=lambda: defaultdict(int))

@@ -1,4 +1,4 @@
-"""How a request is displayed: built from its row in the customer's language, never from a model's text.
+"""The texts of a request for display, built from its row in the customer's language, never from a model's text.
 
 The `action.*` events use the payloads below, so chat, desk and REST show the same.
 """

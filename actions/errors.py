@@ -1,4 +1,4 @@
-"""Why an action is not proposed, confirmed or approved. No money has moved when one of these is raised."""
+"""Errors that prevent proposing, confirming or approving an action. When one is raised, no money has moved."""
 
 from uuid import UUID
 

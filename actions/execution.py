@@ -42,7 +42,7 @@ FIRST_RECHECK: Final = timedelta(seconds=5)
 # A repeated call needs no look-ups, so a slow back end may use their time too.
 REPLAY_SECONDS: Final = 20.0
 RECHECK_SECONDS: Final = 8.0  # for a call repeated by the sweep, while other requests wait
-# How long after the first call the same key is certainly still known; back ends forget keys after a day or so.
+# For this long after the first call, a back end certainly remembers the key; keys are forgotten after a day or so.
 REPLAY_FOR: Final = timedelta(hours=1)
 
 

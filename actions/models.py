@@ -60,7 +60,7 @@ class MerchantConnection(TenantModel):
 
 
 class ActionPolicy(TenantModel):
-    """What one workspace allows for one action. Approval rights and the kill switch belong to it."""
+    """One workspace's rules for one action. Approval rights and the kill switch belong to it."""
 
     action = models.CharField(max_length=60)
     is_enabled = models.BooleanField(default=True)
@@ -137,7 +137,8 @@ class ActionRequest(TenantModel):
     asked_digest = models.CharField(max_length=64)  # digest of the original intent, before amounts were computed
     arguments = models.JSONField()  # canonical and complete, exactly as shown, confirmed and sent
     digest = models.CharField(max_length=64)
-    # What it is about, in the merchant's spelling. The id is empty if the request was refused before it was known.
+    # The record it is about, in the merchant's spelling. The id is empty if the request was refused before it was
+    # known.
     subject_kind = models.CharField(max_length=60, blank=True, default="", db_default="")
     subject_id = models.CharField(max_length=MAX_SUBJECT_ID, blank=True, default="", db_default="")
     order_id = models.CharField(max_length=MAX_ORDER_ID, blank=True)  # the subject's id if it is an order; until 0.3
@@ -269,7 +270,7 @@ class LedgerHead(TenantModel):
 
 
 class LedgerEntry(TenantModel):
-    """What a confirmed request uses of the limits. A released entry no longer counts."""
+    """The amount of the limits that a confirmed request uses. A released entry no longer counts."""
 
     class Status(models.TextChoices):
         RESERVED = "reserved"

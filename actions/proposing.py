@@ -1,4 +1,4 @@
-"""From an intent to a request: created once per key, decided by the policy, shown as a card.
+"""Turns an intent into a request: created once per key, decided by the policy, and shown as a card.
 
 The merchant is never called inside a transaction: its data is read beforehand, and once more right before it is used.
 """
@@ -35,7 +35,7 @@ from supportbot.ids import uuid7
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would happen: the decision, and the request as it would be shown; nothing is stored."""
+    """The result of a preview: the decision, and the request as it would be shown; nothing is stored."""
 
     decision: Decision
     request: ActionRequest
@@ -158,7 +158,7 @@ def _draft(
     """Return the request as it would be stored, and the intent resolved with the merchant's data."""
     resolved = _resolve_terms(intent, spec)
     terms = resolved.terms
-    # In the merchant's spelling: limits add up per subject, whatever spellings the merchant accepts.
+    # The merchant's own spelling is used, because limits add up per subject, whatever spellings the merchant accepts.
     subject = spec.subject(terms.arguments if terms else intent.asked, resolved.records)
     draft = ActionRequest(
         id=uuid7(),

@@ -1,4 +1,4 @@
-"""What a customer may choose for the arguments of an action: their own records, read before anything is proposed."""
+"""Finds the records that a customer may choose for an action's arguments, before anything is proposed."""
 
 from collections.abc import Mapping
 from contextlib import suppress

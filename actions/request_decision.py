@@ -1,4 +1,4 @@
-"""Whether a request may proceed. Pure: values in, a decision out; no database, no clock, no network."""
+"""Decides whether a request may proceed. Pure: values in, a decision out; no database, no clock, no network."""
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -71,7 +71,7 @@ def _is_above(new: Decimal | int | None, old: Decimal | int | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What this action has used so far, reserved or spent, in the request's currency."""
+    """The amounts that this action has used so far, reserved or spent, in the request's currency."""
 
     subject: Decimal = Decimal(0)
     subject_kind: str = ORDER

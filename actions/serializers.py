@@ -13,7 +13,7 @@ from actions.selectors import Step, approvals_given
 from actions.undo import offer_of
 from supportbot.web import ClosedSerializerMixin, TextField, example
 
-# What actions.reasons refuses, for the OpenAPI schema: control characters other than white space.
+# The characters that actions.reasons refuses, for the OpenAPI schema: control characters other than white space.
 _LINE: Final = {"pattern": r"^[^\u0000-\u0008\u000e-\u001b\u007f-\u0084\u0086-\u009f]+$"}
 
 

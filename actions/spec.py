@@ -1,4 +1,4 @@
-"""What defines an action: its name, its closed arguments, its rules, and its card.
+"""The definition of an action in code: its name, its closed arguments, its rules, and its card.
 
 Everything here is pure: facts in, values out. Each file in `catalogue/` defines one action; copy an existing file to
 start a new one.
@@ -24,7 +24,7 @@ _RENAMED: Final = {"suits": "is_applicable", "face": "card"}
 
 
 class Risk(StrEnum):
-    """What the action does: it only reads, changes something, or moves money."""
+    """The kind of action: it only reads, changes something, or moves money."""
 
     READ = "read"
     CHANGE = "change"

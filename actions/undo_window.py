@@ -1,5 +1,5 @@
-"""How long a completed request can be undone. The window is checked when the undoing is proposed, when it is confirmed
-and approved, and right before it is sent.
+"""The time window in which a completed request can be undone. It is checked when the undo request is proposed, when it
+is confirmed and approved, and right before it is sent.
 """
 
 from dataclasses import dataclass

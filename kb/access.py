@@ -1,4 +1,4 @@
-"""Who may read which article. Search, pages and API all use this one rule.
+"""The rule for who may read which article. Search, pages and API all use it.
 
 The workspace does not come from the viewer: every query already runs inside `workspace_scope`. The rule exists three
 times: as a predicate on an object, as a queryset, and as an SQL condition for searches; tests check that they agree.
@@ -13,12 +13,12 @@ from django.db.models import QuerySet
 
 from kb.models import Article, Audience, State
 
-# From the widest to the narrowest: each audience may read its own articles and those before it.
+# Audiences from the widest to the narrowest: each may read its own articles and those of the audiences before it.
 _ORDER = (Audience.PUBLIC, Audience.SIGNED_IN, Audience.INTERNAL)
 
 
 class Surface(StrEnum):
-    """Where articles are read; each has a switch on the article."""
+    """The places where articles are read; each has a switch on the article."""
 
     ASSISTANT = "assistant"
     HELP_PAGES = "help_pages"

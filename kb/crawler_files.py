@@ -1,4 +1,4 @@
-"""What search engines and other programs can read of the help pages: sitemap, robots.txt, llms.txt and Markdown.
+"""The help pages for search engines and other programs: sitemap, robots.txt, llms.txt and Markdown.
 
 They contain only public articles, by the same rule as the pages. The files at the root describe a workspace only if it
 is the only one, since an installation's list of workspaces is not public.
@@ -70,7 +70,7 @@ def markdown(request: HttpRequest, place: Place, name: str) -> HttpResponse:
 
 @require_safe
 def robots(request: HttpRequest) -> HttpResponse:
-    """What crawlers may read, and the sitemap of the only workspace."""
+    """The rules for crawlers, and the sitemap of the only workspace."""
     named = [f"Sitemap: {settings.BASE_URL}/sitemap.xml"] if len(_workspaces()) == 1 else []
     return _plain("\n".join([*ROBOTS, *named, ""]), "text/plain")
 

@@ -69,7 +69,7 @@ class Document:
     translation_of: str | None = None  # the external id of its source
     phrasings: tuple[str, ...] | None = None
     pictures: tuple[NamedPicture, ...] = ()
-    # What was left out or guessed when the file was read, for the person who imports it.
+    # Notes for the person who imports the file, on content that was left out or guessed.
     notes: tuple[str, ...] = ()
 
     def at(self, origin: str) -> "Document":

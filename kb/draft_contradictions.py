@@ -60,7 +60,7 @@ def findings(wording: ArticleText, *, locale: str, article_id: UUID | None) -> F
 
 
 class Rarity:
-    """How much a word says about a sentence's subject: words in fewer sentences say more."""
+    """Weighs words by how much they say about a sentence's subject: words in fewer sentences say more."""
 
     def __init__(self, statements: Sequence[Statement]) -> None:
         self._counts = Counter(stem for one in statements for stem in one.stems)

@@ -1,4 +1,6 @@
-"""What programs set apart from an article's text and metadata: its address, source, owner, reviewer and next check."""
+"""Properties that programs set apart from an article's text and metadata: address, source, owner, reviewer and next
+check.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn

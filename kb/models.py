@@ -311,7 +311,7 @@ class Synonyms(TenantModel):
 
 
 class Helpfulness(TenantModel):
-    """How many readers of a help page a revision helped, and how many it did not. Readers are not recorded."""
+    """The numbers of readers of a help page whom a revision helped or did not help. Readers are not recorded."""
 
     article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     revision = models.PositiveIntegerField()
@@ -329,7 +329,9 @@ class Helpfulness(TenantModel):
 
 
 class ArticleReads(TenantModel):
-    """How often an article's help page was opened on a day. Readers are not recorded (`kb.reader_statistics`)."""
+    """The number of times that an article's help page was opened on a day. Readers are not recorded
+    (`kb.reader_statistics`).
+    """
 
     article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     day = models.DateField()

@@ -1,4 +1,5 @@
-"""What the knowledge base needs from other packages: an embedder, the search for a customer's message, the audit log.
+"""Interfaces to other packages that the knowledge base needs: an embedder, the search for a customer's message, the
+audit log.
 
 The settings `KB_EMBEDDER`, `KB_ROUTED_EMBEDDER`, `KB_ASKING` and `KB_AUDIT` name them, so this package depends on
 neither a model provider nor a chat.

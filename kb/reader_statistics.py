@@ -1,4 +1,4 @@
-"""How often articles are read and whether they helped. Only counts are kept, nothing about the readers."""
+"""Counts how often articles are read and whether they helped. Nothing is stored about the readers."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ def forget_old_reads() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Votes:
-    """How many readers an article helped, and how many it did not."""
+    """The numbers of readers whom an article helped or did not help."""
 
     yes: int
     no: int

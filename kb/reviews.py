@@ -1,4 +1,4 @@
-"""Who is responsible for an article: its owner, when to check it again, and who is asked to review it."""
+"""Responsibility for an article: its owner, the date of its next check, and the person asked to review it."""
 
 from dataclasses import dataclass
 from datetime import date

@@ -1,4 +1,4 @@
-"""How a call authenticates us: from settings and secret to headers. Pure."""
+"""Builds the headers that authenticate our calls from settings and secret. Pure."""
 
 import hashlib
 import hmac
@@ -37,7 +37,7 @@ _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is sent, and when; `nonce` occurs in no other message."""
+    """A request to be authenticated, and its time; no other message has the same `nonce`."""
 
     method: str
     url: str

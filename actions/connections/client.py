@@ -55,7 +55,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What the API answered: header names in lower case, and its parsed JSON.
+    """The API's answer, with header names in lower case and parsed JSON.
 
     Numbers with a point are Decimal. `body` is None if there is none, or if an answer other than 2xx is not JSON, such
     as a gateway's page. A 2xx whose body is not JSON raises NoAnswer, since the API itself would have sent JSON.

@@ -22,7 +22,7 @@ MAX_PAGES: Final = 20
 MAX_TOOLS: Final = 500
 MAX_MIRRORED: Final = 20
 LIST_SECONDS: Final = 15.0
-# Of JSON-RPC: the request was not understood, so nothing was done.
+# Error codes of JSON-RPC: the request was not understood, so nothing was done.
 _NOT_UNDERSTOOD: Final = frozenset({-32700, -32600, -32601, -32602})
 
 

@@ -25,7 +25,7 @@ MAX_BYTES: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token is requested with. A rotated secret is a different grant, so it gets a different token."""
+    """The credentials for requesting a token. A rotated secret is a different grant, with a different token."""
 
     connection_id: UUID
     settings: Mapping[str, str] = field(hash=False)

@@ -21,7 +21,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What happened, in order. `outcome` is `answered_200`, `not_sent` or `no_answer`, for records."""
+    """The steps of a test, in order. `outcome` is `answered_200`, `not_sent` or `no_answer`, for records."""
 
     steps: tuple[Step, ...]
     outcome: str

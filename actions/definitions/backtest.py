@@ -1,5 +1,5 @@
-"""What a new version of a definition would decide on past requests, compared with the version in force. Nothing is
-stored or carried out; look-ups are sent to the live connection.
+"""Compares the decisions of a new version of a definition on past requests with those of the version in force. Nothing
+is stored or carried out; look-ups are sent to the live connection.
 
 The records of that time are not stored, so both versions read today's. If the version in force no longer decides as it
 did then (an order that was to be cancelled has been cancelled since), guards cannot be compared for that request, only

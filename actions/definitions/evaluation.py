@@ -1,4 +1,4 @@
-"""What a definition says about one request: its records, what forbids it, its amount and its call.
+"""Evaluates a definition for one request: its records, the obstacles to it, its amount and its call.
 
 Pure except for the `ask` function that is passed in. Values and computed arguments are evaluated when a rule reads
 them, so that an earlier guard can refuse with a message before a later part fails. Any failure refuses the request: see
@@ -86,9 +86,9 @@ class Happened(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """What forbids a request. `words` are for the customer; "" if the definition failed, for which the caller has its
-    own message. `where` tells the editor which guard, look-up or part of the document refused the request, and what
-    went wrong.
+    """The reason why a request is forbidden. `words` are for the customer; "" if the definition failed, for which the
+    caller has its own message. `where` tells the editor which guard, look-up or part of the document refused the
+    request, and what went wrong.
     """
 
     code: str

@@ -35,8 +35,8 @@ from supportbot.accounts.scope import current_workspace_id
 from supportbot.ids import uuid7
 
 _SERVER_ERRORS: Final = (500, 502, 503, 504)
-# What a chat without a model can ask for: `supportbot.builtin.actions.parts` draws the forms, in a package that this
-# one may not import. A test proves that both agree.
+# The limits of a chat without a model: `supportbot.builtin.actions.parts` draws the forms, in a package that this one
+# may not import. A test checks that both agree.
 FIELDS_MOST: Final = 20  # fields in a form
 ENTRIES_MOST: Final = 20
 _CLEAR_LETTERS: Final = 3  # an option with no more letters reads the same in every language: M, XXL, EUR, 10:30
@@ -44,7 +44,7 @@ _RULES_READ: Final = ("answer", "outcome")
 
 
 class Why(StrEnum):
-    """Why a person must approve a request."""
+    """The reasons why a person must approve a request."""
 
     CONDITION = "condition"  # a condition of the definition
     CURRENCY = "currency"  # the rules' amounts are in another currency

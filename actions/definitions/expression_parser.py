@@ -20,7 +20,7 @@ KEYWORDS: Final = frozenset({"and", "or", "not", "in", "if", "else", "true", "fa
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """`start` and `end` are its position in the text, so that an error can point to it."""
+    """A node of the tree. `start` and `end` are its position in the text, so that an error can point to it."""
 
     start: int
     end: int

@@ -22,7 +22,7 @@ class Kind(StrEnum):
 
 
 class Origin(StrEnum):
-    """Where the value of an argument comes from."""
+    """The sources of an argument's value."""
 
     CUSTOMER = "customer"  # the model may pass what the customer said
     MODEL = "model"  # the model may choose it
@@ -31,7 +31,7 @@ class Origin(StrEnum):
 
 
 class OutcomeKind(StrEnum):
-    """What to do if it is unknown whether a call took effect."""
+    """The steps to take if it is unknown whether a call took effect."""
 
     STATUS_LOOKUP = "status_lookup"  # ask by its key; never send again before the answer is "never seen"
     REPLAY_SAFE = "replay_safe"  # send again with the same key
@@ -70,7 +70,7 @@ class Argument:
 
     @property
     def is_from_chat(self) -> bool:
-        """Whether any words from the chat are a valid value: a free text that the model writes and that names no
+        """True if any words from the chat are a valid value: a free text that the model writes and that names no
         record.
         """
         is_free = isinstance(self.accepts, Text) and not self.accepts.pattern
@@ -145,7 +145,7 @@ class MoneyRule:
 
 @dataclass(frozen=True, slots=True)
 class AnswerRule:
-    """How a response is read. If neither `happened` nor `did_not` holds, the outcome is unclear."""
+    """The rules for reading a response. If neither `happened` nor `did_not` holds, the outcome is unclear."""
 
     happened: Expression
     did_not: Expression
@@ -182,7 +182,7 @@ class CardTemplate:
 
 @dataclass(frozen=True, slots=True)
 class RecordCard:
-    """How to draw a record that was looked up: link and picture are fields of the record, on these hosts only."""
+    """The card of a record that was looked up; link and picture are fields of the record, on these hosts only."""
 
     title: Words
     hosts: frozenset[str]
@@ -192,7 +192,9 @@ class RecordCard:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a look-up shows the customer. With `each`, the fields are read for `at_most` elements of that list."""
+    """The values that a look-up shows the customer. With `each`, the fields are read for `at_most` elements of that
+    list.
+    """
 
     fields: Sequence[Shown]
     words: Words
@@ -212,8 +214,8 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """Which action undoes this one, how long it is offered, and where its arguments come from; None means arguments of
-    the same name.
+    """The action that undoes this one, how long it is offered, and its arguments; None means arguments of the same
+    name.
     """
 
     action: str

@@ -1,4 +1,4 @@
-"""Where a document reads an argument, and the same document after arguments have been renamed. Pure."""
+"""Finds the places where a document reads an argument, and renames arguments in a document. Pure."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What a customer sees of an evaluated definition: the card, the receipt, and what a look-up found. Pure."""
+"""Renders an evaluated definition for the customer: the card, the receipt, and the result of a look-up. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -84,7 +84,7 @@ class RecordCard:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a look-up returns: `rows` has one list of (name, label, text), or one for each element."""
+    """The result of a look-up: `rows` has one list of (name, label, text), or one for each element."""
 
     words: str
     rows: Sequence[Sequence[tuple[str, str, str]]]

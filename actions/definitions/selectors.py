@@ -1,4 +1,4 @@
-"""What the console shows about definitions apart from their documents."""
+"""Queries for the data that the console shows about definitions apart from their documents."""
 
 from collections.abc import Mapping
 from uuid import UUID

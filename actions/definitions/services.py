@@ -40,7 +40,7 @@ from actions.transitions import expire
 from supportbot.accounts.models import Membership, User
 from supportbot.accounts.scope import current_workspace_id
 
-# What can be read without the customer's records, which are not available when an outcome is looked up.
+# Names that can be read without the customer's records, which are not available when an outcome is looked up.
 _WITHOUT_RECORDS: Final = frozenset({"arguments", "money", "key", "now", "today", "status", "body", "headers"})
 _NOT_ASKED = ("server", "identity")  # origins of arguments that callers do not pass
 

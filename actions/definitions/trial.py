@@ -79,7 +79,7 @@ class Computed:
 
 @dataclass(slots=True)
 class TrialCall:
-    """What a definition did for one customer. `verdict` is "allowed" or the code of the refusal. `records` are the
+    """The result of a definition for one customer. `verdict` is "allowed" or the code of the refusal. `records` are the
     look-ups' answers as a recorded case keeps them, `request` is the action's call as it would be sent.
     """
 

@@ -1,4 +1,4 @@
-"""What the platform needs from a merchant's system: its orders, and a back end that runs commands for them."""
+"""The interface that a merchant's system must provide: its orders, and a back end that runs commands for them."""
 
 from dataclasses import replace
 from typing import Protocol

@@ -49,7 +49,9 @@ class ForeignFile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CategoryImport:
-    """How many categories were stored, which are new, what was refused, and which files are not from an export."""
+    """The number of categories stored, the new ones, those that were refused, and the files that are not from an
+    export.
+    """
 
     count: int
     problems: list[Failure]

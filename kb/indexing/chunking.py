@@ -31,7 +31,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])")
 _LINE_END = re.compile(r"\n+")
 _BLANK_LINES = re.compile(r"\n(?:[ \t\r]*\n)+")
 _WORD_END = re.compile(r"\s+")
-# How long a piece may be and where it may be split: prose at sentences, tables and code only at lines.
+# The maximum length of a piece, and where it may be split: prose at sentences, tables and code only at lines.
 _AS_PROSE = (TARGET_WORDS, (_LINE_END, _SENTENCE_END, _WORD_END))
 _WHOLE = (MAX_WORDS, (_LINE_END, _WORD_END))
 # Scripts without spaces, with about one token per character.

@@ -20,7 +20,7 @@ from supportbot.ids import uuid7
 
 
 class Recipe(models.Model):
-    """How the index's vectors are computed, and its calibration. One per installation, not per workspace."""
+    """The method by which the index's vectors are computed, with its calibration. For a whole installation."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=200, unique=True)
@@ -32,7 +32,7 @@ class Recipe(models.Model):
     is_active = models.BooleanField(default=False)
     # In use or being built because it was chosen in the console, regardless of KB_EMBEDDER.
     is_chosen = models.BooleanField(default=False, db_default=False)
-    # When another recipe replaced it; its chunk rows are deleted soon after. None while it is being built.
+    # The time when another recipe replaced it; its chunk rows are deleted soon after. None while it is being built.
     retired_at = models.DateTimeField(null=True, blank=True)
     # The calibration fitted for this recipe (`kb.search.confidence`); empty means the shipped one.
     calibration = models.JSONField(default=dict, blank=True)

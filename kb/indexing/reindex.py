@@ -206,7 +206,7 @@ def _activate(recipe: Recipe, switch: IndexSwitch | None, before: Recipe | None)
         raise IndexReplaced
     activate(recipe)
     for _ in _each_workspace():
-        # In the order of their ids, as everywhere, since vectors are stored without the lock of recipes.
+        # Locked in the order of their ids, as everywhere, since vectors are stored without the lock of recipes.
         rows = Article.objects.filter(state=State.LIVE).select_for_update(no_key=True).order_by("id")
         ids = list(rows.values_list("pk", flat=True))
         ensure_chunk_rows(ids, recipe)

@@ -67,7 +67,7 @@ def cancel_switch() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SwitchProgress:
-    """How many passages have their vectors in the new index, and about how many there are."""
+    """The number of passages with vectors in the new index, and the approximate number of all passages."""
 
     done: int
     total: int

@@ -27,7 +27,7 @@ CHUNKS_PER_COMMIT = 32
 # The number of commits whose vectors are computed at the same time: threads that have finished one begin the next, and
 # no thread waits while vectors are stored. After a process is killed, this many commits must be embedded again.
 COMMITS_AHEAD = 2
-# How long others may wait for an article: about half a minute with the packaged model.
+# The number of chunks that others may have to wait for: about half a minute with the packaged model.
 CHUNKS_PER_LOCK = 128
 # PostgreSQL's own hash makes the 64-bit key; the seed separates these keys from other advisory locks.
 _KEY = "hashtextextended({}::text, 27490)"

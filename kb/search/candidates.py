@@ -47,7 +47,7 @@ _WITH_ARTICLES = """
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a search covers; every query in this file is limited by it."""
+    """The articles that a search covers; every query in this file is limited to them."""
 
     workspace_id: UUID
     recipe: Recipe

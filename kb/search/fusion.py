@@ -49,7 +49,7 @@ class Weights:
 
     # The score of the best passage by words, in units of the spread between the nearest and a far neighbour.
     words: float = 1.0
-    # How much more a strong part counts than a weak one.
+    # The extra weight of a strong part compared with a weak one.
     sharpness: float = 1.5
     # The boost for a passage in the viewer's language: enough to rank above its translation.
     language: float = 2.0

@@ -63,7 +63,7 @@ logger = logging.getLogger(__name__)
 
 Mode = Literal["hybrid", "lexical", "vector"]
 Vector = Sequence[float]
-# How many candidates each index returns, so that the two lists overlap enough.
+# The number of candidates that each index returns, large enough for the two lists to overlap.
 OVERFETCH = 60
 # The number of top passages that give relevance feedback for a part of a long message.
 _FEEDBACK_PASSAGES = 5
@@ -76,7 +76,7 @@ _COMPARED = 10
 
 @dataclass(frozen=True, slots=True)
 class _RetrievedParts:
-    """What both indexes returned for a question, part by part."""
+    """The results of both indexes for a question, part by part."""
 
     scope: Scope
     stats: ScopeStats

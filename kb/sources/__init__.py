@@ -1,1 +1,1 @@
-"""Where articles are read from: websites, folders and uploaded files, read again on a schedule."""
+"""Sources of articles: websites, folders and uploaded files, which are read again on a schedule."""

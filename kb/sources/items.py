@@ -1,4 +1,4 @@
-"""Which items a run of a source has: those listed or found on the way, and those that are gone."""
+"""The items of a run of a source: those listed or found on the way, and those that are gone."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta

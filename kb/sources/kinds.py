@@ -18,7 +18,7 @@ UPLOADS: Final = "uploads"
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """How a kind is displayed: its name, and whether its address is entered in the console."""
+    """The display of a kind: its name, and whether its address is entered in the console."""
 
     title: "str | Promise"
     make: type[Kind]

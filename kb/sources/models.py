@@ -136,7 +136,7 @@ class SourceItem(TenantModel):
         LEFT_OUT = "left_out", _("Skipped")
 
     class Outcome(models.TextChoices):
-        """What a run found; the same for a dry run."""
+        """The result of a run for an item; the same for a dry run."""
 
         NEW = "new", _("New")
         CHANGED = "changed", _("Changed")

@@ -1,4 +1,4 @@
-"""What a kind of source does: list what there is, fetch one item, read it.
+"""The interface of a kind of source: it lists the items, fetches one item, and reads it.
 
 A new kind is a class with these three methods, and its line in `kinds.py`. The engine does everything else: states,
 resuming, comparing, publishing, archiving.
@@ -24,7 +24,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the last run knew about an item."""
+    """The last run's information about an item."""
 
     key: str
     depth: int = 0

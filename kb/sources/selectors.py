@@ -10,7 +10,7 @@ from kb.models import Article, State
 from kb.sources.models import Source, SourceItem, SourceRun
 
 ItemState, Outcome = SourceItem.State, SourceItem.Outcome
-# In order of interest: items in progress, then those that may need attention.
+# The order of items: those in progress first, then those that may need attention.
 _ORDER: Final = (
     ItemState.READING, ItemState.CUTTING, ItemState.FAILED, ItemState.GONE, ItemState.EMBEDDING, ItemState.READY,
     ItemState.LEFT_OUT, ItemState.UNCHANGED, ItemState.QUEUED,
@@ -19,7 +19,7 @@ _ORDER: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run has got, and what it has found so far."""
+    """The progress of a run, and its results so far."""
 
     done: int
     total: int

@@ -1,4 +1,4 @@
-"""Which fields of an external API name the customer. Pure.
+"""Detects the fields of an external API that name the customer. Pure.
 
 The rule: a field names the customer if its name, or that of its schema, is `customer`, `user`, `account` or `member`
 followed by `id`, however that is spelled; a path's plain `id` takes the noun from the segment before it. Such a field

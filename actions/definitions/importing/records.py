@@ -1,5 +1,5 @@
-"""What a file says about records: which operation reads the record that a call names, which fields of the record name
-the owner and the id, and how a card shows arguments. Pure.
+"""Finds information about records in a file: the operation that reads the record that a call names, the record's fields
+for owner and id, and the rows with which a card shows arguments. Pure.
 """
 
 import re

@@ -1,5 +1,5 @@
-"""What is drawn on a page of a PDF: pieces of text with their positions and whether they are visible, pictures, and the
-edges of painted areas.
+"""The content drawn on a page of a PDF: pieces of text with their positions and whether they are visible, pictures, and
+the edges of painted areas.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class GraphicsState:
 
 @dataclass(slots=True)
 class Canvas:
-    """What has been drawn so far, in order: text may be covered, or be on a background that makes it visible."""
+    """The content drawn so far, in order: text may be covered, or be on a background that makes it visible."""
 
     page: Box
     runs: list[Run] = field(default_factory=list)

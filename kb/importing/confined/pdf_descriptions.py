@@ -14,7 +14,7 @@ from kb.importing.confined.refusal import shortened
 MAX_ELEMENTS: Final = 100_000
 CPU_SECONDS: Final = 30  # CPU time of the process after which this stops: the text is more important
 
-# By the numbers of the page and the marked content.
+# Descriptions by the numbers of the page and the marked content.
 Descriptions = dict[tuple[int, int], str]
 _Waiting = list[tuple[Any, int, str]]  # an element, its page, and the description of its parent
 

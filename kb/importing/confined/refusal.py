@@ -15,7 +15,7 @@ class Refused(Exception):
 
 
 class Notes:
-    """What a reader should know about the result, in order of first mention."""
+    """Notes about the result that a reader should know, in order of first mention."""
 
     def __init__(self) -> None:
         self._values: dict[str, dict[str, object]] = {}

@@ -94,7 +94,7 @@ def shape(url: str) -> tuple[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which addresses belong to a site: its host, the beginnings of their paths, and patterns with `*`."""
+    """The addresses that belong to a site, given by its host, the beginnings of their paths, and patterns with `*`."""
 
     origins: tuple[str, ...]  # for example, https://help.example.com
     sections: tuple[str, ...] = ("/",)
