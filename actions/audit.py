@@ -78,7 +78,7 @@ def _lock_head() -> AuditHead:
     assert transaction.get_connection().in_atomic_block, "an audit entry belongs in the transaction of its step"
     found = AuditHead.objects.select_for_update(no_key=True).first()
     if found is None:
-        # Two first entries at the same time: the second insert waits for the first, then does nothing.
+        # If two first entries are added at the same time, the second insert waits for the first and then does nothing.
         AuditHead.objects.bulk_create([AuditHead()], ignore_conflicts=True)
         found = AuditHead.objects.select_for_update(no_key=True).get()
     return found
@@ -146,7 +146,7 @@ def _missing_entry(seq: int, end: Head, milestones: Mapping[int, str]) -> str:
     last = max(milestones, default=0)
     if seq < last or seq < end.seq:
         return f"entry {seq + 1} is missing"
-    # Entries beyond the head: someone has reset the head.
+    # If there are entries after the head, someone has reset the head.
     if AuditEntry.objects.filter(seq__gt=end.seq).exists() and head() == end:
         return f"entry {end.seq + 1} comes after the end"
     return ""

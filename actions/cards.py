@@ -50,7 +50,7 @@ def card_of(request: ActionRequest, locale: str = "") -> Card:
     spec, locale = action_as_made(request.action, request.spec_version), locale or request.locale
     if isinstance(spec, WriteAction) and request.shown:
         return spec.card(request.arguments, request.shown, locale)
-    # Refused before it was completed with the merchant's data: there is only a title to show.
+    # The request was refused before it was completed with the merchant's data, so there is only a title to show.
     title = title_of_request(request, locale)
     return Card(title=title, summary=title, button=title, rows=())
 

@@ -33,7 +33,7 @@ from actions.transitions import lock_request, transition
 from supportbot.accounts.models import Customer
 from supportbot.observing import genai, tracing
 
-# Longer than all deadlines of one attempt together: find, records, run, find.
+# Longer than all deadlines of one attempt together (find, records, run, find).
 LEASE: Final = timedelta(seconds=25)
 MAX_ATTEMPTS: Final = 5
 TURN: Final = timedelta(seconds=2)  # between checks whether another request about the same record is done
@@ -209,7 +209,7 @@ def made_with(request: ActionRequest) -> WriteAction | None:
 def _resolve_by_key(system: BackEnd, request: ActionRequest, unclear: Unclear) -> Found:
     """Look up the outcome by key. "Never seen" proves nothing yet: the call may still be on its way."""
     found = system.find(str(request.pk))
-    # Unclear twice: keep what is known about the call itself.
+    # If the look-up is inconclusive, too, keep what is known about the call itself.
     return unclear if isinstance(found, NeverSeen | Unclear) else found
 
 

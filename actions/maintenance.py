@@ -42,7 +42,7 @@ CHECK_LEASE: Final = timedelta(seconds=30)
 SETTLED_AFTER: Final = timedelta(seconds=150)
 SETTLED_AFTER_ANSWER: Final = timedelta(seconds=15)
 MAX_PAUSE: Final = timedelta(hours=1)
-# By then a worker has taken a published request, unless its message was lost.
+# After this time, a worker has taken a published request, unless its message was lost.
 MESSAGE_GRACE: Final = timedelta(seconds=2)
 
 

@@ -14,7 +14,7 @@ from supportbot.errors import InvalidInput
 from supportbot.outbound.errors import NotSent
 from supportbot.outbound.targets import address_problem, parse_endpoint
 
-# The demo shop runs there; the client accepts this address only if the settings do.
+# The address of the demo shop; the client accepts it only if the settings do.
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1"})
 
 

@@ -48,7 +48,7 @@ def offer_of(
             _record(principal, name, 0 if isinstance(found, Reason) else len(found[lacking[0]]), conversation_id)
             if isinstance(found, Reason):
                 return Offer({}, found)
-            # Without records for the first there is nothing to ask about the others.
+            # Without records for the first argument, there is nothing to ask about the others.
             return Offer({one: offered for one, offered in found.items() if offered} if found[lacking[0]] else {})
     return None
 

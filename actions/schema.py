@@ -22,7 +22,7 @@ from supportbot.language.normalise import visible
 from supportbot.team_formats import listed
 
 Problems = dict[str, list[str]]
-# Words and emoji need some of the format characters (Cf): `visible` knows which, and where.
+# Words and emoji need some format characters (Cf); `visible` knows which ones, and where.
 _UNREADABLE: Final = INVISIBLE_CATEGORIES - {"Cf"}
 
 

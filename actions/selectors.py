@@ -23,7 +23,7 @@ _STEP: Final = "request."
 _UNSUCCESSFUL: Final = (State.REJECTED, State.FAILED)
 _DECIDED: Final = (*OPEN, *_UNSUCCESSFUL, State.SUCCEEDED)
 _RECENT: Final = timedelta(days=30)
-# Written out, because they run in each turn.
+# Written in SQL, because these statements run in each turn.
 _ENABLED: Final = "SELECT action FROM actions_actionpolicy WHERE workspace_id = %s AND is_enabled"
 _STATES: Final = "SELECT DISTINCT state FROM actions_actionrequest WHERE conversation_id = %s AND workspace_id = %s"
 

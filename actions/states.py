@@ -29,7 +29,7 @@ TRANSITIONS: Final[dict[State, tuple[State, ...]]] = {
     State.AWAITING_CONFIRMATION: (State.AWAITING_APPROVAL, State.QUEUED, State.CANCELLED, State.EXPIRED),
     State.AWAITING_APPROVAL: (State.QUEUED, State.REJECTED, State.CANCELLED, State.EXPIRED),
     State.QUEUED: (State.EXECUTING, State.CANCELLED),
-    # Back to queued is a retry with the same key.
+    # Going back to queued is a retry with the same key.
     State.EXECUTING: (State.SUCCEEDED, State.FAILED, State.UNKNOWN, State.QUEUED),
     State.UNKNOWN: (State.SUCCEEDED, State.FAILED),
 }

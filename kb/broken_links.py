@@ -15,7 +15,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 
 MAX_READ: Final = 5_000
-# A Markdown link, or an address in angle brackets or alone; it ends at the first space or bracket.
+# The target of a Markdown link, or an address alone or in angle brackets; it ends at the first space or bracket.
 _TARGET: Final = re.compile(r"\]\(\s*<?([^\s)>]+)|<(https?://[^\s>]+)>|(?<![(<\w])(https?://[^\s)>\]]+)")
 _OF_FRAMES: Final = {"sitemap.xml", "llms.txt", "theme.css", ""}
 

@@ -24,7 +24,7 @@ from supportbot.language.detection import base_language
 MAX_DESCRIPTION: Final = 200
 MAX_TRANSLATIONS: Final = 40
 MAX_CATEGORIES: Final = 200  # the start page shows them all
-# Icons of `pages/icons.svg`, and what they show.
+# The icons in `pages/icons.svg`, with descriptions.
 ICONS: Final[dict[str, str]] = {
     "truck": gettext_noop("Lorry"),
     "undo": gettext_noop("Arrow back"),

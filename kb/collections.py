@@ -43,7 +43,7 @@ def get_or_create_collection(name: str) -> tuple[Collection, bool]:
 def _create(name: str) -> tuple[Collection, bool]:
     slug = slugify(name, allow_unicode=True)[:70] or "collection"
     if Collection.objects.filter(slug=slug).exclude(name=name).exists():
-        # "C" and "C++" have the same slug; the second gets a suffix, always the same one.
+        # "C" and "C++" have the same slug, so the second name gets a suffix, which is always the same.
         slug = f"{slug}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
     made: tuple[Collection, bool] = Collection.objects.get_or_create(slug=slug, defaults={"name": name})
     return made

@@ -68,7 +68,8 @@ def same_subject(one: Statement, other: Statement) -> bool:
         return cell.names | cell.column <= sentence.words
     if _each_has_more(one.names, other.names) or _each_has_more(one.column, other.column):
         return False
-    # sentences that differ in one word: "Standard delivery costs", "Express delivery costs"
+    # Sentences that differ in a single word have different subjects: "Standard delivery costs", "Express delivery
+    # costs".
     is_parallel = len(one.line) == len(other.line) > LEAST_PARALLEL
     return not (is_parallel and sum(ours != theirs for ours, theirs in zip(one.line, other.line, strict=True)) == 1)
 
@@ -111,7 +112,7 @@ def _cells(rows: Sequence[str], locale: str) -> Iterator[Statement]:
             name = f"{header[0]} {name}".strip()
         for place, cell in enumerate(cells, start=1):
             title = header[place] if place < len(header) else ""
-            # "2 to 3" below "Working days"
+            # The unit may be in the column's name: "2 to 3" below "Working days".
             values = values_of(figures_read_in(cell, locale)) or values_of(figures_read_in(f"{cell} {title}", locale))
             if values and name:
                 text = f"{name}, {title}: {cell}" if title else f"{name}: {cell}"

@@ -93,7 +93,7 @@ class HelpSearchThrottle(FailOpenThrottle):
 
 
 MAX_QUERY_CHARACTERS = 300
-# No article has such a name, and the database would refuse a NUL.
+# No article has a name with these characters, and the database would reject a NUL.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAX_PASSAGES = 24
 MAX_HITS = 10

@@ -11,7 +11,7 @@ from actions.definitions.parts import CallTemplate
 from actions.definitions.template import Fields, PathTemplate, Template, compile_path
 
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}\??", re.ASCII)
-# The HTTP client and the connection set these.
+# Headers that only the HTTP client and the connection set.
 _OWN_HEADERS: Final = frozenset({
     "host", "content-length", "transfer-encoding", "connection", "authorization", "cookie", "upgrade", "te", "trailer",
     "expect", "content-type", "proxy-authorization", "keep-alive", "accept-encoding",

@@ -21,7 +21,7 @@ from supportbot.accounts.scope import current_workspace_id
 
 logger = logging.getLogger(__name__)
 _KEPT: Final = 1_000  # versions cached by a process
-# Queried in each turn, so the statement is built once; unordered.
+# Runs in each turn, so the statement is built only once; the rows are unordered.
 _PUBLISHED: Final = """
 SELECT name, current_id FROM actions_actiondefinition
 WHERE workspace_id = %s AND state = 'published' AND current_id IS NOT NULL"""

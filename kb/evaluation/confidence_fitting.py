@@ -13,13 +13,14 @@ WANTED_ANSWERED, WANTED_REFUSED = 0.95, 0.80
 # Few features, each with a positive weight only: anything beyond that would overfit a handful of corpora.
 WITH_VECTORS = ("similarity", "lead", "best_share", "overlap")
 WITHOUT_VECTORS = ("best_share", "joint_share", "length")
-# For "these passages contain the answer": near misses are harder to distinguish than questions from other fields.
+# Features for "these passages contain the answer". Near misses are harder to distinguish than questions from other
+# fields.
 ON_GROUNDS = ("nearest", "share")
 WANTED_OF_NEAR_MISSES = (0.85, 0.65)
 # Questions in a language other than the passages' share no words with them and are farther away. They use the same
 # weights plus an offset that lets this share of the answerable ones through; fewer rows than these are not enough.
 WANTED_ACROSS, MIN_ACROSS = 0.85, 20
-# Strong regularisation, so that no evidence is trusted as much as these corpora suggest.
+# The regularisation is strong, so that no evidence is trusted as much as these corpora suggest.
 _STEPS, _RATE, _DECAY = 400, 0.5, 1.0
 
 

@@ -34,7 +34,7 @@ _WORD_END = re.compile(r"\s+")
 # The maximum length of a piece, and where it may be split: prose at sentences, tables and code only at lines.
 _AS_PROSE = (TARGET_WORDS, (_LINE_END, _SENTENCE_END, _WORD_END))
 _WHOLE = (MAX_WORDS, (_LINE_END, _WORD_END))
-# Scripts without spaces, with about one token per character.
+# Scripts that are written without spaces, with about one token per character.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 

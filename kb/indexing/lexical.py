@@ -19,7 +19,7 @@ from supportbot.language.detection import base_language, detect
 from supportbot.language.plain_text import plain
 from supportbot.language.words import stop_words
 
-# A locale's language -> configuration; PostgreSQL 16 has them all. Any other language is indexed word by word.
+# The text search configuration by language; PostgreSQL 16 has all of them. Any other language is indexed word by word.
 CONFIGURATIONS = {
     "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
     "eu": "basque", "fi": "finnish", "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian",

@@ -91,7 +91,8 @@ class Chunk(TenantModel):
     end = models.PositiveIntegerField()
     page = models.PositiveSmallIntegerField(null=True)  # the page of the file on which the passage begins
     content_hash = models.CharField(max_length=64)
-    # Without fixed dimensions, so that two recipes can coexist; each number of dimensions has its own partial index.
+    # The dimensions are not fixed, so that two recipes can coexist; each number of dimensions has its own partial
+    # index.
     embedding = HalfVectorField(null=True, blank=True)
     search_vector = SearchVectorField(null=True, blank=True)
 
@@ -104,6 +105,6 @@ class Chunk(TenantModel):
         ]
         indexes = [
             GinIndex(fields=["search_vector"], name="kb_chunk_search_vector"),
-            # The index task and the nightly check look for what still needs a vector.
+            # The index task and the nightly check look for chunks that still need a vector.
             models.Index(fields=["article"], condition=Q(embedding__isnull=True), name="kb_chunk_without_vector"),
         ]

@@ -258,7 +258,7 @@ def _create_vector_index(dimensions: int) -> None:
         return
     with _of_owner() as owner, _one_at_a_time(owner):
         if not _has_vector_index(dimensions):
-            # Writers are not blocked.
+            # This does not block writers.
             _replace_vector_index(owner, dimensions, "CONCURRENTLY")
 
 

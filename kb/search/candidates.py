@@ -34,12 +34,13 @@ EXACT_UP_TO = 5_000
 MAX_RANKED = 2_000
 # Common words are only looked up in combination; hardly any passage contains more of them than this.
 _MAX_COMBINED = 3
-# How many rows the approximate index scans if few rows of a large table qualify, and how broadly it searches.
+# The number of rows that the approximate index scans if few rows of a large table qualify, and the breadth of its
+# search.
 _MAX_SCANNED = 200_000
 _EF_SEARCH = 200
 # Labels D to A: text, (none), heading, title. A word in the title says more about an article than one in its text.
 _LABEL_WEIGHTS = "{0.4, 0.4, 0.6, 1.0}"
-# Joined last, so that the planner cannot choose another scan because of it.
+# Articles are joined last, so that the planner does not choose another scan because of the join.
 _WITH_ARTICLES = """
             SELECT near.id::text, 1 - near.distance, 0::float8, near.article_id::text, a.locale
             FROM near JOIN kb_article a ON a.id = near.article_id ORDER BY near.distance, near.id"""

@@ -20,7 +20,7 @@ from kb.search.passages import Curated
 from supportbot.language.detection import base_language
 from supportbot.language.words import content_stems
 
-# Fitted by hand on pairs of help-centre questions: equal meanings score .95 and above, other topics below .93.
+# Fitted by hand on pairs of help-centre questions: equal meanings score 0.95 and above, other topics below 0.93.
 _SIMILAR: Final = 0.93
 _NEARLY_ALL: Final = 2 / 3
 SOME: Final = 1 / 3

@@ -53,14 +53,15 @@ class Weights:
     sharpness: float = 1.5
     # The boost for a passage in the viewer's language: enough to rank above its translation.
     language: float = 2.0
-    # The same for English if no article is in the viewer's language, so that an article and its translation do not both
-    # appear. It is small, since a related language often has the closer article, as with Dutch and German.
+    # The boost for English if no article is in the viewer's language, so that an article and its translation do not
+    # both appear. It is small, since a related language often has the closer article, as with Dutch and German.
     read_abroad: float = 1.25
     # The weight of the question in its context, next to the question alone: for a likely follow-up, and for a question
     # that finds its answer by itself, where an earlier topic would only distract.
     follow_up: float = 1.0
     standalone: float = 0.3
-    # How far the vector of a part of a long message moves towards its first passages before the second search.
+    # The share by which the vector of a part of a long message moves towards its first passages before the second
+    # search.
     feedback: float = 0.5
 
 

@@ -15,7 +15,7 @@ from supportbot.accounts.models import Workspace
 # The fields that make up an article's address: reading whole rows of articles and workspaces would take longer than the
 # search.
 _OF_ARTICLE: Final = ("id", "workspace_id", "external_id", "locale", "audience", "on_help_pages", "url", "slug")
-# A chunk of another revision is about to be replaced.
+# Chunks of other revisions are skipped, since they are about to be replaced.
 _PASSAGES: Final = f"""
 SELECT w.slug, c.id, c.revision_number, r.title, c.heading_path, c.text, c.start, c."end", c.page,
        {sql.columns(Article, "a", *_OF_ARTICLE)}

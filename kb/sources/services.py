@@ -154,7 +154,7 @@ def _unpacked(path: str, content: bytes) -> Iterable[tuple[str, bytes, str]]:
 
 
 def _is_wanted(name: str) -> bool:
-    # macOS adds a folder with its files' resource forks.
+    # macOS adds a folder with the resource forks of its files.
     return not any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
 
 

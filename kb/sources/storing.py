@@ -236,7 +236,7 @@ def _twin(source: Source, item: SourceItem, text_hash: str) -> str | None:
     """Return the key of another item of the source with the same text, if that is the one to keep."""
     others = SourceItem.objects.filter(source=source, text_hash=text_hash).exclude(pk=item.pk)
     alive = others.filter(Q(outcome__in=(Outcome.NEW, Outcome.CHANGED, Outcome.UNCHANGED)) | Q(state=ItemState.QUEUED))
-    # The older one is kept.
+    # Of two items with the same text, the older one is kept.
     twin = alive.filter(Q(imported_at__isnull=False) | Q(run=item.run)).order_by("imported_at", "id").first()
     if twin is None or (item.imported_at is not None and (twin.imported_at or now()) > item.imported_at):
         return None

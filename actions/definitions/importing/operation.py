@@ -30,7 +30,7 @@ HEADER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}", re.ASCII)
 _OWN_HEADERS: Final = frozenset({
     "authorization", "accept", "content-type", "cookie", "host", "content-length", "user-agent",
 })  # fmt: skip
-# The later one wins; an operation may have only a summary.
+# Later entries win; an operation may have only a summary.
 _SUGGESTED: Final = (("title.en", "summary"), ("description.en", "summary"), ("description.en", "description"))
 _KEY_HEADERS: Final = frozenset({"idempotency-key", "x-idempotency-key", "x-request-id"})
 _IDEMPOTENCY: Final = "idempotency"  # part of Idempotency-Key in the IETF's draft, and of fields named after it

@@ -182,7 +182,7 @@ def _text(schema: Mapping[str, Any], at: str, note: Note) -> dict[str, Any]:
         return length
     bare = pattern.removeprefix("^").removesuffix("$")
     if patterns.problem_of(bare) or bare == pattern:
-        # Unanchored, a pattern in a file means "somewhere in the text".
+        # A pattern in a file is not anchored, so it means "somewhere in the text".
         note(f"{at}: its pattern is left out. Enter one of your own if the system needs it.")
         return length
     return length | {"pattern": bare} | ({"max_length": min(most, patterns.MAX_TEXT)} if most else {})

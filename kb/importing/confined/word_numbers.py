@@ -12,7 +12,7 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 W: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-# Like mammoth's own styles for headings.
+# The names of heading styles, as in mammoth's own style map.
 _HEADING: Final = re.compile(r"heading ?[1-6]?", re.IGNORECASE)
 _MOST_LEVELS: Final = 9
 _OFF: Final = ("0", "false", "off")

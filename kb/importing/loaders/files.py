@@ -135,7 +135,7 @@ def _digest(file: Path) -> str:
 
 def _is_wanted(name: str) -> bool:
     parts = name.split("/")
-    # macOS adds a folder with its files' resource forks.
+    # macOS adds a folder with the resource forks of its files.
     is_hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
     return not is_hidden and name.lower().endswith(KNOWN_ENDINGS)
 

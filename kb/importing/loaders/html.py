@@ -21,7 +21,7 @@ from kb.importing.pictures import Beside, PicturesTaken, embedded
 from kb.rendering import PICTURE
 from supportbot.team_formats import number
 
-# Deeper trees are attacks on parsers; below this depth only the text is used.
+# Deeper trees are attacks on parsers; below this depth, only the text is used.
 MAX_DEPTH = 120
 # A page with at most this many `<` cannot have a harmful tree.
 MAX_UNTRIED = 5_000
@@ -31,7 +31,7 @@ MAX_NESTED_MARKS = 10
 MAX_SPAN = 50  # columns or rows of one cell
 MAX_NUMBERED = 1_000  # nodes before a list item; renderers count from the first number
 MAX_SAID = 500  # characters about a picture
-# During conversion, including text that is cleaned up afterwards.
+# The limit during conversion, including text that is removed afterwards.
 MAX_CHARACTERS = 2 * MAX_BODY_CHARACTERS
 
 _LEFT_OUT = [
@@ -252,7 +252,7 @@ def _listing(node: LexborNode) -> str:
 
 
 def _table(node: LexborNode, depth: int, marks: int) -> str:
-    # Only its own rows and cells: querying all descendants would process nested tables again at every level.
+    # Only the table's own rows and cells: querying all descendants would process nested tables again at every level.
     parts = [part for part in _children(node) if part.tag != "caption"]
     rows = [row for part in parts for row in (_children(part) if part.tag in _ROW_GROUPS else [part])]
     cells = [[cell for cell in _children(row) if cell.tag in ("th", "td")] for row in rows]

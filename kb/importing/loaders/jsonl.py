@@ -15,9 +15,9 @@ from kb.importing.loaders.html import markdown_of_html
 from kb.importing.loaders.markdown import KEYS, LISTS, check_keys, document_of
 from supportbot import team_formats as formats
 
-# After decompression: a gzip file of a few megabytes can expand a thousandfold.
+# The limit after decompression: a gzip file of a few megabytes can expand a thousandfold.
 MAX_FILE_BYTES = 512 * 1024 * 1024
-# Two million characters, escaped in JSON, and room for the other keys.
+# Enough for two million characters, escaped in JSON, and the other keys.
 MAX_LINE_BYTES = 16 * 1024 * 1024
 
 # A line has its text under exactly one of these keys.

@@ -34,7 +34,7 @@ KEYS = (
     "id", "title", "url", "locale", "audience", "category", "collection", "state", *SWITCHES,
     "page_address", "translation_of", "phrasings",
 )  # fmt: skip
-# Keys with a list; as text, one entry per line.
+# Keys whose value is a list; as text, it has one entry per line.
 LISTS = ("phrasings",)
 # The similarity of "audiance" and "audience" is 0.88, "status" and "state" 0.73, "subcategory" and "category" 0.84.
 KEY_SIMILARITY = 0.85

@@ -163,5 +163,5 @@ def _known(name: str) -> str:
         found = codecs.lookup(name).name
     except LookupError:
         return ""
-    # Others, such as base64, do not turn bytes into text.
+    # Other codecs, such as base64, do not turn bytes into text.
     return _AS_BROWSERS.get(found, found) if codecs.lookup(found)._is_text_encoding else ""

@@ -60,7 +60,7 @@ class Site:
         self._robots: Robots | None = None
         self._rules_elsewhere: dict[str, Robots | str] = {}  # rules of other hosts, or why they cannot be read
         self._frame = frame_of_json(origin.memory.get("frame"))
-        # An operator's --allow-private is for the site, not for whatever addresses its pages name.
+        # An operator's --allow-private is for the site itself, not for any address that its pages name.
         self._client_elsewhere = Client(delay_seconds=origin.delay_seconds, allows_private=False)
         self._pictures = SitePictures(origin, self._client_for, self._why_no_picture)
         self._at_hand: dict[str, Answer] = {}  # pages of the sample, already fetched

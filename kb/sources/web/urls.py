@@ -22,7 +22,7 @@ _SESSION: Final = re.compile(
 _SESSION_IN_PATH: Final = re.compile(r";[jp]?(?:sessionid|hpsessid)=[^/?]*", re.IGNORECASE)
 _DIGITS: Final = re.compile(r"\d+")
 _DATE: Final = re.compile(r"(?:^|/)(?:19|20)\d\d(?:[-/]\d{1,2}){0,2}(?=/|$)")
-# Never pages: checked before anything is fetched.
+# Endings of files that are never pages; checked before anything is fetched.
 _OTHER_FILES: Final = re.compile(
     r"\.(?:png|jpe?g|gif|webp|avif|svg|ico|css|m?js|map|woff2?|ttf|eot|mp[34]|m4[av]|webm|ogg|wav|avi|mov|zip|gz|tgz|bz2|"
     r"xz|7z|rar|exe|dmg|pkg|deb|rpm|msi|apk|iso|bin|hex|ino|xml|rss|atom|json|xlsx?|pptx?|odt|ods|doc|ics|vcf|eps|psd)$",
