@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from django.utils.timezone import now
 from django.utils.translation import gettext, gettext_noop
 
 from kb.ports import afterwards
@@ -18,19 +19,19 @@ _OPEN: Final = ("waiting", "running")
 
 
 def report_after(article_ids: Sequence[UUID], *, since: datetime, waits: bool) -> dict[str, Any] | None:
-    """Return what publishing these articles since then has changed; None without articles. With `waits`, wait up to ten
-    minutes for the result.
+    """Return what publishing these articles from `since` until now has changed; None without articles. With `waits`,
+    wait up to ten minutes for the result.
 
     Nothing is compared here: without a worker, the state stays "waiting".
     """
     if not article_ids:
         return None
-    ids = list(article_ids)[:MOST_ASKED]
+    ids, until = list(article_ids)[:MOST_ASKED], now()
     ends = time.monotonic() + WAIT_SECONDS
-    told = afterwards(ids, since)
+    told = afterwards(ids, since, until)
     while waits and told["state"] in _OPEN and time.monotonic() < ends:
         time.sleep(_LOOK_EVERY)
-        told = afterwards(ids, since)
+        told = afterwards(ids, since, until)
     return told
 
 

@@ -118,14 +118,14 @@ class Afterwards(Protocol):
     them.
     """
 
-    def __call__(self, article_ids: Sequence[UUID], since: datetime) -> dict[str, Any]:
+    def __call__(self, article_ids: Sequence[UUID], since: datetime, until: datetime) -> dict[str, Any]:
         """Return `state` ("waiting", "running", "done", "cancelled" or "none"), counts, and the `address` of a page."""
 
 
-def afterwards(article_ids: Sequence[UUID], since: datetime) -> dict[str, Any]:
-    """Return the report of `KB_AFTERWARDS` about articles published since then."""
+def afterwards(article_ids: Sequence[UUID], since: datetime, until: datetime) -> dict[str, Any]:
+    """Return the report of `KB_AFTERWARDS` about articles published between these times."""
     told: Afterwards = import_string(settings.KB_AFTERWARDS)
-    return told(article_ids, since)
+    return told(article_ids, since, until)
 
 
 class Audit(Protocol):

@@ -209,6 +209,7 @@ class ArticleCheck(TenantModel):
     mended = models.JSONField(default=list, db_default=[])
     problem = models.CharField(max_length=300, blank=True)  # why it could not be run
     lease_until = models.DateTimeField(null=True, default=now)  # a worker may take it after this time
+    taken_at = models.DateTimeField(null=True)  # when a worker first took it, and it stopped collecting changes
     created_at = models.DateTimeField(default=now, editable=False)
     finished_at = models.DateTimeField(null=True)
 

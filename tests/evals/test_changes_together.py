@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
@@ -21,10 +22,18 @@ from kb.ports import afterwards
 from kb.scheduling import make_plan
 from kb.services import Change, archive, create_article, publish, save_draft
 from supportbot.accounts.models import Customer, Workspace
+from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.models import Audience, Citation, Message, Source
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.console.articles.due_plans import carry_out_due
-from supportbot.evals.articles import changed_articles, draft_checks, publications, published_checks, rehearsal
+from supportbot.evals.articles import (
+    changed_articles,
+    draft_checks,
+    earlier_articles,
+    publications,
+    published_checks,
+    rehearsal,
+)
 from supportbot.evals.models import ArticleCheck, ChangedArticle, DraftCheck
 from supportbot.evals.receivers import on_conversations_erased, on_customer_forgotten
 from supportbot.outbox.delivery import deliver_due
@@ -389,7 +398,7 @@ def test_an_import_tells_where_its_comparison_will_be(folder: Path) -> None:
     article = Article.objects.get()
     assert told["state"] == "waiting" and told["address"].endswith(f"/admin/kb/article/{article.pk}/change/")
     compared()
-    found = afterwards([article.pk], began)
+    found = afterwards([article.pk], began, now())
     assert (found["state"], found["changed"], found["broken"]) == ("done", 1, [])
     assert found["address"].endswith(reverse("admin:article-comparison", args=[DraftCheck.objects.get().pk]))
     assert "1 changed" in in_words(found)
@@ -408,11 +417,12 @@ def test_an_earlier_comparison_is_not_told_of_a_publication_that_is_not_compared
     call_command("kb_import", str(written(folder, 30)), "--json", stdout=out, stderr=io.StringIO())
     assert json.loads(out.getvalue())["comparison"]["state"] == "waiting"
     assert begun() is None
-    told = afterwards([article.pk], began)
+    told = afterwards([article.pk], began, now())
     assert (told["state"], told["changed"]) == ("none", 0)
     found = service(workspace, "kb:read").get(f"/api/v1/articles/{article.pk}/comparison").json()
     assert (found["state"], found["outcomes"]["changed"]) == ("none", 0)
-    page = editor.post("/admin/import/state/", {"article": [str(article.pk)]}).json()
+    times = {"began": began.timestamp(), "ended": now().timestamp()}
+    page = editor.post("/admin/import/state/", {"article": [str(article.pk)], **times}).json()
     assert page["is_compared"] and page["compared"] == ""
 
 
@@ -421,17 +431,106 @@ def test_a_publication_that_changes_nothing_tells_of_no_earlier_one(folder: Path
     compared()
     began = now()
     imported(folder)
-    assert afterwards([article.pk], began)["state"] == "none"
+    assert afterwards([article.pk], began, now())["state"] == "none"
 
 
-def test_the_page_of_an_import_shows_its_comparison(folder: Path, enter: Enter) -> None:
-    editor, article = enter("editor"), imported(written(folder, 14))
+def test_the_page_of_an_import_shows_its_own_comparison(folder: Path, enter: Enter) -> None:
+    editor = enter("editor")
 
-    def state() -> dict[str, Any]:
-        found: dict[str, Any] = editor.post("/admin/import/state/", {"article": [str(article.pk)]}).json()
+    def stored(days: int) -> dict[str, Any]:
+        file = SimpleUploadedFile("returns.md", RETURNS.format(days=days).encode())
+        form = {"files": file, "path": "returns.md", "do": "publish"}
+        facts = editor.post("/admin/import/", form, headers={"accept": "application/json"}).json()
+        return {"article": facts["articles"], "began": facts["began"], "ended": facts["ended"]}
+
+    def state(imported: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = editor.post("/admin/import/state/", imported).json()
         return found
 
-    assert (state()["compared"], state()["is_compared"]) == ("", False)
+    first = stored(14)
+    assert (state(first)["compared"], state(first)["is_compared"]) == ("", False)
+    its_own = reverse("admin:article-comparison", args=[compared().pk])
+    assert state(first)["is_compared"] and "Changed" in state(first)["compared"]
+    assert its_own in state(first)["compared"]
+    second = stored(30)
+    assert its_own in state(first)["compared"], "although another one is awaited"
+    assert (state(second)["compared"], state(second)["is_compared"]) == ("", False)
+    newer = reverse("admin:article-comparison", args=[compared().pk])
+    assert its_own in state(first)["compared"] and newer in state(second)["compared"]
+    assert state({"article": first["article"], "began": "soon", "ended": "1e99"})["compared"] == ""
+
+
+def test_before_an_import_nobody_found_its_new_articles_however_many_they_are(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(earlier_articles, "MOST", 2)
+    for number in range(6):
+        (folder / f"cards-{number}.md").write_text(GIFT_CARDS.replace("200", str(200 + number)))
+    imported(written(folder, 14))
     check = compared()
-    assert state()["is_compared"] and "Changed" in state()["compared"]
-    assert reverse("admin:article-comparison", args=[check.pk]) in state()["compared"]
+    [cards] = [row for row in check.rows if row["question"] == CARDS]
+    assert "euros" not in cards["before"] and "euros" in cards["after"]
+    assert outcomes(check) == {DAYS: "changed", CARDS: "better"}
+
+
+def test_before_an_import_nobody_found_the_new_articles_that_it_has_no_room_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publications, "_most_quoted", lambda names: [names[0]])
+    for number in range(3):
+        (folder / f"cards-{number}.md").write_text(GIFT_CARDS.replace("200", str(200 + number)))
+    imported(folder)
+    check = compared()
+    [cards] = [row for row in check.rows if row["question"] == CARDS]
+    assert check.left_out == 2 and "euros" not in cards["before"] and "euros" in cards["after"]
+
+
+def test_workspaces_take_turns_with_their_comparisons(other_workspace: Workspace) -> None:
+    def waiting(since: timedelta, **facts: Any) -> DraftCheck:
+        made: DraftCheck = DraftCheck.objects.create(articles={}, lease_until=None, created_at=now() - since, **facts)
+        return made
+
+    many = [waiting(timedelta(hours=9 - number)) for number in range(5)]
+    with workspace_scope(other_workspace.pk):
+        late = waiting(timedelta(minutes=1))
+    assert [pk for _, pk in draft_checks.due_drafts()] == [many[0].pk, late.pk, many[1].pk]
+    DraftCheck.objects.filter(pk=many[0].pk).update(state="running", lease_until=now() + timedelta(minutes=1))
+    assert [pk for _, pk in draft_checks.due_drafts()] == [late.pk, many[1].pk, many[2].pk]
+    awaited = DraftCheck.objects.create(article_id=create_article(Change(title="New")).pk, revision=1)
+    assert draft_checks.due_drafts()[0][1] == awaited.pk, "an editor waits for it"
+
+
+@pytest.mark.parametrize("ends", ["cancelled", "given up", "replaced"])
+def test_a_comparison_that_ends_early_forgets_personal_data(
+    folder: Path, alice: Customer, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    mail = "I am alice@example.com. How many days do I have to return unused items?"
+    add_customer_message(start_conversation(alice.pk).pk, text=mail, client_id="c1")
+    article = imported(written(folder, 14))
+    check = begun()
+    assert check is not None
+
+    def failing(*_: Any, **_more: Any) -> Any:
+        raise RuntimeError
+
+    with monkeypatch.context() as failure:
+        failure.setattr("supportbot.evals.articles.changed_articles.quoted_if", failing)
+        run_due()
+    assert "alice@example.com" in str(DraftCheck.objects.get().items), "they are chosen, and none is asked yet"
+    if ends == "cancelled":
+        draft_checks.cancel(check.pk)
+    elif ends == "given up":
+        DraftCheck.objects.update(tries=draft_checks.MOST_TRIES, lease_until=now())
+        run_due()
+    else:
+        DraftCheck.objects.update(article_id=article.pk, former={}, articles=None)
+        save_draft(article.pk, Change(body=RETURNS.format(days=30)))
+        publish(article.pk)
+        publications.compare_publication(article.pk, None)
+    check.refresh_from_db()
+    assert not check.is_open and check.items and "alice@example.com" not in str(check.items)
+    if ends == "cancelled":
+        draft_checks.resume(check.pk)
+        run_due()
+        check.refresh_from_db()
+        assert check.state == "done" and len(check.rows) == len(check.items or ())

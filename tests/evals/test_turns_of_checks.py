@@ -185,3 +185,26 @@ def test_checks_that_wait_for_the_index_do_not_hold_up_others(folder: Path) -> N
     for _ in range(published_checks.AT_ONCE + 1):
         ArticleCheck.objects.create(state="running", articles=[late.pk], lease_until=earlier)
     assert published_checks.due_checks() == [(check.workspace_pk, check.pk)]
+
+
+def test_a_check_of_a_large_import_reads_its_texts_a_few_at_a_time(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(earlier_articles, "MOST", 2)
+    monkeypatch.setattr(earlier_articles, "READ_AT_ONCE", 3)
+    published_checks.run_check(due(folder, 60).pk)
+    for number in range(8):
+        (folder / f"bag{number}.md").write_text(f"# Bag\n\nBag {number} is big. Items are returned within 60 days.\n")
+    check, read, texts_at = due(folder, 14), list[int](), earlier_articles.texts_at
+
+    def counted(articles: Any, facts: Any) -> Any:
+        loaded = [one for one in articles if "body" in one.live_revision.__dict__]
+        read.extend((len(articles), len(loaded)))
+        return texts_at(articles, facts)
+
+    monkeypatch.setattr(earlier_articles, "texts_at", counted)
+    published_checks.run_check(check.pk)
+    check.refresh_from_db()
+    assert len(check.articles) == 9 and read and max(read) <= 3
+    [found] = check.failures
+    assert "60 days" in found["before"] and "Bag" not in found["before"] and "14 days" in found["after"]

@@ -4,6 +4,7 @@ The page's script sends one file per request, so each file shows its progress an
 others. Without scripts, the form sends all files at once, and the response is the report.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.timezone import now
 from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.http import require_POST
 
@@ -42,9 +44,9 @@ def import_page(request: HttpRequest) -> HttpResponse:
     needs(request, "kb:write")
     if request.method != "POST":
         return _page(request, {})
-    problem, facts = "", {}
+    problem, facts, began = "", {}, now()
     try:
-        facts = _facts(_run(request))
+        facts = {**_facts(_run(request)), "began": began.timestamp(), "ended": now().timestamp()}
     except SupportBotError as refusal:
         problem = error_text(refusal)
     status = 400 if problem else 200
@@ -56,14 +58,17 @@ def import_page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def import_state(request: HttpRequest) -> JsonResponse:
-    """Return which of these articles are searchable now, and how their import affects customers' questions."""
+    """Return which of these articles are searchable now, and how their import affects customers' questions. It `began`
+    and `ended` at these times, in seconds.
+    """
     needs(request, "kb:write")
     ids = [UUID(text) for text in request.POST.getlist("article")[:MAX_ASKED] if _is_id(text)]
     rows = Article.objects.filter(pk__in=ids, state=State.LIVE).values_list(
         "pk", "indexed_revision", "live_revision__number"
     )
     done = [str(pk) for pk, indexed, live in rows if indexed == live]
-    found, is_awaited = comparison_of(ids) if ids else (None, False)
+    began, ended = (_moment(request.POST.get(name, "")) for name in ("began", "ended"))
+    found, is_awaited = comparison_of(ids, began, ended) if ids and began and ended else (None, False)
     words = render_to_string("console/articles/told.html", {"one": told_of(found)}, request) if found else ""
     is_over = not is_awaited and (found is None or not found.is_open)
     return JsonResponse({"searchable": done, "compared": words, "is_compared": is_over})
@@ -117,6 +122,13 @@ def _in_words(facts: dict[str, Any]) -> str:
     """Return the counts of a report as a sentence; the page's script builds the same one."""
     told = gettext("New: {new}, updates: {updated}, unchanged: {unchanged}, not readable: {failed}.")
     return told.format(**facts["counts"]) if facts else ""
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(float(text), tz=UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _is_id(text: str) -> bool:

@@ -6,6 +6,7 @@ copies, so saving an article never has to wait. The search for contradictions an
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from time import perf_counter
 from typing import Any, Final
@@ -31,12 +32,13 @@ from supportbot.evals.articles.comparing import (
     recent_questions,
     vectors_of_questions,
 )
-from supportbot.evals.articles.earlier_articles import Facts, former_state, nearest_articles, texts_at
+from supportbot.evals.articles.earlier_articles import Facts, nearest_articles, state_with, texts_at
 from supportbot.evals.articles.rehearsal import Asked, quoted_if, vectors_of
 from supportbot.language.detection import base_language
 
 Item = Mapping[str, Any]
 BEFORE, AFTER = "before", "after"
+UNREAD: Final = "unread"  # a comparison's fact: new articles that were published with it, but are left out of it
 MOST_APART: Final = 3  # articles without passages in the index whose vectors are made here
 MOST_EXAMINED: Final = 40  # texts searched for contradictions and repetitions
 SECONDS: Final = 60.0  # for that search
@@ -45,9 +47,13 @@ _WIDEST_FIRST: Final = (str(Audience.PUBLIC), str(Audience.SIGNED_IN), str(Audie
 
 
 class ChangedArticles:
-    """Articles in two states: `changes` contains the facts before and after, by article id."""
+    """Articles in two states: `changes` contains the facts before and after, by article id.
 
-    def __init__(self, changes: Mapping[str, Mapping[str, Facts]]) -> None:
+    `unread` has the ids of other articles that were published with them and that nobody could find before.
+    """
+
+    def __init__(self, changes: Mapping[str, Mapping[str, Facts]], unread: Sequence[str] = ()) -> None:
+        self.unread = frozenset(UUID(name) for name in unread)
         self.before = {name: both[BEFORE] for name, both in changes.items()}
         self.after = {name: both[AFTER] for name, both in changes.items()}
 
@@ -60,32 +66,31 @@ class ChangedArticles:
 
     def rows(self, step: Sequence[Item]) -> list[dict[str, Any]]:
         asked = [Asked(item["question"], self._asker(item["article"]), self._workspace.locale) for item in step]
-        articles = nearest_articles(self._articles, self.before, asked)
-        before, after = (
-            quoted_if(former_state(articles, facts, asked), asked, workspace=self._workspace)
-            for facts in (self.before, self.after)
-        )
+        restored = nearest_articles(self._articles, self.before, asked)  # the same in both states
+        before, after = (state_with(self._articles, facts, restored) for facts in (self.before, self.after))
+        before = replace(before, without=before.without | self.unread)
+        both = (quoted_if(state, asked, workspace=self._workspace) for state in (before, after))
         names = [one.external_id for one in self._articles]
-        both = zip(step, before, after, strict=True)
         return [
             {**compared_row(item["question"], was, seen, *names), "article": item["article"]}
-            for item, was, seen in both
+            for item, was, seen in zip(step, *both, strict=True)
         ]
 
     def found(self) -> dict[str, Any]:
         """Return the contradictions and repetitions in the new texts, and the number of texts not examined in time."""
-        was, is_now = (texts_at(self._articles, facts) for facts in (self.before, self.after))
-        fresh = [one for one in self._articles if one.pk in is_now and is_now[one.pk] != was.get(one.pk)]
+        fresh = [one for one in self._articles if self._has_new_text(one)]
         ends, examined = perf_counter() + SECONDS, 0
         contradictions: list[dict[str, Any]] = []
         repetitions: list[dict[str, Any]] = []
         for article in fresh[:MOST_EXAMINED]:
             if perf_counter() > ends:
                 break
-            seen = findings(is_now[article.pk], locale=base_language(article.locale), article_id=article.pk)
-            former = was.get(article.pk)
-            contradictions += _told(article, seen.contradictions, former)
-            repetitions += _told(article, seen.duplicates, former)
+            # One article's texts at a time: all those of an import may fill the memory.
+            former, text = (texts_at([article], facts).get(article.pk) for facts in (self.before, self.after))
+            if text is not None and text != former:
+                seen = findings(text, locale=base_language(article.locale), article_id=article.pk)
+                contradictions += _told(article, seen.contradictions, former)
+                repetitions += _told(article, seen.duplicates, former)
             examined += 1
         return {
             "contradictions": _once(contradictions)[:MOST_LISTED],
@@ -94,10 +99,15 @@ class ChangedArticles:
             "unexamined": len(fresh) - examined,
         }
 
+    def _has_new_text(self, article: Article) -> bool:
+        was, is_now = (facts[str(article.pk)]["revision"] for facts in (self.before, self.after))
+        return is_now is not None and is_now != was
+
     @cached_property
     def _articles(self) -> list[Article]:
         rows: QuerySet[Article] = Article.objects.filter(pk__in=[UUID(name) for name in self.after])
-        found = {str(one.pk): one for one in rows.select_related("live_revision", "latest_revision")}
+        rows = rows.select_related("latest_revision").defer("latest_revision__body")
+        found = {str(one.pk): one for one in rows}
         return [found[name] for name in self.after if name in found]
 
     @cached_property

@@ -14,7 +14,20 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Case, DateTimeField, Q, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    DateTimeField,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+    Window,
+)
+from django.db.models.functions import Coalesce, RowNumber
 from django.utils.timezone import now
 
 from kb.documents import ArticleText
@@ -24,7 +37,7 @@ from kb.services import Change
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, current_workspace_id
 from supportbot.errors import NotFound, SupportBotError
-from supportbot.evals.articles.changed_articles import ChangedArticles, Item
+from supportbot.evals.articles.changed_articles import UNREAD, ChangedArticles, Item
 from supportbot.evals.articles.comparing import Outcome, compared_row, questions_about, shown
 from supportbot.evals.articles.earlier_articles import READ_BY, Facts, former_state
 from supportbot.evals.articles.rehearsal import AS_IT_IS, Asked, Quoted, Text, publication_of, quoted_if
@@ -40,6 +53,7 @@ from supportbot.leases import extending
 from supportbot.releases.selectors import current, gates
 
 logger = logging.getLogger(__name__)
+AT_MOST: Final = 3  # checks that a tick starts
 AT_ONCE: Final = 6  # items per step; each step publishes the text once and rolls it back
 LEASE: Final = timedelta(seconds=90)
 BEAT_SECONDS: Final = 30.0
@@ -90,9 +104,20 @@ def newest_check(article: Article) -> DraftCheck | None:
 
 def cancel(check_id: UUID) -> None:
     """Stop a check and keep its results so far. Raises NotFound."""
-    rows = DraftCheck.objects.filter(pk=check_id, state__in=("waiting", "running"))
-    if not rows.update(state=State.CANCELLED, lease_until=None):
+    if not cancel_open(DraftCheck.objects.filter(pk=check_id)):
         raise NotFound()
+
+
+@transaction.atomic
+def cancel_open(checks: QuerySet[DraftCheck]) -> int:
+    """Stop the unfinished ones of these checks; return how many. They keep their questions without personal data, and ask
+    them in that form if they are continued.
+    """
+    stopped_now = list(checks.filter(state__in=("waiting", "running")).select_for_update().order_by("pk"))
+    for check in stopped_now:
+        check.state, check.lease_until, check.items = State.CANCELLED, None, _without_names(check.items)
+        check.save(update_fields=["state", "lease_until", "items"])
+    return len(stopped_now)
 
 
 def resume(check_id: UUID) -> None:
@@ -113,13 +138,16 @@ def _due() -> Q:
 
 
 def due_drafts() -> list[tuple[UUID, UUID]]:
-    """Return workspace and id of the checks that no worker holds, oldest first. Checks that an editor is waiting for
-    come before comparisons of published articles.
+    """Return workspace and id of the checks that no worker holds. Checks that an editor is waiting for come before
+    comparisons of published articles; in both groups, workspaces take turns, starting with the least busy.
     """
-    is_comparison = Case(When(COMPARISONS, then=Value(1)), default=Value(0))
+    kind = Case(When(COMPARISONS, then=Value(1)), default=Value(0))
+    place = Window(RowNumber(), partition_by=[F("workspace_id"), kind], order_by=["created_at", "pk"])
     with across_workspaces("checks of drafts that are due"):
-        due = DraftCheck.objects.filter(_due()).order_by(is_comparison, "created_at")
-        return list(due.values_list("workspace_id", "pk")[:3])
+        held = DraftCheck.objects.filter(workspace=OuterRef("workspace"), state=State.RUNNING, lease_until__gt=now())
+        under_way = Coalesce(Subquery(held.order_by().values("workspace").annotate(n=Count("pk")).values("n")), 0)
+        due = DraftCheck.objects.filter(_due()).annotate(kind=kind, turn=place + under_way)
+        return list(due.order_by("kind", "turn", "created_at").values_list("workspace_id", "pk")[:AT_MOST])
 
 
 def run_draft_check(check_id: UUID) -> None:
@@ -131,11 +159,11 @@ def run_draft_check(check_id: UUID) -> None:
         _run(check)
     except SupportBotError as error:  # for example, a gate's suite has been deleted
         logger.warning("check %s of a draft: %s", check.pk, error.code)
-        _update(check, **_given_up(error.message))
+        _update(check, **_given_up(check, error.message))
     except Exception:  # the edge of a task: try it again, and give up if it makes no progress
         logger.exception("check %s of a draft stopped", check.pk)
         if check.tries >= MOST_TRIES:
-            _update(check, **_given_up(stopped()))
+            _update(check, **_given_up(check, stopped()))
         else:
             _update(check, lease_until=now() + check.tries * RETRIED_AFTER)
 
@@ -148,7 +176,7 @@ def _claim(check_id: UUID) -> DraftCheck | None:
     if check is None:
         return None
     if check.tries >= MOST_TRIES:  # its worker died each time
-        rows.update(**_given_up(stopped()))
+        rows.update(**_given_up(check, stopped()))
         return None
     check.state, check.lease_until = State.RUNNING, now() + LEASE
     check.attempt, check.tries = check.attempt + 1, check.tries + 1
@@ -157,13 +185,14 @@ def _claim(check_id: UUID) -> DraftCheck | None:
 
 
 def _run(check: DraftCheck) -> None:
-    work: Work = OneArticle(check) if check.articles is None else ChangedArticles(check.articles)
+    work = _work_of(check)
     items = check.items
     if items is None:
         with _held(check):
             items = work.items()
         if not _update(check, items=items):
             return
+        check.items = items
     while len(check.rows) < len(items):
         step = items[len(check.rows) : len(check.rows) + AT_ONCE]
         with _held(check):
@@ -177,8 +206,16 @@ def _run(check: DraftCheck) -> None:
     _update(check, found=found, items=_without_names(items), state=State.DONE, lease_until=None, finished_at=now())
 
 
-def _without_names(items: Sequence[Item]) -> list[Item]:
+def _work_of(check: DraftCheck) -> "Work":
+    if check.articles is None:
+        return OneArticle(check)
+    return ChangedArticles(check.articles, check.facts.get(UNREAD, ()))
+
+
+def _without_names(items: Sequence[Item] | None) -> list[Item] | None:
     """Return items with questions masked as in the rows, because checks are kept longer than customers' words."""
+    if items is None:
+        return None
     return [
         {**item, "question": without_personal_data(item["question"])} if "question" in item else item for item in items
     ]
@@ -192,8 +229,9 @@ def _held(check: DraftCheck) -> AbstractContextManager[None]:
     )
 
 
-def _given_up(problem: str) -> dict[str, Any]:
-    return {"state": State.DONE, "problem": problem[:300], "lease_until": None, "finished_at": now()}
+def _given_up(check: DraftCheck, problem: str) -> dict[str, Any]:
+    ended = {"state": State.DONE, "problem": problem[:300], "lease_until": None, "finished_at": now()}
+    return {**ended, "items": _without_names(check.items)}
 
 
 def _update(check: DraftCheck, **facts: Any) -> bool:

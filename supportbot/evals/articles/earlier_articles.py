@@ -4,7 +4,7 @@ A trial hides the changed articles and finds the copies, which are then rolled b
 saving one never waits for a search.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,7 +23,8 @@ from supportbot.ids import uuid7
 from supportbot.language.detection import base_language
 from supportbot.language.words import content_stems
 
-MOST: Final = 60  # articles; the others keep their current state
+MOST: Final = 60  # articles whose former text is restored; others that had one keep their current text
+READ_AT_ONCE: Final = 50  # texts, since those of a whole import may fill the memory
 SECONDS: Final = 60.0  # for making vectors; texts without a vector after that are found only by their words
 MARGIN: Final = timedelta(minutes=1)  # for differences between the machines' clocks
 READ_BY: Final = ("audience", "locale", "for_assistant")
@@ -70,10 +71,15 @@ def _facts(article: Article, revision: int | None, phrasings: Sequence[str]) -> 
 def former_state(articles: Sequence[Article], facts: Mapping[str, Facts], asked: Sequence[Asked]) -> State:
     """Return the state in which these articles match their former facts, given by id, for these questions.
 
-    If there are more than `MOST` articles, only those that share the most words with a question are restored. An
-    article without facts keeps its current state.
+    All articles that nobody could read are hidden. If there are more than `MOST` others, only those that share the most
+    words with a question are restored. An article without facts keeps its current state.
     """
-    former = _nearest(_former(articles, facts), asked)
+    return state_with(articles, facts, nearest_articles(articles, facts, asked))
+
+
+def state_with(articles: Sequence[Article], facts: Mapping[str, Facts], restored: Sequence[Article]) -> State:
+    """Return that state, with these of the articles restored."""
+    former = _former(restored, facts)
     ends = perf_counter() + SECONDS
     vectors: dict[str, Sequence[float]] = {}
     for one in former:
@@ -82,15 +88,22 @@ def former_state(articles: Sequence[Article], facts: Mapping[str, Facts], asked:
     said = phrasing_vectors(text for one in former for text in one.phrasings)
     copied = {uuid7().hex: one for one in former if one.wording is not None}
     names = {name: one.article.external_id for name, one in copied.items()}
-    hidden = frozenset(one.article.pk for one in former)
+    unread = (one.pk for one in articles if str(one.pk) in facts and not _was_read(one, facts))
+    hidden = frozenset((*unread, *(one.article.pk for one in former)))
     return State(partial(_copy, copied, vectors, said), hidden, names)
 
 
 def nearest_articles(
     articles: Sequence[Article], facts: Mapping[str, Facts], asked: Sequence[Asked]
 ) -> Sequence[Article]:
-    """Return the articles that `former_state` restores for these questions."""
-    return [one.article for one in _nearest(_former(articles, facts), asked)]
+    """Return the articles to restore for these questions, at most `MOST`: first those that somebody could read, by the
+    number of words that they share with a question.
+    """
+    known = [one for one in articles if str(one.pk) in facts]
+    if len(known) <= MOST:
+        return known
+    shared = dict(_shared_words(known, facts, asked))
+    return sorted(known, key=lambda one: (not _was_read(one, facts), -shared[one.pk]))[:MOST]
 
 
 def texts_at(articles: Sequence[Article], facts: Mapping[str, Facts]) -> dict[UUID, ArticleText]:
@@ -105,6 +118,10 @@ def _former(articles: Sequence[Article], facts: Mapping[str, Facts]) -> list[For
     return [_as_it_was(one, texts.get(one.pk), facts[str(one.pk)]) for one in known]
 
 
+def _was_read(article: Article, facts: Mapping[str, Facts]) -> bool:
+    return facts[str(article.pk)]["revision"] is not None
+
+
 def _as_it_was(article: Article, wording: ArticleText | None, facts: Facts) -> Former:
     return Former(article, wording, tuple(facts["phrasings"]), {name: facts[name] for name in READ_BY})
 
@@ -114,18 +131,23 @@ def _former_number(article: Article) -> int | None:
     return max((one for one in article.published_revisions if live is not None and one < live.number), default=None)
 
 
-def _nearest(former: Sequence[Former], asked: Sequence[Asked]) -> Sequence[Former]:
-    if len(former) <= MOST:
-        return former
+def _shared_words(
+    articles: Sequence[Article], facts: Mapping[str, Facts], asked: Sequence[Asked]
+) -> Iterator[tuple[UUID, int]]:
+    """Yield how many words each article, as it was and as it is, shares with a question, of the one it shares most."""
     wanted = [content_stems(one.question, base_language(one.locale)) for one in asked]
+    for at in range(0, len(articles), READ_AT_ONCE):
+        some = articles[at : at + READ_AT_ONCE]
+        was, live = texts_at(some, facts), _live_texts(some)
+        for one in some:
+            said = "\n".join(text.title + text.body for text in (was.get(one.pk), live.get(one.pk)) if text)
+            words = content_stems("\n".join((said, *facts[str(one.pk)]["phrasings"])), base_language(one.locale))
+            yield one.pk, max((len(words & some_words) for some_words in wanted), default=0)
 
-    def shared(one: Former) -> int:
-        live = one.article.live_revision
-        said = "\n".join(text.title + text.body for text in (one.wording, live) if text)
-        words = content_stems("\n".join((said, *one.phrasings)), base_language(one.article.locale))
-        return max((len(words & some) for some in wanted), default=0)
 
-    return sorted(former, key=lambda one: -shared(one))[:MOST]
+def _live_texts(articles: Sequence[Article]) -> dict[UUID, ArticleText]:
+    rows = Revision.objects.filter(pk__in=[one.live_revision_id for one in articles if one.live_revision_id])
+    return {row.article_id: ArticleText(row.title, row.body) for row in rows}
 
 
 def _copy(copied: Mapping[str, Former], vectors: Vectors, said: Vectors) -> None:

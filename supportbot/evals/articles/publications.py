@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils.timezone import now
 
 from kb.models import Article
@@ -19,9 +19,16 @@ from kb.models import State as ArticleState
 from kb.revisions import TOPIC
 from supportbot.chat.models import Citation
 from supportbot.errors import NotFound
-from supportbot.evals.articles.changed_articles import AFTER, BEFORE
+from supportbot.evals.articles.changed_articles import AFTER, BEFORE, UNREAD
 from supportbot.evals.articles.comparing import DAYS, Outcome
-from supportbot.evals.articles.draft_checks import COMPARISONS, compared_in, facts_behind, is_current, newest_check
+from supportbot.evals.articles.draft_checks import (
+    COMPARISONS,
+    cancel_open,
+    compared_in,
+    facts_behind,
+    is_current,
+    newest_check,
+)
 from supportbot.evals.articles.earlier_articles import Facts, facts_before, facts_of
 from supportbot.evals.models import ArticleCheck, ChangedArticle, DraftCheck
 from supportbot.evals.product_mark import product_mark
@@ -46,7 +53,7 @@ def compare_publication(article_id: UUID, former: Article | None) -> DraftCheck 
     if not article.is_live or live is None or live == was:
         return None
     # The article's earlier comparisons are outdated, and a check of this draft would compare the text with itself.
-    _open(article, live.number).update(state=State.CANCELLED, lease_until=None)
+    cancel_open(_of_publications(article, live.number))
     checked = newest_check(article)
     facts: dict[str, Any] = {"article_id": article.pk, "revision": live.number, "gates": gates()}
     facts |= {
@@ -79,11 +86,13 @@ def compare_changes(articles: Sequence[Article], before: Mapping[str, Facts], *,
     if not changes or _is_first(changes) or _too_many_wait():
         return None
     kept = _most_quoted(list(changes))
+    left_out = changes.keys() - set(kept)
+    unread = [name for name in left_out if changes[name][BEFORE]["revision"] is None]
     return _stored(
         {
             "articles": {name: changes[name] for name in kept},
-            "left_out": len(changes) - len(kept),
-            "facts": {"release": str(current().id), "product": product_mark()},
+            "left_out": len(left_out),
+            "facts": {"release": str(current().id), "product": product_mark(), UNREAD: unread},
             "lease_until": None,  # a worker of the previous version would treat it as a draft
         }
     )
@@ -183,9 +192,9 @@ def outcomes_in(check: DraftCheck) -> Mapping[str, int]:
     return {outcome: outcomes.count(outcome) for outcome in dict.fromkeys(outcomes)}
 
 
-def _open(article: Article, revision: int) -> Any:
-    """Return the unfinished checks of a revision, and the unfinished comparisons of all revisions."""
-    rows = DraftCheck.objects.filter(article_id=article.pk, state__in=("waiting", "running"))
+def _of_publications(article: Article, revision: int) -> QuerySet[DraftCheck]:
+    """Return the checks of a revision, and the comparisons of all revisions."""
+    rows: QuerySet[DraftCheck] = DraftCheck.objects.filter(article_id=article.pk)
     return rows.filter(Q(revision=revision) | Q(former__isnull=False))
 
 

@@ -9,7 +9,7 @@ locked during searches. Another task compares customers' questions (`publication
 """
 
 import logging
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -29,6 +29,7 @@ from supportbot.evals.articles.earlier_articles import MARGIN, READ_BY, Facts, f
 from supportbot.evals.articles.publications import compare_changes
 from supportbot.evals.articles.reported_failures import broken_now, seen_last
 from supportbot.evals.articles.trials import (
+    MAX_APART,
     Failure,
     as_it_is,
     broken,
@@ -39,6 +40,7 @@ from supportbot.evals.articles.trials import (
     sources_of,
 )
 from supportbot.evals.models import ArticleCheck, ChangedArticle
+from supportbot.evals.suite_format import Case
 from supportbot.evals.wording import stopped
 from supportbot.releases.selectors import had_gates_at
 
@@ -160,8 +162,9 @@ def _claim(check_id: UUID) -> ArticleCheck | None:
         changed = ChangedArticle.objects.exclude(former=None).values_list("article_id", "former")
         check.former = {str(article_id): former for article_id, former in changed}
         ChangedArticle.objects.all().delete()
+        check.taken_at = moment
     check.state, check.lease_until, check.attempt = CheckState.RUNNING, moment + LEASE, check.attempt + 1
-    check.save(update_fields=["articles", "former", "state", "lease_until", "attempt"])
+    check.save(update_fields=["articles", "former", "taken_at", "state", "lease_until", "attempt"])
     if check.attempt > MOST_ATTEMPTS:  # its worker died each time
         _settle(check, problem=stopped()[:300])
         return None
@@ -208,23 +211,18 @@ def _without_texts(check: ArticleCheck) -> list[Article]:
     return list(rows.defer("live_revision__title", "live_revision__body"))
 
 
-def _articles_of(check: ArticleCheck) -> list[Article]:
-    rows = Article.objects.filter(pk__in=check.articles).select_related("live_revision", "latest_revision")
-    return list(rows)
-
-
 def _found(check: ArticleCheck) -> dict[str, Any]:
     """Return a check's result: the failing cases, the number of cases run, and the number not run in time."""
     if not check.asks_gates:
         return {"seen": facts_of(_without_texts(check))}
-    articles = _articles_of(check)
+    articles = _without_texts(check)
     workspace, seen = Workspace.objects.get(pk=current_workspace_id()), facts_of(articles)
     before = check.former | seen_last(check)
     reported = {failure["case"] for _, failure in broken_now()}
     mended = _mended(reported, workspace)
-    touched = {one.external_id: _touched(one, before.get(str(one.pk))) for one in articles}
-    cases = [one for one in cases_about(touched) if (name := name_of(*one)) not in reported or name in mended]
-    cases.sort(key=lambda one: sources_of(one[1]).isdisjoint(touched))
+    known, names = _cases_about(articles, before), {one.external_id for one in articles}
+    cases = [one for one in known if (name := name_of(*one)) not in reported or name in mended]
+    cases.sort(key=lambda one: sources_of(one[1]).isdisjoint(names))
     state = partial(former_state, articles, before)
     failures, untried = broken(cases[:MOST_CASES], as_it_is, state, workspace=workspace, seconds=SECONDS)
     untried += len(cases[MOST_CASES:])
@@ -243,6 +241,13 @@ def _mended(reported: Set[str], workspace: Workspace) -> set[str]:
     again = [one for one in known if name_of(*one) in reported]
     passed = passing(again, workspace=workspace, seconds=SECONDS)
     return {*passed, *(reported - {name_of(*one) for one in known})}
+
+
+def _cases_about(articles: Sequence[Article], before: Mapping[str, Facts]) -> list[tuple[str, Case]]:
+    """Return the cases to run for articles; of many, all of them, without reading what the articles say."""
+    if len(articles) > MAX_APART:
+        return quotation_cases()
+    return cases_about({one.external_id: _touched(one, before.get(str(one.pk))) for one in articles})
 
 
 def _touched(article: Article, before: Facts | None) -> Touched:

@@ -91,6 +91,7 @@ async function store() {
   const how = form.elements.how.value;
   const good = entries.filter(isNews);
   const articles = [];
+  const times = { began: Infinity, ended: 0 }; // of the import, in seconds by the server's clock
   go.hidden = cancel.hidden = true;
   heading.textContent = ngettext("Importing {number} file", "Importing {number} files", good.length);
   told.textContent = gettext("You can leave this page. What is already stored is kept; files not sent yet are not imported.");
@@ -98,6 +99,8 @@ async function store() {
     const facts = await send(entry, how);
     entry.articles = facts?.articles ?? [];
     articles.push(...entry.articles);
+    times.began = Math.min(times.began, facts?.began ?? Infinity);
+    times.ended = Math.max(times.ended, facts?.ended ?? 0);
   });
   const failed = entries.filter((entry) => !entry.isGood).length;
   const same = entries.filter((entry) => entry.isGood && !good.includes(entry)).length;
@@ -116,17 +119,18 @@ async function store() {
   cancel.hidden = false;
   if (how === "publish") {
     await follow(good, articles);
-    await compare(articles);
+    await compare(articles, times);
   }
 }
 
 // Waits for the comparison of answers to customers' questions before and after the import, and shows its result.
-async function compare(articles) {
+async function compare(articles, times) {
   const until = Date.now() + COMPARE_FOR_MS;
   compared.hidden = !articles.length;
   while (articles.length && Date.now() < until) {
     const body = new FormData();
     for (const id of articles) body.append("article", id);
+    for (const name in times) body.append(name, times[name]);
     const answer = await ask(form.dataset.state, body);
     if (answer?.compared) {
       const page = new DOMParser().parseFromString(answer.compared, "text/html");
