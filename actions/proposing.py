@@ -85,15 +85,17 @@ def propose(
 
 
 def _equal_or_concurrent(intent: Intent, draft: ActionRequest, decision: Decision, *, corrects: bool) -> ActionRequest:
-    """Like `_equal_or_stored`, even if the same key or an equal request is stored at the same moment."""
-    try:
-        return _equal_or_stored(draft, decision, corrects=corrects)
-    except IntegrityError:
-        known = _find_by_key(intent, draft.proposal_key)
-    if known is None and corrects:  # again, now that the equal request exists: this ends the corrected card
+    """Like `_equal_or_stored`, even if the same key or an equal request is stored at the same moment.
+
+    The second attempt sees an equal request: it returns it, or ends it if it belongs to another chat.
+    """
+    for _ in range(2):
         with suppress(IntegrityError):
-            return _equal_or_stored(draft, decision, corrects=True)
-    return known or _concurrent_request(draft)
+            return _equal_or_stored(draft, decision, corrects=corrects)
+        known = _find_by_key(intent, draft.proposal_key)
+        if known is not None:
+            return known
+    return _concurrent_request(draft)
 
 
 @transaction.atomic

@@ -184,28 +184,55 @@ def test_a_correction_that_wins_leaves_nothing_to_confirm(
     assert shop.refunds == []
 
 
+@pytest.fixture
+def meanwhile(
+    alice: Customer, second: Second, has_card: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], "Future[Any]"]:
+    """Return a function by which an equal request with this key is stored without a chat, just before the chat's is."""
+
+    def stored(key: str) -> "Future[Any]":
+        reuse, order = proposing._reuse_equal_request, {"order_id": "A-1006", "reason": "Arrived damaged"}
+        other = second(lambda: propose(signed_in_as(alice), "refund_order", order, proposal_key=key).pk)
+
+        def reuse_and_wait(draft: ActionRequest) -> ActionRequest | None:
+            found = reuse(draft)
+            if draft.conversation_id and not has_card.is_set():
+                has_card.set()
+                other.result(PATIENCE_SECONDS)
+            return found
+
+        monkeypatch.setattr(proposing, "_reuse_equal_request", reuse_and_wait)
+        return other
+
+    return stored
+
+
 def test_a_correction_that_loses_to_an_equal_request_still_ends_its_card(
-    alices: Propose, alice: Customer, second: Second, has_card: threading.Event, monkeypatch: pytest.MonkeyPatch
+    alices: Propose, meanwhile: Callable[[str], "Future[Any]"]
 ) -> None:
-    card, reuse = alices("A-1001"), proposing._reuse_equal_request
-    in_another_chat = second(
-        lambda: propose(
-            signed_in_as(alice), "refund_order", {"order_id": "A-1006", "reason": "Arrived damaged"},
-            proposal_key="turn:other:A-1006",
-        )
-    )  # fmt: skip
-
-    def reuse_and_wait(draft: ActionRequest) -> ActionRequest | None:
-        found = reuse(draft)
-        if draft.conversation_id and not has_card.is_set():
-            has_card.set()
-            in_another_chat.result(PATIENCE_SECONDS)
-        return found
-
-    monkeypatch.setattr(proposing, "_reuse_equal_request", reuse_and_wait)
+    card = alices("A-1001")
+    meanwhile("turn:other:A-1006")
     assert alices("A-1006", corrects=True).state == "awaiting_confirmation"
     card.refresh_from_db()
     assert (card.state, card.reason_code) == ("cancelled", "replaced_card")
+
+
+def test_a_proposal_that_loses_to_an_equal_one_of_another_chat_still_has_its_card(
+    alices: Propose, conversation: Conversation, meanwhile: Callable[[str], "Future[Any]"]
+) -> None:
+    other = meanwhile("turn:other:A-1006")
+    card = alices("A-1006")
+    assert (card.state, card.conversation_id) == ("awaiting_confirmation", conversation.pk)
+    ended = ActionRequest.objects.get(pk=other.result())
+    assert (ended.state, ended.reason_code) == ("cancelled", "superseded")
+
+
+def test_a_proposal_that_is_sent_twice_at_once_is_made_once(
+    alices: Propose, meanwhile: Callable[[str], "Future[Any]"]
+) -> None:
+    other = meanwhile("turn:7:A-1006")
+    assert alices("A-1006", turn=7).pk == other.result()
+    assert states() == [("A-1006", "awaiting_confirmation")]
 
 
 def _until_another_waits() -> None:

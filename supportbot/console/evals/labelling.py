@@ -1,0 +1,71 @@
+"""The pages on which people label judged results, one after another, without knowing what the judge said."""
+
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext
+
+from supportbot.console.display import error_text
+from supportbot.console.evals.pages import WRITE, render_page, uuid_of
+from supportbot.console.request_context import needs, person_of
+from supportbot.errors import NotFound, SupportBotError
+from supportbot.evals.human_labels import may_label, to_label
+from supportbot.evals.models import Label, Result
+from supportbot.evals.outcomes import played_from
+from supportbot.evals.services import label_result
+
+
+def label_queue(request: HttpRequest) -> HttpResponse:
+    """Show the next result waiting for this person's label."""
+    needs(request, WRITE)
+    run = request.GET.get("run", "")
+    waiting = to_label(person_of(request).pk, run_id=uuid_of(run) if run else None)
+    result = waiting.select_related("run").first()
+    context: dict[str, Any] = {"left": waiting.count(), "of_run": run, "verdicts": Label.Verdict.choices}
+    if result is not None:
+        document: dict[str, Any] = next((case for case in result.run.cases if case["id"] == result.key), {})
+        context |= {
+            "result": result,
+            "rubric": document.get("expect", {}).get("judge", ""),
+            "history": [(who, text) for row in document.get("history", []) for who, text in row.items()],
+            "simulate": document.get("simulate"),
+            "played": played_from(result.played),
+        }
+    return render_page(request, "label", gettext("Label results"), context)
+
+
+def save_label(request: HttpRequest, result_id: UUID) -> HttpResponse:
+    """Store a label and continue with the next result; after a run's last one, link to what the judge said."""
+    needs(request, WRITE)
+    result = Result.objects.filter(pk=result_id, judged_good__isnull=False).first()
+    if result is None:
+        raise NotFound()
+    run, person = request.POST.get("run", ""), person_of(request)
+    queue = reverse("admin:evals_run_labels") + (f"?{urlencode({'run': run})}" if run else "")
+    if not may_label(result, person.pk):  # in another tab, say
+        problem = gettext("Not saved: someone else has labelled this result, or you may have seen the judge’s verdict.")
+        messages.error(request, problem)
+        return redirect(queue)
+    try:
+        label_result(result, request.POST.get("verdict", ""), note=request.POST.get("note", ""), person=person)
+    except SupportBotError as refusal:
+        messages.error(request, error_text(refusal))
+    else:
+        _tell_saved(request, result)
+    return redirect(queue)
+
+
+def _tell_saved(request: HttpRequest, result: Result) -> None:
+    if to_label(person_of(request).pk, run_id=result.run_id).exists():
+        messages.success(request, gettext("Saved."))
+        return
+    page = reverse("admin:evals_run_change", args=[result.run_id])
+    told = gettext("Saved. No more results of this run wait for your label.")
+    link = format_html('<a href="{}?show=all">{}</a>', page, gettext("The judge’s verdicts"))
+    messages.success(request, format_html("{} {}", told, link))
