@@ -9,10 +9,11 @@ from importlib import import_module
 from typing import Any
 
 from django.conf import settings
+from django.db import DatabaseError, connections
 from django.urls import get_resolver
 
-from kb.errors import EmbeddingUnavailable
-from kb.ports import embedder
+from kb.errors import EmbeddingUnavailable, RecipeMismatch
+from kb.indexing.recipes import active_recipe, embedder_of
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.runner import runner
 from supportbot.evals.product_mark import build
@@ -40,13 +41,20 @@ async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
             relay.start(without=settings.OUTBOX_OF_WORKERS)
             runner.start()
             # In its own thread, so a shutdown does not wait for it.
-            threading.Thread(target=prepare, name="warm-up", daemon=True).start()
+            threading.Thread(target=_prepare_apart, name="warm-up", daemon=True).start()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             await asyncio.gather(runner.stop(), asyncio.to_thread(relay.stop), agents.stop())
             await gateway.close()
             await send({"type": "lifespan.shutdown.complete"})
             return
+
+
+def _prepare_apart() -> None:
+    try:
+        prepare()
+    finally:
+        connections.close_all()
 
 
 def prepare() -> None:
@@ -65,7 +73,8 @@ def prepare() -> None:
 def warm_up() -> None:
     """Load everything that the first requests and the first turn would have to wait for.
 
-    This includes all pages, the embedding model, the tables of `language` and the checks, and a remote model's SDK.
+    This includes all pages, the embedding model of the index, the tables of `language` and the checks, and a remote
+    model's SDK.
     """
     _ = get_resolver().url_patterns
     detect("ready", "en")
@@ -75,9 +84,16 @@ def warm_up() -> None:
     draft.write("Your parcel arrives in 3 days.")
     draft.finish()
     draft.weigh({})
-    try:
-        embedder().query("ready")
-    except EmbeddingUnavailable as error:
-        logger.warning("no embedding model yet: %s", error.message)
+    _warm_up_embedder()
     if is_remote_configured():
         import_module("supportbot.llm.providers.openai")
+
+
+def _warm_up_embedder() -> None:
+    """Load the model of the index in use: chosen in the console, or else configured."""
+    try:
+        embedder_of(active_recipe()).query("ready")
+    except (EmbeddingUnavailable, RecipeMismatch) as error:
+        logger.warning("no embedding model yet: %s", error.message)
+    except DatabaseError as error:  # the first search loads it
+        logger.warning("no embedding model yet: %s", type(error).__name__)

@@ -5,8 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from kb import ports
+from kb.indexing import recipes
+from kb.indexing.models import Recipe
+from kb.testing import HashEmbedder
 from supportbot.assistant.checks.sentence_kinds import by_pieces, weights_shipped
 from supportbot.lifespan import prepare
+
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
@@ -34,3 +40,27 @@ def test_the_first_answer_finds_the_tables_of_the_checks_loaded() -> None:
 
     assert weights_shipped.cache_info().currsize == 1
     assert by_pieces.cache_info().currsize  # so a sentence has been judged
+
+
+def test_the_model_that_was_chosen_for_search_is_loaded_and_not_the_configured_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    class Chosen(HashEmbedder):
+        def query(self, text: str) -> list[float]:
+            asked.append(text)
+            return super().query(text)
+
+    def configured() -> None:
+        raise AssertionError("the index has no vectors of it")
+
+    recipe = recipes.recipe_for(Chosen().recipe)
+    Recipe.objects.filter(pk=recipe.pk).update(is_active=True, is_chosen=True)
+    monkeypatch.setattr(recipes, "packaged_embedder", Chosen)
+    monkeypatch.setattr(ports, "embedder", configured)
+    monkeypatch.setattr(recipes, "embedder", configured)
+
+    prepare()
+
+    assert asked == ["ready"]

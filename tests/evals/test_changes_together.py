@@ -496,7 +496,7 @@ def test_workspaces_take_turns_with_their_comparisons(other_workspace: Workspace
     assert [pk for _, pk in draft_checks.due_drafts()] == [many[0].pk, late.pk, many[1].pk]
     DraftCheck.objects.filter(pk=many[0].pk).update(state="running", lease_until=now() + timedelta(minutes=1))
     assert [pk for _, pk in draft_checks.due_drafts()] == [late.pk, many[1].pk, many[2].pk]
-    awaited = DraftCheck.objects.create(article_id=create_article(Change(title="New")).pk, revision=1)
+    awaited = DraftCheck.objects.create(article_id=create_article(Change(title="New", body="New.")).pk, revision=1)
     assert draft_checks.due_drafts()[0][1] == awaited.pk, "an editor waits for it"
 
 
