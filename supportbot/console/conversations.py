@@ -25,7 +25,7 @@ from supportbot.chat.selectors import RATED, events_after, locales_in_use, rated
 from supportbot.chat.signals import EventView
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words, tag
-from supportbot.console.evals.pages import may_make_cases
+from supportbot.console.evals.case_pages import may_make_cases
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
 from supportbot.handoff.desk.assistant_activity import WithheldSentence, confirmation_label, withheld_sentences

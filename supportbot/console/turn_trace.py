@@ -15,7 +15,7 @@ from actions.models import ActionRequest
 from supportbot.chat.models import Citation, Message, Source, Turn
 from supportbot.chat.retrieval_trace import RetrievalTrace, traces_of
 from supportbot.console.conversation_figures import amounts
-from supportbot.console.evals.pages import may_make_cases
+from supportbot.console.evals.case_pages import may_make_cases
 from supportbot.console.model_calls import purpose_label
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs

@@ -13,7 +13,7 @@ from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Cast, Right
 from django.utils.translation import gettext
 
-from supportbot.evals.models import Label, Result, Run
+from supportbot.evals.models import Label, Result, Run, SeenVerdicts
 from supportbot.evals.statistics import Confusion, confusion, kappa
 
 _RANDOM: Final = 12  # the last characters of an id, which are random
@@ -97,11 +97,26 @@ def words_of(agreement: Agreement) -> str:
 
 
 def to_label(person_id: UUID, *, run_id: UUID | None = None) -> QuerySet[Result]:
-    """Return the judged results waiting for this person's label, in random order, without results that anyone has
-    labelled pass or fail.
+    """Return the judged results waiting for this person's label, in random order. Results that anyone has labelled pass
+    or fail are not included, nor are runs whose verdicts this person has chosen to see.
     """
     known = Label.objects.filter(result=OuterRef("pk")).filter(~Q(verdict="unsure") | Q(person_id=person_id))
-    rows: QuerySet[Result] = Result.objects.filter(judged_good__isnull=False).exclude(Exists(known))
+    seen = SeenVerdicts.objects.filter(run=OuterRef("run"), person_id=person_id)
+    rows: QuerySet[Result] = Result.objects.filter(judged_good__isnull=False).exclude(Exists(known) | Exists(seen))
     if run_id is not None:
         rows = rows.filter(run_id=run_id)
     return rows.order_by(Right(Cast("id", CharField()), _RANDOM))
+
+
+def may_label(result: Result, person_id: UUID) -> bool:
+    """Return whether a person can label a judged result without having seen a verdict of the judge in its run. Until
+    they have labelled all of them, they can correct a label of their own.
+    """
+    waiting = to_label(person_id, run_id=result.run_id)
+    is_own = Label.objects.filter(result=result, person_id=person_id).exists()
+    return waiting.exists() if is_own else waiting.filter(pk=result.pk).exists()
+
+
+def show_verdicts(run: Run, person_id: UUID) -> None:
+    """Show a person the judge's verdicts of a run from now on; they then label none of its results."""
+    SeenVerdicts.objects.get_or_create(run=run, person_id=person_id)

@@ -153,7 +153,7 @@ class Result(TenantModel):
 
 
 class Label(TenantModel):
-    """A person's verdict on a judged result, given before they see the judge's."""
+    """A person's verdict on a judged result, given before they see the judge's on any result of its run."""
 
     class Verdict(models.TextChoices):
         PASS = "pass", _("Pass")
@@ -177,6 +177,23 @@ class Label(TenantModel):
 
     def __str__(self) -> str:
         return self.verdict
+
+
+class SeenVerdicts(TenantModel):
+    """A person has chosen to see the judge's verdicts of a run, and labels none of its results any more."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "person"], name="seen_verdicts_once"),
+            SameWorkspace("run", name="seen_verdicts_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.run_id)
 
 
 class ArticleCheck(TenantModel):

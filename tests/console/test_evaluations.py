@@ -16,7 +16,7 @@ from actions.models import ActionRequest
 from actions.policy_store import ensure_policies
 from actions.testing import FakeShop
 from kb.models import Article
-from supportbot.accounts.models import Customer, Workspace
+from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.principals import SCOPES, Staff
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message, start_conversation
@@ -34,7 +34,7 @@ from supportbot.releases.models import ReleaseGates
 from supportbot.releases.selectors import live_release
 from supportbot.releases.services import create_draft
 from tests.assistant.conftest import returns_article, shop
-from tests.console.conftest import Enter
+from tests.console.conftest import Enter, logged_in, person
 from tests.evals.test_runs import Judging
 from tests.pages import visible_text
 
@@ -176,7 +176,7 @@ def test_a_chat_with_an_action_becomes_a_case_of_its_customer_and_action(
     }
 
 
-def test_people_label_results_before_they_see_the_judges_verdict(enter: Enter, returns_article: Article) -> None:
+def test_people_label_a_run_without_seeing_what_the_judge_said(enter: Enter, returns_article: Article) -> None:
     cases = [{"id": f"c{number}", "ask": "Hello", "expect": {"judge": "Is polite."}} for number in range(4)]
     suite = services.save_suite(parse_suite({"suite": "judged", "cases": cases}, file=""))
     good, bad = '{"good": true, "why": "It greets."}', '{"good": false, "why": "It is rude."}'
@@ -194,13 +194,18 @@ def test_people_label_results_before_they_see_the_judges_verdict(enter: Enter, r
         html = page.content.decode()
         assert page.context["left"] == left and "Is polite." in html and "Hello, how can I help you?" in html
         result = page.context["result"]
-        if left == 4:  # afterwards, the page shows the judge's verdict on the previous one
-            assert "It greets." not in html and "It is rude." not in html
         verdict = said[result.judged_good].pop(0)
         label = reverse("admin:evals_result_label", args=[result.pk])
         assert client.post(label, {"verdict": "perhaps", "run": str(run.pk)}).status_code == 302
+        if left == 4:  # a slip, corrected before anything was shown
+            client.post(label, {"verdict": "unsure", "run": str(run.pk)})
         told = client.post(label, {"verdict": verdict, "note": "n", "run": str(run.pk)}, follow=True).content.decode()
-        assert ("It greets." if result.judged_good else "It is rude.") in told
+        for page_html in (told, client.get(f"{address}?show=all").content.decode()):
+            assert ("It is rude." in page_html, "judge’s verdict:" in page_html) == (False, False) or left == 1
+    assert "No more results of this run wait for your label" in told and f"{address}?show=all" in told
+    assert "It is rude." in client.get(f"{address}?show=all").content.decode()
+    refused = client.post(label, {"verdict": "pass", "run": str(run.pk)}, follow=True).content.decode()
+    assert "Not saved" in refused, "the judge's verdict has been shown"
     assert "No results wait" in client.get(queue).content.decode()
     found = agreement_in(run)
     assert found is not None and (found.labels, found.unsure, found.agreed) == (3, 1, 2)
@@ -210,6 +215,29 @@ def test_people_label_results_before_they_see_the_judges_verdict(enter: Enter, r
     assert words in client.get(reverse("admin:evals_suite_change", args=[suite.pk])).content.decode()
     assert words.encode() in junit(run)
     assert Label.objects.count() == 4
+
+
+def test_nobody_sees_the_labels_of_others(enter: Enter, workspace: Workspace, returns_article: Article) -> None:
+    suite = services.save_suite(
+        parse_suite(
+            {"suite": "judged", "cases": [{"id": "c", "ask": "Hello", "expect": {"judge": "Is polite."}}]}, file=""
+        )
+    )
+    with answering(Judging(('{"good": true, "why": "It greets."}',))):
+        run = services.start_run(suite)
+        run_worker.execute_run(run.pk)
+    first, queue = enter("supervisor"), reverse("admin:evals_run_labels")
+    result = first.get(queue).context["result"]
+    label = reverse("admin:evals_result_label", args=[result.pk])
+    first.post(label, {"verdict": "unsure", "note": "What is polite?"})
+    second = enter("admin")
+    shown = second.get(queue)
+    assert shown.context["result"] == result and "What is polite?" not in shown.content.decode()
+    second.post(label, {"verdict": "pass"})
+    third = logged_in(person(workspace, "admin", "third"))
+    assert third.get(queue).context["left"] == 0
+    assert "Not saved" in third.post(label, {"verdict": "fail"}, follow=True).content.decode()
+    assert Label.objects.count() == 2
 
 
 def test_agents_see_no_evaluations(enter: Enter) -> None:
@@ -394,14 +422,15 @@ def test_a_runs_page_hides_the_judges_verdict_until_the_label_is_given(enter: En
     assert "No cases of this kind." in main(show="failed")
     result = client.get(queue).context["result"]
     client.post(reverse("admin:evals_result_label", args=[result.pk]), {"verdict": "fail"})
-    assert f"Must pass but failed: {result.key}." in main() and "judge’s verdict:" in main(show="all")
-    assert main(show="all").count("Waits for your label") == 1
+    assert (main(show="all").count("Waits for your label"), main(show="all").count("Labelled")) == (1, 1)
+    assert "rude" not in main(show="all") and "Must pass but failed" not in main()
     assert client.post(reverse("admin:evals_run_show", args=[run.pk])).status_code == 302
     assert "Waits for your label" not in main(show="all") and "Must pass but failed: c0, c1." in main()
+    client = logged_in(User.objects.get(username__startswith="supervisor"))  # in another session
     assert client.get(queue).context["left"] == 0  # whoever has seen the verdicts labels nothing of this run
     [other] = Result.objects.filter(run=run).exclude(pk=result.pk)
     refused = client.post(reverse("admin:evals_result_label", args=[other.pk]), {"verdict": "fail"}, follow=True)
-    assert "you have seen the judge’s verdicts" in refused.content.decode()
+    assert "Not saved" in refused.content.decode()
     assert Label.objects.count() == 1
     assert enter("admin").get(queue).context["left"] == 1
     assert client.get(reverse("admin:evals_run_show", args=[run.pk])).status_code == 405

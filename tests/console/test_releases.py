@@ -33,6 +33,7 @@ from supportbot.releases.tasks import judge_waiting
 from tests.console.conftest import Enter
 from tests.console.test_firststeps import steps
 from tests.evals.test_gates import Forgetful
+from tests.evals.test_runs import Judging
 from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db
@@ -385,6 +386,29 @@ def test_a_refused_draft_lists_what_is_worse_than_in_the_live_release(
     refused = admin.post(f"{RELEASES}{row.pk}/publish/", {"instead_of": 1, "edits": 1, "reason": "warmer"})
     assert refused.status_code == 409 and live_release().number == 1
     assert b"The gates refuse this draft." in refused.content and b"shop: one" not in refused.content
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refused_draft_does_not_tell_what_the_judge_said_while_results_wait_for_labels(
+    admin: Client, enter: Enter, workspace: Workspace
+) -> None:
+    cases = [{"id": "polite", "must": True, "ask": "Hello", "expect": {"judge": "Is polite."}}]
+    save_suite(parse_suite({"suite": "shop", "cases": cases}, file=""))
+    admin.post(f"{RELEASES}gates/", {"suites": ["shop"]})
+    row = draft(admin)
+    admin.post(f"{RELEASES}{row.pk}/edit/", filled(row, tone="warm"))
+    admin.post(f"{RELEASES}{row.pk}/evaluate/")
+    with answering(Judging(('{"good": false, "why": "It is rude."}',) * 2)):  # the live release, and the draft
+        judge_waiting()
+
+    def told() -> str:
+        page = LexborHTMLParser(admin.get(f"{RELEASES}{row.pk}/change/").content.decode())
+        return visible_text(page.css_first("[aria-labelledby=h-gates]"), " ")
+
+    assert "shop: polite" in told() and "rude" not in told()
+    run = Run.objects.get(release_id=row.pk)
+    admin.post(f"/admin/evals/run/{run.pk}/show/")
+    assert "It is rude." in told()
 
 
 @pytest.mark.django_db(transaction=True)

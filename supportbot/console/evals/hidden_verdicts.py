@@ -1,14 +1,11 @@
-"""Hides the judge's verdicts on a run's page until the viewer has labelled the results.
+"""Hides the judge's verdicts on a run until the viewer has labelled its results.
 
 People can choose to see the verdicts first, but then cannot label results of that run: a label is only useful if the
-person did not know the judge's verdict. The choice is stored in the session.
+person did not know what the judge says about this result, or about similar ones.
 """
 
 from dataclasses import replace
-from typing import Final
-from uuid import UUID
 
-from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from supportbot.console.permissions import may
@@ -17,35 +14,21 @@ from supportbot.evals.human_labels import to_label
 from supportbot.evals.models import Result, Run
 from supportbot.evals.reports import Report
 
-_SEEN: Final = "runs_with_seen_verdicts"
-_MOST: Final = 500  # runs in a session
 
-
-def waiting_results(request: HttpRequest, *, run_id: UUID | None = None) -> QuerySet[Result]:
-    """Return the results waiting for this person's label, except in runs whose verdicts they have seen."""
-    waiting = to_label(person_of(request).pk, run_id=run_id)
-    return waiting.exclude(run_id__in=request.session.get(_SEEN, []))
-
-
-def hidden_cases(request: HttpRequest, run: Run) -> frozenset[str]:
-    """Return the cases of a run whose outcome would reveal the judge's verdict to the viewer."""
+def hidden_cases(request: HttpRequest, run: Run) -> dict[str, bool]:
+    """Return the cases of a run whose outcome would reveal the judge's verdict to the viewer, each with whether it
+    waits for their label.
+    """
     if not may(staff(request), "evals:write"):  # this person cannot label results
-        return frozenset()
-    return frozenset(waiting_results(request, run_id=run.pk).values_list("key", flat=True))
+        return {}
+    waiting = set(to_label(person_of(request).pk, run_id=run.pk).values_list("key", flat=True))
+    if not waiting:
+        return {}
+    judged = Result.objects.filter(run=run, judged_good__isnull=False).order_by("key")
+    return {key: key in waiting for key in judged.values_list("key", flat=True).distinct()}
 
 
-def shows_verdicts(request: HttpRequest, run_id: UUID) -> bool:
-    """Return whether this person has chosen to see a run's verdicts in this session."""
-    return str(run_id) in request.session.get(_SEEN, [])
-
-
-def show_verdicts(request: HttpRequest, run_id: UUID) -> None:
-    """Show this run's verdicts in this session from now on."""
-    seen = [one for one in request.session.get(_SEEN, []) if one != str(run_id)]
-    request.session[_SEEN] = [*seen, str(run_id)][-_MOST:]
-
-
-def without_hidden(report: Report, hidden: frozenset[str]) -> Report:
+def without_hidden(report: Report, hidden: dict[str, bool]) -> Report:
     """Return a report whose lists leave out these cases; its figures are unchanged."""
     return replace(
         report,

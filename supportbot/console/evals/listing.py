@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from supportbot.console.base import RowPagesAdmin
 from supportbot.console.display import moment_in_words
-from supportbot.console.evals import pages
+from supportbot.console.evals import case_pages, labelling, pages
 from supportbot.console.evals.result_rows import result_of, state_tag
 from supportbot.evals.models import Run, Suite
 from supportbot.evals.selectors import runs
@@ -86,11 +86,13 @@ class SuiteAdmin(RowPagesAdmin):
             path(f"{one}export/", wrap(pages.export), name="evals_suite_export"),
             path(f"{one}remove/", wrap(require_POST(pages.delete)), name="evals_suite_remove"),
             path(f"{one}run/", wrap(require_POST(pages.start)), name="evals_suite_run"),
-            path(f"{one}case/", wrap(pages.edit_case), name="evals_suite_newcase"),
-            path(f"{one}case/<str:key>/", wrap(pages.edit_case), name="evals_suite_case"),
-            path("of-chat/<uuid:conversation_id>/", wrap(pages.case_from_chat), name="chat_conversation_evaluation"),
-            path("of-answer/<uuid:message_id>/", wrap(pages.case_from_answer), name="answer-case"),
-            path("of-finding/<slug:kind>/<uuid:subject>/", wrap(pages.case_from_finding), name="finding-case"),
+            path(f"{one}case/", wrap(case_pages.edit_case), name="evals_suite_newcase"),
+            path(f"{one}case/<str:key>/", wrap(case_pages.edit_case), name="evals_suite_case"),
+            path(
+                "of-chat/<uuid:conversation_id>/", wrap(case_pages.case_from_chat), name="chat_conversation_evaluation"
+            ),
+            path("of-answer/<uuid:message_id>/", wrap(case_pages.case_from_answer), name="answer-case"),
+            path("of-finding/<slug:kind>/<uuid:subject>/", wrap(case_pages.case_from_finding), name="finding-case"),
             *super().get_urls(),
         ]
 
@@ -133,8 +135,8 @@ class RunAdmin(RowPagesAdmin):
     def get_urls(self) -> list[URLPattern]:
         wrap, one = self.admin_site.admin_view, "<uuid:run_id>/"
         return [
-            path("label/", wrap(pages.label_queue), name="evals_run_labels"),
-            path("label/<uuid:result_id>/", wrap(require_POST(pages.save_label)), name="evals_result_label"),
+            path("label/", wrap(labelling.label_queue), name="evals_run_labels"),
+            path("label/<uuid:result_id>/", wrap(require_POST(labelling.save_label)), name="evals_result_label"),
             path(f"{one}cancel/", wrap(require_POST(pages.cancel)), name="evals_run_cancel"),
             path(f"{one}show/", wrap(require_POST(pages.show)), name="evals_run_show"),
             path(f"{one}resume/", wrap(require_POST(pages.resume)), name="evals_run_resume"),

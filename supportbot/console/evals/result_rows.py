@@ -1,7 +1,7 @@
 """The rows of a run's page: each case with its tries, next to the same case in another run."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -45,6 +45,7 @@ class Row:
     now: list[Try] = field(default_factory=list)
     before: list[Try] = field(default_factory=list)
     is_hidden: bool = False  # its outcome would reveal the judge's verdict
+    waits_for_label: bool = False
 
     @property
     def passed(self) -> bool:
@@ -67,7 +68,9 @@ class Row:
         if not self.now:
             return tag("", gettext("Not run"))
         if self.is_hidden:
-            return tag("warn", gettext("Waits for your label"))
+            return (
+                tag("warn", gettext("Waits for your label")) if self.waits_for_label else tag("", gettext("Labelled"))
+            )
         return tag("ok", gettext("Passed")) if self.passed else tag("bad", gettext("Failed"))
 
     @property
@@ -87,9 +90,12 @@ class Row:
 
 
 def compared_runs(
-    run: Run, other: Run | None, *, shown: str, page: str, per_page: int, hidden: frozenset[str] = frozenset()
+    run: Run, other: Run | None, *, shown: str, page: str, per_page: int, hidden: Mapping[str, bool] | None = None
 ) -> tuple[list[Row], int]:
-    """Return one page of the rows, and their total number. Cases that are `hidden` only appear without a filter."""
+    """Return one page of the rows, and their total number. Cases that are `hidden`, each with whether it waits for a
+    label, only appear without a filter.
+    """
+    hidden = hidden or {}
     passed = {one.pk: _passes(one) for one in (run, other) if one is not None}
     for key in hidden:
         passed[run.pk].pop(key, None)
@@ -101,7 +107,7 @@ def compared_runs(
     now, before = _tries(run, keys), _tries(other, keys) if other else {}
     for row in part:
         row.now, row.before = now.get(row.key, []), before.get(row.key, [])
-        row.is_hidden = row.key in hidden
+        row.is_hidden, row.waits_for_label = row.key in hidden, hidden.get(row.key, False)
     return part, len(chosen)
 
 

@@ -14,7 +14,7 @@ from kb.models import Article
 from kb.selectors import article_with_id
 from supportbot.chat.models import Conversation
 from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage, traces_of
-from supportbot.console.evals.pages import may_make_cases
+from supportbot.console.evals.case_pages import may_make_cases
 from supportbot.console.improve.edit import (
     MOST_REPLAYED,
     NEW,

@@ -33,8 +33,10 @@ def failed_names(verdict: Mapping[str, Any]) -> list[FailedCase]:
     return [FailedCase(name) for name in _kinds(verdict)]
 
 
-def failed_cases(verdict: Mapping[str, Any]) -> list[FailedCase]:
-    """Return the failed cases that must pass, then other cases that are worse than in the live release."""
+def failed_cases(verdict: Mapping[str, Any], hidden: Collection[tuple[UUID, str]] = ()) -> list[FailedCase]:
+    """Return the failed cases that must pass, then other cases that are worse than in the live release. Of cases that
+    are `hidden`, by run and key, only the name is returned: the reasons would reveal the judge's verdict.
+    """
     kinds = _kinds(verdict)
     rows = Run.objects.filter(pk__in=verdict["run_ids"]).select_related("suite").defer("report")
     runs = {run.suite_name: run for run in rows}
@@ -47,6 +49,9 @@ def failed_cases(verdict: Mapping[str, Any]) -> list[FailedCase]:
             found.append(FailedCase(name))
             continue
         at = (run.pk, key)
+        if at in hidden:
+            found.append(FailedCase(name, answers=_page(run, "all")))
+            continue
         found.append(_failed(run, key, kind, results.get(at), reasons.get(at, [])))
     return found
 
@@ -64,7 +69,7 @@ def _failed_results(runs: Sequence[Run], keys: Collection[str]) -> dict[tuple[UU
 
 
 def _failed(run: Run, key: str, kind: str, result: Result | None, reasons: Sequence[str]) -> FailedCase:
-    answers = f"{reverse('admin:evals_run_change', args=[run.pk])}?show={kind}"
+    answers = _page(run, kind)
     case = next((parse_case(one) for one in run.cases if str(one["id"]) == key), None)
     title = run.suite.title if run.suite else run.suite_name
     if case is None:  # for example, too few cases passed overall
@@ -73,3 +78,7 @@ def _failed(run: Run, key: str, kind: str, result: Result | None, reasons: Seque
         return FailedCase(title, case.asks, answers=answers)
     last = played_from(result.played).last
     return FailedCase(title, case.asks, tuple(reasons), "" if last.is_abstention else last.text, answers)
+
+
+def _page(run: Run, shown: str) -> str:
+    return f"{reverse('admin:evals_run_change', args=[run.pk])}?show={shown}"

@@ -14,8 +14,8 @@ from django.utils.translation import gettext
 
 from kb.models import Article
 from kb.selectors import changed_for_readers
-from supportbot.accounts.principals import Staff
 from supportbot.console.display import error_text
+from supportbot.console.evals.hidden_verdicts import hidden_cases
 from supportbot.console.evals.result_rows import rows_of as rows_of_runs
 from supportbot.console.permissions import may
 from supportbot.console.releases.display import REFERENCES, differences
@@ -23,7 +23,7 @@ from supportbot.console.releases.failed_cases import FailedCase, failed_cases, f
 from supportbot.console.releases.forms import DraftForm, Guidelines, initial_of, rows_of
 from supportbot.console.request_context import needs, staff
 from supportbot.errors import NotFound, SupportBotError
-from supportbot.evals.models import Run
+from supportbot.evals.models import Result, Run
 from supportbot.evals.release_gates import progress
 from supportbot.evals.selectors import missing_suites, runs
 from supportbot.llm.connections import names
@@ -189,7 +189,7 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
         "may_judge": bool(suites) and ports.judge() is not None,
         "changed_articles": _changed_articles(verdict) if verdict and "knowledge" in changed else [],
         "evaluated": _evaluated(verdict) if verdict else None,
-        "failed": _failed(verdict, person) if verdict and release.is_draft and not is_passed else [],
+        "failed": _failed(request, verdict) if verdict and release.is_draft and not is_passed else [],
         "compared": _compared(verdict) if verdict and may_read_runs else [],
         "keeps_results": changed == ["knowledge"],
         "changed": [gettext(REFERENCES.get(name, name)) for name in changed],
@@ -208,9 +208,13 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
     return render(request, "console/releases/release.html", _frame(request, release, **context), status=status)
 
 
-def _failed(verdict: Mapping[str, Any], person: Staff) -> list[FailedCase]:
+def _failed(request: HttpRequest, verdict: Mapping[str, Any]) -> list[FailedCase]:
     """Return the failed cases; with questions and answers only if the person may read runs."""
-    return failed_cases(verdict) if may(person, RUNS) else failed_names(verdict)
+    if not may(staff(request), RUNS):
+        return failed_names(verdict)
+    judged = Result.objects.filter(run__in=verdict["run_ids"], judged_good__isnull=False).values("run")
+    hidden = [(run.pk, key) for run in runs().filter(pk__in=judged) for key in hidden_cases(request, run)]
+    return failed_cases(verdict, hidden)
 
 
 def _restoring(release: Release) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def comparison_of(article_ids: Sequence[UUID], since: datetime, until: datetime)
     """Return the comparison of these articles, published between these times, and whether it is still pending (then it
     is None).
 
-    It is also None if nothing was compared, so changes by an earlier or later publication are not reported for this one.
+    It is also None if nothing was compared, so changes by other publications are not reported for this one.
     """
     check, is_awaited = check_of(article_ids, since, until)
     return _comparison_in(check), is_awaited

@@ -110,8 +110,8 @@ def cancel(check_id: UUID) -> None:
 
 @transaction.atomic
 def cancel_open(checks: QuerySet[DraftCheck]) -> int:
-    """Stop the unfinished ones of these checks; return how many. They keep their questions without personal data, and ask
-    them in that form if they are continued.
+    """Stop those of these checks that are unfinished; return how many. They keep their questions without personal data,
+    and ask them in that form if they are continued.
     """
     stopped_now = list(checks.filter(state__in=("waiting", "running")).select_for_update().order_by("pk"))
     for check in stopped_now:

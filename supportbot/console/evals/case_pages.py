@@ -1,0 +1,105 @@
+"""The pages of a case: edit it, or make one from a conversation, an answer or what *Improve* lists."""
+
+from collections.abc import Callable
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext
+
+from supportbot.accounts.principals import Staff
+from supportbot.chat.models import Conversation
+from supportbot.console.display import error_text
+from supportbot.console.evals.pages import WRITE, render_page, suite_with_id
+from supportbot.console.permissions import may
+from supportbot.console.request_context import needs
+from supportbot.errors import NotFound, SupportBotError
+from supportbot.evals import services
+from supportbot.evals.case_from_conversation import case_of_chat
+from supportbot.evals.models import Suite
+from supportbot.evals.selectors import document_of
+from supportbot.evals.suite_files import as_yaml, case_as_yaml, case_from_yaml
+from supportbot.insights.cases import case_of_answer, case_of_finding
+from supportbot.insights.findings import Kind
+
+_EMPTY_CASE: Final = """\
+id: new
+ask: How long can I return things?
+expect:
+  figures: 30 days
+"""
+
+
+def edit_case(request: HttpRequest, suite_id: UUID, key: str = "") -> HttpResponse:
+    """Show a case of a suite, or an empty one, as YAML, and store the submitted text."""
+    needs(request, WRITE)
+    suite = suite_with_id(suite_id)
+    known = next((case for case in document_of(suite).cases if key and case.key == key), None)
+    if key and known is None:
+        raise NotFound()
+    text = case_as_yaml(known) if known else _EMPTY_CASE
+    return _case_form(request, text, suites=[suite], own=suite, replacing=key)
+
+
+def case_from_chat(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Propose a case based on a conversation, and store it in the chosen suite."""
+    _check_may_make_cases(request)
+
+    def proposed() -> dict[str, Any]:
+        conversation = Conversation.objects.filter(pk=conversation_id).first()
+        if conversation is None:
+            raise NotFound()
+        return case_of_chat(conversation)
+
+    return _proposed_case(request, proposed)
+
+
+def case_from_answer(request: HttpRequest, message_id: UUID) -> HttpResponse:
+    """Propose a case based on an answer of the assistant, and store it in the chosen suite."""
+    _check_may_make_cases(request)
+    return _proposed_case(request, lambda: case_of_answer(message_id))
+
+
+def case_from_finding(request: HttpRequest, kind: str, subject: UUID) -> HttpResponse:
+    """Propose a case based on a finding listed in *Improve*, and store it in the chosen suite."""
+    _check_may_make_cases(request)
+    if kind not in list(Kind):
+        raise NotFound()
+    return _proposed_case(request, lambda: case_of_finding(Kind(kind), subject))
+
+
+def may_make_cases(person: Staff) -> bool:
+    """Return whether a person may create cases from customers' messages."""
+    return may(person, WRITE) and may(person, "conversations:read")
+
+
+def _check_may_make_cases(request: HttpRequest) -> None:
+    needs(request, WRITE)
+    needs(request, "conversations:read")
+
+
+def _proposed_case(request: HttpRequest, case: Callable[[], dict[str, Any]]) -> HttpResponse:
+    # A POST contains the whole text, so it can be stored even if its source has since been erased or dealt with.
+    text = "" if request.method == "POST" else as_yaml(case())
+    return _case_form(request, text, suites=list(Suite.objects.all()))
+
+
+def _case_form(
+    request: HttpRequest, text: str, *, suites: list[Suite], own: Suite | None = None, replacing: str = ""
+) -> HttpResponse:
+    """Show a case, and store it in the chosen suite; `own` is the suite from which it was opened."""
+    problem = ""
+    if request.method == "POST":
+        text = request.POST.get("text", "")
+        try:
+            suite = suite_with_id(request.POST.get("suite", ""))
+            services.save_case(suite.pk, case_from_yaml(text), replacing=replacing)
+        except SupportBotError as refusal:
+            problem = error_text(refusal)
+        else:
+            messages.success(request, gettext("Saved: {name_of}.").format(name_of=suite.title))
+            return redirect("admin:evals_suite_change", suite.pk)
+    context = {"text": text, "problem": problem, "suites": suites, "suite": own}
+    return render_page(request, "case", gettext("Case"), context, status=400 if problem else 200)
