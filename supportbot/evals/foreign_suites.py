@@ -23,6 +23,25 @@ from supportbot.evals.suite_format import MAX_CASES
 
 _QUESTIONS: Final = ("question", "query", "input", "message", "prompt", "text", "user_input")
 _VARIABLE: Final = re.compile(r"\{\{-?\s*(\w+)\s*-?\}\}")
+# promptfoo's assertions whose texts we take over as they are.
+_SAME_TEXTS: Final = {
+    "not-equals": "not_equals",
+    "not-starts-with": "not_starts_with",
+    "icontains": "contains",
+    "icontains-all": "contains",
+    "icontains-any": "contains_any",
+    "not-icontains": "not_contains",
+    "not-icontains-any": "not_contains",
+    "regex": "pattern",
+    "not-regex": "not_pattern",
+}
+# Our `contains` ignores case, so what is case-sensitive there becomes a pattern.
+_EXACT_TEXTS: Final = {
+    "contains": "pattern",
+    "contains-all": "pattern",
+    "not-contains": "not_pattern",
+    "not-contains-any": "not_pattern",
+}
 _RUBRICS: Final = ("llm-rubric", "g-eval", "model-graded-closedqa")
 _OF_SEVERAL: Final = ("-any", "-all")  # these take a list, or a text with commas
 _OF_ONE_TEXT: Final = ("equals", "starts-with")
@@ -126,35 +145,17 @@ def _problem(kind: str, told: Mapping[str, Any]) -> str:
 
 
 def _expectation(kind: str, value: Any, threshold: Any) -> tuple[str, Any] | None:
-    """Return the name and value of our matching expectation for an assertion; None if it is not supported.
-
-    Our `contains` ignores case, so promptfoo's case-sensitive `contains` becomes a pattern.
-    """
-    if isinstance(value, str) and len(value) <= MAX_VALUE_TEXT and kind.endswith(_OF_SEVERAL):
-        value = [text.strip() for text in next(csv.reader([value.strip()], skipinitialspace=True), [])]
-    values = value if isinstance(value, list) else [value]
-    texts = [str(one) for one in values]
+    """Return the name and value of our matching expectation for an assertion; None if it is not supported."""
+    texts = _texts_in(kind, value)
+    if name := _SAME_TEXTS.get(kind):
+        return name, texts
+    if name := _EXACT_TEXTS.get(kind):
+        return name, [re.escape(text) for text in texts]
     match kind:
         case "equals" | "starts-with":
             return kind.replace("-", "_"), texts[0]
-        case "not-equals" | "not-starts-with":
-            return kind.replace("-", "_"), texts
-        case "contains" | "contains-all":
-            return "pattern", [re.escape(text) for text in texts]
-        case "icontains" | "icontains-all":
-            return "contains", texts
-        case "icontains-any":
-            return "contains_any", texts
         case "contains-any":
             return "pattern", [f"({'|'.join(re.escape(text) for text in texts)})"]
-        case "not-contains" | "not-contains-any":
-            return "not_pattern", [re.escape(text) for text in texts]
-        case "not-icontains" | "not-icontains-any":
-            return "not_contains", texts
-        case "regex":
-            return "pattern", texts
-        case "not-regex":
-            return "not_pattern", texts
         case "latency":
             return "seconds", _number(threshold) / _MILLISECONDS
         case "cost":
@@ -168,6 +169,13 @@ def _expectation(kind: str, value: Any, threshold: Any) -> tuple[str, Any] | Non
         case _ if kind in _RUBRICS:
             return "judge", "\n".join(texts)
     return None
+
+
+def _texts_in(kind: str, value: Any) -> list[str]:
+    """Return the texts of an assertion; one text of several is read as a line of CSV. Raises csv.Error."""
+    if isinstance(value, str) and len(value) <= MAX_VALUE_TEXT and kind.endswith(_OF_SEVERAL):
+        value = [text.strip() for text in next(csv.reader([value.strip()], skipinitialspace=True), [])]
+    return [str(one) for one in (value if isinstance(value, list) else [value])]
 
 
 def _filled(value: Any, variables: Mapping[str, Any]) -> Any:

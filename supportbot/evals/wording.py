@@ -282,13 +282,18 @@ def _p(p: float) -> str:
 
 def verdict(report: Report) -> list[str]:
     """Return the reasons why a run is bad, one line each; [] for a good run."""
+    return [words.format(cases=", ".join(keys)) for words, keys in verdict_parts(report)]
+
+
+def verdict_parts(report: Report) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the same lines, with `{cases}` for the names of the cases that each is about."""
     lines = []
     if report.failed_must:
-        lines.append(gettext("Must pass but failed: {cases}.").format(cases=", ".join(report.failed_must)))
+        lines.append((gettext("Must pass but failed: {cases}."), report.failed_must))
     if report.regressions:
-        lines.append(gettext("Passed before but failed now: {cases}.").format(cases=", ".join(report.regressions)))
+        lines.append((gettext("Passed before but failed now: {cases}."), report.regressions))
     if report.is_worse:
         lost = round(-100 * report.difference)
         words = gettext("Worse than before: {lost} points fewer passes in {cases} sampled cases (p = {p}).")
-        lines.append(words.format(lost=lost, cases=report.sampled, p=f"{report.worse_p:.3f}"))
-    return lines + [gettext(SIGNAL_WORDS[name]) for name in report.signals]
+        lines.append((words.format(lost=lost, cases=report.sampled, p=f"{report.worse_p:.3f}"), ()))
+    return lines + [(gettext(SIGNAL_WORDS[name]), ()) for name in report.signals]

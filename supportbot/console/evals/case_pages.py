@@ -1,6 +1,6 @@
 """The pages of a case: edit it, or make one from a conversation, an answer or what *Improve* lists."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from supportbot.accounts.principals import Staff
 from supportbot.chat.models import Conversation
 from supportbot.console.display import error_text
+from supportbot.console.evals.case_form import CaseForm, articles_offered, kept_of
 from supportbot.console.evals.pages import WRITE, render_page, suite_with_id
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs
@@ -20,20 +21,19 @@ from supportbot.evals import services
 from supportbot.evals.case_from_conversation import case_of_chat
 from supportbot.evals.models import Suite
 from supportbot.evals.selectors import document_of
-from supportbot.evals.suite_files import as_yaml, case_as_yaml, case_from_yaml
+from supportbot.evals.suite_files import as_yaml, case_as_yaml, case_from_yaml, structure_of
+from supportbot.evals.suite_values import mapping_of
 from supportbot.insights.cases import case_of_answer, case_of_finding
 from supportbot.insights.findings import Kind
+from supportbot.team_formats import listed
 
-_EMPTY_CASE: Final = """\
-id: new
-ask: How long can I return things?
-expect:
-  figures: 30 days
-"""
+FORM: Final = "form"
+DOCUMENT: Final = "document"
+_EMPTY_CASE: Final = "id: new\n"
 
 
 def edit_case(request: HttpRequest, suite_id: UUID, key: str = "") -> HttpResponse:
-    """Show a case of a suite, or an empty one, as YAML, and store the submitted text."""
+    """Show a case of a suite, or an empty one, and store what is submitted."""
     needs(request, WRITE)
     suite = suite_with_id(suite_id)
     known = next((case for case in document_of(suite).cases if key and case.key == key), None)
@@ -89,17 +89,47 @@ def _proposed_case(request: HttpRequest, case: Callable[[], dict[str, Any]]) -> 
 def _case_form(
     request: HttpRequest, text: str, *, suites: list[Suite], own: Suite | None = None, replacing: str = ""
 ) -> HttpResponse:
-    """Show a case, and store it in the chosen suite; `own` is the suite from which it was opened."""
-    problem = ""
+    """Show a case as a form or, on its other tab, as YAML, and store it in the chosen suite; `own` is the suite from
+    which it was opened.
+    """
+    problem, form, tab = "", None, FORM
     if request.method == "POST":
-        text = request.POST.get("text", "")
+        text, tab = request.POST.get("text", ""), request.POST.get("tab", DOCUMENT)
         try:
-            suite = suite_with_id(request.POST.get("suite", ""))
-            services.save_case(suite.pk, case_from_yaml(text), replacing=replacing)
+            if tab == FORM:
+                form = CaseForm(_document_in(text), request.POST)
+                text = as_yaml(form.made()) if form.is_valid() else text
+            wanted = request.POST.get("show", "")
+            if not wanted and (form is None or not form.errors):
+                return _saved(request, text, replacing)
+            if wanted and (form is None or not form.errors):
+                form, tab = (CaseForm(_document_in(text)) if wanted == FORM else None), wanted
         except SupportBotError as refusal:
             problem = error_text(refusal)
-        else:
-            messages.success(request, gettext("Saved: {name_of}.").format(name_of=suite.title))
-            return redirect("admin:evals_suite_change", suite.pk)
-    context = {"text": text, "problem": problem, "suites": suites, "suite": own}
-    return render_page(request, "case", gettext("Case"), context, status=400 if problem else 200)
+    elif tab == FORM:
+        form = CaseForm(_document_in(text))
+    context = {
+        "text": text,
+        "form": form if tab == FORM else None,
+        "kept": listed([f"“{name}”" for name in kept_of(form.document)]) if form else "",
+        "articles": articles_offered() if form else [],
+        "problem": problem,
+        "suites": suites,
+        "suite": own,
+        "chosen": request.POST.get("suite", ""),
+    }
+    is_wrong = bool(problem or (form and form.errors))
+    return render_page(request, "case", gettext("Case"), context, status=400 if is_wrong else 200)
+
+
+def _saved(request: HttpRequest, text: str, replacing: str) -> HttpResponse:
+    suite = suite_with_id(request.POST.get("suite", ""))
+    services.save_case(suite.pk, case_from_yaml(text), replacing=replacing)
+    messages.success(request, gettext("Saved: {name_of}.").format(name_of=suite.title))
+    return redirect("admin:evals_suite_change", suite.pk)
+
+
+def _document_in(text: str) -> Mapping[str, Any]:
+    """Return a case's document, complete or not. Raises InvalidSuite."""
+    found = structure_of(text) if text.strip() else {}
+    return mapping_of(found, "")

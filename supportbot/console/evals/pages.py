@@ -1,12 +1,15 @@
 """The pages of suites and runs: create, import, edit and export suites; start, watch and compare runs."""
 
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from supportbot.console.display import error_text
@@ -31,7 +34,7 @@ from supportbot.evals.suite_files import (
     shipped_suites,
     suite_as_yaml,
 )
-from supportbot.evals.wording import comparison_words, every_time, interruption, summary, verdict
+from supportbot.evals.wording import comparison_words, every_time, interruption, summary, verdict_parts
 from supportbot.releases.selectors import gates
 from supportbot.team_formats import number
 
@@ -130,7 +133,7 @@ def run_page(request: HttpRequest, run_id: str) -> HttpResponse:
         "why_paused": interruption(run.problem) if run.problem else "",
         "report": report,
         "summary": summary(report) if report else "",
-        "verdict": verdict(report) if report else [],
+        "verdict": _verdict(run, other, report) if report else [],
         "every_time": every_time(report) if report else [],
         "intervals": intervals_of(run, other),
         "comparison": _comparison(run, other, report) if report and other else [],
@@ -185,6 +188,21 @@ def _other(request: HttpRequest, run: Run) -> Run | None:
     chosen = request.GET.get("against", "")
     other = uuid_of(chosen) if chosen else run.baseline_id
     return Run.objects.filter(pk=other).first() if other else None
+
+
+def _verdict(run: Run, other: Run | None, report: Report) -> list[SafeString]:
+    """Return why a run is bad, with a link from each named case to its answers."""
+    places = {str(case["id"]): place for place, case in enumerate(run.cases)}
+    against = {"against": other.pk} if other else {}
+
+    def link(key: str) -> tuple[str, str, str]:
+        page = places.get(key, 0) // PER_PAGE + 1
+        return urlencode({"show": "all", "page": page, **against}), key, key
+
+    return [
+        format_html(words, cases=format_html_join(", ", '<a href="?{}#case-{}">{}</a>', map(link, keys)))
+        for words, keys in verdict_parts(report)
+    ]
 
 
 def _comparison(run: Run, other: Run, report: Report) -> list[str]:

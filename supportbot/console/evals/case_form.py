@@ -1,0 +1,195 @@
+"""A case as a form: its question, and what people most often expect of an answer. The rest of its document (earlier
+messages, attacks, patterns and so on) stays unchanged, and is edited as YAML.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from kb.models import Article
+from supportbot.evals.expectations import MAX_VALUE_TEXT, MAX_VALUES
+from supportbot.evals.suite_values import MAX_TEXT
+
+MOST_OFFERED: Final = 500  # articles
+EMPTY_ROWS: Final = 2
+LISTED: Final = ("source", "says", "never_says", "figures", "not_figures")
+FLAGS: Final = ("abstains", "hands_over")
+ANSWERS: Final = {"": None, "yes": True, "no": False}
+ASKING: Final = ("ask", "steps")
+_CHOICES: Final = (("", _("Not checked")), ("yes", _("Yes")), ("no", _("No")))
+
+
+class ArticleRows(forms.Widget):
+    """A row for the id of each article, and empty ones; the page has a list of articles to choose from."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
+        return [text.strip() for text in data.getlist(name) if text.strip()]
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        described = (attrs or {}).get("aria-describedby", "")
+        rows = []
+        for place, text in enumerate([*(value or []), *[""] * EMPTY_ROWS]):
+            label = gettext("Article {number}").format(number=place + 1)
+            rows.append((name, text, f"id_{name}_{place}" if place else f"id_{name}", label, described))
+        row = '<input class="field" name="{}" value="{}" id="{}" aria-label="{}" aria-describedby="{}" list="articles">'
+        return format_html_join("", row, rows)
+
+
+class CaseForm(forms.Form):
+    key = forms.CharField(
+        max_length=80, label=_("Name"), help_text=_("Short and unique in the suite: letters, digits and . : _ -")
+    )
+    ask = forms.CharField(
+        required=False, max_length=MAX_TEXT, widget=forms.Textarea(attrs={"rows": 3}), label=_("Question")
+    )
+    source = forms.Field(
+        required=False,
+        widget=ArticleRows,
+        label=_("Sources"),
+        help_text=_("The answer must cite one of these articles. Enter a title or an id."),
+    )
+    says = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        label=_("Facts that the answer must state"),
+        help_text=_("One per line, in any words."),
+    )
+    never_says = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        label=_("Facts that no answer may state"),
+        help_text=_("One per line, in any words."),
+    )
+    figures = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        label=_("Figures that the answer must contain"),
+        help_text=_("One per line, such as 60 days or €50."),
+    )
+    not_figures = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        label=_("Figures that no answer may contain"),
+        help_text=_("One per line."),
+    )
+    abstains = forms.ChoiceField(required=False, choices=_CHOICES, label=_("It says that it found no answer"))
+    hands_over = forms.ChoiceField(required=False, choices=_CHOICES, label=_("It hands over to a person"))
+    judge = forms.CharField(
+        required=False,
+        max_length=MAX_VALUE_TEXT,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        label=_("A good answer, in words"),
+        help_text=_("The model for judging compares the conversation with it."),
+    )
+    must = forms.BooleanField(
+        required=False,
+        label=_("Must pass"),
+        help_text=_("As a gate, the suite refuses whatever makes this case fail."),
+    )
+
+    def __init__(self, document: Mapping[str, Any], data: Any = None) -> None:
+        self.document = document
+        super().__init__(data, initial=initial_of(document), label_suffix="")
+        for name in ("ask" if name in ASKING else name for name in kept_of(document)):
+            self.fields.pop(name, None)
+        for field in self.fields.values():
+            if not isinstance(field.widget, forms.CheckboxInput | ArticleRows):
+                field.widget.attrs["class"] = "field"
+                field.widget.attrs["dir"] = "auto"
+
+    def clean_source(self) -> list[str]:
+        """Return the ids of the named articles; a title stands for its article."""
+        named: list[str] = list(dict.fromkeys(self.cleaned_data["source"]))
+        known = _listed(_expect_of(self.document).get("source")) or []
+        return [name if name in known else _id_of(name) for name in named]
+
+    def clean(self) -> dict[str, Any]:
+        for name in LISTED[1:]:
+            if name in self.fields and len(_lines(self.cleaned_data.get(name, ""))) > MAX_VALUES:
+                self.add_error(name, gettext("Enter at most {most} lines.").format(most=MAX_VALUES))
+        return self.cleaned_data
+
+    def made(self) -> dict[str, Any]:
+        """Return the document with what was entered."""
+        told = self.cleaned_data
+        expect = {name: value for name, value in _expect_of(self.document).items() if name not in self.fields}
+        expect |= {name: told[name] for name in ("source",) if told.get(name)}
+        expect |= {name: lines for name in LISTED[1:] if (lines := _lines(told.get(name, "")))}
+        expect |= {name: answer for name in FLAGS if (answer := ANSWERS[told.get(name, "")]) is not None}
+        expect |= {"judge": told["judge"]} if told.get("judge") else {}
+        rest = {name: value for name, value in self.document.items() if name not in ("id", "must", "expect")}
+        if "ask" in self.fields:
+            rest = {"ask": told["ask"], **{name: value for name, value in rest.items() if name not in ASKING}}
+        must = {"must": True} if told["must"] else {}
+        return {"id": told["key"], **rest, **must, "expect": expect}
+
+
+def initial_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the form shows of a case."""
+    expect = _expect_of(document)
+    lists = {name: _listed(expect.get(name)) or [] for name in LISTED}
+    shown = {name: "\n".join(texts) for name, texts in lists.items()} | {"source": lists["source"]}
+    flags = {name: {True: "yes", False: "no"}.get(expect.get(name, ""), "") for name in FLAGS}
+    more = {"key": document.get("id", ""), "ask": _question_of(document) or "", "judge": expect.get("judge", "")}
+    return {**shown, **flags, **more, "must": document.get("must") is True}
+
+
+def kept_of(document: Mapping[str, Any]) -> list[str]:
+    """Return the names of what the form does not edit and keeps: keys of the case, and expectations."""
+    expect, shown = _expect_of(document), (*LISTED, *FLAGS, "judge")
+    apart = [name for name in LISTED if name in expect and _listed(expect[name]) is None]
+    apart += [name for name in FLAGS if name in expect and not isinstance(expect[name], bool)]
+    more = [str(name) for name in expect if name not in shown]
+    cases = [str(name) for name in document if name not in ("id", "must", "expect", *ASKING)]
+    asks = [] if _question_of(document) is not None else ["steps" if "steps" in document else "ask"]
+    return [*asks, *cases, *apart, *more]
+
+
+def articles_offered() -> list[tuple[str, str]]:
+    """Return ids and titles of articles to choose from."""
+    rows = Article.objects.order_by("latest_revision__title").exclude(latest_revision=None)
+    return list(rows.values_list("external_id", "latest_revision__title")[:MOST_OFFERED])
+
+
+def _question_of(document: Mapping[str, Any]) -> str | None:
+    """Return a case's only message, "" for none yet; None for a conversation, which the form does not edit."""
+    steps = document.get("steps") or []
+    if "simulate" in document or len(steps) > 1 or (steps and not isinstance(steps[0], str)):
+        return None
+    return str(steps[0] if steps else document.get("ask", ""))
+
+
+def _expect_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    expect = document.get("expect")
+    return expect if isinstance(expect, Mapping) else {}
+
+
+def _listed(value: Any) -> list[str] | None:
+    """Return an expectation's texts; None if the form cannot show them, a line each."""
+    listed = value if isinstance(value, list) else [] if value is None else [value]
+    if not all(isinstance(one, str | int | float) and "\n" not in str(one).strip() for one in listed):
+        return None
+    return [str(one).strip() for one in listed]
+
+
+def _lines(text: str) -> Sequence[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _id_of(name: str) -> str:
+    """Return the id of an article named by its id or its title. Raises ValidationError."""
+    if Article.objects.filter(external_id=name).exists():
+        return name
+    titled = list(Article.objects.filter(latest_revision__title__iexact=name).values_list("external_id", flat=True)[:2])
+    if len(titled) != 1:
+        told = gettext("No article has the id or title “{name}”.") if not titled else gettext(
+            "Several articles are called “{name}”. Enter the id."
+        )  # fmt: skip
+        raise ValidationError(told.format(name=name))
+    return str(titled[0])

@@ -1,0 +1,149 @@
+"""A case is edited as a form, or as YAML on its other tab; the form keeps what it does not show."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from selectolax.lexbor import LexborHTMLParser
+
+from kb.models import Article
+from supportbot.accounts.models import Workspace
+from supportbot.evals.models import Case, Suite
+from supportbot.evals.services import save_suite
+from supportbot.evals.suite_format import parse_suite
+from tests.assistant.conftest import returns_article, shop
+from tests.console.conftest import Enter
+from tests.console.conftest import enter as enter
+from tests.pages import visible_text
+
+pytestmark = pytest.mark.django_db
+__all__ = ("returns_article", "shop")
+CASES: list[dict[str, Any]] = [
+    {"id": "plain", "ask": "How long?", "expect": {"figures": "60 days"}},
+    {
+        "id": "rich",
+        "must": True,
+        "customer": "cus_alice",
+        "history": [{"customer": "Hello"}],
+        "ask": "How long?",
+        "expect": {"pattern": "d.ys", "says": ["One line.", "Two\nlines."], "figures": ["60 days", "€5"]},
+    },
+    {"id": "talk", "steps": ["Hello", "How long?"], "expect": {"figures": "60 days"}},
+]
+
+
+@pytest.fixture
+def client(enter: Enter, workspace: Workspace) -> Client:
+    save_suite(parse_suite({"suite": "returns", "title": "Returns", "cases": CASES}, file=""))
+    return enter("supervisor")
+
+
+def address(key: str = "") -> str:
+    suite = Suite.objects.get()
+    if not key:
+        return reverse("admin:evals_suite_newcase", args=[suite.pk])
+    return reverse("admin:evals_suite_case", args=[suite.pk, key])
+
+
+def shown(client: Client, page: str, **posted: Any) -> LexborHTMLParser:
+    answer = client.post(page, posted) if posted else client.get(page)
+    return LexborHTMLParser(answer.content.decode())
+
+
+def entered(page: LexborHTMLParser) -> dict[str, Any]:
+    """Return what a browser would send from the form."""
+    facts: dict[str, Any] = {}
+    for field in page.css("main input[name], main textarea[name], main select[name]"):
+        name, kind = field.attributes["name"], field.attributes.get("type")
+        if field.tag == "select":
+            chosen = field.css_first("option[selected]") or field.css_first("option")
+            facts[name] = chosen.attributes.get("value")
+        elif kind == "checkbox":
+            facts |= {name: "on"} if "checked" in field.attributes else {}
+        else:
+            facts.setdefault(name, []).append(
+                field.text() if field.tag == "textarea" else field.attributes.get("value")
+            )
+    return {name: [one or "" for one in told] if isinstance(told, list) else told for name, told in facts.items()}
+
+
+def document(key: str) -> dict[str, Any]:
+    found: dict[str, Any] = Case.objects.get(key=key).document
+    return found
+
+
+def test_a_new_case_is_entered_as_a_form(client: Client, returns_article: Article) -> None:
+    form = entered(shown(client, address()))
+    told = {
+        "key": "window", "ask": "How long can I return things?", "source": [returns_article.title, ""],
+        "says": "Unused items can be returned.\n\nThe label is free.", "never_says": "Used items can be returned.",
+        "figures": "60 days", "abstains": "no", "must": "on",
+    }  # fmt: skip
+    assert client.post(address(), {**form, **told}).status_code == 302
+    assert document("window") == {
+        "id": "window",
+        "ask": "How long can I return things?",
+        "must": True,
+        "expect": {
+            "source": [returns_article.external_id],
+            "says": ["Unused items can be returned.", "The label is free."],
+            "never_says": ["Used items can be returned."],
+            "figures": ["60 days"],
+            "abstains": False,
+        },
+    }
+
+
+@pytest.mark.parametrize("key", ["plain", "rich", "talk"])
+def test_saving_what_is_shown_changes_nothing(client: Client, key: str) -> None:
+    before = document(key)
+    assert client.post(address(key), entered(shown(client, address(key)))).status_code == 302
+    assert document(key) == before
+
+
+def test_what_the_form_does_not_show_is_named_and_kept(client: Client) -> None:
+    page = shown(client, address("rich"))
+    words = visible_text(page.css_first("main"), " ")
+    assert all(f"“{name}”" in words for name in ("history", "customer", "pattern", "says"))
+    assert not page.css("[name=says]") and page.css("[name=never_says]")
+    client.post(address("rich"), {**entered(page), "figures": "90 days"})
+    after = document("rich")
+    assert after["expect"].pop("figures") == ["90 days"]
+    assert after["expect"] == {"pattern": ["d.ys"], "says": ["One line.", "Two\nlines."]}
+    assert (after["customer"], after["history"]) == ("cus_alice", [{"customer": "Hello"}])
+    assert not shown(client, address("talk")).css("[name=ask]")
+
+
+def test_the_tabs_take_along_what_was_entered_and_store_nothing(client: Client) -> None:
+    form = entered(shown(client, address("plain")))
+    as_yaml = shown(client, address("plain"), **{**form, "ask": "How much?", "show": "document"})
+    text = as_yaml.css_first("textarea[name=text]").text()
+    assert "ask: How much?" in text and not as_yaml.css("[name=ask]")
+    posted = {"text": text.replace("60 days", "90 days"), "tab": "document", "show": "form", "suite": form["suite"]}
+    again = shown(client, address("plain"), **posted)
+    assert again.css_first("[name=ask]").text().strip() == "How much?"
+    assert again.css_first("[name=figures]").text().strip() == "90 days"
+    assert document("plain")["ask"] == "How long?"
+    broken = shown(client, address("plain"), **{**posted, "text": "[:"})
+    assert broken.css("[role=alert]") and broken.css_first("textarea[name=text]").text().strip() == "[:"
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"source": ["No such article"]}, "No article has the id or title “No such article”."),
+        ({"figures": ""}, "the case has no expectation"),
+        ({"ask": ""}, "`ask`"),
+        ({"figures": "\n".join(f"{number} days" for number in range(31))}, "at most 30 lines"),
+    ],
+)
+def test_a_wrong_entry_stores_nothing_and_keeps_what_was_typed(
+    client: Client, told: dict[str, Any], words: str
+) -> None:
+    form = {**entered(shown(client, address("plain"))), "judge": "Is polite." if "figures" not in told else ""}
+    answer = client.post(address("plain"), {**form, **told})
+    page = LexborHTMLParser(answer.content.decode())
+    assert answer.status_code == 400 and words in visible_text(page.css_first("main"), " ")
+    assert page.css_first("[name=judge]").text().strip() == form["judge"]
+    assert document("plain") == CASES[0] | {"expect": {"figures": ["60 days"]}}
