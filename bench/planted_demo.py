@@ -25,7 +25,7 @@ from supportbot.accounts.principals import Staff
 from supportbot.accounts.services import create_workspace
 from supportbot.errors import SupportBotError
 from supportbot.evals.action_rule_gates import judged
-from supportbot.evals.articles.trials import Trial, archiving, changing, publishing, tried
+from supportbot.evals.articles.article_gates import Trial, archiving, changing, publishing, tried
 from supportbot.evals.case_runner import run_case
 from supportbot.evals.outcomes import Played
 from supportbot.evals.run_worker import execute_run

@@ -25,8 +25,8 @@ from kb.models import Article  # noqa: E402
 from supportbot.accounts.models import Workspace  # noqa: E402
 from supportbot.accounts.scope import workspace_scope  # noqa: E402
 from supportbot.demo.workspace import COMPARED, SLUG  # noqa: E402
-from supportbot.evals.articles.rehearsal import AS_IT_IS, quoted_if  # noqa: E402
-from supportbot.evals.articles.trials import asked_by, quotation_cases  # noqa: E402
+from supportbot.evals.articles.answer_preview import AS_IT_IS, quoted_if  # noqa: E402
+from supportbot.evals.articles.article_gates import asked_by, quotation_cases  # noqa: E402
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.recipes import active_recipe, embedder_of
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.runner import runner
-from supportbot.evals.product_mark import build
+from supportbot.evals.build_fingerprint import build
 from supportbot.language.detection import detect
 from supportbot.language.normalise import fold_homoglyphs
 from supportbot.language.words import stem

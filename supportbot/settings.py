@@ -269,7 +269,7 @@ KB_LEXICAL_FALLBACK = env.bool("KB_LEXICAL_FALLBACK", default=True)
 KB_EMBEDDING_THREADS = env.at_least("KB_EMBEDDING_THREADS", 1, default=usable_cores(), why=".")
 KB_ASKING = "supportbot.assistant.turn_search.asked"  # searches for a customer's message (kb.ports)
 KB_AUDIT = "actions.audit.record"  # records that somebody added a source (kb.ports)
-KB_GATES = "supportbot.evals.articles.trials.verdict_on"
+KB_GATES = "supportbot.evals.articles.article_gates.verdict_on"
 KB_AFTERWARDS = "supportbot.evals.articles.afterwards.told_of"  # reports the effects of publishing (kb.ports)
 HANDOFF_DRAFT_CHECKS = (
     "supportbot.assistant.agent_draft_checks.doubts_of"  # the checks for an agent's draft (handoff.ports)
@@ -298,7 +298,7 @@ RELEASES_REFERENCES = {
     "knowledge": "kb.selectors.snapshot_mark",
     "suites": "supportbot.evals.selectors.gate_marks",
     "models": "supportbot.llm.connections.route_marks",
-    "product": "supportbot.evals.product_mark.product_mark",
+    "product": "supportbot.evals.build_fingerprint.product_mark",
 }
 
 # --- Guarded actions.

@@ -23,8 +23,8 @@ from supportbot.builtin.intents import detect_intent
 from supportbot.errors import SupportBotError
 from supportbot.evals.case_customers import Customer, Lost, ModelCustomer, Press, ScriptedCustomer, StepCustomer
 from supportbot.evals.outcomes import JUDGE_VERSION, Judgement, Played, Reply, signals_of
-from supportbot.evals.rehearsal import Rehearsal, rehearsal_for
 from supportbot.evals.scripted_answers import Given, checked
+from supportbot.evals.simulated_conversation import Rehearsal, rehearsal_for
 from supportbot.evals.simulated_merchants import Merchant, MerchantMissing, merchant_of
 from supportbot.evals.suite_format import Case
 from supportbot.language.detection import base_language, detect

@@ -15,10 +15,10 @@ from rest_framework.response import Response
 from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.permissions import needs
 from supportbot.errors import NotFound
-from supportbot.evals import replays
+from supportbot.evals import replay_worker
 from supportbot.evals.models import Replay, ReplayedQuestion
 from supportbot.evals.release_under_test import release_numbered
-from supportbot.evals.replay import KINDS, MOST_DAYS, MOST_QUESTIONS
+from supportbot.evals.shadow_replay import KINDS, MOST_DAYS, MOST_QUESTIONS
 from supportbot.web import (
     ClosedSerializerMixin,
     EmptyInput,
@@ -116,7 +116,7 @@ class ReplayList(ReplayView, ListAPIView[Replay]):
         told.is_valid(raise_exception=True)
         wanted = told.validated_data
         release = release_numbered(str(wanted["release"]))
-        made = replays.begin(release, days=wanted["days"], most=wanted["most"])
+        made = replay_worker.begin(release, days=wanted["days"], most=wanted["most"])
         return Response(ReleaseReplaySerializer(_counted_one(made.pk)).data, status=202)
 
 
@@ -133,7 +133,7 @@ class ReplayCancel(ReplayView):
         """Cancel a replay; its answers so far are kept."""
         EmptyInput(data=request.data).is_valid(raise_exception=True)
         _counted_one(replay_id)
-        replays.cancel(replay_id)
+        replay_worker.cancel(replay_id)
         return Response(ReleaseReplaySerializer(_counted_one(replay_id)).data)
 
 
@@ -143,7 +143,7 @@ class ReplayResume(ReplayView):
         """Continue a cancelled or interrupted replay."""
         EmptyInput(data=request.data).is_valid(raise_exception=True)
         _counted_one(replay_id)
-        replays.resume(replay_id)
+        replay_worker.resume(replay_id)
         return Response(ReleaseReplaySerializer(_counted_one(replay_id)).data, status=202)
 
 

@@ -11,9 +11,9 @@ from django.utils.timezone import now
 from supportbot.accounts.models import Customer, User
 from supportbot.accounts.scope import across_workspaces
 from supportbot.evals import suite_format
+from supportbot.evals.build_fingerprint import product_mark
 from supportbot.evals.errors import LabelInvalid, RunEnded
 from supportbot.evals.models import OPEN_STATES, Case, Label, Result, Run, Suite
-from supportbot.evals.product_mark import product_mark
 from supportbot.evals.release_under_test import given_or_live
 from supportbot.evals.selectors import baseline_for, document_of, run_with_id
 from supportbot.releases.models import Release

@@ -9,7 +9,7 @@ from uuid import UUID
 from celery import current_app, shared_task
 
 from supportbot.accounts.scope import workspace_scope
-from supportbot.evals import replays, run_worker, services
+from supportbot.evals import replay_worker, run_worker, services
 from supportbot.evals.articles import draft_checks, prepared_questions, published_checks
 
 RUN = "supportbot.evals.tasks.play"  # the name is kept because an older process may have sent the task
@@ -24,7 +24,7 @@ def start_due() -> None:
     """Have a worker carry out each run, article check and replay that no worker holds."""
     due = [(RUN, *ids) for ids in run_worker.due_runs()] + [(CHECK, *ids) for ids in published_checks.due_checks()]
     due += [(TRY, *ids) for ids in draft_checks.due_drafts()]
-    due += [(REPLAY, *ids) for ids in replays.due_replays()]
+    due += [(REPLAY, *ids) for ids in replay_worker.due_replays()]
     for name, workspace_id, row_id in due:
         current_app.send_task(
             name, args=(str(workspace_id), str(row_id)), retry=False, ignore_result=True, expires=MESSAGE_LIFE_SECONDS
@@ -52,7 +52,7 @@ def check_draft(workspace_id: str, check_id: str) -> None:
 @shared_task(name=REPLAY)
 def replay(workspace_id: str, replay_id: str) -> None:
     with workspace_scope(UUID(workspace_id)):
-        replays.run_replay(UUID(replay_id))
+        replay_worker.run_replay(UUID(replay_id))
 
 
 @shared_task
@@ -65,4 +65,4 @@ def purge() -> None:
     services.purge_runs()
     published_checks.purge_checks()
     draft_checks.purge_drafts()
-    replays.purge_replays()
+    replay_worker.purge_replays()

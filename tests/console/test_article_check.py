@@ -23,8 +23,8 @@ from supportbot.chat.models import Message, Source
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.evals import receivers
 from supportbot.evals.articles import draft_checks
-from supportbot.evals.articles.comparing import outcome_of
-from supportbot.evals.articles.rehearsal import Quoted
+from supportbot.evals.articles.answer_comparison import outcome_of
+from supportbot.evals.articles.answer_preview import Quoted
 from supportbot.evals.models import DraftCheck
 from supportbot.outbox.models import Announcement
 from tests.console.conftest import Enter

@@ -15,7 +15,7 @@ from kb.ports import Verdict
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
 from supportbot.console.articles import gates
-from supportbot.evals.articles import trials
+from supportbot.evals.articles import article_gates
 from supportbot.evals.models import Suite
 from supportbot.evals.services import save_suite
 from supportbot.evals.suite_files import read_suite
@@ -270,14 +270,14 @@ def test_what_was_changed_while_the_gates_tried_it_is_not_saved_over_rest(
 ) -> None:
     """A colleague changes text, readers or questions while the gates are checking."""
     program, address = service(workspace, "kb:read", "kb:write"), f"/api/v1/articles/{returns.pk}"
-    verdict_on = trials.verdict_on
+    verdict_on = article_gates.verdict_on
 
     def slowly(*args: Any, **options: Any) -> Verdict:
         verdict = verdict_on(*args, **options)
         save_draft(returns.pk, Change(body=RETURNS.replace("60", f"1{Revision.objects.count()}")))
         return verdict
 
-    monkeypatch.setattr("supportbot.evals.articles.trials.verdict_on", slowly)
+    monkeypatch.setattr("supportbot.evals.articles.article_gates.verdict_on", slowly)
     save_draft(returns.pk, Change(body=RETURNS.replace("free", "free of charge")))
     refused = program.post(f"{address}/publish", {"gate": True}, format="json")
     assert (refused.status_code, refused.json()["code"]) == (409, "article_changed")
@@ -311,7 +311,7 @@ def test_what_else_was_changed_while_the_gates_tried_a_text_keeps_it_from_being_
 
         return ask
 
-    monkeypatch.setattr("supportbot.evals.articles.trials.verdict_on", slowly(trials.verdict_on))
+    monkeypatch.setattr("supportbot.evals.articles.article_gates.verdict_on", slowly(article_gates.verdict_on))
     program = service(workspace, "kb:read", "kb:write")
     refused = program.post(f"/api/v1/articles/{hours.pk}/publish", {"gate": True}, format="json")
     assert (refused.status_code, refused.json()["code"], live_number(hours)) == (409, "article_changed", 1)

@@ -23,7 +23,7 @@ from kb.ports import embedder
 from kb.services import Change
 from supportbot.accounts.models import Workspace
 from supportbot.demo.workspace import COMPARED, SUITES
-from supportbot.evals.articles.trials import publishing, quotation_cases, tried
+from supportbot.evals.articles.article_gates import publishing, quotation_cases, tried
 from supportbot.evals.services import save_suite
 from supportbot.evals.suite_files import SHIPPED, read_suite_file
 from supportbot.releases.models import ReleaseGates

@@ -14,7 +14,7 @@ from kb.models import Article, Collection, Revision
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Workspace
 from supportbot.chat.answers import Answer
-from supportbot.evals.articles.rehearsal import Rehearsal
+from supportbot.evals.articles.answer_preview import Rehearsal
 from supportbot.outbox.models import Announcement
 from tests.console.conftest import Enter
 

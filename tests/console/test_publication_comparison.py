@@ -13,7 +13,7 @@ from kb.models import Article, Revision
 from kb.services import Change, archive, create_article, publish, save_draft
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.services import add_customer_message, start_conversation
-from supportbot.evals.articles import draft_checks, publications, rehearsal
+from supportbot.evals.articles import affected_questions, answer_preview, draft_checks
 from supportbot.evals.models import DraftCheck
 from tests.console.conftest import Enter
 from tests.embedded.test_checks import database_url
@@ -135,7 +135,7 @@ def test_an_article_that_comes_back_from_the_archive_was_not_readable_before(ent
 def test_many_publications_at_once_do_not_all_wait(
     enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publications, "MOST_WAITING", 1)
+    monkeypatch.setattr(affected_questions, "MOST_WAITING", 1)
     other = create_article(Change(title="Gift cards", body="We sell gift cards.", locale="en"))
     save_draft(returns.pk, Change(body=SHORTER))
     ticked = {"action": "publish_ticked", "_selected_action": [str(returns.pk), str(other.pk)]}
@@ -147,7 +147,7 @@ def test_many_publications_at_once_do_not_all_wait(
 def test_an_article_that_is_published_again_is_compared_although_no_more_may_wait(
     enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publications, "MOST_WAITING", 1)
+    monkeypatch.setattr(affected_questions, "MOST_WAITING", 1)
     editor = enter("editor")
     saved(editor, returns, based_on="1")
     saved(editor, returns, body=RETURNS.replace("60 days", "7 days"), based_on="2")
@@ -175,7 +175,7 @@ def test_nobody_who_saves_an_article_waits_while_its_publication_is_compared(
 ) -> None:
     editor = enter("editor")
     saved(editor, returns, based_on="1")
-    seek, asked = rehearsal.seek, []
+    seek, asked = answer_preview.seek, []
 
     def while_another_locks_it(question: str, *given: Any, **more: Any) -> Any:
         with psycopg.connect(database_url()) as other:
@@ -183,7 +183,7 @@ def test_nobody_who_saves_an_article_waits_while_its_publication_is_compared(
         asked.append(question)
         return seek(question, *given, **more)
 
-    monkeypatch.setattr(rehearsal, "seek", while_another_locks_it)
+    monkeypatch.setattr(answer_preview, "seek", while_another_locks_it)
     run_due()
     assert DraftCheck.objects.get().state == "done" and len(asked) == 4, "before and after"
     assert outcomes_on(editor, returns)["Do you sell gift cards?"] == "Better"

@@ -15,7 +15,7 @@ from kb.models import Article
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_customer_message, start_conversation
-from supportbot.evals import product_mark, receivers, replays, tasks
+from supportbot.evals import build_fingerprint, receivers, replay_worker, tasks
 from supportbot.evals.errors import ReplayInvalid
 from supportbot.evals.models import Replay, ReplayedQuestion
 from supportbot.handoff.models import Ticket
@@ -98,7 +98,7 @@ def test_differences_are_ranked_and_nothing_else_happens(
     waiting = supervisor.get(address(draft))
     assert waiting["Refresh"] and b"Start replay" not in waiting.content
     assert b"Waiting to start" in waiting.content and b"<progress" not in waiting.content
-    assert [pk for _, pk in replays.due_replays()] == [replay.pk]
+    assert [pk for _, pk in replay_worker.due_replays()] == [replay.pk]
     with answering(Obedient()):
         tasks.replay(str(replay.workspace_id), str(replay.pk))
     shown = LexborHTMLParser((page := supervisor.get(address(draft))).content.decode())
@@ -120,8 +120,8 @@ def test_differences_are_ranked_and_nothing_else_happens(
 def test_a_replay_goes_on_after_a_kill_and_after_a_cancellation(
     enter: Enter, asked: list[Conversation], draft: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    supervisor, store, steps = enter("supervisor"), replays._store, iter(["stored", "killed", "cancelled"])
-    monkeypatch.setattr(replays, "AT_ONCE", 1)
+    supervisor, store, steps = enter("supervisor"), replay_worker._store, iter(["stored", "killed", "cancelled"])
+    monkeypatch.setattr(replay_worker, "AT_ONCE", 1)
     replay = begin(supervisor, draft)
 
     def step(*given: Any) -> bool:
@@ -132,20 +132,20 @@ def test_a_replay_goes_on_after_a_kill_and_after_a_cancellation(
                 supervisor.post(address(draft), {"do": "cancel"})
         return store(*given)
 
-    monkeypatch.setattr(replays, "_store", step)
+    monkeypatch.setattr(replay_worker, "_store", step)
     with answering(Obedient()):
         with pytest.raises(Killed):
-            replays.run_replay(replay.pk)
-        assert replays.due_replays() == []
-        replays.run_replay(replay.pk)  # the dead worker's lease still holds
+            replay_worker.run_replay(replay.pk)
+        assert replay_worker.due_replays() == []
+        replay_worker.run_replay(replay.pk)  # the dead worker's lease still holds
         assert ReplayedQuestion.objects.exclude(kinds=None).count() == 1
         Replay.objects.update(lease_until=now() - timedelta(seconds=1))
-        replays.run_replay(replay.pk)
+        replay_worker.run_replay(replay.pk)
         replay.refresh_from_db()
         assert (replay.state, ReplayedQuestion.objects.exclude(kinds=None).count()) == ("cancelled", 1)
         assert b"1 of 5 questions" in supervisor.get(address(draft)).content
         supervisor.post(address(draft), {"do": "continue"})
-        replays.run_replay(replay.pk)
+        replay_worker.run_replay(replay.pk)
     replay.refresh_from_db()
     assert (replay.state, replay.attempt) == ("done", 3)
     found = ReplayedQuestion.objects.order_by("position")
@@ -157,14 +157,14 @@ def test_a_replay_waits_for_a_model_that_is_down(enter: Enter, asked: list[Conve
     supervisor = enter("supervisor")
     replay = begin(supervisor, draft, most="1")
     with answering(away := ScriptedModel(*[Says(fails=ProviderRefused(Reason.UNREACHABLE))] * 9)):
-        replays.run_replay(replay.pk)
+        replay_worker.run_replay(replay.pk)
         away._steps.clear()
     replay.refresh_from_db()
     assert (replay.state, replay.problem) == ("paused", "model_unavailable")
     assert b"The model does not answer." in supervisor.get(address(draft)).content
     supervisor.post(address(draft), {"do": "continue"})
     with answering(Obedient()):
-        replays.run_replay(replay.pk)
+        replay_worker.run_replay(replay.pk)
     replay.refresh_from_db()
     assert replay.state == "done" and ReplayedQuestion.objects.count() == 1
 
@@ -173,7 +173,7 @@ def test_a_changed_draft_ends_its_replay(enter: Enter, asked: list[Conversation]
     supervisor = enter("supervisor")
     replay = begin(supervisor, draft)
     Release.objects.filter(pk=draft.pk).update(document=stored(Document(tone="warm")))
-    replays.run_replay(replay.pk)
+    replay_worker.run_replay(replay.pk)
     replay.refresh_from_db()
     assert (replay.state, replay.problem) == ("cancelled", "release_changed")
     page = supervisor.get(address(draft)).content
@@ -190,19 +190,19 @@ def test_another_build_does_not_continue_a_replay(
 ) -> None:
     supervisor = enter("supervisor")
     replay = begin(supervisor, draft)
-    replays.cancel(replay.pk)
-    newer = product_mark.Build("newer", now())
-    monkeypatch.setattr(product_mark, "build", lambda: newer)
+    replay_worker.cancel(replay.pk)
+    newer = build_fingerprint.Build("newer", now())
+    monkeypatch.setattr(build_fingerprint, "build", lambda: newer)
     supervisor.post(address(draft), {"do": "continue"})
-    replays.run_replay(replay.pk)
+    replay_worker.run_replay(replay.pk)
     replay.refresh_from_db()
     assert (replay.state, replay.problem) == ("cancelled", "product_changed")
     page = supervisor.get(address(draft)).content.decode()
     assert "The product was updated in the meantime. Start again." in page and 'value="continue"' not in page
-    again = replays.begin(draft, days=7, most=5)
+    again = replay_worker.begin(draft, days=7, most=5)
     monkeypatch.undo()
-    assert replays.due_replays() == []  # the old build's worker leaves it to the new one's
-    replays.run_replay(again.pk)
+    assert replay_worker.due_replays() == []  # the old build's worker leaves it to the new one's
+    replay_worker.run_replay(again.pk)
     again.refresh_from_db()
     assert (again.state, again.product) == ("waiting", "newer") and not ReplayedQuestion.objects.exists()
 
@@ -217,7 +217,7 @@ def test_a_question_of_several_customers_says_how_often_it_was_asked(
     supervisor = enter("supervisor")
     replay = begin(supervisor, draft)
     with answering(Obedient()):
-        replays.run_replay(replay.pk)
+        replay_worker.run_replay(replay.pk)
     shown = LexborHTMLParser(supervisor.get(address(draft)).content.decode())
     rows = [(row.css_first("h2").text(), visible_text(row.css_first(".by"), " ")) for row in shown.css("ol.log > li")]
     assert [question for question, _ in rows] == ["Is the label free?", "Who pays for the label?"]
@@ -235,7 +235,7 @@ def test_only_those_who_may_evaluate_start_one(enter: Enter, asked: list[Convers
         refused = supervisor.post(address(draft), {**told, **wrong}, follow=True).content.decode()
         assert "Choose 1 to 60 days" in refused
     with pytest.raises(ReplayInvalid):
-        replays.begin(live_release(), days=7, most=5)
+        replay_worker.begin(live_release(), days=7, most=5)
     assert not Replay.objects.exists()
     for _ in range(2):  # pressed twice, but only one replay
         supervisor.post(address(draft), told)
@@ -245,9 +245,9 @@ def test_only_those_who_may_evaluate_start_one(enter: Enter, asked: list[Convers
 def test_words_of_the_forgotten_leave_a_replay(
     asked: list[Conversation], draft: Release, alice: Customer, workspace: Workspace
 ) -> None:
-    replay = replays.begin(draft, days=7, most=100)
+    replay = replay_worker.begin(draft, days=7, most=100)
     with answering(Obedient()):
-        replays.run_replay(replay.pk)
+        replay_worker.run_replay(replay.pk)
     facts = {"workspace_id": workspace.pk}
     receivers.on_conversations_erased([Announcement(topic="conversation_erased", object_id=asked[0].pk, **facts)])
     assert not ReplayedQuestion.objects.filter(question=QUESTIONS[0]).exists() and ReplayedQuestion.objects.count() == 4
@@ -261,7 +261,7 @@ def test_words_of_the_forgotten_leave_a_replay(
 def test_a_conversation_that_is_erased_while_questions_are_chosen_leaves_none(
     asked: list[Conversation], draft: Release, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    choose = replays.real_questions
+    choose = replay_worker.real_questions
 
     def erased_meanwhile(days: int, most: int) -> Any:
         found = choose(days, most)
@@ -270,10 +270,10 @@ def test_a_conversation_that_is_erased_while_questions_are_chosen_leaves_none(
         receivers.on_conversations_erased([gone])
         return found
 
-    monkeypatch.setattr(replays, "real_questions", erased_meanwhile)
-    replay = replays.begin(draft, days=7, most=100)
+    monkeypatch.setattr(replay_worker, "real_questions", erased_meanwhile)
+    replay = replay_worker.begin(draft, days=7, most=100)
     with answering(Obedient()):
-        replays.run_replay(replay.pk)
+        replay_worker.run_replay(replay.pk)
     replay.refresh_from_db()
     assert replay.state == "done" and ReplayedQuestion.objects.count() == len(QUESTIONS) - 1
     assert not ReplayedQuestion.objects.filter(question=QUESTIONS[0]).exists()

@@ -10,7 +10,7 @@ from kb.models import Article
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.services import add_customer_message, start_conversation
-from supportbot.evals import replays, run_worker, services
+from supportbot.evals import replay_worker, run_worker, services
 from supportbot.evals.models import Label, Replay, ReplayedQuestion, Result, Run
 from supportbot.evals.suite_files import read_suite
 from supportbot.releases.document import Document, stored
@@ -79,7 +79,7 @@ def test_a_program_replays_customers_questions(
     Release.objects.create(number=2, document=stored(Document(greetings={"en": "Hi"})))
     with workspace_scope(other_workspace.pk):
         live_release()
-        theirs = replays.begin(Release.objects.create(number=2, document=stored(Document())), days=7, most=5)
+        theirs = replay_worker.begin(Release.objects.create(number=2, document=stored(Document())), days=7, most=5)
     scopes = ("evals:read", "releases:read", "conversations:read")
     program, reader = service(workspace, *scopes, "evals:write"), service(workspace, *scopes)
     for missing in scopes:
@@ -100,7 +100,7 @@ def test_a_program_replays_customers_questions(
     assert program.post(f"{page}/cancel", {}, format="json").json()["state"] == "cancelled"
     assert program.post(f"{page}/cancel", {}, format="json").json()["code"] == "run_ended"
     assert program.post(f"{page}/resume", {}, format="json").status_code == 202
-    replays.run_replay(Replay.objects.get().pk)
+    replay_worker.run_replay(Replay.objects.get().pk)
     done = reader.get(page).json()
     counted = {name: done[name] for name in ("state", "release", "live", "total", "played", "different", "unplayed")}
     assert list(counted.values()) == ["done", 2, 1, 2, 2, 0, 0] and done["chosen_at"]

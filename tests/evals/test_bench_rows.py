@@ -8,7 +8,7 @@ import pytest
 from actions.policy_store import ensure_policies
 from kb.models import Article
 from supportbot.accounts.models import Workspace
-from supportbot.evals.articles.trials import quotation_cases
+from supportbot.evals.articles.article_gates import quotation_cases
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.models import Result, Run
 from supportbot.evals.run_worker import execute_run

@@ -27,12 +27,12 @@ from supportbot.chat.models import Audience, Citation, Message, Source
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.console.articles.due_plans import carry_out_due
 from supportbot.evals.articles import (
+    affected_questions,
+    answer_preview,
     changed_articles,
     draft_checks,
     earlier_articles,
-    publications,
     published_checks,
-    rehearsal,
 )
 from supportbot.evals.models import ArticleCheck, ChangedArticle, DraftCheck
 from supportbot.evals.receivers import on_conversations_erased, on_customer_forgotten
@@ -188,7 +188,7 @@ def test_however_many_articles_change_at_most_36_questions_are_asked(
         (folder / f"cards-{number}.md").write_text(GIFT_CARDS.replace("200", str(200 + number)))
     imported(written(folder, 14))
     asked: list[int] = []
-    quoted_if = rehearsal.quoted_if
+    quoted_if = answer_preview.quoted_if
 
     def counted(state: Any, questions: Sequence[Any], **more: Any) -> Any:
         asked.append(len(questions))
@@ -215,18 +215,18 @@ def test_a_comparison_that_cannot_begin_costs_the_check_no_attempt(
 def test_only_comparisons_with_something_to_tell_have_a_notice(folder: Path) -> None:
     imported(written(folder, 14))
     check = compared()
-    assert publications.unseen() == [check]
+    assert affected_questions.unseen() == [check]
     same = [{**row, "outcome": "same"} for row in check.rows]
     nothing = {"contradictions": [], "duplicates": []}
     DraftCheck.objects.update(rows=same, found=nothing)
-    assert publications.unseen() == []
+    assert affected_questions.unseen() == []
     for told in ({"problem": "It stopped."}, {"problem": "", "found": nothing | {"duplicates": [{"ours": "A"}]}}):
         DraftCheck.objects.update(**told)
-        assert publications.unseen() == [check]
+        assert affected_questions.unseen() == [check]
 
 
 def test_of_many_articles_those_that_answers_quote_are_compared(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publications, "MOST_TOGETHER", 1)
+    monkeypatch.setattr(affected_questions, "MOST_TOGETHER", 1)
     (folder / "cards.md").write_text(GIFT_CARDS)
     imported(written(folder, 14))
     check = compared()
@@ -239,7 +239,7 @@ def test_a_worker_that_dies_costs_one_step(folder: Path, monkeypatch: pytest.Mon
     imported(written(folder, 14))
     check = begun()
     assert check is not None
-    quoted_if, asked = rehearsal.quoted_if, list[str]()
+    quoted_if, asked = answer_preview.quoted_if, list[str]()
 
     def dying(state: Any, questions: Sequence[Any], **more: Any) -> Any:
         asked.extend(one.question for one in questions)
@@ -272,7 +272,7 @@ def test_a_comparison_is_cancelled_and_continued(folder: Path) -> None:
 
 
 def test_no_more_than_some_comparisons_wait(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publications, "MOST_WAITING", 1)
+    monkeypatch.setattr(affected_questions, "MOST_WAITING", 1)
     for days in (14, 15):
         imported(written(folder, days))
         begun()
@@ -412,7 +412,7 @@ def test_an_earlier_comparison_is_not_told_of_a_publication_that_is_not_compared
 ) -> None:
     article = imported(written(folder, 14))
     assert outcomes(compared())[DAYS] == "changed"
-    monkeypatch.setattr(publications, "MOST_WAITING", 0)
+    monkeypatch.setattr(affected_questions, "MOST_WAITING", 0)
     editor, began, out = enter("editor"), now(), io.StringIO()
     call_command("kb_import", str(written(folder, 30)), "--json", stdout=out, stderr=io.StringIO())
     assert json.loads(out.getvalue())["comparison"]["state"] == "waiting"
@@ -476,7 +476,7 @@ def test_before_an_import_nobody_found_its_new_articles_however_many_they_are(
 def test_before_an_import_nobody_found_the_new_articles_that_it_has_no_room_for(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publications, "_most_quoted", lambda names: [names[0]])
+    monkeypatch.setattr(affected_questions, "_most_quoted", lambda names: [names[0]])
     for number in range(3):
         (folder / f"cards-{number}.md").write_text(GIFT_CARDS.replace("200", str(200 + number)))
     imported(folder)
@@ -526,7 +526,7 @@ def test_a_comparison_that_ends_early_forgets_personal_data(
         DraftCheck.objects.update(article_id=article.pk, former={}, articles=None)
         save_draft(article.pk, Change(body=RETURNS.format(days=30)))
         publish(article.pk)
-        publications.compare_publication(article.pk, None)
+        affected_questions.compare_publication(article.pk, None)
     check.refresh_from_db()
     assert not check.is_open and check.items and "alice@example.com" not in str(check.items)
     if ends == "cancelled":

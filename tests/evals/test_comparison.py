@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from django.utils import translation
 
-from supportbot.evals.comparison import compared
 from supportbot.evals.reports import Tried, report_of
+from supportbot.evals.run_comparison import compared
 from supportbot.evals.statistics import mcnemar, signs_differ
 from supportbot.evals.wording import comparison_words, every_time
 

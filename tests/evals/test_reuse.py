@@ -14,7 +14,7 @@ from supportbot import celery, lifespan
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
 from supportbot.assistant import context
-from supportbot.evals import product_mark, run_worker
+from supportbot.evals import build_fingerprint, run_worker
 from supportbot.evals import services as evals
 from supportbot.evals.models import Result, Run, Suite
 from supportbot.evals.suite_files import read_suite
@@ -130,8 +130,8 @@ def test_a_change_that_nobody_finds_runs_nothing_again(
 
 def update(monkeypatch: pytest.MonkeyPatch) -> None:
     """Be a process of a newer build from now on."""
-    newer = product_mark.Build("newer", now())
-    monkeypatch.setattr(product_mark, "build", lambda: newer)
+    newer = build_fingerprint.Build("newer", now())
+    monkeypatch.setattr(build_fingerprint, "build", lambda: newer)
 
 
 def test_another_build_keeps_no_result(draft: Release, model: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +183,7 @@ def test_a_run_of_a_newer_build_that_no_worker_takes_says_so(
     with monkeypatch.context() as new:
         update(new)
         run = evals.start_run(Suite.objects.get())
-    Run.objects.filter(pk=run.pk).update(lease_until=now() - product_mark.LEFT_FOR)
+    Run.objects.filter(pk=run.pk).update(lease_until=now() - build_fingerprint.LEFT_FOR)
     run_worker.execute_run(run.pk)
     run.refresh_from_db()
     assert (run.state, run.problem, run.done) == ("paused", "product_changed", 0)
@@ -196,26 +196,26 @@ def test_an_update_before_the_restart_does_not_change_the_build_of_a_process(
         raise AssertionError("the files are read after the start")
 
     for start in (lifespan.prepare, celery.note_build):
-        product_mark.build.cache_clear()
+        build_fingerprint.build.cache_clear()
         start()
         with monkeypatch.context() as update:
-            update.setattr(product_mark, "mark_of", replaced)
-            assert product_mark.product_mark() == product_mark.build().mark
+            update.setattr(build_fingerprint, "mark_of", replaced)
+            assert build_fingerprint.product_mark() == build_fingerprint.build().mark
 
 
 def test_the_mark_of_a_build_changes_with_what_decides_an_answer(tmp_path: Path) -> None:
     (tmp_path / "kb" / "migrations").mkdir(parents=True)
     prompt, migration = tmp_path / "kb" / "prompt.py", tmp_path / "kb" / "migrations" / "0001.py"
     prompt.write_text("RULES = 1")
-    first = product_mark.mark_of(tmp_path, ["kb"])
+    first = build_fingerprint.mark_of(tmp_path, ["kb"])
     migration.write_text("x = 1")
-    assert product_mark.mark_of(tmp_path, ["kb"]) == first
+    assert build_fingerprint.mark_of(tmp_path, ["kb"]) == first
     prompt.write_text("RULES = 2")
-    assert product_mark.mark_of(tmp_path, ["kb"]) != first
+    assert build_fingerprint.mark_of(tmp_path, ["kb"]) != first
     prompt.write_text("RULES = 1")
     prompt.rename(tmp_path / "kb" / "rules.py")
-    assert product_mark.mark_of(tmp_path, ["kb"]) != first
-    assert all((Path(settings.BASE_DIR) / folder).is_dir() for folder in product_mark.FOLDERS)
+    assert build_fingerprint.mark_of(tmp_path, ["kb"]) != first
+    assert all((Path(settings.BASE_DIR) / folder).is_dir() for folder in build_fingerprint.FOLDERS)
 
 
 def test_a_new_article_that_comes_first_runs_its_case_again(draft: Release, model: Reader) -> None:

@@ -16,7 +16,7 @@ from kb.pictures import add_picture, address_of
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.evals.articles import earlier_articles, published_checks, rehearsal
+from supportbot.evals.articles import answer_preview, earlier_articles, published_checks
 from supportbot.evals.models import ArticleCheck
 from tests.console.conftest import Enter
 from tests.console.conftest import enter as enter
@@ -81,7 +81,7 @@ def test_nobody_waits_for_an_article_or_its_picture_while_its_check_searches(
     published_checks.run_check(due(folder, 60).pk)
     check, article = due(folder, 14), Article.objects.get()
     searched: list[bool] = []
-    seek_for = rehearsal.seek
+    seek_for = answer_preview.seek
 
     def seek(*given: Any, **named: Any) -> Any:
         with ThreadPoolExecutor(1) as pool:  # another worker, with its own connection
@@ -89,7 +89,7 @@ def test_nobody_waits_for_an_article_or_its_picture_while_its_check_searches(
         searched.append(bool(given[1].without))
         return seek_for(*given, **named)
 
-    monkeypatch.setattr(rehearsal, "seek", seek)
+    monkeypatch.setattr(answer_preview, "seek", seek)
     published_checks.run_check(check.pk)
     check.refresh_from_db()
     assert searched == [False, True], "with the new text, and with the former one"

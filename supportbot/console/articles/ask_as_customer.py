@@ -17,7 +17,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.console.display import error_text
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput, SupportBotError
-from supportbot.evals.articles.rehearsal import Rehearsal, Text, rehearse, rehearse_with
+from supportbot.evals.articles.answer_preview import Rehearsal, Text, rehearse, rehearse_with
 from supportbot.language.normalise import normalised
 from supportbot.rate_counters import count
 

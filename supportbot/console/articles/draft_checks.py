@@ -27,6 +27,8 @@ from supportbot.console.articles.gates import (
 )
 from supportbot.console.articles.published import tell_published
 from supportbot.console.request_context import needs, person_of, staff, workspace_here
+from supportbot.evals.articles.affected_questions import compare_publication
+from supportbot.evals.articles.article_gates import publishing_newest
 from supportbot.evals.articles.draft_checks import (
     begin,
     broken_in,
@@ -36,8 +38,6 @@ from supportbot.evals.articles.draft_checks import (
     newest_check,
     resume,
 )
-from supportbot.evals.articles.publications import compare_publication
-from supportbot.evals.articles.trials import publishing_newest
 from supportbot.language.detection import base_language
 from supportbot.releases.selectors import gates
 from supportbot.releases.services import OVERRIDE

@@ -23,7 +23,7 @@ from supportbot.accounts.selectors import staff_of
 from supportbot.console.articles.gates import ArticleRefused
 from supportbot.console.display import error_text
 from supportbot.errors import NotAllowed, SupportBotError
-from supportbot.evals.articles.trials import archiving, publishing_newest, tried
+from supportbot.evals.articles.article_gates import archiving, publishing_newest, tried
 from supportbot.releases.selectors import gates
 from supportbot.releases.services import OVERRIDE
 from supportbot.team_language import team_language

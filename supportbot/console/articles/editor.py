@@ -31,9 +31,9 @@ from supportbot.console.articles.gates import ARCHIVED_AGAINST_GATES, OVERRIDE_F
 from supportbot.console.articles.published import tell_published
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput, SupportBotError
+from supportbot.evals.articles.affected_questions import compare_publication
+from supportbot.evals.articles.article_gates import archiving
 from supportbot.evals.articles.draft_checks import begin
-from supportbot.evals.articles.publications import compare_publication
-from supportbot.evals.articles.trials import archiving
 
 
 def new_article(request: HttpRequest) -> HttpResponse:

@@ -23,7 +23,7 @@ from supportbot.console.articles.gates import (
     settle,
 )
 from supportbot.console.request_context import staff, workspace_here
-from supportbot.evals.articles.trials import Phrasings, Trial, archiving, changing, publishing
+from supportbot.evals.articles.article_gates import Phrasings, Trial, archiving, changing, publishing
 from supportbot.releases.selectors import gates
 
 TEXT, AT_ONCE, ARCHIVING = OVERRIDES

@@ -14,7 +14,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
 from supportbot.console.request_context import staff
 from supportbot.errors import InvalidInput, NotAllowed
-from supportbot.evals.articles.trials import Failure, Trial, tried
+from supportbot.evals.articles.article_gates import Failure, Trial, tried
 from supportbot.evals.models import Case
 from supportbot.releases import ports
 from supportbot.releases.errors import GateRefused

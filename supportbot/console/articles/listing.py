@@ -44,8 +44,8 @@ from supportbot.console.articles.published import tell_outdated
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words, tag
 from supportbot.console.request_context import person_of, staff, workspace_here
-from supportbot.evals.articles.publications import compare_publication
-from supportbot.evals.articles.trials import Trial, archiving, publishing_newest
+from supportbot.evals.articles.affected_questions import compare_publication
+from supportbot.evals.articles.article_gates import Trial, archiving, publishing_newest
 from supportbot.releases.selectors import gates
 
 DAYS: Final = 30

@@ -22,10 +22,10 @@ from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals import services
-from supportbot.evals.comparison import compared
 from supportbot.evals.human_labels import agreement_in, agreement_of, show_verdicts, to_label
 from supportbot.evals.models import Case, Run, Suite
 from supportbot.evals.reports import Report, report_from
+from supportbot.evals.run_comparison import compared
 from supportbot.evals.selectors import document_of, run_with_id, runs, tries_of
 from supportbot.evals.suite_files import (
     SHIPPED,

@@ -19,8 +19,8 @@ from supportbot.console.improve.listing import KINDS, ContradictingSide, sides_o
 from supportbot.console.improve.settled import settled
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import NotFound
-from supportbot.evals.articles.comparing import questions_about, questions_quoting
-from supportbot.evals.articles.trials import Failure
+from supportbot.evals.articles.answer_comparison import questions_about, questions_quoting
+from supportbot.evals.articles.article_gates import Failure
 from supportbot.insights.contradictions import KIND, Contradiction, contradiction_with
 from supportbot.insights.proposed_edits import agreeing
 from supportbot.insights.services import Edit, dismiss

@@ -31,7 +31,7 @@ from supportbot.console.improve.settled import settled
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, workspace_here
 from supportbot.errors import NotFound
-from supportbot.evals.articles.trials import Failure
+from supportbot.evals.articles.article_gates import Failure
 from supportbot.handoff.desk.assistant_activity import withheld_sentences
 from supportbot.insights.clusters import Cluster, group_with
 from supportbot.insights.findings import Finding, Kind

@@ -16,10 +16,10 @@ from supportbot.console.permissions import may
 from supportbot.console.releases.pages import REPLAY, title_of
 from supportbot.console.request_context import needs, person_of, staff
 from supportbot.errors import SupportBotError
-from supportbot.evals import replays
+from supportbot.evals import replay_worker
 from supportbot.evals.models import Replay, ReplayedQuestion
 from supportbot.evals.outcomes import Played, Reply, played_from
-from supportbot.evals.replay import KINDS, MOST_DAYS, MOST_QUESTIONS, rank
+from supportbot.evals.shadow_replay import KINDS, MOST_DAYS, MOST_QUESTIONS, rank
 from supportbot.evals.wording import interruption
 from supportbot.handoff.desk.assistant_activity import confirmation_of, withheld_sentences
 from supportbot.releases.models import Release
@@ -58,14 +58,14 @@ def replay_page(request: HttpRequest, release_id: UUID) -> HttpResponse:
 
 
 def _change(request: HttpRequest, release: Release) -> None:
-    newest, do = replays.newest_replay(release), request.POST.get("do", "")
+    newest, do = replay_worker.newest_replay(release), request.POST.get("do", "")
     if do == "begin":
         days, most = (_number(request.POST.get(name, "")) for name in ("days", "most"))
-        replays.begin(release, days=days, most=most, person=person_of(request))
+        replay_worker.begin(release, days=days, most=most, person=person_of(request))
     elif newest is not None and do == "cancel":
-        replays.cancel(newest.pk)
+        replay_worker.cancel(newest.pk)
     elif newest is not None and do == "continue":
-        replays.resume(newest.pk)
+        replay_worker.resume(newest.pk)
 
 
 def _number(text: str) -> int:
@@ -74,7 +74,7 @@ def _number(text: str) -> int:
 
 
 def _page(request: HttpRequest, release: Release) -> HttpResponse:
-    replay, person = replays.newest_replay(release), staff(request)
+    replay, person = replay_worker.newest_replay(release), staff(request)
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": gettext("Replay of customers’ questions"),

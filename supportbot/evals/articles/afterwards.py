@@ -7,8 +7,8 @@ from uuid import UUID
 
 from django.conf import settings
 
-from supportbot.evals.articles.comparing import Outcome
-from supportbot.evals.articles.publications import awaited, outcomes_in
+from supportbot.evals.articles.affected_questions import awaited, outcomes_in
+from supportbot.evals.articles.answer_comparison import Outcome
 from supportbot.evals.articles.reported_failures import broken_now, checks
 from supportbot.evals.models import ArticleCheck, DraftCheck
 

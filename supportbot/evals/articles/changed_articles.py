@@ -25,15 +25,15 @@ from kb.indexing.recipes import active_recipe, embedder_of
 from kb.models import Article, Audience
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
-from supportbot.evals.articles.comparing import (
+from supportbot.evals.articles.answer_comparison import (
     MAX_NEAREST,
     compared_row,
     questions_quoting_any,
     recent_questions,
     vectors_of_questions,
 )
+from supportbot.evals.articles.answer_preview import Asked, quoted_if, vectors_of
 from supportbot.evals.articles.earlier_articles import Facts, nearest_articles, state_with, texts_at
-from supportbot.evals.articles.rehearsal import Asked, quoted_if, vectors_of
 from supportbot.language.detection import base_language
 
 Item = Mapping[str, Any]

@@ -14,9 +14,9 @@ from kb.selectors import article_with_id
 from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.permissions import needs
 from supportbot.accounts.principals import Staff
-from supportbot.evals.articles.comparing import Outcome
+from supportbot.evals.articles.affected_questions import awaited, comparison_with_id, newest_comparison, outcomes_in
+from supportbot.evals.articles.answer_comparison import Outcome
 from supportbot.evals.articles.draft_checks import compared_in
-from supportbot.evals.articles.publications import awaited, comparison_with_id, newest_comparison, outcomes_in
 from supportbot.evals.models import DraftCheck
 
 QUESTIONS: Final = "conversations:read"

@@ -2,8 +2,8 @@
 
 First the gates' cases run, then the real questions that the text may affect, a few at a time. Each step is stored
 before the next one begins, so a worker that dies loses only one step, and a cancelled check continues where it stopped.
-After a publication, real questions are compared in the same way with the text that was live before (`publications`),
-and so are questions about many articles that changed together (`changed_articles`).
+After a publication, real questions are compared in the same way with the text that was live before
+(`affected_questions`), and so are questions about many articles that changed together (`changed_articles`).
 """
 
 import logging
@@ -37,14 +37,14 @@ from kb.services import Change
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, current_workspace_id
 from supportbot.errors import NotFound, SupportBotError
+from supportbot.evals.articles.answer_comparison import Outcome, compared_row, questions_about, shown
+from supportbot.evals.articles.answer_preview import AS_IT_IS, Asked, Quoted, Text, publication_of, quoted_if
+from supportbot.evals.articles.answer_preview import State as ArticlesState
+from supportbot.evals.articles.article_gates import asked_by, chosen_for, failed_grades, publishing, quotation_cases
 from supportbot.evals.articles.changed_articles import UNREAD, ChangedArticles, Item
-from supportbot.evals.articles.comparing import Outcome, compared_row, questions_about, shown
 from supportbot.evals.articles.earlier_articles import READ_BY, Facts, former_state
-from supportbot.evals.articles.rehearsal import AS_IT_IS, Asked, Quoted, Text, publication_of, quoted_if
-from supportbot.evals.articles.rehearsal import State as ArticlesState
-from supportbot.evals.articles.trials import asked_by, chosen_for, failed_grades, publishing, quotation_cases
+from supportbot.evals.build_fingerprint import product_mark
 from supportbot.evals.models import DraftCheck, Suite
-from supportbot.evals.product_mark import product_mark
 from supportbot.evals.selectors import in_words, missing_suites
 from supportbot.evals.suite_format import case_document, parse_case
 from supportbot.evals.wording import stopped

@@ -18,7 +18,7 @@ from kb.models import Article, Phrasing, Revision
 from kb.models import State as ArticleState
 from kb.phrasings import phrasing_vectors, phrasings_by_article, phrasings_of
 from kb.revisions import add_revisions, publish_articles
-from supportbot.evals.articles.rehearsal import Asked, State, Vectors, fill_vectors, vectors_of
+from supportbot.evals.articles.answer_preview import Asked, State, Vectors, fill_vectors, vectors_of
 from supportbot.ids import uuid7
 from supportbot.language.detection import base_language
 from supportbot.language.words import content_stems

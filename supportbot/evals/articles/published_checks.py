@@ -5,7 +5,7 @@ texts are indexed, so an import is checked only once. If a worker dies, the next
 result. The check covers the articles that customers read now. A case that fails is run once more with the articles from
 the last check, and reported if it passes with them. Reported cases are run again by each later check until they pass or
 are dismissed, so no failure is lost if a check covers several changes or articles that were already broken. No row is
-locked during searches. Another task compares customers' questions (`publications`).
+locked during searches. Another task compares customers' questions (`affected_questions`).
 """
 
 import logging
@@ -25,10 +25,8 @@ from kb.ports import Touched
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
 from supportbot.errors import SupportBotError
-from supportbot.evals.articles.earlier_articles import MARGIN, READ_BY, Facts, facts_before, facts_of, former_state
-from supportbot.evals.articles.publications import compare_changes
-from supportbot.evals.articles.reported_failures import broken_now, seen_last
-from supportbot.evals.articles.trials import (
+from supportbot.evals.articles.affected_questions import compare_changes
+from supportbot.evals.articles.article_gates import (
     MAX_APART,
     Failure,
     as_it_is,
@@ -39,6 +37,8 @@ from supportbot.evals.articles.trials import (
     quotation_cases,
     sources_of,
 )
+from supportbot.evals.articles.earlier_articles import MARGIN, READ_BY, Facts, facts_before, facts_of, former_state
+from supportbot.evals.articles.reported_failures import broken_now, seen_last
 from supportbot.evals.models import ArticleCheck, ChangedArticle
 from supportbot.evals.suite_format import Case
 from supportbot.evals.wording import stopped

@@ -19,8 +19,8 @@ from kb.models import State as ArticleState
 from kb.revisions import TOPIC
 from supportbot.chat.models import Citation
 from supportbot.errors import NotFound
+from supportbot.evals.articles.answer_comparison import DAYS, Outcome
 from supportbot.evals.articles.changed_articles import AFTER, BEFORE, UNREAD
-from supportbot.evals.articles.comparing import DAYS, Outcome
 from supportbot.evals.articles.draft_checks import (
     COMPARISONS,
     cancel_open,
@@ -30,8 +30,8 @@ from supportbot.evals.articles.draft_checks import (
     newest_check,
 )
 from supportbot.evals.articles.earlier_articles import Facts, facts_before, facts_of
+from supportbot.evals.build_fingerprint import product_mark
 from supportbot.evals.models import ArticleCheck, ChangedArticle, DraftCheck
-from supportbot.evals.product_mark import product_mark
 from supportbot.outbox.models import Announcement
 from supportbot.releases.selectors import current, gates
 

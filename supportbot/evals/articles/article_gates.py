@@ -21,8 +21,8 @@ from kb.services import Change, archive, save_draft
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.chat.answers import Answer
-from supportbot.evals.articles.comparing import MAX_NEAREST, MAX_READ, nearest
-from supportbot.evals.articles.rehearsal import (
+from supportbot.evals.articles.answer_comparison import MAX_NEAREST, MAX_READ, nearest
+from supportbot.evals.articles.answer_preview import (
     AS_IT_IS,
     Asked,
     Quoted,

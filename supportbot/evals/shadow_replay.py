@@ -1,6 +1,7 @@
 """Shadow replay: compares a release's answers to the customers' questions of the last days with those of the live
 release. Both releases answer each question as the first in a conversation with the same customer, without side effects
-(`rehearsal`). Differences are ranked by their effect on the customer. `replays` stores them for the console.
+(`simulated_conversation`). Differences are ranked by their effect on the customer. `replay_worker` stores them for the
+console.
 """
 
 import asyncio

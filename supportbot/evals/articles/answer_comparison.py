@@ -22,7 +22,7 @@ from kb.indexing.shared_vectors import passage_vectors
 from supportbot.builtin.intents import courtesy
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import Audience, Citation, Message, Source
-from supportbot.evals.articles.rehearsal import Maker, Quoted, vectors_of
+from supportbot.evals.articles.answer_preview import Maker, Quoted, vectors_of
 from supportbot.language.figures import figures_in
 from supportbot.language.normalise import normalised
 from supportbot.language.personal_data import without_personal_data
