@@ -8,7 +8,7 @@ from math import inf
 from pathlib import Path
 
 import pytest
-from pypdf import PdfReader, PdfWriter
+from pypdf import PageObject, PdfReader, PdfWriter
 from pypdf.generic import (
     ArrayObject,
     BooleanObject,
@@ -25,7 +25,7 @@ from pypdf.generic._font import Font
 
 from kb.importing.confined import pdf as reading
 from kb.importing.confined import pdf_text
-from kb.importing.confined.pdf_canvas import PageText, Run
+from kb.importing.confined.pdf_canvas import Canvas, PageText, Run
 from kb.importing.confined.pdf_direction import logical
 from kb.importing.confined.pdf_layout import Layout
 from kb.importing.confined.pdf_lines import Line
@@ -370,6 +370,29 @@ def test_sideways_tables_are_left_out_once_a_file_has_taken_too_long(monkeypatch
     late = pdf_text.text_of(page, 1)
     assert late.sideways == ()
     assert "Peg 7" in late.rotated
+
+
+def test_a_page_with_marks_along_its_edges_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    draw = pdf_text._drawn
+
+    def counted(page: PageObject, content: pdf_text._Content, degrees: int) -> Canvas:
+        drawn.append(degrees)
+        return draw(page, content, degrees)
+
+    monkeypatch.setattr(pdf_text, "_drawn", counted)
+    monkeypatch.setattr(pdf_text, "SIDEWAYS_CPU_SECONDS", inf)
+    marks = [
+        "BT /R 8 Tf 0 1 -1 0 30 300 Tm (Printed in Leith) Tj 90 0 Td (Form 27 of May) Tj ET",
+        "BT /R 8 Tf 0 -1 1 0 570 300 Tm (Keep this page dry) Tj ET",
+    ]
+    text = paragraph(60, 760, ["Pegs are sold one by one. The prices are", "those of this year."])
+    page = pdf_text.text_of(PdfReader(io.BytesIO(pdf([*text, *marks]))).pages[0], 1)
+    assert drawn == [0]
+    assert page.rotated == "Printed in Leith Form 27 of May Keep this page dry"
+    drawn.clear()
+    pdf_text.text_of(PdfReader(io.BytesIO(pdf([*text, *SIDEWAYS]))).pages[0], 1)
+    assert len(drawn) > 1
 
 
 def test_sideways_text_counts_toward_the_length_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:

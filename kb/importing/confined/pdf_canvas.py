@@ -4,7 +4,7 @@ the edges of painted areas.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -22,6 +22,7 @@ MIN_RULE_POINTS: Final = 15
 MIN_UPRIGHT_POINTS: Final = 6
 AGAIN: Final = 0.12  # distance in letters; even two narrow letters are farther apart
 MOST_COMPARED: Final = 200
+MIN_LINES_APART: Final = 2  # points; the baselines of one line differ by less
 SMALLEST_POINTS: Final = 1.5  # smaller letters are not legible
 _INVISIBLE_MODES: Final = (3, 7)
 
@@ -106,10 +107,16 @@ class Canvas:
     bars: set[tuple[float, float, float]] = field(default_factory=set)
     uprights: set[tuple[float, float, float]] = field(default_factory=set)
     letters: Counter[int] = field(default_factory=Counter)  # how many are drawn in each direction
+    baselines: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))  # of them, in points
 
     def direction(self) -> int:
         """Return the direction of most letters in degrees, counter-clockwise: wide tables are often set sideways."""
         return max(self.letters, key=lambda degrees: self.letters[degrees]) if self.letters else 0
+
+    def has_lines(self, degrees: int) -> bool:
+        """Return whether text in this direction takes more than one line, as a table and the names of columns do."""
+        found = self.baselines[degrees]
+        return bool(found) and max(found) - min(found) > MIN_LINES_APART
 
     def rule(self, boxes: Sequence[Box]) -> None:
         """Record the edges of boxes: they may be lines of a table."""

@@ -52,14 +52,25 @@ class _Mark:
     description: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """The instructions of a page, parsed once, and the fonts they have used, for each time the page is drawn."""
+
+    stream: ContentStream | None
+    fonts: dict[str, tuple[Font, bool] | None]
+
+
 def text_of(page: PageObject, number: int) -> PageText:
     """Return the text of a page with its positions; raises what pypdf raises for a broken page."""
     degrees = page.rotation % 360
-    canvas = _drawn(page, degrees)
+    contents = page.get("/Contents")
+    stream = contents.get_object() if contents is not None else None
+    content = _Content(None if stream is None else ContentStream(stream, page.pdf, "bytes"), {})
+    canvas = _drawn(page, content, degrees)
     if direction := canvas.direction():
         degrees = (page.rotation + direction) % 360
-        canvas = _drawn(page, degrees)
-    sideways = tuple(_read_sideways(page, degrees, canvas, number))
+        canvas = _drawn(page, content, degrees)
+    sideways = tuple(_read_sideways(page, content, degrees, canvas, number))
     return PageText(
         number=number,
         bottom=canvas.page[1],
@@ -76,12 +87,13 @@ def text_of(page: PageObject, number: int) -> PageText:
     )
 
 
-def _read_sideways(page: PageObject, degrees: int, canvas: Canvas, number: int) -> Iterator[Boxed]:
+def _read_sideways(page: PageObject, content: _Content, degrees: int, canvas: Canvas, number: int) -> Iterator[Boxed]:
     """Yield sideways text with tables. The names of columns join the page's text; other text stays left out."""
     for quarter in (90, 270):
-        if canvas.letters[quarter] < MIN_SIDEWAYS or time.process_time() > SIDEWAYS_CPU_SECONDS:
+        is_mark = canvas.letters[quarter] < MIN_SIDEWAYS or not canvas.has_lines(quarter)
+        if is_mark or time.process_time() > SIDEWAYS_CPU_SECONDS:
             continue
-        turned_page = _drawn(page, (degrees + quarter) % 360)
+        turned_page = _drawn(page, content, (degrees + quarter) % 360)
         bars, uprights = sorted(turned_page.bars), sorted(turned_page.uprights)
         text = Sideways(turned_page.runs, bars, uprights, turned(360 - quarter))
         names = names_of_columns(text, number, canvas.runs)
@@ -93,15 +105,14 @@ def _read_sideways(page: PageObject, degrees: int, canvas: Canvas, number: int) 
             canvas.rotated = [one for one in canvas.rotated if one[0] != quarter]
 
 
-def _drawn(page: PageObject, degrees: int) -> Canvas:
+def _drawn(page: PageObject, content: _Content, degrees: int) -> Canvas:
     """Return the content of a page that is turned clockwise by this many degrees."""
     box = page.mediabox
     turns = turned(degrees)
     canvas = Canvas(placed(Box(float(box.left), float(box.bottom), float(box.right), float(box.top)), turns))
-    contents = page.get("/Contents")
-    if contents is not None and (stream := contents.get_object()) is not None:
+    if content.stream is not None:
         resources = page.get("/Resources", DictionaryObject()).get_object()
-        _Interpreter(canvas, page.pdf, resources).run(ContentStream(stream, page.pdf, "bytes"), GraphicsState(turns))
+        _Interpreter(canvas, page.pdf, resources, fonts=content.fonts).run(content.stream, GraphicsState(turns))
     for typed in typed_on(page):
         _show_typed(canvas, page, typed, turns)
     return canvas
@@ -125,11 +136,19 @@ def _show_typed(canvas: Canvas, page: PageObject, typed: Typed, turns: Matrix) -
 class _Interpreter:
     """Runs the operators of one content stream that concern text, colour and position."""
 
-    def __init__(self, canvas: Canvas, pdf: Any, resources: Any, depth: int = 0, marks: Sequence[_Mark] = ()) -> None:
+    def __init__(
+        self,
+        canvas: Canvas,
+        pdf: Any,
+        resources: Any,
+        depth: int = 0,
+        marks: Sequence[_Mark] = (),
+        fonts: dict[str, tuple[Font, bool] | None] | None = None,
+    ) -> None:
         self._canvas, self._pdf, self._depth = canvas, pdf, depth
         self._marks = list(marks)
         self._resources = resources if isinstance(resources, DictionaryObject) else DictionaryObject()
-        self._fonts: dict[str, tuple[Font, bool] | None] = {}
+        self._fonts = {} if fonts is None else fonts
         self._tm: Matrix = IDENTITY
         self._line: Matrix = IDENTITY
         self._path: list[Box] = []
@@ -317,6 +336,7 @@ class _Interpreter:
         is_straight = abs(degrees - quarter) <= MOST_TILT
         if is_straight:
             self._canvas.letters[quarter % 360] += len(text)
+            self._canvas.baselines[quarter % 360].add(round(begin[4] if quarter % 180 else begin[5]))
         if not is_straight or quarter:  # a watermark, or a printer's mark along an edge
             self._canvas.rotated.append((quarter % 360 if is_straight else None, clean))
         else:
