@@ -28,6 +28,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _configure_connection(self, connection: "psycopg.Connection[Any]") -> bool:
         """Set what the session needs. Called for each new connection, with a pool and without one."""
-        is_changed: bool = super()._configure_connection(connection)
+        is_changed: bool = super()._configure_connection(connection)  # type: ignore[misc]  # not in the stubs
         connection.execute(_LIMIT, [list(LIMITS), list(LIMITS.values())])
         return is_changed

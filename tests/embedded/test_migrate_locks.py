@@ -58,7 +58,7 @@ def test_chats_do_not_wait_behind_a_migration_that_waits(
         chat.commit()
         backup.commit()
 
-    monkeypatch.setattr(migrate.time, "sleep", write_meanwhile)
+    monkeypatch.setattr(f"{migrate.__name__}.time.sleep", write_meanwhile)
     call_command("migrate", "widget", verbosity=0)
     assert pauses == [migrate.LOCK_PAUSE_SECONDS]
     assert capsys.readouterr().err == "A long transaction, such as a backup, uses a table. Waiting for it.\n"
