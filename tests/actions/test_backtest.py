@@ -163,7 +163,7 @@ def test_the_page_tries_what_is_typed_and_saves_nothing(
     sent = {**fields_of(browser.get(address)), "approval_above": "12.00", "days": "7", "_try": "1"}
     page = page_of(browser.post(address, sent))
     text = visible_text(page, " ")
-    assert "1 verdict would change of 2 in the last 7 days." in text
+    assert "1 decision would change out of 2 in the last 7 days." in text
     beside = page.css_first(".notice:has(+ .submit button[name=_save])")
     assert beside is not None and "Not saved yet. The rules were only tried" in visible_text(beside, " ")
     assert "the customer confirms → the customer confirms, then a person approves" in text
@@ -188,7 +188,7 @@ def test_looser_rules_show_what_they_let_through_before_they_are_saved(
     answer = browser.post(address, looser)
     page = page_of(answer)
     text = visible_text(page, " ")
-    assert "2 verdicts would change of 3" in text and "save again to put the rules in force" in text
+    assert "2 decisions would change out of 3" in text and "save again to put the rules in force" in text
     assert "1 was refused or needed a person, and would now only need the customer's confirmation." in text
     assert "0 only needed the customer's confirmation, and would now be refused or need a person." in text
     links = [str(one.attributes["href"]) for one in page.css("#h-tried ~ ul a")]
@@ -257,7 +257,8 @@ def test_an_empty_period_is_reported_and_tries_are_limited(
     assert "Nothing to try. There were no requests in the last 7 days." in tried()
     refunded("5.00", order="A-1003")  # not delivered
     assert (
-        "Nothing to try. The only request in the last 7 days was refused for a reason that no rule decides." in tried()
+        "Nothing to try. The only request in the last 7 days was refused for a reason that does not depend on the"
+        " rules." in tried()
     )
     monkeypatch.setattr(connection_test_limit, "TESTS_PER_MINUTE", 0)
     page = page_of(browser.post(address, sent))

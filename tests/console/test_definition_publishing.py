@@ -85,7 +85,7 @@ def test_before_publishing_the_effect_on_past_requests_is_shown(
     performed, kept = list(retail.performed), ActionRequest.objects.count()
     page = page_of(browser.get(at(draft, "publish/")))
     text = visible_text(page, " ")
-    assert "2 verdicts would change of 3 in the last 30 days." in text and "could not be judged" not in text
+    assert "2 decisions would change out of 3 in the last 30 days." in text and "could not be judged" not in text
     assert "1 was refused or needed a person, and would now only need the customer's confirmation." in text
     assert "1 only needed the customer's confirmation, and would now be refused or need a person." in text
     assert "The records of 1 request have changed since. Only its need for approval is compared." in text
@@ -102,7 +102,7 @@ def test_the_effect_is_shown_of_replacing_a_version_that_would_not_be_published_
     agreed(NAME, {**CANCEL, "voucher_id": "V-1"})
     save_draft(document(), actor="operator:test")
     text = visible_text(page_of(browser.get(at(definition, "publish/"))), " ")
-    assert "0 verdicts would change of 1 in the last 30 days." in text and "could not be judged" not in text
+    assert "0 decisions would change out of 1 in the last 30 days." in text and "could not be judged" not in text
 
 
 def test_a_shop_that_does_not_answer_does_not_keep_a_version_from_being_published(
@@ -111,7 +111,7 @@ def test_a_shop_that_does_not_answer_does_not_keep_a_version_from_being_publishe
     draft, _ = widened
     retail.is_up = False
     text = visible_text(page_of(browser.get(at(draft, "publish/"))), " ")
-    assert "0 verdicts would change of 0" in text and "3 more could not be judged." in text
+    assert "0 decisions would change out of 0" in text and "3 more could not be judged." in text
     assert "Publish version 2" in text
 
 

@@ -79,7 +79,7 @@ def test_a_test_call_shows_every_step_and_stores_nothing(
     assert "Allowed" in live and f"{ORDER_LINE} 200" in live and retail.commands == []
     other = browser.post(at(draft, "test/"), {**ASKED, "environment": "live", "customer": "bob_ray_2"})
     words = visible_text(page_of(other), " ")
-    assert "order_not_found" in words and "The owner path holds ann_lee_1, the customer is bob_ray_2." in words
+    assert "order_not_found" in words and "The owner path contains ann_lee_1, but the customer is bob_ray_2." in words
     assert "The call that would be sent" not in words and retail.commands == []
 
 

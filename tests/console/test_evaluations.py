@@ -206,7 +206,7 @@ def test_people_label_a_run_without_seeing_what_the_judge_said(enter: Enter, ret
     assert "It is rude." in client.get(f"{address}?show=all").content.decode()
     refused = client.post(label, {"verdict": "pass", "run": str(run.pk)}, follow=True).content.decode()
     assert "Not saved" in refused, "the judge's verdict has been shown"
-    assert "No results wait" in client.get(queue).content.decode()
+    assert "No results are waiting" in client.get(queue).content.decode()
     found = agreement_in(run)
     assert found is not None and (found.labels, found.unsure, found.agreed) == (3, 1, 2)
     assert found.confusion == (1, 1, 1, 0) and found.kappa == pytest.approx(0.4)  # (2/3 - 4/9) / (1 - 4/9)

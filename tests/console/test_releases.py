@@ -128,7 +128,7 @@ def test_restoring_what_the_gates_never_passed_asks_for_a_reason(
 
     assert not restoring().css("#override") and "has not passed" not in visible_text(restoring())
     admin.post(f"{RELEASES}gates/", {"suites": ["shop"]})
-    assert restoring().css("#override") and "has not passed the gates" in visible_text(restoring())
+    assert restoring().css("#override") and "has not passed the current gates" in visible_text(restoring())
     told = {"instead_of": second.number, "reason": "too warm"}
     refused = admin.post(f"{page}restore/", told)
     assert refused.status_code == 409 and "Nothing was changed." in refused.content.decode()
@@ -164,7 +164,7 @@ def test_a_proven_release_says_when_it_passed_and_what_changed(admin: Client, wo
     suite = read_suite(b"suite: shop\ncases: [{id: one, ask: Returns?, expect: {figures: 60 days}}]", file="s.yaml")
     Suite.objects.all().delete()
     without = admin.get(f"{RELEASES}{second.pk}/change/").content.decode()
-    assert "Suites of the gates that were deleted: shop." in visible_text(LexborHTMLParser(without))
+    assert "Deleted gate suites: shop." in visible_text(LexborHTMLParser(without))
     save_suite(suite)
     told = {"instead_of": third.number, "reason": "too cool"}
     assert admin.post(f"{RELEASES}{second.pk}/restore/", told).status_code == 302

@@ -84,7 +84,7 @@ async def test_a_model_is_added_tested_chosen_and_used(operator: Client, servers
     assert "Use for search" not in building and "Cancel and keep the old model" in building
     assert await db(carry_on)
     done = words_of(await db(operator.get, SEARCH))
-    assert "Index for m" not in done and "judged by words alone" in done and "ours In use" in done
+    assert "Index for m" not in done and "words alone decide" in done and "ours In use" in done
     again = await db(lambda: operator.post(SEARCH, {"first": str(row.pk)}, follow=True))
     assert "Search uses this from now on" in words_of(again)
 

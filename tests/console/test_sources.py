@@ -73,13 +73,13 @@ def test_a_preview_can_be_ended_by_publishing(site: LocalSite, enter: Enter, mon
     client = enter("editor")
     add_site(client, site.url)
     progress = reverse("admin:kb_source_progress", args=[Source.objects.get().pk])
-    assert "without the rest of the preview" not in client.get(progress).content.decode()  # nothing is known yet
+    assert "without waiting for the preview" not in client.get(progress).content.decode()  # nothing is known yet
     Source.objects.update(delay_seconds=0)
     read_one = sync.Turn._one
 
     def interrupted(turn: sync.Turn, item: SourceItem, folder: Path) -> Any:
         if item.key.endswith("/silk") and turn.run.mode == "check":
-            assert "Publish without the rest of the preview" in client.get(progress).content.decode()
+            assert "Publish without waiting for the preview" in client.get(progress).content.decode()
             do(client, "end_preview")
         return read_one(turn, item, folder)
 

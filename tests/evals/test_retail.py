@@ -171,7 +171,7 @@ def test_files_that_are_no_tasks(dora: User, tmp_path: Path) -> None:
         read_suite(b'[{"user_id": "a", "scenario": "x", "expected_changed": {"orders": 3}}]', file="t.json")
     other = tmp_path / "questions.yaml"
     other.write_text("suite: s\ncases: [{ask: Hello, expect: {abstains: true}}]\n")
-    with pytest.raises(CommandError, match="holds no retail tasks"):
+    with pytest.raises(CommandError, match="contains no retail tasks"):
         call_command("retail_benchmark", str(other), "--as", "dora")
     (tmp_path / "tasks.jsonl").write_text(TASKS.read_text())
     with pytest.raises(CommandError, match=r"policy\.md cannot be read"):

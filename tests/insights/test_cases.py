@@ -62,7 +62,7 @@ def of_finding(kind: Kind) -> str:
 
 def cases_linked(client: Client, address: str) -> set[str]:
     page = LexborHTMLParser(client.get(address).content.decode())
-    links = {link.attributes["href"] or "" for link in page.css("a") if link.text(strip=True) == "Make a case"}
+    links = {link.attributes["href"] or "" for link in page.css("a") if link.text(strip=True) == "Create a case"}
     return {link for link in links if "of-answer" in link or "of-finding" in link}
 
 

@@ -172,7 +172,7 @@ def test_the_articles_that_most_readers_opened_are_listed(client: Client, worksp
     client.get(f"{HOME}{articles[6].external_id}/")  # not by a browser
     archive(articles[3].pk)
     listed = [visible_text(section) for section in home(client).css(".lists section")]
-    assert listed[0].split("\n")[0].startswith("Read most this week")
+    assert listed[0].split("\n")[0].startswith("Most read this week")
     titles = [visible_text(link) for link in home(client).css(".lists section")[0].css("li")]
     assert titles == ["Part 2", "Part 1", "Part 0"]
 
@@ -181,9 +181,9 @@ def test_reads_count_for_a_week_and_are_deleted_after_a_month(client: Client, wo
     articles = [published(f"Part {number}", "Parts") for number in range(7)]
     for days, article in zip((0, 3, 8, 40), articles, strict=False):
         ArticleReads.objects.create(article=article, day=localdate() - timedelta(days=days), count=5)
-    assert "Read most" not in visible_text(home(client).css_first(".lists"))  # two are no list
+    assert "Most read" not in visible_text(home(client).css_first(".lists"))  # two are no list
     ArticleReads.objects.create(article=articles[4], day=localdate(), count=1)
-    assert "Read most" in visible_text(home(client).css_first(".lists"))
+    assert "Most read" in visible_text(home(client).css_first(".lists"))
     forget_reads()
     assert ArticleReads.objects.count() == 4
 

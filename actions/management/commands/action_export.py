@@ -12,7 +12,7 @@ from supportbot.accounts.models import Workspace
 
 
 class Command(WorkspaceCommand):
-    help = gettext_noop("Print the published definition, or the newest draft of one that was never published.")
+    help = gettext_noop("Print the published definition, or the newest draft if none was ever published.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -18,7 +18,7 @@ class Command(WorkspaceCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
-            "--head", metavar="SEQ:MAC", default="", help=gettext("a checkpoint that you have kept yourself")
+            "--head", metavar="SEQ:MAC", default="", help=gettext("a checkpoint that you kept elsewhere")
         )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:

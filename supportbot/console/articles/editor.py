@@ -125,7 +125,7 @@ def _archived(request: HttpRequest, article: Article) -> HttpResponse:
         lock_unchanged(article)
         archive(article.pk)
         settle(request, passed, article.pk, event=ARCHIVED_AGAINST_GATES)
-    messages.success(request, gettext("Archived. Customers no longer find it; its revisions are kept."))
+    messages.success(request, gettext("Archived. Customers can no longer find it. Its revisions are kept."))
     return redirect("admin:kb_article_change", article.pk)
 
 

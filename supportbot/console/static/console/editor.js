@@ -23,7 +23,7 @@ const saved = document.getElementById("saved");
 const pane = document.getElementById("pane-preview");
 const token = form.elements.csrfmiddlewaretoken.value;
 const place = `article-draft:${page.dataset.place}`;
-const SENT = "article-sent"; // whose text the form submitted: the next page says whether it was saved
+const SENT = "article-sent"; // the place of the submitted text; the next page shows whether it was saved
 const mayWrite = !body.readOnly;
 const began = { title: title.value, body: body.value };
 
@@ -54,7 +54,7 @@ const keep = later(() => {
     else localStorage.removeItem(place);
     tell(isChanged() ? gettext("Not saved yet, kept in this browser") : "");
   } catch {
-    tell(gettext("Not saved yet")); // no storage here, but on the server
+    tell(gettext("Not saved yet")); // this browser has no storage, but the server keeps the text
   }
 }, KEEP_AFTER_MS);
 
@@ -68,7 +68,7 @@ const send = later(async () => {
     const headers = { "X-CSRFToken": token };
     const answer = await fetch(page.dataset.autosave, { method: "POST", headers, body: new URLSearchParams(told), signal: sending.signal });
     if (answer.ok && !answer.redirected && isChanged()) tell(gettext("Not saved yet, kept on the server"));
-    if (answer.status === 404) tell((await answer.json()).message); // the article has gone; `keep` has the words
+    if (answer.status === 404) tell((await answer.json()).message); // the article was deleted; the text is still in this browser
   } catch {
     // no network: this browser keeps the text until the next change is sent
   }
@@ -160,7 +160,7 @@ form.addEventListener("submit", () => {
   }
 });
 window.addEventListener("pageshow", (event) => {
-  if (event.persisted) isSending = false; // back from the page that the form led to
+  if (event.persisted) isSending = false; // the page was restored by the back button
 });
 window.addEventListener("beforeunload", (event) => {
   if (isChanged() && !isSending) event.preventDefault();
@@ -245,7 +245,7 @@ async function follow() {
     if (!isSearchable) tell(gettext("Preparing for search: {done} of {total} passages", { done: state.done, total: state.passages }));
     await new Promise((next) => setTimeout(next, LOOK_EVERY_MS));
   }
-  if (!isSearchable) tell(gettext("Found by its words; by its meaning once it has been indexed"));
+  if (!isSearchable) tell(gettext("Found by its words now, and by its meaning once it has been indexed"));
 }
 
 async function look() {

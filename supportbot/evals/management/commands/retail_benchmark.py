@@ -85,7 +85,7 @@ def _tasks(file: Path, first: int) -> Suite:
     """Return the suite of a task file, or of its first tasks. Raises InvalidSuite."""
     found = read_suite_file(file)
     if not all(case.needs_merchant for case in found.cases):
-        raise CommandError(gettext("{name} holds no retail tasks.").format(name=file.name))
+        raise CommandError(gettext("{name} contains no retail tasks.").format(name=file.name))
     cases = tuple(islice(found.cases, first)) if first > 0 else found.cases
     return Suite(NAME, found.title, cases, found.about)
 
