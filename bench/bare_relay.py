@@ -4,7 +4,7 @@
 
 No framework, no database, no checks, nothing stored: any chat server on this interpreter does at least this. `/` sends
 one frame per token; `/windowed` sends the first token at once and then one frame per 30 ms (the product:
-per 50 ms).
+per 70 ms).
 """
 
 import asyncio

@@ -12,7 +12,7 @@ STATUS_AFTER_SECONDS: Final = 0.3
 STILL_WORKING_AFTER_SECONDS: Final = 8.0
 # characters of an answer that arrives all at once, checked before other chats get their turn
 PIECE_CHARACTERS: Final = 200
-WINDOW_SECONDS: Final = 0.05  # deltas are joined into frames at this interval; 20 frames a second look as smooth as 30
+WINDOW_SECONDS: Final = 0.07  # deltas are joined into frames at this interval: 14 a second
 SAVE_EVERY_SECONDS: Final = 1.0  # the heartbeat of the lease also saves the partial text
 DRAIN_SECONDS: Final = 10.0  # for running turns at shutdown
 POLL_SECONDS: Final = 2.0

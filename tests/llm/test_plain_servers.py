@@ -12,6 +12,7 @@ import pytest
 from supportbot.llm.providers import openai
 from supportbot.llm.providers.chunks import Answer
 from supportbot.llm.providers.openai import PAUSE_SECONDS
+from supportbot.llm.providers.transport import BODY
 from supportbot.llm.types import ChatMessage, ModelRequest, TextDelta, ToolCall, ToolSpec, Usage
 from tests.llm.conftest import read, text_of
 from tests.modelserver import Behaviour, Call, ModelServer
@@ -138,23 +139,23 @@ async def test_what_arrives_during_a_pause_is_one_delta(
     assert sum(isinstance(event, TextDelta) for event in events) <= pauses + 3
 
 
-async def test_no_pause_delays_the_first_word(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_pause_delays_the_first_word() -> None:
     """A token begins with its blank, so a word is whole, and can be shown, only with the next token."""
     seen: list[str] = []
 
-    class Response:
-        async def iter_bytes(self) -> AsyncIterator[bytes]:
+    class Arriving:
+        async def __aiter__(self) -> AsyncIterator[bytes]:
             for token in ("Thank", " you", " for", " asking."):
                 seen.append(token)
                 yield b'data: {"choices":[{"delta":{"content":"%b"}}]}\n\n' % token.encode()
             yield b"data: [DONE]\n\n"
 
-    async def pause(seconds: float) -> None:
-        seen.append("pause")
+        async def rest(self, seconds: float) -> None:
+            seen.append("pause")
 
-    monkeypatch.setattr(openai, "asyncio", SimpleNamespace(sleep=pause))
     answer = Answer(max_output_tokens=100)
-    async with aclosing(openai._events(Response(), answer, pause_seconds=0.05)) as events:  # type: ignore[arg-type]  # all that is read of one
+    response = SimpleNamespace(http_response=SimpleNamespace(extensions={BODY: Arriving()}), headers={})
+    async with aclosing(openai._events(response, answer)) as events:  # type: ignore[arg-type]  # all that is read of one
         said = [event async for event in events]
     assert said == [TextDelta("Thank"), TextDelta(" you"), TextDelta(" for"), TextDelta(" asking.")]
     assert seen == ["Thank", " you", "pause", " for", "pause", " asking.", "pause"]

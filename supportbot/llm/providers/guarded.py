@@ -11,12 +11,13 @@ from openai import AsyncOpenAI
 from supportbot.llm.connections import Server
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.providers.openai import CONNECT_SECONDS, OpenAIEmbeddings, OpenAIProvider
+from supportbot.llm.providers.transport import Transport
 from supportbot.llm.types import ModelRequest
 from supportbot.outbound.errors import NotSent
 from supportbot.outbound.targets import checked_target
 
 
-class CheckedTransport(httpx2.AsyncHTTPTransport):
+class CheckedTransport(Transport):
     """Resolves a name once, checks all of its addresses, and connects to one of them: DNS cannot change in between."""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -32,9 +33,6 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
 
 class ConnectedProvider(OpenAIProvider):
     """A model at a workspace's connection."""
-
-    # this transport returns each chunk separately, so pausing after each would lag behind the model
-    pause_seconds = 0.0
 
     def __init__(self, server: Server) -> None:
         super().__init__(_client(server), model=server.model, name=server.name)

@@ -10,7 +10,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from time import monotonic
 from typing import Any
+from urllib.request import getproxies
 
+import httpx2
 import openai
 import orjson
 from openai import AsyncAPIResponse, AsyncOpenAI, DefaultAioHttpClient
@@ -22,15 +24,16 @@ from supportbot.llm.providers.features import REFUSES_A_FIELD, Features, simpler
 from supportbot.llm.providers.openai_errors import TRANSPORT_ERRORS, provider_errors
 from supportbot.llm.providers.overflow import is_overflow
 from supportbot.llm.providers.sse import MAX_STREAM_BYTES, EventReader, NotAnEventStream, TooLarge
+from supportbot.llm.providers.transport import BODY, Body, Transport
 from supportbot.llm.tokens import estimated_usage
 from supportbot.llm.types import Finished, ModelRequest
 
 CONNECT_SECONDS = 5.0
 # How long a finished answer waits for its usage figures and the end marker.
 TAIL_SECONDS = 2.0
-# The pause between two reads of an answer. Readers get a frame every 50 ms, so everything that arrives in between is
+# The pause between two reads of an answer. Readers get a frame every 70 ms, so everything that arrives in between is
 # read at once. Each read passes through a dozen generators, the checks and a socket, which costs more than its tokens.
-PAUSE_SECONDS = 0.05
+PAUSE_SECONDS = 0.07
 # A read this large may have left data behind, because the server is faster than the pauses.
 _LONG_READ_BYTES = 8 * 1024
 # How long a refusal is remembered. The limit is short because an address may have old and new servers, and servers get
@@ -47,18 +50,22 @@ def make_client(*, api_key: str, base_url: str) -> AsyncOpenAI:
         max_retries=0,
         # The gateway's deadlines end every wait. A time-out per read would have to be set again for each token.
         timeout=openai.Timeout(None, connect=CONNECT_SECONDS),
-        http_client=DefaultAioHttpClient(),
+        http_client=_http_client(),
         # Compression delays a stream, and a few kilobytes may unpack to any size.
         default_headers={"Accept-Encoding": "identity"},
     )
+
+
+def _http_client() -> httpx2.AsyncClient:
+    if getproxies().keys() & {"http", "https", "all"}:
+        return DefaultAioHttpClient()  # knows which addresses to reach through which proxy
+    return httpx2.AsyncClient(transport=Transport(), follow_redirects=True)
 
 
 class OpenAIProvider:
     """Chat completions of one model on one server."""
 
     is_local = False
-    # for a client whose reads return everything that has arrived, like the asyncio transport
-    pause_seconds = PAUSE_SECONDS
 
     def __init__(self, client: AsyncOpenAI, *, model: str, name: str = "openai") -> None:
         self.name = name
@@ -80,7 +87,7 @@ class OpenAIProvider:
                     if event is not None:
                         yield event
                 else:
-                    async for event in _events(response, answer, pause_seconds=self.pause_seconds):
+                    async for event in _events(response, answer):
                         yield event
                 self.answers_whole = is_whole
         calls = answer.tool_calls()
@@ -151,12 +158,14 @@ def _may_be_a_field(error: openai.APIStatusError) -> bool:
     return error.status_code in REFUSES_A_FIELD and not is_overflow(error.status_code, error.message)
 
 
-async def _events(
-    response: AsyncAPIResponse[Any], answer: Answer, *, pause_seconds: float
-) -> AsyncGenerator[ProviderEvent, None]:
+async def _events(response: AsyncAPIResponse[Any], answer: Answer) -> AsyncGenerator[ProviderEvent, None]:
     """Yield at most one event per read until the answer is complete or too long; pause between reads of text."""
     reader = EventReader()
-    chunks = response.iter_bytes()
+    body: Body | None = response.http_response.extensions.get(BODY)
+    # A body as it is on the wire takes fewer steps than a decoded one; servers are asked not to encode it.
+    is_plain = body is not None and "content-encoding" not in response.headers
+    chunks = aiter(body) if body is not None and is_plain else response.iter_bytes()
+    rest = asyncio.sleep if body is None else body.rest
     async for chunk in chunks:
         payloads = reader.feed(chunk)
         event = answer.feed(payloads) if payloads else None
@@ -167,8 +176,8 @@ async def _events(
         if answer.finish_reason is not None:
             await _read_tail(chunks, reader, answer)
             return
-        if pause_seconds and answer.has_word and len(chunk) < _LONG_READ_BYTES:  # never before the first word
-            await asyncio.sleep(pause_seconds)
+        if answer.has_word and len(chunk) < _LONG_READ_BYTES:  # never before the first word
+            await rest(PAUSE_SECONDS)
     answer.feed(reader.finish())
     if answer.finish_reason is None and not answer.is_done:
         raise ProviderUnclear(Reason.CUT, "the stream ended in the middle")

@@ -1,0 +1,86 @@
+"""Requests to model servers over aiohttp. The body of an answer can rest: what arrives meanwhile stays in the socket,
+and is then read at once. Otherwise, each token would wake the event loop, which takes most of the time of reading.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import aiohttp
+import httpx2
+
+MAX_CONNECTIONS: Final = 1_000
+KEEP_ALIVE_SECONDS: Final = 5.0
+BODY: Final = "supportbot.body"  # the body's name in the extensions of its response
+
+
+class Body(httpx2.AsyncByteStream):
+    """The body of one response, in chunks of all that has arrived. Raises aiohttp's errors."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while chunk := await self._response.content.readany():
+            yield chunk
+
+    async def rest(self, seconds: float) -> None:
+        """Leave what arrives in the socket for a while."""
+        connection = self._response.connection
+        socket = connection.transport if connection is not None else None
+        if socket is None or socket.is_closing():  # everything has arrived, or nothing more will
+            return
+        socket.pause_reading()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            if not socket.is_closing():
+                socket.resume_reading()
+
+    async def aclose(self) -> None:
+        self._response.release()  # closes the connection unless everything was read
+
+
+class Transport(httpx2.AsyncBaseTransport):
+    """Belongs to the event loop of its first request. Raises httpx's ConnectError without an answer."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self._session is None:
+            self._session = _new_session()
+        try:
+            response = await self._session.request(
+                request.method,
+                str(request.url),
+                headers=request.headers,
+                data=await request.aread() or None,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(sock_connect=_seconds_to_connect(request)),
+                server_hostname=request.extensions.get("sni_hostname"),
+            )
+        except aiohttp.ClientConnectionError as error:
+            raise httpx2.ConnectError(str(error), request=request) from error
+        body = Body(response)
+        return httpx2.Response(
+            response.status, headers=response.raw_headers, stream=body, request=request, extensions={BODY: body}
+        )
+
+    async def aclose(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+def _new_session() -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(
+        limit=MAX_CONNECTIONS, keepalive_timeout=KEEP_ALIVE_SECONDS, ssl=httpx2.create_ssl_context()
+    )
+    # httpx decodes the bodies and keeps the cookies.
+    return aiohttp.ClientSession(connector=connector, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
+
+
+def _seconds_to_connect(request: httpx2.Request) -> float | None:
+    limits: dict[str, Any] = request.extensions.get("timeout", {})
+    seconds: float | None = limits.get("connect")
+    return seconds

@@ -1,0 +1,131 @@
+"""The body of an answer: what arrives while it rests is read at once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import aiohttp
+import httpx2
+import pytest
+
+from supportbot.llm.providers.transport import BODY, Body, Transport
+
+HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+END = b"0\r\n\r\n"
+SOON = 0.02
+Write = Callable[[bytes], Awaitable[None]]
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+class Server:
+    """Answers every request with what the test writes, and counts its connections."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.url = ""
+        self._writers: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Server"]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with server:
+            yield self
+
+    async def request(self) -> Write:
+        """Wait for the next request; return how to write to it."""
+        self._writer = await self._writers.get()
+        return self._write
+
+    def cut(self) -> None:
+        self._writer.close()
+
+    async def _write(self, data: bytes) -> None:
+        self._writer.write(data)
+        await self._writer.drain()
+        await asyncio.sleep(SOON)  # until it has arrived
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        while await reader.readline():
+            while await reader.readline() not in (b"\r\n", b""):
+                pass
+            await self._writers.put(writer)
+
+
+@asynccontextmanager
+async def answering(server: Server, client: httpx2.AsyncClient) -> AsyncIterator[tuple[Body, Write]]:
+    """Send a request and yield the body of its answer, which has begun with "one"."""
+    sending = asyncio.create_task(client.send(client.build_request("GET", server.url), stream=True))
+    write = await server.request()
+    await write(HEAD + chunk(b"one"))
+    response = await sending
+    yield response.extensions[BODY], write
+    await response.aclose()
+
+
+async def test_what_arrives_while_a_body_rests_is_one_chunk() -> None:
+    async with (
+        Server().running() as server,
+        httpx2.AsyncClient(transport=Transport()) as client,
+        answering(server, client) as (body, write),
+    ):
+        chunks = aiter(body)
+        assert await anext(chunks) == b"one"
+        resting = asyncio.create_task(body.rest(SOON * 5))
+        await asyncio.sleep(0)
+        for word in (b"two", b"three", b"four"):
+            await write(chunk(word))
+        assert not resting.done()
+        assert body._response.content.total_bytes == len(b"one")  # the rest is still in the socket
+        await resting
+        assert await anext(chunks) == b"twothreefour"
+        await write(END)
+        assert [more async for more in chunks] == []
+
+
+async def test_a_connection_whose_answer_has_ended_is_used_again() -> None:
+    async with Server().running() as server, httpx2.AsyncClient(transport=Transport()) as client:
+        for _ in range(2):
+            async with answering(server, client) as (body, write):
+                await write(END)
+                await body.rest(SOON)  # there is nothing left to hold back
+                assert [more async for more in body] == [b"one"]
+    assert server.connections == 1
+
+
+async def test_an_answer_that_is_cut_while_it_rests_ends_with_an_error() -> None:
+    async with (
+        Server().running() as server,
+        httpx2.AsyncClient(transport=Transport()) as client,
+        answering(server, client) as (body, _write),
+    ):
+        chunks = aiter(body)
+        await anext(chunks)
+        resting = asyncio.create_task(body.rest(SOON * 2))
+        await asyncio.sleep(0)
+        server.cut()
+        await resting
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await anext(chunks)
+
+
+async def test_leaving_while_a_body_rests_closes_its_connection() -> None:
+    async with Server().running() as server, httpx2.AsyncClient(transport=Transport()) as client:
+        async with answering(server, client) as (body, _write):
+            connection = body._response.connection
+            assert connection is not None and connection.transport is not None
+            socket = connection.transport
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(SOON):
+                    await body.rest(SOON * 50)
+        assert socket.is_closing()
+
+
+async def test_a_server_that_is_away_is_a_failed_connection(unused_tcp_port: int) -> None:
+    async with httpx2.AsyncClient(transport=Transport()) as client:
+        with pytest.raises(httpx2.ConnectError):
+            await client.get(f"http://127.0.0.1:{unused_tcp_port}/")
