@@ -54,7 +54,7 @@ def read_arguments(document: Reading, scope: Scope, locales: Sequence[str]) -> d
         earliest, latest = _bounds(spec) if isinstance(accepts, Date) else (None, None)
         choosing = _choosing(spec, Scope(scope.names, scope.arguments), locales)
         if choosing and not (origin is Origin.CUSTOMER and isinstance(accepts, Text)):
-            spec.add("choose_from", "Only a text that the customer provides is chosen from their records.")
+            spec.add("choose_from", "Only a text that the customer provides can be chosen from their records.")
         label = spec.texts("label", most=100, needed=False)
         is_required = spec.flag("required", default=True)
         names_no_record = spec.flag("names_no_record")

@@ -33,7 +33,7 @@ def read_call(spec: Reading | None, scope: Scope, methods: Sequence[str]) -> Cal
     key_header = _key_header(spec, scope)
     # Header names are case-insensitive: the shop would get two keys, and might use the one that never changes.
     if key_header and key_header.lower() in {name.lower().removesuffix("?") for name in headers.templates}:
-        spec.add("headers", f"The key has the header {key_header} already. Leave it out here.")
+        spec.add("headers", f"The key already uses the header {key_header}. Leave it out here.")
     spec.close()
     return CallTemplate(method, path, query, headers, body, key_header)
 

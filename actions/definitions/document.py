@@ -366,7 +366,7 @@ class _Document:
         )
         if kind is not OutcomeKind.AT_MOST_ONCE and call and not carries_key(call):
             how = 'Write "key": {"header": "Idempotency-Key"}, or {key} in path, query, headers or body.'
-            self._top.findings.add("call.key", f"The system must know a repeated call by its key. {how}")
+            self._top.findings.add("call.key", f"The system must recognise a repeated call by its key. {how}")
         outcome = parts.Outcome(kind)
         # Without a kind, it is unknown whether these belong here.
         for name in ("call", "happened", "did_not", "never_seen") if not spec.has("kind") else ():

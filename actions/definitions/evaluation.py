@@ -301,7 +301,7 @@ def money_of(definition: Definition, names: Names) -> Money | None:
     except NoValue as error:
         raise ExpressionFailed(str(error), place=place) from error
     if result.amount < 0 or not is_amount_in(f"{result.amount.normalize():f}", result.currency):
-        raise ExpressionFailed("an amount is not below zero and has no more decimals than its currency", place=place)
+        raise ExpressionFailed("an amount must not be negative or have more decimals than its currency", place=place)
     return Money(Decimal(format_amount(result.amount, result.currency)), result.currency)
 
 

@@ -51,7 +51,7 @@ class Expression:
         try:
             return _Evaluation(self.text, names, spend or Spend(MAX_STEPS)).value(self._tree)
         except RecursionError as error:  # names may be computed by other expressions
-            raise ExpressionFailed("it builds on too many other values", place=self.text[:_PLACE]) from error
+            raise ExpressionFailed("it depends on too many other values", place=self.text[:_PLACE]) from error
 
     def evaluate_if_present(self, names: Mapping[str, Any], spend: Spend | None = None) -> Any:
         """Return the value, or None if its path does not exist."""
@@ -186,7 +186,7 @@ class _Evaluation:
                 return getattr(of, key)
             case None, _:
                 self._missing(path, "null has no parts", end)
-        raise NoValue(f"{kind_of(of)} has no part that is named by {kind_of(key)}")
+        raise NoValue(f"{kind_of(of)} has no part named by {kind_of(key)}")
 
     def _chain(self, node: tree.Chain) -> Any:
         result = self.value(node.first)
@@ -262,7 +262,7 @@ class _Evaluation:
                 for element, condition in self._conditions(node, elements):
                     if condition:
                         return element
-                self._missing(node, "no element of the list fits")
+                self._missing(node, "no element of the list matches")
             case "map":
                 return [value for _, value in self._values(node, elements)]
         return total([value for _, value in self._values(node, elements)], self._spend)
@@ -297,9 +297,9 @@ class _Evaluation:
         try:
             inner = compile_expression(text)
         except ExpressionError as error:
-            raise NoValue("this sum cannot be read") from error
+            raise NoValue("this calculation cannot be read") from error
         if not all(isinstance(node, _ARITHMETIC_NODES) for node in _nodes(inner._tree)):
-            raise NoValue("this sum cannot be read")
+            raise NoValue("this calculation cannot be read")
         return a_number(inner.evaluate({}, self._spend))
 
     def _now(self) -> datetime:

@@ -17,7 +17,7 @@ from actions.definitions.template import Template, compile_template
 
 ARGUMENTS: Final = "arguments"
 LOCALE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?", re.ASCII)
-CIRCULAR: Final = "It reads itself, at least by way of others, so it has no value."
+CIRCULAR: Final = "It reads itself, directly or through others, so it has no value."
 T = TypeVar("T")
 
 

@@ -103,7 +103,7 @@ def total(values: Sequence[Any], spend: Spend) -> Any:
     result: Any = Decimal(0)
     for place, value in enumerate(values):
         if not isinstance(value, Decimal | Money):
-            raise NoValue(f"only numbers and money add up, not {kind_of(value)}")
+            raise NoValue(f"only numbers and money can be added up, not {kind_of(value)}")
         result = value if place == 0 else add(result, value, 1)
     return result
 

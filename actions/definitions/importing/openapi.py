@@ -135,7 +135,7 @@ class _File:
             elif isinstance(target, Mapping) and key in target:
                 target = target[key]
             else:
-                note(f"The reference {printable(reference, 80)} leads nowhere.")
+                note(f"The reference {printable(reference, 80)} points to nothing in the file.")
                 return None
         return self._resolved(target, note, (*seen, reference))
 

@@ -203,7 +203,7 @@ class Operation:
         if not isinstance(body, Mapping):
             return {}
         if self._method in ("get", "delete"):
-            self._draft.note(f"A {self._method.upper()} call has no body here; the one of the file is left out.")
+            self._draft.note(f"A {self._method.upper()} call has no body here; the body in the file is left out.")
             return {}
         schema = json_schema(body)
         if schema is None:
