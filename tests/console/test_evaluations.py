@@ -116,7 +116,10 @@ def test_two_runs_are_compared_with_both_answers(enter: Enter, returns_article: 
     assert re.search(r"<b>window</b>", page) and "<b>wrong</b>" not in page
     assert "Passed before" in page and "missing “90 days”" in page
     assert page.count("within 60 days") >= 2  # both answers
-    assert "Must pass but failed: window." in page
+    shown = LexborHTMLParser(page)
+    assert "Must pass but failed: window." in visible_text(shown.css_first("main"))
+    link = shown.css_first("a[href$='#case-window']").attributes["href"] or ""
+    assert 'id="case-window"' in client.get(f"{address}{link.partition('#')[0]}").content.decode()
     assert client.get(address, {"show": "better", "against": str(runs[0].pk)}).status_code == 200
     assert client.get(address, {"against": "nonsense"}).status_code == 404
     assert client.get(reverse("admin:evals_run_changelist")).status_code == 200
