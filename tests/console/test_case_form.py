@@ -125,6 +125,8 @@ def test_the_tabs_take_along_what_was_entered_and_store_nothing(client: Client) 
     assert again.css_first("[name=ask]").text().strip() == "How much?"
     assert again.css_first("[name=figures]").text().strip() == "90 days"
     assert document("plain")["ask"] == "How long?"
+    odd = shown(client, address("plain"), **{**posted, "text": "{steps: 5, expect: {abstains: [x], says: {a: b}}}"})
+    assert not odd.css("[name=ask], [name=abstains], [name=says]") and odd.css("[name=figures]")
     broken = shown(client, address("plain"), **{**posted, "text": "[:"})
     assert broken.css("[role=alert]") and broken.css_first("textarea[name=text]").text().strip() == "[:"
 

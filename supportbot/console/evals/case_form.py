@@ -135,7 +135,8 @@ def initial_of(document: Mapping[str, Any]) -> dict[str, Any]:
     expect = _expect_of(document)
     lists = {name: _listed(expect.get(name)) or [] for name in LISTED}
     shown = {name: "\n".join(texts) for name, texts in lists.items()} | {"source": lists["source"]}
-    flags = {name: {True: "yes", False: "no"}.get(expect.get(name, ""), "") for name in FLAGS}
+    answers = {name: expect.get(name) for name in FLAGS}
+    flags = {name: ("yes" if told else "no") if isinstance(told, bool) else "" for name, told in answers.items()}
     more = {"key": document.get("id", ""), "ask": _question_of(document) or "", "judge": expect.get("judge", "")}
     return {**shown, **flags, **more, "must": document.get("must") is True}
 
@@ -159,8 +160,9 @@ def articles_offered() -> list[tuple[str, str]]:
 
 def _question_of(document: Mapping[str, Any]) -> str | None:
     """Return a case's only message, "" for none yet; None for a conversation, which the form does not edit."""
-    steps = document.get("steps") or []
-    if "simulate" in document or len(steps) > 1 or (steps and not isinstance(steps[0], str)):
+    steps = document.get("steps", [])
+    is_list = isinstance(steps, list)
+    if "simulate" in document or not is_list or len(steps) > 1 or (steps and not isinstance(steps[0], str)):
         return None
     return str(steps[0] if steps else document.get("ask", ""))
 
