@@ -103,11 +103,15 @@ class ChannelInput(ClosedSerializerMixin, serializers.Serializer[Any]):
         child=TextField(max_length=200, schema=_ORIGIN), max_length=MAX_ORIGINS, required=False
     )
     locale = PatternField(LOCALE.pattern, max_length=12, required=False)
-    greeting = TextField(max_length=300, allow_blank=True, required=False, help_text="In the channel's language.")
-    greetings = GreetingsField(required=False, help_text='In other languages: {"de": "…"}.')
-    suggestions = SuggestionsField(required=False, help_text='Up to three lines a language: {"en": ["…"]}.')
+    greeting = TextField(
+        max_length=300, allow_blank=True, required=False, help_text="The greeting in the channel's language."
+    )
+    greetings = GreetingsField(required=False, help_text='Greetings in other languages: {"de": "…"}.')
+    suggestions = SuggestionsField(required=False, help_text='Up to three lines per language: {"en": ["…"]}.')
     assistant_name = TextField(max_length=60, allow_blank=True, required=False)
-    accent = TextField(max_length=7, allow_blank=True, required=False, schema=_ACCENT, help_text="Such as #1f5b45.")
+    accent = TextField(
+        max_length=7, allow_blank=True, required=False, schema=_ACCENT, help_text="A colour such as #1f5b45."
+    )
     privacy_url = TextField(max_length=300, allow_blank=True, required=False, schema=_WEB_ADDRESS)
     confirms_on_hosted_page = FlagField(
         required=False, help_text="Actions can only be confirmed on the hosted chat page, never in the shop's page."
@@ -116,13 +120,13 @@ class ChannelInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 @example(suggestions={"en": ["Where is my order?"]}, privacy_url="https://shop.example.com/privacy")
 class ChannelChangeInput(ChannelInput):
-    """Changes to a channel; its key stays."""
+    """Changes to a channel; its key is kept."""
 
     is_live = FlagField(required=False)
 
 
 class WorkspaceSerializer(serializers.ModelSerializer[Workspace]):
-    """The company or brand, and what its help pages and chats show of it."""
+    """The company or brand, as shown on its help pages and in its chats."""
 
     help_url = serializers.SerializerMethodField()
 
@@ -149,12 +153,16 @@ class WorkspaceSerializer(serializers.ModelSerializer[Workspace]):
 
 @example(imprint_url="https://shop.example.com/imprint", privacy_url="https://shop.example.com/privacy")
 class WorkspaceChangeInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """Changes to the workspace. Its slug, time zone and currency stay."""
+    """Changes to the workspace. Its slug, time zone and currency are kept."""
 
     name = TextField(max_length=120, required=False)
-    locale = PatternField(LOCALE.pattern, max_length=12, required=False, help_text="Of new articles and channels.")
+    locale = PatternField(
+        LOCALE.pattern, max_length=12, required=False, help_text="The default language of new articles and channels."
+    )
     site_url = TextField(max_length=300, allow_blank=True, required=False, schema=_WEB_ADDRESS)
-    accent = TextField(max_length=7, allow_blank=True, required=False, schema=_ACCENT, help_text="Such as #1f5b45.")
+    accent = TextField(
+        max_length=7, allow_blank=True, required=False, schema=_ACCENT, help_text="A colour such as #1f5b45."
+    )
     imprint_url = TextField(max_length=300, allow_blank=True, required=False, schema=_WEB_ADDRESS)
     privacy_url = TextField(max_length=300, allow_blank=True, required=False, schema=_WEB_ADDRESS)
 

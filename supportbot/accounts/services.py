@@ -115,7 +115,7 @@ def check_locale(locale: str) -> None:
 
 
 def check_fields(row: Model) -> None:
-    """Raise InvalidInput for a value that its column cannot hold, before the database refuses it."""
+    """Raise InvalidInput for a value that does not fit its column, before the database refuses it."""
     try:
         row.clean_fields()
     except ValidationError as error:

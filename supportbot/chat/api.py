@@ -74,8 +74,13 @@ class ConversationList(CustomerPagesAPIView, ListAPIView[Conversation]):
     @extend_schema(
         parameters=[
             OpenApiParameter("mode", str, enum=Conversation.Mode.values, description="Who answers."),
-            OpenApiParameter("customer", UUID, description="Only of this customer."),
-            OpenApiParameter("rated", str, enum=list(RATED), description="With a score of 4 or 5, or of 1 or 2."),
+            OpenApiParameter("customer", UUID, description="Only conversations of this customer."),
+            OpenApiParameter(
+                "rated",
+                str,
+                enum=list(RATED),
+                description="Only conversations with a rating of 4 or 5 (`good`), or of 1 or 2 (`bad`).",
+            ),
         ],
         responses=EitherConversationRow,
     )

@@ -19,7 +19,7 @@ _MARKER: Final = re.compile(r" ?\[[0-9]{1,2}\]")  # the marker of a source, whic
 
 
 class RatingSerializer(serializers.Serializer[Any]):
-    """A customer's score of one answer, or of the conversation (no `message`)."""
+    """A customer's rating of one answer, or of the conversation (no `message`)."""
 
     message = serializers.UUIDField(source="message_id", allow_null=True)
     score = serializers.IntegerField(min_value=1, max_value=5)
@@ -105,14 +105,14 @@ class EventSerializer(serializers.Serializer[Any]):
     seq = serializers.IntegerField()
     prev_seq = serializers.IntegerField()
     event = serializers.CharField()
-    payload = serializers.DictField(help_text="By its event: supportbot/chat/schemas/events.json.")
+    payload = serializers.DictField(help_text="Its fields depend on the event: supportbot/chat/schemas/events.json.")
     created_at = serializers.DateTimeField()
 
 
 class EventPageSerializer(serializers.Serializer[Any]):
     results = EventSerializer(many=True)
     next = serializers.URLField(allow_null=True)
-    head = serializers.IntegerField(help_text="The newest seq this reader may see.")
+    head = serializers.IntegerField(help_text="The newest seq that this reader may see.")
 
 
 class EventQuery(ClosedSerializerMixin, serializers.Serializer[Any]):
@@ -122,12 +122,14 @@ class EventQuery(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 @example(client_id="m-1", text="How long do refunds take?")
 class MessageInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """A message. The service validates its text, so that socket and REST refuse with the same words."""
+    """A message. The service validates its text, so the socket and REST return the same errors."""
 
     client_id = TextField(max_length=128, trim_whitespace=False, schema={"pattern": "^[!-~]+$"})
     text = TextField(trim_whitespace=False, allow_blank=True, schema=_TEXT)
     kind = serializers.ChoiceField(
-        choices=["reply", "note"], required=False, help_text="The team's: to the customer, or only for colleagues."
+        choices=["reply", "note"],
+        required=False,
+        help_text="Only for the team: a `reply` goes to the customer, a `note` only to colleagues.",
     )
 
 

@@ -21,7 +21,7 @@ _TEXTS: Final[dict[str, str]] = {
     "title": msgid("Conversation with {workspace}"),
     "id": msgid("Conversation ID: {id}"),
     "times": msgid("Times are in {zone}."),
-    # Translators: these four stand before what somebody said in a transcript.
+    # Translators: these four precede a message in a transcript.
     "customer": msgid("You"),
     "assistant": msgid("Assistant (AI)"),
     "system": msgid("Note"),

@@ -115,7 +115,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         selected, deciding = approvers_of(self.instance), people_who_may("actions:approve")
         members = of_this_workspace(User.objects.filter(is_active=True)).order_by("username")
         approvers: Any = self.fields["approvers"]
-        # People selected under an earlier role stay visible, so that they can be deselected.
+        # People selected under an earlier role stay visible, so they can be deselected.
         approvers.queryset = members.filter(pk__in=[*deciding, *(user.pk for user in selected)])
         approvers.label_from_instance = lambda user: (
             user.display_name

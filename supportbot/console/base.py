@@ -122,7 +122,7 @@ class ScopedAdmin(Scoped, ModelAdmin):
         return str(row)
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        """Return what a row's page shows in addition to the form."""
+        """Return the context for a row's page in addition to the form."""
         return {}
 
     def render_change_form(

@@ -33,7 +33,7 @@ def show_once(
 
 
 def remember(request: HttpRequest, secret: str) -> None:
-    """Keep a secret for the rest of this request; admin classes are shared by all requests and must not hold one."""
+    """Keep a secret for the rest of this request. All requests share admin classes, so these must not store it."""
     cast(Any, request).console_secret = secret
 
 

@@ -43,7 +43,7 @@ _WHY_WAITING: Final = {
     IndexNotBuilt.code: gettext_noop(
         "The worker may not build the index of vectors. Run `manage.py kb_reindex` with DATABASE_OWNER_URL."
     ),
-    UNEXPECTED: gettext_noop("An unexpected error has stopped the building. The worker's log has the details."),
+    UNEXPECTED: gettext_noop("An unexpected error stopped the build. See the worker's log for details."),
     RecipeMismatch.code: gettext_noop("KB_EMBEDDER has been changed. Cancel this, and choose again."),
 }
 
@@ -156,7 +156,7 @@ def state(request: HttpRequest) -> dict[str, Any]:
 
 def cancel(request: HttpRequest) -> HttpResponse:
     if embedding_routes.cancel(actor=actor_of(operator(request))):
-        messages.success(request, gettext("Cancelled. Search goes on with the old model."))
+        messages.success(request, gettext("Cancelled. Search continues with the old model."))
     return redirect("admin:search-model")
 
 
@@ -242,7 +242,7 @@ def _problem(found: Measured) -> str:
         )
     if found.is_another_model:
         return gettext(
-            "Its vectors no longer match the index (likeness {alike}): the server has another model now. Restore the "
-            "model there, or add this one as a new connection and choose it."
+            "Its vectors no longer match the index (similarity {alike}): the server now has a different model. "
+            "Restore the model there, or add this one as a new connection and choose it."
         ).format(alike=f"{found.likeness:.2f}")
     return ""

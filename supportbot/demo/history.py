@@ -64,7 +64,7 @@ def write_history(channel: Channel) -> int:
 
 
 def _moment(place: int, number: int, chance: random.Random) -> datetime:
-    """Return when a conversation began: spread over the four weeks up to yesterday."""
+    """Return the start of a conversation; they are spread over the four weeks up to yesterday."""
     day = localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS)
     day += timedelta(days=place * DAYS // number)
     return day.replace(hour=chance.choice(HOURS), minute=chance.randrange(60), second=chance.randrange(60))

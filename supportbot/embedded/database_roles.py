@@ -90,7 +90,7 @@ def _is_missing(connection: Connection, name: str) -> bool:
 
 
 def _existing(connection: Connection, tables: tuple[str, ...]) -> list[str]:
-    """Return the names of these tables that exist; before the first migration, none do."""
+    """Return those of these tables that exist; before the first migration, none do."""
     found = connection.execute(
         "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NOT NULL", [list(tables)]
     )

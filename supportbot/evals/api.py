@@ -48,7 +48,7 @@ class RunList(EvaluationView, ListAPIView[Run]):
     pagination_class = NewestFirstPagination
     filters = frozenset({"suite"})
 
-    @extend_schema(parameters=[OpenApiParameter("suite", str, description="Only of the suite with this name.")])
+    @extend_schema(parameters=[OpenApiParameter("suite", str, description="Only runs of the suite with this name.")])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
@@ -60,7 +60,7 @@ class RunList(EvaluationView, ListAPIView[Run]):
 
     @extend_schema(request=RunInput, responses={202: RunSerializer})
     def post(self, request: Request) -> Response:
-        """Start a run; a worker carries it out. It has a report once its state is `done`."""
+        """Start a run, which a worker carries out. It has a report once its state is `done`."""
         told = RunInput(data=request.data)
         told.is_valid(raise_exception=True)
         wanted = told.validated_data

@@ -123,7 +123,7 @@ class Run(TenantModel):
 
 
 class Result(TenantModel):
-    """One try of a case: what happened (`outcomes.Played`) and its grades (`graders.Grade`)."""
+    """One try of a case: its outcome (`outcomes.Played`) and its grades (`graders.Grade`)."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="results", db_constraint=False)
     key = models.CharField(max_length=80)

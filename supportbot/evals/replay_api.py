@@ -1,4 +1,4 @@
-"""REST views of shadow replays: what a release would have answered to customers' questions of the last days."""
+"""REST views of shadow replays, which try a release on customers' questions of the last days."""
 
 from typing import Any, ClassVar, Final
 from uuid import UUID
@@ -38,7 +38,9 @@ class ReleaseReplayInput(ClosedSerializerMixin, serializers.Serializer[Any]):
         min_value=1, max_value=999_999_999, help_text="The number of a release that is not live."
     )
     days = WholeNumberField(min_value=1, max_value=MOST_DAYS, default=7, help_text="How many days to go back.")
-    most = WholeNumberField(min_value=1, max_value=MOST_QUESTIONS, default=100, help_text="Questions at most.")
+    most = WholeNumberField(
+        min_value=1, max_value=MOST_QUESTIONS, default=100, help_text="The maximum number of questions."
+    )
 
 
 class ReleaseReplaySerializer(serializers.ModelSerializer[Replay]):
@@ -46,10 +48,16 @@ class ReleaseReplaySerializer(serializers.ModelSerializer[Replay]):
 
     release = serializers.IntegerField(source="release_number", read_only=True)
     live = serializers.IntegerField(source="live_number", read_only=True)
-    total = serializers.IntegerField(read_only=True, help_text="Questions; 0 until they are chosen (`chosen_at`).")
-    played = serializers.IntegerField(read_only=True, help_text="Of these, those that both releases were asked.")
-    different = serializers.IntegerField(read_only=True, help_text="Of these, those with another answer.")
-    unplayed = serializers.IntegerField(read_only=True, help_text="Of these, those that one could not answer.")
+    total = serializers.IntegerField(
+        read_only=True, help_text="The number of questions; 0 until they are chosen (`chosen_at`)."
+    )
+    played = serializers.IntegerField(
+        read_only=True, help_text="The number of questions that both releases were asked."
+    )
+    different = serializers.IntegerField(read_only=True, help_text="The number of questions with different answers.")
+    unplayed = serializers.IntegerField(
+        read_only=True, help_text="The number of questions that one of the releases could not answer."
+    )
 
     class Meta:
         model = Replay
@@ -66,7 +74,7 @@ class ReplayedQuestionSerializer(serializers.ModelSerializer[ReplayedQuestion]):
         child=serializers.ChoiceField(choices=KINDS),
         read_only=True,
         allow_null=True,
-        help_text="How the answers differ, the worst first; null until the question has been asked.",
+        help_text="How the answers differ, worst first; null until the question has been asked.",
     )
     times = serializers.IntegerField(read_only=True, help_text="How often customers asked it.")
 
@@ -77,14 +85,14 @@ class ReplayedQuestionSerializer(serializers.ModelSerializer[ReplayedQuestion]):
 
 
 class InOrderPagination(NewestFirstPagination):
-    """Questions as they are asked: the newest was stored first."""
+    """Questions in the order in which they are asked; the newest was stored first."""
 
     ordering = "id"
     invalid_cursor = "Invalid cursor. Leave it out to start with the first question."
 
 
 class ReplayView(ScopedAPIView):
-    """Reading needs the scopes of what a replay shows, everything else `evals:write`, too."""
+    """Reading needs the scopes for the data in a replay; everything else also needs `evals:write`."""
 
     def get_permissions(self) -> list[BasePermission]:
         is_reading = self.request.method in ("GET", "HEAD", "OPTIONS")
@@ -98,7 +106,9 @@ class ReplayList(ReplayView, ListAPIView[Replay]):
     pagination_class = NewestFirstPagination
     filters = frozenset({"release"})
 
-    @extend_schema(parameters=[OpenApiParameter("release", int, description="Only of the release with this number.")])
+    @extend_schema(
+        parameters=[OpenApiParameter("release", int, description="Only replays of the release with this number.")]
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
@@ -111,7 +121,7 @@ class ReplayList(ReplayView, ListAPIView[Replay]):
 
     @extend_schema(request=ReleaseReplayInput, responses={202: ReleaseReplaySerializer})
     def post(self, request: Request) -> Response:
-        """Start a replay; a worker runs it. If one of the release is under way, that one is returned."""
+        """Start a replay, which a worker runs. If a replay of the release is under way, it is returned."""
         told = ReleaseReplayInput(data=request.data)
         told.is_valid(raise_exception=True)
         wanted = told.validated_data
@@ -160,7 +170,7 @@ class ReplayedQuestionList(ReplayView, ListAPIView[ReplayedQuestion]):
                 "show",
                 str,
                 enum=[DIFFERENT, *KINDS, SAME, UNPLAYED],
-                description="Only those that are answered differently, in this way, alike, or not at all by one.",
+                description="Only questions answered differently, in this way, identically, or not by one release.",
             )
         ]
     )

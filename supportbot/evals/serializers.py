@@ -101,7 +101,7 @@ class ResultSerializer(serializers.ModelSerializer[Result]):
     """One try of a case. `played` contains the conversation, its passages, calls and cost."""
 
     case = serializers.CharField(source="key", read_only=True)
-    reasons = serializers.SerializerMethodField(help_text="Why it failed, a sentence for each expectation.")
+    reasons = serializers.SerializerMethodField(help_text="The reasons for failing, one sentence per expectation.")
 
     class Meta:
         model = Result

@@ -27,7 +27,7 @@ INTERRUPTIONS: Final = {
     ),
     "release_changed": gettext_noop("The draft was changed while it was evaluated."),
     "product_changed": gettext_noop("The product was updated in the meantime. Start again."),
-    "not_found": gettext_noop("Its release is gone."),
+    "not_found": gettext_noop("Its release no longer exists."),
 }
 
 # The names of expectations, by their key in a suite.
@@ -263,9 +263,9 @@ def _likelihood(found: Comparison) -> str:
     if not found.is_real:
         words = gettext("This is no sign of a real change: it may be chance ({p}).")
     elif found.difference < 0:
-        words = gettext("This is hardly chance: the answers got worse ({p}).")
+        words = gettext("This is unlikely to be chance: the answers got worse ({p}).")
     else:
-        words = gettext("This is hardly chance: the answers got better ({p}).")
+        words = gettext("This is unlikely to be chance: the answers got better ({p}).")
     return words.format(p=_p(found.p))
 
 

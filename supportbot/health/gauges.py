@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 KEPT_SECONDS: Final = 5.0
 # Prometheus gives up after ten seconds by default, and the lengths of queues may take two.
 PATIENCE_SECONDS: Final = 3.0
-STATEMENT_SECONDS: Final = 0.8  # so that some slow statements leave time for the others
+STATEMENT_SECONDS: Final = 0.8  # short, so slow statements leave time for the others
 QUEUE_PATIENCE_SECONDS: Final = 1.0
 
 _NEWEST_RUNS: Final = (
@@ -35,17 +35,17 @@ _NEWEST_RUNS: Final = (
     " WHERE workspace_id = w.id ORDER BY ended_at DESC LIMIT 1) r"
     " WHERE w.keep_conversations_days IS NOT NULL OR w.keep_bodies_days IS NOT NULL"
 )
-# Name, help, label, and a query of rows (label, value) across all workspaces. Tables that grow have an index for it.
+# Name, help, label, and a query of rows (label, value) across all workspaces. Growing tables have an index for theirs.
 QUERIES: Final[tuple[tuple[str, str, str, str], ...]] = (
-    ("turns_pending", "Answers that wait for a process", "",
+    ("turns_pending", "Answers waiting for a process", "",
      "SELECT '', count(*) FROM chat_turn WHERE state = 'pending'"),
-    ("turn_oldest_seconds", "Age of the answer that waits longest", "",
+    ("turn_oldest_seconds", "Age of the answer that has waited longest", "",
      "SELECT '', extract(epoch FROM now() - min(created_at)) FROM chat_turn WHERE state = 'pending'"),
-    ("tickets_waiting", "Conversations that wait for a person", "",
+    ("tickets_waiting", "Conversations waiting for a person", "",
      "SELECT '', count(*) FROM handoff_ticket WHERE state = 'waiting'"),
-    ("ticket_oldest_seconds", "Age of the ticket that waits longest", "",
+    ("ticket_oldest_seconds", "Age of the ticket that has waited longest", "",
      "SELECT '', extract(epoch FROM now() - min(waiting_since)) FROM handoff_ticket WHERE state = 'waiting'"),
-    ("outbox_due_seconds", "Age of the oldest announcement that is not delivered", "",
+    ("outbox_due_seconds", "Age of the oldest undelivered announcement", "",
      "SELECT '', extract(epoch FROM now() - min(created_at)) FROM outbox_announcement"
      " WHERE delivered_at IS NULL AND parked_at IS NULL"),
     ("outbox_parked", "Announcements that failed too often", "",
@@ -55,8 +55,8 @@ QUERIES: Final[tuple[tuple[str, str, str, str], ...]] = (
      " WHERE a.state = 'live' AND a.indexed_revision IS DISTINCT FROM r.number"),
     ("mail_due", "Mails that should have been sent", "",
      "SELECT '', count(*) FROM handoff_outgoingmail WHERE sent_at IS NULL AND due_at <= now()"),
-    # What is open counts until it is settled: an unknown outcome may have moved money, however old it is.
-    ("actions", "Requests for actions by state: open ones, and those of the last day", "state",
+    # Open requests count until they are settled, because an old unknown outcome may have moved money, too.
+    ("actions", "Action requests by state: open ones, and those of the last day", "state",
      "SELECT state, count(*) FROM ("
      "SELECT state FROM actions_actionrequest WHERE state IN ('queued', 'executing', 'unknown')"
      " UNION ALL SELECT state FROM actions_actionrequest WHERE state IN ('awaiting_confirmation', 'awaiting_approval')"
@@ -96,7 +96,8 @@ class Gauges(Collector):
             return self._metrics
 
     def _from_database(self) -> list[Metric]:
-        # One that still waits for the database is not doubled: each would hold a thread and a connection.
+        # Start no second reading while one is waiting for the database, because each occupies a thread and a
+        # connection.
         if self._reading is None or not self._reading.is_alive():
             self._reading = _Reading()
             self._reading.start()
@@ -112,7 +113,7 @@ class Gauges(Collector):
 
 
 class _Reading(threading.Thread):
-    """Reads all series once, over a connection of its own."""
+    """Reads all series once, over its own connection."""
 
     def __init__(self) -> None:
         super().__init__(name="gauges", daemon=True)
@@ -128,11 +129,11 @@ class _Reading(threading.Thread):
         finally:
             self.late = len(QUERIES) - len(self.found)
             with suppress(AnyDatabaseError):
-                connection.close()  # this thread ends
+                connection.close()  # because this thread ends
 
 
 def _counted(*, until: float) -> list[Metric]:
-    """Return the series that the database returns in time. Raises the database's error if it is away."""
+    """Return the series that the database returns in time. Raises the database's error if it is unavailable."""
     found = []
     with transaction.atomic():
         for name, words, label, query in QUERIES:
@@ -167,7 +168,7 @@ def _queue_lengths() -> list[Metric]:
     """Return the number of waiting tasks in each queue; [] if the broker is not a Redis or is down."""
     if not settings.CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
         return []
-    metric = GaugeMetricFamily("supportbot_celery_queue_length", "Tasks that wait for a worker", labels=["queue"])
+    metric = GaugeMetricFamily("supportbot_celery_queue_length", "Tasks waiting for a worker", labels=["queue"])
     queues = {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()} | {settings.CELERY_TASK_DEFAULT_QUEUE}
     patience = QUEUE_PATIENCE_SECONDS
     try:

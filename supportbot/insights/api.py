@@ -29,16 +29,16 @@ _WHEN = "A day in the workspace's time zone, or a moment with its offset."
 
 
 class OutcomeSerializer(serializers.Serializer[Any]):
-    """One conversation and what became of it. docs/console.md explains the endings."""
+    """One conversation with its outcome. docs/console.md explains the endings."""
 
     conversation = serializers.UUIDField()
     customer = serializers.UUIDField()
-    began_at = serializers.DateTimeField(help_text="In the workspace's time zone, as are `day` and `hour`.")
+    began_at = serializers.DateTimeField(help_text="In the workspace's time zone, like `day` and `hour`.")
     day = serializers.DateField()
     hour = serializers.IntegerField(min_value=0, max_value=23)
     channel = serializers.UUIDField(allow_null=True)
     channel_name = serializers.CharField()
-    language = serializers.CharField(help_text="Of the first question, such as `de`.")
+    language = serializers.CharField(help_text="The language of the first question, such as `de`.")
     ending = serializers.ChoiceField(choices=[ending.value for ending in Ending])
     came_back = serializers.BooleanField(help_text="The customer asked in another conversation within 7 days.")
     reopened = serializers.BooleanField(help_text="The customer asked again after it was resolved, or a day later.")
@@ -46,7 +46,7 @@ class OutcomeSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="From the first question to the first word of an answer."
     )
     resolution_seconds = serializers.FloatField(
-        allow_null=True, help_text="From the first question to the last answer, of those that ended well."
+        allow_null=True, help_text="From the first question to the last answer, if the conversation ended well."
     )
     waits_seconds = serializers.ListField(
         child=serializers.FloatField(), help_text="From each request for a person until the first agent joined."
@@ -58,12 +58,12 @@ class OutcomeSerializer(serializers.Serializer[Any]):
     costs = serializers.DictField(
         child=serializers.CharField(),
         allow_null=True,
-        help_text="What model calls cost, by currency; null without the scope `costs:read`.",
+        help_text="The cost of model calls, by currency; null without the scope `costs:read`.",
     )
 
 
 class OutcomeList(ScopedAPIView, ListAPIView[Conversation]):
-    """What became of conversations, one per row, newest first."""
+    """The outcomes of conversations, one per row, newest first."""
 
     permission_classes = [needs("conversations:read")]
     serializer_class = OutcomeSerializer
@@ -73,14 +73,18 @@ class OutcomeList(ScopedAPIView, ListAPIView[Conversation]):
     @extend_schema(
         operation_id="outcomes_list",
         parameters=[
-            OpenApiParameter("since", str, description=f"Begun from here on. {_WHEN}"),
-            OpenApiParameter("until", str, description=f"Begun before, and as it stood then. {_WHEN}"),
-            OpenApiParameter("channel", str, description="Only of this channel (UUID)."),
+            OpenApiParameter("since", str, description=f"Only conversations that began at this time or later. {_WHEN}"),
+            OpenApiParameter(
+                "until",
+                str,
+                description=f"Only conversations that began before this time, with outcomes at this time. {_WHEN}",
+            ),
+            OpenApiParameter("channel", str, description="Only conversations of this channel (UUID)."),
         ],
         responses=OutcomeSerializer(many=True),
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """List what became of conversations in which something was asked. A page may have fewer rows than its limit."""
+        """List the outcomes of conversations with a question. A page may have fewer rows than its limit."""
         caller = cast(Staff, request.auth)
         zone = ZoneInfo(Workspace.objects.get(pk=caller.workspace_id).timezone)
         with timezone.override(zone):

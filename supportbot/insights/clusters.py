@@ -47,7 +47,7 @@ def clusters(found: Sequence[Finding]) -> list[Cluster]:
     try:
         groups = _by_meaning(groups[:MOST_EMBEDDED]) + groups[MOST_EMBEDDED:]
     except EmbeddingUnavailable:
-        logger.warning("findings are grouped by their letters alone: the embedder is away")
+        logger.warning("the embedder is unavailable; findings are grouped only by wording")
     return _sorted(groups)
 
 

@@ -1,6 +1,6 @@
-"""REST views of what needs improving: the kinds, the groups of findings of a kind, and dismissing one.
+"""REST views of findings: the kinds, the groups of findings of a kind, and dismissing a group.
 
-The texts of customers come without personal data, as on the console's pages.
+Customers' texts contain no personal data, as on the console's pages.
 """
 
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ class Item:
 
 class KindSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=KINDS)
-    findings = serializers.IntegerField(help_text="Single findings, before they are grouped.")
+    findings = serializers.IntegerField(help_text="The number of findings before grouping.")
 
 
 class KindsSerializer(serializers.Serializer[Any]):
@@ -81,17 +81,17 @@ class StatementSerializer(serializers.Serializer[Any]):
 
 
 class ItemSerializer(serializers.Serializer[Any]):
-    """One group. Its texts come without personal data; of a contradiction, there are only `statements`."""
+    """One group. Its texts contain no personal data; a contradiction has only `statements`."""
 
     kind = serializers.ChoiceField(choices=KINDS)
-    subject = serializers.UUIDField(help_text="Names the group in its address.")
-    times = serializers.IntegerField(help_text="How many findings are in the group.")
+    subject = serializers.UUIDField(help_text="Identifies the group in URLs.")
+    times = serializers.IntegerField(help_text="The number of findings in the group.")
     question = serializers.CharField(help_text="The newest.")
-    questions = serializers.ListField(child=serializers.CharField(), help_text="All wordings, the newest first.")
-    answer = serializers.CharField(help_text="Of the assistant, to the newest question.")
-    reason = serializers.CharField(help_text="Of a rating.")
-    comment = serializers.CharField(help_text="Of a rating.")
-    replies = serializers.ListField(child=serializers.CharField(), help_text="What team members answered.")
+    questions = serializers.ListField(child=serializers.CharField(), help_text="All wordings, newest first.")
+    answer = serializers.CharField(help_text="The assistant's answer to the newest question.")
+    reason = serializers.CharField(help_text="The reason for a rating.")
+    comment = serializers.CharField(help_text="The comment with a rating.")
+    replies = serializers.ListField(child=serializers.CharField(), help_text="Team members' answers.")
     last_at = serializers.DateTimeField(allow_null=True)
     conversations = serializers.ListField(
         child=serializers.UUIDField(), help_text="Empty without the scope `conversations:read`."
@@ -120,7 +120,7 @@ class KindList(FindingsView):
 
     @extend_schema(operation_id="improve_kinds", responses=KindsSerializer)
     def get(self, request: Request) -> Response:
-        """List what may need improving: the kinds, and how many findings of the last 30 days each has."""
+        """List the kinds of findings, each with the number of findings in the last 30 days."""
         rows = [{"kind": str(kind), "findings": len(findings(kind))} for kind in Kind]
         rows.append({"kind": contradicting.KIND, "findings": len(contradicting.contradictions())})
         return Response(KindsSerializer({"results": rows}).data)
@@ -131,7 +131,7 @@ class ItemList(FindingsView):
 
     @extend_schema(operation_id="improve_list", responses=ItemsSerializer)
     def get(self, request: Request, kind: str) -> Response:
-        """List the groups of a kind, the largest first."""
+        """List the groups of a kind, largest first."""
         reads_conversations = cast(Staff, request.auth).may("conversations:read")
         return Response(ItemsSerializer({"results": _items(kind, reads_conversations=reads_conversations)}).data)
 
@@ -141,7 +141,7 @@ class Dismiss(FindingsView):
 
     @extend_schema(operation_id="improve_dismiss", request=DismissSerializer, responses={204: None})
     def post(self, request: Request, kind: str, subject: UUID) -> Response:
-        """Dismiss a group for a reason: its findings are not listed any more."""
+        """Dismiss a group for a reason; its findings are no longer listed."""
         told = DismissSerializer(data=request.data)
         told.is_valid(raise_exception=True)
         person = request.user if isinstance(request.user, User) else None

@@ -117,7 +117,7 @@ def rewritten(cluster: Cluster, workspace: Workspace) -> str:
     try:
         answer = loop_thread.run(gateway.complete(request))
     except LlmError as error:
-        logger.warning("no rewriting: %s", error.code)
+        logger.warning("replies not rewritten: %s", error.code)
         return ""
     return "" if answer.provider == "builtin" else answer.text.strip()
 

@@ -34,13 +34,13 @@ def is_incomplete(question: str) -> bool:
 
 
 def may_be_follow_up(question: str) -> bool:
-    """Return whether a question may be a follow-up, so that a second search with the earlier question is worthwhile."""
+    """Return whether a question may be a follow-up that is worth a second search with the earlier question."""
     most = MAX_FOLLOW_UP_WORDS if _looks_like_follow_up(question) else MAX_BARE_WORDS
     return len(content_words(question)) <= most
 
 
 def is_short(question: str) -> bool:
-    """Return whether a question is short or refers back, so that the earlier question may be part of it."""
+    """Return whether a question is short or refers back, so the earlier question may be part of it."""
     return has_back_reference(question) or len(content_words(question)) <= MAX_FOLLOW_UP_WORDS
 
 

@@ -143,7 +143,7 @@ def _check_alike(rows: Sequence[EmbeddingConnection], sample: Sequence[Sequence[
         if alike < ALIKE:
             raise InvalidInput(
                 gettext(
-                    "{name} cannot stand in for {first}: for the same texts, its vectors are different (likeness "
+                    "{name} cannot stand in for {first}: for the same texts, its vectors are different (similarity "
                     "{alike}, at least {least} is needed). A fallback must serve the same model."
                 ).format(**facts, alike=f"{alike:.2f}", least=ALIKE)
             )

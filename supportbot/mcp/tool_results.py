@@ -28,7 +28,7 @@ class Answer:
 
 
 def refused(error: SupportBotError) -> Answer:
-    """Return a refusal as a result, so that the agent sees the reason and can correct the call."""
+    """Return a refusal as a result, so the agent sees the reason and can correct the call."""
     fields = "".join(f" {name}: {' '.join(problems)}" for name, problems in error.fields.items())
     content = {"code": error.code, "message": error.message, "fields": error.fields}
     return Answer(f"{error.message}{fields}", content, is_error=True)

@@ -81,7 +81,7 @@ ASK: Final = ToolSpec(
 ACTION_STATUS: Final = ToolSpec(
     "action_status",
     "State of a proposed action",
-    f"Tells where a proposed action stands, and its receipt once it is done. {_NEEDS_IDENTITY}",
+    f"Returns the state of a proposed action, and its receipt once it is done. {_NEEDS_IDENTITY}",
     _object(["request"], request={"type": "string", "format": "uuid", "description": "`request` of the proposal."}),
     reads=True,
 )

@@ -65,7 +65,7 @@ class ReleaseDetail(ReleaseView):
 class Publish(ReleaseView):
     @extend_schema(request=PublishInput, responses=ReleaseSerializer)
     def post(self, request: Request, release_id: UUID) -> Response:
-        """Make a draft live, replacing the live release that it was compared with, given by number."""
+        """Make a draft live in place of the live release with which it was compared, given by number."""
         told = _validated(PublishInput, request)
         return Response(ReleaseSerializer(services.publish(release_id, person=self.person, **told)).data)
 
@@ -73,7 +73,7 @@ class Publish(ReleaseView):
 class Restore(ReleaseView):
     @extend_schema(request=RestoreInput, responses=ReleaseSerializer)
     def post(self, request: Request, release_id: UUID) -> Response:
-        """Restore an older release as a new one, at once if it has passed the gates before. They run afterwards."""
+        """Restore an older release as a new one, at once if it has passed the gates. The gates run again afterwards."""
         told = _validated(RestoreInput, request)
         return Response(ReleaseSerializer(services.restore(release_id, person=self.person, **told)).data)
 

@@ -42,7 +42,7 @@ class NotProven(ReleaseError):
     status = 409
     default_message = gettext_noop(
         "This release has not passed the gates that are in force now. Create a draft from it and evaluate it, or give "
-        "a reason to restore it all the same."
+        "a reason to restore it anyway."
     )
 
 

@@ -31,7 +31,7 @@ _GUIDELINE = {
         "priority": {"type": "integer", "minimum": 0, "maximum": MAX_PRIORITY},
         "asker": {"type": "string", "enum": list(ASKERS)},
         "languages": {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 12}},
-        "author": {"type": "string", "maxLength": 150, "description": "Set by us."},
+        "author": {"type": "string", "maxLength": 150, "description": "Set by the server."},
     },
     "required": ["when", "do"],
     "additionalProperties": False,
@@ -87,7 +87,8 @@ class ReleaseSerializer(serializers.ModelSerializer[Release]):
 
     document = DocumentField(read_only=True)
     references = serializers.DictField(
-        read_only=True, help_text="What it referred to at its publication: action rules by version, the live articles."
+        read_only=True,
+        help_text="Its references at its publication: the versions of action rules, and the live articles.",
     )
 
     class Meta:
@@ -103,7 +104,7 @@ class DraftInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     """Fields to change compared with the live release or `made_from`."""
 
     document = DocumentField(required=False)
-    made_from = serializers.UUIDField(required=False, help_text="The release to begin with; by default the live one.")
+    made_from = serializers.UUIDField(required=False, help_text="The release to start from; by default, the live one.")
 
 
 class LiveInput(ClosedSerializerMixin, serializers.Serializer[Any]):

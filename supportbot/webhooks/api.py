@@ -86,7 +86,7 @@ class Rotate(WebhookView):
 
 
 class ProbeThrottle(CallerThrottle):
-    """A limit for tests: each may hold a thread of the web process until its deadline."""
+    """The limit for tests, since each may occupy a thread of the web process until its deadline."""
 
     scope = "webhook-test"
 

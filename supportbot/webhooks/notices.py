@@ -33,7 +33,7 @@ def notify_admins() -> int:
 def _notify(workspace_id: UUID, endpoint_id: UUID) -> bool:
     with workspace_scope(workspace_id):
         off = WebhookEndpoint.objects.filter(pk=endpoint_id, is_on=False, notified_at=None).exclude(off_reason="")
-        if not off.update(notified_at=now()):  # switched on meanwhile, or being handled by another worker
+        if not off.update(notified_at=now()):  # switched on in the meantime, or being handled by another worker
             return False
         endpoint = WebhookEndpoint.objects.select_related("workspace").get(pk=endpoint_id)
         admins = User.objects.filter(

@@ -3,7 +3,7 @@
 Invariants:
 - an attempt is recorded before anything is sent, and its delivery is due again soon. A worker that dies between
   sending and settling sends the same delivery once more, with the same id;
-- the sender holds the endpoint's lease, so that no delivery is sent twice at once;
+- the sender holds the endpoint's lease, so no delivery is sent twice at once;
 - what the receiver's failure means is decided once, in `_settle_failure`.
 
 Sending one after another keeps the order of events as long as nothing fails. Failed deliveries come later, after newer

@@ -32,7 +32,7 @@ class WebhookSerializer(serializers.ModelSerializer[WebhookEndpoint]):
     off_reason = serializers.ChoiceField(
         choices=[("", ""), *WebhookEndpoint.Off.choices],
         read_only=True,
-        help_text="Why it was switched off for you; empty if it was not.",
+        help_text="Why the installation switched it off; empty if it did not.",
     )
 
     class Meta:
@@ -42,8 +42,10 @@ class WebhookSerializer(serializers.ModelSerializer[WebhookEndpoint]):
             "secret_changed_at", "previous_until", "created_at",
         ]  # fmt: skip
         extra_kwargs = {
-            "failing_since": {"help_text": "When the first attempt since its last success failed; null if none did."},
-            "previous_until": {"help_text": "Until when deliveries are signed with the secret before, too."},
+            "failing_since": {
+                "help_text": "When the first attempt since the last success failed; null if none failed."
+            },
+            "previous_until": {"help_text": "Deliveries are also signed with the previous secret until this time."},
         }
 
     @extend_schema_field(_KINDS)
@@ -67,19 +69,21 @@ class WebhookInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     name = TextField(max_length=MAX_NAME, schema=_NAME, trim_whitespace=True)
     url = TextField(max_length=MAX_ADDRESS, schema=_URL)
     kinds = KindsField(max_length=len(KINDS))
-    includes_customer = FlagField(required=False, help_text="Tell the customer's own id, name and address, too.")
+    includes_customer = FlagField(
+        required=False, help_text="Also send the customer's id in your system, name and e-mail address."
+    )
 
 
 @example(kinds=["action.succeeded", "action.failed"], is_on=True)
 class WebhookChangeInput(WebhookInput):
     """Changes to an endpoint; omitted fields are unchanged."""
 
-    is_on = FlagField(required=False, help_text="What happens while it is off is not told later.")
+    is_on = FlagField(required=False, help_text="Events that happen while it is off are not sent later.")
 
 
 @example(keep_hours=24)
 class RotateInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """How long deliveries are signed with the old secret, too; a day if it is not given."""
+    """How long deliveries are also signed with the old secret; by default, a day."""
 
     keep_hours = WholeNumberField(required=False, min_value=0, max_value=MAX_KEEP_HOURS)
 
@@ -97,8 +101,8 @@ class DeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
             "duration_ms", "answer", "error", "payload",
         ]  # fmt: skip
         extra_kwargs = {
-            "state": {"help_text": "`parked` was abandoned and can be sent again."},
-            "due_at": {"help_text": "When a waiting one is sent next."},
+            "state": {"help_text": "A `parked` delivery was abandoned and can be sent again."},
+            "due_at": {"help_text": "When a waiting delivery is sent next."},
             "answer": {"help_text": "The beginning of the receiver's answer."},
             "error": {"help_text": "Why there is no usable answer."},
         }
@@ -106,7 +110,7 @@ class DeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
 
 @example(since="2026-01-31T08:00:00Z")
 class ReplayInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """Resends everything that was abandoned and was created since this time."""
+    """Resends all abandoned deliveries created since this time."""
 
     since = serializers.DateTimeField()
 

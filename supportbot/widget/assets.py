@@ -37,7 +37,7 @@ _noted: dict[str, float] = {}
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file as it is sent: plain, and compressed for browsers that accept it."""
+    """One file, uncompressed, and compressed for browsers that accept it."""
 
     body: bytes
     compressed: bytes

@@ -48,7 +48,7 @@ def end_conversation(conversation_id: UUID) -> None:
 
 @transaction.atomic
 def stop_waiting(conversation_id: UUID) -> None:
-    """Withdraw a request for an agent, so that the assistant answers again.
+    """Withdraw a request for an agent; the assistant then answers again.
 
     Changes nothing if no request is open or an agent has already joined.
     """

@@ -43,9 +43,9 @@ def test_few_changes_of_samples_are_no_sign_of_a_real_change() -> None:
 @pytest.mark.parametrize(
     ("lost", "gained", "words"),
     [
-        (9, 1, "This is hardly chance: the answers got worse (p = 0.021)."),
-        (1, 9, "This is hardly chance: the answers got better (p = 0.021)."),
-        (20, 0, "This is hardly chance: the answers got worse (p < 0.001)."),
+        (9, 1, "This is unlikely to be chance: the answers got worse (p = 0.021)."),
+        (1, 9, "This is unlikely to be chance: the answers got better (p = 0.021)."),
+        (20, 0, "This is unlikely to be chance: the answers got worse (p < 0.001)."),
     ],
 )
 def test_many_changes_in_one_direction_are_named(lost: int, gained: int, words: str) -> None:

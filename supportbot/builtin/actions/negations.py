@@ -36,7 +36,7 @@ Naming = Callable[[str], Named]
 
 def denies(text: str, language: str) -> bool:
     """Return whether a text says "not", "nothing" or the like. A "no" alone, such as "no, the 27th" and "yok, 27'si",
-    denies nothing that stands behind it.
+    denies nothing that follows it.
     """
     return bool(operators(text, language).get("not") or _says_nothing_of(text, language))
 

@@ -1,4 +1,4 @@
-"""The editor: the article's text on one side, what customers will see on the other.
+"""The editor: the article's text on one side, the customers' view on the other.
 
 It works as a plain form. The script adds the live preview, keeps unsaved text in the browser, and shows when a
 published article has become searchable.

@@ -141,7 +141,7 @@ def title_in(document: Any, name: str) -> str:
 
 
 def switch_off_all(request: HttpRequest) -> HttpResponse:
-    """Switch off every built-in action, so that customers' requests reach the workspace's own."""
+    """Switch off every built-in action, so customers' requests reach the workspace's own actions."""
     needs(request, RULES_RIGHT)
     names = switch_off_built_in(actor=actor_of_request(request))
     if names:

@@ -32,11 +32,13 @@ class BrokenCaseSerializer(serializers.Serializer[Any]):
 class ArticleCheckSerializer(serializers.ModelSerializer[ArticleCheck]):
     failures = BrokenCaseSerializer(many=True)
     mended = serializers.ListField(
-        child=serializers.CharField(), read_only=True, help_text="Cases that an earlier check reported and that pass."
+        child=serializers.CharField(),
+        read_only=True,
+        help_text="Cases that an earlier check reported and that pass again.",
     )
     articles = serializers.SerializerMethodField()
     played = serializers.IntegerField(read_only=True, help_text="Cases that were run.")
-    untried = serializers.IntegerField(read_only=True, help_text="Cases that there was no time for.")
+    untried = serializers.IntegerField(read_only=True, help_text="Cases that were not run in time.")
 
     class Meta:
         model = ArticleCheck
@@ -71,11 +73,11 @@ class ArticleCheckList(ScopedAPIView, ListAPIView[ArticleCheck]):
 
     @extend_schema(
         operation_id="article_checks_list",
-        parameters=[OpenApiParameter("article", str, description="Only those of this article (UUID).")],
+        parameters=[OpenApiParameter("article", str, description="Only checks of this article (UUID).")],
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """List the checks. One begins when nothing has changed for 15 seconds; without gates it runs no cases. Its
-        `comparison` is the id of the comparison of customers' questions, null if nothing is compared.
+        """List the checks. A check begins when nothing has changed for 15 seconds; without gates, it runs no cases. Its
+        `comparison` is the id of the comparison of customers' questions; null if nothing is compared.
         """
         return super().get(request, *args, **kwargs)
 

@@ -33,7 +33,7 @@ class ComparedQuestionSerializer(serializers.Serializer[Any]):
 
 
 class OutcomeCountsSerializer(serializers.Serializer[Any]):
-    """How many questions have each outcome."""
+    """The number of questions for each outcome."""
 
     worse = serializers.IntegerField()
     changed = serializers.IntegerField()
@@ -51,7 +51,7 @@ class ConflictSerializer(serializers.Serializer[Any]):
 
 
 class ComparisonSerializer(serializers.Serializer[Any]):
-    """What a publication changed for customers' questions. Everything is empty or null until it is known."""
+    """How a publication affects customers' questions. Everything is empty or null until it is known."""
 
     id = serializers.UUIDField(allow_null=True)
     state = serializers.ChoiceField(
@@ -59,11 +59,11 @@ class ComparisonSerializer(serializers.Serializer[Any]):
     )
     articles = serializers.ListField(child=serializers.UUIDField())
     left_out = serializers.IntegerField(help_text="Changed articles beyond 500, which were not compared.")
-    played = serializers.IntegerField(help_text="Questions that were asked.")
-    total = serializers.IntegerField(allow_null=True, help_text="Questions in all, at most 36.")
+    played = serializers.IntegerField(help_text="The number of questions asked so far.")
+    total = serializers.IntegerField(allow_null=True, help_text="The total number of questions, at most 36.")
     outcomes = OutcomeCountsSerializer()
     questions = ComparedQuestionSerializer(
-        many=True, allow_null=True, help_text="The worst first; null without the scope `conversations:read`."
+        many=True, allow_null=True, help_text="Worst first; null without the scope `conversations:read`."
     )
     contradictions = ConflictSerializer(many=True, allow_null=True)
     duplicates = ConflictSerializer(many=True, allow_null=True)
@@ -106,9 +106,9 @@ class ArticleComparison(ScopedAPIView):
 
     @extend_schema(operation_id="article_comparison", responses=ComparisonSerializer)
     def get(self, request: Request, article_id: UUID) -> Response:
-        """What the newest publication of an article changed for customers' questions. Poll it until its `state` is
-        `done`; `waiting` at first, since it begins when nothing has changed for 15 seconds. Articles that were
-        published together are compared together.
+        """Show how the newest publication of an article affects customers' questions. Poll it until `state` is `done`.
+        At first, it is `waiting`, because a comparison begins when nothing has changed for 15 seconds. Articles that
+        were published together are compared together.
         """
         article = article_with_id(article_id)
         is_awaited = awaited([article_id])
@@ -121,7 +121,7 @@ class Comparison(ScopedAPIView):
 
     @extend_schema(operation_id="article_comparison_retrieve", responses=ComparisonSerializer)
     def get(self, request: Request, comparison_id: UUID) -> Response:
-        """The comparison that an article check names."""
+        """Show the comparison named in an article check."""
         return _answer(request, comparison_with_id(comparison_id), is_awaited=False)
 
 

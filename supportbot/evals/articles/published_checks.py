@@ -185,7 +185,7 @@ def _compared(check: ArticleCheck) -> None:
     try:
         _compare(check)
     except Exception:  # a failure here must not use up an attempt of the gates' cases
-        logger.exception("article check %s begins no comparison", check.pk)
+        logger.exception("article check %s could not begin its comparison", check.pk)
 
 
 def _compare(check: ArticleCheck) -> None:

@@ -91,7 +91,7 @@ class ModelCall:
 
 @dataclass(frozen=True, slots=True)
 class TurnRecord:
-    """One turn of the assistant: the question, what it found, the outcome and the cost."""
+    """One turn of the assistant: the question, the passages found, the outcome and the cost."""
 
     at: datetime
     outcome: str

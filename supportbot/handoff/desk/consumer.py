@@ -115,7 +115,7 @@ class DeskConsumer(Socket):
         except (SupportBotError, AnyDatabaseError) as error:
             self._refuse_and_close(error)
             return
-        # Starts after authentication, so that a slow database does not count against the client.
+        # It starts after authentication, so a slow database does not count against the client.
         loop = asyncio.get_running_loop()
         self._hello_timer = loop.call_later(HELLO_SECONDS, self._close_with, NOT_LOGGED_IN, "no hello in time")
 
@@ -158,7 +158,7 @@ class DeskConsumer(Socket):
         return team_language(agent.user.language, self._accepted_languages)
 
     async def _current_agent(self) -> Agent:
-        """Authenticate again, so that a revoked permission takes effect with the next frame.
+        """Authenticate again, so a revoked permission takes effect with the next frame.
 
         Raises NotLoggedIn, or WorkspaceChanged because the socket stays subscribed to the workspace in which it was
         opened.

@@ -116,7 +116,7 @@ class Feed:
 
     @property
     def is_answer_in_progress(self) -> bool:
-        """Return whether an answer is being written, as far as this reader knows."""
+        """Return whether this reader currently sees an answer being written."""
         return bool(self._answer) and self._answer != self._ended
 
     def request_missing_text(self) -> None:

@@ -59,9 +59,9 @@ def _refuse_missing(missing: str, newer: str) -> None:
     if missing:
         raise StartRefused(
             gettext(
-                "The database is of another version of SupportBot ({unknown} is unknown here) and lacks {missing}, "
-                "without which this version cannot run. Start the other version, or restore the backup from before "
-                "the upgrade."
+                "The database belongs to another version of SupportBot ({unknown} is unknown here) and lacks "
+                "{missing}, which this version needs. Start the other version, or restore the backup from before the "
+                "upgrade."
             ).format(unknown=newer, missing=missing)
         )
 
