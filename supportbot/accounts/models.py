@@ -216,7 +216,7 @@ class Channel(TenantModel):
     name = models.CharField(max_length=120)
     allowed_origins = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     locale = models.CharField(max_length=12, default="en")
-    greeting = models.CharField(max_length=300, blank=True)  # in the channel's own language
+    greeting = models.CharField(max_length=300, blank=True)  # written in the channel's language
     greetings = models.JSONField(
         default=dict, blank=True, validators=[validate_greetings], help_text="By other languages."
     )

@@ -1,8 +1,9 @@
-"""Waiting work, from the database: series that are counted when Prometheus scrapes, at most every few seconds.
+"""Series about waiting work, counted in the database when Prometheus scrapes, at most every few seconds.
 
-A scrape must not wait for a database that is away or slow, since the counters and `up` would be lost with it. So a
-thread reads, and a scrape waits a few seconds for it; the server ends each statement after less. A series that took
-too long is missing and counted in `supportbot_gauges_late`; without any, `supportbot_gauges_up` is 0.
+A scrape must not wait for a database that is unavailable or slow, because the counters and `up` would be lost, too. So
+a thread reads the series, and a scrape waits a few seconds for it; the server ends each statement earlier. A series
+that takes too long is missing and is counted in `supportbot_gauges_late`; if all are missing, `supportbot_gauges_up` is
+0.
 """
 
 import logging
