@@ -107,8 +107,8 @@ def answer_probes_of_worker(**_: Any) -> None:
 
 @contextmanager
 def stopping_at_a_signal() -> Iterator[None]:
-    """In this block, stop at a signal although Celery has not set its handlers yet. Without handlers, the first process
-    of a container ignores SIGTERM.
+    """In this block, stop at a signal even though Celery has not set its handlers yet. Without handlers, the first
+    process of a container ignores SIGTERM.
     """
 
     def stop(number: int, frame: Any) -> None:

@@ -33,7 +33,7 @@ class Words(Func):
         super().__init__(*(Coalesce(column, Value("", output_field=TextField())) for column in columns))
         self.columns = columns
 
-    def deconstruct(self) -> tuple[str, tuple[str, ...], dict[str, object]]:  # as migrations name it
+    def deconstruct(self) -> tuple[str, tuple[str, ...], dict[str, object]]:  # the name used in migrations
         return "supportbot.word_search.Words", self.columns, {}
 
 

@@ -1,4 +1,4 @@
-"""Asks one question and waits for its turn, outside the socket."""
+"""Asks one question and waits for its answer, without a socket."""
 
 import asyncio
 import time

@@ -33,7 +33,7 @@ class Runner:
 
     def __init__(self) -> None:
         self.name = ""
-        self._context = Context()  # of `start`
+        self._context = Context()  # the context of the call to `start`
         self._claiming: set[asyncio.Task[bool]] = set()
         self._was_wakeup_missed = False  # because all slots were taken
         self._running: dict[asyncio.Task[None], UUID] = {}  # the turn of each task

@@ -14,5 +14,5 @@ STILL_WORKING_AFTER_SECONDS: Final = 8.0
 PIECE_CHARACTERS: Final = 200
 WINDOW_SECONDS: Final = 0.07  # deltas are joined into frames at this interval: 14 a second
 SAVE_EVERY_SECONDS: Final = 1.0  # the heartbeat of the lease also saves the partial text
-DRAIN_SECONDS: Final = 10.0  # for running turns at shutdown
+DRAIN_SECONDS: Final = 10.0  # the time for running turns at shutdown
 POLL_SECONDS: Final = 2.0

@@ -24,8 +24,8 @@ from supportbot.evals.action_rule_gates import MAX_SECONDS, judged
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.selectors import gates
 
-MAX_NAMED: Final = 5  # in a message
-MAX_KEPT: Final = 50  # in the audit log
+MAX_NAMED: Final = 5  # cases named in a message
+MAX_KEPT: Final = 50  # cases named in the audit log
 
 
 @dataclass(frozen=True, slots=True)

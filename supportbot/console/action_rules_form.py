@@ -86,7 +86,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
     )
     person: Staff  # the person who saves it
     overridden: action_rule_checks.Refusal | None = None  # the refusal that was overridden, with a reason
-    effect: BackTest | None = None  # of looser rules; shown before they are saved
+    effect: BackTest | None = None  # the effect of looser rules, which is shown before they are saved
     shown = ""  # a hash that identifies these rules
 
     class Meta:

@@ -323,7 +323,7 @@ class ChannelAdmin(ScopedAdmin):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a customer would see; `colours` is JSON for the page's script."""
+    """The customer's view; `colours` is JSON for the page's script."""
 
     name: str
     logo: str

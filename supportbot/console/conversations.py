@@ -62,7 +62,7 @@ class Line:
     held_back: tuple[WithheldSentence, ...] = ()
     verdict: str = ""  # shows whether the articles confirm an answer
     request: str = ""  # the action request of a step
-    message: str = ""  # of an answer
+    message: str = ""  # the id of an answer's message
     release: int | None = None  # the release that produced the answer
     guidelines: tuple[str, ...] = ()  # the guidelines that were followed
 
@@ -235,7 +235,7 @@ def _line(
         )
     if event.event == "assistant.final":
         return _answer_line(event, turns, calls, ratings)
-    step = line_of(event, reader, requests)  # in the desk's words
+    step = line_of(event, reader, requests)  # with the same text as at the desk
     return None if step is None else Line(seq, at, "step", step.text, "", request=step.request)
 
 

@@ -22,7 +22,7 @@ _Said = tuple[str, bool, str, int]  # judge, its verdict, a person's verdict, an
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How a judge's verdicts agree with people's labels. `kappa` is None if it is not defined."""
+    """The agreement of a judge's verdicts with people's labels. `kappa` is None if it is not defined."""
 
     judges: tuple[str, ...]
     labels: int

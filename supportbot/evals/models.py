@@ -277,7 +277,7 @@ class DraftCheck(TenantModel):
 
     article_id = models.UUIDField(null=True)  # null, like `revision`, if it covers several (`articles`)
     revision = models.PositiveIntegerField(null=True)
-    gates = ArrayField(models.CharField(max_length=120), default=list)  # as they were
+    gates = ArrayField(models.CharField(max_length=120), default=list)  # the gates at the time of the check
     facts = models.JSONField(default=dict, db_default={})  # the other facts that it depended on
     former = models.JSONField(null=True)  # `earlier_articles.Facts`
     # For articles that changed together, by id: the facts "before" and "after" (`earlier_articles.Facts`).

@@ -84,7 +84,7 @@ class Played:
     judgement: Judgement | None = None
     conversation: str = ""  # the id under which its model calls are recorded
     by_model: bool = False  # whether a model played the customer
-    signals: tuple[str, ...] = ()  # of `SIGNALS`
+    signals: tuple[str, ...] = ()  # names from `SIGNALS`
     records: Mapping[str, Any] | None = None  # the merchant's changed records at the end
 
     @property

@@ -21,7 +21,7 @@ _RESAMPLES: Final = (400, 2_000)
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How a run differs from another. `worse` and `better` are cases that passed in only one of them.
+    """The differences between two runs. `worse` and `better` are cases that passed in only one of them.
 
     `sampled` counts the compared cases that a model answered or judged; `sampled_worse` and `sampled_better` count
     those among them that changed. Only these changes may be due to chance. `difference` is the mean change of their

@@ -64,7 +64,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
         help_text="How the judging model's verdicts agree with people's labels; null if nothing was judged."
     )
 
-    agreements: Mapping[UUID, Agreement] | None = None  # of a page; looked up for a single run
+    agreements: Mapping[UUID, Agreement] | None = None  # of the runs on a page; for a single run, they are looked up
 
     class Meta:
         model = Run

@@ -19,7 +19,7 @@ from supportbot.evals.selectors import baseline_for, document_of, run_with_id
 from supportbot.releases.models import Release
 from supportbot.releases.ports import references_digest
 
-LEASE: Final = timedelta(seconds=40)  # of the worker that carries out a run
+LEASE: Final = timedelta(seconds=40)  # the lease of the worker that carries out a run
 KEPT_FOR: Final = timedelta(days=180)
 _NOTE: Final = 500
 

@@ -63,7 +63,7 @@ from supportbot.ids import uuid7
 from supportbot.language.sentences import marked_sources
 from supportbot.llm.types import ModelRequest, ToolCall
 
-ACTOR: Final = "evaluation"  # in the audit log
+ACTOR: Final = "evaluation"  # the name used in the audit log
 _SOURCES: Final = {"customer": Source.CUSTOMER, "assistant": Source.ASSISTANT}
 
 

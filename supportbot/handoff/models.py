@@ -121,7 +121,7 @@ class Ticket(TenantModel):
 
 
 class Presence(TenantModel):
-    """When a team member was last online in this workspace."""
+    """The time when a team member was last online in this workspace."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     seen_at = models.DateTimeField(default=now)

@@ -22,7 +22,7 @@ class Sums:
     """The contribution of some conversations to the figures. Durations are in seconds."""
 
     endings: Counter[Ending] = field(default_factory=Counter)
-    resolutions: list[float] = field(default_factory=list)  # of conversations that ended well
+    resolutions: list[float] = field(default_factory=list)  # times to resolution of conversations that ended well
     first_responses: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)  # waits for a person
     assistant_scores: Counter[int] = field(default_factory=Counter)

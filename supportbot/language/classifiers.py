@@ -17,8 +17,8 @@ import numpy as np
 BUCKETS: Final = 1 << 14
 _TOKEN: Final = re.compile(r"[^\W_]+|[^\w\s]")
 _DIGITS: Final = re.compile(r"\d+")
-_MAX_LETTERS: Final = 24  # of a word, including the marks at its ends
-_LENGTHS: Final = (3, 4, 5)  # of the parts of words
+_MAX_LETTERS: Final = 24  # letters of a word, including the marks at its ends
+_LENGTHS: Final = (3, 4, 5)  # lengths of the parts of words
 
 
 @lru_cache(maxsize=4_096)

@@ -28,7 +28,7 @@ from supportbot.llm.pricing import Price, parse_prices
 from supportbot.outbound.targets import address_problem
 
 FIELDS: Final = ("name", "base_url", "model", "input_price")
-# The vectors that a server returns depend on these fields.
+# The fields that determine a server's vectors.
 MEANING: Final = ("base_url", "model")
 SAMPLE_TEXTS: Final = (
     "Where is my parcel?",

@@ -28,7 +28,7 @@ from supportbot.llm.models import EmbeddingConnection, EmbeddingRoute
 FRESH_SECONDS: Final = 2.0
 CONFIGURED: Final = "configured"  # the embedder that KB_EMBEDDER names
 PACKAGED: Final = "packaged"
-_MODEL_CHARACTERS: Final = 120  # in a recipe's name
+_MODEL_CHARACTERS: Final = 120  # the maximum length of a model's name in a recipe's name
 
 _cache: dict[str, tuple[float, Sequence[Server]]] = {}
 

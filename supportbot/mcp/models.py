@@ -23,7 +23,7 @@ class ConfirmationLink(TenantModel):
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     identity_expires_at = models.DateTimeField()
     created_at = models.DateTimeField(default=now, editable=False)
-    expires_at = models.DateTimeField()  # of the code
+    expires_at = models.DateTimeField()  # when the code expires
     opened_at = models.DateTimeField(null=True)
 
     class Meta:

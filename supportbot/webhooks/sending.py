@@ -32,7 +32,7 @@ from supportbot.webhooks.signing import body_of, headers_of
 
 logger = logging.getLogger(__name__)
 DEADLINE_SECONDS: Final = 8.0
-LEASE: Final = timedelta(seconds=30)  # for an endpoint and a delivery; far longer than the deadline
+LEASE: Final = timedelta(seconds=30)  # the leases of an endpoint and of a delivery; far longer than the deadline
 TURN_SECONDS: Final = 20.0  # after that, other endpoints get their turn
 MAX_TURNS: Final = 4  # endpoints served at the same time, with a worker's eight threads
 MAX_ANSWER_BYTES: Final = 64 * 1024

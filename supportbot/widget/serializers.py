@@ -1,4 +1,4 @@
-"""What the widget's REST endpoints accept and return."""
+"""The requests and responses of the widget's REST endpoints."""
 
 from typing import Any, Final
 

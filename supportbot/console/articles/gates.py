@@ -21,7 +21,7 @@ from supportbot.releases.errors import GateRefused
 from supportbot.releases.selectors import gates
 from supportbot.releases.services import MAX_REASON, OVERRIDE
 
-MAX_NAMED: Final = 5  # in a message
+MAX_NAMED: Final = 5  # cases named in a message
 PUBLISHED_AGAINST_GATES: Final = "article.published_against_gates"
 CHANGED_AGAINST_GATES: Final = "article.changed_against_gates"
 ARCHIVED_AGAINST_GATES: Final = "article.archived_against_gates"
@@ -35,7 +35,7 @@ class ArticleRefused(GateRefused):
     """The gates refuse a change to an article."""
 
     def __init__(self, failures: Sequence[Failure], field: str = OVERRIDE_FIELD) -> None:
-        self.failures, self.field = tuple(failures), field  # of the reason to override this
+        self.failures, self.field = tuple(failures), field  # the field for the reason to override this refusal
         asked = dict.fromkeys(one.question for one in self.failures[:MAX_NAMED])
         quoted = ", ".join(gettext("“{quotation}”").format(quotation=question) for question in asked)
         told = gettext("Questions that must be answered correctly no longer would be: {questions}")

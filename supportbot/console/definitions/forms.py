@@ -49,7 +49,7 @@ class Group:
     form: "PartForm | None" = None
     row: str = ""
     further: frozenset[str] = frozenset()  # names of fields that this row rarely needs
-    summary: str = ""  # of a collapsed row
+    summary: str = ""  # the text of a collapsed row
     gaps: frozenset[str] = frozenset()  # names of incomplete fields
 
     def fields(self) -> Iterator[tuple[Any, str]]:

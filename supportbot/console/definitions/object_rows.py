@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MORE: Final = 2  # empty rows
 MOST: Final = 30
-_TYPE: Final = "string"  # of a field that sets no type
+_TYPE: Final = "string"  # the type of a field that sets none
 _OF_ANY_TYPE: Final = ("label", "required")
 
 

@@ -14,7 +14,7 @@ from supportbot.evals.reports import report_from
 from supportbot.team_formats import percentage
 
 WIDTH: Final = 340
-LEFT: Final = 78  # of the scale
+LEFT: Final = 78  # the left edge of the scale
 RIGHT: Final = 318
 ROW: Final = 30
 

@@ -125,7 +125,7 @@ def use_of(draft: str, sent: str, *, language: str) -> Use:
 
 
 def _draft_for(reply: Message) -> OfferedDraft | None:
-    """Return the draft on which a reply may be based; None if a reply to this question was already sent."""
+    """Return the draft on which a reply may be based; None if it was already sent before the customer wrote again."""
     if reply.author_id is None:
         return None
     drafts = OfferedDraft.objects.filter(

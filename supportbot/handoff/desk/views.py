@@ -39,7 +39,7 @@ from supportbot.handoff.tickets.queue_rules import LATE_AFTER, NEARLY_LATE_AFTER
 from supportbot.team_formats import active_language
 
 MAX_PAST_CONVERSATIONS: Final = 5
-MAX_RECENT_RECORDS: Final = 3  # of turns and of actions; the activity page shows them all
+MAX_RECENT_RECORDS: Final = 3  # the newest turns and actions; the activity page shows all of them
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Which team members are online: they had the desk open in the last two minutes and are not set to away."""
+"""Determines which team members are online: they had the desk open in the last two minutes and are not away."""
 
 from dataclasses import dataclass
 from datetime import timedelta
