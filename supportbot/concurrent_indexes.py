@@ -56,7 +56,7 @@ class AddBigUniqueIndex(NotInTransactionMixin, AddConstraint):
 
 @contextmanager
 def _patience(schema_editor: BaseDatabaseSchemaEditor) -> Iterator[None]:
-    """Lift the limit on waits for locks in this block."""
+    """In this block, lift the limit on waiting for locks."""
     with schema_editor.connection.cursor() as cursor:
         cursor.execute("SHOW lock_timeout")
         [before] = cursor.fetchone() or ("0",)
@@ -64,7 +64,7 @@ def _patience(schema_editor: BaseDatabaseSchemaEditor) -> Iterator[None]:
         try:
             yield
         finally:
-            with suppress(AnyDatabaseError):  # the connection is lost, and the setting with it
+            with suppress(AnyDatabaseError):  # the connection and its settings are already lost
                 cursor.execute("SELECT set_config('lock_timeout', %s, false)", [before])
 
 

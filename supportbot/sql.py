@@ -74,8 +74,8 @@ def insert(*rows: Model) -> None:
 
 
 def insert_or_find(row: Model, *, on_conflict: str) -> Any:
-    """Insert a new row, or update the one that it conflicts with; return the id of the stored row. `on_conflict` is the
-    statement's clause, which must update something: PostgreSQL returns nothing for a row that it leaves alone.
+    """Insert a new row, or update the conflicting one; return the id of the stored row. `on_conflict` is the
+    statement's clause. It must update something, because PostgreSQL returns nothing for an unchanged row.
     """
     into, values = _insertion(type(row))
     [(pk,)] = fetch(f"{into}{values} {on_conflict} RETURNING id", _stored(row, _fields(type(row))))

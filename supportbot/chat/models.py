@@ -240,7 +240,7 @@ class Turn(TenantModel):
 
 
 class RetentionRun(TenantModel):
-    """What one run of a night's retention erased in a workspace; the newest one says whether nights suffice."""
+    """The result of one run of nightly retention in a workspace; the newest one shows whether the nights are enough."""
 
     ended_at = models.DateTimeField(default=now, editable=False)
     conversations = models.PositiveIntegerField(help_text="Erased.")

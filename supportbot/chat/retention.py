@@ -43,7 +43,7 @@ MANY: Final = 100  # conversations per batch
 FEW: Final = 25  # the batch size while answers are being written
 MOST_PAUSE_SECONDS: Final = 2.0
 RUNS_KEPT_DAYS: Final = 90
-NIGHT_HOURS: Final = 12  # from the first run to the last, and more
+NIGHT_HOURS: Final = 12  # longer than the time from a night's first run to its last
 LATE_SECONDS: Final = 0.3  # a question that waits longer than this for its answer to begin is late
 
 
@@ -57,7 +57,7 @@ class Report:
     kept: int
     bodies: int
     left: int = 0
-    has_failed: bool = False  # its sums could not be stored, so nothing was erased
+    has_failed: bool = False  # the sums could not be stored, so nothing was erased
 
 
 class Pace:
@@ -112,7 +112,7 @@ def erase_expired() -> dict[UUID, Report]:
 
 
 def _record(workspace_id: UUID, report: Report) -> None:
-    """Keep the report for the console and the metrics, and write it as one line."""
+    """Store the report for the console and the metrics, and log it as one line."""
     found = {"conversations": report.conversations, "bodies": report.bodies, "kept": report.kept}
     with workspace_scope(workspace_id):
         RetentionRun.objects.create(**found, remaining=report.left, has_failed=report.has_failed)
@@ -121,8 +121,8 @@ def _record(workspace_id: UUID, report: Report) -> None:
 
 
 def latest_runs(workspace: Workspace) -> tuple[RetentionRun, int, int] | None:
-    """Return a workspace's newest run, and how many conversations and bodies the runs of that night erased; None if
-    there was none. Call it in the workspace's scope.
+    """Return a workspace's newest run, and the numbers of conversations and bodies erased by the runs of that night;
+    None if there was no run. Call it in the workspace's scope.
     """
     newest = RetentionRun.objects.filter(workspace=workspace).order_by("-ended_at").first()
     if newest is None:

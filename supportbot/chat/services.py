@@ -73,7 +73,7 @@ def add_customer_message(conversation_id: UUID, *, text: str, client_id: str) ->
     if conversation.mode != Conversation.Mode.PERSON:
         on_customer_message()(conversation, receipt.seq)
     if conversation.mode == Conversation.Mode.ASSISTANT:
-        # The line also has the ids of the request or socket, and so joins them with the lines of the turn.
+        # The line also contains the ids of the request or socket, which links them to the turn's lines.
         ids = {"conversation": conversation.pk, "turn": start_turn(conversation)}
         transaction.on_commit(partial(tell, Event.MESSAGE, **ids))
     return receipt

@@ -61,7 +61,7 @@ class Heartbeat:
 
 
 def start_turn(conversation: Conversation) -> UUID:
-    """Ensure that a locked conversation has a pending turn, and return its id; an existing one also covers messages
+    """Ensure that a locked conversation has a pending turn, and return its id. An existing turn also covers messages
     added since.
     """
     # A retry has a fixed end; without this, messages sent before it starts would never be answered.
@@ -98,7 +98,8 @@ def _claim(turn: Turn, runner: str) -> Claim | None:
     # A runner that releases its turn clears its name, and this does not count as a loss.
     was_lost = turn.state == Turn.State.RUNNING and turn.runner != ""
     if was_lost:
-        transaction.on_commit(LEASES_LOST.inc)  # a claim that is undone lost nothing
+        # only after the commit, because a claim that is rolled back has lost nothing
+        transaction.on_commit(LEASES_LOST.inc)
     if was_lost and turn.losses >= MAX_LOSSES:
         _fail(conversation, turn, "runner_lost")
         TURNS.labels("failed", "nobody").inc()

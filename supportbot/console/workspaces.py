@@ -198,7 +198,7 @@ class WorkspaceAdmin(ScopedAdmin):
 
 
 def about_retention(workspace: Workspace) -> str:
-    """Return what the last night erased; empty before the first one."""
+    """Return a text about the data erased last night; "" before the first night."""
     found = latest_runs(workspace)
     if found is None:
         return ""

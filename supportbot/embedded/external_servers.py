@@ -50,7 +50,7 @@ def probe_database(url: str) -> str:
 
 
 def most_connections(url: str) -> int:
-    """Return how many connections the role in the address may have, if nobody else uses the server."""
+    """Return the maximum number of connections for the role in the URL, if nobody else uses the server."""
     with connect(url) as connection:
         row = connection.execute(
             "SELECT least(current_setting('max_connections')::int"
@@ -58,7 +58,7 @@ def most_connections(url: str) -> int:
             " nullif(r.rolconnlimit, -1), nullif(d.datconnlimit, -1))"
             " FROM pg_roles r, pg_database d WHERE r.rolname = current_user AND d.datname = current_database()"
         ).fetchone()
-    assert row is not None  # one's own role and database
+    assert row is not None  # the current role and database exist
     return int(str(row[0]))
 
 

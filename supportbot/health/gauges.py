@@ -26,7 +26,7 @@ from supportbot.observing.database_errors import outage, trouble
 logger = logging.getLogger(__name__)
 
 KEPT_SECONDS: Final = 5.0
-# Prometheus gives up after ten seconds by default, and the lengths of queues may take two.
+# By default, Prometheus gives up after ten seconds, and reading the queues' lengths may take two.
 PATIENCE_SECONDS: Final = 3.0
 STATEMENT_SECONDS: Final = 0.8  # short, so slow statements leave time for the others
 QUEUE_PATIENCE_SECONDS: Final = 1.0
@@ -151,7 +151,7 @@ def _counted(*, until: float) -> list[Metric]:
 
 
 def _rows(query: str, seconds: float) -> list[tuple[str, float]]:
-    """Return the query's rows. Its failure ends a savepoint, not the transaction of the other queries."""
+    """Return the query's rows. If it fails, only a savepoint is rolled back, not the other queries' transaction."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(1, int(seconds * 1000)))])
         cursor.execute(query)

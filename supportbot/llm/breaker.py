@@ -18,7 +18,7 @@ class Breaker:
     def __init__(self, limits: Limits, kind: "Kind" = "answers") -> None:
         self._limits = limits
         self._kind = kind
-        BREAKER_HITS.labels(kind)  # from 0 on, or the first hit would be no increase
+        BREAKER_HITS.labels(kind)  # start at 0; otherwise, the first hit would not count as an increase
         self._failures = 0
         self._next_probe = 0.0
 
@@ -33,7 +33,8 @@ class Breaker:
         """
         if not self.is_open:
             return True
-        BREAKER_HITS.labels(self._kind).inc()  # an open breaker that nobody needs is no reason for an alarm
+        # only calls count, because an open breaker that nobody needs is no reason for an alert
+        BREAKER_HITS.labels(self._kind).inc()
         now = monotonic()
         if now < self._next_probe:
             return False

@@ -76,7 +76,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class Event(StrEnum):
-    MESSAGE = "message"  # a customer's message was stored, and its turn waits
+    MESSAGE = "message"  # a customer's message was stored, and its turn is waiting
     ANSWER = "answer"  # an answer has ended, whatever the outcome
     MODEL_CALL = "model_call"  # a call to a model has ended
     RETENTION = "retention"  # a run of retention has ended in a workspace

@@ -1,4 +1,6 @@
-"""Django's PostgreSQL backend, with time limits and the wait for a connection measured. `server_urls.py` names it."""
+"""Django's PostgreSQL backend, which also sets time limits and measures waits for connections. `server_urls.py` names
+it.
+"""
 
 from typing import Final
 

@@ -35,8 +35,8 @@ from supportbot.installation.errors import StartRefused
 LOCK = 0x6D696772  # the letters "migr"
 POLL_SECONDS = 1.0
 LOCK_TIMEOUT = "2s"
-LOCK_PAUSE_SECONDS = 8.0  # for the statements that queued up meanwhile
-LOCK_PATIENCE_SECONDS = 1_800.0  # as long as the backup of a large database
+LOCK_PAUSE_SECONDS = 8.0  # for the statements that queued up in the meantime
+LOCK_PATIENCE_SECONDS = 1_800.0  # as long as a backup of a large database may take
 
 
 def wait_for_lock(connection: "psycopg.Connection[Any]") -> None:
@@ -130,7 +130,9 @@ class Command(migrate.Command):
                 connection.connection.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
     def _migrate(self, *args: Any, **options: Any) -> None:
-        """Migrate; again and again while a table is locked. What is done stays done, and the rest is undone."""
+        """Migrate, and retry while a table is locked. Completed migrations are kept; the interrupted one is rolled
+        back.
+        """
         until, is_told = time.monotonic() + LOCK_PATIENCE_SECONDS, False
         while True:
             try:
