@@ -139,7 +139,7 @@ def test_elsewhere_a_run_waits_for_the_shop_and_reaches_nothing(dora: User) -> N
         execute_run(elsewhere.pk)
         elsewhere.refresh_from_db()
         assert (elsewhere.state, elsewhere.problem, elsewhere.done) == ("paused", "no_merchant", 0)
-        with pytest.raises(RuntimeError, match="Nothing stands in"):
+        with pytest.raises(RuntimeError, match="There is no stand-in"):
             execute_simulated(ActionRequest(), Identity("ann_lee_1"))
     assert run("--resume", str(elsewhere.pk))["passed"] == 1
 
