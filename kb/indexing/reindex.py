@@ -309,12 +309,27 @@ def _of_owner() -> Iterator[Any]:  # Any: psycopg's connection or its cursor, as
             with connection.wrap_database_errors, _opened(address) as owner:
                 yield owner
         else:
-            with connection.cursor() as cursor:
+            with connection.cursor() as cursor, _without_limits(cursor):
                 yield cursor
     except AnyDatabaseError as error:
         if not isinstance(error.__cause__, errors.InsufficientPrivilege):
             raise
         raise IndexNotBuilt from error
+
+
+@contextmanager
+def _without_limits(cursor: Any) -> Iterator[None]:  # Any: as Django wraps it
+    """Lift the limits of the application's connections, since an index waits for old transactions and takes long."""
+    cursor.execute("SELECT current_setting('statement_timeout'), current_setting('lock_timeout')")
+    before = cursor.fetchone()
+    cursor.execute("SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)")
+    try:
+        yield
+    finally:
+        with suppress(AnyDatabaseError):  # the connection is lost or its transaction failed, and the settings with it
+            cursor.execute(
+                "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false)", before
+            )
 
 
 def _opened(address: str) -> "psycopg.Connection[Any]":

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import count
 from threading import Barrier
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -16,7 +17,7 @@ from kb.indexing import chunking, vectors
 from kb.indexing.index import outdated_articles, repair_index, sync_article, sync_articles
 from kb.indexing.models import Chunk, Recipe
 from kb.indexing.recipes import active_recipe
-from kb.indexing.reindex import KEPT_AFTER_FLIP, LOCK, delete_retired_rows, reindex
+from kb.indexing.reindex import KEPT_AFTER_FLIP, LOCK, _create_vector_index, delete_retired_rows, reindex
 from kb.indexing.vectors import CHUNKS_PER_COMMIT, embed_missing, lock_free_articles
 from kb.models import Article
 from kb.ports import RecipeSpec
@@ -417,3 +418,21 @@ def test_a_reindex_includes_what_was_published_meanwhile(
     reindex()
     assert Chunk.objects.filter(article=late[0], recipe__is_active=True).exclude(embedding=None).exists()
     assert outdated_articles() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_with_one_role_an_index_is_built_without_the_limits_of_the_application(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for old transactions, such as a backup, and takes as long as it takes."""
+    limits = "SELECT current_setting('lock_timeout'), current_setting('statement_timeout')"
+    seen = []
+
+    def look(owner: Any, dimensions: int, concurrently: str) -> None:
+        owner.execute(limits)
+        seen.append(owner.fetchone())
+
+    monkeypatch.setattr("kb.indexing.reindex._replace_vector_index", look)
+    monkeypatch.setattr("kb.indexing.reindex._has_vector_index", lambda dimensions: False)
+    _create_vector_index(64)
+    with connection.cursor() as cursor:
+        cursor.execute(limits)
+        assert (seen, cursor.fetchone()) == ([("0", "0")], ("1min", "2min"))
