@@ -100,7 +100,7 @@ def checked(name: str, text: str, language: str) -> dict[str, Any]:
         for place, file in enumerate(sorted(KNOWLEDGE.glob("*/*.md"))[:PAGES])
     ]
     draft = draft_from(pages, language)
-    wanted: list[str] = []
+    wanted: list[Any] = []
     steps = []
     for at in range(0, len(text), PIECE_CHARACTERS):
         steps.append(time.process_time())
@@ -140,19 +140,22 @@ def draft_from(pages: list[Any], language: str) -> Any:
     )
 
 
-def settled(draft: Any) -> list[str]:
-    wanted: list[str] = []
+def settled(draft: Any) -> list[Any]:
+    wanted: list[Any] = []
     while texts := draft.unsure:
         wanted += texts
         draft.weigh({text: stand_in(text) for text in texts})
     return wanted
 
 
-def stand_in(text: str) -> Sequence[float]:
+def stand_in(text: Any) -> Sequence[float]:
     """Return a vector that is the same for the same text."""
     import numpy as np
 
-    vector = np.random.default_rng(sum(text.encode())).normal(size=DIMENSIONS)
+    from supportbot.assistant.checks.readings import Reading
+
+    said = text.text if isinstance(text, Reading) else text
+    vector = np.random.default_rng(sum(said.encode())).normal(size=DIMENSIONS)
     return tuple((vector / np.linalg.norm(vector)).tolist())
 
 

@@ -31,9 +31,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from scripts import nets
-from supportbot.assistant.checks import deeds, sentence_kinds
+from supportbot.assistant.checks import deeds
+from supportbot.assistant.checks.readings import DATA
 from supportbot.language.figures import figures_in, known_figures
-from supportbot.language.normalise import as_read
 
 OTHERS = 1  # record of another row that a true sentence is compared with
 TRAINING = nets.Training(rounds=16, dropout=0.2)
@@ -62,7 +62,7 @@ def main() -> None:
     vectors = dict(zip(texts, nets.vectors_of(texts), strict=True))
     if not chosen.measure:
         small = {name: value.astype(np.float16) for name, value in fitted(rows, done, vectors).items()}
-        np.savez_compressed(sentence_kinds.DATA / "records.npz", **small)
+        np.savez_compressed(DATA / "records.npz", **small)
         return
     for author in sorted({row["author"] for row in own}):
         weights = fitted([row for row in rows if row["author"][0] != author], done, vectors)
@@ -74,11 +74,7 @@ def main() -> None:
 
 
 def rows_of(kind: str) -> list[Row]:
-    found = [
-        json.loads(line)
-        for file in sorted(sentence_kinds.DATA.glob(f"{kind}.*.jsonl"))
-        for line in file.open(encoding="utf-8")
-    ]
+    found = [json.loads(line) for file in sorted(DATA.glob(f"{kind}.*.jsonl")) for line in file.open(encoding="utf-8")]
     for number, row in enumerate(found):
         names = dict.fromkeys(PLACES, "0") | FIGURES[number % len(FIGURES)]
         row["plain"] = deeds.plainly(row["text"].format(**names) if kind == "done" else row["text"])
@@ -105,7 +101,7 @@ def with_others(rows: list[Row]) -> list[Row]:
 
 def beside_english(rows: Sequence[Row]) -> list[Row]:
     """Return the sentences of other languages beside their records in English."""
-    known = [json.loads(line) for line in (sentence_kinds.DATA / "english_records.jsonl").open(encoding="utf-8")]
+    known = [json.loads(line) for line in (DATA / "english_records.jsonl").open(encoding="utf-8")]
     english = {one["record"]: one["english"] for one in known}
     return [
         {**row, "records": [english[record] for record in row["records"]], "author": f"{row['author']} in English"}
@@ -164,12 +160,11 @@ def nearest(row: Row, vectors: Vectors) -> tuple[deeds.Meaning, deeds.Meaning]:
 
 
 def told(author: str, rows: Sequence[Row], vectors: Vectors, weights: Mapping[str, np.ndarray]) -> None:
-    """Print which of the sentences with deeds pass and which do not, as in a draft."""
+    """Print which of the sentences that are deeds by their pieces pass and which do not."""
     use(weights)
-    spoken = nets.vectors_of([as_read(row["text"]) for row in rows])
     passed: dict[float, list[bool]] = defaultdict(list)
-    for row, vector in zip(rows, spoken, strict=True):
-        is_deed = deeds.is_deed(row["text"], vector, in_their_words=0, support=None)
+    for row in rows:
+        is_deed = deeds.is_deed(row["text"], None, in_their_words=0, support=None)
         known = known_figures(row["records"])
         has_figures = all(known.holds(figure) for figure in figures_in(row["text"]))
         said, *noted = (deeds.meaning_of(text, vectors[deeds.plainly(text)]) for text in (row["text"], *row["records"]))

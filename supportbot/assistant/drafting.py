@@ -18,8 +18,8 @@ from typing import Final
 
 from kb.search import Passage
 from supportbot.assistant.answer_assembly import compose
-from supportbot.assistant.checks.deeds import Vector, Wanted
 from supportbot.assistant.checks.evidence import Author, Evidence, Sentence, Strictness, Support
+from supportbot.assistant.checks.readings import Vector, Wanted
 from supportbot.assistant.checks.secrets import RUN_OF_RULES, Confidential, bare
 from supportbot.assistant.checks.sentence_kinds import Opening
 from supportbot.assistant.citing import Citations

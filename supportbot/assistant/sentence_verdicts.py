@@ -15,17 +15,8 @@ from typing import Final
 import numpy as np
 
 from supportbot.assistant.checks import hard_checks
-from supportbot.assistant.checks.deeds import (
-    DEED_FROM,
-    DOUBT_FROM,
-    Records,
-    Vector,
-    Wanted,
-    is_deed,
-    joint,
-    plainly,
-)
-from supportbot.assistant.checks.doubt import LOOK_FROM, Doubts
+from supportbot.assistant.checks.deeds import DEED_FROM, DOUBT_FROM, Records, is_deed, joint, plainly
+from supportbot.assistant.checks.doubt import LOOK_FROM, Doubts, nearest_pieces
 from supportbot.assistant.checks.evidence import (
     CITED_FROM,
     FAR_BELOW,
@@ -35,16 +26,24 @@ from supportbot.assistant.checks.evidence import (
     Support,
     is_confirmed,
 )
+from supportbot.assistant.checks.readings import Reading, Vector, Wanted
 from supportbot.assistant.checks.secrets import Confidential
-from supportbot.assistant.checks.sentence_kinds import Kind, by_pieces, by_vector
+from supportbot.assistant.checks.sentence_kinds import (
+    PIECES_BESIDE,
+    TELLING_WORDS_LEAST,
+    Kind,
+    beside_pages,
+    by_pieces,
+    by_reading,
+)
 from supportbot.builtin.phrases import is_ours
 from supportbot.language.normalise import as_read
-from supportbot.language.sentences import LEADS, QUESTIONS, list_mark, unmarked, without_markers
+from supportbot.language.sentences import LEADS, QUESTIONS, list_mark, opens_fence, unmarked, without_markers
 
 MAX_VECTORS: Final = 10  # of one answer; each takes 20 to 40 ms
 # of these, so that a deed is found however many regrets or foreign-language sentences come first
 KEPT_FOR_DEEDS: Final = 6
-KEPT_FROM_RECORDS: Final = 4  # for further sentences: a record's own vector is only a second opinion
+KEPT_FROM_RECORDS: Final = 6  # for further sentences: a record's own vector is only a second opinion
 DOUBT_RISES: Final = 0.05  # with each vector, so that the last one goes to a clear deed
 MOST_THIN: Final = 4  # claims of an answer that get vectors if words do not confirm it
 MOST_STEPS: Final = 6  # times that a list item may occur: several lists may share a step
@@ -76,6 +75,7 @@ class Judge:
         self._asked_for: set[Wanted] = set()
         self._compares = False  # the windows have been requested
         self._said_before: Counter[str] = Counter()
+        self._readings: dict[str, Reading] = {}
         for text in self._done:
             evidence.learn(text, is_done=True)
 
@@ -83,6 +83,7 @@ class Judge:
         """Accept what was looked up as evidence for the sentences that follow."""
         self.evidence.learn(looked_up)
         self._facts += (looked_up,)
+        self._readings.clear()
         self._looked_up += tuple(line for line in looked_up.splitlines() if len(line.split()) >= LEAST_RECORD)
 
     @property
@@ -96,28 +97,27 @@ class Judge:
         self._vectors.update(vectors)
 
     def wanted(self, raw: str) -> tuple[Wanted, ...]:
-        """Return the texts whose vectors would help to judge a sentence: itself and its clauses; then, if it tells a
-        deed, both beside the records.
+        """Return the texts whose vectors would help to judge a sentence: itself and its clauses beside the pages, and
+        the plain sentence if its language is not theirs; then, if it tells a deed, both beside the records.
         """
         words, asked = without_markers(raw), self._asked
         if asked >= MAX_VECTORS or self.evidence.is_quoted(words):
             return ()
-        kind, is_foreign = by_pieces(words), self.evidence.is_foreign(words)
-        vector = self._vector(words)  # requested for a regret, it may reveal a deed: then the records matter
-        is_told = vector is not None and joint(kind, by_vector(words, vector)) >= DEED_FROM
+        kind, read, is_foreign = by_pieces(words), self._read(words), self.evidence.is_foreign(words)
+        is_told = read is not None and joint(kind, read) >= DEED_FROM  # read for a regret, it may turn out a deed
         is_doubtful = is_told or kind.deed >= DOUBT_FROM + DOUBT_RISES * asked
         is_regret = kind.regret >= REGRET_FROM and not words.endswith(QUESTIONS)
         if not is_doubtful and (asked >= MAX_VECTORS - KEPT_FOR_DEEDS or not (is_foreign or is_regret)):
             return ()
         hidden = self._clauses(words, self.evidence.in_their_words(words)) if is_doubtful else []
+        readings = [self._beside_pages(one) for one in (words, *hidden)] if is_doubtful or is_regret else []
         language = self.evidence.language
         said = (*((words,) if is_told else ()), *hidden)
         compared = [found for one in said if (found := self._records.comparison(one, language)) is not None]
         noted = [plainly(text) for one in said for text in self._records.for_second_opinion(one, language)]
         spare = max(0, MAX_VECTORS - KEPT_FROM_RECORDS - asked)
-        # With the figures masked, it tells the kind about as well, and a long answer has few vectors.
-        own = plainly(words) if self._facts and not is_foreign else as_read(words)
-        return self._unasked([own, *hidden, *compared, *self._new(noted)[:spare]], with_windows=is_foreign)
+        own = [as_read(words)] if is_foreign else []
+        return self._unasked([*readings, *own, *compared, *self._new(noted)[:spare]], with_windows=is_foreign)
 
     def wanted_at_the_end(self, sentences: Sequence[Sentence]) -> tuple[Wanted, ...]:
         """Return the claims of a short answer that words alone do not confirm; vectors may confirm them."""
@@ -131,21 +131,24 @@ class Judge:
         words = without_markers(raw)
         if by == "builtin" and is_ours(words):
             return Sentence(unmarked(raw), raw, Support(None, 0), is_claim=False)
-        vector, support = self._vector(words), self._support(words)
-        kind = by_vector(words, vector) if vector is not None else by_pieces(words)
+        read, support = self._read(words), self._support(words)
+        kind = read or by_pieces(words)
         is_claim = self._is_claim(words, kind, support)
         withheld = self._rejection_reason(words, before, support, by=by)
         if not withheld and is_claim and self._is_strict and _is_below(support, FAR_BELOW) and by == "model":
             withheld = "unsupported"
         is_recorded = withheld == "deed" and self._records.hold(words, self.evidence.language)
-        if is_recorded or withheld:
-            return Sentence(raw, raw, support, is_recorded=is_recorded, withheld="" if is_recorded else withheld)
+        if is_recorded:
+            is_unsure = self._looks_twice and self._doubts_of_facts.of(words) >= LOOK_FROM
+            return Sentence(raw, raw, support, is_recorded=True, needs_second_look=is_unsure)
+        if withheld:
+            return Sentence(raw, raw, support, withheld=withheld)
         return Sentence(
             raw,
             raw,
             support,
             is_claim=is_claim,
-            is_regret=vector is not None and kind.regret >= max(kind.talk, kind.claim, kind.deed),
+            is_regret=read is not None and read.regret >= max(read.talk, read.claim, read.deed),
             needs_second_look=is_claim and self._needs_second_look(words, support),
         )
 
@@ -173,6 +176,10 @@ class Judge:
     def _doubts(self) -> Doubts:
         return Doubts(self.evidence.texts, language=self.evidence.language)
 
+    @property
+    def _doubts_of_facts(self) -> Doubts:
+        return Doubts(self._facts, language=self.evidence.language)
+
     def _unasked(self, texts: Sequence[Wanted], *, with_windows: bool) -> tuple[Wanted, ...]:
         new = self._new(texts)[: MAX_VECTORS - self._asked]
         has_any = new or any(text in self._vectors for text in texts)
@@ -186,6 +193,22 @@ class Judge:
     def _vector(self, words: str) -> Vector | None:
         vector = self._vectors.get(as_read(words))
         return self._vectors.get(plainly(words)) if vector is None else vector
+
+    def _read(self, words: str) -> Kind | None:
+        """Return the kind of a sentence as read beside the pages, None without the vector of that."""
+        vector = self._vectors.get(self._beside_pages(words))
+        return None if vector is None else by_reading(vector)
+
+    def _beside_pages(self, words: str) -> Reading:
+        """Return a sentence beside what the pages have nearest to it by words: nothing if it is a block of code or its
+        language differs, or if something was done or looked up, since the sentence may then be about that.
+        """
+        if words not in self._readings:
+            is_alone = self._facts or opens_fence(words) or self.evidence.is_foreign(words)
+            sources = () if is_alone else self.evidence.texts
+            near = nearest_pieces(sources, words, self.evidence.language, most=PIECES_BESIDE, least=TELLING_WORDS_LEAST)
+            self._readings[words] = beside_pages(words, near)
+        return self._readings[words]
 
     def _support(self, words: str, *, is_thin: bool = False) -> Support:
         vector = self._vector(words)
@@ -216,7 +239,7 @@ class Judge:
         if any(map(self._is_hidden_deed, self._clauses(words, alike))):
             return True
         is_spent = self._asked >= MAX_VECTORS
-        return is_deed(words, self._vector(words), in_their_words=alike, support=support.score, is_spent=is_spent)
+        return is_deed(words, self._read(words), in_their_words=alike, support=support.score, is_spent=is_spent)
 
     def _clauses(self, words: str, alike: float) -> list[str]:
         """Return the clauses of a question or of a sentence that follows a page's wording, since either could hide a
@@ -231,8 +254,8 @@ class Judge:
         """Return whether a clause alone is clearly a deed that no page's wording explains and no record confirms."""
         if self.evidence.in_their_words(clause) >= COVERED_FROM:
             return False
-        vector, kind = self._vector(clause), by_pieces(clause)
-        surely = joint(kind, by_vector(clause, vector)) if vector is not None else kind.deed
+        read, kind = self._read(clause), by_pieces(clause)
+        surely = joint(kind, read) if read is not None else kind.deed
         return surely >= SURE_FROM and not self._records.hold(clause, self.evidence.language)
 
     def _is_claim(self, words: str, kind: Kind, support: Support) -> bool:

@@ -1,7 +1,7 @@
 """The vectors that the checks need: of sentences, of windows of the sources, and of sentences beside records. They
 always come from the packaged embedder, whatever `KB_EMBEDDER` says, since the weights of the checks were fitted to it;
-of comparisons, from the same model with other layers. If it is not installed, there are none, and the checks use words
-alone.
+of sentences beside something, from the same model with other layers. If it is not installed, there are none, and the
+checks use words alone.
 """
 
 import threading
@@ -13,7 +13,7 @@ from kb.embedders.fine_tuned import FineTunedModel
 from kb.embedders.packaged import RECIPE, PackagedEmbedder
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
-from supportbot.assistant.checks.deeds import Comparison, Vector, Wanted, layers_shipped
+from supportbot.assistant.checks.readings import Model, Reading, Vector, Wanted, layers_of
 from supportbot.assistant.drafting import Draft
 
 _loading: Final = threading.Lock()
@@ -30,17 +30,17 @@ def vectors_of(texts: Sequence[Wanted]) -> Mapping[Wanted, Vector]:
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def _vector(text: Wanted) -> Vector:
-    return _comparing().query(text.text) if isinstance(text, Comparison) else tuple(_packaged().query(text))
+    return _model(text.model).query(text.text) if isinstance(text, Reading) else tuple(_packaged().query(text))
 
 
-def _comparing() -> FineTunedModel:
-    with _loading:  # turns ask from several threads, and the engine must not be loaded twice at the same time
-        return _comparing_model()
+def _model(name: Model) -> FineTunedModel:
+    with _loading:  # turns ask from several threads, and an engine must not be loaded twice at the same time
+        return _loaded(name)
 
 
 @cache
-def _comparing_model() -> FineTunedModel:
-    return FineTunedModel(layers_shipped())
+def _loaded(name: Model) -> FineTunedModel:
+    return FineTunedModel(layers_of(name).weights)
 
 
 @cache

@@ -5,7 +5,8 @@ from uuid import uuid4
 import pytest
 
 from kb.search import Passage
-from supportbot.assistant.checks.evidence import MAX_WINDOWS, WINDOW_CHARACTERS, Author
+from supportbot.assistant.checks.evidence import MAX_WINDOWS, Author
+from supportbot.assistant.checks.readings import WINDOW_CHARACTERS
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.vectors import settle
 from supportbot.builtin.phrases import say
@@ -236,6 +237,6 @@ def test_pages_are_compared_by_meaning_with_a_bounded_number_of_short_texts() ->
     long = passage("".join(f"Item {number} may be returned {whole}. " for number in range(99)))
     draft = Draft((long, long), "ja")
     draft.write("商品は三十日以内に返品できます。封が切られていないこと。")
-    windows = [text for text in draft.unsure if text.startswith("Returns: ")]
+    windows = [text for text in draft.unsure if isinstance(text, str) and text.startswith("Returns: ")]
     assert len(windows) == MAX_WINDOWS
     assert max(map(len, windows)) <= WINDOW_CHARACTERS

@@ -55,6 +55,6 @@ async def test_without_a_verdict_the_local_score_applies(conversation: Conversat
 async def test_it_knows_the_look_ups(conversation: Conversation, shop: FakeShop, log: Log) -> None:
     look = ScriptedModel(verdict("borne"))
     call = ToolCall("1", "order_status", '{"order_id": "A-1001"}')
-    await answered(conversation, log, look, Says(calls=(call,)), Says("Your order A-1001 is not delivered yet."))
+    await answered(conversation, log, look, Says(calls=(call,)), Says("Your order A-1001 has not been delivered."))
     records = look.requests[0].messages[-1].content.partition("<records>")[2].partition("</records>")[0]
     assert "A-1001: delivered" in records

@@ -1,12 +1,10 @@
 """Detects sentences that claim or promise a deed, and whether the ledger or a look-up confirms them. Pure.
 
-A sentence is first classified by the pieces of its words; its vector is used only if these leave a doubt. If the
-sources use the same words, both must agree that it is a deed: a shop's pages are full of refunds, and their sentences
-are rules.
+A sentence is first classified by the pieces of its words. Only if these leave a doubt is it read beside the nearest
+pieces of the pages: a shop's pages are full of refunds, and their sentences are rules.
 """
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +12,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from supportbot.assistant.checks.sentence_kinds import DATA, Kind, by_pieces, by_vector
+from supportbot.assistant.checks.readings import DATA, Reading, Vector, Wanted, logits, reading
+from supportbot.assistant.checks.sentence_kinds import Kind, by_pieces
 from supportbot.language.classifiers import Array, Net, net_in, unit
 from supportbot.language.detection import detect
 from supportbot.language.figures import Figure, figures_in, known_figures, without_figures
@@ -25,9 +24,10 @@ from supportbot.language.words import beginnings, content_stems
 DOUBT_FROM: Final = 0.1
 SURE_FROM: Final = 0.7
 SPENT_FROM: Final = 0.5  # the same where an answer has had all its vectors: by then it has raised that many doubts
-# Of the joint score of both. The more of a sentence the pages have too, the surer one must be: by neighbouring words,
-# and, since any page about refunds has the words of any claim about one, only a little by words alone.
-DEED_FROM: Final = 0.25
+DEED_FROM: Final = 0.5  # of both models together
+READ_SHARE: Final = 0.85  # of the one that reads the sentence beside the pages
+# By pieces alone, the more of a sentence the pages have too, the surer one must be: by neighbouring words, and, since
+# any page about refunds has the words of any claim about one, only a little by words alone.
 IN_THEIR_WORDS: Final = (0.65, 0.7)
 WITH_THEIR_WORDS: Final = (0.8, 0.6)
 # Of the odds, as a logarithm, that a sentence says no more than the records. Late in a long answer, they are those of
@@ -40,47 +40,34 @@ OUTCOMES: Final = ("done", "failed", "looked_up", "refused", "waiting")  # of a 
 LONGEST: Final = 40  # words that count for the length of a text
 MANY: Final = 8  # of the words that are compared
 MOST_COMPARED: Final = 4  # records beside a sentence; further ones only make it harder
-_BETWEEN: Final = " passage: "
-_MARK: Final = re.compile(r"\b(?:passage|query)\s*:", re.IGNORECASE)
-LONGEST_PART: Final = 400  # characters of a sentence or record that are compared, so that all fit the model
-
-Vector = Sequence[float]
 
 
 def is_deed(
-    sentence: str, vector: Vector | None, *, in_their_words: float, support: float | None, is_spent: bool = False
+    sentence: str, read: Kind | None, *, in_their_words: float, support: float | None, is_spent: bool = False
 ) -> bool:
     """Return whether a sentence counts as a deed.
 
-    `in_their_words` is the share of its neighbouring words that are neighbours in a page, `support` the share of its
-    words that the pages have. `is_spent` says that there is no vector because the answer has had all it may have.
+    `read` is its kind as read beside the pages, None without a vector, which `is_spent` explains: the answer has had
+    all it may have. `in_their_words` is the share of its neighbouring words that are neighbours in a page, `support`
+    the share of its words that the pages have.
     """
-    pieces, least = by_pieces(sentence), DEED_FROM
+    pieces = by_pieces(sentence)
+    if read is not None:
+        return joint(pieces, read) >= DEED_FROM
+    least = SPENT_FROM if is_spent else SURE_FROM
     for share, (enough, level) in ((support or 0.0, WITH_THEIR_WORDS), (in_their_words, IN_THEIR_WORDS)):
-        least = level if share >= enough else least
-    if vector is None:
-        return len(sentence.split()) > 1 and pieces.deed >= max(SPENT_FROM if is_spent else SURE_FROM, least)
-    return joint(pieces, by_vector(sentence, vector)) >= least
+        least = max(least, level) if share >= enough else least
+    return len(sentence.split()) > 1 and pieces.deed >= least
 
 
-def joint(pieces: Kind, seen: Kind) -> float:
-    """Return how likely a sentence is a deed by both models; the vector counts three times as much."""
-    return 1 / (1 + math.exp(-(0.75 * _odds(seen.deed) + 0.25 * _odds(pieces.deed))))
+def joint(pieces: Kind, read: Kind) -> float:
+    """Return how likely a sentence is a deed by both models."""
+    return 1 / (1 + math.exp(-(READ_SHARE * _odds(read.deed) + (1 - READ_SHARE) * _odds(pieces.deed))))
 
 
 def _odds(share: float) -> float:
     share = min(max(share, 1e-6), 1 - 1e-6)
     return math.log(share / (1 - share))
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A sentence together with records, as one text: the model of `layers_shipped` computes its vector."""
-
-    text: str
-
-
-Wanted = str | Comparison  # a text whose vector is needed
 
 
 @dataclass(frozen=True)
@@ -99,13 +86,13 @@ class Records:
         vector = None if comparison is None else self.vectors.get(comparison)
         if vector is None:
             return False
-        odds, second = odds_of_comparison(vector), self._second_opinion(sentence, records)
+        odds, second = float(logits(vector, by="records")), self._second_opinion(sentence, records)
         return odds >= ALONE_FROM if second is None else odds + PAIR_SHARE * second >= RECORDED_FROM
 
-    def comparison(self, sentence: str, language: str) -> Comparison | None:
+    def comparison(self, sentence: str, language: str) -> Reading | None:
         """Return the text whose vector says whether records confirm the sentence, None if none is about the same."""
         records = self.nearest(sentence, language)
-        return Comparison(together(sentence, records)) if records else None
+        return reading(sentence, records, by="records") if records else None
 
     def for_second_opinion(self, sentence: str, language: str) -> list[str]:
         """Return the sentence and the records nearest to it, none if none is about the same."""
@@ -171,18 +158,6 @@ def plainly(text: str) -> str:
     return without_figures(as_read(text))
 
 
-def together(sentence: str, records: Sequence[str]) -> str:
-    """Return a sentence and records as the text that the model was trained to read."""
-    parts = (_MARK.sub("", as_read(part)) for part in (sentence, *records))  # none can pretend to be a further record
-    return _BETWEEN.join(part[:LONGEST_PART] for part in parts)
-
-
-def odds_of_comparison(vector: Vector) -> float:
-    """Return the odds, as a logarithm, that the sentence of a comparison says no more than its records."""
-    weights = _layers()
-    return float(np.asarray(vector, dtype=np.float32) @ weights.direction + weights.bias)
-
-
 class Meaning(NamedTuple):
     """Which deed a sentence or a record is about, and what became of it; `keys` are how its words begin."""
 
@@ -237,23 +212,3 @@ def _nets() -> Mapping[str, Net]:
 
 def nets_in(stored: Mapping[str, Array]) -> Mapping[str, Net]:
     return {name: net_in(stored, f"{name}_") for name in ("deed", "outcome", "pair") if f"{name}_out" in stored}
-
-
-class Layers(NamedTuple):
-    """The layers of the model that compares, by their names in the packaged one, and how its vectors are read."""
-
-    weights: Mapping[str, Array]
-    direction: Array
-    bias: float
-
-
-@cache
-def _layers() -> Layers:
-    with np.load(DATA / "record_layers.npz") as stored:
-        weights = {name: stored[name] for name in stored.files if name not in ("direction", "bias")}
-        return Layers(weights, stored["direction"].astype(np.float32), float(stored["bias"]))
-
-
-def layers_shipped() -> Mapping[str, Array]:
-    """Return the weights that make the packaged model one that compares a sentence with records."""
-    return _layers().weights

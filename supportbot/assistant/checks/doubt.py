@@ -86,13 +86,20 @@ class Doubts:
         return found
 
 
-def nearest_pieces(source: str, sentence: str, language: str, *, most: int) -> list[str]:
-    """Return the sentences, rows and cells of a source that share most with a sentence, best first."""
+def nearest_pieces(sources: Sequence[str], sentence: str, language: str, *, most: int, least: int = 0) -> list[str]:
+    """Return the sentences, rows and cells of the sources that share most with a sentence, best first.
+
+    With `least`, a piece has at least that many telling words, so it is no heading, and shares one with the sentence.
+    """
     text = without_list_mark(without_markers(sentence))
-    nearness = _nearness_to(_unit(text, language), all_figures_in(text, language)[:_MOST_FIGURES])
-    pieces, units = list(_pieces_of(source)), _units_of(source, language)
-    best = sorted(range(len(pieces)), key=lambda at: -nearness(units[at]))
-    return [pieces[at] for at in best[:most]]
+    said = _unit(text, language)
+    nearness = _nearness_to(said, all_figures_in(text, language)[:_MOST_FIGURES])
+    pieces = [piece for source in sources for piece in _pieces_of(source)][:_MOST_UNITS]
+    units = [unit for source in sources for unit in _units_of(source, language)]
+    told = [
+        at for at in range(len(pieces)) if not least or (len(units[at].keys) >= least and said.keys & units[at].keys)
+    ]
+    return [pieces[at] for at in sorted(told, key=lambda at: -nearness(units[at]))[:most]]
 
 
 def _nearness_to(said: _Unit, figures: Sequence[Figure]) -> Callable[[_Unit], float]:
@@ -124,7 +131,12 @@ def _units_of(source: str, language: str) -> tuple[_Unit, ...]:
     return tuple(_unit(text, spoken) for text in _pieces_of(source))
 
 
-def _pieces_of(source: str) -> Iterator[str]:
+@lru_cache(maxsize=256)
+def _pieces_of(source: str) -> tuple[str, ...]:
+    return tuple(_split(source))
+
+
+def _split(source: str) -> Iterator[str]:
     """Yield the sentences of a source, and the rows of tables and their cells with the names of row and column."""
     head: list[str] = []
     for line in source.split("\n"):

@@ -7,24 +7,24 @@ sources are in different languages, words say nothing and the similarity of vect
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain, islice, pairwise
 from typing import Final, Literal
 
 from kb.search import Passage
+from supportbot.assistant.checks.readings import windows_of_page
 from supportbot.assistant.checks.sources import Source, key_of
 from supportbot.language.detection import detect
 from supportbot.language.figures import Known, known_figures
 from supportbot.language.links import comparable, links_in, mail_addresses_in
-from supportbot.language.sentences import sentences_of, without_markers
+from supportbot.language.sentences import without_markers
 from supportbot.language.words import stem, stems, stop_words, words
 
 CITED_FROM: Final = 0.45  # of a sentence's telling words in one passage, for that passage to be its source
 FAR_BELOW: Final = 0.2  # support that faithful answers' sentences practically never have
 MAX_WINDOWS: Final = 12  # of all pages of an answer
-WINDOW_CHARACTERS: Final = 320  # a vector takes a third of a millisecond for each
 _UNHEARD_OF_FROM: Final = 3  # words
 MIN_QUOTED: Final = 3  # words: "Yes" in a table is not a source for "Yes."
 # The cosine of a sentence with the nearest window of the sources at which support is a half, in the sources' language
@@ -103,7 +103,8 @@ class Evidence:
     @cached_property
     def windows(self) -> tuple[str, ...]:
         """The texts a sentence is compared with by meaning: two sentences each, from the first pages."""
-        return tuple(dict.fromkeys(islice(chain.from_iterable(map(_windows, self.sources)), MAX_WINDOWS)))
+        pages = (windows_of_page(source.passage.title, source.passage.text) for source in self.sources)
+        return tuple(dict.fromkeys(islice(chain.from_iterable(pages), MAX_WINDOWS)))
 
     def is_foreign(self, sentence: str) -> bool:
         """Return whether a sentence's language differs from that of all passages, so that words cannot be compared."""
@@ -181,13 +182,6 @@ class Evidence:
             is_plain = self.language in self._stems and 2 * sum(map(self._is_known, said)) >= len(said)
             self._languages[sentence] = self.language if is_plain else detect(sentence, self.language)
         return self._languages[sentence]
-
-
-def _windows(source: Source) -> Iterator[str]:
-    """Yield a page in windows of two sentences with its title, so that "it" has its noun nearby."""
-    said = [sentence.strip() for sentence in sentences_of(source.passage.text) if sentence.strip()]
-    for at in range(0, len(said), 2):
-        yield f"{source.passage.title}: {' '.join(said[at : at + 2])}"[:WINDOW_CHARACTERS]
 
 
 @dataclass(frozen=True, slots=True)

