@@ -11,9 +11,11 @@ from typing import Final
 from babel import Locale
 from babel.dates import format_skeleton
 from babel.lists import format_list
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_decimal, format_percent, get_currency_precision
 from django.utils.timezone import localtime
-from django.utils.translation import get_language
+from django.utils.translation import get_language, get_language_info
+
+from supportbot.formats import format_currency
 
 _BRITISH: Final = "en_GB"
 
@@ -66,9 +68,32 @@ def number(value: int | float | Decimal, *, decimals: int | None = None) -> str:
     return format_decimal(value, format=f"#,##0.{'0' * decimals}" if decimals else "#,##0", locale=_locale())
 
 
+def cost(amount: Decimal, currency: str) -> str:
+    """Return a cost: `€12.50`, `12,50 €`; one below ten of the currency's smallest units with its first two digits,
+    such as `€0.0032`. Without a currency, only the number.
+    """
+    decimals = get_currency_precision(currency) if currency else 2
+    if amount < Decimal(10) ** (1 - decimals):
+        amount = Decimal(f"{amount:.2g}").normalize()
+        decimals = max(decimals, -int(amount.as_tuple().exponent))
+    if not currency:
+        return number(amount, decimals=decimals)
+    return format_currency(amount, currency, decimals, str(_locale()))
+
+
 def percentage(share: float) -> str:
     """Return a share of 0 to 100 as a whole percentage: `45%`, `45 %`."""
     return format_percent(round(share) / 100, locale=_locale())
+
+
+def language_name(locale: str) -> str:
+    """Return the name of a locale: `German`, `German (de-AT)`; its code if it has none."""
+    code = locale.partition("-")[0].lower()
+    try:
+        name = str(get_language_info(code)["name_translated"])
+    except KeyError:
+        return locale
+    return name if locale == code else f"{name} ({locale})"
 
 
 def listed(names: list[str] | tuple[str, ...]) -> str:

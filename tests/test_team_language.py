@@ -1,6 +1,7 @@
 """The language a team member reads on pages, in mails and at the terminal."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.utils.translation import override
 
 from supportbot.accounts.models import User, Workspace
 from supportbot.commands import terminal_language
-from supportbot.team_formats import date_time, listed, number, percentage
+from supportbot.team_formats import cost, date_time, listed, number, percentage
 from supportbot.team_language import team_language
 from tests.handoff.browsing import browser
 
@@ -32,6 +33,25 @@ GERMAN = {"accept-language": "de-AT,de;q=0.9,en;q=0.5"}
 )
 def test_the_choice_overrides_the_browser(chosen: str, accepted: str, language: str) -> None:
     assert team_language(chosen, accepted) == language
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "language", "written"),
+    [
+        ("0", "EUR", "en", "€0.00"),
+        ("0.0032", "EUR", "en", "€0.0032"),
+        ("0.0032", "EUR", "de", "0,0032\N{NO-BREAK SPACE}€"),
+        ("0.000012345", "EUR", "en", "€0.000012"),
+        ("0.05", "EUR", "en", "€0.05"),
+        ("0.125", "EUR", "en", "€0.12"),
+        ("1234.5", "EUR", "en", "€1,234.50"),
+        ("0.5", "JPY", "fr", "0,5\N{NO-BREAK SPACE}JPY"),
+        ("0.0032", "", "en", "0.0032"),
+    ],
+)
+def test_a_small_cost_keeps_its_first_digits(amount: str, currency: str, language: str, written: str) -> None:
+    with override(language):
+        assert cost(Decimal(amount), currency) == written
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,7 @@ class TrialCall:
     approval: Approval | None = None  # a person's approval, if the request would need one
     limit: str = ""  # the customer's message if a limit of the rules refuses what the definition allows
     outcome: str = "not_sent"  # happened, did_not, unclear or not_sent
+    done: str = ""  # the title of the receipt
     receipt: list[Row] = field(default_factory=list)
     answer: dict[str, Any] = field(default_factory=dict)  # a look-up's answer
 
@@ -285,6 +286,7 @@ class _Trial:
         outcome = action.back_end(arguments, self._locale).run(command, idempotency_key=key)
         self._result.outcome = _named(outcome)
         if isinstance(outcome, Happened):
+            self._result.done = action.done_in(self._locale)
             self._result.receipt = action.receipt_rows(action.receipt(arguments, outcome.result), self._locale)
         elif isinstance(outcome, DidNot):
             self._result.words = outcome.message

@@ -41,6 +41,7 @@ from supportbot.formats import text_direction
 from supportbot.handoff.tickets.notices import TEAM_HOURS
 from supportbot.language.detection import base_language
 from supportbot.releases.selectors import current
+from supportbot.team_formats import language_name
 from supportbot.translation import language_of, text_in
 
 RIGHT = "channels:write"
@@ -226,7 +227,7 @@ class ChannelAdmin(ScopedAdmin):
 
     @admin.display(description=_("Language"), ordering="locale")
     def language(self, channel: Channel) -> str:
-        return channel.locale
+        return language_name(channel.locale)
 
     @admin.display(description=_("State"))
     def state(self, channel: Channel) -> SafeString:

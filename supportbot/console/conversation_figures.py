@@ -19,13 +19,12 @@ from supportbot.insights.figures import Figures, Spread
 from supportbot.insights.outcomes import ALONE, NOT_SOLVED, Ending
 from supportbot.insights.rollups import are_many, stored_total, sums_by_day, whole_days
 from supportbot.insights.selectors import ConversationOutcome, begun_in, outcomes
-from supportbot.team_formats import number, percentage
+from supportbot.team_formats import cost, number, percentage
 from supportbot.web import one_of
 
 SPANS: Final = (7, 14, 28, 90)
 USUAL_SPAN: Final = 14
 ENOUGH_FOR_A_TREND: Final = 30
-SMALL_COST: Final = Decimal("0.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +226,7 @@ def percent(share: float | None) -> str:
 
 def amounts(costs: Mapping[str, Decimal]) -> str:
     """Return a cost in each currency; a dash if nothing has a price."""
-    return ", ".join(f"{_rounded(cost)} {currency}".strip() for currency, cost in sorted(costs.items())) or "–"
-
-
-def _rounded(cost: Decimal) -> str:
-    return number(cost, decimals=2) if cost >= SMALL_COST or not cost else number(float(f"{cost:.2g}"))
+    return ", ".join(cost(amount, currency) for currency, amount in sorted(costs.items())) or "–"
 
 
 def _drawn(span: Span, sums: Mapping[date, Sums]) -> dict[str, Any]:

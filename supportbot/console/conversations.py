@@ -34,7 +34,7 @@ from supportbot.handoff.models import Ticket
 from supportbot.llm.models import LLMCall
 from supportbot.many_ids import Among
 from supportbot.releases.selectors import releases
-from supportbot.team_formats import number
+from supportbot.team_formats import language_name, number
 from supportbot.widget.models import Rating
 
 MAX_EVENTS: Final = 500
@@ -146,7 +146,7 @@ class ConversationAdmin(ScopedAdmin):
     @admin.display(description=_("Language"), ordering="locale")
     def language(self, conversation: Any) -> str:
         """Return the language of the customer's first message, which can differ from the page's."""
-        return detected_language(conversation.first_words or "", conversation.locale)
+        return language_name(detected_language(conversation.first_words or "", conversation.locale))
 
     @admin.display(description=_("Last event"), ordering="last_event_at")
     def last_event(self, conversation: Conversation) -> str:

@@ -91,7 +91,7 @@ class LanguageCode(forms.CharField):
     def clean(self, value: Any) -> Any:
         code = str(super().clean(value)).strip()
         code = self._names.get(code.casefold(), code)
-        if not LOCALE.fullmatch(code):
+        if code and not LOCALE.fullmatch(code):
             raise ValidationError(gettext("Use a language code such as en, de or pt-br."))
         return code
 

@@ -33,7 +33,7 @@ from supportbot.handoff.desk.queue_rows import count_pending_approvals, count_wa
 from supportbot.insights.clusters import alike_in_letters
 from supportbot.insights.findings import Kind, findings
 from supportbot.llm.selectors import DailyCost, daily_costs
-from supportbot.team_formats import active_language, number
+from supportbot.team_formats import active_language, cost, number
 
 MAX_QUESTIONS: Final = 5
 NEARLY: Final = Decimal("0.8")
@@ -127,4 +127,4 @@ def _cost() -> Figure:
 
 def _spent(rows: Sequence[DailyCost]) -> str:
     currency = next((row.currency for row in rows if row.currency), "")
-    return f"{number(sum((row.cost for row in rows), Decimal(0)), decimals=2)} {currency}".strip()
+    return cost(sum((row.cost for row in rows), Decimal(0)), currency)

@@ -26,7 +26,7 @@ from supportbot.chat.retention import latest_runs
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.fields import ColourInput, LanguageCode, Picture, TimeZone
 from supportbot.console.request_context import enter, needs_workspace, person_of
-from supportbot.team_formats import date_time, number
+from supportbot.team_formats import date_time, language_name, number
 
 FACTS: Final[tuple[str, ...]] = ("name", "site_url", "locale", "timezone", "accent")
 # Protection settings take effect at once, outside releases; the audit trail records changes to them.
@@ -160,7 +160,7 @@ class WorkspaceAdmin(ScopedAdmin):
 
     @admin.display(description=_("Language"), ordering="locale")
     def language(self, workspace: Workspace) -> str:
-        return workspace.locale
+        return language_name(workspace.locale)
 
     @admin.display(description=_("Time zone"), ordering="timezone")
     def zone(self, workspace: Workspace) -> str:

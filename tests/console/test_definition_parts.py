@@ -49,6 +49,29 @@ def test_an_argument_shows_the_fields_of_its_type_and_the_others_further_down(
     assert rows["order_id"].css_first("details details [name$='-pattern']") is None  # rare, but it has a value
 
 
+def test_the_only_argument_is_open(browser: Client, draft: ActionDefinition) -> None:
+    def opened() -> list[bool]:
+        page = page_of(browser.get(at(draft, "part/arguments/")))
+        return ["open" in row.attributes for row in page.css("details.folded")]
+
+    made = document()
+    assert opened() == [False, False, False]
+    save_draft(made | {"arguments": {}}, actor="operator:test")
+    assert opened() == [True]
+    save_draft(made | {"arguments": {"reason": made["arguments"]["reason"]}}, actor="operator:test")
+    assert opened() == [True, False]
+
+
+def test_languages_have_their_names(browser: Client, draft: ActionDefinition) -> None:
+    save_draft(bilingual(document()), actor="operator:test")
+    basics = page_of(browser.get(at(draft, "part/basics/")))
+    assert "Title, German" in visible_text(basics, " ") and "Title, de" not in visible_text(basics, " ")
+    arguments = visible_text(page_of(browser.get(at(draft, "part/arguments/"))), " ")
+    assert "Label , German" in arguments and "Label , de" not in arguments
+    options = page_of(browser.get(at(draft, "test/"))).css("[name=locale] option")
+    assert [option.text().strip() for option in options] == ["English", "German"]
+
+
 def test_each_argument_is_one_line_until_it_is_opened(browser: Client, draft: ActionDefinition) -> None:
     made = document()
     made["arguments"]["note"] = {"type": "list", "from": "model", "required": False, "description": "x"}

@@ -117,7 +117,7 @@ def test_a_test_call_says_that_a_person_must_approve_it_and_why(
     above = told({"approval_above": "20"})
     assert "Allowed; a person must approve it" in above and "$20.10 is above $20.00, the amount above which" in above
     asked = told({}, approval={"role": "supervisor"})
-    assert "Allowed; a person must approve it" in asked and "The action's own condition asks for it" in asked
+    assert "Allowed; a person must approve it" in asked and "because of the action's own condition" in asked
     put_in_force(document(limits={"approval_above": "25"}))
     agreed()
     summed = told({"approval_above": "25"})

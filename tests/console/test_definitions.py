@@ -184,10 +184,10 @@ def test_an_argument_that_is_still_used_is_not_removed_and_the_page_says_where(
 
 def test_a_language_is_added_and_then_missing_everywhere(browser: Client, draft: ActionDefinition) -> None:
     sent = fields_of(browser.get(at(draft, "part/basics/")))
-    browser.post(at(draft, "part/basics/"), {**sent, "new_language": "de", "new_title": "Bestellung stornieren"})
+    browser.post(at(draft, "part/basics/"), {**sent, "new_language": "Deutsch", "new_title": "Bestellung stornieren"})
     assert newest_version(draft).document["title"]["de"] == "Bestellung stornieren"
     words = visible_text(page_of(browser.get(at(draft))), " ")
-    assert "Card, Summary, de" in words and "Guards, Guard 1" in words
+    assert "Card, Summary, German" in words and "Guards, Guard 1" in words
     assert "card-summary-de" in fields_of(browser.get(at(draft, "part/card/")))
 
 

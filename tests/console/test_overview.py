@@ -387,7 +387,7 @@ def test_what_models_cost_yesterday_stands_beside_today(enter: Enter, workspace:
             cost=Decimal(cost), currency="EUR",
         )  # fmt: skip
     rows = read(enter("supervisor").get("/admin/")).css("section[aria-labelledby=h-now] li")
-    assert visible_text(rows[-1], " ") == "Spent today 1 model call since midnight UTC; yesterday 1.25 EUR 0.30 EUR"
+    assert visible_text(rows[-1], " ") == "Spent today 1 model call since midnight UTC; yesterday €1.25 €0.30"
 
 
 def test_results_by_day_name_what_went_live_that_day(enter: Enter, sample: Sample) -> None:

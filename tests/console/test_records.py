@@ -40,7 +40,7 @@ def test_a_conversation_is_listed_with_the_customers_language(enter: Enter, samp
     add_customer_message(german.pk, text="Wie lange dauert die Lieferung nach Österreich?", client_id="c1")
     client = enter("agent")
     rows = read(client.get("/admin/chat/conversation/")).css("tbody tr")
-    assert [row.css_first(".field-language").text() for row in rows] == ["de", "en"]
+    assert [row.css_first(".field-language").text() for row in rows] == ["German", "English"]
     page = read(client.get(f"/admin/chat/conversation/{german.pk}/change/"))
     assert "German, on a page in English" in page.css_first(".form-side").text()
 
@@ -115,7 +115,7 @@ def test_a_conversation_is_shown_with_its_model_calls(enter: Enter, sample: Samp
     address = f"/admin/chat/conversation/{sample.conversation.pk}/change/"
     tree = read(enter("supervisor").get(address))
     assert [line.text(strip=True) for line in tree.css(".l-customer .said")] == ["How do I wash a Xylograph?"]
-    assert "0.0021 EUR" in tree.css_first(".kv").text()
+    assert "€0.0021" in tree.css_first(".kv").text()
     assert "0.0021" not in read(enter("agent").get(address)).css_first("main").text()
 
 
@@ -143,7 +143,7 @@ def test_a_model_call_is_shown_with_its_stored_body(enter: Enter, sample: Sample
     supervisor = enter("supervisor")
     told = visible_text(read(supervisor.get(address)).css_first("main"), " ")
     assert "Tokens in 2,114 (2,000 cached)" in told
-    assert "0.0021 EUR" in told
+    assert "€0.0021" in told
     listed = visible_text(read(supervisor.get("/admin/llm/llmcall/")).css_first("#result_list"), " ")
     assert "2,114 / " in listed
     assert "Not stored." in told
@@ -200,7 +200,7 @@ def test_the_reserved_part_of_a_budget_is_shown_beside_the_spent_one(
     today = Budget.objects.create(day=datetime.now(UTC).date(), amount=1, currency="EUR", spent="0.7", reserved="0.25")
     admin, page_of_calls = enter("admin"), "/admin/llm/llmcall/"
     told = visible_text(read(admin.get(page_of_calls)).css_first(".notice"))
-    assert told == "0.7 of 1 EUR of today's budget (UTC) is used. 0.25 more is reserved for calls under way."
+    assert told == "€0.70 of €1.00 of today's budget (UTC) is used. €0.25 more is reserved for calls under way."
     Budget.objects.filter(pk=today.pk).update(reserved=0)
     assert "held" not in read(admin.get(page_of_calls)).css_first(".notice").text()
 

@@ -240,7 +240,7 @@ def test_one_page_shows_a_turn(workspace: Workspace, editor: Client) -> None:
         "It is 5 €.",
         "812",
         "Answer [e-mail]",
-        "0.0021 EUR",
+        "€0.0021",
         "First word",
     ):
         assert part in told, part

@@ -47,6 +47,7 @@ from supportbot.console.request_context import person_of, staff, workspace_here
 from supportbot.evals.articles.affected_questions import compare_publication
 from supportbot.evals.articles.article_gates import Trial, archiving, publishing_newest
 from supportbot.releases.selectors import gates
+from supportbot.team_formats import language_name
 
 DAYS: Final = 30
 GATES_SECONDS: Final = 40.0  # for all articles selected at once
@@ -135,7 +136,7 @@ class ArticleAdmin(ScopedAdmin):
 
     @admin.display(description=_("Language"), ordering="locale")
     def language(self, article: Article) -> str:
-        return article.locale
+        return language_name(article.locale)
 
     @admin.display(description=_("Readers"), ordering="audience")
     def audience_in_words(self, article: Article) -> str:

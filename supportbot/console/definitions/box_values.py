@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from supportbot.console.definitions.fields import Box, Kind
 from supportbot.console.definitions.object_rows import ObjectField, ObjectRows, are_rows
 from supportbot.console.definitions.option_rows import OptionRows, OptionsField
+from supportbot.team_formats import language_name
 
 ABSENT: Final = object()
 _TALL: Final = {Kind.JSON: 4, Kind.FIELDS: 4, Kind.PAIRS: 2, Kind.SENTENCES: 3, Kind.RULE: 2, Kind.LONG: 3}
@@ -38,7 +39,9 @@ class RuleField(forms.CharField):
 
 
 def form_field(box: Box, locale: str, stored: Any, locales: Sequence[str]) -> forms.Field:
-    label = gettext("{label}, {locale}").format(label=box.label, locale=locale) if locale else str(box.label)
+    label = (
+        gettext("{label}, {locale}").format(label=box.label, locale=language_name(locale)) if locale else str(box.label)
+    )
     about: dict[str, Any] = {"label": label, "help_text": str(box.help), "required": False}
     match box.kind:
         case Kind.CHOICE:

@@ -30,10 +30,10 @@ from actions.definitions.models import ActionDefinition
 from actions.definitions.services import definition_named, newest_version, save_draft
 from actions.definitions.transfer import ImportResult, import_operations, import_text, import_tools
 from actions.errors import NotConnected
-from supportbot.accounts.branding import LOCALE
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.console.definitions.page_frame import WRITE_RIGHT, actor_of_request, frame
 from supportbot.console.display import error_text
+from supportbot.console.fields import LanguageCode
 from supportbot.console.request_context import needs, person_of
 
 KEPT_SECONDS: Final = 3_600
@@ -54,11 +54,10 @@ class EmptyForm(forms.Form):
         widget=forms.RadioSelect,
         initial="write",
     )
-    language = forms.CharField(
-        max_length=12,
+    language = LanguageCode(
         label=_("Language"),
         initial="en",
-        help_text=_("The language's code, such as de. You can add more later."),
+        help_text=_("Type its name, or a code such as de. You can add more later."),
     )
     title = forms.CharField(max_length=80, label=_("Title"), help_text=_("For example: Gift-wrap an order."))
     connection = forms.ChoiceField(label=_("Connection"), required=False)
@@ -66,12 +65,6 @@ class EmptyForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _offer_connections(self)
-
-    def clean_language(self) -> str:
-        code = str(self.cleaned_data["language"]).strip()
-        if not LOCALE.fullmatch(code):
-            raise forms.ValidationError(gettext("Use a language code such as en, de or pt-br."))
-        return code
 
     def document(self) -> dict[str, Any]:
         told = self.cleaned_data

@@ -15,9 +15,9 @@ from actions.connections.selectors import listed_connections
 from actions.definitions.document import expanded
 from actions.definitions.field_reader import ARGUMENTS
 from actions.definitions.references import uses_of, with_renamed
-from supportbot.accounts.branding import LOCALE
 from supportbot.console.definitions.box_values import ABSENT, form_field, shown, value_of
 from supportbot.console.definitions.fields import Box, Kind, Part, Rows
+from supportbot.console.fields import LanguageCode
 from supportbot.team_formats import active_language
 
 REMOVE: Final = "remove"
@@ -50,6 +50,7 @@ class Group:
     row: str = ""
     further: frozenset[str] = frozenset()  # names of fields that this row rarely needs
     summary: str = ""  # the text of a collapsed row
+    is_only: bool = False  # there is no other row
     gaps: frozenset[str] = frozenset()  # names of incomplete fields
 
     def fields(self) -> Iterator[tuple[Any, str]]:
@@ -64,8 +65,8 @@ class Group:
         return any(field.errors or field.html_name in self.gaps for field, _ in self.further_fields())
 
     def is_expanded(self) -> bool:
-        """Return whether a collapsed row starts open because something in it is invalid or missing."""
-        return bool(self.wrong()) or not self.gaps.isdisjoint(self.names)
+        """Return whether a collapsed row starts open: it is the only one, or something in it is invalid or missing."""
+        return self.is_only or bool(self.wrong()) or not self.gaps.isdisjoint(self.names)
 
     def _with_suggestions(self, names: Iterable[str]) -> Iterator[tuple[Any, str]]:
         assert self.form is not None
@@ -128,8 +129,9 @@ class PartForm(forms.Form):
         row: str = "",
         further: frozenset[str] = frozenset(),
         summary: str = "",
+        is_only: bool = False,
     ) -> None:
-        self.groups.append(Group(legend, names, remove, is_blank, self, row, further, summary))
+        self.groups.append(Group(legend, names, remove, is_blank, self, row, further, summary, is_only=is_only))
 
     def show_gaps(self, names: Iterable[str]) -> None:
         """Expand the rows in which these fields are incomplete."""
@@ -147,10 +149,10 @@ class PartForm(forms.Form):
         )
 
     def _add_language(self) -> None:
-        self.fields["new_language"] = forms.CharField(
+        self.fields["new_language"] = LanguageCode(
             required=False,
             label=gettext("Another language"),
-            help_text=gettext("The language's code, such as de or pt-BR."),
+            help_text=gettext("Type its name, or a code such as de or pt-BR."),
         )
         self.fields["new_title"] = forms.CharField(required=False, label=gettext("Title in that language"))
         self._group("", ["new_language", "new_title"])
@@ -181,6 +183,7 @@ class PartForm(forms.Form):
             self._group(
                 legend, names, "" if is_blank else remove,
                 is_blank=is_blank, row=told, further=further, summary=summary or (legend if rows.is_collapsed else ""),
+                is_only=not stored or (len(stored) == 1 and not is_blank),
             )  # fmt: skip
 
     def _add(self, boxes: Iterable[Box], prefix: str, stored: Mapping[str, Any]) -> Iterator[str]:
@@ -206,9 +209,7 @@ class PartForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         code, title = cleaned.get("new_language", ""), cleaned.get("new_title", "")
-        if code and not LOCALE.fullmatch(code):
-            self.add_error("new_language", gettext("Use a language code such as en, de or pt-br."))
-        if bool(code) != bool(title):
+        if bool(code) != bool(title) and "new_language" not in self.errors:
             self.add_error("new_language" if title else "new_title", gettext("Enter both, or neither."))
         return cleaned
 

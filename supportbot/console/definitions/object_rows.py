@@ -13,6 +13,8 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
+from supportbot.team_formats import language_name
+
 if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise as Text
 
@@ -36,7 +38,7 @@ class ObjectRows(forms.Widget):
         context: dict[str, Any] = super().get_context(name, value, attrs)
         rows = rows_of(value) if isinstance(value, Mapping) else list(value or ())
         rows += [{}] * max(min(MORE, MOST - len(rows)), 0)
-        context["locales"] = self._locales
+        context["languages"] = [language_name(one) for one in self._locales]
         context["rows"] = [self._row(f"{name}-{at}", at + 1, row) for at, row in enumerate(rows)]
         return context
 
@@ -58,7 +60,7 @@ class ObjectRows(forms.Widget):
                 {
                     "name": f"{name}-label-{locale}",
                     "value": label.get(locale, "") if isinstance(label, Mapping) else "",
-                    "title": of_label.format(number=number, locale=locale),
+                    "title": of_label.format(number=number, locale=language_name(locale)),
                 }
                 for locale in self._locales
             ],

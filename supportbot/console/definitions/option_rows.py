@@ -9,6 +9,8 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
+from supportbot.team_formats import language_name
+
 MORE: Final = 2  # empty rows
 MOST: Final = 50
 
@@ -26,7 +28,7 @@ class OptionRows(forms.Widget):
         context: dict[str, Any] = super().get_context(name, value, attrs)
         stored = [one if isinstance(one, Mapping) else {"value": one} for one in value or ()]
         rows = [*stored, *([{}] * max(min(MORE, MOST - len(stored)), 0))]
-        context["locales"] = self._locales
+        context["languages"] = [language_name(one) for one in self._locales]
         context["rows"] = [self._row(f"{name}-{at}", at + 1, row) for at, row in enumerate(rows)]
         return context
 
@@ -36,7 +38,7 @@ class OptionRows(forms.Widget):
             {
                 "name": f"{name}-{locale}",
                 "value": _label(row, locale),
-                "title": title.format(number=number, locale=locale),
+                "title": title.format(number=number, locale=language_name(locale)),
             }
             for locale in self._locales
         ]

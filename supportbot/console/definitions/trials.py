@@ -31,6 +31,7 @@ from supportbot.console.definitions.page_frame import WRITE_RIGHT, actor_of_requ
 from supportbot.console.display import error_text
 from supportbot.console.request_context import needs
 from supportbot.errors import InvalidInput
+from supportbot.team_formats import language_name
 
 ARGUMENT: Final = "argument-"
 YES: Final = "yes"
@@ -79,7 +80,7 @@ class TrialForm(forms.Form):
         super().__init__(*args, **kwargs)
         self._specs = _open_arguments(document)
         locale: Any = self.fields["locale"]
-        locale.choices = [(one, one) for one in locales_of(document)]
+        locale.choices = [(one, language_name(one)) for one in locales_of(document)]
         locale.initial = get_language()  # falls back to the first language if the action lacks this one
         for name, spec in self._specs.items():
             self.fields[ARGUMENT + name] = _argument_field(name, spec)
@@ -258,7 +259,9 @@ def _approval(approval: Approval) -> str:
 
 
 APPROVALS: Final = {
-    Why.CONDITION: gettext_noop("The action's own condition asks for it (Limits and approval)."),
+    Why.CONDITION: gettext_noop(
+        "A person must approve it because of the action's own condition (Limits and approval)."
+    ),
     Why.CURRENCY: gettext_noop("Its currency is not that of the rules, so their amounts cannot be compared."),
     Why.AMOUNT: gettext_noop("{total} is above {above}, the amount above which the rules require approval."),
     Why.SUM: gettext_noop(

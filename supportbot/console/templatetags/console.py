@@ -15,7 +15,7 @@ from django.utils.translation import gettext, gettext_noop
 from supportbot.console.display import tag
 from supportbot.evals.wording import CALL_ENDS, failure
 from supportbot.language.plain_text import plain as plain_text
-from supportbot.team_formats import number
+from supportbot.team_formats import cost, number
 
 if TYPE_CHECKING:  # generic for the type checker only
     from django.db.models.options import Options
@@ -125,6 +125,12 @@ def named(row: Any) -> str:
 def plain(amount: Decimal | None) -> str:
     """Return an amount with a thousands separator, and without trailing zeros or an exponent."""
     return "–" if amount is None else number(amount)
+
+
+@register.filter
+def in_currency(amount: Decimal | str, currency: str) -> str:
+    """Return a cost with its currency: `€0.0032`."""
+    return cost(Decimal(amount), currency)
 
 
 @register.filter

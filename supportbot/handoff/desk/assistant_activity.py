@@ -24,7 +24,7 @@ from supportbot.chat.models import Conversation, Message, Source, Turn
 from supportbot.chat.retrieval_trace import RetrievalTrace, traces_of
 from supportbot.llm.models import LLMCall
 from supportbot.llm.selectors import model_in_words
-from supportbot.team_formats import active_language, number
+from supportbot.team_formats import active_language, cost
 
 MAX_TURNS: Final = 20
 _TURN_LABELS: Final = {
@@ -221,11 +221,11 @@ def _call(call: LLMCall) -> ModelCall:
     )
 
 
-def _cost(cost: Decimal | None, currency: str) -> str:
+def _cost(amount: Decimal | None, currency: str) -> str:
     """Return a price as text; "" if it is unknown, which is not the same as free."""
-    if cost is None:
+    if amount is None:
         return ""
-    return f"{number(cost)} {currency}".strip() if cost else gettext("free of charge")
+    return cost(amount, currency) if amount else gettext("free of charge")
 
 
 def action_records(conversation_id: UUID, *, most: int | None = None) -> list[ActionRecord]:

@@ -16,13 +16,12 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime, now
-from django.utils.translation import get_language_info, gettext, ngettext
+from django.utils.translation import gettext, ngettext
 
 from supportbot import team_formats as formats
 from supportbot.accounts.models import Membership
 from supportbot.chat.answer_html import answer_html
-from supportbot.language.detection import base_language
-from supportbot.team_formats import active_language
+from supportbot.team_formats import active_language, language_name
 from supportbot.team_language import TEAM_LANGUAGES
 
 register = template.Library()
@@ -108,12 +107,7 @@ def capped(count: int, most: int) -> str:
 @register.filter
 def language(locale: str) -> str:
     """Return the name of a locale: `de-AT` is German (de-AT)."""
-    code = base_language(locale)
-    try:
-        name = str(get_language_info(code)["name_translated"])
-    except KeyError:
-        return locale
-    return name if locale == code else f"{name} ({locale})"
+    return language_name(locale)
 
 
 @register.filter

@@ -30,7 +30,7 @@ def test_the_activity_page_shows_questions_calls_costs_and_passages(conversation
     page = browser(bob).get(f"/desk/tickets/{ticket.pk}/activity/").content.decode()
     tree = LexborHTMLParser(page)
     page_text = " ".join(tree.body.text().split())  # type: ignore[union-attr]  # a page has a body
-    for part in ("How long can I return <i>boots</i>?", "answer-2", "openai: scripted", "430", "0.0012 EUR", "812 ms"):
+    for part in ("How long can I return <i>boots</i>?", "answer-2", "openai: scripted", "430", "€0.0012", "812 ms"):
         assert part in page_text
     assert "Searched for: return <i>boots</i>" in page_text
     found = [visible_text(cell) for cell in tree.css("[aria-label='Passages found'] td")]
@@ -123,4 +123,4 @@ def test_an_answer_of_an_earlier_version_has_no_passages(conversation: Conversat
     add_customer_message(conversation.pk, text="How long?", client_id="1")
     answer_turn(conversation, "60 days. [1]", reading=None)
     (answer,) = turn_records(conversation)
-    assert (answer.reading, answer.summary_line) == (None, "From Returns; answer-2, openai: scripted; 0.0012 EUR")
+    assert (answer.reading, answer.summary_line) == (None, "From Returns; answer-2, openai: scripted; €0.0012")
