@@ -43,6 +43,13 @@ def found_by_import(definition: ActionDefinition) -> Mapping[str, object]:
     return imported.values_list("imported", flat=True).first() or {}
 
 
+def imported_tools(connection: str) -> dict[str, str]:
+    """Return the fingerprint of each tool that was imported from an MCP server, as it was read last."""
+    read = ActionDefinitionVersion.objects.filter(document__connection=connection).exclude(imported={})
+    calls = read.filter(document__call__has_key="tool").order_by("created_at").values_list("document__call", flat=True)
+    return {call["tool"]: call["schema_hash"] for call in calls}
+
+
 def published_versions() -> dict[str, int]:
     """Return the numbers of the published versions, by action."""
     published = ActionDefinition.objects.filter(state=ActionDefinition.State.PUBLISHED)

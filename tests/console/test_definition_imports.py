@@ -133,6 +133,42 @@ def test_the_tools_of_an_mcp_server_become_drafts(browser: Client, told: ToldSer
     assert answer.status_code == 400 and problems_of(answer)
 
 
+def test_a_look_up_by_a_tool_is_entered_by_the_tools_name(browser: Client, told: ToldServer) -> None:
+    browser.post(f"{ACTIONS}add/", {"do": "tools", "tools-connection": "warehouse"})
+    made = services.definition_named("create_return")
+    read = newest_version(services.definition_named("get_order")).document["call"]
+    page = browser.get(at(made, "part/lookups/"))
+    assert "From an MCP server" in visible_text(page_of(browser.get(at(made))), " ")
+    entered = {"lookups-0-name": "item", "lookups-0-owner": "item.structuredContent.owner"}
+    sent = {**fields_of(page), **entered, "lookups-0-call-body": '{"order": "{arguments.order}"}'}
+    refused = browser.post(at(made, "part/lookups/"), {**sent, "lookups-0-call-tool": "find_nothing"})
+    assert "No tool find_nothing was read from the connection warehouse." in problems_of(refused)
+    browser.post(at(made, "part/lookups/"), {**sent, "lookups-0-call-tool": read["tool"]})
+    [lookup] = newest_version(made).document["lookups"]
+    assert lookup["call"] == {**read, "body": {"order": "{arguments.order}"}}
+    again = fields_of(browser.get(at(made, "part/lookups/")))
+    assert again["lookups-0-call-tool"] == read["tool"]
+    path = {
+        "lookups-0-call-tool": "",
+        "lookups-0-call-method": "GET",
+        "lookups-0-call-path": "/x",
+        "lookups-0-call-body": "",
+    }
+    browser.post(at(made, "part/lookups/"), {**again, **path})
+    assert newest_version(made).document["lookups"][0]["call"] == {"method": "GET", "path": "/x"}
+
+
+def test_saving_a_page_accepts_no_change_of_a_tool(browser: Client, told: ToldServer) -> None:
+    browser.post(f"{ACTIONS}add/", {"do": "tools", "tools-connection": "warehouse"})
+    made = services.definition_named("create_return")
+    stored = newest_version(made).document
+    save_draft({**stored, "call": {**stored["call"], "schema_hash": "0" * 64}}, actor="t")
+    sent = fields_of(browser.get(at(made, "part/call/")))
+    assert sent["call-tool"] == stored["call"]["tool"]
+    browser.post(at(made, "part/call/"), {**sent, "call-body": '{"order": "{arguments.order}", "note": "x"}'})
+    assert newest_version(made).document["call"]["schema_hash"] == "0" * 64
+
+
 def test_the_only_connection_is_selected(browser: Client, retail: LoopbackShop) -> None:
     def selected() -> list[str | None]:
         page = page_of(browser.get(f"{ACTIONS}add/"))

@@ -15,6 +15,7 @@ from actions.connections.selectors import listed_connections
 from actions.definitions.document import expanded
 from actions.definitions.field_reader import ARGUMENTS
 from actions.definitions.references import uses_of, with_renamed
+from actions.definitions.selectors import imported_tools
 from supportbot.console.definitions.box_values import ABSENT, form_field, shown, value_of
 from supportbot.console.definitions.fields import Box, Kind, Part, Rows
 from supportbot.console.fields import LanguageCode
@@ -108,6 +109,7 @@ class PartForm(forms.Form):
         self._kind = kind_of(document)
         self._rows: dict[str, list[_Row]] = {}
         self._renamed: dict[str, str] = {}
+        self._kept: set[str] = set()  # rows that are written
         self.uses: list[str] = []  # paths that read an argument that is being removed
         boxes = [box for box in part.boxes if self._kind in box.of]
         if boxes:
@@ -228,10 +230,40 @@ class PartForm(forms.Form):
         for rows in self.part.rows:
             if rows.at in self._rows:
                 places |= self._write_rows(rows, document)
+        self._add_fingerprints(document)
         if self._renamed:
             document = with_renamed(document, self._renamed)
         self._keep_what_is_used(document)
         return document, places
+
+    def _add_fingerprints(self, document: dict[str, Any]) -> None:
+        """Give each tool that was entered the fingerprint that it had when it was imported. The same tool keeps its
+        own: saving a page accepts no change of a tool.
+        """
+        for name, call, before in self._calls(document):
+            tool = call.get("tool")
+            if not tool:
+                call.pop("schema_hash", None)
+            elif tool != before:
+                connection = str(document.get("connection", ""))
+                found = imported_tools(connection).get(tool)
+                if found is None:
+                    words = gettext(
+                        "No tool {tool} was read from the connection {connection}. Read its tools under New action, "
+                        "From an MCP server."
+                    )
+                    self.add_error(name, words.format(tool=tool, connection=connection or "–"))
+                call["schema_hash"] = found or ""
+
+    def _calls(self, document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
+        """Yield each call on this page, with the name of the field for its tool and the tool it had before."""
+        if "call-tool" in self.fields and isinstance(document.get("call"), dict):
+            yield "call-tool", document["call"], str(_dig(self._document, "call.tool"))
+        rows = [row for row in self._rows.get("lookups", ()) if f"{row.prefix}-call-tool" in self.fields]
+        kept = [row for row in rows if row.prefix in self._kept]
+        for row, lookup in zip(kept, document.get("lookups", ()), strict=False):
+            if isinstance(lookup.get("call"), dict):
+                yield f"{row.prefix}-call-tool", lookup["call"], str(_dig(row.stored, "call.tool"))
 
     def _keep_what_is_used(self, document: Mapping[str, Any]) -> None:
         """Refuse to remove arguments that the rest of the document still reads."""
@@ -277,6 +309,7 @@ class PartForm(forms.Form):
                 self.add_error(f"{row.prefix}-name", gettext("This field is required."))
             if rows.at == ARGUMENTS and row.key and name and name != row.key:
                 self._renamed[row.key] = name
+            self._kept.add(row.prefix)
             places[f"{rows.at}.{name}" if rows.is_named else f"{rows.at}[{len(found)}]"] = row.prefix
             found.append((name, target))
         if rows.is_named:

@@ -31,6 +31,10 @@ _TYPES: Final = (
     ("object", _("Several fields")),
 )
 
+_TOOL_HELP: Final = _(
+    "Instead of method and path, such as find_visit; its arguments are the body. Read the server's tools first, under "
+    "New action."
+)
 _FIELDS_HELP: Final = _(
     "One row for each field; save to add more, and empty a row to remove it. Options, patterns, bounds and fields "
     "inside a field are edited in Document, and kept here."
@@ -244,9 +248,10 @@ PARTS: Final = (
                     Box("name", _("Name"), help=_("The name by which rules read the record, such as order.")),
                     Box("call.method", _("Method"), Kind.CHOICE, choices=_READING),
                     Box("call.path", _("Path"), help=_("Such as /orders/{arguments.order_id}.")),
+                    Box("call.tool", _("Tool of an MCP server"), help=_TOOL_HELP),
                     Box("call.query", _("Query"), Kind.PAIRS, _("One per line, such as full: yes.")),
                     Box("call.headers", _("Headers"), Kind.PAIRS, _("One per line.")),
-                    Box("call.body", _("Body"), Kind.JSON, _("JSON, for a look-up by POST.")),
+                    Box("call.body", _("Body"), Kind.JSON, _("JSON, for a look-up by POST or by a tool.")),
                     Box("owner", _("Owner"), Kind.RULE, _("The field that holds the owner, such as order.customer.")),
                     Box("public", _("Public: anyone may see it"), Kind.FLAG),
                     Box("otherwise.code", _("Code if the record does not exist"), help=_("Such as order_not_found.")),
@@ -345,6 +350,7 @@ PARTS: Final = (
         (
             Box("call.method", _("Method"), Kind.CHOICE, choices=_METHODS),
             Box("call.path", _("Path"), help=_("Below the connection's address, such as /orders/{order.id}/wrap.")),
+            Box("call.tool", _("Tool of an MCP server"), help=_TOOL_HELP),
             Box("call.query", _("Query"), Kind.PAIRS, _("One per line, such as full: yes.")),
             Box("call.headers", _("Headers"), Kind.PAIRS, _("One per line.")),
             Box("call.body", _("Body"), Kind.JSON, _('JSON, such as {"note?": "{arguments.note}"}.')),
