@@ -14,7 +14,16 @@ from actions.definitions.importing.customer_fields import (
     value_in_body,
 )
 from actions.definitions.importing.drafts import Draft, Names, humanised, printable, snake
-from actions.definitions.importing.records import MAX_ROWS, Record, Records, card_rows, fields_in, id_in, owner_in
+from actions.definitions.importing.records import (
+    MAX_ROWS,
+    Record,
+    Records,
+    card_rows,
+    fields_in,
+    id_in,
+    inner_id_in,
+    owner_in,
+)
 from actions.definitions.importing.responses import Answer, json_schema
 from actions.definitions.importing.shapes import Note, declared, listed_types, properties_of
 from actions.definitions.template import compile_path
@@ -269,10 +278,12 @@ class Operation:
         """Return an expression for the likely owner of a look-up's record: a field of the record, or the customer if
         the call names them; "" if there is neither.
         """
-        if owner := owner_in(fields_in(self._answer.schema(), self._answer.properties)):
-            return f"record.{owner}"
-        is_by_identity = any(spec.get("from") == "identity" for spec in self._arguments.values())
-        return "identity.sub" if is_by_identity else ""
+        fields = fields_in(self._answer.schema(), self._answer.properties)
+        owner = owner_in(fields)
+        if not owner and any(spec.get("from") == "identity" for spec in self._arguments.values()):
+            return "identity.sub"
+        owner = owner or inner_id_in(fields)
+        return f"record.{owner}" if owner else ""
 
     def _look_up(self, arguments: Mapping[str, Any]) -> None:
         """Look up the records that the call names if the file says how. A person must then say who owns them."""
@@ -285,7 +296,7 @@ class Operation:
             lookups.append({"name": record.name, "call": {"method": "GET", "path": record.path_with(places)}})
             answer = Answer(record.operation, self._resolve, self._draft.note)
             fields = fields_in(answer.schema(), answer.properties)
-            if owner := owner_in(fields):
+            if owner := owner_in(fields) or inner_id_in(fields):
                 self._draft.suggest(f"lookups[{at}].owner", f"{record.name}.{owner}")
             if at == 0:
                 own_id = id_in(fields, [*places.values(), *map(snake, places)])

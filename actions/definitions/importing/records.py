@@ -95,15 +95,28 @@ def owner_in(fields: Iterable[Field]) -> str:
     return next((".".join(path) for path in named), "")
 
 
+def inner_id_in(fields: Sequence[Field]) -> str:
+    """Return the path of the only id inside a record, such as `patient.id`, "" if there is none or more than one. It
+    may be the owner's, whatever the file calls its customers.
+    """
+    inner = [path for path, _ in fields if snake(path[-1]) == "id" and len(path) > _depth(fields)]
+    return ".".join(inner[0]) if len(inner) == 1 else ""
+
+
+def _depth(fields: Sequence[Field]) -> int:
+    """Return how deep a record's own fields are: 2 in {"data": {"id": …}}."""
+    around = {path[:-1] for path, _ in fields}
+    return min((len(path) for path, _ in fields if path not in around), default=0)
+
+
 def id_in(fields: Sequence[Field], names: Iterable[str]) -> str:
     """Return the path of a record's own id, which is named `id` or like the parameter for it; an id inside the record,
     such as `vehicle.id`, does not count.
     """
     around = {path[:-1] for path, _ in fields}
     plain = [path for path, _ in fields if path not in around]
-    least = min(map(len, plain), default=0)  # 2 in {"data": {"id": …}}
     wanted = {*names, "id"}
-    return next((".".join(path) for path in plain if len(path) == least and snake(path[-1]) in wanted), "")
+    return next((".".join(path) for path in plain if len(path) == _depth(fields) and snake(path[-1]) in wanted), "")
 
 
 def card_rows(name: str, spec: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -115,6 +115,35 @@ def test_what_is_wrapped_in_an_object_is_shown() -> None:
     assert [one["value"] for one in found["move"].document["receipt"]] == ["body.data.code", "body.data.day"]
 
 
+@pytest.mark.parametrize(
+    ("inside", "owner"),
+    [
+        ("patient: {type: object, properties: {id: {type: string}, name: {type: string}}}", "visit.data.patient.id"),
+        ("patient: {type: object, properties: {name: {type: string}}}", None),
+        ("patient: {properties: {id: {type: string}}}, room: {properties: {id: {type: string}}}", None),
+        ("room: {properties: {id: {type: string}}}, userId: {type: string}", "visit.data.userId"),
+    ],
+)
+def test_the_only_id_inside_a_record_is_suggested_as_its_owner(inside: str, owner: str | None) -> None:
+    paths = """
+openapi: 3.1.0
+paths:
+  /visits/{ref}:
+    parameters: [{name: ref, in: path, required: true, schema: {type: string}}]
+    get:
+      operationId: visit
+      responses:
+        "200": {content: {application/json: {schema: {properties: {data: {properties: {
+          ref: {type: string}, day: {type: string}, INSIDE}}}}}}}
+  /visits/{ref}/moves:
+    parameters: [{name: ref, in: path, required: true, schema: {type: string}}]
+    post: {operationId: move, responses: {"200": {description: ok}}}
+"""
+    draft = drafts(paths.replace("INSIDE", inside))["move"]
+    assert draft.suggestions.get("lookups[0].owner") == owner
+    assert "lookups[0].owner" in draft.missing
+
+
 def test_the_owner_of_a_look_up_is_suggested() -> None:
     found = drafts(WRAPPED)
     assert found["visit"].suggestions["lookups[0].owner"] == "record.data.holder.ref"
