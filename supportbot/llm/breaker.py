@@ -19,6 +19,7 @@ class Breaker:
         self._limits = limits
         self._kind = kind
         BREAKER_HITS.labels(kind)  # start at 0; otherwise, the first hit would not count as an increase
+        BREAKERS_OPEN.labels(kind)
         self._failures = 0
         self._next_probe = 0.0
 

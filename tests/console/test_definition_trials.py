@@ -46,7 +46,7 @@ def test_a_write_that_anybody_could_be_named_in_is_neither_tested_nor_published(
     save_draft(made, actor="operator:test")
     page = page_of(browser.get(at(draft)))
     assert "whose, Where it comes from" in visible_text(page, " ")
-    assert "it could be somebody else's" in visible_text(page, " ")
+    assert "which comes from the chat" in visible_text(page, " ")
     tested = browser.post(at(draft, "test/"), {**ASKED, "argument-whose": "bob_ray_2"})
     assert "Add these before a test call" in visible_text(page_of(tested), " ")
     browser.post(at(draft, "publish/"), {"number": "2", "reason": "x"})
@@ -57,7 +57,7 @@ def test_a_write_that_anybody_could_be_named_in_is_neither_tested_nor_published(
         f"arguments-{place}-from": "identity" for place in range(3) if sent.get(f"arguments-{place}-name") != "reason"
     }
     browser.post(at(draft, "part/arguments/"), {**sent, **rows})
-    assert "it could be somebody else's" not in visible_text(page_of(browser.get(at(draft))), " ")
+    assert "which comes from the chat" not in visible_text(page_of(browser.get(at(draft))), " ")
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ async def test_the_building_says_why_it_waits_and_can_be_cancelled(
     assert not await db(carry_on)
     assert "No server of the model is responding." in words_of(await db(operator.get, SEARCH))
     answer = await db(lambda: operator.post(f"{SEARCH}cancel/", follow=True))
-    assert "Search goes on with the old model" in words_of(answer)
+    assert "Search continues with the old model" in words_of(answer)
     assert await db(lambda: IndexSwitch.objects.get().state) == "cancelled"
     assert await db(lambda: not active_recipe().is_chosen)
 
