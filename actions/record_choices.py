@@ -45,11 +45,12 @@ def offer_of(
         asked = parse_arguments(replace(action.arguments, required={}, optional=action.arguments.all_fields), given)
         if lacking:
             found = action.choices(lacking, asked, principal.identity(), principal.locale)
-            _record(principal, name, 0 if isinstance(found, Reason) else len(found[lacking[0]]), conversation_id)
+            first = [] if isinstance(found, Reason) else found.get(lacking[0], [])
+            _record(principal, name, len(first), conversation_id)
             if isinstance(found, Reason):
                 return Offer({}, found)
             # Without records for the first argument, there is nothing to ask about the others.
-            return Offer({one: offered for one, offered in found.items() if offered} if found[lacking[0]] else {})
+            return Offer({one: offered for one, offered in found.items() if offered} if first else {})
     return None
 
 

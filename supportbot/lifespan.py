@@ -14,6 +14,7 @@ from django.urls import get_resolver
 
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.recipes import active_recipe, embedder_of
+from supportbot.assistant import vectors
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.runner import runner
 from supportbot.evals.build_fingerprint import build
@@ -73,8 +74,8 @@ def prepare() -> None:
 def warm_up() -> None:
     """Load everything that the first requests and the first turn would have to wait for.
 
-    This includes all pages, the embedding model of the index, the tables of `language` and the checks, and a remote
-    model's SDK.
+    This includes all pages, the embedding model of the index, the tables of `language` and the checks, and for a remote
+    model its SDK and the models of the checks.
     """
     _ = get_resolver().url_patterns
     detect("ready", "en")
@@ -87,6 +88,7 @@ def warm_up() -> None:
     _warm_up_embedder()
     if is_remote_configured():
         import_module("supportbot.llm.providers.openai")
+        vectors.load()  # only what a model writes is checked
 
 
 def _warm_up_embedder() -> None:

@@ -64,3 +64,13 @@ def test_the_model_that_was_chosen_for_search_is_loaded_and_not_the_configured_o
     prepare()
 
     assert asked == ["ready"]
+
+
+def test_the_models_of_the_checks_are_loaded_if_a_model_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[bool] = []
+    monkeypatch.setattr("supportbot.lifespan.is_remote_configured", lambda: True)
+    monkeypatch.setattr("supportbot.assistant.vectors.load", lambda: loaded.append(True))
+
+    prepare()
+
+    assert loaded == [True]

@@ -195,8 +195,9 @@ class Judge:
         return self._vectors.get(plainly(words)) if vector is None else vector
 
     def _read(self, words: str) -> Kind | None:
-        """Return the kind of a sentence as read beside the pages, None without the vector of that."""
-        vector = self._vectors.get(self._beside_pages(words))
+        """Return the kind of a sentence as read beside the pages, None if that was not requested or has no vector."""
+        asked = self._readings.get(words)
+        vector = None if asked is None else self._vectors.get(asked)
         return None if vector is None else by_reading(vector)
 
     def _beside_pages(self, words: str) -> Reading:

@@ -13,7 +13,7 @@ from kb.embedders.fine_tuned import FineTunedModel
 from kb.embedders.packaged import RECIPE, PackagedEmbedder
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
-from supportbot.assistant.checks.readings import Model, Reading, Vector, Wanted, layers_of
+from supportbot.assistant.checks.readings import MODELS, Model, Reading, Vector, Wanted, layers_of
 from supportbot.assistant.drafting import Draft
 
 _loading: Final = threading.Lock()
@@ -47,6 +47,11 @@ def _loaded(name: Model) -> FineTunedModel:
 def _packaged() -> PackagedEmbedder:
     used = embedder()
     return used if used.recipe == RECIPE and isinstance(used, PackagedEmbedder) else PackagedEmbedder()
+
+
+def load() -> None:
+    """Load the models of the checks, if the packaged embedder is available: otherwise, the first answer would wait."""
+    vectors_of(["ready", *(Reading("ready", model) for model in MODELS)])
 
 
 def settle(draft: Draft) -> str:

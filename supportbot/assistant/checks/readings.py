@@ -26,6 +26,7 @@ WINDOW_CHARACTERS: Final = 320  # a vector takes a third of a millisecond for ea
 _BETWEEN: Final = " passage: "
 _MARK: Final = re.compile(r"\b(?:passage|query)\s*:", re.IGNORECASE)
 Model = Literal["records", "kinds"]
+MODELS: Final[tuple[Model, ...]] = ("records", "kinds")
 Vector = Sequence[float]
 
 
