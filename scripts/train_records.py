@@ -160,7 +160,7 @@ def nearest(row: Row, vectors: Vectors) -> tuple[deeds.Meaning, deeds.Meaning]:
 
 
 def told(author: str, rows: Sequence[Row], vectors: Vectors, weights: Mapping[str, np.ndarray]) -> None:
-    """Print which of the sentences that are deeds by their pieces pass and which do not."""
+    """Print, per level, the share of the sentences that the checks would show, by kind."""
     use(weights)
     passed: dict[float, list[bool]] = defaultdict(list)
     for row in rows:

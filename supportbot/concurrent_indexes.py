@@ -3,8 +3,8 @@
 PostgreSQL builds these indexes outside a transaction, so a killed migration leaves an invalid index that slows down
 writes and is useless for queries. The next `migrate` replaces it.
 
-Building waits for every transaction that is older, however long it takes: nobody waits behind it, unlike behind a
-change of the table, so `migrate`'s limit on waits does not apply.
+A build waits for all older transactions, however long they take. Nothing queues behind it, as it would behind a change
+to the table, so `migrate`'s limit on waiting for locks does not apply.
 """
 
 from collections.abc import Iterator

@@ -127,7 +127,7 @@ def _message_values(message: Message) -> dict[str, bytes]:
 
 def _fill(template: str, values: Mapping[str, bytes]) -> bytes:
     """Return a template with its names replaced in one pass, so that inserted values are not expanded again."""
-    parts = _PLACEHOLDER.split(template)  # text and names in turn
+    parts = _PLACEHOLDER.split(template)  # text and names alternate
     return b"".join(values[part] if position % 2 else part.encode() for position, part in enumerate(parts))
 
 

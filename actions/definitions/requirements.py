@@ -133,8 +133,8 @@ def unbound(
 def _unproven(
     call: CallTemplate, named: "_Named", own: Set[str], stated: Set[str], guards: Sequence[Guard]
 ) -> dict[str, bool]:
-    """Return the arguments outside the path that may be record ids and that no guard compares with the customer's
-    records. The value is true if a name marks the argument as an id.
+    """Return the arguments outside the path that may be record ids, by which no look-up finds a record and which no
+    guard compares with the customer's records. The value is true if a name marks the argument as an id.
     """
     compared = [named.read(guard.require.paths()) for guard in guards]
     proven = stated | {name for read in compared if read & own for name in read}

@@ -60,7 +60,7 @@ class CategoryImport:
 
 
 def is_category_file(name: str) -> bool:
-    """Return whether a path in an export is its file of categories: at the top, or in the exported folder."""
+    """Return whether a path in an export is its category file, at the top or in the exported folder."""
     folder, _, last = name.rpartition("/")
     return last == FILE and "/" not in folder
 
@@ -161,7 +161,9 @@ def _read(content: bytes) -> list[Any]:
 
 
 def _row(facts: Any) -> Category:
-    """Return the category with this name or former name, changed as the file says. Raises InvalidDocument."""
+    """Return the category with this name or former name, or a new one, with the facts of the file. Raises
+    InvalidDocument.
+    """
     if not _is_category(facts):
         raise InvalidDocument(gettext("This is not a category as kb_export writes it."))
     name = check_category(facts["name"])

@@ -326,7 +326,8 @@ def _without_limits(cursor: Any) -> Iterator[None]:  # Any: as Django wraps it
     try:
         yield
     finally:
-        with suppress(AnyDatabaseError):  # the connection is lost or its transaction failed, and the settings with it
+        # the connection is lost or its transaction failed, so the settings are gone, too
+        with suppress(AnyDatabaseError):
             cursor.execute(
                 "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false)", before
             )

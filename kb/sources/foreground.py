@@ -101,7 +101,7 @@ def in_words(facts: dict[str, Any]) -> str:
     if facts["state"] == "unconfirmed":
         lines.append(
             gettext(
-                "A third of the source or more is gone, so nothing was archived. If that is correct, run the command "
+                "At least a third of the source is gone, so nothing was archived. If that is correct, run the command "
                 "again with --archive-lost."
             )
         )

@@ -240,7 +240,7 @@ class Turn(TenantModel):
 
 
 class RetentionRun(TenantModel):
-    """The result of one run of nightly retention in a workspace; the newest one shows whether the nights are enough."""
+    """One nightly retention run in a workspace; the newest one shows whether the time per night is enough."""
 
     ended_at = models.DateTimeField(default=now, editable=False)
     conversations = models.PositiveIntegerField(help_text="Erased.")

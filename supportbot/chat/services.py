@@ -26,7 +26,7 @@ from supportbot.outbox.services import announce
 
 
 class OnCustomerMessage(Protocol):
-    """The hook for `handoff`, with which this package does not depend on tickets."""
+    """The hook for `handoff`, so that this package does not depend on tickets."""
 
     def __call__(self, conversation: Conversation, seq: int) -> None:
         """Handle the message at `seq` from a customer who is not talking to a person; the conversation is locked."""

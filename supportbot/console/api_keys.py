@@ -32,7 +32,7 @@ ALLOWS: Final = {
     "channels:write": gettext_noop("create and change channels"),
     "conversations:read": gettext_noop("read all conversations"),
     "conversations:write": gettext_noop("reply and write notes"),
-    "costs:read": gettext_noop("read what conversations cost"),
+    "costs:read": gettext_noop("read the cost of conversations"),
     "customers:read": gettext_noop("read and export customer data"),
     "evals:read": gettext_noop("read suites, runs and their results"),
     "evals:write": gettext_noop("start, cancel and continue runs"),

@@ -88,7 +88,7 @@ def outcomes_of(span: Span) -> list[ConversationOutcome]:
 
 
 def quality(days: int, *, sees_cost: bool) -> dict[str, Any]:
-    """Return the figures and charts of the last days."""
+    """Return the figures and charts of the selected days."""
     span = span_of(days)
     sums = whole_days(sums_by_day(span.days))
     told = figures_from(added(sums.values()))

@@ -67,7 +67,7 @@ class Row:
 
 
 def results(request: HttpRequest) -> HttpResponse:
-    """Show the figures of the last days, grouped by one property of the conversations."""
+    """Show the figures of the selected days, grouped by one property of the conversations."""
     person = needs(request, "conversations:read")
     span = span_of(asked_span(request))
     by = one_of("by", request.GET.get("by", "channel"), _TITLES)
@@ -94,7 +94,7 @@ def results(request: HttpRequest) -> HttpResponse:
 
 
 def results_as_csv(request: HttpRequest) -> HttpResponse:
-    """Send the conversations of the last days, one per row, as CSV."""
+    """Send the conversations of the selected days, one per row, as CSV."""
     person = needs(request, "conversations:read")
     span = span_of(asked_span(request))
     answer = HttpResponse(content_type="text/csv; charset=utf-8")

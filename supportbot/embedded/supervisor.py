@@ -65,7 +65,7 @@ class Supervisor:
         }
 
     def start(self, services: Sequence[Service]) -> None:
-        """Start the services in order. Each is reported before the next starts; `stop` also stops one that failed."""
+        """Start the services in order. Each is reported before the next starts; `stop` also covers a failed start."""
         for service in services:
             managed = _Managed(service)
             self._managed.append(managed)

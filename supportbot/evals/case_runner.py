@@ -185,7 +185,7 @@ async def _conversation(rehearsal: Rehearsal, customer: Customer, bounds: _Bound
 
 
 def _costs(conversation_id: UUID) -> tuple[str, str, int]:
-    """Return the cost of a conversation's calls, its currency, and their tokens."""
+    """Return the cost of a conversation's model calls, the currency, and the number of tokens."""
     calls: Sequence[LLMCall] = list(LLMCall.objects.filter(conversation_id=conversation_id))
     cost = sum((call.cost for call in calls if call.cost is not None), Decimal(0))
     currency = next((call.currency for call in calls if call.currency), "")

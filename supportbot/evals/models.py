@@ -322,7 +322,7 @@ class DraftCheck(TenantModel):
 
 
 class Replay(TenantModel):
-    """A release tried on customers' questions of the last days, compared with the release that was live at the start.
+    """A release tried on customers' recent questions, compared with the release that was live at the start.
 
     Its questions are chosen once, when a worker begins (`chosen_at`), and each gets both answers in one step. So an
     interrupted or cancelled replay continues where it stopped. Releases are stored as plain ids with their numbers.

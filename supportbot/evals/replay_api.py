@@ -1,4 +1,4 @@
-"""REST views of shadow replays, which try a release on customers' questions of the last days."""
+"""REST views of shadow replays, which try a release on customers' questions from the last few days."""
 
 from typing import Any, ClassVar, Final
 from uuid import UUID
@@ -121,7 +121,7 @@ class ReplayList(ReplayView, ListAPIView[Replay]):
 
     @extend_schema(request=ReleaseReplayInput, responses={202: ReleaseReplaySerializer})
     def post(self, request: Request) -> Response:
-        """Start a replay, which a worker runs. If a replay of the release is under way, it is returned."""
+        """Start a replay, which a worker runs. If one of the release is already under way, return that one instead."""
         told = ReleaseReplayInput(data=request.data)
         told.is_valid(raise_exception=True)
         wanted = told.validated_data
@@ -170,7 +170,8 @@ class ReplayedQuestionList(ReplayView, ListAPIView[ReplayedQuestion]):
                 "show",
                 str,
                 enum=[DIFFERENT, *KINDS, SAME, UNPLAYED],
-                description="Only questions answered differently, in this way, identically, or not by one release.",
+                description="Only questions with a `different` answer, with this kind of difference, with the `same` "
+                "answer, or `unplayed` (one release could not answer).",
             )
         ]
     )

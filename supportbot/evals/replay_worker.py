@@ -45,7 +45,7 @@ STOPPED: Final = Q(state=State.PAUSED) | Q(state=State.CANCELLED, problem="")
 
 
 def begin(release: Release, *, days: int, most: int, person: User | None = None) -> Replay:
-    """Have a worker try a release on the questions of the last days; return the replay under way if there is one.
+    """Have a worker try a release on recent questions; return the replay under way if there is one.
 
     Raises ReplayInvalid.
     """

@@ -1,4 +1,4 @@
-"""Shadow replay: compares a release's answers to the customers' questions of the last days with those of the live
+"""Shadow replay: compares a release's answers to customers' questions from the last few days with those of the live
 release. Both releases answer each question as the first in a conversation with the same customer, without side effects
 (`simulated_conversation`). Differences are ranked by their effect on the customer. `replay_worker` stores them for the
 console.
@@ -87,8 +87,8 @@ def rank(kinds: Sequence[str]) -> int:
 
 
 def real_questions(days: int, most: int) -> list[Asked]:
-    """Return the first questions of conversations in the last days, newest first. Each appears once, for its last
-    customer.
+    """Return the first questions of conversations of the last `days` days, newest first. Each appears once, for its
+    last customer.
 
     Signed-in customers may get more information than visitors, so a question that both have asked counts as two.
     """

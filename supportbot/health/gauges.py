@@ -105,8 +105,8 @@ class Gauges(Collector):
         self._reading.join(PATIENCE_SECONDS)
         late, found = (len(QUERIES), []) if self._reading.is_alive() else (self._reading.late, self._reading.found)
         if self._reading.is_alive():
-            trouble.found("it does not answer in time, so the series about what waits are missing")
-        up = GaugeMetricFamily("supportbot_gauges_up", "1 if the database could be asked what waits")
+            trouble.found("it does not answer in time, so the series about waiting work are missing")
+        up = GaugeMetricFamily("supportbot_gauges_up", "1 if the database returned series about waiting work")
         up.add_metric([], float(bool(found)))
         missing = GaugeMetricFamily("supportbot_gauges_late", "Series that the database did not return in time")
         missing.add_metric([], float(late))
@@ -126,7 +126,7 @@ class _Reading(threading.Thread):
             self.found = _counted(until=time.monotonic() + PATIENCE_SECONDS)
         except AnyDatabaseError as error:
             if not trouble.explains(error):
-                logger.warning("the series about what waits could not be read: %s", type(error).__name__)
+                logger.warning("the series about waiting work could not be read: %s", type(error).__name__)
         finally:
             self.late = len(QUERIES) - len(self.found)
             with suppress(AnyDatabaseError):

@@ -1,7 +1,7 @@
 """Approved conversations as training data: chat JSON Lines, masked, split by customer, with a data card.
 
 Approved answers are those that a customer rated 4 or 5, and the team's answers in place of the assistant's. Abstentions
-are left out together with their questions, and so are all chats of unhappy customers.
+are left out together with their questions, and so is every chat that its customer rated badly.
 """
 
 import hashlib

@@ -80,7 +80,7 @@ WORTH_A_RETRY = frozenset({Reason.UNREACHABLE, Reason.CUT, Reason.RATE_LIMITED, 
 class ProviderError(LlmError):
     """One attempt at one provider failed. `detail` is for the operator and never shown to a customer.
 
-    `usage` is the usage despite the failure, if known.
+    `usage` is what the attempt consumed although it failed, if known.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The gates' verdict on a release: the `must` cases that it fails, and the suites on which it is worse."""
+    """The gates' verdict on a release: the `must` cases that it fails, and the suites on which it got worse."""
 
     passed: bool
     failed_must: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""A release over customers' questions of the last days, in the console: what differs, and that nothing else happens."""
+"""A release over customers' recent questions, in the console: what differs, and that nothing else happens."""
 
 from collections.abc import AsyncGenerator
 from datetime import timedelta

@@ -1,5 +1,5 @@
 """A real Prometheus scrapes web, worker and beat by the configuration in the documentation, and tells an operator why
-an answer was slow, what today costs, what waits and what is behind.
+an answer was slow, what today costs, which work waits and what is behind.
 """
 
 import json

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # boxes are made of a page's lines
 MAX_BOXES: Final = 5_000
 MIN_RULE_POINTS: Final = 15
 MIN_UPRIGHT_POINTS: Final = 6
-AGAIN: Final = 0.12  # distance in letters; even two narrow letters are farther apart
+AGAIN: Final = 0.12  # distance as a share of the letters' size; even two narrow letters are farther apart
 MOST_COMPARED: Final = 200
 MIN_LINES_APART: Final = 2  # points; the baselines of one line differ by less
 SMALLEST_POINTS: Final = 1.5  # smaller letters are not legible

@@ -18,7 +18,7 @@ LEADING: Final = 1.5  # largest distance between lines of one paragraph, in lett
 FLUSH: Final = 1.5  # points by which the ends of aligned lines may differ
 MIN_ROWS: Final = 3
 FULL: Final = 0.8  # share of the rows between two lines that have all cells
-MOST_EDGES: Final = 6  # horizontal lines above a table that are considered
+MOST_EDGES: Final = 6  # horizontal lines above a table that are considered; they come in pairs
 
 Cell = tuple[str, int]  # its text, and the number of columns it spans
 Cells = tuple[tuple[Cell, ...], ...]

@@ -99,8 +99,8 @@ def markdown_of_tree(tree: LexborHTMLParser, taken: PicturesTaken | None = None)
 
 
 def _take_pictures(root: LexborNode, taken: PicturesTaken) -> None:
-    """Give the pictures that are kept their new addresses. A picture of a file without a description is described by
-    its file name. On sites, names are often numbers, and editors leave descriptions empty.
+    """Give the pictures that are kept their new addresses. In a file, a picture without an `alt` attribute is described
+    by its file name. On a site, it is not: names are often numbers there, and editors leave descriptions empty.
     """
     for node in root.css("img"):
         reference, said = _reference(node), (node.attributes.get("alt") or "").strip()

@@ -61,7 +61,7 @@ def is_deed(
 
 
 def joint(pieces: Kind, read: Kind) -> float:
-    """Return how likely a sentence is a deed by both models."""
+    """Return how likely it is, according to both models, that a sentence is a deed."""
     return 1 / (1 + math.exp(-(READ_SHARE * _odds(read.deed) + (1 - READ_SHARE) * _odds(pieces.deed))))
 
 

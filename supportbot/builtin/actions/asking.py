@@ -221,7 +221,8 @@ def _fits_a_form(shape: Shape) -> bool:
 def _field(name: str, shape: Shape, is_required: bool, language: str) -> dict[str, Any]:
     kept = {key: value for key, value in shape.items() if key in _OF_A_FIELD}
     if shape["type"] == "string":
-        kept = {key: value for key, value in kept.items() if key not in ("minimum", "maximum")}  # not for decimals
+        # a decimal's bounds; form fields for text have none
+        kept = {key: value for key, value in kept.items() if key not in ("minimum", "maximum")}
         kept["maxLength"] = min(shape.get("maxLength", TEXT_MOST), _FORM_TEXT_MOST)
     if shape["type"] == "array":
         kept |= {"items": shape["items"], "maxItems": shape.get("maxItems", len(shape["items"]["enum"]))}

@@ -176,7 +176,7 @@ class DialogueState:
         is_answer = self._asked is not None and (is_short(text) or self._asks_for_words()) and "?" not in text
         if self.open and self._continue(text, is_answer=is_answer, detected=detected):
             return "advanced"
-        # A long answer in free text may only sound like a request, and starting one would end the open intent.
+        # A long answer in free text may only sound like a request, and a new request would end the open intent.
         is_story = is_answer and not is_short(text)
         if self._is_correction(text, kind, detected) and self._correct(text):
             return "advanced"

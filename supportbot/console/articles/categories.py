@@ -86,7 +86,7 @@ class CategoryForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
 
 
 def other_languages(category: Category) -> list[str]:
-    """Return the languages to fill in: the help pages' other than the workspace's own, and those already in use."""
+    """Return the languages to fill in: those of the help pages except the workspace's own, and those already in use."""
     own = base_language(Workspace.objects.get(pk=current_workspace_id()).locale)
     shown = {base_language(locale) for locale in help_locales(Viewer(surface=Surface.HELP_PAGES))}
     return sorted(({*shown, *category.translations}) - {own})

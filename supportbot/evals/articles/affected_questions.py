@@ -136,7 +136,7 @@ def _too_many_wait() -> bool:
 def newest_comparison(article: Article) -> DraftCheck | None:
     """Return the comparison of an article's newest publication, even if it is unfinished; None if there is none.
 
-    Comparisons of a revision that is not live now belong to earlier publications.
+    Comparisons of any revision other than the live one belong to earlier publications.
     """
     live = article.live_revision if article.is_live else None
     number = live.number if live else None

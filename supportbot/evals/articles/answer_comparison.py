@@ -116,7 +116,7 @@ def questions_quoting_any(article_ids: Collection[UUID]) -> dict[str, UUID]:
 
 
 def recent_questions() -> list[str]:
-    """Return the questions that customers asked in the last weeks, newest first, without greetings and thanks."""
+    """Return the questions that customers asked in the last `DAYS` days, newest first, without greetings and thanks."""
     rows = Message.objects.filter(
         source=Source.CUSTOMER, audience=Audience.EVERYONE, created_at__gte=now() - timedelta(days=DAYS)
     )

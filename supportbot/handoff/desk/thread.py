@@ -46,7 +46,7 @@ _ACTIONS: Final = {
 }
 
 
-HAPPY: Final = 4  # out of five, and higher
+HAPPY: Final = 4  # scores from here up to five count as happy
 RATING_REASONS: Final = {
     "wrong": gettext_noop("not true"),
     "off_topic": gettext_noop("not what was asked"),

@@ -108,7 +108,7 @@ def _escalate(conversation: Conversation, ticket: Ticket) -> bool:
 
 
 def _notify_of_delay(conversation: Conversation, ticket: Ticket) -> None:
-    """Tell the customer about the delay or, if they do not know it yet, that the team is away."""
+    """Tell the customer about the delay. If the team is away, tell them that instead, unless a notice already has."""
     if is_team_online():
         announce_reply_address(conversation, ticket, known=WAIT_TAKES_LONGER_WITH_ADDRESS, unknown=WAIT_TAKES_LONGER)
         return

@@ -1,4 +1,4 @@
-"""`manage.py release_replay --release NUMBER`: replay the questions of the last days with a release."""
+"""`manage.py release_replay --release NUMBER`: replay recent questions with a release."""
 
 from dataclasses import asdict
 from typing import Any
@@ -16,7 +16,7 @@ from supportbot.releases.selectors import live_release
 
 class Command(WorkspaceCommand):
     help = gettext_noop(
-        "Ask a release and the live one the customers' questions of the last days, without side effects, and list "
+        "Ask a release and the live one customers' questions from the last few days, without side effects, and list "
         "where their answers differ, the worst first. Both use the model, at its price."
     )
 
