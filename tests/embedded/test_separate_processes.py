@@ -189,7 +189,8 @@ def test_migrate_never_hides_that_a_newer_database_lacks_a_migration_of_this_ver
     finally:
         newer.delete()
         applied.get_or_create(app=last.app, name=last.name)
-    assert refused.startswith(f"Error: The database belongs to another version of SupportBot (chat.{newer.name} is unknown")
+    foreign = "Error: The database belongs to another version of SupportBot"
+    assert refused.startswith(f"{foreign} (chat.{newer.name} is unknown")
     assert f"lacks chat.{last.name}, which this version needs" in refused
     assert plan.returncode == 0 and f"chat.{last.name}" in plan.stdout
     assert check.returncode == 1
