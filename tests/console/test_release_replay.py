@@ -103,7 +103,9 @@ def test_differences_are_ranked_and_nothing_else_happens(
         tasks.replay(str(replay.workspace_id), str(replay.pk))
     shown = LexborHTMLParser((page := supervisor.get(address(draft))).content.decode())
     assert "Refresh" not in page.headers and not shown.css("progress")
-    assert "2 of 5 questions get another answer from release 2 than from release 1." in visible_text(shown.body, " ")
+    assert "2 of 5 questions get a different answer from release 2 than from release 1." in visible_text(
+        shown.body, " "
+    )
     rows = shown.css("ol.log > li")
     assert {row.css_first("h2").text() for row in rows} == {"Is the label free?", "Who pays for the label?"}
     for row in rows:

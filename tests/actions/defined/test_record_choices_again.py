@@ -25,7 +25,7 @@ from supportbot.llm.types import ToolCall
 from tests.actions.defined.loopback_shop import LoopbackShop
 from tests.actions.defined.test_record_choices import FIRST, SECOND, WISH, Put, call_off, final, press
 from tests.assistant.test_builtin_actions import fill_in
-from tests.evals.test_rehearsal import play
+from tests.evals.test_simulated_conversation import play
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NAME, WHY = "cancel_pending_order", "no longer needed"
