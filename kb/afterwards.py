@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.utils.timezone import now
 from django.utils.translation import gettext, gettext_noop
 
+from kb.database_time import database_now
 from kb.ports import afterwards
 
 MOST_ASKED: Final = 500  # articles in one report
@@ -20,13 +20,13 @@ _OPEN: Final = ("waiting", "running")
 
 def report_after(article_ids: Sequence[UUID], *, since: datetime, waits: bool) -> dict[str, Any] | None:
     """Return what publishing these articles from `since` until now has changed; None without articles. With `waits`,
-    wait up to ten minutes for the result.
+    wait up to ten minutes for the result. `since` is a time of the database (`database_now`).
 
     Nothing is compared here: without a worker, the state stays "waiting".
     """
     if not article_ids:
         return None
-    ids, until = list(article_ids)[:MOST_ASKED], now()
+    ids, until = list(article_ids)[:MOST_ASKED], database_now()
     ends = time.monotonic() + WAIT_SECONDS
     told = afterwards(ids, since, until)
     while waits and told["state"] in _OPEN and time.monotonic() < ends:

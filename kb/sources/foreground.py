@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 
 from kb.afterwards import in_words as comparison_in_words
 from kb.afterwards import report_after
+from kb.database_time import database_now
 from kb.progress import ProgressLine
 from kb.sources import runs, sync
 from kb.sources.kinds import SITE
@@ -61,7 +62,7 @@ def read_site(address: str, options: Mapping[str, Any], out: OutputWrapper) -> d
         source = add_source(SITE, wish)
     else:
         source = change_source(known, Wish(allows_private=private)) if private else known
-    mode, since = Mode.CHECK if options["dry_run"] else Mode.SYNC, now()
+    mode, since = Mode.CHECK if options["dry_run"] else Mode.SYNC, database_now()
     facts = follow(source, mode, out, asks_gates=options["gate"])
     changed = changed_articles(source) if mode == Mode.SYNC else []
     if told := report_after(changed, since=since, waits=options.get("report", False)):

@@ -77,7 +77,7 @@ def begun() -> DraftCheck | None:
     """Announce the changes and run the check of them; return the comparison that it begins."""
     sync_articles(list(Article.objects.filter(state="live").values_list("pk", flat=True)))
     deliver_due()
-    ArticleCheck.objects.exclude(state="done").update(lease_until=now())
+    ArticleCheck.objects.exclude(state="done").update(lease_until=now() - timedelta(minutes=1))
     for _, check_id in published_checks.due_checks():
         published_checks.run_check(check_id)
         published_checks.run_check(check_id)  # a message that comes twice
@@ -458,6 +458,45 @@ def test_the_page_of_an_import_shows_its_own_comparison(folder: Path, enter: Ent
     newer = reverse("admin:article-comparison", args=[compared().pk])
     assert its_own in state(first)["compared"] and newer in state(second)["compared"]
     assert state({"article": first["article"], "began": "soon", "ended": "1e99"})["compared"] == ""
+
+
+@pytest.mark.parametrize("ahead", [timedelta(seconds=-5), timedelta(minutes=2)])
+def test_the_page_of_an_import_shows_its_own_comparison_whatever_the_workers_clock_says(
+    folder: Path, enter: Enter, monkeypatch: pytest.MonkeyPatch, ahead: timedelta
+) -> None:
+    """An import sends its files one by one; here, a worker takes a check between two of them."""
+    monkeypatch.setattr(published_checks, "now", lambda: now() + ahead)
+    editor = enter("editor")
+
+    def stored(name: str, text: str) -> dict[str, Any]:
+        form = {"files": SimpleUploadedFile(name, text.encode()), "path": name, "do": "publish"}
+        facts: dict[str, Any] = editor.post("/admin/import/", form, headers={"accept": "application/json"}).json()
+        return facts
+
+    def state() -> dict[str, Any]:
+        both = {"article": [*first["articles"], *last["articles"]], "began": first["began"], "ended": last["ended"]}
+        found: dict[str, Any] = editor.post("/admin/import/state/", both).json()
+        return found
+
+    first = stored("returns.md", RETURNS.format(days=14))
+    earlier = compared()
+    last = stored("cards.md", GIFT_CARDS)
+    assert (state()["compared"], state()["is_compared"]) == ("", False)
+    later = compared()
+    assert later != earlier and state()["is_compared"]
+    assert reverse("admin:article-comparison", args=[later.pk]) in state()["compared"]
+
+
+def test_a_check_that_a_previous_version_took_is_shown_by_when_it_began(folder: Path, enter: Enter) -> None:
+    editor = enter("editor")
+    form = {"files": SimpleUploadedFile("returns.md", RETURNS.format(days=14).encode()), "path": "returns.md"}
+    sent = editor.post("/admin/import/", {**form, "do": "publish"}, headers={"accept": "application/json"}).json()
+    asked = {"article": sent["articles"], "began": sent["began"], "ended": sent["ended"]}
+    page = reverse("admin:article-comparison", args=[compared().pk])
+    ArticleCheck.objects.update(taken_at=None)
+    assert page in editor.post("/admin/import/state/", asked).json()["compared"]
+    ArticleCheck.objects.update(created_at=now() - timedelta(hours=1))
+    assert editor.post("/admin/import/state/", asked).json()["compared"] == "", "of an earlier publication"
 
 
 def test_before_an_import_nobody_found_its_new_articles_however_many_they_are(

@@ -7,11 +7,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
-from django.utils.timezone import now
 from django.utils.translation import gettext, gettext_noop
 
 from kb.afterwards import REPORT_HELP, report_after
 from kb.afterwards import in_words as comparison_in_words
+from kb.database_time import database_now
 from kb.documents import Document, Failure, check_name
 from kb.importing.categories import category_files, import_categories, preview_categories
 from kb.importing.gate_check import as_tried, try_import, without_pictures
@@ -71,7 +71,7 @@ class Command(WorkspaceCommand):
             raise CommandError(told.format(number=self.failed))
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
-        started, since = time.monotonic(), now()
+        started, since = time.monotonic(), database_now()
         known = _vector_store(options["vectors"])
         sites = [path for path in options["paths"] if is_web_address(path)]
         read = [read_site(site, options, self.stderr) for site in sites]

@@ -3,10 +3,10 @@
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.utils.timezone import now
 from django.utils.translation import gettext, gettext_noop
 
 from kb.afterwards import REPORT_HELP, report_after
+from kb.database_time import database_now
 from kb.sources.foreground import follow, in_words
 from kb.sources.models import Source
 from kb.sources.runs import Mode, confirm_loss
@@ -52,7 +52,7 @@ class Command(WorkspaceCommand):
         return {"sources": found}
 
     def _synced(self, source: Source, mode: str, options: dict[str, Any]) -> dict[str, Any]:
-        archives, since = options["archive_lost"], now()
+        archives, since = options["archive_lost"], database_now()
         facts = follow(source, mode, self.stderr, asks_gates=options["gate"])
         if facts["state"] == "unconfirmed" and archives:
             archived = confirm_loss(source)

@@ -12,10 +12,10 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.utils.timezone import now
 from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.http import require_POST
 
+from kb.database_time import database_now
 from kb.documents import check_name
 from kb.importing.importer import OUTCOMES, ImportReport, ItemResult, import_documents, import_drafts, preview_import
 from kb.importing.loaders.formats import KNOWN_ENDINGS, MAX_FILE_BYTES
@@ -44,9 +44,9 @@ def import_page(request: HttpRequest) -> HttpResponse:
     needs(request, "kb:write")
     if request.method != "POST":
         return _page(request, {})
-    problem, facts, began = "", {}, now()
+    problem, facts, began = "", {}, database_now()
     try:
-        facts = {**_facts(_run(request)), "began": began.timestamp(), "ended": now().timestamp()}
+        facts = {**_facts(_run(request)), "began": began.timestamp(), "ended": database_now().timestamp()}
     except SupportBotError as refusal:
         problem = error_text(refusal)
     status = 400 if problem else 200
@@ -59,7 +59,7 @@ def import_page(request: HttpRequest) -> HttpResponse:
 @require_POST
 def import_state(request: HttpRequest) -> JsonResponse:
     """Return which of these articles are searchable now, and how their import affects customers' questions. It `began`
-    and `ended` at these times, in seconds.
+    and `ended` at these times of the database, in seconds.
     """
     needs(request, "kb:write")
     ids = [UUID(text) for text in request.POST.getlist("article")[:MAX_ASKED] if _is_id(text)]

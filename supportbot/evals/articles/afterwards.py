@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models.functions import Coalesce
 
 from supportbot.evals.articles.affected_questions import awaited, outcomes_in
 from supportbot.evals.articles.answer_comparison import Outcome
@@ -47,10 +48,12 @@ def check_of(article_ids: Sequence[UUID], since: datetime, until: datetime) -> t
     pending (then it is None).
 
     It is the first check that a worker took after `until`, no matter what is published later. If there is none, because
-    the last articles were unchanged, it is the newest one that was taken since `since`.
+    the last articles were unchanged, it is the newest one that was taken since `since`. All times are the database's
+    (`database_now`); a worker of a previous version stored none when it took a check, so its beginning counts.
     """
-    taken = checks().filter(taken_at__gte=since, articles__overlap=list(article_ids))
-    found: ArticleCheck | None = taken.filter(taken_at__gte=until).last()
+    begun = checks().exclude(state=ArticleCheck.State.WAITING).filter(articles__overlap=list(article_ids))
+    taken = begun.annotate(moment=Coalesce("taken_at", "created_at")).filter(moment__gte=since)
+    found: ArticleCheck | None = taken.filter(moment__gte=until).last()
     if found is None:
         if awaited(article_ids):
             return None, True

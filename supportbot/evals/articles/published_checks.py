@@ -19,6 +19,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.timezone import now
 
+from kb.database_time import database_now
 from kb.documents import ArticleText
 from kb.models import Article, State
 from kb.ports import Touched
@@ -158,11 +159,11 @@ def _claim(check_id: UUID) -> ArticleCheck | None:
     if check is None or is_held:
         return None
     if check.state == CheckState.WAITING:
+        check.taken_at = database_now()  # imports compare it with their times
         check.articles = checked_articles(check)
         changed = ChangedArticle.objects.exclude(former=None).values_list("article_id", "former")
         check.former = {str(article_id): former for article_id, former in changed}
         ChangedArticle.objects.all().delete()
-        check.taken_at = moment
     check.state, check.lease_until, check.attempt = CheckState.RUNNING, moment + LEASE, check.attempt + 1
     check.save(update_fields=["articles", "former", "taken_at", "state", "lease_until", "attempt"])
     if check.attempt > MOST_ATTEMPTS:  # its worker died each time

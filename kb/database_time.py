@@ -1,0 +1,13 @@
+"""The database's clock: times that several machines store or compare are read from it, since theirs may differ."""
+
+from datetime import datetime
+
+from django.db import connection
+
+
+def database_now() -> datetime:
+    """Return the time on the database's clock; within a transaction, too, it moves on."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment
