@@ -11,6 +11,7 @@ from kb.models import Article
 from supportbot.accounts.models import Workspace
 from supportbot.evals.models import Case, Suite
 from supportbot.evals.services import save_suite
+from supportbot.evals.suite_files import as_yaml, structure_of
 from supportbot.evals.suite_format import parse_suite
 from tests.assistant.conftest import returns_article, shop
 from tests.console.conftest import Enter
@@ -93,6 +94,48 @@ def test_a_new_case_is_entered_as_a_form(client: Client, returns_article: Articl
             "abstains": False,
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("expect", "kept"),
+    [
+        ({"figures": "60 days", "says": [True]}, ["says"]),
+        ({"figures": "60 days", "source": False, "never_says": ["Used.", True]}, ["source", "never_says"]),
+        ({"figures": "60 days", "judge": {"rubric": "Is polite."}}, ["judge"]),
+        ({"figures": "60 days", "judge": ["Is polite.", 5]}, ["judge"]),
+        ({"figures": "60 days", "judge": True}, ["judge"]),
+    ],
+)
+def test_values_that_are_no_texts_stay_as_they_are(client: Client, expect: dict[str, Any], kept: list[str]) -> None:
+    text = as_yaml({"id": "odd", "ask": "How long?", "expect": expect})
+    as_form = shown(client, address(), text=text, tab="document", show="form", suite=str(Suite.objects.get().pk))
+    assert not as_form.css(", ".join(f"[name={name}]" for name in kept))
+    words = visible_text(as_form.css_first("main"), " ")
+    assert all(f"“{name}”" in words for name in kept)
+    again = shown(client, address(), **{**entered(as_form), "figures": "90 days", "show": "document"})
+    after = structure_of(again.css_first("textarea[name=text]").text())
+    assert after["expect"] == {**expect, "figures": ["90 days"]}
+
+
+def test_a_question_that_is_no_text_stays_as_it_is(client: Client) -> None:
+    posted = {"text": "{id: odd, ask: true, expect: {figures: 60}}", "tab": "document", "show": "form"}
+    as_form = shown(client, address(), **posted)
+    assert not as_form.css("[name=ask]")
+    again = shown(client, address(), **{**entered(as_form), "show": "document"})
+    assert structure_of(again.css_first("textarea[name=text]").text())["ask"] is True
+
+
+def test_a_case_that_cannot_be_stored_stays_on_its_tab(client: Client) -> None:
+    form = entered(shown(client, address("plain")))
+    for posted in ({**form, "figures": ""}, {**form, "tab": "document", "text": "{id: plain}"}):
+        answer = client.post(address("plain"), posted)
+        page = LexborHTMLParser(answer.content.decode())
+        assert answer.status_code == 400 and page.css("[role=alert]")
+        assert bool(page.css("[name=figures]")) == (posted["tab"] == form["tab"])
+    unread = client.post(address("plain"), {**form, "text": "[:"})
+    page = LexborHTMLParser(unread.content.decode())
+    assert unread.status_code == 400 and page.css_first("textarea[name=text]").text().strip() == "[:"
+    assert document("plain") == CASES[0] | {"expect": {"figures": ["60 days"]}}
 
 
 @pytest.mark.parametrize("key", ["plain", "rich", "talk"])

@@ -137,7 +137,9 @@ def initial_of(document: Mapping[str, Any]) -> dict[str, Any]:
     shown = {name: "\n".join(texts) for name, texts in lists.items()} | {"source": lists["source"]}
     answers = {name: expect.get(name) for name in FLAGS}
     flags = {name: ("yes" if told else "no") if isinstance(told, bool) else "" for name, told in answers.items()}
-    more = {"key": document.get("id", ""), "ask": _question_of(document) or "", "judge": expect.get("judge", "")}
+    judge = expect.get("judge", "")
+    more = {"key": document.get("id", ""), "ask": _question_of(document) or ""}
+    more["judge"] = judge if isinstance(judge, str) else ""
     return {**shown, **flags, **more, "must": document.get("must") is True}
 
 
@@ -146,6 +148,7 @@ def kept_of(document: Mapping[str, Any]) -> list[str]:
     expect, shown = _expect_of(document), (*LISTED, *FLAGS, "judge")
     apart = [name for name in LISTED if name in expect and _listed(expect[name]) is None]
     apart += [name for name in FLAGS if name in expect and not isinstance(expect[name], bool)]
+    apart += ["judge"] if not isinstance(expect.get("judge", ""), str) else []
     more = [str(name) for name in expect if name not in shown]
     cases = [str(name) for name in document if name not in ("id", "must", "expect", *ASKING)]
     asks = [] if _question_of(document) is not None else ["steps" if "steps" in document else "ask"]
@@ -159,12 +162,13 @@ def articles_offered() -> list[tuple[str, str]]:
 
 
 def _question_of(document: Mapping[str, Any]) -> str | None:
-    """Return a case's only message, "" for none yet; None for a conversation, which the form does not edit."""
+    """Return a case's only message, "" for none yet; None for a conversation or a value that the form does not edit."""
     steps = document.get("steps", [])
     is_list = isinstance(steps, list)
     if "simulate" in document or not is_list or len(steps) > 1 or (steps and not isinstance(steps[0], str)):
         return None
-    return str(steps[0] if steps else document.get("ask", ""))
+    asked = steps[0] if steps else document.get("ask", "")
+    return str(asked) if _is_text(asked) else None
 
 
 def _expect_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -175,9 +179,14 @@ def _expect_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
 def _listed(value: Any) -> list[str] | None:
     """Return an expectation's texts; None if the form cannot show them, a line each."""
     listed = value if isinstance(value, list) else [] if value is None else [value]
-    if not all(isinstance(one, str | int | float) and "\n" not in str(one).strip() for one in listed):
+    if not all(_is_text(one) and "\n" not in str(one).strip() for one in listed):
         return None
     return [str(one).strip() for one in listed]
+
+
+def _is_text(value: Any) -> bool:
+    """Return whether a value is a text or, as YAML often has it, a number; true and false are neither."""
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def _lines(text: str) -> Sequence[str]:

@@ -1,6 +1,7 @@
 """The pages of a case: edit it, or make one from a conversation, an answer or what *Improve* lists."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -92,25 +93,47 @@ def _case_form(
     """Show a case as a form or, on its other tab, as YAML, and store it in the chosen suite; `own` is the suite from
     which it was opened.
     """
-    problem, form, tab = "", None, FORM
-    if request.method == "POST":
-        text, tab = request.POST.get("text", ""), request.POST.get("tab", DOCUMENT)
-        try:
-            if tab == FORM:
-                form = CaseForm(_document_in(text), request.POST)
-                text = as_yaml(form.made()) if form.is_valid() else text
-            wanted = request.POST.get("show", "")
-            if not wanted and (form is None or not form.errors):
-                return _saved(request, text, replacing)
-            if wanted and (form is None or not form.errors):
-                form, tab = (CaseForm(_document_in(text)) if wanted == FORM else None), wanted
-        except SupportBotError as refusal:
-            problem = error_text(refusal)
-    elif tab == FORM:
-        form = CaseForm(_document_in(text))
+    show = partial(_case_page, request, suites=suites, own=own)
+    if request.method != "POST":
+        return show(text, CaseForm(_document_in(text)))
+    text, form, problem = _entered(request)
+    if problem or (form and form.errors):
+        return show(text, form, problem)
+    try:
+        if tab := request.POST.get("show", ""):
+            return show(text, CaseForm(_document_in(text)) if tab == FORM else None)
+        return _saved(request, text, replacing)
+    except SupportBotError as refusal:
+        return show(text, form, error_text(refusal))
+
+
+def _entered(request: HttpRequest) -> tuple[str, CaseForm | None, str]:
+    """Return the submitted case as YAML; the form, with its errors, if it was submitted on that tab; and why the YAML
+    behind the form cannot be read, if it cannot.
+    """
+    text = request.POST.get("text", "")
+    if request.POST.get("tab", DOCUMENT) != FORM:
+        return text, None, ""
+    try:
+        form = CaseForm(_document_in(text), request.POST)
+    except SupportBotError as refusal:
+        return text, None, error_text(refusal)
+    return (as_yaml(form.made()) if form.is_valid() else text), form, ""
+
+
+def _case_page(
+    request: HttpRequest,
+    text: str,
+    form: CaseForm | None,
+    problem: str = "",
+    *,
+    suites: list[Suite],
+    own: Suite | None,
+) -> HttpResponse:
+    """Return the page of a case: as a form, or as YAML without one."""
     context = {
         "text": text,
-        "form": form if tab == FORM else None,
+        "form": form,
         "kept": listed([f"“{name}”" for name in kept_of(form.document)]) if form else "",
         "articles": articles_offered() if form else [],
         "problem": problem,
