@@ -65,6 +65,16 @@ class LabelInvalid(EvaluationError):
     default_message = gettext_noop("Choose pass, fail or unsure.")
 
 
+class LabelRefused(EvaluationError):
+    """A result no longer waits for this person's label."""
+
+    code = "label_refused"
+    status = 409
+    default_message = gettext_noop(
+        "Not saved: someone else has labelled this result, or you may have seen the judge’s verdict."
+    )
+
+
 class ReplayInvalid(EvaluationError):
     """A replay has an invalid number of days or questions, or compares the live release with itself."""
 

@@ -108,15 +108,19 @@ def to_label(person_id: UUID, *, run_id: UUID | None = None) -> QuerySet[Result]
     return rows.order_by(Right(Cast("id", CharField()), _RANDOM))
 
 
-def may_label(result: Result, person_id: UUID) -> bool:
-    """Return whether a person can label a judged result without having seen a verdict of the judge in its run. Until
-    they have labelled all of them, they can correct a label of their own.
+def are_hidden(run: Run, person_id: UUID) -> bool:
+    """Return whether the judge's verdicts of a run are hidden from a person who can label its results: until they have
+    chosen to see them, or the run has ended and none of its results waits for their label.
     """
-    waiting = to_label(person_id, run_id=result.run_id)
-    is_own = Label.objects.filter(result=result, person_id=person_id).exists()
-    return waiting.exists() if is_own else waiting.filter(pk=result.pk).exists()
+    if SeenVerdicts.objects.filter(run=run, person_id=person_id).exists():
+        return False
+    return run.is_open or to_label(person_id, run_id=run.pk).exists()
 
 
-def show_verdicts(run: Run, person_id: UUID) -> None:
-    """Show a person the judge's verdicts of a run from now on; they then label none of its results."""
-    SeenVerdicts.objects.get_or_create(run=run, person_id=person_id)
+def may_label(result: Result, run: Run, person_id: UUID) -> bool:
+    """Return whether a person can label a judged result without having seen a verdict of the judge in its run. While
+    the verdicts are hidden from them, they can correct a label of their own.
+    """
+    if Label.objects.filter(result=result, person_id=person_id).exists():
+        return are_hidden(run, person_id)
+    return to_label(person_id, run_id=run.pk).filter(pk=result.pk).exists()

@@ -180,7 +180,7 @@ class Label(TenantModel):
 
 
 class SeenVerdicts(TenantModel):
-    """A person has chosen to see the judge's verdicts of a run, and labels none of its results any more."""
+    """A person has seen the judge's verdicts of a run, and labels none of its results any more."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")

@@ -6,14 +6,17 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from supportbot.accounts.models import Customer, User
 from supportbot.accounts.scope import across_workspaces
+from supportbot.errors import NotFound
 from supportbot.evals import suite_format
 from supportbot.evals.build_fingerprint import product_mark
-from supportbot.evals.errors import LabelInvalid, RunEnded
-from supportbot.evals.models import OPEN_STATES, Case, Label, Result, Run, Suite
+from supportbot.evals.errors import LabelInvalid, LabelRefused, RunEnded
+from supportbot.evals.human_labels import are_hidden, may_label
+from supportbot.evals.models import OPEN_STATES, Case, Label, Result, Run, SeenVerdicts, Suite
 from supportbot.evals.release_under_test import given_or_live
 from supportbot.evals.selectors import baseline_for, document_of, run_with_id
 from supportbot.releases.models import Release
@@ -133,13 +136,53 @@ def resume_run(run_id: UUID, *, runner: str = "") -> None:
         raise RunEnded()
 
 
-def label_result(result: Result, verdict: str, *, note: str = "", person: User) -> Label:
-    """Store a person's verdict on a judged result, replacing an earlier one. Raises LabelInvalid."""
+@transaction.atomic
+def label_result(result_id: UUID, verdict: str, *, note: str = "", person: User) -> Label:
+    """Store a person's verdict on a judged result, replacing an earlier one. Raises NotFound, LabelInvalid,
+    LabelRefused.
+    """
+    run = _locked_runs().filter(results=result_id).first()
+    result = Result.objects.filter(pk=result_id, judged_good__isnull=False).first()
+    if run is None or result is None:
+        raise NotFound()
+    if not may_label(result, run, person.pk):  # in another tab, the verdicts may have been shown
+        raise LabelRefused()
     if verdict not in Label.Verdict.values:
         raise LabelInvalid()
     said = {"verdict": verdict, "note": note.strip()[:_NOTE], "created_at": now()}
     label, _ = Label.objects.update_or_create(result=result, person=person, defaults=said)
     return label
+
+
+@transaction.atomic
+def show_verdicts(run_id: UUID, person_id: UUID) -> None:
+    """Show a person the judge's verdicts of a run from now on; they then label none of its results. Raises NotFound."""
+    if _locked_runs().filter(pk=run_id).first() is None:
+        raise NotFound()
+    SeenVerdicts.objects.get_or_create(run_id=run_id, person_id=person_id)
+
+
+def sees_verdicts(run: Run, person_id: UUID) -> bool:
+    """Return whether a person who can label results sees the judge's verdicts of this run now. If so, they label none
+    of its results afterwards, even if somebody else's change of a label makes one wait again.
+    """
+    if SeenVerdicts.objects.filter(run=run, person_id=person_id).exists():
+        return True
+    if are_hidden(run, person_id):
+        return False
+    with transaction.atomic():
+        locked = _locked_runs().filter(pk=run.pk).first()
+        if locked is None or are_hidden(locked, person_id):
+            return False
+        if Result.objects.filter(run=locked, judged_good__isnull=False).exists():
+            SeenVerdicts.objects.get_or_create(run=locked, person_id=person_id)
+    return True
+
+
+def _locked_runs() -> QuerySet[Run]:
+    """Return runs that are locked when they are read, so that labels and views of verdicts take turns."""
+    rows: QuerySet[Run] = Run.objects.select_for_update(no_key=True, of=("self",)).defer("cases", "report")
+    return rows
 
 
 def purge_runs() -> None:

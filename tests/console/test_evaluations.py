@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -20,10 +21,11 @@ from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.principals import SCOPES, Staff
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.console.evals import pages as evaluation_pages
 from supportbot.evals import run_worker, services
 from supportbot.evals.command_output import facts_of, junit
 from supportbot.evals.human_labels import agreement_in
-from supportbot.evals.models import Case, Label, Result, Run, Suite
+from supportbot.evals.models import Case, Label, Result, Run, SeenVerdicts, Suite
 from supportbot.evals.outcomes import Played, Reply
 from supportbot.evals.reports import report_of
 from supportbot.evals.selectors import tries_of
@@ -442,6 +444,117 @@ def test_a_runs_page_hides_the_judges_verdict_until_the_label_is_given(enter: En
     assert enter("admin").get(queue).context["left"] == 1
     assert client.get(reverse("admin:evals_run_show", args=[run.pk])).status_code == 405
     assert Label.objects.count() == 1
+
+
+def judged_run(cases: int, judged: int) -> Run:
+    """Store an interrupted run of which the judge has failed the first cases."""
+    asked = [{"id": f"c{n}", "must": True, "ask": "Hello", "expect": {"judge": "Is polite."}} for n in range(cases)]
+    run = services.start_run(services.save_suite(parse_suite({"suite": "judged", "cases": asked}, file="")))
+    Run.objects.filter(pk=run.pk).update(state="paused", lease_until=None)
+    for number in range(judged):
+        judge(run, number)
+    return run
+
+
+def judge(run: Run, number: int) -> Result:
+    """Store a result that the judge fails, as a worker does."""
+    grade = {"grader": "judge", "passed": False, "wanted": "Is polite.", "got": "It is rude."}
+    facts = {"judged_good": False, "judged_by": "m", "played": Played((Reply("Hello", "Go away."),)).as_json()}
+    made: Result = Result.objects.create(
+        run=run, key=f"c{number}", number=1, passed=False, is_must=True, grades=[grade], **facts
+    )
+    return made
+
+
+def finish(run: Run) -> None:
+    Run.objects.filter(pk=run.pk).update(state="done", report=report_of(tries_of(run)).as_json())
+
+
+def label_of(client: Client, result: Result, verdict: str) -> str:
+    """Label a result, and return the page that answers."""
+    address = reverse("admin:evals_result_label", args=[result.pk])
+    return client.post(address, {"verdict": verdict, "run": str(result.run_id)}, follow=True).content.decode()
+
+
+@pytest.mark.parametrize("state", ["waiting", "running", "paused"])
+def test_verdicts_stay_hidden_until_the_run_is_done(enter: Enter, returns_article: Article, state: str) -> None:
+    run = judged_run(2, 1)
+    Run.objects.filter(pk=run.pk).update(state=state)
+    client, [first] = enter("supervisor"), Result.objects.filter(run=run)
+    address = reverse("admin:evals_run_change", args=[run.pk])
+
+    def main() -> str:
+        return visible_text(LexborHTMLParser(client.get(address, {"show": "all"}).content.decode()).css_first("main"))
+
+    told = label_of(client, first, "pass")
+    assert "Saved." in told and "No more results of this run wait" not in told
+    assert "rude" not in main() and "Labelled" in main() and "hidden until the run has ended" in main()
+    assert "Saved." in label_of(client, first, "fail"), "nothing was shown, so a slip can be corrected"
+    second = judge(run, 1)
+    assert "rude" not in main() and "Waits for your label" in main()
+    finish(run)
+    assert "rude" not in main()
+    assert "No more results of this run wait" in label_of(client, second, "fail")
+    assert "rude" in main() and "hidden until" not in main()
+    assert set(Label.objects.values_list("verdict", flat=True)) == {"fail"}
+
+
+def test_a_case_that_is_judged_while_its_page_is_made_is_hidden(
+    enter: Enter, returns_article: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, hidden_cases = judged_run(1, 0), evaluation_pages.hidden_cases
+
+    def meanwhile(request: Any, shown: Run) -> Any:
+        hidden = hidden_cases(request, shown)
+        judge(run, 0)
+        return hidden
+
+    monkeypatch.setattr(evaluation_pages, "hidden_cases", meanwhile)
+    page = enter("supervisor").get(reverse("admin:evals_run_change", args=[run.pk])).content.decode()
+    assert "rude" not in page and "Hidden" in page
+
+
+def test_whoever_was_shown_the_verdicts_labels_nothing_even_if_a_label_is_withdrawn(
+    enter: Enter, returns_article: Article
+) -> None:
+    run = judged_run(2, 2)
+    finish(run)
+    first, second = Result.objects.filter(run=run).order_by("key")
+    ann, bob = enter("supervisor"), enter("admin")
+    label_of(ann, first, "pass")
+    label_of(bob, second, "pass")
+    address = reverse("admin:evals_run_change", args=[run.pk])
+    assert "rude" in ann.get(address, {"show": "all"}).content.decode()
+    assert SeenVerdicts.objects.count() == 1
+    Label.objects.filter(result=second).update(verdict="unsure")  # Bob corrects his label
+    assert "rude" in ann.get(address, {"show": "all"}).content.decode()
+    assert "Not saved" in label_of(ann, second, "fail") and "Not saved" in label_of(ann, first, "fail")
+    assert ann.get(reverse("admin:evals_run_labels")).context["left"] == 0
+    assert set(Label.objects.values_list("verdict", flat=True)) == {"pass", "unsure"}
+
+
+def test_a_label_that_meets_the_showing_of_verdicts_waits_and_is_refused(
+    enter: Enter, returns_article: Article
+) -> None:
+    """The verdicts are shown in one tab while the label is sent from another."""
+    run = judged_run(1, 1)
+    client, [result] = enter("supervisor"), Result.objects.filter(run=run)
+    person_id = User.objects.get(username__startswith="supervisor").pk
+    with ThreadPoolExecutor(1) as other_tab:
+        with transaction.atomic():
+            services.show_verdicts(run.pk, person_id)
+            sent = other_tab.submit(sent_apart, client, result)
+            assert not wait([sent], timeout=1).done, "it waits for the lock on the run"
+        assert "Not saved" in sent.result(timeout=20)
+    assert not Label.objects.exists()
+
+
+def sent_apart(client: Client, result: Result) -> str:
+    """Label a result in a thread with a connection of its own."""
+    try:
+        return label_of(client, result, "pass")
+    finally:
+        connection.close()
 
 
 def test_the_list_of_suites_names_the_release_of_the_last_run(enter: Enter, returns_article: Article) -> None:

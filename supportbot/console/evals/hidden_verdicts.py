@@ -1,34 +1,39 @@
-"""Hides the judge's verdicts on a run until the viewer has labelled its results.
+"""Hides the judge's verdicts on a run until it has ended and the viewer has labelled its results.
 
-People can choose to see the verdicts first, but then cannot label results of that run: a label is only useful if the
-person did not know what the judge says about this result, or about similar ones.
+People can choose to see the verdicts first. Whoever has seen them cannot label results of that run, nor change labels:
+a label is only useful if the person did not know what the judge says about this result, or about similar ones.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from django.http import HttpRequest
 
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
+from supportbot.evals import services
 from supportbot.evals.human_labels import to_label
 from supportbot.evals.models import Result, Run
 from supportbot.evals.reports import Report
 
 
-def hidden_cases(request: HttpRequest, run: Run) -> dict[str, bool]:
+def hidden_cases(request: HttpRequest, run: Run) -> dict[str, bool | None]:
     """Return the cases of a run whose outcome would reveal the judge's verdict to the viewer, each with whether it
-    waits for their label.
+    waits for their label; None if it has not been judged. If none is hidden, this is stored as seen.
     """
     if not may(staff(request), "evals:write"):  # this person cannot label results
         return {}
-    waiting = set(to_label(person_of(request).pk, run_id=run.pk).values_list("key", flat=True))
-    if not waiting:
+    person_id = person_of(request).pk
+    if services.sees_verdicts(run, person_id):
         return {}
-    judged = Result.objects.filter(run=run, judged_good__isnull=False).order_by("key")
-    return {key: key in waiting for key in judged.values_list("key", flat=True).distinct()}
+    waiting = set(to_label(person_id, run_id=run.pk).values_list("key", flat=True))
+    judged = set(Result.objects.filter(run=run, judged_good__isnull=False).values_list("key", flat=True))
+    # An open run may be judged further while its page is made.
+    more = {str(case["id"]) for case in run.cases if "judge" in case.get("expect", {})} if run.is_open else set()
+    return {key: key in waiting if key in judged else None for key in sorted(judged | more)}
 
 
-def without_hidden(report: Report, hidden: dict[str, bool]) -> Report:
+def without_hidden(report: Report, hidden: Collection[str]) -> Report:
     """Return a report whose lists leave out these cases; its figures are unchanged."""
     return replace(
         report,

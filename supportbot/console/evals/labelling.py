@@ -14,9 +14,9 @@ from django.utils.translation import gettext
 from supportbot.console.display import error_text
 from supportbot.console.evals.pages import WRITE, render_page, uuid_of
 from supportbot.console.request_context import needs, person_of
-from supportbot.errors import NotFound, SupportBotError
-from supportbot.evals.human_labels import may_label, to_label
-from supportbot.evals.models import Label, Result
+from supportbot.evals.errors import EvaluationError
+from supportbot.evals.human_labels import are_hidden, to_label
+from supportbot.evals.models import Label, Run
 from supportbot.evals.outcomes import played_from
 from supportbot.evals.services import label_result
 
@@ -41,31 +41,26 @@ def label_queue(request: HttpRequest) -> HttpResponse:
 
 
 def save_label(request: HttpRequest, result_id: UUID) -> HttpResponse:
-    """Store a label and continue with the next result; after a run's last one, link to what the judge said."""
+    """Store a label and continue with the next result; after the last one of a run that has ended, link to the
+    judge's verdicts.
+    """
     needs(request, WRITE)
-    result = Result.objects.filter(pk=result_id, judged_good__isnull=False).first()
-    if result is None:
-        raise NotFound()
-    run, person = request.POST.get("run", ""), person_of(request)
-    queue = reverse("admin:evals_run_labels") + (f"?{urlencode({'run': run})}" if run else "")
-    if not may_label(result, person.pk):  # in another tab, say
-        problem = gettext("Not saved: someone else has labelled this result, or you may have seen the judge’s verdict.")
-        messages.error(request, problem)
-        return redirect(queue)
+    told, person = request.POST, person_of(request)
     try:
-        label_result(result, request.POST.get("verdict", ""), note=request.POST.get("note", ""), person=person)
-    except SupportBotError as refusal:
+        label = label_result(result_id, told.get("verdict", ""), note=told.get("note", ""), person=person)
+    except EvaluationError as refusal:
         messages.error(request, error_text(refusal))
     else:
-        _tell_saved(request, result)
-    return redirect(queue)
+        _tell_saved(request, label.result.run)
+    run = told.get("run", "")
+    return redirect(reverse("admin:evals_run_labels") + (f"?{urlencode({'run': run})}" if run else ""))
 
 
-def _tell_saved(request: HttpRequest, result: Result) -> None:
-    if to_label(person_of(request).pk, run_id=result.run_id).exists():
+def _tell_saved(request: HttpRequest, run: Run) -> None:
+    if are_hidden(run, person_of(request).pk):
         messages.success(request, gettext("Saved."))
         return
-    page = reverse("admin:evals_run_change", args=[result.run_id])
+    page = reverse("admin:evals_run_change", args=[run.pk])
     told = gettext("Saved. No more results of this run wait for your label.")
     link = format_html('<a href="{}?show=all">{}</a>', page, gettext("The judge’s verdicts"))
     messages.success(request, format_html("{} {}", told, link))

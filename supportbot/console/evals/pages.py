@@ -22,7 +22,7 @@ from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals import services
-from supportbot.evals.human_labels import agreement_in, agreement_of, show_verdicts, to_label
+from supportbot.evals.human_labels import agreement_in, agreement_of, to_label
 from supportbot.evals.models import Case, Run, Suite
 from supportbot.evals.reports import Report, report_from
 from supportbot.evals.run_comparison import compared
@@ -172,7 +172,7 @@ def resume(request: HttpRequest, run_id: UUID) -> HttpResponse:
 def show(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """Show the judge's verdicts of a run to a person, who then cannot label its results."""
     needs(request, WRITE)
-    show_verdicts(run_with_id(run_id), person_of(request).pk)
+    services.show_verdicts(run_id, person_of(request).pk)
     return redirect("admin:evals_run_change", run_id)
 
 

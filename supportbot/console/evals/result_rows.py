@@ -45,7 +45,7 @@ class Row:
     now: list[Try] = field(default_factory=list)
     before: list[Try] = field(default_factory=list)
     is_hidden: bool = False  # its outcome would reveal the judge's verdict
-    waits_for_label: bool = False
+    waits_for_label: bool | None = None  # if it is hidden; None if it has not been judged
 
     @property
     def passed(self) -> bool:
@@ -68,10 +68,14 @@ class Row:
         if not self.now:
             return tag("", gettext("Not run"))
         if self.is_hidden:
-            return (
-                tag("warn", gettext("Waits for your label")) if self.waits_for_label else tag("", gettext("Labelled"))
-            )
+            return self._hidden_mark
         return tag("ok", gettext("Passed")) if self.passed else tag("bad", gettext("Failed"))
+
+    @property
+    def _hidden_mark(self) -> SafeString:
+        if self.waits_for_label is None:
+            return tag("", gettext("Hidden"))
+        return tag("warn", gettext("Waits for your label")) if self.waits_for_label else tag("", gettext("Labelled"))
 
     @property
     def why(self) -> list[str]:
@@ -90,10 +94,16 @@ class Row:
 
 
 def compared_runs(
-    run: Run, other: Run | None, *, shown: str, page: str, per_page: int, hidden: Mapping[str, bool] | None = None
+    run: Run,
+    other: Run | None,
+    *,
+    shown: str,
+    page: str,
+    per_page: int,
+    hidden: Mapping[str, bool | None] | None = None,
 ) -> tuple[list[Row], int]:
     """Return one page of the rows, and their total number. Cases that are `hidden`, each with whether it waits for a
-    label, only appear without a filter.
+    label (None if it has not been judged), only appear without a filter.
     """
     hidden = hidden or {}
     passed = {one.pk: _passes(one) for one in (run, other) if one is not None}
@@ -107,7 +117,7 @@ def compared_runs(
     now, before = _tries(run, keys), _tries(other, keys) if other else {}
     for row in part:
         row.now, row.before = now.get(row.key, []), before.get(row.key, [])
-        row.is_hidden, row.waits_for_label = row.key in hidden, hidden.get(row.key, False)
+        row.is_hidden, row.waits_for_label = row.key in hidden, hidden.get(row.key)
     return part, len(chosen)
 
 
