@@ -6,11 +6,15 @@ or is requested, a turn is waiting, or a request is open. Each conversation is e
 customer's request, and a batch is one transaction, so this can be stopped and run again. The first night with a limit
 may find years of conversations, so a run stops after 50 minutes and leaves the rest to the next one. Mail files may
 belong to any workspace, so they are kept only as long as the shortest limit of all workspaces.
+
+A workspace in which something fails, such as a statement that takes too long, is recorded as failed, with what had been
+erased until then. The others continue.
 """
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,8 +22,9 @@ from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet, Sum
+from django.db import Error as AnyDatabaseError
+from django.db import connection, transaction
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.utils.module_loading import import_string
 from django.utils.timezone import now
 
@@ -50,14 +55,14 @@ LATE_SECONDS: Final = 0.3  # a question that waits longer than this for its answ
 @dataclass(frozen=True, slots=True)
 class Report:
     """The result of one run in one workspace. `kept` counts old conversations with open work, and `left` those not
-    reached in time.
+    reached in time. Both are 0 if they could not be counted, which is a failure, too.
     """
 
     conversations: int
     kept: int
     bodies: int
     left: int = 0
-    has_failed: bool = False  # the sums could not be stored, so nothing was erased
+    has_failed: bool = False  # the run ended early; nothing was erased if the sums could not be stored
 
 
 class Pace:
@@ -105,6 +110,7 @@ def erase_expired() -> dict[UUID, Report]:
     reports = {night.workspace.pk: night.report() for night in nights}
     for pk, report in reports.items():
         _record(pk, report)
+    _forget_reports()
     limits = [row.keep_conversations_days for row in limited if row.keep_conversations_days is not None]
     if limits:
         erase_mail_files(now() - timedelta(days=min(limits)))
@@ -114,10 +120,24 @@ def erase_expired() -> dict[UUID, Report]:
 def _record(workspace_id: UUID, report: Report) -> None:
     """Store the report for the console and the metrics, and log it as one line."""
     found = {"conversations": report.conversations, "bodies": report.bodies, "kept": report.kept}
-    with workspace_scope(workspace_id):
-        RetentionRun.objects.create(**found, remaining=report.left, has_failed=report.has_failed)
-        RetentionRun.objects.filter(ended_at__lt=now() - timedelta(days=RUNS_KEPT_DAYS)).delete()
     tell(Event.RETENTION, workspace=workspace_id, **found, left=report.left, failed=report.has_failed)
+    try:
+        with workspace_scope(workspace_id):
+            RetentionRun.objects.create(**found, remaining=report.left, has_failed=report.has_failed)
+    except AnyDatabaseError:  # for example, because the workspace has been deleted; the others are still recorded
+        logger.exception("retention: the run in workspace %s could not be recorded", workspace_id)
+        _drop_lost_connection()
+
+
+def _drop_lost_connection() -> None:
+    """Close a connection that no longer works, so that the next workspace opens another."""
+    if not connection.is_usable():
+        connection.close()
+
+
+def _forget_reports() -> None:
+    with across_workspaces("workspaces whose limits were lifted have old reports, too"):
+        RetentionRun.objects.filter(ended_at__lt=now() - timedelta(days=RUNS_KEPT_DAYS)).delete()
 
 
 def latest_runs(workspace: Workspace) -> tuple[RetentionRun, int, int] | None:
@@ -169,31 +189,37 @@ class _Night:
 
     def is_prepared(self) -> bool:
         """Prepare the erasures with the function named in `BEFORE_RETENTION`; return whether this succeeded."""
-        try:
+        with self._edge():
             for prepare in map(import_string, settings.BEFORE_RETENTION):
                 prepare(self.workspace)
-        except Exception:
-            # The edge of a workspace's night: nothing may be erased without its sums, but the other workspaces
-            # continue.
-            logger.exception("retention: workspace %s is left to the next night", self.workspace.pk)
-            self._has_failed = True
-            return False
-        return True
+            return True
+        return False  # nothing may be erased without its sums
 
     def takes_a_turn(self, until: float) -> bool:
-        """Erase one batch of bodies and of conversations; return whether there may be more."""
-        with workspace_scope(self.workspace.pk):
+        """Erase one batch of bodies and of conversations; return whether there may be more for this run."""
+        with self._edge(), workspace_scope(self.workspace.pk):
             is_more_of_bodies = self._erases_bodies()
             return self._erases_conversations(until) or is_more_of_bodies
+        return False
 
     def report(self) -> Report:
-        before = self._conversations_before
-        if before is None:
-            return Report(self._erased, 0, self._bodies, has_failed=self._has_failed)
-        with workspace_scope(self.workspace.pk):
-            left = _settled(before).count()
-            kept = Conversation.objects.filter(last_event_at__lt=before).count() - left
-        return Report(self._erased, kept, self._bodies, left, self._has_failed)
+        old = left = 0
+        if (before := self._conversations_before) is not None:
+            with self._edge(), workspace_scope(self.workspace.pk):
+                # One statement, because a customer may write in an old conversation between two.
+                found = _silent(before).aggregate(old=Count("pk"), left=Count("pk", filter=_is_settled()))
+                old, left = found["old"], found["left"]
+        return Report(self._erased, old - left, self._bodies, left, self._has_failed)
+
+    @contextmanager
+    def _edge(self) -> Iterator[None]:
+        """Let whatever fails inside end this workspace's night as failed, since the other workspaces continue."""
+        try:
+            yield
+        except Exception:
+            logger.exception("retention: workspace %s is left to the next run", self.workspace.pk)
+            self._has_failed = True
+            _drop_lost_connection()
 
     def _erases_bodies(self) -> bool:
         if self._bodies_before is None:
@@ -234,10 +260,17 @@ def _has_time(until: float) -> bool:
 
 
 def _settled(before: datetime) -> QuerySet[Conversation]:
+    return _silent(before).filter(_is_settled())
+
+
+def _silent(before: datetime) -> QuerySet[Conversation]:
+    return Conversation.objects.filter(last_event_at__lt=before)
+
+
+def _is_settled() -> Q:
     requests = ActionRequest.objects.filter(conversation_id=OuterRef("pk"), state__in=[str(state) for state in OPEN])
     turns = Turn.objects.filter(conversation=OuterRef("pk"), state__in=[Turn.State.PENDING, Turn.State.RUNNING])
-    silent = Conversation.objects.filter(last_event_at__lt=before, mode=Conversation.Mode.ASSISTANT)
-    return silent.exclude(Exists(requests)).exclude(Exists(turns))
+    return Q(~Exists(requests), ~Exists(turns), mode=Conversation.Mode.ASSISTANT)
 
 
 @transaction.atomic

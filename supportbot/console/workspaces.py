@@ -204,9 +204,10 @@ def about_retention(workspace: Workspace) -> str:
         return ""
     run, conversations, bodies = found
     if run.has_failed:
-        return gettext("Last run on {time}: it failed, and nothing was erased. The operator's log says why.").format(
-            time=date_time(run.ended_at)
-        )
+        return gettext(
+            "Last run on {time}: it failed. The operator's log says why. Erased that night: {conversations} "
+            "conversations, {bodies} texts."
+        ).format(time=date_time(run.ended_at), conversations=number(conversations), bodies=number(bodies))
     return gettext(
         "Last run on {time}. Erased that night: {conversations} conversations, {bodies} texts. Kept because of open "
         "work: {kept}. Left to the next night: {left}."

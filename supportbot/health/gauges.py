@@ -31,9 +31,10 @@ PATIENCE_SECONDS: Final = 3.0
 STATEMENT_SECONDS: Final = 0.8  # short, so slow statements leave time for the others
 QUEUE_PATIENCE_SECONDS: Final = 1.0
 
+# One row for each workspace with limits; its columns are null until the first run.
 _NEWEST_RUNS: Final = (
-    "SELECT r.* FROM accounts_workspace w CROSS JOIN LATERAL (SELECT * FROM chat_retentionrun"
-    " WHERE workspace_id = w.id ORDER BY ended_at DESC LIMIT 1) r"
+    "SELECT r.* FROM accounts_workspace w LEFT JOIN LATERAL (SELECT * FROM chat_retentionrun"
+    " WHERE workspace_id = w.id ORDER BY ended_at DESC LIMIT 1) r ON true"
     " WHERE w.keep_conversations_days IS NOT NULL OR w.keep_bodies_days IS NOT NULL"
 )
 # Name, help, label, and a query of rows (label, value) across all workspaces. Growing tables have an index for theirs.
@@ -73,6 +74,8 @@ QUERIES: Final[tuple[tuple[str, str, str, str], ...]] = (
      f"SELECT '', sum(remaining) FROM ({_NEWEST_RUNS}) AS r"),
     ("retention_failed", "Workspaces whose newest run of retention failed", "",
      f"SELECT '', count(*) FROM ({_NEWEST_RUNS}) AS r WHERE has_failed"),
+    ("retention_missing", "Workspaces that have limits, but no run of retention yet", "",
+     f"SELECT '', count(*) FROM ({_NEWEST_RUNS}) AS r WHERE ended_at IS NULL"),
     ("retention_oldest_seconds", "Longest time since retention ran in a workspace that has limits", "",
      f"SELECT '', extract(epoch FROM now() - min(ended_at)) FROM ({_NEWEST_RUNS}) AS r"),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
@@ -375,22 +375,89 @@ def test_a_night_that_fails_is_reported_as_failed(limited: Workspace, settings: 
     assert found is not None and found[0].has_failed
 
 
+def test_a_workspace_in_which_a_run_crashes_is_recorded_as_failed_and_holds_up_nobody(
+    limited: Workspace, other_workspace: Workspace, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
+) -> None:
+    Workspace.objects.update(keep_conversations_days=30)
+    for _ in range(3):
+        silent()
+    with workspace_scope(other_workspace.pk):
+        for _ in range(3):
+            silent()
+    in_batches_of(1, monkeypatch)
+    erase, seen = retention.erase, list[Conversation]()
+
+    def waits_in_vain(conversations: list[Conversation]) -> int:
+        seen.extend(own := [one for one in conversations if one.workspace_pk == limited.pk])
+        if own and len(seen) > 1:
+            raise OperationalError("canceling statement due to lock timeout")
+        return erase(conversations)
+
+    monkeypatch.setattr(retention, "erase", waits_in_vain)
+    settings.EMAIL_FILE_PATH = str(tmp_path)
+    (tmp_path / "old.log").write_text("Hello Alice")
+    os.utime(tmp_path / "old.log", (0, 0))
+    retain()
+    assert (len(seen), len(left()), list(tmp_path.iterdir())) == (2, 2, [])
+    assert rows() == [(1, 0, 2, True)]
+    with workspace_scope(other_workspace.pk):
+        assert rows() == [(3, 0, 0, False)]
+
+
+def rows() -> list[tuple[Any, ...]]:
+    return list(RetentionRun.objects.values_list("conversations", "kept", "remaining", "has_failed"))
+
+
+def test_a_conversation_that_goes_on_while_a_run_is_counted_does_not_spoil_its_report(
+    limited: Workspace, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    conversation = silent()
+    settings.BEFORE_RETENTION = []  # these count, too
+
+    def goes_on(execute: Any, sql: str, *args: Any) -> Any:
+        result = execute(sql, *args)
+        if sql.startswith("SELECT COUNT("):
+            Conversation.objects.filter(pk=conversation.pk).update(last_event_at=now())
+        return result
+
+    monkeypatch.setattr(retention, "MOST_SECONDS", 0.0)
+    with connection.execute_wrapper(goes_on):
+        retain()
+    conversation.refresh_from_db()
+    assert conversation.last_event_at > now() - OLD / 2 and rows() == [(0, 0, 1, False)]
+
+
+def test_old_reports_are_deleted_where_limits_were_lifted_too(limited: Workspace, other_workspace: Workspace) -> None:
+    with workspace_scope(other_workspace.pk):
+        for days in (89, 91):
+            RetentionRun.objects.create(
+                ended_at=now() - timedelta(days), conversations=days, bodies=0, kept=0, remaining=0, has_failed=False
+            )
+    retain()
+    with workspace_scope(other_workspace.pk):
+        assert rows() == [(89, 0, 0, False)]
+
+
 def no_sums(workspace: Workspace) -> None:
     raise RuntimeError("the sums cannot be stored")
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_newest_runs_are_counted_where_there_are_limits(limited: Workspace, other_workspace: Workspace) -> None:
+    def counted() -> dict[str, float]:
+        mine = [one for one in Gauges().collect() if one.name.startswith("supportbot_retention_")]
+        return {one.name.removeprefix("supportbot_retention_"): one.samples[0].value for one in mine}
+
     def run(hours: int, **values: Any) -> None:
         none = {"conversations": 0, "bodies": 0, "kept": 0, "remaining": 0, "has_failed": False}
         RetentionRun.objects.create(ended_at=now() - timedelta(hours=hours), **{**none, **values})
 
+    none_yet = counted()
+    assert (none_yet["missing"], none_yet["failed"], none_yet["oldest_seconds"]) == (1, 0, 0)
     run(30, remaining=900, has_failed=True)
     run(5, remaining=40)
     with workspace_scope(other_workspace.pk):
         run(1, remaining=7, has_failed=True)  # its limits have been lifted since
-    found = {
-        one.name: one.samples[0].value for one in Gauges().collect() if one.name.startswith("supportbot_retention")
-    }
-    assert (found["supportbot_retention_left"], found["supportbot_retention_failed"]) == (40, 0)
-    assert 4 * 3600 < found["supportbot_retention_oldest_seconds"] < 6 * 3600
+    found = counted()
+    assert (found["left"], found["failed"], found["missing"]) == (40, 0, 0)
+    assert 4 * 3600 < found["oldest_seconds"] < 6 * 3600

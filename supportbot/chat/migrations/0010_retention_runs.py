@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "has_failed",
-                    models.BooleanField(help_text="Its sums could not be stored, so nothing was erased."),
+                    models.BooleanField(help_text="It ended early: what had been erased until then counts."),
                 ),
                 (
                     "workspace",
