@@ -15,6 +15,13 @@ from supportbot.observing.pooled_connection import PooledConnection
 CACHE_SECONDS: Final = 1.0
 # The driver's own limit is 130 seconds per address, which is longer than a liveness probe waits.
 CONNECT_SECONDS: Final = 5
+# If the network is lost in silence, a statement would wait for its answer for two hours, and so would the thread that
+# reads the gauges. With these, a connection fails after 30 seconds in which the server's machine acknowledges nothing;
+# a slow statement does not matter.
+KEEPALIVES: Final = {
+    "keepalives": 1, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # milliseconds; for what was sent and has not arrived
+}  # fmt: skip
 # Longer than the time-outs of a host's two addresses (IPv6 and IPv4), so the reason is known when the pool gives up.
 POOL_SECONDS: Final = 3.0 * CONNECT_SECONDS
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -88,6 +95,8 @@ def postgres_at(address: str, *, most_connections: int) -> dict[str, Any]:
     options = dict(found.get("OPTIONS", {}))
     if "PGCONNECT_TIMEOUT" not in os.environ:
         options.setdefault("connect_timeout", CONNECT_SECONDS)
+    if (host := str(found.get("HOST", ""))) and not host.startswith(("/", "@")):  # these are Unix sockets
+        options = {**KEEPALIVES, **options}
     found |= {"ENGINE": "supportbot.postgresql", "OPTIONS": options}
     if not most_connections:
         return found

@@ -1,10 +1,14 @@
 """Metrics of waiting work, requests and sockets, read by a real Prometheus."""
 
+import ctypes
 import logging
+import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,6 +18,8 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.test import Client
 from django.utils.timezone import now
 from prometheus_client import REGISTRY
@@ -28,8 +34,11 @@ from supportbot.health import gauges
 from supportbot.health.gauges import QUERIES, Gauges
 from supportbot.observing.http import HEADER, observed_socket
 from supportbot.observing.logs import Event, PlainFormatter, about, concerning, tell
+from supportbot.server_urls import postgres_at
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db
+SO_ATTACH_FILTER = 26  # not among Python's constants
 
 
 @pytest.fixture
@@ -100,8 +109,10 @@ def silent_database() -> Iterator[None]:
     address = connection.settings_dict["PORT"]
     with socket.create_server(("127.0.0.1", 0)) as silent:
         connection.settings_dict["PORT"] = silent.getsockname()[1]  # the dictionary is that of all threads
-        yield
-        connection.settings_dict["PORT"] = address
+        try:
+            yield
+        finally:
+            connection.settings_dict["PORT"] = address
 
 
 def test_a_database_that_is_silent_does_not_cost_the_counters(
@@ -114,6 +125,40 @@ def test_a_database_that_is_silent_does_not_cost_the_counters(
         assert b"supportbot_gauges_up 0.0" in answer.content and b"supportbot_build_info" in answer.content
         monkeypatch.setattr(gauges, "KEPT_SECONDS", 0.0)
     assert time.monotonic() - began < 4
+
+
+def deafen(opened: BaseDatabaseWrapper) -> None:
+    """Drop every packet that arrives for this connection, acknowledgements included: what a lost network is like."""
+    drop = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))  # a filter of one instruction: return 0
+    with socket.socket(fileno=os.dup(opened.connection.fileno())) as own:
+        own.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", 1, ctypes.addressof(drop)))
+
+
+def test_gauges_return_soon_after_a_connection_was_lost_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = list[str]()
+
+    def deafen_the_first(connection: BaseDatabaseWrapper, **_: Any) -> None:
+        if threading.current_thread().name == "gauges":
+            opened.append("")
+            if len(opened) == 1:
+                deafen(connection)
+
+    port = connection.settings_dict["PORT"]
+    asked = postgres_at(f"postgres://127.0.0.1:{port}/name?tcp_user_timeout=1000", most_connections=0)["OPTIONS"]
+    monkeypatch.setitem(connection.settings_dict, "HOST", "127.0.0.1")
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", asked)
+    monkeypatch.setattr(gauges, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(gauges, "PATIENCE_SECONDS", 0.5)
+    connection_created.connect(deafen_the_first)
+    try:
+        collector = Gauges()
+        assert values(collector)["supportbot_gauges_up"] == 0
+        began = time.monotonic()
+        while not values(collector)["supportbot_gauges_up"]:
+            assert time.monotonic() < began + PATIENCE_SECONDS
+        assert len(opened) > 1
+    finally:
+        connection_created.disconnect(deafen_the_first)
 
 
 def test_a_request_is_counted_by_its_route_and_has_an_id(client: Client) -> None:

@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.startup import Servers
 from supportbot.installation.start_plan import Plan
-from supportbot.server_urls import database_at, postgres_at, public_address
+from supportbot.server_urls import KEEPALIVES, database_at, postgres_at, public_address
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,16 @@ def test_a_database_that_does_not_answer_is_given_up_after_seconds(
     assert (limit(), limit("?connect_timeout=30")) == (5, 30)
     monkeypatch.setenv("PGCONNECT_TIMEOUT", "20")  # libpq's own, which an option would override
     assert limit() is None
+
+
+def test_a_connection_over_tcp_notices_that_the_network_is_gone() -> None:
+    def names(address: str) -> set[str]:
+        return {name for name in postgres_at(address, most_connections=0)["OPTIONS"] if name in KEEPALIVES}
+
+    assert names("postgres://user:secret@db.example/name") == names("postgres://[::1]:5432/name") == set(KEEPALIVES)
+    assert names("postgres:////run/postgresql/name") == names("postgres:///name") == set()
+    own = postgres_at("postgres://db.example/name?tcp_user_timeout=9000", most_connections=0)["OPTIONS"]
+    assert (own["tcp_user_timeout"], own["keepalives"]) == (9000, 1)
 
 
 def test_the_pool_waits_until_two_addresses_of_a_host_have_timed_out() -> None:
