@@ -192,15 +192,15 @@ class _Night:
         with self._edge():
             for prepare in map(import_string, settings.BEFORE_RETENTION):
                 prepare(self.workspace)
-            return True
-        return False  # nothing may be erased without its sums
+        return not self._has_failed  # nothing may be erased without its sums
 
     def takes_a_turn(self, until: float) -> bool:
         """Erase one batch of bodies and of conversations; return whether there may be more for this run."""
+        is_more = False
         with self._edge(), workspace_scope(self.workspace.pk):
             is_more_of_bodies = self._erases_bodies()
-            return self._erases_conversations(until) or is_more_of_bodies
-        return False
+            is_more = self._erases_conversations(until) or is_more_of_bodies
+        return is_more and not self._has_failed
 
     def report(self) -> Report:
         old = left = 0
@@ -243,7 +243,7 @@ class _Night:
             self._erased += _erase(some, self._conversations_before)
             self._after = some[-1]
             self._pace.pause(len(some), time.monotonic() - began)
-        return is_more
+        return is_more and not self._has_failed
 
 
 def _before(days: int | None) -> datetime | None:
