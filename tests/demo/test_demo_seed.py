@@ -234,7 +234,7 @@ def test_the_demo_has_four_weeks_of_history_marked_as_generated(small_knowledge_
         assert set(calls.values_list("conversation_id", flat=True)) == {talk.pk for talk in talks}
         [shown] = [one for one in quality(28, sees_cost=True)["figures"] if one.label == "Cost of a conversation"]
         assert re.fullmatch(r"€0\.00\d+", shown.value)
-        assert re.fullmatch(r"0\.0\d+ EUR per solved conversation", shown.note)
+        assert re.fullmatch(r"€0\.0\d+ per solved conversation", shown.note)
         count = len(talks)
         assert seeded() == facts
         assert Conversation.objects.count() == count
