@@ -5,6 +5,7 @@ The layers below them stay as they are, and what they make of a text is computed
 bits in training too, as the engine reads them.
 """
 
+import json
 import sys
 import tempfile
 import time
@@ -20,6 +21,7 @@ import numpy as np
 
 from scripts import packaged_layers
 from scripts.packaged_layers import LAYERS, Layer, passed
+from supportbot.assistant.checks.readings import DATA
 
 CUT: Final = 8  # layers that stay as they are
 BATCH, RATE, WARM_UP = 32, 2e-4, 100
@@ -30,6 +32,7 @@ DROPOUT: Final = 0.1
 SCALE: Final = 20.0  # of the vectors, whose length is 1
 MAX_TOKENS: Final = 160
 Trained = dict[str, Any]
+Row = dict[str, Any]
 
 
 class Example(NamedTuple):
@@ -38,6 +41,15 @@ class Example(NamedTuple):
     text: str
     wanted: int
     weight: float = 1.0
+
+
+def rows_of(kind: str) -> list[Row]:
+    """Return the labelled rows of a kind, in all languages."""
+    return [row for file in sorted(DATA.glob(f"{kind}.*.jsonl")) for row in rows_in(file)]
+
+
+def rows_in(file: Path) -> list[Row]:
+    return [json.loads(line) for line in file.open(encoding="utf-8")]
 
 
 def lower_states(texts: Sequence[str]) -> list[np.ndarray]:

@@ -26,13 +26,24 @@ import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from scripts.layer_training import Example, Trained, area, as_shipped, lower_states, odds_of, trained_on
+from scripts.layer_training import (
+    Example,
+    Row,
+    Trained,
+    area,
+    as_shipped,
+    lower_states,
+    odds_of,
+    rows_in,
+    rows_of,
+    trained_on,
+)
 from scripts.nets import vectors_of
 from scripts.train_kinds import classes_of
 from supportbot.assistant.checks import doubt, readings, sentence_kinds
@@ -47,7 +58,6 @@ UNREAD_WEIGHT: Final = 0.5  # of these: they were labelled for another purpose
 DEEDS_OF_RECORDS: Final = frozenset({"faithful", "kind_of_deed", "deed", "added_deed", "extra", "paraphrase"})
 DEED, TALK, CLAIM, REGRET = range(len(sentence_kinds.KINDS))
 CLASSES: Final = {"rule": CLAIM, "deed": DEED, "regret": REGRET, "talk": TALK}
-Row = dict[str, Any]
 
 
 class Page(NamedTuple):
@@ -94,15 +104,6 @@ def _report(extra: dict[str, list[Example]], states: Sequence[np.ndarray], train
             figures |= {f"recall at {alarms:.0%}": (odds[is_deed] > level).mean(), f"level at {alarms:.0%}": level}
         rounded = {key: round(float(value), 3) for key, value in figures.items()}
         sys.stdout.write(json.dumps({"extra": name, **rounded}) + "\n")
-
-
-def rows_of(kind: str) -> list[Row]:
-    files = sorted(readings.DATA.glob(f"{kind}.*.jsonl"))
-    return [row for file in files for row in rows_in(file)]
-
-
-def rows_in(file: Path) -> list[Row]:
-    return [json.loads(line) for line in file.open(encoding="utf-8")]
 
 
 def told(rows: Sequence[Row]) -> list[Beside]:

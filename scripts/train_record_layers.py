@@ -29,13 +29,24 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from scripts.layer_training import Example, Trained, area, as_shipped, lower_states, odds_of, trained_on
+from scripts.layer_training import (
+    Example,
+    Row,
+    Trained,
+    area,
+    as_shipped,
+    lower_states,
+    odds_of,
+    rows_in,
+    rows_of,
+    trained_on,
+)
 from supportbot.assistant.checks import doubt, readings
 
 ROUNDS: Final = 3
@@ -49,7 +60,6 @@ PLACES: Final = {
     "address": ("12 High Street, Bristol", "Talstraße 8, 79102 Freiburg", "5 rue des Lilas, Lyon"),
     "email": ("k.mora@example.org",),
 }
-Row = dict[str, Any]
 
 
 class Pair(NamedTuple):
@@ -114,15 +124,6 @@ def pairs_to_learn() -> Iterator[Pair]:
         yield from beside_others(rows, chance)
     yield from (pair for pair in made_from(rows_of("done"), chance) if chance.random() < MADE_SHARE)
     yield from beside_pages([*rows_of("twins"), *rows_in(readings.DATA / "altered.jsonl")])
-
-
-def rows_of(kind: str) -> list[Row]:
-    files = sorted(readings.DATA.glob(f"{kind}.*.jsonl"))
-    return [row for file in files for row in rows_in(file)]
-
-
-def rows_in(file: Path) -> list[Row]:
-    return [json.loads(line) for line in file.open(encoding="utf-8")]
 
 
 def of_the_rows(rows: Sequence[Row]) -> Iterator[Pair]:
