@@ -125,7 +125,7 @@ def _needed(rules: Rules, spec: WriteAction | None) -> int:
 
 
 def _able(policy: ActionPolicy, spec: WriteAction | None) -> list[User]:
-    """Return the people who have the right on the policy and whose role may decide."""
+    """Return the people whom the policy names as approvers and whose role may decide."""
     deciding = people_who_may("actions:approve")
     if spec is not None and spec.approval_role:
         members = Membership.objects.filter(workspace_id=policy.workspace_pk)

@@ -200,7 +200,9 @@ def span_of(posted: Mapping[str, Any]) -> int:
 
 
 def _exact(amount: Decimal | None, currency: str) -> Decimal | None:
-    """Return an amount with its currency's decimals, since the column's three could be mistaken for thousands."""
+    """Return an amount with its currency's decimals, since the three decimals of the column could be taken for
+    thousands.
+    """
     return None if amount is None else Decimal(format_amount(amount, currency))
 
 

@@ -53,7 +53,7 @@ class Tick:
 class Day:
     x: float
     label: str
-    rank: int  # 0 to 3; narrower screens show labels of fewer ranks
+    rank: int  # 0 to 3; the narrower the screen, the fewer ranks are shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,9 @@ class Entry:
     icon: str
     page: str
     right: str
-    is_exact: bool = False  # current only at its own address, not below it
+    is_exact: bool = False  # marked as current only at its own address, not below it
     waiting: Callable[[], int] | None = None  # returns the number of items that need attention
-    mine: Callable[[UUID], int] | None = None  # the same, for one person
+    mine: Callable[[UUID], int] | None = None  # like `waiting`, for one person
     wanting: "Text" = ""
 
 

@@ -167,7 +167,7 @@ def _busy(sums: Mapping[date, Mapping[str, Sums]]) -> list[tuple[str, list[tuple
 
 
 def changes_of(span: Span, person: Any) -> Mapping[date, Sequence[Change]]:
-    """Return the releases and articles that went live on each day and that the person may read. Only an article's
+    """Return the releases and articles that went live on each day, if the person may read them. Only an article's
     newest publication is known.
     """
     found: defaultdict[date, list[Change]] = defaultdict(list)

@@ -8,7 +8,7 @@ class HandoffError(SupportBotError):
 
 
 class AlreadyClaimed(HandoffError):
-    """A colleague was first; the message names them."""
+    """A colleague claimed the ticket first; the message names them."""
 
     code = "already_claimed"
     status = 409

@@ -76,8 +76,8 @@ def pass_gates(
 
 
 def gate_cases(request: HttpRequest, names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return the title of each failed case's suite by the name "suite: case", with the case's address if the person may
-    change it. Deleted cases are left out.
+    """Map each failed case's name ("suite: case") to the title of its suite, and to the case's address if the person
+    may change it. Deleted cases are left out.
     """
     parts = {name: name.partition(": ") for name in names}
     rows = Case.objects.filter(suite__name__in={one for one, _, _ in parts.values()}).select_related("suite")

@@ -58,8 +58,8 @@ def import_page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def import_state(request: HttpRequest) -> JsonResponse:
-    """Return which of these articles are searchable now, and how their import affects customers' questions. It `began`
-    and `ended` at these times of the database, in seconds.
+    """Return which of these articles are searchable now, and how their import affects customers' questions. The form's
+    `began` and `ended` are the import's times by the database's clock, in seconds.
     """
     needs(request, "kb:write")
     ids = [UUID(text) for text in request.POST.getlist("article")[:MAX_ASKED] if _is_id(text)]

@@ -90,7 +90,7 @@ def _time(request: HttpRequest, step: Step) -> datetime | None:
         return None
     try:
         moment = parse_datetime(text)
-    except ValueError:  # a 31 June
+    except ValueError:  # a day that does not exist, such as 31 June
         moment = None
     if moment is None or not 2000 <= moment.year <= LAST_YEAR:
         problem = gettext("Enter a day and a time, such as 2027-01-31 09:00.")

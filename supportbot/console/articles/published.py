@@ -20,8 +20,11 @@ from supportbot.insights.outdated_answers import told_before
 def tell_published(
     request: HttpRequest, former: Article, passed: Passed | None, comparison: DraftCheck | None = None
 ) -> None:
-    """Report that an article is published, with the number of gate cases, and of conversations that were given outdated
-    figures. `article` is its former state. Pages other than the editor, which shows it, link to the `comparison`.
+    """Report that an article is published: how many gate cases ran, and how many conversations contain outdated
+    figures.
+
+    `former` is the article before the publication. Pages other than the editor pass the `comparison` to link to it; the
+    editor shows it on its own page.
     """
     told = gettext("Published. Customers can read it now.")
     if passed is not None and passed.played:

@@ -1,4 +1,4 @@
-"""Boxes of a definition's form: their fields, and converting stored values to entered ones and back."""
+"""The boxes of a definition's form: their form fields, and the conversion between stored and entered values."""
 
 import json
 import re

@@ -1,5 +1,5 @@
-"""Publishing in the console: the differences from the published version, the results of the cases, and the second
-person.
+"""Publishing in the console: the differences from the published version, the results of the cases, and the approval by
+a second person.
 """
 
 from typing import Any

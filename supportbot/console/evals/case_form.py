@@ -1,5 +1,5 @@
-"""A case as a form: its question, and what people most often expect of an answer. The rest of its document (earlier
-messages, attacks, patterns and so on) stays unchanged, and is edited as YAML.
+"""A case as a form: its question and the most common expectations. The rest of its document (earlier messages, attacks,
+patterns and so on) is kept as it is and can be edited as YAML.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ _CHOICES: Final = (("", _("Not checked")), ("yes", _("Yes")), ("no", _("No")))
 
 
 class ArticleRows(forms.Widget):
-    """A row for the id of each article, and empty ones; the page has a list of articles to choose from."""
+    """A row for each article's id, and empty rows; the page suggests articles to choose from."""
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
         return [text.strip() for text in data.getlist(name) if text.strip()]
@@ -116,7 +116,7 @@ class CaseForm(forms.Form):
         return self.cleaned_data
 
     def made(self) -> dict[str, Any]:
-        """Return the document with what was entered."""
+        """Return the document with the entered values."""
         told = self.cleaned_data
         expect = {name: value for name, value in _expect_of(self.document).items() if name not in self.fields}
         expect |= {name: told[name] for name in ("source",) if told.get(name)}
@@ -131,7 +131,7 @@ class CaseForm(forms.Form):
 
 
 def initial_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the form shows of a case."""
+    """Return the form's initial values for a case."""
     expect = _expect_of(document)
     lists = {name: _listed(expect.get(name)) or [] for name in LISTED}
     shown = {name: "\n".join(texts) for name, texts in lists.items()} | {"source": lists["source"]}
@@ -144,7 +144,7 @@ def initial_of(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def kept_of(document: Mapping[str, Any]) -> list[str]:
-    """Return the names of what the form does not edit and keeps: keys of the case, and expectations."""
+    """Return the names of the keys and expectations that the form keeps but cannot edit."""
     expect, shown = _expect_of(document), (*LISTED, *FLAGS, "judge")
     apart = [name for name in LISTED if name in expect and _listed(expect[name]) is None]
     apart += [name for name in FLAGS if name in expect and not isinstance(expect[name], bool)]
@@ -162,7 +162,7 @@ def articles_offered() -> list[tuple[str, str]]:
 
 
 def _question_of(document: Mapping[str, Any]) -> str | None:
-    """Return a case's only message, "" for none yet; None for a conversation or a value that the form does not edit."""
+    """Return a case's only message ("" if there is none yet); None for a conversation or a value the form cannot edit."""
     steps = document.get("steps", [])
     is_list = isinstance(steps, list)
     if "simulate" in document or not is_list or len(steps) > 1 or (steps and not isinstance(steps[0], str)):
@@ -177,7 +177,7 @@ def _expect_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _listed(value: Any) -> list[str] | None:
-    """Return an expectation's texts; None if the form cannot show them, a line each."""
+    """Return an expectation's texts; None if the form cannot show them one per line."""
     listed = value if isinstance(value, list) else [] if value is None else [value]
     if not all(_is_text(one) and "\n" not in str(one).strip() for one in listed):
         return None

@@ -1,4 +1,4 @@
-"""The pages of a case: edit it, or make one from a conversation, an answer or what *Improve* lists."""
+"""The pages of a case: edit it, or create one from a conversation, an answer or a finding in *Improve*."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -108,8 +108,8 @@ def _case_form(
 
 
 def _entered(request: HttpRequest) -> tuple[str, CaseForm | None, str]:
-    """Return the submitted case as YAML; the form, with its errors, if it was submitted on that tab; and why the YAML
-    behind the form cannot be read, if it cannot.
+    """Return the submitted case as YAML; the form with its errors, or None if the YAML tab was submitted; and an error
+    if the YAML behind the form cannot be read, otherwise "".
     """
     text = request.POST.get("text", "")
     if request.POST.get("tab", DOCUMENT) != FORM:
@@ -130,7 +130,7 @@ def _case_page(
     suites: list[Suite],
     own: Suite | None,
 ) -> HttpResponse:
-    """Return the page of a case: as a form, or as YAML without one."""
+    """Return the page of a case; without a `form`, it shows the YAML."""
     context = {
         "text": text,
         "form": form,

@@ -1,7 +1,7 @@
 """Hides the judge's verdicts on a run until it has ended and the viewer has labelled its results.
 
-People can choose to see the verdicts first. Whoever has seen them cannot label results of that run, nor change labels:
-a label is only useful if the person did not know what the judge says about this result, or about similar ones.
+People can choose to see the verdicts first. Afterwards, they can neither label results of that run nor change their
+labels: a label is only useful from a person who does not know the judge's verdict on this result or on similar ones.
 """
 
 from collections.abc import Collection
@@ -18,8 +18,9 @@ from supportbot.evals.reports import Report
 
 
 def hidden_cases(request: HttpRequest, run: Run) -> dict[str, bool | None]:
-    """Return the cases of a run whose outcome would reveal the judge's verdict to the viewer, each with whether it
-    waits for their label; None if it has not been judged. If none is hidden, this is stored as seen.
+    """Return the cases of a run whose outcome would reveal the judge's verdict to the viewer. The values say whether a
+    case waits for the viewer's label; None means that it has not been judged yet. If no case is hidden, the verdicts
+    count as seen from now on.
     """
     if not may(staff(request), "evals:write"):  # this person cannot label results
         return {}

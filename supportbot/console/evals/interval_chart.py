@@ -21,7 +21,7 @@ ROW: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A run: its share at `x`, its interval from `low` over `width`."""
+    """A run, with its share at `x` and its interval starting at `low`, `width` wide."""
 
     label: str
     y: int

@@ -17,7 +17,7 @@ TICKS: Final = (0, 25, 50, 75, 100)
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A run: its share at `y`, its interval from `top` over `height`. Narrow screens show labels of fewer ranks."""
+    """A run, with its share at `y` and its interval starting at `top`, `height` high. Narrow screens show fewer ranks."""
 
     x: float
     y: float

@@ -45,7 +45,7 @@ class Row:
     now: list[Try] = field(default_factory=list)
     before: list[Try] = field(default_factory=list)
     is_hidden: bool = False  # its outcome would reveal the judge's verdict
-    waits_for_label: bool | None = None  # if it is hidden; None if it has not been judged
+    waits_for_label: bool | None = None  # only for a hidden case; None if it has not been judged
 
     @property
     def passed(self) -> bool:
@@ -102,8 +102,8 @@ def compared_runs(
     per_page: int,
     hidden: Mapping[str, bool | None] | None = None,
 ) -> tuple[list[Row], int]:
-    """Return one page of the rows, and their total number. Cases that are `hidden`, each with whether it waits for a
-    label (None if it has not been judged), only appear without a filter.
+    """Return one page of the rows, and their total number. The `hidden` cases only appear without a filter; the values
+    say whether a case waits for a label (None if it has not been judged).
     """
     hidden = hidden or {}
     passed = {one.pk: _passes(one) for one in (run, other) if one is not None}

@@ -34,8 +34,8 @@ def failed_names(verdict: Mapping[str, Any]) -> list[FailedCase]:
 
 
 def failed_cases(verdict: Mapping[str, Any], hidden: Collection[tuple[UUID, str]] = ()) -> list[FailedCase]:
-    """Return the failed cases that must pass, then other cases that are worse than in the live release. Of cases that
-    are `hidden`, by run and key, only the name is returned: the reasons would reveal the judge's verdict.
+    """Return the failed cases that must pass, then other cases that are worse than in the live release. For `hidden`
+    cases, given by run and key, only the name is returned, because the reasons would reveal the judge's verdict.
     """
     kinds = _kinds(verdict)
     rows = Run.objects.filter(pk__in=verdict["run_ids"]).select_related("suite").defer("report")

@@ -230,7 +230,7 @@ def rules_checked(request: ActionRequest) -> list[RuleCheck]:
 
 
 def _asked_by_action(request: ActionRequest) -> RuleCheck:
-    """Return the row for approval that the action itself requires; used if no amount threshold requires one."""
+    """Return the row for an action that itself requires approval; used if no amount threshold requires it."""
     spec = action_as_made(request.action, request.spec_version)
     role = spec.approval_role if isinstance(spec, WriteAction) else ""
     who = Membership.Role(role).label if role in Membership.Role.values else ""

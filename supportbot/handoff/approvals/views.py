@@ -76,7 +76,7 @@ def decide(request: HttpRequest, staff: Staff, request_id: UUID, verdict: str) -
 
 
 def _rejection_reason(form: QueryDict) -> dict[str, str]:
-    """Return the reason for a rejection under the key of its audience: the team, unless the customer was chosen."""
+    """Return the reason for a rejection, keyed by its audience: the team, unless the form selects the customer."""
     return {"words" if form.get("reads") == "customer" else "note": form.get("reason", "")}
 
 
@@ -95,7 +95,7 @@ def _page(
         "items": items,
         "shown": shown,
         "case": approval_case(found, user_of(staff)) if found else None,
-        # The console's right to change rules. This package may not import it; a test checks the link.
+        # The console lets only admins change rules. This package may not import that right; a test checks the link.
         "rules": policy_of(found.action) if found and staff.role == Membership.Role.ADMIN else None,
         "error": error.message if error else "",
         "reason_error": next((text for texts in error.fields.values() for text in texts), "") if error else "",

@@ -1,4 +1,4 @@
-"""A summary of a conversation: the customer's wish, the actions taken, and open points.
+"""A summary of a conversation: the customer's questions, the actions taken, and open points.
 
 It is built from stored records, not by a model.
 """

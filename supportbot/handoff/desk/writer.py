@@ -104,7 +104,7 @@ class Outbound:
         self._listening_to = conversation_id
 
     def follow(self, followed: Subscription) -> None:
-        """Send events from the subscription's position on; `listen` was called before, so none is missed."""
+        """Send the events after the subscription's position; `listen` was called first, so none are missed."""
         self._followed = followed
         self._wakeup.set()
 

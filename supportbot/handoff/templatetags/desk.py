@@ -142,7 +142,7 @@ def breakable(address: str) -> SafeString:
 
 
 def texts_of_scripts(folder: str) -> Texts:
-    """Return the texts of a folder of scripts by their English originals; texts with a plural are by CLDR category."""
+    """Map the English texts in a folder of scripts to translations; a text with a plural has one per CLDR category."""
     samples = _samples(active_language())
     return {
         one: {category: ngettext(one, many, number) for category, number in samples.items()} if many else gettext(one)
@@ -168,7 +168,7 @@ def _scripts_in(folder: str) -> list[Path]:
 
 @cache
 def _samples(language: str) -> dict[str, int]:
-    """Return a whole number for each plural category of a language."""
+    """Map each plural category of a language to the smallest whole number in it."""
     category_of = Locale.parse(language).plural_form
     return {category_of(number): number for number in reversed(range(MAX_SAMPLE))}
 

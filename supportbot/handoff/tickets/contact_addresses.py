@@ -41,7 +41,7 @@ def own_addresses_in(text: str) -> list[str]:
 
 
 def volunteered_addresses_in(text: str) -> list[str]:
-    """Return the same for a customer whom nobody asked for an address; the text must be more explicit."""
+    """Return the customer's own addresses if nobody asked for one; the text must then say more clearly whose they are."""
     is_volunteered = any(_VOLUNTEERED.search(_before(match)) for match in _ADDRESS.finditer(text))
     return addresses_in(text) if is_volunteered or _is_mostly_address(text) else []
 

@@ -171,7 +171,7 @@ def _join(conversation: Conversation, ticket: Ticket, agent: User) -> None:
 
 @transaction.atomic
 def release(ticket_id: UUID, *, agent: User) -> Ticket:
-    """Put a claimed or snoozed ticket back into the queue, where it keeps its age; the customer waits again."""
+    """Put a claimed or snoozed ticket back into the queue; the customer waits again."""
     conversation, ticket = _lock_held(ticket_id, agent)
     requeue(conversation, ticket)
     return ticket
@@ -304,7 +304,7 @@ def _lock_held(ticket_id: UUID, agent: User) -> tuple[Conversation, Ticket]:
 
 
 def _announce(ticket: Ticket) -> None:
-    """Announce a new step in the log for this ticket."""
+    """Announce that this ticket has changed."""
     announce("ticket_changed", ticket.pk, workspace_id=ticket.workspace_pk)
 
 
