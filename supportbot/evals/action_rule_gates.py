@@ -89,7 +89,7 @@ def _is_about_actions(case: Case) -> bool:
 def _reasons(
     cases: Sequence[Case], workspace: Workspace, ends: float | None, rules: Rules, action: str
 ) -> list[tuple[str, ...]]:
-    """Return why each case fails under the rules; cases after the deadline are left out."""
+    """Return why each case fails under the rules; cases not reached by the deadline are left out."""
     with using(_answered_without_a_model()), trying(action, rules), evaluating():
         played = loop_thread.run(_run_all(cases, workspace, None if ends is None else ends - monotonic()))
     return [

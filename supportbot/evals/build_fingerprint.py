@@ -56,8 +56,8 @@ def for_this_build() -> Q:
     """Return the condition for runs and replays that this process may take: those of its own build, and those that no
     other build will take.
 
-    If a different build takes them, they end with that reason. Work that another build began after this process started
-    is left to that build's worker for some minutes, because that build is probably newer.
+    A run or replay taken by a different build ends and names the update as the reason. Work that another build began
+    after this process started is left to that build's worker for some minutes, because that build is probably newer.
     """
     is_newer = Q(created_at__gt=build().since, lease_until__gt=now() - LEFT_FOR)
     return Q(product__in=("", product_mark())) | ~is_newer

@@ -22,7 +22,7 @@ from supportbot.language.personal_data import without_names, without_personal_da
 from supportbot.language.plain_text import plain
 from supportbot.language.sentences import sentences_of, unmarked
 
-LEAST_FACT: Final = 20  # characters; "One moment, please" states no fact
+LEAST_FACT: Final = 20  # minimum number of characters, because "One moment, please" states no fact
 MOST_FACTS: Final = 3
 SETTLED: Final = (
     State.REFUSED, State.AWAITING_APPROVAL, State.QUEUED, State.EXECUTING, State.UNKNOWN, State.SUCCEEDED, State.FAILED,
@@ -100,7 +100,7 @@ def expected_of_replies(replies: Sequence[Message]) -> dict[str, Any]:
 
 
 def expected_again(answer: Message) -> dict[str, Any]:
-    """Return the sources of an answer; if it has none, or the team wrote after it, expect only some answer."""
+    """Return the sources of an answer; if it has none, or the team wrote after it, expect any answer."""
     sources = list(dict.fromkeys(answer.citations.values_list("external_id", flat=True)))
     # An abstention means a gap in the articles, which the case should detect. The team may have corrected the source.
     is_good = sources and not answer.is_abstention and not _replies_to(answer)
@@ -136,8 +136,8 @@ def action_in(conversation: Conversation, rows: QuerySet[ActionRequest]) -> dict
 
 
 def settled_action_in(conversation: Conversation, rows: QuerySet[ActionRequest]) -> dict[str, Any]:
-    """Return the same if the customer confirmed the action or the rules refused it: then the expectation stays valid,
-    whatever facts the team added. {} for an action that nobody confirmed, or that was rejected.
+    """Like `action_in`, but only if the customer confirmed the action or the rules refused it: then the expectation
+    stays valid, whatever facts the team added. Return {} for an action that nobody confirmed, or that was rejected.
     """
     newest = rows.order_by("-created_at", "-id").first()
     return action_in(conversation, rows) if newest is not None and newest.state in SETTLED else {}

@@ -1,4 +1,4 @@
-"""Output of a finished run for commands: facts for programs, the same as text, and JUnit XML for CI servers."""
+"""Formats a finished run for commands: as data for programs, as text for people, and as JUnit XML for CI servers."""
 
 import re
 from decimal import Decimal

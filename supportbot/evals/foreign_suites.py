@@ -35,7 +35,7 @@ _SAME_TEXTS: Final = {
     "regex": "pattern",
     "not-regex": "not_pattern",
 }
-# Our `contains` ignores case, so what is case-sensitive there becomes a pattern.
+# Our `contains` ignores case, so a case-sensitive assertion of promptfoo becomes a pattern.
 _EXACT_TEXTS: Final = {
     "contains": "pattern",
     "contains-all": "pattern",
@@ -172,7 +172,9 @@ def _expectation(kind: str, value: Any, threshold: Any) -> tuple[str, Any] | Non
 
 
 def _texts_in(kind: str, value: Any) -> list[str]:
-    """Return the texts of an assertion; one text of several is read as a line of CSV. Raises csv.Error."""
+    """Return the texts of an assertion; if it takes a list but has one text, this is read as a CSV line. Raises
+    csv.Error.
+    """
     if isinstance(value, str) and len(value) <= MAX_VALUE_TEXT and kind.endswith(_OF_SEVERAL):
         value = [text.strip() for text in next(csv.reader([value.strip()], skipinitialspace=True), [])]
     return [str(one) for one in (value if isinstance(value, list) else [value])]

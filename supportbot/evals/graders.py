@@ -28,8 +28,8 @@ from supportbot.language.sentences import sentences_of, unmarked
 _LINE_CHARACTERS: Final = 500
 _SHOWN_TEXT: Final = 200  # characters of an answer in a grade
 _SHOWN_JSON: Final = 300  # characters of a record in a grade
-FOUND_WITHIN: Final = 5  # passages; `kb_eval` reports the same share as hit@5
-SAID_FROM: Final = 0.7  # support from which the checks count a claim as confirmed (`checks.evidence.CONFIRMED_FROM`)
+FOUND_WITHIN: Final = 5  # first passages in which a source must be found; `kb_eval` reports the share as hit@5
+SAID_FROM: Final = 0.7  # the support at which the checks count a claim as confirmed (`checks.evidence.CONFIRMED_FROM`)
 VERDICT: Final = "verdict"  # the expected value in a grade if the judge gave no verdict
 _NOBODY: Final = UUID(int=0)
 _DIFFERENT: Final = frozenset({"figure", "denied"}) | {f"{sign}{name}" for sign in "+-" for name in DENYING}

@@ -180,7 +180,7 @@ class Label(TenantModel):
 
 
 class SeenVerdicts(TenantModel):
-    """A person has seen the judge's verdicts of a run, and labels none of its results any more."""
+    """A person has seen the judge's verdicts on a run and can no longer label its results."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
@@ -226,7 +226,7 @@ class ArticleCheck(TenantModel):
     mended = models.JSONField(default=list, db_default=[])
     problem = models.CharField(max_length=300, blank=True)  # why it could not be run
     lease_until = models.DateTimeField(null=True, default=now)  # a worker may take it after this time
-    taken_at = models.DateTimeField(null=True)  # when a worker first took it, and it stopped collecting changes
+    taken_at = models.DateTimeField(null=True)  # when a worker first took it and it stopped collecting changes
     created_at = models.DateTimeField(default=now, editable=False)
     finished_at = models.DateTimeField(null=True)
 

@@ -35,7 +35,7 @@ from supportbot.releases.selectors import live_release, release_with_id
 
 logger = logging.getLogger(__name__)
 AT_ONCE: Final = 4  # questions per step
-MOST_REPLAYS: Final = 1  # at the same time in the whole installation
+MOST_REPLAYS: Final = 1  # replays at the same time in the whole installation
 BEAT_SECONDS: Final = 8.0
 LONGEST_STEP: Final = timedelta(minutes=15)  # after this, the worker counts as dead even if it still extends its lease
 KEPT_FOR: Final = timedelta(days=7)  # replays contain customers' questions

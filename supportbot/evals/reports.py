@@ -70,7 +70,7 @@ class Report:
     currency: str = ""
     p50_ms: float = 0.0
     p95_ms: float = 0.0
-    signals: tuple[str, ...] = ()  # those more frequent than in the baseline, beyond chance
+    signals: tuple[str, ...] = ()  # signals that are more frequent than in the baseline, beyond chance
 
     @property
     def is_worse(self) -> bool:

@@ -23,7 +23,7 @@ GIVEN_KEYS: Final = frozenset({"answer", "passages", "lookups", "ledger"})
 PAGE_KEYS: Final = frozenset({"title", "text", "locale"})
 BY: Final = "given"
 MOST: Final = 30  # passages, look-ups or actions
-PIECE_CHARACTERS: Final = 6  # about a token; the result must not depend on how a model streams
+PIECE_CHARACTERS: Final = 6  # about the length of a token; fixed, so the result does not depend on how a model streams
 _NAMESPACE: Final = UUID(int=0)
 
 

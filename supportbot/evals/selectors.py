@@ -175,7 +175,7 @@ def _tried(document: dict[str, object], rows: list[Result]) -> Tried:
         is_deterministic=bool(rows) and all(row.is_deterministic for row in rows),
         document=document,
         took_ms=tuple(row.took_ms for row in rows),
-        # named rows
+        # the stubs do not know the fields of named tuples
         cost=sum((Decimal(row.played__cost) for row in rows if row.played__cost), Decimal(0)),  # type: ignore[attr-defined]
         signals=Counter(name for row in rows for name in row.played__signals or ()),  # type: ignore[attr-defined]
         currency=next((row.played__currency for row in rows if row.played__currency), ""),  # type: ignore[attr-defined]

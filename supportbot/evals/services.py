@@ -156,15 +156,15 @@ def label_result(result_id: UUID, verdict: str, *, note: str = "", person: User)
 
 @transaction.atomic
 def show_verdicts(run_id: UUID, person_id: UUID) -> None:
-    """Show a person the judge's verdicts of a run from now on; they then label none of its results. Raises NotFound."""
+    """Show a person the judge's verdicts on a run; afterwards, they cannot label its results. Raises NotFound."""
     if _locked_runs().filter(pk=run_id).first() is None:
         raise NotFound()
     SeenVerdicts.objects.get_or_create(run_id=run_id, person_id=person_id)
 
 
 def sees_verdicts(run: Run, person_id: UUID) -> bool:
-    """Return whether a person who can label results sees the judge's verdicts of this run now. If so, they label none
-    of its results afterwards, even if somebody else's change of a label makes one wait again.
+    """Return whether a person who can label results sees the judge's verdicts on this run now. If so, this is stored,
+    and they can no longer label its results, even if someone else changes a label and a result waits for one again.
     """
     if SeenVerdicts.objects.filter(run=run, person_id=person_id).exists():
         return True

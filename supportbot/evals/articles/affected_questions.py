@@ -1,8 +1,8 @@
 """The effect of a publication on real questions: those whose answers quoted the article, and the nearest to its text.
 
-The gates' cases decide before a publication, while somebody waits. Customers' questions decide nothing, and asking them
-takes longer, so a worker compares the answers from the former text with those from the published one. Articles
-published outside the console (by imports, sources, REST or plans) are compared together.
+The gates' cases run before a publication and can stop it, while somebody waits. Customers' questions cannot stop it and
+take longer, so afterwards a worker compares the answers from the former text with those from the published one.
+Articles published outside the console (by imports, sources, REST or plans) are compared together.
 """
 
 from collections.abc import Collection, Mapping, Sequence

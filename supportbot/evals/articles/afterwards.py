@@ -34,10 +34,10 @@ def told_of(article_ids: Sequence[UUID], since: datetime, until: datetime) -> di
 
 
 def comparison_of(article_ids: Sequence[UUID], since: datetime, until: datetime) -> tuple[DraftCheck | None, bool]:
-    """Return the comparison of these articles, published between these times, and whether it is still pending (then it
-    is None).
+    """Return the comparison of these articles, published between these times, and whether it is still pending.
 
-    It is also None if nothing was compared, so changes by other publications are not reported for this one.
+    The comparison is None while it is pending, or if nothing was compared, so changes by other publications are not
+    reported for this one.
     """
     check, is_awaited = check_of(article_ids, since, until)
     return _comparison_in(check), is_awaited
@@ -45,11 +45,11 @@ def comparison_of(article_ids: Sequence[UUID], since: datetime, until: datetime)
 
 def check_of(article_ids: Sequence[UUID], since: datetime, until: datetime) -> tuple[ArticleCheck | None, bool]:
     """Return the check that covers the last of these articles, published between these times, and whether it is still
-    pending (then it is None).
+    pending. While it is pending, the check is None.
 
     It is the first check that a worker took after `until`, no matter what is published later. If there is none, because
     the last articles were unchanged, it is the newest one that was taken since `since`. All times are the database's
-    (`database_now`); a worker of a previous version stored none when it took a check, so its beginning counts.
+    (`database_now`). Workers of a previous version did not store when they took a check, so its creation time counts.
     """
     begun = checks().exclude(state=ArticleCheck.State.WAITING).filter(articles__overlap=list(article_ids))
     taken = begun.annotate(moment=Coalesce("taken_at", "created_at")).filter(moment__gte=since)

@@ -49,8 +49,8 @@ def outcome_of(before: Quoted, after: Quoted, *changed: str) -> Outcome:
 
     Better: the question is now answered from one of these articles and was not answered before, or search is clearly
     more confident in an answer from one of them that keeps all figures. Worse: the answer is gone, has lost this
-    source, or search is clearly less confident. More confidence in another article, because this one has lost its
-    words, is not better.
+    source, or search is clearly less confident. If search is only more confident in another article because this one
+    has lost its words, the answer is not better.
     """
     was, is_now = not before.answer.is_abstention, not after.answer.is_abstention
     if _words(before.answer) == _words(after.answer):
@@ -132,7 +132,7 @@ def _distinct(texts: Iterable[str | None], most: int) -> list[str]:
 def vectors_of_questions(questions: Sequence[str]) -> dict[str, Sequence[float]]:
     """Return the vectors of customers' questions; they are kept only in this process's memory."""
     recipe = active_recipe()
-    # read the recipe once: a switch must not happen between the two reads
+    # read the recipe only once, since it could be switched between two reads
     maker = Maker(recipe.name, embedder_of(recipe))
     return {question: _vector(maker, question) for question in questions}
 

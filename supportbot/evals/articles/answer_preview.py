@@ -223,7 +223,7 @@ def vectors_of(wording: ArticleText) -> dict[str, Sequence[float]]:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Makes the vectors of a recipe. Equal to every other maker of that recipe, so caches can keep its vectors."""
+    """Makes the vectors of a recipe. All makers of the same recipe are equal, so caches can share their vectors."""
 
     recipe: str
     embedder: Embedder = field(compare=False)

@@ -38,11 +38,11 @@ from supportbot.language.detection import base_language
 
 Item = Mapping[str, Any]
 BEFORE, AFTER = "before", "after"
-UNREAD: Final = "unread"  # a comparison's fact: new articles that were published with it, but are left out of it
+UNREAD: Final = "unread"  # the key of a comparison's new articles that are not compared
 MOST_APART: Final = 3  # articles without passages in the index whose vectors are made here
 MOST_EXAMINED: Final = 40  # texts searched for contradictions and repetitions
-SECONDS: Final = 60.0  # for that search
-MOST_LISTED: Final = 60  # of each kind
+SECONDS: Final = 60.0  # the time limit of that search
+MOST_LISTED: Final = 60  # findings of each kind
 _WIDEST_FIRST: Final = (str(Audience.PUBLIC), str(Audience.SIGNED_IN), str(Audience.INTERNAL))
 
 
@@ -85,7 +85,7 @@ class ChangedArticles:
         for article in fresh[:MOST_EXAMINED]:
             if perf_counter() > ends:
                 break
-            # One article's texts at a time: all those of an import may fill the memory.
+            # Read one article's texts at a time, because all texts of an import could fill the memory.
             former, text = (texts_at([article], facts).get(article.pk) for facts in (self.before, self.after))
             if text is not None and text != former:
                 seen = findings(text, locale=base_language(article.locale), article_id=article.pk)
@@ -116,7 +116,7 @@ class ChangedArticles:
         return found
 
     def _asker(self, name: str) -> str:
-        """Return the article's audience; if it differs between the states, the larger one."""
+        """Return the article's audience; if it differs between the states, the wider one."""
         states = [one[name] for one in (self.before, self.after) if one[name]["revision"] is not None]
         return min((str(one["audience"]) for one in states), key=_WIDEST_FIRST.index, default=_WIDEST_FIRST[0])
 

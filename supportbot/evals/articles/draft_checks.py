@@ -53,12 +53,12 @@ from supportbot.leases import extending
 from supportbot.releases.selectors import current, gates
 
 logger = logging.getLogger(__name__)
-AT_MOST: Final = 3  # checks that a tick starts
+AT_MOST: Final = 3  # checks started per tick
 AT_ONCE: Final = 6  # items per step; each step publishes the text once and rolls it back
 LEASE: Final = timedelta(seconds=90)
 BEAT_SECONDS: Final = 30.0
 LONGEST_STEP: Final = timedelta(minutes=15)  # after this, the worker counts as dead even if it still extends its lease
-MOST_TRIES: Final = 3  # in a row without storing a step
+MOST_TRIES: Final = 3  # attempts in a row that store no step
 RETRIED_AFTER: Final = timedelta(seconds=30)
 KEPT_FOR: Final = timedelta(days=7)
 # checks of articles that are already published

@@ -24,7 +24,7 @@ from supportbot.language.detection import base_language
 from supportbot.language.words import content_stems
 
 MOST: Final = 60  # articles whose former text is restored; others that had one keep their current text
-READ_AT_ONCE: Final = 50  # texts, since those of a whole import may fill the memory
+READ_AT_ONCE: Final = 50  # texts, because all texts of an import could fill the memory
 SECONDS: Final = 60.0  # for making vectors; texts without a vector after that are found only by their words
 MARGIN: Final = timedelta(minutes=1)  # for differences between the machines' clocks
 READ_BY: Final = ("audience", "locale", "for_assistant")
@@ -78,7 +78,7 @@ def former_state(articles: Sequence[Article], facts: Mapping[str, Facts], asked:
 
 
 def state_with(articles: Sequence[Article], facts: Mapping[str, Facts], restored: Sequence[Article]) -> State:
-    """Return that state, with these of the articles restored."""
+    """Return the same state as `former_state`, with the text restored only for the articles in `restored`."""
     former = _former(restored, facts)
     ends = perf_counter() + SECONDS
     vectors: dict[str, Sequence[float]] = {}
@@ -134,7 +134,7 @@ def _former_number(article: Article) -> int | None:
 def _shared_words(
     articles: Sequence[Article], facts: Mapping[str, Facts], asked: Sequence[Asked]
 ) -> Iterator[tuple[UUID, int]]:
-    """Yield how many words each article, as it was and as it is, shares with a question, of the one it shares most."""
+    """Yield each article's id with the largest number of words that its former and current text share with a question."""
     wanted = [content_stems(one.question, base_language(one.locale)) for one in asked]
     for at in range(0, len(articles), READ_AT_ONCE):
         some = articles[at : at + READ_AT_ONCE]

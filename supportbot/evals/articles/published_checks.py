@@ -49,7 +49,8 @@ logger = logging.getLogger(__name__)
 QUIET: Final = timedelta(seconds=15)
 LONGEST_WAIT: Final = timedelta(minutes=10)  # for changes to stop and the index to be complete
 LEASE: Final = timedelta(minutes=20)  # longer than a check takes: three times `SECONDS`, plus making vectors
-# for searching, each for the reported cases, the other cases, and the repetition with the former texts
+# The time for searching. The reported cases, the other cases and the repetition with the former texts each get this
+# long.
 SECONDS: Final = 240.0
 MOST_CASES: Final = 300
 MOST_ATTEMPTS: Final = 3
@@ -245,7 +246,7 @@ def _mended(reported: Set[str], workspace: Workspace) -> set[str]:
 
 
 def _cases_about(articles: Sequence[Article], before: Mapping[str, Facts]) -> list[tuple[str, Case]]:
-    """Return the cases to run for articles; of many, all of them, without reading what the articles say."""
+    """Return the cases to run for these articles. For many articles, that is every case, and no text has to be read."""
     if len(articles) > MAX_APART:
         return quotation_cases()
     return cases_about({one.external_id: _touched(one, before.get(str(one.pk))) for one in articles})

@@ -10,7 +10,7 @@ from supportbot.errors import InvalidInput, NotFound
 from supportbot.evals.articles.earlier_articles import Facts
 from supportbot.evals.models import ArticleCheck
 
-MOST_LOOKED_AT: Final = 500  # earlier checks
+MOST_LOOKED_AT: Final = 500  # earlier checks to look through
 MAX_REASON: Final = 300
 DONE: Final = ArticleCheck.State.DONE
 
