@@ -162,7 +162,9 @@ def articles_offered() -> list[tuple[str, str]]:
 
 
 def _question_of(document: Mapping[str, Any]) -> str | None:
-    """Return a case's only message ("" if there is none yet); None for a conversation or a value the form cannot edit."""
+    """Return a case's only message ("" if there is none yet); None for a conversation or a value the form cannot
+    edit.
+    """
     steps = document.get("steps", [])
     is_list = isinstance(steps, list)
     if "simulate" in document or not is_list or len(steps) > 1 or (steps and not isinstance(steps[0], str)):

@@ -17,7 +17,9 @@ TICKS: Final = (0, 25, 50, 75, 100)
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A run, with its share at `y` and its interval starting at `top`, `height` high. Narrow screens show fewer ranks."""
+    """A run, with its share at `y` and its interval starting at `top`, `height` high. Narrow screens show fewer
+    ranks.
+    """
 
     x: float
     y: float

@@ -134,7 +134,9 @@ def _former_number(article: Article) -> int | None:
 def _shared_words(
     articles: Sequence[Article], facts: Mapping[str, Facts], asked: Sequence[Asked]
 ) -> Iterator[tuple[UUID, int]]:
-    """Yield each article's id with the largest number of words that its former and current text share with a question."""
+    """Yield each article's id with the largest number of words that its former and current text share with a
+    question.
+    """
     wanted = [content_stems(one.question, base_language(one.locale)) for one in asked]
     for at in range(0, len(articles), READ_AT_ONCE):
         some = articles[at : at + READ_AT_ONCE]

@@ -224,7 +224,9 @@ def _topic(ticket: Ticket, last: LastMessage | None) -> str:
 
 
 def _since(ticket: Ticket, last: LastMessage | None) -> datetime:
-    """Return the start of the time shown for a ticket: when the wait began, the first unanswered message, or the end."""
+    """Return the start of the time shown for a ticket: when the wait began, the first unanswered message, or the
+    end.
+    """
     if ticket.state == State.WAITING:
         return ticket.waiting_since
     if ticket.ended_at is not None:

@@ -41,7 +41,9 @@ def own_addresses_in(text: str) -> list[str]:
 
 
 def volunteered_addresses_in(text: str) -> list[str]:
-    """Return the customer's own addresses if nobody asked for one; the text must then say more clearly whose they are."""
+    """Return the customer's own addresses if nobody asked for one; the text must then say more clearly whose they
+    are.
+    """
     is_volunteered = any(_VOLUNTEERED.search(_before(match)) for match in _ADDRESS.finditer(text))
     return addresses_in(text) if is_volunteered or _is_mostly_address(text) else []
 
