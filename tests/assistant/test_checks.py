@@ -362,6 +362,22 @@ def test_many_regrets_leave_vectors_for_a_deed_after_them(deed: str) -> None:
     assert draft.sentences[-1].withheld == "deed"
 
 
+@pytest.mark.parametrize(
+    ("language", "line", "is_shown"),
+    [
+        ("sv", "Kollegan på låneavdelningen slår dig en signal efter lunch.", False),
+        ("da", "Vi springer gebyret over for dig denne gang.", False),
+        ("cs", "Vašemu psovi jsem domluvil operaci.", False),
+        ("sv", "Du kan lämna tillbaka varan i butiken när som helst.", True),
+        ("da", "Medlemmer må gerne tage en gæst med om søndagen.", True),
+    ],
+)
+def test_a_language_that_the_pieces_never_saw_is_read_whole(language: str, line: str, is_shown: bool) -> None:
+    draft = Draft([], language)
+    finished(draft, line)
+    assert [one.withheld for one in draft.sentences] == ["" if is_shown else "deed"]
+
+
 def test_four_true_statements_about_four_records_are_all_shown() -> None:
     records = [
         "Done: Refund €64.00 for order BK-3391. Your reference is RF-77K2.",
