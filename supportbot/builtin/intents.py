@@ -148,7 +148,7 @@ def is_mere_no(text: str) -> bool:
 
 
 def courtesy_by_words(text: str) -> Courtesy | None:
-    """Return the same from the words alone, without a vector; this misses a few courtesies."""
+    """Like `courtesy`, but from the words alone, without a vector; this misses a few courtesies."""
     return _sure_courtesy(classification_of(normalised(text), None)) if text.strip() else None
 
 
@@ -238,7 +238,7 @@ class ActionProfile:
     """An action's profile: the centred vectors of its examples, and the trained requests that they resemble."""
 
     vectors: Array
-    likeness: Array  # by class
+    likeness: Array  # one value per class
 
 
 def evidence_of(message: Classification, actions: Sequence[ActionProfile], weights: Weights) -> Array:

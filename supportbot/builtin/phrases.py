@@ -1,8 +1,8 @@
 """The built-in answerer's own phrases, and the functions that recognise them in a conversation.
 
-They are short, plain and honest, and make no promise that it cannot keep. About an action, it asks questions and points
-to the card, and never says that something was done. All of these sentences are questions or courtesies, so they need no
-source. The conversation is the only memory of earlier questions.
+The phrases are short, plain and honest, and promise nothing that the answerer cannot keep. About an action, they only
+ask questions and point to the card; they never say that something was done. All of them are questions or courtesies,
+so they need no source. The conversation is the only memory of earlier questions.
 """
 
 import re
@@ -120,7 +120,7 @@ _DATES: Final[dict[str, str]] = {
     "expected_on": msgid("expected on {day}"),
 }
 _MAX_VALUE: Final = 1_000
-_SHORT_WORDS: Final = 6  # in a description that serves as a field's label
+_SHORT_WORDS: Final = 6  # the maximum length of a description that serves as a field's label
 # The text of the shop's look-up, which `actions.reasons` defines.
 _NO_SUCH_ORDER: Final = msgid("There is no order {order} in your account.")
 

@@ -12,7 +12,7 @@ from supportbot.builtin.answerer import reply_to
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.types import Blocks, Finished, ModelRequest, TextDelta, Usage
 
-_PIECE: Final = re.compile(r".{1,32}\S*\s*", re.DOTALL)  # ends between words
+_PIECE: Final = re.compile(r".{1,32}\S*\s*", re.DOTALL)  # a piece ends between words
 
 
 class BuiltinProvider:

@@ -10,8 +10,7 @@ from supportbot.language.blocks import Kind
 from supportbot.language.lines import Line
 from supportbot.language.words import words
 
-# For one question in six, only the second piece is the answer (bench/quotes.py); a piece with a far lower score rarely
-# is.
+# For one question in six, only the second piece is the answer (bench/quotes.py), but rarely if its score is far lower.
 FURTHER_SHARE: Final = 0.45
 MAX_CHARACTERS: Final = 700  # per piece; a longer piece is cut around its best line
 MAX_LINES: Final = 8

@@ -20,9 +20,9 @@ from supportbot.language.lines import Line
 from supportbot.language.words import content_stems, stem_similarity
 from supportbot.llm.types import ModelRequest
 
-MAX_QUOTED: Final = 2  # pieces
-# For a page in another language, because no words tell its pieces apart, and in one answer of thirteen only the third
-# piece is right.
+MAX_QUOTED: Final = 2  # pieces per answer
+# The same for a page in another language: no words tell its pieces apart, and for one question in thirteen, only the
+# third piece is the answer.
 MAX_QUOTED_ACROSS: Final = 3
 MAX_COMPARED: Final = 6
 CHARACTERS_COMPARED: Final = 400  # as good as the whole piece, and faster
@@ -36,7 +36,7 @@ OTHER_LANGUAGE_SHARE: Final = 0.6
 ENGLISH: Final = "en"
 # the share of the best passage's weight with which English wins if both languages are foreign
 ENGLISH_SHARE: Final = 0.6
-NO_ANSWER_SHARE: Final = 0.4  # for a question, code, or a mere link
+NO_ANSWER_SHARE: Final = 0.4  # the factor for pieces that are a question, code, or a mere link
 # The weight of a follow-up's own words relative to the earlier question: "And to Austria?" is no longer about Italy.
 NEWEST_WEIGHT: Final = 2.0
 

@@ -34,7 +34,7 @@ def hashed_features(text: str, *, most: int) -> frozenset[int]:
     return frozenset(map(_bucket, together)).union(*map(_features_of_word, tokens))
 
 
-@lru_cache(maxsize=16_384)  # words occur repeatedly
+@lru_cache(maxsize=16_384)  # cached, because words recur
 def _features_of_word(token: str) -> frozenset[int]:
     found = {token}
     if token.isalpha():
@@ -72,7 +72,7 @@ class Net:
 class Linear:
     """A linear model over hashed features (`features`)."""
 
-    pieces: Array  # features.BUCKETS x classes
+    pieces: Array  # its shape is features.BUCKETS x classes
     pieces_bias: Array
 
     def chances(self, found: Collection[int]) -> Array:

@@ -20,7 +20,7 @@ from supportbot.language.figures import figures_in
 from supportbot.language.relative_days import Written, relative_days_in
 
 _YEAR: Final = re.compile(r"[.,]*\s*(?:(?:de|del|of)\s+)?(?P<year>(?:19|20)\d{2})(?![\w:])")
-_DIGIT: Final = re.compile(r"\d")  # in any script
+_DIGIT: Final = re.compile(r"\d")  # a digit of any script
 _PIVOT: Final = 69  # POSIX: 69 to 99 are in the last century, 00 to 68 in this one
 _BETWEEN: Final = re.compile(r"[\s,.(]*(?:[^\W\d_]{1,3}\s+)?[(]?")  # "Friday, 5 March", "Freitag, den 5. März"
 

@@ -252,8 +252,8 @@ def _are_of_one_language(number: str, unit: str) -> bool:
 
 
 def _is_unit_of_any(unit: str, languages: Iterable[str]) -> bool:
-    """Return whether a unit is a word of one of the languages or is written with a sign ("%", "€", "US$"). If no unit
-    follows a number, it has a sign before it.
+    """Return whether a unit is a word of one of the languages or is written with a sign ("%", "€", "US$"), which may
+    come before the number, so a text without letters also counts.
     """
     letters = _LETTERS.findall(unit)
     if not letters or _SIGN.search(unit):

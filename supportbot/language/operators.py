@@ -19,8 +19,8 @@ from supportbot.language.words import words
 _DATA: Final = Path(__file__).parent / "data"
 _SIGN: Final = "*"  # "kein*" is a prefix, "*sız" a suffix
 _GAP: Final = "…"  # "ne … que"
-_LONGEST_GAP: Final = 4  # words between the two parts
-_MIN_OF_ENDING: Final = 2  # letters before a suffix
+_LONGEST_GAP: Final = 4  # the maximum number of words in the gap
+_MIN_OF_ENDING: Final = 2  # the minimum number of letters before a suffix
 # Languages that write suffixes after an apostrophe, where they look like words: "KKTC'de" does not contain "de"
 # ("too").
 _JOINED: Final = frozenset({"tr"})

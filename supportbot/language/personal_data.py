@@ -72,7 +72,7 @@ _DATE: Final = re.compile(
 )
 LEAST_NAME: Final = 3  # letters; shorter ones are parts of other words
 _NAME_PART: Final = re.compile(r"\w+")
-# Thai; scripts without capitals from here on are written without spaces or word boundaries
+# From Thai on, scripts without capitals are written without spaces between words.
 _UNSPACED_FROM: Final = "\u0e00"
 
 

@@ -18,10 +18,10 @@ from supportbot.language.detection import base_language
 from supportbot.language.figures import Figure, all_figures_in
 
 _DATA: Final = Path(__file__).parent / "data" / "days.json"
-_DAY: Final = 86_400  # seconds
+_DAY: Final = 86_400  # the seconds in a day
 _WEEK: Final = timedelta(weeks=1)
 _DOTS: Final = str.maketrans({"ı": "i", "\u0307": None})
-_FARTHEST: Final = 3650  # days
+_FARTHEST: Final = 3650  # the largest distance of a day, in days
 _BEGINNING: Final = re.compile(r"(?:^|[.!?\n])\s*$")
 
 

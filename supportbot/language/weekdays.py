@@ -21,7 +21,7 @@ _RANGE_BEHIND: Final = re.compile(rf"{_TO}(?P<other>[^\W\d_]{{2,}})")
 _RANGE_BEFORE: Final = re.compile(rf"(?<![^\W\d_])(?P<other>[^\W\d_]{{2,}}){_TO}$")
 _VALUE_BEFORE: Final = re.compile(r"[\"'|(\[]\s*$")
 _VALUE_BEHIND: Final = re.compile(r"\.?\s*[\"'|)\]]")
-_SEEN_BEFORE: Final = 16  # characters
+_SEEN_BEFORE: Final = 16  # characters read before a word
 # The text between two days of a range: "Mon–Sat", "**Monday** to **Saturday**", "lundi au samedi", "lun.-ven."
 _RANGE: Final = re.compile(r"(?:\.?[\s*_]{0,4}[–—-][\s*_]{0,4}|\.?[*_]{0,2}\s(?P<to>[^\W\d_]{1,3})\s[*_]{0,2})")
 

@@ -24,13 +24,13 @@ from supportbot.language.operators import operators
 from supportbot.language.words import stop_words, words
 from supportbot.llm.types import ToolSpec
 
-MOST_WORDS: Final = 24  # in a message that only corrects something
+MOST_WORDS: Final = 24  # the maximum number of words in a message that only corrects something
 # Digits with the mark next to them: that of an ordinal ("27th", "27.") or a suffix ("27'si").
 _DAY_OF_MONTH: Final = re.compile(
     r"(?<![\w.,:/€$£-])(?P<day>0?[1-9]|[12]\d|3[01])(?:(?P<dot>\.(?=\s|$)|[ºª]|['’][^\W\d_]{1,5})|-?(?P<mark>[^\W\d_]{1,4}))?"
     r"(?![\w€$£%]|[.,:/-]\d)"
 )
-_DIGIT: Final = re.compile(r"\d")  # in any script
+_DIGIT: Final = re.compile(r"\d")  # a digit of any script
 _CODE: Final = re.compile(r"(?=\S*\d)[\w#/.-]{1,40}", re.ASCII)
 _ORDER: Final = "order"  # stands for the order, which has its own attribute in an intent
 _OTHERS: Final = ("time", "money", "measure", "date")  # kinds of figures that are not days of the month
@@ -124,7 +124,7 @@ def _codes_in(text: str) -> set[str]:
 
 
 def _newest_code(text: str) -> str:
-    """Return the last number of a record in the customer's words, which may also name it in other ways."""
+    """Return the last record number in the customer's text, which may also refer to the record in other ways."""
     return next(iter(reversed([code.strip(".") for code in _CODE.findall(text)])), "")
 
 
@@ -187,7 +187,7 @@ def _plain(text: str) -> str:
 
 
 def _is_marked(found: re.Match[str], text: str, language: str) -> bool:
-    """Return whether a number is written as a day of the month, and not as the place of something: "the 2nd guest"."""
+    """Return whether a number is written as a day of the month and does not count things, as in "the 2nd guest"."""
     return _is_ordinal(found, text, language) and not _is_before_noun(found, text, language)
 
 
@@ -198,8 +198,8 @@ def _is_ordinal(found: re.Match[str], text: str, language: str) -> bool:
 
 
 def _is_before_noun(found: re.Match[str], text: str, language: str) -> bool:
-    """Return whether an ordinal seems to say which of several is meant: a word follows that says nothing about a day.
-    In a language without a list of such words, none does.
+    """Return whether an ordinal seems to say which of several things is meant, because a word follows that does not
+    usually follow a day. False in a language without a list of the words that do.
     """
     known = word_lists()["behind_days"].get(language)
     clause = BREAK.split(text[found.end() :].lstrip(), maxsplit=1)[0]
@@ -229,7 +229,7 @@ def _is_dotted_day(found: re.Match[str], text: str, language: str) -> bool:
 
 
 def _without_ordinals(text: str, language: str, *, is_also_day: bool) -> str:
-    """Return a text without the places of things, and without days of the month if there is one to correct."""
+    """Return a text without ordinals of things; if there is a day to correct, also without days of the month."""
     for one in reversed([*_DAY_OF_MONTH.finditer(text)]):
         if _is_ordinal(one, text, language) and (is_also_day or _is_before_noun(one, text, language)):
             text = f"{text[: one.start()]}{text[one.end() :]}"

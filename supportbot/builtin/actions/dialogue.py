@@ -88,8 +88,8 @@ class DialogueState:
     _ambiguous_text: str = ""
     _ambiguous_whole: str = ""
     _idle: int = 0
-    _since_settled: int = 0  # the customer's messages, including the newest
-    _written_on: date | None = None  # the newest message
+    _since_settled: int = 0  # how many messages the customer has sent since, including the newest
+    _written_on: date | None = None  # the day of the newest message
     _whole: str = ""  # the full text, because a form may be longer than the part that is read of other texts
 
     def tool(self, action: str) -> ToolSpec:
@@ -130,7 +130,8 @@ class DialogueState:
         else:
             is_for_words = self._asked == "meant" and any(intent.action in candidates for intent in self.open)
             if is_for_words and not only_asks(text) and not intents.detect_intent(text, self.tools).action:
-                self._asked = "other"  # neither choice was selected, so these are the words that were requested before
+                # the customer chose neither option, so the text is the answer requested before that
+                self._asked = "other"
             self.outcome = self._detect(text, kind)
         self._last_order = [self._last_order, *order_numbers_in(text)][-1]
 

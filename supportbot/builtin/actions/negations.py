@@ -131,8 +131,8 @@ def _before_a_condition(clause: str, language: str) -> str:
 
 
 def _beside_the_denied(clause: str, language: str, named: Naming) -> str:
-    """Return the side of a "not" that does not name the card's own value, if the other side does. Where a "nothing" is,
-    as in "L-4411 has nothing to do with L-4412", neither side is surely wanted.
+    """Return the side of a "not" that does not name the card's own value, if the other side does. If the text says
+    "nothing", as in "L-4411 has nothing to do with L-4412", it is unclear whether either side is wanted.
     """
     if operators(clause, language).get("not") != 1 or _says_nothing_of(clause, language):
         return ""

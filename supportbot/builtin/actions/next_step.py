@@ -42,7 +42,7 @@ from supportbot.llm.types import REPLACES_CARD, ChatMessage, ModelRequest, ToolC
 
 WITHDRAW_TOOL: Final = "withdraw_cards"
 ONLY_ASKS: Final = "only-asks"  # the option for customers who only have a question
-OFFERED: Final = 5  # orders
+OFFERED: Final = 5  # the maximum number of orders to choose from
 _FEW_WORDS: Final = 4
 
 
@@ -69,7 +69,8 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
             planner = _Planner(tools, request.messages, language)
             steps = [planner.step(dialogue.tool(intent.action), intent) for intent in dialogue.open]
             reply = planner.combine(steps)
-            # The records are only known here, so only the repeated question shows that an answer named none of them.
+            # The dialogue does not know the records. If the same question is asked again, the last answer named none of
+            # them.
             question = reply.text.partition("\n")[0]
             repeated = sum(question in asked for asked in dialogue.asked_which) if question else 0
             return again(reply, dialogue.unread or repeated, language)
@@ -155,7 +156,7 @@ class _Planner:
                 return Reply()
             return of_one if ref and ref.is_whole else of_all
         found = matching_orders(replace(intent, order=ref), self._orders)
-        if ref and order_field and self._orders and not found:  # only the shop knows
+        if ref and order_field and self._orders and not found:  # only the shop knows whether it exists
             return of_one
         is_all = len(found) in (0, len(self._orders)) or not all(order.fits_one_line for order in found)
         return Reply("" if is_all else "\n".join(f"- {order.dated_line(self._language)}" for order in found[:OFFERED]))

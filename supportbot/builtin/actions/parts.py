@@ -11,7 +11,7 @@ from typing import Any, Final
 from supportbot.builtin.phrases import field_title, titles_of
 from supportbot.translation import LANGUAGES
 
-FIELDS_MOST: Final = 20  # per form
+FIELDS_MOST: Final = 20  # fields per form
 _BETWEEN: Final = " – "  # separates the titles of an object and its field
 _SINGLE: Final = ("string", "integer", "boolean")
 LISTED: Final = ("string", "integer")  # types of entries that fit in one field, separated by commas

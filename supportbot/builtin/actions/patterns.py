@@ -10,7 +10,7 @@ _WORDS_MOST: Final = 10  # an IBAN written in groups has up to nine
 # The maximum length of a text matched with a pattern. `actions.definitions` limits the time for this length to about 2
 # ms.
 _CHARACTERS_MOST: Final = 100
-_SPANS_MOST: Final = 60  # parts of several words to match, because anyone can write a long message
+_SPANS_MOST: Final = 60  # the maximum number of multi-word parts to match, because anyone can write a long message
 _CODE_MOST: Final = 40  # characters of a value that may be corrected, since a hyphen may be missing after each one
 _FIGURE: Final = re.compile(r"[+(]*[0-9]+[)]?")
 _BLANKS: Final = re.compile(r"[^\S\r\n]+")

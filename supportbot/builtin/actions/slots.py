@@ -263,7 +263,8 @@ def _titled(tool: ToolSpec) -> Iterator[tuple[str, tuple[str, Part]]]:
 def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", written_on: date | None = None) -> Intent:
     """Return the values for a tool in a text; `asked` is the field for which the assistant asked."""
     order, unclear = None, ""
-    fields = {name: shape for name, shape in fields_of(tool).items() if name not in tool.chosen}  # see `next_step`
+    # `next_step` fills in chosen records
+    fields = {name: shape for name, shape in fields_of(tool).items() if name not in tool.chosen}
     named = days_in(text, locale, written_on)
     values = _shared_out(fields, text, named, locale, asked=asked)
     for name, shape in fields.items():

@@ -29,7 +29,7 @@ _NUMBER: Final = re.compile(
 )
 _SURE: Final = 0.5  # the minimum probability of a yes
 _SHORT_WORDS: Final = 4
-_LEAST_LETTERS: Final = 3  # in a word that names a field
+_LEAST_LETTERS: Final = 3  # the minimum length of a word that names a field
 _BRACKETED: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _ELIDED: Final = re.compile(r"\b\w['’]\w\b|\b\w['’](?=\w)|(?<=\w)['’]\w\b")
 _NEAR: Final = 3  # words before a day, as in "departure on the 7 March"
@@ -54,7 +54,8 @@ def numbers_in(shapes: Mapping[str, Shape], text: str, locale: str, *, asked: st
     if target and not values and len(fitting) == 1:
         values[target] = fitting[0].written
     read = {name: read_number(shapes[name], written) for name, written in values.items()}
-    if asked in shapes and asked not in read and not found:  # such as "12 €" for a number of the shop's own
+    # an amount such as "12 €" also answers a question for a plain number
+    if asked in shapes and asked not in read and not found:
         read[asked] = read_number(shapes[asked], amount_in(text, is_asked=True)[0])
     return {name: value for name, value in read.items() if value is not None}
 
