@@ -1,4 +1,4 @@
-"""Pages outside the console: the setup link, on which the first administrator enters a name, an address and a password,
+"""Pages outside the console: the setup page, where the first administrator enters a name, an address and a password,
 and the choice of language, which the desk and the console share.
 """
 
@@ -73,7 +73,7 @@ def _shown(request: HttpRequest, form: AdministratorForm | None, *, status: int)
 @login_required(login_url="admin:login")
 def language(request: HttpRequest) -> HttpResponse:
     """Store the choice and return to `next`, the page with the form."""
-    assert isinstance(request.user, User)  # logged in
+    assert isinstance(request.user, User)  # the view requires a login
     choose_language(request.user, request.POST.get("language", ""))
     target = request.POST.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()})

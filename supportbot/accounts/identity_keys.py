@@ -40,7 +40,7 @@ def add_identity_key(channel: Channel) -> NewIdentityKey:
 
 
 def add_public_key(channel: Channel, pem: str) -> NewIdentityKey:
-    """Add an ES256 public key in the same way; raises InvalidInput if it is not a valid one."""
+    """Like `add_identity_key`, but with an ES256 public key; raises InvalidInput if the key is not valid."""
     new = NewIdentityKey(_next_kid(channel))
     _add(channel, kid=new.kid, algorithm=IdentityKey.Algorithm.ES256, public_key=_checked(pem))
     return new

@@ -70,9 +70,9 @@ class Workspace(models.Model):
     privacy_url = models.CharField(
         max_length=300, blank=True, default="", db_default="", validators=[web_address_validator]
     )
-    # The team's choices in the list of first steps: skipped steps, or hiding the list.
+    # The team's choices in the list of first steps: which steps it skipped, and whether it hid the list.
     first_steps = ArrayField(models.CharField(max_length=20), blank=True, default=list, db_default=[])
-    # Only from remote models, because the built-in answerer's input stays in this installation.
+    # Data is hidden only from remote models, because the built-in answerer's input stays in this installation.
     hides_personal_data = models.BooleanField(default=True, db_default=True)
     # Days without an event after which a conversation is erased (empty means never), and days after which a model
     # call's stored body and a draft's text are erased (empty means 30).

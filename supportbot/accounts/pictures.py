@@ -6,7 +6,7 @@ from typing import Final
 
 from django.utils.translation import gettext
 
-MAX_BYTES: Final = 20 * 1024 * 1024  # per uploaded file
+MAX_BYTES: Final = 20 * 1024 * 1024  # the limit for an uploaded file
 ENDINGS: Final = {"image/png": "png", "image/webp": "webp"}
 
 

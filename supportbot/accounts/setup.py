@@ -22,7 +22,7 @@ from supportbot.accounts.people import check_person
 from supportbot.errors import InvalidInput
 
 TOKEN_BYTES: Final = 32
-LIFETIME: Final = timedelta(days=3)  # as long as password links
+LIFETIME: Final = timedelta(days=3)  # as long as password links are valid
 
 
 def has_administrator() -> bool:

@@ -16,7 +16,8 @@ from supportbot.language.sentences import MARKER, fenced_part, marked_sources, s
 from supportbot.translation import text_in
 
 MAX_CITED: Final = 3  # sources per sentence
-_RUNS_ON: Final = re.compile(r"[ \t|]*\n?[ \t>|*_•+-]*(?:\d{1,2}[.)])?[ \t|*_]*")  # no paragraph ends here
+# text between two spans of one paragraph
+_RUNS_ON: Final = re.compile(r"[ \t|]*\n?[ \t>|*_•+-]*(?:\d{1,2}[.)])?[ \t|*_]*")
 
 
 class Citations:

@@ -10,7 +10,7 @@ from actions.states import State
 from supportbot.chat.models import Conversation
 from supportbot.translation import msgid, text_in
 
-_MAX_REQUESTS: Final = 20  # the newest requests of one conversation
+_MAX_REQUESTS: Final = 20  # how many of a conversation's newest requests are read
 _NOT_DONE: Final = msgid("Not done: {what}. {reason}")
 _TEXTS: Final[dict[State, str]] = {
     State.SUCCEEDED: msgid("Done: {what}."),

@@ -35,7 +35,7 @@ class Runner:
         self.name = ""
         self._context = Context()  # the context of the call to `start`
         self._claiming: set[asyncio.Task[bool]] = set()
-        self._was_wakeup_missed = False  # because all slots were taken
+        self._was_wakeup_missed = False  # whether a wake-up came while all slots were taken
         self._running: dict[asyncio.Task[None], UUID] = {}  # the turn of each task
         self._loop_task: asyncio.Task[None] | None = None
         self._admission = Admission()
@@ -96,7 +96,7 @@ class Runner:
         """Claim the announced turn concurrently with other claims; otherwise, it would wait for each of them in a
         burst.
         """
-        if self._loop_task is None:  # stopped
+        if self._loop_task is None:  # the runner has stopped
             return
         if self._free_slots() <= 0:
             self._was_wakeup_missed = True

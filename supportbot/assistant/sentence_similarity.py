@@ -37,7 +37,9 @@ def with_similarity(request: ModelRequest, found: Found) -> ModelRequest:
 
 
 def with_sure_similarity(request: ModelRequest, found: Found) -> ModelRequest:
-    """Return the same for a quotation that judges an article; this always measures, whatever the model or the load."""
+    """Like `with_similarity`, for a quotation that judges an article; always measures, whatever the model or the
+    load.
+    """
     return _with(_measured_in_turn, request, found)
 
 

@@ -71,7 +71,7 @@ class Turn:
         self._admission = admission
         self._deltas = DeltaBuffer(claim)
         self._draft = Draft((), "en")
-        self._language = base_language(claim.locale)  # until the question has been read
+        self._language = base_language(claim.locale)  # used until the question has been read
         self._status = StatusLine(self._deltas, say("searching", self._language))
         self._trace: RetrievalTrace | None = None
         self._release: UUID | None = None

@@ -213,7 +213,7 @@ class _Night:
 
     @contextmanager
     def _edge(self) -> Iterator[None]:
-        """Let whatever fails inside end this workspace's night as failed, since the other workspaces continue."""
+        """If anything inside fails, log it and mark this workspace's night as failed; the other workspaces continue."""
         try:
             yield
         except Exception:
@@ -251,8 +251,8 @@ def _before(days: int | None) -> datetime | None:
 
 
 def _has_time(until: float) -> bool:
-    """Wait while the erasures so far are being announced, since outcomes of actions and mails would otherwise queue
-    behind thousands of them; return whether there is time left.
+    """Wait until the erasures so far have been announced, because outcomes of actions and mails would otherwise queue
+    behind thousands of announcements; return whether there is time left.
     """
     while count_due() > MOST_ANNOUNCED and time.monotonic() < until:
         time.sleep(PAUSE_SECONDS)

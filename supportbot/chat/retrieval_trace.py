@@ -8,7 +8,7 @@ from uuid import UUID
 from supportbot.chat.answers import Withheld
 from supportbot.chat.models import Conversation, ConversationEvent
 
-FIELD: Final = "reading"  # in the payload of `assistant.final`
+FIELD: Final = "reading"  # the trace's key in the payload of `assistant.final`
 # `person` is the id of the agent who wrote or joined, because two agents may have the same name.
 _TEAM_ONLY: Final = frozenset({FIELD, "person"})
 

@@ -47,8 +47,8 @@ class Claim:
     runner: str
     from_seq: int
     through_seq: int
-    locale: str  # the conversation's
-    waited_seconds: float = 0.0  # since the message or the retry
+    locale: str  # the locale of the conversation
+    waited_seconds: float = 0.0  # the time since the message or the retry
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ class ActionRequestAdmin(ScopedAdmin):
         customer = Customer.objects.filter(pk=OuterRef("customer_id"))
         name = Coalesce(NullIf("name", Value("")), "external_id")
         rows: QuerySet[Any] = super().get_queryset(request)
-        # the stubs lose it
+        # the stubs lose the model's type
         return rows.annotate(who=Subquery(customer.annotate(said=name).values("said")[:1]))  # type: ignore[no-any-return]
 
     @admin.display(description=_("Customer"), ordering="who")

@@ -151,7 +151,7 @@ def _rounded(value: Decimal) -> Decimal:
 def _marks(ceiling: Decimal, *, is_whole: bool) -> list[Decimal]:
     """Return the axis labels: zero, half and the maximum, or every whole number for small counts."""
     if is_whole and ceiling % 2:
-        return [Decimal(mark) for mark in range(int(ceiling) + 1)]  # 1 or 5
+        return [Decimal(mark) for mark in range(int(ceiling) + 1)]  # the maximum is 1 or 5, so its half is not whole
     return [Decimal(0), ceiling / 2, ceiling]
 
 

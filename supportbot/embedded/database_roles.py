@@ -85,7 +85,7 @@ def _is_missing(connection: Connection, name: str) -> bool:
         " WHERE rolname = current_user",
         (name,),
     ).fetchone()
-    assert row is not None  # the current role
+    assert row is not None  # the current role always exists
     return bool(row[0])
 
 
@@ -112,7 +112,7 @@ def weaknesses(connection: Connection) -> str:
         " coalesce(has_table_privilege(to_regclass('actions_auditentry'), 'UPDATE'), false)"
         " FROM pg_roles r WHERE r.rolname = current_user"
     ).fetchone()
-    assert row is not None  # one's own role
+    assert row is not None  # the current role always exists
     is_almighty, may_create, may_rewrite = row
     if is_almighty:
         return gettext("it is a superuser")

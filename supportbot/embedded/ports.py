@@ -18,7 +18,7 @@ def free_port() -> int:
 
 
 def is_taken(port: int, *, host: str = LOOPBACK) -> bool:
-    """Return whether a server could not bind to the port."""
+    """Return whether a server could not bind to the port, usually because it is in use."""
     address = address_of(host)
     if address is None:
         return True

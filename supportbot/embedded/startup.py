@@ -187,7 +187,8 @@ class Composition:
         starting = gettext("Starting PostgreSQL and Valkey ...")
         self._report(starting if servers.postgres else gettext("Using the configured servers ..."))
         servers.start(self._supervisor)
-        # `migrate` also does this, but a restored database, or one from an earlier version, may need nothing else.
+        # `migrate` also does this, but a restored database, or one from an earlier version, may have nothing to
+        # migrate.
         divide(servers.owner_url, servers.database_url)
         me = identify(os.getpid())
         assert me is not None

@@ -86,7 +86,7 @@ class Run(TenantModel):
     )
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     problem = models.CharField(max_length=40, blank=True)  # the code of the error that interrupted it
-    total = models.PositiveIntegerField()  # tries of cases
+    total = models.PositiveIntegerField()  # the number of tries
     done = models.PositiveIntegerField(default=0)
     played_ms = models.PositiveBigIntegerField(default=0, db_default=0)  # excludes the time when no worker ran it
     runner = models.CharField(max_length=64, blank=True)
@@ -218,8 +218,8 @@ class ArticleCheck(TenantModel):
     asks_gates = models.BooleanField(default=True, db_default=True)
     comparison = models.UUIDField(null=True)  # the `DraftCheck` of customers' questions; null if nothing is compared
     attempt = models.PositiveSmallIntegerField(default=0, db_default=0)  # only the latest attempt may write
-    played = models.PositiveIntegerField(default=0)  # cases
-    untried = models.PositiveIntegerField(default=0, db_default=0)  # cases not run in time
+    played = models.PositiveIntegerField(default=0)  # the number of cases run
+    untried = models.PositiveIntegerField(default=0, db_default=0)  # the number of cases not run in time
     former = models.JSONField(default=dict, db_default={})  # by id: the articles before the first change
     seen = models.JSONField(default=dict, db_default={})  # by id: the articles that were tried, with all cases
     failures = models.JSONField(default=list)
@@ -341,7 +341,7 @@ class Replay(TenantModel):
     live_id = models.UUIDField()
     live_number = models.PositiveIntegerField()
     days = models.PositiveSmallIntegerField()
-    most = models.PositiveSmallIntegerField()  # questions
+    most = models.PositiveSmallIntegerField()  # the maximum number of questions
     product = models.CharField(max_length=16, blank=True, default="", db_default="")  # the build (`product_mark`)
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     problem = models.CharField(max_length=40, blank=True)  # the code of the error that interrupted it

@@ -22,7 +22,7 @@ from supportbot.language.sentences import marked_sources, sentences_of
 GIVEN_KEYS: Final = frozenset({"answer", "passages", "lookups", "ledger"})
 PAGE_KEYS: Final = frozenset({"title", "text", "locale"})
 BY: Final = "given"
-MOST: Final = 30  # passages, look-ups or actions
+MOST: Final = 30  # the maximum number of passages, and of look-ups or actions
 PIECE_CHARACTERS: Final = 6  # about the length of a token; fixed, so the result does not depend on how a model streams
 _NAMESPACE: Final = UUID(int=0)
 

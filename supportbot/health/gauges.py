@@ -133,7 +133,7 @@ class _Reading(threading.Thread):
         finally:
             self.late = len(QUERIES) - len(self.found)
             with suppress(AnyDatabaseError):
-                connection.close()  # because this thread ends
+                connection.close()  # this thread is about to end
 
 
 def _counted(*, until: float) -> list[Metric]:

@@ -3,7 +3,7 @@
 import time
 from typing import Final
 
-# Longer than the longest pause between two attempts to reach the broker.
+# This is longer than the longest pause between two attempts to reach the broker.
 PATIENCE_SECONDS: Final = 120.0
 
 _last_tick: float | None = None

@@ -42,7 +42,7 @@ class ProbeServer:
 def start_probes(name: str) -> None:
     """Answer the probes of this process, named `worker` or `beat`, if its port is set."""
     role, port = {"worker": (WORKER, settings.WORKER_PROBE_PORT), "beat": (BEAT, settings.BEAT_PROBE_PORT)}[name]
-    if port > LAST_PORT:  # by default it follows PORT
+    if port > LAST_PORT:  # the default is derived from PORT
         logger.warning(
             "no probes and no metrics: %s_PROBE_PORT would be %s. Set it to a port from 1 to %s, or to 0 for no probes",
             name.upper(), port, LAST_PORT,
@@ -65,7 +65,7 @@ def _handler(role: Role, host: str) -> type[BaseHTTPRequestHandler]:
             try:
                 told = answer(asked, role) or Answer(404, b"There is nothing here.\n", TEXT)
             finally:
-                connections.close_all()  # because this thread ends
+                connections.close_all()  # this thread is about to end
             self.send_response(told.status)
             self.send_header("Content-Type", told.content_type)
             self.send_header("Content-Length", str(len(told.body)))

@@ -1,5 +1,5 @@
-"""Environment variables as settings: checks their types, and detects misspelt names, with which a start would otherwise
-ignore the intended settings.
+"""Reads settings from environment variables: checks their types, and detects misspelt names, which would otherwise be
+ignored without notice.
 """
 
 import os
@@ -30,7 +30,8 @@ class Env(environ.Env):
         if cast is bool and value.strip().lower() not in self.BOOLEAN_TRUE_STRINGS + self.BOOLEAN_FALSE_STRINGS:
             raise ImproperlyConfigured(f"{var}={value} is neither true nor false.")
         try:
-            if value.startswith("$"):  # a secret may start with $, which does not refer to another variable
+            # a secret may start with $, which must not be read as a reference to another variable
+            if value.startswith("$"):
                 return self.parse_value(value, cast)
             return super().get_value(var, cast=cast, **kwargs)
         except ValueError as error:

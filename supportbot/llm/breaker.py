@@ -13,7 +13,7 @@ from supportbot.observing.metrics import BREAKER_HITS, BREAKERS_OPEN
 
 
 class Breaker:
-    """Closed until `failures` calls in a row have failed; then one call each `probe_every_seconds` may try again."""
+    """Closed until `failures` calls in a row have failed; then one call may try again every `probe_every_seconds`."""
 
     def __init__(self, limits: Limits, kind: "Kind" = "answers") -> None:
         self._limits = limits
@@ -34,7 +34,7 @@ class Breaker:
         """
         if not self.is_open:
             return True
-        # only calls count, because an open breaker that nobody needs is no reason for an alert
+        # count only calls, because an open breaker that blocks nothing is no reason for an alert
         BREAKER_HITS.labels(self._kind).inc()
         now = monotonic()
         if now < self._next_probe:

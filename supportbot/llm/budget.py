@@ -91,7 +91,7 @@ def reserve(most: Money, purpose: str = ALL) -> tuple[Reservation, ...]:
     for name, allowance in limited.items():
         if not Budget.objects.filter(day=day, purpose=name).exists():
             _open(day, name, allowance, most.currency)
-    with transaction.atomic():  # both budgets or neither
+    with transaction.atomic():  # reserve in both budgets or in neither
         for name, allowance in limited.items():
             _take(most.amount, Budget.objects.filter(day=day, purpose=name), allowance)
     return tuple(Reservation(day, most.amount, name) for name in limited)

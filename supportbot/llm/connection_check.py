@@ -39,7 +39,7 @@ _SCHEMA: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The result of a test. `refused` is the reason for not calling the address, `reason` that for a missing answer."""
+    """The result of a test. `refused` says why the address was not called, `reason` why there was no answer."""
 
     refused: str = ""
     reason: Reason | None = None

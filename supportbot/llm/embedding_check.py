@@ -37,7 +37,7 @@ _DIGITS: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The result of a test. `refused` is the reason for not calling the address, `reason` that for missing vectors.
+    """The result of a test. `refused` says why the address was not called, `reason` why there were no vectors.
 
     `likeness` is the lowest cosine similarity to the vectors of the index that uses this connection; None if no index
     uses it.

@@ -1,5 +1,5 @@
-"""The errors of model calls. Callers learn what they can still do; inside, errors say whether the provider did its
-work.
+"""The errors of model calls. To callers, they say what can still be done; inside this package, they say whether the
+provider did its work.
 
 A call to a provider has three possible outcomes. It happened: no error. It did not happen: ProviderRefused. We do not
 know, and it may have been charged: ProviderUnclear.
@@ -61,8 +61,8 @@ class Reason(StrEnum):
     STALLED = "stalled"
     DEADLINE = "deadline"
     GARBAGE = "garbage"
-    TOO_LARGE = "too_large"  # the answer
-    TOO_LONG = "too_long"  # the request, for the model's context
+    TOO_LARGE = "too_large"  # the answer is too large
+    TOO_LONG = "too_long"  # the request exceeds the model's context
     RATE_LIMITED = "rate_limited"
     QUOTA = "quota"
     SERVER_ERROR = "server_error"

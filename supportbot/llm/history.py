@@ -13,10 +13,10 @@ from supportbot.language.sentences import split_first_sentence
 from supportbot.llm.tokens import estimated_tokens
 from supportbot.llm.types import ChatMessage, ModelRequest
 
-SUMMARY_SHARE: Final = 4  # a quarter of the budget
-GIST_CHARACTERS: Final = 240  # characters of one message
+SUMMARY_SHARE: Final = 4  # the summary gets a quarter of the budget
+GIST_CHARACTERS: Final = 240  # the maximum number of characters that remain of a message
 SENTENCES_READ: Final = 40
-# Limits for a request that was too long for its model: for the history, each newer message and the answer.
+# Limits for a request that was too long for its model: the history's, each newer message's and the answer's.
 SHORT_HISTORY_TOKENS: Final = 300
 SHORT_MESSAGE_CHARACTERS: Final = 2_000
 SHORT_ANSWER_TOKENS: Final = 400

@@ -7,7 +7,7 @@ import orjson
 from supportbot.llm.types import ModelRequest, Usage
 
 CHARACTERS_PER_TOKEN = 4
-# For an upper bound, because German and code have more tokens per character than English.
+# Used for the upper bound, because German and code have more tokens per character than English.
 MIN_CHARACTERS_PER_TOKEN = 2
 TOKENS_PER_MESSAGE = 8
 

@@ -76,7 +76,7 @@ class DatabaseTrouble:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._told_at: dict[str, float] = {}  # by cause, like the next attribute
+        self._told_at: dict[str, float] = {}  # keyed by cause, like the next attribute
         self._failed_at: dict[str, float] = {}
 
     def happened(self, error: BaseException) -> None:

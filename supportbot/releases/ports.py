@@ -50,10 +50,11 @@ class Audit(Protocol):
     def __call__(self, event: str, *, actor: str, **payload: Any) -> None: ...
 
 
-# Returns a document's errors by field, {} without errors; the second argument says whether it was live before.
-# `RELEASES_CHECKS` names them.
+# A function that returns a document's errors by field, or {}; the second argument says whether it was live before.
+# `RELEASES_CHECKS` names such functions.
 Check = Callable[[Document, bool], Mapping[str, list[str]]]
-# Returns marks of the things that the current release refers to, as JSON. `RELEASES_REFERENCES` names them.
+# A function that returns marks of things to which the current release refers, as JSON. `RELEASES_REFERENCES` names
+# such functions.
 Reference = Callable[[], Any]
 
 

@@ -50,7 +50,7 @@ def current() -> InForce:
 
 
 def known() -> InForce | None:
-    """Return the release for answers if that needs no database query; for coroutines."""
+    """Return the release for answers, or None if that needs a database query, which coroutines must not make."""
     workspace_id = current_workspace_id()
     chosen = _chosen.get()
     if chosen is not None and chosen.workspace_id == workspace_id:

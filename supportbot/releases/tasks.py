@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 @shared_task
 def judge_waiting() -> None:
-    """Have the gates judge one waiting draft; the next run takes the next."""
+    """Have the gates judge one waiting draft; the task's next run judges the next one."""
     with across_workspaces("releases that wait for their evaluation"):
         claimed = claim_waiting()
     if claimed is not None:

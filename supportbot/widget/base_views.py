@@ -63,7 +63,7 @@ class PublicWidgetView(APIView):
     parser_classes = [StrictJsonParser]
     throttle_classes = [PerAddress]
     request_serializer: ClassVar[type[Serializer[Any]]]
-    channel: Channel | None = None  # once it is known
+    channel: Channel | None = None  # set once it is known
 
     def validated(self, request: Request) -> tuple[Channel, dict[str, Any]]:
         """Return the live channel and the other fields of the body; raises ValidationError or UnknownChannel."""

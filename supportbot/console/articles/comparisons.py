@@ -21,7 +21,7 @@ from supportbot.evals.articles.answer_comparison import Outcome
 from supportbot.evals.articles.draft_checks import cancel, compared_in, resume
 from supportbot.evals.models import DraftCheck
 
-MOST_NAMED: Final = 50  # articles
+MOST_NAMED: Final = 50  # the maximum number of articles named on a page
 QUESTIONS: Final = "conversations:read"
 OUTCOMES: Final[Mapping[str, tuple[str, str]]] = {
     Outcome.WORSE: ("bad", gettext_noop("Worse")),

@@ -50,7 +50,7 @@ from supportbot.releases.selectors import gates
 from supportbot.team_formats import language_name
 
 DAYS: Final = 30
-GATES_SECONDS: Final = 40.0  # for all articles selected at once
+GATES_SECONDS: Final = 40.0  # the time limit for all articles selected at once
 MOST_EXPLAINED: Final = 10
 STATES = (
     ("live", _("Published"), Q(state=State.LIVE)),
@@ -200,7 +200,7 @@ class ArticleAdmin(ScopedAdmin):
     ) -> HttpResponse:
         try:
             return revisions.history(request, UUID(object_id))
-        except ValueError as error:  # not an id
+        except ValueError as error:  # the value is not an id
             raise Http404 from error
 
 

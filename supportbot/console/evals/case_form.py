@@ -16,7 +16,7 @@ from kb.models import Article
 from supportbot.evals.expectations import MAX_VALUE_TEXT, MAX_VALUES
 from supportbot.evals.suite_values import MAX_TEXT
 
-MOST_OFFERED: Final = 500  # articles
+MOST_OFFERED: Final = 500  # the maximum number of articles to choose from
 EMPTY_ROWS: Final = 2
 LISTED: Final = ("source", "says", "never_says", "figures", "not_figures")
 FLAGS: Final = ("abstains", "hands_over")

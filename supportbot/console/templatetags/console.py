@@ -88,9 +88,9 @@ def labelled(cells: Sequence[str], headers: Sequence[Mapping[str, Any]]) -> list
 
 def _labelled(cell: str, label: str, *, is_lead: bool) -> SafeString:
     if is_lead:
-        return mark_safe(cell)  # Django's own cell
+        return mark_safe(cell)  # the cell comes from Django
     start = format_html('<td data-label="{}"', capfirst(label))
-    return mark_safe(cell.replace("<td", start, 1))  # Django's own cell with an attribute that was escaped above
+    return mark_safe(cell.replace("<td", start, 1))  # the cell comes from Django, and the attribute was escaped above
 
 
 @register.filter

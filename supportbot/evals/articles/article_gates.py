@@ -83,7 +83,7 @@ class Trial:
     wording: ArticleText
     locale: str
     prepared: Prepared
-    phrasings: tuple[str, ...] = ()  # before and after
+    phrasings: tuple[str, ...] = ()  # those before and those after the change
 
 
 def publishing(article: Article | None, change: Change, *, external_id: str = "", phrasings: Phrasings = None) -> Trial:

@@ -28,7 +28,7 @@ READ_AT_ONCE: Final = 50  # texts, because all texts of an import could fill the
 SECONDS: Final = 60.0  # for making vectors; texts without a vector after that are found only by their words
 MARGIN: Final = timedelta(minutes=1)  # for differences between the machines' clocks
 READ_BY: Final = ("audience", "locale", "for_assistant")
-Facts = Mapping[str, Any]  # as JSON
+Facts = Mapping[str, Any]  # in their stored form, as JSON
 
 
 @dataclass(frozen=True, slots=True)

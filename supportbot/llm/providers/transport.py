@@ -1,5 +1,5 @@
-"""Requests to model servers over aiohttp. The body of an answer can rest: what arrives meanwhile stays in the socket,
-and is then read at once. Otherwise, each token would wake the event loop, which takes most of the time of reading.
+"""Requests to model servers over aiohttp. Reading the body of an answer can be paused: incoming data then stays in the
+socket and is read all at once. Otherwise, each token would wake the event loop, which takes most of the reading time.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ BODY: Final = "supportbot.body"  # the body's name in the extensions of its resp
 
 
 class Body(httpx2.AsyncByteStream):
-    """The body of one response, in chunks of all that has arrived. Raises aiohttp's errors."""
+    """The body of one response; each chunk is everything that has arrived by then. Raises aiohttp's errors."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
@@ -25,7 +25,7 @@ class Body(httpx2.AsyncByteStream):
             yield chunk
 
     async def rest(self, seconds: float) -> None:
-        """Leave what arrives in the socket for a while."""
+        """Pause reading: leave incoming data in the socket for a while."""
         connection = self._response.connection
         socket = connection.transport if connection is not None else None
         if socket is None or socket.is_closing():  # everything has arrived, or nothing more will

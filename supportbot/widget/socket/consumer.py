@@ -156,7 +156,8 @@ class ChatConsumer(Socket):
     async def _greet(self, hello: Hello) -> None:
         if self.session is not None:
             raise OutOfOrder("This socket has already sent `hello`.", fields={"type": ["Already sent."]})
-        assert self._origin is not None and self._hello_timer is not None  # or the socket is closing
+        # otherwise, the socket is already closing
+        assert self._origin is not None and self._hello_timer is not None
         self._hello_timer.cancel()
         try:
             session = await db(redeem_ticket, hello.ticket, origin=self._origin)
@@ -193,7 +194,7 @@ class ChatConsumer(Socket):
             self.writer.send(error_frame(error, frame))
             if isinstance(frame, Identify):
                 facts = {"workspace_id": session.workspace_id, "channel_id": session.channel_id}
-                with suppress(AnyDatabaseError):  # the client has its response
+                with suppress(AnyDatabaseError):  # the client already has its response
                     await db(record_denied_access, error, actor=f"customer:{session.caller.customer_id}", **facts)
         except AnyDatabaseError:  # nothing was stored; the client keeps its message and sends it again
             self.writer.send(error_frame(Unavailable(), frame))

@@ -67,7 +67,7 @@ class Feed:
         self.seq = seq
         self._answer = turn.message if turn else ""
         self._attempt = turn.attempt if turn else 0
-        self._shown = len(turn.text) if turn else 0  # characters of that attempt
+        self._shown = len(turn.text) if turn else 0  # the number of that attempt's characters sent so far
         self._ended = ""
         self._is_muted = False
         self.is_turn_remote = False

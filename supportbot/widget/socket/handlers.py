@@ -48,7 +48,7 @@ async def on_behalf(
 async def on_behalf_outside(
     session: Session, service: Callable[Concatenate[UUID, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """Do the same for a service that calls the shop's system."""
+    """Like `on_behalf`, for a service that calls the shop's system."""
     with workspace_scope(session.workspace_id):
         return await outside(_checked, session, lambda conversation_id: service(conversation_id, *args, **kwargs))
 

@@ -112,7 +112,7 @@ class Writer:
         if isinstance(item, str):
             await self._timed(self._send_text(item))
             return True
-        assert self._feed is not None  # no signals arrive before
+        assert self._feed is not None  # no signals arrive before the writer has a feed
         try:
             frames = await self._feed.frames(item)
         except AnyDatabaseError as error:

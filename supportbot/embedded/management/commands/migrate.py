@@ -120,7 +120,8 @@ class Command(migrate.Command):
                 return
             create_extensions_in(connection.connection)
             connection.connection.execute("SET statement_timeout = 0")
-            connection.connection.execute("SET idle_in_transaction_session_timeout = 0")  # it may compute in between
+            # a migration may compute between statements
+            connection.connection.execute("SET idle_in_transaction_session_timeout = 0")
             connection.connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
             self._migrate(*args, **options)
             if settings.DATABASE_OWNER_URL:

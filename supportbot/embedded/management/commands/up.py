@@ -13,7 +13,7 @@ from supportbot.embedded.startup import Composition, Ready
 from supportbot.installation.errors import InstallationError
 from supportbot.installation.start_plan import plan_from_environment
 
-PAGES: Final = ("base", "console", "desk", "docs")  # without the demo
+PAGES: Final = ("base", "console", "desk", "docs")  # the pages listed without the demo
 
 
 class Command(TranslatedCommand):

@@ -30,7 +30,7 @@ from supportbot.evals.simulated_merchants import merchants_opened
 from supportbot.evals.suite_files import read_suite_file
 from supportbot.evals.suite_format import MAX_REPEAT, Suite
 
-REPEAT: Final = 4  # pass^1 to pass^4
+REPEAT: Final = 4  # enough for pass^1 to pass^4
 
 
 class Command(ProductCommand):
