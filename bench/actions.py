@@ -1,4 +1,4 @@
-"""How soon a confirmed action starts, compared with a direct dispatch by Celery, and how many are done per second.
+"""Measure how soon a confirmed action starts, compared with a direct dispatch by Celery, and actions per second.
 
     python -m bench.actions [--actions 150] [--parallel 4] [--seconds 120] [--json]
 
@@ -100,7 +100,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--actions", type=int, default=150)
     parser.add_argument("--parallel", type=int, default=4, help="customers who confirm at once, for actions per second")
-    parser.add_argument("--seconds", type=float, default=120.0, help="a part of it ends then, with fewer actions")
+    parser.add_argument("--seconds", type=float, default=120.0, help="time limit of each of the two parts")
     parser.add_argument("--json", action="store_true", help="JSON Lines instead of tables")
     return parser.parse_args()
 

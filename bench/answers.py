@@ -1,4 +1,4 @@
-"""The model server's answers: a hundred tokens of one word, the same for the same request. Pure.
+"""The model server's answers: a hundred one-word tokens, always the same for the same request. Pure.
 
 The text must pass the product's checks, or the benchmark would measure refusals: a request without sources gets
 sentences that state no fact; one with sources gets sentences quoted from them, each with its marker.
@@ -16,20 +16,20 @@ _PLAIN: Final = (
     "Would you tell me which of the two you mean?",
     "How would you like to go on from here?",
 )
-# The last sentence fills up the hundred: any beginning of it with three or more words is a question.
+# The answer's last sentence. It is cut to make up the hundred tokens, and reads as a question from three words on.
 _CLOSING: Final = (
     "Would you like me to stay with you here while you go through each of these steps on your own page once more, or "
     "would you rather tell me after each of them what you see there, so as to get to the end of it without hurry"
 )
 _MIN_CLOSING: Final = 3
 _SOURCE: Final = re.compile(r'<source number="(\d+)"[^>]*>\n(.*?)\n</source>', re.DOTALL)
-# Whole sentences only: after a label ("**Gifts:** We ...") comes half of one.
+# Whole sentences only: the text after a label ("**Gifts:** We ...") is half a sentence.
 _SENTENCE: Final = re.compile(r"(?:(?<=\n)|(?<=[.!?] ))[A-Z][^.!?\n|*_`#>‹›\[\]()]{40,160}\.(?=\s)")
 _QUOTES: Final = 3
 
 
 def tokens_for(prompt: str, count: int) -> list[str]:
-    """Return an answer of `count` tokens to a prompt; every token but the first begins with a blank."""
+    """Return an answer of `count` tokens to a prompt; every token but the first begins with a space."""
     words: list[str] = []
     for sentence in itertools.chain([_OPENING], _quotations(prompt), itertools.cycle(_PLAIN)):
         more = _words(sentence)

@@ -1,4 +1,4 @@
-"""What a chat turn costs, compared with a bare relay of the same stream.
+"""Measure what a chat turn costs, compared with a bare relay of the same stream.
 
     python -m bench.chat [--chats 40] [--turns 3] [--rounds 2] [--vectors FILE] [--json]
 
@@ -70,7 +70,7 @@ def measure_product(instance: Instance, load: Load) -> Iterator[Named]:
 
 
 def best_of(name: str, readings: Sequence[Named]) -> dict[str, Any]:
-    """Return the lowest of each figure over the rounds, and all problems: other work on the machine can only add."""
+    """Return the lowest value of each figure, since other work on the machine can only raise it, and all problems."""
     rounds = [reading.figures() for named, reading in readings if named == name]
     least = {key: min(figures[key] for figures in rounds) for key in rounds[0]}
     return {"name": name, **least, "problems": sum(figures["problems"] for figures in rounds)}
@@ -103,16 +103,16 @@ def show(
 
 
 def _turned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one row per figure with a column per server, which fits a terminal."""
+    """Turn the table: one row per figure and one column per server, so that it fits a terminal."""
     return [{"": key, **{row["name"]: row[key] for row in rows}} for key in rows[0] if key != "name"]
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--chats", type=int, default=40, help="at once")
-    parser.add_argument("--turns", type=int, default=3, help="measured in each chat, after one to warm up")
-    parser.add_argument("--rounds", type=int, default=2, help="repeats; the least of each figure is shown")
-    parser.add_argument("--vectors", type=Path, help="a file to keep the vectors of the demo's articles in")
+    parser.add_argument("--chats", type=int, default=40, help="number of concurrent chats")
+    parser.add_argument("--turns", type=int, default=3, help="measured turns per chat, after one warm-up turn")
+    parser.add_argument("--rounds", type=int, default=2, help="repeats; the lowest value of each figure is shown")
+    parser.add_argument("--vectors", type=Path, help="a file in which to keep the vectors of the demo's articles")
     parser.add_argument("--json", action="store_true", help="JSON Lines instead of a table")
     return parser.parse_args()
 

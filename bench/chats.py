@@ -17,7 +17,7 @@ TURN_SECONDS: Final = 30.0
 
 
 class BenchFailed(Exception):
-    """The server did not do what the protocol says."""
+    """The server broke the protocol."""
 
 
 class Chat(Protocol):
@@ -25,7 +25,7 @@ class Chat(Protocol):
 
 
 class Socket:
-    """Frames in and out."""
+    """A WebSocket that sends and receives frames."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
@@ -108,7 +108,7 @@ class ProductChat:
 
 
 async def turns_of(chat: Chat, questions: list[str]) -> list[Turn]:
-    """Ask the questions one after another; a question without an answer in time ends the run."""
+    """Ask the questions one after another; if an answer does not come in time, the run ends."""
     turns = []
     for question in questions:
         async with asyncio.timeout(TURN_SECONDS):

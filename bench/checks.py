@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the checks do to models' answers: which are shown whole, which are confirmed, and which harmful ones pass.
+"""Measure what the checks do to models' answers: which are shown whole, confirmed, or harmful and still shown.
 
     python -m bench.checks FILE.jsonl [--json] [--strictness strict|balanced|open] [--markers as-written|none|all]
 
@@ -98,7 +98,7 @@ def checked_row(row: Mapping[str, Any], *, strictness: str, markers: str) -> Che
 
 
 def settled(draft: Any) -> tuple[float, int]:
-    """Give a draft the vectors it requests; return their time and number."""
+    """Give a draft the vectors it requests; return the seconds they took, and their number."""
     from supportbot.assistant.vectors import vectors_of
 
     took, made = 0.0, 0
@@ -123,7 +123,10 @@ def passage_of(place: int, told: Mapping[str, Any]) -> Any:
 
 
 def with_markers(answer: str, passages: int, markers: str) -> str:
-    """Return the answer with the markers of all passages after each sentence, if it has none of its own."""
+    """Return the answer as `--markers` says: as it is, or with the markers of all passages after each sentence.
+
+    "as-written" adds them only to an answer that has no marker at all.
+    """
     from supportbot.language.sentences import marked_sources, sentences_of
 
     if markers == "none" or not passages:
@@ -171,7 +174,7 @@ def taken_back(streamed: str, final: str) -> list[str]:
 
 
 def table(checked: list[Checked]) -> Iterable[str]:
-    """Yield the lines of the table, one label after another."""
+    """Yield the lines of the table, label by label."""
     groups: dict[str, list[Checked]] = defaultdict(list)
     for one in checked:
         groups[one.row.get("label", "all")].append(one)

@@ -47,7 +47,7 @@ class Shopper:
             self.customer = Customer.objects.create(external_id="bench", name="Bench")
 
     def _note_commits(self) -> None:
-        """Record when a request is enqueued, right after the commit and before `confirm` returns."""
+        """Record when a request is enqueued, which is right after the commit and before `confirm` returns."""
         enqueue = publisher.enqueue
 
         def noting(workspace_id: UUID, request_id: UUID) -> None:
@@ -57,7 +57,7 @@ class Shopper:
         publisher.enqueue = noting  # type: ignore[method-assign]  # does not change what is measured
 
     def sees_worker(self, is_alive: Callable[[], bool]) -> bool:
-        """Wait until a worker takes tasks, which on a busy machine takes minutes; return whether it does."""
+        """Wait until a worker takes tasks, which takes minutes on a busy machine; return whether it does."""
         name, ends = uuid.uuid4().hex, self.clock() + PATIENCE_SECONDS
         nothing.delay(str(self.workspace.pk), name)
         while is_alive() and self.clock() < ends:
@@ -66,8 +66,9 @@ class Shopper:
         return False
 
     def starts(self, count: int, seconds: float) -> tuple[list[float], list[float]]:
-        """Return milliseconds from commit to start of actions and of bare tasks, measured alternately; one at least,
-        and fewer than asked for after these seconds.
+        """Return the milliseconds from commit to start of actions and of bare tasks, measured alternately.
+
+        At least one of each is measured; after `seconds`, no more are.
         """
         action: list[float] = []
         direct: list[float] = []
@@ -94,8 +95,9 @@ class Shopper:
         return (_started(name) - committed) * 1000
 
     def many(self, count: int, parallel: int, seconds: float) -> tuple[int, float, float]:
-        """Confirm requests from several threads, none after these seconds; return how many were confirmed, when the
-        last was, and when the last had succeeded.
+        """Confirm requests from several threads, none after `seconds`.
+
+        Returns how many were confirmed, when the last one was confirmed, and when all had succeeded.
         """
         ends = self.clock() + seconds
         with ThreadPoolExecutor(parallel) as pool:
@@ -143,8 +145,8 @@ class Shopper:
 def _started(name: str) -> float:
     """Wait until a worker has started a task and return when that was.
 
-    As the product's schedule does, it publishes what was not taken: a message expires after a minute, and a busy
-    machine may stop a worker for longer.
+    Tasks that no worker has taken are published again, as the product's schedule does: a message expires after a
+    minute, and a busy machine may stop a worker for longer.
     """
     ends = time.monotonic() + PATIENCE_SECONDS
     while (moment := started_within(name, SWEPT_SECONDS)) is None:

@@ -19,7 +19,7 @@ from supportbot.chat.selectors import heads_of
 from supportbot.widget.socket.connection_registry import check_access, record_presence
 from supportbot.widget.socket.queue_position import queue_frames
 
-# Periodic work of every process, which belongs to no turn.
+# Periodic work of every process, which is not part of a turn.
 _OF_THE_PROCESS: Final = frozenset([heads_of, record_presence, queue_frames, check_access])
 _lock: Final = threading.Lock()
 _calls: Counter[str] = Counter()

@@ -17,7 +17,7 @@ TURNS: Final = 4
 
 
 def count_turn(instance: Instance, questions: Sequence[str]) -> list[dict[str, Any]]:
-    """Return by service how often a turn calls it and how many statements it takes, without BEGIN and COMMIT."""
+    """Return, by service, how often a turn calls it and how many statements it runs, without BEGIN and COMMIT."""
     with instance.web(application="bench.counting:application", KB_RETRIEVAL="1") as web:
         instance.forget_counts()
         found, turns = asyncio.run(_play(web, instance.channel, questions))

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Whether a crawled help centre is searched as well as the same articles imported as Markdown.
+"""Measure whether a crawled help centre is searched as well as the same articles imported as Markdown.
 
     python -m bench.crawl DOCUMENTS QUESTIONS.jsonl [--cache DIR] [--json]
 
-DOCUMENTS is a folder of Markdown files with front matter, QUESTIONS as `kb_eval` reads them. The folder becomes a
-workspace; then `bench.help_site` serves it behind a theme, and a source reads that into another one. Prints both scores
-and their difference (goal: within .02), and how many articles have the very same words. Embedding takes about 0.3 s per
-passage.
+DOCUMENTS is a folder of Markdown files with front matter; QUESTIONS is in the format of `kb_eval`. The folder is
+imported into one workspace; then `bench.help_site` serves it behind a theme, and a source crawls that site into
+another. Prints both scores, their difference (goal: within .02), and how many articles have exactly the same words.
+Embedding takes about 0.3 s per passage.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def measure(documents: Path, questions: Path, cache: Path) -> dict[str, Any]:
 
 
 def _with_vectors(file: Path) -> None:
-    """Let the source's runs take vectors from the cache: equal passages are embedded once."""
+    """Make the source's runs use the cached vectors, so that equal passages are embedded only once."""
     from kb.indexing.vector_file import VectorCache
     from kb.ports import embedder
     from kb.sources import sync
@@ -76,7 +76,7 @@ def _command(name: str, *args: str) -> dict[str, Any]:
 
 
 def _asked_of(questions: Path, host: str, target: Path) -> Path:
-    """Write the questions with the ids of crawled pages."""
+    """Write the questions to `target`, with the ids of crawled pages instead of those of imported articles."""
 
     def named(ids: list[str]) -> list[str]:
         return [f"{host}{path_of(article)}" for article in ids]

@@ -1,4 +1,4 @@
-"""How fast the desk is: from a customer's message until an agent sees it, and the queue with 10,000 open tickets.
+"""Measure the desk: the time until an agent sees a customer's message, and the queue with 10,000 open tickets.
 
     python -m bench.desk [--messages 200] [--open 10000]
 
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=200)
     parser.add_argument("--open", type=int, default=10_000, dest="open_tickets")
     chosen = parser.parse_args()
-    # No model is called: a person has the measured conversation.
+    # No model is called, since a person handles the measured conversation.
     with temporary_folder() as folder, throw_away_instance(folder, "http://127.0.0.1:9") as instance:
         shift = _prepare(chosen.open_tickets)
         with instance.web() as web:

@@ -1,8 +1,9 @@
 """PDF and Word files made from the texts in `bench/files`, with the questions about them.
 
-A text is simplified Markdown: `layout: NAME`, one title, sections, paragraphs, tables, and for the layout "footnotes"
-notes such as `[1] Text`, each marked in the text by `[1]`. `questions.json` has, for each text, planted sentences, each
-with a question in nearly its words (`lightly`) and one in other words (`strongly`), and table cells.
+A text is simplified Markdown: `layout: NAME`, one title, sections, paragraphs and tables. In the layout "footnotes", it
+also has notes such as `[1] Text`, each marked in the text by `[1]`. For each text, `questions.json` lists table cells
+and planted sentences. A sentence has a question in nearly the same words (`lightly`) and one in other words
+(`strongly`).
 """
 
 import json
@@ -17,9 +18,9 @@ from tests.kb.made_files import Text, docx, p, pdf, table
 
 FOLDER: Final = Path(__file__).parent / "files"
 TOP: Final = 760.0
-BOTTOM: Final = 430.0  # short pages, so that a text takes several; notes and the page's number stand below
+BOTTOM: Final = 430.0  # short pages, so that a text fills several; notes and the page number are below
 LEADING: Final = 1.3
-HEBREW_WIDTH: Final = 0.55  # of a letter in `made_files`, in sizes
+HEBREW_WIDTH: Final = 0.55  # of a letter in `made_files`, as a fraction of the font size
 _NOTE: Final = re.compile(r"\[(\d)\]")
 
 
@@ -42,7 +43,7 @@ class Column:
 class Style:
     columns: tuple[Column, ...]
     size: float
-    characters: int  # of a line
+    characters: int  # per line
     is_right_to_left: bool = False
 
 
@@ -55,7 +56,7 @@ STYLES: Final = {
 
 
 def make_files(folder: Path) -> list[dict[str, Any]]:
-    """Write the files into `folder`, and return what is planted in them as `bench.documents` reads it."""
+    """Write the files into `folder`, and return the planted sentences and cells in the format of `bench.documents`."""
     return [_made(folder, row) for row in json.loads((FOLDER / "questions.json").read_text())]
 
 
@@ -101,7 +102,7 @@ def _in_word(block: Block) -> str:
 
 @dataclass
 class _Press:
-    """Sets blocks on pages, from the top of each column to its bottom."""
+    """Lays out blocks on pages, from the top of each column to its bottom."""
 
     style: Style
     title: str
@@ -140,7 +141,7 @@ class _Press:
 
     def _set_heading(self, block: Block) -> None:
         size = 20 if block.level == 1 else 14
-        self._make_room(8 * self.style.size * LEADING)  # never alone at the end of a page
+        self._make_room(8 * self.style.size * LEADING)  # never the last line of a page
         lines = textwrap.wrap(block.text, int(self.style.characters * self.style.size / size))
         self._set_lines(lines, size, is_bold=True)
 
@@ -191,7 +192,7 @@ def _with_marks(line: str) -> Iterator[tuple[str, bool]]:
 
 
 def _width(text: str) -> float:
-    """Return the width of a text in Helvetica, in sizes."""
+    """Return the width of a text in Helvetica, in multiples of the font size."""
     from pypdf._codecs.core_font_metrics import CORE_FONT_METRICS  # it has no public name
 
     widths = CORE_FONT_METRICS["Helvetica"].character_widths

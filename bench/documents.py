@@ -1,17 +1,16 @@
 #!/usr/bin/env python3
-"""Whether the contents of real files are found: planted sentences by search, with their page, and table cells by an
-answer.
+"""Measure whether the contents of real files are found: sentences by search, and table cells by answers.
 
     python -m bench.documents [FOLDER TRUTH.json] [--among PATH] [--vectors FILE] [--show N] [--json]
 
 Without arguments, the files are made from the texts in `bench/files` (`bench.document_files`), with every planted
-sentence asked for in three ways: verbatim, in nearly its words, and in other words. FOLDER has PDF, Word, HTML and
+sentence asked for in three ways: verbatim, in nearly the same words, and in other words. FOLDER has PDF, Word, HTML and
 Markdown files. TRUTH is a list of {"file", "locale"?, "facts": [{"sentence", "pages"?, and "question" or "questions":
 {way: question}}], "cells": [{"question", "value"}]}. All files go into one workspace; `--among` imports other documents
-into it, which makes the search harder. A sentence is found if one of the first eight passages for its question holds
-the whole of it, and right if that passage is of its file and begins on its page; `in_six` and `first` count the right
-ones among the six that a model is given, and in the first. A cell is answered if the built-in answerer's answer has its
-value. `--show` prints so many misses of each file.
+into it, which makes the search harder. A sentence is found if one of the first eight passages for its question contains
+the whole sentence. It is right if that passage is from its file and begins on its page. `in_six` counts the sentences
+that are right in one of the six passages a model is given, `first` those that are right in the first passage. A cell is
+answered if the built-in answerer's answer contains its value. `--show` prints up to N misses of each file.
 """
 
 import argparse
@@ -39,8 +38,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("truth", type=Path, nargs="?")
-    parser.add_argument("--among", help="anything kb_import accepts")
-    parser.add_argument("--vectors", type=Path, help="keep vectors in a file, for the next time")
+    parser.add_argument("--among", help="other documents to import: anything kb_import accepts")
+    parser.add_argument("--vectors", type=Path, help="keep vectors in a file for the next run")
     parser.add_argument("--show", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""The cost of checking the longest possible answer while it is streamed: processor time and vectors.
+"""Measure the cost of checking the longest possible answer while it is streamed: processor time and vectors.
 
     python -m bench.drafting [--json]
 
-Answers of 8,000 characters of several forms arrive in pieces of four characters, over six pages of the demo, with the
-instructions and a team's note kept back and one record. The vectors are stand-ins: how many there are is told, how long
-they take is not (20 to 40 ms each). The best of three runs is shown; no instance is needed. The goal is 100 ms, with at
-most 10 vectors of sentences and records, and 12 of windows of the pages.
+Answers of 8,000 characters in several forms arrive in pieces of four characters. They are checked against six pages of
+the demo and one record, with the instructions and a team's note as confidential texts. The vectors are stand-ins: they
+are counted, but the time that real ones take (20 to 40 ms each) is not included. The best of three runs is shown; no
+instance is needed. The goal is 100 ms, with at most 10 vectors of sentences and records, and 12 of windows of the
+pages.
 """
 
 import argparse
@@ -87,7 +88,7 @@ def main() -> None:
 
 
 def row(name: str, text: str, language: str) -> dict[str, Any]:
-    """Return the cost of an answer, the best of several runs."""
+    """Return the cost of checking an answer, from the best of several runs."""
     return min((checked(name, text, language) for _ in range(ROUNDS)), key=lambda one: float(one["ms"]))
 
 
@@ -149,7 +150,7 @@ def settled(draft: Any) -> list[Any]:
 
 
 def stand_in(text: Any) -> Sequence[float]:
-    """Return a vector that is the same for the same text."""
+    """Return a random vector, always the same one for the same text."""
     import numpy as np
 
     from supportbot.assistant.checks.readings import Reading

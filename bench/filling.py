@@ -1,7 +1,7 @@
-"""A workspace as after months of use, filled by the database itself at a million rows a minute.
+"""Fill a workspace as if after months of use, at a million rows a minute, since the database makes the rows itself.
 
-Rows look like those of the services, so every page reads them; vectors are random. It needs a superuser, since it
-suspends triggers and foreign keys, and builds the indexes after the rows.
+The rows look like those of the services, so every page can read them; vectors are random. The database role must be a
+superuser, since triggers and foreign keys are suspended. Indexes are built after the rows.
 """
 
 import time
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-EVENTS: Final = 10  # of each conversation; six of them are messages
-CHUNKS: Final = 10  # of each article
+EVENTS: Final = 10  # per conversation; six of them are messages
+CHUNKS: Final = 10  # per article
 _TABLES: Final = (
     "accounts_customer",
     "chat_conversation",

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Recall of vector search with the workspace filter, compared with the exact order, and the cost of a search.
+"""Measure the recall of vector search with the workspace filter against an exact search, and the cost of a search.
 
     python -m bench.filtered_recall [--chunks 20000] [--workspaces 20] [--queries 200]
 
-Synthetic: clustered unit vectors (cosine to a cluster's centre about .75, as passages on one topic have), every
-workspace with the same clusters, so that a query's neighbours are in all of them. Both scans are measured,
+The data is synthetic: clustered unit vectors, whose cosine to their cluster's centre is about .75, as for passages on
+one topic. Every workspace has the same clusters, so a query has neighbours in all of them. Both scans are measured,
 whichever the search would choose for a scope of that size. Prints one JSON line per scan.
 """
 

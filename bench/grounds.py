@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""How well passages with the answer are distinguished from others on the same subject, and the fit for it.
+"""Measure how well passages with the answer are distinguished from others on the same subject, and fit the weights.
 
     python -m bench.grounds --corpus NAME=DOCUMENTS,QUESTIONS.jsonl[,MORE.jsonl] ... [--cache DIR] [--out FILE]
 
-DOCUMENTS is anything `kb_import` accepts, "demo" the demo's articles. A row of QUESTIONS is a question with `gold`,
-which is answered there, or one without; or a conversation as `kb_eval --as-asked` reads it, with the `label` ANSWERABLE
-or UNANSWERABLE (others are skipped). Each is searched for as in a turn, and its sentences are compared.
+DOCUMENTS is anything `kb_import` accepts, or "demo" for the demo's articles. A row of QUESTIONS is a question: with
+`gold` if those articles answer it, without if none does. Or it is a conversation in the format of `kb_eval --as-asked`,
+with the `label` ANSWERABLE or UNANSWERABLE (others are skipped). Each is searched for as in a turn, and its sentences
+are compared.
 
-For each corpus it prints the results of the fit on the others: AUC, the share of answerable questions that are
-answered, and the share of each other kind that is refused, first by the grounds alone and then together with the
-search's own confidence. The line `folds` does the same with fifths of all conversations. The numbers fitted on
-everything come last; `--out` writes them in the format of `kb/search/calibrations/answers.json`.
+For each corpus, it prints the results of a fit on the other corpora: AUC, and the share of answerable questions and of
+each other kind that are answered, by the grounds alone and together with the search's own confidence. The lines `folds`
+do the same with fifths of all conversations, and the lines `all` with one fit on everything, whose numbers come last.
+`--out` writes these numbers in the format of `kb/search/calibrations/answers.json`.
 """
 
 import argparse
@@ -36,7 +37,7 @@ _FOLDS: Final = 5
 
 @dataclass(frozen=True)
 class Asked:
-    """A question with its grounds, the decision of search alone, and its kind, empty if answerable."""
+    """A question with its grounds and kind (empty if answerable), and whether search alone would answer it."""
 
     example: "Example"
     is_on_topic: bool
@@ -121,7 +122,9 @@ def fitted(asked: Sequence[Asked]) -> dict[str, Any]:
 
 
 def calibrated(asked: Sequence[Asked]) -> "Calibration":
-    """Return the fit, with the threshold at which grounds and search together come closest to both goals."""
+    """Return the fit, with the threshold at which grounds and search together come closest to both goals: enough
+    answerable questions answered, and enough near misses refused.
+    """
     from kb.evaluation.confidence_fitting import (
         ON_GROUNDS,
         WANTED_OF_NEAR_MISSES,
@@ -152,9 +155,9 @@ def calibrated(asked: Sequence[Asked]) -> "Calibration":
 
 
 def to_fit_on(asked: Iterable[Asked]) -> "list[Example]":
-    """Return the rows to fit on: of corpora with near misses, without their questions on foreign subjects.
+    """Return the answerable questions and near misses of the corpora that have near misses.
 
-    Search handles those by itself, and they would make near misses look easy.
+    Questions on other subjects are left out: search refuses them by itself, and they would make near misses look easy.
     """
     seen = [one.example for one in asked if one.example.is_answerable or one.example.kind == "near_miss"]
     fitted_on = {example.corpus for example in seen if not example.is_answerable}

@@ -1,10 +1,11 @@
-"""How fast the pages are after months of use: 200,000 conversations, 2,000,000 events, 50,000 passages.
+"""Measure the pages as if after months of use: 200,000 conversations, 2,000,000 events, 50,000 passages.
 
     python -m bench.grown [--conversations 200000] [--passages 50000] [--rounds 40] [--only search]
 
-It fills an embedded PostgreSQL in a temporary folder (about ten minutes, 3 GB), or the one of `DATABASE_URL`, whose
-role must be a superuser; a filled database is only measured. The goal is one second at the 95th percentile. `cpu_ms` is
-the processor time of one request, in this process and in PostgreSQL: on a busy machine, read it first.
+It fills an embedded PostgreSQL in a temporary folder (about ten minutes, 3 GB), or the database of `DATABASE_URL`,
+whose role must be a superuser. A database that is already filled is only measured. The goal is one second at the 95th
+percentile. `cpu_ms` is the processor time of one request, in this process and in PostgreSQL: read it first on a busy
+machine.
 """
 
 import argparse
@@ -59,7 +60,7 @@ def main() -> None:
     parser.add_argument("--conversations", type=int, default=200_000)
     parser.add_argument("--passages", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--only", default="", help="only what has this word in its name")
+    parser.add_argument("--only", default="", help="measure only pages with this text in their name")
     chosen = parser.parse_args()
     with installation():
         print(table(list(_measured(chosen))))  # noqa: T201  # the result
@@ -104,7 +105,7 @@ def _row(what: str, step: Callable[[], None], rounds: int) -> dict[str, Any]:
 
 
 def _cpu_seconds() -> float:
-    """Return the processor time so far of this process and of its database backend on this machine."""
+    """Return the processor time used so far by this process and by its database backend on this machine."""
     from django.db import connection
 
     connection.ensure_connection()
@@ -123,7 +124,7 @@ def _steps(workspace: Any) -> Iterator[tuple[str, Callable[[], None]]]:
 
         return look
 
-    late = max(1, Conversation.objects.count() // 200)  # 50 each: a quarter of the way back
+    late = max(1, Conversation.objects.count() // 200)  # 50 conversations a page: a quarter of the way back
     yield from ((what, page(address.format(late=late))) for what, address in PAGES.items())
     yield "publish an article of 40 paragraphs", _publish
     yield "store a customer's message", _write

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A realistic help centre on this machine: articles in a theme with navigation, cookie banner and footer.
+"""Serve a realistic help centre on this machine: articles in a theme with navigation, cookie banner and footer.
 
     python -m bench.help_site FOLDER [--port 8970]
 
-FOLDER has Markdown files with front matter. The theme's boxes have names of its own, as those of many real ones, so a
-reader has to find out what belongs to the page. `bench.crawl` reads it.
+FOLDER has Markdown files with front matter. As in many real themes, the boxes around the text have names of their own,
+so a crawler has to find out which of them belongs to the article. `bench.crawl` reads this site.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def pages_of(folder: Path) -> dict[str, str]:
 
     from kb.importing.loaders.markdown import read_markdown
 
-    # As the site's own editor would: with the tags and pictures that articles hold, which our help pages leave out.
+    # As the site's own editor would show them: with HTML tags and pictures, which our help pages leave out.
     renderer = MarkdownIt("commonmark", {"html": True}).enable("table")
     documents = [read_markdown(file.read_text(), file.stem) for file in sorted(folder.glob("**/*.md"))]
     count = -(-len(documents) // PER_SECTION)
@@ -61,7 +61,7 @@ def pages_of(folder: Path) -> dict[str, str]:
 
 
 def page_of(title: str, body: str, sections: str) -> str:
-    """Return a page of the theme."""
+    """Return the HTML of a page in the theme."""
     return _THEME.format(title=html.escape(title), body=body, sections=sections)
 
 

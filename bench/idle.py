@@ -1,9 +1,8 @@
-"""What an idle socket costs: memory of the web process with many open, silent sockets.
+"""Measure the memory of an idle socket, with many open and silent sockets in the web process.
 
     python -m bench.idle [--sockets 500] [--compression] [--json]
 
-The channel layer and the cache are a Valkey, as in production. `--compression` offers permessage-deflate, as browsers
-do.
+Valkey is the channel layer and the cache, as in production. `--compression` offers permessage-deflate, as browsers do.
 """
 
 import argparse
@@ -46,7 +45,8 @@ async def _measure(instance: Instance, web: Web, sockets: int, offers_compressio
                 instance.forget_counts()
                 await open_all(stack, [open_chat] * min(BATCH, count - opened), client)
 
-        await open_some(WARM_UP)  # without the one-time cost of connections, caches and code
+        # Pay the one-time cost of connections, caches and code before the measurement.
+        await open_some(WARM_UP)
         memory_before, began = private_bytes(web.pid), time.monotonic()
         await open_some(sockets)
         seconds = time.monotonic() - began

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""How fast articles get their vectors, and what the web process takes meanwhile.
+"""Measure how fast articles get their vectors, and how much of the processor the web process takes meanwhile.
 
     python -m bench.ingest DOCUMENTS [--seconds 20] [--json]
 
-DOCUMENTS is anything `kb_import` accepts. The embedding model alone embeds their passages with one thread, then with a
-thread per core, for some seconds each. Then they are imported into a temporary instance while its help pages are
-searched five times a second. Prints passages per second, the share of the model's own rate times the cores (goal: 0.9),
-the same of the cores that the web process leaves, and the searches' median and p95 before and during the import (goal:
-p95 at most doubled).
+DOCUMENTS is anything `kb_import` accepts. First, the embedding model alone embeds their passages for some seconds, with
+one thread and then with one per core. Then they are imported into a temporary instance while its help pages are
+searched five times a second. Prints passages per second; this as a share of the model's own rate times the number of
+cores (goal: 0.9), and times the cores that the web process leaves; and the searches' median and p95 before and during
+the import (goal: p95 at most doubled).
 """
 
 import argparse
@@ -78,7 +78,7 @@ def measure(instance: Instance, documents: Path, seconds: float) -> dict[str, An
 
 
 def _texts(documents: Path) -> tuple[list[str], list[str]]:
-    """Return the titles of the documents, and the text of each of their passages as it is embedded."""
+    """Return the titles of the documents, and the text that is embedded for each of their passages."""
     import django
 
     django.setup()
@@ -93,7 +93,7 @@ def _texts(documents: Path) -> tuple[list[str], list[str]]:
 
 
 def _rate(texts: Sequence[str], threads: int, seconds: float) -> float:
-    """Return how many passages the model alone embeds per second; the first call, which loads it, is not counted."""
+    """Return how many passages the model alone embeds per second. The first call, which loads it, is not counted."""
     from kb.embedders.packaged import PackagedEmbedder
 
     embedder = PackagedEmbedder()
@@ -116,13 +116,13 @@ def _rate(texts: Sequence[str], threads: int, seconds: float) -> float:
 
 
 def waiting_together(texts: Iterator[str]) -> Iterator[str]:
-    """Yield the items of an iterator that several threads share; `next` of a plain iterator is atomic."""
+    """Yield the items of an iterator that several threads share: `next` is atomic for a built-in iterator."""
     while (text := next(texts, None)) is not None:
         yield text
 
 
 def _searches(instance: Instance, web: Web, titles: Iterator[str], is_over: Callable[[int], bool]) -> Iterator[float]:
-    """Yield the milliseconds of each search of the help pages until the end; the first warms up."""
+    """Yield the milliseconds that each search of the help pages takes, until the end; the first is a warm-up."""
     count = -1
     while not is_over(max(count, 0)):
         instance.forget_counts()  # this many searches from one address exceed the limit per minute

@@ -1,8 +1,8 @@
-"""How large an installation is: a fresh environment from requirements.lock, as pip leaves it.
+"""Measure the size of an installation: a fresh environment from requirements.lock, as pip leaves it.
 
     python bench/install_size.py [--python python3.12] [--json]
 
-Needs only Python with venv, and a package index. Exits with 1 above the limits.
+Needs only Python with venv, and a package index. The exit code is 1 if a limit is exceeded.
 """
 
 import argparse
@@ -23,7 +23,7 @@ BLOCK_BYTES = 512  # the unit of st_blocks, whatever the file system's own block
 
 @dataclass(frozen=True)
 class Size:
-    """Size including byte code; MiB are 2^20 bytes, MB 10^6. The limit applies to the figure of `du -sm`."""
+    """The size of an environment, byte code included: 1 MiB is 2^20 bytes, 1 MB 10^6. The limit applies to `du -sm`."""
 
     disk_mib: int
     disk_mb: int

@@ -57,7 +57,7 @@ class Instance:
         self.channel = json.loads(self.manage("channel_create", "bench", "--json"))["channel"]
 
     def import_knowledge(self, vectors: Path | None) -> None:
-        """Import the demo's articles; vectors are read from the file, and new ones are added to it."""
+        """Import the demo's articles, with vectors from the file; new vectors are added to it."""
         options = ["--vectors", str(vectors)] if vectors else []
         self.manage("kb_import", *(str(path) for path in KNOWLEDGE.iterdir() if path.is_dir()), *options)
 
@@ -83,7 +83,7 @@ class Instance:
         return next(child for child in product_children(self._plan(free_port()), self.folder) if child.name == name)
 
     def forget_counts(self) -> None:
-        """Empty the cache, since 500 sockets from one address are above the limit per minute."""
+        """Empty the cache, since 500 sockets from one address exceed the limit per minute."""
         with redis.Redis.from_url(f"{self.valkey.url()}/2") as cache:
             cache.flushdb()
 
@@ -120,7 +120,7 @@ class Instance:
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Make a folder that the account of PostgreSQL can reach, and remove it afterwards."""
+    """Make a folder that PostgreSQL's account can reach, and remove it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="supportbot-bench-"))
     account = server_account()
     if account is not None:

@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""How well the built-in answerer detects customers' requests, and what it mistakes for one.
+"""Measure how well the built-in answerer detects customers' requests, and what it mistakes for a request.
 
     python -m bench.intents [FILE.jsonl] [--half seen|unseen] [--show]
 
 A row of the file is a conversation and the calls it should lead to. For each half of the file and each action, it
-prints precision, recall and how often all arguments were right; then how often something was proposed that nobody
+prints precision, recall and how often all arguments were right; then how often it proposed something that nobody
 wanted. Only the rows whose id hashes to the seen half were read during development; `--show` prints the failures of
 that half.
 
 Or a row is one message, `{"locale", "text", "want": action, "undo" or null}`, with `"after_deed": true` if something
-was done in the conversation before. By language it then prints how many requests were detected, how many were asked
-back about ("asked_back" offers the wanted action), and how many rows without a request would have led to a card, a
-look-up or a question.
+was done earlier in the conversation. It then prints, for each language, how many requests were detected, how many
+led to a question that offers the wanted action ("asked_back"), and how many rows without a request would have led to a
+card, a look-up or a question.
 """
 
 import argparse
@@ -103,7 +103,7 @@ def detected_by_language(rows: list[dict[str, Any]], *, show: bool = False) -> I
 
 
 def half_of(row_id: str) -> str:
-    """Return which half a row belongs to."""
+    """Return the half a row belongs to: "seen" or "unseen"."""
     return "unseen" if hashlib.sha256(row_id.encode()).digest()[0] % 2 else "seen"
 
 
@@ -174,7 +174,7 @@ def _compared(entry: Played) -> Iterator[tuple[str, bool | None, bool]]:
 
 
 def _fits(wanted: dict[str, Any], given: dict[str, Any]) -> bool:
-    """Return whether all wanted values are there, and no other amount or item."""
+    """Return whether all wanted values were given, and no amount or items that were not wanted."""
     if {"amount", "items"} & given.keys() - wanted.keys():
         return False
     return all(_is_same(value, given.get(name)) for name, value in wanted.items())

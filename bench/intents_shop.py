@@ -43,7 +43,7 @@ ORDERS: Final = (
 
 @dataclass
 class Chat:
-    """One conversation. `calls` are the called actions, without the look-ups that precede them."""
+    """One conversation. `calls` are the calls of actions, without the look-ups before them."""
 
     locale: str
     messages: list[ChatMessage] = field(default_factory=list)

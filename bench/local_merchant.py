@@ -1,8 +1,8 @@
-"""A merchant in memory that answers at once: orders can always be refunded, and each key is decided once.
+"""A merchant in memory that answers at once: every order can be refunded, once per idempotency key.
 
     python -m bench.local_merchant --port N
 
-It checks no signatures and keeps no records: the product is measured, not a shop.
+It checks no signatures and keeps no records, since the product is measured and not the shop.
 """
 
 import argparse
@@ -42,7 +42,7 @@ class Merchant(BaseHTTPRequestHandler):
         self.wfile.write(raw)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Log nothing: a line per call would take most of the time."""
+        """Log nothing: one line per call would take most of the time."""
 
 
 def order(name: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ OPENING_AT_ONCE: Final = 8
 STARTS_WITHIN_SECONDS: Final = 1.0
 # Writes after the last frame of an answer belong to the turn.
 SETTLE_SECONDS: Final = 0.5
-# What a process without chats uses in a second at most, and how long it may take to load what it needs.
+# The most processor time that a process without chats uses in a second, and the time it may take to load everything.
 IDLE_CPU_SECONDS: Final = 0.03
 LOADING_SECONDS: Final = 60
 _VECTOR_SECONDS: Final = re.compile(r"^supportbot_vector_cpu_seconds_total (\S+)", re.MULTILINE)
@@ -34,14 +34,14 @@ class Load:
     questions: Sequence[str]
 
     def of_chat(self, number: int) -> list[str]:
-        """Return a chat's questions, different for every chat: the warm-up, then the measured turns."""
+        """Return a chat's own questions: first the one of the warm-up turn, then those of the measured turns."""
         start = number * (self.turns + 1)
         return [self.questions[(start + turn) % len(self.questions)] for turn in range(self.turns + 1)]
 
 
 @dataclass(frozen=True)
 class Server:
-    """A process under measurement, and where it counts the processor time of its vectors; a relay makes none."""
+    """A measured process; its metrics, if it has an address for them, count the processor time of its vectors."""
 
     pid: int
     metrics_url: str = ""
@@ -97,7 +97,7 @@ async def _measure(server: Server, open_chat: OpenChat, load: Load) -> Reading:
         await asyncio.sleep(SETTLE_SECONDS)
         vectors_before = await server.vector_seconds(client)
         before = server.cpu_seconds()
-        # Irregular starts: synchronised chats would share wake-ups, which real ones do not.
+        # Irregular starts: synchronised chats would share wake-ups, and real ones do not.
         offsets = random.Random(1)
         later = [_after(offsets.uniform(0, STARTS_WITHIN_SECONDS), chat, play[1:])
                  for chat, play in zip(chats, plays, strict=True)]  # fmt: skip
@@ -108,7 +108,7 @@ async def _measure(server: Server, open_chat: OpenChat, load: Load) -> Reading:
 
 
 async def _loaded(server: Server) -> None:
-    """Wait until a process has loaded everything: on a busy machine, it would go on loading while it is measured."""
+    """Wait until a process has loaded everything: on a busy machine, it might still be loading while it is measured."""
     for _ in range(LOADING_SECONDS):
         before = server.cpu_seconds()
         await asyncio.sleep(1)

@@ -2,9 +2,9 @@
 
     python -m bench.paced_model --port 9100
 
-Each token has a due time on one clock, so a late one does not delay the next. `GET /lateness` returns how late tokens
-were sent since the last call, in milliseconds: the noise floor of a run. (tests/modelserver is the server for faults;
-it sleeps between tokens, which drifts by a millisecond per token.)
+Each token has a due time on one clock, so a late token does not delay the next. `GET /lateness` returns how late the
+tokens since the last call were sent, in milliseconds: the noise floor of a run. (tests/modelserver is for faults: it
+sleeps between tokens, so it drifts by a millisecond per token.)
 """
 
 import argparse

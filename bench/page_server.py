@@ -1,4 +1,4 @@
-"""Serves a merchant's empty pages on a separate origin, compressed as by any web server."""
+"""Serve a merchant's empty pages on a separate origin, compressed as most web servers do."""
 
 import gzip
 import mimetypes
@@ -20,14 +20,14 @@ class Pages:
     bodies: list[str] = field(default_factory=list)
 
     def with_body(self, body: str) -> str:
-        """Return the path of a page with this body."""
+        """Add a page with this body, and return its path."""
         self.bodies.append(body)
         return f"/page/{len(self.bodies) - 1}"
 
 
 @contextmanager
 def page_server(files: Path) -> Iterator[Pages]:
-    """Serve pages, and the files of a folder beside them."""
+    """Serve pages and the files of a folder."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Planted faults: how many the shipped gates refuse, and how many harmless edits they let through.
+"""Measure how many planted faults the shipped gates refuse, and how many harmless edits.
 
     python -m bench.planted [--only WORDS] [--json]
 
-The demo's articles, its shop and the suites that come with SupportBot as gates, in a temporary installation. Forty
-faults are planted one at a time (`planted_changes.py`), then twenty harmless edits; nothing of any stays. The live
-release is strict and answers with a scripted server that reads its prompt (`planted_model.py`). Articles and rules are
-judged as the console judges them when somebody saves them, releases as by *Evaluate*. Goal: at least 38 of the faults
+A temporary installation has the demo's articles, its shop, and as gates the suites that come with SupportBot. Forty
+faults (`planted_changes.py`) are planted one at a time, then twenty harmless edits; each is undone before the next. The
+live release is strict and answers with a scripted server that reads its prompt (`planted_model.py`). Articles and rules
+are judged as when somebody saves them in the console, releases as by *Evaluate*. Goal: at least 38 of the faults
 refused, at most one of the harmless edits.
 """
 
@@ -34,12 +34,12 @@ SECRET: Final = "whsec_dGhlIHdlYmhvb2sgc2VjcmV0IG9mIHRoZSB0ZXN0cyE="
 IDENTITY: Final = "identity-secret-of-at-least-32-bytes"
 
 
-_MARK: Final = re.compile(r"^\s*(?:[-*>#]+|\d+\.)\s+")  # of a list, a quotation or a heading
+_MARK: Final = re.compile(r"^\s*(?:[-*>#]+|\d+\.)\s+")  # the mark of a list item, a quotation or a heading
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    options.add_argument("--only", default="", help="plant only those whose name has these words")
+    options.add_argument("--only", default="", help="plant only changes with this text in their name")
     options.add_argument("--json", action="store_true")
     chosen = options.parse_args()
     from supportbot.embedded.ports import free_port
@@ -62,7 +62,7 @@ def _plant(server: Server, model_port: int, chosen: argparse.Namespace) -> None:
         demo.set_up(model=f"http://127.0.0.1:{model_port}/v1", liar=LIAR)
         began = time.monotonic()
         _learn(server, demo)
-        # Only now: with a model, the built-in answerer measures less, since it is only a stand-in.
+        # Not earlier: once there is a model, the built-in answerer only stands in for it, and fewer cases are played.
         settings.OPENAI_BASE_URL = f"http://127.0.0.1:{model_port}/v1"
         settings.OPENAI_API_KEY, settings.OPENAI_MODEL = "bench", READER
         demo.go_live()
@@ -92,7 +92,7 @@ def _learn(server: Server, demo: Any) -> None:
 
 
 def _asked_for(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a customer's request, without what the action adds."""
+    """Return the arguments that the customer gave, without those that the action adds."""
     return {name: value for name, value in arguments.items() if name not in ("amount", "currency")}
 
 

@@ -23,7 +23,7 @@ If the customer wants a person, call the tool request_human."""
 
 @dataclass(frozen=True)
 class Words:
-    """An article in which `old` is replaced by `new`; without `old`, the whole text is."""
+    """An article in which `new` replaces `old`, or the whole text if `old` is empty."""
 
     article: str
     old: str
@@ -32,7 +32,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Facts:
-    """A live article whose readers or language change, with its text."""
+    """A live article whose audience or language changes; its text stays."""
 
     article: str
     changes: Mapping[str, str]
@@ -51,7 +51,7 @@ class New:
 
 @dataclass(frozen=True)
 class Draft:
-    """A release that differs from the live one in these fields. A route names a model: reader, liar or away."""
+    """A release that differs from the live one in these fields. A route names a model: "reader", "liar" or "away"."""
 
     name: str
     document: Mapping[str, Any] = field(hash=False)
@@ -59,7 +59,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Changed:
-    """An action's rules with other figures."""
+    """An action whose rules get other figures."""
 
     action: str
     rules: Mapping[str, Any] = field(hash=False)
@@ -130,5 +130,5 @@ HARMLESS: Final[tuple[Change, ...]] = (
     Draft("friendlier rules", {"rules": CHATTY}),
     Draft("a guideline without figures", {"guidelines": [{"when": "a customer is angry", "do": "Apologise first."}]}),
     Draft("one more passage", {"passages": 7}),
-    Changed("refund_order", {"max_per_workspace_day": 1500}),  # less than before
+    Changed("refund_order", {"max_per_workspace_day": 1500}),  # lower than before
 )  # fmt: skip

@@ -1,9 +1,9 @@
-"""A Chat Completions server that reads its prompt, for `bench.planted`: good instructions give good answers.
+"""A Chat Completions server that reads its prompt, for `bench.planted`: good instructions lead to good answers.
 
-It knows the right answer to each question, sentence by sentence. It says those sentences that are in its sources,
-following the rules: with the numbers of the sources, with tool calls, in the customer's language. If told to leave
-these out, it does; if told to promise, it promises. On other questions, it guesses, as models do. The model called
-`liar` says yes to everything.
+It knows the right answer to each question, sentence by sentence. It says the sentences that its sources contain, and
+follows the rules: it cites sources by number, calls tools and uses the customer's language. If its instructions say to
+leave these out, it does; if they say to promise, it promises. It guesses the answers to other questions, as models do.
+The model called `liar` says yes to everything.
 """
 
 import random
@@ -21,7 +21,7 @@ WORDS_PER_TOKEN: Final = 0.7
 _SOURCE: Final = re.compile(r'<source number="(\d+)" title="[^"]*">\n(.*?)\n</source>', re.DOTALL)
 _REGRET: Final = "I could not find this in the help pages. Would you like to talk to a person?"
 _AGAIN: Final = "was not shown to the customer"
-ALIKE: Final = 0.6  # of the words of a sentence that a source has
+ALIKE: Final = 0.6  # the share of a sentence's words that a source must contain
 _GUESS: Final = "As far as anybody knows, that depends on the weather and on the season."
 _LIE: Final = "Yes, of course, that is always possible and free of charge for everybody."
 
@@ -36,7 +36,7 @@ class Learnt:
 
 
 class Server:
-    """Answers from `learnt`, the right answers by question."""
+    """A server that answers from `learnt`, which maps questions to their right answers."""
 
     def __init__(self) -> None:
         self.learnt: dict[str, Learnt] = {}
@@ -57,7 +57,7 @@ class Server:
         return response
 
     def said(self, body: Mapping[str, Any]) -> tuple[str, Sequence[tuple[str, Mapping[str, Any]]]]:
-        """Return the answer's text and its calls."""
+        """Return the answer's text and its tool calls."""
         messages = body["messages"]
         if body["model"] == LIAR:
             return _LIE, ()
@@ -99,7 +99,7 @@ def _sentences(right: Learnt, sources: Sequence[tuple[str, str]], rules: str) ->
 
 
 def _obeyed(text: str, rules: str, temperature: float) -> str:
-    """Return an answer as an editor's instructions and parameters change it."""
+    """Return an answer changed as the editor's instructions and parameters say."""
     if "sources below" not in rules:
         text = re.sub(r"\d+", lambda found: str(int(found.group()) * 2), text)
     if "promise" in rules.partition("never promise it")[2]:

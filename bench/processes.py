@@ -1,4 +1,4 @@
-"""Starts, measures (through /proc, Linux only) and stops servers."""
+"""Start, measure (through /proc, so on Linux only) and stop servers."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ UVICORN: Final = ("--ws", "auto", "--ws-max-size", "262144", "--no-proxy-headers
 
 @contextmanager
 def serving(command: Sequence[str], port: int, log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server and return once its port answers; the error holds its last output."""
+    """Run a server, ready once its port answers; if it does not, the error contains its last output."""
     with log.open("ab") as output:
         server = spawn(command, output=output, environment={**os.environ, **environment}, folder=ROOT)
     try:
@@ -53,13 +53,13 @@ def bare_relay(folder: Path, model_url: str) -> Iterator[tuple[int, str]]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the processor time of a process and all its threads, ended ones too, in steps of 10 ms."""
+    """Return the processor time of a process and of all its threads, including ended ones, in steps of 10 ms."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def private_bytes(pid: int) -> int:
-    """Return the memory that is not shared with other processes."""
+    """Return the bytes of memory that a process does not share with others."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) * 1024
 

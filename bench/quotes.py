@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""How well the built-in answerer answers, on the demo's knowledge or on any corpus with known answers.
+"""Measure how well the built-in answerer answers, on the demo's knowledge or on any corpus with known answers.
 
     python -m bench.quotes [FILE.jsonl] [--knowledge DOCUMENTS] [--unanswerable FILE.jsonl] [--vectors FILE]
                            [--threshold P] [--show N]
 
 Every question goes through a whole turn in a temporary installation: search, choice of pieces, checks, citations. For
-answerable questions it prints how often the first, and how often any, cited article is a right one (`gold`); if the
-rows list the sentences that answer (`answers`), how often the first, and any, quote is one of them: `right`. An answer
-is `wrong` if it quotes neither such a sentence nor a right article, and `beside` if it quotes a right article without
-one. It also prints how often the answer was "not found", and its number of lines. For unanswerable ones: how often it
-was "not found", and how often anything was searched for. A row's `group` is counted separately, beside its language.
-`--threshold` tries another probability from which passages count as containing the answer. `--show` prints N answers
-per language.
+answerable questions, it prints how often the first cited article, and how often any, is a right one (`gold`). If the
+rows list the sentences that answer (`answers`), it also prints how often the first quote, and how often any, is one of
+them: `right`. An answer is `wrong` if it quotes neither such a sentence nor a right article, and `beside` if it quotes
+a right article but no such sentence. It also prints how often the answer was "not found", and its number of lines. For
+unanswerable questions, it prints how often the answer was "not found", and how often anything was searched for. Rows
+with a `group` count in it as well as in their language. `--threshold` sets another probability from which passages
+count as containing the answer. `--show` prints N answers per language.
 """
 
 import argparse
@@ -54,7 +54,7 @@ class Answered:
 
     @property
     def answers_by(self) -> list[bool]:
-        """Return for each quote in order whether it answers; the lead of a list counts as its first item."""
+        """Whether each quote answers, in order; a quote that introduces a list also answers if its first item does."""
         quotes = [bare(quote) for quote in self.quotes]
         hits = [any(quote and (quote in right or right in quote) for right in self.answering) for quote in quotes]
         is_lead = len(hits) > 1 and self.quotes[0].rstrip().endswith(":")
@@ -107,7 +107,7 @@ def fill_from(knowledge: Path, workspace: str, vectors: Path | None) -> None:
     is_folder = knowledge.is_dir()
     folders = [path for path in sorted(knowledge.iterdir()) if path.is_dir()] if is_folder else []
     with tempfile.TemporaryDirectory() as folder:
-        own = Path(folder) / "vectors"  # importing adds to the file, so a shipped one is copied
+        own = Path(folder) / "vectors"  # importing adds to the file, so a file that comes with the product is copied
         if vectors is not None and vectors.exists():
             shutil.copy(vectors, own)
         call_command(
@@ -207,7 +207,7 @@ def bare(text: str) -> str:
 
 
 def chosen_to_read(answers: Iterable[Answered], count: int) -> Iterator[Answered]:
-    """Yield `count` answerable questions of each language, the same ones each time."""
+    """Yield `count` answerable questions per language, the same ones in every run."""
     by_locale: dict[str, list[Answered]] = defaultdict(list)
     for answer in answers:
         if not answer.kind:

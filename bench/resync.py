@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""How long it takes to read a site again when nothing has changed.
+"""Measure how long it takes to read a site again when nothing has changed.
 
     python -m bench.resync [--pages 5000] [--etags] [--json]
 
-A site on this machine with short pages behind a theme is read once, then again with no pause between two pages. Prints
-the seconds of the second run and the number of embedded passages (goal: 5,000 pages in 60 s, 0 embedded). With
-`--etags`, the site answers 304; otherwise, every page is sent again and compared by its hash.
+A site on this machine, with short pages in a theme, is read once, then again without pauses between pages. Prints the
+seconds that the second run took and the number of passages it embedded (goal: 5,000 pages in 60 s, 0 embedded). With
+`--etags`, the site answers 304; otherwise, it sends every page again, and hashes are compared.
 """
 
 import argparse

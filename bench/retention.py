@@ -1,12 +1,12 @@
-"""What months of conversations, and a night's retention of half of them, cost those who chat meanwhile.
+"""Measure what customers who chat notice of months of conversations, and of a night that erases half of them.
 
     python -m bench.retention [--conversations 40000] [--passages 0] [--chats 10] [--turns 3] [--rounds 2] [--whole]
 
-It starts two temporary instances, an empty one and one with months of conversations, and measures the same chats with
-the paced model server in turn: in the empty one, in the filled one, and there while a process erases the older half of
-the conversations, as the worker does at night. That process is stopped while the others are measured, so all see the
-same machine. A real worker delivers the announcements. The ratios compare processor time, and what is added to the
-first words and to the whole answer. With `--whole`, the chats go on until everything is erased; `--conversations 200000
+It starts two temporary instances, one empty and one with months of conversations, and measures the same chats with the
+paced model server in turn: in the empty instance, in the filled one, and there while a process erases the older half of
+the conversations, as the worker does at night. That process is paused while the others are measured, so all run on the
+same machine. A real worker delivers the announcements. The ratios compare processor time, and the delays of the first
+words and of the whole answer. With `--whole`, the chats go on until everything is erased; `--conversations 200000
 --passages 50000 --whole` takes about an hour.
 """
 
@@ -39,7 +39,7 @@ EMPTY: Final = "chats, empty"
 ALONE: Final = "chats, filled"
 MEANWHILE: Final = "chats during retention"
 WHOLE: Final = "chats until its end"
-DAYS: Final = 45  # of the 90 that are filled
+DAYS: Final = 45  # of conversations to keep, of the 90 days that are filled
 COMPARED: Final = (
     "cpu_ms_per_turn",
     "added_first_ms_p50",
@@ -56,7 +56,7 @@ def main() -> None:
     with temporary_folder() as folder, processes.paced_model(folder) as model_url, ExitStack() as stack:
         empty = _prepared(stack, model_url)
         empty.import_knowledge(options.vectors)
-        filled = _prepared(stack, model_url)  # from here on the environment is that of this instance
+        filled = _prepared(stack, model_url)  # from here on, the environment variables are those of this instance
         count = _filled(options.conversations, options.passages)
         filled.import_knowledge(options.vectors)
         chats = _chats(stack, {EMPTY: empty, ALONE: filled, MEANWHILE: filled, WHOLE: filled}, options)
@@ -77,13 +77,13 @@ def _prepared(stack: ExitStack, model_url: str) -> Instance:
 
 
 def _chats(stack: ExitStack, instances: dict[str, Instance], options: argparse.Namespace) -> Chats:
-    """Start a web process for each instance; return what runs the chats of a name, and its reading."""
+    """Start a web process for each instance; return a function that runs the chats of a name and returns a reading."""
     questions, numbers = demo_questions(), itertools.count()
     webs = {one: stack.enter_context(one.web(**one.environment())) for one in set(instances.values())}
 
     def run(name: str) -> Reading:
         instance, number = instances[name], next(numbers)
-        # New words each time, or else vectors of the former round would be used again.
+        # Each run has questions of its own, since the vectors of the last run's would come from the cache.
         load = Load(options.chats, options.turns, [f"{question} ({number})" for question in questions])
         web = webs[instance]
         instance.forget_counts()
@@ -106,7 +106,7 @@ def _readings(night: "_Night", chats: Chats, options: argparse.Namespace) -> Ite
 
 @dataclass(frozen=True)
 class _Result:
-    """What the process has erased of `before` conversations, in how many seconds of work."""
+    """How many of the `before` conversations the process has erased, and its seconds of work."""
 
     before: int
     erased: int
@@ -122,12 +122,12 @@ class _Result:
 
 
 class _Night:
-    """A process that erases, with pauses, and how fast it does."""
+    """A process that erases conversations and can be paused, and its speed."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", count: Callable[[], int]) -> None:
         self._process, self._count = process, count
         self._before, self._began = count(), time.monotonic()
-        self._seconds = 0.0  # of its work before the last pause
+        self._seconds = 0.0  # of work before the last pause
         self._ended: float | None = None
         threading.Thread(target=self._wait, daemon=True).start()
 
@@ -156,7 +156,7 @@ class _Night:
 
 
 def _filled(conversations: int, passages: int) -> Callable[[], int]:
-    """Fill the workspace, limit what it keeps, and return a function that counts its conversations."""
+    """Fill the workspace, set its retention, and return a function that counts its conversations."""
     import django
 
     django.setup()
@@ -192,7 +192,7 @@ def _running(command: Any, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 def _show(readings: list[tuple[str, Reading]], result: _Result, *, as_json: bool) -> None:
     rows = {name: best_of(name, readings) for name in (EMPTY, ALONE, MEANWHILE)}
     if until_the_end := [reading for name, reading in readings if name == WHOLE]:
-        rows[WHOLE] = {"name": WHOLE, **_together(until_the_end).figures()}  # every turn counts: no lowest figure
+        rows[WHOLE] = {"name": WHOLE, **_together(until_the_end).figures()}  # over all turns: no lowest figures
     compared = [
         ("filled / empty", ALONE, EMPTY),
         ("during / filled", MEANWHILE, ALONE),
@@ -225,12 +225,14 @@ def _ratio(name: str, row: dict[str, Any], base: dict[str, Any]) -> dict[str, An
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--conversations", type=int, default=40_000)
-    parser.add_argument("--passages", type=int, default=0, help="of articles, beside those of the demo")
-    parser.add_argument("--chats", type=int, default=10, help="at once")
-    parser.add_argument("--turns", type=int, default=3, help="measured in each chat, after one to warm up")
-    parser.add_argument("--rounds", type=int, default=2, help="repeats; the least of each figure is shown")
+    parser.add_argument("--passages", type=int, default=0, help="number of passages in addition to the demo's")
+    parser.add_argument("--chats", type=int, default=10, help="number of concurrent chats")
+    parser.add_argument("--turns", type=int, default=3, help="measured turns per chat, after one warm-up turn")
+    parser.add_argument("--rounds", type=int, default=2, help="repeats; the lowest value of each figure is shown")
     parser.add_argument("--whole", action="store_true", help="chat until the older half is erased")
-    parser.add_argument("--vectors", type=Path, default=None, help="a file to keep the vectors of the articles in")
+    parser.add_argument(
+        "--vectors", type=Path, default=None, help="a file in which to keep the vectors of the articles"
+    )
     parser.add_argument("--json", action="store_true", help="JSON Lines instead of a table")
     return parser.parse_args()
 

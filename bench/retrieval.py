@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""How well each kind of search finds the right article, on corpora with known answers.
+"""Measure how well each kind of search finds the right article, on corpora with known answers.
 
     python -m bench.retrieval --corpus NAME=DOCUMENTS,QUESTIONS.jsonl ... [--cache DIR]
 
-DOCUMENTS is anything `kb_import` accepts. Every corpus becomes a workspace of a temporary installation. Embedding takes
-about 0.3 s per passage once; vectors are cached by content hash in the cache folder, so an interrupted run can
-continue. Prints the same as `kb_eval --compare`.
+DOCUMENTS is anything `kb_import` accepts. Every corpus becomes a workspace of a temporary installation. Embedding a
+passage takes about 0.3 s; vectors are cached by content hash in the cache folder, so an interrupted run can continue.
+Prints the same as `kb_eval --compare`.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""The pace of the model server, known to both ends: any further delay at the reader was added in between."""
+"""The pace of the model server, known to both ends, so the reader can tell which delay was added in between."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """One answer: the delay of the first token after the request, and the steady rate of the others."""
+    """The pace of one answer: the delay of the first token after the request, and the steady rate of the others."""
 
     first_token_seconds: float = 0.2
     tokens: int = 100

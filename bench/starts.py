@@ -1,4 +1,4 @@
-"""Loaded by the measured worker besides the product: an empty task, and a record of when each task started."""
+"""An empty task, and a record of when each task started; the measured worker loads this in addition to the product."""
 
 import os
 import time
@@ -27,6 +27,6 @@ def note_start(args: tuple[Any, ...] = (), **_: Any) -> None:
 
 
 def started_within(name: str, seconds: float) -> float | None:
-    """Wait for the first task of this name and return when it started; None if none has within these seconds."""
-    found: Any = _notes.blpop([f"{KEY_OF_STARTS}{name}"], timeout=seconds)  # Any: typed for both kinds of client
+    """Wait for a task of this name and return when it started, or None if none has started within these seconds."""
+    found: Any = _notes.blpop([f"{KEY_OF_STARTS}{name}"], timeout=seconds)  # Any: typed for both of redis' clients
     return None if found is None else float(found[1])

@@ -1,20 +1,21 @@
 #!/usr/bin/env python3
-"""What a shop's visitor gets from the built-in answerer for one message, on the demo's knowledge.
+"""Measure the built-in answerer's replies to a visitor's single messages, on the demo's knowledge.
 
     python -m bench.visitors [FILE.jsonl] [--half seen|unseen] [--page LOCALE] [--show]
 
 A row is `{"id", "locale", "text", "expect", "article"}`. Every message goes through a whole turn of a visitor who is
-not signed in, in a conversation of its own, on a page in their language or in LOCALE. By `expect`, a reply is right if
+not signed in, in its own conversation, on a page in the visitor's language or in LOCALE. `expect` says when a reply is
+right:
 
-    answer      it quotes the article or its translation; `wrong` if it quotes only others
-    unknown     it quotes nothing, and is no courtesy either
-    smalltalk   it is a courtesy, be it an apology, and nothing was searched for
+    answer      it quotes the article or its translation; `wrong` if it quotes only other articles
+    unknown     it quotes nothing, and is not a courtesy either
+    smalltalk   it is a courtesy or an apology, and nothing was searched for
     action      it says that signing in helps with this
     person      it passes the visitor on, or says how to reach a person
-    complaint   it begins with regret
+    complaint   it expresses regret
 
-`language`: of the replies with words of our own, how many have them in the visitor's language. Only the rows whose id
-hashes to the seen half were read during development; `--show` prints the failures of that half.
+`language` is the share of replies with our own words that are in the visitor's language. Only the rows whose id hashes
+to the seen half were read during development; `--show` prints the failures of that half.
 """
 
 import argparse
@@ -34,13 +35,13 @@ from bench.quotes import EXAMPLES, WORKSPACE, fill
 from bench.scratch import installation
 
 FILE: Final = EXAMPLES / "evaluation" / "visitors4.jsonl"
-TRANSLATED: Final = "-de"  # the end of a German article's id
-LEAST_WORDS: Final = 3  # of a phrase that shows a reply's language
+TRANSLATED: Final = "-de"  # the suffix of a German article's id
+LEAST_WORDS: Final = 3  # the fewest words of a phrase that show a reply's language
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A row and what came of it."""
+    """A row and the reply to its message."""
 
     row: dict[str, Any]
     text: str
@@ -51,7 +52,7 @@ class Reply:
 
     @property
     def came(self) -> str:
-        """The kind of the reply: as in `expect`, or "unknown" for what is neither."""
+        """The kind of the reply, as in `expect`; "unknown" if it is none of the others."""
         if self.has_handoff or self._says("no_person", "to_person"):
             return "person"
         if self._says("sign_in", "once_signed_in"):
@@ -78,7 +79,7 @@ class Reply:
 
     @property
     def is_wrong(self) -> bool:
-        """Whether only the wrong articles are quoted."""
+        """Whether articles are quoted, but not the right one."""
         return bool(self.cited) and not self.is_right
 
     @property
@@ -98,7 +99,7 @@ class Reply:
 
 
 def bare(article: str) -> str:
-    """Return an article's id without its language: a translation is as good."""
+    """Return an article's id without its language, since a translation is as good."""
     return article.removesuffix(TRANSLATED)
 
 
@@ -122,7 +123,7 @@ def main() -> None:
 
 
 def _enable_actions() -> None:
-    """Enable the shop's actions, which a visitor is told of; nothing calls its address."""
+    """Enable the shop's actions, so that replies mention them; nothing calls the shop's address."""
     from actions.merchants import connect_merchant
     from supportbot.accounts.models import Workspace
     from supportbot.accounts.scope import workspace_scope
@@ -132,7 +133,7 @@ def _enable_actions() -> None:
 
 
 def played(rows: Iterable[dict[str, Any]], *, page: str | None) -> Iterator[Reply]:
-    """Send each message in a conversation of its own, as a visitor who is not signed in."""
+    """Send each message in its own conversation, as a visitor who is not signed in."""
     from supportbot.accounts.models import Customer, Workspace
     from supportbot.accounts.scope import workspace_scope
     from supportbot.assistant.awaited_turn import ask
@@ -155,7 +156,7 @@ def played(rows: Iterable[dict[str, Any]], *, page: str | None) -> Iterator[Repl
 
 
 def figures(replies: Iterable[Reply]) -> Iterator[dict[str, Any]]:
-    """Yield the figures of each kind of row in each half, then by language."""
+    """Yield the figures of each half by kind of row, then by language."""
     groups: dict[tuple[str, ...], list[Reply]] = defaultdict(list)
     for reply in replies:
         row = reply.row

@@ -1,10 +1,10 @@
-"""What the widget costs a shop's page, compared with deep-chat, the lightest of the other chat elements.
+"""Measure what the widget costs a shop's page, compared with deep-chat, the lightest of the other chat elements.
 
     python -m bench.widget [--deep-chat FOLDER] [--rounds 3] [--json]
 
-Both run on an empty page of another origin in Chromium, compressed alike. deep-chat is fetched once by `npm pack`
-(which needs Node); `--deep-chat` names a folder with its `deepChat.bundle.js` instead. It has no server to talk to,
-while ours requests a ticket and opens a socket, so its figures after opening include more.
+Both run in Chromium on an empty page of another origin, with the same compression. deep-chat is fetched once by `npm
+pack` (which needs Node), unless `--deep-chat` names a folder with its `deepChat.bundle.js`. deep-chat has no server to
+talk to, while the widget requests a ticket and opens a socket, so the widget's figures after opening include more.
 """
 
 import argparse
@@ -44,7 +44,7 @@ new PerformanceObserver(list => {
 
 @dataclass(frozen=True)
 class Subject:
-    """A chat element on a page: how to open it and type into it."""
+    """A chat element, and how to open it and type into it."""
 
     name: str
     body: str
@@ -101,7 +101,7 @@ def deep_chat() -> Subject:
 
 
 def fetched(folder: Path) -> Path:
-    """Return a folder with deep-chat's bundle from the package registry."""
+    """Return a folder with deep-chat's bundle, fetched from the npm registry."""
     subprocess.run(["npm", "pack", "--silent", DEEP_CHAT], cwd=folder, check=True, capture_output=True)
     with tarfile.open(next(folder.glob("deep-chat-*.tgz"))) as archive:
         archive.extract(f"package/dist/{BUNDLE}", folder, filter="data")
@@ -109,7 +109,7 @@ def fetched(folder: Path) -> Path:
 
 
 def measure(browser: Browser, origin: str, path: str, subject: Subject, rounds: int) -> dict[str, Any]:
-    """Return the figures of one element: bytes and requests of the first round, the shortest time of all rounds."""
+    """Return the figures of one element: bytes and requests of the first round, and the shortest time of all rounds."""
     readings = [one_visit(browser, f"{origin}{path}", subject) for _ in range(rounds)]
     first, times = readings[0], ("blocked_ms", "slowest_event_ms")
     least = {name: statistics.median_low([reading[name] for reading in readings]) for name in times}

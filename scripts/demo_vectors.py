@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Write the vectors that the first publication in the demo would wait for: of its gate cases' questions, and of the
-titles and pieces of its articles that they are compared with.
+"""Write the vectors that the first publication in the demo would wait for: those of its gate cases' questions, and of
+the titles and pieces of the articles that these are compared with.
 
     python scripts/demo_vectors.py
 
-Needs a running instance with the demo workspace as it was seeded. Writes `examples/knowledge/compared.e5` anew.
+Needs a running instance with the demo workspace as it was seeded. Replaces `examples/knowledge/compared.e5`.
 """
 
 import os

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Write the mean question of the packaged embedder, for questions in other languages (`kb/search/questions.py`), and
-how confident to be of what is found without it (`kb.search.confidence.abroad_calibration`).
+"""Fit the search of questions in a language without pages: the mean question of the packaged embedder, which is taken
+out of their vectors (`kb/search/questions.py`), and the calibration (`kb.search.confidence.abroad_calibration`).
 
     python scripts/fit_centre.py [--measure]
 
-Both use the questions of `examples/evaluation/other_languages.jsonl` and need a running instance with the demo
-workspace. `--measure` prints how often the right article comes first and is among the first three, by vectors alone,
-with different shares of the mean taken out; then, for the calibration fitted without a language, how many questions of
-that language are answered and refused.
+It uses the questions of `examples/evaluation/other_languages.jsonl` and needs a running instance with the demo
+workspace. `--measure` prints how often the right article comes first, and how often it is among the first three, by
+vectors alone and with different shares of the mean taken out. It also fits the calibration without each language in
+turn, and prints the shares of that language's questions that are answered and refused.
 """
 
 import argparse
@@ -37,10 +37,10 @@ from kb.search.fusion import FAR_NEIGHBOUR  # noqa: E402
 from supportbot.accounts.scope import across_workspaces  # noqa: E402
 from supportbot.builtin.intents import DATA  # noqa: E402
 
-PER_LANGUAGE: Final = 120  # messages, so that each language counts the same
+PER_LANGUAGE: Final = 120  # messages of each language, so that all count the same
 SHARES: Final = (0.0, 0.25, 0.5, 0.75, 0.9)
 EVIDENCE: Final = ("centred", "centred_lead")
-WANTED: Final = (0.9, 0.85)  # answered of those with an answer, refused of the others
+WANTED: Final = (0.9, 0.85)  # goals: the share of answerable questions answered, and the share of others refused
 ABROAD: Final = questions._CENTRES.parent / "calibrations" / "abroad.json"
 QUESTIONS: Final = Path(__file__).parent.parent / "examples/evaluation/other_languages.jsonl"
 
@@ -67,7 +67,7 @@ def mean_question() -> "np.ndarray[Any, Any]":
     """Return the mean of the vectors of messages in all languages of the intents."""
     chance, embedder = random.Random(3), PackagedEmbedder()
     means = []
-    for file in sorted(DATA.glob("intents.??.jsonl")):  # without `any`, which holds no language
+    for file in sorted(DATA.glob("intents.??.jsonl")):  # not `any`, which is in no language
         texts = [json.loads(line)["text"] for line in file.open()]
         vectors = [embedder.query(text) for text in chance.sample(texts, PER_LANGUAGE)]
         means.append(np.mean(vectors, axis=0))
@@ -75,7 +75,7 @@ def mean_question() -> "np.ndarray[Any, Any]":
 
 
 def figures(taken_out: "np.ndarray[Any, Any]") -> tuple[float, float]:
-    """Return the shares of questions whose right article is first, and among the first three; twins count as one."""
+    """Return the shares of questions whose right article, or its translation, is first and among the first three."""
     asked = [json.loads(line) for line in QUESTIONS.open()]
     asked = [row for row in asked if row.get("gold")]
     with across_workspaces("to measure questions in other languages"):
@@ -86,7 +86,7 @@ def figures(taken_out: "np.ndarray[Any, Any]") -> tuple[float, float]:
 
 
 def examples_abroad() -> list[Example]:
-    """Return the evidence of each question, as a search in a language without pages gathers it."""
+    """Return each question with the evidence that a search in a language without pages gathers."""
     with across_workspaces("to measure questions in other languages"):
         passages = np.array([list(vector) for vector in Chunk.objects.values_list("embedding", flat=True)])
     passages /= np.linalg.norm(passages, axis=1, keepdims=True)

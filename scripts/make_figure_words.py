@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make `figures.json` and `days.json` in `supportbot/language/data`.
 
-They hold the words with which languages write numbers, units, money and dates, and those that name a day by its
+They contain the words for numbers, units, money and dates in each language, and the words that name a day by its
 distance from today.
 
     pip install babel num2words && python scripts/make_figure_words.py
@@ -41,7 +41,7 @@ CURRENCIES = (
     "INR", "PKR", "LKR", "EGP", "LBP", "ISK", "COP", "ARS", "BRL", "CAD", "AUD", "NZD", "MXN", "KRW", "THB", "VND",
     "IDR", "ILS", "AED", "SAR", "ZAR",
 )  # fmt: skip
-WIDESPREAD = 12  # languages
+WIDESPREAD = 12  # in at least so many languages
 PREPOSITIONS = {"in"}
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # CLDR has no English words for these two.
@@ -95,8 +95,8 @@ def words_of(language: str) -> dict[str, dict[str, object]]:
 
 
 def relative_days(language: str) -> dict[str, object]:
-    """Return a language's words for days near today, for weekdays of this, the last and the next week, and what stands
-    around a span of time that leads to a day: "in 3 days", "3 days ago".
+    """Return a language's words for days near today and for weekdays of this, the last and the next week, and the words
+    around a number of days: "in 3 days", "3 days ago".
     """
     fields = Locale.parse(language)._data["date_fields"]
     days = {name: steps for steps, name in fields["day"]["relative"].items()}
@@ -126,12 +126,12 @@ def relative_days(language: str) -> dict[str, object]:
 
 
 def last_word(unit_and_more: str) -> str:
-    """Return what follows the unit: "ago" of " days ago"."""
+    """Return the words after the unit: "ago" of " days ago"."""
     return unit_and_more.strip().partition(" ")[2]
 
 
 def forms(patterns: dict[str, object]) -> list[str]:
-    """Return the words of a unit, short and long, in all plurals, without single letters."""
+    """Return the names of a unit, short and long, in all plurals, without single letters."""
     found: dict[str, None] = {}
     for length in ("long", "short"):
         for pattern in (patterns.get(length) or {}).values():
@@ -146,9 +146,10 @@ def is_word(form: str) -> bool:
 
 
 def money(data: dict[str, dict[str, object]], code: str) -> list[str]:
-    """Return a currency's code, sign and names; of a name of several words, only those that other currencies share.
+    """Return a currency's code, sign and names. Of a name of several words, only words shared with other currencies
+    count.
 
-    "Dollar" alone may mean several currencies; "New Zealand" means none.
+    "New Zealand dollar" gives "dollar", which may mean several currencies, but not "New" and "Zealand".
     """
     sign = str(data["currency_symbols"].get(code, code)).casefold().strip(".")
     shared = Counter(part for other in CURRENCIES for part in {word for name in named(data, other) for word in name})
@@ -165,7 +166,7 @@ def named(data: dict[str, dict[str, object]], code: str) -> list[list[str]]:
 
 
 def month_widths(language: str) -> tuple[str, ...]:
-    """Return the widths to keep: short names in many languages are common words of others ("out", "set", "ago")."""
+    """Return the widths to keep: many languages' short names are common words in others ("out", "set", "ago")."""
     return ("wide", "abbreviated") if language in ("en", "de", "fr") else ("wide",)
 
 
@@ -200,10 +201,10 @@ def numbers(language: str) -> dict[str, int]:
     for number in NUMBERS:
         try:
             spelt = num2words(number, lang=language[:2]).casefold()
-        # Raised for a language that num2words lacks or knows in part: it gets no number words here.
+        # Raised for a language that num2words lacks or knows only in part; such a language gets no number words.
         except (NotImplementedError, KeyError, IndexError):
             return {}
-        if len(spelt) > 2 and " " not in spelt:  # two letters are words of too many other languages
+        if len(spelt) > 2 and " " not in spelt:  # words of two letters exist in too many other languages
             found[spelt] = number
     return found
 

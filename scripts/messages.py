@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Keep the gettext catalogues: what customers read (`locale/customer`) and what the team reads (`locale/team`).
 
-    .venv/bin/python scripts/messages.py update          write new messages into all catalogues, take out unused ones
+    .venv/bin/python scripts/messages.py update          add new messages to all catalogues, remove unused ones
     .venv/bin/python scripts/messages.py compile         write the .mo files
     .venv/bin/python scripts/messages.py check           report what is missing, wrong or stale; exit code 1 if any is
     .venv/bin/python scripts/messages.py add LANGUAGE [customer|team]     begin a language, such as `sv` or `pt-br`
     .venv/bin/python scripts/messages.py widget          write the widget's texts, for its bundle
 
-`make messages` is update and compile. No GNU gettext is needed: Babel reads Python, and templates after Django's
-`templatize`. The functions of `supportbot/translation.py` are for customers wherever they are called. For gettext's own
-functions and `{% translate %}`, the table below decides.
+`make messages` runs update and compile. GNU gettext is not needed: Babel reads Python code, and templates once Django's
+`templatize` has converted them. Messages of the functions in `supportbot/translation.py` are always for customers. For
+gettext's own functions and `{% translate %}`, the table below decides.
 """
 
 import argparse
@@ -35,16 +35,16 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Set:
-    """Catalogues with the same messages: of the folders in `paths` without those in `skipped`, and of `scripts`."""
+    """Catalogues with the same messages: those of the folders in `paths`, except in `skipped`, and of `scripts`."""
 
     name: str
     folder: str
     paths: tuple[str, ...]
     skipped: tuple[str, ...] = ()
-    scripts: tuple[str, ...] = ()  # folders whose JavaScript names its messages by gettext and ngettext
+    scripts: tuple[str, ...] = ()  # folders of JavaScript that calls gettext and ngettext
 
 
-# Which messages of gettext's own functions and of templates belong to which set.
+# The sets to which messages of gettext's own functions and of templates belong.
 CUSTOMER_PAGES: Final = ("templates/kb", "templates/widget")
 TEAM_SCRIPTS: Final = ("supportbot/handoff/static/desk", "supportbot/console/static/console")
 SETS: Final = (
@@ -53,7 +53,7 @@ SETS: Final = (
     # The demo's shop is a separate program, with its own languages.
     Set("shop", "examples/shop/shop/locale", ("examples/shop",)),
 )
-# Functions of supportbot/translation.py, with the places of their messages.
+# Functions of supportbot/translation.py, with the positions of the arguments that are messages.
 CUSTOMER_KEYWORDS: Final = {
     "msgid": (1,),
     "nmsgid": (1, 2),
@@ -62,7 +62,7 @@ CUSTOMER_KEYWORDS: Final = {
     "ntext_in": (2, 3),
 }
 CUSTOMER_CODE: Final = ("supportbot", "kb", "actions")
-# The widget's texts by key, in English, and where they go in all languages.
+# The files with the widget's texts in English, by key.
 WIDGET: Final = "supportbot/widget/frontend"
 WIDGET_TEXTS: Final = {
     "panel": f"{WIDGET}/src/texts.js",
@@ -146,7 +146,7 @@ def begin(language: str, one: Set) -> int:
 
 
 def update(one: Set) -> None:
-    """Give every catalogue of a set the messages of the code, in their order; unused ones are dropped."""
+    """Give every catalogue of a set the messages of the code, in the code's order; unused ones are dropped."""
     template = extracted(one)
     for path in catalogues(one):
         known = read(path)
@@ -161,7 +161,7 @@ def compile_all(one: Set) -> None:
 
 
 def check(one: Set) -> Iterator[str]:
-    """Yield one sentence for each thing that keeps the catalogues of a set from being complete."""
+    """Yield a sentence for each fault in the catalogues of a set: a message that is missing, wrong or stale."""
     wanted = {_key(message): message for message in extracted(one) if message.id}
     for path in catalogues(one):
         catalogue, name = read(path), path.relative_to(ROOT)
@@ -177,7 +177,7 @@ def check(one: Set) -> Iterator[str]:
 def disagreements() -> Iterator[str]:
     """Yield messages of customers' pages that the team's set translates differently: Django shows the team's for both.
 
-    Code that speaks to customers reads their set alone (`supportbot/translation.py`).
+    Code for customers reads only their own set (`supportbot/translation.py`).
     """
     customer, team = (
         {(path.parents[1].name, *_key(message)): message for path in catalogues(one) for message in read(path)}
@@ -191,7 +191,7 @@ def disagreements() -> Iterator[str]:
 
 
 def hidden() -> Iterator[str]:
-    """Yield the places where a message is inside an f-string, where no extractor finds it."""
+    """Yield the places where a message is inside an f-string, so that no extractor finds it."""
     call = re.compile(rf"\{{\s*({'|'.join(CUSTOMER_KEYWORDS)})\(")
     for path in _files(CUSTOMER_CODE):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
@@ -211,7 +211,7 @@ def problems_of(message: Message) -> Iterator[str]:
     wanted = set(PLACEHOLDER.findall(sources[-1]))
     for form in forms:
         found = set(PLACEHOLDER.findall(form))
-        # A form for one or two may write the number as a word.
+        # The plural form for one or two may spell out the number instead of using the placeholder.
         if found != wanted and not (len(sources) > 1 and found < wanted and len(wanted - found) == 1):
             yield f"placeholders {sorted(found)} instead of {sorted(wanted)}"
         if form.strip() == form and sources[0].strip() != sources[0]:
@@ -219,7 +219,7 @@ def problems_of(message: Message) -> Iterator[str]:
 
 
 def is_fresh(path: Path, catalogue: Catalog) -> bool:
-    """Return whether the .mo file matches its .po file; headers may differ by Babel's version."""
+    """Return whether the .mo file matches its .po file. Headers are ignored, since they depend on Babel's version."""
     binary = path.with_suffix(".mo")
     if not binary.exists():
         return False
@@ -253,7 +253,7 @@ def _write(path: Path, catalogue: Catalog) -> None:
 
 
 def extracted(one: Set) -> Catalog:
-    """Return the messages of a set's files, in the order of the files' names."""
+    """Return the messages of a set's files, ordered by file name."""
     catalogue = Catalog()
     for path, keywords in _sources(one):
         name = path.relative_to(ROOT).as_posix()
@@ -263,7 +263,7 @@ def extracted(one: Set) -> Catalog:
 
 
 def write_widget_texts() -> None:
-    """Write the widget's texts in every language; regional variants are only used by the server's pages and mails."""
+    """Write the widget's texts in every language. Only the server's pages and mails use regional variants."""
     customer = SETS[0]
     known = [read(path) for path in catalogues(customer)]
     languages = [Catalog(locale="en"), *(one for one in known if one.locale is not None and not one.locale.territory)]
@@ -276,7 +276,7 @@ def write_widget_texts() -> None:
 
 
 def _texts_by_key(path: Path, catalogue: Catalog) -> dict[str, object]:
-    """Return a file's texts in a language; a text with plurals by the category names of `Intl.PluralRules`."""
+    """Return a file's texts in a language, by key; plural forms are by the category names of `Intl.PluralRules`."""
     texts: dict[str, object] = {}
     for _, key, message, _, context in _widget_texts(path):
         found = catalogue.get(message, context)
@@ -292,14 +292,14 @@ def _texts_by_key(path: Path, catalogue: Catalog) -> dict[str, object]:
 
 
 def _plural_names(catalogue: Catalog) -> list[str]:
-    """Return the names of a catalogue's plural forms, in their order."""
+    """Return the CLDR names of a catalogue's plural forms ("one", "other"), in the catalogue's order."""
     place, rule = gettext.c2py(catalogue.plural_expr), catalogue.locale.plural_form
     names = {place(number): rule(number) for number in (1_000_000, *range(200, -1, -1))}
     return [names[number] for number in range(catalogue.num_plurals)]
 
 
 def _widget_texts(path: Path) -> Iterator[tuple[int, str, str | tuple[str, ...], list[str], str | None]]:
-    """Yield line, key, message, comments and context of each text."""
+    """Yield the line, key, message, comments and context of each text."""
     comments: list[str] = []
     context = None
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
@@ -313,7 +313,7 @@ def _widget_texts(path: Path) -> Iterator[tuple[int, str, str | tuple[str, ...],
 
 
 def _sources(one: Set) -> Iterator[tuple[Path, dict[str, object]]]:
-    """Yield the files of a set, each with the functions whose messages count there."""
+    """Yield the files of a set, each with the functions whose messages belong to the set."""
     own = set(_files(one.paths)) - set(_files(one.skipped))
     for_customers = set(_files(CUSTOMER_CODE)) if one.name == "customer" else set()
     for path in sorted(path for folder in one.scripts for path in (ROOT / folder).glob("*.js")):
@@ -343,7 +343,7 @@ def _messages(path: Path, keywords: dict[str, object]) -> Iterator[tuple[int, ob
     if path.suffix != ".py":
         if "{%" not in source and "_(" not in source:
             return
-        # Everything but messages has become X's, whose indentation means nothing.
+        # `templatize` turns everything but messages into X's; their indentation is no Python syntax and has to go.
         source = re.sub(r"^[ \t]+", "", templatize(source, origin=str(path)), flags=re.MULTILINE)
     file = io.BytesIO(source.encode())
     yield from extract("python", file, keywords, [TRANSLATORS_COMMENT], {"encoding": "utf-8"}, strip_comment_tags=True)

@@ -1,6 +1,6 @@
-"""Training of the small models that read a text's vector and its hashed features, for the programs beside this one.
+"""Train the small models that read a text's vector and its hashed features, for the `train_*` programs in this folder.
 
-Vectors are cached in a file of the system's temporary directory, since a thousand take half a minute.
+Vectors are cached in the system's temporary directory, since computing a thousand takes half a minute.
 """
 
 import tempfile
@@ -21,7 +21,7 @@ FEATURES_DECAY, FEATURES_RATE = 0.00001, 0.25
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """How small nets are trained: their number and size, the rounds, and the share of inputs left out in each step."""
+    """How small nets are trained: their number and size, the rounds, and the share of inputs dropped in each step."""
 
     nets: int = 4
     hidden: int = 40
@@ -47,9 +47,7 @@ def vectors_of(texts: Sequence[str]) -> np.ndarray:
 def averaged(
     seen: np.ndarray, wanted: np.ndarray, shares: np.ndarray, *, classes: int, training: Training = Training()
 ) -> dict[str, np.ndarray]:
-    """Return several nets as one that gives their mean: each starts differently, so what only one of them learns is
-    chance.
-    """
+    """Return several nets as one that gives their mean. Each starts with other weights, so chance evens out."""
     seen, shares = seen.astype(training.numbers), shares.astype(training.numbers)
     nets = [net(seen, wanted, shares, classes, training, seed) for seed in range(training.nets)]
     return {
@@ -61,7 +59,7 @@ def averaged(
 def net(
     seen: np.ndarray, wanted: np.ndarray, shares: np.ndarray, classes: int, training: Training, seed: int
 ) -> list[np.ndarray]:
-    """Return the weights of one small net, trained with dropout so that no single input decides."""
+    """Return the weights of one small net. It is trained with dropout, so no single input decides."""
     random = np.random.default_rng(seed)
     count, width = seen.shape
     hidden, numbers = training.hidden, training.numbers

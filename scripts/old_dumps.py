@@ -2,8 +2,8 @@
 
     .venv/bin/python scripts/old_dumps.py            # takes some minutes: each version gets an environment of its own
 
-Each version creates its own database, its own workspace and its own chats (tests/upgrade/fill_old.py). Beside the dump
-lie the names that a deployment of it uses: tasks that may still be queued, and settings.
+Each version creates its own database, workspace and chats (tests/upgrade/fill_old.py). A file next to each dump lists
+the names that a deployment of that version uses: its settings, and the tasks that may still be queued.
 """
 
 import json
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def dump(version: str, checkout: Path, folder: Path) -> None:
-    """Fill a database with the code of a checkout, and write its dump and its names."""
+    """Fill a database with the code of a checkout, and write its dump and the file of its names."""
     from supportbot.embedded.backup import dump_database
     from supportbot.embedded.postgres import PostgresServer
     from supportbot.embedded.valkey import ValkeyServer

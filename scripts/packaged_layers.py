@@ -1,4 +1,4 @@
-"""The packaged embedder's model in JAX, for training: its words, its layers, and four-bit weights as in its file."""
+"""The packaged embedder's model in JAX, for training: its tokens, its layers, and its four-bit weights."""
 
 from collections.abc import Sequence
 from functools import cache, partial
@@ -13,17 +13,17 @@ from kb.embedders import fine_tuned
 WIDTH: Final = 384
 LAYERS: Final = 12
 HEADS: Final = 12
-BLOCK: Final = 32  # numbers that share a scale
+BLOCK: Final = 32  # numbers with a common scale
 BATCH: Final = 64
-_BYTES: Final = 2 + BLOCK // 2  # of a block: a scale of 16 bits, then two numbers a byte
-_MATRICES: Final = {"q": WIDTH, "k": WIDTH, "v": WIDTH, "ao": WIDTH, "fi": WIDTH, "fo": 4 * WIDTH}  # and their inputs
+_BYTES: Final = 2 + BLOCK // 2  # per block: a 16-bit scale, then two numbers per byte
+_MATRICES: Final = {"q": WIDTH, "k": WIDTH, "v": WIDTH, "ao": WIDTH, "fi": WIDTH, "fo": 4 * WIDTH}  # names and inputs
 _NORMS: Final = ("aln", "oln")
 _SPACE: Final = "\u2581"
 Layer = dict[str, Any]
 
 
 class Words(NamedTuple):
-    """The pieces of words with their numbers and scores, and what replaces a character."""
+    """The tokenizer's pieces with their numbers and scores, and the replacements of characters."""
 
     pieces: dict[str, int]
     scores: np.ndarray
@@ -49,7 +49,7 @@ def numbers(name: str) -> np.ndarray:
 
 
 def matrix(name: str, inputs: int) -> np.ndarray:
-    """Return a four-bit matrix as numbers, a row an output."""
+    """Return a four-bit matrix as numbers, one row per output."""
     offset, size = _places()[name]
     blocks = np.frombuffer(_image(), np.uint8, size, offset).reshape(-1, _BYTES)
     scales, pairs = blocks[:, :2].copy().view(np.float16).astype(np.float32), blocks[:, 2:]
@@ -65,7 +65,7 @@ def layer(at: int) -> Layer:
 
 
 def passed(one: Layer, seen: Any, is_text: Any) -> Any:
-    """Return what a layer makes of a batch: texts x words x WIDTH."""
+    """Return a layer's output for a batch: texts x tokens x WIDTH."""
     texts, words, _ = seen.shape
 
     def heads(name: str) -> Any:
@@ -86,13 +86,13 @@ def _normed(seen: Any, scale: Any, bias: Any) -> Any:
 
 
 def pooled(seen: Any, is_text: Any) -> Any:
-    """Return the vectors of a batch, of length 1."""
+    """Return the vectors of a batch, normalised to length 1."""
     means = (seen * is_text[..., None]).sum(1) / is_text.sum(1, keepdims=True)
     return means / jnp.linalg.norm(means, axis=1, keepdims=True)
 
 
 def states(texts: Sequence[str], *, layers: int, most_tokens: int) -> list[np.ndarray]:
-    """Return what the first layers make of each text as a question: words x WIDTH, in 16 bits."""
+    """Return the output of the first layers for each text, read as a question: tokens x WIDTH, in 16 bits."""
     found = [tokens(f"query: {text}")[:most_tokens] for text in texts]
     words, places = matrix("emb.word", WIDTH), numbers("emb.pos").reshape(-1, WIDTH) + numbers("emb.type")[:WIDTH]
     lower = tuple(layer(at) for at in range(layers))
@@ -120,20 +120,20 @@ def _lower(lower: Sequence[Layer], seen: Any, is_text: Any) -> Any:
 
 
 def rounded(values: Any) -> Any:
-    """Return a matrix as its four-bit numbers give it back."""
+    """Return a matrix after rounding to four bits."""
     blocks = values.reshape(values.shape[0], -1, BLOCK)
     scales = _scales(blocks)
     return (jnp.clip(jnp.round(blocks / scales), -8, 7) * scales).reshape(values.shape)
 
 
 def _scales(blocks: Any) -> Any:
-    """Return a scale a block, by which its largest number becomes -8."""
+    """Return one scale per block, with which the block's largest number becomes -8."""
     largest = jnp.take_along_axis(blocks, jnp.argmax(jnp.abs(blocks), -1, keepdims=True), -1) / -8
     return jnp.where(largest == 0, 1e-8, largest).astype(jnp.float16).astype(jnp.float32)
 
 
 def packed(values: np.ndarray) -> np.ndarray:
-    """Return a tensor as in the model's file: a matrix in four bits, a vector as it is."""
+    """Return a tensor in the format of the model's file: a matrix in four bits, a vector in 32."""
     if values.ndim == 1:
         return values.astype(np.float32)
     blocks = values.reshape(values.shape[0], -1, BLOCK)
@@ -144,7 +144,7 @@ def packed(values: np.ndarray) -> np.ndarray:
 
 
 def tokens(text: str) -> list[int]:
-    """Return the numbers of a text's pieces, as the engine cuts it: those with the best sum of scores."""
+    """Return a text's tokens as the engine makes them: the numbers of the pieces with the highest sum of scores."""
     known = _words()
     marked = "".join(known.replaced.get(sign, sign) for sign in text)
     while "  " in marked:

@@ -3,7 +3,7 @@
 
     .venv/bin/python -m scripts.pictures
 
-Needs the development packages and a Chromium. It leaves a refund and a waiting customer in the instance.
+Needs the development packages and Chromium. A refund and a waiting customer remain in the instance.
 """
 
 import json
@@ -45,7 +45,7 @@ def page_of(browser: Browser, demo: dict[str, Any]) -> Iterator[Page]:
 
 
 def keep(page: Page, name: str) -> None:
-    page.wait_for_timeout(600)  # until animations have ended
+    page.wait_for_timeout(600)  # wait until animations have ended
     page.screenshot(path=PICTURES / f"{name}.png")
 
 

@@ -3,8 +3,8 @@
 
     .venv/bin/python -m scripts.play_schema [options of `st run`]
 
-Needs the development packages, and an instance that `make run` has started. It leaves hundreds of channels and articles
-in the instance, and erases the customer's chats. The exit code is 0 only if neither run found anything.
+Needs the development packages, and an instance that `make run` has started. Hundreds of channels and articles remain in
+the instance, and the customer's chats are erased. The exit code is 0 only if neither run found an error.
 """
 
 import json
@@ -19,7 +19,7 @@ from supportbot.accounts.principals import ROLE_SCOPES
 
 ROOT: Final = Path(__file__).parent.parent
 PROGRAMS: Final = Path(sys.executable).parent
-PACE: Final = "9/s"  # a caller may make 600 requests a minute
+PACE: Final = "9/s"  # the limit is 600 requests a minute
 
 
 def main() -> int:
@@ -38,7 +38,7 @@ def scopes() -> list[str]:
 
 
 def token_of_customer(demo: dict[str, Any]) -> str:
-    """Return a token as the shop signs it, good for an hour."""
+    """Return a customer token, signed as by the shop and valid for an hour."""
     token: str = post(f"{demo['urls']['shop']}/api/token", {"customer": demo["customers"][0]["id"]})["token"]
     return token
 

@@ -3,8 +3,8 @@
 
     scripts/recompute_overview.py https://support.example.com KEY 2026-11-15 2026-11-29
 
-The key needs the scopes `conversations:read` and, for costs, `costs:read`. Days are the workspace's; the second is the
-day after the last one. Instead of the address, a file with the rows may be named: `recompute_overview.py rows.json`.
+The key needs the scopes `conversations:read` and, for costs, `costs:read`. Dates are in the workspace's time zone; the
+second is the day after the last. Or name a file with the rows instead: `recompute_overview.py rows.json`.
 """
 
 import json

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Print the test paths that a change touches, for `make check`: those of the files that differ from a base.
+"""Print the paths of the tests to run after a change, for `make check`: those for the files that differ from a base.
 
     .venv/bin/python scripts/touched_tests.py [BASE]
 
-BASE defaults to `main`, or `origin/main` if there is no such branch. Uncommitted changes count too. For a product
-module, these are the tests of its package that import it, or all of them if none does. Browser journeys, whole
-processes and storms are left to `make test`.
+BASE defaults to `main`, or `origin/main` if there is no such branch. Uncommitted changes count too. A product module
+has the tests of its package that import it, or all of the package's tests if none does. Browser tests, tests of whole
+processes and chaos tests are left to `make test`.
 """
 
 import ast
@@ -18,7 +18,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 BASES: Final = ("main", "origin/main")
 SLOW: Final = frozenset({"browser", "chaos", "flows"})
-# Which tests read files that are not product modules, by the beginning of their path; the first match counts.
+# The tests of files that are not product modules, by the beginning of the file's path; the first match counts.
 LOOKED_AT: Final = (
     ("templates/desk/", ("tests/test_templates.py", "tests/handoff")),
     ("templates/kb/", ("tests/test_templates.py", "tests/kb/test_pages.py", "tests/kb/test_pages_languages.py")),
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def changed_files(base: str) -> list[str]:
-    """Return the files that differ from the merge base, including new ones."""
+    """Return the files that differ from the merge base with `base`, including new ones."""
     begin = _git("merge-base", base, "HEAD")[0]
     return sorted({*_git("diff", "--name-only", begin), *_git("ls-files", "--others", "--exclude-standard")})
 
@@ -82,7 +82,7 @@ def _tests_of(root: Path, path: str) -> Iterable[str]:
 
 
 def _tests_beside(root: Path, path: str) -> Iterable[str]:
-    """Return a test file itself; for a shared helper, the tests that import it, or its folder."""
+    """Return a test file itself; for a shared helper, the tests of its folder that import it, or the folder."""
     name, folder = Path(path).name, str(Path(path).parent)
     if name.startswith("test_"):
         return (path,)
@@ -95,7 +95,7 @@ def _tests_of_product(root: Path, path: str) -> Iterable[str]:
     if parts[0] not in {"supportbot", "kb", "actions"} or "migrations" in parts:
         return ()
     package = parts[1] if parts[0] == "supportbot" else parts[0]
-    if parts[0] == "supportbot" and len(parts) == 2:  # a module beside the packages
+    if parts[0] == "supportbot" and len(parts) == 2:  # a module outside the packages
         return (f"tests/test_{package}.py",)
     importing = _importing(root, f"tests/{package}", ".".join(parts)) if path.endswith(".py") else []
     return importing or (f"tests/{package}",)

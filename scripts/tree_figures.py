@@ -3,10 +3,10 @@
 
     .venv/bin/python scripts/tree_figures.py [--list] [--turn]
 
-`--list` also lists what was counted. `--turn` also runs a turn and counts the modules on the way from a message to its
-answer, which takes ten seconds and a database. Needs the development packages. Each figure is explained at its
-function. Product modules are the .py files of `supportbot`, `kb` and `actions` except migrations, the test doubles in
-testing.py, and files without code.
+`--list` also lists everything that was counted. `--turn` also runs a turn and counts the modules on the way from a
+message to its answer, which takes ten seconds and needs a database. Needs the development packages. Each function's
+docstring explains its figure. Product modules are the .py files of `supportbot`, `kb` and `actions`, except migrations,
+the test doubles in testing.py, and files without code.
 """
 
 import argparse
@@ -99,9 +99,9 @@ def _modules_below(root: Path, package: str) -> Iterator[Module]:
 
 
 def small_modules_with_one_importer(modules: Mapping[str, Module], graph: grimp.ImportGraph) -> tuple[str, ...]:
-    """Return short modules that only one other product module imports: candidates for merging into it.
+    """Return short modules that only one other product module imports, and so could be merged into it.
 
-    Names in settings, and files that Django or Celery find by name, are not imports and do not count.
+    Settings that name a module, and Django and Celery, which find modules by file name, do not count as importers.
     """
     return tuple(
         f"{name} ({module.lines} lines) <- {importers[0]}"
@@ -114,20 +114,20 @@ def small_modules_with_one_importer(modules: Mapping[str, Module], graph: grimp.
 def reached_from(start: str, modules: Mapping[str, Module], graph: grimp.ImportGraph) -> tuple[str, ...]:
     """Return the product modules that a module imports, directly or indirectly, including itself.
 
-    For the module that answers a turn, this is everything that may run between the claim of the turn and its final
-    event, for any message. It leaves out the socket that receives the message, modules named in settings (the model's
-    provider) and tasks sent by name. `figures_of_a_turn` counts what does run for one question.
+    For the module that answers a turn, this is every module that may run between the claim of the turn and its final
+    event, for any message. The socket that receives the message, modules named in settings (the model's provider) and
+    tasks sent by name are not included. `figures_of_a_turn` counts the modules that do run for one question.
     """
     return tuple(sorted(({start} | graph.find_upstream_modules(start)) & modules.keys()))
 
 
 def figures_of_a_turn(root: Path) -> list[Figure]:
-    """Run one turn, in which a model answers a question from the articles, and return the figures of its way.
+    """Run one turn, in which a model answers a question from the articles, and count the modules on its way.
 
-    It begins where the message is stored and ends with the final event; the socket, and what only runs after an error,
-    for an action or without a model, is not on it. A module is a stop if its functions call another module: whoever
-    follows the message has to go on from there. The others only return what they are asked for, so their names and
-    docstrings should do.
+    The way begins where the message is stored and ends with the final event. The socket is not on it, nor is code that
+    only runs after an error, for an action or without a model. A module is a stop if its functions call another module:
+    a reader who follows the message has to read on there. The other modules only return a value, so their names and
+    docstrings should be enough.
     """
     with TemporaryDirectory() as folder:
         file = Path(folder) / "modules.json"
@@ -144,7 +144,7 @@ def figures_of_a_turn(root: Path) -> list[Figure]:
 
 
 def long_functions(modules: Mapping[str, Module]) -> tuple[str, ...]:
-    """Return functions above the limit, counted from `def` to their last line, docstring included."""
+    """Return the functions with more lines than the limit, counted from `def` to the last line, docstring included."""
     return tuple(
         f"{module.name}.{function.name} ({length} lines)"
         for module in modules.values()
@@ -165,7 +165,7 @@ def private_functions(modules: Mapping[str, Module]) -> tuple[int, tuple[str, ..
 
 
 def import_circles(modules: Mapping[str, Module], graph: grimp.ImportGraph) -> list[tuple[str, ...]]:
-    """Return the groups of modules that import each other, directly or indirectly.
+    """Return the groups of modules that import each other in a circle.
 
     A package whose __init__ imports its own modules counts too.
     """

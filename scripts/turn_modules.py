@@ -1,8 +1,8 @@
 """A pytest plugin that records which product modules run in a test: `-p scripts.turn_modules` with TURN_MODULES=<file>.
 
 The file gets a JSON object: each module in which a function was called, with the modules that its functions called.
-Calls in all threads count; code at the top of a module, which runs when it is imported, does not. The Python that this
-project supports has no `sys.monitoring` yet, so every call is looked at: a test takes several times as long.
+Calls in all threads count; code at the top of a module, which runs on import, does not. The oldest Python that this
+project supports has no `sys.monitoring`, so every call is inspected, and a test takes several times as long.
 """
 
 import json
@@ -30,7 +30,7 @@ class Recorder:
         called = module_of(frame.f_code.co_filename)
         if called is None:
             return
-        self.next_modules[called]  # from now on, it is known
+        self.next_modules[called]  # adds the module, even if it calls no other
         caller = frame.f_back
         while caller is not None:
             name = module_of(caller.f_code.co_filename)
@@ -43,7 +43,7 @@ class Recorder:
 
 @cache
 def module_of(file: str) -> str | None:
-    """Return the product module in a file, None for all others and for test doubles."""
+    """Return the name of a file's product module, or None for test doubles and all other files."""
     path = Path(file)
     if not path.is_relative_to(ROOT):
         return None
@@ -55,7 +55,7 @@ recorder = Recorder()
 
 
 def pytest_configure() -> None:
-    # Before any thread is started: only those that are started later are seen.
+    # Before any thread is started, since only threads that are started later are profiled.
     threading.setprofile(recorder.profile)
     sys.setprofile(recorder.profile)
 
