@@ -29,7 +29,7 @@ BRANDING: Final[dict[str, Any]] = {
 
 
 def storefront_channel(workspace: Workspace, plan: Plan, secrets: Secrets) -> Channel:
-    """Create or update the channel for this start. Call it inside the workspace's scope."""
+    """Create or update the channel with this run's addresses. Call it inside the workspace's scope."""
     channel = _channel(workspace, secrets)
     _allow_origins(channel, _origins(plan))
     _point_to_privacy(channel, plan)
@@ -62,7 +62,7 @@ def _apply_branding(channel: Channel) -> None:
 
 
 def _point_to_privacy(channel: Channel, plan: Plan) -> None:
-    """Link the help page on privacy at this start's address; a link to another host is kept."""
+    """Link the help page on privacy at this run's address; a link to another host is kept."""
     if not channel.privacy_url or is_loopback(urlsplit(channel.privacy_url).hostname or ""):
         change_channel(channel.pk, privacy_url=f"{plan.base_url}{PRIVACY}")
 
@@ -74,7 +74,7 @@ def _origins(plan: Plan) -> list[str]:
 
 
 def _allow_origins(channel: Channel, wanted: Sequence[str]) -> None:
-    """Allow this start's origins and remove those with an earlier start's ports; origins on other hosts are kept."""
+    """Allow this run's origins and remove those with an earlier run's ports; origins on other hosts are kept."""
     kept = [origin for origin in channel.allowed_origins if not is_loopback(urlsplit(origin).hostname or "")]
     allowed = list(dict.fromkeys([*wanted, *kept]))
     if allowed != channel.allowed_origins:

@@ -1,7 +1,7 @@
 """Four weeks of conversations for the demo, so its figures, results and findings are not empty on the first day.
 
-They are made up, and the customers' names and the first line of each chat say so. None of them needs attention. They
-are written once, in bulk, into a workspace without conversations.
+They are made up, and the customers' names and the first line of each chat say so. No conversation needs attention. All
+are written at once, in bulk, into a workspace that has none yet.
 """
 
 import json
@@ -64,7 +64,7 @@ def write_history(channel: Channel) -> int:
 
 
 def _moment(place: int, number: int, chance: random.Random) -> datetime:
-    """Return the start of a conversation; they are spread over the four weeks up to yesterday."""
+    """Return when a conversation started; the starts are spread over the four weeks up to yesterday."""
     day = localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS)
     day += timedelta(days=place * DAYS // number)
     return day.replace(hour=chance.choice(HOURS), minute=chance.randrange(60), second=chance.randrange(60))
@@ -179,7 +179,7 @@ class _Talk:
         return made
 
     def answer(self, question: Message) -> Message:
-        """Add the assistant's answer from the named article, or that it found nothing."""
+        """Add the assistant's answer, which quotes the named article or says that nothing was found."""
         span = self.span()
         if span is not None:
             passage = TracedPassage(str(span.article_id), span.title, "", span.revision, 3.0, 0.9)
@@ -228,7 +228,9 @@ class _Talk:
         return made
 
     def _call(self, turn: Turn, started: datetime, first_ms: int, *, is_priced: bool) -> LLMCall:
-        """Return the call of a turn: by the made-up model, or by the built-in answerer, which costs nothing."""
+        """Return the record of a turn's model call: to the made-up model, or to the built-in answerer, which costs
+        nothing.
+        """
         usage = Usage(self.chance.randint(700, 1900), self.chance.randint(20, 90), is_estimated=not is_priced)
         cost = PRICE.of(usage)
         return LLMCall(

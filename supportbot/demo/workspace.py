@@ -54,7 +54,7 @@ from supportbot.releases.services import name_gates
 
 SLUG: Final = "wrenfell"
 KNOWLEDGE: Final = settings.BASE_DIR / "examples" / "knowledge"
-COMPARED: Final = KNOWLEDGE / "compared.e5"  # the vectors that the suites' cases compare; from scripts/demo_vectors.py
+COMPARED: Final = KNOWLEDGE / "compared.e5"  # vectors for the suites' cases; written by scripts/demo_vectors.py
 SUITES: Final = ("demo", "shop", "security", "languages")
 
 
@@ -94,7 +94,7 @@ REPLIES: Final = (
 
 
 def seed(plan: Plan, secrets: Secrets) -> DemoFacts:
-    """Create or update the demo workspace for this start; return its facts. Raises NameTaken for a user name in use."""
+    """Create or update the demo workspace for this run; return its facts. Raises NameTaken for a user name in use."""
     with transaction.atomic():
         workspace = _workspace()
         users = [_person(workspace, person, secrets) for person in TEAM]
@@ -196,7 +196,9 @@ def _is_valid(plain: str, workspace: Workspace) -> bool:
 
 
 def _import_knowledge(workspace: Workspace, data_dir: Path) -> None:
-    """Import the help pages unless this database already has these versions; then editors' changes are kept."""
+    """Import the help pages, unless this database already has these versions: importing again would undo editors'
+    changes.
+    """
     state_file, fingerprint = data_dir / "demo-knowledge.json", _fingerprint(workspace.pk)
     if (read_json(state_file) or {}).get("fingerprint") == fingerprint:
         return
@@ -240,7 +242,7 @@ def _fingerprint(workspace_id: UUID) -> str:
     return digest.hexdigest()
 
 
-@transaction.atomic  # a suite left behind without gates would look like somebody's own
+@transaction.atomic  # a suite without gates, left by a crash, would look like a person's own suite
 def set_gates(workspace: Workspace) -> None:
     """Store the shipped suites and choose them as gates, so changes in the demo are tested before they are published.
     Do nothing if somebody has already evaluated anything here.
@@ -253,7 +255,7 @@ def set_gates(workspace: Workspace) -> None:
 
 
 def share_vectors() -> None:
-    """Put the shipped vectors of the cases into the cache, so the first publication need not make them."""
+    """Put the shipped vectors of the cases into the cache, so the first publication does not have to compute them."""
     try:
         share(VectorCache(COMPARED, embedder().recipe))
     except RecipeMismatch:  # these belong to another embedding model

@@ -1,7 +1,8 @@
-"""Turns findings into cases of an evaluation. Each case expects the content of a good answer, not of the given one.
+"""Turns findings into evaluation cases. A case expects what a good answer would contain, not what the answer contained.
 
-The team's own answer comes first, with the confirmed action. Without it, an untrue answer must not be given again, and
-a question with a missing or poor answer must at least get an answer; a person adds the rest before saving.
+If the team answered, the case expects the team's answer and the confirmed action. Otherwise, it only expects that an
+untrue answer is not given again, or that a question with a missing or poor answer gets an answer; a person adds the
+rest before saving.
 """
 
 from collections.abc import Callable

@@ -30,7 +30,7 @@ COLUMNS: Final = (
 
 
 def row_of(one: ConversationOutcome, *, sees_cost: bool) -> Mapping[str, Any]:
-    """Return a conversation's row by the names of `COLUMNS`; day and hour are in the workspace's time zone."""
+    """Return a conversation's row, keyed by the names in `COLUMNS`; day and hour are in the workspace's time zone."""
     outcome = one.outcome
     waits = (request.waited for request in outcome.requests)
     costs = {currency: f"{spent:f}" for currency, spent in sorted(outcome.costs.items())}

@@ -49,6 +49,6 @@ class Figures:
         return 100 * self.number(*endings) / self.total if self.total else None
 
     def cost_of_each(self, *endings: Ending) -> Mapping[str, Decimal]:
-        """Return all costs divided by the conversations with these endings; empty without any."""
+        """Return the total costs divided by the number of conversations with these endings; empty if there are none."""
         shared_by = self.number(*(endings or Ending))
         return {currency: spent / shared_by for currency, spent in self.costs.items()} if shared_by else {}

@@ -44,7 +44,7 @@ class Finding:
     answer: str
     answer_id: UUID | None
     at: datetime
-    reason: str = ""  # characters of a rating's comment
+    reason: str = ""  # the reason that was chosen with a rating
     comment: str = ""
     replies: tuple[str, ...] = ()  # what team members answered
     articles: tuple[UUID, ...] = ()  # the articles on which a draft was based
@@ -108,7 +108,7 @@ def _withheld() -> list[Finding]:
 
 
 def _corrected() -> list[Finding]:
-    """Return answers from articles after which a person answered the same question, and corrected drafts."""
+    """Return corrected drafts, and answers from articles to questions that a person then answered again."""
     answers = _answered_again()
     known = {(one.conversation, one.question) for one in answers}
     drafts = [one for one in _corrected_drafts() if (one.conversation, one.question) not in known]

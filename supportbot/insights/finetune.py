@@ -28,7 +28,7 @@ from supportbot.language.sentences import unmarked
 from supportbot.llm.call_record import redact
 from supportbot.widget.models import Rating
 
-VALIDATION_SHARE: Final = 10  # per hundred customers
+VALIDATION_SHARE: Final = 10  # percent of the customers
 FILES: Final = {"train": "train.jsonl", "validation": "validation.jsonl"}
 CARD: Final = "README.md"
 _CARD: Final = """\
@@ -38,24 +38,24 @@ Chat examples for fine-tuning, one JSON object a line: `{{"messages": [{{"role",
 
 | | |
 |---|---|
-| made | {made} |
-| conversations begun | {since} to {until} |
-| examples | {total}: {train} to train, {validation} to validate |
+| created | {made} |
+| conversations started | {since} to {until} |
+| examples | {total}: {train} for training, {validation} for validation |
 | approved by the customer (4 or 5 of 5) | {rated} |
-| answered by a person in the assistant's place | {corrected} |
+| answered by a person instead of the assistant | {corrected} |
 | languages | {languages} |
 
-**Selection.** Nothing that a customer rated 1 or 2. Questions without an answer are left out, and so are courtesies,
-notices and internal notes. Of a chat with a person, the person's reply stands for the assistant's answer before it.
+**Selection.** Chats that a customer rated 1 or 2 are left out, and so are questions without an answer, courtesies,
+notices and internal notes. If a person took over, their reply replaces the assistant's answer before it.
 
 **Masking.** E-mail addresses, telephone, card, account and other long numbers, keys, and the names of the customer and
-of the person who replied are replaced by their kind. Other names in free text have no form by which they are found:
-read the examples before you give them away.
+of the person who replied are replaced by their kind. Other names in free text cannot be detected: read the examples
+before you share them.
 
 **Split.** By customer: no customer has examples in both files.
 
-**Limits.** What customers liked is not always true: articles may have changed since. Train on it only with the right to
-use these chats for that purpose.
+**Limits.** Answers that customers liked are not always true: articles may have changed since. Train on these chats only
+if you have the right to use them for that purpose.
 """
 
 
@@ -80,7 +80,7 @@ class Example:
 def write_examples(folder: Path, workspace: Workspace, *, since: datetime) -> dict[str, Any]:
     """Write the files and return the data card's values. Raises InvalidInput if the folder is not empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InvalidInput(f"{folder} is not an empty folder. Name one that is empty, or a new one.")
+        raise InvalidInput(f"{folder} is not an empty folder. Name an empty or a new folder.")
     folder.mkdir(parents=True, exist_ok=True)
     found = list(examples(since))
     for split, name in FILES.items():

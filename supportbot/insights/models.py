@@ -1,5 +1,5 @@
-"""Daily sums, which save pages about months from reading all conversations again, and dealt-with findings. Neither
-contains customers' words, so both are kept after their conversations are deleted.
+"""Tables for daily sums, which spare pages about months from reading all conversations again, and for findings that
+somebody has dealt with. Neither contains customers' words, so both are kept after their conversations are deleted.
 """
 
 from django.db import models

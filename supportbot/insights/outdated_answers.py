@@ -66,8 +66,8 @@ class OutdatedAnswers:
 
 
 def outdated_answers() -> list[OutdatedAnswers]:
-    """Return the articles with a recently changed figure that customers were given, newest change first, without
-    dismissed sentences.
+    """Return the articles in which a figure that customers were given has recently changed, newest change first;
+    dismissed sentences are left out.
     """
     since = now() - timedelta(days=CHANGED_WITHIN_DAYS)
     changed = Article.objects.filter(state=State.LIVE, published_at__gte=since, live_revision__number__gt=1)

@@ -29,7 +29,7 @@ SUMMED_AT_ONCE: Final = 2  # days to compute while somebody is waiting for the p
 TODAY_FOR: Final = timedelta(minutes=3)
 WITHOUT_WORKER_FOR: Final = timedelta(minutes=15)  # after this time, a page computes today's sums itself
 DAY_FOR: Final = timedelta(hours=20)
-ROLLED_UP_DAYS: Final = 180  # the longest span on pages plus the preceding one
+ROLLED_UP_DAYS: Final = 180  # the longest period on pages, and the period before it
 GROUPINGS: Final[Mapping[str, Callable[[ConversationOutcome], str]]] = {
     "": lambda row: "",
     "channel": lambda row: row.channel_name,
@@ -69,8 +69,8 @@ def _sums_of_erased(live: Mapping[date, Mapping[str, Sums]], by: str) -> dict[da
 def stored_sums(days: Sequence[date], by: str = "") -> dict[date, dict[str, Sums]]:
     """Return each day's stored sums by the values of a property.
 
-    The newest days without sums are computed now. Only after an upgrade are there many, which the hourly task adds.
-    Today's sums are from the worker's last round.
+    The newest days without sums are computed now. If many are missing, as after an upgrade, the hourly task computes
+    the others. Today's sums are from the worker's last run.
     """
     found = {row.day: row for row in _stored(days).filter(by=by)}
     behind = [day for day in reversed(days) if day not in found or _is_behind(found[day], WITHOUT_WORKER_FOR)]
@@ -132,7 +132,7 @@ def roll_up_workspace(workspace: Workspace) -> int:
 
 
 def _since_the_first(days: Sequence[date]) -> list[date]:
-    """Return the days from that of the first conversation on."""
+    """Return the days since the first conversation, including its own."""
     oldest = Conversation.objects.order_by("created_at").values_list("created_at", flat=True).first()
     return [] if oldest is None else [day for day in days if _end(day) > oldest]
 
@@ -180,7 +180,7 @@ def _stored(days: Sequence[date]) -> QuerySet[DailySums]:
 
 
 def _is_behind(row: DailySums, most: timedelta) -> bool:
-    """Return whether a day has changed since its sums were computed longer ago than `most`."""
+    """Return whether a day's sums are older than `most` and were computed before the day ended."""
     return row.computed_at < _end(row.day) and timezone.now() - row.computed_at > most
 
 

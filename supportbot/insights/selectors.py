@@ -150,7 +150,7 @@ def _calls(ids: Any, replies: Container[UUID]) -> tuple[Mapping[UUID, Sequence[d
             continue
         if call.purpose == "answer" and turn is not None and turn in replies and said_at is not None:
             first_words[conversation][turn] = said_at
-        if call.cost is not None and call.currency:  # without one, there was no cost
+        if call.cost is not None and call.currency:  # a call without a currency cost nothing
             spent = costs[conversation]
             spent[call.currency] = spent.get(call.currency, Decimal(0)) + call.cost
     began = {pk: sorted(of_turn.values()) for pk, of_turn in first_words.items()}

@@ -22,7 +22,7 @@ class Hosted:
         await manager.handle_request(scope, receive, send)
 
     async def stop(self) -> None:
-        """End the manager and its work; do nothing without one."""
+        """End the manager and its work; do nothing if it was never started."""
         if self._task is not None and self._ending is not None:
             self._ending.set()
             await self._task

@@ -79,7 +79,7 @@ class IdentityMissing(McpError):
     code = "identity_required"
     status = 401
     default_message = (
-        "This is about a customer, so it needs their identity token: the header Customer-Identity, or "
+        "This call concerns a customer, so it needs their identity token: in the header Customer-Identity, or in "
         "`supportbot/identity` in `_meta`."
     )
 
@@ -105,7 +105,7 @@ class TooManyQuestions(McpError):
 class TooManyProposals(McpError):
     code = "throttled"
     status = 429
-    default_message = "This API key has proposed too much in this minute. Wait a minute, then go on."
+    default_message = "This API key has made too many proposals in this minute. Wait a minute, then go on."
 
 
 class LinkRefused(McpError):

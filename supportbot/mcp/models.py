@@ -16,7 +16,7 @@ class ConfirmationLink(TenantModel):
     code_hash = models.CharField(max_length=64, unique=True, editable=False)
     # the pass of the page that opened the link
     pass_hash = models.CharField(max_length=64, unique=True, null=True, editable=False)
-    # a plain value, as everywhere, because the record of a request is kept after its customer is erased
+    # a plain id, not a foreign key, because a request's record is kept after its customer is erased
     request_id = models.UUIDField()
     key_id = models.UUIDField(null=True, editable=False)  # the agent's key; its links end with it
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="+", db_constraint=False)

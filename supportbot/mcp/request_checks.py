@@ -73,7 +73,7 @@ def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _check_sender(method: str, headers: Mapping[str, str]) -> None:
-    """Raise an error for requests that no server-side program sends: a rebound name, another site's page, a stream."""
+    """Raise an error for requests that no server-side program sends: a rebound host, another site's page, a stream."""
     domain, _ = split_domain_port(headers.get("host", ""))
     if not (domain and validate_host(domain, settings.ALLOWED_HOSTS)):
         raise UnknownHost()

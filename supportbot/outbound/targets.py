@@ -166,7 +166,7 @@ def _resolved(endpoint: Endpoint, seconds: float) -> tuple[str, ...]:
 
 
 def _ask_resolver(endpoint: Endpoint, seconds: float) -> tuple[str, ...]:
-    """Call the resolver in a thread that is abandoned if it takes too long, because it has no time-out."""
+    """Call the resolver in a thread that is abandoned after `seconds`, because the resolver has no time-out."""
     answer: Future[tuple[str, ...]] = Future()
 
     def ask() -> None:

@@ -1,5 +1,5 @@
-"""Facts about what happened to an object, read from its rows. Each fact has an id that is always the same.
-Announcements may be merged and repeated, but facts are not. Erased objects have no facts.
+"""Facts about what happened to an object, read from its rows. A fact's id never changes. Announcements may be merged
+and repeated, but facts are not. Erased objects have no facts.
 """
 
 from collections.abc import Iterator

@@ -1,10 +1,10 @@
 """Sends due deliveries: one worker per endpoint at a time, one delivery after another, oldest first.
 
 Invariants:
-- an attempt is recorded before anything is sent, and its delivery is due again soon. A worker that dies between
-  sending and settling sends the same delivery once more, with the same id;
+- an attempt is recorded before anything is sent, and its delivery is due again soon. A worker that dies between sending
+  and settling sends the same delivery once more, with the same id;
 - the sender holds the endpoint's lease, so no delivery is sent twice at once;
-- what the receiver's failure means is decided once, in `_settle_failure`.
+- only `_settle_failure` decides what a failure of the receiver leads to.
 
 Sending one after another keeps the order of events as long as nothing fails. Failed deliveries come later, after newer
 ones, so the order is best effort.
@@ -95,7 +95,7 @@ def serve(workspace_id: UUID, endpoint_id: UUID) -> int:
         ends_at, attempted, is_going_on = time.monotonic() + TURN_SECONDS, 0, True
         while is_going_on and time.monotonic() < ends_at and (delivery := _next(endpoint_id)):
             lease = _extended(endpoint_id, lease)
-            if lease is None:  # this worker was held up for so long that another one is serving it
+            if lease is None:  # this worker was held up for so long that another one has taken over
                 return attempted
             is_going_on = attempt(delivery)
             attempted += 1
