@@ -1,4 +1,4 @@
-"""Reports for commands on the questions that a worker compares after the commands have published articles."""
+"""Reports for commands that publish articles: how answers to customers' questions changed, as compared by a worker."""
 
 import time
 from collections.abc import Sequence

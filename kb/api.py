@@ -251,7 +251,7 @@ class CategoryDetail(KnowledgeView):
 
     @extend_schema(request=CategoryChangeSerializer, responses=CategorySerializer)
     def patch(self, request: Request, category_id: UUID) -> Response:
-        """Change a category. Its articles follow a new name, and the former one leads to it."""
+        """Change a category. If it is renamed, its articles stay in it, and its former name still leads to it."""
         data = CategoryChangeSerializer(data=request.data)
         data.is_valid(raise_exception=True)
         return Response(CategorySerializer(change_category(category_id, **data.validated_data)).data)

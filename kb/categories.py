@@ -165,7 +165,7 @@ def _line(field: str, text: str) -> str:
 
 @transaction.atomic
 def save_category(row: Category) -> None:
-    """Store a new or changed category; articles follow a new name, and the former one leads to it from now on.
+    """Store a new or changed category. If it is renamed, its articles stay in it, and its former name leads to it.
 
     Raises InvalidDocument.
     """

@@ -1,4 +1,4 @@
-"""Properties that programs set apart from an article's text and metadata: address, source, owner, reviewer and next
+"""Properties that programs set in addition to an article's text and metadata: address, source, owner, reviewer and next
 check.
 """
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 
 from kb.search.confidence import Calibration, Evidence, Grounds
 
-# The goal is to answer 90 % of answerable questions and to refuse 80 % of the others. The fit aims higher for the
-# first, since it gets worse with unseen articles.
+# The goal is to answer 90 % of answerable questions and to refuse 80 % of the others. The fit aims higher for the first
+# goal, since its share drops on unseen articles.
 WANTED_ANSWERED, WANTED_REFUSED = 0.95, 0.80
 # Few features, each with a positive weight only: anything beyond that would overfit a handful of corpora.
 WITH_VECTORS = ("similarity", "lead", "best_share", "overlap")
@@ -18,7 +18,8 @@ WITHOUT_VECTORS = ("best_share", "joint_share", "length")
 ON_GROUNDS = ("nearest", "share")
 WANTED_OF_NEAR_MISSES = (0.85, 0.65)
 # Questions in a language other than the passages' share no words with them and are farther away. They use the same
-# weights plus an offset that lets this share of the answerable ones through; fewer rows than these are not enough.
+# weights plus an offset that lets this share of the answerable ones through. With fewer rows than MIN_ACROSS, no offset
+# is fitted.
 WANTED_ACROSS, MIN_ACROSS = 0.85, 20
 # The regularisation is strong, so that no evidence is trusted as much as these corpora suggest.
 _STEPS, _RATE, _DECAY = 400, 0.5, 1.0

@@ -30,7 +30,7 @@ _FIELDS: Final = (*_TEXTS, "former_names", "translations")
 
 
 def written_categories() -> str:
-    """Return the workspace's categories as the file has them; "" if there are none."""
+    """Return the workspace's categories in the file's format; "" if there are none."""
     rows = [{name: value for name in _FIELDS if (value := getattr(row, name))} for row in Category.objects.all()]
     return json.dumps(rows, ensure_ascii=False, indent=1) + "\n" if rows else ""
 

@@ -70,8 +70,8 @@ def main(kind: str, source: BinaryIO, target: BinaryIO) -> None:
 
 
 def confine(packages: Sequence[str] = ()) -> None:
-    """Give up all but the three standard streams, limited memory and limited time; first import all modules of
-    `packages`.
+    """Import all modules of `packages`, then give up everything but the three standard streams, limited memory and
+    limited time.
     """
     for package in packages:
         _load_modules(package)

@@ -14,7 +14,7 @@ from pypdf.generic._font import Font  # pypdf's own text extraction uses it; it 
 
 from kb.importing.confined.pdf_geometry import IDENTITY, Box, Matrix, contains
 
-if TYPE_CHECKING:  # boxes are made of a page's lines
+if TYPE_CHECKING:  # pdf_boxes needs the lines, which need this module
     from kb.importing.confined.pdf_boxes import Boxed
 
 MAX_BOXES: Final = 5_000

@@ -17,7 +17,7 @@ MOST_PLACES: Final = 200
 SLACK: Final = 2.0  # points by which a line may extend into a gutter
 MIN_TOGETHER: Final = 3
 TOGETHER: Final = 0.8
-SHORT: Final = 4  # lines of a cell, on average, at most
+SHORT: Final = 4  # the most lines that cells have on average
 PARAGRAPH: Final = 1.2  # times the usual step between lines
 MOST_BARS: Final = 1  # horizontal lines across a gutter; more belong to a table
 BOTH: Final = 2
@@ -53,7 +53,7 @@ def usual_gutters(pages: Sequence[tuple[Rows, Sequence[Bar]]]) -> list[float]:
 def in_columns(
     rows: Rows, bars: Sequence[Bar], usual: Sequence[float] = (), level: int = 0
 ) -> Iterator[list[list[Line]]]:
-    """Yield the parts of a page: columns one after the other, and separately what is above and below them."""
+    """Yield the parts of a page: columns one after the other, and separately the lines above and below them."""
     gutter = _gutter([line for row in rows for line in row], bars, usual) if level < MOST_LEVELS else None
     if gutter is None:
         yield [list(row) for row in rows]
@@ -109,7 +109,7 @@ def _heights(lines: Sequence[Line]) -> list[float]:
 
 
 def _begins(heights: Sequence[float]) -> list[float]:
-    """Return the heights of the first line and of all lines farther below the line above than usual."""
+    """Return the heights of the first line and of each line that is farther than usual below the line above it."""
     steps = [above - below for above, below in pairwise(heights)]
     usual = median(steps) if steps else 0.0
     begins = [below for step, below in zip(steps, heights[1:], strict=True) if step > PARAGRAPH * usual]

@@ -11,7 +11,7 @@ from kb.importing.confined.pdf_columns import Bar, is_prose, start_together
 from kb.importing.confined.pdf_direction import is_right_to_left
 from kb.importing.confined.pdf_lines import Line
 
-MIN_GAP: Final = 0.25  # how narrow a gap may become over many rows
+MIN_GAP: Final = 0.25  # the least width that a gap may shrink to over many rows, in letters
 ROW_STEP: Final = 4.0  # in letters, since there may be space between rows of a table
 HEAD_STEP: Final = 2.5  # in letters; names that span several columns are just above the columns' own names
 LEADING: Final = 1.5  # largest distance between lines of one paragraph, in letters
@@ -73,7 +73,9 @@ class Grid:
         return sorted({y for y, left, right in bars if left < end and right > begin})
 
     def _in_bands(self, heights: Sequence[float]) -> list[list[Line]]:
-        """Return a row for what is between two lines, or its rows if only some of the table's rows are separated."""
+        """Return one row for each band between two lines, or the band's rows if lines separate only some of the table's
+        rows.
+        """
         bands: dict[int, list[list[Line]]] = {}
         for row in self.rows:
             places = [sum(height > line.y for height in heights) for line in row]
@@ -89,10 +91,10 @@ class Grid:
         return table
 
     def _are_rows(self, rows: Sequence[Sequence[Line]], bands: int) -> bool:
-        """Return whether lines in one of the bands are rows: cells seldom all have the same number of lines."""
+        """Return whether the lines of a band are separate rows: the cells of one row seldom have equally many lines."""
         count = len(self.gaps) + 1
         full = sum(len({self._column(line) for line in row}) == count for row in rows)
-        if count == 2:  # two cells often do: then only with a single line, below the column names
+        if count == 2:  # two cells often do, so a single horizontal line, below the column names, must divide the table
             is_text = any(is_prose([line for row in rows for line in row if self._column(line) == at]) for at in (0, 1))
             return bands == 2 and full == len(rows) >= MIN_ROWS and not is_text
         return len(rows) > 1 and full >= FULL * len(rows)
@@ -210,7 +212,7 @@ def _band_above(flow: Sequence[Line], grid: Grid, heights: Sequence[float]) -> l
 
 
 def _reaches(line: Line, gap: tuple[float, float]) -> bool:
-    """Return whether a line also belongs to what is after a gap: it continues there, or its middle is over the gap."""
+    """Return whether a line also belongs to the column after a gap: it continues there, or its middle is over it."""
     return line.x1 > gap[1] or gap[0] < (line.x0 + line.x1) / 2
 
 

@@ -37,7 +37,7 @@ class _List:
     counts: dict[int, int] = field(default_factory=dict)
 
     def next(self, level: int) -> str:
-        """Count a paragraph of this level, and return its number with the gap behind it."""
+        """Count a paragraph of this level; return its number, followed by the gap."""
         here = self.levels.get(level)
         if here is None:
             return ""
