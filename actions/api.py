@@ -1,7 +1,7 @@
 """REST views of actions: the catalogue, the requests, and the decisions on a request.
 
-Only the customer confirms, with their own identity token. Approval needs a team member: a key or log-in that acts as
-that person.
+Only the customer confirms, with their own identity token. Only a team member can approve, signed in or with a key that
+acts as them.
 """
 
 from typing import Any, cast
@@ -69,7 +69,7 @@ def _action_entry(action: Action, policy: ActionPolicy | None, locale: str) -> d
 
 
 class RequestList(ScopedAPIView, ListAPIView[ActionRequest]):
-    """Requests, newest first: all of the workspace for the team, only their own for a customer."""
+    """Requests, newest first: the team sees all of the workspace's, a customer only their own."""
 
     permission_classes = [IsCustomer | needs("actions:read")]
     serializer_class = ActionRequestSerializer

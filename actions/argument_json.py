@@ -53,7 +53,7 @@ def as_text(value: Any) -> str:
     """
     try:
         return _rendered(value)
-    except RecursionError as error:  # Python's stack ends before that of the parser
+    except RecursionError as error:  # this recursion reaches Python's limit before the parser reaches its own
         raise _unreadable("They are nested too deeply.") from error
 
 

@@ -1,8 +1,8 @@
-"""Compares the decisions of other rules on past requests. Shops are not contacted, and nothing is stored or executed.
+"""Compares how other rules would decide past requests. Shops are not contacted, and nothing is stored or executed.
 
-Each request is judged twice as it came in: by the rules in force and by the others, with the amounts that had really
-been used before it. So requests that looser rules would have let through do not add to these amounts. The records of
-that time are not stored, so guards, owners and the days since delivery are not judged.
+Each request is judged twice: by the rules in force and by the other rules, both times with the amounts that had really
+been used before it. So requests that only the other rules would have allowed do not add to these amounts. The shop's
+records of that time are not stored, so guards, owners and the days since delivery are not judged.
 """
 
 from collections import defaultdict
@@ -23,7 +23,7 @@ from actions.request_decision import Decision, Rules, Used, Verdict, decide_writ
 from actions.states import State
 
 MAX_REQUESTS: Final = 2_000
-# Refusals that come from the rules; all others would be the same under any.
+# Refusals that come from the rules; all others would be the same under any rules.
 BY_RULES: Final = frozenset({
     "limit_order", "limit_subject", "limit_customer_day", "limit_customer_year", "limit_workspace_day",
     "limit_count_day", "shadow_mode", "action_disabled",
@@ -66,7 +66,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class BackTest(Compared):
-    """`judged` requests of the last `days`; another `other` requests were refused for reasons that do not depend on
+    """`judged` requests of the last `days` were compared; `other` more were refused for reasons that do not depend on
     rules.
     """
 

@@ -27,8 +27,8 @@ def title_of_request(request: ActionRequest, locale: str) -> str:
 
 
 def receipt_title(request: ActionRequest, locale: str) -> str:
-    """Return what was done, or that it was requested, in the words of the action version that the request was made
-    with.
+    """Return the title of a receipt, which names what was done or requested in the words of the request's action
+    version.
     """
     spec = action_as_made(request.action, request.spec_version)
     if request.state == State.SUCCEEDED and isinstance(spec, WriteAction):

@@ -36,7 +36,7 @@ from supportbot.observing import genai, tracing
 # Longer than all deadlines of one attempt together (find, records, run, find).
 LEASE: Final = timedelta(seconds=25)
 MAX_ATTEMPTS: Final = 5
-TURN: Final = timedelta(seconds=2)  # between checks whether another request about the same record is done
+TURN: Final = timedelta(seconds=2)  # the pause between checks whether another request about the same record is done
 _SUBJECT_LOCK: Final = 20260714  # the first part of the advisory lock on a record; any otherwise unused number
 FIRST_RECHECK: Final = timedelta(seconds=5)
 # A repeated call needs no look-ups, so a slow back end may use their time too.
@@ -120,7 +120,7 @@ def _run_attempt(attempt: Attempt) -> Result:
         return DidNot(error.code, error.message, is_final=False)
     command = _command(request, records)
     if isinstance(command, Reason):
-        # The obstacle may be our own earlier attempt, which arrived late.
+        # The obstacle may come from our own earlier attempt, which arrived late.
         return _resolve_by_key(system, request, Unclear(command.code)) if was_sent else Blocked(command)
     if kind is not OutcomeKind.STATUS_LOOKUP:
         return _send_once(system, attempt, command)
@@ -235,7 +235,7 @@ def _command(request: ActionRequest, records: Records | Reason) -> Any | Reason:
 
 
 def _mark_sent(attempt: Attempt, *, command: dict[str, Any] | None = None) -> bool:
-    """Record that money may have moved from now on; return False if another attempt has taken the lease."""
+    """Record that money may move from now on; return False if another attempt has taken the lease."""
     with transaction.atomic():
         request = lock_request(attempt.request_id)
         if not _holds_lease(attempt, request):
@@ -336,7 +336,7 @@ def _retry_or_park(request: ActionRequest) -> None:
         fail(request, Reason("not_carried_out"))
     elif may_find_out(request):
         _park(request, Reason("outcome_unknown"), due_at=now() + FIRST_RECHECK)
-    else:  # there is nobody to ask: without a time, no sweep picks it up
+    else:  # no system can be asked: without a time, no sweep picks the request up
         _park(request, Reason("outcome_with_person"), due_at=None)
 
 

@@ -75,7 +75,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose records may be read and changed: from a signed identity, never from arguments."""
+    """The customer whose records may be read and changed: from a signed identity, never from arguments."""
 
     sub: str
     email: str = ""

@@ -1,5 +1,5 @@
 """A workspace's stored policies and who may approve under them: created once with an action's default limits, changed
-only by a new version. What a policy means for a request is decided in `request_decision`.
+only by a new version. `request_decision` decides what a policy means for a request.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -256,7 +256,7 @@ class Gates(Protocol):
 
 
 class GatesRefuse(ActionError):
-    """A must-pass case would fail, and the caller asked to leave the rules unchanged if so."""
+    """A must-pass case would fail, and the caller asked not to change the rules in that case."""
 
     code = "gate_refused"
     status = 409

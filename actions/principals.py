@@ -30,8 +30,8 @@ class Principal:
     locale: str = "en"
     expires_at: datetime | None = None
     operator: str = ""  # an operator who acts for the customer from this machine's shell
-    colleague: str = ""  # a team member who proposes to the customer, by name in records; cannot confirm
-    agent: str = ""  # a program that looks up and proposes with the customer's token, by its key's name in records
+    colleague: str = ""  # a team member who proposes to the customer, as named in records; cannot confirm
+    agent: str = ""  # a program that looks up and proposes with the customer's token; its key's name in records
 
     @property
     def actor(self) -> str:

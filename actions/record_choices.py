@@ -30,9 +30,9 @@ class Offer:
 def offer_of(
     principal: Principal, name: str, arguments: str | Mapping[str, Any], *, conversation_id: UUID | None = None
 ) -> Offer | None:
-    """Return what the customer may choose for the first missing argument that is chosen from records, whatever else is
-    missing, and for other arguments chosen from the same records. None if there is no such argument, or if other
-    arguments are invalid, which parsing reports.
+    """Return the customer's choices for the first missing argument that is chosen from records, and for other arguments
+    chosen from the same records; it does not matter what else is missing. None if there is no such argument, or if
+    other arguments are invalid, which parsing reports.
 
     Raises UnknownAction, NotSignedIn, MerchantUnavailable or NotConnected.
     """

@@ -45,7 +45,7 @@ class Rules:
 
 
 def bounded(rules: Rules, most_requests: int | None) -> Rules:
-    """Return the rules with at most this many requests per customer and day, which an action itself can demand."""
+    """Return the rules, limited to this many requests per customer and day, as an action itself can require."""
     if most_requests is None or not _is_above(rules.max_requests_per_customer_day, most_requests):
         return rules
     return replace(rules, max_requests_per_customer_day=most_requests)

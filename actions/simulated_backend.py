@@ -22,13 +22,13 @@ _current: Final[ContextVar[SimulatedBackend | None]] = ContextVar("simulated_bac
 
 
 def simulated_backend() -> SimulatedBackend | None:
-    """Return the stand-in for the shop's systems; None where the connections of the workspace are called."""
+    """Return the stand-in for the shop's systems; None if the workspace's own connections are called."""
     return _current.get()
 
 
 @contextmanager
 def use_simulated_backend(found: SimulatedBackend) -> Iterator[None]:
-    """Call this in place of every connection in this block."""
+    """Within this block, call this back end instead of every connection."""
     before = _current.set(found)
     try:
         yield

@@ -1,4 +1,5 @@
-"""Undoing a completed request by another action, which the first action names, with arguments of the first request.
+"""Undoing a completed request with another action. The first action names it; its arguments come from the first
+request.
 
 It is proposed like any action, with its own card, rules, approvals and limits; nothing runs automatically. While one
 such request is open, or once one has succeeded, there cannot be a second one (a database constraint).

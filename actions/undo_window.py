@@ -23,7 +23,7 @@ class Window:
     until: datetime
 
     def decided_by(self, rules: Rules) -> datetime:
-        """Return until when the undo request must be decided so that it is sent in time, even if these rules hold it
+        """Return when the undo request must be decided at the latest, to be sent in time even if these rules hold it
         back.
         """
         return self.until - timedelta(minutes=rules.hold_minutes or 0)

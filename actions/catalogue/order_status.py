@@ -25,7 +25,7 @@ _MAX_EARLIER = 5
 _MAX_OPEN = 10
 _MAX_CARDS = 3
 _MAX_ITEMS = 5
-_MAX_LISTED = 40  # a regular customer may have hundreds, and each one costs a model tokens
+_MAX_LISTED = 40  # a regular customer may have hundreds of orders, and each one costs a model tokens
 _STATE_TEXT = {
     "awaiting_confirmation": msgid("waiting for your confirmation"),
     "awaiting_approval": msgid("waiting for our team's approval"),

@@ -1,4 +1,4 @@
-"""Refund a delivered order: all that remains of it, some of its items, or an amount."""
+"""Refund a delivered order: everything not refunded yet, some of its items, or an amount."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal

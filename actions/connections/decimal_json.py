@@ -40,7 +40,7 @@ def from_json(raw: bytes) -> Any:
     """Return the value of UTF-8 JSON, with numbers other than whole ones as Decimal.
 
     Raises ValueError for anything else, for duplicate keys, for numbers of more than 40 digits, for nesting that is too
-    deep for the parser, and for NUL and lone surrogates, which neither rows nor responses can contain.
+    deep for the parser, and for NUL and lone surrogates, which neither the database nor a response can contain.
     """
     text = raw.decode()
     try:

@@ -76,8 +76,8 @@ class Session:
         headers: Mapping[str, str] = _NONE,
         parse: Callable[[bytes], Any] = from_json,
     ) -> Result | Refused:
-        """Return the answer to one request. Raises NotSent or NoAnswer, as for any call. `headers` are those that
-        repeat parts of the request, as the newest version requires.
+        """Return the answer to one request. Raises NotSent or NoAnswer, as for any call. `headers` repeat parts of the
+        request, as the newest version of the protocol requires.
         """
         own = str(uuid7())
         message: dict[str, Any] = {"jsonrpc": "2.0", "id": own, "method": method, "params": dict(params)}

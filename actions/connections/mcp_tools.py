@@ -1,9 +1,9 @@
 """Tools of an external MCP server over a connection: listing them, and calling one as it was reviewed.
 
-The connection's address is the server's own. All messages are sent through `supportbot.outbound`, while the SDK would
-open its own sockets; the few messages needed are in `mcp_session`. The server is not trusted. A tool is called only if
-it is still as reviewed, according to the list that the server returns right before the call; any failure up to then is
-`NotSent`.
+The connection's address is the server's own. The SDK is not used, because it would open its own sockets: all messages
+go through `supportbot.outbound`, and the few that are needed are in `mcp_session`. The server is not trusted. A tool is
+called only if it is still as reviewed, according to the list that the server returns right before the call; any failure
+up to then is `NotSent`.
 """
 
 from base64 import b64encode

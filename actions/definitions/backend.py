@@ -50,7 +50,7 @@ def client_of(definition: Definition, environment: str = "live") -> Sender:
 
 
 def _switching_off(name: str) -> Callable[[str], None]:
-    # Imported here, because that module publishes definitions, which act through this one.
+    # Imported here to avoid a circle: that module publishes definitions, which act through this one.
     from actions.definitions.tool_changes import switch_off_changed
 
     return partial(switch_off_changed, name)

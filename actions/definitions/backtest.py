@@ -1,9 +1,9 @@
-"""Compares the decisions of a new version of a definition on past requests with those of the version in force. Nothing
-is stored or carried out; look-ups are sent to the live connection.
+"""Compares how a new version of a definition and the version in force decide past requests. Nothing is stored or
+carried out; look-ups are sent to the live connection.
 
-The records of that time are not stored, so both versions read today's. If the version in force no longer decides as it
-did then (an order that was to be cancelled has been cancelled since), guards cannot be compared for that request, only
-the need for a person. The workspace's rules about amounts are left out: they are the same for both.
+The shop's records of that time are not stored, so both versions read today's. If the version in force now decides a
+request differently (for example, because the order has been cancelled since), guards cannot be compared for that
+request, only the need for a person. The workspace's rules about amounts are left out: they are the same for both.
 """
 
 import time
@@ -121,7 +121,7 @@ def _asked(action: DefinedWrite, request: ActionRequest) -> Arguments:
 
 
 def _refused(reason: Reason) -> Decision:
-    return Decision(Verdict.REFUSE, Reason(reason.code))  # its words may differ, its meaning does not
+    return Decision(Verdict.REFUSE, Reason(reason.code))  # versions may word a reason differently
 
 
 def _confirmed(action: DefinedWrite, arguments: Arguments, records: Records) -> Decision:

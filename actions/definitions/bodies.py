@@ -27,7 +27,7 @@ class _ForEach:
 class Body:
     """A JSON structure whose strings are templates. A string that is exactly one `{expression}` keeps its type."""
 
-    shape: Any  # dict and list of shapes, and leaves
+    shape: Any  # nested dicts and lists, with templates as leaves
 
     def paths(self) -> frozenset[Path]:
         return frozenset(path for _, paths in self.named_paths() for path in paths)

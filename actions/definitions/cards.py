@@ -74,7 +74,7 @@ class CardReader:
         return parts.RecordCard(title, frozenset(hosts), link, picture)
 
     def labels(self, arguments: Mapping[str, parts.Argument], lookups: Sequence[str]) -> dict[str, Any]:
-        """Return how values are written for people, by path: those of choices, and those that the document names."""
+        """Return the labels of values by path: those of choices, and those that the document lists."""
         labels: dict[str, Any] = {f"arguments.{one.name}": one.labels for one in arguments.values() if one.labels}
         for one in arguments.values():
             labels |= {f"arguments.{one.name}.{path}": inner for path, inner in one.inner_labels.items()}

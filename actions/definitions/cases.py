@@ -70,7 +70,7 @@ def request_line(asked: Asked) -> str:
 
 
 def failures_of(definition: ActionDefinition, action: Action) -> dict[str, list[str]]:
-    """Return, by name, what each failing recorded case found instead of what it expects."""
+    """Return the recorded cases that fail, by name, each with the expected and the actual verdict."""
     found: dict[str, list[str]] = {}
     for case in DefinitionCase.objects.filter(definition=definition):
         verdict = verdict_of(case, action)

@@ -171,7 +171,9 @@ class _Defined(Action):
         }
 
     def _is_from_same_records(self, choosing: Choosing, lookups: Sequence[Lookup], lacking: Sequence[str]) -> bool:
-        """Return whether these look-ups find the records to choose from, and no other choice decides which."""
+        """Return whether exactly these look-ups find the records to choose from, and none of them depends on another
+        choice.
+        """
         every = self.definition.lookups
         return needed_for(choosing, every) == lookups and not reads_argument(choosing, lacking, every)
 

@@ -39,7 +39,7 @@ _SERVER_ERRORS: Final = (500, 502, 503, 504)
 # may not import. A test checks that both agree.
 FIELDS_MOST: Final = 20  # fields in a form
 ENTRIES_MOST: Final = 20
-_CLEAR_LETTERS: Final = 3  # an option with no more letters reads the same in every language: M, XXL, EUR, 10:30
+_CLEAR_LETTERS: Final = 3  # options with no more letters than this need no translation: M, XXL, EUR, 10:30
 _RULES_READ: Final = ("answer", "outcome")
 
 
@@ -90,8 +90,8 @@ def _rules(action: DefinedWrite) -> Rules:
 
 
 def limit_exceeded(action: DefinedWrite, terms: Terms, records: Records, customer: Customer | None) -> str:
-    """Return the code of the limit that a request would exceed now, "" for none. A switched-off action and a dry run
-    stop nothing here.
+    """Return the code of the limit that a request would exceed now, "" for none. An action that is switched off, or in
+    a dry run, is judged as if it were on.
     """
     amount = terms.money.amount if terms.money else Decimal(0)
     return exceeded_limit(_rules(action), amount, _used(action, terms, records, customer))

@@ -3,7 +3,7 @@
 A part whose type is known before any record is read (a literal, `today`, an argument, the value of a function) is
 represented by a sample of its type, and the operations themselves say which samples they refuse. Fields of records and
 answers have unknown types, so any operation on them may be right. The mistakes found here are operations that fail
-whenever they are evaluated, although other parts of the expression may prevent that.
+whenever they are evaluated, even if the expression never evaluates some of them.
 """
 
 from collections.abc import Mapping, Sequence

@@ -59,7 +59,7 @@ class Argument:
     value: Expression | None = None  # the value, if it comes from the server or the identity
     labels: Mapping[str, Texts] = field(default_factory=dict)  # labels of the options of a choice or a list of choices
     label: Texts = field(default_factory=dict)  # what customers read instead of the name
-    names_no_record: bool = False  # its author says that it is only the customer's own words
+    names_no_record: bool = False  # the author states that it is only the customer's own words
     # Labels for the fields inside it, by path: "street", or "guest.name".
     inner_label: Mapping[str, Texts] = field(default_factory=dict)
     inner_labels: Mapping[str, Mapping[str, Texts]] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class CallTemplate:
     key_header: str = ""
     tool: str = ""  # an MCP server's tool, instead of method and path; `body` contains its arguments
     schema_hash: str = ""  # the tool's fingerprint when it was reviewed
-    # Its author says that the system need not know who it is for: neither the customer nor a record of theirs is sent.
+    # The author states that the system need not know the customer: neither they nor a record of theirs is named.
     names_no_customer: bool = False
 
     def named_paths(self) -> Iterator[tuple[str, frozenset[tuple[str, ...]]]]:
@@ -256,7 +256,8 @@ class Definition:
     def shape(self) -> Shape:
         """Return the arguments that a customer or a model may pass, without those from the server or the identity.
 
-        Those that find a record come first, so that they are asked for first: the database keeps no order of names.
+        Those that find a record come first and are asked for first, because the database does not keep the order of
+        names.
         """
         open_ones = [one for one in self.arguments.values() if one.origin in (Origin.CUSTOMER, Origin.MODEL)]
         sought = {path for lookup in self.lookups for path in lookup.call.paths()}

@@ -1,6 +1,6 @@
 """The workspace's own actions: its published definitions, and the versions that earlier requests were made with.
 
-Which versions are published is queried each time. Versions never change, so each process reads and compiles them once.
+Each call queries which versions are published. Versions never change, so each process reads and compiles them once.
 """
 
 import logging

@@ -1,16 +1,17 @@
-"""What a definition must prove to be published: that its records and the call of a write concern the customer who asks.
-Pure.
+"""Requirements for publishing a definition: it must prove that its records, and the call of a write, concern the
+customer who asks. Pure.
 
-In a chat, anybody can name somebody else's record. So a record that a call names by a value from the chat must be the
-customer's: a look-up with an owner reads it, or the path names the customer first (`/guests/{identity.sub}/…`). A
-public look-up of the record states that it belongs to nobody. A call that passes on values from the chat must also say
-which customer it is for, unless its author marks it as naming no customer, such as a request to be called back. Then no
-value from the chat may name a record, and the definition limits how often each customer may make the request.
+In a chat, anybody can name somebody else's record. So if a call names a record by a value from the chat, it must be
+proven that the record is the customer's: by a look-up with an owner, or by a path that names the customer first
+(`/guests/{identity.sub}/…`). A public look-up of the record states that it belongs to nobody. A call that passes on
+values from the chat must also say which customer it is for, unless its author marks it as naming no customer, such as a
+request to be called back. Then no value from the chat may name a record, and the definition limits how often each
+customer may make the request.
 
-In query, headers and body, a value may also be a note or a figure, and its name does not tell it from a record's id: a
-loan may be sent as `loan_id`, `loan` or `number`. So a text of up to 200 characters counts as an id until its author
-says that it names no record. A number counts as an id if "id" is the last word of its name or of the field that it is
-sent in. For these values, a guard that compares them with one of the customer's records is proof, too.
+In query, headers and body, a value may also be a note or a figure, and its name does not show whether it is a record's
+id: a loan may be sent as `loan_id`, `loan` or `number`. So a text of up to 200 characters counts as an id until its
+author says that it names no record. A number counts as an id if "id" is the last word of its name or of the field that
+it is sent in. For these values, a guard that compares them with one of the customer's records is also proof.
 """
 
 import re
@@ -91,8 +92,8 @@ _NEEDS_ITSELF: Final = gettext_noop("These records are looked up by {name} itsel
 
 @dataclass(frozen=True, slots=True)
 class Unbound:
-    """What a call names without proof: arguments in its path, and whether it names neither the customer nor a record of
-    theirs at all.
+    """The things that a call names without proof: arguments in its path, and whether it names neither the customer nor
+    a record of theirs at all.
     """
 
     arguments: Sequence[str] = ()
@@ -117,7 +118,7 @@ def unbound(
     open_ones: list[str] = []
     for segment in call.path.segments:
         read = named.read(path for part in segment if isinstance(part, Expression) for path in part.paths())
-        if read & own:  # what follows belongs to the customer's record
+        if read & own:  # the rest of the path lies below the customer's record
             break
         open_ones += sorted(name for name in read - stated if name in named.open_arguments)
     everything = named.read(call.paths())

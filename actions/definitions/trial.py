@@ -1,5 +1,5 @@
-"""Test calls: what a definition would do for one customer, step by step. Only an audit entry is stored. On the live
-connection, only look-ups are sent. On the sandbox, the command is sent too, unless something forbids it.
+"""Test calls, which show step by step what a definition would do for one customer. Only an audit entry is stored. On
+the live connection, only look-ups are sent. On the sandbox, the command is sent too, unless something forbids it.
 """
 
 import json
@@ -80,7 +80,7 @@ class Computed:
 @dataclass(slots=True)
 class TrialCall:
     """The result of a definition for one customer. `verdict` is "allowed" or the code of the refusal. `records` are the
-    look-ups' answers as a recorded case keeps them, `request` is the action's call as it would be sent.
+    look-ups' answers in the form of a recorded case, `request` is the action's call as it would be sent.
     """
 
     verdict: str = ""

@@ -20,7 +20,7 @@ MAX_TEXT: Final = 20_000
 MAX_ENTRIES: Final = 10_000
 MAX_DEPTH: Final = 20  # nesting of a structure that is compared or written
 _LARGEST: Final = 18  # digits before the decimal point
-_SMALLEST: Final = -18  # digits after it, as a negative number
+_SMALLEST: Final = -18  # digits after the decimal point, as a negative number
 CONTEXT: Final = Context(prec=36, traps=[InvalidOperation, Overflow])
 _WRITTEN_DIGITS: Final = 40
 _LONGEST: Final = timedelta(days=100_000)

@@ -1,4 +1,4 @@
-"""Let the arguments of what nobody confirmed be emptied: an erasure takes them. The text is that of `actions.states`."""
+"""Let an erasure empty the arguments of unconfirmed requests. The trigger's text comes from `actions.states`."""
 
 from importlib import import_module
 
@@ -27,7 +27,7 @@ BEGIN
     RETURN NEW;
 END $$;
 """
-NEVER_CHANGES = import_module("actions.migrations.0002_rules").REQUEST_GUARD  # what stood before
+NEVER_CHANGES = import_module("actions.migrations.0002_rules").REQUEST_GUARD  # the previous text
 
 
 class Migration(migrations.Migration):

@@ -1,6 +1,6 @@
-"""What a request is about: any kind of record, not only an order.
+"""A request's subject: any kind of record, not only an order.
 
-Until 0.3 a process of the release before this one may still insert rows that name only an order: a trigger names their
+Until 0.3, a process of the previous release may still insert rows that name only an order; a trigger fills in their
 subject.
 """
 

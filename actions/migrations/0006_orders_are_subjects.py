@@ -1,4 +1,4 @@
-"""Name the subject of what was about an order, in batches: safe to stop and to run again."""
+"""Fill in the subject of rows that name only an order, in batches. Safe to stop and to run again."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""The subject of a request never changes. The text is that of `actions.states`."""
+"""The subject of a request never changes. The trigger's text comes from `actions.states`."""
 
 from importlib import import_module
 
@@ -27,7 +27,7 @@ BEGIN
     RETURN NEW;
 END $$;
 """
-ORDER_STAYS = import_module("actions.migrations.0004_forgotten_wishes").MAY_FORGET  # what stood before
+ORDER_STAYS = import_module("actions.migrations.0004_forgotten_wishes").MAY_FORGET  # the previous text
 
 
 class Migration(migrations.Migration):

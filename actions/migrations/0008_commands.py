@@ -1,4 +1,4 @@
-"""What an attempt of a replay-safe action sent, to send exactly the same again."""
+"""The call that an attempt of a replay-safe action sent, stored to send exactly the same call again."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""Which request takes another one back. That never changes either: the text of the trigger is that of `actions.states`."""
+"""The request that another one undoes. It never changes either; the trigger's text comes from `actions.states`."""
 
 from importlib import import_module
 
@@ -27,7 +27,7 @@ BEGIN
     RETURN NEW;
 END $$;
 """
-SUBJECT_STAYS = import_module("actions.migrations.0007_subjects_are_terms").SUBJECT_STAYS  # what stood before
+SUBJECT_STAYS = import_module("actions.migrations.0007_subjects_are_terms").SUBJECT_STAYS  # the previous text
 
 
 class Migration(migrations.Migration):

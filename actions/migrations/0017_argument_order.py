@@ -1,4 +1,4 @@
-"""The order in which a definition's arguments were entered, since jsonb keeps keys in an order of its own."""
+"""The order in which a definition's arguments were entered, since jsonb does not keep the order of keys."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""For the count of the last day's requests by state, which `/metrics` shows."""
+"""An index for counting the last day's requests by state, which `/metrics` shows."""
 
 from django.db import migrations, models
 

@@ -20,8 +20,8 @@ MAX_SUGGESTION: Final = 500
 class Draft:
     """One operation as a definition without the parts that only the shop can provide. `suggestions` are the file's own
     texts by JSON path. They are not trusted: a suggestion gets into the document, and so into a model's prompt, only
-    after a person has read and accepted it. `checks` are what a person must look at; they are separate from the notes,
-    so that a file cannot crowd them out.
+    after a person has read and accepted it. `checks` are the points that a person must check; they are kept apart from
+    the notes, so a file cannot crowd them out.
     """
 
     document: dict[str, Any]

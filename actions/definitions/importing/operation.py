@@ -43,7 +43,7 @@ _OWN_HEADERS: Final = frozenset({
 _SUGGESTED: Final = (("title.en", "summary"), ("description.en", "summary"), ("description.en", "description"))
 _KEY_HEADERS: Final = frozenset({"idempotency-key", "x-idempotency-key", "x-request-id"})
 _IDEMPOTENCY: Final = "idempotency"  # part of Idempotency-Key in the IETF's draft, and of fields named after it
-# As for every text, its publisher must prove whose record it names, or say that it names none.
+# As for every text, the publisher must then prove whose record it names, or state that it names none.
 _NUMBER_OF_A_RECORD: Final = {"type": "string", "pattern": "[0-9]{1,15}"}
 _PARAMETER: Final = re.compile(r"\{([^{}]*)\}")
 _TAKES_KEY: Final = (
@@ -247,7 +247,7 @@ class Operation:
         return is_key
 
     def _done(self, statuses: list[int]) -> list[int]:
-        """Return the statuses that say that it was done: 202 only says that the call was accepted."""
+        """Return the statuses that mean that the call was carried out: 202 only means that it was accepted."""
         if _ACCEPTED not in statuses:
             return statuses
         self._draft.check(

@@ -162,7 +162,7 @@ def _choice(options: list[Any], at: str, note: Note) -> dict[str, Any]:
 
 
 def _labelled(value: str) -> dict[str, Any]:
-    """Return an option, with a label if its value is written as programs write words: in_transit, but not EUR."""
+    """Return an option, with a label if its value is spelled like a program's identifier: in_transit, but not EUR."""
     return {"value": value} | ({"label": {"en": humanised(value)}} if _WORD.fullmatch(value) else {})
 
 
