@@ -83,7 +83,7 @@ class Touched:
 
     wording: "ArticleText"
     locale: str
-    phrasings: tuple[str, ...] = ()  # apart from those that are stored
+    phrasings: tuple[str, ...] = ()  # in addition to the stored ones
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ class CategoryListSerializer(serializers.Serializer[Any]):
 
 
 class CategoryWordsSerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """What readers of another language see; "" stands for the category's own."""
+    """A category's texts for readers of another language; "" stands for the original text."""
 
     name = TextField(required=False, allow_blank=True, max_length=MAX_CATEGORY_CHARACTERS)
     description = TextField(required=False, allow_blank=True, max_length=MAX_DESCRIPTION)
@@ -205,7 +205,7 @@ class ArticleDetailSerializer(ArticleSerializer):
 
 
 class TriedArticleSerializer(ArticleDetailSerializer):
-    """One article after a change that the gates may have been asked about."""
+    """One article after a change that the gates may have checked."""
 
     untried = serializers.IntegerField(
         read_only=True, help_text="With `gate`: the gate cases that were skipped because time ran out."
@@ -273,7 +273,7 @@ class ArticleChangeSerializer(_FactsSerializer):
     title = TextField(trim_whitespace=False, required=False, schema=_TITLE)
     body = TextField(trim_whitespace=False, required=False, help_text="Markdown", schema=_BODY)
     based_on = WholeNumberField(required=False, min_value=1, max_value=2**31 - 1)
-    gate = serializers.BooleanField(default=False, help_text="Whether the gates check what changes at once.")
+    gate = serializers.BooleanField(default=False, help_text="Whether the gates check immediate changes.")
 
 
 @example(title="Returns", body="Send unused things back within **60 days**.", locale="en", category="Returns")

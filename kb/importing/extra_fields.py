@@ -1,5 +1,5 @@
-"""Properties that an import sets apart from text and metadata: the page's address, curated questions, and the source of
-a translation.
+"""Properties that an import sets in addition to text and metadata: the page's address, curated questions, and the
+source of a translation.
 
 A problem with one of them is reported with the item, whose text is still imported.
 """

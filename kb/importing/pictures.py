@@ -83,7 +83,7 @@ class PicturesTaken:
         self.least_undescribed = least_undescribed
         self._addresses: dict[str, str] = {}  # by name: many references may lead to one file
         self._given: set[str] = set()  # addresses in the text, without decorations
-        self._left_out: dict[str, tuple[str, str]] = {}  # by name: how the note calls it, and why it is left out
+        self._left_out: dict[str, tuple[str, str]] = {}  # by name: its name in the note, and why it is left out
         self._read = self._bytes = 0
         self.pictures: dict[str, Drawn] = {}
 

@@ -90,7 +90,7 @@ def replace_chunks(articles: Sequence[Article], recipe: Recipe, *, made: Vectors
 
 
 def missing_texts(article_ids: Sequence[UUID], recipe: Recipe) -> dict[str, str]:
-    """Return the text to embed by content hash for each passage of these articles, split as now, without a vector."""
+    """Return the texts of these articles' passages, split by today's rules, that need a vector, by content hash."""
     texts = {
         content_hash(recipe.name, text): text
         for article in Article.objects.filter(pk__in=article_ids, state=State.LIVE).select_related("live_revision")

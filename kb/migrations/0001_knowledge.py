@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        # Not a trusted extension: a database of one's own needs it installed by its administrator first.
+        # This extension is not trusted: in an external database, its administrator must install it first.
         pgvector.django.VectorExtension(),
         migrations.CreateModel(
             name='Collection',

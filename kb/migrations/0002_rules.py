@@ -1,4 +1,4 @@
-"""What the database itself forbids, and the vector index of the packaged model's dimensions."""
+"""Rules that the database enforces, and the vector index for the packaged model's dimensions."""
 
 from django.db import migrations
 
@@ -13,8 +13,8 @@ ALTER TABLE kb_article DROP CONSTRAINT kb_article_live_revision_own;
 ALTER TABLE kb_article DROP CONSTRAINT kb_article_latest_revision_own;
 """
 
-# A revision may lose its author (a person is forgotten) and nothing else. It goes with its workspace: that is looked at
-# when the transaction ends, since the erasure deletes children first.
+# A revision may lose only its author, when a person is forgotten. It is deleted only with its workspace; this is
+# checked when the transaction ends, since the erasure deletes children first.
 IMMUTABLE = """
 CREATE FUNCTION kb_revision_stays() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -42,7 +42,7 @@ DROP TRIGGER kb_revision_never_changes ON kb_revision;
 DROP FUNCTION kb_revision_stays();
 """
 
-# The column has no dimensions, an index needs them: one partial index for each. Queries repeat both expressions.
+# The column has no fixed dimensions, but an index needs them: one partial index each. Queries repeat both expressions.
 VECTOR_INDEX = """
 CREATE INDEX kb_chunk_hnsw_384 ON kb_chunk USING hnsw ((embedding::halfvec(384)) halfvec_cosine_ops)
     WHERE vector_dims(embedding) = 384;

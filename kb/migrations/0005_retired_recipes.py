@@ -1,4 +1,4 @@
-"""When a recipe went out of use: its rows stay a little longer, for searches that had begun."""
+"""The time when a recipe was retired. Its rows are kept a little longer, for searches that have begun."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""Where articles are read from: sources, their runs, items and uploaded files."""
+"""The places that articles are read from: sources, their runs, items and uploaded files."""
 
 import django.db.models.deletion
 import supportbot.accounts.constraints

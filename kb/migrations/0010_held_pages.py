@@ -1,4 +1,4 @@
-"""What a dry run has fetched, kept for the run that publishes it."""
+"""Content that a dry run has fetched, kept for the run that publishes it."""
 
 from django.db import migrations, models
 

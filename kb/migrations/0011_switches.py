@@ -1,4 +1,4 @@
-"""Where a live article is used: on the help pages, by the assistant."""
+"""Switches for the uses of a live article: on the help pages, and by the assistant."""
 
 from django.db import migrations, models
 

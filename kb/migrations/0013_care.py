@@ -1,4 +1,4 @@
-"""Who cares for an article: owner, reviewer, and the day of the next check."""
+"""The people responsible for an article (owner, reviewer), and the day of its next check."""
 
 import django.db.models.deletion
 from django.conf import settings

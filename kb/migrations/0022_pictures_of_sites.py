@@ -1,4 +1,4 @@
-"""What is known of the pictures of sites, so that they are fetched again only if they have changed."""
+"""Stored facts about the pictures of sites, which are fetched again only if they have changed."""
 
 import django.db.models.deletion
 import supportbot.accounts.constraints

@@ -1,8 +1,8 @@
-"""Make rows of the categories that articles have."""
+"""Create rows for the categories that articles name."""
 
 from django.db import migrations
 
-# Categories are few, so one statement does it; run again, it adds what is missing.
+# There are few categories, so one statement is enough; running it again adds missing ones.
 FILL = """
     INSERT INTO kb_category (id, workspace_id, name, former_names, description, icon, translations)
     SELECT gen_random_uuid(), workspace_id, category, '{}', '', '', '{}'

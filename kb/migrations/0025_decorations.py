@@ -1,4 +1,4 @@
-"""What is known of the decorations of sites, so that they are not decoded at each reading."""
+"""Stored facts about the decorations of sites, which are then not decoded each time."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""What is known of the files in a zip file, so that only those that have changed are read again."""
+"""Stored facts about the files in a zip file: only those that have changed are read again."""
 
 from django.db import migrations, models
 

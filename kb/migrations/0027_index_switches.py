@@ -1,4 +1,4 @@
-"""Another embedding model, chosen while everything runs."""
+"""Switching to another embedding model while everything runs."""
 
 import django.db.models.deletion
 from django.db import migrations, models

@@ -1,8 +1,8 @@
-"""Candidates: what the two indexes find for a question, within one workspace and one viewer's rights. The scan is
-chosen here, never by the planner, which would use the approximate index and filter afterwards, losing most of a small
-workspace's neighbours. So an exact scan computes the distances in a materialised step that no index can serve, and an
-approximate scan lets the index continue until enough rows have passed the filter. Statements are planned each time
-(Django does not prepare them on the server), so a plan never outlives the settings it was made under.
+"""Finds a question's candidates in the two indexes, within one workspace and one viewer's rights. This module chooses
+the scan: the planner would use the approximate index and filter afterwards, losing most of a small workspace's
+neighbours. So an exact scan computes the distances in a materialised step that no index can serve, and an approximate
+scan lets the index continue until enough rows have passed the filter. Statements are planned each time (Django does not
+prepare them on the server), so a plan never outlives the settings it was made under.
 
 Ranking every passage with a common word makes full text slow, so only rare words fetch passages; the common ones still
 help to order them.

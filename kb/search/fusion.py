@@ -1,9 +1,9 @@
 """Rank fusion: merge the results of two indexes into one order. Pure: candidates in, scores out.
 
-For each part of a question, a passage's score increases with its similarity and with its words. Similarity is measured
-in units of the spread of the part's neighbours, since every model has its own range of cosines. It is measured from the
-nearest passage of all parts, so that a polite phrase, which is not near any passage, counts less than the actual
-request. The scores of all parts add up exponentially: one strong match outweighs many weak ones.
+For each part of a question, a passage's score increases with its similarity and with the words that it shares.
+Similarity is measured in units of the spread of the part's neighbours, since every model has its own range of cosines.
+It is measured from the nearest passage of all parts, so that a polite phrase, which is not near any passage, counts
+less than the actual request. The scores of all parts add up exponentially: one strong match outweighs many weak ones.
 """
 
 import math
@@ -111,7 +111,8 @@ def fuse_in_context(
     """Return the scores of the passages found for a question alone or in its context.
 
     A passage should match both: one that matches only the earlier topic, or only the bare words of "how is it made?",
-    ranks below one that matches each. A passage that one of the two did not find counts as its farthest result.
+    ranks below one that matches each. A passage that only one of the two searches found counts as the farthest result
+    of the other.
     """
     gains = [_gains(found, nearest(found), weights) for found in (alone, context)]
     floors = [min(own.values(), default=0.0) for own in gains]

@@ -88,7 +88,7 @@ class SourceRun(TenantModel):
     is_listed = models.BooleanField(default=False)
     asks_gates = models.BooleanField(default=False, db_default=False)  # texts that the gates refuse are not changed
     lease_until = models.DateTimeField(null=True, blank=True)
-    due_at = models.DateTimeField(null=True, blank=True)  # if postponed, because its site asked us to wait
+    due_at = models.DateTimeField(null=True, blank=True)  # when a run continues whose site asked us to wait
     asked_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -122,7 +122,7 @@ class SourceRun(TenantModel):
 
 
 class SourceItem(TenantModel):
-    """One page or file of a source, and what the latest run made of it."""
+    """One page or file of a source, with its result in the latest run."""
 
     class State(models.TextChoices):
         QUEUED = "queued", _("Queued")
@@ -158,7 +158,7 @@ class SourceItem(TenantModel):
     last_modified = models.CharField(max_length=100, blank=True)
     content_hash = models.CharField(max_length=80, blank=True)
     text_hash = models.CharField(max_length=64, blank=True)  # the same text under two addresses is published once
-    # What a dry run has fetched, compressed, with its metadata, so that the run that publishes need not fetch it again.
+    # The content that a dry run has fetched, compressed, with its metadata: the next run need not fetch it again.
     held = models.BinaryField(null=True, blank=True)
     held_facts = models.JSONField(default=dict, db_default={}, blank=True)
     # For the PDF and Word files in a zip file: their digest, the hash of their text, and what was left out.

@@ -179,7 +179,7 @@ def _hash_with_kept(item: SourceItem, documents: Sequence[Document], kept: Seque
 
 def _has_same_text(item: SourceItem, documents: Sequence[Document], kept: Sequence[str], text_hash: str) -> bool:
     is_here = item.imported_at is not None and item.archived_at is None
-    # Earlier versions stored the other hash for zip files, too.
+    # Earlier versions stored the hash of the documents' texts for zip files, too.
     return is_here and (text_hash == item.text_hash or (not kept and _text_hash(documents) == item.text_hash))
 
 

@@ -1,7 +1,7 @@
 """CSV files of questions and answers: an article per row.
 
-The columns may be named (`question`, `answer`, and the keys of front matter). Two columns need no names; the cells of
-the first row show whether it contains names in another language.
+The columns may be named (`question`, `answer`, and the keys of front matter). Two columns need no names; the first
+row's cells show whether they are column names in another language.
 """
 
 import csv

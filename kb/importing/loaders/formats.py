@@ -116,7 +116,7 @@ def read_pdf(file: Path, name: str) -> Document:
         facts, contents = facts_and_contents("pdf", file)
     except ReaderEnded:  # perhaps one of its pictures is to blame
         facts, contents = facts_and_contents("pdf_text", file)
-    taken = _taken(contents, least_undescribed=1)  # few are described, and decorations are already left out
+    taken = _taken(contents, least_undescribed=1)  # few have descriptions, and decorations are already left out
     heading, body = markdown_of_html(facts["html"], taken)
     return taken.given_to(_document(facts, facts["title"] or heading, body, name))
 
@@ -173,7 +173,7 @@ def _begin(file: Path) -> bytes:
 
 
 def _by_content(begin: bytes) -> Format | None:
-    if begin.startswith((b"PK\x03\x04", b"PK\x05\x06")):  # first, since a PDF or Word file may be inside it
+    if begin.startswith((b"PK\x03\x04", b"PK\x05\x06")):  # checked first: it may contain a PDF or Word file
         has_parts = b"word/" in begin or b"[Content_Types].xml" in begin
         return Format.WORD if has_parts and _first_in_zip(begin) in _OFFICE_PARTS else Format.ZIP
     return Format.PDF if b"%PDF-" in begin else None

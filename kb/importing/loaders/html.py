@@ -117,7 +117,7 @@ def _take_pictures(root: LexborNode, taken: PicturesTaken) -> None:
 
 
 def _reference(node: LexborNode) -> str:
-    """Return the address of a picture; scripts that load it late keep it in another attribute."""
+    """Return the address of a picture; pages that load pictures late have it in another attribute."""
     for name in ("src", "data-src", "data-lazy-src", "data-original"):
         address = (node.attributes.get(name) or "").strip()
         if address and not address.startswith("data:"):

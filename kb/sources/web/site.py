@@ -100,7 +100,9 @@ class Site:
         return answer
 
     def _begin_at_page(self, answer: Answer) -> None:
-        """The start address may redirect to a language or another host. The site is then where the redirect leads."""
+        """Begin at the start address. If it redirects, to a language or another host, the site is where the redirect
+        leads.
+        """
         self._move_to(one_spelling(answer.url))
         self.origin.memory["is_sitemap"] = self.is_complete = False
 
@@ -212,7 +214,7 @@ class Site:
         if host not in self._rules_elsewhere:
             try:
                 self._rules_elsewhere[host] = self._rules_at(host)
-            except SourceUnreadable as error:  # remembered: its other pictures would wait just as long
+            except SourceUnreadable as error:  # remembered, since the host's other pictures would wait just as long
                 self._rules_elsewhere[host] = error.message
         rules = self._rules_elsewhere[host]
         if isinstance(rules, str):
