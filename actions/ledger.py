@@ -82,10 +82,10 @@ def used_by_day_limits(moment: datetime) -> list[DayUse]:
 
 
 def pending(request: ActionRequest, read_at: datetime | None) -> Decimal:
-    """Return the amount that other confirmed requests, of any action, take from this request's subject and that the
-    subject does not show yet. The subject was read at `read_at`, so it may not show amounts spent since then. The
-    result is zero for a request that has reserved its own amount: it fitted next to the others then, and amounts that
-    the subject now shows would count twice.
+    """Return the amount of other confirmed requests, of any action, that this request's subject does not show yet. The
+    subject was read at `read_at`, so it may lack amounts spent since then. The result is zero for a request that has
+    reserved its own amount: the limits were checked when it was reserved, and amounts that the subject shows by now
+    would count twice.
     """
     if _held_by(request):
         return Decimal(0)

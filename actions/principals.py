@@ -18,7 +18,7 @@ from supportbot.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A customer, as far as they are known. `expires_at` is when their proof of identity expires; None is never
+    """A customer, with everything known about them. `expires_at` is when their proof of identity expires; None is never
     fresh.
     """
 

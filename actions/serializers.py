@@ -78,7 +78,7 @@ class ActionRequestSerializer(serializers.ModelSerializer[ActionRequest]):
         help_text="The subject's id if it is an order, else empty. Deprecated, removed in 0.3: use `subject`.",
     )
     amount = AmountField("amount")
-    undoes = serializers.UUIDField(read_only=True, allow_null=True, help_text="The request that this one takes back.")
+    undoes = serializers.UUIDField(read_only=True, allow_null=True, help_text="The request that this one undoes.")
     policy_version = serializers.IntegerField(source="policy_version.number", read_only=True)
     state = serializers.CharField(read_only=True)
     arguments = serializers.DictField(read_only=True)
@@ -125,7 +125,7 @@ class UndoSerializer(serializers.Serializer[Any]):
 
 
 class ActionRequestDetailSerializer(ActionRequestSerializer):
-    """A request with its history of states, and how it can be taken back."""
+    """A request with its history of states, and how it can be undone."""
 
     steps = StepSerializer(many=True, read_only=True)
     undo = serializers.SerializerMethodField()

@@ -48,7 +48,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """The action that takes this one back, and for how many hours it is offered."""
+    """The action that undoes this one, and for how many hours it is offered."""
 
     action: str
     within_hours: int
@@ -156,7 +156,7 @@ class Action(ABC):
         return self.arguments.json_schema()
 
     def labelled_schema(self, locale: str) -> dict[str, Any]:
-        """Return the JSON Schema with the customer's words for each argument and for each field inside as its title."""
+        """Return the JSON Schema, with the customer's word for each argument and inner field as its title."""
         schema = self.json_schema()
         for path, own in _properties(schema, ""):
             if label := self.argument_label(path, locale):
@@ -223,7 +223,7 @@ class WriteAction(Action):
 
     @abstractmethod
     def subject(self, arguments: Arguments, records: Records | None) -> Subject:
-        """Return the subject in the merchant's spelling; without records, as far as the arguments name it."""
+        """Return the subject in the merchant's spelling; without records, only what the arguments say about it."""
 
     @abstractmethod
     def complete(self, asked: Arguments, records: Records) -> Terms | Reason:
@@ -236,9 +236,7 @@ class WriteAction(Action):
         """Return why it is not allowed now, or None; checked at proposal, at confirmation and right before the call."""
 
     def is_applicable(self, record: Any) -> bool:
-        """Return whether the state of such a record allows this action at all; customers choose from the applicable
-        ones.
-        """
+        """Return whether a record's state allows this action at all; customers choose only from such records."""
         return True
 
     def is_as_shown(

@@ -50,7 +50,7 @@ def may_become(old: State, new: State) -> bool:
 def trigger_function_sql() -> str:
     """Return the trigger's function: a request starts as proposed, takes only allowed transitions and keeps its terms.
 
-    What was shown and confirmed (`FIXED` and the arguments) never changes. The arguments of a request that nobody
+    The shown and confirmed terms (`FIXED` and the arguments) never change. The arguments of a request that nobody
     confirmed may be emptied once it is final. A request is deleted only together with its workspace.
     """
     pairs = ", ".join(f"'{old}>{new}'" for old, targets in TRANSITIONS.items() for new in targets)

@@ -87,7 +87,7 @@ class Shelves:
 
 
 def current_names(names: Iterable[str]) -> dict[str, str]:
-    """Return the current names for those of these names that are former ones."""
+    """Return the current name for each given name that is a former one."""
     wanted = sorted({name for name in names if name})
     if not wanted:
         return {}

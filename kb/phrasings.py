@@ -85,7 +85,9 @@ def phrasings_waiting(article: Article) -> int:
 
 
 def phrasing_vectors(texts: Iterable[str]) -> dict[str, Sequence[float]]:
-    """Return the vectors of these phrasings, as far as the model responds; stored vectors are not computed again."""
+    """Return the vectors of these phrasings, or of some of them if the model stops responding; stored vectors are
+    reused.
+    """
     recipe, wanted = active_recipe(), list(texts)
     rows = Phrasing.objects.filter(text__in=wanted, recipe=recipe, embedding__isnull=False)
     found: dict[str, Sequence[float]] = {row.text: row.embedding or () for row in rows.only("text", "embedding")}

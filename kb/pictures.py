@@ -3,9 +3,9 @@
 A picture is shown to readers who may read an article with it on the help pages, and to the workspace's team, who use it
 in texts before they are saved.
 
-A picture that was uploaded but is not in any text is deleted after some days. A picture in any revision stays, since
-every revision can be restored, and so does one in a text that a person has typed but not saved. Texts kept only in a
-browser are unknown here, so pictures are not deleted at once.
+A picture that was uploaded but is not in any text is deleted after some days. Pictures in any revision are kept, since
+every revision can be restored, and so are pictures in unsaved text. Texts kept only in a browser are unknown here, so
+pictures are not deleted at once.
 """
 
 import re

@@ -114,7 +114,7 @@ def verdict_on(change: Callable[[], object], touched: Mapping[str, Touched], *, 
 
 
 class Afterwards(Protocol):
-    """Reports how publishing articles has changed the answers to customers' questions, as far as a worker has compared
+    """Reports how publishing articles has changed the answers to customers' questions; a worker may still be comparing
     them.
     """
 

@@ -94,8 +94,8 @@ def published_revision(article: Article, number: int) -> Revision | None:
 
 
 def changed_for_readers(since: datetime) -> QuerySet[Article]:
-    """Return the articles that may read differently since a time, newest change first: those published or archived, or
-    with new readers or questions, but not those with only a new draft.
+    """Return the articles that changed for readers since a time, newest change first: they were published or archived,
+    or got new readers or questions. Articles with only a new draft do not count.
     """
     changed = Article.objects.exclude(state=State.DRAFT).filter(updated_at__gte=since)
     is_drafted = Q(state=State.LIVE, published_at__lt=since) & ~Q(live_revision=F("latest_revision"))

@@ -4,7 +4,7 @@ Three outcomes, three types:
 - `Response`: the API has answered, with any status. What that means is up to the caller.
 - `NotSent`: the API has done nothing. No byte of the call can have reached it, or it refused the call for its expired
   token (401) and no new token could be obtained. Sending it again later is safe.
-- `NoAnswer`: the call may have been carried out. Its `status` is that of an unusable answer, 0 if none began.
+- `NoAnswer`: the call may have been carried out. `status` is the status of an unusable answer, or 0 if no answer began.
 
 One deadline covers everything that a call needs, including tokens. Nothing is sent twice, with one exception: a call
 that was refused with 401 for a token that was fetched earlier is sent once more with a new one.

@@ -113,5 +113,5 @@ def _keep(grant: Grant, token: str, seconds: float) -> None:
 
 
 def _short(value: Any) -> str:
-    """Return an error's code (RFC 6749, 5.2) as far as it can be shown."""
+    """Return the printable part of an error's code (RFC 6749, 5.2)."""
     return value[:60] if isinstance(value, str) and value.isascii() and value.isprintable() else ""

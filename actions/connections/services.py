@@ -61,7 +61,7 @@ def create(draft: Draft, *, actor: str) -> Connection:
 
 
 def problems_of_new(draft: Draft) -> FieldErrors:
-    """Return the errors in a new connection by field; those of settings are under the settings' names."""
+    """Return the errors in a new connection by field; errors in settings are under the settings' names."""
     wrong: FieldErrors = {}
     if not _NAME.fullmatch(draft.name):
         wrong["name"] = [_("Use up to 60 lowercase letters, digits, _ and -, beginning with a letter.")]

@@ -1,4 +1,4 @@
-"""Reads the calls of a definition: those of its look-ups, and the one that carries it out."""
+"""Reads the calls of a definition: its look-ups, and the call that carries out the action."""
 
 import re
 from collections.abc import Mapping, Sequence

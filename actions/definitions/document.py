@@ -58,8 +58,8 @@ _COUNTS: Final = {PER_CUSTOMER_DAY: (1, 1_000), "hold_minutes": (0, 10_080)}
 def parse_document(document: Any, *, is_published: bool = False, as_made: bool = False) -> Definition:
     """Return a definition; raises InvalidDefinition with each mistake and each missing part by JSON path.
 
-    With `is_published`, the checks that apply only to new versions are skipped, and so are type checks. With `as_made`,
-    all proofs are skipped, so that the version's requests can still be shown and their outcomes looked up.
+    With `is_published`, type checks and the checks that apply only to new versions are skipped. With `as_made`, no
+    proofs are required, so that the version's requests can still be shown and their outcomes looked up.
     """
     definition, findings = _read(document)
     wrong = {**({} if is_published or as_made else findings.mistyped), **findings.wrong}

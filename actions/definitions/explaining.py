@@ -264,7 +264,7 @@ def _fits_a_form(shape: Shape) -> bool:
 
 
 def _fields(accepts: Field) -> int:
-    """Return how many fields of a form a value takes, including those of inner objects; 0 if no form can take it."""
+    """Return how many fields of a form a value takes, inner objects included; 0 if no form can take it."""
     if not isinstance(accepts, Shape):
         return 1 if _is_one_field(accepts) else 0
     required = [_fields(one) for one in accepts.required.values()]

@@ -93,7 +93,7 @@ class Expression:
 
     def places_of(self, path: tuple[str, str]) -> Iterator[tuple[int, int]]:
         """Yield the start and end of each mention of a field in the text, with its dot or brackets: for ("order", "id")
-        in `order.id`, those of `.id`.
+        in `order.id`, the start and end of `.id`.
         """
         name, key = path
         for node in _nodes(self._tree):

@@ -155,8 +155,8 @@ def _ends_with_id(name: str) -> bool:
 
 
 def unshown(definition: Definition) -> list[str]:
-    """Return the arguments that a write's call sends but its card does not show, neither their own value nor that of a
-    record they find. For an argument with inner fields, return the required fields that the card does not show.
+    """Return the arguments that a write's call sends but its card shows neither by their own value nor by a record they
+    find. For an argument with inner fields, return the required fields that the card does not show.
     """
     call, card = definition.call, definition.card
     if call is None or card is None:

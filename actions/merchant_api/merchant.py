@@ -40,7 +40,7 @@ def connected_merchant() -> "HttpMerchant":
     if connection is None:
         raise NotConnected()
     base_url, own = connection.base_url.rstrip("/"), urlsplit(connection.base_url)
-    # The origins of the shop's own pages: that of its API, and those where the chat may be embedded.
+    # The origins of the shop's own pages: its API's origin, and the origins where the chat may be embedded.
     pages = {origin for origins in Channel.objects.values_list("allowed_origins", flat=True) for origin in origins}
     return HttpMerchant(base_url, connection.secret, frozenset({f"{own.scheme}://{own.netloc}", *pages}))
 

@@ -110,8 +110,8 @@ def _fill(rows: Sequence[tuple[UUID, str, str, str, str]]) -> None:
 def terms(question: str, configurations: Sequence[str]) -> list[Term]:
     """Return the query terms of `question`; none if it has only stop words.
 
-    `configurations` are those of the articles in scope, the expected language's first; a term has the lexemes that any
-    of them produces.
+    `configurations` belong to the articles in scope, the expected language's first; a term has the lexemes that any of
+    them produces.
     """
     asked = words(question)[:MAX_WORDS]
     expected = _LANGUAGES.get(configurations[0], "") if configurations else ""

@@ -23,7 +23,7 @@ _LOCK = (0x6B62, 1)
 
 
 def active_recipe() -> Recipe:
-    """Return the active recipe; a new installation starts with that of its embedder."""
+    """Return the active recipe; a new installation starts with its embedder's recipe."""
     recipe = Recipe.objects.filter(is_active=True).first()
     if recipe is not None:
         return recipe

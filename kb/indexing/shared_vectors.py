@@ -66,7 +66,7 @@ def recent() -> Mapping[str, Sequence[float]]:
 
 
 def forget() -> None:
-    """Forget the vectors that this process keeps, but not those of the shared cache."""
+    """Forget the vectors that this process keeps; the shared cache keeps its own."""
     with _changing:
         _recent.clear()
 

@@ -253,7 +253,7 @@ def _groups(article_ids: Sequence[UUID], recipe: Recipe) -> Iterator[list[UUID]]
 
 @contextmanager
 def lock_free_articles(article_ids: Sequence[UUID]) -> Iterator[list[UUID]]:
-    """Lock and yield those of the articles that no other process is embedding."""
+    """Lock and yield the articles that no other process is embedding."""
     taken = f"SELECT id FROM unnest(%s::uuid[]) AS wanted(id) WHERE pg_try_advisory_lock({_KEY.format('id')})"
     with connection.cursor() as cursor:
         cursor.execute(taken, [list(article_ids)])

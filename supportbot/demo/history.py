@@ -38,7 +38,7 @@ NAME: Final = "{name} (made up)"
 AGENTS: Final = ("ines", "noor")
 # A shop's typical distribution over the day: few chats at night, most in the afternoon and evening.
 HOURS: Final = (8, 9, 10, 10, 11, 11, 12, 13, 14, 14, 15, 15, 16, 16, 17, 18, 19, 19, 20, 20, 21, 22)
-# The answers look as if a model had written them, so pages show costs. The model does not exist, and its name says so.
+# The answers seem to come from a model, so pages show costs. The model does not exist, as its name says.
 MODEL: Final = "made-up-for-the-demo"
 PRICE: Final = Price("EUR", input=Decimal(2), output=Decimal(8), cached=Decimal(2))
 _ORDER: Final = (

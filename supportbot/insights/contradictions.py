@@ -77,7 +77,9 @@ def contradiction_with(subject: UUID) -> Contradiction:
 
 
 def contradictions_if_quick() -> list[Contradiction] | None:
-    """Return the same; None if this process would first have to compare many articles, which takes seconds."""
+    """Like `contradictions`, but return None if this process would first have to compare many articles, which takes
+    seconds.
+    """
     is_quick = _is_known(_articles()) or _articles().count() <= FEW_ARTICLES
     return contradictions() if is_quick else None
 

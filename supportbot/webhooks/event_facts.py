@@ -49,7 +49,7 @@ def facts_of_ticket(ticket_id: UUID) -> Iterator[Fact]:
         conversation_id=ticket.conversation_id, event__startswith="handoff.", payload__ticket=str(ticket.pk)
     )
     for number, entry in enumerate(log.order_by("seq")):
-        if entry.event == "handoff.requested" and number:  # the first event is the opening
+        if entry.event == "handoff.requested" and number:  # the first entry is the opening
             yield Fact("ticket.released", str(entry.pk), entry.created_at, about)
         elif entry.event == "handoff.joined":
             person = entry.payload.get("person")

@@ -1,6 +1,6 @@
 """Detects the fields of an external API that name the customer. Pure.
 
-The rule: a field names the customer if its name, or that of its schema, is `customer`, `user`, `account` or `member`
+The rule: a field names the customer if its own or its schema's name is `customer`, `user`, `account` or `member`
 followed by `id`, however that is spelled; a path's plain `id` takes the noun from the segment before it. The value of
 such a field comes from the signed identity, since a model could name anybody. Any other field with one of these nouns
 in its name is left to a person to check: `recipient_user_id` may be somebody else, and `account` something else.

@@ -146,7 +146,7 @@ class Operation:
         return before.rpartition("/")[2] if found else ""
 
     def _key(self, name: str, argument: str) -> str:
-        """Return a field's name in a call, with a ? if it may be absent."""
+        """Return a field's name in a call, followed by ? if the field may be absent."""
         return name if self._arguments[argument].get("required", True) else f"{name}?"
 
     def _argument(self, name: str, schema: Any, is_required: bool, description: Any, *, after: str = "") -> str:

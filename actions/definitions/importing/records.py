@@ -52,7 +52,7 @@ class Records:
     by_noun: Mapping[str, Record] = field(default_factory=dict)  # the records of by_argument, by their noun
 
     def of_path(self, path: str) -> Record | None:
-        """Return the record that a call is about: that of `/orders/{number}` for `/orders/{number}/returns`."""
+        """Return the record that a call is about; for `/orders/{number}/returns`, the record of `/orders/{number}`."""
         segments = path.split("/")[:_MAX_SEGMENTS]
         above = ("/".join(segments[:length]) for length in range(len(segments), 0, -1))
         return next((self.by_path[one] for one in above if one in self.by_path), None)

@@ -107,7 +107,7 @@ class Canvas:
     bars: set[tuple[float, float, float]] = field(default_factory=set)
     uprights: set[tuple[float, float, float]] = field(default_factory=set)
     letters: Counter[int] = field(default_factory=Counter)  # how many are drawn in each direction
-    baselines: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))  # of them, in points
+    baselines: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))  # of letters, in points
 
     def direction(self) -> int:
         """Return the direction of most letters in degrees, counter-clockwise: wide tables are often set sideways."""

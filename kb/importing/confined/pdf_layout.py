@@ -89,7 +89,7 @@ class Layout:
         return min(len(set(self._levels.values())) + 1, 4) if line.is_bold and not ends else 0
 
     def _blocks(self, rows: Sequence[list[Line]], own: Sequence[Bar] | None) -> Iterator[Block]:
-        """Yield the blocks in some rows, with their own horizontal lines, or those of their page."""
+        """Yield the blocks in some rows, using their own horizontal lines or, if there are none, their page's."""
         page = rows[0][0].page
         bars = self._bars[page] if own is None else own
         for part in flows_and_grids(rows, bars):

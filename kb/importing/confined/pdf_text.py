@@ -289,7 +289,7 @@ class _Interpreter:
         return Drawing(placed(UNIT_SQUARE, self._state.ctm), stream, own, number)
 
     def _mark(self, operands: Sequence[Any]) -> _Mark:
-        """Return the number and description of marked content; inside a form XObject, numbers are not those of the
+        """Return the number and description of marked content; inside a form XObject, the numbers do not belong to the
         page.
         """
         properties = operands[1] if len(operands) > 1 else None

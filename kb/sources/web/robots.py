@@ -25,7 +25,7 @@ class Robots:
 
 
 def parse_robots(text: str, agent: str) -> Robots:
-    """Return the rules for `agent`: those of the groups that name it, otherwise those for everyone."""
+    """Return the rules for `agent`, from the groups that name it or, without any, from those for everyone."""
     groups: dict[str, list[tuple[bool, str]]] = {}
     delays: dict[str, float] = {}
     sitemaps: list[str] = []
