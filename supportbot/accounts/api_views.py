@@ -15,7 +15,7 @@ from supportbot.web import check_query
 class ScopedAPIView(APIView):
     """A view that runs in the caller's workspace and rejects unknown query parameters."""
 
-    # Query parameters besides those of pagination; None if one of the view's serializers checks them.
+    # Query parameters in addition to those of pagination; None if one of the view's serializers checks them.
     filters: ClassVar[frozenset[str] | None] = frozenset()
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # DRF's views import this module through the settings
 
 
 class DenyUnlessNamed(BasePermission):
-    """The default, with which a view without permission classes denies everyone."""
+    """The default: a view that names no permission classes denies everyone."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         return False

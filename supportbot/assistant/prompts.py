@@ -164,8 +164,8 @@ def as_data(value: Mapping[str, Any]) -> str:
 
 
 class GuidelineMarks:
-    """Removes the marks with which a model names the guidelines that it follows, from an answer that arrives in pieces,
-    before any check.
+    """Removes a model's marks, which name the guidelines that it follows, from an answer that arrives in pieces. This
+    happens before any check.
     """
 
     def __init__(self, given: Sequence[Guideline]) -> None:

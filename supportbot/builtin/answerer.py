@@ -115,7 +115,7 @@ def _answer(request: ModelRequest, language: str) -> str:
         texts += [quoted(entry, part.sought, language) for entry in fresh]
         if (lead := lead_to(fresh, language)) and lead not in texts:
             texts.insert(-len(fresh), lead)
-        # A question on which another one depends was answered together with that one.
+        # If another question depends on this one, one answer was given to both.
         is_answered = any(part.question in other.sought for other, pieces in found if pieces)
         if not chosen and not is_answered and is_question(part.question):
             missing.append(_nothing_on(part.question, language))

@@ -47,7 +47,7 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer with which a turn ends."""
+    """The answer that ends a turn."""
 
     text: str
     citations: tuple[CitedSpan, ...]

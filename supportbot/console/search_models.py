@@ -216,7 +216,7 @@ def _rows() -> list[tuple[EmbeddingConnection, bool]]:
 
 
 def _shipped() -> list[tuple[str, str]]:
-    """Return the choices besides connections: the packaged model, and a different one from the environment."""
+    """Return the choices that are not connections: the packaged model, and a different one from the environment."""
     packaged = [(embedding_routes.PACKAGED, gettext("Packaged model"))]
     if embedder() is packaged_embedder():
         return packaged

@@ -49,7 +49,7 @@ class Reply:
     took_ms: float = 0.0
     unmarked: int = 0  # claims whose source we had to find because the model named none
     heard: tuple[str, ...] = ()  # the actions that the built-in answerer detects in the message, or would ask about
-    inputs: str = ""  # a digest of everything the turn found, with which `run_worker` detects changes
+    inputs: str = ""  # a digest of everything the turn found; `run_worker` uses it to detect changes
     pressed: str = ""  # "confirm" or "decline" if the customer decided on a card and wrote nothing
 
     @property

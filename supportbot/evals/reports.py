@@ -46,8 +46,8 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of a run. `interval` is that of the share of passed cases; `worse_p` is the probability that chance
-    alone causes such a loss.
+    """The result of a run. `interval` is the interval of the share of passed cases; `worse_p` is the probability that
+    chance alone causes such a loss.
 
     `sampled` counts the compared cases that are samples; `difference` is the mean change of their shares, with its
     interval.

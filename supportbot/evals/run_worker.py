@@ -81,7 +81,7 @@ def execute_run(run_id: UUID) -> None:
 
 
 def new_runner() -> str:
-    """Return a unique name for a holder of runs."""
+    """Return a new runner's name, which is unique."""
     return f"eval-{uuid4().hex}"
 
 

@@ -169,11 +169,11 @@ class OfferedDraft(TenantModel):
     person = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     release_id = models.UUIDField(null=True)
     text = models.TextField()  # cleared after some days (`offered_drafts.forget_texts`)
-    articles = ArrayField(models.UUIDField(), default=list)  # the articles on which it is based
+    articles = ArrayField(models.UUIDField(), default=list)  # the articles that it is based on
     sent = models.CharField(max_length=8, choices=Sent.choices, blank=True, default="")
     kept = models.FloatField(null=True)
     is_correction = models.BooleanField(default=False)
-    message_id = models.UUIDField(null=True)  # the reply with which it was compared
+    message_id = models.UUIDField(null=True)  # the reply that it was compared with
     created_at = models.DateTimeField(default=now)
 
     class Meta:

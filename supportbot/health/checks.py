@@ -135,8 +135,8 @@ def _runner() -> str:
 
 
 def _loop() -> str:
-    """Check the main loop. A loop that stands still is waiting for the broker or is permanently stuck; a restart fixes
-    only the latter.
+    """Check the main loop. A loop that has stopped is either waiting for the broker or permanently stuck; a restart
+    fixes only the latter.
     """
     if not loop.stands_still():
         return "ok"

@@ -32,7 +32,7 @@ _LIKELIER: Final = frozenset({"ar", "de", "en", "es", "fr", "it", "nl", "pl", "p
 _MEMBERS: Final = {"no": "nb", "nn": "nb", "yue": "zh", "wuu": "zh"}
 # Measured on 2,400 short texts in 16 languages (Django's own translations) and 290 customers' questions in 25.
 _MIN_LIKELIHOOD: Final = 0.4
-_MIN_MARGIN: Final = 3.0  # the factor by which it must be more likely than the expected language
+_MIN_MARGIN: Final = 3.0  # how many times more likely it must be than the expected language
 _STOP_WORD_WEIGHT: Final = 2.0
 # The bonus of these languages for texts of two or more words, since a single word is often a name. In our rows in six
 # languages, the bonus raises the share of detected languages from .66 to .74 (two words) and from .89 to .95 (three

@@ -189,7 +189,7 @@ def _without_accents(letter: str) -> str:
 
 
 def _named_after(sign: str) -> str:
-    """Return the letter of which a character is a form, by its Unicode name; "" if there is none."""
+    """Return the letter that a character is a form of, according to its Unicode name; "" if there is none."""
     name = _NAMED_AFTER.fullmatch(unicodedata.name(sign, "")) if len(sign) == 1 else None
     if not name:
         return ""

@@ -31,7 +31,7 @@ def with_case_of(corrected: str, typed: str) -> str:
 
 
 def closest_word(word: str, known: Mapping[str, int]) -> str:
-    """Return the most frequent known word of which a lower-case word is a misspelling; "" if there is none."""
+    """Return the most frequent known word that a lower-case word may have been meant as; "" if there is none."""
     if word in known:
         return ""
     plain = _without_accents(word)

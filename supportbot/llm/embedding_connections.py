@@ -144,7 +144,7 @@ def _cosine(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def _currency() -> str:
-    """Return the installation's currency, or else that of the workspace in which the price was entered."""
+    """Return the installation's currency, or else the currency of the workspace where the price was entered."""
     known = next((price.currency for price in parse_prices(settings.LLM_PRICES).values()), "")
     return known or str(Workspace.objects.values_list("currency", flat=True).get(pk=current_workspace_id()))
 

@@ -150,7 +150,7 @@ def _check_alike(rows: Sequence[EmbeddingConnection], sample: Sequence[Sequence[
 
 
 def _route_like(row: EmbeddingConnection) -> EmbeddingRoute | None:
-    """Return the route with the same model: that of the current index, or else the newest."""
+    """Return the route with the same model: the current index's, or else the newest."""
     alike = [
         route for route in EmbeddingRoute.objects.order_by("-created_at") if likeness(route.sample, row.sample) >= ALIKE
     ]

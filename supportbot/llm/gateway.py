@@ -55,7 +55,7 @@ def always() -> bool:
 
 
 class Call:
-    """The attempts of one call. It is created inside a workspace scope, to which its record will belong. A remote
+    """The attempts of one call. It is created inside the workspace scope that its record will belong to. A remote
     provider reads placeholders instead of personal data, and a shortened version of a long conversation; the record
     contains this text.
     """

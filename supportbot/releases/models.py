@@ -28,7 +28,7 @@ class Release(TenantModel):
     document = models.JSONField()
     reason = models.CharField(max_length=300, blank=True)
     author_name = models.CharField(max_length=150, blank=True)
-    based_on = models.PositiveIntegerField(null=True)  # the number of the release from which it was created
+    based_on = models.PositiveIntegerField(null=True)  # the number of the release that it was created from
     restores = models.PositiveIntegerField(null=True)  # the number of the release that it restores
     edits = models.PositiveIntegerField(default=0)
     # Marks of things that it refers to: the versions of action rules, and the state of the articles at its publication.

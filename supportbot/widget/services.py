@@ -1,4 +1,4 @@
-"""Customers' actions in their own conversation besides writing: end it, stop waiting, rate, confirm or decline cards.
+"""Customers' actions in their own conversation, except writing: end it, stop waiting, rate, confirm or decline cards.
 
 A conversation that has ended accepts no more messages, neither from the customer nor from the assistant. In the log,
 the end is a system `message` with `ends`. Before it, the answer being written is stopped, and an agent's ticket is

@@ -57,7 +57,7 @@ def again(reply: Reply, unread: int, language: str) -> Reply:
 def ask_for(tool: ToolSpec, name: str, language: str, days: Sequence[date] = ()) -> Reply:
     """Ask for a field, with buttons for a choice or a yes-or-no field, or else with a form that has a field per part.
 
-    `days` are the days that the customer has already named, one of which they may mean.
+    `days` are days that the customer has already named; they may mean one of these.
     """
     shape, labels = fields_of(tool)[name], tool.option_labels.get(name, {})
     part = _asked(name, shape, language)

@@ -25,7 +25,7 @@ from supportbot.language.words import stop_words, words
 from supportbot.llm.types import ToolSpec
 
 MOST_WORDS: Final = 24  # the maximum number of words in a message that only corrects something
-# Digits with the mark next to them: that of an ordinal ("27th", "27.") or a suffix ("27'si").
+# Digits with the mark next to them, which makes them an ordinal ("27th", "27.") or is a suffix ("27'si").
 _DAY_OF_MONTH: Final = re.compile(
     r"(?<![\w.,:/€$£-])(?P<day>0?[1-9]|[12]\d|3[01])(?:(?P<dot>\.(?=\s|$)|[ºª]|['’][^\W\d_]{1,5})|-?(?P<mark>[^\W\d_]{1,4}))?"
     r"(?![\w€$£%]|[.,:/-]\d)"

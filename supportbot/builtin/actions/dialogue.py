@@ -269,7 +269,7 @@ class DialogueState:
         return name in shapes and not is_chosen and kind_of(name, shapes[name]) in OF_WORDS
 
     def _asked_before(self, intent: Intent) -> str:
-        """Return the missing number or day for which the assistant asked before the topic changed; "" if there is none.
+        """Return the missing number or day that the assistant asked for before the topic changed; "" if there is none.
         A bare figure or day still answers this question.
         """
         tool = self.tool(intent.action)
@@ -277,7 +277,7 @@ class DialogueState:
         return name if name and kind_of(name, fields_of(tool)[name]) in ("number", "date") else ""
 
     def _asked_field(self, intent: Intent) -> str:
-        """Return the field for which the assistant asked; "" if the intent already has it."""
+        """Return the field that the assistant asked for; "" if the intent already has it."""
         tool = self.tool(intent.action)
         match self._asked:
             case None | "meant":

@@ -25,7 +25,7 @@ _BETWEEN: Final = 2  # words between a "not" and the denied value, as in "not on
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The arguments of a card for which a text names the card's own value, and those for which it names another."""
+    """The arguments for which a text names the card's own value, and those for which it names another value."""
 
     own: frozenset[str] = frozenset()
     other: frozenset[str] = frozenset()

@@ -78,7 +78,7 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
 
 
 def gives_figure(request: ModelRequest) -> bool:
-    """Return whether a few words contain a figure for which an action is waiting, or a new one for its card: "2
+    """Return whether a few words contain a figure that an action is waiting for, or a new one for its card: "2
     personnes" does not ask for a person.
     """
     text, tools = request.question, [tool for tool in request.tools if tool.examples]

@@ -79,7 +79,7 @@ class Intent:
     previous: str = ""  # the order number before the correction
     days: frozenset[date] = frozenset()  # all possible days, whatever their field
     replaces_card: bool = False  # it corrects an open card
-    # The chosen records' lines, each with the argument for which the assistant had asked.
+    # The chosen records' lines, each with the argument that the assistant had asked for.
     answers: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -209,7 +209,7 @@ def read_form(tool: ToolSpec, text: str, *, asked: str = "") -> dict[str, Any]:
 def _object_for(
     values: dict[str, Any], outer: str, part: Part, fields: Mapping[str, Shape], *, is_next: bool
 ) -> dict[str, Any]:
-    """Return the object to which a line belongs."""
+    """Return the object that a line belongs to."""
     if not outer:
         return values
     if kind_of(outer, fields[outer]) not in OF_OBJECTS:
@@ -261,7 +261,7 @@ def _titled(tool: ToolSpec) -> Iterator[tuple[str, tuple[str, Part]]]:
 
 
 def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", written_on: date | None = None) -> Intent:
-    """Return the values for a tool in a text; `asked` is the field for which the assistant asked."""
+    """Return the values for a tool in a text; `asked` is the field that the assistant asked for."""
     order, unclear = None, ""
     # `next_step` fills in chosen records
     fields = {name: shape for name, shape in fields_of(tool).items() if name not in tool.chosen}

@@ -167,7 +167,7 @@ def options_as_written(options: Sequence[str], labels: Mapping[str, str], text: 
 
 
 def record_lines(options: Mapping[str, str]) -> dict[str, str]:
-    """Return the line with which customers choose each of their records."""
+    """Return, for each of the customer's records, the line of text that chooses it."""
     return {value: f"{value}: {label}" if label != value else value for value, label in options.items()}
 
 

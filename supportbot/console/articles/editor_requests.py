@@ -38,7 +38,7 @@ def pick(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def sources(request: HttpRequest) -> JsonResponse:
-    """Return articles of which `article` may be a translation, found by the words in their titles."""
+    """Return articles that `article` may be a translation of, found by the words in their titles."""
     needs(request, "kb:read")
     article = article_with_id(_id(request.GET["article"])) if request.GET.get("article") else None
     rows = sources_for(article, request.GET.get("q", "").replace("\x00", "").strip())[:MAX_OFFERED]

@@ -30,7 +30,7 @@ def field_name(path: str) -> str:
 
 
 def locales_of(document: Mapping[str, Any]) -> list[str]:
-    """Return the languages of a definition: those of its title."""
+    """Return the languages of a definition, which are those of its title."""
     title = document.get("title")
     return [str(one) for one in title] if isinstance(title, Mapping) and title else ["en"]
 

@@ -34,7 +34,7 @@ _EMPTY_CASE: Final = "id: new\n"
 
 
 def edit_case(request: HttpRequest, suite_id: UUID, key: str = "") -> HttpResponse:
-    """Show a case of a suite, or an empty one, and store what is submitted."""
+    """Show a case of a suite, or an empty one; a POST stores it."""
     needs(request, WRITE)
     suite = suite_with_id(suite_id)
     known = next((case for case in document_of(suite).cases if key and case.key == key), None)

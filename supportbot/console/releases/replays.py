@@ -38,7 +38,7 @@ WORDS: Final = {
     "gained_answer": ("ok", gettext_noop("Answered now")),
     "words": ("", gettext_noop("Other words")),
 }
-# Further filters, besides all differences and each kind of difference.
+# Filters in addition to the one for all differences and those for each kind of difference.
 REST: Final = {"same": gettext_noop("Same"), "unplayed": gettext_noop("Could not be asked")}
 
 

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from kb.sources.services import MAX_FILE_BYTES
 
-MOST_FILES = 100  # in one request; a zip file may contain more
+MOST_FILES = 100  # files in one request; a zip file may contain more
 
 
 def uploaded(request: HttpRequest) -> Iterator[tuple[str, bytes]]:

@@ -152,7 +152,7 @@ class ChangedArticles:
 
     def _not_in_index(self) -> dict[UUID, ArticleText]:
         """Return texts without passages in the index: the former texts of articles that nobody can read any more, and
-        those of articles that have been published again since.
+        the texts of articles that have since been published again.
         """
         now_in = {one.pk: one.indexed_revision for one in self._articles if one.is_live}
         gone = [one for one in self._articles if self.after[str(one.pk)]["revision"] is None]

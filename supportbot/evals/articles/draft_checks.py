@@ -81,7 +81,7 @@ def begin(article: Article) -> DraftCheck:
 
 
 def facts_behind(article: Article) -> dict[str, Any]:
-    """Return the facts besides the revision that decide which customers get answers from an article, and how."""
+    """Return the facts, other than the revision, that decide which customers get answers from an article, and how."""
     return {
         "collection": str(article.collection_id),
         "locale": article.locale,
@@ -110,8 +110,8 @@ def cancel(check_id: UUID) -> None:
 
 @transaction.atomic
 def cancel_open(checks: QuerySet[DraftCheck]) -> int:
-    """Stop those of these checks that are unfinished; return how many. They keep their questions without personal data,
-    and ask them in that form if they are continued.
+    """Stop the unfinished checks among these; return their number. They keep their questions without personal data, and
+    ask them in that form if they are continued.
     """
     stopped_now = list(checks.filter(state__in=("waiting", "running")).select_for_update().order_by("pk"))
     for check in stopped_now:

@@ -25,8 +25,8 @@ from supportbot.language.words import content_stems
 
 MOST: Final = 60  # articles whose former text is restored; others that had one keep their current text
 READ_AT_ONCE: Final = 50  # texts, because all texts of an import could fill the memory
-SECONDS: Final = 60.0  # for making vectors; texts without a vector after that are found only by their words
-MARGIN: Final = timedelta(minutes=1)  # for differences between the machines' clocks
+SECONDS: Final = 60.0  # the time for making vectors; texts that get none in time are found only by their words
+MARGIN: Final = timedelta(minutes=1)  # allows for differences between the machines' clocks
 READ_BY: Final = ("audience", "locale", "for_assistant")
 Facts = Mapping[str, Any]  # in their stored form, as JSON
 

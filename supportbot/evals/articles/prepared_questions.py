@@ -59,7 +59,9 @@ def _prepare(due: Sequence[tuple[UUID, str]]) -> None:
 
 
 def _marks() -> dict[str, UUID]:
-    """Return the workspaces by a mark of what their questions' vectors depend on: gates, cases and embedding model."""
+    """Return the workspaces by a mark of everything their questions' vectors depend on: gates, cases, embedding
+    model.
+    """
     gates = gates_of_all()
     with across_workspaces("questions of gates"):
         rows = Suite.objects.filter(workspace_id__in=gates).values_list("workspace_id", "name", "updated_at")

@@ -30,7 +30,7 @@ _NEGATED: Final = re.compile(
     r"\b(?:not|nicht|instead of|statt|anstatt)\s+(?:(?:the|to|my|old|mehr|an|alte\w*)\s+){0,3}$", re.I
 )
 _CONTEXT_CHARACTERS: Final = 80  # the text before an address, which may say whose it is
-_MAX_OTHER_WORDS: Final = 3  # besides the address, as in "It is ..., thanks."
+_MAX_OTHER_WORDS: Final = 3  # the maximum number of other words, as in "It is ..., thanks."
 _is_address: Final = EmailValidator(allowlist=[])
 
 

@@ -180,7 +180,7 @@ def issue_to(
 def redeem_ticket(secret: str, *, origin: str) -> Session:
     """Use up a ticket and return its session; raises TicketRefused, or OriginRefused for another origin's ticket.
 
-    A ticket sent from an origin to which it was not issued has been stolen, so it is used up as well.
+    A ticket that arrives from another origin has been stolen, so it is used up as well.
     """
     with across_workspaces("look-up by ticket"):
         tickets = SocketTicket.objects.filter(secret_hash=hash_secret(secret))
