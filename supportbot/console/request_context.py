@@ -18,7 +18,7 @@ from supportbot.errors import NotAllowed, NotFound
 def staff_here(request: HttpRequest) -> Staff | None:
     """Return the person of this request in their chosen or first workspace; None if they are not a member of any.
 
-    Looked up once per request. Also None for a superuser without a workspace.
+    The person is looked up once per request. A superuser without a workspace also gets None.
     """
     known = cast(Any, request)  # cached on the request
     if not hasattr(known, "console_staff"):

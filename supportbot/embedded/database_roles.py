@@ -1,7 +1,7 @@
 """The two roles of a database: the owner migrates, backs up and restores; the application's role works with rows.
 
-So a faulty query or an injection through the product cannot create or alter anything, switch off triggers, read the
-server's files, or change the audit trail, whose grants make it append-only.
+This way, a faulty query or an injection through the product can neither create or alter anything, switch off triggers,
+read the server's files, nor change the audit trail, whose grants make it append-only.
 """
 
 from typing import Any, Final

@@ -87,8 +87,8 @@ def rank(kinds: Sequence[str]) -> int:
 
 
 def real_questions(days: int, most: int) -> list[Asked]:
-    """Return the first questions of conversations of the last `days` days, newest first. Each appears once, for its
-    last customer.
+    """Return the first question of each conversation of the last `days` days, newest first. A question that was asked
+    several times appears once, for the last customer who asked it.
 
     Signed-in customers may get more information than visitors, so a question that both have asked counts as two.
     """

@@ -23,7 +23,7 @@ const saved = document.getElementById("saved");
 const pane = document.getElementById("pane-preview");
 const token = form.elements.csrfmiddlewaretoken.value;
 const place = `article-draft:${page.dataset.place}`;
-const SENT = "article-sent"; // the place of the submitted text; the next page shows whether it was saved
+const SENT = "article-sent"; // where the submitted text is kept; the next page shows whether it was saved
 const mayWrite = !body.readOnly;
 const began = { title: title.value, body: body.value };
 
@@ -166,7 +166,7 @@ window.addEventListener("beforeunload", (event) => {
   if (isChanged() && !isSending) event.preventDefault();
 });
 forgetWhatWasSaved();
-// A refused form comes back with its text, which is not stored, whatever the fields' initial values.
+// A refused form comes back with its text, which is not stored yet, so it counts as changed.
 if (document.getElementById("refusal")) began.body = null;
 else offerKept();
 

@@ -91,7 +91,7 @@ async function store() {
   const how = form.elements.how.value;
   const good = entries.filter(isNews);
   const articles = [];
-  const times = { began: Infinity, ended: 0 }; // of the import, in seconds by the server's clock
+  const times = { began: Infinity, ended: 0 }; // the times of the import, in seconds by the server's clock
   go.hidden = cancel.hidden = true;
   heading.textContent = ngettext("Importing {number} file", "Importing {number} files", good.length);
   told.textContent = gettext("You can leave this page. What is already stored is kept; files not sent yet are not imported.");
@@ -248,7 +248,7 @@ function changed(lines) {
   return details;
 }
 
-// Shows what was left out of a file, or guessed.
+// Shows the parts of a file that were left out or guessed.
 function tell(entry, note) {
   const line = document.createElement("span");
   line.className = "why";

@@ -20,7 +20,7 @@ const KEYS = { b: "bold", i: "italic", k: "link" };
 // Markup that plain text cannot express; without any of these, pasting is left to the browser.
 const STRUCTURE = /<(h[1-6]|li|table|strong|b|em|i|a|pre|blockquote)[\s>]/i;
 
-/** Whether pasted HTML is more than plain text, or more than one picture, can express. */
+/** Return whether pasted HTML contains more than plain text or a single picture can express. */
 function hasStructure(html) {
   if (STRUCTURE.test(html)) return true;
   return /<img[\s>]/i.test(html) && new DOMParser().parseFromString(html, "text/html").body.textContent.trim() !== "";

@@ -44,7 +44,7 @@ export function pickArticles(id, { address, nothing, choose }) {
   });
   field.addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
-    event.preventDefault(); // would close the dialog
+    event.preventDefault(); // otherwise, Enter would close the dialog
     found.querySelector("button")?.click();
   });
   return {

@@ -20,7 +20,7 @@ export function chooseSource(form, address) {
   }
 
   async function name() {
-    show(titleOfOption(field)); // at once, if the page knows it
+    show(titleOfOption(field)); // show it at once if the page knows it
     const [source] = (field.value && (await findArticles(address, field.value))) || [];
     if (source?.id === field.value) show(source.title);
   }

@@ -2,7 +2,7 @@
 the database of a newer version, because it would grant too many rights on tables that it does not know.
 
 A change of a table waits for the transactions that use it, such as a backup, and every chat's statement on that table
-queues behind it. So it waits for two seconds at most, and is tried again after a pause.
+queues behind it. So the migration waits for two seconds at most, and tries again after a pause.
 """
 
 import time

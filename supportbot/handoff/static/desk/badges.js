@@ -19,7 +19,7 @@ export class Badges {
     this.alerts.badge(counts.waiting);
   }
 
-  /** Tell the reader of the approvals page that its list is outdated, without changing it under them. */
+  /** Tell the reader of the approvals page that its list is outdated, without changing it while they read. */
   #showChanged(approvals) {
     const notice = byId("list-changed");
     if (notice) notice.hidden = Number(notice.dataset.shown) === approvals;

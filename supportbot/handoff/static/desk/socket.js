@@ -34,7 +34,7 @@ export class DeskSocket extends EventTarget {
   /** Drop the connection at once: a normal close waits for an answer that never comes without a network. */
   #drop() {
     const dead = this.socket;
-    if (!(dead?.readyState <= WebSocket.OPEN)) return; // a retry is already due, or none will be
+    if (!(dead?.readyState <= WebSocket.OPEN)) return; // a retry is already scheduled, or there will be none
     this.socket = null;
     dead.close();
     this.#closed();

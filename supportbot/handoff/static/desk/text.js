@@ -11,7 +11,7 @@ export function gettext(original, values = {}) {
   return filled(texts[original] ?? original, values);
 }
 
-/** Return the form for this number, which replaces `{number}`. */
+/** Return the plural form for this number, with `{number}` replaced. */
 export function ngettext(one, many, number, values = {}) {
   const forms = texts[one] ?? {};
   const form = forms[rules.select(number)] ?? forms.other ?? (number === 1 ? one : many);

@@ -28,7 +28,7 @@ export class Thread {
     setInterval(() => this.#drawColleagues(), 5_000);
     this.toEnd();
     this.scroll.addEventListener("scroll", () => (this.isAtEnd = this.#nearTheEnd()), { passive: true });
-    new ResizeObserver(() => this.isAtEnd && this.toEnd()).observe(this.scroll); // a draft appears, or an on-screen keyboard
+    new ResizeObserver(() => this.isAtEnd && this.toEnd()).observe(this.scroll); // for example when a draft or an on-screen keyboard appears
   }
 
   toEnd() {
@@ -36,7 +36,7 @@ export class Thread {
     this.scroll.scrollTop = this.scroll.scrollHeight;
   }
 
-  /** Show an own message that is not stored yet. */
+  /** Show one of the agent's own messages that is not stored yet. */
   addWaiting({ client_id: clientId, type, text }) {
     const line = { kind: type === "note" ? "note" : "me", speaker: gettext("You"), initials: "", hue: 0, text, sources: [] };
     const shown = lineOf(line, gettext("sending"));

@@ -1,7 +1,7 @@
 /**
  * Announcements for screen readers. The visible list is not a live region: it changes with every word. Here, one polite
  * log gets each finished sentence once, and one status line gets states. The log is cleared when the customer writes
- * again, so that nobody who browses it manually hears everything twice.
+ * again, so that people who browse it manually do not hear everything twice.
  */
 
 import { h } from "./dom.js";

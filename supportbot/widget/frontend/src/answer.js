@@ -18,7 +18,7 @@ export function answer(node, item, chat) {
   node.rest.replaceChildren(...h("div", isOver ? [isQuote && h("p.hint", t("quoted")), ending(node, item, chat)] : doing).children);
 }
 
-/** How the answer ended, if that needs a note, and what the customer can do next. */
+/** A note on how the answer ended, if one is needed, and the customer's next options. */
 function ending(node, item, chat) {
   const { t, connection } = chat;
   const { isFailed, isCut, stopped, retry, message, text } = item;

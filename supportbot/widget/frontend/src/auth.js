@@ -47,7 +47,7 @@ function applyTicket(chat, answer, token) {
 function recover(chat, { code, message }) {
   const { session, identity, element } = chat;
   if (code === "invalid_token") {
-    // Refused again, or no way to renew it: the chat continues without a token, and the page gets the reason.
+    // The token was refused again or cannot be renewed: the chat continues without one, and the page gets the reason.
     if (chat.isStale || !identity.renew) {
       identity.set();
       element.emit("identity:error", { code, message });

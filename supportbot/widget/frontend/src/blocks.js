@@ -107,7 +107,7 @@ function boxes(options, id, value) {
 const ticked = (node) => [...node.querySelectorAll("input:checked")].map(({ value }) => value);
 const valueOf = (node) => (node.matches(".boxes") ? ticked(node).join(", ") : node.value.trim().replace(/\s+/g, " "));
 
-/** Whether the server will accept a value. Browsers check the rest; they read `pattern` differently than the server. */
+/** Whether the server will accept a value. Browsers check the rest; they read `pattern` differently from the server. */
 function isValid({ required, requiredWith, pattern }, value, filled) {
   return value ? !pattern || new RegExp(pattern).test(value) : !required && !requiredWith?.some((name) => filled.includes(name));
 }

@@ -38,7 +38,7 @@ export function cardSummary(item, chat) {
   return [title, where, held, reason?.text].filter(Boolean).join(". ");
 }
 
-/** How long the card stays open: until when, and at the end the minutes left. */
+/** How long the card stays open: the time at which it expires, and in the last minutes how many are left. */
 export function expiry(iso, { t, i18n }) {
   const n = Math.ceil((new Date(iso) - Date.now()) / 60_000);
   return n < 1 ? t("expired_card") : n <= 5 ? t("openFor", { n }) : t("openUntil", { time: i18n.time(iso) });
@@ -77,7 +77,7 @@ function unknown(item, chat) {
   return steps(item, chat, "unknown");
 }
 
-/** A defined action labels its own receipt: what it calls an amount may not be money. */
+/** A defined action has its own labels for its receipt, because its `amount` may not be money. */
 function succeeded({ receipt = {}, receipt_rows: own, title }, { t, i18n, human }) {
   const value = (name) => (name === "amount" ? i18n.money(receipt.amount, receipt.currency) : receipt[name]);
   const known = ["order", "amount", "to", "address", "reference"].filter((name) => receipt[name]);

@@ -1,4 +1,4 @@
-/** What surrounds the log: header, greeting, footer, connection strip, and the count of unread messages. */
+/** The parts around the log: header, greeting, footer, connection strip, and the count of unread messages. */
 
 import { h, icon } from "./dom.js";
 import { firstName } from "./people.js";

@@ -1,6 +1,6 @@
 /**
  * A socket that reconnects. It requests a ticket, sends `hello` with the last event seen, detects gaps and dead
- * connections, and waits longer after each failure. The log is the truth: when in doubt, it is read again.
+ * connections, and waits longer after each failure. The log is authoritative: when in doubt, it is read again.
  *
  * Invariant: `seq` is the last event handed on; events are handed on once each, in the order of the log.
  */

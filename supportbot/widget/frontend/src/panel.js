@@ -1,4 +1,4 @@
-/** The panel: what the loader fetches when somebody wants to chat. */
+/** The panel, which the loader fetches when somebody wants to chat. */
 
 import { Chat } from "./chat.js";
 import { I18n } from "./i18n.js";

@@ -1,5 +1,5 @@
 /**
- * The loader: all that a shop's page loads until somebody wants to chat.
+ * The loader: everything that a shop's page loads until somebody wants to chat.
  *
  * It draws the launcher, queues API calls until the panel is there, and loads the panel when the pointer comes near the
  * launcher or a chat is in progress. It opens no socket and stores nothing. Attributes, calls and events are listed in
@@ -45,7 +45,7 @@ const create = () => {
   made = h(NAME, { layout: "bubble" });
   for (const { name, value } of script.attributes) if (name.startsWith("data-")) set(made, name.slice(5), value);
   document.body.append(made);
-  // In a later task: otherwise a page that removes foreign elements and this script would fight forever.
+  // Run in a later task: otherwise a page that removes foreign elements and this script would fight forever.
   const swapped = new MutationObserver(() => setTimeout(() => api.attach(watch())));
   const watch = () => swapped.observe(document.body, { childList: true });
   swapped.observe(document.documentElement, { childList: true });

@@ -31,7 +31,7 @@ export class View {
     this.head = h("div.w-head", { part: "header" });
     this.strip = h("div.w-strip", { hidden: true });
     this.peek = h("div.peek", { hidden: true });
-    // In tab order: the log, what one can do there, the composer, the footer, and the header last.
+    // In tab order: the log and its controls, the composer, the footer, and the header last.
     this.node = h("dialog.w", { part: "panel", tabindex: "-1", onkeydown: (event) => this.#key(event) }, h("div.w-body", this.list, this.more), this.foot, this.head, this.strip, this.announcer.log, this.announcer.line);
   }
 
@@ -154,14 +154,14 @@ export class View {
     this.fine.replaceChildren(h("span", text), h("button.link", { onclick }, label));
   }
 
-  /** What comes before the first message. */
+  /** The part above the first message. */
   drawIntro(...nodes) {
     this.intro?.remove();
     this.intro = h("div.intro", nodes);
     this.list.prepend(this.intro);
   }
 
-  /** Three dots, for agents only. */
+  /** The three dots of a typing agent. */
   drawTyping(who) {
     const isAtEnd = this.#isAtEnd;
     const { t } = this.chat;

@@ -213,7 +213,7 @@ export class SupportBotElement extends HTMLElement {
   }
 }
 
-/** What the element does itself for an API call, before the panel, if loaded, does the rest. */
+/** The element's own part of an API call; afterwards, the panel does the rest if it is loaded. */
 const OWN = {
   show: (element) => set(element, "launcher", "show"),
   hide: (element) => set(element, "launcher", "hide"),
