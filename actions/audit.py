@@ -2,7 +2,7 @@
 
 Each entry carries a MAC over its content and the previous MAC, made with a key that is kept outside the database, so
 the database alone is not enough to rewrite the chain. A checkpoint stored elsewhere reveals changes by someone who has
-both.
+both the database and the key.
 """
 
 import hashlib

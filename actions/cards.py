@@ -1,6 +1,6 @@
 """The texts of a request for display, built from its row in the customer's language, never from a model's text.
 
-The `action.*` events use the payloads below, so chat, desk and REST show the same.
+The `action.*` events use the payloads below, so chat, desk and REST show the same texts.
 """
 
 from datetime import datetime
@@ -38,7 +38,7 @@ def receipt_title(request: ActionRequest, locale: str) -> str:
 
 
 def receipt_rows(request: ActionRequest, locale: str = "") -> list[Row]:
-    """Return a defined action's receipt with its labels; empty for a built-in action, whose fields readers know."""
+    """Return a defined action's receipt with its labels; empty for a built-in action, whose fields clients label."""
     spec = action_as_made(request.action, request.spec_version)
     if not isinstance(spec, WriteAction) or not request.receipt:
         return []

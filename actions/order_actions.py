@@ -35,7 +35,7 @@ class OrderAction(WriteAction):
         """
 
     def is_applicable(self, order: Order) -> bool:
-        """Return whether the order's state allows this action at all; customers choose from the applicable ones."""
+        """Return whether the order's state allows this action at all; customers choose only from such orders."""
         return True
 
     @abstractmethod

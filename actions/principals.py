@@ -111,8 +111,8 @@ def operator_for(customer: Customer, operator: str) -> Principal:
 
 def find_customer(merchant_id: str) -> Customer:
     """Return the customer with this merchant id; one who has never chatted is found through their orders, and not saved
-    yet. In a workspace with defined actions, any id is accepted, because their systems cannot tell who exists; a wrong
-    id owns nothing. Otherwise raises NotFound for an id that neither the workspace nor its shop knows.
+    yet. In a workspace with defined actions, any id is accepted, because the connected systems cannot be asked who
+    exists; a wrong id owns nothing. Otherwise raises NotFound for an id that neither the workspace nor its shop knows.
     """
     is_plain = merchant_id.isprintable() and bool(merchant_id.strip())
     known = Customer.objects.filter(external_id=merchant_id).first() if is_plain else None

@@ -94,8 +94,8 @@ def states_in(conversation_id: UUID) -> frozenset[State]:
 def unsettled_requests(customer_id: UUID, locale: str) -> list[Unsettled]:
     """Return a customer's open requests and their recent unsuccessful ones that they have not repeated, newest first.
 
-    A later request that was refused, declined or expired does not hide an earlier one: it was often refused because of
-    it.
+    A later request that was refused, declined or expired does not hide an earlier one, since the earlier one is often
+    the reason for the refusal.
     """
     recent = ActionRequest.objects.filter(customer_id=customer_id, changed_at__gt=now() - _RECENT, state__in=_DECIDED)
     unsettled, later = [], set()

@@ -1,7 +1,6 @@
 """Carries out a proposal of an evaluated conversation: a stand-in receives the call, and nothing is stored.
 
-The steps are the same as in `execution`, but nothing is stored: records are read again, the rules are applied again,
-and one call is sent.
+The steps are the same as in `execution`: records are read again, the rules are applied again, and one call is sent.
 """
 
 from actions.errors import MerchantUnavailable, NotConnected

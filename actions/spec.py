@@ -195,7 +195,7 @@ class ReadAction(Action):
 
 
 class WriteAction(Action):
-    """An action that changes one record of the customer, its subject. One about an order derives from `OrderAction`."""
+    """An action that changes one record of the customer, its subject. Actions on orders derive from `OrderAction`."""
 
     subject_kind: str
     done: str = ""  # the title of its receipt, such as "Order cancelled": a message of the customers' catalogues

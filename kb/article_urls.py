@@ -17,7 +17,7 @@ def help_path(article: Article) -> str:
 
 
 def article_address(article: Article) -> str:
-    """Return the article's own address, otherwise its help page; "" if it has neither, since help pages are public."""
+    """Return the article's own address, otherwise its help page; "" for a non-public article without an own address."""
     if article.url or article.audience != Audience.PUBLIC or not article.on_help_pages:
         return article.url
     return help_path(article)

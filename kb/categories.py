@@ -71,7 +71,7 @@ class Shelves:
         self._language = language
 
     def of(self, name: str) -> Shelf:
-        """Return the category with a name or former name; one without a row follows the others, sorted by name."""
+        """Return the category with a name or former name; categories without a row come last, sorted by name."""
         row = self._rows.get(name)
         if row is None:
             return Shelf(name, name, place=(True, 0, name.casefold()))

@@ -33,7 +33,7 @@ class CategoryMissing(KnowledgeError):
 
 
 class CategoryInUse(KnowledgeError):
-    """Articles name the category, so the next change to one of them would bring it back."""
+    """Articles still name the category, so saving one of them would create it again."""
 
     code = "category_in_use"
     status = 409

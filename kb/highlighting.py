@@ -1,8 +1,9 @@
 """Highlighting a passage in rendered Markdown, given its character offsets in the source.
 
-Two private-use characters are inserted into the source at both ends, after any line prefix (a list's dash, a heading's
-hashes). After parsing, the text between them is marked piece by piece, so that marks never cross element boundaries. If
-the characters would change how the source is parsed (inside a link's address, say), whole blocks are marked by lines.
+A private-use character is inserted into the source at each end of the passage, after any line prefix (a list's dash, a
+heading's hashes). After parsing, the text between them is marked piece by piece, so that marks never cross element
+boundaries. If the characters would change how the source is parsed (inside a link's address, say), whole blocks are
+marked by lines.
 """
 
 import re

@@ -121,7 +121,7 @@ class Article(TenantModel):
     latest_revision = models.ForeignKey(
         "Revision", on_delete=models.RESTRICT, related_name="+", null=True, blank=True, db_constraint=False
     )
-    # The revisions that were live for at least the readers that the article has now. A citation may open these, but
+    # The revisions that were live for at least the article's current readers. A citation may open these, but
     # never a draft or a revision that was live for the team only.
     published_revisions = ArrayField(models.PositiveIntegerField(), default=list, blank=True)
     # The number of the live revision once all its chunks have vectors; any other value means that work is left.

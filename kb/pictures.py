@@ -97,7 +97,7 @@ def note_uses(texts: Iterable[tuple[Article, str]]) -> None:
 def _kept(digests: Collection[str]) -> dict[str, UUID]:
     """Return the ids of stored pictures, which the sweep of unused ones cannot delete before this transaction ends."""
     with connection.cursor() as cursor:
-        # Django has no FOR KEY SHARE. It blocks a deletion, but neither another text with the picture nor its upload.
+        # Django has no FOR KEY SHARE. This lock blocks a deletion, but no new upload of the picture or use in a text.
         cursor.execute(
             "SELECT digest, id FROM kb_picture WHERE workspace_id = %s AND digest = ANY(%s) ORDER BY id FOR KEY SHARE",
             [current_workspace_id(), list(digests)],

@@ -25,7 +25,7 @@ TOPIC = "article_changed"
 def lock_articles(which: Q) -> list[Article]:
     """Return this workspace's matching articles with both revisions, locked in the order of their ids.
 
-    The active recipe cannot change until then either, since the caller may publish the articles.
+    The active recipe cannot change while they are locked, since the caller may publish them.
     """
     hold_active_recipe()
     rows = Article.objects.filter(which).select_related("live_revision", "latest_revision")

@@ -28,7 +28,7 @@ from supportbot.web import ClosedSerializerMixin, TextField, WholeNumberField, e
 
 # The checks of kb.documents, for the OpenAPI schema.
 _TITLE: Final = {"pattern": more_than_spaces(), "maxLength": MAX_TITLE_CHARACTERS}
-# Separate from its length: test generators combine both into one pattern, which would get too large.
+# The pattern is kept apart from the length: test generators would combine both into one pattern that is too large.
 _BODY: Final = {"allOf": [{"pattern": more_than_spaces()}], "maxLength": MAX_BODY_CHARACTERS}
 _CATEGORY: Final = {"maxLength": MAX_CATEGORY_CHARACTERS}
 _EXTERNAL_ID: Final = {"pattern": more_than_spaces(without=r"\u0000-\u001f\u007f")}

@@ -202,7 +202,9 @@ def archive(article_id: UUID) -> Article:
 
 
 def _change_facts(article: Article, facts: Facts, *, keeps_text: bool) -> None:
-    """Save changed metadata of a locked article; a live one is announced, and indexed again if its language changes."""
+    """Save changed metadata of a locked article; a live article is announced, and indexed again if its language
+    changes.
+    """
     changed = [name for name, value in facts.items() if getattr(article, name) != value]
     if not changed:
         return

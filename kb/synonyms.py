@@ -110,5 +110,5 @@ def _word_pattern(word: str) -> re.Pattern[str]:
 
 
 def folded(text: str) -> str:
-    """Return the text folded: it contains every folded word whose expression matches the original text."""
+    """Return the folded text. It contains the folded form of every word whose expression matches the original text."""
     return text.casefold().translate(_DOTS)

@@ -163,7 +163,7 @@ def _body(call: Call) -> bytes:
 
 
 def _merged(call: Call, body: bytes, own: Mapping[str, str]) -> dict[str, str]:
-    """Return all headers. Those that authenticate win: a definition cannot replace them."""
+    """Return all headers. The headers that authenticate take precedence: a definition cannot replace them."""
     taken = {name.lower() for name in own}
     defaults = {"Accept": "application/json", **({"Content-Type": "application/json"} if body else {})}
     given = {name.lower() for name in call.headers}

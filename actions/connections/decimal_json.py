@@ -8,7 +8,7 @@ from typing import Any, Final, NoReturn
 
 MAX_DIGITS: Final = 40
 MAX_DEPTH: Final = 50
-_SUSPECT: Final = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")  # an escape that may encode one of these
+_SUSPECT: Final = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")  # an escape that may encode NUL or a surrogate
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 

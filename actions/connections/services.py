@@ -137,8 +137,8 @@ def problems_of_change(connection: Connection, draft: Draft) -> FieldErrors:
 def rotate(connection_id: UUID, secret: str, *, actor: str, keep_hours: int = 0) -> Connection:
     """Replace the secret.
 
-    Standard Webhooks, whose receiver accepts either, are also signed with the old secret for `keep_hours`; all other
-    kinds use the new one at once. Raises InvalidInput, NotFound.
+    Standard Webhooks are also signed with the old secret for `keep_hours`, since their receiver accepts either; all
+    other kinds use the new one at once. Raises InvalidInput, NotFound.
     """
     found = _locked(connection_id)
     kind = KINDS[Auth(found.auth)]

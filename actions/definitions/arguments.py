@@ -39,7 +39,7 @@ def declared_names(given: Any) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def read_arguments(document: Reading, scope: Scope, locales: Sequence[str]) -> dict[str, Argument]:
-    """Return the declared arguments. A computed one may read records and other arguments, in any order."""
+    """Return the declared arguments. Computed arguments may read records and other arguments, in any order."""
     arguments: dict[str, Argument] = {}
     declared, values = document.raw("arguments"), document.raw("values")
     later = frozenset(map(str, values)) if isinstance(values, Mapping) else frozenset()
@@ -109,7 +109,7 @@ def _is_day(bound: Expression) -> bool:
 
 
 def _read_by(argument: Argument, known: frozenset[str]) -> frozenset[str]:
-    """Return the arguments that a computed one reads; reading them as a whole counts as reading each."""
+    """Return the arguments that a computed argument reads; reading them as a whole counts as reading each."""
     paths = argument.value.paths() if argument.value else frozenset()
     read = [path for path in paths if path[0] == ARGUMENTS]
     return known if any(len(path) == 1 for path in read) else frozenset(path[1] for path in read)

@@ -16,7 +16,7 @@ _HOST: Final = r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z
 
 
 class CardReader:
-    """Reads these parts from a document; each text is required in all of its `locales`."""
+    """Reads the card, receipt, result and labels of a document; each text is required in all of its `locales`."""
 
     def __init__(self, top: Reading, document: Mapping[str, Any], locales: Sequence[str]) -> None:
         self._top = top

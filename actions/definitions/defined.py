@@ -306,8 +306,8 @@ class DefinedWrite(_Defined, WriteAction):
             if facts.pending:  # guards cannot see it, because the record does not show it yet
                 return Reason("subject_busy")
             names = _with_money(names, money_in(arguments))
-            evaluation.needs_approval(self.definition, names)  # a condition that cannot be evaluated forbids it
-            self._asked(names, _PROBE_KEY)  # so does a value that the call cannot contain
+            evaluation.needs_approval(self.definition, names)  # fails if the condition cannot be evaluated
+            self._asked(names, _PROBE_KEY)  # fails if the call cannot contain a value
         except ExpressionFailed as error:
             return _failed("call", error)
         return None

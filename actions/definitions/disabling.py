@@ -1,4 +1,6 @@
-"""Disabling a defined action. Separate from the services, because a call does this too if its tool has changed."""
+"""Disabling a defined action. Separate from the services, because a call also disables an action if its tool has
+changed.
+"""
 
 from django.db import transaction
 

@@ -1,4 +1,5 @@
-"""One JSON document defines one action; this reads it. The reference is docs/definitions.md, its schema schema.json.
+"""One JSON document defines one action; this module reads it. The reference is docs/definitions.md, its schema
+schema.json.
 
 `parse_document` accepts only complete documents, `check_draft` also those that lack parts, and `missing` lists the
 missing parts.
@@ -90,7 +91,7 @@ def missing(document: Any) -> list[str]:
 
 
 def reasons(document: Any) -> dict[str, str]:
-    """Return, by path, what is missing where the path alone does not explain it, in the page's language."""
+    """Return, by path, why a part is missing if its path does not explain it, in the page's language."""
     return dict(_read(document)[1].why)
 
 

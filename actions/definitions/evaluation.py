@@ -330,7 +330,7 @@ def happened(rule: AnswerRule | Outcome, answer: Answer, names: Names) -> Happen
         (rule.never_seen if isinstance(rule, Outcome) else None, Happened.NEVER_SEEN),
     )
     found = {reading for condition, reading in readings if condition is not None and _holds(condition, answered)}
-    # Several conditions that hold contradict each other, and none means that nothing is known.
+    # If several conditions hold, they contradict each other; if none holds, nothing is known.
     return found.pop() if len(found) == 1 else Happened.UNCLEAR
 
 

@@ -72,13 +72,13 @@ class Expression:
 
     def field(self) -> str:
         """Return the field if the expression only reads one, such as order.status; "" if it computes anything. A field
-        of list entries is named as one of the list: `map(order.items, i, i.kind)` and `order.items[0].kind` both read
-        order.items.kind.
+        of list entries is named as a field of the list: `map(order.items, i, i.kind)` and `order.items[0].kind` both
+        read order.items.kind.
         """
         return ".".join(_field(self._tree))
 
     def fields(self) -> frozenset[str]:
-        """Return the fields whose values the expression shows; a field of list entries is named as one of the list."""
+        """Return the fields whose values the expression shows, named as by `field` for list entries."""
         return frozenset(_fields(self._tree, {}))
 
     def sources(self) -> frozenset[str]:

@@ -37,11 +37,11 @@ class Scope:
         return replace(self, names=self.names | set(names))
 
     def labels_of(self, expression: Expression) -> Mapping[str, Mapping[str, str]]:
-        """Return the labels for an expression that only reads a labelled path, even one of each list entry."""
+        """Return the labels for an expression that only reads a labelled path, even a path inside each list entry."""
         return self.labels.get(expression.text.strip()) or self.labels.get(expression.field(), {})
 
     def may_come(self, name: str) -> bool:
-        """Return whether an unknown name may still be defined: no place knows it, and it does not look like a misspelt
+        """Return whether an unknown name may still be defined: it is known nowhere, and does not look like a misspelt
         name.
         """
         return name not in self.names | self.later and not difflib.get_close_matches(name, self.names, n=1)

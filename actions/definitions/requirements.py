@@ -92,8 +92,8 @@ _NEEDS_ITSELF: Final = gettext_noop("These records are looked up by {name} itsel
 
 @dataclass(frozen=True, slots=True)
 class Unbound:
-    """The things that a call names without proof: arguments in its path, and whether it names neither the customer nor
-    a record of theirs at all.
+    """The gaps in a call's proof: arguments in its path, and whether it names neither the customer nor a record of
+    theirs.
     """
 
     arguments: Sequence[str] = ()

@@ -90,7 +90,7 @@ def places_in(image: Any) -> dict[str, tuple[int, int]]:
     at = _HEADER.size
     pieces, *_, texts = _PIECES.unpack_from(image, at)
     at += _PIECES.size + 4 * (pieces + 1) + 4 * pieces + texts
-    at += 8 + struct.unpack_from("<iI", image, at)[1]  # the map of characters
+    at += 8 + struct.unpack_from("<iI", image, at)[1]  # skip the map of characters
     places = {}
     (count,) = struct.unpack_from("<i", image, at)
     at += 4

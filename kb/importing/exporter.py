@@ -61,7 +61,7 @@ def _export_batch(folder: Path, articles: Sequence[Article]) -> int:
         for digest in digests_in(revision.body):
             places[digest].add(folder / article.collection.slug)
     named = Picture.objects.filter(digest__in=list(places))
-    stored = {picture.digest: picture for picture in named.defer("content")}  # large, so read one by one below
+    stored = {picture.digest: picture for picture in named.defer("content")}  # contents are read one by one below
     phrasings = phrasings_by_article(articles)
     for article, revision in texts:
         written = _text(article, revision, phrasings[article.pk], stored)

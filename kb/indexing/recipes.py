@@ -67,7 +67,7 @@ def spec_of(recipe: Recipe) -> RecipeSpec:
 def embedder_of(recipe: Recipe) -> Embedder:
     """Return the embedder whose vectors belong to `recipe`: the one chosen in the console, or the configured one.
 
-    Raises RecipeMismatch if neither makes them, EmbeddingUnavailable if a chosen one has no server.
+    Raises RecipeMismatch if neither makes such vectors, EmbeddingUnavailable if the chosen one has no server.
     """
     found = _chosen(recipe) if recipe.is_chosen else None
     if recipe.is_active:
@@ -84,7 +84,7 @@ def embedder_of(recipe: Recipe) -> Embedder:
 
 
 def has_embedder(recipe: Recipe) -> bool:
-    """Return whether this installation can make the vectors of `recipe`, even if their server is away."""
+    """Return whether this installation can make the vectors of `recipe`, even if its server is not responding."""
     if recipe.is_chosen and (recipe.name.startswith(ROUTED) or packaged_embedder().recipe.name == recipe.name):
         return True
     return embedder().recipe.name == recipe.name

@@ -74,7 +74,7 @@ def no_progress(done: int, total: int, /) -> None:
 
 @dataclass(slots=True)
 class SyncReport:
-    """The numbers of chunks that the model has embedded, and of those that reused a known vector."""
+    """The number of chunks that the model has embedded, and the number that reused a known vector."""
 
     embedded: int = 0
     reused: int = 0

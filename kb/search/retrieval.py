@@ -360,6 +360,6 @@ def _share(weights: Sequence[float], hits: Sequence[bool]) -> float:
 
 
 def _overlap(by_vector: Sequence[Candidate], by_words: Sequence[Candidate]) -> float:
-    """Return the share of the nearest passages that full text also ranks first; more than one is rarely chance."""
+    """Return the share of the nearest passages that full text also ranks first; sharing two is rarely a coincidence."""
     first = {candidate.chunk_id for candidate in by_words[:_COMPARED]}
     return sum(candidate.chunk_id in first for candidate in by_vector[:_COMPARED]) / _COMPARED

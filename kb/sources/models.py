@@ -136,7 +136,7 @@ class SourceItem(TenantModel):
         LEFT_OUT = "left_out", _("Skipped")
 
     class Outcome(models.TextChoices):
-        """The result of a run for an item; the same for a dry run."""
+        """The result of a run for an item; a dry run has the same results."""
 
         NEW = "new", _("New")
         CHANGED = "changed", _("Changed")
@@ -204,7 +204,7 @@ class SourceFile(TenantModel):
 
 
 class SourcePicture(TenantModel):
-    """A picture that was fetched from a site, so that it is fetched again only if it has changed."""
+    """A picture that was fetched from a site, recorded so that it is fetched again only if it has changed."""
 
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="pictures", db_constraint=False)
     url = models.CharField(max_length=2000)

@@ -197,7 +197,7 @@ def _has_answer(facts: Facts) -> bool:
 
 
 def _is_confirmed(facts: Facts) -> bool:
-    """Return whether the customer rated it 4 or 5, or said thanks after the last answer."""
+    """Return whether the customer gave a rating of 4 or 5, or said thanks after the last answer."""
     has_thanked = any(one.courtesy == THANKS for one in facts.said if one.seq > facts.questions[-1].seq)
     return has_thanked or any(one.score >= HAPPY for one in facts.scores)
 

@@ -42,7 +42,7 @@ def names_of_columns(text: Sideways, page: int, upright: Sequence[Run]) -> list[
 
 
 def _over_cells(lines: Sequence[Line], boxes: Sequence[Box], below: Sequence[Run], y: float) -> Iterator[Run]:
-    """Yield the names of the columns as runs at a height that begin where the cells below them begin."""
+    """Yield the names of the columns as runs at height `y`, each beginning where the cells below it begin."""
     named: dict[Run, list[str]] = {}
     for line, box in sorted(zip(lines, boxes, strict=True), key=lambda one: one[1].left):
         middle = (box.left + box.right) / 2

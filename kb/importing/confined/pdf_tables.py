@@ -212,7 +212,7 @@ def _band_above(flow: Sequence[Line], grid: Grid, heights: Sequence[float]) -> l
 
 
 def _reaches(line: Line, gap: tuple[float, float]) -> bool:
-    """Return whether a line also belongs to the column after a gap: it continues there, or its middle is over it."""
+    """Return whether a line also belongs to the column after a gap: it continues there, or is centred over the gap."""
     return line.x1 > gap[1] or gap[0] < (line.x0 + line.x1) / 2
 
 

@@ -54,7 +54,7 @@ class _Mark:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """The instructions of a page, parsed once, and the fonts they have used, for each time the page is drawn."""
+    """A page's instructions, parsed once, and the fonts they use; reused each time the page is drawn."""
 
     stream: ContentStream | None
     fonts: dict[str, tuple[Font, bool] | None]

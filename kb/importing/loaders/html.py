@@ -214,7 +214,7 @@ def _inline(tag: str, node: LexborNode, inner: str) -> str:
 
 
 def _picture(node: LexborNode) -> str:
-    """Return a picture as Markdown: its description and stored address, or as much of these as there is."""
+    """Return a picture as Markdown: its description and stored address, or whichever of these it has."""
     said = _SPACE.sub(" ", node.attributes.get("alt") or "").strip()[:MAX_SAID]
     address = (node.attributes.get("src") or "").strip()
     if not said:

@@ -149,7 +149,7 @@ def decode(body: bytes, content_type: str) -> str:
     known = [name for found in names if (name := _known(found if isinstance(found, str) else found.decode("ascii")))]
     for encoding in ("utf-8", *known):
         try:
-            # These encode everything as ASCII, so any text would pass for UTF-8.
+            # These encodings use only ASCII bytes, so any text in them would pass for UTF-8.
             if encoding == "utf-8" and known and known[0] in ("iso2022_jp", "hz", "utf-7"):
                 continue
             return body.decode(encoding)

@@ -28,7 +28,7 @@ from kb.sources.web.urls import one_spelling, scope_of, shape
 from supportbot.outbound.targets import address_problem
 
 MAX_DEPTH: Final = 10
-MAX_LISTED: Final = 100_000  # addresses of one source, more than it ever reads
+MAX_LISTED: Final = 100_000  # addresses of one source, more than a source ever reads
 SAMPLE: Final = 8  # pages read to learn the boilerplate that pages share
 MOST_SAMPLED: Final = 40  # addresses tried to find these pages
 MAX_HTML_BYTES: Final = 8_000_000
