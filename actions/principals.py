@@ -91,7 +91,7 @@ def proposed_by(colleague: User, customer: Customer, *, locale: str) -> Principa
 def asked_by(agent: str, caller: CustomerCaller) -> Principal:
     """Return the principal for a program that acts with a customer's token: it may look up and propose, never confirm.
 
-    `agent` is its key's name in records.
+    Records show `agent`, the name of the program's key.
     """
     return replace(principal_of(caller), agent=agent)
 

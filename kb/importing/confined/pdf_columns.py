@@ -167,7 +167,7 @@ class _Band:
 
     @property
     def fits_layout(self) -> bool:
-        """Return whether this may be the document's gutter: with prose on one side at least."""
+        """Return whether this may be the document's gutter: at least one side contains prose."""
         return not self.is_ruled and (self.prose == BOTH or (self.prose > 0 and not self.are_cells))
 
     def overlaps(self, other: "_Band") -> bool:

@@ -72,7 +72,7 @@ class Command(WorkspaceCommand):
         return {"n": len(questions), "modes": modes, "hybrid_over": _gains(runs)}
 
     def _check_articles(self, questions: list[Question], audience: str) -> None:
-        """Report missing articles: their questions count as misses, and all zeros would look like a result."""
+        """Report missing articles, whose questions count as misses. Raises CommandError if all are missing."""
         missing = missing_articles(questions, audience)
         if not missing:
             return
