@@ -1,11 +1,13 @@
 #!/bin/sh
-# Installs the Debian packages without which some tests are skipped: of the image, the alert rules, the pooler and the clock.
+# Installs the Debian packages without which some tests are skipped: of the image, the alert rules, the pooler, the clock
+# and the files of Compose and Kubernetes.
 # In CI, what cannot be installed is an error, or a check without half of its tests would be green; WITHOUT_TOOLS=true
 # allows it. Elsewhere, a test says itself which program it lacks.
 set -eu
 
 missing=
-for pair in buildah:buildah mmdebstrap:mmdebstrap promtool:prometheus pgbouncer:pgbouncer faketime:faketime; do
+for pair in buildah:buildah mmdebstrap:mmdebstrap promtool:prometheus pgbouncer:pgbouncer faketime:faketime \
+    docker-compose:docker-compose kustomize:kustomize; do
     PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 if [ -z "$missing" ]; then exit 0; fi
