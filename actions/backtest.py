@@ -40,12 +40,12 @@ class Change:
 
     @property
     def is_allowed_now(self) -> bool:
-        """Return whether it was refused or needed a person, and would now run once the customer confirms."""
+        """Return whether the request was refused or needed a person, and would now run once the customer confirms."""
         return self.after.verdict is Verdict.CONFIRM and self.before.verdict is not Verdict.CONFIRM
 
     @property
     def is_stopped_now(self) -> bool:
-        """Return whether it ran once the customer confirmed, and would now be refused or need a person."""
+        """Return whether the request ran once the customer confirmed, and would now be refused or need a person."""
         return self.before.verdict is Verdict.CONFIRM and self.after.verdict is not Verdict.CONFIRM
 
 

@@ -95,7 +95,7 @@ class Records:
 
     found: Mapping[str, Any]
     identity: Identity
-    read_at: datetime | None = None  # when the first was requested; later changes are not included
+    read_at: datetime | None = None  # when the first record was requested; later changes are not included
 
     @property
     def order(self) -> Order:

@@ -137,8 +137,8 @@ class ActionRequest(TenantModel):
     asked_digest = models.CharField(max_length=64)  # digest of the original intent, before amounts were computed
     arguments = models.JSONField()  # canonical and complete, exactly as shown, confirmed and sent
     digest = models.CharField(max_length=64)
-    # The record it is about, in the merchant's spelling. The id is empty if the request was refused before it was
-    # known.
+    # The record that the request is about, in the merchant's spelling. The id is empty if the request was refused
+    # before it was known.
     subject_kind = models.CharField(max_length=60, blank=True, default="", db_default="")
     subject_id = models.CharField(max_length=MAX_SUBJECT_ID, blank=True, default="", db_default="")
     order_id = models.CharField(max_length=MAX_ORDER_ID, blank=True)  # the subject's id if it is an order; until 0.3
@@ -220,7 +220,7 @@ class ActionRequest(TenantModel):
 
     @property
     def is_by_program(self) -> bool:
-        """Return whether it was proposed by a program that acts with the customer's token."""
+        """Return whether the request was proposed by a program that acts with the customer's token."""
         return self.proposed_by.startswith("key:")
 
     @property

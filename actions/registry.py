@@ -42,7 +42,7 @@ def action_in_force(name: str) -> Action | None:
 
 
 def write_action(name: str, version: int) -> WriteAction | None:
-    """Return the action in force that a request was made for, or None if there is none in that version."""
+    """Return the action that a request was made for; None if its version is not in force."""
     action = action_in_force(name)
     return action if isinstance(action, WriteAction) and action.version == version else None
 

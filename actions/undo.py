@@ -98,7 +98,7 @@ def _own(principal: Principal, request_id: UUID) -> ActionRequest:
 
 
 def _offered(request: ActionRequest) -> Offer:
-    # An open undo request does not prevent this: if it was stored a moment ago, it is found by its key.
+    # An open undo request does not prevent another call: if it was stored a moment ago, it is found by its key.
     offer = _offers([request], unless=(State.SUCCEEDED,)).get(request.pk)
     if offer is None:
         raise CannotUndo()

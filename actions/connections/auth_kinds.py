@@ -53,7 +53,7 @@ class Kind:
     auth: Auth
     about: Words
     settings: tuple[Setting, ...] = ()
-    secret_label: Words = ""  # empty: it has none
+    secret_label: Words = ""  # empty: the kind has no secret
     secret_help: Words = ""
     check_secret: Callable[[str, Mapping[str, str]], Words] | None = None
     reveals_secret: bool = False

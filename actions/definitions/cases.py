@@ -137,7 +137,7 @@ def remove_case(definition: ActionDefinition, case_id: UUID, *, actor: str) -> N
 
 def verdict_of(case: DefinitionCase, action: Action) -> str:
     """Return "allowed", or the code of the refusal."""
-    world = Recorded(case.records, case.at, case.created_at)  # its days were in bounds when it was recorded
+    world = Recorded(case.records, case.at, case.created_at)  # the days were in bounds when the case was recorded
     assert isinstance(action, DefinedWrite | DefinedRead)
     within = type(action)(action.definition, action.version, world)
     try:

@@ -195,8 +195,8 @@ def _unlabelled(document: Mapping[str, Any]) -> list[str]:
 
 
 def _without_label(argument: Argument, locales: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield the path of each choice of an argument, with its first option that needs a label and lacks one. If others
-    of the choice have labels, each of them needs one.
+    """Yield the path of each choice of an argument, with its first option that needs a label and lacks one. If any
+    option of a choice has a label, all of them need one.
     """
     for path, choice in _choices(argument.accepts, ""):
         labels = argument.inner_labels.get(path, {}) if path else argument.labels

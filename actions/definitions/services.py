@@ -336,9 +336,9 @@ def _arguments_of(name: str) -> dict[str, bool] | None:
 def save_renamed(
     document: Mapping[str, Any], names: Mapping[str, str], *, actor: str, **given: Any
 ) -> tuple[ActionDefinitionVersion, list[str]]:
-    """Save a document whose arguments have been renamed (`names` maps old names to new ones), with its recorded cases
-    and a draft of each other action whose undo passes them. Return the version and the names of these actions. Raises
-    the same errors as `save_draft`.
+    """Save a document whose arguments have been renamed (`names` maps old names to new ones). The recorded cases get
+    the new names, and so does each action that this one undoes, as a draft. Return the version and the names of these
+    actions. Raises the same errors as `save_draft`.
     """
     version = save_draft(document, actor=actor, **given)
     for case in DefinitionCase.objects.filter(definition_id=version.definition_id):

@@ -59,7 +59,7 @@ def cancel_switch() -> bool:
         return False
     switch.state, switch.finished_at = IndexSwitch.State.CANCELLED, timezone.now()
     switch.save(update_fields=["state", "finished_at"])
-    # The sweep deletes its rows.
+    # The sweep deletes the rows of the new index.
     unused = Recipe.objects.filter(pk=switch.recipe_id, is_active=False)
     unused.update(is_chosen=False, retired_at=timezone.now())
     return True

@@ -111,7 +111,7 @@ def fuse_in_context(
     """Return the scores of the passages found for a question alone or in its context.
 
     A passage should match both: one that matches only the earlier topic, or only the bare words of "how is it made?",
-    ranks below one that matches each. A passage that only one of the two searches found counts as the farthest result
+    ranks below one that matches both. A passage that only one of the two searches found counts as the farthest result
     of the other.
     """
     gains = [_gains(found, nearest(found), weights) for found in (alone, context)]

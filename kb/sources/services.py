@@ -247,7 +247,7 @@ def _config(wish: Wish, problems: dict[str, list[str]]) -> dict[str, Any]:
 
 
 def _address(source: Source, typed: str) -> tuple[str, str]:
-    """Return a source's address, and its error."""
+    """Return a source's address, and what is wrong with it ("" if nothing is)."""
     if source.kind == FOLDER:
         path = Path(typed).expanduser()
         told = gettext("This file or folder does not exist. Check the path.")

@@ -236,7 +236,7 @@ def _read(response: http.client.HTTPResponse, asked: Request) -> Response:
 
 
 def _body(response: http.client.HTTPResponse, asked: Request) -> tuple[bytes, bool]:
-    """Return the body, at most slightly longer than its limit, and whether its reader stopped it."""
+    """Return the body, at most slightly longer than its limit, and whether the caller stopped reading."""
     if asked.has_enough is None:
         return response.read(asked.max_bytes + 1), False
     body = bytearray()

@@ -33,7 +33,7 @@ class Record:
     operation: Mapping[str, Any]
 
     def path_with(self, arguments: Mapping[str, str]) -> str:
-        """Return its path, with the argument for each of its parameters."""
+        """Return the operation's path, with the argument for each of its parameters."""
         return _PARAMETER.sub(lambda match: f"{{arguments.{arguments[match[1]]}}}", self.path)
 
     @property
@@ -120,7 +120,7 @@ def id_in(fields: Sequence[Field], names: Iterable[str]) -> str:
 
 
 def card_rows(name: str, spec: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield rows that show an argument: an object by its fields, a list of objects by the fields that each has."""
+    """Yield rows that show an argument: an object by its fields, a list of objects by the fields of each entry."""
     match spec.get("type"):
         case "object":
             for field, own in spec.get("fields", {}).items():

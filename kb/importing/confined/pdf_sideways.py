@@ -15,7 +15,7 @@ from kb.importing.confined.pdf_tables import Grid, flows_and_grids
 MOST_LINES: Final = 500
 ABOVE: Final = 6.0  # letters between the names of columns and the first row, at most
 CLOSE: Final = 2.0  # letters above that row at which the upright names are placed
-BESIDE: Final = 8.0  # letters by which a name may be beside the cells below it
+BESIDE: Final = 8.0  # letters; a name may be this far to the left or right of the cells below it
 
 
 def table_in(text: Sideways, page: int) -> Boxed | None:

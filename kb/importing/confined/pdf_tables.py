@@ -94,7 +94,8 @@ class Grid:
         """Return whether the lines of a band are separate rows: the cells of one row seldom have equally many lines."""
         count = len(self.gaps) + 1
         full = sum(len({self._column(line) for line in row}) == count for row in rows)
-        if count == 2:  # two cells often do, so a single horizontal line, below the column names, must divide the table
+        # With two columns, they often have. Then the only line must be the one below the column names.
+        if count == 2:
             is_text = any(is_prose([line for row in rows for line in row if self._column(line) == at]) for at in (0, 1))
             return bands == 2 and full == len(rows) >= MIN_ROWS and not is_text
         return len(rows) > 1 and full >= FULL * len(rows)
