@@ -12,7 +12,7 @@ from typing import Final
 Colour = tuple[float, float, float]
 TEXT: Final = 4.5
 CONTROL: Final = 3.0
-MARGIN: Final = 0.06  # browsers round a mixed colour to 256 steps
+MARGIN: Final = 0.06  # needed because browsers round a mixed colour to 256 steps
 STEP: Final = 0.97
 
 

@@ -10,7 +10,7 @@ LEAN_PASSAGES: Final = 2  # for a model that took too long with the full request
 HISTORY_MESSAGES: Final = 40  # messages to read; a remote model gets those that fit its budget
 STATUS_AFTER_SECONDS: Final = 0.3
 STILL_WORKING_AFTER_SECONDS: Final = 8.0
-# characters of an answer that arrives all at once, checked before other chats get their turn
+# how many characters of an answer that arrives all at once are checked before other chats get their turn
 PIECE_CHARACTERS: Final = 200
 WINDOW_SECONDS: Final = 0.07  # deltas are joined into frames at this interval: 14 a second
 SAVE_EVERY_SECONDS: Final = 1.0  # the heartbeat of the lease also saves the partial text

@@ -35,7 +35,7 @@ def conversation_for(caller: Caller, conversation_id: UUID) -> Conversation:
     conversation = conversation_in_scope(conversation_id)
     if conversation is None or not _is_within_reach(caller, conversation):
         error = NotFound()
-        # the same query for other customers' and missing conversations, so timing reveals nothing
+        # use the same query for other customers' and for missing conversations, so timing reveals nothing
         if isinstance(caller, CustomerCaller):
             actor = f"customer:{caller.customer_id}"
             record_refusal("conversation.not_theirs", error, actor=actor, asked_for=str(conversation_id))

@@ -31,7 +31,7 @@ def events_after(
 
 
 def event_view(event: ConversationEvent, *, is_staff: bool = False) -> EventView:
-    """Return the event in the customer's view, or in that of staff, who see every event."""
+    """Return the event in the customer's view, or in the view of staff, who see every event."""
     return EventView(
         seq=event.seq,
         prev_seq=event.seq - 1 if is_staff else event.prev_seq,

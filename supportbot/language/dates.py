@@ -90,7 +90,7 @@ def _days_in(text: str, locale: str) -> Iterator[tuple[int, int, date | None, st
 
 
 def _in_year_of_next(month_day: str, years: list[int]) -> date | None:
-    """Return a day in the year of the next day, as in "from 5 March to 7 March 2027"."""
+    """Return a day without a year, in the year of the day after it in the text: "from 5 March to 7 March 2027"."""
     return _day(f"{years[0]}-{month_day}") if month_day and years and years[0] else None
 
 

@@ -162,7 +162,7 @@ async def _events(response: AsyncAPIResponse[Any], answer: Answer) -> AsyncGener
     """Yield at most one event per read until the answer is complete or too long; pause between reads of text."""
     reader = EventReader()
     body: Body | None = response.http_response.extensions.get(BODY)
-    # A body as it is on the wire takes fewer steps than a decoded one; servers are asked not to encode it.
+    # Reading the raw body takes fewer steps than decoding it; servers are asked not to encode it.
     is_plain = body is not None and "content-encoding" not in response.headers
     chunks = aiter(body) if body is not None and is_plain else response.iter_bytes()
     rest = asyncio.sleep if body is None else body.rest
