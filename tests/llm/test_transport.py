@@ -1,4 +1,4 @@
-"""The body of an answer: what arrives while it rests is read at once."""
+"""The body of an answer: data that arrives while reading is paused is read all at once afterwards."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -67,7 +67,7 @@ async def answering(server: Server, client: httpx2.AsyncClient) -> AsyncIterator
     await response.aclose()
 
 
-async def test_what_arrives_while_a_body_rests_is_one_chunk() -> None:
+async def test_data_that_arrives_during_a_pause_is_one_chunk() -> None:
     async with (
         Server().running() as server,
         httpx2.AsyncClient(transport=Transport()) as client,
@@ -97,7 +97,7 @@ async def test_a_connection_whose_answer_has_ended_is_used_again() -> None:
     assert server.connections == 1
 
 
-async def test_an_answer_that_is_cut_while_it_rests_ends_with_an_error() -> None:
+async def test_an_answer_cut_off_during_a_pause_ends_with_an_error() -> None:
     async with (
         Server().running() as server,
         httpx2.AsyncClient(transport=Transport()) as client,
@@ -113,7 +113,7 @@ async def test_an_answer_that_is_cut_while_it_rests_ends_with_an_error() -> None
             await anext(chunks)
 
 
-async def test_leaving_while_a_body_rests_closes_its_connection() -> None:
+async def test_leaving_during_a_pause_closes_the_connection() -> None:
     async with Server().running() as server, httpx2.AsyncClient(transport=Transport()) as client:
         async with answering(server, client) as (body, _write):
             connection = body._response.connection
@@ -125,7 +125,7 @@ async def test_leaving_while_a_body_rests_closes_its_connection() -> None:
         assert socket.is_closing()
 
 
-async def test_a_server_that_is_away_is_a_failed_connection(unused_tcp_port: int) -> None:
+async def test_an_unreachable_server_is_a_failed_connection(unused_tcp_port: int) -> None:
     async with httpx2.AsyncClient(transport=Transport()) as client:
         with pytest.raises(httpx2.ConnectError):
             await client.get(f"http://127.0.0.1:{unused_tcp_port}/")

@@ -16,7 +16,7 @@ from tests.widget.conftest import server as server
 
 @pytest.fixture(autouse=True)
 def _no_counts() -> None:
-    """Rates count across tests: they share one process and one address."""
+    """Reset the rate limits, which count across tests because these share one process and one address."""
     cache.clear()
 
 

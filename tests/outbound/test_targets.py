@@ -44,7 +44,7 @@ def test_one_private_address_among_public_ones_is_refused(outside: Outside) -> N
     [("https://b\u00fccher.test/", True), ("https://B\u00dcCHER.test/", True), ("https://stra\u00dfe.test/", False),
      ("https://\u2460\u2461\u2466.\u24ea.\u24ea.\u2460/", False), ("https://local\u00adhost/", False)],
 )  # fmt: skip
-def test_a_name_in_other_letters_is_looked_up_in_its_dns_form(written: str, is_open: bool, outside: Outside) -> None:
+def test_a_non_ascii_name_is_looked_up_in_its_dns_form(written: str, is_open: bool, outside: Outside) -> None:
     outside.dns |= {"xn--bcher-kva.test": [["93.184.216.34"]], "strasse.test": [["93.184.216.34"]]}
     if is_open:
         assert checked_target(written).endpoint.host_header == "xn--bcher-kva.test"

@@ -100,7 +100,7 @@ def test_a_topic_may_be_delivered_together_for_each_workspace(
     ]  # fmt: skip
 
 
-def test_one_that_fails_among_several_delays_only_itself(workspace: Workspace, settings: Settings) -> None:
+def test_a_failing_announcement_among_several_delays_only_itself(workspace: Workspace, settings: Settings) -> None:
     settings.OUTBOX_CONSUMERS["thing_gone"] = [f"{__name__}.together"]
     settings.OUTBOX_TOGETHER = ["thing_gone"]
     things = [uuid7() for _ in range(3)]

@@ -38,7 +38,7 @@ def test_a_program_publishes_and_restores(workspace: Workspace, other_workspace:
     assert (none.status_code, none.json()["code"]) == (409, "no_gates")
 
 
-def test_a_program_needs_a_right_to_restore_what_the_gates_never_passed(
+def test_a_program_needs_a_right_to_restore_a_release_that_never_passed_the_gates(
     workspace: Workspace, settings: Settings
 ) -> None:
     settings.RELEASES_MISSING_SUITES = "tests.releases.test_services.missing"

@@ -165,7 +165,7 @@ def test_a_proven_release_is_restored_at_once_and_the_gates_run_afterwards(ada: 
     assert list(announced) == [(restored.pk, restored.workspace_pk)]
     entry = AuditEntry.objects.get(event="release.restored")
     assert (entry.payload["reason"], entry.actor) == ("too warm", ada.actor)
-    # What was restored is proven as well.
+    # The restored release is proven, too.
     again = draft(ada, tone="cool")
     services.evaluate(again.pk)
     published(again, ada)
@@ -193,7 +193,7 @@ def test_a_release_that_the_gates_never_passed_is_restored_only_with_a_reason_an
     assert AuditEntry.objects.get(event="release.restored_against_gates").payload["override"] == "It was fine"
 
 
-def test_a_gate_that_was_added_since_leaves_an_older_release_unproven(ada: Staff, gated: Judge) -> None:
+def test_with_a_newer_gate_an_older_release_is_unproven(ada: Staff, gated: Judge) -> None:
     kind, warm = draft(ada, tone="kind"), draft(ada, tone="warm")
     services.evaluate(kind.pk)
     published(kind, ada)
@@ -222,7 +222,7 @@ def test_a_release_stays_proven_when_a_later_version_has_more_fields(ada: Staff,
     assert services.restore(kind.pk, person=ada, instead_of=warm.number, reason="back").state == State.LIVE
 
 
-def test_changed_cases_of_a_gate_leave_an_older_release_unproven(ada: Staff, gated: Judge) -> None:
+def test_after_a_gates_cases_changed_an_older_release_is_unproven(ada: Staff, gated: Judge) -> None:
     case = {"id": "one", "ask": "Returns?", "expect": {"figures": "60 days"}}
     save_suite(parse_suite({"suite": "demo", "cases": [case]}, file=""))
     kind, warm = draft(ada, tone="kind"), draft(ada, tone="warm")
@@ -297,7 +297,7 @@ def test_only_a_release_that_passed_the_gates_is_published(ada: Staff, gated: Ju
 
 
 @pytest.mark.parametrize("changed", ["text", "readers", "questions", "archived", "synonyms", "rules"])
-def test_what_changed_after_the_gates_passed_a_release_demands_a_new_evaluation(
+def test_changes_after_a_release_passed_the_gates_require_a_new_evaluation(
     ada: Staff, gated: Judge, changed: str
 ) -> None:
     article = create_article(Change(title="Returns", body="Within 60 days."), external_id="returns")
@@ -328,7 +328,7 @@ def test_what_changed_after_the_gates_passed_a_release_demands_a_new_evaluation(
     assert published(row, ada).state == State.LIVE and len(gated.judged) == 2
 
 
-def test_what_changes_while_the_gates_judge_a_release_counts_as_changed(
+def test_changes_during_an_evaluation_count_as_changes(
     ada: Staff, gated: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     article = create_article(Change(title="Returns", body="Within 60 days."), external_id="returns")
@@ -422,7 +422,7 @@ def test_a_release_of_another_workspace_does_not_exist(ada: Staff, other_workspa
         services.publish(theirs.pk, person=ada, instead_of=1, reason="mine")
 
 
-def test_a_release_that_was_compared_with_another_one_than_is_live_is_evaluated_again(ada: Staff, gated: Judge) -> None:
+def test_a_release_compared_with_a_former_live_release_is_evaluated_again(ada: Staff, gated: Judge) -> None:
     first, row, other = live_release(), draft(ada, tone="kind"), draft(ada, tone="warm")
     for one in (row, other):
         services.evaluate(one.pk)
@@ -442,7 +442,7 @@ def test_a_release_that_was_compared_with_another_one_than_is_live_is_evaluated_
     ("changes", "is_outdated"),
     [({"model": "smaller"}, True), ({"temperature": 1.5}, True), ({"name": "Renamed"}, False), ({}, False)],
 )
-def test_a_changed_connection_that_a_release_answers_by_demands_a_new_evaluation(
+def test_a_changed_connection_in_a_releases_routes_requires_a_new_evaluation(
     ada: Staff, gated: Judge, changes: dict[str, object], is_outdated: bool
 ) -> None:
     values = {"name": "Reader", "base_url": "https://models.example/v1", "model": "reader"}

@@ -119,7 +119,7 @@ def test_filters_are_checked(program: APIClient, endpoint: WebhookEndpoint) -> N
         assert program.get(f"{WEBHOOKS}/{endpoint.pk}/deliveries", query).status_code == 400
 
 
-def test_who_may_not_use_webhooks(
+def test_people_and_keys_without_the_right_cannot_use_webhooks(
     workspace: Workspace, bob: User, alice: Customer, endpoint: WebhookEndpoint, inbox: Receiver
 ) -> None:
     services.send_test(endpoint.pk, actor="test")

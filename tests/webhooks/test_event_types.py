@@ -67,7 +67,7 @@ def test_a_ticket_is_reported_step_by_step(
 
 
 @pytest.mark.parametrize("outcome", ["returned", "expired"])
-def test_other_ends_of_a_ticket(
+def test_a_returned_or_expired_ticket_is_reported(
     outcome: str, endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer, bob: User
 ) -> None:
     alice.email = ""
@@ -143,7 +143,7 @@ def test_an_action_is_reported_state_by_state(
     assert "Arrived damaged" not in str([one.body for one in inbox.received])
 
 
-def test_states_that_end_an_action_early(
+def test_an_action_that_ends_early_is_reported(
     endpoint: WebhookEndpoint, inbox: Receiver, shop: FakeShop, alice: Customer
 ) -> None:
     principal = signed_in_as(alice)

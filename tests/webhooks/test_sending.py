@@ -169,7 +169,7 @@ def test_a_flood_arrives_complete_and_in_order(
         (b"", True, None, "no answer"),
     ],
 )
-def test_responses_that_count_as_failures(
+def test_unusable_responses_count_as_failures(
     answer: bytes, listens: bool, status: int | None, told: str, endpoint: WebhookEndpoint, alice: Customer
 ) -> None:
     with raw_server(answer, listens=listens) as server:
@@ -220,7 +220,7 @@ def test_a_slow_receiver_ends_its_turn_and_delays_nobody_else(
         "",
     ],
 )
-def test_addresses_refused_on_saving(workspace: Workspace, url: str) -> None:
+def test_forbidden_addresses_are_refused_on_saving(workspace: Workspace, url: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         services.create("books", url, KINDS, actor="test")
     assert list(refused.value.fields) == ["url"] and not WebhookEndpoint.objects.exists()

@@ -13,7 +13,7 @@ from tests.widget.serving import Served, served
 
 @pytest.fixture(autouse=True)
 def _no_counts() -> None:
-    """Throttles count across tests: they share one process and one address."""
+    """Reset the throttles, which count across tests because these share one process and one address."""
     cache.clear()
 
 

@@ -37,7 +37,7 @@ class Served:
 def check_sockets(monkeypatch: pytest.MonkeyPatch, *, every_seconds: float) -> None:
     """Set the interval of the periodic check until the end of the test.
 
-    The server outlives a test, and a check that has started keeps its test's interval: hence a new registry.
+    The server outlives a test, and a check that has started keeps its test's interval, so this sets a new registry.
     """
     monkeypatch.setattr(connection_registry, "CHECK_SECONDS", every_seconds)
     monkeypatch.setattr(connection_registry, "_registries", WeakKeyDictionary())

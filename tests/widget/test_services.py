@@ -1,4 +1,4 @@
-"""A customer ends a conversation: what the log says, what is refused afterwards, and that nothing else changes."""
+"""A customer ends a conversation: its log has one event, later messages are refused, and nothing else changes."""
 
 from typing import Any
 from uuid import UUID

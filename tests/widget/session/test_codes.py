@@ -162,7 +162,7 @@ def test_a_visitors_pass_expires_within_an_hour(channel: NewChannel, monkeypatch
     assert caller(granted["token"]).get("/api/v1/me").status_code == 401
 
 
-def test_an_invalid_pass(channel: NewChannel, workspace: Workspace) -> None:
+def test_an_invalid_pass_is_refused(channel: NewChannel, workspace: Workspace) -> None:
     granted = redeemed(channel, code_for(channel, token=identity_token(channel)))
     passed = granted["token"]
     near = create_channel(workspace, "Near", allowed_origins=[PAGE_ORIGIN])

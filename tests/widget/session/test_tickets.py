@@ -128,7 +128,7 @@ def test_a_secret_of_another_workspace_is_refused(channel: NewChannel, other_wor
         ({"iat": int(time.time()) + 4000, "exp": int(time.time()) + 5000}, "token"),
     ],
 )
-def test_an_invalid_token(channel: NewChannel, changes: dict[str, object], cause: str) -> None:
+def test_an_invalid_token_is_refused(channel: NewChannel, changes: dict[str, object], cause: str) -> None:
     body = {"channel": channel.channel.key, "token": identity_token(channel, **changes)}
     assert cause in refused(body, status=401, code="invalid_token")
 

@@ -113,7 +113,7 @@ async def test_a_form_is_stored_line_by_line_in_its_own_order(
         ({"extras": ["Tea", "Milk", "Jam"]}, "values.extras"),
     ],
 )
-async def test_an_invalid_form_value(
+async def test_an_invalid_form_value_is_refused(
     server: str, channel: NewChannel, workspace: Workspace, changes: dict[str, Any], field: str
 ) -> None:
     granted = await db(ticket, channel)
@@ -163,7 +163,7 @@ async def test_the_entries_of_a_form_are_stored_with_an_empty_line_in_between(
         ([ANN, BEN | {"card": "4111"}], "values.1.card"),
     ],
 )
-async def test_entries_that_the_form_does_not_take(
+async def test_invalid_entries_are_refused(
     server: str, channel: NewChannel, workspace: Workspace, values: Any, field: str
 ) -> None:
     granted = await db(ticket, channel)
@@ -174,7 +174,7 @@ async def test_entries_that_the_form_does_not_take(
         assert await db(customer_messages, workspace) == ["Money back"]
 
 
-async def test_a_client_that_knows_no_entries_sends_one_if_one_is_enough(
+async def test_a_client_without_support_for_entries_can_send_a_single_one(
     server: str, channel: NewChannel, workspace: Workspace
 ) -> None:
     granted = await db(ticket, channel)
@@ -188,7 +188,7 @@ async def test_a_client_that_knows_no_entries_sends_one_if_one_is_enough(
     assert await db(customer_messages, workspace) == ["Money back", "Name: Ann\nHome – City: Bonn"]
 
 
-async def test_an_unknown_block(server: str, channel: NewChannel, workspace: Workspace) -> None:
+async def test_an_unknown_block_is_refused(server: str, channel: NewChannel, workspace: Workspace) -> None:
     granted, stranger = await db(ticket, channel), await db(ticket, channel)
     async with greeted(server, granted) as socket:
         elsewhere = await db(asked, stranger["conversation"], CHOICES)

@@ -1,4 +1,4 @@
-"""A customer decides on a card over their socket: what is executed, what is refused, and that then nothing moves."""
+"""A customer decides on a card over their socket. A refused decision changes nothing."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -87,7 +87,9 @@ async def test_a_wrong_digest_changes_nothing(server: str, channel: NewChannel, 
 
 @pytest.mark.parametrize("frame", ["confirm", "decline"])
 @pytest.mark.parametrize("who", ["another customer", "a visitor"])
-async def test_another_customers_card(server: str, channel: NewChannel, shop: FakeShop, who: str, frame: str) -> None:
+async def test_another_customers_card_is_not_found(
+    server: str, channel: NewChannel, shop: FakeShop, who: str, frame: str
+) -> None:
     card = await db(card_in, (await db(signed_in, channel))["conversation"])
     granted = await db(signed_in, channel, "cus_mallory") if who == "another customer" else await db(ticket, channel)
     digest = {"digest": card.digest} if frame == "confirm" else {}
@@ -212,7 +214,7 @@ def _confirm_over_rest(credential: str, card: ActionRequest) -> Any:
     return caller(credential).post(address, {"digest": card.digest}, format="json")
 
 
-async def test_an_expired_card(server: str, channel: NewChannel, shop: FakeShop) -> None:
+async def test_an_expired_card_cannot_be_confirmed(server: str, channel: NewChannel, shop: FakeShop) -> None:
     granted = await db(signed_in, channel)
     async with greeted(server, granted) as socket:
         card = await db(card_in, granted["conversation"])
@@ -227,7 +229,7 @@ async def test_an_expired_card(server: str, channel: NewChannel, shop: FakeShop)
     assert "ask me again" in final["payload"]["text"] and shop.refunds == []
 
 
-async def test_a_declined_card(server: str, channel: NewChannel, shop: FakeShop) -> None:
+async def test_a_declined_card_cannot_be_confirmed(server: str, channel: NewChannel, shop: FakeShop) -> None:
     granted = await db(signed_in, channel)
     async with greeted(server, granted) as socket:
         card = await db(card_in, granted["conversation"])

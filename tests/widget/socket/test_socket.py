@@ -86,7 +86,7 @@ async def test_a_message_sent_twice_is_stored_once(server: str, channel: NewChan
         ("x" * 4001, "message_too_long"),
     ],
 )
-async def test_a_text_that_cannot_be_stored(server: str, channel: NewChannel, text: str, code: str) -> None:
+async def test_a_text_that_cannot_be_stored_is_refused(server: str, channel: NewChannel, text: str, code: str) -> None:
     async with greeted(server, await db(ticket, channel)) as socket:
         await socket.send({"type": "message", "client_id": "m1", "text": text})
         error = await socket.until("error")
@@ -114,7 +114,7 @@ async def test_a_ticket_opens_one_socket(server: str, channel: NewChannel) -> No
 
 
 @pytest.mark.parametrize("change", ["expire", "unknown", "channel closed", "conversation bound"])
-async def test_an_invalid_ticket(server: str, channel: NewChannel, alice: Customer, change: str) -> None:
+async def test_an_invalid_ticket_is_refused(server: str, channel: NewChannel, alice: Customer, change: str) -> None:
     granted = await db(ticket, channel)
     secret = granted["ticket"]
     if change == "expire":
