@@ -136,7 +136,7 @@ def open_to_postgres(folder: Path) -> Path:
     if server_account() is not None:
         for path in (folder, *folder.parents):
             known = path.stat()
-            # By its mode: to ask as that user, this large process would be copied twice for each folder.
+            # Check the mode: asking as that user would copy this large process twice for each folder.
             if known.st_uid == os.geteuid() and known.st_mode & 0o055 != 0o055:
                 path.chmod(known.st_mode | 0o055)
     return folder

@@ -55,7 +55,7 @@ def test_a_folder_that_we_did_not_create_is_never_deleted(data: DataDir, tmp_pat
     assert data.path.exists()
 
 
-def test_what_cannot_be_deleted_is_reported_in_one_sentence(data: DataDir, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_deletion_is_reported_in_one_sentence(data: DataDir, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(folder: Path) -> None:
         raise PermissionError(13, "Permission denied", str(folder))
 

@@ -173,7 +173,9 @@ def test_a_wrong_setting_stops_a_start_in_one_line(
 
 
 def test_a_secret_may_start_with_any_character(instance: Instance) -> None:
-    """One in fifty of Django's generated keys starts with a dollar, which once read as the name of a variable."""
+    """One in fifty of Django's generated keys starts with a dollar sign, which was once read as the name of a
+    variable.
+    """
     asked = ("shell", "--no-imports", "-c", "from django.conf import settings; print(settings.SECRET_KEY)")
     answer = instance.command(*asked, SECRET_KEY="$ecret-of-an-operator")
     assert answer.stdout.strip() == "$ecret-of-an-operator", answer.stderr

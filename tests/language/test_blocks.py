@@ -137,7 +137,7 @@ def test_an_indented_listing_is_not_fenced() -> None:
         ("```\nopen", ["code"]),
     ],
 )
-def test_edges(body: str, kinds: list[str]) -> None:
+def test_unusual_texts_have_the_right_blocks(body: str, kinds: list[str]) -> None:
     found = blocks(body)
     assert [block.kind.value for block in found] == kinds
     assert all(block.heading_path == () for block in found if block.kind is Kind.PARAGRAPH)

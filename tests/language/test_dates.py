@@ -91,7 +91,7 @@ def test_a_day_is_counted_from_the_day_the_text_was_written(text: str, locale: s
         ("this Monday", "en", date(2026, 11, 24), ["2026-11-23", "2026-11-30"]),
     ],
 )
-def test_a_day_that_may_be_two_is_neither(text: str, locale: str, written_on: date, possible: list[str]) -> None:
+def test_an_ambiguous_day_stays_undecided(text: str, locale: str, written_on: date, possible: list[str]) -> None:
     [found] = days_in(text, locale, written_on)
     assert found.day is None and [one.isoformat() for one in found.possible] == possible
 
@@ -121,5 +121,5 @@ def test_weekdays_of_two_weeks_are_unclear() -> None:
         ("3 days", "en"),
     ],
 )
-def test_what_names_no_day_is_none(text: str, locale: str) -> None:
+def test_text_without_a_day_has_none(text: str, locale: str) -> None:
     assert days_in(text, locale, TODAY) == ()

@@ -1,4 +1,4 @@
-"""Which language a customer writes in, and when nobody can say."""
+"""The language that a customer writes in, and texts whose language is unclear."""
 
 import pytest
 
@@ -69,5 +69,5 @@ def test_detection_reads_only_the_beginning_of_a_long_text() -> None:
 @pytest.mark.parametrize(
     ("locale", "language"), [("de-AT", "de"), ("pt_BR", "pt"), ("EN", "en"), ("", ""), ("zh-Hans-CN", "zh")]
 )
-def test_the_language_of_a_locale(locale: str, language: str) -> None:
+def test_a_locale_has_a_base_language(locale: str, language: str) -> None:
     assert base_language(locale) == language

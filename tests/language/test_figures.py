@@ -191,7 +191,7 @@ def test_a_sign_before_digits_is_not_counted_by_a_word_that_means_little(text: s
 
 
 @pytest.mark.parametrize("text", ["One of the two $59.99 payments", "Two players pay $59.99, three or four $59.99"])
-def test_a_sign_close_to_digits_is_theirs(text: str) -> None:
+def test_a_sign_close_to_digits_belongs_to_them(text: str) -> None:
     assert {number for one in figures_in(text, "en") for number in one.numbers} == {"59.99"}
 
 
@@ -220,7 +220,7 @@ def test_a_weekdays_plural_has_six_letters_at_least() -> None:
         ("Mon or Fri at 9:00", {4}),
     ],
 )
-def test_an_abbreviated_weekday_is_known_where_it_stands_for_a_day(text: str, days: set[int]) -> None:
+def test_an_abbreviated_weekday_is_recognised_where_it_means_a_day(text: str, days: set[int]) -> None:
     readings = {("weekday", str(day)) for day in days}
     assert {one for one in known_figures([text]).readings if one[0] == "weekday"} == readings
 
@@ -230,7 +230,7 @@ def test_an_abbreviated_weekday_is_known_where_it_stands_for_a_day(text: str, da
     ["we sat 10 minutes", "from 10 to 12", "20 km per 10 hours", "So 14 days later", "So 2-3 weeks", "Do 2 things",
      "the man 5 years later", "Fri, 10 white roses"],
 )  # fmt: skip
-def test_a_word_like_an_abbreviation_is_no_weekday(text: str) -> None:
+def test_a_word_like_an_abbreviation_is_not_a_weekday(text: str) -> None:
     assert not any(unit == "weekday" for unit, _ in known_figures([text]).readings)
 
 

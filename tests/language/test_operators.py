@@ -29,7 +29,7 @@ DATA = Path(__file__).parent.parent.parent / "supportbot/language/data"
         ("ja", "not only", set(), {"not", "only"}),
     ],
 )
-def test_operators(language: str, text: str, has: set[str], has_not: set[str]) -> None:
+def test_operators_are_counted_by_category(language: str, text: str, has: set[str], has_not: set[str]) -> None:
     found = operators(text, language).keys()
     assert has <= found
     assert not has_not & found

@@ -1,4 +1,4 @@
-"""Order numbers by their shape, and what only looks like one."""
+"""Order numbers by their format, and numbers that only look like one."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from supportbot.language.order_numbers import order_numbers_in, without_numbers
         ("Hauptstr. 5, 80331 München", []),
     ],
 )
-def test_numbers_of_orders(text: str, numbers: list[str]) -> None:
+def test_order_numbers_are_recognised_by_their_format(text: str, numbers: list[str]) -> None:
     assert order_numbers_in(text) == numbers
 
 

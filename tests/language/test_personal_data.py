@@ -1,4 +1,4 @@
-"""Which data in a text is personal by its form, and which numbers are not."""
+"""Personal data that is recognised by its format, and numbers that are not personal."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Postal addresses by their shape."""
+"""Postal addresses by their format."""
 
 import pytest
 
@@ -16,13 +16,13 @@ from supportbot.language.postal_addresses import address_in, without_address
         ("Rosenweg 5, 60311 Frankfurt am Main, bitte", ("Rosenweg 5", "60311", "Frankfurt am Main")),
     ],
 )
-def test_an_address(text: str, parts: tuple[str, str, str]) -> None:
+def test_an_address_is_recognised(text: str, parts: tuple[str, str, str]) -> None:
     found = address_in(text)
     assert (found["line1"], found["postal_code"], found["city"]) == parts
 
 
 @pytest.mark.parametrize("text", ["order 20418 in 5 days", "I paid 50 euros", "two boots, size 41", ""])
-def test_no_address(text: str) -> None:
+def test_text_without_an_address_has_none(text: str) -> None:
     assert address_in(text) == {}
 
 

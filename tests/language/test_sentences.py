@@ -37,11 +37,11 @@ TRICKY = [
 
 @pytest.mark.parametrize("text", TRICKY)
 @pytest.mark.parametrize("step", [1, 2, 5])
-def test_skipping_what_was_searched_changes_no_sentence(text: str, step: int) -> None:
+def test_skipping_searched_text_changes_no_sentence(text: str, step: int) -> None:
     assert streamed(text, step, skips=True) == streamed(text, step, skips=False)
 
 
-def test_what_was_searched_is_not_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_searched_text_is_not_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     monkeypatch.setattr(sentences, "goes_on", lambda text, stop: asked.append(stop) or True)
     streamed("e.g. " * 200, 5, skips=True)

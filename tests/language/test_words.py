@@ -26,7 +26,7 @@ from supportbot.language.words import content_stems, stem, stem_similarity, stem
         ("?!…", []),
     ],
 )
-def test_words(text: str, found: list[str]) -> None:
+def test_a_text_is_split_into_words(text: str, found: list[str]) -> None:
     assert words(text) == found
 
 
@@ -60,7 +60,7 @@ def test_a_word_of_an_unknown_language_is_its_own_stem() -> None:
         ("中", "zh", {"中"}),
     ],
 )
-def test_content_stems_of_a_text(text: str, language: str, telling: set[str]) -> None:
+def test_content_stems_leave_out_stop_words(text: str, language: str, telling: set[str]) -> None:
     assert content_stems(text, language) == telling
 
 

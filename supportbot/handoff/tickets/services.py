@@ -171,7 +171,7 @@ def _join(conversation: Conversation, ticket: Ticket, agent: User) -> None:
 
 @transaction.atomic
 def release(ticket_id: UUID, *, agent: User) -> Ticket:
-    """Put a claimed or snoozed ticket back into the queue; the customer waits again."""
+    """Put a claimed or snoozed ticket back into the queue, where its wait counts from its original start."""
     conversation, ticket = _lock_held(ticket_id, agent)
     requeue(conversation, ticket)
     return ticket

@@ -236,7 +236,7 @@ def test_only_roles_that_can_approve_are_named_as_approvers(waiting: ActionReque
     assert tree.css("a[href*=actionpolicy]") == []
 
 
-def test_who_may_change_the_rules_is_sent_there_if_nobody_may_approve(waiting: ActionRequest, bob: User) -> None:
+def test_an_admin_is_sent_to_the_rules_if_nobody_may_approve(waiting: ActionRequest, bob: User) -> None:
     Membership.objects.filter(user=bob).update(role=Membership.Role.ADMIN)
     User.objects.filter(pk=bob.pk).update(is_staff=True)
     client = browser(bob)

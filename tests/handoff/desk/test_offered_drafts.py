@@ -1,4 +1,4 @@
-"""What agents do with drafts: sent as they were, edited, replaced or not used; and where it is shown."""
+"""What agents do with drafts (send, edit, replace or ignore them), and the pages that show it."""
 
 import json
 from datetime import timedelta
@@ -37,7 +37,7 @@ DRAFT = "You can return unused items within 60 days of delivery. The label is fr
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["sent"][:40])
-def test_what_became_of_a_draft(case: dict[str, Any]) -> None:
+def test_a_reply_decides_the_outcome_of_a_draft(case: dict[str, Any]) -> None:
     use = use_of(case["draft"], case["sent"], language="en")
     assert (use.sent, use.is_correction) == (case["outcome"], case["corrects"]), use
 
@@ -136,7 +136,7 @@ def test_shares_are_shown_by_release_and_person_and_corrections_in_improve(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_reply_is_mailed_though_its_comparison_fails(
+def test_a_reply_is_mailed_even_if_its_comparison_fails(
     talk: Conversation, ticket: Ticket, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services.set_contact_email(ticket.pk, email="alice@example.com")

@@ -62,7 +62,7 @@ def of_another_role(ticket: Ticket, bob: User) -> None:
 
 
 @pytest.mark.parametrize("happens", [later, away, given_back, asked_already, locked_out, of_another_role])
-def test_otherwise_the_assistant_answers_after_the_end(
+def test_the_assistant_answers_other_messages_after_the_end(
     happens: Callable[[Ticket, User], None], ticket: Ticket, conversation: Conversation, bob: User
 ) -> None:
     services.claim(ticket.pk, agent=bob)

@@ -37,7 +37,7 @@ def test_positions_count_from_one_and_only_for_waiting_tickets() -> None:
 
 
 @pytest.mark.parametrize(("waited", "late"), [(LATE_AFTER - timedelta(seconds=1), False), (LATE_AFTER, True)])
-def test_when_a_wait_is_late(waited: timedelta, late: bool) -> None:
+def test_a_wait_becomes_late(waited: timedelta, late: bool) -> None:
     assert is_late(NINE, NINE + waited) is late
 
 
@@ -45,5 +45,5 @@ def test_when_a_wait_is_late(waited: timedelta, late: bool) -> None:
     ("waited", "has_address", "given_up"),
     [(EXPIRES_AFTER, False, True), (EXPIRES_AFTER, True, False), (EXPIRES_AFTER - timedelta(seconds=1), False, False)],
 )
-def test_when_a_wait_has_expired(waited: timedelta, has_address: bool, given_up: bool) -> None:
+def test_a_wait_expires(waited: timedelta, has_address: bool, given_up: bool) -> None:
     assert has_expired(NINE, NINE + waited, has_address=has_address) is given_up
