@@ -4,5 +4,5 @@ from selectolax.lexbor import LexborNode
 
 
 def visible_text(node: LexborNode | None, separator: str = "") -> str:
-    """Return the words of an element on one line, or nothing where the page has no such element."""
+    """Return the words of an element on one line; "" if the page has no such element."""
     return " ".join(node.text(separator=separator).split()) if node else ""

@@ -98,7 +98,7 @@ def test_a_tick_of_an_empty_installation(task: str) -> None:
     run(task)
 
 
-def test_a_tick_beside_work(busy_workspace: Workspace) -> None:
+def test_a_tick_with_work_to_do(busy_workspace: Workspace) -> None:
     for task in EVERY_TASK:
         with transaction.atomic():
             run(task)
@@ -151,7 +151,7 @@ def own_signals() -> Iterator[None]:
 def test_a_stop_ends_the_beat_with_its_schedule_written(
     number: signal.Signals, moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_signals: None
 ) -> None:
-    """An `except` may swallow what the stop raises while beat sends, and nothing may be raised while it writes."""
+    """While beat sends, an `except` may swallow the exception of a stop; while it writes, nothing may be raised."""
     sent, write = list[str](), PersistentScheduler.sync
 
     def send(scheduler: TickingScheduler, entry: Any, **_: Any) -> None:

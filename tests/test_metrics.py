@@ -93,7 +93,7 @@ def test_a_slow_statement_only_costs_its_own_series(
     assert "the series slow is missing: OperationalError" in caplog.text
 
 
-def test_all_statements_share_the_patience_of_a_scrape(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_statements_share_the_time_of_a_scrape(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gauges, "STATEMENT_SECONDS", 0.2)
     monkeypatch.setattr(gauges, "PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr(gauges, "QUERIES", (SLOW,) * 20)

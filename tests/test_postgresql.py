@@ -1,4 +1,4 @@
-"""The database backend: what each connection is limited to, and what it was waited for."""
+"""The database backend: the limits of each connection, and the time spent waiting for one."""
 
 import socket
 from typing import Any, Final
@@ -52,7 +52,7 @@ def test_the_operators_own_limits_count() -> None:
 
 
 def waited() -> tuple[float, float]:
-    """Return how many connections were waited for, and for how many seconds."""
+    """Return how often a connection was waited for, and for how many seconds."""
     found = [
         REGISTRY.get_sample_value(f"supportbot_db_pool_wait_seconds_{name}", {"wait": "connection"}) or 0.0
         for name in ("count", "sum")
