@@ -10,9 +10,7 @@ from supportbot.releases.selectors import gates
 pytestmark = pytest.mark.django_db
 
 
-def test_a_start_that_breaks_off_is_made_up_for_by_the_next(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_start_is_completed_by_the_next(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken_off(*args: object, **options: object) -> None:
         raise SystemExit
 

@@ -124,7 +124,7 @@ def wait_for(condition: Callable[[], object]) -> None:
         time.sleep(0.5)
 
 
-async def test_an_operator_learns_what_is_slow_costs_waits_and_is_behind(
+async def test_an_operator_sees_what_is_slow_what_it_costs_and_what_is_waiting(
     stack: Stack, model: ModelServer, watched: tuple[Prometheus, Web]
 ) -> None:
     prometheus, one = watched
@@ -175,7 +175,7 @@ def away(stack: Stack) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("interval", ["5s"])
-def test_an_outage_of_the_database_is_told_and_costs_nothing_else(
+def test_an_outage_of_the_database_is_reported_and_affects_nothing_else(
     stack: Stack, watched: tuple[Prometheus, Web]
 ) -> None:
     prometheus, _ = watched

@@ -1,4 +1,4 @@
-"""Questions with their answers, and the articles they cite, for the tests of what may need improving."""
+"""Questions with their answers, and the articles they cite, for the tests of findings that may need improvement."""
 
 from kb.models import Article
 from kb.services import Change, create_article, publish

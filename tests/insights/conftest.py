@@ -1,4 +1,4 @@
-"""Fixtures for what may need improving."""
+"""Fixtures for findings that may need improvement."""
 
 from typing import Any
 

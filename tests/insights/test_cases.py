@@ -1,4 +1,4 @@
-"""Cases made from what may need improving: each expects the better answer, and customers' data is masked."""
+"""Cases made from findings on *Improve*: each expects the better answer, and customers' data is masked."""
 
 from typing import Any
 
@@ -237,7 +237,7 @@ def test_an_edit_of_a_group_that_was_dealt_with_keeps_its_text(supervisor: Clien
     assert supervisor.post(where, {"do": "publish", "body": "Mine."}).status_code == 403  # who may not write
 
 
-def test_who_may_not_evaluate_is_offered_no_case_and_makes_none(supervisor: Client, editor: Client) -> None:
+def test_people_without_the_right_to_evaluate_cannot_make_cases(supervisor: Client, editor: Client) -> None:
     talk = ask("Do you ski?", UNKNOWN)
     of_answer = reverse("admin:answer-case", args=[answer_of(talk).pk])
     assert cases_linked(editor, "/admin/improve/?kind=unanswered") == set()

@@ -35,7 +35,7 @@ def shown(client: Client, where: str = "", **data: str) -> LexborHTMLParser:
     return LexborHTMLParser(answer.content.decode())
 
 
-def test_both_passages_stand_side_by_side_with_their_figures_marked(editor: Client, gifts: Article) -> None:
+def test_both_passages_are_shown_side_by_side_with_their_figures_marked(editor: Client, gifts: Article) -> None:
     listing = LexborHTMLParser(editor.get("/admin/improve/?kind=contradicting").content.decode())
     assert [one.text() for one in listing.css(".ba mark")] == ["60 days", "14 days"]
     assert address() in {one.attributes["href"] for one in listing.css("main a")}

@@ -92,7 +92,7 @@ def test_a_withheld_answer_is_shown_with_the_reason(editor: Client, workspace: W
     assert "h-withheld" not in group_page(editor, Kind.UNANSWERED).content.decode()
 
 
-def test_what_the_assistant_said_stands_beside_what_the_team_sent_and_the_edit(editor: Client, bob: User) -> None:
+def test_the_answer_is_shown_beside_the_teams_reply_and_the_edit(editor: Client, bob: User) -> None:
     washing = article("Washing", "Wash it by hand.")
     talk = ask("Can I wash it at 60?", cited(washing, "Wash it by hand."))
     reply(talk, bob, "No, that would harm it: 30 degrees at most. Write to bob@example.com.")
@@ -194,9 +194,7 @@ def test_a_connected_model_rewrites_the_replies(editor: Client, bob: User) -> No
     assert page.css_first("#body").text().strip() == "A tent costs 25 euros a weekend."
 
 
-def test_each_tab_tells_how_many_there_are(
-    workspace: Workspace, editor: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_tab_shows_its_count(workspace: Workspace, editor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def tabs() -> dict[str, str]:
         page = LexborHTMLParser(editor.get("/admin/improve/").content.decode())
         found = [visible_text(one).split() for one in page.css("nav.seg a")]

@@ -1,4 +1,4 @@
-"""Customers who were told what has changed since are found and shown."""
+"""Customers who were told a figure that has changed since are found and shown."""
 
 import pytest
 from django.test import Client
@@ -31,7 +31,7 @@ def test_customers_who_were_told_a_changed_figure_are_listed(editor: Client, wor
     assert str(told.pk) not in editor.get("/admin/improve/?kind=recall").content.decode()  # may not read chats
 
 
-def test_who_publishes_another_figure_is_told_how_many_customers_were_told_the_former_one(
+def test_publishing_a_new_figure_reports_how_many_customers_were_told_the_old_one(
     editor: Client, workspace: Workspace
 ) -> None:
     returns = article("Returns", "You can send items back within 14 days. We are in Freiburg.")
@@ -118,7 +118,7 @@ def test_a_dismissed_sentence_is_not_listed_until_its_article_changes_it_again(
     assert dismissed in listed_sentences()
 
 
-def test_a_dismissed_sentence_is_listed_again_once_a_customer_was_told_it_anew(editor: Client) -> None:
+def test_a_dismissed_sentence_is_listed_again_once_another_customer_is_told_it(editor: Client) -> None:
     returns = article("Returns", "You can send items back within 14 days.")
     told, address = "You can send items back within 14 days.", "/admin/improve/?kind=recall"
     ask("How long?", cited(returns, told))
