@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs a management command. Each file in SECRETS_DIR (/run/secrets) or OWNER_SECRETS_DIR whose name is in capitals is a
-# setting: its name is the variable, its content the value. A variable that is set already counts.
+# setting: its name is the variable, its content the value. Variables that are already set take precedence.
 set -eu
 cd "$(dirname "$0")"
 for file in "${SECRETS_DIR:-/run/secrets}"/[A-Z]* "${OWNER_SECRETS_DIR:-/run/owner-secrets}"/[A-Z]*; do
