@@ -233,7 +233,9 @@ class WriteAction(Action):
 
     @abstractmethod
     def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
-        """Return why it is not allowed now, or None; checked at proposal, at confirmation and right before the call."""
+        """Return why the action is not allowed now, or None; checked at proposal, at confirmation and right before the
+        call.
+        """
 
     def is_applicable(self, record: Any) -> bool:
         """Return whether a record's state allows this action at all; customers choose only from such records."""
