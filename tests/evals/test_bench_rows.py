@@ -35,7 +35,7 @@ def outcomes(*rows: dict[str, Any]) -> dict[str, tuple[bool, bool]]:
     return {row.key: (row.passed, row.is_deterministic) for row in Result.objects.filter(run=run)}
 
 
-def test_rows_of_quotations(workspace: Workspace, returns_article: Article) -> None:
+def test_rows_of_quotations_are_graded(workspace: Workspace, returns_article: Article) -> None:
     asked = {"question": "How many days do I have to return unused items?", "gold": ["returns"]}
     body = Article.objects.values_list("live_revision__body", flat=True).get(pk=returns_article.pk)
     right = next(line for line in body.splitlines() if "60 days" in line)
@@ -45,7 +45,7 @@ def test_rows_of_quotations(workspace: Workspace, returns_article: Article) -> N
     }
 
 
-def test_rows_of_answers_that_only_the_checks_see(workspace: Workspace) -> None:
+def test_rows_of_given_answers_are_graded(workspace: Workspace) -> None:
     row = {"passages": [PAGE], "said": ["How long can I return it?"]}
     right = {**row, "answer": "You can return unused items within 60 days of delivery."}
     wrong = {**row, "answer": "You can return unused items within 90 days of delivery."}
@@ -62,7 +62,7 @@ def test_rows_of_answers_that_only_the_checks_see(workspace: Workspace) -> None:
         read_suite(lines(right, right), file="rows.jsonl")
 
 
-def test_rows_of_requests(workspace: Workspace) -> None:
+def test_rows_of_requests_are_graded(workspace: Workspace) -> None:
     ensure_policies()
     assert outcomes(
         {"locale": "en", "text": "I want a refund for order WF-20418", "want": "refund_order"},

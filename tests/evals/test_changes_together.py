@@ -391,7 +391,7 @@ def test_rest_links_to_a_comparison_that_is_filled_in(folder: Path, workspace: W
     assert client.get(f"/api/v1/article-comparisons/{check['comparison']}").json() == told
 
 
-def test_an_import_tells_where_its_comparison_will_be(folder: Path) -> None:
+def test_an_import_names_the_page_of_its_comparison(folder: Path) -> None:
     began, out = now(), io.StringIO()
     call_command("kb_import", str(written(folder, 14)), "--json", stdout=out, stderr=io.StringIO())
     told = json.loads(out.getvalue())["comparison"]
@@ -407,7 +407,7 @@ def test_an_import_tells_where_its_comparison_will_be(folder: Path) -> None:
     assert "comparison" not in json.loads(again.getvalue())  # nothing was changed
 
 
-def test_an_earlier_comparison_is_not_told_of_a_publication_that_is_not_compared(
+def test_a_publication_without_a_comparison_does_not_report_an_earlier_one(
     folder: Path, workspace: Workspace, enter: Enter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     article = imported(written(folder, 14))
@@ -426,7 +426,7 @@ def test_an_earlier_comparison_is_not_told_of_a_publication_that_is_not_compared
     assert page["is_compared"] and page["compared"] == ""
 
 
-def test_a_publication_that_changes_nothing_tells_of_no_earlier_one(folder: Path) -> None:
+def test_a_publication_that_changes_nothing_reports_no_earlier_comparison(folder: Path) -> None:
     article = imported(written(folder, 14))
     compared()
     began = now()
@@ -512,7 +512,7 @@ def test_before_an_import_nobody_found_its_new_articles_however_many_they_are(
     assert outcomes(check) == {DAYS: "changed", CARDS: "better"}
 
 
-def test_before_an_import_nobody_found_the_new_articles_that_it_has_no_room_for(
+def test_before_an_import_nobody_found_the_new_articles_that_it_leaves_out(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(affected_questions, "_most_quoted", lambda names: [names[0]])

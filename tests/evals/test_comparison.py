@@ -29,7 +29,7 @@ def runs(lost: int, gained: int, same: int, *, sure: bool = False) -> tuple[list
     return before, [tried(f"c{place}", new, sure=sure) for place, (_, new) in enumerate(outcomes)]
 
 
-def test_few_changes_of_samples_are_no_sign_of_a_real_change() -> None:
+def test_few_changed_samples_are_not_evidence_of_a_real_change() -> None:
     found = compared(*runs(lost=3, gained=1, same=96))
     assert (found.compared, found.worse, found.better, found.sampled) == (100, 3, 1, 100)
     assert found.p == mcnemar(1, 3) == pytest.approx(0.625) and not found.is_real
@@ -89,7 +89,7 @@ def test_changes_without_a_model_are_real_beside_samples() -> None:
     assert comparison_words(intact)[1] == "This is no sign of a real change: it may be chance (p = 1.00)."
 
 
-def test_what_the_report_calls_worse_is_not_called_chance() -> None:
+def test_samples_that_the_report_calls_worse_are_not_called_chance() -> None:
     before, now = runs(lost=5, gained=0, same=5)
     found, report = compared(before, now), report_of(now, before)
     assert report.is_worse and report.worse_p == pytest.approx(0.03125) and not found.is_real
@@ -134,7 +134,7 @@ def test_the_signs_test_of_single_tries_is_mcnemars() -> None:
     assert signs_differ([]) == signs_differ([1.0, -1.0]) == 1.0
 
 
-def test_passing_each_time_is_said_for_each_number_of_tries() -> None:
+def test_passing_every_time_is_reported_for_each_number_of_tries() -> None:
     report = report_of([tried("a", 3, 3), tried("b", 2, 3)])
     assert every_time(report) == ["1 try: 83%", "2 tries: 67%", "3 tries: 50%"]
     assert every_time(report_of([tried("a", 1)])) == []

@@ -88,7 +88,7 @@ CASES: list[tuple[str, Any, Reply, Reply]] = [
 
 
 @pytest.mark.parametrize(("name", "value", "good", "bad"), CASES)
-def test_an_expectation(name: str, value: Any, good: Reply, bad: Reply) -> None:
+def test_an_expectation_is_graded(name: str, value: Any, good: Reply, bad: Reply) -> None:
     case = parse_case({"ask": "How long?", "expect": {name: value}})
     (met,), (missed,) = (grades_of(case, Played((reply,))) for reply in (good, bad))
     assert (met.grader, met.passed) == (name, True)
@@ -119,7 +119,7 @@ def test_a_stated_fact_needs_its_figures_and_no_negation(text: str, is_said: boo
     assert grade.passed is is_said
 
 
-def test_cost_and_judge() -> None:
+def test_cost_and_verdict_are_graded() -> None:
     case = parse_case({"ask": "?", "expect": {"cost": 0.01, "judge": "Is polite."}})
     cheap = Played((GOOD,), cost="0.009", judgement=Judgement(True, "It is."))
     dear = Played((GOOD,), cost="0.02", judgement=Judgement(False, "It is rude."))
@@ -172,7 +172,7 @@ def test_results_are_stored_and_read() -> None:
     assert played_from(played.as_json()) == played
 
 
-def test_why_an_expectation_failed_is_told_in_the_readers_words() -> None:
+def test_a_failure_is_explained_in_the_readers_language() -> None:
     refusal = Grade("refuses", False, wanted="limit_customer_year", got="false")
     limit = "The limit for your account has been reached. A colleague can look into it."
     assert why(refusal) == f"refusal: expected “{limit}”, got nothing"

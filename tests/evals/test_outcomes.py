@@ -12,7 +12,7 @@ def test_a_stored_try_is_read_again_as_it_was() -> None:
     assert played_from(PLAYED.as_json()) == PLAYED
 
 
-def test_what_a_newer_release_has_stored_besides_is_ignored() -> None:
+def test_fields_stored_by_a_newer_release_are_ignored() -> None:
     stored = PLAYED.as_json() | {"later": 1}
     [reply], judgement = stored["replies"], stored["judgement"]
     [call] = reply["calls"]

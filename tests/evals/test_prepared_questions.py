@@ -79,7 +79,7 @@ def test_a_publication_chooses_its_cases_without_making_any(workspace: Workspace
     assert made == []
 
 
-def test_what_cannot_be_made_is_made_later(
+def test_vectors_that_cannot_be_made_are_made_later(
     workspace: Workspace, made: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     suite(1)

@@ -31,7 +31,7 @@ def replayed(number: int, *options: str) -> dict[str, Any]:
     return found
 
 
-def test_a_release_over_the_last_days(
+def test_a_release_is_replayed_on_questions_of_the_last_days(
     workspace: Workspace, alice: Customer, shop: FakeShop, returns_article: Article
 ) -> None:
     for place, text in enumerate(
@@ -54,7 +54,7 @@ def test_a_release_over_the_last_days(
         replayed(draft.number, "--days", "0")
 
 
-def test_what_several_have_asked_is_asked_once_for_visitors_and_once_for_customers(
+def test_a_common_question_is_asked_once_for_visitors_and_once_for_customers(
     workspace: Workspace, alice: Customer, returns_article: Article
 ) -> None:
     carol, *visitors = [Customer.objects.create(external_id=one) for one in ("cus_2", None, None)]
@@ -87,5 +87,5 @@ def test_what_several_have_asked_is_asked_once_for_visitors_and_once_for_custome
         (Reply("?", "A."), Reply("?", "A.", calls=(MadeCall("request_human", {}, "handed_over"),)), ("handed_over",)),
     ],
 )
-def test_the_kinds_of_differences(before: Reply, after: Reply, kinds: tuple[str, ...]) -> None:
+def test_answers_differ_in_these_kinds(before: Reply, after: Reply, kinds: tuple[str, ...]) -> None:
     assert kinds_of(Played((before,)), Played((after,))) == kinds

@@ -55,7 +55,7 @@ def right(said: list[str], found: list[str]) -> Behaviour:
 
 
 def refunds_too_much(said: list[str], found: list[str]) -> Behaviour:
-    """The same, but it gives back the mug too."""
+    """Like `right`, but it also refunds the mug."""
     answer = right(said, found)
     if answer.calls and answer.calls[0].name == "return_delivered_order_items":
         return call("return_delivered_order_items", order_id="#W0000002", item_ids=["1000000001", "1000000009"],
@@ -96,7 +96,7 @@ def test_right_answers_pass_and_a_wrong_refund_fails(dora: User) -> None:
     assert reasons[0].startswith("records of the shop: expected orders.#W0000002.return_items")
 
 
-def test_what_a_customer_declines_changes_nothing(dora: User) -> None:
+def test_a_declined_card_changes_nothing(dora: User) -> None:
     told = run_with(BothSides(right, decides="decline"), TASKS, "--repeat", "1")
     assert told["failed"] == ["return", "swap"]
     with workspace_scope(Workspace.objects.get(slug="retail").pk):
@@ -132,7 +132,7 @@ def test_preparing_again_changes_nothing(dora: User) -> None:
         assert not Run.objects.exists()
 
 
-def test_elsewhere_a_run_waits_for_the_shop_and_reaches_nothing(dora: User) -> None:
+def test_without_the_shop_a_run_waits_and_reaches_nothing(dora: User) -> None:
     run("--repeat", "1", "--first", "1")
     with workspace_scope(Workspace.objects.get(slug="retail").pk):
         elsewhere = start_run(suite_named("retail"))
@@ -144,7 +144,7 @@ def test_elsewhere_a_run_waits_for_the_shop_and_reaches_nothing(dora: User) -> N
     assert run("--resume", str(elsewhere.pk))["passed"] == 1
 
 
-def test_actions_of_the_product_reach_no_shop_while_something_stands_in(workspace: Workspace) -> None:
+def test_actions_reach_no_shop_while_a_simulated_merchant_is_used(workspace: Workspace) -> None:
     with use_simulated_backend(merchants_from(FOLDER)()), pytest.raises(NotConnected):
         merchant()
 
@@ -161,7 +161,7 @@ def test_a_workspace_in_use_is_left_alone(dora: User) -> None:
         assert live_release().document == before and not ActionDefinition.objects.exists()
 
 
-def test_files_that_are_no_tasks(dora: User, tmp_path: Path) -> None:
+def test_files_without_valid_tasks_are_refused(dora: User, tmp_path: Path) -> None:
     suite = read_suite_file(TASKS)
     assert [case.key for case in suite.cases] == ["return", "swap", "refused"]
     assert all(parse_case(case_document(case)) == case for case in suite.cases)
@@ -187,7 +187,7 @@ def test_files_that_are_no_tasks(dora: User, tmp_path: Path) -> None:
 @needs_cases
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["tasks_dev.jsonl", "tasks_v1train_dev.jsonl"])
-def test_who_does_what_the_tasks_expect_passes_all_of_them(dora: User, name: str) -> None:
+def test_an_assistant_that_does_what_the_tasks_expect_passes_all_of_them(dora: User, name: str) -> None:
     told = run_with(Oracle(rows(name)), CASES / name, "--repeat", "1")
     print(f"{told['passed']} of {told['cases']} of {name}: {told['failures']}")  # noqa: T201
     assert told["failures"] == {}

@@ -81,7 +81,7 @@ def test_requests_are_decided_and_forgotten(
     assert shop.refunds == [] and not ActionRequest.objects.exists()
 
 
-def test_an_undo_wish_withdraws_the_rehearsed_card(
+def test_an_undo_request_withdraws_the_rehearsed_card(
     workspace: Workspace, alice: Customer, shop: FakeShop, returns_article: Article
 ) -> None:
     _, withdrawn = play(rehearsal_for(workspace, "cus_alice"), "I want a refund for order A-1001", "please undo that")

@@ -175,7 +175,7 @@ def test_an_assertion_of_promptfoo_becomes_an_expectation(kind: str, value: obje
         ({"type": "not-contains-all", "value": ["a", "b"]}, r"`not-contains-all` is not supported"),
     ],
 )
-def test_what_cannot_be_read_of_promptfoo_is_named(told: dict[str, object], problem: str) -> None:
+def test_unsupported_parts_of_promptfoo_are_named(told: dict[str, object], problem: str) -> None:
     with pytest.raises(InvalidSuite, match=problem):
         _of_promptfoo(told)
 

@@ -223,7 +223,7 @@ def test_an_invalid_language_is_refused(editor: Program, path: str) -> None:
     assert editor.get(path, **query, locale="de_AT").status_code == 200
 
 
-def test_address_source_owner_review_and_next_check_are_set_and_taken_away(
+def test_address_source_owner_reviewer_and_next_check_are_set_and_cleared(
     workspace: Workspace, editor: Program, client: Client, bob: User
 ) -> None:
     with workspace_scope(workspace.pk):

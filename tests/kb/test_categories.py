@@ -112,7 +112,7 @@ def test_the_former_name_of_a_category_leads_to_it(client: Client, workspace: Wo
     assert client.get(f"{HOME}?section=Returns").status_code == 200
 
 
-def test_files_and_programs_that_use_a_former_name_bring_no_second_category(workspace: Workspace) -> None:
+def test_files_and_programs_that_use_a_former_name_create_no_second_category(workspace: Workspace) -> None:
     import_documents([document("wool", "Care")])
     renamed("Care", "Washing")
     [again] = preview_import([document("wool", "Care")]).items

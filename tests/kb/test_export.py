@@ -127,9 +127,7 @@ def phrasings_of_german(workspace: Workspace, german: Article) -> list[str]:
         return phrasings_of(german)
 
 
-def test_what_is_wrong_with_an_address_or_a_source_is_told_and_the_text_is_imported(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_a_wrong_address_or_source_is_reported_and_the_text_is_imported(workspace: Workspace, tmp_path: Path) -> None:
     taken = create_article(Change(title="Taken", body="x"), external_id="taken")
     rename(taken, "hats")
     (tmp_path / "a.md").write_text("---\npage_address: hats\ntranslation_of: nowhere\n---\n# A\n")
@@ -190,9 +188,7 @@ def test_categories_come_along_in_a_zip_of_the_export(workspace: Workspace, tmp_
     assert (report["failed"], report.get("categories")) == (1, None)
 
 
-def test_a_file_of_categories_that_cannot_be_read_is_told_and_stores_nothing(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_an_unreadable_file_of_categories_is_reported_and_stores_nothing(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "hat.md").write_text("# Hats\n\nBy hand.\n")
     for written in (
         '[{"name": 1}]',

@@ -43,7 +43,7 @@ def test_a_page_near_to_all_questions_is_not_the_answer_to_a_foreign_one(
 
 
 @pytest.mark.django_db
-def test_of_a_page_and_its_translations_a_foreign_question_finds_one(workspace: Workspace) -> None:
+def test_a_foreign_question_finds_only_one_of_a_page_and_its_translations(workspace: Workspace) -> None:
     pages = [write(name, "zelt tent", locale=name[:2]) for name in ("en-tent", "de-tent", "de-only", "it-only")]
     translate(pages[1], pages[0])
     sync_articles([page.pk for page in pages])
@@ -52,7 +52,7 @@ def test_of_a_page_and_its_translations_a_foreign_question_finds_one(workspace: 
 
 
 @pytest.mark.django_db
-def test_a_translation_is_found_where_the_english_page_may_not_be_read(workspace: Workspace) -> None:
+def test_a_translation_is_found_if_the_english_page_may_not_be_read(workspace: Workspace) -> None:
     english = write("en-tent", "zelt tent", locale="en", audience=Audience.SIGNED_IN)
     german = write("de-tent", "zelt tent", locale="de")
     translate(german, english)
@@ -85,5 +85,7 @@ def test_a_question_in_another_language_needs_a_near_page_that_stands_out() -> N
     [("fr-CH", ["en", "de"], True), ("de-AT", ["en", "de"], False), ("fr", ["en", ""], False), ("fr", [], False),
      (None, ["en"], False), ("", ["en"], False)],
 )  # fmt: skip
-def test_when_a_question_is_foreign(asked: str | None, locales: list[str], is_foreign: bool) -> None:
+def test_a_question_is_foreign_if_no_page_has_its_language(
+    asked: str | None, locales: list[str], is_foreign: bool
+) -> None:
     assert questions.is_foreign(asked, locales) is is_foreign

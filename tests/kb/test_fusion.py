@@ -177,7 +177,7 @@ def test_a_rarer_word_weighs_more() -> None:
         (["a", "x", "b"], {"a", "b"}, (1, 1, 1, 1, 0.9197)),
     ],
 )
-def test_scores(ranked: list[str], wanted: set[str], expected: tuple[float, ...]) -> None:
+def test_rankings_have_scores(ranked: list[str], wanted: set[str], expected: tuple[float, ...]) -> None:
     marks = score(ranked, wanted)
     assert (marks.hit1, marks.hit5, marks.recall10, marks.mrr10) == expected[:4]
     assert marks.ndcg10 == pytest.approx(expected[4], abs=1e-4)

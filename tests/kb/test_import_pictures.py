@@ -108,7 +108,7 @@ def test_each_embedded_picture_that_is_refused_counts(workspace: Workspace) -> N
     assert document.notes[3:] == (f"More pictures left out: {len(NOT_TAKEN) + 2 - 3}.",), "the same one counts once"
 
 
-def test_a_refusal_that_names_no_field_is_told_by_its_message(workspace: Workspace) -> None:
+def test_a_refusal_that_names_no_field_is_reported_by_its_message(workspace: Workspace) -> None:
     def beside(name: str) -> bytes:
         raise InvalidInput("The disk is full.")
 
@@ -212,7 +212,7 @@ def test_pictures_are_stored_after_their_articles_are_locked_and_in_one_order(
     assert digests == sorted(digests) and len(digests) == 8
 
 
-def test_a_text_keeps_its_references_where_the_workspace_has_no_room(
+def test_a_text_keeps_its_references_if_the_workspace_has_no_space_left(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kb.pictures.MAX_PICTURES", 1)

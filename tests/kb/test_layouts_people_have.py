@@ -606,7 +606,7 @@ def test_the_labels_of_a_drawing_are_not_compared_with_each_other() -> None:
     assert margin_notes([*labels, *text]) == ([*labels, *text], [])
 
 
-def test_names_beside_paragraphs_are_no_notes(workspace: Workspace, tmp_path: Path) -> None:
+def test_names_beside_paragraphs_are_not_notes(workspace: Workspace, tmp_path: Path) -> None:
     described = {
         "Lighting": ["The small lever below the burner opens the", "valve of the tank by a quarter turn."],
         "Flame": ["A yellow flame leaves soot on the pot and wastes", "a third of the fuel in the tank."],

@@ -61,7 +61,7 @@ def test_a_picture_stands_upright_and_keeps_nothing_else_from_its_file(workspace
     assert not {"exif", "icc_profile", "comment", "dpi"} & set(Image.open(io.BytesIO(bytes(picture.content))).info)
 
 
-def test_of_an_animation_the_first_frame_stays(workspace: Workspace) -> None:
+def test_only_the_first_frame_of_an_animation_is_kept(workspace: Workspace) -> None:
     more = [Image.new("RGB", (80, 40), (0, 255, 0))] * 3
     for kind in ("GIF", "WEBP", "PNG"):
         picture = add_picture(encoded(two_halves(), kind, save_all=True, append_images=more))
@@ -142,7 +142,7 @@ def test_anything_but_a_harmless_picture_is_refused_with_the_reason(
     assert not Picture.objects.exists()
 
 
-def test_pictures_are_decoded_nowhere_but_in_the_confined_process(
+def test_pictures_are_decoded_only_in_the_confined_process(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kinds: list[str] = []

@@ -90,7 +90,7 @@ def test_pictures_that_texts_name_do_not_use_up_a_run(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_text_with_a_picture_keeps_it_and_holds_up_no_other_text(workspace: Workspace) -> None:
+def test_a_text_with_a_picture_keeps_it_and_delays_no_other_text(workspace: Workspace) -> None:
     picture = made(1)
     first, another = (create_article(Change(title=title, body="No picture yet.")) for title in ("First", "Another"))
     age(UNUSED_DAYS + 1)

@@ -252,7 +252,7 @@ def test_a_follow_up_is_found_with_its_context(shop: Workspace) -> None:
 def test_a_question_that_finds_its_answer_needs_no_vector_of_its_context(
     shop: Workspace, monkeypatch: pytest.MonkeyPatch, is_sure: bool
 ) -> None:
-    """Which alone would have to be computed, since the vectors of a conversation's questions are kept."""
+    """Only this vector would have to be computed, because those of a conversation's questions are kept."""
     asked, before = "how long is a voucher valid", "what does a parcel to Austria cost"
     monkeypatch.setattr("kb.search.retrieval._STANDS_ALONE", 0.3 if is_sure else 0.9)  # it finds its answer with 0.4
     embedded: set[str] = set()

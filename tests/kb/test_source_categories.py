@@ -50,7 +50,7 @@ def test_the_record_of_a_source_without_categories_has_what_the_previous_version
     assert source.memory["categories"]["problems"] == ""
 
 
-def test_categories_that_cannot_be_read_are_told_and_stored_by_the_next_run(
+def test_unreadable_categories_are_reported_and_stored_by_the_next_run(
     papers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (papers / "categories.json").write_text(ARRANGED)

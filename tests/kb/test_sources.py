@@ -369,7 +369,7 @@ def test_files_of_a_zip_are_renamed_moved_broken_and_removed(
     assert set(Article.objects.filter(state="live").values_list("external_id", flat=True)) == {"west/pump.pdf"}
 
 
-def test_of_files_of_one_name_in_a_zip_none_is_taken_for_the_other(tmp_path: Path, workspace: Workspace) -> None:
+def test_files_of_the_same_name_in_a_zip_are_not_confused(tmp_path: Path, workspace: Workspace) -> None:
     one, other = (pdf([Text(60, 700, f"The {name} pump is kept dry.")]) for name in ("green", "brown"))
     file = tmp_path / "papers.zip"
     with ZipFile(file, "w") as archive, pytest.warns(UserWarning, match="Duplicate name"):

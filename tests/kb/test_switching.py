@@ -167,7 +167,7 @@ def test_the_new_index_is_used_only_when_it_is_complete(row: Article, served: Se
 
 
 def test_a_search_reads_which_index_is_used(row: Article, served: Served) -> None:
-    """So every process switches with the commit, and a search that began before it goes on with what it has."""
+    """Every process switches with the commit, and a search that began before it continues with the old index."""
     before = active_recipe()
     start_switch(Served.recipe, is_chosen=True)
     carry_on()
@@ -273,7 +273,7 @@ def test_the_way_back_and_the_model_in_use(row: Article, served: Served) -> None
 
 
 def test_kb_reindex_builds_what_the_console_has_chosen(row: Article, served: Served) -> None:
-    """As the owner of the tables, say, which a worker may not be."""
+    """For example as the owner of the tables, if the worker is not their owner."""
     start_switch(Served.recipe, is_chosen=True)
     reindex()
     assert (used(), IndexSwitch.objects.get().state) == (Served.recipe.name, "done")
@@ -309,7 +309,7 @@ def test_a_file_of_vectors_belongs_to_the_model_in_use(row: Article, served: Ser
         call_command("kb_import", str(tmp_path), vectors=file, workspace=Workspace.objects.get().slug)
 
 
-def test_a_server_that_is_away_is_searched_by_words_alone(
+def test_without_its_server_a_search_uses_words_only(
     row: Article, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start_switch(Served.recipe, is_chosen=True)
@@ -345,7 +345,7 @@ def test_no_model_is_chosen_while_kb_reindex_runs(
 def test_kb_reindex_keeps_what_a_switch_has_built(
     row: Article, served: Served, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A switch that began beside it after all: its rows and its choice outlast the end of `kb_reindex`."""
+    """If a switch began at the same time anyway, its rows and its choice survive the end of `kb_reindex`."""
     other = other_model(monkeypatch, settings)
 
     def begin() -> bool:
@@ -458,7 +458,7 @@ def test_an_import_and_the_switch_never_wait_for_each_other(
 
 
 @pytest.mark.parametrize("error", [OperationalError("the server is gone"), ValueError("no such thing")])
-def test_an_error_nobody_has_foreseen_is_shown_and_tried_again_after_a_minute(
+def test_an_unexpected_error_is_shown_and_retried_after_a_minute(
     row: Article, served: Served, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     switch = start_switch(Served.recipe, is_chosen=True)
@@ -478,7 +478,7 @@ def test_an_error_nobody_has_foreseen_is_shown_and_tried_again_after_a_minute(
     assert elsewhere(carry_on) is True
 
 
-def test_a_failure_after_the_switch_is_no_problem_of_the_switch(
+def test_a_failure_after_the_switch_is_not_shown_as_its_problem(
     row: Article, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     switch = start_switch(Served.recipe, is_chosen=True)
@@ -500,7 +500,7 @@ def test_a_failure_after_the_switch_is_no_problem_of_the_switch(
     assert outdated_articles() == []
 
 
-def test_a_switch_that_another_process_has_finished_is_no_cancellation(
+def test_a_switch_finished_by_another_process_is_not_a_cancellation(
     row: Article, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start_switch(Served.recipe, is_chosen=True)
@@ -516,7 +516,7 @@ def test_a_switch_that_another_process_has_finished_is_no_cancellation(
 
 
 def test_the_model_in_use_can_be_chosen_again_while_another_is_built(row: Article, served: Served) -> None:
-    """With other fallbacks, say."""
+    """For example with other fallbacks."""
     start_switch(Served.recipe, is_chosen=True)
     assert start_switch(HashEmbedder.recipe, is_chosen=False) is None
     assert IndexSwitch.objects.get().state == "building" and carry_on()
