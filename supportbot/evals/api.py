@@ -1,5 +1,6 @@
 """REST views of evaluations: suites, runs and their results."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from rest_framework.response import Response
 
 from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.permissions import needs
+from supportbot.accounts.principals import Staff
 from supportbot.evals import services
 from supportbot.evals.models import Result, Run, Suite
 from supportbot.evals.release_under_test import release_numbered
@@ -50,7 +52,9 @@ class RunList(EvaluationView, ListAPIView[Run]):
 
     @extend_schema(parameters=[OpenApiParameter("suite", str, description="Only runs of the suite with this name.")])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
+        response = super().get(request, *args, **kwargs)
+        _note_read(request, runs().filter(pk__in=[row["id"] for row in response.data["results"]]))
+        return response
 
     def get_queryset(self) -> QuerySet[Run]:
         if getattr(self, "swagger_fake_view", False):
@@ -70,6 +74,12 @@ class RunList(EvaluationView, ListAPIView[Run]):
         return Response(RunSerializer(run).data, status=202)
 
 
+def _note_read(request: Request, read: Iterable[Run]) -> None:
+    """Note that the person as whom a key acts has read these runs. A service's key acts as nobody."""
+    caller = request.auth
+    services.note_read_verdicts(read, caller.user_id if isinstance(caller, Staff) else None)
+
+
 def _baseline(suite: Suite, wanted: dict[str, Any]) -> Run | services.Baseline | None:
     if "against" not in wanted:
         return services.Baseline.LIVE
@@ -80,8 +90,10 @@ def _baseline(suite: Suite, wanted: dict[str, Any]) -> Run | services.Baseline |
 class RunDetail(EvaluationView):
     @extend_schema(responses=RunDetailSerializer)
     def get(self, request: Request, run_id: UUID) -> Response:
-        """Show one run."""
-        return Response(RunDetailSerializer(run_with_id(run_id)).data)
+        """Show one run. If the key acts as a person and a model has judged results, they cannot label them later."""
+        run = run_with_id(run_id)
+        _note_read(request, [run])
+        return Response(RunDetailSerializer(run).data)
 
 
 class RunCancel(EvaluationView):
@@ -107,6 +119,10 @@ class ResultList(EvaluationView, ListAPIView[Result]):
 
     serializer_class = ResultSerializer
     pagination_class = NewestFirstPagination
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        _note_read(request, [run_with_id(self.kwargs["run_id"])])
+        return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[Result]:
         if getattr(self, "swagger_fake_view", False):

@@ -4,7 +4,7 @@ judged by the same model; "unsure" is counted but not compared.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -106,6 +106,13 @@ def to_label(person_id: UUID, *, run_id: UUID | None = None) -> QuerySet[Result]
     if run_id is not None:
         rows = rows.filter(run_id=run_id)
     return rows.order_by(Right(Cast("id", CharField()), _RANDOM))
+
+
+def unseen_judged(runs: Collection[Run], person_id: UUID) -> set[UUID]:
+    """Return the ids of those runs that a judge has judged, and whose verdicts this person has not seen."""
+    judged = Result.objects.filter(run__in=[run.pk for run in runs], judged_good__isnull=False).order_by()
+    seen = SeenVerdicts.objects.filter(run=OuterRef("run"), person_id=person_id)
+    return set(judged.exclude(Exists(seen)).values_list("run_id", flat=True).distinct())
 
 
 def are_hidden(run: Run, person_id: UUID) -> bool:

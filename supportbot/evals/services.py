@@ -1,5 +1,6 @@
 """Changes suites and runs. `run_worker` carries out runs."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from enum import Enum
 from typing import Any, Final
@@ -160,6 +161,18 @@ def show_verdicts(run_id: UUID, person_id: UUID) -> None:
     if _locked_runs().filter(pk=run_id).first() is None:
         raise NotFound()
     SeenVerdicts.objects.get_or_create(run_id=run_id, person_id=person_id)
+
+
+@transaction.atomic
+def note_read_verdicts(runs: Iterable[Run], person_id: UUID | None) -> None:
+    """Store that a person has read these runs' results outside the console, if a judge has judged any of them; they
+    then label none of them. Without a person, such as for a service's key, do nothing.
+    """
+    if person_id is None:
+        return
+    judged = Result.objects.filter(run__in=[run.pk for run in runs], judged_good__isnull=False).values("run")
+    for run in _locked_runs().filter(pk__in=judged).order_by("pk"):
+        SeenVerdicts.objects.get_or_create(run=run, person_id=person_id)
 
 
 def sees_verdicts(run: Run, person_id: UUID) -> bool:

@@ -353,6 +353,8 @@ def test_a_run_tells_its_figures_and_whether_chance_explains_a_change(enter: Ent
         runs.append(run)
 
     client = enter("admin")
+    for run in runs:
+        client.post(reverse("admin:evals_run_show", args=[run.pk]))
 
     def shown(run: Run, **told: str) -> LexborHTMLParser:
         page = client.get(reverse("admin:evals_run_change", args=[run.pk]), told)
@@ -497,6 +499,68 @@ def test_verdicts_stay_hidden_until_the_run_is_done(enter: Enter, returns_articl
     assert "No more results of this run wait" in label_of(client, second, "fail")
     assert "rude" in main() and "hidden until" not in main()
     assert set(Label.objects.values_list("verdict", flat=True)) == {"fail"}
+
+
+def mixed_run(baseline: Run | None = None) -> Run:
+    """Store a run of one case without a judge, which passed, and one that the judge has failed."""
+    asked = [
+        {"id": "plain", "must": True, "ask": "Hello", "expect": {"contains": "Hi"}},
+        {"id": "c0", "must": True, "ask": "Hello", "expect": {"judge": "Is polite."}},
+    ]
+    suite = services.save_suite(parse_suite({"suite": "judged", "cases": asked}, file=""))
+    run = services.start_run(suite, baseline=baseline)
+    played = Played((Reply("Hello", "Hi."),)).as_json()
+    Result.objects.create(run=run, key="plain", number=1, passed=True, is_must=True, grades=[], played=played)
+    judge(run, 0)
+    finish(run)
+    return run
+
+
+def test_no_figure_reveals_an_outcome_before_its_label(enter: Enter, returns_article: Article) -> None:
+    earlier = mixed_run()
+    run = mixed_run(baseline=earlier)
+    client = enter("supervisor")
+    page = reverse("admin:evals_run_change", args=[run.pk])
+    places = [
+        page,
+        f"{page}?against={earlier.pk}",
+        f"{page}?show=all&against={earlier.pk}",
+        reverse("admin:evals_run_change", args=[earlier.pk]) + f"?against={run.pk}",
+        reverse("admin:evals_suite_change", args=[run.suite_id]),
+        reverse("admin:evals_suite_changelist"),
+        reverse("admin:evals_run_changelist"),
+        reverse("admin:evals_run_labels"),
+    ]
+
+    def text_of(place: str) -> str:
+        return visible_text(LexborHTMLParser(client.get(place).content.decode()).css_first("main"))
+
+    for place in places:
+        told = text_of(place)
+        for telling in ("1 of 2", "1 of 2 passed", "50%", "Worse or failed", "Failed before", "Passed before", "rude"):
+            assert telling not in told, (place, telling)
+    assert "1 of 1 case passed" in text_of(page) and "the figures leave out" in text_of(page)
+    assert "Hidden until you have labelled it" in text_of(reverse("admin:evals_run_changelist"))
+    [result] = Result.objects.filter(run=run, key="c0")
+    label_of(client, result, "fail")
+    assert "1 of 2 cases passed" in text_of(page)
+    # The earlier run's label is still missing, so what changed since then stays hidden.
+    against = text_of(f"{page}?show=all&against={earlier.pk}")
+    assert "Failed before" not in against and "Passed before" not in against and against.count("rude") == 1
+    assert "1 of 2 passed" in text_of(reverse("admin:evals_run_changelist"))
+    assert "Hidden until you have labelled it" in text_of(reverse("admin:evals_run_changelist"))
+
+
+def test_whoever_sees_the_figures_in_a_list_labels_nothing_of_the_run_later(
+    enter: Enter, returns_article: Article
+) -> None:
+    run = mixed_run()
+    [result] = Result.objects.filter(run=run, key="c0")
+    ann, bob = enter("supervisor"), enter("admin")
+    label_of(bob, result, "fail")
+    assert "1 of 2 passed" in ann.get(reverse("admin:evals_run_changelist")).content.decode()
+    Label.objects.update(verdict="unsure")  # Bob corrects his label
+    assert "Not saved" in label_of(ann, result, "fail")
 
 
 def test_a_case_that_is_judged_while_its_page_is_made_is_hidden(

@@ -11,13 +11,15 @@ from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.evals import replay_worker, run_worker, services
+from supportbot.evals.errors import LabelRefused
+from supportbot.evals.human_labels import to_label
 from supportbot.evals.models import Label, Replay, ReplayedQuestion, Result, Run
 from supportbot.evals.suite_files import read_suite
 from supportbot.releases.document import Document, stored
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release
 from tests.evals.shop_suite import SUITE, suite
-from tests.rest import service
+from tests.rest import person, service
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RUNS, REPLAYS = "/api/v1/evaluations/runs", "/api/v1/evaluations/replays"
@@ -122,6 +124,21 @@ def test_a_program_replays_customers_questions(
     for address in (f"{REPLAYS}/{theirs.pk}", f"{REPLAYS}/{theirs.pk}/questions"):
         assert reader.get(address).status_code == 404
     assert program.post(f"{REPLAYS}/{theirs.pk}/cancel", {}, format="json").status_code == 404
+
+
+@pytest.mark.parametrize("read", ["", "/{run}", "/{run}/results"])
+def test_whoever_reads_a_judged_run_over_rest_labels_none_of_it(workspace: Workspace, bob: User, read: str) -> None:
+    run = Run.objects.create(suite=suite(), suite_name="shop", cases=[], total=1, state="done")
+    result = Result.objects.create(
+        run=run, key="c", number=1, passed=True, judged_good=True, judged_by="m", grades=[], played={}
+    )
+    bob.memberships.update(role="supervisor")
+    service(workspace, "evals:read").get(f"{RUNS}{read.format(run=run.pk)}")  # it acts as nobody
+    assert to_label(bob.pk).count() == 1
+    assert person(workspace, bob, role="admin").get(f"{RUNS}{read.format(run=run.pk)}").status_code == 200
+    assert to_label(bob.pk).count() == 0
+    with pytest.raises(LabelRefused):
+        services.label_result(result.pk, "pass", person=bob)
 
 
 def test_a_page_of_runs_takes_as_many_queries_as_one_run(

@@ -5,16 +5,17 @@ labels: a label is only useful from a person who does not know the judge's verdi
 """
 
 from collections.abc import Collection
-from dataclasses import replace
+from uuid import UUID
 
 from django.http import HttpRequest
 
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
 from supportbot.evals import services
-from supportbot.evals.human_labels import to_label
+from supportbot.evals.human_labels import Agreement, to_label, unseen_judged
 from supportbot.evals.models import Result, Run
-from supportbot.evals.reports import Report
+from supportbot.evals.reports import Report, report_from, report_of
+from supportbot.evals.selectors import tries_of
 
 
 def hidden_cases(request: HttpRequest, run: Run) -> dict[str, bool | None]:
@@ -34,10 +35,31 @@ def hidden_cases(request: HttpRequest, run: Run) -> dict[str, bool | None]:
     return {key: key in waiting if key in judged else None for key in sorted(judged | more)}
 
 
-def without_hidden(report: Report, hidden: Collection[str]) -> Report:
-    """Return a report whose lists leave out these cases; its figures are unchanged."""
-    return replace(
-        report,
-        failed_must=tuple(key for key in report.failed_must if key not in hidden),
-        regressions=tuple(key for key in report.regressions if key not in hidden),
-    )
+def hidden_runs(request: HttpRequest, runs: Collection[Run]) -> set[UUID]:
+    """Return the ids of the runs in a list whose figures would reveal the judge's verdicts to the viewer. If none of a
+    run's results waits for their label, its verdicts are stored as seen, because the list shows its figures.
+    """
+    if not may(staff(request), "evals:write"):
+        return set()
+    person_id = person_of(request).pk
+    unseen = unseen_judged(runs, person_id)
+    return {run.pk for run in runs if run.pk in unseen and not services.sees_verdicts(run, person_id)}
+
+
+def shown_agreement(agreement: Agreement | None, *, is_hidden: bool) -> Agreement | None:
+    """Return the agreement to show beside a run. While its verdicts are hidden, only that nobody has labelled any: a
+    count that changes with the viewer's label would tell what the judge said of that result.
+    """
+    return None if is_hidden and agreement is not None and agreement.labels else agreement
+
+
+def report_without(run: Run, hidden: Collection[str], hidden_before: Collection[str]) -> Report | None:
+    """Return the report of a run without the cases that are hidden in it, compared with the cases of its baseline that
+    are not hidden there; None if it is not done, or if all are hidden. A figure of all cases would reveal the outcomes
+    of the hidden ones.
+    """
+    if run.report is None or not (hidden or hidden_before):
+        return report_from(run.report) if run.report is not None else None
+    baseline = tries_of(run.baseline) if run.baseline else []
+    shown = [one for one in tries_of(run) if one.key not in hidden]
+    return report_of(shown, [one for one in baseline if one.key not in hidden_before]) if shown else None

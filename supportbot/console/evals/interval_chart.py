@@ -9,8 +9,7 @@ from typing import Final
 
 from django.utils.translation import gettext
 
-from supportbot.evals.models import Run
-from supportbot.evals.reports import report_from
+from supportbot.evals.reports import Report
 from supportbot.team_formats import percentage
 
 WIDTH: Final = 340
@@ -58,11 +57,11 @@ class Intervals:
         return "; ".join(span.words for span in self.spans)
 
 
-def intervals_of(run: Run, other: Run | None) -> Intervals | None:
-    """Return the chart of a finished run and, if given, another finished one; None without a report or cases."""
-    named = [(gettext("Now"), run), (gettext("Before"), other)]
-    reports = [(label, report_from(one.report)) for label, one in named if one is not None and one.report]
-    if run.report is None or not all(report.cases for _, report in reports):
+def intervals_of(report: Report | None, before: Report | None) -> Intervals | None:
+    """Return the chart of a report and, if given, that of another run; None without a report or cases."""
+    named = [(gettext("Now"), report), (gettext("Before"), before)]
+    reports = [(label, one) for label, one in named if one is not None]
+    if report is None or not all(one.cases for _, one in reports):
         return None
     start = min(int(10 * report.interval.low) for _, report in reports) / 10
     start = min(start, 0.9)

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 from supportbot.console.base import RowPagesAdmin
 from supportbot.console.display import moment_in_words
 from supportbot.console.evals import case_pages, labelling, pages
+from supportbot.console.evals.hidden_verdicts import hidden_runs
 from supportbot.console.evals.result_rows import result_of, state_tag
 from supportbot.evals.models import Run, Suite
 from supportbot.evals.selectors import runs
@@ -41,8 +42,9 @@ class SuiteAdmin(RowPagesAdmin):
         """Return the list with the last run of each suite, loaded in a single query."""
         shown = super().get_changelist_instance(request)
         last = runs().in_bulk([suite.newest for suite in shown.result_list if suite.newest])
+        hidden = hidden_runs(request, last.values())
         for suite in shown.result_list:
-            suite.last = last.get(suite.newest)
+            suite.last, suite.is_hidden = last.get(suite.newest), suite.newest in hidden
         return shown
 
     @admin.display(description=_("Suite"), ordering="title")
@@ -58,13 +60,15 @@ class SuiteAdmin(RowPagesAdmin):
         if suite.last is None:
             return "–"
         if suite.last.release_number is None:
-            return state_tag(suite.last)
+            return state_tag(suite.last, is_hidden=suite.is_hidden)
         release = gettext("release {number}").format(number=suite.last.release_number)
-        return format_html('{} <span class="muted">{}</span>', state_tag(suite.last), release)
+        return format_html(
+            '{} <span class="muted">{}</span>', state_tag(suite.last, is_hidden=suite.is_hidden), release
+        )
 
     @admin.display(description=_("Result"))
     def last_result(self, suite: Any) -> str:
-        return result_of(suite.last) if suite.last else "–"
+        return result_of(suite.last, is_hidden=suite.is_hidden) if suite.last else "–"
 
     @admin.display(description=_("Changed"), ordering="updated_at")
     def changed(self, suite: Suite) -> str:
@@ -109,17 +113,25 @@ class RunAdmin(RowPagesAdmin):
         rows: QuerySet[Any] = super().get_queryset(request)
         return rows.select_related("suite").defer("cases")
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return the list, in which runs are marked whose outcome this person must not see before labelling."""
+        shown = super().get_changelist_instance(request)
+        hidden = hidden_runs(request, list(shown.result_list))
+        for run in shown.result_list:
+            run.is_hidden = run.pk in hidden
+        return shown
+
     @admin.display(description=_("Suite"), ordering="suite_name")
     def suite_of(self, run: Run) -> str:
         return run.suite.title if run.suite else run.suite_name
 
     @admin.display(description=_("State"))
-    def state_of(self, run: Run) -> SafeString:
-        return state_tag(run)
+    def state_of(self, run: Any) -> SafeString:
+        return state_tag(run, is_hidden=run.is_hidden)
 
     @admin.display(description=_("Result"))
-    def result(self, run: Run) -> str:
-        return result_of(run)
+    def result(self, run: Any) -> str:
+        return result_of(run, is_hidden=run.is_hidden)
 
     @admin.display(description=_("Release"))
     def release(self, run: Run) -> int | None:

@@ -1,5 +1,6 @@
 """The pages of suites and runs: create, import, edit and export suites; start, watch and compare runs."""
 
+from collections.abc import Collection
 from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -13,18 +14,18 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from supportbot.console.display import error_text
-from supportbot.console.evals.hidden_verdicts import hidden_cases, without_hidden
+from supportbot.console.evals.hidden_verdicts import hidden_cases, hidden_runs, report_without, shown_agreement
 from supportbot.console.evals.interval_chart import intervals_of
-from supportbot.console.evals.pass_rate_chart import MOST_RUNS, shares_of
+from supportbot.console.evals.pass_rate_chart import shares_of
 from supportbot.console.evals.result_rows import SHOWN, case_rows, compared_runs, rows_of, state_tag
-from supportbot.console.evals.run_start import chosen, start_choices
+from supportbot.console.evals.run_start import chosen, finished_runs, start_choices
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals import services
 from supportbot.evals.human_labels import agreement_in, agreement_of, to_label
 from supportbot.evals.models import Case, Run, Suite
-from supportbot.evals.reports import Report, report_from
+from supportbot.evals.reports import Report
 from supportbot.evals.run_comparison import compared
 from supportbot.evals.selectors import document_of, run_with_id, runs, tries_of
 from supportbot.evals.suite_files import (
@@ -50,17 +51,19 @@ def suite_page(request: HttpRequest, suite_id: str) -> HttpResponse:
     suite = suite_with_id(suite_id)
     cases = Paginator(Case.objects.filter(suite=suite).order_by("position", "id"), PER_PAGE)
     page = cases.get_page(request.GET.get("page"))
+    last, finished = list(runs().filter(suite=suite)[:10]), list(finished_runs(suite))
+    hidden = hidden_runs(request, {run.pk: run for run in (*last, *finished)}.values())
     context = {
         "suite": suite,
         "page": page,
         "cases": case_rows(page.object_list),
         "count": cases.count,
-        "runs": rows_of(runs().filter(suite=suite)[:10]),
+        "runs": rows_of(last, hidden),
         "may_write": may(person, WRITE),
         "is_gate": suite.name in gates(),
-        "start": start_choices(suite, person),
-        "agreement": agreement_of(suite.name),
-        "shares": shares_of(runs().filter(suite=suite, state=Run.State.DONE)[:MOST_RUNS]),
+        "start": start_choices(suite, person, hidden=hidden),
+        "agreement": shown_agreement(agreement_of(suite.name), is_hidden=bool(finished and finished[0].pk in hidden)),
+        "shares": shares_of(run for run in finished if run.pk not in hidden),
     }
     return render_page(request, "suite", suite.title, context)
 
@@ -124,10 +127,15 @@ def run_page(request: HttpRequest, run_id: str) -> HttpResponse:
     person = needs(request, READ)
     run = run_with_id(uuid_of(run_id))
     other, hidden = _other(request, run), hidden_cases(request, run)
-    report = without_hidden(report_from(run.report), hidden) if run.report else None
-    shown = request.GET.get("show", "failed" if report and set(report.failed) - hidden.keys() else "all")
+    hidden_before = hidden_cases(request, other) if other else {}
+    of_baseline = hidden_cases(request, run.baseline) if run.baseline else {}
+    report = report_without(run, hidden, of_baseline)
+    shown = request.GET.get("show", "failed" if report and report.failed else "all")
     page = request.GET.get("page", "1")
-    rows, total = compared_runs(run, other, shown=shown, page=page, per_page=PER_PAGE, hidden=hidden)
+    rows, total = compared_runs(
+        run, other, shown=shown, page=page, per_page=PER_PAGE, hidden=hidden, hidden_before=hidden_before
+    )
+    others = list(runs().filter(suite_name=run.suite_name, state=Run.State.DONE).exclude(pk=run.pk)[:20])
     context = {
         "run": run,
         "why_paused": interruption(run.problem) if run.problem else "",
@@ -135,10 +143,11 @@ def run_page(request: HttpRequest, run_id: str) -> HttpResponse:
         "summary": summary(report) if report else "",
         "verdict": _verdict(run, other, report) if report else [],
         "every_time": every_time(report) if report else [],
-        "intervals": intervals_of(run, other),
-        "comparison": _comparison(run, other, report) if report and other else [],
+        "intervals": intervals_of(report, report_without(other, hidden_before, ()) if other else None),
+        "comparison": _comparison(run, other, report, {*hidden, *hidden_before}) if report and other else [],
         "took": [number(ms / 1000, decimals=1) for ms in (report.p50_ms, report.p95_ms)] if report else [],
-        "state": state_tag(run),
+        "state": state_tag(run, is_hidden=bool(hidden or of_baseline)),
+        "is_hidden": bool(hidden or of_baseline),
         "rows": rows,
         "pages": range(1, (total + PER_PAGE - 1) // PER_PAGE + 1) if total > PER_PAGE else [],
         "page": page,
@@ -146,9 +155,9 @@ def run_page(request: HttpRequest, run_id: str) -> HttpResponse:
         "shown": shown,
         "filters": [(name, gettext(words)) for name, words in SHOWN.items()],
         "other": other,
-        "others": rows_of(runs().filter(suite_name=run.suite_name, state=Run.State.DONE).exclude(pk=run.pk)[:20]),
+        "others": rows_of(others, hidden_runs(request, others)),
         "may_write": may(person, WRITE),
-        "agreement": agreement_in(run),
+        "agreement": shown_agreement(agreement_in(run), is_hidden=bool(hidden)),
         "unlabelled": to_label(person_of(request).pk, run_id=run.pk).count(),
     }
     response = render_page(request, "run", run.suite.title if run.suite else run.suite_name, context)
@@ -205,8 +214,9 @@ def _verdict(run: Run, other: Run | None, report: Report) -> list[SafeString]:
     ]
 
 
-def _comparison(run: Run, other: Run, report: Report) -> list[str]:
-    found = compared(tries_of(other), tries_of(run))
+def _comparison(run: Run, other: Run, report: Report, hidden: Collection[str]) -> list[str]:
+    before, after = ([one for one in tries_of(played) if one.key not in hidden] for played in (other, run))
+    found = compared(before, after)
     return comparison_words(found, report if other.pk == run.baseline_id else None)
 
 

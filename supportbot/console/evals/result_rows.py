@@ -1,9 +1,10 @@
 """The rows of a run's page: each case with its tries, next to the same case in another run."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import UUID
 
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_noop
@@ -45,6 +46,7 @@ class Row:
     now: list[Try] = field(default_factory=list)
     before: list[Try] = field(default_factory=list)
     is_hidden: bool = False  # its outcome would reveal the judge's verdict
+    is_hidden_before: bool = False  # the other run's outcome would reveal it
     waits_for_label: bool | None = None  # only for a hidden case; None if it has not been judged
 
     @property
@@ -57,11 +59,15 @@ class Row:
 
     @property
     def is_worse(self) -> bool:
-        return not self.is_hidden and self.passed_before and bool(self.now) and not self.passed
+        return self._is_compared and self.passed_before and not self.passed
 
     @property
     def is_better(self) -> bool:
-        return not self.is_hidden and bool(self.before) and not self.passed_before and self.passed
+        return self._is_compared and not self.passed_before and self.passed
+
+    @property
+    def _is_compared(self) -> bool:
+        return bool(self.now and self.before) and not (self.is_hidden or self.is_hidden_before)
 
     @property
     def mark(self) -> SafeString:
@@ -86,10 +92,12 @@ class Row:
 
     @property
     def answers(self) -> list[tuple[str, Try]]:
-        """The try to show from each run: the first failed one, or else the first; for hidden cases, only this run's."""
+        """The try to show from each run: the first failed one, or else the first; of hidden cases, the first one of
+        this run.
+        """
         if self.is_hidden:
             return [(gettext("Now"), one) for one in self.now[:1]]
-        found = [(gettext("Before"), self.before), (gettext("Now"), self.now)]
+        found = [(gettext("Before"), [] if self.is_hidden_before else self.before), (gettext("Now"), self.now)]
         return [(label, next((one for one in tries if not one.passed), tries[0])) for label, tries in found if tries]
 
 
@@ -101,14 +109,17 @@ def compared_runs(
     page: str,
     per_page: int,
     hidden: Mapping[str, bool | None] | None = None,
+    hidden_before: Collection[str] = (),
 ) -> tuple[list[Row], int]:
     """Return one page of the rows, and their total number. The `hidden` cases only appear without a filter; the values
-    say whether a case waits for a label (None if it has not been judged).
+    say whether a case waits for a label (None if it has not been judged). Cases that are hidden in the other run
+    (`hidden_before`) are not compared.
     """
     hidden = hidden or {}
     passed = {one.pk: _passes(one) for one in (run, other) if one is not None}
-    for key in hidden:
-        passed[run.pk].pop(key, None)
+    for one, keys in ((run, hidden), (other, hidden_before)):
+        for key in keys if one else ():
+            passed[one.pk].pop(key, None)
     rows = [_row(case) for case in run.cases]
     chosen = [row for row in rows if _is_shown(row.key, shown, passed[run.pk], passed[other.pk] if other else {})]
     start = (int(page) - 1 if page.isdecimal() and len(page) < 6 and int(page) else 0) * per_page
@@ -118,6 +129,7 @@ def compared_runs(
     for row in part:
         row.now, row.before = now.get(row.key, []), before.get(row.key, [])
         row.is_hidden, row.waits_for_label = row.key in hidden, hidden.get(row.key)
+        row.is_hidden_before = row.key in hidden_before
     return part, len(chosen)
 
 
@@ -171,22 +183,29 @@ def case_rows(cases: Iterable[Case]) -> list[dict[str, Any]]:
     ]
 
 
-def rows_of(runs: Iterable[Run]) -> list[dict[str, Any]]:
-    """Return the rows for runs in lists."""
+def rows_of(runs: Iterable[Run], hidden: Collection[UUID] = ()) -> list[dict[str, Any]]:
+    """Return the rows for runs in lists; of `hidden` runs, the outcome is not shown."""
     return [
-        {"run": run, "state": state_tag(run), "result": result_of(run), "at": moment_in_words(run.created_at)}
+        {
+            "run": run,
+            "state": state_tag(run, is_hidden=run.pk in hidden),
+            "result": result_of(run, is_hidden=run.pk in hidden),
+            "at": moment_in_words(run.created_at),
+        }
         for run in runs
     ]
 
 
-def state_tag(run: Run) -> SafeString:
-    if run.report is not None and not report_from(run.report).is_good:
+def state_tag(run: Run, *, is_hidden: bool = False) -> SafeString:
+    if run.report is not None and not is_hidden and not report_from(run.report).is_good:
         return tag("bad", gettext("Worse or failed"))
-    return tag(STATES[run.state], run.get_state_display())
+    return tag("" if is_hidden else STATES[run.state], run.get_state_display())
 
 
-def result_of(run: Run) -> str:
+def result_of(run: Run, *, is_hidden: bool = False) -> str:
     """Return the number of passed cases, or the progress of an unfinished run."""
+    if run.report is not None and is_hidden:
+        return gettext("Hidden until you have labelled it")
     if run.report is not None:
         return passed_of(report_from(run.report))
     return gettext("{number} of {total} cases run").format(number=run.done, total=run.total)

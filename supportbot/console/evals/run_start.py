@@ -1,8 +1,9 @@
 """The choices before a run starts: the release that answers, the run to compare with, and the repetitions."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -34,10 +35,13 @@ class StartChoices:
     most: int = MAX_REPEAT
 
 
-def start_choices(suite: Suite, person: Staff) -> StartChoices:
-    """Return the choices for this person; without the right to see other releases, only the live one."""
+def start_choices(suite: Suite, person: Staff, *, hidden: Collection[UUID]) -> StartChoices:
+    """Return the choices for this person; without the right to see other releases, only the live one. The outcome of
+    `hidden` runs is not shown.
+    """
     live = live_release()
-    return StartChoices(live, _releases(live, person), rows_of(_runs(suite)), baseline_for(suite, live))
+    shown = rows_of(finished_runs(suite), hidden)
+    return StartChoices(live, _releases(live, person), shown, baseline_for(suite, live))
 
 
 def chosen(suite: Suite, told: Mapping[str, str], person: Staff) -> dict[str, Any]:
@@ -55,7 +59,7 @@ def chosen(suite: Suite, told: Mapping[str, str], person: Staff) -> dict[str, An
 def _baseline(suite: Suite, against: str) -> Run | Baseline | None:
     if not against:
         return Baseline.LIVE
-    return None if against == NOTHING else _one_of(list(_runs(suite)), against)
+    return None if against == NOTHING else _one_of(list(finished_runs(suite)), against)
 
 
 def _one_of(rows: list[Row], key: str) -> Row:
@@ -70,5 +74,6 @@ def _releases(live: Release, person: Staff) -> list[Release]:
     return list(releases().exclude(pk=live.pk)[:_MOST_RELEASES]) if may(person, "releases:read") else []
 
 
-def _runs(suite: Suite) -> QuerySet[Run]:
+def finished_runs(suite: Suite) -> QuerySet[Run]:
+    """Return the newest finished runs of a suite, with which others can be compared."""
     return runs().filter(suite=suite, state=Run.State.DONE)[:_MOST_RUNS]

@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from kb.models import Article
 from kb.selectors import changed_for_readers
 from supportbot.console.display import error_text
-from supportbot.console.evals.hidden_verdicts import hidden_cases
+from supportbot.console.evals.hidden_verdicts import hidden_cases, hidden_runs
 from supportbot.console.evals.result_rows import rows_of as rows_of_runs
 from supportbot.console.permissions import may
 from supportbot.console.releases.display import REFERENCES, differences
@@ -201,7 +201,8 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
     if release.state == REPLACED:
         context |= _restoring(release)
     if release.restores and may_read_runs:
-        context["runs_since"] = rows_of_runs(runs().filter(release_id=release.pk, suite_name__in=suites))
+        since = list(runs().filter(release_id=release.pk, suite_name__in=suites))
+        context["runs_since"] = rows_of_runs(since, hidden_runs(request, since))
     if release.judging_since:
         context["done"], context["total"] = progress(release, suites)
         context["is_reloaded"] = request.method == "GET"
