@@ -124,7 +124,9 @@ def run_replay(replay_id: UUID) -> None:
 @transaction.atomic
 def _claim(replay_id: UUID) -> Replay | None:
     """Claim a replay for this attempt, if nobody holds it, and return it; earlier attempts can no longer write."""
-    rows = Replay.objects.select_for_update().filter(for_this_build(), pk=replay_id, state__in=("waiting", "running"))
+    rows = Replay.objects.select_for_update(no_key=True).filter(
+        for_this_build(), pk=replay_id, state__in=("waiting", "running")
+    )
     replay: Replay | None = rows.filter(lease_until__lte=Now()).first()
     if replay is not None:
         replay.state, replay.lease_until, replay.attempt = State.RUNNING, now() + LEASE, replay.attempt + 1

@@ -128,6 +128,24 @@ def test_a_check_can_be_cancelled_continues_and_survives_its_worker(
     assert Revision.objects.count() == 2
 
 
+def test_questions_stored_while_a_check_is_cancelled_are_masked_too(
+    returns: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check, masked = draft_checks.begin(returns), draft_checks._without_names
+    questions = [{"question": "Write to alice.w@example.org"}]
+
+    def meanwhile(items: Any) -> Any:
+        if not DraftCheck.objects.exclude(items=None).exists():  # a worker that has just claimed it
+            DraftCheck.objects.update(items=questions, state="running")
+        return masked(items)
+
+    monkeypatch.setattr(draft_checks, "_without_names", meanwhile)
+    draft_checks.cancel(check.pk)
+    check.refresh_from_db()
+    assert check.state == "cancelled" and len(check.items) == 1
+    assert "alice.w@example.org" not in str(check.items)
+
+
 def test_questions_are_shown_to_editors_without_personal_data(enter: Enter, returns: Article, alice: Customer) -> None:
     asked(alice, "How many days do I have to return unused items? Write to alice.w@example.org")
     check = draft_checks.begin(returns)

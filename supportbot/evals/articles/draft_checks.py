@@ -108,16 +108,21 @@ def cancel(check_id: UUID) -> None:
         raise NotFound()
 
 
-@transaction.atomic
 def cancel_open(checks: QuerySet[DraftCheck]) -> int:
-    """Stop the unfinished checks among these; return their number. They keep their questions without personal data, and
-    ask them in that form if they are continued.
+    """Stop those of these checks that are unfinished; return how many. They keep their questions without personal data,
+    and ask them in that form if they are continued.
+
+    Masking takes a while, so no row is locked meanwhile: each is changed only if a worker has not stored its items
+    since they were read, which happens once.
     """
-    stopped_now = list(checks.filter(state__in=("waiting", "running")).select_for_update().order_by("pk"))
-    for check in stopped_now:
-        check.state, check.lease_until, check.items = State.CANCELLED, None, _without_names(check.items)
-        check.save(update_fields=["state", "lease_until", "items"])
-    return len(stopped_now)
+    unfinished, stopped_now = Q(state__in=("waiting", "running")), 0
+    for _ in range(2):
+        read = checks.filter(unfinished).order_by("pk").values_list("pk", "items")
+        masked = [(pk, items is None, _without_names(items)) for pk, items in read]
+        for pk, has_none, items in masked:
+            unchanged = DraftCheck.objects.filter(unfinished, pk=pk, items__isnull=has_none)
+            stopped_now += unchanged.update(state=State.CANCELLED, lease_until=None, items=items)
+    return stopped_now
 
 
 def resume(check_id: UUID) -> None:
@@ -171,7 +176,7 @@ def run_draft_check(check_id: UUID) -> None:
 @transaction.atomic
 def _claim(check_id: UUID) -> DraftCheck | None:
     """Claim a check for this attempt, if nobody holds it, and return it; earlier attempts can no longer write."""
-    rows = DraftCheck.objects.select_for_update().filter(_due(), pk=check_id)
+    rows = DraftCheck.objects.select_for_update(no_key=True).filter(_due(), pk=check_id)
     check: DraftCheck | None = rows.first()
     if check is None:
         return None

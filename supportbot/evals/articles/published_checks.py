@@ -80,7 +80,9 @@ def note_change(article_id: UUID, at: datetime) -> None:
 
 def _waiting(at: datetime) -> ArticleCheck:
     """Return the waiting check, locked; create one if there is none."""
-    found: ArticleCheck | None = ArticleCheck.objects.select_for_update().filter(state=CheckState.WAITING).first()
+    found: ArticleCheck | None = (
+        ArticleCheck.objects.select_for_update(no_key=True).filter(state=CheckState.WAITING).first()
+    )
     if found is not None:
         return found
     try:
@@ -88,7 +90,7 @@ def _waiting(at: datetime) -> ArticleCheck:
             made: ArticleCheck = ArticleCheck.objects.create(articles=[], since=at, asks_gates=False)
             return made
     except IntegrityError:  # another process created one at the same time
-        return ArticleCheck.objects.select_for_update().get(state=CheckState.WAITING)
+        return ArticleCheck.objects.select_for_update(no_key=True).get(state=CheckState.WAITING)
 
 
 def checked_articles(check: ArticleCheck) -> list[UUID]:
@@ -153,7 +155,7 @@ def _claim(check_id: UUID) -> ArticleCheck | None:
 
     Returns None while another check of the workspace runs, because its findings decide which cases this one repeats.
     """
-    rows = list(ArticleCheck.objects.select_for_update().exclude(state=CheckState.DONE).order_by("pk"))
+    rows = list(ArticleCheck.objects.select_for_update(no_key=True).exclude(state=CheckState.DONE).order_by("pk"))
     moment = now()
     is_held = any(one.state == CheckState.RUNNING and one.lease_until and one.lease_until > moment for one in rows)
     check = next((one for one in rows if one.pk == check_id and one.lease_until and one.lease_until <= moment), None)

@@ -42,7 +42,7 @@ def dismiss_broken(case: str, *, reason: str, by: str) -> None:
     found = next((check for check, failure in broken_now() if failure["case"] == case), None)
     if found is None:
         raise NotFound()
-    check = ArticleCheck.objects.select_for_update().get(pk=found.pk)
+    check = ArticleCheck.objects.select_for_update(no_key=True).get(pk=found.pk)
     mark = {"dismissed": {"reason": why, "by": by}}
     check.failures = [one | mark if one["case"] == case else one for one in check.failures]
     check.save(update_fields=["failures"])
