@@ -1,4 +1,4 @@
-"""Channels, customers and the caller over REST."""
+"""Channels, customers and the caller's identity over REST."""
 
 from base64 import b64encode
 from datetime import datetime, timedelta
@@ -92,12 +92,12 @@ def test_a_wrong_field_is_named_and_nothing_changes(
 
 @pytest.mark.parametrize("inside", ["p=abc", "p=%00", "p=", "o=x", "\u00ff"])
 @pytest.mark.parametrize("address", [CHANNELS, CUSTOMERS, "/api/v1/conversations", "/api/v1/tickets"])
-def test_a_forged_cursor_is_named(admins: APIClient, inside: str, address: str) -> None:
+def test_an_invalid_cursor_is_refused_by_name(admins: APIClient, inside: str, address: str) -> None:
     answer = admins.get(address, {"cursor": b64encode(inside.encode("latin-1")).decode()})
     assert (answer.status_code, list(answer.json()["fields"])) == (404, ["cursor"])
 
 
-def test_pages_follow_each_other_by_the_cursor_given(admins: APIClient, workspace: Workspace) -> None:
+def test_the_cursor_leads_to_the_next_page(admins: APIClient, workspace: Workspace) -> None:
     names = [create_channel(workspace, name).channel.name for name in "abc"]
     page = admins.get(CHANNELS, {"limit": 2}).json()
     rest = admins.get(page["next"]).json()
@@ -136,7 +136,7 @@ def test_the_workspaces_links_change_and_its_help_pages_show_them(
         ("hides_personal_data", False),
     ],
 )
-def test_a_wrong_fact_of_the_workspace_is_refused_by_name(
+def test_an_invalid_setting_of_the_workspace_is_refused_by_name(
     admins: APIClient, workspace: Workspace, field: str, value: Any
 ) -> None:
     before = admins.get(WORKSPACE).json()
@@ -210,7 +210,7 @@ def test_me_shows_who_a_credential_identifies(workspace: Workspace, bob: User, a
     assert caller(visitor.secret).get(ME).json()["is_verified"] is False
 
 
-def test_a_keys_last_use_is_known_to_the_minute(workspace: Workspace) -> None:
+def test_the_last_use_of_a_key_is_recorded_to_the_minute(workspace: Workspace) -> None:
     client = service(workspace, "kb:read")
 
     def used_after(before: datetime | None) -> datetime | None:
@@ -244,7 +244,7 @@ def test_an_unknown_query_parameter_is_refused_everywhere(admins: APIClient, wor
     assert (answer.status_code, list(answer.json()["fields"])) == (400, ["colour"])
 
 
-def test_a_missing_or_wrong_credential_is_answered_with_what_to_send(admins: APIClient, workspace: Workspace) -> None:
+def test_the_error_for_a_missing_or_wrong_credential_says_what_to_send(admins: APIClient, workspace: Workspace) -> None:
     nobody = APIClient().get(ME)
     assert (nobody.status_code, nobody.json()["code"]) == (401, "not_authenticated")
     assert "Authorization: Bearer" in nobody.json()["message"]

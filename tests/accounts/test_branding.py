@@ -1,4 +1,4 @@
-"""A channel's branding: what is stored, what is refused with its field, and that every colour is legible."""
+"""A channel's branding: it is stored, invalid values are refused by field, and every colour becomes legible."""
 
 import re
 from random import Random
@@ -53,7 +53,7 @@ def test_a_legible_colour_is_unchanged() -> None:
     ],
 )
 def test_colours_mix_as_in_style_sheets(one: str, two: str, share: float, mixed: str) -> None:
-    """The reference is what Chromium computes for `color-mix(in oklab, ONE SHARE%, TWO)`."""
+    """The expected values are those that Chromium computes for `color-mix(in oklab, ONE SHARE%, TWO)`."""
     assert to_hex(blend(parse(one), parse(two), share)) == mixed
 
 

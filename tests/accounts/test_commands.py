@@ -1,4 +1,4 @@
-"""The set-up commands: scripts can use their output, and a mistake gives one sentence."""
+"""The set-up commands: scripts can parse their output, and a mistake is reported in one sentence."""
 
 import json
 from datetime import datetime
@@ -30,7 +30,7 @@ def run(*command: str) -> dict[str, Any]:
     return facts
 
 
-def test_from_nothing_to_a_channel_a_person_and_a_key(settings: Any) -> None:
+def test_an_empty_installation_gets_a_channel_a_person_and_a_key(settings: Any) -> None:
     settings.BASE_URL = "https://help.example"
     assert run("workspace_create", "Wrenfell Outdoor", "--slug", "wrenfell")["workspace"] == "wrenfell"
     channel = run("channel_create", "Shop", "--origin", "https://Shop.example")
@@ -53,7 +53,7 @@ def test_an_existing_account_gets_a_role_in_another_workspace(
 ) -> None:
     told = run("member_add", "bob", "--role", "editor", "--workspace", "another")
     assert told == {"workspace": "another", "username": "bob", "role": "editor"}
-    run("member_add", "bob", "--role", "admin", "--workspace", "another")  # another one than they had
+    run("member_add", "bob", "--role", "admin", "--workspace", "another")  # not the password they had
     roles = dict(Membership.objects.filter(user=bob).values_list("workspace__slug", "role"))
     assert roles == {"wrenfell": "agent", "another": "admin"}
 
@@ -125,7 +125,7 @@ def test_without_a_workspace_it_says_how_to_create_one() -> None:
         call_command("channel_create", "Shop")
 
 
-def test_a_revoked_key_opens_nothing(workspace: Workspace, other_workspace: Workspace) -> None:
+def test_a_revoked_key_is_refused(workspace: Workspace, other_workspace: Workspace) -> None:
     plain = run("apikey_create", "robot", "--scope", "kb:read", "--workspace", "wrenfell")["api_key"]
     prefix = "_".join(plain.split("_")[:2])
     with pytest.raises(CommandError, match="no API key"):
@@ -198,7 +198,7 @@ def test_an_invalid_es256_public_key_is_refused(workspace: Workspace, tmp_path: 
 
 
 @pytest.mark.parametrize("command", [("ask", ""), ("action_propose", "refund_order", "--customer", "c", "--args", "x")])
-def test_a_message_is_not_repeated(workspace: Workspace, command: tuple[str, ...]) -> None:
+def test_a_field_error_is_printed_once(workspace: Workspace, command: tuple[str, ...]) -> None:
     with pytest.raises(CommandError) as refused:
         call_command(*command)
     told = str(refused.value)

@@ -1,4 +1,4 @@
-"""An identity token counts only if this channel's key signed exactly this, for now."""
+"""An identity token is valid only if this channel's key signed it, unchanged, and it has not expired."""
 
 import base64
 import json
@@ -109,7 +109,7 @@ def test_a_public_key_does_not_work_as_a_shared_secret(channel: Channel) -> None
         verify_identity(channel, f"{header}.{body}.{body[:40]}")
 
 
-def test_a_revoked_key_signs_nothing_more(channel: Channel) -> None:
+def test_a_token_signed_with_a_revoked_key_is_refused(channel: Channel) -> None:
     IdentityKey.objects.update(revoked_at=now())
     with pytest.raises(InvalidToken, match="not signed"):
         verify_identity(channel, token(channel))
@@ -130,7 +130,7 @@ def test_headers_that_point_elsewhere_are_not_followed(channel: Channel) -> None
 
 
 @pytest.mark.parametrize("nonsense", ["", "x", "a.b.c", "." * 3, "x" * 8_001, "\ud800", "é.é.é", NESTED])
-def test_nonsense_is_refused_as_a_token(channel: Channel, nonsense: str) -> None:
+def test_a_malformed_token_is_refused(channel: Channel, nonsense: str) -> None:
     with pytest.raises(InvalidToken):
         verify_identity(channel, nonsense)
 

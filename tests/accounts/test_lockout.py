@@ -1,4 +1,4 @@
-"""Guessing passwords: ten wrong ones shut a user name out from that address, and nobody else."""
+"""Guessing passwords: after ten wrong ones, that user name is locked at that address, and no other."""
 
 import time
 
@@ -16,7 +16,7 @@ DOORS = ["/desk/log-in/", "/admin/login/"]
 
 @pytest.fixture(autouse=True)
 def _no_counts() -> None:
-    """The cache outlives a test."""
+    """Empty the counts, since the cache outlives a test."""
     cache.clear()
 
 
@@ -64,7 +64,7 @@ def test_the_right_password_resets_the_count(door: str) -> None:
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_people_log_in_while_the_cache_is_away(door: str, cache_away: None) -> None:
+def test_people_can_log_in_while_the_cache_is_down(door: str, cache_away: None) -> None:
     assert log_in(door, "wrong").status_code == 200
     assert log_in(door, RIGHT).status_code == 302
 

@@ -1,4 +1,4 @@
-"""Tenant rows are never seen or made outside their workspace."""
+"""Rows of a workspace cannot be read or created outside it."""
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -37,7 +37,7 @@ def test_a_scope_sees_only_its_own_rows(two_workspaces: tuple[Workspace, Workspa
         assert Customer.objects.filter(name="Second").count() == 0
 
 
-def test_scopes_nest_and_end(two_workspaces: tuple[Workspace, Workspace]) -> None:
+def test_scopes_nest_and_the_outer_one_returns(two_workspaces: tuple[Workspace, Workspace]) -> None:
     first, second = two_workspaces
     with workspace_scope(first.pk):
         with workspace_scope(second.pk):

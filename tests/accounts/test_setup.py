@@ -1,4 +1,4 @@
-"""The first administrator: only by the link, only once, only on an empty installation."""
+"""The first administrator is created only with the link, only once, and only on an empty installation."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

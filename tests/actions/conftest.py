@@ -22,7 +22,7 @@ def policies(workspace: Workspace) -> list[ActionPolicy]:
 
 @pytest.fixture
 def shop(policies: list[ActionPolicy]) -> Iterator[FakeShop]:
-    """A fake merchant with Alice's orders and one of a stranger, in place of the HTTP connector."""
+    """A fake merchant with Alice's orders and one of a stranger's, instead of the HTTP connector."""
     with connected(FakeShop()) as fake:
         fake.add_order("A-1001", "cus_alice", total="49.90")
         fake.add_order("A-1002", "cus_alice", total="640.00", delivered_days_ago=10)
@@ -87,7 +87,7 @@ def limit(action: str, **rules: Any) -> None:
 
 @pytest.fixture
 def proposals(shop: FakeShop, principal: Principal) -> Callable[..., ActionRequest]:
-    """Return a function that proposes with a fresh key each time."""
+    """Return a function that proposes a request, with a new key for each call."""
     count = iter(range(1, 1000))
 
     def make(action: str = "refund_order", **arguments: Any) -> ActionRequest:

@@ -28,7 +28,7 @@ from supportbot.llm.types import ModelRequest, ToolCall
 from supportbot.outbound.ip_addresses import LOOPBACK
 from supportbot.outbox.delivery import deliver_due
 from tests.actions.connections.fake_api import fake_api
-from tests.actions.connections.tool_servers import ToldServer
+from tests.actions.connections.tool_servers import ScriptedMcpServer
 from tests.actions.defined.conftest import record_a_case
 from tests.attacks import checks
 from tests.attacks.captured import CapturedModel, Emission
@@ -108,7 +108,7 @@ class Warehouse:
     """The server; its record is the speaker's own, so that the lie gets as far as it can."""
 
     scenario: Scenario
-    server: ToldServer
+    server: ScriptedMcpServer
     order: str
     lie: dict[str, Any] = field(default_factory=dict)
     lies_in: str = "get_parcel"
@@ -173,7 +173,7 @@ def new_warehouse(new_scenario: Callable[..., Any], settings: Any) -> Iterator[C
     """Return a coroutine that sets the scene: the server, a look-up and an action in force, a note with a secret."""
     settings.PRIVATE_NETWORKS = LOOPBACK
     mcp_session._begins_with_handshake.clear()
-    row, server = rows("hostile_model")[0].values[0], ToldServer()
+    row, server = rows("hostile_model")[0].values[0], ScriptedMcpServer()
     with fake_api() as api:
 
         async def make() -> Warehouse:

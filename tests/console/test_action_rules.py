@@ -11,7 +11,7 @@ from actions.models import ActionPolicy, ActionPolicyVersion, AuditEntry
 from actions.policy_store import allow_approval, approvers_of, change_rules, ensure_policies
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.services import add_member
-from tests.actions.defined.conftest import stored_as_published
+from tests.actions.defined.conftest import store_as_published
 from tests.actions.defined.test_unnamed_customers import callback
 from tests.console.conftest import Enter, person
 from tests.console.test_records import read
@@ -160,7 +160,7 @@ def test_team_members_can_read_the_rules_but_not_change_them(enter: Enter, refun
 def test_a_call_that_names_no_customer_keeps_a_limit(
     enter: Enter, workspace: Workspace, most: str, is_saved: bool
 ) -> None:
-    stored_as_published(callback())
+    store_as_published(callback())
     policy = ActionPolicy.objects.get(action="call_back")
     admin = enter("admin")
     assert "At most 1, the limit of its definition" in read(admin.get(page(policy))).text()

@@ -10,7 +10,7 @@ from actions.connections import services as connections
 from actions.definitions import services
 from actions.definitions.models import ActionDefinition
 from actions.definitions.services import newest_version, save_draft
-from tests.actions.connections.tool_servers import ToldServer
+from tests.actions.connections.tool_servers import ScriptedMcpServer
 from tests.actions.defined.conftest import bilingual, document
 from tests.actions.defined.conftest import retail as retail
 from tests.actions.defined.loopback_shop import LoopbackShop
@@ -123,7 +123,7 @@ def test_a_files_texts_are_accepted_where_they_are_selected(browser: Client, ret
     assert "Which thing" in visible_text(page_of(again), " ")
 
 
-def test_the_tools_of_an_mcp_server_become_drafts(browser: Client, told: ToldServer) -> None:
+def test_the_tools_of_an_mcp_server_become_drafts(browser: Client, told: ScriptedMcpServer) -> None:
     page = page_of(browser.get(f"{ACTIONS}add/"))
     assert "From an MCP server" in visible_text(page, " ")
     browser.post(f"{ACTIONS}add/", {"do": "tools", "tools-connection": "warehouse"})
@@ -133,7 +133,7 @@ def test_the_tools_of_an_mcp_server_become_drafts(browser: Client, told: ToldSer
     assert answer.status_code == 400 and problems_of(answer)
 
 
-def test_a_look_up_by_a_tool_is_entered_by_the_tools_name(browser: Client, told: ToldServer) -> None:
+def test_a_look_up_by_a_tool_is_entered_by_the_tools_name(browser: Client, told: ScriptedMcpServer) -> None:
     browser.post(f"{ACTIONS}add/", {"do": "tools", "tools-connection": "warehouse"})
     made = services.definition_named("create_return")
     read = newest_version(services.definition_named("get_order")).document["call"]
@@ -158,7 +158,7 @@ def test_a_look_up_by_a_tool_is_entered_by_the_tools_name(browser: Client, told:
     assert newest_version(made).document["lookups"][0]["call"] == {"method": "GET", "path": "/x"}
 
 
-def test_saving_a_page_accepts_no_change_of_a_tool(browser: Client, told: ToldServer) -> None:
+def test_saving_a_page_accepts_no_change_of_a_tool(browser: Client, told: ScriptedMcpServer) -> None:
     browser.post(f"{ACTIONS}add/", {"do": "tools", "tools-connection": "warehouse"})
     made = services.definition_named("create_return")
     stored = newest_version(made).document

@@ -17,7 +17,7 @@ from actions.policy_store import allow_approval, change_rules
 from actions.testing import run_queued
 from supportbot import connection_test_limit
 from supportbot.accounts.models import User, Workspace
-from tests.actions.defined.conftest import CANCEL, document, record_a_case, stored_as_published, with_voucher
+from tests.actions.defined.conftest import CANCEL, document, record_a_case, store_as_published, with_voucher
 from tests.actions.defined.conftest import admin as admin
 from tests.actions.defined.conftest import agreed as agreed
 from tests.actions.defined.conftest import ann as ann
@@ -98,7 +98,7 @@ def test_before_publishing_the_effect_on_past_requests_is_shown(
 def test_the_effect_is_shown_of_replacing_a_version_that_would_not_be_published_today(
     browser: Client, retail: LoopbackShop, agreed: Agreed
 ) -> None:
-    definition = stored_as_published(with_voucher())
+    definition = store_as_published(with_voucher())
     agreed(NAME, {**CANCEL, "voucher_id": "V-1"})
     save_draft(document(), actor="operator:test")
     text = visible_text(page_of(browser.get(at(definition, "publish/"))), " ")

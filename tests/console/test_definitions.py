@@ -11,7 +11,7 @@ from actions.models import ActionPolicy, AuditEntry
 from actions.policy_store import ensure_policies
 from actions.registry import code_actions
 from supportbot.accounts.models import Workspace
-from tests.actions.defined.conftest import document, stored_as_published
+from tests.actions.defined.conftest import document, store_as_published
 from tests.actions.defined.conftest import retail as retail
 from tests.actions.defined.loopback_shop import LoopbackShop
 from tests.console.conftest import logged_in, person
@@ -238,7 +238,7 @@ def test_the_built_in_actions_are_switched_off_in_one_step_once_there_are_own_on
     button = "Switch off all built-in actions"
     save_draft(document(), actor="operator:test")
     assert button not in visible_text(page_of(browser.get(ACTIONS)), " ")
-    stored_as_published(document())
+    store_as_published(document())
     assert button in visible_text(page_of(browser.get(ACTIONS)), " ")
     for role in ("agent", "editor"):
         refused = logged_in(person(workspace, role, f"{role}.x")).post(f"{ACTIONS}built-in/off/")

@@ -1,4 +1,4 @@
-"""An API over real HTTP on loopback: it keeps what it was asked, and answers as a test tells it to."""
+"""An API over real HTTP on loopback: it records the requests it gets, and answers as a test says."""
 
 import json
 import socket
@@ -16,7 +16,7 @@ from tests.actions.raw_server import closed, read_request, reply
 class Asked:
     method: str
     path: str
-    headers: dict[str, str]  # names in lower case
+    headers: dict[str, str]  # by lower-case name
     body: bytes
 
 

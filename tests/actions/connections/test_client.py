@@ -1,4 +1,4 @@
-"""Calls over a connection, to a real server: what arrives, and which of the three outcomes comes back."""
+"""Calls over a connection to a real server: the request that arrives, and which of the three outcomes is returned."""
 
 import hashlib
 import hmac
@@ -43,18 +43,18 @@ def test_a_call_arrives_as_it_was_written_and_the_answer_comes_back_parsed(conne
         ("header", "x-api-key", "key-1"),
     ],
 )
-def test_a_secret_is_told_in_its_header(auth: str, header: str, value: str, connect: Connect, api: FakeApi) -> None:
+def test_a_secret_is_sent_in_its_header(auth: str, header: str, value: str, connect: Connect, api: FakeApi) -> None:
     Client(connect(auth)).send(Call("GET", "/", headers={header: "mine", "Accept": "text/csv"}))
-    assert api.asked[0].headers[header] == value  # a definition cannot replace it
+    assert api.asked[0].headers[header] == value  # a definition's own header does not replace it
     assert api.asked[0].headers["accept"] == "text/csv"
 
 
-def test_an_own_header_may_have_a_prefix(connect: Connect, api: FakeApi) -> None:
+def test_a_custom_header_may_have_a_prefix(connect: Connect, api: FakeApi) -> None:
     Client(connect("header", settings={"header": "Authorization", "prefix": "Token "})).send(Call("GET", "/"))
     assert api.asked[0].headers["authorization"] == "Token key-1"
 
 
-def test_an_hmac_signature_is_made_as_it_is_described(connect: Connect, api: FakeApi) -> None:
+def test_an_hmac_signature_follows_its_description(connect: Connect, api: FakeApi) -> None:
     described = {
         "signed": r"{method}\n{path}\n{timestamp}\n{nonce}\n{key_id}\n{body_sha256}",
         "value": "t={timestamp},k={key_id},v1={signature}",
@@ -80,7 +80,7 @@ def test_hmac_defaults_sign_timestamp_and_body(connect: Connect, api: FakeApi) -
     assert asked.headers["x-signature"] == hmac.digest(b"\x00\xff", signed, "sha256").hex()
 
 
-def test_standard_webhooks_sign_with_the_old_secret_too_until_it_ends(connect: Connect, api: FakeApi) -> None:
+def test_standard_webhooks_sign_with_the_old_secret_too_until_it_expires(connect: Connect, api: FakeApi) -> None:
     connection, new = connect("standard_webhooks"), "whsec_YW5vdGhlciBzZWNyZXQgYWx0b2dldGhlcg=="
     connection = services.rotate(connection.pk, new, keep_hours=1, actor="test")
     Client(connection).send(POST)
@@ -92,7 +92,7 @@ def test_standard_webhooks_sign_with_the_old_secret_too_until_it_ends(connect: C
     assert len(api.asked[-1].headers["webhook-signature"].split(" ")) == 1
 
 
-# What a token server and an API of one address answer.
+# The answers of a token server and an API at one address.
 class Tokens:
     def __init__(self) -> None:
         self.issued = 0
@@ -114,7 +114,7 @@ def paths(api: FakeApi) -> list[str]:
     return [asked.path.rpartition("/")[2].partition("?")[0] for asked in api.asked]
 
 
-def test_a_token_is_fetched_once_and_again_when_it_expires_in_mid_call(connect: Connect, api: FakeApi) -> None:
+def test_a_token_is_fetched_once_and_again_if_it_expires_during_a_call(connect: Connect, api: FakeApi) -> None:
     api.answer = server = Tokens()
     client = Client(connect("oauth_client_credentials", settings={"scope": "a b"}))
     assert [client.send(POST).body for _ in range(2)] == [{"done": 1}, {"done": 2}]
@@ -136,7 +136,7 @@ def test_a_fresh_token_that_is_refused_is_not_fetched_again(connect: Connect, ap
     assert b"client_id=client%3A1&client_secret=s3cret%26x" in api.asked[0].body
 
 
-def test_one_resend_and_no_more(connect: Connect, api: FakeApi) -> None:
+def test_a_call_is_resent_once_at_most(connect: Connect, api: FakeApi) -> None:
     api.answer = server = Tokens()
     client = Client(connect("oauth_client_credentials"))
     client.send(POST)
@@ -182,7 +182,7 @@ def test_without_a_token_nothing_is_sent(answer: bytes, why: str, connect: Conne
     assert paths(api) == ["token"]
 
 
-def test_a_token_that_cannot_be_renewed_leaves_the_call_undone(connect: Connect, api: FakeApi) -> None:
+def test_a_call_is_not_made_if_its_token_cannot_be_renewed(connect: Connect, api: FakeApi) -> None:
     api.answer = server = Tokens()
     client = Client(connect("oauth_client_credentials"))
     client.send(POST)
@@ -193,7 +193,7 @@ def test_a_token_that_cannot_be_renewed_leaves_the_call_undone(connect: Connect,
     assert server.done == 1
 
 
-def test_a_rotated_secret_gets_a_token_of_its_own(connect: Connect, api: FakeApi) -> None:
+def test_a_rotated_secret_gets_its_own_token(connect: Connect, api: FakeApi) -> None:
     api.answer = Tokens()
     connection = connect("oauth_client_credentials")
     Client(connection).send(POST)
@@ -201,7 +201,9 @@ def test_a_rotated_secret_gets_a_token_of_its_own(connect: Connect, api: FakeApi
     assert paths(api) == ["token", "exchange", "token", "exchange"]
 
 
-def test_kept_tokens_are_bounded(connect: Connect, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_cached_tokens_is_bounded(
+    connect: Connect, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     api.answer = Tokens()
     monkeypatch.setattr(oauth_tokens, "_kept", {})
     monkeypatch.setattr(oauth_tokens, "MAX_TOKENS", 2)
@@ -219,7 +221,7 @@ def test_kept_tokens_are_bounded(connect: Connect, api: FakeApi, monkeypatch: py
         ("@evil.example/", None),
     ],
 )  # fmt: skip
-def test_what_would_leave_its_place_is_not_sent(path: str, body: Any, connect: Connect, api: FakeApi) -> None:
+def test_an_invalid_path_or_body_is_not_sent(path: str, body: Any, connect: Connect, api: FakeApi) -> None:
     with pytest.raises(NotSent):
         Client(connect()).send(Call("POST", path, body=body))
     assert api.asked == []
@@ -263,7 +265,7 @@ def test_an_answer_that_cannot_be_read_is_unclear(answer: bytes, connect: Connec
     assert unclear.value.why and len(api.asked) == 1
 
 
-def test_one_deadline_holds_for_token_and_call(connect: Connect, api: FakeApi) -> None:
+def test_one_deadline_covers_token_and_call(connect: Connect, api: FakeApi) -> None:
     server = Tokens()
 
     def slowly(asked: Asked) -> bytes:
@@ -271,11 +273,11 @@ def test_one_deadline_holds_for_token_and_call(connect: Connect, api: FakeApi) -
         return server(asked)
 
     api.answer = slowly
-    with pytest.raises((NotSent, NoAnswer)):  # alone, each would be in time
+    with pytest.raises((NotSent, NoAnswer)):  # each alone would meet the deadline
         Client(connect("oauth_client_credentials")).send(Call("POST", "/x", body={}, timeout_seconds=0.6))
 
 
-def test_a_private_address_is_refused_when_it_is_called(connect: Connect, api: FakeApi, settings: Any) -> None:
+def test_a_call_to_a_private_address_is_refused(connect: Connect, api: FakeApi, settings: Any) -> None:
     connection = connect("bearer")
     settings.PRIVATE_NETWORKS = ()
     with pytest.raises(NotSent, match="https"):

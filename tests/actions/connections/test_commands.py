@@ -55,7 +55,7 @@ def test_a_connection_is_added_and_tested(run: Run, api: FakeApi) -> None:
     ]
 
 
-def test_a_test_that_fails_ends_with_an_error(run: Run, api: FakeApi) -> None:
+def test_a_failed_test_ends_with_an_error(run: Run, api: FakeApi) -> None:
     run("connection_add", "shop", api.url)
     api.answer = lambda asked: reply("503 Later", b"{}")
     told = run("connection_test", "shop")
@@ -82,7 +82,7 @@ def test_a_secret_is_rotated(run: Run, api: FakeApi) -> None:
         (("connection_rotate", "nothing"), "There is no live connection named nothing."),
     ],
 )
-def test_what_is_wrong_is_one_sentence(words: tuple[str, ...], told: str, run: Run) -> None:
+def test_an_error_is_reported_in_one_sentence(words: tuple[str, ...], told: str, run: Run) -> None:
     with pytest.raises(CommandError, match=r".") as refused:
         run(*words)
     assert told in str(refused.value) and not Connection.objects.exists()

@@ -1,4 +1,4 @@
-"""Creating, changing, rotating and testing connections: what is refused and why, and that secrets stay inside."""
+"""Creating, changing, rotating and testing connections: refusals with their reasons, and secrets that never leak."""
 
 import ssl
 from collections.abc import Callable
@@ -54,7 +54,7 @@ def test_a_secret_is_stored_encrypted_and_recorded_nowhere(connect: Connect) -> 
     assert verify().is_whole
 
 
-def test_live_and_sandbox_are_two_connections_of_one_name(connect: Connect) -> None:
+def test_live_and_sandbox_are_two_connections_with_one_name(connect: Connect) -> None:
     live, sandbox = connect(), connect(environment="sandbox")
     assert (connection_named("shop"), connection_named("shop", "sandbox")) == (live, sandbox)
     assert [str(one) for one in listed_connections()] == ["shop", "shop (sandbox)"]
@@ -129,7 +129,7 @@ def test_a_connection_belongs_to_its_workspace(connect: Connect) -> None:
         ({"auth": "mtls", "secret": "-----BEGIN CERTIFICATE-----"}, "secret"),
     ],
 )
-def test_what_is_wrong_is_named_and_nothing_is_stored(
+def test_an_invalid_field_is_named_and_nothing_is_stored(
     changes: dict[str, Any], field: str, workspace: Workspace
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
@@ -138,7 +138,7 @@ def test_what_is_wrong_is_named_and_nothing_is_stored(
     assert not Connection.objects.exists() and events() == []
 
 
-def test_a_new_host_must_bring_the_secret_again(connect: Connect) -> None:
+def test_a_new_host_requires_the_secret_again(connect: Connect) -> None:
     made = connect("header")
     with pytest.raises(InvalidInput) as refused:
         services.update(made.pk, base_url="https://attacker.example", actor="test")
@@ -151,7 +151,7 @@ def test_a_new_host_must_bring_the_secret_again(connect: Connect) -> None:
     assert [payload.get("fields") for _, payload in events()[1:]] == ["settings base_url", "base_url secret"]
 
 
-def test_a_new_token_address_must_bring_the_secret_again(connect: Connect) -> None:
+def test_a_new_token_address_requires_the_secret_again(connect: Connect) -> None:
     made = connect("oauth_client_credentials")
     with pytest.raises(InvalidInput) as refused:
         services.update(made.pk, settings={"token_url": "https://attacker.example/token"}, actor="test")
@@ -163,13 +163,13 @@ def test_a_signing_secret_stays_when_the_address_changes(connect: Connect) -> No
     assert services.update(made.pk, base_url=GOOD, actor="test").secret == WEBHOOK_SECRET
 
 
-def test_saving_what_is_there_records_nothing(connect: Connect) -> None:
+def test_saving_without_a_change_records_nothing(connect: Connect) -> None:
     made = connect("bearer")
     services.update(made.pk, base_url=made.base_url, settings={}, test_path="/", actor="test")
     assert [event for event, _ in events()] == ["connection.created"]
 
 
-def test_rotation_keeps_the_old_secret_only_where_both_sign(connect: Connect) -> None:
+def test_rotation_keeps_the_old_secret_only_if_both_can_sign(connect: Connect) -> None:
     plain, signed = connect("bearer", "plain"), connect("standard_webhooks", "signed")
     plain = services.rotate(plain.pk, "tok-2", keep_hours=24, actor="test")
     assert (plain.secrets, plain.previous_secret) == (("tok-2",), "")
@@ -180,7 +180,7 @@ def test_rotation_keeps_the_old_secret_only_where_both_sign(connect: Connect) ->
     assert [payload["keep_hours"] for _, payload in events()[2:]] == [0, 24, 0]
 
 
-def test_an_old_secret_is_deleted_when_its_time_is_over(connect: Connect) -> None:
+def test_an_old_secret_is_deleted_when_it_expires(connect: Connect) -> None:
     made = connect("standard_webhooks")
     services.rotate(made.pk, "whsec_YW5vdGhlciBzZWNyZXQgYWx0b2dldGhlcg==", keep_hours=1, actor="test")
     forget_old_secrets()
@@ -194,7 +194,7 @@ def test_an_old_secret_is_deleted_when_its_time_is_over(connect: Connect) -> Non
     ("secret", "hours", "field"),
     [("", 0, "secret"), ("tok-1", 0, "secret"), ("x", -1, "keep_hours"), ("x", 721, "keep_hours")],
 )
-def test_a_rotation_that_makes_no_sense_is_refused(secret: str, hours: int, field: str, connect: Connect) -> None:
+def test_an_invalid_rotation_is_refused(secret: str, hours: int, field: str, connect: Connect) -> None:
     made = connect("bearer")
     with pytest.raises(InvalidInput) as refused:
         services.rotate(made.pk, secret, keep_hours=hours, actor="test")
@@ -206,7 +206,7 @@ def test_a_removed_connection_is_gone_and_recorded(connect: Connect) -> None:
     assert not Connection.objects.exists() and events()[-1][0] == "connection.removed"
 
 
-def test_a_test_tells_what_happened_in_words(connect: Connect, api: FakeApi) -> None:
+def test_a_test_reports_its_result_in_words(connect: Connect, api: FakeApi) -> None:
     made = connect("bearer", test_path="/health?deep=1")
     report = services.test(made, actor="test")
     assert report.is_ok and [step.words for step in report.steps] == [
@@ -230,7 +230,9 @@ def test_a_test_tells_what_happened_in_words(connect: Connect, api: FakeApi) -> 
         (b"", "no answer", "no_answer"),
     ],
 )
-def test_a_test_that_fails_tells_why(answer: bytes, words: str, outcome: str, connect: Connect, api: FakeApi) -> None:
+def test_a_failed_test_reports_the_reason(
+    answer: bytes, words: str, outcome: str, connect: Connect, api: FakeApi
+) -> None:
     api.answer = lambda asked: answer
     report = services.test(connect("bearer"), actor="test")
     assert not report.is_ok and report.outcome == outcome and events()[-1][1]["outcome"] == outcome
@@ -240,13 +242,14 @@ def test_a_test_that_fails_tells_why(answer: bytes, words: str, outcome: str, co
 def test_a_test_of_a_closed_address_says_what_to_do(connect: Connect, settings: Any) -> None:
     made = connect("bearer")
     settings.PRIVATE_NETWORKS = ()
-    Connection.objects.filter(pk=made.pk).update(base_url="https://10.1.2.3/api")  # like a name that resolves to it
+    # As for a host name that resolves to this address.
+    Connection.objects.filter(pk=made.pk).update(base_url="https://10.1.2.3/api")
     report = services.test(connection_with_id(made.pk), actor="test")
     [step] = report.steps
     assert "10.1.2.3" in step.words and "PRIVATE_NETWORKS" in step.words and report.outcome == "not_sent"
 
 
-def test_a_client_certificate_opens_the_door(
+def test_a_client_certificate_is_sent_to_a_server_that_requires_one(
     workspace: Workspace,
     certify: Any,  # noqa: F811
     outside: Any,  # noqa: F811

@@ -1,4 +1,4 @@
-"""Foreign MCP servers: the official SDK's in its two styles, and those that lie, hang, change or never stop."""
+"""Foreign MCP servers: the official SDK's in its two styles, and servers that lie, hang, change or never stop."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from actions.connections.mcp_tools import MAX_PAGES, ToolChanged, ToolClient, li
 from actions.connections.models import Connection
 from actions.connections.tool_fingerprints import fingerprint
 from tests.actions.connections.fake_api import FakeApi, json_reply
-from tests.actions.connections.tool_servers import TOOL, ToldServer, as_events, sdk_server, streamed
+from tests.actions.connections.tool_servers import TOOL, ScriptedMcpServer, as_events, sdk_server, streamed
 from tests.actions.raw_server import reply
 
 pytestmark = pytest.mark.django_db
@@ -28,15 +28,15 @@ def _nothing_remembered() -> None:
 
 
 @pytest.fixture
-def told(api: FakeApi) -> ToldServer:
-    server = ToldServer()
+def told(api: FakeApi) -> ScriptedMcpServer:
+    server = ScriptedMcpServer()
     server.results["tools/call"] = DONE
     api.answer = server
     return server
 
 
 @pytest.mark.parametrize("is_stateless", [True, False])
-def test_the_sdks_server_is_understood_in_both_styles(connect: Connect, is_stateless: bool) -> None:
+def test_tools_of_the_sdks_server_work_in_both_styles(connect: Connect, is_stateless: bool) -> None:
     returns: list[str] = []
     with sdk_server(returns, is_stateless=is_stateless) as address:
         client = Client(connect(base_url=address))
@@ -51,7 +51,7 @@ def test_the_sdks_server_is_understood_in_both_styles(connect: Connect, is_state
 
 
 @pytest.mark.parametrize("version", ["2025-11-25", "2024-11-05"])
-def test_a_handshake_is_made_and_its_session_ended(api: FakeApi, connect: Connect, version: str) -> None:
+def test_a_session_begins_with_a_handshake_and_is_ended(api: FakeApi, connect: Connect, version: str) -> None:
     heard: list[tuple[str, str]] = []
 
     def older(asked: Any) -> bytes:
@@ -84,7 +84,7 @@ def test_a_handshake_is_made_and_its_session_ended(api: FakeApi, connect: Connec
 
 @pytest.mark.parametrize("speaks", [json_reply, streamed])
 def test_an_answer_comes_as_json_or_at_the_end_of_a_stream(
-    told: ToldServer, api: FakeApi, connect: Connect, speaks: Any
+    told: ScriptedMcpServer, api: FakeApi, connect: Connect, speaks: Any
 ) -> None:
     told.speaks = speaks
     answer = ToolClient(Client(connect("bearer", base_url=f"{api.url}/mcp"))).send(CALL)
@@ -93,8 +93,8 @@ def test_an_answer_comes_as_json_or_at_the_end_of_a_stream(
     assert {asked.path for asked in told.heard} == {"/mcp"}
 
 
-def test_a_stream_that_stays_open_is_left_once_it_has_answered(
-    told: ToldServer, api: FakeApi, connect: Connect
+def test_a_stream_that_stays_open_is_closed_after_its_answer(
+    told: ScriptedMcpServer, api: FakeApi, connect: Connect
 ) -> None:
     def left_open(message: dict[str, Any]) -> bytes:
         events = as_events({"jsonrpc": "2.0", "id": message["id"], "result": DONE})
@@ -118,8 +118,8 @@ def test_a_stream_that_stays_open_is_left_once_it_has_answered(
         ["create_return", None, 7],
     ],
 )
-def test_a_tool_that_is_not_what_was_reviewed_is_not_called(
-    told: ToldServer, api: FakeApi, connect: Connect, changed: list[Any]
+def test_a_tool_that_differs_from_the_reviewed_one_is_not_called(
+    told: ScriptedMcpServer, api: FakeApi, connect: Connect, changed: list[Any]
 ) -> None:
     told.results["tools/list"] = {"tools": changed}
     heard: list[str] = []
@@ -150,8 +150,8 @@ def endless(message: dict[str, Any]) -> dict[str, Any]:
         b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + b": ping\n\n" * 200_000,
     ],
 )
-def test_a_list_that_is_none_calls_nothing_and_changes_nothing(
-    told: ToldServer, api: FakeApi, connect: Connect, listed: Any
+def test_an_invalid_list_of_tools_calls_and_changes_nothing(
+    told: ScriptedMcpServer, api: FakeApi, connect: Connect, listed: Any
 ) -> None:
     told.results["tools/list"] = listed
     heard: list[str] = []
@@ -174,8 +174,8 @@ def test_a_list_that_is_none_calls_nothing_and_changes_nothing(
         b"",
     ],
 )
-def test_a_call_without_an_answer_of_its_own_is_unclear(
-    told: ToldServer, api: FakeApi, connect: Connect, answered: bytes
+def test_a_call_without_its_own_answer_has_an_unclear_outcome(
+    told: ScriptedMcpServer, api: FakeApi, connect: Connect, answered: bytes
 ) -> None:
     told.results["tools/call"] = lambda message: answered
     with pytest.raises(NoAnswer):
@@ -203,8 +203,8 @@ def failing(code: int, status: str = "200 OK") -> Callable[[dict[str, Any]], byt
         ({**DONE, "isError": True}, 200),
     ],
 )
-def test_errors_are_answers_that_did_not_happen(
-    told: ToldServer, api: FakeApi, connect: Connect, answered: Any, status: int
+def test_an_error_means_that_the_call_did_not_happen(
+    told: ScriptedMcpServer, api: FakeApi, connect: Connect, answered: Any, status: int
 ) -> None:
     told.results["tools/call"] = answered
     answer = ToolClient(Client(connect(base_url=api.url))).send(CALL)
@@ -213,8 +213,8 @@ def test_errors_are_answers_that_did_not_happen(
 
 
 @pytest.mark.parametrize(("slow", "error"), [("tools/list", NotSent), ("tools/call", NoAnswer)])
-def test_a_server_that_hangs_is_left_in_time(
-    told: ToldServer, api: FakeApi, connect: Connect, slow: str, error: type[Exception]
+def test_a_call_to_a_hanging_server_times_out(
+    told: ScriptedMcpServer, api: FakeApi, connect: Connect, slow: str, error: type[Exception]
 ) -> None:
     def hang(message: dict[str, Any]) -> bytes:
         time.sleep(8)
@@ -229,7 +229,7 @@ def test_a_server_that_hangs_is_left_in_time(
 
 
 def test_arguments_that_a_tool_wants_in_headers_are_repeated_there(
-    told: ToldServer, api: FakeApi, connect: Connect
+    told: ScriptedMcpServer, api: FakeApi, connect: Connect
 ) -> None:
     marked = {**TOOL, "inputSchema": {"type": "object", "properties": {
         "order": {"type": "string", "x-mcp-header": "Order"}, "name": {"type": "string", "x-mcp-header": "Name"},

@@ -1,4 +1,4 @@
-"""Foreign MCP servers: the official SDK's own, and one whose every word a test decides."""
+"""Foreign MCP servers: the official SDK's own, and one whose messages are scripted by a test."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ TOOL: dict[str, Any] = {
 
 @contextmanager
 def sdk_server(returns: list[str], *, is_stateless: bool) -> Iterator[str]:
-    """Serve one tool by the official SDK, with sessions and streams unless it is stateless; yields its address."""
+    """Serve one tool with the official SDK, with sessions and streams unless `stateless`; yields the address."""
     server = MCPServer("warehouse")
 
     @server.tool()
@@ -56,10 +56,10 @@ def as_events(*messages: Any) -> bytes:
 
 
 @dataclass
-class ToldServer:
-    """Speaks the newest version; answers a method by `results`: with a value, or by a function of the message.
+class ScriptedMcpServer:
+    """A server of the newest version. `results` has the answer to each method: a value, or a function of the message.
 
-    `speaks` decides how an answer is written; `calls` keeps what tools were called with.
+    `speaks` writes an answer as bytes; `calls` records the arguments of tool calls.
     """
 
     results: dict[str, Any] = field(default_factory=lambda: {"tools/list": {"tools": [TOOL]}})
@@ -83,7 +83,7 @@ class ToldServer:
 
 
 def streamed(message: dict[str, Any]) -> bytes:
-    """Write an answer as a stream that says other things first."""
+    """Write an answer as a stream that begins with other messages."""
     news = {"jsonrpc": "2.0", "method": "notifications/message", "params": {}}
     asks = {"jsonrpc": "2.0", "id": message["id"], "method": "ping"}
     body = b": ping\r\n\r\n" + as_events(news, asks, message)

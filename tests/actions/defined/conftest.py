@@ -38,7 +38,7 @@ def document(name: str = "cancel_pending_order", *, kind: str = "status_lookup",
 
 
 def bilingual(value: Any) -> Any:
-    """Return a document in German, too, with the English texts."""
+    """Return a document that is also in German, with the English texts."""
     if isinstance(value, list):
         return [bilingual(one) for one in value]
     if not isinstance(value, dict):
@@ -47,15 +47,15 @@ def bilingual(value: Any) -> Any:
 
 
 def with_voucher() -> dict[str, Any]:
-    """Return a document whose call sends an id from the chat without proof, as once could be published."""
+    """Return a document whose call sends an unproven id from the chat, which earlier releases could publish."""
     made = document()
     made["arguments"]["voucher_id"] = {"type": "string", "from": "customer", "description": "The voucher."}
     made["call"]["body"] |= {"voucher_id": "{arguments.voucher_id}", "customer": "{identity.sub}"}
     return made
 
 
-def stored_as_published(made: dict[str, Any]) -> ActionDefinition:
-    """Store a document as an earlier release published it, whatever is demanded today."""
+def store_as_published(made: dict[str, Any]) -> ActionDefinition:
+    """Store a document as an earlier release published it, even if it could not be published today."""
     version = services.save_draft(made, actor="operator:test")
     definition = version.definition
     definition.state, definition.current = ActionDefinition.State.PUBLISHED, version
@@ -67,7 +67,7 @@ def stored_as_published(made: dict[str, Any]) -> ActionDefinition:
 
 
 def record_a_case(version: ActionDefinitionVersion) -> None:
-    """Record what the version says to a request without arguments: what writes is not published without a case."""
+    """Record a case of a request without arguments, since a write cannot be published without a case."""
     definition = version.definition
     DefinitionCase.objects.filter(definition=definition, name="nothing said").delete()
     case = DefinitionCase(definition=definition, name="nothing said", sub="ann_lee_1")
@@ -77,7 +77,7 @@ def record_a_case(version: ActionDefinitionVersion) -> None:
 
 @pytest.fixture
 def retail(workspace: Workspace, settings: Any) -> Iterator[LoopbackShop]:
-    """The shop of Ann, who is signed in; the workspace is connected to it."""
+    """The shop to which the workspace is connected; the signed-in customer is Ann."""
     settings.PRIVATE_NETWORKS = LOOPBACK
     with loopback_shop(copy.deepcopy(SHOP)) as shop:
         connections.create(connections.Draft("retail", shop.base_url, auth="none"), actor="test")
@@ -98,7 +98,7 @@ def admin(workspace: Workspace) -> User:
 
 @pytest.fixture
 def put_in_force(retail: LoopbackShop, admin: User) -> Callable[[dict[str, Any]], None]:
-    """Return a function that saves a document as somebody else, and publishes it."""
+    """Return a function that saves a document as another person, and publishes it."""
 
     def put(made: dict[str, Any]) -> None:
         version = services.save_draft(made, actor="operator:test")
@@ -110,7 +110,7 @@ def put_in_force(retail: LoopbackShop, admin: User) -> Callable[[dict[str, Any]]
 
 @pytest.fixture
 def ask_for(ann: Principal) -> Callable[..., ActionRequest]:
-    """Return a function that proposes for Ann with a fresh key each time."""
+    """Return a function that proposes a request for Ann, with a new key for each call."""
     count = iter(range(1, 1000))
 
     def ask(name: str = "cancel_pending_order", arguments: dict[str, Any] = CANCEL) -> ActionRequest:

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 from actions.definitions.evaluation import Asked
 from supportbot.evals.retail.shop import RetailShop
 
-# What is answered instead of the shop's own answer, and whether the command is carried out before.
+# The answer in place of the shop's own, and whether the command is carried out before it.
 FAULTS: Final[dict[str, tuple[str, bool]]] = {
     "reply dropped": ("close", True),
     "dropped before the work": ("close", False),
@@ -42,23 +42,23 @@ FAULTS: Final[dict[str, tuple[str, bool]]] = {
 
 @dataclass
 class LoopbackShop:
-    """`knows_keys`: a repeated key gets its first answer, and `GET /operations/{key}` tells an outcome."""
+    """With `knows_keys`, a repeated key gets its first answer, and `GET /operations/{key}` returns an outcome."""
 
     records: RetailShop
     knows_keys: bool = True
-    faults: list[str] = field(default_factory=list)  # each command takes the next
-    refuses: str = ""  # commands are refused with these words
+    faults: list[str] = field(default_factory=list)  # each command uses up one
+    refuses: str = ""  # the words with which commands are refused
     is_up: bool = True  # for look-ups
     can_be_asked: bool = True  # for an outcome
-    performed: list[tuple[str, str]] = field(default_factory=list)  # key and path of what was carried out
-    commands: list[tuple[str, str]] = field(default_factory=list)  # key and body of what arrived
+    performed: list[tuple[str, str]] = field(default_factory=list)  # key and path of each command that was carried out
+    commands: list[tuple[str, str]] = field(default_factory=list)  # key and body of each command that arrived
     asked: list[str] = field(default_factory=list)
     base_url: str = ""
     _answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> tuple[str, int, Any]:
-        """Return how to answer, and status and body of the shop's own answer."""
+        """Return the way to answer, and the status and body of the shop's own answer."""
         url = urlsplit(target)
         self.asked.append(f"{method} {unquote(url.path)}")
         if method == "GET":
@@ -147,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def _number(value: Any) -> float:

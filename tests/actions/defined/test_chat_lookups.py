@@ -1,4 +1,4 @@
-"""Defined look-ups in the chat without a model: their arguments are read or asked for, and the record is shown."""
+"""Defined look-ups in a chat without a model: arguments are read or asked for, and the record is shown."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ ANN, STRANGER = "#W0000001", "#W0000002"
 
 
 def look_up() -> dict[str, Any]:
-    """Return a look-up of one record by its number, whose argument is not named after an order."""
+    """Return a look-up of one record by its number, with an argument that does not have "order" in its name."""
     made = document("get_order_details") | {"name": "show_parcel", "title": {"en": "Show a record"}}
     made["examples"] = {"en": [f"Can you show me parcel {ANN}?", "I want to see a parcel"]}
     made["arguments"] = {
@@ -78,7 +78,7 @@ async def test_a_number_without_a_pattern_is_read_too(ann: Principal, put_in_for
     assert "card" not in told["text"]
 
 
-async def test_a_look_up_gets_its_days(ann: Principal, put_in_force: Put, retail: LoopbackShop) -> None:
+async def test_a_look_up_gets_the_days_in_the_message(ann: Principal, put_in_force: Put, retail: LoopbackShop) -> None:
     made = look_up()
     made["examples"] = {"en": ["Which rooms are free from 2027-01-28 to 2027-01-30?"]}
     made["arguments"] = {
@@ -120,7 +120,7 @@ async def test_a_missing_number_is_asked_for(conversation: Conversation, retail:
         ({"description": "The number that is printed on the label of the parcel."}, "Parcel id"),
     ],
 )
-async def test_the_question_does_not_show_the_name_of_an_argument_that_has_other_words(
+async def test_the_question_shows_an_arguments_title_instead_of_its_name(
     ann: Principal, put_in_force: Put, told: dict[str, Any], title: str
 ) -> None:
     made = look_up()
@@ -154,7 +154,7 @@ async def test_another_customers_record_is_not_found(conversation: Conversation,
     assert "Status: pending" in told["text"]
 
 
-async def test_the_button_of_a_look_up_begins_it_with_what_was_said_before(
+async def test_the_button_of_a_look_up_starts_it_with_values_from_earlier_messages(
     conversation: Conversation, retail: LoopbackShop
 ) -> None:
     asked = await answers(conversation, f"something with {ANN}")
@@ -178,7 +178,7 @@ async def test_the_title_of_a_look_up_requests_it(conversation: Conversation) ->
     assert asked["text"].startswith("Please enter: ")
 
 
-async def test_a_request_that_no_action_resembles_leads_to_a_person(ann: Principal, put_in_force: Put) -> None:
+async def test_a_request_that_matches_no_action_leads_to_a_person(ann: Principal, put_in_force: Put) -> None:
     others = {
         "add_extras": ["Please add breakfast to my booking", "I want a parking space", "Add dinner for two"],
         "change_dates": ["Can I move my stay to next week?", "Please change my dates", "I want to arrive a day later"],

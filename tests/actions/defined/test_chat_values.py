@@ -1,4 +1,4 @@
-"""The values of a defined action in a chat without a model: asked for with fields, read as written, shown by label."""
+"""The values of a defined action in a chat without a model: asked for in forms, read from words, and shown by label."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -69,7 +69,7 @@ def conversation(ann: Principal, put_in_force: Put) -> Conversation:
 
 @pytest.fixture
 def with_guest(ann: Principal, put_in_force: Put) -> Conversation:
-    """A conversation about a stay whose guest is asked for before the day."""
+    """A conversation about a stay whose definition asks for the guest before the day."""
     made = stay()
     fields = {"surname": {"type": "string"}, "first": {"type": "string"}, "born": {"type": "date"}}
     guest = {"type": "object", "description": "The guest.", "fields": fields, "names_no_record": True}
@@ -101,7 +101,7 @@ async def asked(conversation: Conversation, *texts: str) -> dict[str, Any]:
 
 
 async def reply(conversation: Conversation, answer: dict[str, Any], values: Values | str) -> None:
-    """The customer fills in the form of an answer, or presses one of its buttons; the turn that follows is run."""
+    """Fill in the form of an answer as the customer, or press one of its buttons, and run the turn that follows."""
 
     def send() -> Claim | None:
         ref, key = BlockRef(UUID(answer["message"]), 0), f"reply-{answer['message']}"
@@ -117,7 +117,7 @@ async def reply(conversation: Conversation, answer: dict[str, Any], values: Valu
     await carry_out(claim)
 
 
-async def test_fields_for_a_day_and_a_list_and_buttons_for_a_yes_lead_to_the_card(
+async def test_a_date_field_a_list_and_yes_or_no_buttons_lead_to_the_card(
     conversation: Conversation, retail: LoopbackShop
 ) -> None:
     day = await asked(conversation, WISH)
@@ -134,11 +134,11 @@ async def test_fields_for_a_day_and_a_list_and_buttons_for_a_yes_lead_to_the_car
         "money": {"amount": "20.10", "currency": "USD"},
     }  # fmt: skip
     assert [row["value"] for row in card["rows"][-2:]] == ["5 March 2027", "Breakfast, Parking"]
-    assert card["note"] == card["summary"] != card["title"]  # the definition's own words stand on the card
+    assert card["note"] == card["summary"] != card["title"]  # the card has the definition's own words
     assert retail.performed == []
 
 
-async def test_questions_and_fields_come_in_the_order_in_which_they_were_entered(with_guest: Conversation) -> None:
+async def test_questions_and_fields_keep_the_order_of_the_definition(with_guest: Conversation) -> None:
     guest = await asked(with_guest, WISH)
     assert [one["name"] for one in guest["blocks"][0]["fields"]] == ["surname", "first", "born"]
     await reply(with_guest, guest, {"surname": "Lee", "first": "Bo", "born": "1990-01-31"})
@@ -167,7 +167,7 @@ async def test_a_button_whose_label_is_normalised_in_the_turn_gives_its_own_valu
     assert card["arguments"]["size"] == "m_2"
 
 
-async def test_the_same_is_read_from_words(conversation: Conversation) -> None:
+async def test_the_same_values_are_read_from_words(conversation: Conversation) -> None:
     log = await log_after(conversation, WISH, "5 March 2027", "breakfast and parking", "yes")
     [card] = payloads(log, "action.proposed")
     assert (card["arguments"]["arrival"], card["arguments"]["room_extras"]) == ("2027-03-05", ["bf", "park"])
@@ -212,7 +212,7 @@ def moved() -> dict[str, Any]:
     return made
 
 
-async def test_an_object_is_given_in_a_form_with_a_field_for_each_part(ann: Principal, put_in_force: Put) -> None:
+async def test_an_object_is_entered_in_a_form_with_a_field_for_each_part(ann: Principal, put_in_force: Put) -> None:
     def started() -> Conversation:
         put_in_force(moved())
         return start_conversation(ann.customer_id)
@@ -229,7 +229,7 @@ async def test_an_object_is_given_in_a_form_with_a_field_for_each_part(ann: Prin
 
 
 def within_a_month() -> dict[str, Any]:
-    """Return an action that takes a day of the next thirty."""
+    """Return an action that takes one of the next thirty days."""
     made = stay()
     kept = ("order_id", "arrival")
     made["arguments"] = {name: one for name, one in made["arguments"].items() if name in kept}
@@ -281,7 +281,7 @@ def test_a_bound_that_fails_later_allows_no_day(ann: Principal, put_in_force: Pu
     assert "formatMaximum" not in action_named("cancel_pending_order").labelled_schema("en")["properties"]["arrival"]
 
 
-def test_a_past_request_is_judged_by_the_days_of_its_time(
+def test_a_past_request_is_judged_by_its_own_date(
     ann: Principal, put_in_force: Put, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_in_force(within_a_month())
@@ -295,7 +295,7 @@ def test_a_past_request_is_judged_by_the_days_of_its_time(
     assert (found.judged, found.left, found.changes) == (1, 0, [])
 
 
-def test_a_case_is_judged_by_the_days_when_it_was_recorded(retail: LoopbackShop) -> None:
+def test_a_case_is_judged_by_the_date_when_it_was_recorded(retail: LoopbackShop) -> None:
     then = now() - timedelta(days=10)
     case = DefinitionCase(name="ten days ago", sub="ann_lee_1", expected="allowed", created_at=then)
     case.arguments = {"order_id": "#W0000001", "arrival": f"{localdate(then):%Y-%m-%d}"}

@@ -1,4 +1,4 @@
-"""What is carried out is what the card showed: the same record and the same call, whatever the look-ups find later."""
+"""A request is carried out as its card showed it: same record, same call, whatever the look-ups find later."""
 
 import copy
 from collections.abc import Callable
@@ -20,8 +20,8 @@ AskFor = Callable[..., ActionRequest]
 NEWEST = {"reason": "no longer needed"}
 
 
-def cancelling_the_newest() -> dict[str, Any]:
-    """Return an action about whichever order the customer's record names first."""
+def cancelling_the_newest_order() -> dict[str, Any]:
+    """Return an action about the order that comes first in the customer's record."""
     made = document()
     del made["arguments"]["order_id"]
     otherwise = {"code": "no_order", "words": {"en": "There is no order in your account."}}
@@ -46,11 +46,11 @@ def order_again(shop: LoopbackShop) -> None:
 @pytest.fixture
 def newest(put_in_force: Put, retail: LoopbackShop) -> str:
     retail.records.records["users"]["ann_lee_1"]["orders"] = ["#W0000001"]
-    put_in_force(cancelling_the_newest())
+    put_in_force(cancelling_the_newest_order())
     return "cancel_pending_order"
 
 
-def test_a_confirmation_is_not_for_another_record(
+def test_a_confirmation_does_not_apply_to_another_record(
     newest: str, ask_for: AskFor, ann: Principal, retail: LoopbackShop
 ) -> None:
     card = ask_for(newest, NEWEST)
@@ -72,7 +72,7 @@ def test_a_queued_request_is_not_carried_out_on_another_record(
     assert (request.state, request.reason_code, retail.performed) == (State.FAILED, "record_changed", [])
 
 
-def test_a_call_that_would_be_another_one_is_not_sent(
+def test_a_call_that_differs_from_the_confirmed_one_is_not_sent(
     put_in_force: Put, ask_for: AskFor, ann: Principal, retail: LoopbackShop
 ) -> None:
     made = document()
@@ -89,10 +89,10 @@ def test_a_call_that_would_be_another_one_is_not_sent(
     assert (ended.state, ended.reason_code, len(retail.performed)) == (State.CANCELLED, "record_changed", 1)
 
 
-def test_one_record_pays_for_one_request_at_a_time(
+def test_requests_about_one_record_run_one_at_a_time(
     put_in_force: Put, ask_for: AskFor, ann: Principal, retail: LoopbackShop
 ) -> None:
-    """Two workers would both read the record before it shows what the other has sent."""
+    """Otherwise, two workers could both read the record before it shows the other's call."""
     put_in_force(document())
     again = {**CANCEL, "reason": "ordered by mistake"}
     first, second = ask_for(), ask_for(arguments=again)

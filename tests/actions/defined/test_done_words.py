@@ -1,4 +1,4 @@
-"""The sentence after success: the definition's own, or the usual words around the card's summary."""
+"""The sentence after success: the definition's own, or a standard one with the card's summary."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ def done(card: ActionRequest, ann: Principal) -> ActionRequest:
     return card
 
 
-def test_a_definitions_own_sentence_follows_success(
+def test_a_definitions_own_sentence_is_shown_after_success(
     put_in_force: Put, ask_for: Callable[..., ActionRequest], ann: Principal, retail: LoopbackShop
 ) -> None:
     put_in_force(bilingual(document(done_words={"en": f"{OWN['en']}."})))
@@ -41,14 +41,14 @@ def test_a_definitions_own_sentence_follows_success(
     assert explanation(request, "de").startswith("Order #W0000001 is off your list; 20,10")
 
 
-def test_without_one_the_summary_is_repeated(
+def test_without_a_sentence_of_its_own_the_summary_is_repeated(
     put_in_force: Put, ask_for: Callable[..., ActionRequest], ann: Principal
 ) -> None:
     put_in_force(document())
     assert explanation(done(ask_for(), ann), "en").startswith("Done: Cancel order #W0000001 and pay back $20.10.")
 
 
-def test_what_was_not_done_never_gets_it(
+def test_a_request_that_was_not_carried_out_never_gets_the_sentence(
     put_in_force: Put, ask_for: Callable[..., ActionRequest], ann: Principal, retail: LoopbackShop
 ) -> None:
     put_in_force(document(done_words=OWN))
@@ -61,11 +61,11 @@ def test_what_was_not_done_never_gets_it(
 
 
 @pytest.mark.parametrize("words", [{"en": "{body.reference}"}, {"en": "{nothing.here}"}, "Done", {"de": "Fertig"}])
-def test_what_is_not_known_when_the_card_is_made_is_a_mistake(words: Any) -> None:
+def test_an_invalid_sentence_is_a_mistake(words: Any) -> None:
     with pytest.raises(InvalidDefinition) as refused:
         parse_document(document(done_words=words))
     assert any(path.startswith("done_words") for path in refused.value.fields)
 
 
-def test_a_renamed_argument_is_followed_in_it() -> None:
+def test_a_renamed_argument_is_renamed_in_the_sentence() -> None:
     assert "done_words.en" in uses_of(document(done_words={"en": "{arguments.reason}"}), "reason")

@@ -1,4 +1,4 @@
-"""A defined action is offered like one in code: to a model, the built-in answerer, at the desk, in the console."""
+"""A defined action is offered like one in code: by a model, the built-in answerer, the desk and the console."""
 
 import json
 from collections.abc import Callable
@@ -50,7 +50,9 @@ def place(conversation: Conversation) -> Place:
     return Place(claim, 1, 1, "en")
 
 
-def test_a_model_gets_it_as_a_tool_and_proposes(put_in_force: Put, place: Place, retail: LoopbackShop) -> None:
+def test_a_model_gets_the_action_as_a_tool_and_proposes_it(
+    put_in_force: Put, place: Place, retail: LoopbackShop
+) -> None:
     put_in_force(document())
     put_in_force(document("get_order_details"))
     tools = {tool.name: tool for tool in action_specs("en")}
@@ -74,7 +76,7 @@ def test_a_model_that_asks_for_another_customer_gets_nothing(put_in_force: Put, 
     assert not ActionRequest.objects.exists()
 
 
-def test_a_look_up_may_hand_the_conversation_over(
+def test_a_look_up_may_hand_over_the_conversation(
     put_in_force: Put, place: Place, conversation: Conversation, retail: LoopbackShop
 ) -> None:
     put_in_force(document("transfer_to_human_agents"))
@@ -85,7 +87,9 @@ def test_a_look_up_may_hand_the_conversation_over(
     assert (ticket.summary, ticket.reason) == ("Wants two orders merged.", "action")
 
 
-def test_the_built_in_answerer_hears_it_and_asks_for_what_is_missing(put_in_force: Put, workspace: Workspace) -> None:
+def test_the_built_in_answerer_detects_the_action_and_asks_for_missing_values(
+    put_in_force: Put, workspace: Workspace
+) -> None:
     put_in_force(document())
     chat = Chat(tools=(HUMAN, WITHDRAW, spec_of(action_named(NAME), "en")), orders=())
     words, calls = chat.send("Please cancel order #W0000001, I no longer need it")
@@ -97,7 +101,7 @@ def test_the_built_in_answerer_hears_it_and_asks_for_what_is_missing(put_in_forc
     assert calls[0][1]["order_id"] == "#W0000001"
 
 
-def test_an_agent_proposes_it_at_the_desk(
+def test_an_agent_proposes_the_action_at_the_desk(
     put_in_force: Put, conversation: Conversation, bob: User, workspace: Workspace, retail: LoopbackShop
 ) -> None:
     made = document()
@@ -120,7 +124,7 @@ def test_an_agent_proposes_it_at_the_desk(
     assert (sent.status_code, request.proposed_by, request.state) == (302, f"user:{bob.pk}", "awaiting_confirmation")
 
 
-def test_its_receipt_is_labelled_in_chat_and_transcript(
+def test_the_receipt_is_labelled_in_chat_and_transcript(
     put_in_force: Put, ann: Principal, conversation: Conversation, retail: LoopbackShop
 ) -> None:
     receipt = [
@@ -140,9 +144,7 @@ def test_its_receipt_is_labelled_in_chat_and_transcript(
     assert "  Slip: r-1\n  Number of the order: #W0000001" in text and "Order: #W" not in text.partition("Done")[2]
 
 
-def test_its_receipt_is_in_the_language_of_the_customer(
-    put_in_force: Put, ann: Principal, retail: LoopbackShop
-) -> None:
+def test_the_receipt_is_in_the_customers_language(put_in_force: Put, ann: Principal, retail: LoopbackShop) -> None:
     receipt = [{"name": "sum", "label": {"en": "Summe"}, "value": "money(1234.5, 'EUR')"}]
     put_in_force(json.loads(json.dumps(document(receipt=receipt)).replace('"en":', '"de":')))
     card = propose(ann, NAME, CANCEL, proposal_key="turn:1:1")
@@ -151,7 +153,9 @@ def test_its_receipt_is_in_the_language_of_the_customer(
     assert ActionRequest.objects.get().receipt == {"sum": "1.234,50\N{NO-BREAK SPACE}€"}
 
 
-def test_it_has_rules_in_the_console_and_over_rest(put_in_force: Put, admin: User, workspace: Workspace) -> None:
+def test_the_action_has_rules_in_the_console_and_over_rest(
+    put_in_force: Put, admin: User, workspace: Workspace
+) -> None:
     put_in_force(document(limits={"max_per_subject": "50.00", "max_requests_per_customer_day": 3}))
     rules = ActionPolicy.objects.get(action=NAME)
     listed = {one["name"]: one for one in person(workspace, admin, role="admin").get("/api/v1/actions").json()}
@@ -196,7 +200,7 @@ def test_a_receipt_says_what_was_done(
 
 
 def labelled_document(**changes: Any) -> dict[str, Any]:
-    """Return an action in English and German whose rows and words read labelled values."""
+    """Return an action in English and German whose rows and words contain values with labels."""
     made = bilingual(document())
     made["arguments"]["reason"]["options"] = [
         {"value": "no longer needed", "label": {"en": "Not needed", "de": "Nicht gebraucht"}},
@@ -230,7 +234,7 @@ def test_a_card_shows_a_long_text_in_full(put_in_force: Put, ask_for: Callable[.
     assert [row.value for row in card_of(ask_for(NAME, {**CANCEL, "story": story}), "en").rows] == [story.strip()]
 
 
-def test_values_are_shown_in_the_words_of_each_language(
+def test_labelled_values_are_shown_in_each_language(
     put_in_force: Put, ask_for: Callable[..., ActionRequest], ann: Principal, retail: LoopbackShop
 ) -> None:
     retail.records.records["orders"]["#W0000001"]["method"] = {"kind": "Visa"}

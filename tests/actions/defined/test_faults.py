@@ -1,4 +1,4 @@
-"""The fault matrix of a defined action, for each outcome kind: nothing doubled, nothing lost, nothing stuck."""
+"""The fault matrix of a defined action, for each outcome kind: nothing is doubled, lost or stuck."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,10 +30,10 @@ LATE = {"silence after the work", "silence before the work", "slow answer"}
 
 
 @pytest.fixture(autouse=True)
-def impatient_with_silence(
+def short_deadlines_for_late_answers(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, messages: list[str]
 ) -> None:
-    """Wait briefly where the shop answers too late on purpose, and otherwise as long as a busy machine needs."""
+    """Set short deadlines if the shop answers too late on purpose; other tests give a busy machine time."""
     if getattr(request.node, "callspec", None) and LATE & {*request.node.callspec.params.values()}:
         wait_briefly(monkeypatch)
 
@@ -43,7 +43,7 @@ def wait_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def work(request: ActionRequest) -> ActionRequest:
-    """Let workers and sweeps do what they can, with all the time they need."""
+    """Run workers and sweeps until they have done all they can."""
     for _ in rounds(MAX_ATTEMPTS + 3):
         with suppress(ProcessDied):
             run_queued()
@@ -59,7 +59,7 @@ def ledger() -> str:
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("kind", CLEAR)
-def test_what_can_be_cleared_up_succeeds_once(
+def test_a_request_whose_outcome_can_be_found_out_succeeds_once(
     kind: str, fault: str, put_in_force: Put, agreed: Agree, retail: LoopbackShop
 ) -> None:
     put_in_force(document(kind=kind))
@@ -73,10 +73,10 @@ def test_what_can_be_cleared_up_succeeds_once(
 
 
 @pytest.mark.parametrize("kind", CLEAR)
-def test_a_shop_that_is_always_slow_settles_without_a_person(
+def test_requests_to_a_slow_shop_settle_without_a_person(
     kind: str, put_in_force: Put, agreed: Agree, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each answer takes longer than a command may; what is sent again waits for it as long as a lease allows."""
+    """Each answer takes longer than a command may; a repeated command waits for it as long as its lease lasts."""
     wait_briefly(monkeypatch)
     put_in_force(document(kind=kind))
     retail.faults = ["slow answer"] * 9
@@ -85,8 +85,8 @@ def test_a_shop_that_is_always_slow_settles_without_a_person(
     assert request.attempt_count <= 2
 
 
-@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "a list"])  # 200 is this shop's yes
-def test_what_can_happen_at_most_once_goes_to_a_person(
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "a list"])  # this shop confirms with 200
+def test_an_at_most_once_request_with_an_unclear_outcome_goes_to_a_person(
     fault: str, put_in_force: Put, agreed: Agree, retail: LoopbackShop, admin: User
 ) -> None:
     put_in_force(document(kind="at_most_once"))
@@ -107,7 +107,7 @@ def test_what_can_happen_at_most_once_goes_to_a_person(
 
 
 @pytest.mark.parametrize("kind", [*CLEAR, "at_most_once"])
-def test_a_refusal_is_told_in_the_shops_words(
+def test_a_refusal_is_reported_in_the_shops_words(
     kind: str, put_in_force: Put, agreed: Agree, retail: LoopbackShop
 ) -> None:
     put_in_force(document(kind=kind))
@@ -119,7 +119,7 @@ def test_a_refusal_is_told_in_the_shops_words(
 
 @pytest.mark.parametrize("kind", [*CLEAR, "at_most_once"])
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_worker_that_is_killed_while_it_sends(
+def test_a_worker_is_killed_while_it_sends(
     kind: str, moment: str, put_in_force: Put, agreed: Agree, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_in_force(document(kind=kind))
@@ -141,20 +141,18 @@ def test_a_worker_that_is_killed_while_it_sends(
 
 
 @pytest.mark.parametrize("kind", [*CLEAR, "at_most_once"])
-def test_a_shop_that_cannot_be_reached_at_first(
-    kind: str, put_in_force: Put, agreed: Agree, retail: LoopbackShop
-) -> None:
+def test_a_shop_is_unreachable_at_first(kind: str, put_in_force: Put, agreed: Agree, retail: LoopbackShop) -> None:
     put_in_force(document(kind=kind))
     request = agreed()
-    retail.is_up = False  # its look-ups, so nothing is sent
+    retail.is_up = False  # its look-ups fail, so nothing is sent
     run_queued()
     assert (ActionRequest.objects.get(pk=request.pk).state, retail.commands) == (State.QUEUED, [])
     retail.is_up = True
     assert work(request).state == State.SUCCEEDED and len(retail.performed) == 1
 
 
-def test_the_outcome_is_asked_for_until_it_is_known(put_in_force: Put, agreed: Agree, retail: LoopbackShop) -> None:
-    """The reply is lost, and the shop cannot be asked for as long as all attempts last."""
+def test_the_outcome_is_queried_until_it_is_known(put_in_force: Put, agreed: Agree, retail: LoopbackShop) -> None:
+    """The reply is lost, and the shop cannot be queried until all attempts are used up."""
     put_in_force(document())
     request, retail.faults, retail.can_be_asked = agreed(), ["reply dropped"], False
     assert work(request).state == State.UNKNOWN

@@ -1,4 +1,4 @@
-"""A defined action takes the same way as one in code: proposed, confirmed, carried out once, with a receipt."""
+"""A defined action goes the same way as one in code: proposed, confirmed, carried out once, with a receipt."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -48,7 +48,7 @@ def test_from_the_proposal_to_the_receipt(kind: str, put_in_force: Put, agreed: 
     assert LedgerEntry.objects.get().status == "spent" and verify().is_whole
 
 
-def test_a_guard_refuses_in_the_words_of_the_document(put_in_force: Put, ask_for: AskFor) -> None:
+def test_a_guard_refuses_in_the_words_of_the_definition(put_in_force: Put, ask_for: AskFor) -> None:
     put_in_force(document())
     refused = ask_for(arguments={**CANCEL, "order_id": "#W0000003"})
     assert (refused.state, refused.reason_code) == (State.REFUSED, "not_pending")
@@ -57,7 +57,7 @@ def test_a_guard_refuses_in_the_words_of_the_document(put_in_force: Put, ask_for
     assert reason["text"] == "Order #W0000003 is processed, so this can no longer be changed."
 
 
-def test_a_record_of_somebody_else_and_a_missing_one_are_refused_alike(
+def test_another_customers_record_and_a_missing_one_get_the_same_refusal(
     put_in_force: Put, ann: Principal, retail: LoopbackShop, ask_for: AskFor
 ) -> None:
     put_in_force(document())
@@ -71,7 +71,7 @@ def test_a_record_of_somebody_else_and_a_missing_one_are_refused_alike(
     assert texts[0] == texts[1] == "There is no order # in your account."
 
 
-def test_another_customer_cannot_confirm_it(put_in_force: Put, ask_for: AskFor) -> None:
+def test_another_customer_cannot_confirm_the_card(put_in_force: Put, ask_for: AskFor) -> None:
     put_in_force(document())
     card = ask_for()
     mallory = signed_in_as(Customer.objects.create(external_id="bob_ray_2"))
@@ -79,7 +79,7 @@ def test_another_customer_cannot_confirm_it(put_in_force: Put, ask_for: AskFor) 
         confirm(card.pk, principal=mallory, digest=card.digest)
 
 
-def test_what_changed_since_the_card_was_shown_is_not_done(
+def test_a_request_whose_record_has_changed_since_the_card_is_not_carried_out(
     put_in_force: Put, ask_for: AskFor, ann: Principal, retail: LoopbackShop
 ) -> None:
     put_in_force(document())
@@ -122,13 +122,13 @@ def test_money_and_owners_without_a_value_refuse(put_in_force: Put, ask_for: Ask
     assert ask_for().reason_code == "definition_failed"
 
 
-def test_only_the_role_that_the_document_names_approves(
+def test_only_the_role_named_in_the_definition_can_approve(
     put_in_force: Put, agreed: AskFor, workspace: Workspace, admin: User, bob: User
 ) -> None:
     put_in_force(document(approval={"role": "supervisor"}))
     request, policy = agreed(), policy_of("cancel_pending_order")
     assert policy is not None and request.state == State.AWAITING_APPROVAL
-    for person in (bob, admin):  # bob is an agent
+    for person in (bob, admin):  # Bob is an agent
         allow_approval(policy, person, actor="test")
     assert [may_decide(request, person) for person in (bob, admin)] == [False, True]
     with pytest.raises(NotApprover):
@@ -137,12 +137,12 @@ def test_only_the_role_that_the_document_names_approves(
     assert approve(request.pk, approver=bob, digest=request.digest).state == State.QUEUED
 
 
-def test_approval_when_the_document_asks_for_it(put_in_force: Put, agreed: AskFor) -> None:
+def test_a_request_needs_approval_if_the_definition_requires_it(put_in_force: Put, agreed: AskFor) -> None:
     put_in_force(document(approval={"when": "money > money(20, 'USD')"}))
     assert agreed().state == State.AWAITING_APPROVAL
 
 
-def test_a_document_asks_for_two_approvals(put_in_force: Put, agreed: AskFor, admin: User, bob: User) -> None:
+def test_a_definition_can_require_two_approvals(put_in_force: Put, agreed: AskFor, admin: User, bob: User) -> None:
     put_in_force(document(approval={"approvers": 2}))
     request, policy = agreed(), policy_of("cancel_pending_order")
     assert policy is not None and (request.state, request.approvals_needed) == (State.AWAITING_APPROVAL, 2)
@@ -152,7 +152,7 @@ def test_a_document_asks_for_two_approvals(put_in_force: Put, agreed: AskFor, ad
     assert approve(request.pk, approver=admin, digest=request.digest).state == State.QUEUED
 
 
-def test_a_new_version_expires_cards_of_the_old_one_but_keeps_their_texts(put_in_force: Put, ask_for: AskFor) -> None:
+def test_a_new_version_expires_cards_of_the_old_one_and_keeps_their_texts(put_in_force: Put, ask_for: AskFor) -> None:
     put_in_force(document())
     card = ask_for()
     made = document()

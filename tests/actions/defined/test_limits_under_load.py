@@ -1,4 +1,4 @@
-"""Many confirmations of a defined action at once, against a shop over HTTP, never pass a limit."""
+"""Many simultaneous confirmations of a defined action, with a shop over HTTP, never exceed a limit."""
 
 import copy
 import threading
@@ -41,7 +41,7 @@ def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"max_requests_per_customer_day": 7}, 7),
     ],
 )
-def test_no_limit_is_passed(
+def test_no_limit_is_exceeded(
     limits: dict[str, Any],
     allowed: int,
     count: int,

@@ -1,4 +1,4 @@
-"""What writes is published with a recorded case, and the editor says what hardly can be meant."""
+"""A write is published only with a recorded case, and the editor warns of likely mistakes."""
 
 import json
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def browser(workspace: Workspace) -> Client:
     return logged_in(person(workspace, "admin", "ada"))
 
 
-def test_a_case_is_needed_and_the_page_leads_to_it(retail: LoopbackShop, admin: User, browser: Client) -> None:
+def test_a_case_is_required_and_the_page_links_to_it(retail: LoopbackShop, admin: User, browser: Client) -> None:
     version = services.save_draft(document(), actor="operator:test")
     with pytest.raises(NeedsCases) as refused:
         services.publish(NAME, number=1, person=admin)
@@ -49,7 +49,7 @@ def test_a_case_is_needed_and_the_page_leads_to_it(retail: LoopbackShop, admin: 
     assert "Publish version 1" not in visible_text(page, " ")
     assert "no case is recorded" in browser.post(address, {"number": "1"}).content.decode()
     services.save_draft(document("get_order_details"), actor=actor_of(admin))
-    services.publish("get_order_details", number=1, person=admin)  # it only reads
+    services.publish("get_order_details", number=1, person=admin)  # a look-up needs no case
 
 
 @pytest.mark.parametrize("is_dry_run", [True, False])
@@ -74,7 +74,7 @@ def test_the_first_version_of_a_write_may_begin_as_a_dry_run(
     assert page_of(browser.get(address)).css_first("#id_is_dry_run") is None
 
 
-def test_cases_come_from_a_file_beside_the_definition(retail: LoopbackShop, admin: User, tmp_path: Path) -> None:
+def test_cases_come_from_a_file_next_to_the_definition(retail: LoopbackShop, admin: User, tmp_path: Path) -> None:
     services.save_draft(document(), actor="operator:test")
     order = retail.records.records["orders"]["#W0000001"]
     file = tmp_path / "cases.json"
@@ -121,7 +121,7 @@ def test_a_server_error_proves_nothing(did_not: str, is_warned: bool) -> None:
         ({"too_small": "Too small", "other": "Something else"}, ""),
     ],
 )
-def test_an_option_that_needs_a_label_and_lacks_it_is_warned_of(options: dict[str, str], named: str) -> None:
+def test_an_option_without_the_label_it_needs_causes_a_warning(options: dict[str, str], named: str) -> None:
     made = document()
     made["arguments"]["reason"]["options"] = [
         {"value": value, **({"label": {"en": label}} if label else {})} for value, label in options.items()
@@ -130,7 +130,7 @@ def test_an_option_that_needs_a_label_and_lacks_it_is_warned_of(options: dict[st
     assert [named in one for one in told] == ([True] if named else [])
 
 
-def test_a_label_in_only_one_of_the_languages_is_warned_of() -> None:
+def test_a_label_in_only_one_language_causes_a_warning() -> None:
     made = document()
     made["title"] = {"en": "Cancel", "de": "Stornieren"}
     made["arguments"]["reason"]["options"] = [{"value": one, "label": {"en": one}} for one in ("S", "M")]
@@ -151,7 +151,7 @@ def test_tests_of_a_workspace_are_counted_together(
     answer = browser.post(f"/admin/actions/connection/{found.pk}/test/", follow=True)
     assert "20 tests a minute" in answer.content.decode() and len(retail.asked) == asked
     sample = trial_call(version, customer="ann_lee_1", arguments=CANCEL, environment="sample", actor="test")
-    assert sample.outcome == "not_sent"  # nothing leaves, so nothing is counted
+    assert sample.outcome == "not_sent"  # nothing is sent, so nothing is counted
 
 
 def test_a_test_call_says_which_limit_would_refuse_it(

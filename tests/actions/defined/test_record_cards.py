@@ -1,4 +1,4 @@
-"""Look-ups that draw records as cards: in an answer, its transcript and at the desk, with addresses on named hosts."""
+"""Look-ups that show records as cards: in the chat, the transcript and at the desk, with links to listed hosts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -57,7 +57,7 @@ def looked_up(ann: Principal) -> tuple[UUID, ToolResult]:
     return conversation.pk, told
 
 
-def test_a_record_is_drawn_for_customer_and_team(
+def test_a_record_is_shown_as_a_card_to_customer_and_team(
     put_in_force: Put, ann: Principal, retail: LoopbackShop, admin: User, workspace: Workspace, client: Client
 ) -> None:
     retail.records.records["orders"]["#W0000001"] |= {"url": PAGE, "image": PICTURE}
@@ -86,7 +86,7 @@ def test_a_record_is_drawn_for_customer_and_team(
         7, None, "//shop.example/1", "https://shop.example/ x", "data:image/png;base64,AAAA",
     ],
 )  # fmt: skip
-def test_an_address_elsewhere_is_left_out(
+def test_an_address_on_another_host_is_left_out(
     address: Any, put_in_force: Put, ann: Principal, retail: LoopbackShop
 ) -> None:
     retail.records.records["orders"]["#W0000001"] |= {"url": address, "image": address}

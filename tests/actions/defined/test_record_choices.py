@@ -1,4 +1,4 @@
-"""An argument that customers choose from their own records: with buttons without a model, by its values with one."""
+"""An argument that customers choose from their own records: with buttons, or by its value if there is a model."""
 
 import json
 from collections.abc import Callable
@@ -38,7 +38,7 @@ ORDERS = {"list": "customer.orders", "as": "one", "value": "one", "words": {"en"
 
 
 def call_off(**choosing: Any) -> dict[str, Any]:
-    """Return an action about one of the customer's orders, which their own record lists."""
+    """Return an action about one of the orders that the customer's own record lists."""
     made = document() | {"examples": {"en": [WISH, "Please call off my purchase"]}, "title": {"en": "Call off"}}
     made["arguments"] = {
         "order_id": {"type": "string", "description": "The order.", "choose_from": ORDERS | choosing},
@@ -114,7 +114,7 @@ async def test_a_record_is_chosen_with_a_button(conversation: Conversation, reta
 
 
 def call_off_but_keep() -> dict[str, Any]:
-    """Return an action with two arguments that choose from one list."""
+    """Return an action with two arguments whose choices come from the same list."""
     made = call_off()
     kept = {"type": "string", "description": "The one to keep.", "choose_from": ORDERS}
     own = made["arguments"]
@@ -130,7 +130,7 @@ async def test_two_arguments_choose_from_one_list(
 
     async def answer(asked: dict[str, Any], option: str) -> dict[str, Any]:
         if not by_button:
-            # Other words each time: the tests take a text of the same length for the same message.
+            # Different words each time, since the tests derive a message's id from the length of its text.
             return await final(conversation, f"the order {option}" if "The one to keep" in asked["text"] else option)
         await press(conversation, asked, option)
         return await final(conversation)
@@ -146,7 +146,7 @@ async def test_two_arguments_choose_from_one_list(
 
 
 @pytest.mark.parametrize("said", ["", FIRST])
-async def test_a_list_that_two_arguments_choose_from_is_fetched_once_a_turn(
+async def test_a_list_with_choices_of_two_arguments_is_fetched_once_per_turn(
     ann: Principal, put_in_force: Put, retail: LoopbackShop, said: str
 ) -> None:
     await db(put_in_force, call_off_but_keep())
@@ -166,7 +166,7 @@ async def test_a_model_gets_the_records_of_both_arguments_at_once(ann: Principal
     assert all([one.value for one in choices] == [FIRST, SECOND] for choices in offer.choices.values())
 
 
-async def test_records_that_another_choice_decides_are_not_offered_before_it(ann: Principal, put_in_force: Put) -> None:
+async def test_records_that_depend_on_another_choice_are_offered_after_it(ann: Principal, put_in_force: Put) -> None:
     made = call_off_but_keep()
     made["arguments"]["kept_id"]["choose_from"] = ORDERS | {
         "list": "filter(customer.orders, o, o != arguments.order_id)"
@@ -178,7 +178,7 @@ async def test_records_that_another_choice_decides_are_not_offered_before_it(ann
     assert second is not None and [one.value for one in second.choices["kept_id"]] == [SECOND]
 
 
-async def test_a_record_that_is_named_once_is_chosen_for_one_argument(ann: Principal, put_in_force: Put) -> None:
+async def test_a_record_named_once_is_chosen_for_one_argument_only(ann: Principal, put_in_force: Put) -> None:
     await db(put_in_force, call_off_but_keep())
     conversation = await db(start_conversation, ann.customer_id)
     asked = await final(conversation, f"{WISH}: {FIRST}")
@@ -195,7 +195,7 @@ async def test_a_record_that_the_message_names_is_not_asked_for(conversation: Co
     assert asked["text"].startswith("Please choose: Why the customer cancels.")
 
 
-async def test_what_names_no_record_is_asked_about_again(conversation: Conversation) -> None:
+async def test_an_answer_that_names_no_record_is_asked_for_again(conversation: Conversation) -> None:
     assert (await final(conversation, WISH))["text"].startswith("Which one do you mean?")
     for text in ("the green one", "#W9999999"):
         asked = await final(conversation, text)
@@ -228,7 +228,7 @@ async def test_a_model_gets_the_records_to_choose_from(conversation: Conversatio
     assert card["arguments"]["order_id"] == FIRST
 
 
-async def test_who_has_no_records_is_told_so_and_offered_a_person(
+async def test_a_customer_without_records_reads_so_and_is_offered_a_person(
     put_in_force: Put, retail: LoopbackShop, ann: Principal
 ) -> None:
     await db(put_in_force, call_off())
@@ -249,7 +249,7 @@ def test_nothing_is_looked_up_for_a_wrong_request(ann: Principal, put_in_force: 
     assert retail.asked == []
 
 
-def test_a_record_of_somebody_else_is_refused(ann: Principal, put_in_force: Put) -> None:
+def test_another_customers_record_is_refused_as_a_choice(ann: Principal, put_in_force: Put) -> None:
     put_in_force(call_off())
     arguments = {"order_id": "#W0000003", "reason": "no longer needed"}
     refused = propose(ann, "cancel_pending_order", arguments, proposal_key="turn:1:1")
@@ -268,13 +268,13 @@ def test_a_record_of_somebody_else_is_refused(ann: Principal, put_in_force: Put)
         ({"more": 1}, "choose_from.more"),
     ],
 )
-def test_anything_but_a_list_of_the_customers_own_is_a_mistake(changes: dict[str, Any], wrong: str) -> None:
+def test_choices_from_anything_but_the_customers_own_list_are_a_mistake(changes: dict[str, Any], wrong: str) -> None:
     with pytest.raises(InvalidDefinition) as refused:
         parse_document(call_off(**changes))
     assert f"arguments.order_id.{wrong}" in refused.value.fields
 
 
-def test_records_that_are_found_by_the_argument_itself_are_no_choice() -> None:
+def test_records_that_are_found_by_the_argument_itself_cannot_be_its_choices() -> None:
     made = call_off()
     made["lookups"][0]["call"] = {
         "method": "GET",
@@ -287,14 +287,14 @@ def test_records_that_are_found_by_the_argument_itself_are_no_choice() -> None:
 
 
 @pytest.mark.parametrize("reads", ["filter(customer.orders, o, o == arguments.order_id)", "customer.orders"])
-def test_a_list_that_needs_the_choice_itself_is_no_choice(reads: str) -> None:
+def test_a_list_that_depends_on_the_argument_itself_cannot_be_its_choices(reads: str) -> None:
     value = "one" if "arguments" in reads else "one if arguments.order_id == one else one"
     with pytest.raises(InvalidDefinition) as refused:
         parse_document(call_off(list=reads, value=value))
     assert list(refused.value.fields) == ["arguments.order_id.choose_from.list"]
 
 
-def test_what_nobody_is_asked_for_is_no_choice() -> None:
+def test_an_optional_argument_cannot_have_choices() -> None:
     made = call_off()
     made["arguments"]["order_id"]["required"] = False
     with pytest.raises(InvalidDefinition) as refused:
@@ -319,7 +319,7 @@ def test_public_records_are_no_choice() -> None:
 
 
 @pytest.mark.parametrize("kind", ["choice", "integer", "date"])
-def test_only_a_text_is_chosen(kind: str) -> None:
+def test_only_a_text_argument_can_have_choices(kind: str) -> None:
     made = call_off()
     made["arguments"]["order_id"] |= {"type": kind} | ({"options": [{"value": "a"}]} if kind == "choice" else {})
     with pytest.raises(InvalidDefinition) as refused:
@@ -327,7 +327,7 @@ def test_only_a_text_is_chosen(kind: str) -> None:
     assert any(path.startswith("arguments.order_id.choose_from") for path in refused.value.fields)
 
 
-def test_a_renamed_argument_is_followed_in_the_choices_of_another() -> None:
+def test_a_renamed_argument_is_renamed_in_the_choices_of_another() -> None:
     made = call_off(list="filter(customer.orders, o, o != arguments.reason)")
     assert "arguments.order_id.choose_from.list" in uses_of(made, "reason")
     renamed = with_renamed(made, {"reason": "why"})
@@ -342,7 +342,7 @@ def test_a_renamed_argument_is_followed_in_the_choices_of_another() -> None:
         "filter(customer.orders, o, true)[0]",
     ],
 )
-def test_an_argument_may_choose_the_subject_from_a_list_of_theirs(subject: str) -> None:
+def test_an_argument_may_choose_the_subject_from_the_customers_own_list(subject: str) -> None:
     assert parse_document(call_off() | {"subject": {"kind": "order", "id": subject}}).subject is not None
 
 
@@ -354,7 +354,7 @@ def test_an_argument_may_choose_the_subject_from_a_list_of_theirs(subject: str) 
         "text(count(customer.orders, o, o == arguments.order_id))", "first(['a', 'b'], o, o == arguments.order_id)",
     ],
 )  # fmt: skip
-def test_a_subject_that_an_argument_says_is_still_a_mistake(subject: str) -> None:
+def test_a_subject_from_an_argument_without_choices_is_still_a_mistake(subject: str) -> None:
     with pytest.raises(InvalidDefinition) as refused:
         parse_document(call_off() | {"subject": {"kind": "order", "id": subject}})
     assert "subject.id" in refused.value.fields

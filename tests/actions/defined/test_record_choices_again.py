@@ -1,4 +1,4 @@
-"""An argument that is chosen, where it is rehearsed, has many records, or is answered with something else."""
+"""Arguments that are chosen from records: in a rehearsal, with many records, and when the answer is something else."""
 
 import json
 from collections.abc import Callable
@@ -49,14 +49,14 @@ def test_a_rehearsal_offers_the_records_as_a_conversation_does(
 
 
 @pytest.mark.parametrize("flag", ["false", "true", 1, 0, None, [], {}])
-def test_a_flag_of_a_correction_that_is_no_flag_is_refused(put_in_force: Put, flag: Any) -> None:
+def test_a_correction_flag_with_another_type_is_refused(put_in_force: Put, flag: Any) -> None:
     put_in_force(call_off())
     with pytest.raises(InvalidArguments) as refused:
         own_arguments(called(order_id=FIRST, replaces_card=flag))
     assert refused.value.fields == {"replaces_card": ["Enter true or false."]}
 
 
-def test_a_call_without_the_flag_is_passed_on_as_it_is(put_in_force: Put) -> None:
+def test_a_call_without_the_flag_is_passed_on_unchanged(put_in_force: Put) -> None:
     put_in_force(call_off())
     written = '{ "order_id" : "#W0000001", "reason": "ü" }'
     assert own_arguments(ToolCall("1", NAME, written)) == (written, False)
@@ -70,7 +70,7 @@ def test_the_flag_makes_no_text_longer(put_in_force: Put) -> None:
 
 
 @pytest.mark.parametrize("depth", [500, 1_000, 2_000, 7_000])
-def test_deep_nesting_is_refused_and_ends_no_turn(put_in_force: Put, ann: Principal, depth: int) -> None:
+def test_deep_nesting_is_refused_and_does_not_end_the_turn(put_in_force: Put, ann: Principal, depth: int) -> None:
     put_in_force(call_off())
     deep = f'{{"replaces_card": true, "order_id": {"[" * depth}{"]" * depth}}}'
 
@@ -85,7 +85,7 @@ def test_deep_nesting_is_refused_and_ends_no_turn(put_in_force: Put, ann: Princi
 
 @pytest.fixture
 def shelf(ann: Principal, retail: LoopbackShop, put_in_force: Put) -> Callable[..., Conversation]:
-    """Return a function that gives Ann these records, by value and title, and begins a conversation."""
+    """Return a function that gives Ann records, by value and title, and starts a conversation."""
 
     def fill(records: dict[str, str]) -> Conversation:
         own = retail.records.records["users"]["ann_lee_1"]
@@ -117,7 +117,9 @@ async def test_one_of_many_records_is_chosen_in_a_form(shelf: Callable[..., Conv
 
 
 @pytest.mark.parametrize("value", TITLES)
-async def test_a_button_names_its_record_whatever_signs_it_has(shelf: Callable[..., Conversation], value: str) -> None:
+async def test_a_button_names_its_record_whatever_characters_it_has(
+    shelf: Callable[..., Conversation], value: str
+) -> None:
     conversation = await db(shelf, TITLES)
     await press(conversation, await final(conversation, WISH), value)
     why = await final(conversation)
@@ -138,7 +140,9 @@ async def test_a_button_names_its_record_whatever_signs_it_has(shelf: Callable[.
         ("nothing with the drum", ""),
     ],
 )
-async def test_some_words_of_one_record_name_it(shelf: Callable[..., Conversation], said: str, value: str) -> None:
+async def test_some_words_of_a_record_are_enough_to_name_it(
+    shelf: Callable[..., Conversation], said: str, value: str
+) -> None:
     conversation = await db(shelf, TITLES)
     await final(conversation, WISH)
     answer = await final(conversation, said)
@@ -148,7 +152,7 @@ async def test_some_words_of_one_record_name_it(shelf: Callable[..., Conversatio
         assert (await db(ActionRequest.objects.get)).arguments["order_id"] == value
 
 
-async def test_words_that_two_records_share_name_none(shelf: Callable[..., Conversation]) -> None:
+async def test_words_of_two_records_name_neither(shelf: Callable[..., Conversation]) -> None:
     conversation = await db(shelf, TITLES | {"B:4": "The Drum Again"})
     await final(conversation, WISH)
     assert "Which one do you mean?" in (await final(conversation, "the drum"))["text"]

@@ -1,7 +1,7 @@
 """A public benchmark's cases through the whole engine: proposed, confirmed, carried out by a worker over HTTP.
 
-The shop behind them has no rules of its own. RETAIL_CASES names a folder with the benchmark's data, as for
-tests/actions/definitions/test_retail.py; without it this is skipped.
+The shop has no rules of its own. RETAIL_CASES names a folder with the benchmark's data, as for
+tests/actions/definitions/test_retail.py; without it, these tests are skipped.
 """
 
 import json
@@ -52,7 +52,7 @@ def who(customer: str) -> Principal:
 
 
 def do(customer: str, name: str, arguments: dict[str, Any], key: str) -> str:
-    """Return "ok", or the code of what forbids it."""
+    """Return "ok", or the code of the refusal."""
     try:
         if action_named(name).is_read:
             run_read(who(customer), name, arguments)

@@ -1,4 +1,4 @@
-"""Saving, publishing and switching off definitions: versions that never change, and two pairs of eyes for writes."""
+"""Saving, publishing and switching off definitions: versions never change, and a write needs a second person."""
 
 import json
 from collections.abc import Callable
@@ -30,7 +30,7 @@ from actions.testing import run_queued
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member
-from tests.actions.defined.conftest import CANCEL, document, record_a_case, stored_as_published, with_voucher
+from tests.actions.defined.conftest import CANCEL, document, record_a_case, store_as_published, with_voucher
 from tests.actions.defined.loopback_shop import LoopbackShop
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +51,7 @@ def test_a_draft_is_offered_to_nobody(retail: LoopbackShop, admin: User) -> None
     assert NAME not in all_actions() and not ActionPolicy.objects.exists()
 
 
-def test_an_incomplete_draft_is_kept_and_says_what_it_lacks(retail: LoopbackShop, admin: User) -> None:
+def test_an_incomplete_draft_is_kept_and_its_missing_fields_are_listed(retail: LoopbackShop, admin: User) -> None:
     made = document()
     del made["card"], made["guards"][0]["code"]
     version = services.save_draft(made, actor="operator:test")
@@ -61,7 +61,7 @@ def test_an_incomplete_draft_is_kept_and_says_what_it_lacks(retail: LoopbackShop
     assert set(refused.value.fields) == {"guards[0].code", "card"}
 
 
-def test_each_change_is_a_version_that_never_changes(retail: LoopbackShop) -> None:
+def test_each_change_creates_a_version_that_never_changes(retail: LoopbackShop) -> None:
     first = services.save_draft(document(), actor="operator:test")
     assert services.save_draft(document(), actor="operator:test") == first
     second = services.save_draft(document(undo="other"), actor="operator:test")
@@ -75,13 +75,13 @@ def test_each_change_is_a_version_that_never_changes(retail: LoopbackShop) -> No
 
 
 @pytest.mark.parametrize("name", ["refund_order", "request_human", "withdraw_cards"])
-def test_names_of_the_product_are_taken(retail: LoopbackShop, name: str) -> None:
+def test_names_of_built_in_actions_and_tools_are_taken(retail: LoopbackShop, name: str) -> None:
     with pytest.raises(InvalidDefinition) as refused:
         services.save_draft({**document(), "name": name}, actor="operator:test")
     assert list(refused.value.fields) == ["name"]
 
 
-def test_whoever_saved_it_does_not_publish_it(retail: LoopbackShop, admin: User, other_admin: User) -> None:
+def test_whoever_saved_a_definition_cannot_publish_it(retail: LoopbackShop, admin: User, other_admin: User) -> None:
     services.save_draft(document(), actor=actor_of(admin))
     with pytest.raises(NeedsSecondPerson):
         services.publish(NAME, number=1, person=admin, reason="I am sure")
@@ -103,7 +103,9 @@ def test_the_only_admin_gives_a_reason_that_the_audit_keeps(retail: LoopbackShop
     assert verify().is_whole
 
 
-def test_what_only_reads_needs_no_second_person(retail: LoopbackShop, admin: User, other_admin: User) -> None:
+def test_a_look_up_can_be_published_without_a_second_person(
+    retail: LoopbackShop, admin: User, other_admin: User
+) -> None:
     services.save_draft(document("get_order_details"), actor=actor_of(admin))
     services.publish("get_order_details", number=1, person=admin)
     assert "get_order_details" in all_actions()
@@ -134,7 +136,7 @@ def test_refusals_are_in_the_language_of_the_page(retail: LoopbackShop, admin: U
         ({"outcome": {"happened": "order.status == 'cancelled'"}}, "outcome.happened"),
     ],
 )
-def test_what_the_engine_cannot_do_is_not_published(
+def test_a_definition_that_the_engine_cannot_run_is_not_published(
     retail: LoopbackShop, admin: User, changes: dict[str, Any], path: str
 ) -> None:
     made = document()
@@ -170,10 +172,10 @@ def test_recorded_cases_must_pass(retail: LoopbackShop, admin: User) -> None:
     assert refused.value.fields == {"wrong": ["It expects not_pending, but the definition says allowed."]}
     wrong.delete()
     services.publish(NAME, number=1, person=admin)
-    assert not any(line.startswith("GET") for line in retail.asked)  # a case asks nobody
+    assert not any(line.startswith("GET") for line in retail.asked)  # playing a case calls nobody
 
 
-def test_switched_off_means_nothing_is_proposed_or_sent(
+def test_nothing_is_proposed_or_sent_for_an_action_that_is_switched_off(
     put_in_force: Put, admin: User, ann: Principal, retail: LoopbackShop
 ) -> None:
     put_in_force(document())
@@ -189,7 +191,7 @@ def test_switched_off_means_nothing_is_proposed_or_sent(
     assert NAME in all_actions()
 
 
-def test_another_workspace_has_its_own(put_in_force: Put, other_workspace: Workspace) -> None:
+def test_another_workspace_has_its_own_definitions(put_in_force: Put, other_workspace: Workspace) -> None:
     put_in_force(document())
     with workspace_scope(other_workspace.pk):
         assert NAME not in all_actions()
@@ -219,20 +221,18 @@ def test_requests_of_an_old_version_expire_when_a_new_one_is_published(put_in_fo
     assert (request.state, request.reason_code) == (State.EXPIRED, "policy_changed")
 
 
-def test_a_version_that_a_later_rule_forbids_is_not_offered_but_its_requests_are_read(retail: LoopbackShop) -> None:
+def test_a_version_that_later_rules_forbid_is_not_offered_but_its_requests_can_be_read(retail: LoopbackShop) -> None:
     made = document()
     made["arguments"]["who"] = {"type": "string", "from": "customer", "description": "Whose order it is."}
     made["call"]["path"] = "/people/{arguments.who}/cancelled"
-    stored_as_published(made)
+    store_as_published(made)
     assert "arguments.who.from" in missing(made)
     assert action_in_force(NAME) is None
     assert action_as_made(NAME, 1) is not None
 
 
-def test_what_was_published_before_its_ids_needed_proof_is_still_carried_out(
-    ann: Principal, retail: LoopbackShop
-) -> None:
-    stored_as_published(with_voucher())
+def test_actions_published_before_ids_had_to_be_proven_still_run(ann: Principal, retail: LoopbackShop) -> None:
+    store_as_published(with_voucher())
     assert NAME in all_actions()
     card = propose(ann, NAME, {**CANCEL, "voucher_id": "V-1"}, proposal_key="turn:1:1")
     confirm(card.pk, principal=ann, digest=card.digest)
@@ -242,8 +242,8 @@ def test_what_was_published_before_its_ids_needed_proof_is_still_carried_out(
     assert [json.loads(body)["voucher_id"] for _, body in retail.commands] == ["V-1"]
 
 
-def test_an_id_without_proof_is_not_published_anew(admin: User, retail: LoopbackShop) -> None:
-    definition = stored_as_published(with_voucher())
+def test_a_definition_with_an_unproven_id_is_not_published_again(admin: User, retail: LoopbackShop) -> None:
+    definition = store_as_published(with_voucher())
     version = services.save_draft(with_voucher() | {"undo": "other"}, actor="operator:test")
     assert services.missing_in(version.document) == ["arguments.voucher_id.from"]
     for number in (1, 2):

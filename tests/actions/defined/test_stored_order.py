@@ -1,4 +1,4 @@
-"""The database keeps a document's fields in an order of its own: nothing may depend on theirs."""
+"""The database stores a document's fields in its own order, so nothing may depend on the order they had."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from tests.actions.defined.loopback_shop import LoopbackShop
 pytestmark = pytest.mark.django_db
 
 
-def test_values_and_computed_arguments_are_read_in_any_order(retail: LoopbackShop) -> None:
+def test_values_and_computed_arguments_are_computed_in_any_order(retail: LoopbackShop) -> None:
     made = document(values={"zone": "order.status", "at": "zone == 'pending'"})
     made["arguments"] |= {
         "total_of_it": {"type": "string", "from": "server", "value": "order.status"},
@@ -36,7 +36,9 @@ def test_values_and_computed_arguments_are_read_in_any_order(retail: LoopbackSho
         ({"one": "arguments.x"}, {"x": "one"}, "arguments.x.value"),
     ],
 )
-def test_what_reads_itself_is_refused(values: dict[str, str], arguments: dict[str, str], path: str) -> None:
+def test_a_value_that_depends_on_itself_is_refused(
+    values: dict[str, str], arguments: dict[str, str], path: str
+) -> None:
     made: dict[str, Any] = document(values=values)
     made["arguments"] |= {
         name: {"type": "string", "from": "server", "value": value} for name, value in arguments.items()
@@ -46,7 +48,7 @@ def test_what_reads_itself_is_refused(values: dict[str, str], arguments: dict[st
     assert path in refused.value.fields, refused.value.fields
 
 
-def test_another_order_of_the_arguments_is_a_new_version(retail: LoopbackShop) -> None:
+def test_changing_the_order_of_the_arguments_creates_a_new_version(retail: LoopbackShop) -> None:
     made = document()
     made["arguments"] = {**made["arguments"], "note": {"type": "string", "required": False, "description": "A note."}}
     first = services.save_draft(made, actor="operator:test")

@@ -1,4 +1,4 @@
-"""A tool of a foreign MCP server as the back end of an action: imported, reviewed, called at most once."""
+"""A tool of a foreign MCP server as the back end of an action: it is imported, reviewed and called at most once."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,7 +21,7 @@ from actions.testing import make_due, run_queued
 from supportbot.accounts.models import User, Workspace
 from supportbot.outbound.ip_addresses import LOOPBACK
 from tests.actions.connections.fake_api import fake_api
-from tests.actions.connections.tool_servers import TOOL, ToldServer
+from tests.actions.connections.tool_servers import TOOL, ScriptedMcpServer
 from tests.actions.defined.conftest import record_a_case
 
 pytestmark = pytest.mark.django_db
@@ -34,11 +34,11 @@ NAME = "create_return"
 
 
 @pytest.fixture
-def told(workspace: Workspace, settings: Any) -> Iterator[ToldServer]:
-    """A warehouse's server with two tools, and Ann's order."""
+def told(workspace: Workspace, settings: Any) -> Iterator[ScriptedMcpServer]:
+    """A warehouse's server with two tools and Ann's order."""
     settings.PRIVATE_NETWORKS = LOOPBACK
     mcp_session._begins_with_handshake.clear()
-    server = ToldServer()
+    server = ScriptedMcpServer()
     server.results = {"tools/list": {"tools": [ORDER_TOOL, TOOL]}, "tools/call": lambda message: answer_to(message)}
     with fake_api() as api:
         api.answer = server
@@ -54,7 +54,7 @@ def answer_to(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def completed(**changes: Any) -> dict[str, Any]:
-    """Return the imported draft with what only a person can say."""
+    """Return the imported draft with the parts that only a person can fill in."""
     document: dict[str, Any] = dict(services.newest_version(services.definition_named(NAME)).document)
     document["arguments"] = {
         name: {**spec, "description": "The order."} for name, spec in document["arguments"].items()
@@ -78,7 +78,7 @@ def completed(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def in_force(told: ToldServer, admin: User) -> ToldServer:
+def in_force(told: ScriptedMcpServer, admin: User) -> ScriptedMcpServer:
     import_tools("warehouse", actor="operator:test")
     version = services.save_draft(completed(), actor="operator:test")
     record_a_case(version)
@@ -87,7 +87,7 @@ def in_force(told: ToldServer, admin: User) -> ToldServer:
 
 
 @pytest.fixture
-def agree(in_force: ToldServer, ann: Principal) -> Callable[[], ActionRequest]:
+def agree(in_force: ScriptedMcpServer, ann: Principal) -> Callable[[], ActionRequest]:
     count = iter(range(1, 99))
 
     def agreed() -> ActionRequest:
@@ -98,11 +98,11 @@ def agree(in_force: ToldServer, ann: Principal) -> Callable[[], ActionRequest]:
     return agreed
 
 
-def done_by(server: ToldServer) -> list[Any]:
+def done_by(server: ScriptedMcpServer) -> list[Any]:
     return [asked for asked in server.heard if b'"name":"create_return"' in asked.body.replace(b" ", b"")]
 
 
-def test_tools_arrive_as_drafts_that_nobody_is_offered(told: ToldServer) -> None:
+def test_tools_are_imported_as_drafts_that_nobody_is_offered(told: ScriptedMcpServer) -> None:
     result = import_tools("warehouse", actor="operator:test")
     assert [draft.name for draft in result.drafts] == ["get_order", "create_return"]
     assert {one.state for one in ActionDefinition.objects.all()} == {"draft"}
@@ -113,19 +113,19 @@ def test_tools_arrive_as_drafts_that_nobody_is_offered(told: ToldServer) -> None
     assert ActionDefinitionVersion.objects.count() == 2
 
 
-def test_the_command_imports_tools_too(told: ToldServer, workspace: Workspace, capsys: Any) -> None:
+def test_the_command_imports_tools_too(told: ScriptedMcpServer, workspace: Workspace, capsys: Any) -> None:
     call_command("action_import", tools_of="warehouse", workspace=workspace.slug)
     assert "create_return" in capsys.readouterr().out
 
 
-def test_a_server_without_a_list_imports_nothing(told: ToldServer) -> None:
+def test_a_server_without_a_list_imports_nothing(told: ScriptedMcpServer) -> None:
     told.results["tools/list"] = {"tools": 7}
     with pytest.raises(ServerUnreadable):
         import_tools("warehouse", actor="operator:test")
     assert not ActionDefinition.objects.exists()
 
 
-def test_a_tool_is_called_once_after_the_customer_agreed(agree: Any, in_force: ToldServer) -> None:
+def test_a_tool_is_called_once_after_the_customer_has_confirmed(agree: Any, in_force: ScriptedMcpServer) -> None:
     request = agree()
     assert len(done_by(in_force)) == 0
     run_queued()
@@ -134,14 +134,14 @@ def test_a_tool_is_called_once_after_the_customer_agreed(agree: Any, in_force: T
     assert len(done_by(in_force)) == 1
 
 
-def test_somebody_elses_order_is_refused(in_force: ToldServer, ann: Principal) -> None:
+def test_another_customers_order_is_refused(in_force: ScriptedMcpServer, ann: Principal) -> None:
     theirs = {"content": [], "structuredContent": {"id": "A-1", "user": "somebody_else"}}
     in_force.results["tools/call"] = theirs
     refused = propose(ann, NAME, {"order": "A-1"}, proposal_key="turn:1:1")
     assert (refused.state, refused.reason_code, done_by(in_force)) == ("refused", "order_not_found", [])
 
 
-def test_without_an_answer_it_goes_to_a_person_and_is_never_sent_again(agree: Any, in_force: ToldServer) -> None:
+def test_without_an_answer_it_goes_to_a_person_and_is_never_sent_again(agree: Any, in_force: ScriptedMcpServer) -> None:
     request = agree()
 
     def cut(message: dict[str, Any]) -> Any:
@@ -157,8 +157,8 @@ def test_without_an_answer_it_goes_to_a_person_and_is_never_sent_again(agree: An
 
 
 @pytest.mark.parametrize("changed", [TOOL, ORDER_TOOL])
-def test_a_changed_tool_switches_its_action_off_and_does_nothing(
-    agree: Any, in_force: ToldServer, changed: dict[str, Any]
+def test_a_changed_tool_is_not_called_and_its_action_is_switched_off(
+    agree: Any, in_force: ScriptedMcpServer, changed: dict[str, Any]
 ) -> None:
     request = agree()
     other = ORDER_TOOL if changed is TOOL else TOOL
@@ -173,10 +173,10 @@ def test_a_changed_tool_switches_its_action_off_and_does_nothing(
     assert (request.state, done_by(in_force), NAME in all_actions()) == ("failed", [], False)
 
 
-def test_once_an_hour_changed_tools_are_found_before_anybody_asks(in_force: ToldServer) -> None:
+def test_an_hourly_check_finds_changed_tools_before_they_are_called(in_force: ScriptedMcpServer) -> None:
     tool_changes.check_all()
     assert ActionDefinition.objects.get(name=NAME).state == "published"
-    in_force.results["tools/list"] = {"tools": 7}  # it says nothing
+    in_force.results["tools/list"] = {"tools": 7}  # the server sends no notice of the change
     tool_changes.check_all()
     assert ActionDefinition.objects.get(name=NAME).state == "published"
     in_force.results["tools/list"] = {"tools": [TOOL]}
@@ -184,12 +184,12 @@ def test_once_an_hour_changed_tools_are_found_before_anybody_asks(in_force: Told
     assert ActionDefinition.objects.get(name=NAME).state == "disabled"
 
 
-def test_a_change_that_was_reviewed_meanwhile_is_left_alone(in_force: ToldServer) -> None:
+def test_a_tool_whose_change_was_reviewed_meanwhile_stays_switched_on(in_force: ScriptedMcpServer) -> None:
     tool_changes.switch_off_changed(NAME, "0" * 64)
     assert ActionDefinition.objects.get(name=NAME).state == "published"
 
 
-def test_a_tool_is_never_sent_again_word_for_word(told: ToldServer, admin: User) -> None:
+def test_a_tool_cannot_be_published_as_replay_safe(told: ScriptedMcpServer, admin: User) -> None:
     import_tools("warehouse", actor="operator:test")
     made = completed(outcome={"kind": "replay_safe"})
     made["call"]["body"]["key"] = "{key}"

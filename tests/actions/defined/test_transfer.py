@@ -1,4 +1,4 @@
-"""Definitions come in as files and go out as files; a test call shows every step and keeps nothing."""
+"""Definitions are imported and exported as files; a test call shows every step and stores nothing."""
 
 import io
 import json
@@ -44,7 +44,7 @@ def run(*words: str) -> Any:
     return json.loads(out.getvalue())
 
 
-def test_a_definition_goes_out_as_it_came_in(retail: LoopbackShop, tmp_path: Path) -> None:
+def test_an_exported_definition_equals_the_imported_one(retail: LoopbackShop, tmp_path: Path) -> None:
     file, whole = tmp_path / "cancel.json", document()
     whole["arguments"]["reason"]["label"] = {"en": "Reason"}
     file.write_text(json.dumps(whole))
@@ -56,7 +56,7 @@ def test_a_definition_goes_out_as_it_came_in(retail: LoopbackShop, tmp_path: Pat
 
 
 def test_a_shop_from_the_command_line(retail: LoopbackShop, admin: User, tmp_path: Path) -> None:
-    """Import, publish, propose and confirm, for a customer who has never chatted; then stop it."""
+    """Import, publish, propose and confirm, for a customer who has never chatted; then switch the action off."""
     file = tmp_path / "cancel.json"
     file.write_text(json.dumps(document()))
     run("action_import", str(file))
@@ -90,7 +90,7 @@ def test_operations_of_an_openapi_file_become_drafts(retail: LoopbackShop, tmp_p
     assert ActionDefinitionVersion.objects.count() == 2
 
 
-def test_what_the_chat_cannot_ask_for_is_to_be_checked(retail: LoopbackShop, tmp_path: Path) -> None:
+def test_arguments_that_the_chat_cannot_ask_for_are_listed_to_be_checked(retail: LoopbackShop, tmp_path: Path) -> None:
     made = document()
     lists = {"type": "list", "of": {"type": "list", "of": {"type": "integer"}}, "description": "Pairs of seats."}
     made["arguments"]["seats"] = lists
@@ -102,7 +102,7 @@ def test_what_the_chat_cannot_ask_for_is_to_be_checked(retail: LoopbackShop, tmp
     ]
 
 
-def test_an_imported_parameter_of_the_customer_cannot_be_chosen_in_a_chat(
+def test_a_chat_cannot_set_an_imported_parameter_that_names_the_customer(
     retail: LoopbackShop, admin: User, ann: Principal, tmp_path: Path
 ) -> None:
     parameter = {"name": "customerId", "in": "path", "required": True, "schema": {"type": "string"}}
@@ -134,7 +134,7 @@ def test_an_imported_parameter_of_the_customer_cannot_be_chosen_in_a_chat(
         json.dumps([document(), document(name_="x")]),
     ],
 )  # fmt: skip
-def test_a_file_that_is_wrong_is_refused_whole(retail: LoopbackShop, tmp_path: Path, text: str) -> None:
+def test_a_file_with_a_mistake_is_refused_as_a_whole(retail: LoopbackShop, tmp_path: Path, text: str) -> None:
     file = tmp_path / "wrong.json"
     file.write_text(text)
     with pytest.raises(CommandError):
@@ -142,7 +142,7 @@ def test_a_file_that_is_wrong_is_refused_whole(retail: LoopbackShop, tmp_path: P
     assert not ActionDefinition.objects.exists() and retail.asked == []
 
 
-def test_what_is_not_there_is_said(retail: LoopbackShop) -> None:
+def test_a_missing_definition_or_file_is_reported(retail: LoopbackShop) -> None:
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("action_import", "/nowhere.json")
     with pytest.raises(CommandError, match="There is no definition"):
@@ -206,10 +206,10 @@ def test_a_test_call_names_where_a_definition_fails(retail: LoopbackShop) -> Non
     assert AuditEntry.objects.get(event="definition.tested").payload["place"] == told.place
 
 
-def test_another_customers_record_is_not_there(call_with: Calling, retail: LoopbackShop) -> None:
+def test_another_customers_record_is_reported_as_missing(call_with: Calling, retail: LoopbackShop) -> None:
     assert call_with(customer="bob_ray_2").verdict == "order_not_found" and retail.commands == []
 
 
-def test_import_from_the_console_takes_text(retail: LoopbackShop) -> None:
+def test_the_console_imports_pasted_text(retail: LoopbackShop) -> None:
     result = import_text(json.dumps(OPENAPI), actor="user:1", connection="retail")
     assert [one.name for one in result.drafts] == ["get_order", "refund_order_2"]

@@ -1,4 +1,4 @@
-"""What was done is taken back by another action: proposed, guarded and confirmed like any, and once."""
+"""A completed request is undone by another action, which is proposed, guarded and confirmed like any, and only once."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -40,7 +40,7 @@ PARTS = tuple(name for name in OFFICE if name != "order_id")
 
 
 def moving(**undo: Any) -> dict[str, Any]:
-    """Return the change of an address, which is undone by changing it back."""
+    """Return a document that changes an address; the same action undoes it by changing it back."""
     made = document(MOVE)
     made["arguments"] |= {
         f"old_{name}": {"type": "string", "from": "server", "value": f"order.address.{name}", "may_be_empty": True}
@@ -62,7 +62,9 @@ def moved(
     return request
 
 
-def test_it_is_proposed_confirmed_and_done_once(moved: ActionRequest, ann: Principal, retail: LoopbackShop) -> None:
+def test_an_undo_is_proposed_confirmed_and_carried_out_once(
+    moved: ActionRequest, ann: Principal, retail: LoopbackShop
+) -> None:
     order = retail.records.records["orders"]["#W0000001"]
     assert order["address"] == {name: OFFICE[name] for name in PARTS}
     card = propose_undo(ann, moved.pk)
@@ -100,7 +102,7 @@ def test_an_equal_card_that_undoes_nothing_is_not_an_undo(
     assert len(retail.performed) == 2
 
 
-def test_its_own_guards_and_window_hold(moved: ActionRequest, ann: Principal, retail: LoopbackShop) -> None:
+def test_an_undo_obeys_its_own_guards_and_window(moved: ActionRequest, ann: Principal, retail: LoopbackShop) -> None:
     stranger = signed_in_as(Customer.objects.create(external_id="bob_ray_2"))
     with pytest.raises(NotFound):
         propose_undo(stranger, moved.pk)
@@ -113,7 +115,7 @@ def test_its_own_guards_and_window_hold(moved: ActionRequest, ann: Principal, re
     assert len(retail.performed) == 1
 
 
-def test_receipt_and_desk_offer_it(
+def test_receipt_and_desk_offer_the_undo(
     put_in_force: Callable[[dict[str, Any]], None], ann: Principal, retail: LoopbackShop, bob: User
 ) -> None:
     retail.records.records["orders"]["#W0000001"]["address"] = dict(HOME)
@@ -132,7 +134,7 @@ def test_receipt_and_desk_offer_it(
     retail.records.records["orders"]["#W0000001"]["status"] = "processed"
     refused = client.post(f"/desk/tickets/{ticket.pk}/undo/{card.pk}/")
     assert refused.status_code == 409 and "is processed" in refused.content.decode()
-    assert not ActionRequest.objects.filter(undoes=card.pk).exists()  # the customer is not bothered
+    assert not ActionRequest.objects.filter(undoes=card.pk).exists()  # the customer gets no notice
     retail.records.records["orders"]["#W0000001"]["status"] = "pending"
     assert client.post(f"/desk/tickets/{ticket.pk}/undo/{card.pk}/").status_code == 302
     proposed = ActionRequest.objects.get(undoes=card.pk)
@@ -147,7 +149,7 @@ def test_receipt_and_desk_offer_it(
         ({"arguments": {"order_id": "arguments.order_id"}}, "needs address1, address2, city"),
     ],
 )
-def test_what_does_not_fit_is_not_published(
+def test_an_undo_that_does_not_fit_is_not_published(
     undo: dict[str, Any], words: str, retail: LoopbackShop, admin: User
 ) -> None:
     services.save_draft(moving(**undo), actor="operator:test")

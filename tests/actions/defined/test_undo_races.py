@@ -1,4 +1,4 @@
-"""Undoing while something else happens: two at once, a changed record, changed rules, an equal request on its way."""
+"""Undoing while something else happens: another undo, a changed record, changed rules, an equal request in progress."""
 
 import threading
 from collections.abc import Callable
@@ -42,14 +42,14 @@ def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def anns(workspace: Workspace, ann: Principal) -> Anns:
-    """Return a function that opens one more browser in which Ann is signed in."""
+    """Return a function that opens another browser in which Ann is signed in."""
     channel: NewChannel = create_channel(workspace, "Storefront")
     customer = Customer.objects.get(pk=ann.customer_id)
     return lambda: signed_in(channel, customer)
 
 
 def at_once(client: Anns, posts: list[tuple[str, dict[str, Any]]]) -> list[tuple[int, Any]]:
-    """Make all these calls at the same moment; return their statuses and answers."""
+    """Make all these calls at the same moment; return the status and body of each answer."""
     start = threading.Barrier(len(posts))
 
     def run(post: tuple[str, dict[str, Any]]) -> tuple[int, Any]:
@@ -66,7 +66,7 @@ def at_once(client: Anns, posts: list[tuple[str, dict[str, Any]]]) -> list[tuple
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_undos_and_confirmations_at_once_one_is_done(
+def test_only_one_of_many_simultaneous_undos_and_confirmations_is_carried_out(
     moved: ActionRequest, anns: Anns, retail: LoopbackShop
 ) -> None:
     answers = at_once(anns, [(f"{REQUESTS}/{moved.pk}/undo", {})] * 6)
@@ -81,10 +81,10 @@ def test_of_many_undos_and_confirmations_at_once_one_is_done(
     assert (late.status_code, late.json()["code"]) == (409, "cannot_undo")
 
 
-def test_an_undo_that_is_overtaken_by_a_whole_other_one_is_not_done_again(
+def test_an_undo_that_another_one_overtakes_is_not_carried_out_again(
     moved: ActionRequest, ann: Principal, anns: Anns, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other is asked for, confirmed and carried out after the first has seen that none is open."""
+    """The other undo is requested, confirmed and carried out after the first has seen that none is open."""
 
     def overtaken(*args: Any, **asked: Any) -> ActionRequest:
         monkeypatch.undo()
@@ -101,10 +101,10 @@ def test_an_undo_that_is_overtaken_by_a_whole_other_one_is_not_done_again(
 
 
 @pytest.mark.parametrize("when", ["before the confirmation", "after it"])
-def test_a_record_that_has_changed_is_not_put_back(
+def test_a_record_that_has_changed_is_not_restored(
     moved: ActionRequest, ann: Principal, anns: Anns, retail: LoopbackShop, when: str
 ) -> None:
-    """The order is packed meanwhile: nothing is sent, and once it is not, the undo may be asked for again."""
+    """The order is packed meanwhile, so nothing is sent; once it no longer is, the undo can be requested again."""
     order, card = retail.records.records["orders"]["#W0000001"], propose_undo(ann, moved.pk)
     if when == "before the confirmation":
         order["status"] = "processed"
@@ -119,7 +119,7 @@ def test_a_record_that_has_changed_is_not_put_back(
 
 
 @pytest.mark.parametrize("change", ["rules", "switch"])
-def test_what_is_changed_or_switched_off_meanwhile_is_not_carried_out(
+def test_an_undo_that_is_changed_or_switched_off_meanwhile_is_not_carried_out(
     moved: ActionRequest, ann: Principal, anns: Anns, retail: LoopbackShop, change: str
 ) -> None:
     card, policy = propose_undo(ann, moved.pk), policy_of(MOVE)
@@ -205,7 +205,7 @@ def test_an_undo_is_not_approved_after_the_window(
     card = propose_undo(ann, moved.pk)
     waiting = confirm(card.pk, principal=ann, digest=card.digest)
     assert waiting.state == State.AWAITING_APPROVAL
-    assert waiting.expires_at == moved.changed_at + timedelta(hours=2)  # not a day, as usual
+    assert waiting.expires_at == moved.changed_at + timedelta(hours=2)  # instead of the usual day
     end_window(moved)
     with pytest.raises(Expired):
         approve(card.pk, approver=approver, digest=card.digest)
@@ -230,11 +230,11 @@ def test_an_undo_that_would_be_held_until_after_the_window_is_not_offered(
     assert_is_too_late(card, State.EXPIRED, moved, retail)
 
 
-def test_an_equal_request_on_its_way_is_told_before_anything_is_proposed(
+def test_an_equal_request_in_progress_is_reported_before_anything_is_proposed(
     moved: ActionRequest, ann: Principal, anns: Anns, retail: LoopbackShop
 ) -> None:
     direct = propose(ann, MOVE, {"order_id": "#W0000001", **HOME}, proposal_key="turn:9:1:1")
-    assert preview_undo(ann, moved.pk).decision.is_refusal is False  # it would take the place of that card
+    assert preview_undo(ann, moved.pk).decision.is_refusal is False  # it would replace that card
     confirm(direct.pk, principal=ann, digest=direct.digest)
     with pytest.raises(CannotUndo):
         preview_undo(ann, moved.pk)
@@ -249,7 +249,7 @@ def test_a_preview_shows_the_card_that_is_open(moved: ActionRequest, ann: Princi
     assert shown.request == card and not shown.decision.is_refusal
 
 
-def test_offers_of_many_requests_take_as_many_queries_as_of_one(
+def test_undo_offers_for_many_requests_take_as_many_queries_as_for_one(
     moved: ActionRequest, agreed: Callable[..., ActionRequest], retail: LoopbackShop
 ) -> None:
     def queries_for(requests: list[ActionRequest]) -> int:
@@ -257,7 +257,7 @@ def test_offers_of_many_requests_take_as_many_queries_as_of_one(
             assert offers_of(requests).keys() == {one.pk for one in requests}
         return len(queries)
 
-    offers_of([moved])  # the version is read once by each process
+    offers_of([moved])  # each process reads the version once
     of_one = queries_for([moved])
     for city in ("Dallas", "Houston", "Waco"):
         agreed(MOVE, {**OFFICE, "city": city})

@@ -1,4 +1,4 @@
-"""A call that names no customer: it is done for who is signed in, at most as often as the definition allows."""
+"""A call that names no customer: any signed-in customer may request it, as often as the definition allows."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,7 +27,7 @@ CALL_ME = {"name": "Ann Lee", "phone": "+49 30 1234"}
 
 
 def callback(**changes: Any) -> dict[str, Any]:
-    """Return an action whose system wants a name and a number, and nothing else."""
+    """Return an action whose call contains only a name and a phone number."""
     without = ("money", "lookups", "guards", "values", "labels", "undo", "receipt", "approval", "done_words")
     made = {name: one for name, one in document().items() if name not in without}
     own_words = {"type": "string", "names_no_record": True}
@@ -46,12 +46,12 @@ def callback(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def takes_calls_back(retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The shop of the tests knows orders only; here it takes whatever it is sent."""
+def shop_that_accepts_anything(retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the shop accept whatever it is sent, since by itself it only knows orders."""
     monkeypatch.setattr(retail.records, "ask", lambda asked: Answer(201, {}))
 
 
-def test_it_is_sent_without_the_customer_and_audited_with_them(
+def test_the_call_leaves_out_the_customer_and_the_audit_names_them(
     put_in_force: Put, agreed: Callable[..., ActionRequest], retail: LoopbackShop, ann: Principal
 ) -> None:
     put_in_force(callback())
@@ -64,7 +64,7 @@ def test_it_is_sent_without_the_customer_and_audited_with_them(
     assert ann.actor in AuditEntry.objects.filter(request_id=request.pk).values_list("actor", flat=True)
 
 
-def test_each_customer_has_a_limit_of_their_own(
+def test_each_customer_has_their_own_count_of_requests(
     put_in_force: Put, agreed: Callable[..., ActionRequest], ask_for: Callable[..., ActionRequest], retail: LoopbackShop
 ) -> None:
     put_in_force(callback())
@@ -77,7 +77,7 @@ def test_each_customer_has_a_limit_of_their_own(
     assert propose(ben, "call_back", CALL_ME, proposal_key="turn:8:1").state == "awaiting_confirmation"
 
 
-def test_a_visitor_cannot_have_it_done(put_in_force: Put, retail: LoopbackShop, ann: Principal) -> None:
+def test_a_visitor_cannot_request_the_action(put_in_force: Put, retail: LoopbackShop, ann: Principal) -> None:
     put_in_force(callback())
     visitor = Customer.objects.create(external_id=None, visitor_hash="x")
     unknown = Principal(visitor.workspace_pk, visitor.pk, external_id=None, is_verified=False)
@@ -93,7 +93,7 @@ def test_a_visitor_cannot_have_it_done(put_in_force: Put, retail: LoopbackShop, 
         ({"limits": {"hold_minutes": 5}}, ["limits.max_requests_per_customer_day"]),
     ],
 )
-def test_without_a_limit_it_is_not_published(changes: dict[str, Any], lacks: list[str]) -> None:
+def test_an_action_without_a_limit_is_not_published(changes: dict[str, Any], lacks: list[str]) -> None:
     assert services.missing_in(callback(**changes)) == lacks
 
 
@@ -103,7 +103,7 @@ def in_rules() -> list[int | None]:
     return list(versions.values_list("max_requests_per_customer_day", flat=True))
 
 
-def test_its_limit_is_in_force_though_the_action_had_rules_without_one(
+def test_the_limit_applies_even_if_the_action_had_rules_without_one(
     put_in_force: Put, agreed: Callable[..., ActionRequest], ask_for: Callable[..., ActionRequest], retail: LoopbackShop
 ) -> None:
     call = callback()["call"] | {"names_no_customer": None, "headers": {"X-Customer": "{identity.sub}"}}
@@ -117,7 +117,7 @@ def test_its_limit_is_in_force_though_the_action_had_rules_without_one(
     assert (again.state, again.reason_code, len(retail.commands)) == ("refused", "limit_count_day", 1)
 
 
-def test_rules_that_are_tried_do_not_lift_its_limit(
+def test_rules_in_a_trial_do_not_raise_the_limit(
     put_in_force: Put, agreed: Callable[..., ActionRequest], ask_for: Callable[..., ActionRequest]
 ) -> None:
     put_in_force(callback())
@@ -129,7 +129,7 @@ def test_rules_that_are_tried_do_not_lift_its_limit(
 
 
 @pytest.mark.parametrize("most", [None, 2])
-def test_its_rules_cannot_allow_more_than_its_definition(put_in_force: Put, most: int | None) -> None:
+def test_the_rules_cannot_allow_more_than_the_definition(put_in_force: Put, most: int | None) -> None:
     put_in_force(callback())
     policy = policy_of("call_back")
     assert policy is not None
@@ -138,13 +138,13 @@ def test_its_rules_cannot_allow_more_than_its_definition(put_in_force: Put, most
     assert list(refused.value.fields) == ["max_requests_per_customer_day"] and in_rules() == [1]
     change_rules(policy, actor="test", max_requests_per_customer_day=0)
     put_in_force(callback(limits={"max_requests_per_customer_day": 2}))
-    assert in_rules() == [1, 0]  # what the workspace set stays
+    assert in_rules() == [1, 0]  # the workspace's own limit stays
     change_rules(policy, actor="test", max_requests_per_customer_day=2)
     assert in_rules() == [1, 0, 2]
 
 
 @pytest.mark.parametrize("risk", ["money", "change"])
-def test_it_moves_no_money(put_in_force: Put, risk: str) -> None:
+def test_an_action_that_names_no_customer_cannot_move_money(put_in_force: Put, risk: str) -> None:
     made = callback(risk=risk, money={"amount": "5", "currency": "'USD'"})
     with pytest.raises(InvalidDefinition) as refused:
         put_in_force(made)

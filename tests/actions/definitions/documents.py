@@ -1,4 +1,4 @@
-"""Whole definitions to test with, and the way to spoil them."""
+"""Complete definitions for tests, and a function that changes one of their values."""
 
 import copy
 import re
@@ -109,7 +109,7 @@ PRODUCT: dict[str, Any] = {
 
 
 def changed(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """Return a copy with another value at a JSON path; Ellipsis takes the field away."""
+    """Return a copy with another value at a JSON path; Ellipsis removes the field."""
     result = copy.deepcopy(document)
     at: Any = result
     *keys, last = [int(key) if key.isdigit() else key for key in re.findall(r"[^.\[\]]+", path)]

@@ -1,4 +1,4 @@
-"""OpenAPI files for the tests of drafts, and the drafts of them."""
+"""OpenAPI files for the tests of drafts, and functions that make drafts of them."""
 
 import json
 from typing import Any
