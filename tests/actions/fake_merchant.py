@@ -1,6 +1,6 @@
 """A fake merchant over real HTTP with injected faults: it answers some calls as a broken or hostile merchant would.
 
-A fault is about the answer. Whether the work is done first is set separately, since nobody can see that from outside.
+A fault concerns the answer. Whether the work is done before it is set separately, since nobody can see that outside.
 """
 
 import json
@@ -31,14 +31,14 @@ class Fault:
 
 @dataclass
 class FakeMerchant:
-    """Each call uses up one of `faults` of its kind; those in `always` stay."""
+    """A fake merchant: each call uses up one of the `faults` of its kind, while those in `always` stay."""
 
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
     faults: list[Fault] = field(default_factory=list)
     always: dict[str, Fault] = field(default_factory=dict)
     refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
     received: list[str] = field(default_factory=list)
-    cut_off: Callable[[], None] = lambda: None  # ends the call under way, as the caller's deadline would
+    cut_off: Callable[[], None] = lambda: None  # ends the current call, as the caller's deadline would
     stopping: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -62,7 +62,7 @@ class FakeMerchant:
         with caller:
             try:
                 asked = read_request(caller)
-                if asked.strip():  # else it hung up before sending anything
+                if asked.strip():  # otherwise, it hung up before sending anything
                     self._answer(caller, asked)
             except OSError:  # the platform hung up
                 return

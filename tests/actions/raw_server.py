@@ -1,4 +1,4 @@
-"""A raw web server on loopback that answers as a broken or hostile merchant would, byte by byte."""
+"""A raw web server on loopback that sends given bytes, as a broken or hostile merchant might."""
 
 import socket
 import ssl
@@ -10,9 +10,9 @@ from tests.patience import PATIENCE_SECONDS
 
 
 class RawServer:
-    """Answers every connection with the same bytes, with `pause` seconds between two of them.
+    """A server that answers every connection with the same bytes, with `pause` seconds between two bytes.
 
-    With `listens=False` it answers at once, without reading the request.
+    With `listens=False`, it answers at once, without reading the request.
     """
 
     def __init__(self, answer: bytes, *, pause: float = 0.0, listens: bool = True) -> None:
@@ -56,7 +56,7 @@ class RawServer:
 
 
 def read_request(caller: socket.socket) -> bytes:
-    """Return the whole request: closing a connection with unread bytes resets it, and the answer is lost."""
+    """Return the whole request: with unread bytes, closing the connection would reset it and lose the answer."""
     received = b""
     while b"\r\n\r\n" not in received and (more := caller.recv(65_536)):
         received += more
@@ -79,7 +79,7 @@ def raw_server(answer: bytes, *, pause: float = 0.0, listens: bool = True) -> It
 
 
 def closed(listener: socket.socket, serving: threading.Thread) -> None:
-    """Close a listener after its thread has ended: otherwise it could accept a caller of the next one on this port."""
+    """Close a listener after its thread has ended, so that it cannot accept a caller of the next one on this port."""
     with suppress(OSError):
         listener.shutdown(socket.SHUT_RDWR)  # wakes a waiting accept()
     serving.join(PATIENCE_SECONDS)

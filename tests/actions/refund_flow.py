@@ -25,7 +25,7 @@ from supportbot.outbox.models import Announcement
 from tests.actions.conftest import REFUND
 from tests.actions.rounds import rounds
 
-# In the order of the flow: what is called, and on which side of the call the fault happens. If the call runs inside a
+# In the order of the flow: the function, and on which side of its call the fault happens. If the call runs inside a
 # transaction, "after" means that its work is done but not committed.
 POINTS: Final = {
     "before the proposal is committed": ("actions.proposing._store", "after"),
@@ -39,14 +39,14 @@ POINTS: Final = {
     "after the call, before its result": ("actions.testing.FakeShop.run", "after"),
     "before the result is committed": ("actions.execution.succeed", "after"),
     "after the result, before the message is acknowledged": ("actions.execution.settle", "after"),
-    "before the telling is committed": ("supportbot.assistant.outbox_consumers._record", "after"),
+    "before the report is committed": ("supportbot.assistant.outbox_consumers._record", "after"),
 }
 LOST: Final = (ProcessDied, DatabaseError, InterfaceError)
 
 
 @contextmanager
 def fault_at(point: str, strike: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Let `strike` happen once, at this point; the yielded list shows whether it has."""
+    """Call `strike` once, at this point; the yielded list is empty until then."""
     path, side = POINTS[point]
     real, struck = resolve_name(path), list[str]()
 
@@ -70,7 +70,7 @@ def fault_at(point: str, strike: Callable[[], None], monkeypatch: pytest.MonkeyP
 
 @dataclass
 class RefundFlow:
-    """Alice, her chat, and a client that resends what was not acknowledged."""
+    """Alice, her chat, and a client that repeats whatever was not acknowledged."""
 
     principal: Principal
     shop: FakeShop
@@ -79,7 +79,7 @@ class RefundFlow:
     lost: int = 0
 
     def run(self) -> None:
-        """Run the whole flow; a step that is lost is repeated."""
+        """Run the whole flow, repeating any step that is lost."""
         for step in (self.propose, self.confirm, self.process, self.deliver):
             self.retry_if_lost(step)
 
@@ -105,7 +105,7 @@ class RefundFlow:
             assert self.request.state == State.QUEUED
 
     def process(self) -> None:
-        """Let a worker take the message, and the sweep do the rest as time passes."""
+        """Let a worker take the message, and sweeps do the rest as time passes."""
         execution.execute(self.request.pk)
         for _ in rounds(MAX_ATTEMPTS):
             make_due()
@@ -113,7 +113,7 @@ class RefundFlow:
             run_queued()
 
     def deliver(self) -> None:
-        """Let the relay deliver, and retry once what failed."""
+        """Let the relay deliver the announcements, and retry once those that failed."""
         for _ in range(2):
             Announcement.objects.filter(delivered_at=None).update(due_at="2000-01-01T00:00:00Z")
             deliver_due()

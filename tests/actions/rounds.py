@@ -1,4 +1,4 @@
-"""Rounds of workers and sweeps."""
+"""Repeated rounds of workers and sweeps."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from actions.states import FINAL
 
 
 def rounds(most: int) -> Iterator[int]:
-    """Count rounds up to `most`. Once all requests are final, one more round shows that they stay as they are."""
+    """Yield the numbers of up to `most` rounds. Once all requests are final, one more round shows that they stay so."""
     for number in range(most):
         is_last = not ActionRequest.objects.exclude(state__in=FINAL).exists()
         yield number

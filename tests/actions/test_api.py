@@ -1,4 +1,4 @@
-"""Actions over REST, with real credentials: who may see, confirm and decide."""
+"""Actions over REST, with real credentials: who can see, confirm and decide about a request."""
 
 from decimal import Decimal
 from typing import Any
@@ -117,7 +117,7 @@ def test_two_approvals_are_counted(bobs: APIClient, workspace: Workspace, waitin
     assert (second["state"], second["approvals"]) == ("queued", {"needed": 2, "given": 2})
 
 
-def test_who_may_not_approve(
+def test_approval_without_the_right_is_refused(
     waiting: ActionRequest, workspace: Workspace, bob: User, alices: APIClient, shop: FakeShop
 ) -> None:
     add_member(workspace, bob, Membership.Role.SUPERVISOR)

@@ -1,4 +1,4 @@
-"""Who may approve a confirmed request, and who may not."""
+"""Who can approve a confirmed request."""
 
 from decimal import Decimal
 
@@ -61,7 +61,7 @@ def test_approval_needs_the_right(
 ) -> None:
     root = User.objects.create_superuser("root", password="correct horse battery")
     add_member(workspace, root, Membership.Role.ADMIN)
-    # None of these is the right on this policy: one on another action, on the whole model, or in another workspace.
+    # None of these gives the right on this policy: they are for another action, the whole model, or another workspace.
     other = policy_of("cancel_order")
     assert other is not None
     allow_approval(other, bob, actor="test")

@@ -1,4 +1,4 @@
-"""Arguments from outside: what is accepted, what is refused, and what the digest covers."""
+"""Arguments from outside: valid ones are accepted, others are refused, and the digest covers them all."""
 
 import json
 import unicodedata
@@ -124,7 +124,7 @@ def test_an_address_is_an_object_with_known_fields() -> None:
             parse_arguments(ADDRESS, read_arguments({"order_id": "A-1", "address": address}))
 
 
-def test_a_mapping_meets_the_same_rules() -> None:
+def test_a_mapping_is_checked_by_the_same_rules() -> None:
     for value in (float("nan"), object(), 10**5000):
         with pytest.raises(InvalidArguments):
             parse_arguments(REFUND, read_arguments({"order_id": "A-1", "reason": "x", "amount": value}))
@@ -164,7 +164,7 @@ def digest(**changes: Any) -> str:
 
 
 def test_the_digest_can_be_computed_independently() -> None:
-    """Golden value: the SHA-256 of exactly this text, so other programs can verify a card."""
+    """The digest is the SHA-256 of exactly this text, so that other programs can verify a card."""
     text = (
         '{"action":"refund_order","arguments":{"amount":"12.50","order_id":"A-1","reason":"é"},'
         '"customer":"00000000-0000-0000-0000-000000000002","policy_version":1,'
@@ -250,7 +250,7 @@ def test_the_catalogue_is_complete() -> None:
         (Money(Decimal(5), "CHF"), "en", "CHF\u00a05.00"),
     ],
 )
-def test_money_is_written_as_the_locale_does(amount: Money, locale: str, shown: str) -> None:
+def test_money_is_formatted_for_the_locale(amount: Money, locale: str, shown: str) -> None:
     assert format_money(amount, locale) == shown
 
 

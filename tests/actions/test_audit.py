@@ -28,7 +28,7 @@ def chain(workspace: Workspace) -> list[AuditEntry]:
 
 
 def as_superuser(sql: str, *values: Any) -> None:
-    """Change rows as the database's owner, bypassing the triggers."""
+    """Run a statement with the table's triggers disabled, as its owner can."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE actions_auditentry DISABLE TRIGGER USER")
@@ -57,7 +57,7 @@ def test_an_intact_chain_verifies(chain: list[AuditEntry]) -> None:
         ("UPDATE actions_auditentry SET seq = seq + 100 WHERE seq = 3", "entry 3 is missing"),
     ],
 )
-def test_tampering_is_named(chain: list[AuditEntry], sql: str, problem: str) -> None:
+def test_tampering_is_found_and_named(chain: list[AuditEntry], sql: str, problem: str) -> None:
     as_superuser(sql)
     assert verify().problem == problem
 
@@ -89,7 +89,7 @@ def test_a_reset_head_is_found(chain: list[AuditEntry]) -> None:
 def test_another_key_neither_signs_nor_verifies(chain: list[AuditEntry], settings: Any) -> None:
     settings.FIELD_KEYS = ["another", *settings.FIELD_KEYS]
     record("test.step", actor="test", number=7)
-    assert verify().is_whole  # rotated: the old key still verifies
+    assert verify().is_whole  # after a rotation, the old key still verifies
     settings.FIELD_KEYS = ["another"]
     assert verify().problem == "entry 1 was signed with a key that is not in FIELD_KEYS"
 

@@ -1,4 +1,4 @@
-"""Rules are tried on past requests before they are saved: this shows what would change and does nothing else."""
+"""Rules are tried on past requests before they are saved: the trial shows what would change, and does nothing else."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def refunded(shop: FakeShop, principal: Principal) -> Callable[..., ActionRequest]:
-    """Return a function that has an amount of an order paid back."""
+    """Return a function that refunds an amount of an order."""
     count = iter(range(1, 100))
 
     def refund(amount: str, order: str = "A-1001") -> ActionRequest:
@@ -49,7 +49,7 @@ def refunded(shop: FakeShop, principal: Principal) -> Callable[..., ActionReques
 
 def test_amounts_add_up_as_they_did(refunded: Callable[..., ActionRequest], workspace: Workspace) -> None:
     first, second, third = refunded("10.00"), refunded("15.00"), refunded("5.00")
-    refused = refunded("5.00", order="A-1003")  # not delivered: no rule decides that
+    refused = refunded("5.00", order="A-1003")  # not delivered: refused by the action, not by a rule
     fifth = refunded("1.00")
     policy = policy_of("refund_order")
     assert policy is not None and refused.state == "refused"
@@ -82,7 +82,7 @@ def test_amounts_add_up_as_they_did(refunded: Callable[..., ActionRequest], work
 
 @pytest.fixture
 def paid_back(refunded: Callable[..., ActionRequest]) -> Callable[..., None]:
-    """Return a function that writes a refund from some days ago to the ledger."""
+    """Return a function that adds a refund from some days ago to the ledger."""
     like, count = refunded("1.00"), iter(range(1, 100))
 
     def put(amount: str, *, days_ago: int, order: str = "A-1001", customer: UUID | None = None, **entry: Any) -> None:
@@ -105,8 +105,8 @@ def paid_back(refunded: Callable[..., ActionRequest]) -> Callable[..., None]:
 def test_amounts_before_the_period_count_as_far_back_as_limits_look(
     refunded: Callable[..., ActionRequest], paid_back: Callable[..., None]
 ) -> None:
-    paid_back("100.00", days_ago=500)  # of the order; not of the year
-    paid_back("20.00", days_ago=300, order="A-9")  # of the year; not of the order
+    paid_back("100.00", days_ago=500)  # counts for the order, not for the year
+    paid_back("20.00", days_ago=300, order="A-9")  # counts for the year, not for the order
     paid_back("7.00", days_ago=300, order="A-9", status="released")
     paid_back("3.00", days_ago=300, order="A-9", currency="USD")
     paid_back("50.00", days_ago=40, order="A-9", customer=uuid7())
@@ -117,7 +117,7 @@ def test_amounts_before_the_period_count_as_far_back_as_limits_look(
 
     def refusal(**limits: Any) -> str:
         found = back_test("refund_order", current=rules, proposed=replace(rules, **limits), days=30)
-        assert found.judged == 2  # with the one of `paid_back`
+        assert found.judged == 2  # including the one of `refunded`
         return next((one.after.reason.code for one in found.changes if one.request == last and one.after.reason), "")
 
     assert refusal(max_per_order=Decimal("103.00")) == ""
@@ -131,7 +131,7 @@ def test_amounts_before_the_period_count_as_far_back_as_limits_look(
 def test_only_the_period_is_read_from_the_ledger(
     refunded: Callable[..., ActionRequest], paid_back: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The database sums everything before it, however much there is."""
+    """The database sums up everything before the period, however much there is."""
     for days_ago in range(31, 61):
         paid_back("1.00", days_ago=days_ago)
     refunded("2.00")
@@ -174,7 +174,7 @@ def test_the_page_tries_what_is_typed_and_saves_nothing(
     assert policy.current is not None and policy.current.approval_above == Decimal(12)
 
 
-def test_looser_rules_show_what_they_let_through_before_they_are_saved(
+def test_looser_rules_show_the_requests_they_would_allow_before_they_are_saved(
     refunded: Callable[..., ActionRequest], workspace: Workspace
 ) -> None:
     policy = policy_of("refund_order")
@@ -200,14 +200,14 @@ def test_looser_rules_show_what_they_let_through_before_they_are_saved(
     policy.refresh_from_db()
     assert policy.current is not None and policy.current.max_per_order == Decimal(20)
     shown = fields_of(answer)
-    changed = browser.post(address, {**shown, "approval_above": "20.00"})  # not what was shown
+    changed = browser.post(address, {**shown, "approval_above": "20.00"})  # differs from the rules that were shown
     assert "save again" in visible_text(page_of(changed), " ")
     browser.post(address, shown)
     policy.refresh_from_db()
     assert policy.current is not None and policy.current.approval_above == Decimal(15)
 
 
-def test_ending_a_dry_run_says_beside_the_button_that_it_is_not_saved_yet(
+def test_a_note_at_the_button_says_that_the_end_of_a_dry_run_is_not_saved_yet(
     refunded: Callable[..., ActionRequest], workspace: Workspace
 ) -> None:
     policy = policy_of("refund_order")
@@ -237,7 +237,8 @@ def test_rules_that_let_nothing_through_are_saved_at_once(
     assert policy is not None
     browser = logged_in(person(workspace, "admin", "ada"))
     address = f"/admin/actions/actionpolicy/{policy.pk}/change/"
-    browser.post(address, {**fields_of(browser.get(address)), "approval_above": "500.00"})  # looser, but nobody's case
+    # Looser, but without effect on any request.
+    browser.post(address, {**fields_of(browser.get(address)), "approval_above": "500.00"})
     policy.refresh_from_db()
     assert policy.current is not None and policy.current.approval_above == Decimal(500)
 
@@ -264,4 +265,4 @@ def test_an_empty_period_is_reported_and_tries_are_limited(
     page = page_of(browser.post(address, sent))
     text = visible_text(page, " ")
     assert "A workspace can make 20 tests a minute." in text and "Nothing to try" not in text
-    assert page.css_first("input[name=approval_above]").attributes["value"] == "12.00"  # what was typed stays
+    assert page.css_first("input[name=approval_above]").attributes["value"] == "12.00"  # the typed values stay

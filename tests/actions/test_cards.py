@@ -17,7 +17,7 @@ from actions.testing import FakeShop
 pytestmark = pytest.mark.django_db
 
 
-def test_a_request_refused_early_still_has_a_card(proposals: Callable[..., ActionRequest]) -> None:
+def test_a_request_that_is_refused_early_still_has_a_card(proposals: Callable[..., ActionRequest]) -> None:
     request = proposals(order_id="Z-9999")
     assert state_payload(request) == {
         "request": str(request.pk), "action": "refund_order", "title": "Refund an order",
@@ -28,7 +28,7 @@ def test_a_request_refused_early_still_has_a_card(proposals: Callable[..., Actio
 def test_a_card_is_made_from_its_row(card: ActionRequest) -> None:
     payload = proposed_payload(card)
     assert (payload["title"], payload["button"]) == ("Refund €49.90", "Refund €49.90")
-    assert "note" not in payload  # the rows say it all
+    assert "note" not in payload  # the rows contain everything
     assert payload["rows"] == [
         {"label": "For", "value": "Alder merino base layer, M"},
         {"label": "Order", "value": "A-1001"},
@@ -47,7 +47,7 @@ def test_the_card_of_a_large_order_stays_short(proposals: Callable[..., ActionRe
     assert named.startswith("Part 1, Part 2, ") and named.endswith("Part 12, … (+288)")
 
 
-def test_a_request_of_a_removed_action_keeps_its_name_and_breaks_no_look_up(
+def test_a_request_of_a_removed_action_keeps_its_name_and_look_ups_still_work(
     card: ActionRequest, principal: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = {name: action for name, action in all_actions().items() if name != "refund_order"}

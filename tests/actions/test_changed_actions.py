@@ -1,4 +1,4 @@
-"""A request in progress during an upgrade: the new release has removed its action or changed its meaning."""
+"""A request in progress during an upgrade to a release that has removed its action or changed its meaning."""
 
 from collections.abc import Callable
 
@@ -63,7 +63,7 @@ def test_a_changed_action_is_not_sent(queued: ActionRequest, shop: FakeShop, rel
 
 
 @pytest.mark.parametrize("attempts", [1, MAX_ATTEMPTS])
-def test_a_completed_call_is_reported_as_done(
+def test_a_completed_call_of_a_changed_action_is_reported_as_done(
     attempts: int, queued: ActionRequest, shop: FakeShop, release: Release
 ) -> None:
     shop.faults, shop.can_be_found = ["commit_then_silence"], False
@@ -79,7 +79,7 @@ def test_a_completed_call_is_reported_as_done(
     assert len(shop.refunds) == 1 and card_of(queued).title
 
 
-def test_an_equal_intent_gets_a_card_of_the_new_version(
+def test_an_equal_request_gets_a_card_of_the_new_version(
     card: ActionRequest, principal: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RefundOrder, "version", 2)

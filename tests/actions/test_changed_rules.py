@@ -1,4 +1,4 @@
-"""New rules apply to waiting requests: cards expire, and an approval stays or ends as the rules now say."""
+"""New rules apply to waiting requests: cards expire, and requests for approval stay or end as the rules now say."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -44,7 +44,7 @@ def test_an_approval_that_the_new_rules_allow_stays(
     maintenance.judge_waiting()
     assert state_of(waiting) == (State.AWAITING_APPROVAL, "")
     assert AuditEntry.objects.get(event="approval.judged").payload["policy"] == waiting.judged_by
-    maintenance.judge_waiting()  # once is enough
+    maintenance.judge_waiting()  # checked only once
     assert AuditEntry.objects.filter(event="approval.judged").count() == 1
     approve(waiting.pk, approver=approver, digest=waiting.digest)
     run_queued()
@@ -89,9 +89,7 @@ def test_a_click_before_the_sweep_is_checked_too(waiting: ActionRequest, approve
     assert state_of(waiting) == (State.EXPIRED, "limit_order")
 
 
-def test_records_that_cannot_be_read_are_requested_again(
-    waiting: ActionRequest, approver: User, shop: FakeShop
-) -> None:
+def test_unreadable_records_are_requested_again_later(waiting: ActionRequest, approver: User, shop: FakeShop) -> None:
     limit("refund_order", window_days=9)
     shop.is_reachable = False
     maintenance.judge_waiting()
@@ -99,7 +97,7 @@ def test_records_that_cannot_be_read_are_requested_again(
         approve(waiting.pk, approver=approver, digest=waiting.digest)
     assert state_of(waiting) == (State.AWAITING_APPROVAL, "")
     shop.is_reachable = True
-    maintenance.judge_waiting()  # not yet: a shop that is down is not called every two seconds
+    maintenance.judge_waiting()  # not yet, since a shop that is down is not called every two seconds
     assert state_of(waiting) == (State.AWAITING_APPROVAL, "")
     ActionRequest.objects.filter(pk=waiting.pk).update(due_at=now() - timedelta(seconds=1))
     maintenance.judge_waiting()
@@ -131,7 +129,7 @@ def three_waiting(shop: FakeShop, principal: Principal) -> Iterator[list[ActionR
     yield made
 
 
-def test_the_longest_waiting_keep_their_place(three_waiting: list[ActionRequest]) -> None:
+def test_requests_that_wait_longest_keep_their_approval(three_waiting: list[ActionRequest]) -> None:
     limit("refund_order", max_per_workspace_day=Decimal(60))
     maintenance.judge_waiting()
     assert [state_of(one)[0] for one in three_waiting] == [
@@ -180,7 +178,7 @@ def test_an_approved_request_is_sent_under_rules_that_require_the_approval_it_ha
     assert state_of(waiting) == (State.SUCCEEDED, "") and len(shop.refunds) == 1
 
 
-def test_of_two_that_pass_the_threshold_together_the_earlier_is_still_sent(
+def test_if_two_requests_exceed_the_threshold_together_the_earlier_is_still_sent(
     principal: Principal, shop: FakeShop
 ) -> None:
     limit("refund_order", approval_above=Decimal(20))

@@ -52,7 +52,7 @@ def at(settings: Any) -> Any:
         "cut", "no-http",
     ],
 )  # fmt: skip
-def test_no_usable_answer_to_a_command_is_unclear(at: Any, answer: bytes, is_over: bool) -> None:
+def test_an_unusable_answer_to_a_command_is_unclear(at: Any, answer: bytes, is_over: bool) -> None:
     with raw_server(answer) as server:
         merchant = at(server.port)
         outcome = merchant.run(CALL, idempotency_key="k")
@@ -82,6 +82,6 @@ def test_conclusive_answers(at: Any) -> None:
         assert at(server.port).find("k") == Happened({"refund": "RF-1"})
 
 
-def test_a_merchant_that_does_not_listen_received_nothing(at: Any, unused_port: int) -> None:
+def test_a_merchant_that_does_not_listen_has_received_nothing(at: Any, unused_port: int) -> None:
     outcome = at(unused_port).run(CALL, idempotency_key="k")
     assert isinstance(outcome, DidNot) and not outcome.is_final

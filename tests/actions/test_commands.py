@@ -1,4 +1,4 @@
-"""The operator's commands: the same checks as for customers, logged under the operator's name."""
+"""The operator's commands apply the same checks as for customers, and are logged under the operator's name."""
 
 import json
 from decimal import Decimal
@@ -71,7 +71,7 @@ def test_propose_confirm_and_run(shop: FakeShop) -> None:
     assert [actor.partition(":")[0] for actor in actors] == ["operator"]
 
 
-def test_a_read_answers_at_once() -> None:
+def test_a_look_up_answers_at_once() -> None:
     result = run("action_propose", "order_status", "--customer", "cus_alice", "--args", '{"order_id": "A-1003"}')
     assert [order["id"] for order in result["orders"]] == ["A-1003"]
 
@@ -138,7 +138,7 @@ def test_a_policy_is_shown_and_changed(approver: User) -> None:
     ]  # fmt: skip
 
 
-def test_looser_rules_that_would_let_past_requests_through_are_set_only_with_a_yes(approver: User) -> None:
+def test_rules_that_would_allow_refused_requests_are_set_only_with_a_yes(approver: User) -> None:
     run("action_policy", "refund_order", "--set", "approval_above=5")
     assert proposed()["needs_approval"]
     looser = ("action_policy", "refund_order", "--set", "approval_above=500")

@@ -1,4 +1,4 @@
-"""Simultaneous decisions and wrong digests: exactly one decision counts, and it is the right one."""
+"""Simultaneous decisions and wrong digests: exactly one decision counts, with the right digest."""
 
 import threading
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def second_approver(approver: User, policies: list[ActionPolicy]) -> User:
 
 
 def all_at_once(workspace_id: Any, *acts: Act) -> list[str]:
-    """Run all at the same moment; return the error codes of those that were refused."""
+    """Run all functions at the same moment; return the error codes of those that were refused."""
     start, refused = threading.Barrier(len(acts)), []
 
     def run(act: Act) -> None:
@@ -73,7 +73,7 @@ def test_two_approvals_at_once_count_once(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_approves_while_another_rejects(
+def test_one_person_approves_while_another_rejects(
     waiting: ActionRequest, approver: User, second_approver: User, shop: FakeShop
 ) -> None:
     refused = all_at_once(
@@ -147,7 +147,7 @@ def test_a_card_of_another_workspace_is_not_found(
 def test_a_foreign_order_takes_as_many_queries_as_a_missing_one(
     proposals: Callable[..., ActionRequest], shop: FakeShop
 ) -> None:
-    """Both take the same work, so timing does not reveal which is which."""
+    """Otherwise, the time of the answer could reveal which orders exist."""
     asked = []
     for order in ("B-2002", "Z-9999"):
         shop.calls.clear()

@@ -65,7 +65,7 @@ def test_amounts_are_written_as_the_currency_requires(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("currency", "total", "asked", "written", "english", "german"), CASES)
-def test_one_amount_from_the_intent_to_the_receipt(
+def test_an_amount_is_the_same_from_the_request_to_the_receipt(
     shop: FakeShop, principal: Principal, proposals: Callable[..., ActionRequest],
     currency: str, total: str, asked: str, written: str, english: str, german: str,
 ) -> None:  # fmt: skip

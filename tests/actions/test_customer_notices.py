@@ -1,4 +1,4 @@
-"""Every accepted request ends and its customer is notified: the next day, after a reconnect, in an ended chat."""
+"""Every accepted request ends and its customer is notified: even a day later, after a reconnect, in an ended chat."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -63,7 +63,7 @@ def let_pass(time: timedelta, shop: FakeShop) -> None:
 
 
 def work() -> None:
-    """Run what workers and periodic tasks would do by now."""
+    """Run everything that is now due for workers and periodic tasks."""
     for _ in range(MAX_ATTEMPTS):
         sweep()
         run_queued()
@@ -72,7 +72,7 @@ def work() -> None:
 
 
 def read(conversation: Conversation, after: int = 0) -> list[str]:
-    """Return the action events that a returning reader sees, and the last message about them."""
+    """Return the action events that a customer sees on return, and the last message about them."""
     deliver_due()
     events = events_after(conversation.pk, after)
     return [event.event for event in events if event.event.startswith(("action.", "assistant.final"))]
@@ -137,13 +137,15 @@ def test_undecided_cards_and_approvals_end_with_an_offer(
     assert shop.refunds == [] and LedgerEntry.objects.get().status == LedgerEntry.Status.RELEASED
 
 
-def test_an_outcome_known_only_the_next_day(shop: FakeShop, principal: Principal, conversation: Conversation) -> None:
+def test_an_outcome_that_is_known_only_the_next_day_is_reported(
+    shop: FakeShop, principal: Principal, conversation: Conversation
+) -> None:
     shop.faults, shop.can_be_found = ["commit_then_silence"], False
     request = confirmed(principal, conversation)
     work()
     assert "action.unknown" in read(conversation)
     assert Ticket.objects.get().conversation_id == conversation.pk
-    for _ in range(30):  # checks become less frequent, but do not stop
+    for _ in range(30):  # checks become rarer, but do not stop
         let_pass(timedelta(hours=1), shop)
         sweep()
     request.refresh_from_db()

@@ -78,7 +78,8 @@ def test_unconfirmed_requests_are_erased(shop: FakeShop, principal: Principal, t
     assert [(rows[card.pk].arguments, rows[card.pk].shown) for card in (refused, declined)] == [({}, {})] * 2
     assert card_of(rows[declined.pk]).summary == "Refund an order"
     assert rows[done.pk].arguments == done.arguments and rows[done.pk].shown == done.shown
-    assert rows[open_card.pk].arguments == open_card.arguments  # until it is final: its digest covers them
+    # Kept until the request is final, since its digest covers them.
+    assert rows[open_card.pk].arguments == open_card.arguments
     assert AuditEntry.objects.filter(event="wish.erased").count() == 2
     assert audit.verify().is_whole
 

@@ -1,4 +1,4 @@
-"""Whatever is killed, lost or delivered twice, there is at most one effect and a truthful final state."""
+"""Whatever is killed, lost or delivered twice, a request has at most one effect and a truthful final state."""
 
 import threading
 from datetime import timedelta
@@ -35,7 +35,7 @@ def state_of(request: ActionRequest) -> tuple[str, str]:
 
 
 def pass_time() -> None:
-    """Run what workers and periodic tasks would do, until nothing is due."""
+    """Run workers and periodic tasks until nothing is due."""
     for _ in range(2 * MAX_ATTEMPTS):
         make_due()
         sweep()
@@ -51,7 +51,7 @@ def test_a_lease_outlives_all_deadlines_of_one_attempt() -> None:
     assert LEASE.total_seconds() > 3 * READ_SECONDS + RUN_SECONDS
 
 
-def test_a_message_delivered_twice_runs_once(queued: ActionRequest, shop: FakeShop) -> None:
+def test_a_message_that_is_delivered_twice_runs_once(queued: ActionRequest, shop: FakeShop) -> None:
     execute(queued.pk)
     execute(queued.pk)
     assert shop.calls.count("run refund") == 1
@@ -66,14 +66,14 @@ def test_a_second_worker_finds_it_taken(queued: ActionRequest, shop: FakeShop) -
     assert claim(queued.pk) is None
 
 
-def test_killed_before_anything_was_sent(queued: ActionRequest, shop: FakeShop) -> None:
-    assert claim(queued.pk) is not None  # and then the process is gone
+def test_a_worker_is_killed_before_it_sends_anything(queued: ActionRequest, shop: FakeShop) -> None:
+    assert claim(queued.pk) is not None  # the process dies here
     pass_time()
     assert state_of(queued)[0] == State.SUCCEEDED
     assert len(shop.refunds) == 1
 
 
-def test_killed_during_the_call(queued: ActionRequest, shop: FakeShop) -> None:
+def test_a_worker_is_killed_during_the_call(queued: ActionRequest, shop: FakeShop) -> None:
     shop.faults = ["die_before"]
     die(queued)
     assert state_of(queued)[0] == State.EXECUTING
@@ -82,12 +82,12 @@ def test_killed_during_the_call(queued: ActionRequest, shop: FakeShop) -> None:
     assert len(shop.refunds) == 1
 
 
-def test_killed_after_the_call_before_its_result_was_written(queued: ActionRequest, shop: FakeShop) -> None:
+def test_a_worker_is_killed_between_the_call_and_storing_its_result(queued: ActionRequest, shop: FakeShop) -> None:
     shop.faults = ["die_after"]
     die(queued)
     pass_time()
     assert state_of(queued)[0] == State.SUCCEEDED
-    assert shop.calls.count("run refund") == 1  # the second attempt asked by key instead of sending again
+    assert shop.calls.count("run refund") == 1  # the second attempt asks by key instead of sending again
     assert len(shop.refunds) == 1 and queued.receipt is not None
 
 
@@ -121,7 +121,9 @@ def test_an_unreachable_merchant_leaves_the_outcome_unknown(queued: ActionReques
     assert len(shop.refunds) == 1 and reason_of(queued) is None
 
 
-def test_unknown_and_never_seen_ends_as_not_carried_out(queued: ActionRequest, shop: FakeShop) -> None:
+def test_an_unknown_request_that_the_merchant_never_saw_ends_as_not_carried_out(
+    queued: ActionRequest, shop: FakeShop
+) -> None:
     shop.faults = ["silence"] * MAX_ATTEMPTS
     for _ in range(MAX_ATTEMPTS):
         make_due()
@@ -143,13 +145,13 @@ def test_unknown_and_never_seen_ends_as_not_carried_out(queued: ActionRequest, s
 
 
 def sent_long_ago(ago: timedelta) -> None:
-    """Move all calls this far into the past, and make a check due."""
+    """Move the time of all calls this far into the past, and make a check due."""
     Attempt.objects.update(sent_at=now() - ago)
     make_due()
 
 
 def test_a_meaningless_answer_settles_sooner_than_silence(queued: ActionRequest, shop: FakeShop) -> None:
-    """A merchant has finished with a call that it answered; only its records may lag."""
+    """A merchant that has answered is done with the call; only its records may be late."""
     shop.faults = ["nonsense"] * MAX_ATTEMPTS
     for _ in range(MAX_ATTEMPTS):
         make_due()
@@ -177,7 +179,7 @@ def test_one_unanswered_call_delays_settling(queued: ActionRequest, shop: FakeSh
 def test_a_request_that_may_have_moved_cannot_be_withdrawn(
     fault: str, queued: ActionRequest, shop: FakeShop, principal: Principal, approver: User
 ) -> None:
-    """Between two attempts it is queued again, but "withdrawn, nothing was done" would be a guess."""
+    """It is queued between two attempts, but nobody knows yet whether anything was done."""
     shop.faults, shop.can_be_found = [fault], False
     run_queued()
     assert state_of(queued)[0] == State.QUEUED
@@ -232,7 +234,7 @@ def test_the_order_changed_before_the_call(queued: ActionRequest, shop: FakeShop
     assert "run refund" not in shop.calls
 
 
-def test_our_own_late_call_is_not_an_obstacle(queued: ActionRequest, shop: FakeShop) -> None:
+def test_the_effect_of_our_own_late_call_does_not_refuse_the_request(queued: ActionRequest, shop: FakeShop) -> None:
     """The first attempt got no answer; the merchant executes it between our query by key and our reading the order."""
     shop.faults = ["silence"]
     run_queued()
@@ -258,7 +260,7 @@ def test_the_merchant_refuses(queued: ActionRequest, shop: FakeShop, monkeypatch
     assert shop.refunds == []
 
 
-def test_a_zombie_writes_nothing(queued: ActionRequest, shop: FakeShop) -> None:
+def test_a_worker_that_has_lost_its_lease_writes_nothing(queued: ActionRequest, shop: FakeShop) -> None:
     zombie = claim(queued.pk)
     assert zombie is not None
     make_due()

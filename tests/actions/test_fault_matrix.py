@@ -1,7 +1,7 @@
 """The fault matrix of one action: each kind of fault at each point of its flow (docs/testing.md names the cells).
 
-A flow is one refund, from the proposal to the customer's notice. One fault is injected at a named point; then the
-client resends what was not acknowledged, time passes, and the result must be the same: one effect, reported once.
+A flow is one refund, from the proposal to the customer's notice. A fault is injected at a named point. Then the
+client repeats whatever was not acknowledged, time passes, and the result must be the same: one effect, reported once.
 """
 
 from decimal import Decimal
@@ -36,7 +36,7 @@ BEFORE_PROPOSAL, BEFORE_CONFIRMATION = "before the proposal is committed", "befo
 
 @pytest.fixture(autouse=True)
 def messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The messages that reach the broker; none is delivered by itself."""
+    """The messages that reach the broker; the test delivers them."""
     sent: list[str] = []
     monkeypatch.setattr("actions.maintenance.publish", lambda workspace_id, request_id: sent.append(str(request_id)))
     monkeypatch.setattr("actions.request_queue.Publisher.enqueue", lambda self, workspace_id, request_id: None)
@@ -72,7 +72,8 @@ def test_the_process_is_killed(point: str, flow: RefundFlow, monkeypatch: pytest
         flow.run()
     assert struck and flow.lost == 1
     flow.assert_paid_once()
-    assert flow.shop.calls.count("run refund") == 1  # what may have been sent is looked up by key, not sent again
+    # A call that may have been sent is looked up by key, not sent again.
+    assert flow.shop.calls.count("run refund") == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -172,7 +173,7 @@ def test_a_call_in_progress_needs_no_broker(point: str, flow: RefundFlow, monkey
 
 @pytest.mark.django_db(transaction=True)
 def test_a_lost_doorbell_leaves_the_event_in_the_log(flow: RefundFlow, settings: Settings, unused_port: int) -> None:
-    """Readers find it when they poll the log."""
+    """Readers find the event when they poll the log."""
     flow.propose()
     flow.confirm()
     flow.process()

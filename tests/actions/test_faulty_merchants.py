@@ -1,7 +1,7 @@
 """Merchants that answer 500, HTML, 10 MB, a redirect, nonsense, too late or not at all, over real HTTP.
 
-Each kind of answer is tested twice: from a merchant that has done the work first, and from one that has not. From
-outside they look the same, so the result must be right for both: what was paid is reported as paid, and nothing else.
+Each kind of answer is tested twice: from a merchant that has done the work before it, and from one that has not. From
+outside they look the same, so the result must be right for both: a refund is reported as paid only if it was paid.
 """
 
 import socket
@@ -53,13 +53,13 @@ ANSWERS = {
 }
 
 
-# One example per kind: what one test shows of every answer, the others need not repeat in every run.
+# One example per kind: one test tries all answers in every run, so the others need only these.
 KINDS = ("500", "html", "deep", "10-mb", "redirect", "conflict", "cut", "silence")
 
 
 def done_and_not_done(names: Iterable[str]) -> list[Any]:
-    """Return each name with both kinds of merchant. Each is tried in every run where the money has moved; where nothing
-    has, every second one is left to the long run.
+    """Return each name with both kinds of merchant. Cases in which the money has moved are in every run; of the others,
+    every second one is left to the long run.
     """
     return [
         pytest.param(
@@ -81,8 +81,8 @@ def fault(kind: str, name: str, *, executes_first: bool = False) -> Fault:
 def merchant(workspace: Workspace, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeMerchant]:
     """The workspace's merchant, without faults at first.
 
-    The deadline of a call is reached when the merchant has received it and does not answer, and at no other moment: a
-    busy machine must not cut off a call that the merchant has yet to receive, or would have answered.
+    A call reaches its deadline only when the merchant has received it and does not answer. On a busy machine, a real
+    deadline could cut off a call that the merchant has not received yet, or would have answered.
     """
     under_way: list[socket.socket] = []
 
@@ -141,7 +141,7 @@ def test_a_merchant_that_recovers(
     merchant.faults = [fault("refunds", name, executes_first=executes_first)]
     run_queued()
     queued.refresh_from_db()
-    # It can be asked by key, so what was done is known at once, and what was not done is retried.
+    # It can be asked by key, so a refund that was done is known at once, and one that was not is retried.
     assert queued.state == (State.SUCCEEDED if executes_first else State.QUEUED)
     pass_time()
     queued.refresh_from_db()
@@ -156,7 +156,7 @@ def test_a_merchant_that_recovers(
 def test_a_merchant_that_never_recovers(
     name: str, executes_first: bool, queued: ActionRequest, merchant: FakeMerchant
 ) -> None:
-    """It is not reported as failed, nothing is re-sent blindly, a person is called in, and the outcome follows."""
+    """The request is neither reported as failed nor sent again blindly: a person is called in, the outcome follows."""
     merchant.always = {"refunds": fault("refunds", name, executes_first=executes_first),
                        "operations": fault("operations", name)}  # fmt: skip
     pass_time()
@@ -210,7 +210,7 @@ def test_a_merchant_that_rejects_our_signature(queued: ActionRequest, merchant: 
 def test_a_refusal_is_final_unless_the_key_says_otherwise(
     status: str, executes_first: bool, queued: ActionRequest, merchant: FakeMerchant
 ) -> None:
-    """A gateway may return an error after the work was done."""
+    """A gateway may return an error although the work was done."""
     merchant.faults = [Fault("refunds", reply(status, b'{"code": "no", "message": "Not here."}'), executes_first)]
     run_queued()
     queued.refresh_from_db()
@@ -246,7 +246,7 @@ def test_a_slow_merchant_is_cut_off_and_asked_by_key(
     def slowly(self: FakeMerchant, kind: str, name: str, body: bytes) -> bytes:
         answer: bytes = real(self, kind, name, body)
         if kind == "refunds":
-            self.cut_off()  # later than a caller waits, and done all the same
+            self.cut_off()  # too late for the caller, but the work is done
         return answer
 
     monkeypatch.setattr(FakeMerchant, "_respond", slowly)

@@ -1,4 +1,4 @@
-"""What `/metrics` counts of actions."""
+"""The gauges of actions on `/metrics`."""
 
 from datetime import timedelta
 
@@ -17,7 +17,8 @@ def test_a_request_counts_for_a_day_and_an_open_one_until_it_is_settled(
     queued: ActionRequest, state: State, count: int
 ) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")  # no trigger guards the row against this test
+        # The trigger must not stop this test from changing the row.
+        cursor.execute("SET session_replication_role = replica")
         cursor.execute(
             "UPDATE actions_actionrequest SET state = %s, created_at = %s", [str(state), now() - timedelta(days=2)]
         )

@@ -1,4 +1,4 @@
-"""docs/actions.md explains how to add an action: its example must work, and its test runs here."""
+"""docs/actions.md explains how to add an action; its example must work, and the test in it runs here."""
 
 import re
 import sys
@@ -19,7 +19,7 @@ _ACTION, _TEST = re.findall(r"```python\n(.*?)```", _GUIDE, re.DOTALL)
 
 @pytest.fixture(autouse=True)
 def in_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Install the guide's action in the catalogue, for one test."""
+    """Add the guide's action to the catalogue for the test."""
     (tmp_path / "keep_for_less.py").write_text(_ACTION)
     monkeypatch.setattr(catalogue, "__path__", [*catalogue.__path__, str(tmp_path)])
     code_actions.cache_clear()
@@ -28,7 +28,7 @@ def in_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     sys.modules.pop("actions.catalogue.keep_for_less", None)
 
 
-exec(compile(_TEST, "docs/actions.md", "exec"))  # its tests are this module's
+exec(compile(_TEST, "docs/actions.md", "exec"))  # its test functions become this module's
 
 
 def test_the_built_in_answerer_detects_the_guides_examples() -> None:
@@ -40,7 +40,7 @@ def test_the_built_in_answerer_detects_the_guides_examples() -> None:
         if phrase_in(words) == "meant":
             words, calls = chat.send("yes please")
         missing = ("It has a scratch.",) if "WF-20404" in text else ("WF-20404", "It has a scratch.")
-        for answer in missing:  # asked which order, and for the reason
+        for answer in missing:  # the customer is asked for the order and the reason
             if not calls:
                 words, calls = chat.send(answer)
         assert [name for name, *_ in calls] == ["keep_for_less"], (text, words)

@@ -1,4 +1,4 @@
-"""A request that is held: sent when its time comes; until then, its customer can withdraw it."""
+"""A held request is sent when its time comes; until then, its customer can withdraw it."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Limits: decisions as a table, and sums that no race can exceed."""
+"""Limits: a table of decisions, and sums that no race can exceed."""
 
 import threading
 from collections.abc import Callable
@@ -115,7 +115,7 @@ def test_unsuccessful_requests_no_longer_count(
 def test_a_partial_refund_is_not_refused_because_of_a_paid_one(
     proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop
 ) -> None:
-    """The order already shows the first refund while its outcome is still unknown here: it must not count twice."""
+    """The order already shows the first refund while its outcome is still unknown here; it must not count twice."""
     first, second = (proposals(amount=amount) for amount in ("30.00", "19.90"))
     for card in (first, second):
         confirm(card.pk, principal=principal, digest=card.digest)

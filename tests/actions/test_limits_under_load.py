@@ -1,4 +1,4 @@
-"""Many confirmations at once, one per connection or more, never exceed any limit."""
+"""Many simultaneous confirmations, on as many database connections, never exceed a limit."""
 
 import threading
 from collections.abc import Callable
@@ -97,7 +97,7 @@ def test_the_sum_of_all_customers_exceeds_no_limit(crowd: list[Principal]) -> No
 
 
 def assert_filled_to(cap: int, *, largest: int) -> None:
-    """The rest of the limit is smaller than the largest card, or that card would have fitted."""
+    """Assert that less of the limit is left than the largest card needs: otherwise, that card would have fitted."""
     assert cap - largest < taken() <= cap
     states = set(ActionRequest.objects.values_list("state", flat=True))
     assert states == {State.QUEUED, State.CANCELLED}

@@ -1,4 +1,4 @@
-"""Connecting a shop: unreachable addresses are refused with the reason, and the existing connection stays."""
+"""Connecting a shop: invalid addresses are refused with the reason, and the existing connection stays."""
 
 import pytest
 

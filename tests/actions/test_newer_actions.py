@@ -37,7 +37,7 @@ def connected_before(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_new_action_stays_switched_off_until_someone_enables_it() -> None:
     result = shown("cancel_order")
     assert (result["is_enabled"], result["version"], result["approvers"]) == (False, 0, [])
-    assert not ActionPolicy.objects.filter(action="cancel_order").exists()  # showing rules changes nothing
+    assert not ActionPolicy.objects.filter(action="cancel_order").exists()  # showing the rules changes nothing
     result = shown("cancel_order", "--disable")
     assert (result["is_enabled"], result["version"]) == (False, 1)
     assert shown("refund_order")["is_enabled"]

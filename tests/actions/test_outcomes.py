@@ -31,12 +31,12 @@ from tests.rest import person
 
 pytestmark = pytest.mark.django_db
 FAULTS = ("", "commit_then_silence", "silence", "nonsense", "refuse_connection", "die_before", "die_after")
-HAS_MOVED = ("", "commit_then_silence", "refuse_connection", "die_after")  # sent once in the end
+HAS_MOVED = ("", "commit_then_silence", "refuse_connection", "die_after")  # in the end, sent once
 
 
 @pytest.fixture(autouse=True)
 def _no_broker(messages: list[str]) -> None:
-    """Nothing is delivered by itself."""
+    """The test delivers all messages itself."""
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def behave(monkeypatch: pytest.MonkeyPatch, kind: OutcomeKind) -> None:
 
 
 def work(request: ActionRequest) -> ActionRequest:
-    """Let workers and sweeps do what they can, with all the time they need."""
+    """Run workers and sweeps until they have done all they can."""
     for _ in range(MAX_ATTEMPTS + 2):
         with suppress(ProcessDied):
             run_queued()
@@ -76,7 +76,7 @@ def test_a_replay_safe_action_is_sent_again_with_its_key(
     assert [refund.key for refund in shop.refunds] == [str(queued.pk)]
     assert "find" not in shop.calls
     assert LedgerEntry.objects.get().status == "spent"
-    assert not Attempt.objects.exclude(command=None).exists()  # the record of what was sent is gone
+    assert not Attempt.objects.exclude(command=None).exists()  # the record of the call is gone
 
 
 @pytest.mark.parametrize("fault", ["silence", "commit_then_silence", "nonsense"])
@@ -98,7 +98,7 @@ def test_the_repetitions_end_with_a_person(
 def test_the_sweep_continues_the_repetitions(
     queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch, approver: User
 ) -> None:
-    """A slow shop answers after all attempts: nobody has to look, and the request must not count as undone
+    """A slow shop answers after all attempts: no person is needed, and the request must not count as not done
     meanwhile.
     """
     behave(monkeypatch, OutcomeKind.REPLAY_SAFE)
@@ -115,7 +115,7 @@ def test_the_sweep_continues_the_repetitions(
 def test_a_repetition_does_not_read_the_records_again(
     queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They already show the effect of the first call: checked again, the action would refuse itself and count as
+    """The records already show the effect of the first call: checked again, the action would refuse itself and count as
     undone.
     """
     behave(monkeypatch, OutcomeKind.REPLAY_SAFE)
@@ -145,7 +145,7 @@ def test_an_at_most_once_action_is_never_sent_twice(
     behave(monkeypatch, OutcomeKind.AT_MOST_ONCE)
     shop.faults = [fault]
     request = work(queued)
-    is_clear = fault in ("", "refuse_connection")  # it never left this machine, so it may be sent
+    is_clear = fault in ("", "refuse_connection")  # it has never been sent, so it may be sent
     assert request.state == (State.SUCCEEDED if is_clear else State.UNKNOWN)
     assert shop.calls.count("run refund") == (2 if fault == "refuse_connection" else 1)
     assert len(shop.refunds) == (1 if fault in HAS_MOVED else 0)

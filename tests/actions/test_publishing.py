@@ -1,4 +1,4 @@
-"""How a queued request reaches a worker: by a message, or by the sweep if the message is lost."""
+"""A queued request reaches a worker by a message, or by the sweep if the message is lost."""
 
 import threading
 from collections.abc import Callable
@@ -47,7 +47,7 @@ def test_an_error_in_one_request_does_not_stop_the_others(
 
 
 def unknown_ones(proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop) -> None:
-    """Leave three requests with unknown outcomes, all due for a check, and a merchant that can be asked again."""
+    """Make three requests with unknown outcomes, all due for a check, and a merchant that can be asked again."""
     shop.can_be_found = False
     for amount in ("1.00", "2.00", "3.00"):
         card = proposals(order_id="A-1002", amount=amount)
@@ -98,7 +98,7 @@ def test_a_lost_message_is_sent_again_by_the_sweep(queued: ActionRequest, messag
 
 
 def test_the_publisher_never_blocks_its_caller(monkeypatch: pytest.MonkeyPatch, queued: ActionRequest) -> None:
-    """The broker accepts and never answers: the publisher's thread hangs, the caller does not."""
+    """The broker accepts the connection and never answers: the publisher's thread hangs, but the caller does not."""
     hangs, let_go = threading.Event(), threading.Event()
 
     def hang(workspace_id: object, request_id: object) -> None:
@@ -107,7 +107,7 @@ def test_the_publisher_never_blocks_its_caller(monkeypatch: pytest.MonkeyPatch, 
 
     monkeypatch.setattr("actions.request_queue.publish", hang)
     publisher = Publisher()
-    for _ in range(1_200):  # more than the queue holds: the rest is dropped without waiting
+    for _ in range(1_200):  # more than fit into the queue: the rest is dropped without waiting
         publisher.enqueue(queued.workspace_pk, queued.pk)
     assert hangs.wait(PATIENCE_SECONDS)
     let_go.set()

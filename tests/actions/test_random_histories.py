@@ -1,4 +1,4 @@
-"""Many requests with random crashes, lost replies and double deliveries: none doubled, none lost, none stuck."""
+"""Many requests with random crashes, lost replies and double deliveries: none is doubled, lost or stuck."""
 
 import random
 from datetime import timedelta
@@ -27,7 +27,7 @@ def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def deliver(request: ActionRequest, chance: random.Random) -> None:
-    """Deliver one message to a worker, which may die; sometimes an attempt goes silent and returns as a zombie."""
+    """Deliver one message to a worker, which may die, or pause so long that it goes on after its lease has expired."""
     if chance.random() < 0.15:
         zombie = claim(request.pk)
         make_due()

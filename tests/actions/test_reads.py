@@ -1,4 +1,4 @@
-"""What look-ups show customers of their orders and their requests about them."""
+"""Look-ups show customers their orders and their requests about these."""
 
 from collections.abc import Callable
 from uuid import uuid4

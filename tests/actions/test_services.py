@@ -1,4 +1,4 @@
-"""From an intent to the money, through the services that chat, REST and commands call."""
+"""From the customer's request to the refund, through the services that chat, REST and commands call."""
 
 import threading
 from collections.abc import Callable

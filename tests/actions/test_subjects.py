@@ -27,7 +27,7 @@ def test_a_request_and_its_ledger_entry_name_their_subject(queued: ActionRequest
 def test_rows_of_the_previous_release_get_their_subject(queued: ActionRequest) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        # The migration runs before the subject becomes a term that never changes.
+        # The migration runs before the trigger forbids changes of the subject.
         cursor.execute("ALTER TABLE actions_actionrequest DISABLE TRIGGER actions_request_guarded")
         for table in ("actions_actionrequest", "actions_ledgerentry"):
             cursor.execute(f"UPDATE {table} SET subject_kind = '', subject_id = ''")

@@ -1,4 +1,4 @@
-"""Above a second threshold two different people approve, and either of them may reject."""
+"""Above a second threshold, two different people must approve, and either of them can reject."""
 
 from decimal import Decimal
 from typing import Any
@@ -103,7 +103,7 @@ def test_new_rules_require_a_second_person_for_a_waiting_request(waiting: Action
     judge_waiting()
     assert approve(waiting.pk, approver=approver, digest=waiting.digest).state == State.AWAITING_APPROVAL
     limit("refund_order", second_approval_above=None)
-    with pytest.raises(errors.NotWaiting):  # one is enough now, and the second click sends it
+    with pytest.raises(errors.NotWaiting):  # one approval is enough now, and the second click sends the request
         for _ in range(2):
             approve(waiting.pk, approver=approver, digest=waiting.digest)
     waiting.refresh_from_db()

@@ -1,4 +1,4 @@
-"""The document of a definition: what it means, and how every mistake in it is named."""
+"""The document of a definition: how it is read, and how every mistake in it is reported."""
 
 from datetime import date
 from decimal import Decimal
@@ -28,7 +28,7 @@ def mistakes(document: Any) -> dict[str, list[str]]:
     return error.value.fields
 
 
-def test_a_whole_document_is_read() -> None:
+def test_a_complete_document_is_read() -> None:
     definition = parse_document(EXCHANGE)
     assert (definition.name, definition.kind, definition.risk) == ("exchange_item", Kind.WRITE, Risk.MONEY)
     assert [one.name for one in definition.arguments.values() if one.origin is Origin.SERVER] == ["currency"]
@@ -59,7 +59,7 @@ def test_a_look_up_is_read() -> None:
     assert definition.result and definition.result.fields[0].name == "left"
 
 
-def test_arguments_are_closed_and_become_values() -> None:
+def test_unknown_arguments_are_refused_and_the_others_become_values() -> None:
     definition = parse_document(EXCHANGE)
     shape = definition.shape()
     assert "customer_id" not in shape.json_schema()["properties"]
@@ -101,7 +101,7 @@ def test_the_argument_that_finds_the_record_is_the_first_to_be_asked_for() -> No
     assert next(iter(parse_document(stored).shape().required)) == "order_id"
 
 
-def test_a_computed_value_meets_the_type_of_its_argument() -> None:
+def test_a_computed_value_must_fit_the_type_of_its_argument() -> None:
     shape = parse_document(EXCHANGE).shape()
     problems: dict[str, list[str]] = {}
     fields = {**shape.required, **shape.optional}
@@ -237,10 +237,10 @@ LACKING = [
 
 
 @pytest.mark.parametrize("path", LACKING)
-def test_what_a_draft_lacks_is_listed_and_is_not_a_mistake(path: str) -> None:
+def test_missing_parts_of_a_draft_are_listed_and_are_not_mistakes(path: str) -> None:
     draft = changed(EXCHANGE, path, ...)
     lacking = "lookups[1].owner" if path == "lookups[1].public" else path
-    if path not in ("lookups[0].name", "lookups[1].as", "money"):  # these names are read elsewhere
+    if path not in ("lookups[0].name", "lookups[1].as", "money"):  # other parts of the document use these names
         check_draft(draft)
     assert lacking in missing(draft)
     assert lacking in mistakes(draft)
@@ -254,7 +254,7 @@ def test_an_empty_draft_is_not_a_mistake() -> None:
 def test_a_write_without_an_owner_is_not_complete() -> None:
     public = changed(changed(EXCHANGE, "lookups[0].owner", ...), "lookups[0].public", True)
     assert missing(public) == ["lookups[0].owner"]
-    # What the customer does to their own account has the customer as its subject.
+    # A request about the customer's own account has the customer as its subject.
     assert missing(changed(public, "subject.id", "identity.sub")) == []
 
 
@@ -275,7 +275,7 @@ def test_anything_but_a_document_is_refused(document: Any) -> None:
     assert mistakes(document)
 
 
-def test_an_outsized_document_is_refused() -> None:
+def test_a_document_that_is_too_large_is_refused() -> None:
     assert "256 KiB" in mistakes({**EXCHANGE, "note": "x" * 300_000})["document"][0]
 
 
@@ -288,7 +288,7 @@ PATHS = sorted({path for path, _, _ in WRONG} - {"colour", "call.key", "result"}
 
 
 @given(st.sampled_from(PATHS), JSON)
-def test_no_value_anywhere_breaks_the_reader(path: str, value: Any) -> None:
+def test_any_value_anywhere_is_read_or_refused(path: str, value: Any) -> None:
     try:
         document = changed(EXCHANGE, path, value)
     except (KeyError, TypeError):
@@ -300,14 +300,14 @@ def test_no_value_anywhere_breaks_the_reader(path: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["Idempotency-Key", "idempotency-key", "IDEMPOTENCY-KEY?"])
-def test_no_other_header_takes_the_place_of_the_key(name: str) -> None:
+def test_another_header_cannot_replace_the_key(name: str) -> None:
     call = {**EXCHANGE["call"], "key": {"header": "Idempotency-Key"}, "headers": {name: "always the same"}}
     with pytest.raises(InvalidDefinition) as refused:
         check_draft({**EXCHANGE, "call": call})
     assert list(refused.value.fields) == ["call.headers"]
 
 
-def test_labels_name_a_record_and_speak_every_language() -> None:
+def test_labels_need_a_known_record_and_every_language() -> None:
     label = {"value": "paid", "label": {"en": "paid"}}
     with pytest.raises(InvalidDefinition) as refused:
         parse_document({**EXCHANGE, "labels": {"ordr.status": [label], "item.kind": [], "order.status": [label]}})
@@ -330,7 +330,7 @@ def test_a_row_has_a_value_or_words(row: dict[str, Any], wrong: str) -> None:
     assert set(refused.value.fields) == {wrong}
 
 
-def test_fields_inside_of_an_argument_have_labels_in_every_schema() -> None:
+def test_fields_inside_an_argument_have_labels_in_every_schema() -> None:
     label = {"en": "Street", "de": "Straße"}
     kinds = [{"value": "home", "label": {"en": "At home", "de": "Zu Hause"}}, {"value": "work"}]
     fields = {
@@ -360,7 +360,7 @@ def test_fields_inside_of_an_argument_have_labels_in_every_schema() -> None:
         ("text(arguments.address.kind)", "home"),
     ],
 )
-def test_choices_inside_of_an_argument_are_shown_by_their_labels(value: str, shown: Any) -> None:
+def test_choices_inside_an_argument_are_shown_by_their_labels(value: str, shown: Any) -> None:
     kinds = [{"value": "home", "label": {"en": "At home", "de": "Zu Hause"}}, {"value": "work"}]
     address = {"type": "object", "description": "Where to.", "fields": {"kind": {"type": "choice", "options": kinds}}}
     stays = {"type": "list", "description": "The stays.", "of": {**address}}
@@ -376,7 +376,7 @@ def test_choices_inside_of_an_argument_are_shown_by_their_labels(value: str, sho
     assert labelled(found, row.labels, "de") == shown
 
 
-def test_a_computed_argument_may_be_written_before_what_it_reads_is_looked_up() -> None:
+def test_a_draft_may_compute_an_argument_from_a_look_up_that_is_still_missing() -> None:
     computed = {"type": "string", "from": "server", "value": "parcel.carrier"}
     draft = {**EXCHANGE, "arguments": {**EXCHANGE["arguments"], "carrier": computed}}
     check_draft(draft)

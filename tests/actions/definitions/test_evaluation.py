@@ -1,4 +1,4 @@
-"""What a definition says about one request, and that whatever it cannot say refuses."""
+"""Evaluating a definition for a request: whatever cannot be evaluated leads to a refusal."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -49,7 +49,7 @@ def names_with(document: dict[str, Any] = EXCHANGE, records: Mapping[str, Any] =
     return found
 
 
-def test_records_come_once_and_once_for_each_element() -> None:
+def test_a_look_up_is_called_once_or_once_for_each_element() -> None:
     names = names_with()
     assert names["order"] == ORDER
     assert names["variants"] == [{"price": 12.5}, {"price": 15}]
@@ -62,7 +62,7 @@ def test_records_come_once_and_once_for_each_element() -> None:
     assert complete == {**PARSED, "customer_id": "u-1", "currency": "EUR"}
 
 
-def test_the_call_carries_the_key_and_nothing_that_is_not_there() -> None:
+def test_the_call_contains_the_key_and_leaves_out_missing_values() -> None:
     definition, names = parse_document(EXCHANGE), names_with().with_names({"key": "k-1"})
     assert definition.call
     asked = evaluation.asked(definition.call, names)
@@ -84,7 +84,7 @@ def test_the_call_carries_the_key_and_nothing_that_is_not_there() -> None:
         ({"/orders/A-1": ORDER, "/items/x": {"price": 1}}, "variants_not_found"),
     ],
 )
-def test_a_record_that_is_not_theirs_or_not_there_refuses(records: dict[str, Any], code: str) -> None:
+def test_a_foreign_or_missing_record_refuses_the_request(records: dict[str, Any], code: str) -> None:
     found = looked_up(records=records)
     assert isinstance(found, Obstacle)
     assert (found.code, found.where.split(":")[0].split(".")[0]) == (code, "lookups")
@@ -93,7 +93,7 @@ def test_a_record_that_is_not_theirs_or_not_there_refuses(records: dict[str, Any
 
 
 @pytest.mark.parametrize(("lines", "found"), [(["A-1"], True), (["A-2"], False), ([], False)])
-def test_an_owner_may_be_told_by_a_list(lines: list[str], found: bool) -> None:
+def test_a_list_of_the_customers_records_may_prove_the_owner(lines: list[str], found: bool) -> None:
     customer = {"name": "me", "call": {"method": "GET", "path": "/customers/{identity.sub}"}, "owner": "me.id"}
     order = {**EXCHANGE["lookups"][0], "owner": "identity.sub if order.id in me.lines else null"}
     document = {**EXCHANGE, "lookups": [{**customer, "otherwise": order["otherwise"]}, order, EXCHANGE["lookups"][1]]}
@@ -119,7 +119,7 @@ def test_a_shop_that_does_not_answer_is_not_a_refusal() -> None:
             looked_up(records={"/orders/A-1": status})
 
 
-def test_a_list_longer_than_its_bound_asks_for_nothing() -> None:
+def test_a_list_that_is_too_long_causes_no_calls() -> None:
     found = looked_up(changed(EXCHANGE, "lookups[1].at_most", 1))
     assert isinstance(found, Obstacle)
     assert (found.code, found.where.split(":")[0]) == ("definition_failed", "lookups.variants")
@@ -135,7 +135,7 @@ def test_a_list_longer_than_its_bound_asks_for_nothing() -> None:
         ("today > order.total", "definition_failed", "guards.pending: a number cannot be compared with a date"),
     ],
 )
-def test_a_guard_that_does_not_hold_or_cannot_be_read_refuses(rule: str, code: str, where: str) -> None:
+def test_a_guard_that_is_false_or_fails_refuses_the_request(rule: str, code: str, where: str) -> None:
     document = changed(EXCHANGE, "guards[0].require", rule)
     found = evaluation.first_obstacle(parse_document(document), names_with(document), "de")
     assert found
@@ -145,7 +145,7 @@ def test_a_guard_that_does_not_hold_or_cannot_be_read_refuses(rule: str, code: s
 
 
 @pytest.mark.parametrize("amount", ["-1", "1.005", "'12'", "order.typo", "money(1, 'USD')", "order.total / 7"])
-def test_an_amount_that_is_none_refuses(amount: str) -> None:
+def test_an_invalid_amount_refuses_the_request(amount: str) -> None:
     document = changed(EXCHANGE, "money.amount", amount)
     if amount == "'12'":
         assert evaluation.money_of(parse_document(document), names_with(document)) == Money(Decimal("12.00"), "EUR")
@@ -167,7 +167,7 @@ def test_a_computed_argument_meets_its_type() -> None:
     assert "currency" not in names["arguments"]
 
 
-def test_values_are_computed_when_a_rule_reads_them() -> None:
+def test_values_are_computed_when_a_rule_needs_them() -> None:
     document = {**EXCHANGE, "values": {"ratio": "1 / (order.paid - 20)", "twice": "ratio * 2"}}
     definition, names = parse_document(document), names_with(document)
     assert evaluation.first_obstacle(definition, names, "en") is None
@@ -177,7 +177,7 @@ def test_values_are_computed_when_a_rule_reads_them() -> None:
     assert names_with(document, paid)["twice"] == Decimal("0.5")
 
 
-def test_values_that_build_on_too_many_others_fail() -> None:
+def test_a_value_that_depends_on_too_many_others_fails() -> None:
     values = {"v0": "1"} | {f"v{n}": "(" * 15 + f"v{n - 1} + 1" + ")" * 15 for n in range(1, 30)}
     deep = "all([1], a, all([1], b, all([1], c, all([1], d, all([1], e, all([1], f, {} > 0))))))"
     values |= {f"v{n}": f"1 if {deep.format(f'v{n - 1}')} else 0" for n in range(1, 30)}
@@ -218,14 +218,14 @@ def test_a_status_look_up_is_read() -> None:
     ]  # fmt: skip
 
 
-def test_two_readings_of_one_answer_are_no_answer() -> None:
+def test_an_answer_that_says_both_yes_and_no_is_unclear() -> None:
     document = changed(EXCHANGE, "answer.did_not", "status >= 200")
     definition = parse_document(document)
     assert definition.answer
     assert evaluation.happened(definition.answer, Answer(200, {}), names_with(document)) is Happened.UNCLEAR
 
 
-def test_a_card_is_written_in_the_reader_s_language() -> None:
+def test_a_card_is_in_the_readers_language() -> None:
     definition = parse_document(EXCHANGE)
     names = names_with().with_names({"money": Money(Decimal("7.50"), "EUR")})
     german, english = (rendering.card_of(definition, names, locale) for locale in ("de-DE", "en"))
@@ -258,7 +258,7 @@ def test_a_long_list_on_a_card_ends_with_the_number_of_entries_left_out() -> Non
 
 
 @pytest.mark.parametrize("place", ["summary", "rows"])
-def test_words_on_a_card_show_a_long_value_whole(place: str) -> None:
+def test_words_on_a_card_show_a_long_value_in_full(place: str) -> None:
     words = {"en": "You wrote: {order.note}", "de": "Notiz: {order.note}"}
     row = {"label": {"en": "Note", "de": "Notiz"}, "words": words}
     definition = parse_document(changed(EXCHANGE, f"card.{place}", words if place == "summary" else [row]))
@@ -267,7 +267,7 @@ def test_words_on_a_card_show_a_long_value_whole(place: str) -> None:
     assert (card.summary if place == "summary" else card.rows[0].value) == f"You wrote: {'x' * 3_000}"
 
 
-def test_an_identity_without_a_mail_address_fails_what_needs_it() -> None:
+def test_an_expression_that_needs_a_missing_mail_address_fails() -> None:
     definition = parse_document(changed(EXCHANGE, "arguments.customer_id.value", "identity.email"))
     with pytest.raises(ExpressionFailed):
         evaluation.names_of(definition, PARSED, Identity("u-1"), NOW)
@@ -285,7 +285,7 @@ HOSTILE = st.recursive(
 
 @settings(max_examples=300)
 @given(st.sampled_from(sorted(ORDER)), HOSTILE, HOSTILE)
-def test_whatever_a_shop_answers_refuses_or_is_carried_out(field: str, value: Any, variant: Any) -> None:
+def test_any_answer_of_a_shop_leads_to_a_refusal_or_a_request(field: str, value: Any, variant: Any) -> None:
     definition = parse_document({**EXCHANGE, "values": {"ratio": "order.total / order.paid"}})
     names = evaluation.names_of(definition, PARSED, Identity("u-1"), NOW)
     records = {"/orders/A-1": {**ORDER, field: value}, "/items/x": variant, "/items/y": {"price": value}}

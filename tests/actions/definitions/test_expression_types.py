@@ -1,4 +1,4 @@
-"""Operations that fail whenever they are evaluated, because of the types of their values, are found on save."""
+"""Operations that always fail because of the types of their values are found when a definition is saved."""
 
 import pytest
 
@@ -68,16 +68,16 @@ def test_an_operation_that_fails_whenever_it_is_evaluated_is_found(text: str, pa
         *(text for part in PARTS for text, _ in part.examples),
     ],
 )  # fmt: skip
-def test_what_may_hold_is_left_alone(text: str) -> None:
+def test_an_operation_that_may_succeed_is_accepted(text: str) -> None:
     assert problem_of(text) == ""
 
 
-def test_a_guard_is_a_condition() -> None:
+def test_a_guard_must_be_a_condition() -> None:
     assert "A condition is true or false, but this is a date" in problem_of("today + days(14)", is_condition=True)
     assert problem_of("order.total", is_condition=True) == ""
 
 
-def test_a_version_that_was_published_before_goes_on() -> None:
+def test_a_version_published_before_this_check_stays_valid() -> None:
     guard = {**document()["guards"][0], "require": "order.status == 'pending' or today + 14 > today"}
     made = document(guards=[guard])
     for read in (check_draft, parse_document):

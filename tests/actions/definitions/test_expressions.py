@@ -1,4 +1,4 @@
-"""The language of definitions: what it computes, what it refuses, and that it always ends."""
+"""The expression language of definitions: its values, the texts it refuses, and that evaluation always ends."""
 
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -99,7 +99,7 @@ def value(text: str) -> Any:
         ("price.amount", Decimal("12.50")),
         ("price.currency", "EUR"),
         ("date('2026-05-30') == today - days(1)", True),
-        # 23:30 UTC is already the next day where the workspace is.
+        # 23:30 UTC is already the next day in the workspace's time zone.
         ("date(order.delivered_at)", date(2026, 5, 31)),
         ("date('2026-05-30T23:30:00')", date(2026, 5, 30)),
         ("days_between('2026-05-01', today)", Decimal(30)),
@@ -124,7 +124,7 @@ def value(text: str) -> Any:
         ("calculate('(2 + 3) * 4.50 / 9')", Decimal("2.5")),
     ],
 )  # fmt: skip
-def test_what_an_expression_computes(text: str, expected: Any) -> None:
+def test_an_expression_has_its_expected_value(text: str, expected: Any) -> None:
     assert value(text) == expected
     assert type(value(text)) is type(expected)
 
@@ -142,7 +142,7 @@ def test_what_an_expression_computes(text: str, expected: Any) -> None:
         ("9" * 31, 0), ("for x in y", 4), ("10 % 3", 3),
     ],
 )  # fmt: skip
-def test_anything_but_an_expression_is_refused_at_its_place(text: str, position: int) -> None:
+def test_an_invalid_expression_is_refused_with_the_position(text: str, position: int) -> None:
     with pytest.raises(ExpressionError) as error:
         compile_expression(text)
     assert error.value.position == position
@@ -159,12 +159,12 @@ def test_anything_but_an_expression_is_refused_at_its_place(text: str, position:
         ("order.items[-1]", "order.items[-1]"),
         ("order.note.text", "order.note.text"),
         ("first(order.items, i, i.sku == 'z').price", "first(order.items, i, i.sku == 'z')"),
-        # A field misspelt inside of `has` is no proof that there is none.
+        # A misspelt field inside `has` does not prove that nothing matches.
         ("has(first(order.items, i, i.skuu == 'x'))", "i.skuu"),
         ("has(order.methods[order.typo])", "order.typo"),
     ],
 )
-def test_a_missing_path_is_named(text: str, place: str) -> None:
+def test_the_error_for_a_missing_path_names_it(text: str, place: str) -> None:
     with pytest.raises(MissingPath) as error:
         value(text)
     assert error.value.place == place
@@ -232,12 +232,12 @@ def test_an_expression_without_a_value_fails_and_says_where(text: str, place: st
 @pytest.mark.parametrize(
     "given", [float("nan"), float("inf"), 10**400, Number("9" * 100_000), "x" * 20_001, object(), b"x"]
 )
-def test_a_record_with_an_outsized_or_foreign_value_fails(given: Any) -> None:
+def test_a_record_with_a_value_that_is_too_large_or_not_json_fails(given: Any) -> None:
     with pytest.raises(ExpressionFailed):
         compile_expression("record.x").evaluate({"record": {"x": given}})
 
 
-def test_nothing_is_reached_but_json() -> None:
+def test_only_json_values_can_be_reached() -> None:
     for text in ("order.items.append", "order.keys", "order['__class__']", "price.__class__", "today.year"):
         with pytest.raises(ExpressionFailed):
             value(text)
@@ -269,7 +269,7 @@ def test_depth_is_bounded() -> None:
         "all(long, a, lower(text) == lower(text))",
     ],
 )
-def test_every_evaluation_ends_soon(text: str) -> None:
+def test_every_evaluation_ends_quickly(text: str) -> None:
     names = {"long": list(range(3_000)), "text": "x" * 20_000}
     with bounded(10), pytest.raises(ExpressionFailed, match="steps"):
         compile_expression(text).evaluate(names)
@@ -283,7 +283,7 @@ def test_a_deep_record_is_compared_within_bounds() -> None:
         compile_expression("a == a").evaluate({"a": deep})
 
 
-def test_what_an_expression_reads_is_known_before_it_runs() -> None:
+def test_the_paths_that_an_expression_reads_are_known_before_it_runs() -> None:
     text = "sum(order.items, i, i.price * rates[order.kind].x) > fee and arguments['the day'] == now"
     assert compile_expression(text).paths() == {
         ("order", "items"), ("rates",), ("order", "kind"), ("fee",), ("arguments", "the day"), ("now",),
@@ -295,7 +295,7 @@ _WORDS = [*_SIGNS.split(), *sorted(FUNCTIONS)]
 
 
 @given(st.lists(st.sampled_from(_WORDS), max_size=14).map(" ".join) | st.text(max_size=60))
-def test_any_text_has_a_value_or_fails_by_name(text: str) -> None:
+def test_any_text_has_a_value_or_fails_with_a_known_error(text: str) -> None:
     try:
         first = value(text)
     except (ExpressionError, ExpressionFailed):

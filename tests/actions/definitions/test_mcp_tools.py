@@ -101,7 +101,7 @@ def test_many_tools_are_bounded() -> None:
 @pytest.mark.parametrize(
     "reference", ["https://evil.example/x", "#/$defs/none", "#/properties/loop", "file:///etc/passwd", "#/properties"]
 )
-def test_references_of_a_schema_stay_inside(reference: str) -> None:
+def test_references_in_a_schema_cannot_leave_the_file(reference: str) -> None:
     schema = {"type": "object", "required": ["loop"], "properties": {"loop": {"$ref": reference}}}
     (draft,) = read_tools({"tools": [{"name": "t", "inputSchema": schema}]}).drafts
     assert draft.notes
@@ -116,7 +116,7 @@ def test_references_of_a_schema_stay_inside(reference: str) -> None:
         ("inputSchema", {"type": "object"}),
     ],
 )  # fmt: skip
-def test_a_changed_tool_is_noticed(key: str, value: Any) -> None:
+def test_a_changed_tool_has_another_fingerprint(key: str, value: Any) -> None:
     known = {"shop.createReturn": fingerprint(TOOL)}
     reordered = dict(reversed(list(copy.deepcopy(TOOL).items())))
     assert changed_tools(known, {"tools": [{"name": "another", "inputSchema": {}}, reordered]}) == []
@@ -125,7 +125,7 @@ def test_a_changed_tool_is_noticed(key: str, value: Any) -> None:
     assert changed_tools(known, {"tools": [TOOL, TOOL]}) == ["shop.createReturn"]
 
 
-def test_a_tool_is_told_the_customer_by_the_identity() -> None:
+def test_a_tool_gets_the_customer_from_the_identity() -> None:
     fields = {"userId": {"type": "integer"}, "account": {"type": "string"}}
     tool = {"name": "pause", "inputSchema": {"type": "object", "properties": fields}}
     (draft,) = read_tools({"tools": [tool]}).drafts

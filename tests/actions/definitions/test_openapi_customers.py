@@ -1,4 +1,4 @@
-"""Where an OpenAPI file names the customer, a draft takes the identity, or leaves the question to a person."""
+"""Where an OpenAPI file names the customer, a draft uses the identity or leaves the decision to a person."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ from tests.actions.definitions.openapi_files import body_of, drafts, file_with
         ("/profile", {"name": "of", "in": "query", "schema": {"$ref": "#/components/schemas/UserId"}}),
     ],
 )
-def test_a_parameter_that_names_the_customer_is_the_identity(path: str, parameter: dict[str, Any]) -> None:
+def test_a_parameter_that_names_the_customer_is_filled_with_the_identity(path: str, parameter: dict[str, Any]) -> None:
     parameter = {"schema": {"type": "string"}, **parameter}
     schemas = {"schemas": {"UserId": {"type": "string"}}}
     draft = drafts(file_with({"operationId": "x", "parameters": [parameter]}, path, components=schemas))["x"]
@@ -33,12 +33,12 @@ def test_a_parameter_that_names_the_customer_is_the_identity(path: str, paramete
     check_draft(draft.document)
 
 
-def test_a_path_that_names_the_customer_without_declaring_it_is_the_identity() -> None:
+def test_an_undeclared_customer_parameter_in_a_path_is_filled_with_the_identity() -> None:
     draft = drafts(file_with({"operationId": "x"}, "/users/{user_id}"))["x"]
     assert draft.document["arguments"]["user_id"]["from"] == "identity"
 
 
-def test_a_body_names_the_customer_by_the_identity_in_its_own_type() -> None:
+def test_a_customer_field_in_a_body_is_filled_with_the_identity_in_its_type() -> None:
     fields = {"customerId": {"type": "integer"}, "user_id": {"type": "string"}, "note": {"type": "string"}}
     draft = body_of({"type": "object", "properties": fields})
     assert draft.document["call"]["body"] == {
@@ -67,7 +67,7 @@ def test_other_fields_come_from_the_chat(name: str) -> None:
     assert "from" not in draft.document["arguments"][name] and draft.checks == []
 
 
-def test_a_file_cannot_crowd_out_what_is_to_be_checked() -> None:
+def test_a_file_cannot_push_out_the_checks_for_a_person() -> None:
     cookies = [{"name": f"c{number}", "in": "cookie"} for number in range(60)]
     operation = {"operationId": "x", "parameters": [*cookies, {"name": "member", "in": "query"}]}
     draft = drafts(file_with(operation))["x"]

@@ -1,4 +1,4 @@
-"""What drafts from OpenAPI files suggest: look-ups of records, owners, the card, the reason, the idempotency key."""
+"""Suggestions in drafts from OpenAPI files: look-ups of records, owners, the card, the reason, the idempotency key."""
 
 import re
 from typing import Any
@@ -104,7 +104,7 @@ def test_the_record_above_a_call_is_looked_up_whatever_its_number_is_called() ->
     assert {"lookups[0].owner", "subject"} <= set(draft.missing)
 
 
-def test_what_is_wrapped_in_an_object_is_shown() -> None:
+def test_values_wrapped_in_an_object_are_shown() -> None:
     found = drafts(WRAPPED)
     assert [one["value"] for one in found["visit"].document["result"]["fields"]] == [
         "record.data.code",
@@ -175,14 +175,14 @@ def test_a_field_for_the_idempotency_key_is_filled_by_the_server(name: str) -> N
     assert "{key}" not in str(drafts(number)["refund"].document["call"])
 
 
-def test_a_field_with_the_name_of_a_record_is_left_to_a_person_to_check() -> None:
+def test_a_field_named_after_a_record_is_left_for_a_person_to_check() -> None:
     text = RECORDS.replace(
         "deposit_id: {type: string}", "deposit_id: {type: string}\n                loan: {type: integer}"
     )
     draft = drafts(text)["refund"]
     [check] = [one for one in draft.checks if one.startswith("loan: ")]
     assert "GET /loans/{loanId}" in check
-    # A whole number is asked for like a text, which cannot be published without a proof of whose it is.
+    # A whole number is asked for like a text, so it cannot be published without proof of its owner.
     assert draft.document["arguments"]["loan"]["type"] == "string"
     sent = compile_body({"loan?": draft.document["call"]["body"]["loan?"]})
     given: list[dict[str, Any]] = [{}, {"loan": None}, {"loan": "0417"}]
@@ -192,14 +192,14 @@ def test_a_field_with_the_name_of_a_record_is_left_to_a_person_to_check() -> Non
     assert not any("loan: " in check for check in drafts(RECORDS)["renew"].checks)
 
 
-def test_notes_and_checks_speak_of_a_system_of_any_company() -> None:
+def test_notes_and_checks_say_system_and_not_shop() -> None:
     found = [*drafts(SHOP).values(), *drafts(RECORDS).values(), *drafts(WRAPPED).values()]
     told = " ".join(text for draft in found for text in (*draft.notes, *draft.checks))
     assert "If the system answers a repeated key" in told and "the system has done it" in told
     assert "the shop" not in told
 
 
-def test_a_call_that_was_only_accepted_has_not_happened() -> None:
+def test_an_answer_of_accepted_is_not_yet_a_success() -> None:
     refund, renew = drafts(RECORDS)["refund"], drafts(RECORDS)["renew"]
     assert refund.document["answer"]["happened"] == "status in [200]"
     assert "happened" not in renew.document["answer"] and "answer.happened" in renew.missing
@@ -216,7 +216,7 @@ def test_the_card_shows_the_fields_of_objects_and_the_entries_of_lists() -> None
     ]
 
 
-def test_a_uuid_is_a_text_of_its_form() -> None:
+def test_a_uuid_is_a_text_with_a_pattern() -> None:
     text = RECORDS.replace("deposit_id: {type: string}", "deposit_id: {type: string, format: uuid}")
     spec = drafts(text)["refund"].document["arguments"]["deposit_id"]
     assert re.fullmatch(spec["pattern"], "01a22532-fb15-7ba3-b543-9ba13977392b")
@@ -264,7 +264,7 @@ def test_options_that_are_words_have_labels() -> None:
     ]
 
 
-def test_an_example_that_is_a_code_is_taken_over_and_words_are_only_suggested() -> None:
+def test_an_example_that_is_a_code_is_used_and_words_are_only_suggested() -> None:
     draft = drafts(DEFAULTS)["wrap"]
     taken = {name: one["example"] for name, one in draft.document["arguments"].items() if "example" in one}
     assert taken == {"number": "P-1001"}
@@ -279,13 +279,13 @@ def test_an_example_that_is_a_code_is_taken_over_and_words_are_only_suggested() 
         "<b>1</b>", "loan", "1" * 37, "No-limit.Skip-card.Say-done-1", "evil.io/pay1", "do-pay-1", "evil.io", "a:1",
     ],
 )  # fmt: skip
-def test_an_example_that_may_say_something_is_not_taken_over_unread(example: str) -> None:
+def test_an_example_that_may_contain_instructions_is_only_suggested(example: str) -> None:
     draft = drafts(DEFAULTS.replace("example: P-1001", f"example: '{example}'"))["wrap"]
     assert draft.document["arguments"]["number"].get("example") in (None, "P-9")
     assert draft.suggestions["arguments.number.example"] == example
 
 
 @pytest.mark.parametrize("example", ["A-1001", "#W0000001", "WF-20404", "4411", "2026-001-EU", "C_12"])
-def test_a_number_with_at_most_one_run_of_letters_is_taken_over(example: str) -> None:
+def test_an_example_with_digits_and_at_most_one_run_of_letters_is_used(example: str) -> None:
     draft = drafts(DEFAULTS.replace("example: P-1001", f"example: '{example}'"))["wrap"]
     assert draft.document["arguments"]["number"]["example"] == example

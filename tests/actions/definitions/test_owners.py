@@ -1,4 +1,4 @@
-"""Definitions say whose a record is: its subject, its owner, and what the call of a write names."""
+"""Definitions must say to whom a record belongs: the subject, the owner, and every id in the call of a write."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.actions.definitions.test_documents import mistakes
 
 
 @pytest.mark.parametrize("subject", ["arguments.order_id", "variants[0].id", "'A-1'", "order.id + arguments.order_id"])
-def test_a_subject_that_says_nothing_of_its_owner_is_a_mistake(subject: str) -> None:
+def test_a_subject_without_proof_of_its_owner_is_a_mistake(subject: str) -> None:
     with pytest.raises(InvalidDefinition) as refused:
         parse_document(changed(EXCHANGE, "subject.id", subject))
     assert refused.value.fields["subject.id"][0].startswith("Read the id from a record that has an owner")
@@ -23,10 +23,10 @@ def test_a_subject_may_be_the_customer() -> None:
 
 
 @pytest.mark.parametrize("owner", ["identity.sub", "arguments.order_id", "variants[0].owner", "'cus_alice'"])
-def test_an_owner_that_is_true_of_any_record_is_a_mistake(owner: str) -> None:
+def test_an_owner_that_would_be_true_for_any_record_is_a_mistake(owner: str) -> None:
     lookups = [dict(one) for one in EXCHANGE["lookups"]]
     lookups[0]["owner"] = owner
-    document = {**EXCHANGE, "lookups": lookups[::-1]}  # what is public comes first
+    document = {**EXCHANGE, "lookups": lookups[::-1]}  # the public look-up comes first
     with pytest.raises(InvalidDefinition) as refused:
         check_draft(document)
     assert refused.value.fields["lookups[1].owner"][0].startswith("This is true of any record.")
@@ -40,7 +40,7 @@ def test_an_owner_that_is_true_of_any_record_is_a_mistake(owner: str) -> None:
         ({"method": "GET", "path": "/orders/{arguments.order_id}"}, "identity.sub if order.id != null else null"),
     ],
 )
-def test_an_owner_may_be_the_one_whom_the_call_names(call: dict[str, Any], owner: str) -> None:
+def test_the_customer_whom_the_call_names_may_be_the_owner(call: dict[str, Any], owner: str) -> None:
     first, *others = EXCHANGE["lookups"]
     check_draft({**EXCHANGE, "lookups": [{**first, "call": call, "owner": owner}, *others]})
 
@@ -126,7 +126,7 @@ UNNAMED: dict[str, Any] = {"path": "/callbacks", "names_no_customer": True}
         ({"path": "/newsletter/{identity.sub}", "body": {"loanId": "{arguments.count}"}}, (), ["arguments.count.from"]),
         ({"path": "/newsletter/{identity.sub}", "body": {"id": "{arguments.often}"}}, (), []),
         ({"path": "/newsletter", "body": {"often": "{arguments.often}"}}, (), []),
-        # A call that names no customer needs no owner, but nothing that was said may be somebody's record.
+        # A call that names no customer needs no owner, but its arguments must not name anybody's record.
         (UNNAMED | {"body": {"text": "{arguments.story}", "count": "{arguments.count}"}}, (), []),
         (UNNAMED | {"body": {"text": "{arguments.note}"}}, (), [WORDS]),
         (UNNAMED | {"body": {"guest": "{arguments.guest_id}"}}, (), [ANYBODY]),
@@ -134,11 +134,11 @@ UNNAMED: dict[str, Any] = {"path": "/callbacks", "names_no_customer": True}
         (UNNAMED | {"path": "/guests/{arguments.guest_id}"}, (), [ANYBODY]),
     ],
 )
-def test_what_the_call_of_a_write_names_is_proven_to_be_the_customers(
+def test_ids_in_the_call_of_a_write_must_be_proven_to_be_the_customers(
     call: dict[str, Any], lookups: tuple[dict[str, Any], ...], lacks: list[str]
 ) -> None:
     document = newsletter(call, *lookups)
-    check_draft(document)  # an import may begin with it
+    check_draft(document)  # an import may create such a draft
     assert missing(document) == lacks
     if lacks:
         assert "This is required." not in mistakes(document)[lacks[0]]
@@ -149,7 +149,7 @@ def test_what_the_call_of_a_write_names_is_proven_to_be_the_customers(
 SENT = {"path": "/newsletter/{identity.sub}", "body": {"guest_id": "{arguments.guest_id}"}}
 
 
-def test_a_guard_that_compares_an_id_with_a_record_of_the_customers_proves_it() -> None:
+def test_a_guard_that_compares_an_id_with_the_customers_own_record_proves_it() -> None:
     guest = GUEST_LOOKUP | {"call": {"method": "GET", "path": "/guests/{identity.sub}"}}
     words = {"en": "No.", "de": "Nein."}
     guard = {"name": "of_party", "require": "arguments.guest_id in guest.party", "code": "stranger", "words": words}
@@ -172,7 +172,7 @@ def test_a_guard_proves_a_text_whatever_its_name() -> None:
 
 
 @pytest.mark.parametrize("argument", ["note", "people"])
-def test_an_author_may_say_that_a_text_is_only_the_customers_own_words(argument: str) -> None:
+def test_an_author_may_declare_a_text_to_be_the_customers_own_words(argument: str) -> None:
     document = newsletter({"path": "/n/{identity.sub}", "body": {"loan": f"{{arguments.{argument}}}"}})
     said = document["arguments"][argument] | {"names_no_record": True}
     assert missing(document) == [f"arguments.{argument}.names_no_record"]
@@ -180,13 +180,13 @@ def test_an_author_may_say_that_a_text_is_only_the_customers_own_words(argument:
     assert missing(document | {"arguments": {**document["arguments"], argument: said}}) == []
 
 
-def test_an_author_may_say_that_an_argument_names_no_record() -> None:
+def test_an_author_may_declare_that_an_argument_names_no_record() -> None:
     document = newsletter(SENT)
     said = document["arguments"]["guest_id"] | {"names_no_record": True}
     assert missing(document | {"arguments": {**document["arguments"], "guest_id": said}}) == []
 
 
-def test_what_is_in_force_goes_on_although_it_would_not_be_published_today() -> None:
+def test_a_published_version_stays_valid_even_if_it_could_not_be_published_today() -> None:
     assert parse_document(newsletter(SENT), as_made=True).name == "exchange_item"
     assert parse_document(newsletter(SENT), is_published=True).name == "exchange_item"
     with pytest.raises(InvalidDefinition):
@@ -200,7 +200,7 @@ def test_what_is_in_force_goes_on_although_it_would_not_be_published_today() -> 
         ({"path": "/newsletter", "body": {"guest_id": "{arguments.guest_id}"}}, "call.body"),
     ],
 )
-def test_a_published_version_still_proves_whom_its_path_and_its_call_concern(call: dict[str, Any], path: str) -> None:
+def test_a_published_version_still_needs_proof_for_its_path_and_its_customer(call: dict[str, Any], path: str) -> None:
     with pytest.raises(InvalidDefinition) as refused:
         parse_document(newsletter(call), is_published=True)
     assert list(refused.value.fields) == [path]
@@ -210,7 +210,9 @@ def test_a_published_version_still_proves_whom_its_path_and_its_call_concern(cal
     ("rows", "is_warned"),
     [([], True), ([("Day", "arguments.day")], True), ([("Who", "whoever"), ("Day", "arguments.day")], False)],
 )
-def test_a_card_that_hides_what_the_call_sends_is_warned_of(rows: list[tuple[str, str]], is_warned: bool) -> None:
+def test_a_card_that_hides_an_argument_of_the_call_causes_a_warning(
+    rows: list[tuple[str, str]], is_warned: bool
+) -> None:
     document = newsletter({"path": "/n/{identity.sub}", "body": {"a": "{arguments.guest_id}", "b": "{arguments.day}"}})
     document["arguments"] = {
         **document["arguments"], "guest_id": document["arguments"]["guest_id"] | {"names_no_record": True}
@@ -243,7 +245,7 @@ def test_the_page_warns_of_an_argument_that_the_chat_cannot_ask_for(argument: di
     assert bool(told) is is_warned
 
 
-def test_a_record_on_the_card_shows_the_argument_that_found_it() -> None:
+def test_a_card_with_a_record_need_not_show_the_argument_that_found_it() -> None:
     document = newsletter({"path": "/guests/{guest.id}/x", "body": {"who": "{arguments.guest_id}"}}, GUEST_LOOKUP)
     rows = [{"label": {"en": "Guest", "de": "Gast"}, "value": "guest.name"}]
     assert advice(document | {"card": document["card"] | {"rows": rows}}) == []
@@ -260,10 +262,10 @@ def test_a_record_on_the_card_shows_the_argument_that_found_it() -> None:
         (["map(filter(arguments.goods, x, x.size.unit == 'kg'), g, g.sku)"], "goods.size.unit"),
         (["count(arguments.goods, g, g.sku == g.size.unit)"], "goods.sku, goods.size.unit"),
         (["count(arguments.goods)"], "goods.sku, goods.size.unit"),
-        (["whatever"], ""),  # a value computes what is shown
+        (["whatever"], ""),  # the shown value is computed from the argument
     ],
 )
-def test_a_card_that_hides_a_field_that_the_call_sends_is_warned_of(values: list[str], hidden: str) -> None:
+def test_a_card_that_hides_a_field_of_the_call_causes_a_warning(values: list[str], hidden: str) -> None:
     size = {"type": "object", "fields": {"unit": {"type": "string"}}}
     fields = {"sku": {"type": "string"}, "size": size, "note": {"type": "string", "required": False}}
     goods = {
@@ -283,7 +285,7 @@ def test_a_card_that_hides_a_field_that_the_call_sends_is_warned_of(values: list
     ("named", "lookups"),
     [("{identity.sub}", ()), ("{arguments.me}", ()), ("{guest.phone}", (GUEST_LOOKUP,))],
 )
-def test_a_call_that_names_the_customer_is_not_said_to_name_none(
+def test_a_call_that_names_the_customer_cannot_be_declared_to_name_none(
     named: str, lookups: tuple[dict[str, Any], ...]
 ) -> None:
     with pytest.raises(InvalidDefinition) as refused:

@@ -1,4 +1,4 @@
-"""The reference of definitions is true: its documents are valid, its expressions have the values it says."""
+"""The reference of definitions is correct: its documents are valid, and its expressions have the values it states."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def test_each_document_is_complete(document: dict[str, Any]) -> None:
     VALIDATOR.validate(document)
 
 
-def test_the_steps_of_the_tutorial_are_its_whole_file() -> None:
+def test_the_steps_of_the_tutorial_add_up_to_its_file() -> None:
     tutorial = PAGE.partition("## Your first action")[2].partition("The whole file:")[0]
     steps = "".join(re.findall(r"^```\n(.*?)```", tutorial, re.DOTALL | re.MULTILINE))
     assert json.loads(steps) == DOCUMENTS[0]
@@ -57,7 +57,7 @@ def test_every_function_and_every_field_has_an_example() -> None:
     assert {name for name in fields if not re.search(rf'[`".]{name}[`"]', PAGE)} == set()
 
 
-def test_the_consoles_reference_is_the_chapters_of_this_page() -> None:
+def test_the_consoles_reference_has_the_chapters_of_this_page() -> None:
     chapters = "## Expressions\n" + PAGE.partition("## Expressions\n")[2].partition("## From an OpenAPI file")[0]
     shown = Path(settings.BASE_DIR) / "actions" / "definitions" / "expressions.md"
     assert shown.read_text() == f"{chapters.rstrip()}\n", f"Copy the changed chapters to {shown}."

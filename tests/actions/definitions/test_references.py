@@ -1,4 +1,4 @@
-"""Arguments that are renamed: every place that reads them follows."""
+"""When an argument is renamed, every reference to it is, too."""
 
 import json
 from pathlib import Path
@@ -26,9 +26,7 @@ def declared_as(document: dict[str, Any], names: dict[str, str]) -> dict[str, An
 
 
 @pytest.mark.parametrize(("name", "document", "argument"), USED, ids=[f"{name}-{one}" for name, _, one in USED])
-def test_a_renamed_argument_is_read_everywhere_by_its_new_name(
-    name: str, document: dict[str, Any], argument: str
-) -> None:
+def test_a_renamed_argument_has_its_new_name_everywhere(name: str, document: dict[str, Any], argument: str) -> None:
     made = declared_as(document, {argument: "renamed_one"})
     parse_document(made)
     assert uses_of(made, "renamed_one") == [
@@ -38,7 +36,7 @@ def test_a_renamed_argument_is_read_everywhere_by_its_new_name(
     assert declared_as(made, {"renamed_one": argument}) == document
 
 
-def test_every_kind_of_place_follows() -> None:
+def test_every_kind_of_reference_is_renamed() -> None:
     document = {
         "labels": {"arguments.id.kind": [], "arguments.ids": []},
         "lookups": [

@@ -1,8 +1,8 @@
-"""The format is rich enough: the sixteen operations of a public benchmark's shop, as documents.
+"""The format can express the sixteen operations of a public benchmark's shop.
 
-The shop behind them has no rules of its own, so a refusal comes from the definitions alone. The benchmark's data is not
-part of this repository: with RETAIL_CASES naming a folder that holds it (db.json, guard_cases_dev.jsonl and
-tasks_*.jsonl), all its cases are run as well.
+The shop has no rules of its own, so every refusal comes from the definitions. The benchmark's data is not
+part of this repository: if RETAIL_CASES names a folder that contains it (db.json, guard_cases_dev.jsonl and
+tasks_*.jsonl), all its cases run, too.
 """
 
 import json
@@ -40,7 +40,7 @@ def definition(name: str) -> Definition:
 
 
 def do(shop: RetailShop, customer: str, name: str, arguments: Mapping[str, Any]) -> str:
-    """Do what a request does once it is confirmed; return "ok", or the code of what forbids it."""
+    """Carry out a request as if it were confirmed; return "ok", or the code of the refusal."""
     try:
         return _do(shop, customer, name, arguments)
     except ExpressionFailed:
@@ -198,14 +198,14 @@ def test_there_are_sixteen() -> None:
 
 
 @pytest.mark.parametrize(("name", "arguments", "expected"), TABLE)
-def test_the_rules_stand_in_the_documents(name: str, arguments: dict[str, Any], expected: str) -> None:
+def test_the_rules_are_in_the_documents(name: str, arguments: dict[str, Any], expected: str) -> None:
     shop = RetailShop(SHOP)
     assert do(shop, "ann_lee_1", name, arguments) == expected
     assert bool(shop.changed) is (expected == "ok" and definition(name).kind is Kind.WRITE)
 
 
 @pytest.mark.parametrize(("name", "arguments", "expected"), TABLE)
-def test_nothing_works_on_what_belongs_to_another_customer(name: str, arguments: dict[str, Any], expected: str) -> None:
+def test_no_operation_works_on_another_customers_record(name: str, arguments: dict[str, Any], expected: str) -> None:
     shop = RetailShop(SHOP)
     outcome = do(shop, "bob_ray_2", name, arguments)
     assert shop.changed == set() or arguments.get("user_id") == "bob_ray_2"
@@ -220,7 +220,7 @@ def test_a_second_time_is_refused() -> None:
     assert [do(shop, "ann_lee_1", *step) for step in (change, change, cancel)] == ["ok", "not_pending", "not_pending"]
 
 
-def test_a_hand_over_tells_the_person() -> None:
+def test_a_handover_gives_the_person_the_reason() -> None:
     action = definition("transfer_to_human_agents")
     names = evaluation.names_of(action, {"summary": "She wants a refund."}, Identity("ann_lee_1"), NOW)
     assert rendering.result_of(action, names, "en").hand_over == "She wants a refund."
@@ -239,7 +239,7 @@ def rows(name: str) -> list[dict[str, Any]]:
 
 
 @needs_cases
-def test_every_guard_case_comes_out_right() -> None:
+def test_every_guard_case_has_its_expected_result() -> None:
     records = json.loads((CASES / "db.json").read_text())
     wrong: list[str] = []
     codes: Counter[str] = Counter()
@@ -262,7 +262,7 @@ def test_every_guard_case_comes_out_right() -> None:
 
 @needs_cases
 @pytest.mark.parametrize("name", ["tasks_dev.jsonl", "tasks_v1train_dev.jsonl"])
-def test_every_sequence_ends_as_it_should(name: str) -> None:
+def test_every_sequence_has_its_expected_end(name: str) -> None:
     records = json.loads((CASES / "db.json").read_text())
     tasks = rows(name)
     wrong: list[str] = []

@@ -22,7 +22,7 @@ from tests.actions.definitions.test_documents import JSON, LACKING, PATHS, WRONG
 SCHEMA = json.loads((Path(document.__file__).parent / "schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
 RETAIL = [json.loads(path.read_text()) for path in sorted(DEFINITIONS.glob("*.json"))]
-# What these say is right as JSON; only the reader knows the names, the grammar and the other fields.
+# Mistakes that the schema cannot find, since they concern names, the grammar of expressions or other fields.
 MEANING = {
     "arguments.order_id.pattern", "arguments.currency.value", "arguments.reason.options[1].value", "lookups[1].name",
     "lookups[0].name", "lookups[0].call.path", "lookups[0].call.body", "lookups[0].call.headers", "lookups[0].owner",
@@ -32,7 +32,7 @@ MEANING = {
 }  # fmt: skip
 
 
-def test_the_schema_is_one() -> None:
+def test_the_schema_is_valid_and_has_the_same_limits() -> None:
     Draft202012Validator.check_schema(SCHEMA)
     assert SCHEMA["properties"]["arguments"]["maxProperties"] == MAX_ARGUMENTS
     assert SCHEMA["properties"]["lookups"]["maxItems"] == document.MAX_LOOKUPS
@@ -48,7 +48,7 @@ def test_every_example_passes_both(example: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("path", "value", "named"), WRONG)
-def test_what_is_wrong_as_json_fails_both(path: str, value: Any, named: str) -> None:
+def test_a_structural_mistake_fails_both(path: str, value: Any, named: str) -> None:
     spoilt = changed(EXCHANGE, path, value)
     with pytest.raises(InvalidDefinition):
         parse_document(spoilt)
@@ -57,7 +57,7 @@ def test_what_is_wrong_as_json_fails_both(path: str, value: Any, named: str) -> 
 
 
 @pytest.mark.parametrize("path", LACKING)
-def test_what_is_required_is_required_by_both(path: str) -> None:
+def test_a_missing_required_part_fails_both(path: str) -> None:
     spoilt = changed(EXCHANGE, path, ...)
     with pytest.raises(InvalidDefinition):
         parse_document(spoilt)
@@ -67,7 +67,7 @@ def test_what_is_required_is_required_by_both(path: str) -> None:
 
 @settings(max_examples=300)
 @given(st.sampled_from(PATHS), JSON)
-def test_what_the_reader_takes_the_schema_takes(path: str, value: Any) -> None:
+def test_the_schema_accepts_what_the_reader_accepts(path: str, value: Any) -> None:
     if re.search(r'null|""', json.dumps(value)):  # the reader takes both as "not given"
         return
     try:

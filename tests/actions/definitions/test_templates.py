@@ -1,4 +1,4 @@
-"""A value in a template stays a value, wherever it is written."""
+"""A value inserted into a template never changes the text around it."""
 
 import json
 import unicodedata
@@ -59,7 +59,7 @@ def test_a_path_keeps_its_segments_whatever_the_values_are(one: str, other: str)
         "\u2025",
     ],
 )
-def test_a_value_that_would_break_out_of_a_path_is_refused(value: Any) -> None:
+def test_a_value_that_would_escape_its_path_segment_is_refused(value: Any) -> None:
     with pytest.raises(ExpressionFailed):
         compile_path("/orders/{id}").render({"id": value})
 
@@ -79,7 +79,7 @@ def test_other_values_are_encoded(value: Any, segment: str) -> None:
     ["", "orders/{id}", "/orders?id={id}", "/a/../b", "/./a", "//evil.example/a", "/a//b", "/a#b", "https://x/a",
      "/a b", "/a%2fb", "/{id", "/{}", "/a}", "{id}/a", "/\\a"],
 )  # fmt: skip
-def test_anything_but_a_plain_path_is_refused(text: str) -> None:
+def test_an_invalid_path_is_refused(text: str) -> None:
     with pytest.raises(ExpressionError):
         compile_path(text)
 
@@ -128,7 +128,7 @@ def test_numbers_of_a_body_keep_their_digits() -> None:
     assert body.text(names) == '{"a":0.3,"b":"12.50","c":300,"d":2.5,"e":12.5}'
 
 
-def test_a_body_leaves_out_what_is_not_given_and_repeats_for_each_element() -> None:
+def test_a_body_leaves_out_missing_values_and_repeats_for_each_element() -> None:
     body = compile_body(
         {
             "note?": "{arguments.note}",
@@ -143,7 +143,7 @@ def test_a_body_leaves_out_what_is_not_given_and_repeats_for_each_element() -> N
         body.render({"arguments": {"items": "abc"}, "order": {}})
 
 
-def test_optional_names_of_a_query_and_of_headers_are_left_out() -> None:
+def test_missing_optional_query_parameters_and_headers_are_left_out() -> None:
     fields = Fields({"a?": compile_template("{x}"), "b?": compile_template("{y}"), "c": compile_template("z")})
     assert fields.query({"y": "1 2"}) == "b=1%202&c=z"
     assert fields.headers({"x": None, "y": "1"}) == {"b": "1", "c": "z"}
@@ -170,7 +170,7 @@ def test_a_missing_value_fails_and_sends_nothing(names: dict[str, Any]) -> None:
         assert error.value.place == "id"
 
 
-def test_words_show_amounts_and_numbers_as_people_read_them() -> None:
+def test_words_show_amounts_and_numbers_in_readable_form() -> None:
     template = compile_template("{{{order}}}: {total}, {count} {skus}{nothing}")
     names = {"order": "A\u202e-1\n", "total": Money(Decimal("1234.5"), "EUR"), "count": Decimal("2.50"),
              "skus": ["x", "y"], "nothing": None}  # fmt: skip
@@ -182,8 +182,8 @@ def test_words_show_amounts_and_numbers_as_people_read_them() -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("{time('2026-12-09T05:00:00Z')}", "9 Dec 2026 06:00"),  # UTC: in the workspace's zone
-        ("{time('2026-12-09T05:00:00-05:00')}", "9 Dec 2026 05:00"),  # the place's own clock
+        ("{time('2026-12-09T05:00:00Z')}", "9 Dec 2026 06:00"),  # UTC is shown in the workspace's time zone
+        ("{time('2026-12-09T05:00:00-05:00')}", "9 Dec 2026 05:00"),  # a local time is shown as it is
         ("{time('2026-12-09T05:00:00Z', 'America/New_York')}", "9 Dec 2026 00:00"),
         ("{time('2026-12-09T05:00:00', 'Europe/London')}", "9 Dec 2026 05:00"),
         ("{time(at)}", "9 Dec 2026 06:00"),
@@ -194,7 +194,7 @@ def test_words_show_amounts_and_numbers_as_people_read_them() -> None:
         ("{now}", "31 May 2026 12:00"),
     ],
 )
-def test_words_show_times_by_the_clock_that_the_customer_reads(text: str, shown: str) -> None:
+def test_words_show_times_in_the_customers_time_zone(text: str, shown: str) -> None:
     berlin = datetime(2026, 5, 31, 12, tzinfo=ZoneInfo("Europe/Berlin"))
     names = {"now": berlin, "today": berlin.date(), "at": "2026-12-09T05:00:00+00:00"}
     assert compile_template(text).words(names, "en") == shown
@@ -211,7 +211,7 @@ def test_words_are_one_visible_line(value: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "}", "{}", "{a", "a}", "{a{b}}", "{'}", "{1 +}", "x" * 4_001])
-def test_anything_but_a_template_is_refused(text: str) -> None:
+def test_an_invalid_template_is_refused(text: str) -> None:
     with pytest.raises(ExpressionError):
         compile_template(text)
 
@@ -232,6 +232,6 @@ def test_a_body_is_bounded() -> None:
         big.render({"l": list(range(9_000))})
 
 
-def test_a_long_list_says_how_much_it_leaves_out() -> None:
+def test_a_long_list_says_how_many_entries_it_leaves_out() -> None:
     shown = compile_template("{skus}").words({"skus": [f"s{number}" for number in range(60)]}, "en")
     assert shown.startswith("s0, s1, ") and shown.endswith("s49, … (+10)")
