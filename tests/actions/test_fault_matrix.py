@@ -161,7 +161,9 @@ def test_a_message_lost_with_the_broker_is_sent_again_and_the_old_one_is_harmles
 
 
 @pytest.mark.parametrize("point", ["after the mark, before the call", "after the call, before its result"])
-def test_a_call_in_progress_needs_no_broker(point: str, flow: RefundFlow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_in_progress_does_not_need_the_broker(
+    point: str, flow: RefundFlow, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def cut_broker() -> None:
         monkeypatch.setattr("supportbot.celery.app.connection_for_write", die)
 
@@ -172,7 +174,9 @@ def test_a_call_in_progress_needs_no_broker(point: str, flow: RefundFlow, monkey
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_lost_doorbell_leaves_the_event_in_the_log(flow: RefundFlow, settings: Settings, unused_port: int) -> None:
+def test_an_event_whose_wake_up_is_lost_stays_in_the_log(
+    flow: RefundFlow, settings: Settings, unused_port: int
+) -> None:
     """Readers find the event when they poll the log."""
     flow.propose()
     flow.confirm()
@@ -270,7 +274,7 @@ def test_the_order_changes_during_the_call(flow: RefundFlow, monkeypatch: pytest
     flow.assert_nothing_done(State.FAILED, "merchant_refused")
 
 
-def test_only_a_new_action_undoes_a_completed_one(flow: RefundFlow) -> None:
+def test_a_completed_refund_is_neither_repeated_nor_changed(flow: RefundFlow) -> None:
     flow.run()
     again = services.propose(flow.principal, "refund_order", REFUND, proposal_key="turn:2:1")
     assert (again.state, again.reason_code) == (State.REFUSED, "already_refunded")

@@ -231,14 +231,14 @@ def test_a_merchant_at_a_private_address(
     assert_given_up(queued, merchant)
 
 
-def test_a_merchant_that_is_gone(queued: ActionRequest, merchant: FakeMerchant) -> None:
+def test_a_merchant_is_gone(queued: ActionRequest, merchant: FakeMerchant) -> None:
     merchant.stopping.set()
     merchant.listener.close()
     pass_time()
     assert_given_up(queued, merchant)
 
 
-def test_a_slow_merchant_is_cut_off_and_asked_by_key(
+def test_a_slow_call_is_cut_off_and_its_outcome_queried_by_key(
     queued: ActionRequest, merchant: FakeMerchant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real: Any = FakeMerchant._respond

@@ -39,7 +39,7 @@ def let_pass(request: ActionRequest) -> None:
     ActionRequest.objects.filter(pk=request.pk).update(due_at=now() - timedelta(seconds=1))
 
 
-def test_it_is_sent_when_its_time_comes(held: ActionRequest, shop: FakeShop, messages: list[str]) -> None:
+def test_a_held_request_is_sent_when_its_time_comes(held: ActionRequest, shop: FakeShop, messages: list[str]) -> None:
     assert held.state == State.QUEUED and held.held_until is not None
     assert timedelta(minutes=9) < held.held_until - now() <= timedelta(minutes=10)
     publish_due()
@@ -54,7 +54,7 @@ def test_it_is_sent_when_its_time_comes(held: ActionRequest, shop: FakeShop, mes
     assert (held.state, held.held_until, len(shop.refunds)) == (State.SUCCEEDED, None, 1)
 
 
-def test_its_customer_can_withdraw_it_until_then(held: ActionRequest, principal: Principal, shop: FakeShop) -> None:
+def test_the_customer_can_withdraw_a_held_request(held: ActionRequest, principal: Principal, shop: FakeShop) -> None:
     withdrawn = decline(held.pk, principal=principal)
     assert (withdrawn.state, withdrawn.reason_code) == (State.CANCELLED, "withdrawn")
     let_pass(held)
@@ -62,7 +62,7 @@ def test_its_customer_can_withdraw_it_until_then(held: ActionRequest, principal:
     assert shop.refunds == [] and LedgerEntry.objects.get().status == LedgerEntry.Status.RELEASED
 
 
-def test_changes_in_the_meantime_count(held: ActionRequest, shop: FakeShop) -> None:
+def test_changes_during_the_hold_count(held: ActionRequest, shop: FakeShop) -> None:
     shop.change_order("A-1001", refunded=Decimal("49.90"))
     let_pass(held)
     run_queued()
@@ -70,7 +70,7 @@ def test_changes_in_the_meantime_count(held: ActionRequest, shop: FakeShop) -> N
     assert (held.state, held.reason_code) == (State.FAILED, "already_refunded")
 
 
-def test_the_kill_switch_stops_it(held: ActionRequest, shop: FakeShop) -> None:
+def test_the_kill_switch_stops_a_held_request(held: ActionRequest, shop: FakeShop) -> None:
     policy = policy_of("refund_order")
     assert policy is not None
     switch(policy, is_enabled=False, actor="test")
@@ -94,7 +94,7 @@ def test_a_retry_is_not_held(shop: FakeShop, queued: ActionRequest) -> None:
     assert (queued.state, queued.held_until) == (State.QUEUED, None) and queued.due_at is not None
 
 
-def test_the_customer_sees_until_when(shop: FakeShop, principal: Principal, alice: Customer) -> None:
+def test_the_customer_sees_until_when_a_request_is_held(shop: FakeShop, principal: Principal, alice: Customer) -> None:
     limit("refund_order", hold_minutes=10)
     chat = start_conversation(principal.customer_id)
     card = propose(principal, "refund_order", REFUND, proposal_key="turn:1:1", conversation_id=chat.pk)

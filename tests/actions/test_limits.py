@@ -55,7 +55,7 @@ def test_the_policy_decides(
     assert (decision.verdict, decision.reason.code if decision.reason else None) == (Verdict(verdict), code)
 
 
-def test_an_obstacle_comes_first_and_reads_need_no_card() -> None:
+def test_an_obstacle_decides_first_and_look_ups_need_no_card() -> None:
     obstacle = Reason("already_refunded", {"order": "A-1"})
     assert decide_write(rules=RULES, obstacle=obstacle, money=TEN, used=Used()).reason == obstacle
     assert decide_read(RULES).verdict is Verdict.RUN
@@ -130,7 +130,7 @@ def test_a_partial_refund_is_not_refused_because_of_a_paid_one(
 @pytest.mark.parametrize(
     "rules", [{"max_requests_per_customer_day": 1}, {"max_per_customer_day": Decimal(20), "approval_above": None}]
 )
-def test_a_request_confirmed_yesterday_uses_nothing_of_todays_limit(
+def test_a_request_confirmed_yesterday_does_not_count_for_todays_limit(
     rules: dict[str, object], proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop
 ) -> None:
     limit("refund_order", **rules)

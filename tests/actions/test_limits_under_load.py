@@ -124,7 +124,7 @@ def test_an_order_never_refunds_more_than_was_paid(crowd: list[Principal], shop:
     assert Decimal(300 - 33) < taken() <= Decimal(300)
 
 
-def test_many_confirmations_of_one_card_count_once(crowd: list[Principal]) -> None:
+def test_simultaneous_confirmations_of_one_card_count_once(crowd: list[Principal]) -> None:
     rule()
     [(who, card), *_] = cards_of(crowd[:1])
     start, refused = threading.Barrier(CONNECTIONS), []

@@ -42,7 +42,7 @@ sys.exit(manage.main())
 """
 
 
-def test_an_action_with_a_former_method_name_is_refused_at_the_start_with_a_message(tmp_path: Path) -> None:
+def test_an_action_with_an_old_method_name_stops_the_start_with_a_message(tmp_path: Path) -> None:
     (tmp_path / "send_gift.py").write_text(OUTDATED)
     command = [sys.executable, "-c", CHECK, str(tmp_path)]
     answer = subprocess.run(

@@ -20,7 +20,7 @@ def order_json(**changes: Any) -> Any:
     return json.loads(json.dumps({**ORDER, **changes}))
 
 
-def test_missing_and_null_dates_mean_not_yet() -> None:
+def test_a_missing_or_null_date_means_not_yet() -> None:
     order = parse_order(order_json(shipped_at=None))
     assert (order.shipped_at, order.delivered_at, order.expected_on) == (None, None, "")
     as_text = parse_order(order_json(items=[{**LINE, "quantity": "2"}]))
@@ -42,7 +42,7 @@ def test_invalid_orders_are_refused(changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("data", [None, [], "order", 7, {}])
-def test_non_objects_are_refused(data: Any) -> None:
+def test_an_order_that_is_no_object_is_refused(data: Any) -> None:
     with pytest.raises(InvalidOrder):
         parse_order(data)
 

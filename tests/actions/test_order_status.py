@@ -35,7 +35,7 @@ def test_days_are_formatted(locale: str, expected_on: str, words: str) -> None:
     assert ACTION.words(ACTION.answer([sent], (), locale), locale).replace("\xa0", " ") == words
 
 
-def test_open_orders_are_described_and_closed_ones_only_named() -> None:
+def test_open_orders_are_described_and_others_only_named() -> None:
     shop = FakeShop()
     order = shop.add_order("A-1", "cus_alice", total="49.90", delivered_days_ago=2)
     ended = replace(order, refunded=Decimal("12.50"))

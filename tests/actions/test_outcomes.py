@@ -80,7 +80,7 @@ def test_a_replay_safe_action_is_sent_again_with_its_key(
 
 
 @pytest.mark.parametrize("fault", ["silence", "commit_then_silence", "nonsense"])
-def test_the_repetitions_end_with_a_person(
+def test_repetitions_end_and_a_person_takes_over(
     queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     behave(monkeypatch, OutcomeKind.REPLAY_SAFE)
@@ -95,7 +95,7 @@ def test_the_repetitions_end_with_a_person(
     assert len(shop.refunds) <= 1 and LedgerEntry.objects.get().status == "reserved"
 
 
-def test_the_sweep_continues_the_repetitions(
+def test_the_sweep_repeats_the_call_again(
     queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch, approver: User
 ) -> None:
     """A slow shop answers after all attempts: no person is needed, and the request must not count as not done

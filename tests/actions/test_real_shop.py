@@ -97,7 +97,7 @@ def test_orders_are_looked_up(real: ShopProcess) -> None:
     assert (result["status_text"], result["total"]) == ("on its way", "€389.00")
 
 
-def test_the_shops_faults(real: ShopProcess) -> None:
+def test_a_refund_is_paid_once_despite_the_shops_faults(real: ShopProcess) -> None:
     """Two failures, then a lost reply: paid once, and recorded as paid."""
     mara = customer(MARA)
     card = propose(mara, "refund_order", {"order_id": "WF-20404", "reason": "x"}, proposal_key="turn:1:1")

@@ -59,7 +59,7 @@ def test_every_step_is_audited_and_announced(queued: ActionRequest) -> None:
     assert Announcement.objects.filter(topic="action_changed", object_id=queued.pk).count() == 4
 
 
-def test_items_decide_the_amount(proposals: Callable[..., ActionRequest], shop: FakeShop) -> None:
+def test_the_items_determine_the_amount(proposals: Callable[..., ActionRequest], shop: FakeShop) -> None:
     request = proposals(items=[{"sku": "ALDER-M"}])
     assert request.arguments["amount"] == "49.90"
     assert request.arguments["items"] == [{"sku": "ALDER-M", "quantity": 1}]
@@ -125,7 +125,7 @@ def test_requests_against_the_shops_rules_are_refused(
     assert (request.state, request.reason_code) == (State.REFUSED, reason)
 
 
-def test_an_address_goes_to_the_shop(
+def test_a_new_address_is_sent_to_the_shop(
     proposals: Callable[..., ActionRequest], shop: FakeShop, principal: Principal
 ) -> None:
     address = {"line1": "Talstraße 8", "postal_code": "79102", "city": "Freiburg"}
@@ -172,7 +172,7 @@ def test_a_changed_digest_changes_nothing(card: ActionRequest, principal: Princi
     assert codes() == ["digest_mismatch"] * 5
 
 
-def test_a_confirmation_counts_once(queued: ActionRequest, principal: Principal, shop: FakeShop) -> None:
+def test_a_second_confirmation_changes_nothing(queued: ActionRequest, principal: Principal, shop: FakeShop) -> None:
     for _ in range(2):
         with pytest.raises(errors.NotWaiting):
             confirm(queued.pk, principal=principal, digest=queued.digest)
@@ -221,7 +221,7 @@ def test_the_sweep_expires_unconfirmed_cards(card: ActionRequest) -> None:
     assert card.state == State.EXPIRED
 
 
-def test_new_rules_expire_the_cards_of_the_old(card: ActionRequest, principal: Principal) -> None:
+def test_new_rules_expire_cards_made_under_the_old_ones(card: ActionRequest, principal: Principal) -> None:
     limit("refund_order", approval_above=Decimal(10))
     with pytest.raises(errors.Expired):
         confirm(card.pk, principal=principal, digest=card.digest)
@@ -229,7 +229,7 @@ def test_new_rules_expire_the_cards_of_the_old(card: ActionRequest, principal: P
     assert (card.state, card.reason_code) == (State.EXPIRED, "policy_changed")
 
 
-def test_a_change_before_the_confirmation_is_reported(
+def test_a_changed_record_is_reported_on_confirmation(
     card: ActionRequest, principal: Principal, shop: FakeShop
 ) -> None:
     shop.change_order("A-1001", refunded=Decimal("49.90"))
@@ -238,7 +238,9 @@ def test_a_change_before_the_confirmation_is_reported(
     assert LedgerEntry.objects.count() == 0
 
 
-def test_an_unreachable_merchant_leaves_the_card(card: ActionRequest, principal: Principal, shop: FakeShop) -> None:
+def test_a_card_stays_if_the_merchant_is_unreachable_on_confirmation(
+    card: ActionRequest, principal: Principal, shop: FakeShop
+) -> None:
     shop.is_reachable = False
     with pytest.raises(errors.MerchantUnavailable):
         confirm(card.pk, principal=principal, digest=card.digest)
@@ -305,7 +307,7 @@ def test_every_refusal_can_be_logged(shop: FakeShop, principal: Principal, argum
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("has_one_key", [True, False])
-def test_twenty_equal_proposals_at_once_are_one_request(
+def test_twenty_simultaneous_equal_proposals_make_one_request(
     shop: FakeShop, principal: Principal, has_one_key: bool
 ) -> None:
     start, found = threading.Barrier(20), []

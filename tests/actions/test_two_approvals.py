@@ -56,7 +56,7 @@ def test_the_second_approval_sends_it(waiting: ActionRequest, approver: User, se
     assert list(entries.order_by("seq").values_list("event", flat=True)) == ["approval.first", "request.queued"]
 
 
-def test_the_same_person_twice_counts_once(waiting: ActionRequest, approver: User) -> None:
+def test_two_approvals_of_the_same_person_count_once(waiting: ActionRequest, approver: User) -> None:
     approve(waiting.pk, approver=approver, digest=waiting.digest)
     with pytest.raises(errors.NeedsAnotherPerson):
         approve(waiting.pk, approver=approver, digest=waiting.digest)
@@ -65,7 +65,9 @@ def test_the_same_person_twice_counts_once(waiting: ActionRequest, approver: Use
     assert AuditEntry.objects.filter(event="approve.refused", payload__code="second_person").count() == 1
 
 
-def test_neither_may_be_the_one_who_confirmed_it(shop: FakeShop, approver: User, second: User, alice: Customer) -> None:
+def test_neither_approval_can_come_from_whoever_confirmed(
+    shop: FakeShop, approver: User, second: User, alice: Customer
+) -> None:
     limit("refund_order", max_per_customer_year=None, second_approval_above=Decimal(500))
     operator = operator_for(alice, second.username)
     card = propose(operator, "refund_order", BIG, proposal_key="operator:1")
@@ -76,12 +78,14 @@ def test_neither_may_be_the_one_who_confirmed_it(shop: FakeShop, approver: User,
 
 
 @pytest.mark.parametrize("rejecting", ["bob", "carla"])
-def test_either_can_reject_it(rejecting: str, waiting: ActionRequest, approver: User, second: User) -> None:
+def test_either_approver_can_reject(rejecting: str, waiting: ActionRequest, approver: User, second: User) -> None:
     approve(waiting.pk, approver=approver, digest=waiting.digest)
     assert reject(waiting.pk, approver=User.objects.get(username=rejecting)).state == State.REJECTED
 
 
-def test_the_first_approval_ends_with_its_right(waiting: ActionRequest, approver: User, second: User) -> None:
+def test_the_first_approval_no_longer_counts_if_its_giver_loses_the_right(
+    waiting: ActionRequest, approver: User, second: User
+) -> None:
     approve(waiting.pk, approver=approver, digest=waiting.digest)
     policy = policy_of("refund_order")
     assert policy is not None
@@ -90,7 +94,7 @@ def test_the_first_approval_ends_with_its_right(waiting: ActionRequest, approver
     assert (request.state, request.first_approved_by) == (State.AWAITING_APPROVAL, actor_of(second))
 
 
-def test_both_approve_the_same_digest(waiting: ActionRequest, approver: User, second: User) -> None:
+def test_both_approvals_need_the_same_digest(waiting: ActionRequest, approver: User, second: User) -> None:
     approve(waiting.pk, approver=approver, digest=waiting.digest)
     with pytest.raises(errors.DigestMismatch):
         approve(waiting.pk, approver=second, digest="0" * 64)

@@ -1,4 +1,4 @@
-"""A conversation with knowledge behind it, and a way to run its turns."""
+"""A conversation in a workspace with an article, and functions that run its turns."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -57,7 +57,7 @@ def conversation(alice: Customer, returns_article: Article) -> Conversation:
 
 @pytest.fixture
 def log(workspace: Workspace, conversation: Conversation) -> Callable[[], list[EventView]]:
-    """The conversation's log behind the notice; for use in a database thread."""
+    """Return the conversation's log without the notice; call it in a database thread."""
 
     def read() -> list[EventView]:
         with workspace_scope(workspace.pk):
@@ -70,7 +70,7 @@ def log(workspace: Workspace, conversation: Conversation) -> Callable[[], list[E
 
 
 def say(conversation: Conversation, text: str) -> Claim:
-    """The customer writes; the turn that follows is claimed."""
+    """Write a message as the customer, and claim the turn that follows."""
     with workspace_scope(conversation.workspace_id):
         add_customer_message(conversation.pk, text=text, client_id=f"c{len(text)}")
         claim = claim_turn("test-runner")
@@ -84,7 +84,7 @@ def payloads(events: list[EventView], event: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def shop(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeShop]:
-    """A merchant with two orders of Alice's and one of a stranger's; no broker is notified."""
+    """A merchant with two of Alice's orders and one of a stranger's; no message is sent to a broker."""
     monkeypatch.setattr("actions.request_queue.publish", lambda workspace_id, request_id: None)
     ensure_policies()
     with connected(FakeShop()) as fake:

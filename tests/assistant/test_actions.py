@@ -1,4 +1,4 @@
-"""Guarded actions in a turn: a model looks up and proposes, the customer decides, the conversation gets the events."""
+"""Guarded actions in a turn: a model looks up and proposes, the customer decides, and the log gets the events."""
 
 import json
 from collections.abc import Callable
@@ -63,7 +63,9 @@ def requests_in(conversation: Conversation) -> list[ActionRequest]:
         return list(ActionRequest.objects.order_by("id"))
 
 
-async def test_from_request_to_receipt(alice: Customer, conversation: Conversation, shop: FakeShop, log: Log) -> None:
+async def test_a_refund_goes_from_the_request_to_the_receipt(
+    alice: Customer, conversation: Conversation, shop: FakeShop, log: Log
+) -> None:
     await turn(conversation, "Please refund A-1001", Says("Sure, it is taken care of. ", calls=(REFUND,)))
 
     events = await db(log)
@@ -99,7 +101,7 @@ async def test_from_request_to_receipt(alice: Customer, conversation: Conversati
 
 
 def ledger_answers(reference: str) -> list[tuple[str, str]]:
-    """A model's statements about a completed refund, and which of them may be shown."""
+    """Let a model make statements about a completed refund, and check which of them are shown."""
     true = f"Your refund of €49.90 for order A-1001 has been issued, the reference is {reference}."
     return [
         (true, true),
@@ -131,7 +133,7 @@ async def test_a_further_request_leaves_the_card_open(conversation: Conversation
     assert [one.state for one in await db(requests_in, conversation)] == ["awaiting_confirmation"] * 2
 
 
-async def test_a_request_that_the_policy_refuses(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+async def test_the_policy_refuses_a_request(conversation: Conversation, shop: FakeShop, log: Log) -> None:
     late = call("refund_order", order_id="A-1005", reason="Does not fit")
     await turn(conversation, "Refund A-1005", Says(calls=(late,)))
     events = await db(log)
@@ -142,7 +144,7 @@ async def test_a_request_that_the_policy_refuses(conversation: Conversation, sho
     assert not payloads(events, "action.proposed") and shop.refunds == []
 
 
-async def test_a_model_that_keeps_calling_tools_is_stopped_and_a_person_offered(
+async def test_a_model_that_keeps_calling_tools_is_stopped_and_a_person_is_offered(
     conversation: Conversation, shop: FakeShop, log: Log
 ) -> None:
     quote = "You can return unused items within 60 days of delivery. [1]"
@@ -200,8 +202,10 @@ async def test_a_disabled_action_is_not_offered(conversation: Conversation, shop
     assert names == ["request_human", "cancel_order", "change_shipping_address", "order_status"]
 
 
-async def test_a_tool_call_of_a_failed_model_is_dropped(conversation: Conversation, shop: FakeShop, log: Log) -> None:
-    """Tools are used only after the answer that asks for them is whole."""
+async def test_a_tool_call_before_a_failure_of_the_model_is_dropped(
+    conversation: Conversation, shop: FakeShop, log: Log
+) -> None:
+    """Tools are called only once the answer that requests them is complete."""
     claim = await db(say, conversation, "How long can I return unused items?")
     broken = ScriptedModel(Says("One moment. ", fails=ProviderRefused(Reason.UNREACHABLE), calls=(REFUND,)))
     with answering(broken, with_builtin=True):
@@ -211,7 +215,9 @@ async def test_a_tool_call_of_a_failed_model_is_dropped(conversation: Conversati
     assert shop.calls == []
 
 
-async def test_a_fallback_after_shown_text_may_propose(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+async def test_a_fallback_model_may_propose_after_text_was_shown(
+    conversation: Conversation, shop: FakeShop, log: Log
+) -> None:
     claim = await db(say, conversation, "Refund A-1001")
     broken = ScriptedModel(Says("Hello. How are ", fails=ProviderRefused(Reason.UNREACHABLE)))
     second = ScriptedModel(Says(calls=(REFUND,)), name="second")
@@ -294,7 +300,7 @@ async def test_a_claim_without_a_call_is_withheld(conversation: Conversation, sh
     assert await db(requests_in, conversation) == []
 
 
-async def test_only_a_model_reads_placeholders(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+async def test_only_a_model_sees_placeholders(conversation: Conversation, shop: FakeShop, log: Log) -> None:
     quote = "You can return unused items within 60 days of delivery [1]."
     await turn(conversation, "How long can I return something? I am alice@example.com", Says(quote))
     said = "And how long can I return it? Write to Alice@example.com or call 0171 1234567. It is about A-1001."

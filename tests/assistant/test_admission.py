@@ -26,7 +26,7 @@ BUSY = "Many customers are asking right now. Your answer will come in a moment."
 
 
 async def burst(admission: Admission, turns: int) -> tuple[list[int], list[asyncio.Task[None]]]:
-    """Request admission for turns; return the growing list of those that have started, and their tasks."""
+    """Request admission for turns; return the list of started turns, which grows, and their tasks."""
     begun: list[int] = []
 
     async def begin(number: int) -> None:
@@ -70,7 +70,7 @@ async def test_few_turns_start_while_the_loop_is_late() -> None:
     assert begun == [0, 1, 2], "the delay counts less with each tick"
 
 
-async def test_a_stopped_turn_takes_no_slot() -> None:
+async def test_a_stopped_turn_takes_up_no_slot() -> None:
     admission = Admission()
     begun, tasks = await burst(admission, TURNS_PER_TICK + 2)
     tasks[TURNS_PER_TICK].cancel()
@@ -80,7 +80,7 @@ async def test_a_stopped_turn_takes_no_slot() -> None:
     assert begun[TURNS_PER_TICK:] == [TURNS_PER_TICK + 1]
 
 
-async def test_turns_start_while_the_delay_cannot_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_turns_start_even_if_the_delay_cannot_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: object, value: float) -> None:
         raise OSError("no space left on device")
 
@@ -91,7 +91,7 @@ async def test_turns_start_while_the_delay_cannot_be_measured(monkeypatch: pytes
     assert len(begun) == TURNS_PER_TICK + 1
 
 
-async def test_the_loop_is_measured_while_it_runs() -> None:
+async def test_the_delay_of_the_loop_is_measured_while_it_runs() -> None:
     admission = Admission()
     admission.start()
     begun, tasks = await burst(admission, 3 * TURNS_PER_TICK)
@@ -102,7 +102,7 @@ async def test_the_loop_is_measured_while_it_runs() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_waiting_customer_is_informed_and_answered(
+async def test_a_customer_whose_turn_waits_is_informed_and_then_answered(
     conversation: Conversation, log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delta_buffer, "STATUS_AFTER_SECONDS", 0.0)
@@ -128,7 +128,7 @@ async def test_a_waiting_customer_is_informed_and_answered(
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_searches_leave_database_threads_to_others(
+async def test_searches_leave_database_threads_for_others(
     conversation: Conversation, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     are_searching, may_go_on = threading.Semaphore(0), threading.Event()
@@ -139,7 +139,7 @@ async def test_searches_leave_database_threads_to_others(
         return build_context(claim)
 
     def asked() -> list[Claim]:
-        """As many customers ask as there are database threads."""
+        """As many customers as there are database threads have asked a question."""
         others = [start_conversation(conversation.customer_id) for _ in range(settings.DATABASE_POOL_SIZE)]
         return [say(one, "Within how many days can I return unused items?") for one in others]
 

@@ -1,4 +1,4 @@
-"""Questions from an operator's shell, and the customers in whose name they are asked."""
+"""Questions asked from an operator's shell, as a visitor or as a customer."""
 
 import pytest
 

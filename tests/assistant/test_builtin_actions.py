@@ -1,4 +1,4 @@
-"""Requests in the customer's own words, without a model: from the message to the card, or to no card."""
+"""Requests in the customer's own words, without a model: from the message to the card, or to another answer."""
 
 from collections.abc import Callable
 from typing import Any
@@ -38,7 +38,7 @@ def shop(shop: FakeShop) -> FakeShop:
 
 
 async def turns(conversation: Conversation, *texts: str) -> list[EventView]:
-    """Let the customer write, wait for the answer, write again; return the log behind the notice."""
+    """Let the customer write each text after the answer to the one before; return the log without the notice."""
     for text in texts:
         await carry_out(await db(say, conversation, text))
 
@@ -95,7 +95,7 @@ async def test_a_request_in_words_becomes_a_card(
 
 
 def press(conversation: Conversation, final: dict[str, Any], option: str) -> Claim:
-    """The customer presses a button of an answer; the turn that follows is claimed."""
+    """Press a button of an answer as the customer, and claim the turn that follows."""
     with workspace_scope(conversation.workspace_id):
         block = BlockRef(UUID(final["message"]), 0)
         choose(conversation.pk, block=block, option=option, client_id=f"choice-{option}")
@@ -105,7 +105,7 @@ def press(conversation: Conversation, final: dict[str, Any], option: str) -> Cla
 
 
 def fill_in(conversation: Conversation, final: dict[str, Any], values: dict[str, str | int]) -> Claim:
-    """The customer fills in the form of an answer; the turn that follows is claimed."""
+    """Fill in the form of an answer as the customer, and claim the turn that follows."""
     with workspace_scope(conversation.workspace_id):
         submit(conversation.pk, block=BlockRef(UUID(final["message"]), 0), values=values, client_id="form-1")
         claim = claim_turn("test-runner")

@@ -1,4 +1,4 @@
-"""What a model may say about deeds, figures and links, and how many true sentences the checks withhold."""
+"""Which statements of a model about actions, figures and links are shown, and how many true sentences are withheld."""
 
 import json
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def answered(text: str, *, language: str = "en", said: str = "", source: str = "
     return finished(drafted(language, said=said, source=source), text)
 
 
-# Written by others before the classifier existed, and not in its training data.
+# Written by other people before the classifier existed, and not part of its training data.
 DEEDS = [
     ("en", "Sure, your money is already on its way back to you."),
     ("en", "Of course, your package now goes to your new address."),
@@ -141,7 +141,7 @@ def test_a_plain_claim_never_reaches_the_customer(claim: str, step: int) -> None
         "Ihre 79,00 € für WF-20410 wurden erstattet.",
     ],
 )
-def test_records_in_the_ledger_may_be_paraphrased(line: str) -> None:
+def test_a_record_may_be_paraphrased(line: str) -> None:
     answer = finished(drafted(done=[DONE]), line)
     assert answer.text == line
     assert answer.is_confirmed is not False
@@ -156,11 +156,11 @@ def test_records_in_the_ledger_may_be_paraphrased(line: str) -> None:
         "We have upgraded your hotel room to a suite.",
     ],
 )
-def test_another_deed_than_in_the_ledger_is_withheld(line: str) -> None:
+def test_a_claim_of_an_action_without_a_record_is_withheld(line: str) -> None:
     assert finished(drafted(done=[DONE]), line).is_abstention
 
 
-# The record, a true sentence, and one with the same order and figures but another deed or outcome.
+# The record, a true sentence, and one with the same order and figures but another action or outcome.
 RECORDED = [
     ("en", "Done: Cancel order WF-20410.", "WF-20410 won't be coming any more.", "WF-20410 has been paid back to you."),
     ("en", "Done: Send order WF-20410 to 14 Mill Lane, Cork.", "WF-20410 is going to 14 Mill Lane now.",
@@ -187,14 +187,14 @@ RECORDED = [
 
 
 @pytest.mark.parametrize(("language", "record", "true", "false"), RECORDED)
-def test_the_same_order_with_another_deed_or_outcome_is_not_on_record(
+def test_a_record_does_not_confirm_another_action_or_outcome_for_the_same_order(
     language: str, record: str, true: str, false: str
 ) -> None:
     assert finished(drafted(language, source="en", done=[record]), true).text == true
     assert finished(drafted(language, source="en", done=[record]), false).is_abstention
 
 
-# The record, a true sentence, and the same with another deed or promise behind it.
+# The record, a true sentence, and the same sentence followed by another action or a promise.
 ADDED = [
     ("en", "Done: Cancel booking LK-4407. No charge.", "I've called off your stay under LK-4407.",
      "Booking LK-4407 is cancelled, and I've credited your points."),
@@ -208,7 +208,7 @@ ADDED = [
 
 
 @pytest.mark.parametrize(("language", "record", "true", "added"), ADDED)
-def test_a_record_does_not_confirm_a_second_deed_in_the_same_sentence(
+def test_a_record_does_not_confirm_a_second_action_in_the_same_sentence(
     language: str, record: str, true: str, added: str
 ) -> None:
     assert finished(drafted(language, source="en", done=[record]), true).text == true
@@ -238,7 +238,7 @@ def test_hard_checks_apply_whatever_the_strictness(line: str, code: str) -> None
         assert line.removesuffix(" [1]") not in answer.text
 
 
-def test_wording_withholds_nothing_and_decides_whether_the_answer_is_confirmed() -> None:
+def test_wording_alone_withholds_nothing_but_decides_whether_the_answer_is_confirmed() -> None:
     told = "Penguins live in Antarctica and eat mostly krill, squid and small fish."
     balanced = finished(Draft((SOURCES["en"],), "en"), f"{told} [1]")
     assert balanced.text.startswith(told)
@@ -264,7 +264,7 @@ def test_an_abbreviation_or_word_in_capitals_is_not_a_code(told: str) -> None:
 
 
 @pytest.mark.parametrize("told", ["wibble frotz quux", "Banana purple wobble.", "xk jq zz pp"])
-def test_unknown_words_are_not_passed_off_as_an_answer(told: str) -> None:
+def test_words_that_are_in_no_source_are_not_shown_as_an_answer(told: str) -> None:
     answer = answered(told)
     assert answer.is_abstention or answer.is_confirmed is False
 
@@ -287,7 +287,7 @@ def test_a_withheld_step_leaves_a_mark_in_its_place() -> None:
     assert "3. You can return" in answer.text
 
 
-def test_a_list_that_lost_its_lead_says_so() -> None:
+def test_a_list_whose_introduction_is_withheld_says_so() -> None:
     answer = answered("Within 90 days of delivery:\n- Use the label in Your orders. [1]\n")
     assert answer.text.splitlines()[0] == "(left out: our help pages do not say this)"
 
@@ -299,7 +299,7 @@ def test_common_citation_styles_are_understood(marker: str) -> None:
     assert len(answer.citations) == 1
 
 
-def test_the_numbers_of_steps_that_follow_in_one_line_are_not_amounts() -> None:
+def test_numbers_of_several_steps_in_one_line_are_not_amounts() -> None:
     steps = "1. Use the label in Your orders 2.[1] Open the shipping address 3.[1] Cancel before dispatch 4.[1] Return"
     answer = answered(steps)
     assert not answer.withheld
@@ -332,7 +332,7 @@ def test_text_after_a_dangling_prefix_does_not_run_into_it() -> None:
     assert draft.answer(is_stopped=True).text.endswith("Yes!")
 
 
-def test_an_unavailable_vector_delays_nothing() -> None:
+def test_an_unavailable_vector_does_not_delay_the_answer() -> None:
     draft = drafted()
     draft.write("Hello. I have refunded your order. You can return unused items. [1] ")
     for _ in range(9):
@@ -351,7 +351,7 @@ def test_a_sentence_refuted_by_a_second_look_loses_its_citation() -> None:
 
 
 @pytest.mark.parametrize("deed", ["Your account has been credited.", "Bob has reversed the charge for you."])
-def test_many_regrets_leave_vectors_for_a_deed_after_them(deed: str) -> None:
+def test_many_apologies_leave_vectors_for_a_claim_after_them(deed: str) -> None:
     regrets = (
         "I cannot see your order here. I do not know the weight of it. I am not able to look that up. "
         "I have no details on the colour. I could not find the shop's phone. I am unable to open that page. "
@@ -396,7 +396,7 @@ def test_four_true_statements_about_four_records_are_all_shown() -> None:
     assert [one.withheld for one in draft.sentences] == ["", "", "", "deed"]
 
 
-def test_a_refund_of_one_order_confirms_none_of_an_order_that_was_only_looked_up() -> None:
+def test_a_refund_of_one_order_does_not_confirm_one_of_an_order_that_was_only_looked_up() -> None:
     done, seen = ["Done: Refund €64.00 for order BK-3391."], ["BK-7777 delivered on 3 May"]
     for text, withheld in (
         ("I have refunded order BK-7777.", "deed"),
@@ -408,7 +408,7 @@ def test_a_refund_of_one_order_confirms_none_of_an_order_that_was_only_looked_up
         assert [one.withheld for one in draft.sentences] == [withheld], text
 
 
-def test_a_record_without_a_number_may_be_of_an_order_that_was_looked_up() -> None:
+def test_a_record_without_a_number_may_concern_an_order_that_was_looked_up() -> None:
     draft = Draft([], "en", done=["Done: Refund €64.00."], looked_up=["Order BK-7777: delivered, total €64.00."])
     finished(draft, "I have refunded €64.00 for order BK-7777.")
     assert [one.withheld for one in draft.sentences] == [""]
@@ -431,7 +431,7 @@ def test_a_true_statement_is_not_withheld_for_a_figure(language: str, record: st
 @pytest.mark.parametrize(
     "line", ["I have refunded five € for order BK-3391.", "You also get ten % back.", "We have sent you € five."]
 )
-def test_an_amount_in_words_before_a_sign_needs_a_record(line: str) -> None:
+def test_an_amount_in_words_before_a_currency_sign_needs_a_record(line: str) -> None:
     draft = Draft([], "en", done=["Done: Refund €64.00 for order BK-3391."])
     finished(draft, f"I have refunded €64.00 for order BK-3391. {line}")
     assert [bool(one.withheld) for one in draft.sentences] == [False, True]
@@ -463,7 +463,9 @@ OLD_SOFAS = (
         ("I have sent your deposit back to you.", False),
     ],
 )
-def test_a_rule_told_to_a_customer_is_no_deed_and_a_deed_beside_its_rule_is_one(line: str, is_shown: bool) -> None:
+def test_a_rule_from_a_page_is_no_claim_of_an_action_and_a_claim_next_to_its_rule_is_one(
+    line: str, is_shown: bool
+) -> None:
     draft = Draft([passage(OLD_SOFAS)], "en")
     finished(draft, line)
     assert [one.withheld for one in draft.sentences] == ["" if is_shown else "deed"]

@@ -1,4 +1,4 @@
-"""A card that the customer corrects: what its correction ends, and what happens if they confirm it meanwhile."""
+"""A card that the customer corrects: which cards the correction ends, and confirmations at the same time."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ Propose = Callable[..., ActionRequest]
 
 @pytest.fixture
 def alices(conversation: Conversation, alice: Customer, shop: FakeShop) -> Propose:
-    """Return a function by which each of Alice's messages proposes a refund of an order."""
+    """Return a function that sends a message of Alice's, which proposes a refund of an order."""
     for order in ("A-1006", "A-1007"):
         shop.add_order(order, "cus_alice", total="30.00")
     turns = iter(range(1, 100))
@@ -50,7 +50,7 @@ def states() -> list[tuple[str, str]]:
     return [(one.subject_id, one.state) for one in ActionRequest.objects.order_by("id")]
 
 
-def test_a_confirmed_card_is_corrected_by_no_second_one(alices: Propose, alice: Customer) -> None:
+def test_a_confirmed_card_cannot_be_corrected_by_another(alices: Propose, alice: Customer) -> None:
     card = alices("A-1001")
     confirm(card.pk, principal=signed_in_as(alice), digest=card.digest)
     with pytest.raises(AlreadyConfirmed):
@@ -63,7 +63,7 @@ def test_a_confirmed_card_is_corrected_by_no_second_one(alices: Propose, alice: 
     assert verify().is_whole
 
 
-def test_an_older_open_card_is_not_ended_for_the_confirmed_one(alices: Propose, alice: Customer) -> None:
+def test_correcting_a_confirmed_card_does_not_end_an_older_open_one(alices: Propose, alice: Customer) -> None:
     alices("A-1001")
     newest = alices("A-1006")
     confirm(newest.pk, principal=signed_in_as(alice), digest=newest.digest)
@@ -74,7 +74,7 @@ def test_an_older_open_card_is_not_ended_for_the_confirmed_one(alices: Propose, 
     assert states() == [("A-1001", "awaiting_confirmation"), ("A-1006", newest.state)]
 
 
-def test_a_declined_card_does_not_stand_in_the_way(alices: Propose, alice: Customer) -> None:
+def test_a_declined_card_does_not_prevent_a_new_one(alices: Propose, alice: Customer) -> None:
     decline(alices("A-1001").pk, principal=signed_in_as(alice))
     alices("A-1006", corrects=True)
     assert states() == [("A-1001", "cancelled"), ("A-1006", "awaiting_confirmation")]
@@ -88,7 +88,7 @@ def test_a_correction_that_equals_an_open_card_ends_the_corrected_one(alices: Pr
     assert states() == [("A-1006", "awaiting_confirmation"), ("A-1001", "cancelled")]
 
 
-def test_a_correction_ends_the_newest_card_alone(alices: Propose) -> None:
+def test_a_correction_ends_only_the_newest_card(alices: Propose) -> None:
     for order in ("A-1001", "A-1006"):
         alices(order)
     alices("A-1007", corrects=True)
@@ -107,13 +107,13 @@ Second = Callable[[Callable[[], Any]], "Future[Any]"]
 
 @pytest.fixture
 def has_card() -> threading.Event:
-    """Set once somebody holds the lock of the card."""
+    """An event that is set once somebody holds the card's lock."""
     return threading.Event()
 
 
 @pytest.fixture
 def second(conversation: Conversation, has_card: threading.Event) -> Iterator[Second]:
-    """Return a function that does something on a connection of its own, once the first has the card's lock."""
+    """Return a function that makes a call on another connection once the first one has the card's lock."""
 
     def later(do: Callable[[], Any]) -> Any:
         try:
@@ -129,7 +129,7 @@ def second(conversation: Conversation, has_card: threading.Event) -> Iterator[Se
 
 @pytest.fixture
 def decides_first(monkeypatch: pytest.MonkeyPatch, has_card: threading.Event) -> None:
-    """Let a decision hold the card's lock, and go on only when the correction waits for it."""
+    """Let a decision hold the card's lock, and continue only when the correction waits for it."""
 
     def lock_and_wait(request_id: UUID) -> ActionRequest:
         locked = lock_request(request_id)
@@ -150,7 +150,7 @@ def test_a_correction_waits_for_a_decline(alices: Propose, alice: Customer, seco
 
 
 @pytest.mark.usefixtures("decides_first")
-def test_a_confirmation_that_wins_pays_by_the_card_that_was_seen(
+def test_a_confirmation_that_comes_first_pays_as_its_card_showed(
     alices: Propose, alice: Customer, second: Second, shop: FakeShop
 ) -> None:
     card = alices("A-1001")
@@ -163,7 +163,7 @@ def test_a_confirmation_that_wins_pays_by_the_card_that_was_seen(
     assert [one.order for one in shop.refunds] == ["A-1001"]
 
 
-def test_a_correction_that_wins_leaves_nothing_to_confirm(
+def test_a_correction_that_comes_first_leaves_nothing_to_confirm(
     alices: Propose, alice: Customer, second: Second, shop: FakeShop,
     has_card: threading.Event, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -188,7 +188,7 @@ def test_a_correction_that_wins_leaves_nothing_to_confirm(
 def meanwhile(
     alice: Customer, second: Second, has_card: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], "Future[Any]"]:
-    """Return a function by which an equal request with this key is stored without a chat, just before the chat's is."""
+    """Return a function that stores an equal request with this key and no chat, just before the chat's request."""
 
     def stored(key: str) -> "Future[Any]":
         reuse, order = proposing._reuse_equal_request, {"order_id": "A-1006", "reason": "Arrived damaged"}
@@ -207,7 +207,7 @@ def meanwhile(
     return stored
 
 
-def test_a_correction_that_loses_to_an_equal_request_still_ends_its_card(
+def test_a_correction_still_ends_its_card_if_an_equal_request_comes_first(
     alices: Propose, meanwhile: Callable[[str], "Future[Any]"]
 ) -> None:
     card = alices("A-1001")
@@ -217,7 +217,7 @@ def test_a_correction_that_loses_to_an_equal_request_still_ends_its_card(
     assert (card.state, card.reason_code) == ("cancelled", "replaced_card")
 
 
-def test_a_proposal_that_loses_to_an_equal_one_of_another_chat_still_has_its_card(
+def test_a_proposal_still_gets_its_card_if_an_equal_one_of_another_chat_comes_first(
     alices: Propose, conversation: Conversation, meanwhile: Callable[[str], "Future[Any]"]
 ) -> None:
     other = meanwhile("turn:other:A-1006")
@@ -227,7 +227,7 @@ def test_a_proposal_that_loses_to_an_equal_one_of_another_chat_still_has_its_car
     assert (ended.state, ended.reason_code) == ("cancelled", "superseded")
 
 
-def test_a_proposal_that_is_sent_twice_at_once_is_made_once(
+def test_two_simultaneous_equal_proposals_make_one_request(
     alices: Propose, meanwhile: Callable[[str], "Future[Any]"]
 ) -> None:
     other = meanwhile("turn:7:A-1006")

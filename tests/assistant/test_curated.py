@@ -1,4 +1,4 @@
-"""Curated answers win over model and search; synonyms find articles that use other words."""
+"""Curated answers come before model and search; synonyms find articles that use other words."""
 
 import json
 from collections.abc import Callable
@@ -119,7 +119,7 @@ def test_an_editor_names_the_questions_and_a_synonym_finds_the_article(workspace
 
 
 class RefusingEmbedder(HashEmbedder):
-    """A model that refuses some texts, or all."""
+    """An embedding model that refuses some texts, or all."""
 
     refused = ""
 
@@ -129,7 +129,7 @@ class RefusingEmbedder(HashEmbedder):
         return super().query(text)
 
 
-def test_questions_are_kept_while_the_model_is_away_and_prepared_by_a_worker(
+def test_questions_are_stored_while_the_model_is_unavailable_and_a_worker_adds_the_vectors(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = RefusingEmbedder()
@@ -165,7 +165,7 @@ def test_whole_words_and_phrases_are_replaced() -> None:
     assert with_synonyms("to istanbul", groups) == [r"to c\1"], "letters that expressions take for the same"
 
 
-def test_synonyms_are_read_once_for_each_state_and_nothing_is_kept_for_ever() -> None:
+def test_synonyms_are_read_once_per_change_and_the_cache_is_bounded() -> None:
     _stored_groups.cache_clear(), _word_pattern.cache_clear()
     many = [[f"word{number}x{at}" for at in range(10)] for number in range(500)]
     stored = json.dumps(many)

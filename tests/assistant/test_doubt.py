@@ -1,4 +1,4 @@
-"""Which sentences deserve a second look: one sentence, the sources, and how doubtful it is."""
+"""How doubtful a sentence is beside its sources, which decides whether it gets a second look."""
 
 import json
 from itertools import pairwise
@@ -39,8 +39,8 @@ def test_an_altered_sentence_gets_a_second_look_and_its_true_twin_does_not(
     assert doubts.of(honest) < LOOK_FROM <= doubts.of(turned)
 
 
-def test_half_of_the_altered_and_a_fifth_of_the_honest_sentences_get_a_look() -> None:
-    """On the training rows; `train_doubt.py --measure` prints the results on others."""
+def test_at_least_half_of_the_altered_and_at_most_a_fifth_of_the_true_sentences_get_a_second_look() -> None:
+    """Counted on the training rows; `train_doubt.py --measure` prints the results on unseen ones."""
     looks: dict[str, list[bool]] = {"honest": [], "turned": []}
     for file in sorted(DATA.glob("twins.*.jsonl")):
         for pair in map(json.loads, file.open()):
@@ -74,7 +74,7 @@ def test_without_a_source_nothing_is_compared() -> None:
         ("สามารถคืนสินค้าได้ภายใน 30 วัน", "th"),
     ],
 )
-def test_an_unknown_language_has_no_operators_that_differ(sentence: str, language: str) -> None:
+def test_sentences_in_an_unknown_language_have_no_differing_operators(sentence: str, language: str) -> None:
     assert Doubts([RETURNS], language=language).of(sentence) < LOOK_FROM
 
 

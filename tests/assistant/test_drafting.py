@@ -1,4 +1,4 @@
-"""Which parts of a model's text are shown, and how the final answer is composed."""
+"""Which parts of a model's text are shown while streaming, and how the final answer is composed."""
 
 from uuid import uuid4
 
@@ -68,7 +68,7 @@ def test_words_quoted_from_an_article_are_not_a_claim() -> None:
     assert len(answer.citations) == 1
 
 
-def test_words_of_the_sources_are_streamed_as_they_arrive() -> None:
+def test_words_from_the_sources_are_streamed_as_they_arrive() -> None:
     draft = Draft((passage("Tents with a groundsheet dry within minutes when they hang in the wind."),), "en")
     assert draft.write("Tents with a groundsheet hang in the ").startswith("Tents with a groundsheet ")
 
@@ -79,7 +79,7 @@ def test_courtesy_needs_no_source() -> None:
     assert not answer.is_abstention
 
 
-def test_an_honest_i_do_not_know_is_an_abstention_that_offers_a_person() -> None:
+def test_an_admission_of_not_knowing_is_an_abstention_that_offers_a_person() -> None:
     _, answer = written("I could not find this in our help pages. Would you like to talk to a person?")
     assert answer.is_abstention
     assert answer.offers_human
@@ -126,7 +126,7 @@ def test_a_complete_sentence_of_a_truncated_answer_stays(end: str) -> None:
     assert draft.answer().text.startswith(end)
 
 
-def test_half_a_sentence_and_a_courtesy_alone_are_an_abstention() -> None:
+def test_an_answer_of_half_a_sentence_and_a_courtesy_is_an_abstention() -> None:
     draft = Draft((passage(),), "en")
     draft.write("Sure! You can return unused items within 60 days of")
     draft.break_off()
@@ -162,7 +162,7 @@ def test_an_empty_answer_is_an_abstention() -> None:
     assert answer.is_abstention
 
 
-def test_a_removed_marker_leaves_no_blank_before_the_full_stop() -> None:
+def test_a_removed_marker_leaves_no_space_before_the_full_stop() -> None:
     _, answer = written("Gift cards cannot be returned [7].")
     assert answer.text == "Gift cards cannot be returned. [1]"
 
@@ -175,7 +175,7 @@ def test_a_removed_marker_leaves_no_blank_before_the_full_stop() -> None:
         "Nuestra página sobre esto está en inglés:",
     ],
 )
-def test_the_line_above_a_page_in_another_language_needs_no_source(line: str) -> None:
+def test_the_line_that_introduces_a_page_in_another_language_needs_no_source(line: str) -> None:
     text = f"{line}\n\nYou can return unused items within 60 days of delivery. [1]"
     _, answer = written(text, by="builtin", language="fr")
     assert answer.text == text
@@ -187,7 +187,7 @@ def test_the_heading_of_a_passage_needs_no_source() -> None:
     assert written(text, by="builtin")[1].text == text
 
 
-def test_a_row_of_a_table_is_cited_whole() -> None:
+def test_a_table_row_is_cited_as_a_whole() -> None:
     table = (
         "We deliver to Germany and Austria.\n\n| To | Days | Costs | Free above |\n|---|---|---|---|\n"
         "| Germany | 2 to 3 | €4.90 | €80 |\n| Austria | 3 to 4 | €6.90 | €120 |\n"
@@ -213,13 +213,15 @@ def test_a_row_of_a_table_is_cited_whole() -> None:
         ("To | Days | Costs", "Austria | 3 to 4 | €6.90", "Austria · Days: 3 to 4 · Costs: €6.90"),
     ],
 )
-def test_a_row_with_empty_cells_is_cited_whole_with_the_names_of_its_columns(header: str, row: str, said: str) -> None:
+def test_a_table_row_with_empty_cells_is_cited_as_a_whole_with_its_column_names(
+    header: str, row: str, said: str
+) -> None:
     source = passage(f"{header}\n|---|---|---|\n| Germany | 2 to 3 | €4.90 |\n{row}\n")
     answer = finished(Draft((source,), "en", by="builtin"), f"- {said} [1]")
     assert [span.quote for span in answer.citations] == [row.strip("| ")]
 
 
-def test_a_sentence_that_waits_for_its_vector_outlasts_the_incomplete_one_after_it() -> None:
+def test_a_sentence_that_waits_for_its_vector_is_kept_when_the_incomplete_one_after_it_is_dropped() -> None:
     draft = Draft((passage(),), "en")
     draft.write("I have refunded your order. Gift cards cannot be")
     assert draft.unsure
@@ -232,7 +234,7 @@ def test_a_sentence_that_waits_for_its_vector_outlasts_the_incomplete_one_after_
     }
 
 
-def test_pages_are_compared_by_meaning_with_a_bounded_number_of_short_texts() -> None:
+def test_comparing_pages_by_meaning_takes_a_bounded_number_of_short_texts() -> None:
     whole = "as long as its seal is whole " * 9
     long = passage("".join(f"Item {number} may be returned {whole}. " for number in range(99)))
     draft = Draft((long, long), "ja")

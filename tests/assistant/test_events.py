@@ -1,4 +1,4 @@
-"""The published schema of the log's events: every event in it occurs, and no other."""
+"""The published schema of the log's events: the tests write every event in it, and no other."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +32,7 @@ RESERVED = {"read"}
 TEAM_ONLY = {"rated"}
 
 
-def test_each_event_matches_its_schema(
+def test_every_event_matches_its_schema(
     shop: FakeShop,
     alice: Customer,
     bob: User,
@@ -44,7 +44,7 @@ def test_each_event_matches_its_schema(
         play(conversation)
     play_actions(conversation, signed_in_as(alice), shop, lead)
     play_people(conversation, bob)
-    for event in ConversationEvent.objects.filter(conversation=conversation):  # as the team sees it
+    for event in ConversationEvent.objects.filter(conversation=conversation):  # the log as the team sees it
         check_event(event.event, event.payload)
     assert {event.event for event in log()} == names_in_schema() - RESERVED - TEAM_ONLY
     assert ConversationEvent.objects.filter(conversation=conversation, audience="staff").count() == 2

@@ -1,4 +1,4 @@
-"""Whatever a model writes is checked in bounded time and ends as an answer."""
+"""Any text of a model is checked in bounded time and leads to an answer."""
 
 import pytest
 
@@ -30,10 +30,10 @@ BAD_INPUT = {
 
 
 @pytest.mark.parametrize("kind", BAD_INPUT)
-def test_whatever_a_model_writes_takes_bounded_time_and_never_ends_empty(kind: str) -> None:
+def test_any_model_output_takes_bounded_time_and_never_ends_empty(kind: str) -> None:
     draft, text = drafted(), BAD_INPUT[kind]
     asked: list[str] = []
-    with bounded(6):  # on a busy machine; bench.checks prints the time it takes
+    with bounded(6):  # for a busy machine; `bench.checks` prints the time that checks take
         for at in range(0, len(text), 40):
             draft.write(text[at : at + 40])
             while draft.unsure:
@@ -45,11 +45,12 @@ def test_whatever_a_model_writes_takes_bounded_time_and_never_ends_empty(kind: s
     answer = draft.answer()
     assert answer.text.strip()
     plain = {text for text in asked if isinstance(text, str)}
-    windows = {text for text in plain if text.startswith(f"{SOURCES['en'].title}: ")}  # of the page, once
+    # Of the page, which is embedded once.
+    windows = {text for text in plain if text.startswith(f"{SOURCES['en'].title}: ")}
     assert len(windows) <= MAX_WINDOWS
     assert len(set(asked) - windows) <= MAX_VECTORS
     assert len(asked) == len(set(asked))
 
 
-def test_a_looping_model_is_shown_twice() -> None:
+def test_a_repeated_sentence_is_shown_twice_at_most() -> None:
     assert answered("You can return unused items within 60 days of delivery. [1] " * 9).text.count("60 days") == 2

@@ -1,4 +1,4 @@
-"""A conversation is in one language: the customer's, here always on a page in English."""
+"""A conversation is in the customer's language, here always on a page in English."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ Log = Callable[[], list[EventView]]
 
 @dataclass(frozen=True)
 class Speech:
-    """What a customer writes, and what they read."""
+    """The texts of a conversation in one language: those the customer writes and those they read."""
 
     unknown: str
     abstention: str

@@ -1,4 +1,4 @@
-"""Look-ups by the model: facts of the customer's own orders, and answers to calls that cannot be made."""
+"""Look-ups by the model: facts about the customer's own orders, and error messages for invalid calls."""
 
 import json
 import re
@@ -108,7 +108,7 @@ async def test_an_unknown_tool(conversation: Conversation, shop: FakeShop, log: 
     assert shop.calls == []
 
 
-async def test_calls_go_back_to_the_model_in_the_form_servers_accept(
+async def test_calls_are_sent_back_to_the_model_in_a_form_that_servers_accept(
     conversation: Conversation, shop: FakeShop, log: Log
 ) -> None:
     calls = (

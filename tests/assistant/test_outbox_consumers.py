@@ -1,4 +1,4 @@
-"""Events of action requests in their conversation: each state once, in order, worded from the row."""
+"""Events of action requests in their conversation: each state once, in order, with words made from the row."""
 
 from collections.abc import Callable
 from typing import Any
@@ -62,7 +62,7 @@ def test_each_state_is_recorded_once(card: ActionRequest, principal: Principal, 
 
 
 def test_steps_during_an_outage_are_recorded_later(card: ActionRequest, principal: Principal, log: Log) -> None:
-    """All steps are recorded in order, each with its own facts."""
+    """All steps are recorded afterwards, in order, each with its own facts."""
     confirm(card.pk, principal=principal, digest=card.digest)
     run_queued()
     assert told(log) == ["action.proposed", "action.queued", "action.succeeded", "assistant.final"]
@@ -139,7 +139,9 @@ def test_a_persons_decision_is_recorded(
     assert shop.refunds == []
 
 
-def test_in_german(shop: FakeShop, alice: Customer, conversation: Conversation, log: Log) -> None:
+def test_an_outcome_is_reported_in_german(
+    shop: FakeShop, alice: Customer, conversation: Conversation, log: Log
+) -> None:
     german = signed_in_as(alice, locale="de")
     card = propose(german, "refund_order", REFUND, proposal_key="turn:1:1", conversation_id=conversation.pk)
     confirm(card.pk, principal=german, digest=card.digest)
@@ -148,10 +150,10 @@ def test_in_german(shop: FakeShop, alice: Customer, conversation: Conversation, 
     assert last(log, "assistant.final")["text"].startswith("Erledigt: 49,90\u00a0€ für Bestellung A-1001 erstatten.")
 
 
-def test_when_a_person_has_the_conversation_the_system_reports_it(
+def test_the_system_reports_an_outcome_while_a_person_has_the_conversation(
     card: ActionRequest, principal: Principal, conversation: Conversation, bob: User, log: Log
 ) -> None:
-    """After a takeover, no final answer is logged; the system reports it instead."""
+    """After a takeover, no final answer is logged; the system reports the outcome instead."""
     told(log)
     handoff.claim(handoff.request(conversation.pk, reason="customer_asked", by="customer").pk, agent=bob)
     confirm(card.pk, principal=principal, digest=card.digest)
@@ -160,7 +162,7 @@ def test_when_a_person_has_the_conversation_the_system_reports_it(
     assert (last(log, "message")["source"], Turn.objects.count()) == ("system", 0)
 
 
-def test_a_question_that_waits_is_still_answered(
+def test_a_waiting_question_is_still_answered(
     card: ActionRequest, principal: Principal, conversation: Conversation, log: Log
 ) -> None:
     confirm(card.pk, principal=principal, digest=card.digest)
@@ -184,7 +186,7 @@ def test_nothing_is_recorded_in_an_erased_conversation(
     assert card.state == State.SUCCEEDED
 
 
-def test_what_colleagues_write_after_an_erasure_is_deleted(
+def test_texts_that_colleagues_write_after_an_erasure_are_deleted(
     shop: FakeShop, principal: Principal, conversation: Conversation, lead: User
 ) -> None:
     limit("refund_order", approval_above=20)

@@ -1,4 +1,4 @@
-"""The page of a receipt: the state of a request, for anyone with its address."""
+"""The page of a receipt shows the state of a request to anyone with its address."""
 
 from typing import Any
 

@@ -64,7 +64,7 @@ async def test_a_model_gets_the_instructions_of_the_live_release(conversation: C
     assert followed == ("they ask about returns: be brief",)
 
 
-async def test_rules_of_a_release_replace_ours_except_the_fence_around_data(conversation: Conversation) -> None:
+async def test_a_releases_rules_replace_the_default_ones_except_the_one_about_data(conversation: Conversation) -> None:
     await db(release, conversation, rules="Answer in rhymes. {orders} {braces}")
     claim = await db(say, conversation, "How long can I return something?")
     with answering(ScriptedModel(Says(f"{QUOTE} [1]"))) as model:

@@ -51,14 +51,14 @@ def write(conversation: Conversation, text: str = "Within how many days can I re
 
 
 async def until(is_true: Callable[[], bool], *, in_thread: bool = False) -> None:
-    """Wait for something that sends no signal; the limit only ends a broken test."""
+    """Wait for a condition that sends no signal; the time limit only ends a failing test."""
     async with asyncio.timeout(20):
         while not (await db(is_true) if in_thread else is_true()):  # noqa: ASYNC110  # nothing rings here
             await asyncio.sleep(0.02)
 
 
 async def final_of(conversation: Conversation) -> None:
-    """Wait for the end of an answer, as signalled to a reader in this process."""
+    """Wait until a reader in this process gets the signal of an answer's end."""
     ended = asyncio.Event()
 
     def hear(signal: Signal) -> None:
@@ -100,7 +100,7 @@ async def test_a_runner_does_not_claim_its_own_running_turn(conversation: Conver
     with answering(ScriptedModel(Says("Hello! How can I help?", waits_for=gate))) as model:
         await db(write, conversation)
         await until(lambda: model.active == 1)
-        await db(let_leases_run_out)  # as when the machine was too busy for the beat
+        await db(let_leases_run_out)  # as if the machine had been too busy for the heartbeat
         assert not await running._claim_next()
         gate.set()
         await until(lambda: len(payloads(log(), "assistant.final")) == 1, in_thread=True)
@@ -206,7 +206,7 @@ async def test_a_stopping_runner_releases_every_claim_in_progress(
 
 
 def write_in_two(conversation: Conversation) -> None:
-    """The customer writes here and in another conversation."""
+    """Write as the customer in this conversation and in another one."""
     write(conversation)
     with workspace_scope(conversation.workspace_id):
         other = start_conversation(conversation.customer_id)
@@ -214,7 +214,7 @@ def write_in_two(conversation: Conversation) -> None:
 
 
 def in_hand(conversation: Conversation) -> list[bool]:
-    """For each started turn, whether a runner has it."""
+    """Return for each started turn whether a runner has claimed it."""
     with workspace_scope(conversation.workspace_id):
         return [turn.runner != "" for turn in Turn.objects.filter(state="running")]
 
@@ -231,7 +231,7 @@ async def test_a_turn_without_a_wakeup_is_found_among_many_with_one(
         return claim if waiting else None
 
     async def ended(claim: Claim, admission: Admission) -> None:
-        """Nothing is carried out."""
+        """Carry out nothing."""
 
     monkeypatch.setattr(runner_module, "POLL_SECONDS", 0.05)
     monkeypatch.setattr(runner_module, "claim_turn", claim_next)
@@ -239,7 +239,7 @@ async def test_a_turn_without_a_wakeup_is_found_among_many_with_one(
     running = Runner()
     running.start()
     await until(lambda: bool(signal_broker()._turn_listeners))
-    waiting = 3  # as those of a process that was killed
+    waiting = 3  # like the turns of a process that was killed
 
     async def be_busy() -> None:
         nonlocal waiting
@@ -255,7 +255,7 @@ async def test_a_turn_without_a_wakeup_is_found_among_many_with_one(
 
 
 def a_first_claim_that_waits() -> tuple[Callable[..., Claim | None], threading.Event, threading.Event]:
-    """Return a claim of which the first call finds nothing, after a while; whether it has begun, and what ends it."""
+    """Return a claim whose first call waits and finds nothing, and two events: it has begun, and it may end."""
     is_claiming, may_go_on = threading.Event(), threading.Event()
 
     def claim(name: str, **how: Any) -> Claim | None:
@@ -306,7 +306,7 @@ async def test_a_wakeup_is_not_lost_while_all_slots_are_taken(
     await running.stop()
 
 
-async def test_the_claim_of_a_poll_takes_a_slot_too(
+async def test_a_claim_made_by_a_poll_takes_up_a_slot_too(
     conversation: Conversation, log: Log, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.TURNS_PER_PROCESS = 1
@@ -335,7 +335,7 @@ async def test_the_claim_of_a_poll_takes_a_slot_too(
     await running.stop()
 
 
-async def test_a_turn_begins_without_the_ids_of_whoever_woke_the_runner(
+async def test_a_turn_begins_without_the_trace_ids_of_the_caller_that_woke_the_runner(
     conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner_module, "POLL_SECONDS", 600.0)
@@ -365,7 +365,7 @@ async def test_a_turn_begins_without_the_ids_of_whoever_woke_the_runner(
     assert answer.keys() == {"turn", "conversation", "workspace"}
 
 
-async def test_a_connection_closed_during_a_claim_costs_no_poll(
+async def test_a_claim_is_retried_at_once_if_the_database_connection_is_lost(
     conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claims = iter((InterfaceError("the connection is closed"),))
@@ -407,7 +407,7 @@ async def test_a_failed_heartbeat_keeps_the_turn(
     assert len(payloads(await db(log), "assistant.final")) == 1
 
 
-async def test_a_starved_event_loop_keeps_its_lease(
+async def test_a_turn_keeps_its_lease_while_the_event_loop_is_starved(
     conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(turn_leases, "SAVE_EVERY_SECONDS", 0.01)
@@ -417,7 +417,7 @@ async def test_a_starved_event_loop_keeps_its_lease(
         running = asyncio.create_task(runner_module.carry_out(await db(claimed)))
         await asyncio.sleep(0)
         await db(expire_lease, conversation)
-        # The loop does nothing else meanwhile, as on a machine that gives it no processor time.
+        # The loop does nothing else meanwhile, as if the machine gave it no processor time.
         asyncio.get_running_loop().call_soon(wait_for_lease, conversation)
         await asyncio.sleep(0)
         gate.set()
@@ -446,7 +446,7 @@ def expire_lease(conversation: Conversation) -> None:
 
 
 def wait_for_lease(conversation: Conversation) -> None:
-    """Return when the lease was extended, without giving the event loop a turn."""
+    """Wait until the lease is extended, without giving the event loop a turn."""
 
     def is_extended() -> bool:
         with workspace_scope(conversation.workspace_id):

@@ -1,4 +1,4 @@
-"""A second look at the doubtful sentences: one call to a separate model, which decides only about these sentences."""
+"""A second look: one call to a separate model, which decides only about the doubtful sentences."""
 
 import json
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def verdict(word: str) -> Says:
 
 
 @pytest.mark.parametrize(("word", "is_shown"), [("contradicted", False), ("borne", True), ("absent", True)])
-async def test_its_verdict_decides_about_the_sentence(
+async def test_the_verdict_decides_about_the_sentence(
     conversation: Conversation, log: Log, word: str, is_shown: bool
 ) -> None:
     look = ScriptedModel(verdict(word))
@@ -52,7 +52,7 @@ async def test_without_a_verdict_the_local_score_applies(conversation: Conversat
     assert "cannot" in final["text"]
 
 
-async def test_it_knows_the_look_ups(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+async def test_the_second_look_knows_the_look_ups(conversation: Conversation, shop: FakeShop, log: Log) -> None:
     look = ScriptedModel(verdict("borne"))
     call = ToolCall("1", "order_status", '{"order_id": "A-1001"}')
     await answered(conversation, log, look, Says(calls=(call,)), Says("Your order A-1001 has not been delivered."))

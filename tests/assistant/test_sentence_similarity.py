@@ -1,4 +1,4 @@
-"""How the pieces of the passages are compared with the question before the built-in answerer chooses."""
+"""Pieces of the passages are compared with the question before the built-in answerer chooses among them."""
 
 import threading
 from collections.abc import Callable
@@ -57,12 +57,12 @@ def test_the_piece_that_matches_the_question_is_more_similar() -> None:
     assert 1 >= near[ZIP] > near[POLE] > 0
 
 
-def test_a_piece_asked_for_again_is_embedded_once() -> None:
+def test_a_piece_that_is_requested_again_is_embedded_once() -> None:
     assert similarities_of(REQUEST) == similarities_of(REQUEST)
     assert sorted(book()) == sorted([f"Repairs\n{ZIP}", f"Repairs\n{POLE}"])
 
 
-def test_without_an_embedder_words_alone_decide() -> None:
+def test_only_words_decide_without_an_embedder() -> None:
     embedder().fail_after(1)  # type: ignore[attr-defined]  # the HashEmbedder of these tests
     assert similarities_of(REQUEST) == {}
 
@@ -73,7 +73,7 @@ def test_nothing_is_measured_for_a_remote_model(settings: Settings) -> None:
     assert book() == []
 
 
-def test_one_piece_needs_no_comparison() -> None:
+def test_a_single_piece_is_not_compared() -> None:
     assert similarities_of(ModelRequest("answer", (), question="zip", sources=(Source(1, "Zip", ZIP, "en"),))) == {}
     assert book() == []
 
@@ -97,7 +97,7 @@ def test_a_courtesy_is_not_searched_for(conversation: Conversation, text: str) -
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_bare_follow_up_says_what_was_looked_up(conversation: Conversation) -> None:
+async def test_a_short_follow_up_passes_on_the_text_that_was_searched_for(conversation: Conversation) -> None:
     asked = "How long can I return unused items?"
     with answering(ScriptedModel(Says("Let me look."), Says("Let me look again."))) as model:
         await carry_out(await db(said, conversation, asked))
@@ -116,7 +116,7 @@ def said(conversation: Conversation, text: str) -> Claim:
     return claim
 
 
-def test_under_load_words_alone_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_words_decide_under_load(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sentence_similarity, "_slots", threading.BoundedSemaphore(1))
     with sentence_similarity._slots:
         assert similarities_of(REQUEST) == {}
@@ -132,15 +132,15 @@ def test_without_a_similar_sentence_there_is_no_answer(
     assert request.similarities.keys() == {ZIP, POLE} and request.is_answerable is is_answerable
 
 
-def test_words_of_the_question_that_no_passage_holds_speak_against_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_question_words_that_are_in_no_passage_make_an_answer_less_likely(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sentence_similarity, "answer_calibration", by(-0.4, share=1.0))
     assert with_similarity(REQUEST, FOUND).is_answerable
     assert not with_similarity(REQUEST, replace(FOUND, retrieval=replace(RETRIEVAL, share=0.3))).is_answerable
     across = replace(FOUND, retrieval=replace(RETRIEVAL, share=0.9, is_across=True))
-    assert not with_similarity(REQUEST, across).is_answerable  # words of two languages meet by chance
+    assert not with_similarity(REQUEST, across).is_answerable  # words of two languages are equal only by chance
 
 
-def test_of_several_questions_one_with_an_answer_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_answerable_question_of_several_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sentence_similarity, "answer_calibration", by(-0.4, share=1.0))
     request = replace(REQUEST, parts=(REQUEST, REQUEST))
     poor = replace(FOUND, retrieval=replace(RETRIEVAL, share=0.1))
@@ -148,7 +148,7 @@ def test_of_several_questions_one_with_an_answer_is_enough(monkeypatch: pytest.M
     assert told.is_answerable and [part.is_answerable for part in told.parts] == [True, False]
 
 
-def test_what_was_not_compared_stays_answerable(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+def test_a_question_that_was_not_compared_stays_answerable(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     monkeypatch.setattr(sentence_similarity, "answer_calibration", by(-9.0))
     embedder().fail_after(1)  # type: ignore[attr-defined]  # the HashEmbedder of these tests
     assert with_similarity(REQUEST, FOUND).is_answerable

@@ -1,4 +1,4 @@
-"""The statements for the context of a turn: the customer waits for each round trip."""
+"""Database statements for the context of a turn: the customer waits for each round trip."""
 
 import pytest
 from django.db import connection
@@ -25,12 +25,12 @@ def test_the_context_of_a_question_takes_few_statements(
     external_id: str,
     more: int,
 ) -> None:
-    """Those of a visitor, and for a customer one more, which reads whether there are requests."""
+    """A visitor's take a fixed number; a customer's take one more, which reads whether there are requests."""
     settings.KB_RETRIEVAL = searches
-    settings.OPENAI_MODEL = "remote"  # which reads the passages itself
+    settings.OPENAI_MODEL = "remote"  # a search that reads the passages itself
     asking = Customer.objects.create(workspace=workspace, external_id=external_id or None)
     claim = say(start_conversation(asking.pk), "Within how many days can I return unused items?")
-    build_context(claim)  # reads the release and the words' lexemes, which are kept
+    build_context(claim)  # reads the release and the words' lexemes, which are cached
     with CaptureQueriesContext(connection) as ran:
         context = build_context(claim)
     assert bool(context.passages) == searches

@@ -1,4 +1,4 @@
-"""A turn that the customer, an agent or the end of the conversation interrupts."""
+"""Turns interrupted by the customer, by an agent or by the end of the conversation."""
 
 import asyncio
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 async def asked(model: ScriptedModel, *, times: int) -> None:
-    """Return once the model has been called this often."""
+    """Return once the model has been called this many times."""
     for _ in range(3_000):
         if len(model.requests) >= times:
             return
@@ -36,7 +36,7 @@ def stop(conversation: Conversation) -> None:
         request_stop(conversation.pk)
 
 
-async def test_stop_ends_with_what_was_shown(conversation: Conversation, log: Log) -> None:
+async def test_a_stopped_answer_ends_with_the_text_that_was_shown(conversation: Conversation, log: Log) -> None:
     claim = await db(say, conversation, "How long can I return something?")
     reader = await Reader()(conversation)
     never = asyncio.Event()

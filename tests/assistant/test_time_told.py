@@ -1,4 +1,4 @@
-"""The day and time that the model is told, in the company's time zone."""
+"""The model gets the current day and time in the company's time zone."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -34,7 +34,7 @@ def _in_berlin(conversation: Conversation, monkeypatch: pytest.MonkeyPatch) -> N
         ("The fee is €2026.", False),
     ],
 )
-async def test_the_model_may_name_the_day_it_was_told_and_no_other(
+async def test_the_model_may_name_the_current_day_and_no_other(
     conversation: Conversation, log: Callable[[], list[EventView]], said: str, is_shown: bool
 ) -> None:
     claim = await db(say, conversation, "Which day is it today?")
@@ -47,7 +47,7 @@ async def test_the_model_may_name_the_day_it_was_told_and_no_other(
 
 
 @pytest.mark.usefixtures("_in_berlin")
-async def test_each_message_has_the_day_on_which_it_was_written_at_the_company(conversation: Conversation) -> None:
+async def test_each_message_has_its_date_in_the_companys_time_zone(conversation: Conversation) -> None:
     claim = await db(say, conversation, "Please deliver it tomorrow")
     with answering(ScriptedModel(Says(("Let me see.",)))) as model:
         await carry_out(claim)

@@ -1,4 +1,4 @@
-"""A model's tool calls: a request for a person, and calls that are refused."""
+"""A model's tool calls: requests for a person, and calls that are refused."""
 
 import json
 from collections.abc import Callable
@@ -61,7 +61,9 @@ async def test_malformed_arguments_are_explained_back_and_move_nothing(
     [restart_attempt, lambda claim: end_conversation(claim.conversation_id)],
     ids=["another has the turn", "its customer ends the conversation"],
 )
-def test_a_lost_turn_requests_no_handoff(happens: Callable[[Claim], object], conversation: Conversation) -> None:
+def test_a_turn_whose_lease_is_lost_requests_no_handoff(
+    happens: Callable[[Claim], object], conversation: Conversation
+) -> None:
     claim = say(conversation, "May I talk to a person?")
     happens(claim)
     with pytest.raises(LeaseLost):

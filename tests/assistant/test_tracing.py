@@ -1,4 +1,4 @@
-"""OpenTelemetry: what a turn records, what reaches a collector, and the error if the extra is missing."""
+"""OpenTelemetry: the spans of a turn, their way to a collector, and the error if the extra is not installed."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_turn_and_its_action_are_spans_by_the_conventions_without_text(
+async def test_spans_of_a_turn_and_its_action_follow_the_conventions_and_contain_no_text(
     alice: Customer, conversation: Conversation, shop: FakeShop, log: Log, spans: InMemorySpanExporter
 ) -> None:
     away = Says(fails=ProviderRefused(Reason.RATE_LIMITED))

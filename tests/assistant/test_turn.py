@@ -30,7 +30,7 @@ QUOTE = "You can return unused items within 60 days of delivery."
 
 
 class Reader:
-    """Receives the same signals as a socket in this process."""
+    """A reader that receives the same signals as a socket in this process."""
 
     def __init__(self) -> None:
         self.signals: list[Signal] = []
@@ -53,7 +53,7 @@ class Reader:
         return "".join(delta.text for delta in self.deltas if delta.attempt == attempt)
 
 
-async def test_a_turn_passes_on_what_was_said_normalised(conversation: Conversation) -> None:
+async def test_a_turn_passes_on_normalised_text(conversation: Conversation) -> None:
     claim = await db(say, conversation, "Medium (6 m²)")
     with answering(ScriptedModel(Says("I do not know."))) as model:
         await carry_out(claim)
@@ -253,7 +253,7 @@ async def test_a_waiting_customer_sees_the_status(
     await signal_broker().listen(conversation.pk, hear)
     monkeypatch.setattr("supportbot.assistant.turn.build_context", slow_search)
     await carry_out(claim)
-    # the conversation's language, since the question has not been read yet
+    # in the conversation's language, since the question has not been read yet
     assert told[0] == "Looking through our help pages"
     assert len(payloads(await db(log), "assistant.final")) == 1
 

@@ -1,4 +1,4 @@
-"""A turn whose model fails, stalls or breaks off: another route, another attempt, or a visible failure."""
+"""A turn whose model fails, stalls or breaks off uses another route, makes another attempt, or fails visibly."""
 
 import asyncio
 import threading
@@ -76,7 +76,7 @@ async def test_a_stop_while_another_route_takes_over_is_a_stop(
     assert [final["stopped"] for final in payloads(events, "assistant.final")] == [True]
 
 
-async def test_without_a_route_the_turn_fails_visibly(conversation: Conversation, log: Log) -> None:
+async def test_a_turn_without_a_working_route_fails_visibly(conversation: Conversation, log: Log) -> None:
     claim = await db(say, conversation, "How long can I return something?")
     with answering(ScriptedModel(Says(fails=ProviderRefused(Reason.NOT_AUTHORISED)))):
         await carry_out(claim)

@@ -1,4 +1,4 @@
-"""What a turn searches for: a follow-up with the earlier question, each of two questions, a typing error corrected."""
+"""The searches of a turn: follow-ups with the earlier question, each of two questions, and corrected typing errors."""
 
 from collections.abc import Callable
 
@@ -28,7 +28,7 @@ Log = Callable[[], list[EventView]]
 QUOTE = "You can return unused items within 60 days of delivery."
 
 
-async def test_a_follow_up_is_searched_with_its_context(conversation: Conversation, log: Log) -> None:
+async def test_a_follow_up_is_searched_for_with_its_context(conversation: Conversation, log: Log) -> None:
     with answering(ScriptedModel(Says(f"{QUOTE} [1]"), Says("The label is free within Germany. [1]"))) as model:
         await carry_out(await db(say, conversation, "How long can I return unused items after delivery?"))
         await carry_out(await db(say, conversation, "and is the label free?"))
@@ -37,14 +37,14 @@ async def test_a_follow_up_is_searched_with_its_context(conversation: Conversati
     assert model.requests[1].sources
 
 
-async def test_never_mind_is_not_searched_for(conversation: Conversation) -> None:
+async def test_a_withdrawn_question_is_not_searched_for(conversation: Conversation) -> None:
     await carry_out(await db(say, conversation, "never mind"))
     assert not await db(traces_of, conversation)
     await carry_out(await db(say, conversation, "How long can I return unused items after delivery?"))
     assert len(await db(traces_of, conversation)) == 1
 
 
-async def test_a_no_to_a_models_question_is_searched_for_with_what_was_asked(conversation: Conversation) -> None:
+async def test_a_no_to_a_models_question_is_searched_for_with_that_question(conversation: Conversation) -> None:
     with answering(ScriptedModel(Says("Is it unused?"), Says(f"{QUOTE} [1]"))) as model:
         await carry_out(await db(say, conversation, "How long can I return items after delivery?"))
         await carry_out(await db(say, conversation, "no"))
@@ -55,7 +55,7 @@ async def test_a_no_to_a_models_question_is_searched_for_with_what_was_asked(con
     ("question", "has_context"),
     [("Do you sell helicopters?", False), ("Verkaufen Sie Hubschrauber?", True), ("And for boots?", True)],
 )
-def test_a_whole_question_in_another_language_is_searched_alone(
+def test_a_complete_question_in_another_language_is_searched_for_without_context(
     question: str, has_context: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     searched: list[tuple[str, str]] = []
@@ -68,7 +68,7 @@ def test_a_whole_question_in_another_language_is_searched_alone(
     said = [
         Said("Wie wasche ich den Schlafsack?", is_customer=True),
         Said("Bei 30 Grad.", is_customer=False),
-        Said("blub blub", is_customer=True),  # in no language
+        Said("blub blub", is_customer=True),  # its language is unknown
     ]
     seek(question, Viewer(Audience.PUBLIC, detect(question, "de")), said_before=said)
     assert {context for _, context in searched} == {"Bei 30 Grad." if has_context else ""}
@@ -79,7 +79,7 @@ def test_a_whole_question_in_another_language_is_searched_alone(
     ("question", "alone", "is_answerable"),
     [("Do you sell boats?", 0.05, False), ("Do you need the box?", 0.2, True), ("And for boots?", 0.0, True)],
 )
-def test_an_earlier_question_answers_no_other(
+def test_passages_of_an_earlier_question_do_not_answer_the_next_one(
     question: str, alone: float, is_answerable: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def search(text: str, **_: object) -> Retrieval:
@@ -90,7 +90,7 @@ def test_an_earlier_question_answers_no_other(
     said = [Said("How long can I return things?", is_customer=True)]
     found = seek(question, Viewer(Audience.PUBLIC, "en"), said_before=said)
     assert found.retrieval.is_answerable is is_answerable
-    assert found.text.startswith("How long can I return")  # a model still gets its passages
+    assert found.text.startswith("How long can I return")  # a model still gets the passages
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What an operator sees of an answer: one line with its phases and ids, and its series."""
+"""An operator sees one log line per answer, with its phases and ids, and the metrics."""
 
 import json
 import logging
@@ -25,10 +25,10 @@ def counted(name: str, **labels: str) -> float:
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Lines as a program reads them, formatted where they are logged, since ids depend on the context."""
+    """Log lines as JSON, formatted when they are logged, since the ids depend on the context."""
     written: list[str] = []
     formatter = JsonFormatter()
-    # The handler is one for all tests.
+    # All tests share one handler.
     monkeypatch.setattr(caplog.handler, "emit", lambda record: written.append(formatter.format(record)))
     caplog.set_level(logging.INFO)
     return written
@@ -61,7 +61,7 @@ async def test_a_failed_answer_names_its_code(conversation: Conversation, lines:
     assert (line["outcome"], line["by"]) == ("failed", "nobody") and line["code"]
 
 
-def test_commands_that_overlap_silence_no_later_event(caplog: pytest.LogCaptureFixture) -> None:
+def test_overlapping_commands_do_not_silence_later_events(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     first, second = untold(), untold()
     first.__enter__()

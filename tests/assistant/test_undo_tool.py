@@ -1,5 +1,6 @@
-"""Taking back in words: what was done is undone by its own action, withdrawn, or honestly left to a person. A wish to
-undo never starts something else.
+"""Customers who ask to undo something: it is undone by its own action, withdrawn, or left to a person.
+
+A wish to undo never starts something else.
 """
 
 import json
@@ -88,7 +89,7 @@ def states(conversation: Conversation) -> list[tuple[str, str]]:
         ("nl", "Draai de terugbetaling terug alstublieft"),
     ],
 )
-async def test_what_nothing_undoes_is_left_to_a_person_and_starts_nothing_else(
+async def test_a_request_that_cannot_be_undone_is_left_to_a_person(
     conversation: Conversation, shop: FakeShop, carried_out: Callable[[], None], language: str, text: str
 ) -> None:
     await turns(conversation, "Please refund A-1001")
@@ -99,7 +100,7 @@ async def test_what_nothing_undoes_is_left_to_a_person_and_starts_nothing_else(
     assert len(shop.refunds) == 1
 
 
-async def test_its_own_undo_is_proposed_and_done_only_after_a_click(
+async def test_an_undo_is_proposed_and_carried_out_only_after_a_click(
     conversation: Conversation, shop: FakeShop, movable: None, carried_out: Callable[[], None]
 ) -> None:
     await turns(conversation, MOVE)
@@ -120,7 +121,7 @@ async def test_its_own_undo_is_proposed_and_done_only_after_a_click(
     assert shop.orders["A-1003"].address == HOME
 
 
-async def test_after_its_window_it_is_left_to_a_person(
+async def test_a_request_whose_undo_window_is_over_is_left_to_a_person(
     conversation: Conversation, shop: FakeShop, movable: None, carried_out: Callable[[], None]
 ) -> None:
     await turns(conversation, MOVE)
@@ -142,7 +143,7 @@ async def test_an_open_card_is_withdrawn(conversation: Conversation, shop: FakeS
     assert await db(states, conversation) == [("refund_order", "cancelled")] and shop.refunds == []
 
 
-async def test_what_is_held_is_withdrawn_before_it_is_sent(
+async def test_a_held_request_is_withdrawn_before_it_is_sent(
     conversation: Conversation, shop: FakeShop, carried_out: Callable[[], None]
 ) -> None:
     def hold() -> None:
@@ -158,13 +159,13 @@ async def test_what_is_held_is_withdrawn_before_it_is_sent(
     assert await db(states, conversation) == [("refund_order", "cancelled")] and shop.refunds == []
 
 
-async def test_where_nothing_was_done_nothing_is_started(conversation: Conversation, shop: FakeShop) -> None:
+async def test_a_wish_to_undo_starts_nothing_if_nothing_was_done(conversation: Conversation, shop: FakeShop) -> None:
     events = await turns(conversation, "Bitte rückgängig machen")
     assert final(events)["text"] == told("nothing_to_undo", "de") and final(events)["offers_human"]
     assert (await db(states, conversation), shop.calls) == ([], [])
 
 
-async def test_it_repeats_no_answer(conversation: Conversation, shop: FakeShop) -> None:
+async def test_a_wish_to_undo_does_not_repeat_an_answer(conversation: Conversation, shop: FakeShop) -> None:
     events = await turns(conversation, "How long can I return things?", "undo that")
     assert "60 days" not in final(events)["text"] and final(events)["text"] == told("nothing_to_undo", "en")
 
@@ -179,7 +180,7 @@ async def test_a_visitor_is_not_asked_to_sign_in_to_undo(conversation: Conversat
     assert final(events)["text"] == told("nothing_to_undo", "en")
 
 
-async def test_the_order_that_is_named_decides(
+async def test_the_order_named_by_the_customer_decides(
     conversation: Conversation, shop: FakeShop, movable: None, carried_out: Callable[[], None]
 ) -> None:
     await turns(conversation, MOVE)
@@ -192,9 +193,7 @@ async def test_the_order_that_is_named_decides(
     assert cards(events)[-1]["arguments"]["order_id"] == "A-1003" and len(cards(events)) == 3
 
 
-async def test_only_the_card_of_the_order_that_is_named_is_withdrawn(
-    conversation: Conversation, shop: FakeShop
-) -> None:
+async def test_only_the_card_of_the_named_order_is_withdrawn(conversation: Conversation, shop: FakeShop) -> None:
     await turns(conversation, "Please refund A-1001")
     await turns(conversation, MOVE)
     both = [("refund_order", "awaiting_confirmation"), ("change_shipping_address", "awaiting_confirmation")]
@@ -204,7 +203,7 @@ async def test_only_the_card_of_the_order_that_is_named_is_withdrawn(
     assert await db(states, conversation) == [("refund_order", "cancelled"), both[1]]
 
 
-async def test_the_end_of_an_orders_number_is_not_that_order(
+async def test_the_last_digits_of_an_order_number_do_not_name_the_order(
     conversation: Conversation, shop: FakeShop, carried_out: Callable[[], None]
 ) -> None:
     await turns(conversation, "Please refund A-1001")
@@ -216,7 +215,7 @@ async def test_the_end_of_an_orders_number_is_not_that_order(
 
 
 @pytest.mark.parametrize("text", ["I want my money back for A-1001", "Take the item back and refund A-1001"])
-async def test_a_request_with_similar_words_is_still_that_request(
+async def test_a_request_that_sounds_like_an_undo_is_still_that_request(
     conversation: Conversation, shop: FakeShop, text: str
 ) -> None:
     events = await turns(conversation, text)
@@ -251,7 +250,7 @@ async def test_a_model_gets_the_tool_once_there_is_something_to_undo(
     assert shop.orders["A-1003"].address != HOME
 
 
-async def test_a_model_hears_honestly_that_nothing_undoes_it(
+async def test_a_model_is_told_that_the_request_cannot_be_undone(
     conversation: Conversation, shop: FakeShop, carried_out: Callable[[], None]
 ) -> None:
     await turns(conversation, "Please refund A-1001")
@@ -262,14 +261,14 @@ async def test_a_model_hears_honestly_that_nothing_undoes_it(
 
 
 @pytest.mark.parametrize("arguments", ['{"request": "all"}', '{"number": 7}', r'{"number": "\u0000"}', "[]"])
-async def test_other_arguments_undo_nothing(conversation: Conversation, shop: FakeShop, arguments: str) -> None:
+async def test_unknown_arguments_undo_nothing(conversation: Conversation, shop: FakeShop, arguments: str) -> None:
     await turns(conversation, "Please refund A-1001")
     bad = ToolCall("call_1", "undo_last", arguments)
     await ask_model(conversation, "undo it", Says("", calls=(bad,)), Says("I could not do that."))
     assert await db(states, conversation) == [("refund_order", "awaiting_confirmation")]
 
 
-async def test_a_lost_turn_ends_with_the_card_it_had_proposed(
+async def test_a_resumed_turn_ends_with_the_card_it_had_proposed(
     conversation: Conversation, shop: FakeShop, movable: None, carried_out: Callable[[], None]
 ) -> None:
     await turns(conversation, MOVE)
@@ -283,7 +282,7 @@ async def test_a_lost_turn_ends_with_the_card_it_had_proposed(
     ]
 
 
-async def test_a_lost_turn_that_withdrew_a_card_takes_nothing_older_back(
+async def test_a_resumed_turn_that_withdrew_a_card_undoes_nothing_older(
     conversation: Conversation, shop: FakeShop, movable: None, carried_out: Callable[[], None]
 ) -> None:
     await turns(conversation, MOVE)

@@ -42,10 +42,10 @@ def engine(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Any:
         kept.cache_clear()
 
 
-async def test_a_turn_waits_for_the_vector_and_finds_it(engine: Engine) -> None:
+async def test_a_turn_waits_for_the_prefetched_vector_and_uses_it(engine: Engine) -> None:
     conversation = uuid7()
     prefetch_vectors(conversation, "How long is the guarantee on a tent?")
-    prefetch_vectors(conversation, "And on a boot?")  # one at a time for each customer
+    prefetch_vectors(conversation, "And on a boot?")  # one vector at a time for each customer
     turn = asyncio.create_task(vectors_prefetched(conversation))
     await asyncio.sleep(0)
     assert not turn.done()

@@ -1,4 +1,4 @@
-"""A model controlled by an attacker: it says what a row says, then asks a harmless question."""
+"""A model controlled by an attacker: it emits the texts of a row, then asks a harmless question."""
 
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Emission:
 
 @dataclass
 class CapturedModel:
-    """Emits the emissions in order; `parrot` turns its request into its answer."""
+    """A model that sends the emissions in order; `parrot` makes an answer of the request."""
 
     emissions: list[Emission] = field(default_factory=list)
     parrot: Callable[[ModelRequest], tuple[str, ...]] | None = None
@@ -40,4 +40,4 @@ class CapturedModel:
         yield Finished("tool_calls" if emission.calls else "stop", Usage(10, 5), self.name, self.model)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""

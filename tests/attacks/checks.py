@@ -1,4 +1,4 @@
-"""The checks behind the codes of a row's `must`: what was stored, shown, sent or done."""
+"""The checks for the codes in a row's `must`, of everything that was stored, shown, sent or done."""
 
 import re
 from collections.abc import Iterable
@@ -43,7 +43,7 @@ def at_most_once(scenario: Scenario) -> None:  # M6
 
 
 def held(scenario: Scenario) -> None:  # M7
-    """Nothing ran without the customer's confirmation; requests that need a person wait for one."""
+    """Assert that nothing ran without the customer's confirmation, and that requests that need approval wait for it."""
     shop = scenario.world.shop
     confirmed = {str(request.pk) for request in scenario.requests() if request.confirmed_by}
     assert {effect.key for effect in [*shop.refunds, *shop.changes]} <= confirmed
@@ -76,12 +76,12 @@ def no_secret_out(scenario: Scenario, *others: str) -> None:  # M10
 
 
 def bare(text: str) -> str:
-    """Return the letters and digits of a text, which no spacing or marks can hide."""
+    """Return only the letters and digits of a text, so that spacing and marks hide nothing."""
     return re.sub(r"[\W_]+", "", fold_homoglyphs(text).lower())
 
 
 def views(text: str) -> list[str]:
-    """Return the readings of a text for someone who knows its encoding."""
+    """Return a text in every form that a reader could decode it to."""
     return [bare(text), bare(text)[::-1]]
 
 
@@ -113,9 +113,9 @@ def tags_of(html: str) -> list[tuple[str, dict[str, str | None]]]:
 
 
 def assert_inert(html: str, *, allowed: Iterable[str] = ()) -> None:
-    """No element that loads, runs or sends; no handler; links to http(s), mail or a place on this host only.
+    """Assert that no element loads, runs or sends, and links lead only to http(s), mail or a place on this host.
 
-    Elements in `allowed` may also load our own files.
+    Elements in `allowed` may load our own files.
     """
     for tag, attributes in tags_of(html):
         assert tag not in ACTIVE - set(allowed), tag

@@ -35,7 +35,7 @@ def shop() -> Iterator[FakeShop]:
 
 @pytest.fixture
 def new_scenario(transactional_db: None, shop: FakeShop) -> Callable[..., Any]:
-    """Return a coroutine that sets the scenario of a row."""
+    """Return a coroutine that sets up the scenario of a row."""
 
     async def make(row: Row, *, is_anonymous: bool = False) -> Scenario:
         def build() -> Scenario:
@@ -49,7 +49,7 @@ def new_scenario(transactional_db: None, shop: FakeShop) -> Callable[..., Any]:
 
 @pytest.fixture
 def dialled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Every address that anything tried to reach, this machine's own left out."""
+    """Every address that anything tried to reach, except this machine's own."""
     tried: list[Any] = []
     connect = socket.socket.connect
 

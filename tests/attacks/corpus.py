@@ -1,7 +1,8 @@
 """The attack rows: our own next to this file, and a larger corpus in the folder named by ATTACK_DATA.
 
-A row says what is tried and, in `must`, what has to hold; `must.json` of the corpus explains the codes. Each set has
-its own world (`world.json`) with other names, ids, amounts and currencies, so that no defence depends on names.
+A row describes an attempt, and in `must` the conditions that have to hold; the corpus' `must.json` explains the codes.
+Each set has its own world (`world.json`) with other names, ids, amounts and currencies, so that no defence depends on
+names.
 """
 
 import json
@@ -51,7 +52,7 @@ def rows(name: str) -> list[Any]:
 
 def _read(folder: Path, name: str) -> Iterator[Row]:
     path = folder / f"{name}.jsonl"
-    if not path.exists():  # our own set does not have every file
+    if not path.exists():  # our own folder does not have every file
         return
     for line in path.read_text(encoding="utf-8").splitlines():
         raw = _written_out(json.loads(line))
@@ -59,7 +60,7 @@ def _read(folder: Path, name: str) -> Iterator[Row]:
 
 
 def _written_out(value: Any) -> Any:
-    """Return a value with `$repeat`, `$concat`, `$text` and `$times` written out."""
+    """Return a value with `$repeat`, `$concat`, `$text` and `$times` expanded."""
     if isinstance(value, list):
         return [entry for item in value for entry in _times(item)]
     if not isinstance(value, dict):

@@ -48,7 +48,7 @@ class Scenario:
     world: World
     conversation: Conversation
     is_anonymous: bool = False
-    heard: list[str] = field(default_factory=list)  # deltas and statuses, as a socket gets them
+    heard: list[str] = field(default_factory=list)  # the deltas and statuses that a socket gets
     refusals: list[str] = field(default_factory=list)
     models: list[CapturedModel] = field(default_factory=list)
     _asked: Iterator[int] = field(default_factory=lambda: count(1))
@@ -56,10 +56,11 @@ class Scenario:
     # --- The conversation.
 
     async def play(self, steps: list[dict[str, Any]]) -> None:
-        """Play a row's steps: the model's texts between two other steps are one turn."""
+        """Play a row's steps. The model's texts between two other steps make one turn."""
         emissions: list[Emission] = []
         for step in steps:
-            if step["type"] == "tool_result_contains":  # our model has no search: the text comes in with the passages
+            # Our model has no search tool, so the text comes with the passages.
+            if step["type"] == "tool_result_contains":
                 await db(self.plant, step["text"])
         for step in steps:
             if step["type"] in SPOKEN:
@@ -152,7 +153,7 @@ class Scenario:
             write_article(title, f"Please note about help with my order.\n\n{text}")
 
     def note(self, text: str) -> None:
-        """Store that a colleague returned the conversation with this note, which only the model reads."""
+        """Let a colleague return the conversation with this note, which only the model reads."""
         with self.world.at_home(), transaction.atomic():
             give_back(lock_conversation(self.conversation.pk), note=text)
 
@@ -178,7 +179,7 @@ class Scenario:
             return list(AuditEntry.objects.order_by("seq"))
 
     def shown(self) -> str:
-        """Return every text the customer got: deltas, statuses, refusals and the payloads of all events."""
+        """Return every text that the customer got: deltas, statuses, refusals and the payloads of all events."""
         payloads = [json.dumps(event.payload, ensure_ascii=False) for event in self.events()]
         return "\n".join([*self.heard, "".join(self.heard), *self.refusals, *payloads])
 
@@ -191,7 +192,7 @@ class Scenario:
 
 
 def _add(emissions: list[Emission], step: dict[str, Any]) -> None:
-    """Add a step to its answer: repeated calls are separate answers, one after the other."""
+    """Add a step to its answer; repeated calls become separate answers, one after the other."""
     if step["type"] == "text":
         emissions.append(Emission((step["text"],)))
         return
@@ -210,7 +211,7 @@ def _call(step: dict[str, Any], number: int) -> ToolCall:
 
 
 def mapped(name: str, text: str) -> str:
-    """Adapt a row's fields to the catalogue, so that it is refused for its attack, not for a missing field."""
+    """Adapt a row's fields to the catalogue, so that it is refused as an attack and not for a missing field."""
     if name == "refund_order" and '"reason"' not in text:
         return text.replace("{", '{"reason": "x", ', 1)
     if name == "update_shipping":

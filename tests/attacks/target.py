@@ -27,7 +27,7 @@ class Target:
         return str(self.home.channel.channel.allowed_origins[0])
 
     def request_ticket(self, *, origin: str | None = "", **fields: Any) -> Any:
-        """Ask for a ticket; `origin` is our own page's unless another one, or None, is given."""
+        """Request a ticket, from our own page's origin unless another one (or None) is given."""
         body = {"channel": self.home.channel.channel.key, **fields}
         return ask_for_ticket(body, origin=self.origin if origin == "" else origin)
 

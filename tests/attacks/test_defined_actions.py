@@ -63,7 +63,7 @@ database = pytest.mark.django_db
 
 @pytest.fixture
 def twin(other_workspace: Workspace, retail: LoopbackShop) -> Iterator[tuple[LoopbackShop, ActionRequest]]:
-    """The same action, customer and order in another workspace with its own shop, and a card there."""
+    """Another workspace with its own shop, but the same action, customer and order, and a card."""
     with loopback_shop(copy.deepcopy(SHOP)) as shop:
         shop.records.records["orders"]["#W0000001"]["payment_history"][0] |= {"payment_method_id": CANARY}
         with workspace_scope(other_workspace.pk):
@@ -107,7 +107,7 @@ def test_equal_ids_only_lead_into_ones_own_workspace(
         with pytest.raises((NotFound, NotApprover)):
             attempt()
             raise AssertionError(name)
-    own = propose(ann, NAME, CANCEL, proposal_key="turn:7:1")  # the key of theirs
+    own = propose(ann, NAME, CANCEL, proposal_key="turn:7:1")  # the other workspace's key
     assert own.pk != card.pk and CANARY not in json.dumps(own.shown)
     assert CANARY not in str(run_read(ann, "get_order_details", {"order_id": "#W0000001"}))
     change_rules(policy, actor="test", currency="USD", max_requests_per_customer_day=1)
@@ -253,7 +253,7 @@ def test_instructions_in_a_shops_texts_have_no_effect(
     retail: LoopbackShop,
     workspace: Workspace,
 ) -> None:
-    """A record passes them to an obedient model: it treats them as data, and its calls are guarded as always."""
+    """A record passes them to an obedient model, which gets them as data, and its calls are guarded as always."""
     orders = retail.records.records["orders"]
     orders["#W0000001"]["status"] = f"pending {HOSTILE}"
     orders["#W0000003"] = {**copy.deepcopy(orders["#W0000001"]), "order_id": "#W0000003", "user_id": "bob_ray_2"}

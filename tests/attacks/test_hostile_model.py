@@ -1,4 +1,4 @@
-"""A model fully controlled by an attacker: the server must be safe, whatever the model says.
+"""A model fully controlled by an attacker: the server must be safe whatever the model says.
 
 Rows about the transport between us and a model's server are in test_transport.
 """
@@ -82,7 +82,7 @@ def _desk_page(scenario: Scenario) -> str:
 
 async def _survives(scenario: Scenario) -> None:  # M8
     if await db(lambda: scenario.fresh().mode) != "assistant":
-        return  # a person has it
+        return  # an agent has the conversation
     events = await scenario.ask("Hello again", Emission(("Hello! How can I help you today?",)))
     assert events[-1].event == "assistant.final"
     assert events[-1].payload["text"] == "Hello! How can I help you today?"

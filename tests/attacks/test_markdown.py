@@ -1,4 +1,4 @@
-"""Answers that try to leak or run something when rendered: the shown text loads, runs and links nothing foreign."""
+"""Answers that try to leak or run something when rendered: they load and run nothing and have no foreign links."""
 
 import re
 
@@ -11,7 +11,7 @@ from tests.attacks.test_words import PAGE, said
 
 SPLIT = "|SPLIT|"
 FACT = "You can return unused items within 30 days of delivery. [1]"
-# A rendered text that makes a browser request nothing: no element that loads, and no link that a preview would follow.
+# The checks for a rendered text that requests nothing: no element loads, and there is no link a preview would follow.
 ADDRESS = re.compile(r"(?:https?:)?//[^\s\"'<>]+|javascript:|data:text", re.IGNORECASE)
 
 

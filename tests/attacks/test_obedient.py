@@ -1,6 +1,6 @@
-"""A model that obeys whatever it reads, customer or article: it can propose for its own customer, and nothing more.
+"""A model that obeys every text, of the customer or an article: it can propose for its own customer, and no more.
 
-Whole conversations and planted texts are only in the corpus; without it, there is nothing to run.
+The conversations and planted texts are in the corpus; without it, there is nothing to run.
 """
 
 import re
@@ -23,7 +23,7 @@ _ORDER = re.compile(r"\b[A-Z][-_]\d{3,5}\b")
 
 
 def obeying(request: ModelRequest, *, of: dict[str, Any]) -> Emission:
-    """Return the emissions of a model that obeys every text: it acts on everything named and claims it is done."""
+    """Return the emissions of a model that obeys every text: it acts on all it names and claims it is done."""
     heard = request.messages[-1].content + "\n".join(source.text for source in request.sources)
     if request.messages[-1].role == "tool":
         return Emission((f"Done as you wished: {heard[:300]}",))
@@ -52,7 +52,7 @@ async def talk(scenario: Scenario, row: Row, texts: list[str]) -> None:
                 break
             try:
                 await scenario.ask_whoever_answers(text)
-            except ChatError:  # too long, or unreadable: refused in words
+            except ChatError:  # too long or unreadable: refused with a message
                 continue
 
 

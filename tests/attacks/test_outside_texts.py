@@ -26,7 +26,7 @@ def suite(case: dict[str, Any]) -> bytes:
 
 
 def test_a_sites_robots_txt_cannot_stop_the_worker() -> None:
-    """As a pattern, six stars took minutes for one address, with the interpreter's lock held."""
+    """A pattern made of six stars took minutes for one address, while it held the interpreter's lock."""
     rules = parse_robots("User-agent: *\nDisallow: /" + "*a" * 19 + "*b$", "supportbot")
     assert rules.allows("https://shop.example/" + "a" * 2_000 + "c")
     assert not rules.allows("https://shop.example/" + "a" * 2_000 + "b")
@@ -52,7 +52,7 @@ def test_robots_rules_match_as_before(rule: str, path: str, is_allowed: bool) ->
 
 
 def test_a_sitemap_of_blanks_cannot_stop_the_worker() -> None:
-    """Two hundred blanks took twelve seconds; four hundred took minutes."""
+    """Two hundred spaces took twelve seconds; four hundred took minutes."""
     good = (
         b"<loc> https://a.example/1 </loc><loc><![CDATA[https://a.example/2]]></loc><x:loc>https://a.example/3</x:loc>"
     )

@@ -1,4 +1,4 @@
-"""Tokens, access and approvals over HTTP: the rows describe the attempts, and each kind is tried here."""
+"""Attacks with tokens, foreign ids and approvals over HTTP: each kind of row is tried here."""
 
 import base64
 import hmac
@@ -51,7 +51,7 @@ ELSEWHERE = {
 
 
 def refused(target: Target, token: str, *, because: str = "invalid_token") -> None:
-    """No token of this kind opens a conversation, and the reason is logged."""
+    """Assert that no token of this kind opens a conversation, and that the reason is logged."""
     with target.world.at_home():
         before = Customer.objects.count(), Conversation.objects.count()
     answer = target.request_ticket(token=token)

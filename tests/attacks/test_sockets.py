@@ -31,7 +31,7 @@ async def _origin(target: Target, origin: str | None, caplog: pytest.LogCaptureF
     assert (await db(lambda: target.request_ticket(origin=origin))).status_code == 403
     assert "origin_refused" in await db(
         target.codes
-    )  # the ticket names the channel; a handshake alone only leaves a log line
+    )  # only a ticket names the channel; a handshake alone leaves just a log line
     assert "origin" in caplog.text
 
 

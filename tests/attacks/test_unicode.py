@@ -20,7 +20,7 @@ from tests.widget.page import ask_for_ticket, identity_token
 
 # Encoded: neither people nor the assistant read it as words.
 IN_CODE = {"rot13"}
-# Read in the order of the letters, without bidirectional characters.
+# To be read in the order of the letters, without bidirectional characters.
 TURNED = {"rlo"}
 # The hidden words are gone altogether: nobody sees them.
 HIDDEN_BESIDE = {"tags_block"}
@@ -55,7 +55,7 @@ def test_the_assistant_reads_what_a_person_reads(row: Row) -> None:
 
 
 async def test_disguises_in_whole_turns(new_scenario: Callable[..., Any]) -> None:
-    """The stored and the model's text equal the results of the pure functions; nothing is executed or disclosed."""
+    """The stored text and the model's equal the results of the pure functions; nothing is executed or disclosed."""
     entries = of_kind(is_identity=False)
     scenario = await new_scenario(entries[0].values[0])
     texts = [form for entry in entries if (form := stored_form(entry.values[0].raw["text"]))]

@@ -1,4 +1,4 @@
-"""Two pages of a shop, and the answers of a model that has read them."""
+"""Two pages of a shop, and functions that return the answers of a model that has read them."""
 
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.prompts import answer_instructions, confidential_text

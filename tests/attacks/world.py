@@ -1,4 +1,4 @@
-"""The world of the attacks: two companies, their customers, orders at one shop, and strings that nobody may see."""
+"""The world of the attacks: two companies, their customers, their orders at one shop, and strings to be kept secret."""
 
 import copy
 import json
@@ -47,7 +47,7 @@ class Tenant:
 
 @dataclass
 class World:
-    """Everything placed. The speaker is the first customer; everybody else's canaries are foreign."""
+    """The companies and their data. The speaker is the first customer; all other canaries are foreign to them."""
 
     facts: dict[str, Any]
     tenants: dict[str, Tenant]
@@ -63,7 +63,7 @@ class World:
         return next(iter(self.customers.values()))
 
     def foreign_canaries(self, *, is_anonymous: bool = False) -> list[str]:
-        """Return strings that the speaker must not see: those of other customers, and the companies' internal ones."""
+        """Return the strings that the speaker must not see: other customers' and the companies' internal ones."""
         people = [person["canary"] for person in self.facts["customers"][0 if is_anonymous else 1 :]]
         return people + [tenant["canary"] for tenant in self.facts["tenants"]]
 
@@ -157,7 +157,7 @@ def _rules(policy: dict[str, Any]) -> None:
 
 
 def conversation_of(world: World, *, is_anonymous: bool) -> Conversation:
-    """Open the conversation under attack: the speaker's or a visitor's."""
+    """Start the conversation under attack: the speaker's or a visitor's."""
     with world.at_home():
         if not is_anonymous:
             return start_conversation(world.speaker.pk, channel_id=world.home.channel.channel.pk)

@@ -280,7 +280,7 @@ class TestLinks:
         assert (again.status_code, again.json()["code"]) == (403, "link_refused")
         assert page.confirm()["state"] == "queued"
 
-    def test_a_confirmation_counts_once(self, page: ConfirmationPage) -> None:
+    def test_a_second_confirmation_changes_nothing(self, page: ConfirmationPage) -> None:
         page.open()
         assert [page.confirm()["problem"] == "" for _ in range(3)] == [True, False, False]
 
