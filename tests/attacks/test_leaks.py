@@ -44,7 +44,7 @@ def test_instructions_and_notes_are_disclosed_in_no_form(secret: str, frame: str
 
 
 @pytest.mark.parametrize("size", [1, 7, 30])
-def test_nor_in_pieces_across_many_sentences(size: int) -> None:
+def test_instructions_are_not_disclosed_in_pieces_across_many_sentences(size: int) -> None:
     letters = checks.bare(RULE + NOTE)
     text = " ".join(f"Is it {letters[at : at + size]}?" for at in range(0, len(letters), size))
     _, answer = said(text)

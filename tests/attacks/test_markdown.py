@@ -28,7 +28,7 @@ def test_nothing_is_fetched_or_run(row: Row, before: str) -> None:
 
 
 @pytest.mark.parametrize("row", rows("markdown_exfil"))
-def test_it_is_inert_when_quoted_from_an_article_too(row: Row) -> None:
+def test_hostile_text_is_inert_when_quoted_from_an_article(row: Row) -> None:
     """A hostile page: the same text is in our own article, so the model may quote it."""
     body = f"{PAGE}\n\n{row.raw['model_text'].replace(SPLIT, '')}\n"
     checks.assert_inert(render_markdown(body))

@@ -109,12 +109,12 @@ def test_a_few_megabytes_of_a_promptfoo_file_do_not_become_terabytes() -> None:
         ("Ann", "Annual", "Annual"),
     ],
 )
-def test_names_are_masked_where_words_are_not_set_apart(name: str, text: str, masked: str) -> None:
+def test_names_are_masked_in_scripts_without_spaces_between_words(name: str, text: str, masked: str) -> None:
     assert without_names(text, {name: "[X]"}) == masked
 
 
 @pytest.mark.django_db
-def test_help_pages_survive_a_nul(client: Client, workspace: Workspace) -> None:
+def test_help_pages_handle_a_nul_character(client: Client, workspace: Workspace) -> None:
     for name in ("a%00.md", "%00/", "answer?q=%00", "answer?q=a&lang=%00", "?section=%00&lang=%00"):
         assert client.get(f"/help/{workspace.slug}/{name}").status_code in (200, 204, 404), name
 

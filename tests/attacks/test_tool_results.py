@@ -245,7 +245,7 @@ async def test_a_lying_tool_gives_a_model_no_power(
         ("Size [M] (blue), part a[0]", "Size [M] (blue), part a[0]"),
     ],
 )
-def test_a_markdown_link_is_told_with_its_address(record: str, told: str) -> None:
+def test_a_markdown_link_is_shown_with_its_address(record: str, told: str) -> None:
     assert undisguised(record) == told
     assert "<a" not in render_markdown(undisguised(record))
 
@@ -266,7 +266,7 @@ async def test_a_link_in_a_record_cannot_hide_its_address(new_warehouse: Callabl
 
 
 @pytest.mark.parametrize("carrier", CARRIERS)
-async def test_what_a_tool_says_of_its_deed_is_shown_as_plain_text(
+async def test_a_tools_words_on_a_receipt_are_plain_text(
     carrier: str, new_warehouse: Callable[..., Any], dialled: list[Any]
 ) -> None:
     """The customer has confirmed the action; the receipt shows the tool's words, and they have no effect."""

@@ -57,7 +57,7 @@ def behaviour_of(step: dict[str, Any]) -> Behaviour:
 
 
 @pytest.mark.parametrize("row", played_here())
-async def test_a_broken_transport_costs_one_answer_at_most(
+async def test_a_broken_transport_spoils_one_answer_at_most(
     row: Row, new_scenario: Callable[..., Any], model: ModelServer, settings: Settings
 ) -> None:
     scenario = await new_scenario(row)

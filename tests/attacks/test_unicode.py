@@ -76,7 +76,7 @@ def _stored(scenario: Scenario) -> list[str]:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("row", of_kind(is_identity=True))
-def test_a_disguised_identifier_is_nobody_elses(row: Row) -> None:
+def test_a_disguised_identifier_is_never_another_customers(row: Row) -> None:
     """As the subject of a token it is refused, or a separate customer."""
     workspace: Workspace = create_workspace("Here", slug="here")
     with workspace_scope(workspace.pk):
@@ -99,7 +99,7 @@ def test_a_disguised_identifier_is_nobody_elses(row: Row) -> None:
         "Tシャツ", "أين طلبي؟", "איפה ההזמנה שלי?",
     ],
 )  # fmt: skip
-def test_what_people_write_in_any_language_stays(text: str) -> None:
+def test_ordinary_text_in_any_language_is_unchanged(text: str) -> None:
     assert visible(text) == text
     assert not mixes_scripts(text)
 

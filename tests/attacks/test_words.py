@@ -42,7 +42,7 @@ DISGUISES: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("disguise", DISGUISES)
 @pytest.mark.parametrize("claim", CLAIMS)
 @pytest.mark.parametrize("verb", ["refunded", "transferred", "reimbursed"])
-def test_no_disguise_carries_a_claim(claim: str, verb: str, disguise: str) -> None:
+def test_no_disguise_gets_a_claim_past_the_checks(claim: str, verb: str, disguise: str) -> None:
     shown, answer = said(claim.format(DISGUISES[disguise](verb)))
     assert answer.is_abstention
     assert checks.bare(verb) not in checks.bare(shown)
@@ -155,7 +155,7 @@ PROMISES = [
 
 
 @pytest.mark.parametrize("line", PROMISES)
-def test_no_amount_or_currency_is_made_up(line: str) -> None:
+def test_made_up_amounts_and_currencies_are_not_shown(line: str) -> None:
     assert said(line)[1].is_abstention
 
 
@@ -224,7 +224,7 @@ def test_hardly_any_claim_passes_in_another_language_than_its_source() -> None:
         "Nu puteți returna articole folosite. [1]",
     ],
 )  # fmt: skip
-def test_facts_in_another_language_are_kept(line: str) -> None:
+def test_true_facts_in_another_language_are_shown(line: str) -> None:
     answer = abroad(line)
     assert not answer.withheld
     assert answer.text.startswith(line.removesuffix(" [1]"))
@@ -316,7 +316,7 @@ KEPT = [
 ]
 
 
-def test_true_answers_are_kept() -> None:
+def test_true_answers_are_shown() -> None:
     lost = [line for line in KEPT if said(line)[1].withheld]
     assert len(lost) <= 2, lost  # a third of these lines states amounts or begins like a claim
 
@@ -331,7 +331,7 @@ def test_true_answers_are_kept() -> None:
         "Gern. Unbenutzte Artikel können Sie innerhalb von 30 Tagen zurückgeben. [1]",
     ],
 )  # fmt: skip
-def test_true_german_answers_are_kept(line: str) -> None:
+def test_true_german_answers_are_shown(line: str) -> None:
     assert said(line, language="de", page=GERMAN)[1].text == line
 
 

@@ -43,7 +43,7 @@ def proposed(instance: Instance, demo: dict[str, Any], token: str) -> dict[str, 
     return {**found, "agent": agent}
 
 
-def test_a_customer_confirms_and_watches_it_happen(page: Page, proposed: dict[str, Any], token: str) -> None:
+def test_a_customer_confirms_and_sees_the_result(page: Page, proposed: dict[str, Any], token: str) -> None:
     page.goto(proposed["confirm_url"])
     # Proposed in German, the customer's language; this browser reads English.
     expect(page.get_by_role("heading", level=1)).to_contain_text("Refund")

@@ -89,7 +89,7 @@ def test_a_refusal_on_another_page_is_shown_there_and_the_text_waits_in_its_fiel
     follow(noor.get_by_role("button", name="Resolve"))
 
 
-def test_refused_text_that_is_dismissed_is_in_its_field_later(begin: Begin) -> None:
+def test_refused_text_that_is_dismissed_returns_to_its_field_later(begin: Begin) -> None:
     noor, line, daniel, _ = begin("A stove that smokes")
     line.cut()
     noor.get_by_label("Reply to").fill("Clean the jet.")
@@ -107,7 +107,7 @@ def test_refused_text_that_is_dismissed_is_in_its_field_later(begin: Begin) -> N
     follow(noor.get_by_role("button", name="Resolve"))
 
 
-def test_text_kept_by_a_tab_before_an_upgrade_is_restored_without_gaps(begin: Begin) -> None:
+def test_text_that_a_tab_stored_before_an_upgrade_is_restored_without_gaps(begin: Begin) -> None:
     noor, line, daniel, visitor = begin("A lamp that flickers")
     line.cut()
     noor.goto("/desk/")
@@ -209,7 +209,7 @@ def test_a_connection_that_opens_silently_is_given_up(
     expect(page.locator("#offline")).to_contain_text("Connection lost at")
 
 
-def test_what_is_too_long_stays_in_its_field_and_says_why(begin: Begin) -> None:
+def test_a_text_that_is_too_long_stays_in_its_field_with_the_reason(begin: Begin) -> None:
     noor, *_ = begin("A long story")
     field = noor.get_by_label("Reply to")
     field.fill("🏔" * 4_001)

@@ -34,7 +34,7 @@ def drop(on: Locator, name: str, kind: str, size: int = 9) -> None:
     assert on.evaluate(DROP, [name, kind, size]) == {"stays": True}, "the browser would leave the page"
 
 
-def test_what_a_text_cannot_take_is_said_and_stays_said(editor: Page) -> None:
+def test_the_note_about_an_unsuitable_file_stays_until_it_is_dismissed(editor: Page) -> None:
     body, saved = editor.get_by_label("Text, Markdown"), editor.locator("#saved")
     notice = editor.locator("#not-taken")
     for name, kind, size, said in (
@@ -62,7 +62,7 @@ def test_what_a_text_cannot_take_is_said_and_stays_said(editor: Page) -> None:
     expect(notice).to_be_hidden()
 
 
-def test_a_refusal_of_the_server_stays_in_its_own_words(editor: Page) -> None:
+def test_the_servers_refusal_is_shown_in_its_own_words(editor: Page) -> None:
     refusal = {"status": 400, "json": {"message": "There are 5000 pictures already, which is the limit."}}
     editor.route("**/article/picture/", lambda route: route.fulfill(**refusal))
     editor.get_by_label("Text, Markdown").fill("Some words.")

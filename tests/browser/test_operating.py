@@ -57,7 +57,7 @@ def test_results_by_day_fit_the_page(
     assert len(heights) == 28 and max(heights) < 100, heights
 
 
-def test_one_operators_morning(admin: Page) -> None:
+def test_an_operators_morning(admin: Page) -> None:
     page = admin
     expect(page.get_by_role("main")).to_contain_text("Cost of a conversation")  # what did it cost
     follow(page.get_by_role("link", name="Spent today"))

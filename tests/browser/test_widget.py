@@ -200,7 +200,7 @@ def test_an_interrupted_answer_keeps_its_text_and_offers_a_retry(chat: Shop) -> 
     assert len(platform.hears("request_human")) == 1
 
 
-def test_the_menu_covers_the_customers_own_data(chat: Shop) -> None:
+def test_the_menu_offers_everything_about_the_customers_own_data(chat: Shop) -> None:
     page, platform = chat
     platform.config = {"privacy_url": "https://shop.test/privacy"}
     earlier = {"id": message_id(77), "preview": "Your tent is on its way", "last_event_at": "2026-11-22T10:00:00Z"}
@@ -296,7 +296,7 @@ def test_on_a_phone_the_chat_fills_the_screen_and_is_modal(browser: Browser) -> 
         assert page.evaluate("document.activeElement.localName") == "a"
 
 
-def test_an_answers_markdown_is_drawn_as_the_team_sees_it(chat: Shop) -> None:
+def test_an_answers_markdown_looks_as_on_the_teams_pages(chat: Shop) -> None:
     page, platform = chat
     cases = json.loads(MARKDOWN.read_text(encoding="utf-8"))
     for number, (markdown, html) in enumerate(cases, start=600):

@@ -162,7 +162,7 @@ def test_a_file_that_could_not_be_loaded_is_fetched_again(shop: Shop) -> None:
     expect(page.get_by_role("textbox", name="Message")).to_be_visible()
 
 
-def test_a_language_that_could_not_be_loaded_leaves_the_chat_as_it_is(shop: Shop) -> None:
+def test_the_chat_stays_as_it_is_if_a_language_cannot_be_loaded(shop: Shop) -> None:
     page, _ = shop
     open_chat(page)
     page.context.route(f"{PLATFORM}/widget/*/de.js*", lambda route: route.abort())
@@ -256,7 +256,7 @@ def test_identify_binds_a_visitors_chat_and_logout_ends_it(shop: Shop) -> None:
     assert len(platform.hears("logout")) == 1
 
 
-def test_a_token_function_that_fails_for_a_while_keeps_the_chat(browser: Browser) -> None:
+def test_the_chat_continues_if_the_token_function_fails_for_a_while(browser: Browser) -> None:
     short = json.dumps(token("cus_1", lives_seconds=1))
     fetching = f"window.getToken = async () => {{ if (window.isCut) throw new Error('cut'); return {short}; }};"
     with visit(browser, before=fetching) as (page, platform):
@@ -288,7 +288,7 @@ def test_a_token_function_that_always_fails_still_gets_a_chat(browser: Browser) 
         assert "sub" not in json.loads(page.evaluate("localStorage['supportbot:pk_test']"))
 
 
-def test_a_page_where_nobody_is_signed_in_gets_a_visitors_chat(browser: Browser) -> None:
+def test_a_page_without_a_signed_in_customer_gets_a_visitors_chat(browser: Browser) -> None:
     kept = json.dumps({"conversation": CONVERSATION, "sub": "cus_1"})
     with visit(browser, before=f"localStorage['supportbot:pk_test'] ||= '{kept}';") as (page, platform):
         open_chat(page)

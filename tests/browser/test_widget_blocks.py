@@ -135,7 +135,7 @@ DAYS_AND_EXTRAS = {
 }  # fmt: skip
 
 
-def test_a_day_and_boxes_to_tick_are_sent_once_and_stay_filled_in(chat: Shop) -> None:
+def test_a_date_and_checkboxes_are_sent_once_and_stay_filled_in(chat: Shop) -> None:
     page, platform = chat
     deliver(page, platform, "Move my stay.")
     message = platform.starts(8)
@@ -241,7 +241,7 @@ def test_entries_are_added_removed_sent_once_and_stay_filled_in(chat: Shop) -> N
     check_for_everybody(page)
 
 
-def test_an_unknown_block_shows_only_the_text(chat: Shop) -> None:
+def test_only_the_text_of_an_answer_with_an_unknown_block_is_shown(chat: Shop) -> None:
     page, platform = chat
     platform.ends(platform.starts(6), "What colour?", by="builtin", blocks=[{"type": "palette", "colours": ["red"]}])
     expect(page.locator(".bot")).to_contain_text("What colour?")
@@ -285,7 +285,7 @@ def test_a_chat_open_during_an_upgrade_still_gets_its_buttons(chat: Shop) -> Non
     assert page.evaluate("sent") == [["This one", {"type": "choose", "option": "a", "block": "m1:0"}], 5]
 
 
-def test_records_are_drawn_as_cards_and_leave_buttons_open(chat: Shop) -> None:
+def test_records_are_drawn_as_cards_and_buttons_stay_usable(chat: Shop) -> None:
     page, platform = chat
     deliver(page, platform, "What about my jacket?")
     asks_which_order(platform)

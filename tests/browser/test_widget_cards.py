@@ -21,7 +21,7 @@ from tests.browser.shoppage import (
 pytestmark = pytest.mark.browser
 
 
-def test_text_alone_makes_no_card(chat: Shop) -> None:
+def test_text_alone_does_not_create_a_card(chat: Shop) -> None:
     page, platform = chat
     deliver(page, platform, "I would like my money back.")
     answer = platform.starts(1)
@@ -82,7 +82,7 @@ def test_a_defined_action_labels_its_receipt(chat: Shop) -> None:
     check_for_everybody(page)
 
 
-def test_what_a_defined_action_warns_of_is_on_its_card_before_it_is_confirmed(chat: Shop) -> None:
+def test_a_defined_actions_warning_is_on_its_card_before_confirmation(chat: Shop) -> None:
     page, platform = chat
     platform.proposes(501, title="New access code", note="The old code <b>stops working</b> at once.")
     card = page.get_by_role("group", name="New access code")
@@ -90,7 +90,7 @@ def test_what_a_defined_action_warns_of_is_on_its_card_before_it_is_confirmed(ch
     check_for_everybody(page)
 
 
-def test_a_receipt_with_names_of_its_own_does_not_stop_the_chat(chat: Shop) -> None:
+def test_a_receipt_with_labels_of_its_own_is_shown(chat: Shop) -> None:
     page, platform = chat
     request = platform.proposes()
     rows = [{"label": "Amount", "value": "3 days"}, {"label": "Currency", "value": "euros"}]
@@ -98,7 +98,7 @@ def test_a_receipt_with_names_of_its_own_does_not_stop_the_chat(chat: Shop) -> N
     expect(page.get_by_role("group", name="Refund €69.00").locator("dl")).to_have_text("Amount3 daysCurrencyeuros")
 
 
-def test_an_item_that_cannot_be_drawn_does_not_hide_the_next(chat: Shop) -> None:
+def test_an_event_that_cannot_be_drawn_does_not_hide_the_next(chat: Shop) -> None:
     page, platform = chat
     page.evaluate("window.reportError = (error) => { window.reported = String(error) }")
     platform.step("succeeded", platform.proposes(), receipt={"amount": "3", "currency": "euros"})
@@ -124,7 +124,7 @@ def test_a_held_request_says_until_when_and_can_be_withdrawn(chat: Shop) -> None
     assert platform.hears("decline") == [{"type": "decline", "request": request}]
 
 
-def test_a_card_without_effect_gives_the_reason_and_a_next_step(chat: Shop) -> None:
+def test_a_card_that_had_no_effect_gives_the_reason_and_a_next_step(chat: Shop) -> None:
     page, platform = chat
     reason = {"code": "x", "text": "The card was closed. Nothing was done."}
     failed, expired = platform.proposes(501, title="Refund €1.00"), platform.proposes(502, title="Refund €2.00")

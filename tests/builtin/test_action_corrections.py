@@ -73,7 +73,7 @@ def test_another_number_makes_a_new_card(locale: str, said: str) -> None:
     assert booked(locale).send(said)[1] == [("book_table", {**CARD, "guests": 2, REPLACES_CARD: True})]
 
 
-def test_another_choice_makes_a_new_card_even_behind_a_no() -> None:
+def test_another_choice_makes_a_new_card_even_after_a_no() -> None:
     assert booked().send("no, on the terrace")[1] == [("book_table", {**CARD, "place": "terrace", REPLACES_CARD: True})]
 
 
@@ -101,12 +101,12 @@ def test_a_card_is_corrected_again_and_again() -> None:
         ("en", "not 4 - 2", {"guests": 2}), ("de", "Nein nicht am 5. Am 27.", {"day": "2027-03-27"}),
     ],
 )  # fmt: skip
-def test_only_what_is_wanted_changes_the_card(locale: str, said: str, changed: dict[str, Any]) -> None:
+def test_only_the_wanted_value_changes_the_card(locale: str, said: str, changed: dict[str, Any]) -> None:
     assert booked(locale).send(said)[1] == [("book_table", {**CARD, **changed, REPLACES_CARD: True})]
 
 
 @pytest.mark.parametrize("said", ["no", "no thanks", "never mind"])
-def test_a_mere_no_still_withdraws_the_card(said: str) -> None:
+def test_a_no_alone_still_withdraws_the_card(said: str) -> None:
     assert booked().send(said)[1] == [("withdraw_cards", {})]
 
 
@@ -124,7 +124,7 @@ def test_a_mere_no_still_withdraws_the_card(said: str) -> None:
         "not on the terrace, not 2 of us",
     ],
 )
-def test_what_gives_no_other_value_corrects_nothing(said: str) -> None:
+def test_a_message_without_another_value_corrects_nothing(said: str) -> None:
     assert booked().send(said)[1] == []
 
 
@@ -157,7 +157,7 @@ def visiting(locale: str) -> Chat:
         ("it", "non il 27"), ("es", "No el 5"), ("en", "I can't come if the 27th is a holiday"),
     ],
 )  # fmt: skip
-def test_a_number_that_counts_something_is_no_day(locale: str, said: str) -> None:
+def test_a_number_that_counts_something_is_not_a_day(locale: str, said: str) -> None:
     assert not [name for name, _ in visiting(locale).send(said)[1] if name == "visit"]
 
 
@@ -181,7 +181,7 @@ def test_a_bare_number_moves_the_card_only_as_the_first_message_after_it() -> No
     assert chat.send("the 27th")[1] == [("visit", {"day": "2027-03-27", REPLACES_CARD: True})]
 
 
-def test_what_is_not_meant_is_no_correction() -> None:
+def test_a_value_that_the_customer_excludes_is_no_correction() -> None:
     assert booked().send("no, not on the terrace")[1] in ([], [("withdraw_cards", {})])
     chat = Chat(tools=(HUMAN, WITHDRAW, *catalogue()))
     chat.send("Refund 10 euros for WF-20404")
@@ -189,7 +189,7 @@ def test_what_is_not_meant_is_no_correction() -> None:
 
 
 @pytest.mark.parametrize("said", ["not order WF-20405", "no, not WF-20418", "I don't want WF-20418"])
-def test_a_record_that_is_not_wanted_gets_no_card(said: str) -> None:
+def test_a_record_that_the_customer_excludes_gets_no_card(said: str) -> None:
     chat = Chat(tools=(HUMAN, WITHDRAW, *catalogue()))
     chat.send("Refund 10 euros for WF-20404")
     assert chat.send(said)[1] in ([], [("withdraw_cards", {})])
@@ -203,17 +203,17 @@ def test_a_record_that_is_not_wanted_gets_no_card(said: str) -> None:
         "L-4411 is not what I have it is L-4412",
     ],
 )  # fmt: skip
-def test_the_record_that_is_meant_stands_beside_one_that_is_not(said: str) -> None:
+def test_a_wanted_record_is_recognised_next_to_an_excluded_one(said: str) -> None:
     assert renewed().send(said)[1] == [("renew_loan", {"loan": "L-4412", REPLACES_CARD: True})]
 
 
 @pytest.mark.parametrize("said", ["not L-4412", "L-4411 not L-4412", "L-4412 is not what I have"])
-def test_a_record_that_is_denied_changes_nothing(said: str) -> None:
+def test_a_denied_record_changes_nothing(said: str) -> None:
     assert renewed().send(said)[1] == []
 
 
 @pytest.mark.parametrize("said", ["der 2. Gast kommt später", "der 2. gast kommt später"])
-def test_the_place_of_something_is_no_quantity(said: str) -> None:
+def test_an_ordinal_number_is_not_a_quantity(said: str) -> None:
     assert booked("de").send(said)[1] == []
 
 
@@ -228,16 +228,16 @@ def test_the_place_of_something_is_no_quantity(said: str) -> None:
         ("pt", "L-4411, nada a ver com L-4412"), ("pl", "L-4411, nic wspólnego z L-4412"),
     ],
 )  # fmt: skip
-def test_a_record_that_the_wish_has_nothing_to_do_with_changes_nothing(locale: str, said: str) -> None:
+def test_a_record_unrelated_to_the_request_changes_nothing(locale: str, said: str) -> None:
     assert renewed(locale).send(said)[1] == []
 
 
 @pytest.mark.parametrize("said", ["L-4412, nothing to do with L-4411", "No L-4412", "L-4411 no sorry L-4412"])
-def test_the_record_that_is_meant_stands_beside_a_nothing(said: str) -> None:
+def test_a_wanted_record_is_recognised_next_to_the_word_nothing(said: str) -> None:
     assert renewed().send(said)[1] == [("renew_loan", {"loan": "L-4412", REPLACES_CARD: True})]
 
 
-def test_a_day_that_its_month_does_not_have_corrects_nothing() -> None:
+def test_a_day_that_does_not_exist_in_its_month_corrects_nothing() -> None:
     chat = Chat(tools=(HUMAN, BOOK), orders=(), today=date(2027, 1, 20))
     for text in ("I would like to book a table", "2027-02-05", "4", "Inside"):
         chat.send(text)
@@ -251,7 +251,7 @@ def renewed(locale: str = "en") -> Chat:
     return chat
 
 
-def test_another_number_in_the_form_of_the_cards_own_makes_a_new_card() -> None:
+def test_another_number_in_the_same_form_makes_a_new_card() -> None:
     assert renewed().send("no, I meant L-4412")[1] == [("renew_loan", {"loan": "L-4412", REPLACES_CARD: True})]
 
 
@@ -260,7 +260,7 @@ def test_a_further_record_leaves_the_card_open() -> None:
     assert calls in ([("renew_loan", {"loan": "L-4412"})], [])
 
 
-def test_another_order_replaces_the_card_where_the_tool_takes_it() -> None:
+def test_another_order_replaces_the_card_if_the_tool_allows_it() -> None:
     def replaceable(tool: ToolSpec) -> ToolSpec:
         properties: dict[str, Any] = {**tool.parameters["properties"], REPLACES_CARD: {"type": "boolean"}}
         return ToolSpec(

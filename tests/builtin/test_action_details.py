@@ -81,7 +81,7 @@ def test_a_reason_is_the_customers_own_words(text: str, reason: str) -> None:
 @pytest.mark.parametrize(
     "said", ["WF-20404", "wf-20404", "wf20404", "#WF-20404", "order 20404", "Bestellung Nr. 20404", "WF 20404"]
 )
-def test_an_order_number_is_read_in_the_forms_people_write(said: str) -> None:
+def test_an_order_number_is_read_in_the_ways_people_write_it(said: str) -> None:
     assert arguments_of(f"Refund please, {said}")["order_id"] == "WF-20404"
 
 
@@ -94,7 +94,7 @@ def test_the_only_order_needs_no_question() -> None:
     assert arguments_of("refund please", orders=only)["order_id"] == "WF-1"
 
 
-def test_without_orders_the_look_up_is_the_answer() -> None:
+def test_the_look_up_is_the_answer_if_there_are_no_orders() -> None:
     assert Chat(orders=[]).send("refund please") == ("", [])
 
 
@@ -110,7 +110,7 @@ def test_without_a_look_up_the_number_is_asked_for() -> None:
     ("answer", "number"),
     [("the last one", "WF-20444"), ("the second one", "WF-20418"), ("the stove", "WF-20404"), ("20418", "WF-20418")],
 )
-def test_which_order_can_be_answered_in_many_ways(answer: str, number: str) -> None:
+def test_the_question_for_the_order_can_be_answered_in_many_ways(answer: str, number: str) -> None:
     chat = Chat()
     words, calls = chat.send("I need to cancel an order")
     assert words.startswith(say("which_of_these", "en")) and "- WF-20418: Cairn" in words and calls == []
@@ -229,7 +229,7 @@ def test_an_orders_button_selects_only_the_order() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_submitted_form_is_taken_as_it_is(language: str) -> None:
+def test_values_of_a_submitted_form_are_used_unchanged(language: str) -> None:
     wishes = {
         "en": "I need another delivery address for WF-20444",
         "de": "Ich brauche eine andere Lieferadresse für WF-20444",
@@ -261,7 +261,7 @@ def test_an_unknown_action_gets_forms_and_choices() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_only_asking_creates_no_card(language: str) -> None:
+def test_a_question_alone_creates_no_card(language: str) -> None:
     chat = Chat(locale=language)
     chat.send(doubtful())
     assert chat.send(say("only_asks", language))[1] == []
@@ -309,7 +309,7 @@ def test_a_partial_address_is_asked_for_again() -> None:
     assert arguments["order_id"] == "WF-20444"
 
 
-def test_a_form_sent_back_with_a_part_left_out_is_asked_for_again() -> None:
+def test_a_form_with_a_missing_part_is_asked_for_again() -> None:
     chat = Chat()
     chat.send("I need another delivery address for WF-20444")
     assert chat.send("Street and house number: Rosenweg 5\nCity: Leipzig") == (say("address", "en"), [])

@@ -64,7 +64,7 @@ def test_an_object_is_asked_for_with_a_field_for_each_part() -> None:
 
 
 @pytest.mark.parametrize("text", ["Canal 5, 24106 Kiel", "Street: Canal 5", "Street: Canal 5\nTown: Kiel"])
-def test_an_object_that_is_not_whole_is_asked_for_again(text: str) -> None:
+def test_an_incomplete_object_is_asked_for_again(text: str) -> None:
     chat = chat_for({"address": ADDRESS})
     chat.send(WISH)
     asked, calls = chat.send(text)
@@ -98,7 +98,7 @@ def test_a_list_of_objects_is_asked_for_by_one_form_with_several_entries() -> No
     assert calls == [("act", {"guests": [ann, ben]})]
 
 
-def test_a_part_that_is_given_again_begins_the_next_entry() -> None:
+def test_a_repeated_part_begins_the_next_entry() -> None:
     chat = chat_for({"guests": GUESTS})
     chat.send(WISH)
     calls = chat.send("Name: Ann\nAge: 8\nName: Ben\nAge: 9")[1]
@@ -118,7 +118,7 @@ def test_entries_whose_first_field_is_left_out_stay_apart() -> None:
     ]
 
 
-def test_a_form_that_is_longer_than_what_is_read_of_other_texts_is_read_whole() -> None:
+def test_a_long_form_is_read_beyond_the_limit_for_other_texts() -> None:
     chat = chat_for({"guests": GUESTS})
     chat.send(WISH)
     long = "x" * 900
@@ -197,7 +197,7 @@ FIELDS = st.recursive(
 
 
 @given(FIELDS)
-def test_the_editor_says_of_every_argument_whether_the_chat_can_ask_for_it(accepts: Field) -> None:
+def test_the_editor_says_for_every_argument_whether_the_chat_can_ask_for_it(accepts: Field) -> None:
     parameters = {"type": "object", "properties": {"x": accepts.json_schema()}, "required": ["x"]}
     asked = ask_for(ToolSpec("act", "?", parameters), "x", "en")
     assert is_askable(accepts) is not asked.text.startswith(say("cannot_take", "en", part="X")[:-2])
@@ -219,7 +219,7 @@ def test_the_editor_says_of_every_argument_whether_the_chat_can_ask_for_it(accep
         },
     ],
 )
-def test_what_no_form_can_take_leads_to_a_person(shape: Mapping[str, Any]) -> None:
+def test_an_argument_that_no_form_can_contain_leads_to_a_person(shape: Mapping[str, Any]) -> None:
     chat = chat_for({"details": shape})
     asked, calls = chat.send(WISH)
     assert asked.startswith(say("cannot_take", "en", part="Details")) and is_offer_of_a_person(asked) and calls == []
@@ -245,7 +245,7 @@ def test_a_list_is_read_from_words_and_from_its_field(items: Mapping[str, Any], 
     assert chat.send(f"Items to cancel: {text}")[1] == [("act", {"items": read})]
 
 
-def test_numbers_of_records_are_read_unasked_and_a_number_of_another_form_is_none_of_them() -> None:
+def test_record_numbers_are_read_unasked_and_numbers_of_another_form_are_not() -> None:
     numbers = {"type": "array", "items": {"type": "string", "pattern": "^i-[0-9]+$"}}
     chat = chat_for({"item_ids": numbers, "reservation": {"type": "string", "pattern": "^R-[0-9]+$"}})
     assert chat.send(f"{WISH} R-700")[1] == []
@@ -255,7 +255,7 @@ def test_numbers_of_records_are_read_unasked_and_a_number_of_another_form_is_non
     assert chat.send(f"{WISH} R-700 for i-4")[1] == [("act", {"item_ids": ["i-4"], "reservation": "R-700"})]
 
 
-def test_a_number_whose_label_stands_beside_a_figure_it_cannot_take_is_asked_for() -> None:
+def test_a_number_is_read_from_a_request_that_also_names_a_record() -> None:
     hours = {"type": "integer", "minimum": 1, "maximum": 72, "title": "Hours to add"}
     chat = chat_for({"hours": hours}, "Extend my rental by some hours")
     asked, calls = chat.send("Extend my rental by 2 hours")

@@ -35,7 +35,7 @@ def matched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize(
     "message", ["ab " * 1300, "a1 " * 1300, '"a1" ' * 800, f"{'a' * 99} " * 40, "a,1;" * 1000, f"{'a' * 4000}"]
 )
-def test_few_parts_of_a_long_message_are_matched(matched: list[str], message: str, is_asked: bool) -> None:
+def test_only_a_few_parts_of_a_long_message_are_matched(matched: list[str], message: str, is_asked: bool) -> None:
     assert value_in(HOSTILE, message, is_asked=is_asked) is None
     words = len(re.findall(r"[^\s,;]+", message))
     assert len(matched) <= 2 * words + 3 * 60
@@ -43,7 +43,7 @@ def test_few_parts_of_a_long_message_are_matched(matched: list[str], message: st
     assert not matched or max(map(len, matched)) <= 100
 
 
-def test_few_numbers_of_a_long_answer_are_corrected(matched: list[str]) -> None:
+def test_only_a_few_numbers_of_a_long_answer_are_corrected(matched: list[str]) -> None:
     assert value_in(HOSTILE, f"{CODE} " * 60, is_asked=True) is None
     assert CODE.upper() in matched and len(matched) <= (60 + 60) * (2 * len(CODE) + 5 * 2)
     matched.clear()
@@ -51,12 +51,12 @@ def test_few_numbers_of_a_long_answer_are_corrected(matched: list[str]) -> None:
     assert CODE.upper() not in matched
 
 
-def test_parts_of_several_words_are_not_matched_with_a_pattern_without_blanks(matched: list[str]) -> None:
+def test_parts_of_several_words_are_not_matched_with_a_pattern_without_spaces(matched: list[str]) -> None:
     assert stretches_in("[0-9]{7}", "It is on page 12 of 1234567.", is_asked=True) == ["1234567"]
     assert not any(" " in one for one in matched)
 
 
-def test_a_value_with_blanks_is_found_at_the_end_of_a_long_message() -> None:
+def test_a_value_with_spaces_is_found_at_the_end_of_a_long_message() -> None:
     told = f"{'I have written to you before about this. ' * 50}Call 0176 123 4567, thanks. {'I am waiting. ' * 50}"
     assert value_in(r"\+?[0-9 ]{6,20}", told, is_asked=True) == "0176 123 4567"
     assert value_in(r"\+?[0-9 ]{6,20}", told, is_asked=False) == "0176 123 4567"
@@ -71,5 +71,5 @@ def test_a_value_with_blanks_is_found_at_the_end_of_a_long_message() -> None:
         ("[A-Z]{2}-[0-9]{4}", "at 1500 nobody answered"),
     ],
 )
-def test_words_of_a_sentence_are_no_part_of_a_value(pattern: str, told: str) -> None:
+def test_words_of_the_sentence_are_not_part_of_a_value(pattern: str, told: str) -> None:
     assert value_in(pattern, told, is_asked=True) is None

@@ -76,7 +76,7 @@ def gym(**changes: Any) -> Chat:
 
 
 @pytest.mark.parametrize("text", STATED)
-def test_a_reason_that_the_request_gives_is_taken(text: str) -> None:
+def test_a_reason_in_the_request_is_used(text: str) -> None:
     assert says_why(TOOL, text)
 
 
@@ -103,7 +103,7 @@ def test_a_reason_of_the_request_is_not_asked_for_again() -> None:
     assert chat.send("M-1001")[1] == [("cancel_membership", {"membership": "M-1001", "reason": said})]
 
 
-def test_what_the_words_of_the_chat_fill_in_is_never_asked_for() -> None:
+def test_a_reason_filled_with_the_customers_words_is_never_asked_for() -> None:
     said = "I want to cancel my membership"
     chat = gym(from_chat=frozenset({"reason"}))
     chat.send(said)

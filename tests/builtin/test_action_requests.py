@@ -110,7 +110,7 @@ def test_a_no_is_not_a_request(text: str) -> None:
         "Ich möchte mein Abo kündigen und den Newsletter abbestellen",
     ],
 )
-def test_a_report_a_thought_and_other_business_are_not_requests(text: str) -> None:
+def test_reports_thoughts_and_other_matters_are_not_requests(text: str) -> None:
     chat = Chat()
     assert chat.send(text)[1] == [] and chat.asked == []
 
@@ -204,7 +204,7 @@ def test_the_refund_of_a_cancellation_is_not_a_second_call() -> None:
     assert [name for name, _ in calls] == ["cancel_order"]
 
 
-def test_a_no_beside_a_request_keeps_the_request() -> None:
+def test_a_no_next_to_a_request_keeps_the_request() -> None:
     words, calls = Chat().send("Don't cancel WF-20444, just change its address please")
     assert calls == [] and words in (say("address", "en"), say("meant", "en", title="Change the delivery address"))
 
@@ -295,7 +295,7 @@ def test_an_answer_in_free_text_may_look_like_a_question_or_a_no(words: str) -> 
         "could you put it on the porch?", "how about behind the shed?", "Können Sie es beim Nachbarn abgeben?",
     ],
 )  # fmt: skip
-def test_what_looks_like_a_question_no_page_answers_is_asked_about_before_it_becomes_free_text(words: str) -> None:
+def test_a_question_that_no_page_answers_is_asked_about_before_it_becomes_free_text(words: str) -> None:
     chat = Chat(tools=(HUMAN, NOTE, *catalogue()))
     chat.send("Leave a note for the driver")
     assert chat.send(words)[1] == []
@@ -317,7 +317,7 @@ def test_a_question_that_the_pages_answer_is_not_taken_as_free_text() -> None:
     "words",
     ["No, please leave it with the neighbour", "Nein, bitte beim Nachbarn abgeben", "no, just put it in the garage"],
 )
-def test_what_sounds_like_another_action_after_a_no_may_still_be_the_answer(words: str) -> None:
+def test_words_that_sound_like_another_action_after_a_no_may_still_be_the_answer(words: str) -> None:
     chat = Chat(tools=(HUMAN, NOTE, *catalogue()))
     chat.send("Leave a note for the driver")
     assert chat.send(words)[1] == []
@@ -341,7 +341,7 @@ def test_words_instead_of_a_choice_are_the_answer_in_free_text() -> None:
         assert chat.send("Ring twice")[1] == [("leave_note", {"note": "Ring twice"})]
 
 
-def test_who_only_asks_gives_no_answer_in_free_text() -> None:
+def test_a_question_alone_is_not_an_answer_in_free_text() -> None:
     chat = Chat(tools=(HUMAN, NOTE, *catalogue()))
     chat.send("Leave a note for the driver")
     chat.send("how about behind the shed?")
@@ -356,7 +356,7 @@ def test_a_no_where_words_may_be_another_action_asks_for_them_again() -> None:
     assert chat.send("Ring twice")[1] == [("leave_note", {"note": "Ring twice"})]
 
 
-def test_what_follows_a_never_mind_is_not_taken_as_free_text() -> None:
+def test_text_after_a_withdrawal_is_not_taken_as_free_text() -> None:
     for words in ("forget it, I'd rather get my money back for WF-20404", "egal, wo bleibt mein Paket?"):
         chat = Chat(tools=(HUMAN, NOTE, *catalogue()))
         chat.send("Leave a note for the driver")
@@ -391,7 +391,7 @@ DEPOSIT = ToolSpec(
 )  # fmt: skip
 
 
-def test_what_may_be_another_request_is_asked_about_before_it_becomes_a_value() -> None:
+def test_a_possible_new_request_is_asked_about_before_it_becomes_a_value() -> None:
     chat = Chat(tools=(HUMAN, SKIP, DEPOSIT))
     for text in ("Please skip my next box", "3", "large box", "C1234"):
         chat.send(text)
@@ -415,13 +415,13 @@ REPORT = ToolSpec(
         "I opened WF-20404 and half of the pegs were missing",
     ],
 )
-def test_what_happened_is_told_with_an_order_number_too(story: str) -> None:
+def test_a_story_with_an_order_number_is_taken_as_the_answer(story: str) -> None:
     chat = Chat(tools=(HUMAN, REPORT, *catalogue()))
     chat.send("I need to report damage")
     assert chat.send(story) == ("", [("report_damage", {"story": story})])
 
 
-def test_a_no_to_an_offer_in_the_middle_of_a_question_asks_it_again() -> None:
+def test_a_no_to_an_offer_during_a_question_repeats_the_question() -> None:
     chat = Chat(tools=(HUMAN, SKIP, DEPOSIT))
     for text in ("Please skip my next box", "3", "large box", "C1234"):
         asked, _ = chat.send(text)

@@ -64,7 +64,7 @@ def test_a_lone_figure_is_asked_about_where_it_may_belong_to_either_field() -> N
     assert asked.startswith(say("other", "en", part="Hour")) and calls == []
 
 
-def test_figures_beside_the_names_of_fields_are_theirs() -> None:
+def test_a_figure_next_to_the_name_of_a_field_belongs_to_it() -> None:
     assert wake_up().send("Please wake me up tomorrow, hour 6, minute 30")[1] == [
         ("wake_up", {"hour": 6, "minute": 30})
     ]
@@ -91,14 +91,14 @@ def test_a_number_out_of_range_is_asked_for_with_its_range() -> None:
         ("de", "I want to move my stay, arrival 5.3.2027, departure 7.3.2027"),
     ],
 )
-def test_days_beside_the_names_of_fields_are_theirs(locale: str, said: str) -> None:
+def test_a_day_next_to_the_name_of_a_field_belongs_to_it(locale: str, said: str) -> None:
     chat = move_stay()
     chat.locale = locale
     assert chat.send(said)[1] == [("move_stay", {"arrival": "2027-03-05", "departure": "2027-03-07"})]
 
 
 @pytest.mark.parametrize("language", ["en", "de", "fr", "es", "it", "nl", "pl", "pt", "tr", "ar"])
-def test_days_that_may_be_either_are_offered_as_buttons(language: str) -> None:
+def test_ambiguous_days_are_offered_as_buttons(language: str) -> None:
     chat = move_stay()
     chat.locale = language
     asked, calls = chat.send("I want to move my stay to 5.3.2027 until 7.3.2027")
@@ -123,7 +123,7 @@ def test_a_day_is_asked_for_with_a_date_field_and_read_as_written(said: str) -> 
     assert chat.send("7 March 2027")[1] == [("move_stay", {"arrival": "2027-03-05", "departure": "2027-03-07"})]
 
 
-def test_a_relative_day_counts_from_the_day_it_was_written_whenever_the_chat_goes_on() -> None:
+def test_a_relative_day_counts_from_the_day_on_which_it_was_written() -> None:
     chat = move_stay()
     chat.today = date(2026, 11, 28)
     chat.send("I want to move my stay, arrival tomorrow")
@@ -132,7 +132,7 @@ def test_a_relative_day_counts_from_the_day_it_was_written_whenever_the_chat_goe
 
 
 @pytest.mark.parametrize("language", ["en", "de", "fr", "es", "it", "nl", "pl", "pt", "tr", "ar"])
-def test_a_day_without_a_year_is_offered_in_both_years_the_coming_one_first(language: str) -> None:
+def test_a_day_without_a_year_is_offered_in_both_years_with_the_next_one_first(language: str) -> None:
     chat = move_stay()
     chat.locale, chat.today = language, date(2026, 11, 28)
     chat.send("I want to move my stay to other days")
@@ -226,7 +226,7 @@ def test_another_question_and_a_withdrawal_are_not_answers() -> None:
         ("nur spätes Frühstück bitte", ["late_breakfast"]),
     ],
 )
-def test_several_options_are_ticked_or_named_by_their_labels(said: str, extras: list[str]) -> None:
+def test_several_options_can_be_ticked_or_named_by_their_labels(said: str, extras: list[str]) -> None:
     chat = add_extras()
     chat.locale = "de"
     block = block_of(chat, "Bitte Extras zu meiner Buchung hinzufügen")
@@ -313,7 +313,7 @@ SIZES = {"s": "Small (3 m²)", "m_2": "Medium (6 m²)", "l": "Groß (12 m²)", "
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_an_options_button_is_read_whatever_signs_its_label_has(size: str) -> None:
+def test_an_options_button_works_whatever_characters_its_label_has(size: str) -> None:
     chat = storage(SIZES)
     label = next(option["label"] for option in chat.blocks[0]["options"] if option["id"] == size)
     assert chat.send(label)[1] == [("rent_storage", {"size": size})]
@@ -366,13 +366,13 @@ def call_back(pattern: str) -> Chat:
         (r"[0-9]{4}[^a-z][0-9]{3}", "it is 0176 123", "0176 123"),
     ],
 )
-def test_a_value_of_a_form_with_spaces_is_taken_whole(pattern: str, said: str, phone: str) -> None:
+def test_a_value_whose_pattern_allows_spaces_is_taken_as_a_whole(pattern: str, said: str, phone: str) -> None:
     chat = call_back(pattern)
     chat.send("Please call me back")
     assert chat.send(said)[1] == [("call_back", {"phone": phone})]
 
 
-def test_a_form_with_spaces_is_read_beside_another_answer() -> None:
+def test_a_value_with_spaces_is_read_next_to_another_answer() -> None:
     phone = {"type": "string", "pattern": r"^\+?[0-9 ]{6,20}$"}
     chat = hotel("call_back", {"name": {"type": "string"}, "phone": phone}, "Please call me back")
     chat.send("Please call me back")
@@ -380,7 +380,7 @@ def test_a_form_with_spaces_is_read_beside_another_answer() -> None:
     assert chat.send(said)[1] == [("call_back", {"name": said, "phone": "0176 1234567"})]
 
 
-def test_the_range_of_a_number_that_is_hardly_limited_is_said_only_after_an_unreadable_answer() -> None:
+def test_a_very_wide_range_is_shown_only_after_an_unreadable_answer() -> None:
     weight = {"type": "integer", "minimum": 0, "maximum": 1_000_000}
     chat = hotel("send_parcel", {"weight": weight}, "Please collect a parcel")
     asked = say("other", "en", part="Weight")
@@ -389,7 +389,7 @@ def test_the_range_of_a_number_that_is_hardly_limited_is_said_only_after_an_unre
     assert chat.send("2.5") == (f"{say('unread', 'en')} {expected} {asked}", [])
 
 
-def test_the_question_for_a_value_of_a_form_shows_the_example_however_often_it_is_asked() -> None:
+def test_the_question_for_a_value_with_a_pattern_always_shows_the_example() -> None:
     unit = {"type": "string", "pattern": "^U-[0-9]{3}$", "examples": ["U-101"], "title": "Unit number"}
     chat = hotel("move_out", {"unit": unit}, "I want to move out")
     asked, _ = chat.send("I want to move out")
@@ -417,7 +417,7 @@ def test_a_value_never_begins_among_digits() -> None:
         ("[A-Za-z]+", "Li is my surname", "Li"),
     ],
 )
-def test_of_several_values_the_first_with_digits_counts_or_else_the_first(pattern: str, said: str, value: str) -> None:
+def test_the_first_value_with_digits_counts_or_else_the_first_value(pattern: str, said: str, value: str) -> None:
     chat = call_back(pattern)
     chat.send("Please call me back")
     assert chat.send(said)[1] == [("call_back", {"phone": value})]
@@ -458,18 +458,18 @@ def test_a_value_that_may_be_several_or_none_is_asked_for_again(pattern: str, sa
 
 
 @pytest.mark.parametrize("pattern", ["[A-Za-z ]{2,99}", "[A-Za-z]+", "[A-Za-z0-9 ]{2,99}"])
-def test_the_words_of_a_request_are_no_value_of_a_form_that_most_words_have(pattern: str) -> None:
+def test_words_of_a_request_are_not_a_value_if_the_pattern_matches_most_words(pattern: str) -> None:
     chat = call_back(pattern)
     assert chat.send("Please call me back")[1] == []
     assert chat.send("Mallory")[1] == [("call_back", {"phone": "Mallory"})]
 
 
-def test_a_code_without_digits_is_read_from_a_request_if_no_other_word_has_its_form() -> None:
+def test_a_code_without_digits_is_read_from_a_request_if_no_other_word_matches() -> None:
     assert call_back("[A-Z]{6}").send("Please call me back about QWERTY")[1] == [("call_back", {"phone": "QWERTY"})]
 
 
 @pytest.mark.parametrize("in_between", ["When does breakfast end?", "thanks", "hello"])
-def test_a_bare_figure_or_day_is_still_for_what_was_asked_before_something_else(in_between: str) -> None:
+def test_a_bare_figure_or_day_still_answers_the_earlier_question(in_between: str) -> None:
     chat = wake_up()
     chat.send("Please wake me up tomorrow")
     chat.send(in_between)
@@ -489,7 +489,7 @@ def test_a_time_is_not_a_whole_number_so_it_asks_again() -> None:
     assert asked.startswith(say("unread", "en")) and calls == []
 
 
-def test_two_days_in_an_answer_are_offered_rather_than_called_unreadable() -> None:
+def test_two_days_in_an_answer_are_offered_as_choices() -> None:
     chat = move_stay()
     chat.send("I want to move my stay to other days")
     asked, _ = chat.send("from 5 March 2027 to 7 March 2027")
@@ -525,7 +525,7 @@ def test_a_long_text_is_taken_whole_as_it_was_written(answer: str) -> None:
     assert arguments == {"story": " ".join(answer.split())}
 
 
-def test_a_text_is_cut_where_the_action_takes_no_more() -> None:
+def test_a_text_is_cut_at_the_actions_limit() -> None:
     chat = damage()
     chat.send("I need to report damage to the car")
     _, [(_, arguments)] = chat.send(STORY * 30)

@@ -153,7 +153,7 @@ def test_an_unanswerable_question_gets_not_found_and_an_offer_of_a_person(
 
 
 @pytest.mark.parametrize("text", ["qwe rty zxc", "asdfgh", "lkj lkj lkj"])
-def test_keys_struck_at_random_are_asked_back_about_and_repeat_no_answer(text: str) -> None:
+def test_random_letters_get_a_question_back_and_repeat_no_answer(text: str) -> None:
     assert ask(text, is_answerable=False) == Reply(say("not_understood", "en"))
     assert standalone(text, (ChatMessage("user", "How much is delivery to Austria?"),)) == text
 
@@ -251,7 +251,7 @@ def test_a_plain_question_and_a_change_of_mind_get_no_regret(text: str) -> None:
     assert not ask(text).text.startswith((say("regret", "en"), say("regret", "de")))
 
 
-def test_what_is_said_instead_of_an_answer_gets_no_regret() -> None:
+def test_a_not_found_answer_after_a_complaint_has_no_regret() -> None:
     text = "Your lamp broke on the first night. What does a new one cost?"
     assert ask(text, sources=(), is_answerable=False).text == say("not_found", "en")
 

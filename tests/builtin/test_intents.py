@@ -135,7 +135,7 @@ def test_a_mention_of_persons_is_not_a_request_for_one() -> None:
     assert share_of(NO_PERSON, "person") <= 0.1
 
 
-def test_keys_struck_at_random_are_told_from_names() -> None:
+def test_random_letters_are_distinguished_from_names() -> None:
     assert share_of(NONSENSE, "nonsense") >= 0.8
     assert share_of(NAMES, "nonsense") <= 0.1
 
@@ -146,7 +146,7 @@ def test_courtesies_complaints_and_a_yes_are_distinguished() -> None:
     assert sum(right) / len(right) >= 0.85
 
 
-def test_words_alone_recognise_most_courtesies_and_no_question_is_taken_for_one() -> None:
+def test_words_alone_identify_most_courtesies_and_no_question_is_taken_for_one() -> None:
     said = [line.split(": ", 1)[1] for line in COURTESIES.splitlines()]
     known = [text for text in said if intents.courtesy(text)]
     assert sum(intents.courtesy_by_words(text) is not None for text in known) / len(known) >= 0.7
@@ -159,7 +159,7 @@ def test_a_report_of_something_missing_is_more_than_a_no(text: str) -> None:
     assert intents.is_mere_no("never mind")
 
 
-def test_small_talk_is_told_from_short_questions_that_sound_like_it() -> None:
+def test_small_talk_is_distinguished_from_similar_short_questions() -> None:
     rows = [json.loads(line) for line in SMALL_TALK.open()]
     chat = [row["question"] for row in rows if row["kind"] == "small_talk"]
     asked = [row["question"] for row in rows if row["kind"] == "question"]
@@ -169,7 +169,7 @@ def test_small_talk_is_told_from_short_questions_that_sound_like_it() -> None:
     assert len(taken) / len(asked) <= 0.03, taken
 
 
-def test_a_message_that_is_surely_one_of_two_courtesies_is_one() -> None:
+def test_a_message_that_is_certainly_one_of_two_courtesies_is_a_courtesy() -> None:
     assert intents.courtesy("ok perfect, bye") in ("acknowledgement", "farewell")
 
 

@@ -80,7 +80,7 @@ def test_a_date_of_an_order_is_written_as_the_language_does() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("phrase", get_args(IntentPhrase))
-def test_a_question_is_found_again_in_the_history_which_spells_some_signs_differently(
+def test_an_own_question_is_recognised_in_the_history_with_other_characters(
     phrase: IntentPhrase, language: str
 ) -> None:
     values = dict.fromkeys(("part", "fields", "choices", "example", "title"), "x")

@@ -162,7 +162,7 @@ def test_a_follow_up_is_answered_by_what_was_searched_for() -> None:
         "How do I delete a device?",
     ],
 )
-def test_pointers_code_and_leads_without_a_list_rank_low(noise: str) -> None:
+def test_references_code_and_introductions_without_a_list_rank_low(noise: str) -> None:
     source = Source(1, "Devices", f"{noise}\n\nPress the bin beside a device and it is gone.", "en")
     text = answer("delete a device", source)
     assert "Press the bin beside a device and it is gone. [1]" in text
@@ -202,7 +202,7 @@ def test_nothing_is_compared_if_nothing_is_quoted() -> None:
     assert worth_comparing(request("anything")) == {}
 
 
-def test_an_answerable_question_with_a_sentence_is_always_answered() -> None:
+def test_an_answerable_question_is_answered_if_any_passage_has_a_sentence() -> None:
     assert answer("qwertz", Source(1, "Zips", "A zip costs money.", "en")) != say("not_found", "en")
 
 
