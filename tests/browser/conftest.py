@@ -23,8 +23,8 @@ from tests.embedded.instance import Instance, open_to_postgres
 from tests.patience import PATIENCE_MS
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-CONTRAST = ("color-contrast",)  # four fifths of an examination
-# A theme only changes colours; everything else was checked in the light one.
+CONTRAST = ("color-contrast",)  # these take four fifths of the time of a check
+# A theme only changes colours; everything else is checked in the light theme.
 OF_COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
 SIZES = ({"width": 1280, "height": 900}, {"width": 390, "height": 844})
 WIDTH_BEYOND = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -33,7 +33,7 @@ BEYOND = """
   .filter((node) => node.checkVisibility() && node.getBoundingClientRect().right > innerWidth + 0.5)
   .map((node) => `${node.tagName}.${node.className}: ${node.textContent.trim().slice(0, 40)}`).slice(-5)
 """
-_IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=:)\d+")  # ports too
+_IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=:)\d+")  # including ports
 _SEEN: set[str] = set()
 # The language with the longest words and a right-to-left one are checked in every run, the others in the long one.
 IN_EVERY_RUN = ("ar", "de")
@@ -59,7 +59,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory, migrated_schema: Path) ->
 
 @pytest.fixture(scope="session")
 def demo(instance: Instance) -> dict[str, Any]:
-    """The content of `demo.json` of the running instance, which may call systems that tests start on this machine."""
+    """The content of the running instance's `demo.json`. The instance may call servers that tests start here."""
     return instance.start(PRIVATE_NETWORKS="127.0.0.0/8")
 
 
@@ -106,7 +106,7 @@ def log_in(demo: dict[str, Any]) -> Callable[[Page, str], None]:
 
 
 def is_new(page: Page) -> bool:
-    """Return whether this page, whatever its ids and state, is checked for the first time in this run."""
+    """Return whether this kind of page, whatever its ids and state, is checked for the first time in this run."""
     address = _IDS.sub("", page.url.partition("?")[0])
     before = len(_SEEN)
     _SEEN.add(address)
@@ -142,7 +142,7 @@ def check_with_large_text(page: Page) -> None:
 
 
 def run_axe(page: Page, theme: Literal["light", "dark"], *, without: Sequence[str] = ()) -> AxeResults:
-    """Examine the page in its current state, except for some rules. The script of half a megabyte is injected once per
+    """Check the page's current state with axe, except for some rules. Its half-megabyte script is injected once per
     document.
     """
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
@@ -151,14 +151,14 @@ def run_axe(page: Page, theme: Literal["light", "dark"], *, without: Sequence[st
     options = {
         "runOnly": RULES if theme == "light" else OF_COLOURS,
         "rules": {rule: {"enabled": False} for rule in without},
-        "reporter": "no-passes",  # the default one also describes what passed
+        "reporter": "no-passes",  # the default result also lists everything that passed
     }
     return AxeResults(page.evaluate("options => axe.run(options)", options))
 
 
 @pytest.fixture
 def shop(browser: Browser) -> Iterator[Shop]:
-    """A shop's page with the widget's tag, against a platform that the test scripts."""
+    """A shop's page with the widget's tag, and a scripted platform."""
     with visit(browser, viewport={"width": 1280, "height": 800}) as visited:
         yield visited
 

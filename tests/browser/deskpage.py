@@ -1,4 +1,4 @@
-"""Helpers for several tests of the desk: the page as agents use it, and a customer over REST."""
+"""Helpers for the tests of the desk: the page as agents use it, and a customer over REST."""
 
 import json
 from typing import Any, Literal
@@ -51,7 +51,7 @@ def get(address: str, credential: str) -> Any:
 
 
 class Customer:
-    """Somebody in the chat, by REST."""
+    """A customer who chats over REST."""
 
     def __init__(self, demo: dict[str, Any], customer: str = "") -> None:
         self.api, self.said = f"{demo['urls']['base']}/api/v1", 0
@@ -89,7 +89,7 @@ def is_live(page: Page) -> None:
 
 
 class Line:
-    """The desk's connection of one page, which a test can cut, restore, and send made-up frames over."""
+    """The desk's connection on one page. A test can cut and restore it, and send made-up frames over it."""
 
     def __init__(self, page: Page) -> None:
         self.is_cut, self.page = False, page

@@ -1,4 +1,4 @@
-"""Which browser is used: the system's, since Playwright's own is not in the package index."""
+"""Find the system's browser, since Playwright's own is not in the package index."""
 
 import os
 import shutil
@@ -13,5 +13,5 @@ def launch_options() -> dict[str, Any]:
     program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if not program:
         raise SystemExit("Chromium is missing: install the package chromium, or name a browser in CHROMIUM.")
-    # Root has no user namespaces to build Chromium's sandbox with.
+    # Chromium's sandbox does not work for root.
     return {"executable_path": program, "args": ["--no-sandbox"] if os.geteuid() == 0 else []}

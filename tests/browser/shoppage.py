@@ -1,6 +1,6 @@
 """A shop's page with the widget, and a scripted platform: no server, no database.
 
-The page has a different origin from the widget and a strict content security policy. The platform records
+The page has a different origin than the widget, and a strict content security policy. The platform records
 what it receives.
 """
 
@@ -57,7 +57,7 @@ def _lines(block: dict[str, Any], values: dict[str, Any]) -> str:
 
 @dataclass
 class Platform:
-    """Answers ticket requests and REST, speaks on the socket, and records what it receives."""
+    """A platform that answers ticket requests and REST, sends frames over the socket, and records what it gets."""
 
     config: dict[str, Any] = field(default_factory=dict)
     tickets: list[dict[str, Any]] = field(default_factory=list)
@@ -75,7 +75,7 @@ class Platform:
     fetched: list[str] = field(default_factory=list)
     page: Page | None = None
 
-    # --- What a test sends as the platform.
+    # --- What a test sends as the platform:
 
     def event(self, event: str, payload: Mapping[str, Any], *, at: datetime | None = None) -> dict[str, Any]:
         """Append an event to the log, and send it over the socket, if there is one."""
@@ -108,7 +108,7 @@ class Platform:
         return [frame for frame in self.frames if frame["type"] == kind]
 
     def hears(self, kind: str, times: int = 1) -> list[dict[str, Any]]:
-        """Return the frames of this kind, once there are so many."""
+        """Return the frames of this kind, once there are at least `count`."""
         assert self.page is not None
         return wait_for(self.page, lambda: (found := self.heard(kind))[times - 1 :] and found, f"{times} {kind}")
 
@@ -128,7 +128,7 @@ class Platform:
         self.hang_up()
         until(self.page, "SupportBot.state.connection !== 'open'")
 
-    # --- How the platform answers.
+    # --- How the platform answers:
 
     def serve(self, page: Page) -> None:
         self.page, context = page, page.context
@@ -255,7 +255,7 @@ class Platform:
         values = frame["values"]
         return "\n\n".join(_lines(block, one) for one in (values if isinstance(values, list) else [values]))
 
-    # --- Scenarios shared by tests.
+    # --- Scenarios shared by tests:
 
     def starts(self, number: int, attempt: int = 1) -> str:
         message = message_id(number)
@@ -387,7 +387,7 @@ def write(page: Page, text: str) -> None:
 
 
 def deliver(page: Page, platform: Platform, text: str) -> None:
-    """Write a message, and return once the platform has it: what it says next comes after it."""
+    """Write a message, and return once the platform has it, so that its next frames follow the message."""
     before = len(platform.heard("message"))
     write(page, text)
     platform.hears("message", before + 1)

@@ -27,7 +27,7 @@ class Shopper:
     def open_chat(self) -> None:
         self.page.get_by_role("button", name=re.compile("^(Open chat|Chat öffnen)")).click()
         expect(self.composer).to_be_focused()
-        until(self.page, "SupportBot.state.connection === 'open'")  # earlier answers are there
+        until(self.page, "SupportBot.state.connection === 'open'")  # until earlier answers are shown
 
     def say(self, text: str) -> None:
         self.composer.fill(text)
@@ -65,7 +65,7 @@ class Shopper:
         self.page.set_viewport_size(size)
         self.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
 
-    # --- Requests of a script next to the browser.
+    # --- Requests that a script makes, in addition to the browser:
 
     def paid_back(self, order: str) -> list[dict[str, Any]]:
         """Return the amount that the shop's ledger shows as refunded for an order."""

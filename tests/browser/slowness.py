@@ -1,8 +1,8 @@
-"""A slow network and a slow processor, on request: what a test takes for granted is then not there yet.
+"""A slow network and a slow processor, on request, to find tests that take something for granted too early.
 
-`SLOW_PAGES=0.7` delays every request of a page, and every frame of its sockets, by that many seconds. A proxy does it,
+`SLOW_PAGES=0.7` delays every request of a page, and every frame of its sockets, by so many seconds. A proxy does this,
 so routes, downloads and service workers work as usual; a platform that a test scripts delays its part with `later`.
-`SLOW_SCRIPTS=6` lets scripts take six times as long.
+`SLOW_SCRIPTS=6` makes scripts take six times as long.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ CHUNK_BYTES: Final = 65_536
 
 
 def later(act: Callable[..., Any], *arguments: Any, **options: Any) -> None:
-    """Call this when a slow network has carried it, in the order of the calls; at once on a fast one."""
+    """Make a call after the delay of a slow network, in the order of the calls, or at once on a fast one."""
     if not PAGES_SECONDS:
         act(*arguments, **options)
         return
@@ -31,14 +31,14 @@ def later(act: Callable[..., Any], *arguments: Any, **options: Any) -> None:
 
 
 def slow_down(page: Page) -> None:
-    """Slow down the page's scripts, if that is asked for."""
+    """Slow down the page's scripts if requested."""
     if SCRIPTS_RATE > 1:
         page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": SCRIPTS_RATE})
 
 
 @contextmanager
 def slow_network() -> Iterator[dict[str, Any]]:
-    """Yield the browser's launch options for a slow network; none if it is to be fast."""
+    """Yield the browser's launch options for a slow network; none for a fast one."""
     if not PAGES_SECONDS:
         yield {}
         return
@@ -52,7 +52,7 @@ def slow_network() -> Iterator[dict[str, Any]]:
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Carry one request, or a socket's connection, to its server and back."""
+    """Pass one request, or a socket's connection, to its server and back."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
         method, target, _ = head.split(b" ", 2)
@@ -69,13 +69,13 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
             delay = 0.0
         await asyncio.gather(_carry(reader, ours, delay), _carry(theirs, writer, delay))
     except (OSError, asyncio.IncompleteReadError):
-        pass  # one side is gone
+        pass  # one side has disconnected
     finally:
         writer.close()
 
 
 def _for_one_answer(head: bytes, target: bytes, place: bytes) -> bytes:
-    """Return a proxy's request as the server expects it, with an end of the connection after the answer."""
+    """Return a proxy's request in the form for a server, with a header that ends the connection after the answer."""
     first, *lines = head.replace(target, target.partition(place)[2] or b"/", 1).split(b"\r\n")
     kept = [line for line in lines if not line.lower().startswith((b"connection:", b"proxy-connection:"))]
     return b"\r\n".join([first, b"Connection: close", *kept])

@@ -25,7 +25,7 @@ ACTIVE = "script,iframe,object,embed,base,meta,link,img,video,audio,math,form,so
 
 
 def payloads() -> list[str]:
-    """Return every hostile text, without NUL and lone surrogates, which no log can store."""
+    """Return every hostile text, without NUL and lone surrogates, which a log cannot store."""
     texts = [entry.values[0].raw["payload"] for entry in rows("xss")]
     texts += [entry.values[0].raw["model_text"].replace("|SPLIT|", "") for entry in rows("markdown_exfil")]
     return [text.encode("utf-8", "ignore").decode().replace("\0", "") for text in texts if text.strip()]
@@ -38,7 +38,7 @@ def batches() -> list[list[str]]:
 
 @dataclass
 class Watch:
-    """What a page did that no text may cause."""
+    """Records everything on a page that no text may cause."""
 
     page: Page
     own: tuple[str, ...]
@@ -78,7 +78,7 @@ def watched(page: Page, *own: str) -> Iterator[Watch]:
 
 
 def speak(platform: Platform, number: int, text: str) -> None:
-    """Put a text in every place that shows other people's words."""
+    """Put a text into every place that shows other people's words."""
     places = {"article": message_id(1), "url": "https://support.test/help/", "revision": 1, "start": 0, "end": 1}
     for source, author in (("customer", {}), ("agent", {"author": text}), ("system", {})):
         facts = {"message": message_id(10 * number + 1), "source": source, "text": text, **author}

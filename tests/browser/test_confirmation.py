@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def token(demo: dict[str, Any]) -> str:
-    """The identity token of a customer whom no other journey refunds, from the shop that signs it."""
+    """An identity token, signed by the shop, of a customer whom no other test refunds."""
     asked = Request(
         f"{demo['urls']['shop'].rstrip('/')}/api/token",
         data=json.dumps({"customer": demo["customers"][9]["id"]}).encode(),
@@ -45,7 +45,7 @@ def proposed(instance: Instance, demo: dict[str, Any], token: str) -> dict[str, 
 
 def test_a_customer_confirms_and_sees_the_result(page: Page, proposed: dict[str, Any], token: str) -> None:
     page.goto(proposed["confirm_url"])
-    # Proposed in German, the customer's language; this browser reads English.
+    # Proposed in German, the customer's language; this browser prefers English.
     expect(page.get_by_role("heading", level=1)).to_contain_text("Refund")
     expect(page.get_by_text("Nothing happens until you confirm.")).to_be_visible()
     expect(page).to_have_url(re.compile(r"/confirm/[^#]+/$"))  # the code is gone from the address

@@ -14,7 +14,7 @@ from tests.browser.conftest import check_for_everybody, check_with_large_text
 from tests.browser.waiting import follow
 
 pytestmark = pytest.mark.browser
-# Returns what the page says before the server answers, and whether each of two impatient clicks sends the form.
+# Returns the page's text before the server answers, and whether each of two impatient clicks sends the form.
 PRESS_TWICE = """
 button => {
   const sent = [];
@@ -52,7 +52,7 @@ def check(page: Page) -> None:
 
 
 def publish_past_the_gates(page: Page) -> None:
-    """Publish the text in the editor, which says meanwhile what it waits for and then which cases ran."""
+    """Publish the text in the editor, which first says what it waits for and then which cases ran."""
     with page.expect_navigation():
         told, sent = page.get_by_role("button", name="Publish").evaluate(PRESS_TWICE)
     assert told == "The gates are checking the text. This takes seconds, on a busy server up to a minute."
@@ -108,7 +108,7 @@ def test_unsaved_text_survives_a_closed_page(enter: Callable[[str], Page]) -> No
     page.goto("/admin/kb/article/add/")
     page.get_by_label("Title", exact=True).fill("Half a thought")
     expect(page.locator("#saved")).to_contain_text("Not saved yet, kept")
-    page.on("dialog", lambda dialog: dialog.accept())  # the browser's own question whether to leave
+    page.on("dialog", lambda dialog: dialog.accept())  # the browser asks whether to leave the page
     page.reload()
     expect(page.get_by_label("Title", exact=True)).to_have_value("")
     page.get_by_role("button", name="Restore").click()

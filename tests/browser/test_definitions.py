@@ -1,4 +1,4 @@
-"""A person without Python creates an action from another company's OpenAPI file, and a customer is offered it."""
+"""A person who does not program creates an action from an OpenAPI file, and it is offered to a customer."""
 
 import json
 import threading
@@ -26,7 +26,7 @@ ORDER = {"orderNumber": "A-1001", "buyer": "cus_1007", "state": "paid", "gift": 
 
 @dataclass
 class Depot:
-    """A company's system over HTTP, which records its calls."""
+    """A company's system over HTTP, which records the calls it gets."""
 
     url: str = ""
     wrapped: list[tuple[str, Any]] = field(default_factory=list)
@@ -55,7 +55,7 @@ def depot() -> Iterator[Depot]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     made.url = f"http://127.0.0.1:{server.server_address[1]}/v2"
@@ -135,7 +135,7 @@ def ask(page: Page) -> None:
 
 
 def import_operation(page: Page, folder: Path) -> None:
-    """Read the file, and import the one operation that is found for a word."""
+    """Read the file, and import the only operation that a search for a word finds."""
     page.goto("/admin/")
     follow(page.get_by_role("link", name="Actions", exact=True))
     check(page)
@@ -157,7 +157,7 @@ def import_operation(page: Page, folder: Path) -> None:
 
 
 def describe(page: Page) -> None:
-    """Fill in what the action is called, what it needs, and what it is about; the owner has a mistake."""
+    """Fill in the action's name, arguments and subject, with a mistake in the owner."""
     follow(page.get_by_role("link", name="Basics, Description"))
     for taken in page.get_by_label("Use this text").all():
         taken.check()
@@ -194,7 +194,7 @@ def describe(page: Page) -> None:
 
 
 def guard(page: Page) -> None:
-    """Add a guard, whose mistake is named with a suggestion, and the card."""
+    """Add the card and a guard, whose mistake is reported with a suggestion."""
     part(page, "Guards")
     row = page.get_by_role("group", name="Guard 1")
     row.get_by_label("Name", exact=True).fill("not_packed")
@@ -216,7 +216,7 @@ def guard(page: Page) -> None:
 
 
 def try_out(page: Page, depot: Depot) -> None:
-    """Make the test call, correct what it shows, and record it as a case."""
+    """Make the test call, correct the mistakes that it shows, and record it as a case."""
     tab(page, "Test call")
     check(page)
     ask(page)
@@ -271,7 +271,7 @@ def test_an_operation_of_a_foreign_file_becomes_an_action(
     lea = Customer(demo, "cus_1007")
     lea.say("Please wrap my order A-1001 as a present")
     lea.wait_for_event(page, "assistant.final")
-    lea.say("Gift-wrap an order")  # it has offered to prepare this
+    lea.say("Gift-wrap an order")  # the chat has offered to prepare this
     card = lea.card(page)
     assert card["title"] == "Gift-wrap an order" and "A-1001" in json.dumps(card)
-    assert len(depot.wrapped) == 1  # the test call; nothing happens until the customer confirms
+    assert len(depot.wrapped) == 1  # that of the test call; nothing happens until the customer confirms

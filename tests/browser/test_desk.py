@@ -1,4 +1,4 @@
-"""The desk in real browsers: a shift by keyboard alone, two agents side by side, and without scripts."""
+"""The desk in real browsers: a shift with only the keyboard, two agents at once, and no scripts."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,7 +62,7 @@ def write_a_canned_reply(page: Page) -> None:
 
 
 def claim_a_waiting_customer(page: Page, mara: Customer) -> dict[str, Any]:
-    """See her appear without a reload, and take her over; return the card of her refund, which waits for approval."""
+    """Wait for the customer to appear without a reload, and claim her; return the card of her waiting refund."""
     press_through(page, "g", "d")
     is_live(page)
     mara.say("I want a refund for WF-20418, the boots do not fit")
@@ -111,7 +111,7 @@ def answer_and_note(page: Page, mara: Customer) -> None:
 
 
 def approve(page: Page, card: dict[str, Any]) -> None:
-    """Letter keys do not decide it, Tab and Enter do."""
+    """Approve with Tab and Enter, after letter keys have had no effect."""
     keys = page.keyboard
     keys.press("Escape")
     press_through(page, "g", "a")

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 
 class Scene(NamedTuple):
-    """Noor has a customer's conversation, on a connection that can be cut; Daniel is at the desk too."""
+    """Noor has a customer's conversation, on a connection that can be cut, and Daniel is at the desk too."""
 
     noor: Page
     line: Line
@@ -74,11 +74,11 @@ def test_a_refusal_on_another_page_is_shown_there_and_the_text_waits_in_its_fiel
     expect(refused.locator("q")).to_have_text("Poles are on their way.\nFour of them.")
     check(noor)
     noor.goto("/desk/replies/")
-    expect(refused).to_be_visible()  # on every page, until it is settled
+    expect(refused).to_be_visible()  # on every page, until it is dismissed or sent
     check(noor)
     follow(refused.get_by_role("link", name="Open the conversation"))
     expect(noor).to_have_url(address)
-    expect(refused).to_be_visible()  # it has ended, so there is no field yet
+    expect(refused).to_be_visible()  # the conversation has ended, so there is no field
     check(noor)
     follow(noor.get_by_role("button", name="Reopen"))
     expect(noor.get_by_label("Reply to")).to_have_value("Poles are on their way.\nFour of them.")
@@ -183,7 +183,7 @@ def hold_first_response(page: Page) -> list[tuple[Route, APIResponse]]:
 
 
 def until_quiet(page: Page, asked: list[str]) -> None:
-    """Return once the page has asked for nothing during two delays of its reloads."""
+    """Return once the page has requested nothing for twice the delay of its reloads."""
     while True:
         asked.clear()
         page.wait_for_timeout(800)

@@ -1,4 +1,4 @@
-"""What the editor says about files that a text cannot take, and how the source of a translation is chosen."""
+"""The editor's notes about files that cannot be inserted, and the choice of a translation's source."""
 
 from typing import Any
 

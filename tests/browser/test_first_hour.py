@@ -45,7 +45,7 @@ def site() -> Iterator[str]:
 
 @pytest.fixture
 def empty(tmp_path_factory: pytest.TempPathFactory, migrated_schema: Path) -> Iterator[Instance]:
-    """An installation without a row. `tests/embedded/test_up.py` starts one that has to migrate, too."""
+    """An empty installation with the tables. (`tests/embedded/test_up.py` starts one that has to create them.)"""
     made = Instance(open_to_postgres(tmp_path_factory.mktemp("empty")) / "data")
     made.prepare(migrated_schema)
     yield made

@@ -17,7 +17,7 @@ from tests.embedded.instance import Instance
 
 pytestmark = pytest.mark.browser
 PHONE = {"width": 320, "height": 700}
-# Words that are in each language's article, to search for, and words that are in none.
+# Words to search for: those in each language's article, and some that are in no article.
 FOUND, MISSING = "Wrenfell", "qqqqqq"
 WIDER = """
 () => [...document.querySelectorAll("body *")]

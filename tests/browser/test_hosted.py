@@ -1,4 +1,4 @@
-"""The hosted chat page in a real browser: the identity is carried over once, and the policy holds."""
+"""The hosted chat page in a real browser: the identity is carried over once, and the content security policy works."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ def is_redeeming(response: Response) -> bool:
 
 @pytest.fixture
 def code_url(page: Page, demo: dict[str, Any]) -> str:
-    """The address that the shop's page gets for a signed-in customer."""
+    """The address of the hosted page that the shop gets for a signed-in customer."""
     shop, base = demo["urls"]["shop"], demo["urls"]["base"]
     request: APIRequestContext = page.request
     token = request.post(f"{shop}/api/token", data={"customer": demo["customers"][0]["id"]}).json()["token"]

@@ -1,5 +1,6 @@
-"""What an operator does in the morning, from nothing but the pages: what it cost, what customers disliked, why the
-assistant said it, mending and proving it, and who was told the wrong thing. And a release on customers' questions.
+"""What an operator does in the morning, using only the pages: find out what the assistant cost, what customers
+disliked, why the assistant said it, mending and proving it, and who was told the wrong thing. And a release on
+customers' questions.
 """
 
 import re
@@ -13,7 +14,7 @@ from tests.browser.conftest import check_for_everybody
 from tests.browser.waiting import follow, measure
 
 pytestmark = pytest.mark.browser
-DISLIKED = "Is a broken tent pole covered?"  # in the demo's history, rated badly
+DISLIKED = "Is a broken tent pole covered?"  # an answer in the demo's history with a bad rating
 BEYOND_ITS_FRAME = """
 (() => {
   const table = document.querySelector(".grid-table");
@@ -59,34 +60,34 @@ def test_results_by_day_fit_the_page(
 
 def test_an_operators_morning(admin: Page) -> None:
     page = admin
-    expect(page.get_by_role("main")).to_contain_text("Cost of a conversation")  # what did it cost
+    expect(page.get_by_role("main")).to_contain_text("Cost of a conversation")  # what did the assistant cost?
     follow(page.get_by_role("link", name="Spent today"))
     expect(page.get_by_role("main")).to_contain_text("EUR per day over")
 
-    follow(page.get_by_role("link", name="Improve", exact=True))  # what got worse
+    follow(page.get_by_role("link", name="Improve", exact=True))  # what got worse?
     follow(page.get_by_role("link", name="Rated badly"))
     row = page.get_by_role("row").filter(has_text=DISLIKED)
     expect(row).to_contain_text("How do I send it in?")
     follow(row.get_by_role("link", name="Review"))
 
-    follow(page.get_by_role("link", name="Trace").first)  # why did it say that
+    follow(page.get_by_role("link", name="Trace").first)  # why did it say that?
     expect(page.get_by_role("main")).to_contain_text("Rated 2 out of 5: How do I send it in?")
     expect(page.get_by_role("row").filter(has_text="Repairing a tent pole")).to_be_visible()
     expect(page.get_by_text("Confirmed by our articles.")).to_be_visible()
     page.go_back()
 
-    text = page.get_by_label("Text", exact=True)  # mend it
+    text = page.get_by_label("Text", exact=True)  # fix it
     mended = text.input_value().replace("three years", "five years")
     text.fill(f"{mended}\n\nTo send a broken pole in, choose *Repair* below *Your orders* and print the label.\n")
-    follow(page.get_by_role("button", name="Replay the questions"))  # prove it
+    follow(page.get_by_role("button", name="Replay the questions"))  # prove the fix
     replayed = page.get_by_role("region", name=DISLIKED)
     expect(replayed.get_by_role("region", name="Live")).to_contain_text("three years")
     expect(replayed.get_by_role("region", name="With this text")).to_contain_text("choose Repair")
-    follow(page.get_by_role("button", name="Publish"))  # publish it
+    follow(page.get_by_role("button", name="Publish"))  # publish the fix
     expect(page.get_by_text("gate cases were run first, and none of them fails")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text=DISLIKED)).to_have_count(0)
 
-    follow(page.get_by_role("link", name="Outdated answers", exact=True))  # who was told the wrong thing
+    follow(page.get_by_role("link", name="Outdated answers", exact=True))  # who was told the wrong thing?
     told = page.get_by_role("main")
     expect(told).to_contain_text("free of charge for three years")
     expect(told).to_contain_text("3 customers were told this")

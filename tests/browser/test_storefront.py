@@ -48,7 +48,7 @@ def test_from_a_question_to_a_receipt(shopper: Shopper) -> None:
     expect(card).to_contain_text("Visa •••• 4417")
     shopper.check()
     [refund] = shopper.paid_back("WF-20404")
-    # The page behind the chat has been updated.
+    # The shop's page around the chat has been updated.
     expect(shopper.page.get_by_role("article", name="WF-20404")).to_contain_text("Everything has been refunded")
 
     shopper.page.reload()

@@ -1,4 +1,4 @@
-"""The console's scripts for slow work, in a page whose clock the test moves."""
+"""The console's scripts for slow work, on a page whose clock the test moves."""
 
 from collections.abc import Iterator
 from pathlib import Path

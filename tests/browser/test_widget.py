@@ -1,4 +1,4 @@
-"""The chat in a shop's page, state by state, against a scripted platform."""
+"""The chat on a shop's page, state by state, with a scripted platform."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_a_page_loads_only_the_launcher_until_somebody_opens_the_chat(shop: Shop
     launcher.hover()
     until(page, "Boolean(SupportBot.element.panel)")
     page.evaluate("SupportBot.element.panel.then(() => 1)")
-    # The panel and its texts, and nothing else.
+    # Only the panel and its texts.
     assert sorted(name.rpartition("/")[2] for name in platform.fetched) == ["en.js", "panel.js", "v1.js"]
     assert platform.requests == []  # no ticket, so no socket, before the chat is opened
     assert platform.frames == []

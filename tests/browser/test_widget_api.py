@@ -1,4 +1,4 @@
-"""The widget's API for the page: every call, every event, identity. Against a scripted platform."""
+"""The widget's API for the page: calls, events and identity, with a scripted platform."""
 
 import base64
 import json
@@ -245,7 +245,7 @@ def test_identify_binds_a_visitors_chat_and_logout_ends_it(shop: Shop) -> None:
     platform.log.clear()
     page.evaluate(
         "token => SupportBot.identify({ token })", token("cus_2")
-    )  # another customer: nothing of the first stays
+    )  # another customer, so nothing of the first one stays
     expect(page.get_by_role("dialog")).not_to_contain_text("As a visitor")
     wait_for(page, lambda: len(platform.tickets) == 3)
     until(page, "SupportBot.state.connection === 'open'")
@@ -318,7 +318,7 @@ def test_signing_in_on_one_page_takes_the_chat_from_the_other(shop: Shop) -> Non
 
 def test_a_fresh_token_is_fetched_before_a_confirmation(browser: Browser) -> None:
     tokens = [token("cus_1", lives_seconds=31), token("cus_1")]
-    too_short_at = (time.time() + 1) * 1000  # a confirmation needs 30 seconds of it
+    too_short_at = (time.time() + 1) * 1000  # a confirmation needs a token that is valid for 30 more seconds
     fetching = "window.asked = 0; window.getToken = async () => TOKENS[asked++];".replace("TOKENS", json.dumps(tokens))
     with visit(browser, before=fetching) as (page, platform):
         page.evaluate("SupportBot.identify({ getToken })")
@@ -334,7 +334,7 @@ def test_a_fresh_token_is_fetched_before_a_confirmation(browser: Browser) -> Non
         kinds = [frame["type"] for frame in platform.frames]
         assert kinds[:3] == ["hello", "identify", "confirm"]
         assert platform.heard("identify")[0]["token"] == tokens[1]
-        assert kinds[-1] == "confirm"  # once more, by itself, and never again
+        assert kinds[-1] == "confirm"  # retried once, automatically
         platform.say({"type": "error", "code": "identity_expired", "message": "x", "request": request})
         expect(page.get_by_role("group", name="Refund")).to_contain_text("Please sign in here again, then confirm.")
         assert heard(page, "identity:error") == [{"code": "identity_expired", "message": "x"}]

@@ -1,4 +1,4 @@
-"""Choices and forms in an answer: answered once, and shown as answered, also after a reload."""
+"""Choices and forms in an answer are answered once, and shown as answered even after a reload."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -211,7 +211,7 @@ def test_entries_are_added_removed_sent_once_and_stay_filled_in(chat: Shop) -> N
     entry = [form.get_by_role("group", name=f"Guest {place}") for place in (1, 2, 3)]
     add = form.get_by_role("button", name="Add another")
     expect(entry[0].get_by_label("Name")).to_be_visible()
-    expect(form.get_by_role("button", name="Remove")).to_have_count(0)  # one is needed
+    expect(form.get_by_role("button", name="Remove")).to_have_count(0)  # one entry is required
     entry[0].get_by_label("Name").fill("Ann")
     add.click()
     expect(entry[1].get_by_label("Name")).to_be_focused()
@@ -255,7 +255,7 @@ def test_texts_of_a_block_are_never_markup(chat: Shop) -> None:
     expect(page.get_by_role("group", name="<b>Which?</b>").get_by_role("button")).to_have_text(label)
 
 
-# A chat as the panel of an earlier version made it, and what its bundle did with an answer and a rating.
+# A chat made by the panel of an earlier version, and the way its bundle drew an answer and a rating.
 FORMER_CHAT = """async (address) => {
   const { asks, rate } = await import(address);
   const host = document.body.appendChild(document.createElement("div"));

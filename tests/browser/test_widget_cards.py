@@ -1,4 +1,4 @@
-"""Cards and agents in the chat: what is proposed, done or refused, and who answers."""
+"""Cards in the chat for requests that are proposed, carried out or refused; and agents who answer."""
 
 import re
 from datetime import UTC, datetime, timedelta

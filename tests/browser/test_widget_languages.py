@@ -19,7 +19,7 @@ from tests.browser.waiting import measure, wait_for
 pytestmark = pytest.mark.browser
 # The folder for screenshots of every language.
 PICTURES: Final = os.environ.get("WIDGET_PICTURES")
-# Nodes that cut off their content or whose text is wider than they are, except those that may.
+# Nodes that cut off their content or whose text is wider than they are, except where that is allowed.
 CUT: Final = """
 (frame) => [...frame.querySelectorAll("*")]
   .filter((node) => node.checkVisibility() && node.clientWidth)

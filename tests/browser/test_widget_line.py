@@ -55,7 +55,7 @@ def test_a_click_on_a_broken_connection_is_resent_and_reported_once(chat: Shop) 
     until(page, "SupportBot.state.connection === 'open'")
     assert platform.hears("confirm", 2) == [{"type": "confirm", "request": request, "digest": "d" * 64}] * 2
     refused = {"type": "error", "code": "not_waiting", "message": "x", "request": request}
-    platform.say(refused)  # for the second, before the event of the first
+    platform.say(refused)  # an error for the second click, before the event of the first
     platform.catch_up()
     expect(card).to_contain_text("Sending")
     platform.step("queued", request)
@@ -133,7 +133,7 @@ def test_gaps_and_resets_are_filled_from_the_log(chat: Shop) -> None:
     write(page, "One")
     expect(dialog).to_contain_text("Sent")
     socket, platform.socket = platform.socket, None
-    platform.ends(message_id(1), "Nobody was sent this.")  # in the log, but not sent
+    platform.ends(message_id(1), "Nobody was sent this.")  # stored in the log, but not sent
     platform.socket = socket
     platform.ends(message_id(2), "This shows the gap.")
     expect(dialog).to_contain_text("Nobody was sent this.")
@@ -173,7 +173,7 @@ def test_the_next_page_resumes_the_chat(chat: Shop) -> None:
     expect(page.get_by_role("textbox", name="Message")).to_have_value("And can the neigh")
     assert platform.tickets[-1]["visitor"] == "vs_1"
     assert "conversation" in platform.tickets[-1]
-    assert heard(page, "message") == []  # old messages emit no events
+    assert heard(page, "message") == []  # no events for old messages
     page.evaluate("document.body.replaceChildren(document.createElement('main'))")
     expect(dialog).to_contain_text("Thursday")
     expect(page.locator("support-bot")).to_have_count(1)

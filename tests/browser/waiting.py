@@ -1,7 +1,7 @@
-"""How the tests wait for a page: nothing is read from it before it shows what an action has led to.
+"""Functions that wait for a page: a test must read nothing before the page shows the result of an action.
 
-Playwright's actions return before a navigation they start, and `evaluate`, `count`, `inner_text` and the like answer
-at once: about the page that is being left, or about one that is not there yet.
+Playwright's actions return before a navigation that they start, and `evaluate`, `count`, `inner_text` etc. answer
+at once, from the page that is being left or from one that is not complete yet.
 """
 
 import time
@@ -22,7 +22,7 @@ def follow(link: Locator) -> None:
 
 
 def press_through(page: Page, *keys: str) -> None:
-    """Press keys, the last of which opens another page, and return once that is loaded."""
+    """Press keys, the last of which opens another page, and return once that page is loaded."""
     with page.expect_navigation(timeout=PATIENCE_MS):
         for key in keys:
             page.keyboard.press(key)
@@ -41,7 +41,7 @@ def until(page: Page, expression: str, arg: Any = None) -> None:
 
 
 def wait_for(page: Page, condition: Callable[[], Found], name: str = "", *, every_ms: int = 20) -> Found:
-    """Return what the condition returns, once that is true. The page's requests are served meanwhile."""
+    """Return the condition's value once it is true. The page's requests are served meanwhile."""
     end = time.monotonic() + PATIENCE_SECONDS
     while not (found := condition()):
         assert time.monotonic() < end, f"{name or condition} is still not so."

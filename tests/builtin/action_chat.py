@@ -1,4 +1,4 @@
-"""Actions of two shops as tools, the catalogue's own and unknown ones, and a chat to ask in."""
+"""Actions of two shops as tools, from the catalogue and unknown ones, and a chat in which to request them."""
 
 import asyncio
 import json
@@ -45,7 +45,7 @@ _SIMILAR = "about that refund", "refund maybe", "my refund", "money back?", "hmm
 
 @cache
 def doubtful() -> str:
-    """Return words that are similar to a request for a refund, but not enough: the first that get a question back."""
+    """Return the first words that are similar to a request for a refund, but only enough for a question back."""
     return next(text for text in _SIMILAR if detect_intent(text, catalogue()).candidates[:1] == ("refund_order",))
 
 
@@ -63,7 +63,7 @@ ORDERS = (
 
 @dataclass
 class Chat:
-    """What a customer and the built-in answerer have said. `asked`: all calls of the last turn, including look-ups."""
+    """The messages of a customer and the built-in answerer. `asked` has all calls of the last turn, with look-ups."""
 
     tools: Sequence[ToolSpec] = field(default_factory=lambda: (HUMAN, *catalogue()))
     orders: Sequence[Mapping[str, Any]] = ORDERS
@@ -74,7 +74,7 @@ class Chat:
     blocks: list[Mapping[str, Any]] = field(default_factory=list)
 
     def send(self, text: str) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
-        """Return what is said, and the calls that change something as (name, arguments)."""
+        """Send a message; return the reply's text, and the calls that change something as (name, arguments)."""
         text = normalised(text)  # as a turn passes it on
         self.messages.append(ChatMessage("user", text, written_on=self.today))
         turn, self.asked = list(self.messages), []

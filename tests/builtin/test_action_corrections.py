@@ -37,7 +37,7 @@ CARD = {"day": "2027-03-05", "guests": 4, "place": "inside"}
 
 
 def booked(locale: str = "en") -> Chat:
-    """Return a chat that has a card for a table."""
+    """Return a chat with an open card for a table."""
     chat = Chat(tools=(HUMAN, WITHDRAW, BOOK), orders=(), locale=locale, today=date(2027, 2, 20))
     chat.send("I would like to book a table")
     chat.send("2027-03-05")
@@ -129,7 +129,7 @@ def test_a_message_without_another_value_corrects_nothing(said: str) -> None:
 
 
 def visiting(locale: str) -> Chat:
-    """Return a chat that has a card for the 5th of March, without any number."""
+    """Return a chat with an open card for the 5th of March and no number on it."""
     day = {"type": "string", "format": "date"}
     shape = {"type": "object", "properties": {"day": day, REPLACES_CARD: {"type": "boolean"}}, "required": ["day"]}
     visit = ToolSpec("visit", "?", shape, title="Visit us", examples=("I would like to visit you", "Besuch anmelden"))

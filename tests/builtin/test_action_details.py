@@ -1,4 +1,4 @@
-"""What the built-in answerer fills in, what it asks for, and how it follows a conversation."""
+"""The values that the built-in answerer fills in or asks for, and how it follows a conversation."""
 
 import json
 from typing import Any
@@ -206,7 +206,7 @@ def test_an_address_is_asked_for_with_a_form_of_its_fields() -> None:
 
 
 def block_of(chat: Chat, text: str) -> dict[str, Any]:
-    """Return the one block that the answer to a text brings."""
+    """Return the only block of the answer to a text."""
     chat.send(text)
     [block] = chat.blocks
     assert_is_on_the_wire(block)

@@ -1,4 +1,4 @@
-"""Objects and lists, for actions that a workspace defines itself: asked for part by part, or read as written."""
+"""Objects and lists for actions that a workspace defines: asked for in forms, or read from text."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -90,7 +90,7 @@ def test_a_list_of_objects_is_asked_for_by_one_form_with_several_entries() -> No
     bounds = {"minItems": 2, "maxItems": 4, "title": "Guests", "add": "Add another", "remove": "Remove"}
     assert form["entries"] == bounds
     assert asked.endswith("You can enter from 2 to 4 of these, with an empty line in between.")
-    # Only one of two: it is asked for again.
+    # Only one of two, so it is asked for again.
     asked, calls = chat.send("Name: Ann")
     assert calls == [] and form_of(chat)["entries"] == bounds
     calls = chat.send("Name: Ann\nDiets: vegan, no nuts\n\nName: Ben\nAge: 9")[1]
@@ -161,7 +161,7 @@ def test_objects_inside_an_object_become_fields_of_its_form() -> None:
     assert chat.send(filled)[1] == [("act", {"parcel": {"kind": "box", "to": to}})]
     chat = chat_for({"parcel": PARCEL})
     chat.send(WISH)
-    # Without the day, what is optional is not whole.
+    # The optional object is incomplete without the day.
     assert chat.send(f"Kind: box\n{filled.partition(chr(10))[2]}\nPick up – Door: 3")[1] == []
     calls = chat.send(f"Kind: box\n{filled.partition(chr(10))[2]}\nPick up – Day: 2027-03-05\nPick up – Door: 3")[1]
     assert calls == [("act", {"parcel": {"kind": "box", "to": to, "pick_up": {"day": "2027-03-05", "door": "3"}}})]

@@ -1,4 +1,4 @@
-"""How many parts of a message are matched with a pattern: a message comes from anybody, and matching takes time."""
+"""The number of parts of a message that are matched with a pattern, which is limited since matching takes time."""
 
 import re
 
@@ -9,7 +9,7 @@ from supportbot.builtin.actions.patterns import stretches_in, value_in
 
 
 class Counted:
-    """A pattern that remembers what it was matched with."""
+    """A pattern that records the texts it was matched with."""
 
     def __init__(self, pattern: str, matched: list[str]) -> None:
         self.form, self.matched = re.compile(pattern, re.ASCII), matched
@@ -19,13 +19,13 @@ class Counted:
         return self.form.fullmatch(text)
 
 
-HOSTILE = "[a-z0-9 ]*[a-z0-9 ]*[a-z0-9 ]*!"  # matches nothing below, in as many ways as a pattern may
+HOSTILE = "[a-z0-9 ]*[a-z0-9 ]*[a-z0-9 ]*!"  # matches nothing below, after trying as many ways as a pattern can
 CODE = "a1b2c3d4e5f6g7h8i9j0"
 
 
 @pytest.fixture
 def matched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The texts that patterns are matched with."""
+    """A list of the texts that patterns were matched with."""
     texts = list[str]()
     monkeypatch.setattr(patterns, "form_of", lambda pattern: Counted(pattern, texts))
     return texts

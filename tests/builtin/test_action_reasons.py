@@ -1,4 +1,4 @@
-"""Why a customer wants something: asked for where the action asks its customers, unless the message says it."""
+"""The reason for a request: the customer is asked for it if the action needs one and the message gives none."""
 
 from dataclasses import replace
 from typing import Any
@@ -56,7 +56,7 @@ NOT_STATED = (
     "Ciao, vorrei disdire l'abbonamento M-1001, grazie mille",
     "Hallo, ik wil lidmaatschap M-1001 opzeggen, alvast bedankt",
 )
-# Asked about although they give a reason, and taken although they give none: not tested, since a better rule may know.
+# Not tested, since a better rule may decide otherwise: messages whose reason is missed, or falsely found.
 MISSED = (
     "Disdica l'abbonamento M-1001, mi trasferisco all'estero",
     "ألغِ اشتراكي M-1001، سأنتقل إلى الخارج قريبا",
@@ -98,7 +98,7 @@ def test_a_reason_of_the_request_is_not_asked_for_again() -> None:
     chat = gym()
     said = "I want to cancel my membership because I am moving abroad"
     chat.send(said)
-    if chat.blocks[0]["type"] == "choices":  # not like the examples enough to begin at once
+    if chat.blocks[0]["type"] == "choices":  # not similar enough to the examples to begin at once
         chat.send(TOOL.title)
     assert chat.send("M-1001")[1] == [("cancel_membership", {"membership": "M-1001", "reason": said})]
 

@@ -69,7 +69,7 @@ def test_a_question_about_an_action_is_not_a_request(text: str) -> None:
     chat = Chat()
     words, calls = chat.send(text)
     assert calls == [] and chat.asked == []
-    # it was searched in the help pages, of which there are none
+    # the help pages were searched, but there are none
     assert "could not find" in words or "steht nichts" in words
 
 
@@ -247,7 +247,7 @@ def test_a_conversation_of_long_messages_is_read_quickly(wall: str) -> None:
         ("3",),
         ("3", "large box"),
         ("3", "large box", "C1234"),
-    ],  # asked for: a number, a choice, a form, words
+    ],  # each of these asks for something: a number, a choice, a form, words
 )
 def test_another_request_instead_of_an_answer_begins_that_one(answers: tuple[str, ...]) -> None:
     chat = Chat(tools=(HUMAN, SKIP, *catalogue()))
@@ -395,7 +395,7 @@ def test_a_possible_new_request_is_asked_about_before_it_becomes_a_value() -> No
     chat = Chat(tools=(HUMAN, SKIP, DEPOSIT))
     for text in ("Please skip my next box", "3", "large box", "C1234"):
         chat.send(text)
-    offer, calls = chat.send("QQ11RR deposit not here yet")  # it may begin with regret
+    offer, calls = chat.send("QQ11RR deposit not here yet")  # after an apology, if there is one
     assert offer.endswith(say("meant", "en", title=DEPOSIT.title)) and calls == []
     assert chat.send(DEPOSIT.title)[1] == [("release_deposit", {"booking": "QQ11RR"})]
 
@@ -425,7 +425,7 @@ def test_a_no_to_an_offer_during_a_question_repeats_the_question() -> None:
     chat = Chat(tools=(HUMAN, SKIP, DEPOSIT))
     for text in ("Please skip my next box", "3", "large box", "C1234"):
         asked, _ = chat.send(text)
-    offer, calls = chat.send("QQ11RR deposit not here yet")  # it may begin with regret
+    offer, calls = chat.send("QQ11RR deposit not here yet")  # after an apology, if there is one
     assert offer.endswith(say("meant", "en", title=DEPOSIT.title)) and calls == []
     assert chat.send("No") == (asked, [])
     _, [(action, arguments)] = chat.send("Leave it at the door")

@@ -1,4 +1,4 @@
-"""Dates, numbers, choices and answers of yes or no, for actions that a workspace defines itself."""
+"""Dates, numbers, choices and yes or no, for actions that a workspace defines."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -520,7 +520,7 @@ def test_a_long_text_is_taken_whole_as_it_was_written(answer: str) -> None:
     chat = damage()
     block = block_of(chat, "I need to report damage to the car")
     assert_is_on_the_wire(block)
-    assert block["fields"][0]["maxLength"] == 1_000  # of a form; a message may be longer
+    assert block["fields"][0]["maxLength"] == 1_000  # the limit of a form; a message may be longer
     _, [(_, arguments)] = chat.send(answer)
     assert arguments == {"story": " ".join(answer.split())}
 

@@ -1,4 +1,4 @@
-"""The built-in answerer on a small help centre of our own, in English and German."""
+"""The built-in answerer with a small help centre, in English and German."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""How a message is classified: a request for a person, a courtesy, a yes, a complaint. The examples are our own."""
+"""How messages are classified: requests for a person, courtesies, a yes, complaints. The examples are our own."""
 
 import json
 from pathlib import Path

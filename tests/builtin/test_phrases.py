@@ -1,4 +1,4 @@
-"""What the built-in answerer and the assistant say in their own words, in each language."""
+"""The built-in answerer's and the assistant's own phrases, in each language."""
 
 from typing import get_args
 

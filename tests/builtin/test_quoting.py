@@ -25,7 +25,7 @@ def answer(question: str, *sources: Source, **changes: Any) -> str:
 
 
 def first(question: str, *sources: Source, **changes: Any) -> str:
-    """Return the piece ranked first; the other of the two is worded so that it is far behind."""
+    """Return the piece ranked first of two; the words of the other one rank it far behind."""
     return answer(question, *sources, **changes).split("\n\n")[0]
 
 

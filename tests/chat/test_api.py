@@ -83,7 +83,7 @@ def test_a_message_is_stored_once_and_asks_the_assistant(alices: APIClient, conv
     assert Turn.objects.filter(state="pending").count() == 1
 
 
-def test_reusing_a_client_id_for_another_text_is_a_conflict(alices: APIClient, conversation: Conversation) -> None:
+def test_a_client_id_used_for_another_text_is_a_conflict(alices: APIClient, conversation: Conversation) -> None:
     say(alices, conversation, client_id="m1", text="Where is my parcel?")
     before = books()
     answer = say(alices, conversation, client_id="m1", text="Refund me")

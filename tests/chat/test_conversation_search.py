@@ -61,7 +61,7 @@ def test_a_conversation_is_found_by_its_words(
 @pytest.mark.parametrize(
     "query", ["", "   ", "%", "_", "\0", "!", "'; DROP TABLE", "rder", "customs jonas", "x" * 5_000]
 )
-def test_nothing_else_is_found(asked: Conversation, query: str) -> None:
+def test_conversations_without_the_words_are_not_found(asked: Conversation, query: str) -> None:
     assert newest_with(query, 10) == []
 
 
@@ -88,7 +88,7 @@ def test_a_conversation_is_found_by_the_number_of_an_order_that_nobody_wrote(ask
         pytest.param("where parcel hello mara 4 is nothing", 2, 100, marks=pytest.mark.long),
     ],
 )
-def test_every_way_of_searching_finds_the_same_in_the_same_order(
+def test_every_search_plan_finds_the_same_in_the_same_order(
     asked: Conversation, common: str, at_once: int, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = [talk(f"Where is parcel {number}?" if number % 3 else "Hello") for number in range(9)]
@@ -142,7 +142,7 @@ def test_at_most_six_words_are_searched() -> None:
 
 
 @pytest.mark.parametrize("common", [0, conversation_search.COMMON])
-def test_bob_finds_a_note_in_the_list_and_at_the_desk(
+def test_an_agent_finds_a_note_in_the_list_and_at_the_desk(
     asked: Conversation, bob: User, common: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conversation_search, "COMMON", common)

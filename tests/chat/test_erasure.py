@@ -140,7 +140,7 @@ def test_erasing_one_conversation_leaves_the_others(channel: NewChannel, alice: 
     assert LLMCall.objects.count() == 2  # its cost is kept, its text is not
 
 
-def test_after_erasing_all_a_customer_can_start_again(channel: NewChannel, alice: Customer, bob: User) -> None:
+def test_a_customer_whose_chats_are_all_erased_can_start_again(channel: NewChannel, alice: Customer, bob: User) -> None:
     other = Customer.objects.create(external_id="cus_tom")
     lived(other, channel, bob)
     kept = left()

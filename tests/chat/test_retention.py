@@ -102,7 +102,9 @@ class Clock:
         self.patch.setattr(retention, "_erase", slowly)
 
 
-def test_what_takes_too_long_is_left_to_the_next_night(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_erasures_that_take_too_long_are_left_to_the_next_night(
+    limited: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for _ in range(3):
         silent()
     in_batches_of(1, monkeypatch)
@@ -128,7 +130,7 @@ def test_a_workspace_with_years_of_conversations_leaves_time_for_the_others(
     assert erased == {limited.pk: (2, 2), other_workspace.pk: (2, 0)}
 
 
-def test_a_workspace_whose_sums_cannot_be_stored_keeps_its_conversations_and_holds_up_nobody(
+def test_a_workspace_whose_sums_cannot_be_stored_keeps_its_conversations_and_delays_no_other(
     limited: Workspace, other_workspace: Workspace, settings: Any
 ) -> None:
     Workspace.objects.update(keep_conversations_days=30)
@@ -141,7 +143,7 @@ def test_a_workspace_whose_sums_cannot_be_stored_keeps_its_conversations_and_hol
     assert left() == {kept.pk}
 
 
-def test_texts_that_cannot_be_emptied_hold_up_no_erasure(limited: Workspace, settings: Any) -> None:
+def test_texts_that_cannot_be_emptied_delay_no_erasure(limited: Workspace, settings: Any) -> None:
     silent()
     settings.RETENTION_OF_TEXTS = [f"{__name__}.{refuse_texts.__name__}"]
     assert erase_expired()[limited.pk].conversations == 1
@@ -164,7 +166,7 @@ def test_without_chats_it_does_not_pause(limited: Workspace, monkeypatch: pytest
     assert clock.paused == []
 
 
-def test_while_an_answer_is_written_in_any_workspace_batches_are_small_and_slow_ones_followed_by_long_pauses(
+def test_batches_are_small_and_pauses_long_while_an_answer_is_being_written(
     limited: Workspace, other_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(7):
@@ -181,7 +183,7 @@ def test_while_an_answer_is_written_in_any_workspace_batches_are_small_and_slow_
 
 
 @pytest.mark.parametrize(("waiting", "paused"), [(timedelta(minutes=-1), []), (timedelta(minutes=1), [2.0])])
-def test_it_pauses_for_longest_while_a_question_waits(
+def test_pauses_are_longest_while_a_question_waits(
     limited: Workspace, waiting: timedelta, paused: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silent()
@@ -248,7 +250,7 @@ def test_a_run_that_dies_in_a_batch_has_erased_none_of_it_and_the_next_run_conti
     assert left() == set() and batches == [2, 2, 2]
 
 
-def test_it_waits_while_erasures_are_being_announced(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_waits_while_erasures_are_being_announced(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         silent()
     in_batches_of(1, monkeypatch)
@@ -266,7 +268,7 @@ def test_it_waits_while_erasures_are_being_announced(limited: Workspace, monkeyp
     assert waiting == [2]
 
 
-def test_announcements_that_wait_for_another_attempt_do_not_hold_it_up(
+def test_announcements_that_wait_for_another_attempt_do_not_delay_a_run(
     limited: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silent()
@@ -286,7 +288,7 @@ def test_only_workers_deliver_the_announcements_of_erasures(limited: Workspace, 
     assert deliver_due() == 1 and count_due() == 0
 
 
-def test_conversations_with_something_owed_are_kept(limited: Workspace, bob: User) -> None:
+def test_conversations_with_open_matters_are_kept(limited: Workspace, bob: User) -> None:
     waiting, asked, requested = silent(), silent(), silent()
     services.request(waiting.pk, reason="customer_asked", by="customer")
     add_customer_message(asked.pk, text="Hello?", client_id="1")
@@ -375,7 +377,7 @@ def test_a_night_that_fails_is_reported_as_failed(limited: Workspace, settings: 
     assert found is not None and found[0].has_failed
 
 
-def test_a_workspace_in_which_a_run_crashes_is_recorded_as_failed_and_holds_up_nobody(
+def test_a_workspace_in_which_a_run_crashes_is_recorded_as_failed_and_delays_no_other(
     limited: Workspace, other_workspace: Workspace, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
 ) -> None:
     Workspace.objects.update(keep_conversations_days=30)

@@ -99,7 +99,7 @@ async def test_signals_from_another_process_arrive_without_the_payload(
     assert await listener.next(2) == [NewEvent(7, None), Delta("m", 2, 5, "text", 30)]
 
 
-async def test_a_listener_that_left_receives_nothing_more(broker: SignalBroker, conversation: Conversation) -> None:
+async def test_a_listener_that_has_left_receives_nothing(broker: SignalBroker, conversation: Conversation) -> None:
     listener, staying = Listener(), Listener()
     await broker.listen(conversation.pk, listener)
     await broker.listen(conversation.pk, staying)
@@ -177,7 +177,7 @@ async def test_deltas_and_the_status_leave_the_process_only_on_request(
 
 
 @pytest.mark.parametrize("loss", [redis.ConnectionError(), RuntimeError("the handler is closed")])
-async def test_a_dead_layer_fails_no_caller_and_the_poll_makes_up_for_lost_signals(
+async def test_a_dead_layer_fails_no_caller_and_the_poll_replaces_lost_signals(
     loss: Exception, broker: SignalBroker, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "HEAD_POLL_SECONDS", 0.05)
@@ -200,7 +200,7 @@ async def test_a_dead_layer_fails_no_caller_and_the_poll_makes_up_for_lost_signa
     monkeypatch.undo()
 
 
-async def test_a_layer_that_does_not_respond_delays_no_caller(
+async def test_an_unresponsive_layer_delays_no_caller(
     broker: SignalBroker, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(channel_layer, "PATIENCE_SECONDS", 0.02)
@@ -225,7 +225,7 @@ async def test_a_layer_that_does_not_respond_delays_no_caller(
     monkeypatch.undo()
 
 
-async def test_a_layer_that_comes_up_late_is_joined_then(
+async def test_a_layer_that_starts_late_is_joined_then(
     broker: SignalBroker, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     is_back = asyncio.Event()

@@ -53,7 +53,7 @@ def told(workspace: Workspace) -> Callable[[ActionPolicy], str]:
     return look
 
 
-def test_too_few_are_told_until_there_are_enough(
+def test_too_few_approvers_cause_a_warning_until_there_are_enough(
     policy: ActionPolicy, told: Callable[[ActionPolicy], str], workspace: Workspace, sam: User
 ) -> None:
     change_rules(policy, actor="test", approval_above=None, second_approval_above=None)
@@ -70,7 +70,7 @@ def test_too_few_are_told_until_there_are_enough(
     assert told(policy) == ""
 
 
-def test_an_action_without_money_is_not_measured_by_amounts(
+def test_amounts_do_not_matter_for_an_action_without_money(
     policy: ActionPolicy, told: Callable[[ActionPolicy], str], workspace: Workspace
 ) -> None:
     moving = policy_of("change_shipping_address")
@@ -91,7 +91,9 @@ def test_an_action_without_money_is_not_measured_by_amounts(
     assert "Amounts are in EUR" in page
 
 
-def test_whoever_saves_such_rules_is_told(policy: ActionPolicy, workspace: Workspace, sam: User) -> None:
+def test_saving_rules_without_enough_approvers_shows_the_warning(
+    policy: ActionPolicy, workspace: Workspace, sam: User
+) -> None:
     browser = logged_in(person(workspace, "admin", "ada"))
     address = f"/admin/actions/actionpolicy/{policy.pk}/change/"
     sent = {**fields_of(browser.get(address)), "approval_above": "10.00", "second_approval_above": "100.00"}
@@ -103,7 +105,7 @@ def test_whoever_saves_such_rules_is_told(policy: ActionPolicy, workspace: Works
     assert policy.current is not None and policy.current.second_approval_above == Decimal(100)
 
 
-def test_an_action_that_asks_for_two_of_a_role(
+def test_an_action_requires_two_approvers_with_a_role(
     put_in_force: Callable[[dict[str, Any]], None],
     told: Callable[[ActionPolicy], str],
     workspace: Workspace,
@@ -123,7 +125,7 @@ def test_an_action_that_asks_for_two_of_a_role(
 
 
 @pytest.mark.parametrize("kind", ["at_most_once", "replay_safe"])
-def test_an_outcome_that_a_person_has_to_find_out_needs_an_approver(
+def test_an_outcome_that_a_person_must_settle_needs_an_approver(
     kind: str,
     put_in_force: Callable[[dict[str, Any]], None],
     told: Callable[[ActionPolicy], str],
@@ -154,7 +156,7 @@ def test_the_warning_leads_to_the_field(
     assert UNCLEAR in visible_text(reader, " ") and not reader.css(".notice.warn a")
 
 
-def test_an_outcome_that_is_looked_up_needs_nobody(
+def test_an_outcome_that_can_be_looked_up_needs_no_approver(
     put_in_force: Callable[[dict[str, Any]], None], told: Callable[[ActionPolicy], str]
 ) -> None:
     put_in_force(document())

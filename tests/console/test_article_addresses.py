@@ -49,7 +49,7 @@ def test_former_addresses_redirect_and_are_never_reused(enter: Enter, client: Cl
     assert client.get(f"{help_pages}/policies/returns/").status_code == 404
 
 
-def test_a_name_that_is_taken_meanwhile_is_refused_in_words(
+def test_an_address_that_is_taken_meanwhile_is_refused_with_a_message(
     enter: Enter, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     returns, other, editor = published("returns"), published("other"), enter("editor")
@@ -67,7 +67,7 @@ def test_a_name_that_is_taken_meanwhile_is_refused_in_words(
     assert other.slug == "" and other.revisions.count() == 1, "nothing was saved"
 
 
-def test_an_id_that_leads_elsewhere_is_refused_and_a_made_one_is_the_next_free(
+def test_an_id_that_redirects_elsewhere_is_refused_and_a_generated_one_is_the_next_free(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     returns = published("returns")

@@ -154,7 +154,7 @@ def test_questions_are_shown_to_editors_without_personal_data(enter: Enter, retu
     assert "How many days do I have to return unused items?" in page and "alice.w@example.org" not in page
 
 
-def test_a_worker_that_was_silent_for_too_long_writes_nothing_more(
+def test_a_worker_whose_lease_has_expired_writes_nothing(
     returns: Article, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked(alice, "How many days do I have to return unused items?", "Is the label free?")
@@ -199,7 +199,7 @@ def test_a_step_that_takes_longer_than_a_lease_stays_with_its_worker(
     assert not any(thread.name.startswith("check ") for thread in threading.enumerate())
 
 
-def test_a_check_that_fails_again_and_again_is_given_up(
+def test_a_check_that_keeps_failing_is_given_up(
     enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check = draft_checks.begin(returns)
@@ -244,7 +244,7 @@ def test_a_check_does_not_cover_later_changes(returns: Article, fact: dict[str, 
         ("", "We like boots.", "changed"),  # from another page
     ],
 )
-def test_how_an_answer_has_changed(before: str, after: str, outcome: str) -> None:
+def test_kinds_of_changes_in_an_answer(before: str, after: str, outcome: str) -> None:
     def quoted(text: str, confidence: float) -> Quoted:
         span = CitedSpan(uuid4(), "returns", "Returns", "", 1, 0, 5, "Within")
         return Quoted(Answer(text, (span,) if "[1]" in text else (), "builtin", is_abstention=not text), confidence)

@@ -123,7 +123,7 @@ def test_the_list_says_which_articles_the_gates_refuse_and_why_and_publishes_the
     assert (live_number(returns), live_number(hours)) == (1, 2)
 
 
-def test_the_list_leaves_alone_what_it_has_no_time_to_try(
+def test_the_list_leaves_out_articles_that_it_has_no_time_to_test(
     enter: Enter, hours: Article, returns: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("supportbot.console.articles.listing.GATES_SECONDS", 0.0)
@@ -134,7 +134,7 @@ def test_the_list_leaves_alone_what_it_has_no_time_to_try(
     assert live_number(hours) == 1
 
 
-def test_another_audience_is_a_change_for_customers(enter: Enter, returns: Article) -> None:
+def test_a_change_of_audience_is_tested_by_the_gates(enter: Enter, returns: Article) -> None:
     save_suite(read_suite(CASES, file="cases.yaml"))
     name_gates("promises")
     editor, page = enter("editor"), f"/admin/kb/article/{returns.pk}/change/"
@@ -204,7 +204,7 @@ def test_questions_that_take_an_answer_from_another_article_are_refused(
     assert phrasings_of(hours) == [phrasing] and entry.payload["override"] == "It is so"
 
 
-def test_a_new_article_and_a_planned_one_are_tried_with_their_questions(enter: Enter, hours: Article) -> None:
+def test_a_new_article_and_a_planned_one_are_tested_with_their_questions(enter: Enter, hours: Article) -> None:
     editor, new = enter("editor"), form(HOURS, title="Hours in winter", phrasings=ASKED)
     later = f"{localtime(now() + timedelta(days=1)):%Y-%m-%dT%H:%M}"
     for typed in (new, new | {"do": "save", "publish_at": later}):
@@ -215,7 +215,7 @@ def test_a_new_article_and_a_planned_one_are_tried_with_their_questions(enter: E
     assert editor.post(f"/admin/kb/article/{draft.pk}/publish/", {"revision": "1"}).status_code == 409
 
 
-def test_questions_that_a_case_needs_cannot_be_taken_away(enter: Enter, hours: Article) -> None:
+def test_questions_that_a_case_needs_cannot_be_removed(enter: Enter, hours: Article) -> None:
     needed = CASES.replace(b"unused items", b"the tent").replace(b"source: returns, figures: 60 days", b"source: hours")
     save_suite(read_suite(needed, file="cases.yaml"))
     set_phrasings(hours, ["How many days do I have to return the tent?", "When are you open?"])
@@ -237,7 +237,7 @@ def test_a_question_of_another_article_is_saved_with_a_warning(enter: Enter, ret
         assert phrasings_of(returns) == [asked] and (warning in saved.content.decode()) is is_known
 
 
-def test_questions_over_rest_are_tried_on_demand(workspace: Workspace, hours: Article) -> None:
+def test_questions_over_rest_are_tested_on_request(workspace: Workspace, hours: Article) -> None:
     program, address = service(workspace, "kb:read", "kb:write"), f"/api/v1/articles/{hours.pk}"
     before = as_stored(hours)
     for phrasing in (ASKED, IN_OTHER_WORDS):
@@ -265,7 +265,7 @@ def test_a_draft_is_published_over_rest_only_if_its_questions_pass(workspace: Wo
     assert (told.status_code, told.json()["untried"], told.json()["state"]) == (200, 0, "live")
 
 
-def test_what_was_changed_while_the_gates_tried_it_is_not_saved_over_rest(
+def test_an_article_changed_during_its_test_is_not_saved_over_rest(
     workspace: Workspace, returns: Article, hours: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A colleague changes text, readers or questions while the gates are checking."""
@@ -288,7 +288,7 @@ def test_what_was_changed_while_the_gates_tried_it_is_not_saved_over_rest(
 
 
 @pytest.mark.parametrize("changed", ["readers", "questions"])
-def test_what_else_was_changed_while_the_gates_tried_a_text_keeps_it_from_being_published(
+def test_a_text_is_not_published_if_its_article_changed_during_its_test(
     workspace: Workspace, enter: Enter, returns: Article, hours: Article, monkeypatch: pytest.MonkeyPatch, changed: str
 ) -> None:
     """The text passes; what a colleague has changed meanwhile, nobody has tried."""
@@ -326,7 +326,7 @@ def test_what_else_was_changed_while_the_gates_tried_a_text_keeps_it_from_being_
     assert checked.status_code == 409 and live_number(hours) == 1 and Article.objects.get(pk=hours.pk).is_live
 
 
-def test_what_takes_too_long_is_not_tried_and_is_told_over_rest(
+def test_rest_reports_a_test_that_takes_too_long(
     workspace: Workspace, returns: Article, hours: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kb.services.GATE_SECONDS", 0.0)
@@ -336,7 +336,7 @@ def test_what_takes_too_long_is_not_tried_and_is_told_over_rest(
     assert (told.status_code, told.json()["untried"]) == (200, 2)
 
 
-def test_what_was_changed_while_the_gates_tried_it_is_not_saved(
+def test_an_article_changed_during_its_test_is_not_saved(
     enter: Enter, hours: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A colleague names a question while another one is tried."""
@@ -353,7 +353,7 @@ def test_what_was_changed_while_the_gates_tried_it_is_not_saved(
     assert phrasings_of(hours) == ["What are your hours?"]
 
 
-def test_the_list_publishes_only_what_the_gates_tried(
+def test_the_list_publishes_only_texts_that_the_gates_have_tested(
     enter: Enter, returns: Article, hours: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_draft(returns.pk, Change(body=RETURNS.replace("free", "free of charge")))

@@ -81,14 +81,14 @@ def broken(workspace: Workspace, name: str, old: str, new: str) -> tuple[list[st
     return [one.name for one in found.failures], found.untried
 
 
-def test_a_changed_figure_is_refused_and_changed_words_are_not(demo: Workspace) -> None:
+def test_a_changed_figure_is_refused_and_other_words_are_not(demo: Workspace) -> None:
     missed = [fault for fault in FAULTS if not broken(demo, *fault)[0]]
     refused = {edit: names for edit in HARMLESS if (names := broken(demo, *edit)[0])}
     assert (missed, refused) == ([], {})
     assert broken(demo, *FAULTS[0])[1] == 0
 
 
-def test_the_first_publication_makes_only_the_vectors_of_what_changed(
+def test_the_first_publication_computes_only_the_vectors_of_changed_passages(
     demo: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forget()

@@ -21,7 +21,7 @@ def upload(who: Client, content: bytes) -> Any:
     return who.post("/admin/kb/article/picture/", {"picture": SimpleUploadedFile("a.png", content)})
 
 
-def test_a_picture_is_re_encoded_stored_once_and_refused_if_it_is_none(enter: Enter) -> None:
+def test_a_picture_is_re_encoded_and_stored_once_and_other_files_are_refused(enter: Enter) -> None:
     editor = enter("editor")
     hidden = png() + b"<script>alert(1)</script>"
     path = upload(editor, hidden).json()["address"]

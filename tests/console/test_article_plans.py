@@ -96,7 +96,7 @@ def test_a_gate_prevents_a_plan_unless_it_was_overridden(enter: Enter, returns: 
     assert Article.objects.get(pk=returns.pk).state == State.ARCHIVED and not Plan.objects.exists()
 
 
-def test_a_reason_for_publishing_covers_no_archiving(enter: Enter, returns: Article) -> None:
+def test_a_reason_for_publishing_does_not_cover_archiving(enter: Enter, returns: Article) -> None:
     save_suite(read_suite(CASES, file="cases.yaml"))
     name_gates("promises")
     admin, page, later = enter("admin"), f"/admin/kb/article/{returns.pk}/change/", at(days=1)
@@ -123,7 +123,7 @@ def test_a_reason_for_publishing_covers_no_archiving(enter: Enter, returns: Arti
 
 
 @pytest.mark.parametrize("lost", ["role", "membership", "account", "collection"])
-def test_what_somebody_planned_who_may_not_any_more_is_not_carried_out(
+def test_a_plan_ends_if_its_author_has_lost_the_right(
     enter: Enter, returns: Article, workspace: Workspace, lost: str
 ) -> None:
     editor, page = enter("editor"), f"/admin/kb/article/{returns.pk}/change/"
@@ -189,7 +189,7 @@ def test_a_plan_of_a_live_api_key_is_carried_out(workspace: Workspace, returns: 
     assert live_number(returns) == 2 and not Plan.objects.exists()
 
 
-def test_a_planned_archiving_keeps_its_reason_when_the_text_is_saved_anew(enter: Enter, returns: Article) -> None:
+def test_a_planned_archiving_keeps_its_reason_when_the_text_is_saved_again(enter: Enter, returns: Article) -> None:
     save_suite(read_suite(CASES, file="cases.yaml"))
     name_gates("promises")
     admin, page = enter("admin"), f"/admin/kb/article/{returns.pk}/change/"
@@ -203,7 +203,7 @@ def test_a_planned_archiving_keeps_its_reason_when_the_text_is_saved_anew(enter:
     assert Article.objects.get(pk=returns.pk).state == "archived"
 
 
-def test_a_plan_is_tried_again_if_the_article_changes_while_the_gates_try_it(
+def test_a_plan_is_retried_if_the_article_changes_during_its_test(
     workspace: Workspace, enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_suite(read_suite(CASES, file="cases.yaml"))
@@ -240,7 +240,7 @@ def test_a_lost_right_to_override_ends_a_plan_against_the_gates(enter: Enter, re
     assert live_number(returns) == 1 and "no longer override the gates" in Plan.objects.get().problem
 
 
-def test_one_worker_asks_about_a_plan_and_its_refusal_does_not_stop_a_newer_one(
+def test_one_worker_tests_a_plan_and_its_refusal_does_not_stop_a_newer_plan(
     enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert enter("editor").post(
@@ -265,7 +265,7 @@ def test_one_worker_asks_about_a_plan_and_its_refusal_does_not_stop_a_newer_one(
     assert "was not carried out" in caplog.text
 
 
-def test_unsaved_text_is_kept_for_its_writer_only_until_it_is_saved(enter: Enter, returns: Article) -> None:
+def test_unsaved_text_is_stored_for_its_writer_only_until_it_is_saved(enter: Enter, returns: Article) -> None:
     editor, page = enter("editor"), f"/admin/kb/article/{returns.pk}"
     typed = form("Half a thought", based_on=1) | {"do": ""}
     assert editor.post(f"{page}/autosave/", typed).json() == {"kept": True}

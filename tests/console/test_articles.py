@@ -307,7 +307,7 @@ def test_synonyms_are_separated_by_lines_or_commas(enter: Enter) -> None:
         assert Synonyms.objects.filter(words=words).exists(), typed
 
 
-def test_an_empty_list_leads_on_to_those_who_may_write(enter: Enter) -> None:
+def test_an_empty_list_leads_writers_to_the_next_step(enter: Enter) -> None:
     def steps(role: str, address: str) -> list[str]:
         page = LexborHTMLParser(enter(role).get(address).content.decode())
         return [str(one.attributes["href"]) for one in page.css(".empty a.btn")]

@@ -68,7 +68,7 @@ def test_two_questions_are_answered_as_in_the_chat(editor: Client, wool: Article
     assert "with a cloth" in said
 
 
-def test_an_edited_text_is_tried_beside_the_live_one_without_being_stored(editor: Client, wool: Article) -> None:
+def test_an_edited_text_is_tried_next_to_the_live_one_without_being_stored(editor: Client, wool: Article) -> None:
     before = stored()
     tree = ask(editor, article=str(wool.pk), title="Washing wool", body=WRITTEN)
     live, written = [one.css_first(".said").text() for one in tree.css(".ba section")]

@@ -106,7 +106,7 @@ def test_a_new_case_is_entered_as_a_form(client: Client, returns_article: Articl
         ({"figures": "60 days", "judge": True}, ["judge"]),
     ],
 )
-def test_values_that_are_no_texts_stay_as_they_are(client: Client, expect: dict[str, Any], kept: list[str]) -> None:
+def test_values_that_are_not_texts_stay_unchanged(client: Client, expect: dict[str, Any], kept: list[str]) -> None:
     text = as_yaml({"id": "odd", "ask": "How long?", "expect": expect})
     as_form = shown(client, address(), text=text, tab="document", show="form", suite=str(Suite.objects.get().pk))
     assert not as_form.css(", ".join(f"[name={name}]" for name in kept))
@@ -117,7 +117,7 @@ def test_values_that_are_no_texts_stay_as_they_are(client: Client, expect: dict[
     assert after["expect"] == {**expect, "figures": ["90 days"]}
 
 
-def test_a_question_that_is_no_text_stays_as_it_is(client: Client) -> None:
+def test_a_question_that_is_not_a_text_stays_unchanged(client: Client) -> None:
     posted = {"text": "{id: odd, ask: true, expect: {figures: 60}}", "tab": "document", "show": "form"}
     as_form = shown(client, address(), **posted)
     assert not as_form.css("[name=ask]")
@@ -139,13 +139,13 @@ def test_a_case_that_cannot_be_stored_stays_on_its_tab(client: Client) -> None:
 
 
 @pytest.mark.parametrize("key", ["plain", "rich", "talk"])
-def test_saving_what_is_shown_changes_nothing(client: Client, key: str) -> None:
+def test_saving_the_form_unchanged_changes_nothing(client: Client, key: str) -> None:
     before = document(key)
     assert client.post(address(key), entered(shown(client, address(key)))).status_code == 302
     assert document(key) == before
 
 
-def test_what_the_form_does_not_show_is_named_and_kept(client: Client) -> None:
+def test_keys_that_the_form_does_not_show_are_named_and_kept(client: Client) -> None:
     page = shown(client, address("rich"))
     words = visible_text(page.css_first("main"), " ")
     assert all(f"“{name}”" in words for name in ("history", "customer", "pattern", "says"))
@@ -158,7 +158,7 @@ def test_what_the_form_does_not_show_is_named_and_kept(client: Client) -> None:
     assert not shown(client, address("talk")).css("[name=ask]")
 
 
-def test_the_tabs_take_along_what_was_entered_and_store_nothing(client: Client) -> None:
+def test_switching_tabs_keeps_the_entered_values_and_stores_nothing(client: Client) -> None:
     form = entered(shown(client, address("plain")))
     as_yaml = shown(client, address("plain"), **{**form, "ask": "How much?", "show": "document"})
     text = as_yaml.css_first("textarea[name=text]").text()
@@ -183,7 +183,7 @@ def test_the_tabs_take_along_what_was_entered_and_store_nothing(client: Client) 
         ({"figures": "\n".join(f"{number} days" for number in range(31))}, "at most 30 lines"),
     ],
 )
-def test_a_wrong_entry_stores_nothing_and_keeps_what_was_typed(
+def test_an_invalid_entry_stores_nothing_and_keeps_the_typed_values(
     client: Client, told: dict[str, Any], words: str
 ) -> None:
     form = {**entered(shown(client, address("plain"))), "judge": "Is polite." if "figures" not in told else ""}

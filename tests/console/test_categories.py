@@ -50,7 +50,7 @@ def test_an_editor_renames_and_translates_a_category(workspace: Workspace, enter
     assert article.category == "Sending back"
 
 
-def test_a_wrong_entry_is_told_and_nothing_changes(workspace: Workspace, enter: Enter) -> None:
+def test_an_invalid_entry_is_reported_and_nothing_changes(workspace: Workspace, enter: Enter) -> None:
     editor = enter("editor")
     published("One", "Care")
     published("Two", "Repair")
@@ -72,7 +72,7 @@ def test_only_an_empty_category_can_be_deleted(workspace: Workspace, enter: Ente
     assert list(Category.objects.values_list("name", flat=True)) == ["Care"]
 
 
-def test_an_agent_reads_categories_and_changes_none(workspace: Workspace, enter: Enter) -> None:
+def test_an_agent_can_read_categories_and_change_none(workspace: Workspace, enter: Enter) -> None:
     published("One", "Alpha")
     published("Two", "Beta")
     agent = enter("agent")

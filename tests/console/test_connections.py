@@ -157,7 +157,7 @@ def test_only_admins_reach_connections(role: str, enter: Enter, connection: Conn
     assert CONNECTIONS not in client.get("/admin/").content.decode()
 
 
-def test_an_admin_of_another_workspace_sees_and_moves_nothing(
+def test_an_admin_of_another_workspace_sees_and_changes_nothing(
     stranger: Client, connection: Connection, api: FakeApi
 ) -> None:
     assert "shop" not in LexborHTMLParser(stranger.get(CONNECTIONS).content.decode()).css_first("main").text()

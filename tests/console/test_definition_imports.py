@@ -63,7 +63,7 @@ def test_operations_of_an_openapi_file_are_searched_selected_and_imported(
     assert made == {"do_thing7", "do_thing8", "do_thing299"} and retail.asked == []
 
 
-def test_a_draft_says_that_its_customer_is_the_signed_in_one_and_that_can_be_changed(
+def test_a_draft_says_that_it_is_for_the_signed_in_customer_and_this_can_be_changed(
     browser: Client, retail: LoopbackShop
 ) -> None:
     parameter = {"name": "customerId", "in": "query", "schema": {"type": "string"}}
@@ -104,7 +104,7 @@ def test_an_argument_gets_a_label_in_each_language(browser: Client, retail: Loop
     assert written.items() <= again.items()
 
 
-def test_a_files_texts_are_accepted_where_they_are_selected(browser: Client, retail: LoopbackShop) -> None:
+def test_only_the_selected_texts_of_a_file_are_accepted(browser: Client, retail: LoopbackShop) -> None:
     save = services.save_draft
     made = save(
         {"format": 1, "name": "do_thing", "title": {"en": "Do"}, "arguments": {"id": {"type": "string"}}},
@@ -133,7 +133,7 @@ def test_the_tools_of_an_mcp_server_become_drafts(browser: Client, told: Scripte
     assert answer.status_code == 400 and problems_of(answer)
 
 
-def test_a_look_up_by_a_tool_is_entered_by_the_tools_name(browser: Client, told: ScriptedMcpServer) -> None:
+def test_a_look_up_with_a_tool_is_entered_with_the_tools_name(browser: Client, told: ScriptedMcpServer) -> None:
     browser.post(f"{ACTIONS}add/", {"do": "tools", "tools-connection": "warehouse"})
     made = services.definition_named("create_return")
     read = newest_version(services.definition_named("get_order")).document["call"]

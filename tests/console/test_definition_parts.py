@@ -63,7 +63,7 @@ def test_the_only_argument_is_open(browser: Client, draft: ActionDefinition) -> 
     assert opened() == [True, False]
 
 
-def test_languages_have_their_names(browser: Client, draft: ActionDefinition) -> None:
+def test_languages_are_shown_by_name(browser: Client, draft: ActionDefinition) -> None:
     save_draft(bilingual(document()), actor="operator:test")
     basics = page_of(browser.get(at(draft, "part/basics/")))
     assert "Title, German" in visible_text(basics, " ") and "Title, de" not in visible_text(basics, " ")
@@ -147,7 +147,7 @@ def test_the_options_of_a_list_are_edited_in_rows(browser: Client, draft: Action
     assert draft.versions.order_by("-number")[0].document["arguments"]["extras"] == made["arguments"]["extras"]
 
 
-def test_a_mistake_in_types_is_told_on_save(browser: Client, draft: ActionDefinition) -> None:
+def test_a_mistake_in_types_is_reported_on_save(browser: Client, draft: ActionDefinition) -> None:
     address = at(draft, "part/guards/")
     sent = fields_of(browser.get(address))
     refused = browser.post(address, {**sent, "guards-0-require": "arguments.reason == 'x' or today + 14 > today"})
@@ -219,7 +219,9 @@ def test_the_fields_of_an_object_are_edited_in_rows(
     }  # fmt: skip
 
 
-def test_a_field_of_another_type_loses_what_belonged_to_the_former(browser: Client, draft: ActionDefinition) -> None:
+def test_a_field_whose_type_changes_loses_the_settings_of_the_old_type(
+    browser: Client, draft: ActionDefinition
+) -> None:
     save_draft(with_fields(is_list=False), actor="operator:test")
     address = at(draft, "part/arguments/")
     sent = fields_of(browser.get(address))

@@ -95,7 +95,7 @@ def test_before_publishing_the_effect_on_past_requests_is_shown(
     assert retail.performed == performed and ActionRequest.objects.count() == kept  # only look-ups were sent
 
 
-def test_the_effect_is_shown_of_replacing_a_version_that_would_not_be_published_today(
+def test_the_effect_of_replacing_a_version_that_could_not_be_published_today_is_shown(
     browser: Client, retail: LoopbackShop, agreed: Agreed
 ) -> None:
     definition = store_as_published(with_voucher())
@@ -105,7 +105,7 @@ def test_the_effect_is_shown_of_replacing_a_version_that_would_not_be_published_
     assert "0 decisions would change out of 1 in the last 30 days." in text and "could not be judged" not in text
 
 
-def test_a_shop_that_does_not_answer_does_not_keep_a_version_from_being_published(
+def test_a_version_can_be_published_while_the_shop_does_not_answer(
     browser: Client, retail: LoopbackShop, widened: tuple[ActionDefinition, dict[str, ActionRequest]]
 ) -> None:
     draft, _ = widened
@@ -115,7 +115,7 @@ def test_a_shop_that_does_not_answer_does_not_keep_a_version_from_being_publishe
     assert "Publish version 2" in text
 
 
-def test_a_single_look_up_waits_no_longer_than_the_page(
+def test_a_look_up_does_not_take_longer_than_the_page_allows(
     browser: Client, widened: tuple[ActionDefinition, dict[str, ActionRequest]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     draft, _ = widened
@@ -134,7 +134,7 @@ def test_a_single_look_up_waits_no_longer_than_the_page(
     assert len(waits) == 1 and 0 < waits[0] <= 1.5
 
 
-def test_the_effect_is_looked_up_for_admins_only_and_not_without_limit(
+def test_the_effect_is_computed_only_for_admins_and_within_a_limit(
     browser: Client,
     enter: Enter,
     retail: LoopbackShop,
@@ -170,7 +170,7 @@ def test_failing_cases_and_missing_parts_prevent_a_publication(browser: Client, 
     assert draft.state == "draft"
 
 
-def test_only_what_was_changed_differs_from_the_published_version(browser: Client, draft: ActionDefinition) -> None:
+def test_only_changed_parts_differ_from_the_published_version(browser: Client, draft: ActionDefinition) -> None:
     record_a_case(draft.versions.get())
     browser.post(at(draft, "publish/"), {"number": "1", "reason": "I am the only one here"})
     sent = fields_of(browser.get(at(draft, "part/basics/")))
@@ -180,7 +180,9 @@ def test_only_what_was_changed_differs_from_the_published_version(browser: Clien
     assert len(changed) == 1 and "Another text." in changed[0]
 
 
-def test_before_publishing_it_is_told_that_nobody_may_decide(browser: Client, retail: LoopbackShop, dora: User) -> None:
+def test_the_page_warns_before_publishing_that_nobody_could_approve(
+    browser: Client, retail: LoopbackShop, dora: User
+) -> None:
     draft = save_draft(document(kind="at_most_once"), actor="operator:test").definition
     record_a_case(draft.versions.get())
     page = page_of(browser.get(at(draft, "publish/")))

@@ -29,7 +29,9 @@ def renamed(browser: Client, draft: ActionDefinition) -> Any:
     return browser.post(address, {**sent, row: "purchase"}, follow=True)
 
 
-def test_recorded_cases_and_the_actions_that_undo_with_it_follow(browser: Client, draft: ActionDefinition) -> None:
+def test_a_renamed_argument_is_renamed_in_recorded_cases_and_undo_actions(
+    browser: Client, draft: ActionDefinition
+) -> None:
     case = DefinitionCase.objects.create(definition=draft, name="nobody's", sub="ann_lee_1", arguments=CANCEL)
     undo = {"action": draft.name, "arguments": {"order_id": "arguments.order_id", "reason": "arguments.reason"}}
     other = save_draft({**document(), "name": "order_again", "undo": undo}, actor="operator:test").definition
@@ -45,7 +47,9 @@ def test_recorded_cases_and_the_actions_that_undo_with_it_follow(browser: Client
     )  # fmt: skip
 
 
-def test_nothing_else_is_saved_if_nothing_else_passes_it(browser: Client, draft: ActionDefinition) -> None:
+def test_only_the_definition_is_saved_if_nothing_else_uses_the_argument(
+    browser: Client, draft: ActionDefinition
+) -> None:
     other = save_draft({**document(), "name": "order_again"}, actor="operator:test").definition
     answer = renamed(browser, draft)
     assert "Saved as version 2" in visible_text(page_of(answer), " ")

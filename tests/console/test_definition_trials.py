@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
 Agreed = Callable[..., ActionRequest]
 
 
-def test_a_write_that_anybody_could_be_named_in_is_neither_tested_nor_published(
+def test_a_write_that_could_name_any_customer_is_neither_tested_nor_published(
     browser: Client, draft: ActionDefinition, retail: LoopbackShop
 ) -> None:
     made = document()
@@ -83,7 +83,7 @@ def test_a_test_call_shows_every_step_and_stores_nothing(
     assert "The call that would be sent" not in words and retail.commands == []
 
 
-def test_a_version_in_force_that_was_stored_with_a_mistake_in_types_is_still_tested(
+def test_a_published_version_with_a_mistake_in_types_can_still_be_tested(
     browser: Client,
     draft: ActionDefinition,
     sample_records: str,
@@ -152,7 +152,7 @@ def test_a_test_call_shows_each_value_of_a_query_as_it_is_sent(
     assert len(sent) == 1 and "[" not in sent[0], sent
 
 
-def test_a_test_call_says_what_to_write_where_a_text_is_calculated_with(
+def test_a_test_call_suggests_a_fix_for_calculating_with_a_text(
     browser: Client, draft: ActionDefinition, sample_records: str
 ) -> None:
     guard = {**document()["guards"][0], "require": "order.order_id - order.user_id > 0"}
@@ -210,7 +210,7 @@ def test_a_list_of_texts_is_entered_line_by_line(entered: str) -> None:
     assert "One per line." in str(form["argument-item_ids"].help_text)
 
 
-def test_the_form_speaks_the_page_s_language_and_shows_how_objects_are_written() -> None:
+def test_the_form_is_in_the_pages_language_and_shows_how_to_write_objects() -> None:
     made = document()
     made["title"] = {"de": "Fahrer", "en": "Driver"}
     country = {"type": "choice", "options": [{"value": "DE"}, {"value": "FR"}]}

@@ -92,7 +92,7 @@ def test_parts_are_edited_and_each_save_is_a_version(browser: Client, draft: Act
     assert newest_version(draft).document == document()
 
 
-def test_another_order_of_the_arguments_is_a_difference_of_two_versions(
+def test_a_different_order_of_arguments_is_shown_as_a_difference_of_versions(
     browser: Client, draft: ActionDefinition
 ) -> None:
     made = document()
@@ -140,7 +140,7 @@ def test_the_error_box_names_and_links_each_wrong_field(
     assert links == [link] and "Box(" not in visible_text(box)
 
 
-def test_arguments_stay_in_the_order_in_which_they_were_entered(browser: Client, draft: ActionDefinition) -> None:
+def test_arguments_keep_the_order_in_which_they_were_entered(browser: Client, draft: ActionDefinition) -> None:
     entered = [*document()["arguments"], "zip", "a_much_longer_name"]
     for name in entered[2:]:
         sent = fields_of(browser.get(at(draft, "part/arguments/")))
@@ -215,7 +215,7 @@ def test_a_colleagues_newer_version_is_not_overwritten(browser: Client, draft: A
     assert newest_version(draft).document["undo"] == "mine"
 
 
-def test_a_filled_field_that_lacks_a_proof_says_so_in_the_words_of_the_other_pages(browser: Client) -> None:
+def test_a_field_that_lacks_proof_is_described_as_on_the_other_pages(browser: Client) -> None:
     made = document()
     made["lookups"] = [{**made["lookups"][0], "public": True}]
     del made["lookups"][0]["owner"]
@@ -231,7 +231,7 @@ def test_a_filled_field_that_lacks_a_proof_says_so_in_the_words_of_the_other_pag
     assert why in visible_text(page_of(browser.get(at(definition, "test/"))), " ")
 
 
-def test_the_built_in_actions_are_switched_off_in_one_step_once_there_are_own_ones(
+def test_built_in_actions_can_be_switched_off_in_one_step_once_there_are_defined_ones(
     workspace: Workspace, browser: Client, retail: LoopbackShop
 ) -> None:
     ensure_policies(actor="operator:test")

@@ -181,7 +181,7 @@ def test_a_chat_with_an_action_becomes_a_case_of_its_customer_and_action(
     }
 
 
-def test_people_label_a_run_without_seeing_what_the_judge_said(enter: Enter, returns_article: Article) -> None:
+def test_people_label_a_run_without_seeing_the_judges_verdicts(enter: Enter, returns_article: Article) -> None:
     cases = [{"id": f"c{number}", "ask": "Hello", "expect": {"judge": "Is polite."}} for number in range(4)]
     suite = services.save_suite(parse_suite({"suite": "judged", "cases": cases}, file=""))
     good, bad = '{"good": true, "why": "It greets."}', '{"good": false, "why": "It is rude."}'
@@ -273,7 +273,7 @@ def finished_run(name: str, cases: int) -> Run:
     return run
 
 
-def test_pages_ask_the_same_number_of_queries_for_many_rows(enter: Enter, workspace: Workspace) -> None:
+def test_pages_take_the_same_number_of_queries_for_many_rows(enter: Enter, workspace: Workspace) -> None:
     client = enter("supervisor")
 
     def compared(name: str, cases: int) -> str:
@@ -310,7 +310,7 @@ def test_a_run_shows_what_was_planted_and_who_was_simulated(
     assert "<h1>Both" in re.sub(r"<h1[^>]*>\s*", "<h1>", page)
 
 
-def test_a_person_chooses_what_runs_and_what_it_is_compared_with(enter: Enter, returns_article: Article) -> None:
+def test_a_person_chooses_the_suites_to_run_and_the_run_to_compare_with(enter: Enter, returns_article: Article) -> None:
     suite = services.save_suite(read_suite(SUITE.encode(), file=""))
     live = live_release()
     admin = Staff(live.workspace_pk, None, "Ada", "admin", SCOPES)
@@ -341,7 +341,7 @@ def test_a_person_chooses_what_runs_and_what_it_is_compared_with(enter: Enter, r
     assert Run.objects.count() == known
 
 
-def test_a_run_tells_its_figures_and_whether_chance_explains_a_change(enter: Enter, returns_article: Article) -> None:
+def test_a_run_shows_its_figures_and_whether_chance_explains_a_change(enter: Enter, returns_article: Article) -> None:
     cases = [{"id": f"c{n}", "ask": "Hello", "expect": {"judge": "Is polite."}} for n in range(8)]
     suite = services.save_suite(parse_suite({"suite": "judged", "cases": cases}, file=""))
     good, bad = '{"good": true, "why": "It greets."}', '{"good": false, "why": "It is rude."}'
@@ -388,7 +388,9 @@ def played_run(suite: Suite, passed: Mapping[str, bool], *, sampled: Collection[
     return Run.objects.get(pk=run.pk)
 
 
-def test_changes_without_a_model_are_not_called_chance_beside_samples(enter: Enter, workspace: Workspace) -> None:
+def test_changes_without_a_model_are_not_explained_by_chance_next_to_sampled_ones(
+    enter: Enter, workspace: Workspace
+) -> None:
     keys = [f"c{place}" for place in range(10)]
     cases = [{"id": key, "ask": "How long?", "expect": {"figures": "7 days"}} for key in keys]
     suite = services.save_suite(parse_suite({"suite": "mixed", "cases": cases}, file=""))
@@ -578,7 +580,7 @@ def test_a_case_that_is_judged_while_its_page_is_made_is_hidden(
     assert "rude" not in page and "Hidden" in page
 
 
-def test_whoever_was_shown_the_verdicts_labels_nothing_even_if_a_label_is_withdrawn(
+def test_a_person_who_has_seen_the_verdicts_cannot_label_even_after_withdrawing_a_label(
     enter: Enter, returns_article: Article
 ) -> None:
     run = judged_run(2, 2)
@@ -597,9 +599,7 @@ def test_whoever_was_shown_the_verdicts_labels_nothing_even_if_a_label_is_withdr
     assert set(Label.objects.values_list("verdict", flat=True)) == {"pass", "unsure"}
 
 
-def test_a_label_that_meets_the_showing_of_verdicts_waits_and_is_refused(
-    enter: Enter, returns_article: Article
-) -> None:
+def test_a_label_sent_while_the_verdicts_are_shown_waits_and_is_refused(enter: Enter, returns_article: Article) -> None:
     """The verdicts are shown in one tab while the label is sent from another."""
     run = judged_run(1, 1)
     client, [result] = enter("supervisor"), Result.objects.filter(run=run)

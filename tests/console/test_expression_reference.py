@@ -28,7 +28,7 @@ def test_the_reference_has_every_function_and_the_grammar(browser: Client) -> No
         assert chapters.css_first(f"[id='{(link.attributes['href'] or '')[1:]}']") is not None
 
 
-def test_only_those_who_may_see_definitions_read_it(client: Client, workspace: Workspace) -> None:
+def test_only_people_who_may_see_definitions_can_read_the_reference(client: Client, workspace: Workspace) -> None:
     assert client.get(ADDRESS).status_code == 302
     client.force_login(User.objects.create_user("eve", password="x"))
     assert client.get(ADDRESS).status_code in (302, 403)
@@ -38,7 +38,7 @@ PARTS = ("arguments", "lookups", "guards", "money", "answer", "card", "limits")
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_it_is_linked_beside_each_expression(browser: Client, draft: ActionDefinition, part: str) -> None:
+def test_the_reference_is_linked_next_to_each_expression(browser: Client, draft: ActionDefinition, part: str) -> None:
     page = page_of(browser.get(at(draft, f"part/{part}/")))
     assert page.css(f"main > p.help a[href='{ADDRESS}']") or page.css(f"p.help > a[href='{ADDRESS}']")
     beside = {link.parent.parent.css_first("textarea").id for link in page.css(f".f a[href='{ADDRESS}']")}
@@ -48,5 +48,7 @@ def test_it_is_linked_beside_each_expression(browser: Client, draft: ActionDefin
 
 
 @pytest.mark.parametrize("page", ["document/", "part/call/"])
-def test_it_is_linked_where_expressions_stand_in_templates(browser: Client, draft: ActionDefinition, page: str) -> None:
+def test_the_reference_is_linked_where_templates_contain_expressions(
+    browser: Client, draft: ActionDefinition, page: str
+) -> None:
     assert page_of(browser.get(at(draft, page))).css(f"a[href='{ADDRESS}']")

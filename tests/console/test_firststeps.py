@@ -41,7 +41,7 @@ def steps(admin: Client) -> dict[str, bool]:
     return {visible_text(item.css_first("h3")): "done" in (item.attributes["class"] or "") for item in items}
 
 
-def test_each_step_is_ticked_by_what_was_done(workspace: Workspace, enter: Enter, client: Client) -> None:
+def test_each_step_is_ticked_once_it_is_done(workspace: Workspace, enter: Enter, client: Client) -> None:
     assets._noted.clear()
     admin = enter("admin")
     assert list(steps(admin).values()) == [False] * 7
@@ -138,7 +138,9 @@ def test_a_logo_is_re_encoded_and_served_safely(workspace: Workspace, enter: Ent
     assert not Logo.objects.exists()
 
 
-def test_legal_pages_are_set_in_the_console_and_wrong_addresses_are_not(workspace: Workspace, enter: Enter) -> None:
+def test_legal_pages_are_set_in_the_console_and_invalid_addresses_are_refused(
+    workspace: Workspace, enter: Enter
+) -> None:
     page, admin = f"/admin/accounts/workspace/{workspace.pk}/change/", enter("admin")
     admin.post(page, {**FACTS, "imprint_url": "shop.example/imprint", "privacy_url": "https://shop.example/privacy"})
     workspace.refresh_from_db()
@@ -164,9 +166,7 @@ def test_legal_pages_are_set_in_the_console_and_wrong_addresses_are_not(workspac
     ],
     ids=["svg", "jpeg", "gif", "cut", "few", "huge", "bytes"],
 )
-def test_anything_but_a_harmless_picture_is_refused_as_a_logo(
-    workspace: Workspace, enter: Enter, content: bytes
-) -> None:
+def test_a_logo_that_is_not_a_harmless_picture_is_refused(workspace: Workspace, enter: Enter, content: bytes) -> None:
     answer = upload(enter("admin"), workspace, content)
     assert (answer.status_code, 'id="id_logo_error"' in answer.content.decode()) == (200, True)
     assert not Logo.objects.exists()

@@ -92,7 +92,7 @@ def test_paths_in_a_folder_become_ids(send: Any) -> None:
 @pytest.mark.parametrize(
     "path", ["../../etc/passwd.md", "/etc/x.md", "a/../b.md", ".hidden.md", "a\x00b.md", "x" * 300]
 )
-def test_no_path_leads_out_of_its_folder(send: Any, path: str) -> None:
+def test_no_path_leads_outside_its_folder(send: Any, path: str) -> None:
     answer = send("publish", ("a.md", b"Words.\n"), paths=[path])
     assert answer.json()["items"][0]["outcome"] == "failed"
     assert not Article.objects.exists()

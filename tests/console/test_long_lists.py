@@ -43,7 +43,7 @@ def test_calls_are_filtered_by_existing_providers(enter: Enter, sample: Sample) 
     assert [call.model for call in shown.context["cl"].result_list] == ["Zebra"]
 
 
-def test_conversations_are_filtered_by_the_languages_of_pages_one_look_for_each(
+def test_conversations_are_filtered_by_page_language_with_one_look_up_per_language(
     enter: Enter, sample: Sample, other_workspace: Workspace
 ) -> None:
     for locale in ("fr", "de", "fr"):

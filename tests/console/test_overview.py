@@ -379,7 +379,7 @@ def test_parts_are_whole_percentages_by_the_largest_remainder(whole: int, number
     assert parts_of(whole, numbers) == parts
 
 
-def test_what_models_cost_yesterday_stands_beside_today(enter: Enter, workspace: Workspace) -> None:
+def test_yesterdays_cost_of_models_is_shown_next_to_todays(enter: Enter, workspace: Workspace) -> None:
     midnight = now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     for before, cost in ((timedelta(0), "0.30"), (timedelta(seconds=1), "1.25"), (timedelta(days=1, seconds=1), "9")):
         LLMCall.objects.create(
@@ -390,7 +390,7 @@ def test_what_models_cost_yesterday_stands_beside_today(enter: Enter, workspace:
     assert visible_text(rows[-1], " ") == "Spent today 1 model call since midnight UTC; yesterday €1.25 €0.30"
 
 
-def test_results_by_day_name_what_went_live_that_day(enter: Enter, sample: Sample) -> None:
+def test_results_by_day_name_the_changes_that_went_live_on_it(enter: Enter, sample: Sample) -> None:
     talk(*ANSWERED, began=noon(2))
     Conversation.objects.filter(pk=sample.conversation.pk).update(created_at=noon(40))
     Article.objects.update(published_at=noon(1))

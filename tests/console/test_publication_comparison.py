@@ -62,7 +62,7 @@ def outcomes_on(client: Client, article: Article) -> dict[str, str]:
     return {row.css("span")[-1].text(strip=True): row.css_first(".tag").text(strip=True) for row in rows}
 
 
-def test_the_editor_publishes_at_once_and_shows_what_it_changed(enter: Enter, returns: Article) -> None:
+def test_the_editor_publishes_at_once_and_then_shows_the_effect(enter: Enter, returns: Article) -> None:
     editor = enter("editor")
     page = saved(editor, returns, based_on="1").content.decode()
     assert f"/admin/kb/article/{returns.pk}/check/" in page
@@ -91,7 +91,7 @@ def test_a_new_article_is_compared_with_its_absence(enter: Enter) -> None:
     assert set(outcomes_on(editor, article).values()) == {"Better"}
 
 
-def test_what_a_check_found_is_not_run_again(enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_of_a_check_are_reused(enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch) -> None:
     editor = enter("editor")
     saved(editor, returns, do="check", based_on="1")
     run_due()
@@ -101,7 +101,7 @@ def test_what_a_check_found_is_not_run_again(enter: Enter, returns: Article, mon
     assert outcomes_on(editor, returns) == before and "Better 1" in notice_on(editor, returns)
 
 
-def test_a_check_under_way_gives_way_to_the_publication(enter: Enter, returns: Article) -> None:
+def test_a_running_check_is_cancelled_by_the_publication(enter: Enter, returns: Article) -> None:
     editor = enter("editor")
     saved(editor, returns, do="check", based_on="1")
     editor.post(f"/admin/kb/article/{returns.pk}/publish/", {"revision": "2"})
@@ -124,7 +124,7 @@ def test_nothing_is_compared_if_nothing_is_published(enter: Enter, returns: Arti
     assert not DraftCheck.objects.exists() and notice_on(editor, returns) == ""
 
 
-def test_an_article_that_comes_back_from_the_archive_was_not_readable_before(enter: Enter, returns: Article) -> None:
+def test_an_article_restored_from_the_archive_is_compared_with_its_absence(enter: Enter, returns: Article) -> None:
     archive(returns.pk)
     editor = enter("editor")
     saved(editor, returns, based_on="1", body=RETURNS)
@@ -144,7 +144,7 @@ def test_many_publications_at_once_do_not_all_wait(
     assert DraftCheck.objects.count() == 1
 
 
-def test_an_article_that_is_published_again_is_compared_although_no_more_may_wait(
+def test_an_article_that_is_published_again_is_compared_even_if_no_more_may_wait(
     enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(affected_questions, "MOST_WAITING", 1)
@@ -155,7 +155,7 @@ def test_an_article_that_is_published_again_is_compared_although_no_more_may_wai
     assert list(found) == [(2, "cancelled"), (3, "waiting")]
 
 
-def test_a_worker_of_the_previous_version_leaves_a_comparison_alone(enter: Enter, returns: Article) -> None:
+def test_a_worker_of_the_previous_version_does_not_run_a_comparison(enter: Enter, returns: Article) -> None:
     saved(enter("editor"), returns, based_on="1")
     check = DraftCheck.objects.get()
     due_for_previous_version = DraftCheck.objects.filter(state__in=("waiting", "running"), lease_until__lte=now())

@@ -77,7 +77,7 @@ def test_requests_are_listed_with_their_customers(enter: Enter, sample: Sample) 
     assert listed() == [sample.customer.external_id]
 
 
-def test_what_a_request_is_about_is_named_in_the_readers_language(enter: Enter, sample: Sample) -> None:
+def test_the_subject_of_a_request_is_named_in_the_readers_language(enter: Enter, sample: Sample) -> None:
     def listed() -> str:
         return read(client.get("/admin/actions/actionrequest/")).css_first("tbody .field-subject").text()
 
@@ -192,7 +192,7 @@ def test_calls_are_summed_by_day_and_purpose(enter: Enter, workspace: Workspace)
     assert rows == [["Answers", "p: m"], ["Rewriting", "p: m"], ["Answers", "p: m"]]
 
 
-def test_the_reserved_part_of_a_budget_is_shown_beside_the_spent_one(
+def test_the_reserved_part_of_a_budget_is_shown_next_to_the_spent_part(
     enter: Enter, workspace: Workspace, settings: Settings
 ) -> None:
     """Otherwise nobody sees why a model is no longer called while part of the amount is left."""
@@ -257,7 +257,9 @@ def test_a_conversation_shows_withheld_sentences_with_their_check(enter: Enter, 
     assert "Not confirmed by our articles." in visible_text(tree.css_first(".l-assistant"))
 
 
-def test_an_answer_lost_to_the_checks_is_not_unanswered_but_can_be_filtered(enter: Enter, workspace: Workspace) -> None:
+def test_a_question_whose_answer_was_withheld_is_not_unanswered_but_can_be_filtered(
+    enter: Enter, workspace: Workspace
+) -> None:
     none = Answer("I could not find this.", (), by="model", is_abstention=True)
     asked_and_answered("Do you ski?", none)
     lost = asked_and_answered("How much is it?", replace(none, withheld=WITHHELD))

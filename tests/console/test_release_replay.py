@@ -226,7 +226,9 @@ def test_a_question_of_several_customers_says_how_often_it_was_asked(
     assert "asked 4 times" in rows[0][1] and "asked 2 times" in rows[1][1]
 
 
-def test_only_those_who_may_evaluate_start_one(enter: Enter, asked: list[Conversation], draft: Release) -> None:
+def test_only_people_who_may_evaluate_can_start_a_replay(
+    enter: Enter, asked: list[Conversation], draft: Release
+) -> None:
     told = {"do": "begin", "days": "7", "most": "5"}
     for role in ("editor", "agent"):
         client = enter(role)
@@ -244,7 +246,7 @@ def test_only_those_who_may_evaluate_start_one(enter: Enter, asked: list[Convers
     assert Replay.objects.count() == 1
 
 
-def test_words_of_the_forgotten_leave_a_replay(
+def test_an_erased_customers_words_are_removed_from_a_replay(
     asked: list[Conversation], draft: Release, alice: Customer, workspace: Workspace
 ) -> None:
     replay = replay_worker.begin(draft, days=7, most=100)
@@ -260,7 +262,7 @@ def test_words_of_the_forgotten_leave_a_replay(
     assert not Replay.objects.exists()
 
 
-def test_a_conversation_that_is_erased_while_questions_are_chosen_leaves_none(
+def test_a_conversation_erased_while_questions_are_chosen_leaves_none(
     asked: list[Conversation], draft: Release, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choose = replay_worker.real_questions

@@ -114,7 +114,7 @@ def put_live(admin: Client, **told: Any) -> Release:
     return row
 
 
-def test_restoring_what_the_gates_never_passed_asks_for_a_reason(
+def test_restoring_a_release_that_never_passed_the_gates_requires_a_reason(
     admin: Client, enter: Enter, workspace: Workspace
 ) -> None:
     second = put_live(admin, tone="warm")
@@ -304,7 +304,7 @@ def test_a_model_is_added_tested_and_routed_without_showing_its_key(
 
 
 @pytest.mark.django_db(transaction=True)  # a run is played by threads with their own connections
-def test_a_draft_that_passed_with_other_articles_says_so_and_is_evaluated_again(
+def test_a_draft_that_passed_with_other_articles_is_marked_and_evaluated_again(
     admin: Client, workspace: Workspace
 ) -> None:
     article = create_article(Change(title="Returns", body="Within 60 days.", locale="en"), external_id="returns")
@@ -389,7 +389,7 @@ def test_a_refused_draft_lists_what_is_worse_than_in_the_live_release(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_refused_draft_does_not_tell_what_the_judge_said_while_results_wait_for_labels(
+def test_a_refused_draft_hides_the_judges_verdicts_while_results_wait_for_labels(
     admin: Client, enter: Enter, workspace: Workspace
 ) -> None:
     cases = [{"id": "polite", "must": True, "ask": "Hello", "expect": {"judge": "Is polite."}}]

@@ -157,7 +157,7 @@ def test_a_gate_with_a_missing_suite_refuses_until_somebody_gives_a_reason(polic
         ({"is_enabled": True}, {"is_enabled": False}, False),
     ],
 )
-def test_which_rules_allow_more(old: dict[str, Any], new: dict[str, Any], is_more: bool) -> None:
+def test_rules_that_allow_more_are_recognised(old: dict[str, Any], new: dict[str, Any], is_more: bool) -> None:
     assert allows_more(Rules(2, "EUR", **new), Rules(1, "EUR", **old)) is is_more
 
 
@@ -168,7 +168,7 @@ def shell(*arguments: str) -> dict[str, Any]:
     return told
 
 
-def test_the_shell_reports_what_the_gates_say_or_obeys_them(policy: ActionPolicy) -> None:
+def test_the_command_reports_the_gates_verdict_or_obeys_it(policy: ActionPolicy) -> None:
     before = rules_of(policy)
     with pytest.raises(CommandError, match="rules: a-person-decides"):
         shell("--set", "approval_above=500", "--gate")

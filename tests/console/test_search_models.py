@@ -89,7 +89,7 @@ async def test_a_model_is_added_tested_chosen_and_used(operator: Client, servers
     assert "Search uses this from now on" in words_of(again)
 
 
-async def test_the_building_says_why_it_waits_and_can_be_cancelled(
+async def test_a_waiting_build_shows_the_reason_and_can_be_cancelled(
     operator: Client, servers: tuple[ModelServer, ...]
 ) -> None:
     await db(lambda: sync_article(published().pk))
@@ -121,7 +121,9 @@ async def test_a_server_that_fails_its_test_says_why(operator: Client, servers: 
     assert answer.status_code == 400 and "Test ours first" in words_of(answer)
 
 
-async def test_what_search_uses_is_not_changed_below_it(operator: Client, servers: tuple[ModelServer, ...]) -> None:
+async def test_a_connection_that_search_uses_cannot_be_changed_or_deleted(
+    operator: Client, servers: tuple[ModelServer, ...]
+) -> None:
     row, _ = await db(add, operator, servers[0], "ours")
     await db(lambda: operator.post(SEARCH, {"first": str(row.pk)}))
     sent = {"name": "ours", "base_url": servers[0].base_url, "model": "n", "input_price": ""}
@@ -134,7 +136,7 @@ async def test_what_search_uses_is_not_changed_below_it(operator: Client, server
     assert not await db(EmbeddingConnection.objects.exists)
 
 
-def test_the_page_asks_as_often_for_many_connections(operator: Client) -> None:
+def test_the_page_takes_the_same_number_of_queries_for_many_connections(operator: Client) -> None:
     def asked() -> int:
         with CaptureQueriesContext(connection) as queries:
             assert operator.get(SEARCH).status_code == 200
@@ -148,7 +150,7 @@ def test_the_page_asks_as_often_for_many_connections(operator: Client) -> None:
 
 
 @pytest.mark.parametrize("role", ["admin", "supervisor", "editor"])
-def test_a_workspace_s_own_people_see_the_model_and_cannot_change_it(enter: Enter, role: str) -> None:
+def test_members_of_a_workspace_see_the_model_and_cannot_change_it(enter: Enter, role: str) -> None:
     client, row = enter(role), EmbeddingConnection.objects.create(name="ours", base_url="http://x/v1", model="m")
     if role == "admin":
         page = words_of(client.get(MODELS))
@@ -162,7 +164,7 @@ def test_a_workspace_s_own_people_see_the_model_and_cannot_change_it(enter: Ente
     assert EmbeddingConnection.objects.exists() and not Recipe.objects.filter(is_chosen=True).exists()
 
 
-async def test_a_workspace_s_admins_see_no_figures_and_servers_of_the_installation(
+async def test_admins_of_a_workspace_see_no_figures_or_servers_of_the_installation(
     operator: Client, servers: tuple[ModelServer, ...]
 ) -> None:
     await db(lambda: sync_article(published().pk))

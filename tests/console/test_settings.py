@@ -109,7 +109,7 @@ def test_revoking_the_last_key_needs_confirmation(admin: Client, workspace: Work
 
 
 @pytest.mark.parametrize("name", ["Shop", " shop "])
-def test_two_channels_cannot_have_one_name(admin: Client, workspace: Workspace, name: str) -> None:
+def test_two_channels_cannot_have_the_same_name(admin: Client, workspace: Workspace, name: str) -> None:
     made = create_channel(workspace, "Shop").channel
     assert b"Another channel already has this name" in admin.post(f"{CHANNELS}add/", channel(name=name)).content
     assert list(Channel.objects.all()) == [made]

@@ -92,7 +92,7 @@ def test_a_preview_can_be_ended_by_publishing(site: LocalSite, enter: Enter, mon
     assert SourceRun.objects.order_by("pk").values_list("mode", "state").last() == ("sync", "done")
 
 
-def test_a_run_that_publishes_is_not_begun_again(site: LocalSite, enter: Enter) -> None:
+def test_a_run_that_already_publishes_is_not_started_again(site: LocalSite, enter: Enter) -> None:
     client = enter("editor")
     add_site(client, site.url)
     SourceRun.objects.update(mode="sync")

@@ -284,7 +284,7 @@ def one_of_each(sample: Sample) -> list[str]:
     return sorted(filter(None, found.values()))
 
 
-def test_invalid_input_breaks_no_page(enter: Enter, sample: Sample) -> None:
+def test_no_page_fails_on_invalid_input(enter: Enter, sample: Sample) -> None:
     client = enter("admin")
     seen = one_of_each(sample)
     assert len(seen) > 50
@@ -320,7 +320,7 @@ def test_the_history_of_an_invalid_id_is_not_found(enter: Enter) -> None:
     assert enter("admin").get("/admin/kb/article/abc/history/").status_code == 404
 
 
-def test_overlong_input_breaks_no_page(enter: Enter, sample: Sample) -> None:
+def test_no_page_fails_on_overlong_input(enter: Enter, sample: Sample) -> None:
     client = enter("admin")
     for address in (
         reverse("admin:kb_article_add"),

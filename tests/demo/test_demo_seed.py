@@ -72,7 +72,7 @@ def seeded() -> dict[str, Any]:
     return facts
 
 
-def test_seeding_creates_everything_a_start_needs() -> None:
+def test_seeding_creates_everything_that_a_start_needs() -> None:
     facts = seeded()
     workspace = Workspace.objects.get(slug="wrenfell")
     assert (workspace.name, workspace.currency, workspace.timezone) == ("Wrenfell Outdoor", "EUR", "Europe/Berlin")
@@ -88,7 +88,7 @@ def test_seeding_creates_everything_a_start_needs() -> None:
         assert (article.state, article.collection.name, article.indexed_revision) == ("live", "Orders & delivery", 1)
 
 
-def test_what_gate_cases_compare_comes_with_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vectors_that_gate_cases_need_come_with_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forget()
     cache.clear()
     passage_vectors(["A new zip costs 25 euros."])
@@ -120,7 +120,7 @@ def test_seeding_again_creates_nothing_with_few_queries(django_assert_max_num_qu
         assert (Channel.objects.count(), ApiKey.objects.count(), Article.objects.count()) == (1, 1, 2)
 
 
-def test_a_workspace_from_before_the_actions_gets_them() -> None:
+def test_a_workspace_that_is_older_than_the_actions_gets_them() -> None:
     demo_workspace._workspace()
     facts = seeded()
     assert facts["workspace"] == "wrenfell"
@@ -148,7 +148,7 @@ def test_other_ports_change_the_origins_and_keep_the_key(settings: Any) -> None:
     assert set(channel.allowed_origins) == near | {"https://wrenfell.example"}
 
 
-def test_what_people_changed_is_kept() -> None:
+def test_seeding_keeps_peoples_changes() -> None:
     seeded()
     ines = User.objects.get(username="ines")
     ines.set_password("her own, longer one")

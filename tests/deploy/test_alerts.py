@@ -62,7 +62,7 @@ def test_panels_do_not_overlap() -> None:
 
 
 @needs_promtool
-def test_the_rules_fire_when_they_should() -> None:
+def test_each_rule_fires_on_its_condition() -> None:
     promtool("check", "rules", str(DEPLOY / "alerts.yaml"))
     promtool("test", "rules", str(Path(__file__).with_name("alerts.test.yaml")))
 

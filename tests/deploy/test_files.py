@@ -210,7 +210,7 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
     assert (found.returncode, ours) == (0, []), found.stderr
 
 
-def test_migrations_start_again_until_the_database_is_up() -> None:
+def test_migrations_restart_until_the_database_is_up() -> None:
     text = (DEPLOY / "systemd" / "supportbot-migrate.service").read_text()
     assert "\nRestart=on-failure\n" in text and "\nStartLimitIntervalSec=0\n" in text
 
