@@ -1,4 +1,4 @@
-"""Fixtures that every part of the test tree may use."""
+"""Fixtures for all tests."""
 
 import threading
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ from tests.pseudo import pseudo_language
 __all__ = ["pseudo_language"]  # a fixture
 empty_quickly()
 pass_connections_on()
-settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow on purpose
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow by design
 # Without a pool, each hop to a thread would open a new connection.
 settings.DATABASES["default"]["CONN_MAX_AGE"] = None
 # Each test's client builds the middleware again, which would read all static files to serve at most one.
@@ -41,7 +41,7 @@ if hypothesis_settings.get_current_profile_name() != "ci":
     hypothesis_settings.load_profile("patient")
 
 EXECUTORS = (async_db._executor, async_db._outside_executor)
-_used: set[ThreadPoolExecutor] = set()  # by the present test
+_used: set[ThreadPoolExecutor] = set()  # for the current test
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +58,7 @@ def django_db_setup(
 
 @pytest.fixture(scope="session")
 def migrated_schema(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Path:
-    """A dump of the migrated schema, for servers that a test starts: they need not migrate."""
+    """A dump of the migrated schema, so that servers started by a test need not migrate."""
     with django_db_blocker.unblock(), ThreadPoolExecutor(1) as pool:  # Playwright's event loop runs in this thread
         return pool.submit(migrated_dump, request.config.cache.mkdir("schema")).result()
 
@@ -71,15 +71,16 @@ def default_language() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def no_outage_told_before() -> None:
-    """Each test may see the one line about an outage of the database."""
+def no_outage_reported_before() -> None:
+    """Forget outages, since a process logs only one line about each."""
     vars(trouble).update(vars(DatabaseTrouble()))
 
 
 @pytest.fixture(autouse=True)
 def database_threads_at_rest(_django_db_marker: None) -> Iterator[None]:
-    """Set up after the test's database and therefore torn down before it: everything a test left to a database thread
-    is done by then. A record still being written would lock tables that the end of a transactional test empties.
+    """Set up after the test's database and therefore torn down before it, once all work that a test left to database
+    threads is done. A record that is still being written would lock tables that the end of a transactional test
+    empties.
     """
     yield
     for executor in EXECUTORS:
@@ -113,7 +114,7 @@ def rest(executor: ThreadPoolExecutor) -> None:
 
 @pytest.fixture
 def workspace(db: None) -> Iterator[Workspace]:
-    """Wrenfell; the test runs inside its scope."""
+    """The workspace Wrenfell, in whose scope the test runs."""
     row = create_workspace("Wrenfell Outdoor", slug="wrenfell")
     with workspace_scope(row.pk):
         yield row
@@ -140,13 +141,13 @@ def bob(workspace: Workspace) -> User:
 
 @pytest.fixture
 def cache_away(settings: Settings, unused_port: int) -> None:
-    """The cache is a Valkey that is not running."""
+    """Use a Valkey that is not running as the cache."""
     settings.CACHES = {"default": cache_at(f"redis://127.0.0.1:{unused_port}/2")}
 
 
 @pytest.fixture
 def mallory(other_workspace: Workspace) -> User:
-    """An admin of another workspace: a stranger here."""
+    """An admin of another workspace, who is a stranger in this one."""
     user = User.objects.create_user("mallory", password="correct horse battery")
     add_member(other_workspace, user, Membership.Role.ADMIN)
     return user

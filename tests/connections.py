@@ -1,8 +1,8 @@
-"""Let a thread pass its database connection on.
+"""Let threads reuse the database connections of threads that have ended.
 
 A served application handles each request in a thread of its own, and a test may use many database threads. Their
-connections would end with the request or the test, and a new one costs as much as a whole request: PostgreSQL starts a
-process, which knows no table yet.
+connections would be closed with the request or the test, and a new one costs as much as a whole request: PostgreSQL
+starts a process that has loaded no table's metadata yet.
 """
 
 import select
@@ -16,7 +16,7 @@ from django.db.backends.postgresql.base import DatabaseWrapper
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 from psycopg.pq import TransactionStatus
 
-KEPT: Final = 4  # all workers share a hundred
+KEPT: Final = 4  # all workers share a hundred connections
 
 _free: "deque[tuple[dict[str, Any], Any]]" = deque()
 _open = DatabaseWrapper.get_new_connection
@@ -28,7 +28,7 @@ def pass_connections_on() -> None:
 
 
 def leave_connection() -> None:
-    """Leave this thread's connection to another one; close it if enough are left or something is pending."""
+    """Leave this thread's connection to another thread; close it if there are enough or a transaction is open."""
     raw = connection.connection
     is_clean = raw is not None and not connection.in_atomic_block and connection.autocommit
     if is_clean and raw.info.transaction_status == TransactionStatus.IDLE and len(_free) < KEPT:
@@ -53,7 +53,7 @@ def _take(self: DatabaseWrapper, conn_params: dict[str, Any]) -> Any:
 
 
 def _is_open(raw: Any) -> bool:
-    """Return whether the server has sent nothing unrequested, as it does before closing."""
+    """Return whether the server has sent nothing unrequested, which it does before it closes a connection."""
     if raw.closed:
         return False
     poll = select.poll()

@@ -395,7 +395,7 @@ def test_a_possible_new_request_is_asked_about_before_it_becomes_a_value() -> No
     chat = Chat(tools=(HUMAN, SKIP, DEPOSIT))
     for text in ("Please skip my next box", "3", "large box", "C1234"):
         chat.send(text)
-    offer, calls = chat.send("QQ11RR deposit not here yet")  # after an apology, if there is one
+    offer, calls = chat.send("QQ11RR deposit not here yet")  # the reply may begin with an apology
     assert offer.endswith(say("meant", "en", title=DEPOSIT.title)) and calls == []
     assert chat.send(DEPOSIT.title)[1] == [("release_deposit", {"booking": "QQ11RR"})]
 
@@ -425,7 +425,7 @@ def test_a_no_to_an_offer_during_a_question_repeats_the_question() -> None:
     chat = Chat(tools=(HUMAN, SKIP, DEPOSIT))
     for text in ("Please skip my next box", "3", "large box", "C1234"):
         asked, _ = chat.send(text)
-    offer, calls = chat.send("QQ11RR deposit not here yet")  # after an apology, if there is one
+    offer, calls = chat.send("QQ11RR deposit not here yet")  # the reply may begin with an apology
     assert offer.endswith(say("meant", "en", title=DEPOSIT.title)) and calls == []
     assert chat.send("No") == (asked, [])
     _, [(action, arguments)] = chat.send("Leave it at the door")

@@ -13,7 +13,7 @@ CASES = json.loads(Path(__file__).with_name("answer_markdown.json").read_text(en
 
 @pytest.mark.parametrize(("markdown", "html"), CASES)
 def test_an_answer_is_the_html_that_the_chat_draws(markdown: str, html: str) -> None:
-    # A browser writes quotation marks outside of attributes as they are.
+    # A browser does not escape quotation marks outside attributes.
     assert answer_html(markdown).replace("&quot;", '"').replace("&#x27;", "'") == html
 
 

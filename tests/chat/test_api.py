@@ -1,4 +1,4 @@
-"""Conversations over REST: the twin of the socket, with real credentials."""
+"""Conversations over REST, which can do the same as the socket, with real credentials."""
 
 from typing import Any
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""Search over conversations: what is found, by which index, and nothing of other workspaces."""
+"""Search over conversations: what it finds, with which index, and that it finds nothing of other workspaces."""
 
 from datetime import timedelta
 from typing import Any

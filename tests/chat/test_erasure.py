@@ -1,5 +1,5 @@
-"""Erasing deletes from every package, for this customer only; records of money stay, and running work finds nothing any
-more.
+"""Erasing deletes rows of every package, for this customer only; records of money stay, and running work finds nothing
+any more.
 """
 
 import json
@@ -77,7 +77,7 @@ def span() -> CitedSpan:
 
 
 def lived(customer: Customer, channel: NewChannel, bob: User) -> Conversation:
-    """Return a conversation that has left something in every package."""
+    """Return a conversation with rows in every package."""
     conversation = start_conversation(customer.pk, channel_id=channel.channel.pk)
     add_customer_message(conversation.pk, text="Where is my money?", client_id="m1")
     claim = claim_turn("runner", only=conversation.pk)
@@ -171,7 +171,7 @@ def test_nobody_can_erase_a_foreign_conversation(
     foreign = signed_in(channel, tom).delete(address)
     missing = signed_in(channel, tom).delete(f"{CONVERSATIONS}/{uuid7()}")
     assert (foreign.status_code, foreign.content) == (404, missing.content)
-    assert signed_in(channel, tom).delete(CONVERSATIONS).status_code == 204  # of theirs there is none
+    assert signed_in(channel, tom).delete(CONVERSATIONS).status_code == 204  # this customer has no conversation
     for client in (person(workspace, bob), service(workspace, "conversations:write"), caller("sk_wrong"), APIClient()):
         assert client.delete(address).status_code in (401, 403)
         assert client.delete(CONVERSATIONS).status_code in (401, 403)
@@ -187,7 +187,7 @@ def test_records_of_money_survive_an_erasure(channel: NewChannel, alice: Custome
     before = ActionRequest.objects.values().get()
     assert signed_in(channel, alice).delete(CONVERSATIONS).status_code == 204
     assert ActionRequest.objects.values().get() == before
-    deliver_due()  # its steps are reported to nobody, which is not a failure
+    deliver_due()  # there is nobody to report its steps to, which is no failure
     assert not Announcement.objects.filter(delivered_at=None).exists()
     assert request.conversation_id == conversation.pk and not Conversation.objects.exists()
 
@@ -223,7 +223,7 @@ def test_late_writes_find_no_conversation(claim: Claim) -> None:
 
 
 def test_a_body_written_after_the_erasure_is_deleted(channel: NewChannel, alice: Customer) -> None:
-    """A model call that ends later is recorded then: the announcement finds it, or the sweep does."""
+    """A model call that ends later is recorded after the erasure; the announcement or the sweep deletes it."""
     conversation = start_conversation(alice.pk)
     kept = start_conversation(Customer.objects.create(external_id="cus_tom").pk)
     assert signed_in(channel, alice).delete(CONVERSATIONS).status_code == 204
@@ -361,7 +361,7 @@ def test_an_export_contains_what_would_be_erased_and_what_stays(
 
 
 def counts() -> dict[str, int]:
-    """Count the rows of each of our tables except the announcements."""
+    """Count the rows of each of the product's tables except the announcements."""
     ours = [model for model in apps.get_models() if hasattr(model, "workspace") and model is not Announcement]
     return {model._meta.label_lower: _count(model) for model in ours}
 

@@ -1,4 +1,4 @@
-"""What a customer's page shows of earlier chats: a list with previews, and a transcript to keep."""
+"""A customer's earlier chats: a list with previews, and transcripts to keep."""
 
 from datetime import UTC, datetime
 from typing import Any

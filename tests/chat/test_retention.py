@@ -1,4 +1,4 @@
-"""Data past its retention is erased at night, unless something is still owed to somebody."""
+"""Data past its retention is erased at night, unless a matter is still open."""
 
 import logging
 import os
@@ -76,7 +76,7 @@ def test_old_conversations_are_erased_and_others_kept(
 
 @dataclass
 class Clock:
-    """The time of a night: pauses take none, and each erasure as long as told."""
+    """The clock of a night: a pause takes no time, and each erasure takes as long as the test says."""
 
     patch: pytest.MonkeyPatch
     at: float = 0.0
@@ -92,7 +92,7 @@ class Clock:
         self.paused.append(seconds)
 
     def erasing_takes(self, *seconds: float) -> None:
-        """Let batches take this long; the last one stands for all that follow."""
+        """Set how long each batch takes; the last value counts for all further batches."""
         erase, waits = retention._erase, list(seconds)
 
         def slowly(*args: Any) -> int:
@@ -211,7 +211,7 @@ def lived() -> Conversation:
 
 
 def test_many_conversations_take_as_many_statements_as_one(limited: Workspace) -> None:
-    """A batch of them, and the delivery of its announcements."""
+    """Count the statements of a batch and of the delivery of its announcements."""
     counts = []
     deliver_due()
     for number in (1, 12):
@@ -263,7 +263,7 @@ def test_a_run_waits_while_erasures_are_being_announced(limited: Workspace, monk
             deliver_due()
 
     monkeypatch.setattr(clock, "sleep", deliver)
-    deliver_due()  # of their beginning
+    deliver_due()  # those of their beginnings
     assert erase_expired()[limited.pk].conversations == 3
     assert waiting == [2]
 
@@ -303,7 +303,7 @@ def test_conversations_with_open_matters_are_kept(limited: Workspace, bob: User)
     assert erase_expired()[limited.pk] == Report(conversations=0, kept=3, bodies=0)
     ActionRequest.objects.update(state="cancelled")
     assert erase_expired()[limited.pk].conversations == 1
-    assert ActionRequest.objects.count() == 1  # the record of money stays
+    assert ActionRequest.objects.count() == 1  # records of money stay
 
 
 def test_a_message_at_the_last_moment_keeps_a_conversation(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,7 +346,7 @@ def test_mail_files_are_deleted_after_the_shortest_limit(
         os.utime(tmp_path / name, (at, at))
     retain()
     assert {file.name for file in tmp_path.iterdir()} == {"young.log", "other.txt"}
-    settings.EMAIL_FILE_PATH = None  # a mail server is configured
+    settings.EMAIL_FILE_PATH = None  # while a mail server is configured
     retain()
 
 
@@ -459,7 +459,7 @@ def test_the_newest_runs_are_counted_where_there_are_limits(limited: Workspace, 
     run(30, remaining=900, has_failed=True)
     run(5, remaining=40)
     with workspace_scope(other_workspace.pk):
-        run(1, remaining=7, has_failed=True)  # its limits have been lifted since
+        run(1, remaining=7, has_failed=True)  # its limits have been removed since
     found = counted()
     assert (found["left"], found["failed"], found["missing"]) == (40, 0, 0)
     assert 4 * 3600 < found["oldest_seconds"] < 6 * 3600

@@ -1,4 +1,4 @@
-"""What people write is stored once, in order, or refused with nothing moved."""
+"""Messages are stored once and in order, or refused without any change."""
 
 import threading
 
@@ -23,11 +23,11 @@ from supportbot.chat.turns import claim_turn
 from supportbot.errors import NotFound, SupportBotError
 
 pytestmark = pytest.mark.django_db
-NOTICE = 1  # the sequence number of the AI notice, with which every log begins
+NOTICE = 1  # the sequence number of the AI notice, the first event of every log
 
 
 def said(conversation: Conversation) -> list[str]:
-    """The texts of the current episode except the system's."""
+    """Return the texts of the current episode, except the system's."""
     conversation.refresh_from_db()
     return [message.text for message in history(conversation) if message.source != "system"]
 

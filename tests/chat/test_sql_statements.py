@@ -1,4 +1,4 @@
-"""The written-out statements return what the models' querysets would, take few round trips and use the indexes."""
+"""The hand-written statements return the same as the models' querysets, take few round trips and use the indexes."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ def fields(row: Any) -> dict[str, Any]:
 
 
 def counted(run: Callable[[], Any]) -> int:
-    """The number of statements, without those that begin and end transactions."""
+    """Count the statements, except those that begin and end transactions."""
     with CaptureQueriesContext(connection) as ran:
         run()
     return sum(
@@ -39,7 +39,7 @@ def counted(run: Callable[[], Any]) -> int:
 
 
 def claimable() -> Any:
-    """What can be claimed, as a queryset."""
+    """Return the turns that can be claimed, by a queryset."""
     running = Turn.objects.filter(conversation_id=OuterRef("conversation_id"), state=Turn.State.RUNNING)
     waits = Q(state=Turn.State.PENDING) & ~Exists(running)
     is_lost = Q(state=Turn.State.RUNNING, lease_until__lt=Now())
@@ -88,7 +88,7 @@ def test_messages_are_those_of_the_episode_that_customers_see(conversation: Conv
 
 
 def test_the_oldest_claimable_turn_is_the_one_of_the_models(workspace: Workspace, alice: Customer) -> None:
-    """In every state of a turn, beside a running one and alone, with a valid and with an expired lease."""
+    """For every state of a turn, next to a running one and alone, with a valid and an expired lease."""
     later = now() + timedelta(minutes=1)
     for state in Turn.State.values:
         for lease in (later, now() - timedelta(minutes=1)):
@@ -137,7 +137,7 @@ def test_a_turn_takes_few_statements(conversation: Conversation) -> None:
 
 
 def test_a_claim_finds_its_turn_by_the_indexes(conversation: Conversation) -> None:
-    """However many turns have ended, since both halves of the condition have a partial index."""
+    """This does not depend on the number of ended turns, since both halves of the condition have a partial index."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -154,7 +154,7 @@ def test_a_claim_finds_its_turn_by_the_indexes(conversation: Conversation) -> No
     text = json.dumps(plan)
     assert "turn_waiting" in text
     assert "turn_lease" in text or "turn_one_running_per_conversation" in text
-    # The few conversations may be read by a full scan.
+    # The few conversations may be read with a full scan.
     assert "chat_turn" not in {node["Relation Name"] for node in nodes_of(plan) if node["Node Type"] == "Seq Scan"}
 
 

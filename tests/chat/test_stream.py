@@ -128,7 +128,7 @@ async def test_nothing_is_stored_for_a_conversation_without_listeners(
     broker.publish(conversation.pk, NewEvent(1_000, None))
     listener = Listener()
     await broker.listen(conversation.pk, listener)
-    # a poll reports the head of the log, however far other readers are
+    # a poll reports the head of the log, wherever other readers are
     assert await listener.next() == [NewEvent(1, None)]
 
 
@@ -195,7 +195,7 @@ async def test_a_dead_layer_fails_no_caller_and_the_poll_replaces_lost_signals(
     await broker.listen(uuid7(), listener)
     monkeypatch.setattr(stream, "publish", lambda *args: None)  # as if the signal were lost
     await db(write, conversation, 1)
-    while NewEvent(2, None) not in listener.signals:  # the poll may have found the start of the log before
+    while NewEvent(2, None) not in listener.signals:  # a poll may have found the beginning of the log before
         await listener.next(len(listener.signals) + 1)
     monkeypatch.undo()
 
@@ -214,11 +214,11 @@ async def test_an_unresponsive_layer_delays_no_caller(
             return wait
 
     early, late = Listener(), Listener()
-    await broker.listen(uuid7(), early)  # while it still answered
+    await broker.listen(uuid7(), early)  # sent while the layer still answered
     monkeypatch.setattr(channel_layer, "_layer", Mute)
     async with asyncio.timeout(10):
         await broker.listen(conversation.pk, late)
-        await late.next()  # a poll got as far as the heads
+        await late.next()  # a poll has read the heads
         assert await channel_layer.new_channel() == ""
         await channel_layer.send("any", {})
         await channel_layer.leave("any", "")
@@ -252,7 +252,7 @@ async def test_a_layer_that_starts_late_is_joined_then(
 
     is_back.set()
     async with asyncio.timeout(10):
-        while not (woken.is_set() and NewEvent(9, None) in listener.signals):  # it joins one group after another
+        while not (woken.is_set() and NewEvent(9, None) in listener.signals):  # groups are joined one after another
             await from_elsewhere(uuid7(), TurnWaiting(), group=stream.TURNS_GROUP)
             await from_elsewhere(conversation.pk, NewEvent(9, None))
             await asyncio.sleep(0.01)

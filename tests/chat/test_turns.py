@@ -1,4 +1,4 @@
-"""A turn is answered by one runner, once; a runner that lost its lease writes nothing more."""
+"""One runner answers a turn, once; a runner that has lost its lease writes nothing more."""
 
 import json
 import logging
@@ -44,7 +44,7 @@ def claim(conversation: Conversation) -> Claim:
 
 
 def names(conversation: Conversation) -> list[str]:
-    """The log after the notice with which every log begins."""
+    """Return the names of the log's events after the notice, which begins every log."""
     return [event.event for event in events_after(conversation.pk, 1)]
 
 

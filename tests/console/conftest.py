@@ -1,4 +1,4 @@
-"""Users of the console, one of each role, and rows of everything it shows."""
+"""Users of the console, one per role, and one row of everything it shows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ from supportbot.webhooks.signing import new_secret
 
 Enter = Callable[[str], Client]
 ROLES = ("editor", "agent", "supervisor", "admin")
-# Part of every row below, so that one word shows whether a page discloses any of them to a stranger.
+# This word is in every row below, so that a page with it discloses a row to a stranger.
 SECRET = "Xylograph"
 
 
@@ -57,7 +57,7 @@ def logged_in(user: User) -> Client:
 
 @pytest.fixture
 def enter(workspace: Workspace) -> Enter:
-    """Return a browser in which somebody with this role is logged in."""
+    """Return a function that returns a browser in which somebody with a role is logged in."""
     return lambda role: logged_in(person(workspace, role))
 
 
@@ -71,7 +71,7 @@ def stranger(mallory: User) -> Client:
 
 @dataclass
 class Sample:
-    """One row of everything, each with the secret word in it."""
+    """One row of everything, each with the secret word."""
 
     article: Article
     category: Category

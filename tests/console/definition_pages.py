@@ -1,4 +1,4 @@
-"""The pages of a definition: their addresses, a draft, a signed-in admin, and what a browser would send."""
+"""The pages of a definition: their addresses, a draft, a signed-in admin, and the fields that a browser would send."""
 
 from typing import Any
 

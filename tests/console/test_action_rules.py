@@ -46,7 +46,8 @@ def test_changing_a_rule_creates_a_new_version(enter: Enter, refunds: ActionPoli
     assert "Approval required above: €150.00 → €80.00" in told[0]
     assert first.max_per_order != second.max_per_order
     admin.post(page(refunds), RULES)
-    assert ActionPolicyVersion.objects.filter(policy=refunds).count() == 2  # the same question again adds nothing
+    # Saving the same rules again adds no version.
+    assert ActionPolicyVersion.objects.filter(policy=refunds).count() == 2
     assert len(read(admin.get(page(refunds).replace("change", "history"))).css("tbody tr")) == 1
 
 

@@ -1,4 +1,4 @@
-"""The page of rules warns if fewer people may approve than have to, and says what to do."""
+"""The page of rules warns if fewer people can approve than are required, and says what to do."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -43,7 +43,7 @@ def sam(workspace: Workspace) -> User:
 
 @pytest.fixture
 def told(workspace: Workspace) -> Callable[[ActionPolicy], str]:
-    """Return a function that returns the warnings of the rules' page, as an admin sees it."""
+    """Return a function that returns the warnings on the rules' page, as an admin sees them."""
     browser = logged_in(person(workspace, "admin", "ada"))
 
     def look(policy: ActionPolicy) -> str:
@@ -63,7 +63,7 @@ def test_too_few_approvers_cause_a_warning_until_there_are_enough(
     change_rules(policy, actor="test", second_approval_above=Decimal(100))
     assert TWO in told(policy)
     agent = person(workspace, "agent", "ann")
-    allow_approval(policy, agent, actor="test")  # from an earlier role: it counts for nothing
+    allow_approval(policy, agent, actor="test")  # from an earlier role, so it does not count
     allow_approval(policy, sam, actor="test")
     assert SECOND in told(policy)
     allow_approval(policy, person(workspace, "supervisor", "tess"), actor="test")
@@ -84,7 +84,7 @@ def test_amounts_do_not_matter_for_an_action_without_money(
     browser.post(address, {**sent, "max_requests_per_customer_day": "3", "max_per_order": "5"})
     moving = policy_of("change_shipping_address")
     assert moving is not None and moving.current is not None and moving.current.max_requests_per_customer_day == 3
-    assert (moving.current.approval_above, moving.current.max_per_order) == (Decimal(0), None)  # kept as they were
+    assert (moving.current.approval_above, moving.current.max_per_order) == (Decimal(0), None)  # unchanged
     reader = logged_in(person(workspace, "agent", "al")).get(address).content.decode()
     assert "Requests per customer per day: 3" in reader and "Daily limit per customer" not in reader
     page = browser.get(f"/admin/actions/actionpolicy/{policy.pk}/change/").content.decode()
@@ -115,7 +115,7 @@ def test_an_action_requires_two_approvers_with_a_role(
     put_in_force(document(approval={"approvers": 2, "role": "admin"}))
     policy = policy_of("cancel_pending_order")
     assert policy is not None
-    add_member(other_workspace, sam, "admin")  # there, not here
+    add_member(other_workspace, sam, "admin")  # a member there, not here
     allow_approval(policy, sam, actor="test")
     assert TWO in told(policy)
     put_in_force(document(approval={"approvers": 2, "role": "supervisor"}))

@@ -1,4 +1,4 @@
-"""Check before publishing: real questions before and after, contradictions and near-duplicates."""
+"""The check before publishing: real questions before and after, contradictions and near-duplicates."""
 
 import threading
 from time import monotonic
@@ -124,7 +124,7 @@ def test_a_check_can_be_cancelled_continues_and_survives_its_worker(
     assert check.state == "done" and [row["question"] for row in check.rows] == [one["question"] for one in check.items]
     outcomes = {row["question"]: row["outcome"] for row in check.rows}
     assert outcomes["How many days do I have to return unused items?"] == "worse"
-    assert "better" not in outcomes.values()  # a text without words does not improve any answer
+    assert "better" not in outcomes.values()  # a text without content improves no answer
     assert Revision.objects.count() == 2
 
 
@@ -163,7 +163,7 @@ def test_a_worker_whose_lease_has_expired_writes_nothing(
     def slow(*given: Any) -> Any:
         monkeypatch.setattr(draft_checks.OneArticle, "rows", rows)
         DraftCheck.objects.update(lease_until=now())
-        draft_checks.run_draft_check(check.pk)  # by another worker
+        draft_checks.run_draft_check(check.pk)  # claimed by another worker
         return [{"question": "Late", "outcome": "worse", "before": "", "after": ""}]
 
     monkeypatch.setattr(draft_checks.OneArticle, "rows", slow)
@@ -188,7 +188,7 @@ def test_a_step_that_takes_longer_than_a_lease_stays_with_its_worker(
             ends = monotonic() + PATIENCE_SECONDS
             while draft_checks.due_drafts():
                 assert monotonic() < ends, "nobody extends the lease"
-        draft_checks.run_draft_check(check.pk)  # by another worker
+        draft_checks.run_draft_check(check.pk)  # claimed by another worker
         others.append(DraftCheck.objects.get().attempt)
         return rows(*given)
 
@@ -240,7 +240,7 @@ def test_a_check_does_not_cover_later_changes(returns: Article, fact: dict[str, 
         ("Within 60 days. [1]", "Within 60 days. [1]", "same"),
         ("Within 60 days. [1]", "Within 14 days. [1]", "changed"),
         ("Within 60 days. [1]", "Within 60 days of delivery. [1]", "better"),
-        ("Within 60 days. [1]", "We like boots.", "worse"),  # its source is lost, however sure search is
+        ("Within 60 days. [1]", "We like boots.", "worse"),  # its source is lost, however sure the search is
         ("", "We like boots.", "changed"),  # from another page
     ],
 )

@@ -268,7 +268,7 @@ def test_a_draft_is_published_over_rest_only_if_its_questions_pass(workspace: Wo
 def test_an_article_changed_during_its_test_is_not_saved_over_rest(
     workspace: Workspace, returns: Article, hours: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A colleague changes text, readers or questions while the gates are checking."""
+    """A colleague changes text, audience or questions while the gates test the article."""
     program, address = service(workspace, "kb:read", "kb:write"), f"/api/v1/articles/{returns.pk}"
     verdict_on = article_gates.verdict_on
 
@@ -291,7 +291,7 @@ def test_an_article_changed_during_its_test_is_not_saved_over_rest(
 def test_a_text_is_not_published_if_its_article_changed_during_its_test(
     workspace: Workspace, enter: Enter, returns: Article, hours: Article, monkeypatch: pytest.MonkeyPatch, changed: str
 ) -> None:
-    """The text passes; what a colleague has changed meanwhile, nobody has tried."""
+    """The text passes, but nobody has tested the colleague's changes to the article."""
     save_draft(hours.pk, Change(body=HOURS.replace("five", "six")))
     article = Article.objects.get(pk=hours.pk)
     assert changed == "readers" or not phrasings_of(article)
@@ -339,7 +339,7 @@ def test_rest_reports_a_test_that_takes_too_long(
 def test_an_article_changed_during_its_test_is_not_saved(
     enter: Enter, hours: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A colleague names a question while another one is tried."""
+    """A colleague adds a question while another one is tested."""
     page, tried = f"/admin/kb/article/{hours.pk}/change/", gates.tried
 
     def slowly(*args: Any, **options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Planted faults in the demo's articles: the shipped suite refuses a changed figure, and lets harmless words pass.
+"""Planted faults in the demo's articles: the shipped suite refuses a changed figure and allows harmless changes.
 
 With the packaged embedding model, as an installation has it.
 """
@@ -52,7 +52,7 @@ HARMLESS = [
     ("delivery-times-and-costs", "choose express.", "please choose express."),
     ("gift-cards", "so treat the code like cash", "so look after the code like cash"),
     ("vouchers-and-discounts", "A code you find there is usually invented", "Such a code is mostly invented"),
-    ("vouchers-and-discounts", "€20", "€25"),  # an example that no case asks about
+    ("vouchers-and-discounts", "€20", "€25"),  # a figure that no case asks about
 ]
 
 

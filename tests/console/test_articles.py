@@ -1,4 +1,4 @@
-"""Writing articles: save, publish, find, archive, compare, restore; and what a refusal preserves."""
+"""Writing articles: saving, publishing, finding, archiving, comparing and restoring; and what a refusal preserves."""
 
 from datetime import timedelta
 from typing import Any
@@ -98,7 +98,7 @@ def test_a_colleagues_newer_text_is_not_overwritten(editor: Client, wool: Articl
     again = editor.post(page(wool), words(body="My words.\n", based_on=based_on(tree)))
     assert "Revision 3 has been saved in the meantime" in read(again).css_first("[role=alert]").text()
     editor.post(page(wool), words(body="My words.\n", based_on=based_on(read(again))))
-    assert [row.body for row in Revision.objects.order_by("number")][-1] == "My words.\n"  # as the refusal advised
+    assert [row.body for row in Revision.objects.order_by("number")][-1] == "My words.\n"  # as the refusal has advised
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_a_text_for_a_wider_audience_is_published_in_one_step_or_not_saved(
     assert "Everybody may read this." in client.get(help_path(wool)).content.decode()
     assert (
         editor.post(page(wool), words(body="Of the team.\n", audience="internal")).status_code == 302
-    )  # fewer readers
+    )  # an audience with fewer readers
 
 
 def test_synonyms_are_separated_by_lines_or_commas(enter: Enter) -> None:

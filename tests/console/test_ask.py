@@ -1,4 +1,4 @@
-"""Ask as customer: the same search and answerer as in the chat, with the live text and the draft."""
+"""Questions asked as a customer, with the search and the answerer of the chat, on the live text and on a draft."""
 
 from typing import Any
 

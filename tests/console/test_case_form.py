@@ -1,4 +1,4 @@
-"""A case is edited as a form, or as YAML on its other tab; the form keeps what it does not show."""
+"""A case is edited in a form, or as YAML on another tab; the form keeps keys that it does not show."""
 
 from typing import Any
 

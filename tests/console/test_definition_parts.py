@@ -1,4 +1,4 @@
-"""What a part's page shows at once, and the examples on it."""
+"""The pages of a definition's parts: what they show at first, and their examples."""
 
 from typing import Any
 
@@ -46,7 +46,8 @@ def test_an_argument_shows_the_fields_of_its_type_and_the_others_further_down(
     }  # fmt: skip
     further = [one.attributes["name"] or "" for one in rows["reason"].css("details details [name]")]
     assert not any(name.split("-")[2] == "options" for name in further)
-    assert rows["order_id"].css_first("details details [name$='-pattern']") is None  # rare, but it has a value
+    # Rare, but shown since it has a value.
+    assert rows["order_id"].css_first("details details [name$='-pattern']") is None
 
 
 def test_the_only_argument_is_open(browser: Client, draft: ActionDefinition) -> None:
@@ -90,7 +91,7 @@ def test_each_argument_is_one_line_until_it_is_opened(browser: Client, draft: Ac
         False,
         True,
         False,
-    ]  # it lacks "of"
+    ]  # the argument lacks "of"
 
 
 def test_a_row_with_a_mistake_is_open(browser: Client, draft: ActionDefinition) -> None:
@@ -160,7 +161,7 @@ def test_the_pages_of_a_version_stored_with_such_a_mistake_still_open(
     browser: Client, draft: ActionDefinition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record_a_case(draft.versions.get())
-    monkeypatch.setattr(services, "check_draft", lambda document: None)  # as an earlier release saved it
+    monkeypatch.setattr(services, "check_draft", lambda document: None)  # stored as an earlier release would have
     guard = {**document()["guards"][0], "require": "order.status != '' or today + 14 > today"}
     save_draft(document(guards=[guard]), actor="operator:test")
     assert browser.get(at(draft, "cases/")).status_code == 200
@@ -190,7 +191,7 @@ INSIDE: dict[str, Any] = {
 
 
 def with_fields(*, is_list: bool) -> dict[str, Any]:
-    """Return a document with an argument of several fields, or a list of such."""
+    """Return a document with an argument of several fields, or with a list of such objects."""
     made = document()
     of = {"type": "object", "fields": INSIDE}
     made["arguments"]["goods"] = {"description": "x", **({"type": "list", "of": of} if is_list else of)}

@@ -1,4 +1,4 @@
-"""Publishing a definition in the console: its effect on past requests, what prevents it, and who may."""
+"""Publishing a definition in the console: its effect on past requests, obstacles, and the rights it needs."""
 
 import json
 from collections.abc import Callable
@@ -67,7 +67,7 @@ def test_a_second_person_publishes_an_action_that_writes(
 def widened(
     put_in_force: Callable[[dict[str, Any]], None], agreed: Agreed, ask_for: Agreed, retail: LoopbackShop
 ) -> tuple[ActionDefinition, dict[str, ActionRequest]]:
-    """A draft that also cancels processed orders, and lets a person decide on one; with three requests by order."""
+    """A draft that also cancels processed orders, one of them with approval; and three requests, by order."""
     put_in_force(document())
     done = agreed()
     run_queued()

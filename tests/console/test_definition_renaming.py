@@ -1,4 +1,4 @@
-"""An argument that is renamed in the console: its recorded cases and the actions that undo with it follow."""
+"""When an argument is renamed in the console, recorded cases and undo actions are changed, too."""
 
 from typing import Any
 

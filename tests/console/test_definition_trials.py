@@ -91,7 +91,7 @@ def test_a_published_version_with_a_mistake_in_types_can_still_be_tested(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     guard = {**document()["guards"][0], "require": "order.status == 'pending' or today + 14 > today"}
-    with monkeypatch.context() as earlier:  # an earlier release did not look for such mistakes
+    with monkeypatch.context() as earlier:  # an earlier release did not find such mistakes
         earlier.setattr(Expression, "check_types", lambda *args, **options: None)
         put_in_force(document(guards=[guard]))
     tested = browser.post(at(draft, "test/"), {**ASKED, "records": sample_records})

@@ -192,7 +192,7 @@ def test_people_label_a_run_without_seeing_the_judges_verdicts(enter: Enter, ret
     address = reverse("admin:evals_run_change", args=[run.pk])
     assert "Nobody has labelled" in client.get(address).content.decode()
     queue = f"{reverse('admin:evals_run_labels')}?run={run.pk}"
-    # The person agrees with the judge on one of each, is stricter once, and cannot tell once.
+    # The person agrees with the judge on one pass and one fail, is stricter once, and is unsure once.
     said = {True: ["pass", "fail"], False: ["fail", "unsure"]}
     for left in (4, 3, 2, 1):
         page = client.get(queue)
@@ -202,7 +202,7 @@ def test_people_label_a_run_without_seeing_the_judges_verdicts(enter: Enter, ret
         verdict = said[result.judged_good].pop(0)
         label = reverse("admin:evals_result_label", args=[result.pk])
         assert client.post(label, {"verdict": "perhaps", "run": str(run.pk)}).status_code == 302
-        if left == 4:  # a slip, corrected before anything was shown
+        if left == 4:  # a mistake, corrected before anything was shown
             client.post(label, {"verdict": "unsure", "run": str(run.pk)})
         told = client.post(label, {"verdict": verdict, "note": "n", "run": str(run.pk)}, follow=True).content.decode()
         for page_html in (told, client.get(f"{address}?show=all").content.decode()):
@@ -440,7 +440,7 @@ def test_a_runs_page_hides_the_judges_verdict_until_the_label_is_given(enter: En
     assert client.post(reverse("admin:evals_run_show", args=[run.pk])).status_code == 302
     assert "Waits for your label" not in main(show="all") and "Must pass but failed: c0, c1." in main()
     client = logged_in(User.objects.get(username__startswith="supervisor"))  # in another session
-    assert client.get(queue).context["left"] == 0  # whoever has seen the verdicts labels nothing of this run
+    assert client.get(queue).context["left"] == 0  # whoever has seen the verdicts cannot label this run
     [other] = Result.objects.filter(run=run).exclude(pk=result.pk)
     refused = client.post(reverse("admin:evals_result_label", args=[other.pk]), {"verdict": "fail"}, follow=True)
     assert "Not saved" in refused.content.decode()
@@ -451,7 +451,7 @@ def test_a_runs_page_hides_the_judges_verdict_until_the_label_is_given(enter: En
 
 
 def judged_run(cases: int, judged: int) -> Run:
-    """Store an interrupted run of which the judge has failed the first cases."""
+    """Store an interrupted run in which the judge has failed the first cases."""
     asked = [{"id": f"c{n}", "must": True, "ask": "Hello", "expect": {"judge": "Is polite."}} for n in range(cases)]
     run = services.start_run(services.save_suite(parse_suite({"suite": "judged", "cases": asked}, file="")))
     Run.objects.filter(pk=run.pk).update(state="paused", lease_until=None)
@@ -475,7 +475,7 @@ def finish(run: Run) -> None:
 
 
 def label_of(client: Client, result: Result, verdict: str) -> str:
-    """Label a result, and return the page that answers."""
+    """Label a result, and return the page of the response."""
     address = reverse("admin:evals_result_label", args=[result.pk])
     return client.post(address, {"verdict": verdict, "run": str(result.run_id)}, follow=True).content.decode()
 

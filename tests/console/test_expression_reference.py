@@ -1,4 +1,4 @@
-"""The reference of expressions in the console: who may read it, what it says, and where it is linked."""
+"""The reference of expressions in the console: its content, who can read it, and the pages that link to it."""
 
 import pytest
 from django.test import Client
@@ -20,7 +20,7 @@ ADDRESS = f"{ACTIONS}expressions/"
 def test_the_reference_has_every_function_and_the_grammar(browser: Client) -> None:
     page = page_of(browser.get(ADDRESS))
     [chapters] = page.css("article.prose")
-    assert chapters.attributes["lang"] == "en"  # in whatever language the page is
+    assert chapters.attributes["lang"] == "en"  # whatever the page's language
     words = visible_text(chapters, " ")
     assert [name for name in FUNCTIONS if f"{name}(" not in words] == []
     assert "disjunction = conjunction" in words and "percent-encoded" in words

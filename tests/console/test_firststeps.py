@@ -1,4 +1,4 @@
-"""From an empty workspace to a chat on a page: the list of first steps reads its state from rows."""
+"""From an empty workspace to a chat on a page: the list of first steps, whose state is read from rows."""
 
 import struct
 import zlib
@@ -36,7 +36,7 @@ def png(*, width: int = 4, height: int = 4, rows: bytes | None = None, more: byt
 
 
 def steps(admin: Client) -> dict[str, bool]:
-    """Return the titles on the list, each with whether it is ticked."""
+    """Return the titles on the list, and for each whether it is ticked."""
     items = LexborHTMLParser(admin.get("/admin/").content.decode()).css(".first-steps li")
     return {visible_text(item.css_first("h3")): "done" in (item.attributes["class"] or "") for item in items}
 
@@ -79,7 +79,7 @@ def test_an_origin_that_is_not_allowed_is_shown(workspace: Workspace, enter: Ent
     shown = admin.get("/admin/").content.decode()
     assert "Seen on https://new.example, which this channel does not allow. Only if this page is yours" in shown
     Channel.objects.update(allowed_origins=["https://new.example"])
-    # In a context of its own, as in production: the scope of the test must not be what makes it work.
+    # In a separate context, as in production: it must not depend on the test's workspace scope.
     opened = Context().run(lambda: client.post("/api/v1/widget/tickets", body, **ask))
     assert opened.status_code == 201
     assert steps(admin)["Put the chat on your site"]
@@ -88,7 +88,7 @@ def test_an_origin_that_is_not_allowed_is_shown(workspace: Workspace, enter: Ent
 def test_a_page_that_the_only_channel_does_not_allow_is_shown(
     workspace: Workspace, enter: Enter, client: Client
 ) -> None:
-    """A browser asks first whether it may ask for a ticket, and is refused: only the script has been loaded."""
+    """The browser's preflight for the ticket is refused, so only the script has been loaded."""
     assets._noted.clear()
     admin = enter("admin")
     create_channel(workspace, "Shop", allowed_origins=[SITE])
@@ -161,7 +161,7 @@ def test_legal_pages_are_set_in_the_console_and_invalid_addresses_are_refused(
         b"GIF89a" + b"\0" * 100,
         png()[:-30],
         png(rows=b"\0" * 10),
-        png(width=60_000, height=60_000, rows=b"\0" * 10),  # the header alone: its pixels would fill the memory
+        png(width=60_000, height=60_000, rows=b"\0" * 10),  # only the header: decoding the pixels would fill the memory
         png() + b"\0" * 21_000_000,
     ],
     ids=["svg", "jpeg", "gif", "cut", "few", "huge", "bytes"],

@@ -148,7 +148,7 @@ def test_an_account_can_be_changed_only_by_its_single_workspace(
         "robert@shop.example",
         "supervisor",
     )
-    add_member(other_workspace, bob, "agent")  # from now on, an address set here would give access there
+    add_member(other_workspace, bob, "agent")  # from now on, a new address set here would also give access there
     assert 'name="email"' not in admin.get(page).content.decode()
     admin.post(page, {**sent, "role": "agent", "name": "Mallory", "email": "mallory@shop.example"})
     bob.refresh_from_db()

@@ -1,4 +1,4 @@
-"""The overview: each conversation's ending, waiting times, daily limits, and who sees what."""
+"""The overview: the endings of conversations, waiting times, daily limits, and the rights to see them."""
 
 import csv
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def read(answer: Any) -> LexborHTMLParser:
 
 
 def noon(days_ago: int = 0) -> datetime:
-    """Return a time on a day of the workspace that is on the same day whatever the clock change."""
+    """Return a time that is on this day in the workspace's time zone, whatever the daylight saving time."""
     return localtime().replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=days_ago)
 
 
@@ -222,7 +222,7 @@ def test_the_time_to_resolution_includes_the_time_of_people(shown: Any) -> None:
         talk(("customer", 0), ("assistant", 1), ("customer", seconds - 1), ("assistant", seconds))
     talk(("customer", 0), ("assistant", 99_999), unknown=True)
     talk(("customer", 0), ("agent", 480))
-    called = talk(("customer", 0), ("assistant", 2))  # and nobody on the team has written yet
+    called = talk(("customer", 0), ("assistant", 2))  # nobody on the team has written yet
     handoff.request(called.pk, reason="customer_asked", by="customer")
     assert figures(shown())["Time to resolution"] == (
         "4 min 56 s",

@@ -1,4 +1,4 @@
-"""After an article is published in the console: what customers' questions got before, and what they get now."""
+"""Comparisons after an article is published in the console: answers to customers' questions before and now."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ def notice_on(client: Client, article: Article) -> str:
 
 
 def outcomes_on(client: Client, article: Article) -> dict[str, str]:
-    """Return the outcome by question, from the page with both answers."""
+    """Return the outcomes by question, from the page with both answers."""
     page = LexborHTMLParser(client.get(f"/admin/kb/article/{article.pk}/check/").content.decode())
     rows = [row.css_first("summary") for row in page.css("[aria-labelledby=h-questions] details")]
     return {row.css("span")[-1].text(strip=True): row.css_first(".tag").text(strip=True) for row in rows}

@@ -1,4 +1,4 @@
-"""Requests with their trail, conversations, calls, and unanswered questions in the console."""
+"""Requests with their audit trail, conversations, model calls and unanswered questions in the console."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -195,7 +195,7 @@ def test_calls_are_summed_by_day_and_purpose(enter: Enter, workspace: Workspace)
 def test_the_reserved_part_of_a_budget_is_shown_next_to_the_spent_part(
     enter: Enter, workspace: Workspace, settings: Settings
 ) -> None:
-    """Otherwise nobody sees why a model is no longer called while part of the amount is left."""
+    """Otherwise, nobody could see why no model is called although part of the amount is left."""
     settings.LLM_DAILY_BUDGET = "1.00"
     today = Budget.objects.create(day=datetime.now(UTC).date(), amount=1, currency="EUR", spent="0.7", reserved="0.25")
     admin, page_of_calls = enter("admin"), "/admin/llm/llmcall/"

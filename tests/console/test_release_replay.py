@@ -1,4 +1,4 @@
-"""A release over customers' recent questions, in the console: what differs, and that nothing else happens."""
+"""A replay of customers' recent questions with a draft, in the console: it shows differences and changes nothing."""
 
 from collections.abc import AsyncGenerator
 from datetime import timedelta
@@ -43,7 +43,7 @@ QUESTIONS = (
 
 
 class Obedient(ScriptedModel):
-    """Says that nothing was found if its instructions say so and the question is about the label."""
+    """A model that says nothing was found if its instructions say so and the question is about the label."""
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
         rules, asked = request.messages[0].content, request.messages[-1].content
@@ -53,7 +53,7 @@ class Obedient(ScriptedModel):
 
 
 class Killed(BaseException):
-    """Caught nowhere, as if the process were killed."""
+    """An error that nothing catches, as if the process were killed."""
 
 
 @pytest.fixture
@@ -203,7 +203,7 @@ def test_another_build_does_not_continue_a_replay(
     assert "The product was updated in the meantime. Start again." in page and 'value="continue"' not in page
     again = replay_worker.begin(draft, days=7, most=5)
     monkeypatch.undo()
-    assert replay_worker.due_replays() == []  # the old build's worker leaves it to the new one's
+    assert replay_worker.due_replays() == []  # the old build's worker leaves it to a worker of the new one
     replay_worker.run_replay(again.pk)
     again.refresh_from_db()
     assert (again.state, again.product) == ("waiting", "newer") and not ReplayedQuestion.objects.exists()

@@ -1,4 +1,4 @@
-"""Releases in the console: a draft from its form to its publication, and who may do what."""
+"""Releases in the console: a draft from its form to its publication, and the rights of each role."""
 
 from dataclasses import replace
 from ipaddress import ip_network
@@ -140,7 +140,8 @@ def test_restoring_a_release_that_never_passed_the_gates_requires_a_reason(
     start_run(Suite.objects.get(), release=third)
     since = LexborHTMLParser(admin.get(f"{RELEASES}{third.pk}/change/").content.decode())
     assert "0 of 1 cases run" in visible_text(since.css_first("[aria-labelledby=h-since]"))
-    assert b"h-since" not in enter("editor").get(f"{RELEASES}{third.pk}/change/").content  # who may read no runs
+    # A role that may not read runs.
+    assert b"h-since" not in enter("editor").get(f"{RELEASES}{third.pk}/change/").content
 
 
 def test_a_proven_release_says_when_it_passed_and_what_changed(admin: Client, workspace: Workspace) -> None:
@@ -194,7 +195,7 @@ def test_a_route_that_cannot_serve_its_purpose_is_neither_offered_nor_saved(
     settings.OPENAI_MODEL = "m-1"
     assert offered("answer") == {"environment", "builtin"} and offered("judge") == {"environment"}
     assert admin.post(edit, filled(row, route_judge_0="environment")).status_code == 302
-    settings.OPENAI_MODEL = ""  # switched off since
+    settings.OPENAI_MODEL = ""  # switched off meanwhile
     assert offered("judge") == {"environment"}
     row.refresh_from_db()
     publish = {"instead_of": 1, "edits": row.edits, "reason": "judge"}
@@ -413,7 +414,7 @@ def test_a_refused_draft_hides_the_judges_verdicts_while_results_wait_for_labels
 
 @pytest.mark.django_db(transaction=True)
 def test_failed_cases_are_read_in_as_many_queries_as_one(admin: Client, workspace: Workspace) -> None:
-    expect = {"figures": "60 days", "source": "returns"}  # whose title is read, too
+    expect = {"figures": "60 days", "source": "returns"}  # its title is read, too
     cases = [{"id": f"case-{place}", "ask": "Returns?", "expect": expect} for place in range(6)]
     run = start_run(save_suite(parse_suite({"suite": "shop", "cases": cases}, file="")))
     execute_run(run.pk)
@@ -456,7 +457,7 @@ cases:
 
     assert "reload" not in admin.get(f"{page}change/").content.decode()
     admin.post(f"{page}evaluate/")
-    # Five on the live release, five on the draft; what ran before does not count.
+    # Five on the live release, five on the draft; earlier results do not count.
     assert progress() == "0 of 10 tries run"
     of_live = start_run(suite)
     Run.objects.filter(pk=of_live.pk).update(done=2)
@@ -488,7 +489,7 @@ def test_gates_are_ticked_among_the_suites(admin: Client, workspace: Workspace) 
     admin.post(f"{RELEASES}gates/", {"suites": ["shop"]})
     assert boxes() == {"basics": False, "shop": True} and gates() == ["shop"]
     admin.post(f"{RELEASES}gates/", {"suites": ["basics", "shop"]})
-    assert gates() == ["shop", "basics"]  # in the order of choice: another one would make verdicts void
+    assert gates() == ["shop", "basics"]  # in the chosen order, since another one would make verdicts outdated
     Suite.objects.get(name="basics").delete()
     assert boxes() == {"shop": True, "basics": True}
     refused = admin.post(f"{RELEASES}gates/", {"suites": ["basics", "shop"]}, follow=True)

@@ -47,7 +47,7 @@ Saved = Callable[..., tuple[str, Rules]]
 
 @pytest.fixture
 def policy(workspace: Workspace, alice: Customer, shop: FakeShop) -> ActionPolicy:
-    """Return the rules of refunds, which a gate judges."""
+    """Return the policy of refunds, which a gate tests."""
     save_suite(read_suite(CASES, file="cases.yaml"))
     ReleaseGates.objects.create(suites=["rules"])
     policy = ActionPolicy.objects.select_related("current").get(action="refund_order")
@@ -104,7 +104,7 @@ def test_a_reason_alone_is_not_an_override(policy: ActionPolicy, saved: Saved, r
 
 
 def test_rules_are_not_loosened_past_a_case_in_two_steps(policy: ActionPolicy, saved: Saved) -> None:
-    _, strict = saved(max_per_customer_year="1.00")  # the case fails from here on, since nothing is proposed any more
+    _, strict = saved(max_per_customer_year="1.00")  # now the case fails, since nothing is proposed
     assert strict.max_per_customer_year == Decimal(1)
     told, now = saved(max_per_customer_year="", approval_above="1000.00")
     assert "“I want a refund for order A-1001" in told and now == strict
@@ -174,7 +174,7 @@ def test_the_command_reports_the_gates_verdict_or_obeys_it(policy: ActionPolicy)
         shell("--set", "approval_above=500", "--gate")
     policy.refresh_from_db()
     assert rules_of(policy) == before and not AuditEntry.objects.filter(event=OVERRIDDEN).exists()
-    assert "gate_failures" not in shell("--set", "approval_above=4", "--gate")  # it only forbids more
+    assert "gate_failures" not in shell("--set", "approval_above=4", "--gate")  # stricter rules
     told = shell("--set", "approval_above=500")
     assert told["approval_above"] == "500.00"
     [failing] = told["gate_failures"]

@@ -1,4 +1,4 @@
-"""The page on which operators choose the model of search: several local servers, and people who may not choose."""
+"""The page on which operators choose the embedding model: several local servers, and people without the right."""
 
 from collections.abc import AsyncIterator, Iterator
 from ipaddress import ip_network
@@ -43,7 +43,7 @@ def local(settings: Settings) -> Iterator[None]:
 
 @pytest_asyncio.fixture
 async def servers() -> AsyncIterator[tuple[ModelServer, ModelServer]]:
-    """A server, and one of another model."""
+    """A server, and one with another model."""
     async with ModelServer() as first, ModelServer() as different:
         different.vector_of = lambda text: vector_of(text)[::-1]
         yield first, different

@@ -1,4 +1,4 @@
-"""Sources in the browser: added by address or files, previewed, published, lost, retried and deleted."""
+"""Sources in the console: added with an address or files, previewed, published, lost, retried and deleted."""
 
 from collections.abc import Iterator
 from ipaddress import ip_network
@@ -73,7 +73,7 @@ def test_a_preview_can_be_ended_by_publishing(site: LocalSite, enter: Enter, mon
     client = enter("editor")
     add_site(client, site.url)
     progress = reverse("admin:kb_source_progress", args=[Source.objects.get().pk])
-    assert "without waiting for the preview" not in client.get(progress).content.decode()  # nothing is known yet
+    assert "without waiting for the preview" not in client.get(progress).content.decode()  # nothing has been found yet
     Source.objects.update(delay_seconds=0)
     read_one = sync.Turn._one
 
@@ -165,7 +165,7 @@ def test_settings_are_saved(site: LocalSite, enter: Enter) -> None:
     source.refresh_from_db()
     assert (source.name, source.schedule, source.publishes, source.audience) == ("Help", "weekly", False, "internal")
     assert source.config["include"] == ["/w*", "/f*"]
-    assert source.due_at is None  # nothing is read and published automatically before somebody confirms it
+    assert source.due_at is None  # nothing is read or published automatically before somebody confirms it
     SourceRun.objects.update(state="done")
     do(client, "sync")
     source.refresh_from_db()

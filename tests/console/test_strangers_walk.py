@@ -37,7 +37,7 @@ OPEN = {
 }
 
 
-# Pages that call their model by another word than its class.
+# Pages that use another word for their model than its class name.
 NAMED_OTHERWISE = {"model-test": "modelconnection"}
 
 
@@ -62,7 +62,7 @@ def _flat(entry: URLPattern | URLResolver) -> Iterator[URLPattern]:
 
 
 def addresses(sample: Sample) -> list[str]:
-    """Return every address that takes an id, filled with the ids of the sample's rows, and every one without."""
+    """Return every address: those that take an id with the ids of the sample's rows, and those that take none."""
     found = set()
     for page in console_pages():
         name, fields = page.name or "", list(page.pattern.converters)
@@ -77,7 +77,7 @@ def addresses(sample: Sample) -> list[str]:
 
 
 def _rows_for(name: str, sample: Sample) -> list[Any]:
-    """Return the rows of the page's own model, by its name; a page that names no model gets the ids of all."""
+    """Return the rows of the model that the page's name contains; a page that names no model gets all rows."""
     words = re.split("[_-]", name)
     for is_own in (
         lambda meta: name.startswith(f"{meta.app_label}_{meta.model_name}_"),
@@ -199,7 +199,7 @@ def test_filters_and_orders_cannot_query_hidden_fields(stranger: Client, enter: 
 
 
 def test_each_role_opens_the_pages_of_its_rights_and_each_is_complete(enter: Enter, sample: Sample) -> None:
-    """One walk for both, since it takes seconds. Where an admin finds no page, the other roles do not look."""
+    """One walk for both, since it takes seconds. Other roles do not try addresses where an admin finds no page."""
     seen = addresses(sample)
     for role in sorted(ROLES, key=lambda role: role != "admin"):
         client = enter(role)
@@ -242,7 +242,7 @@ def title_in(html: str) -> str | None:
     return None if found is None else " ".join(found.text().split())
 
 
-# What one page reads of these, another ignores.
+# Each page reads some of these parameters and ignores the others.
 NONSENSE = (
     {"title": "\x00", "name": "\x00", "body": "\x00", "r": "-1", "role": "king", "action": "drop", "workspace": "\x00"},
     {

@@ -1,4 +1,4 @@
-"""Webhooks in the console: admins, and nobody else, can add, test, change and resend them."""
+"""Webhooks in the console: only admins can add, test and change them, and resend deliveries."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""The requests of the editor's script: articles to link to, and pasted pages as Markdown."""
+"""The requests of the editor's script: it looks up articles to link to, and converts pasted pages to Markdown."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""Seeding the demo workspace: created once, updated to its addresses, keeping what people changed."""
+"""Seeding the demo workspace: it is created once, its addresses are updated, and people's changes are kept."""
 
 import json
 import re
@@ -267,4 +267,4 @@ def test_the_shipped_suites_are_gates_and_nothing_that_was_seeded_is_checked() -
         name_gates([], person=Staff(article.workspace_pk, None, "Ada", "admin", frozenset()))
     seeded()
     with workspace_scope(Workspace.objects.get().pk):
-        assert gates() == []  # what people chose is kept
+        assert gates() == []  # people's choices are kept

@@ -1,4 +1,4 @@
-"""Alert rules and dashboard: read and evaluated by Prometheus' own tool, and only about existing series."""
+"""Alert rules and dashboard: Prometheus' own tool reads and evaluates them, and they use only existing series."""
 
 import json
 import re

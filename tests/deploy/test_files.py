@@ -86,7 +86,7 @@ def test_compose_starts_every_part_after_the_migrations() -> None:
     assert {"postgres", "valkey", "caddy", "secrets"} <= services.keys()
     # Only the database and its migrations use the role that owns the tables.
     assert {name for name, one in services.items() if "owner:/owner:ro" in one["volumes"]} == {"postgres", "migrate"}
-    # The server of this file has room for all processes of a machine with many cores, and for commands.
+    # This file's server allows connections for all processes of a machine with many cores, and for commands.
     [most] = [value for value in services["postgres"]["command"] if value.startswith("max_connections=")]
     processes = 4 + len(("worker", "beat"))  # web processes, unless WEB_PROCESSES says otherwise
     assert int(most.removeprefix("max_connections=")) > (processes + 1) * settings.DATABASE_CONNECTIONS
@@ -140,7 +140,7 @@ def test_the_manifests_are_consistent(overlay: str) -> None:
     found = manifests(KUBERNETES / "overlays" / overlay)
     scaled = {one["spec"]["scaleTargetRef"]["name"] for one in found if one["kind"] == "HorizontalPodAutoscaler"}
     assert (scaled == {"supportbot-web", "supportbot-worker"}) == (overlay != "small")
-    # Each `kubectl apply` would take back what the autoscaler has added.
+    # Otherwise, each `kubectl apply` would remove the pods that the autoscaler has added.
     assert not [one for one in found if one["metadata"]["name"] in scaled and "replicas" in one["spec"]]
     names = [(one["kind"], one["metadata"]["name"]) for one in found]
     assert len(set(names)) == len(names)
@@ -185,7 +185,7 @@ def test_units_start_the_parts_after_the_migrations(part: str) -> None:
     text = (DEPLOY / "systemd" / f"supportbot-{part}.service").read_text()
     assert ("EnvironmentFile=-/etc/supportbot/owner" in text) == (part == "migrate")
     if part != "migrate":
-        # Required, a `migrate` that failed once would keep the others from ever starting.
+        # With `Requires`, a `migrate` that failed once would keep the other units from ever starting.
         assert "Requires" not in unit["Unit"]
         assert (
             "supportbot-migrate.service" in unit["Unit"]["Wants"].split()
@@ -197,7 +197,7 @@ def test_units_start_the_parts_after_the_migrations(part: str) -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 def test_systemd_understands_the_units(tmp_path: Path) -> None:
-    """As they are, but with a program that exists here, which is all that would be missing."""
+    """They are unchanged except for the program, which must exist on this machine."""
     units = tmp_path / "units"
     shutil.copytree(DEPLOY / "systemd", units)
     for file in units.glob("*.service"):
@@ -216,7 +216,7 @@ def test_migrations_restart_until_the_database_is_up() -> None:
 
 
 def test_migrations_run_without_a_flag_that_an_older_version_would_reject() -> None:
-    """Older versions ignore the variable, so that a new file works with an old image."""
+    """Older versions ignore the variable, so a new file works with an old image."""
     of_compose = COMPOSE["services"]["migrate"]
     assert of_compose["command"] == ["migrate", "--noinput"]
     assert of_compose["environment"]["MIGRATE_ALLOW_NEWER"] == "1"

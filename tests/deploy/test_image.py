@@ -1,6 +1,6 @@
-"""deploy/Dockerfile, built and used without a daemon: by buildah, on a base that mmdebstrap makes of Debian's packages.
+"""deploy/Dockerfile, built and used without a daemon, by buildah, on a base that mmdebstrap makes of Debian packages.
 
-Debian and Ubuntu: `apt-get install buildah mmdebstrap netavark`, and root. Both steps download packages.
+Needs root, and on Debian and Ubuntu `apt-get install buildah mmdebstrap netavark`. Both steps download packages.
 """
 
 import json

@@ -26,7 +26,7 @@ PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 def secrets(tmp_path: Path, database_url: str, valkey_url: str) -> Path:
     """The folder of secrets, created by its service, with the addresses of this test's servers."""
     folder, owner = tmp_path / "secrets", tmp_path / "owner"
-    for _ in range(2):  # a second start keeps them
+    for _ in range(2):  # a second start keeps the secrets
         subprocess.run([sys.executable, str(DEPLOY / "make_secrets.py"), str(folder), str(owner)], check=True)
     assert (folder / "valkey_password").read_text() in (folder / "valkey.conf").read_text()
     assert (owner / "postgres_password").read_text() in (owner / "DATABASE_OWNER_URL").read_text()
@@ -113,7 +113,7 @@ def test_every_part_becomes_ready_and_an_answer_has_a_source(
     assert answer["citations"]
     checked = json.loads(manage(environment, "doctor", "--no-demo", "--json"))
     assert "ports free" not in [one["name"] for one in checked], "the parts themselves use the ports"
-    # no banner and no warning in between
+    # without a banner or warnings
     lines = [json.loads(line) for line in log_of(environment).read_text().splitlines()]
     assert all(line["logger"] and line["message"] for line in lines)
     assert status(parts["web"], "/metrics") in (401, 403, 404)  # without its token

@@ -21,13 +21,13 @@ from tests.patience import PATIENCE_SECONDS
 pytestmark = pytest.mark.long
 GUIDE = (settings.BASE_DIR / "docs" / "deploy.md").read_text()
 SECRETS = {"SECRET_KEY": "only-for-tests", "FIELD_KEYS": "dGVzdHMtb25seS1hbmQtbm93aGVyZS1lbHNlLTMyYnk="}
-# Runs the job of this name, or this unit or call of systemd-run.
+# Runs the job with this name, or this unit or systemd-run command.
 Run = Callable[[str], "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
 def addresses(database_url: str, valkey_url: str) -> dict[str, str]:
-    """The settings that name servers, with a role for rows beside the owner."""
+    """The settings that name servers, with a role for rows as well as the owner."""
     parts = urlsplit(database_url)
     application = urlunsplit(parts._replace(netloc=f"supportbot_app:secret@{parts.netloc.rpartition('@')[2]}"))
     return {"DATABASE_URL": application, "REDIS_URL": valkey_url, "DATABASE_OWNER_URL": database_url}
@@ -60,7 +60,7 @@ def on_kubernetes(addresses: dict[str, str], tmp_path: Path) -> Run:
 
 @pytest.fixture
 def under_systemd(addresses: dict[str, str], tmp_path: Path) -> Run:
-    """The unit's command and the guide's, with the files in /etc/supportbot that the guide describes."""
+    """The commands of the unit and of the guide, with the files in /etc/supportbot that the guide describes."""
     owner = {"DATABASE_OWNER_URL": addresses["DATABASE_OWNER_URL"]}
     files = {
         "/etc/supportbot/environment": {
@@ -88,7 +88,7 @@ def under_systemd(addresses: dict[str, str], tmp_path: Path) -> Run:
 
 
 def parsed(text: str) -> tuple[list[tuple[str, str]], list[str]]:
-    """Return the properties and the command of a unit, or of a call of systemd-run."""
+    """Return the properties and the command of a unit or of a systemd-run call."""
     if not text.startswith("systemd-run"):
         properties = [(name, value) for name, value in re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE)]
         return properties, shlex.split(dict(properties)["ExecStart"])

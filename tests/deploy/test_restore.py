@@ -1,4 +1,4 @@
-"""The guide's backup, restored on another server as it says."""
+"""The guide's backup, restored on another server as the guide says."""
 
 import os
 import re
@@ -30,11 +30,12 @@ def test_the_guides_backup_is_restored(database_url: str, tmp_path: Path) -> Non
     manage(environment, "migrate", "--noinput")
     manage(environment, "workspace_create", "Acme")
     backup, restore = re.findall(r"^    (pg_(?:dump|restore) --dbname=.*)$", GUIDE, re.MULTILINE)
-    # In Compose, the same, inside the container of the database.
+    # With Compose, the same commands run inside the database's container.
     [inside] = re.findall(r"^    docker .* (pg_restore .*) < backup.dump$", GUIDE, re.MULTILINE)
     assert {"--no-owner", "--no-privileges", "--single-transaction"} <= set(restore.split()) & set(inside.split())
     run(backup, environment, tmp_path)
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:  # another server knows no role of ours
+    # Another server does not have our roles.
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
         server.execute(f"DROP DATABASE {NAME} WITH (FORCE)".encode())
         server.execute("DROP ROLE supportbot_app")
         server.execute(f"CREATE DATABASE {NAME}".encode())
