@@ -41,7 +41,7 @@ def other() -> Iterator[Callable[[], "psycopg.Connection[Any]"]]:
         one.close()
 
 
-def test_chats_do_not_wait_behind_a_migration_that_waits(
+def test_chats_do_not_wait_behind_a_waiting_migration(
     undone: None,
     other: Callable[[], "psycopg.Connection[Any]"],
     monkeypatch: pytest.MonkeyPatch,
@@ -65,7 +65,7 @@ def test_chats_do_not_wait_behind_a_migration_that_waits(
     assert chat.execute("SELECT count(reason) FROM widget_rating").fetchone() == (0,)
 
 
-def test_a_migration_that_waits_in_vain_names_the_way_out(
+def test_a_migration_that_gives_up_waiting_says_what_to_do(
     undone: None, other: Callable[[], "psycopg.Connection[Any]"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrate, "LOCK_PATIENCE_SECONDS", 0.0)
@@ -76,7 +76,7 @@ def test_a_migration_that_waits_in_vain_names_the_way_out(
     backup.rollback()
 
 
-def test_an_index_waits_as_long_as_it_must() -> None:
+def test_an_index_may_wait_without_a_limit() -> None:
     """Nobody waits behind it, and a limit would begin it again and again."""
     from supportbot.concurrent_indexes import _patience
 

@@ -18,6 +18,6 @@ def test_root_without_a_suitable_user_learns_how_to_create_one(monkeypatch: pyte
         os_accounts.server_account()
 
 
-def test_an_ordinary_user_runs_it_under_their_own_account(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_ordinary_user_runs_postgresql_under_their_own_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os_accounts.os, "geteuid", lambda: 1000)
     assert os_accounts.server_account() is None

@@ -82,12 +82,12 @@ def test_a_kill_loses_nothing_and_keeps_the_port(make_server: MakeServer) -> Non
     assert server.port == port
 
 
-def test_it_never_runs_as_root(server: PostgresServer) -> None:
+def test_postgresql_never_runs_as_root(server: PostgresServer) -> None:
     server.start()
     assert Path(f"/proc/{server.pid}").stat().st_uid != 0
 
 
-def test_it_listens_on_loopback_only_and_requires_the_password(server: PostgresServer) -> None:
+def test_postgresql_listens_on_loopback_only_and_requires_the_password(server: PostgresServer) -> None:
     server.start()
     with psycopg.connect(server.conninfo()) as connection:
         assert connection.execute("SHOW listen_addresses").fetchone() == ("127.0.0.1",)

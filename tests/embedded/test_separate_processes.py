@@ -117,7 +117,7 @@ def test_a_command_on_a_read_only_database_says_so() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_missing_table_is_blamed_on_the_migrations_only_if_some_are_missing() -> None:
+def test_the_error_for_a_missing_table_names_missing_migrations_only_if_there_are_any() -> None:
     last = MigrationRecorder.Migration.objects.filter(app="chat").latest("name")
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE accounts_workspace RENAME TO elsewhere")
@@ -138,7 +138,7 @@ def test_a_missing_table_is_blamed_on_the_migrations_only_if_some_are_missing() 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_migration_that_fails_is_not_told_to_migrate() -> None:
+def test_the_error_of_a_failed_migration_does_not_advise_to_migrate() -> None:
     last = MigrationRecorder.Migration.objects.filter(app="accounts").latest("name")
     with_dependents = MigrationLoader(connection).graph.backwards_plan((last.app, last.name))
     for app, name in with_dependents:

@@ -65,7 +65,7 @@ def test_a_port_in_use_for_a_moment_is_waited_for(server: ValkeyServer, monkeypa
         assert client.ping()
 
 
-def test_it_requires_the_password_and_keeps_it_private(server: ValkeyServer, home: Path) -> None:
+def test_valkey_requires_the_password_and_keeps_it_private(server: ValkeyServer, home: Path) -> None:
     with pytest.raises(redis.AuthenticationError):
         redis.Redis(port=server.port).ping()
     assert (home / "valkey" / "valkey.conf").stat().st_mode & 0o777 == 0o600

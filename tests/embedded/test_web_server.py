@@ -19,7 +19,7 @@ class Connection:
 
 
 @pytest.mark.parametrize(("count", "pause"), [(30, web_server.BETWEEN_SECONDS), (400, web_server.SPREAD_SECONDS / 400)])
-async def test_sockets_are_closed_apart(count: int, pause: float, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sockets_are_closed_one_after_another(count: int, pause: float, monkeypatch: pytest.MonkeyPatch) -> None:
     server = web_server.WebServer(uvicorn.Config("tests.embedded.test_separate_processes:application", lifespan="off"))
     server.servers = []
     told: list[Any] = []

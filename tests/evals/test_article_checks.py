@@ -28,7 +28,9 @@ from tests.rest import service
 pytestmark = pytest.mark.django_db
 
 
-def test_what_an_import_breaks_is_reported_until_it_is_fixed(workspace: Workspace, folder: Path, enter: Enter) -> None:
+def test_a_case_broken_by_an_import_is_reported_until_it_is_fixed(
+    workspace: Workspace, folder: Path, enter: Enter
+) -> None:
     article, editor = imported(folder), enter("editor")
     assert checked().failures == []
     imported(written(folder, 14))
@@ -57,7 +59,7 @@ def broken_on(client: Client) -> str:
 
 
 @pytest.mark.parametrize("checks_between", [False, True], ids=["in one check", "in two checks"])
-def test_two_changes_do_not_hide_what_the_first_has_broken(
+def test_a_second_change_does_not_hide_a_case_that_the_first_has_broken(
     workspace: Workspace, folder: Path, enter: Enter, checks_between: bool
 ) -> None:
     imported(folder)
@@ -85,7 +87,7 @@ def test_the_first_check_of_an_article_compares_with_the_text_before_its_first_c
     assert "60 days" in found["before"] and "15 days" in found["after"] and "15 days" in words(article)
 
 
-def test_other_readers_that_break_a_case_are_reported(workspace: Workspace, folder: Path) -> None:
+def test_a_case_broken_by_a_change_of_audience_is_reported(workspace: Workspace, folder: Path) -> None:
     article = imported(folder)
     checked()
     client = service(workspace, "kb:read", "kb:write")
@@ -130,7 +132,7 @@ def test_a_broken_case_is_dismissed_with_a_reason(workspace: Workspace, folder: 
     assert "promises: window" not in broken_on(editor)
 
 
-def test_a_broken_case_is_reviewed_and_mended_in_place(folder: Path, enter: Enter) -> None:
+def test_a_broken_case_is_reviewed_and_fixed_in_place(folder: Path, enter: Enter) -> None:
     imported(folder)
     checked()
     broken = due(folder, 14)
@@ -171,7 +173,7 @@ def test_the_article_that_a_broken_case_expects_is_offered_first_among_many(fold
     assert offered[0] == str(article.pk) and len(offered) == 20 and "14 days" in page.css_first("#body").text()
 
 
-def test_a_broken_case_that_passes_again_keeps_what_was_typed(folder: Path, enter: Enter) -> None:
+def test_the_page_of_a_broken_case_that_passes_again_keeps_the_typed_text(folder: Path, enter: Enter) -> None:
     imported(folder)
     checked()
     published_checks.run_check(due(folder, 14).pk)
@@ -181,7 +183,7 @@ def test_a_broken_case_that_passes_again_keeps_what_was_typed(folder: Path, ente
     assert late.status_code == 409 and b"Typed by me." in late.content
 
 
-def test_a_broken_case_is_dismissed_on_its_page_by_those_who_may(folder: Path, enter: Enter) -> None:
+def test_a_broken_case_can_be_dismissed_on_its_page_with_the_right(folder: Path, enter: Enter) -> None:
     imported(folder)
     checked()
     published_checks.run_check(due(folder, 14).pk)
@@ -194,7 +196,7 @@ def test_a_broken_case_is_dismissed_on_its_page_by_those_who_may(folder: Path, e
     assert editor.get(address).status_code == 404
 
 
-def test_a_waiting_check_collects_articles_without_being_written_anew(workspace: Workspace, folder: Path) -> None:
+def test_a_waiting_check_collects_articles_without_rewriting_its_row(workspace: Workspace, folder: Path) -> None:
     (folder / "hours.md").write_text("# Opening hours\n\nWe are here from nine to five.\n")
     imported(folder)
     deliver_due()

@@ -71,7 +71,7 @@ def test_rows_of_requests_are_graded(workspace: Workspace) -> None:
     ) == {"1": (True, True), "2": (True, True), "3": (False, True)}
 
 
-def test_no_article_is_tried_with_them(workspace: Workspace) -> None:
+def test_no_article_is_tested_with_benchmark_rows(workspace: Workspace) -> None:
     answer = {"passages": [PAGE], "answer": "Within 60 days.", "label": "faithful"}
     for name, row in (("checks", answer), ("intents", {"text": "Refund me", "want": "refund_order"})):
         document = suite_document(read_suite(lines(row, row), file=f"{name}.jsonl"))

@@ -114,7 +114,7 @@ def test_an_import_is_compared_with_what_was_live_before(folder: Path) -> None:
     assert check.articles is not None and len(check.articles) == 2 and check.left_out == 0
 
 
-def test_the_states_are_those_around_the_import_whatever_is_published_later(folder: Path) -> None:
+def test_a_comparison_uses_the_states_around_the_import_whatever_is_published_later(folder: Path) -> None:
     article = imported(written(folder, 14))
     check = begun()
     assert check is not None
@@ -138,7 +138,7 @@ def test_an_import_that_changes_nothing_compares_nothing(folder: Path) -> None:
     assert not ArticleCheck.objects.exists()
 
 
-def test_an_article_that_is_gone_makes_answers_worse(folder: Path) -> None:
+def test_an_archived_article_makes_answers_worse(folder: Path) -> None:
     article = Article.objects.get()
     conversation = start_conversation(Customer.objects.get().pk)
     add_customer_message(conversation.pk, text="When must parcels be back?", client_id="c1")
@@ -146,7 +146,7 @@ def test_an_article_that_is_gone_makes_answers_worse(folder: Path) -> None:
     assert outcomes(compared())[DAYS] == "worse"
 
 
-def test_other_readers_of_an_article_are_compared(folder: Path, workspace: Workspace) -> None:
+def test_a_change_of_audience_is_compared(folder: Path, workspace: Workspace) -> None:
     article = imported(written(folder, 14))
     begun()
     client = service(workspace, "kb:read", "kb:write")
@@ -154,7 +154,7 @@ def test_other_readers_of_an_article_are_compared(folder: Path, workspace: Works
     assert outcomes(compared())[DAYS] == "worse"
 
 
-def test_what_rest_and_a_plan_publish_is_compared(folder: Path, workspace: Workspace) -> None:
+def test_publications_over_rest_and_by_a_plan_are_compared(folder: Path, workspace: Workspace) -> None:
     article = Article.objects.get()
     save_draft(article.pk, Change(body=RETURNS.format(days=14)))
     client = service(workspace, "kb:read", "kb:write")
@@ -169,7 +169,7 @@ def test_what_rest_and_a_plan_publish_is_compared(folder: Path, workspace: Works
     assert "14 days" in days["before"] and "30 days" in days["after"]
 
 
-def test_what_the_console_compares_on_its_own_is_not_compared_again(folder: Path, enter: Enter) -> None:
+def test_publications_that_the_console_compares_itself_are_not_compared_again(folder: Path, enter: Enter) -> None:
     article = Article.objects.get()
     form = {"title": "Returns", "body": RETURNS.format(days=14), "locale": "en", "audience": "public"}
     address = f"/admin/kb/article/{article.pk}/change/"
@@ -178,7 +178,7 @@ def test_what_the_console_compares_on_its_own_is_not_compared_again(folder: Path
     assert begun() is None
 
 
-def test_however_many_articles_change_at_most_36_questions_are_asked(
+def test_at_most_36_questions_are_asked_however_many_articles_change(
     folder: Path, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(40):
@@ -200,7 +200,7 @@ def test_however_many_articles_change_at_most_36_questions_are_asked(
     assert check.found is not None and check.found["examined"] <= changed_articles.MOST_EXAMINED
 
 
-def test_a_comparison_that_cannot_begin_costs_the_check_no_attempt(
+def test_a_comparison_that_cannot_start_does_not_cost_the_check_an_attempt(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(*_: Any, **_more: Any) -> None:
@@ -212,7 +212,7 @@ def test_a_comparison_that_cannot_begin_costs_the_check_no_attempt(
     assert ArticleCheck.objects.get().attempt == 1
 
 
-def test_only_comparisons_with_something_to_tell_have_a_notice(folder: Path) -> None:
+def test_only_comparisons_with_results_have_a_notice(folder: Path) -> None:
     imported(written(folder, 14))
     check = compared()
     assert affected_questions.unseen() == [check]
@@ -225,7 +225,7 @@ def test_only_comparisons_with_something_to_tell_have_a_notice(folder: Path) -> 
         assert affected_questions.unseen() == [check]
 
 
-def test_of_many_articles_those_that_answers_quote_are_compared(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_articles_that_answers_have_quoted_are_compared_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(affected_questions, "MOST_TOGETHER", 1)
     (folder / "cards.md").write_text(GIFT_CARDS)
     imported(written(folder, 14))
@@ -271,7 +271,7 @@ def test_a_comparison_is_cancelled_and_continued(folder: Path) -> None:
     assert check.state == "done" and check.rows
 
 
-def test_no_more_than_some_comparisons_wait(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_waiting_comparisons_is_limited(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(affected_questions, "MOST_WAITING", 1)
     for days in (14, 15):
         imported(written(folder, days))
@@ -279,7 +279,7 @@ def test_no_more_than_some_comparisons_wait(folder: Path, monkeypatch: pytest.Mo
     assert DraftCheck.objects.count() == 1
 
 
-def test_a_comparison_holds_no_personal_data_and_goes_with_a_customer_who_is_forgotten(
+def test_a_comparison_contains_no_personal_data_and_is_deleted_when_a_customer_is_erased(
     folder: Path, alice: Customer
 ) -> None:
     mail = "I am alice@example.com. How many days do I have to return unused items?"
@@ -291,7 +291,7 @@ def test_a_comparison_holds_no_personal_data_and_goes_with_a_customer_who_is_for
     assert not DraftCheck.objects.exists()
 
 
-def test_a_comparison_that_has_not_asked_everything_goes_with_an_erased_conversation(folder: Path) -> None:
+def test_an_unfinished_comparison_is_deleted_when_a_conversation_is_erased(folder: Path) -> None:
     for days in (14, 15):
         imported(written(folder, days))
         begun()
@@ -301,7 +301,7 @@ def test_a_comparison_that_has_not_asked_everything_goes_with_an_erased_conversa
     assert list(DraftCheck.objects.values_list("pk", flat=True)) == [waiting.pk]
 
 
-def test_contradictions_and_repetitions_with_other_articles_are_found(folder: Path) -> None:
+def test_contradictions_with_other_articles_and_repetitions_are_found(folder: Path) -> None:
     other = create_article(Change(title="Policy", body="You can return unused items within 60 days of delivery."))
     publish(other.pk)
     settled()
@@ -332,7 +332,7 @@ def words(client: Client, address: str) -> str:
     return visible_text(LexborHTMLParser(client.get(address).content.decode()).body, " ")
 
 
-def test_pages_show_what_changed_and_questions_only_to_those_who_may_read_conversations(
+def test_pages_show_changes_and_show_questions_only_with_the_right_to_read_conversations(
     folder: Path, enter: Enter
 ) -> None:
     article = imported(written(folder, 14))
@@ -487,7 +487,7 @@ def test_the_page_of_an_import_shows_its_own_comparison_whatever_the_workers_clo
     assert reverse("admin:article-comparison", args=[later.pk]) in state()["compared"]
 
 
-def test_a_check_that_a_previous_version_took_is_shown_by_when_it_began(folder: Path, enter: Enter) -> None:
+def test_a_check_run_by_a_previous_version_is_shown_by_its_start(folder: Path, enter: Enter) -> None:
     editor = enter("editor")
     form = {"files": SimpleUploadedFile("returns.md", RETURNS.format(days=14).encode()), "path": "returns.md"}
     sent = editor.post("/admin/import/", {**form, "do": "publish"}, headers={"accept": "application/json"}).json()
@@ -499,7 +499,7 @@ def test_a_check_that_a_previous_version_took_is_shown_by_when_it_began(folder: 
     assert editor.post("/admin/import/state/", asked).json()["compared"] == "", "of an earlier publication"
 
 
-def test_before_an_import_nobody_found_its_new_articles_however_many_they_are(
+def test_new_articles_of_an_import_do_not_exist_before_it_however_many_they_are(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(earlier_articles, "MOST", 2)

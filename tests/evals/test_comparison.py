@@ -48,7 +48,7 @@ def test_few_changed_samples_are_not_evidence_of_a_real_change() -> None:
         (20, 0, "This is unlikely to be chance: the answers got worse (p < 0.001)."),
     ],
 )
-def test_many_changes_in_one_direction_are_named(lost: int, gained: int, words: str) -> None:
+def test_many_changes_in_one_direction_are_reported(lost: int, gained: int, words: str) -> None:
     found = compared(*runs(lost, gained, same=50))
     assert found.is_real and words in comparison_words(found)
 
@@ -72,7 +72,7 @@ def mixed(broken: int, sampled: list[Tried], sampled_now: list[Tried]) -> tuple[
     return [*before, *sampled], [*now, *sampled_now]
 
 
-def test_changes_without_a_model_are_real_beside_samples() -> None:
+def test_changes_without_a_model_are_real_even_next_to_samples() -> None:
     unmoved = compared(*mixed(5, *runs(lost=0, gained=0, same=5)))
     assert (unmoved.worse, unmoved.sampled, unmoved.sampled_worse, unmoved.sampled_better) == (5, 5, 0, 0)
     real = "5 of these changes are real: their cases use no model, so the answers do not vary by chance."
@@ -129,7 +129,7 @@ def test_equal_runs_rarely_look_different() -> None:
     assert alarms <= 0.05 * 400 + 3 * (0.05 * 0.95 * 400) ** 0.5
 
 
-def test_the_signs_test_of_single_tries_is_mcnemars() -> None:
+def test_the_sign_test_of_single_tries_equals_mcnemars() -> None:
     assert signs_differ([1.0] + [-1.0] * 9 + [0.0] * 5) == pytest.approx(mcnemar(1, 9))
     assert signs_differ([]) == signs_differ([1.0, -1.0]) == 1.0
 

@@ -43,7 +43,7 @@ def test_a_gate_refuses_an_import_a_sync_and_a_publication_over_rest(workspace: 
 
 
 @pytest.mark.parametrize("articles", [1, 7], ids=["alone", "with more than are told apart"])
-def test_an_import_whose_questions_take_the_answer_to_a_case_is_refused(folder: Path, articles: int) -> None:
+def test_an_import_whose_questions_replace_the_answer_of_a_case_is_refused(folder: Path, articles: int) -> None:
     imported(folder, "--gate")
     for number in range(1, articles):
         (folder / f"more{number}.md").write_text(f"# Bag {number}\n\nThe bag holds {number} litres.\n")
@@ -57,7 +57,7 @@ def test_an_import_whose_questions_take_the_answer_to_a_case_is_refused(folder: 
     assert [row.text for row in Phrasing.objects.all()] == ["When are you open?"]
 
 
-def test_an_import_that_is_tried_holds_no_pictures_and_leaves_out_what_changes_meanwhile(
+def test_a_tested_import_locks_no_pictures_and_leaves_out_articles_that_change_meanwhile(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "label.png").write_bytes(png())
@@ -96,7 +96,7 @@ def test_a_source_reads_a_file_with_only_other_questions(folder: Path) -> None:
     assert again()["unchanged"] == 2
 
 
-def test_a_source_leaves_out_questions_that_take_the_answer_to_a_case(folder: Path) -> None:
+def test_a_source_leaves_out_questions_that_replace_the_answer_of_a_case(folder: Path) -> None:
     add(folder)
     curated(folder, IN_OTHER_WORDS)
     told = again("--gate")
@@ -134,7 +134,7 @@ def vanishing(folder: Path, number: int) -> None:
 @pytest.mark.parametrize(
     ("is_slow", "number"), [(False, 12), (True, 4)], ids=["in one turn", "in a turn for each decision"]
 )
-def test_one_article_that_is_kept_among_many_takes_a_few_trials_and_no_turn_is_long(
+def test_finding_one_refused_article_among_many_takes_a_few_short_trials(
     folder: Path, monkeypatch: pytest.MonkeyPatch, is_slow: bool, number: int
 ) -> None:
     vanishing(folder, number)
@@ -182,7 +182,7 @@ def test_a_gate_whose_suite_is_gone_ends_a_run_with_its_reason(folder: Path) -> 
     assert "do not exist" in SourceItem.objects.get(key__endswith="returns.md").reason
 
 
-def test_what_vanishes_from_a_source_is_checked_or_kept(folder: Path) -> None:
+def test_articles_that_vanish_from_a_source_are_checked_or_kept(folder: Path) -> None:
     (folder / "hours.md").write_text("# Opening hours\n\nWe are here from nine to five.\n")
     for number in range(6):  # so that two of them are no third of the source
         (folder / f"care{number}.md").write_text(f"# Care {number}\n\nWash garment {number} by hand.\n")

@@ -48,7 +48,7 @@ class Forgetful(ScriptedModel):
         yield Finished("stop", Usage(10, 5), self.name, self.model)
 
 
-def test_the_gate_judges_a_release(workspace: Workspace, returns_article: Article) -> None:
+def test_the_gates_judge_a_release(workspace: Workspace, returns_article: Article) -> None:
     suite()
     release = draft(workspace)
     verdict = release_gates.judge(workspace, release, ["shop"])
@@ -179,7 +179,7 @@ def test_the_suites_run_on_a_restored_release_compared_with_the_older_ones_runs(
     assert run.report["is_good"] and run.report["passed"] == 3
 
 
-def test_one_broken_suite_does_not_stop_the_others_after_a_restore_and_none_runs_twice(
+def test_a_broken_suite_does_not_stop_the_others_after_a_restore_and_none_runs_twice(
     workspace: Workspace, returns_article: Article, caplog: pytest.LogCaptureFixture
 ) -> None:
     ada = Staff(workspace.pk, None, "Ada", "admin", SCOPES)

@@ -8,7 +8,7 @@ PLAYED = Played(
 )
 
 
-def test_a_stored_try_is_read_again_as_it_was() -> None:
+def test_a_stored_try_is_read_unchanged() -> None:
     assert played_from(PLAYED.as_json()) == PLAYED
 
 

@@ -43,7 +43,7 @@ def made(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[s
     ports._load.cache_clear()
 
 
-def test_only_new_questions_of_gates_are_made(
+def test_vectors_are_computed_only_for_new_questions_of_gates(
     workspace: Workspace, other_workspace: Workspace, made: list[str]
 ) -> None:
     suite(1, 2, more=LATER)
@@ -68,7 +68,7 @@ def test_only_new_questions_of_gates_are_made(
     assert len(made) == 4
 
 
-def test_a_publication_chooses_its_cases_without_making_any(workspace: Workspace, made: list[str]) -> None:
+def test_a_publication_chooses_its_cases_without_computing_vectors(workspace: Workspace, made: list[str]) -> None:
     suite(1, 2)
     ReleaseGates.objects.create(suites=["promises"])
     prepare_questions()

@@ -105,7 +105,7 @@ def changes_of(draft: Release) -> list[str]:
     return services.changed_since(row, row.verdict or {})
 
 
-def test_only_the_case_that_finds_the_changed_text_is_run_again_and_fails(
+def test_only_the_case_that_finds_the_changed_text_is_repeated_and_fails(
     ada: Staff, draft: Release, card: Article, model: Reader
 ) -> None:
     changed(card, "", old="36 months", new="12 months")
@@ -117,7 +117,7 @@ def test_only_the_case_that_finds_the_changed_text_is_run_again_and_fails(
         services.publish(draft.pk, person=ada, instead_of=live_release().number, reason="x")
 
 
-def test_a_change_that_nobody_finds_runs_nothing_again(
+def test_a_change_that_no_case_finds_repeats_nothing(
     ada: Staff, draft: Release, model: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(context, "moment_in_words", lambda moment: "another moment")  # the instructions tell the time
@@ -134,7 +134,7 @@ def update(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build_fingerprint, "build", lambda: newer)
 
 
-def test_another_build_keeps_no_result(draft: Release, model: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_build_reuses_no_result(draft: Release, model: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     other = create_article(Change(title="Lost property", body="It is kept in a box.", locale="en"), external_id="lost")
     changed(other, "")
     update(monkeypatch)
@@ -203,7 +203,7 @@ def test_an_update_before_the_restart_does_not_change_the_build_of_a_process(
             assert build_fingerprint.product_mark() == build_fingerprint.build().mark
 
 
-def test_the_mark_of_a_build_changes_with_what_decides_an_answer(tmp_path: Path) -> None:
+def test_the_mark_of_a_build_changes_with_everything_that_decides_an_answer(tmp_path: Path) -> None:
     (tmp_path / "kb" / "migrations").mkdir(parents=True)
     prompt, migration = tmp_path / "kb" / "prompt.py", tmp_path / "kb" / "migrations" / "0001.py"
     prompt.write_text("RULES = 1")
@@ -218,14 +218,14 @@ def test_the_mark_of_a_build_changes_with_what_decides_an_answer(tmp_path: Path)
     assert all((Path(settings.BASE_DIR) / folder).is_dir() for folder in build_fingerprint.FOLDERS)
 
 
-def test_a_new_article_that_comes_first_runs_its_case_again(draft: Release, model: Reader) -> None:
+def test_a_case_is_repeated_if_a_new_article_comes_first(draft: Release, model: Reader) -> None:
     new = create_article(Change(title=CARD, body=f"{CARD} It is valid for 6 months.", locale="en"), external_id="new")
     changed(new, "")
     run = evaluated(draft, model)
     assert CARD in model.asked and not Result.objects.get(run=run, key="card").passed
 
 
-def test_everything_is_run_again_if_anything_else_changed(
+def test_everything_is_repeated_if_anything_else_has_changed(
     ada: Staff, draft: Release, card: Article, model: Reader
 ) -> None:
     changed(card, " Treat it like cash.")

@@ -169,7 +169,7 @@ def test_a_cancelled_run_stops(workspace: Workspace, returns_article: Article, m
 
 
 @pytest.mark.parametrize(("more", "is_noticed"), [(0, False), (5, False), (7, True), (12, True)])
-def test_a_less_obedient_model_is_noticed_although_every_case_passes(more: int, is_noticed: bool) -> None:
+def test_a_less_obedient_model_is_noticed_even_if_every_case_passes(more: int, is_noticed: bool) -> None:
     def tried(key: int, *signals: str) -> Tried:
         return Tried(str(key), 1, 1, True, False, {"id": key}, signals=dict.fromkeys(signals, 1))
 
@@ -181,7 +181,9 @@ def test_a_less_obedient_model_is_noticed_although_every_case_passes(more: int, 
     assert report_of(before, after).is_good
 
 
-def test_an_erased_customer_leaves_no_result(workspace: Workspace, alice: Customer, returns_article: Article) -> None:
+def test_no_result_remains_of_an_erased_customer(
+    workspace: Workspace, alice: Customer, returns_article: Article
+) -> None:
     services.save_suite(
         read_suite(SUITE.replace("id: window", "id: window\n    customer: cus_alice").encode(), file="s")
     )
@@ -195,7 +197,7 @@ def test_an_erased_customer_leaves_no_result(workspace: Workspace, alice: Custom
     assert not Run.objects.exists()
 
 
-def test_a_forgotten_customer_is_taken_out_of_cases_and_of_what_runs_keep(
+def test_an_erased_customer_is_removed_from_cases_and_runs(
     workspace: Workspace, other_workspace: Workspace, alice: Customer, returns_article: Article
 ) -> None:
     text = SUITE.replace("id: window", "id: window\n    customer: cus_alice")
@@ -281,7 +283,7 @@ class Silent(Judging):
             yield event
 
 
-def test_a_judge_that_is_away_interrupts_the_run_and_fails_no_case(workspace: Workspace) -> None:
+def test_an_unavailable_judge_interrupts_the_run_and_fails_no_case(workspace: Workspace) -> None:
     case = {"ask": "Hello", "expect": {"judge": "Is polite."}}
     services.save_suite(parse_suite({"suite": "judged", "cases": [case]}, file=""))
     with answering(Silent(())), pytest.raises(CommandError, match="The model does not answer"):

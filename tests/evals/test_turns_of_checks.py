@@ -45,7 +45,7 @@ def test_checks_of_a_workspace_run_one_after_another(folder: Path) -> None:
     assert check.state == "done" and len(check.failures) == 1
 
 
-def test_looking_for_due_checks_costs_the_same_for_many(
+def test_looking_for_due_checks_takes_the_same_queries_for_many(
     folder: Path, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     late = create_article(Change(title="Late", body="Not indexed yet.", locale="en"))
@@ -57,7 +57,7 @@ def test_looking_for_due_checks_costs_the_same_for_many(
                 assert published_checks.due_checks() == []
 
 
-def test_what_a_check_has_seen_costs_the_same_for_many_articles(
+def test_a_check_takes_the_same_queries_for_many_articles(
     folder: Path, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(6):
@@ -73,7 +73,7 @@ def test_what_a_check_has_seen_costs_the_same_for_many_articles(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nobody_waits_for_an_article_or_its_picture_while_its_check_searches(
+def test_a_check_locks_neither_the_article_nor_its_picture_while_it_searches(
     workspace: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = f"{RETURNS}\n![The label]({address_of(add_picture(png()))})\n"
@@ -107,7 +107,7 @@ def lock_at_once(workspace: Workspace, article_id: UUID) -> None:
         connection.close()
 
 
-def test_a_check_is_bounded_and_says_what_it_left_out(
+def test_a_check_is_limited_and_counts_the_cases_it_left_out(
     workspace: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch, enter: Enter
 ) -> None:
     monkeypatch.setattr(published_checks, "MOST_CASES", 0)
@@ -126,9 +126,7 @@ def test_a_check_is_bounded_and_says_what_it_left_out(
     assert (check.played, check.untried, check.failures) == (0, 1, [])
 
 
-def test_a_worker_that_was_silent_for_too_long_overwrites_nothing(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_whose_lease_has_expired_overwrites_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check, found = due(folder, 60), published_checks._found
 
     def slow(mine: ArticleCheck) -> dict[str, Any]:
@@ -143,7 +141,7 @@ def test_a_worker_that_was_silent_for_too_long_overwrites_nothing(
     assert (check.state, check.played, check.attempt) == ("done", 1, 2)
 
 
-def test_a_check_that_fails_is_given_up_and_holds_up_no_other(
+def test_a_check_that_fails_is_given_up_and_delays_no_other(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     check = due(folder, 60)
@@ -177,7 +175,7 @@ def test_a_check_whose_workers_die_is_given_up(folder: Path, monkeypatch: pytest
     assert check.state == "done" and "failed several times" in check.problem
 
 
-def test_checks_that_wait_for_the_index_do_not_hold_up_others(folder: Path) -> None:
+def test_checks_that_wait_for_the_index_do_not_delay_others(folder: Path) -> None:
     check = due(folder, 60)
     late = create_article(Change(title="Late", body="Not indexed yet.", locale="en"))
     publish(late.pk)

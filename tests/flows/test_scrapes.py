@@ -38,7 +38,7 @@ class Scraper(threading.Thread):
 
 
 @pytest.mark.parametrize(("name", "variable"), [("web", "PORT"), ("worker", "WORKER_PROBE_PORT")])
-def test_a_scrape_during_a_shutdown_is_whole_or_refused(stack: Stack, name: str, variable: str) -> None:
+def test_a_scrape_during_a_shutdown_is_complete_or_refused(stack: Stack, name: str, variable: str) -> None:
     port = free_port()
     child = stack.child(name, **({} if name == "web" else {variable: str(port)}))
     scraper = Scraper(int(child.environment[variable]))

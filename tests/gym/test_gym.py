@@ -92,7 +92,7 @@ def test_a_membership_is_paused_and_the_pause_undone(gym: Gym, mara: Principal, 
     assert gym.people["cus_1001"]["membership"]["status"] == "active" and len(gym.commands) == 2
 
 
-def test_a_class_is_booked_while_it_has_places_and_cancelled(gym: Gym, mara: Principal, jonas: Principal) -> None:
+def test_a_class_with_free_places_is_booked_and_cancelled(gym: Gym, mara: Principal, jonas: Principal) -> None:
     assert words(asked(mara, "book_class", class_id="C-2")) == "Yoga is full."
     booked = done(asked(mara, "book_class", class_id="C-1"), mara)
     assert booked.receipt == {"booking": "B-1"} and gym.classes["C-1"]["booked"] == 2

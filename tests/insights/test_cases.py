@@ -72,7 +72,7 @@ def passes(document: dict[str, Any], text: str, *, is_abstention: bool = False, 
     return all(grade.passed for grade in grades_of(case, Played((reply,))))
 
 
-def test_a_case_can_be_made_wherever_an_answer_is_found_wanting(supervisor: Client, bob: User) -> None:
+def test_a_case_can_be_made_from_every_kind_of_finding(supervisor: Client, bob: User) -> None:
     washing = article("Washing", "Wash it at 30 degrees by hand.")
     held = Answer("None.", (), by="model", is_abstention=True, withheld=(Withheld("figure", "It is 5 €.", 0.1),))
     bad = ask("How warm?", cited(washing, "Wash it at 30 degrees by hand."))
@@ -191,7 +191,7 @@ def test_names_of_the_team_are_masked_in_what_a_customer_wrote(supervisor: Clien
     assert name and case["steps"][1]["say"] == "Thank you [NAME], and may I iron it?"
 
 
-def test_a_case_of_an_answer_that_was_rated_untrue_fails_on_it(supervisor: Client) -> None:
+def test_a_case_of_an_answer_rated_untrue_fails_for_that_answer(supervisor: Client) -> None:
     washing = article("Washing", "Wash it at 60 degrees by hand.")
     talk = ask("How warm may I wash it?", cited(washing, "Wash it at 60 degrees by hand."))
     rate(talk.pk, score=1, comment="", message_id=answer_of(talk).pk, reason="wrong")
@@ -201,7 +201,7 @@ def test_a_case_of_an_answer_that_was_rated_untrue_fails_on_it(supervisor: Clien
     assert passes(case, "Wash it at 30 degrees by hand. [1]", source="Washing")
 
 
-def test_only_the_questions_up_to_an_answer_are_asked_and_a_good_one_keeps_its_source(supervisor: Client) -> None:
+def test_a_case_asks_only_the_questions_up_to_an_answer_and_keeps_a_good_answers_source(supervisor: Client) -> None:
     washing = article("Washing", "Wash it at 30 degrees.")
     talk = ask("How warm may I wash it?", cited(washing, "Wash it at 30 degrees."))
     add_customer_message(talk.pk, text="And where is my parcel?", client_id="c2")
@@ -213,7 +213,7 @@ def test_only_the_questions_up_to_an_answer_are_asked_and_a_good_one_keeps_its_s
     assert saved.status_code == 302 and Case.objects.filter(key=case["id"]).exists()
 
 
-def test_a_typed_case_is_kept_after_its_finding_has_gone(supervisor: Client, workspace: Workspace) -> None:
+def test_a_typed_case_is_kept_after_its_finding_has_disappeared(supervisor: Client, workspace: Workspace) -> None:
     ask("Do you ski?", UNKNOWN)
     address = of_finding(Kind.UNANSWERED)
     typed = "id: skis\nask: Do you ski?\nexpect: {}"
@@ -227,7 +227,7 @@ def test_a_typed_case_is_kept_after_its_finding_has_gone(supervisor: Client, wor
     assert saved.status_code == 302 and Case.objects.filter(key="skis").exists()
 
 
-def test_an_edit_of_a_group_that_was_dealt_with_keeps_its_text(supervisor: Client, editor: Client) -> None:
+def test_an_edit_of_a_group_that_was_settled_meanwhile_keeps_its_text(supervisor: Client, editor: Client) -> None:
     ask("Do you ski?", UNKNOWN)
     [one] = findings(Kind.UNANSWERED)
     where = reverse("admin:improve-group", args=[Kind.UNANSWERED, one.subject])

@@ -103,7 +103,7 @@ def test_a_colleagues_draft_is_not_overwritten_and_what_was_typed_is_kept(editor
     assert len(contradictions()) == 1
 
 
-def test_it_is_dismissed_with_a_reason_by_those_who_may_write(
+def test_writers_can_dismiss_a_contradiction_with_a_reason(
     editor: Client, gifts: Article, workspace: Workspace, mallory: User
 ) -> None:
     where = address()
@@ -119,7 +119,7 @@ def test_it_is_dismissed_with_a_reason_by_those_who_may_write(
     assert contradictions() == [] and editor.get(where).status_code == 404
 
 
-def test_what_was_typed_is_kept_after_a_colleague_has_dealt_with_it(editor: Client, gifts: Article) -> None:
+def test_typed_text_is_kept_after_a_colleague_has_settled_the_contradiction(editor: Client, gifts: Article) -> None:
     where = address()
     edit = {"article": str(gifts.pk), "title": "Gifts", "body": "Typed by me for hours.", "based_on": "1"}
     editor.post(where, {"do": "dismiss", "reason": "Gifts differ"})
@@ -133,7 +133,7 @@ def test_what_was_typed_is_kept_after_a_colleague_has_dealt_with_it(editor: Clie
     assert again.status_code == 200 and b"This has been dealt with already." in again.content
 
 
-def test_publishing_twice_says_that_it_is_done(editor: Client, gifts: Article) -> None:
+def test_publishing_an_edit_twice_reports_that_it_is_done(editor: Client, gifts: Article) -> None:
     where = address()
     edit = {"article": str(gifts.pk), "title": "Gifts", "body": GIFTS.replace("14 days", "60 days"), "based_on": "1"}
     for words in (b"Customers can read it now.", b"This has been dealt with already."):

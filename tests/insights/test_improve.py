@@ -158,7 +158,7 @@ def test_an_edit_changes_the_cited_article_but_not_a_colleagues_draft(editor: Cl
     assert washing.live_revision is not None and washing.live_revision.body.strip() == "Wash it at 30 degrees."
 
 
-def test_the_page_says_what_publishing_waits_for_if_there_are_gates(editor: Client) -> None:
+def test_the_page_says_that_publishing_waits_for_the_gates(editor: Client) -> None:
     ask("How do I descale the kettle?", UNKNOWN)
     assert b"data-waiting=" not in group_page(editor, Kind.UNANSWERED).content
     ReleaseGates.objects.create(suites=["promises"])
@@ -213,7 +213,7 @@ def test_each_tab_shows_its_count(workspace: Workspace, editor: Client, monkeypa
     assert tabs()["Contradictory"] == "1"
 
 
-def test_one_page_shows_a_turn(workspace: Workspace, editor: Client) -> None:
+def test_one_page_shows_a_whole_turn(workspace: Workspace, editor: Client) -> None:
     washing = article("Washing", "Wash it by hand.")
     passage = TracedPassage(str(washing.pk), "Washing", "", 1, 3.25, 0.91)
     trace = RetrievalTrace("How warm?", (passage,), (Withheld("figure", "It is 5 €.", 0.1),), True)

@@ -71,7 +71,7 @@ ASKED = (("customer", 0), ("assistant", 0.1))
         (Facts(said(*ASKED), [PersonRequest(START, "returned", "customer", None, START)]), "silent"),
     ],
 )  # fmt: skip
-def test_each_ending_has_its_condition(facts: Facts, ending: str) -> None:
+def test_each_ending_of_a_conversation_has_its_condition(facts: Facts, ending: str) -> None:
     assert ending_of(facts) == ending
 
 

@@ -16,7 +16,7 @@ from tests.pages import visible_text
 pytestmark = pytest.mark.django_db
 
 
-def test_customers_who_were_told_a_changed_figure_are_listed(editor: Client, workspace: Workspace) -> None:
+def test_customers_who_got_a_figure_that_has_changed_are_listed(editor: Client, workspace: Workspace) -> None:
     returns = article("Returns", "You can send items back within 14 days. We are in Freiburg.")
     told = ask("How long?", cited(returns, "You can send items back within 14 days."))
     ask("Where are you?", cited(returns, "We are in Freiburg."))
@@ -49,9 +49,7 @@ def test_publishing_a_new_figure_reports_how_many_customers_were_told_the_old_on
     assert told not in again.content.decode()
 
 
-def test_an_outdated_sentence_is_shown_once_with_everybody_who_was_told_it(
-    workspace: Workspace, editor: Client
-) -> None:
+def test_an_outdated_sentence_is_shown_once_with_all_customers_who_got_it(workspace: Workspace, editor: Client) -> None:
     returns = article("Returns", "You can send items back within 14 days. The label costs 3 euros.")
     for quote in ("You can send items back within 14 days.",) * 3 + ("The label costs 3 euros.",):
         ask("How long?", cited(returns, quote))

@@ -127,7 +127,7 @@ def test_today_is_at_most_minutes_behind(workspace: Workspace, busy: None, monke
     assert rollups.roll_up_today_everywhere() == 0  # nothing has happened
 
 
-def test_a_page_computes_a_few_days_itself(talks: list[Conversation], busy: None) -> None:
+def test_a_page_computes_a_few_missing_days_itself(talks: list[Conversation], busy: None) -> None:
     quality(90, sees_cost=False)
     assert DailySums.objects.filter(by="").count() == rollups.SUMMED_AT_ONCE
 

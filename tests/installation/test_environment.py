@@ -19,7 +19,7 @@ KNOWN = {"DATABASE_URL", "REDIS_URL", "METRICS_TOKEN", "OPENAI_API_KEY", "HOST",
         ("OPENAI_APIKEY", "OPENAI_API_KEY"),
     ],
 )
-def test_a_name_one_letter_away_from_a_setting(name: str, meant: str) -> None:
+def test_a_name_that_differs_from_a_setting_by_one_letter_is_reported(name: str, meant: str) -> None:
     assert f"Did you mean {meant}?" in str(unknown_name({name: "x"}, KNOWN))
     assert unknown_name({name: "x", meant: "y"}, KNOWN) is None, "somebody else's, beside ours"
     assert unknown_name({name: ""}, KNOWN) is None
@@ -28,7 +28,7 @@ def test_a_name_one_letter_away_from_a_setting(name: str, meant: str) -> None:
 @pytest.mark.parametrize(
     "name", ["HOME", "HOSTS", "POST", "XDG_DATA_DIRS", "DATABASE_URL_READER", "PATH", "OPENAI_API_BASE", "DATABASE_URL"]
 )
-def test_names_of_other_programs(name: str) -> None:
+def test_names_of_other_programs_are_ignored(name: str) -> None:
     assert unknown_name({name: "x"}, KNOWN) is None
 
 

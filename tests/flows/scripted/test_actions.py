@@ -36,7 +36,7 @@ async def test_a_refund_reaches_the_shops_ledger_once(mara: Customer, model: Mod
     assert names[-4:] == ["assistant.final", "action.queued", "action.succeeded", "assistant.final"]
 
 
-async def test_another_customer_neither_sees_nor_confirms_it(
+async def test_another_customer_can_neither_see_nor_confirm_a_card(
     mara: Customer, stack: Stack, model_web: Web, model: ModelServer
 ) -> None:
     model.will(

@@ -42,7 +42,7 @@ async def test_a_stopped_answer_can_be_requested_again(models_visitor: Visitor, 
     assert "stopped" not in again
 
 
-async def test_a_reader_who_reconnects_in_the_middle_reads_on(models_visitor: Visitor, model: ModelServer) -> None:
+async def test_a_reader_who_reconnects_in_the_middle_continues(models_visitor: Visitor, model: ModelServer) -> None:
     behaviour, gate = paused()
     model.will(behaviour)
     async with models_visitor.chat(last_seq=0) as before:
@@ -70,7 +70,7 @@ def socket_log(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"type": "event", **event} for event in events]
 
 
-async def test_nothing_is_said_after_a_takeover(models_visitor: Visitor, model: ModelServer) -> None:
+async def test_the_assistant_says_nothing_after_a_takeover(models_visitor: Visitor, model: ModelServer) -> None:
     agent = models_visitor.agent
     behaviour, gate = paused()
     model.will(behaviour)

@@ -85,11 +85,13 @@ async def takeovers(stack: Stack, web: Web, port: int, count: int) -> None:
             assert late == [], f"CHAOS_SEED={seed}: words after a takeover: {late}"
 
 
-async def test_nothing_is_said_after_some_takeovers(stack: Stack, model_web: Web, model_port: int) -> None:
+async def test_the_assistant_says_nothing_after_some_takeovers(stack: Stack, model_web: Web, model_port: int) -> None:
     await takeovers(stack, model_web, model_port, FEW)
 
 
 @pytest.mark.chaos
 @pytest.mark.long
-async def test_nothing_is_said_after_a_thousand_takeovers(stack: Stack, model_web: Web, model_port: int) -> None:
+async def test_the_assistant_says_nothing_after_a_thousand_takeovers(
+    stack: Stack, model_web: Web, model_port: int
+) -> None:
     await takeovers(stack, model_web, model_port, MANY)

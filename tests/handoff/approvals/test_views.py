@@ -301,7 +301,9 @@ def unknown(waiting: ActionRequest, approver: User, shop: FakeShop, monkeypatch:
     return waiting
 
 
-def test_somebody_with_the_right_settles_it(unknown: ActionRequest, approver: User, shop: FakeShop) -> None:
+def test_a_person_with_the_right_settles_an_unknown_outcome(
+    unknown: ActionRequest, approver: User, shop: FakeShop
+) -> None:
     client = browser(approver)
     tree = page(client, unknown)
     assert "nothing is sent again" in words(tree)
@@ -316,7 +318,9 @@ def test_somebody_with_the_right_settles_it(unknown: ActionRequest, approver: Us
     assert "it did not go through" in words(page(client, unknown))
 
 
-def test_nobody_else_can_settle_it(unknown: ActionRequest, bob: User, workspace: Workspace) -> None:
+def test_nobody_without_the_right_can_settle_an_unknown_outcome(
+    unknown: ActionRequest, bob: User, workspace: Workspace
+) -> None:
     client = browser(bob)
     assert not page(client, unknown).css(".decide button")
     assert client.post(f"/desk/approvals/{unknown.pk}/happened/", {}).status_code == 403

@@ -85,7 +85,7 @@ def test_a_reply_is_compared_with_the_draft(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_later_questions_and_other_people_have_nothing_to_do_with_a_draft(
+def test_replies_to_later_questions_or_by_others_do_not_count_for_a_draft(
     talk: Conversation, ticket: Ticket, bob: User, noor: User
 ) -> None:
     offer(ticket, bob)

@@ -132,7 +132,7 @@ def test_submitting_a_form_twice_sends_one_card(shop: FakeShop, taken: Ticket, b
     assert ActionRequest.objects.count() == 1
 
 
-def test_a_change_after_sending_is_another_card(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
+def test_a_change_after_sending_creates_another_card(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
     send(bobs, taken, **REFUND, amount="10.00")
     typed = {**REFUND, "amount": "11.00", "key": KEY}  # resubmitted from the browser's history
     key = read(bobs.post(address(taken), {**typed, "step": "check"})).css_first("input[name=key]").attributes["value"]

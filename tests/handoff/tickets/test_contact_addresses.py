@@ -172,7 +172,7 @@ def test_an_address_of_an_earlier_episode_is_ignored(conversation: Conversation,
         ("أريد التحدث إلى أحد الموظفين من فضلكم", "فريقنا غير متاح", "شكرًا لكم."),
     ],
 )
-def test_the_customers_language_counts_not_the_pages(
+def test_the_notice_is_in_the_customers_language_not_the_pages(
     conversation: Conversation, text: str, away: str, noted: str
 ) -> None:
     """The page is in English. An address is in no language, so what was written before it counts."""

@@ -22,7 +22,7 @@ def waiting(number: int, *, priority: int = 0, minutes: int = 0) -> WaitingTicke
     return WaitingTicket(UUID(int=number), priority, NINE + timedelta(minutes=minutes))
 
 
-def test_priority_first_then_the_longest_wait() -> None:
+def test_priority_decides_first_then_the_longest_wait() -> None:
     queue = [waiting(1, minutes=5), waiting(2), waiting(3, priority=1, minutes=9), waiting(4, priority=2, minutes=20)]
     assert [one.ticket_id.int for one in serving_order(queue)] == [4, 3, 2, 1]
 

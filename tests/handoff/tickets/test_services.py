@@ -66,7 +66,7 @@ def test_a_missing_ticket_is_not_found(workspace: Workspace, bob: User) -> None:
         services.claim(uuid4(), agent=bob)
 
 
-def test_nothing_of_the_assistant_follows_a_takeover(conversation: Conversation, bob: User) -> None:
+def test_the_assistant_says_nothing_more_after_a_takeover(conversation: Conversation, bob: User) -> None:
     add_customer_message(conversation.pk, text="Where is my parcel?", client_id="1")
     turn = claim_turn("runner-1")
     assert turn is not None
