@@ -15,9 +15,9 @@ from supportbot.observing.pooled_connection import PooledConnection
 CACHE_SECONDS: Final = 1.0
 # The driver's own limit is 130 seconds per address, which is longer than a liveness probe waits.
 CONNECT_SECONDS: Final = 5
-# If the network is lost in silence, a statement would wait for its answer for two hours, and so would the thread that
-# reads the gauges. With these, a connection fails after 30 seconds in which the server's machine acknowledges nothing;
-# a slow statement does not matter.
+# If the network fails silently, a statement would wait for its answer for two hours, and so would the thread that reads
+# the gauges. With these settings, a connection fails if the server's machine acknowledges nothing for 30 seconds; a
+# slow statement does not count.
 KEEPALIVES: Final = {
     "keepalives": 1, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3,
     "tcp_user_timeout": 30_000,  # milliseconds; for what was sent and has not arrived

@@ -45,7 +45,7 @@ def text_in(locale: str, message: str, /, **values: object) -> str:
 
 
 def ptext_in(locale: str, context: str, message: str, /, **values: object) -> str:
-    """Do the same as `text_in` for a message whose translation depends on its context."""
+    """Like `text_in`, for a message whose translation depends on its context."""
     text = _catalogue(locale).pgettext(context, message)
     return text.format(**values) if values else text
 
