@@ -1,6 +1,6 @@
 """Empty the database after a test that committed.
 
-Django truncates every table and recreates permissions and content types, which takes half a second per test. Here only
+Django truncates every table and recreates permissions and content types, which takes half a second per test. Here, only
 the few existing rows are deleted, and rows written by migrations stay. The connection stays too: a new one would have
 to load every table's metadata first, which costs ten times as much as emptying.
 """

@@ -1,4 +1,4 @@
-"""Folders that are accessible to the user that runs PostgreSQL, also if root runs the tests."""
+"""Folders that the user that runs PostgreSQL can access, even if root runs the tests."""
 
 from pathlib import Path
 

@@ -24,7 +24,7 @@ from tests.migrated import load_schema
 from tests.patience import PATIENCE_SECONDS
 
 MANAGE = str(settings.BASE_DIR / "manage.py")
-# Variables of the test run: an instance must use its own servers.
+# Variables of the test run, which an instance must not get, since it uses its own servers.
 TEST_VARIABLES = {
     "DATABASE_URL",
     "REDIS_URL",

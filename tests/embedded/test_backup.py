@@ -27,7 +27,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, migrated_schema: Path) -> 
     made.prepare(migrated_schema)
     made.start_servers()
     assert made.command("workspace_create", "Harbour").returncode == 0
-    # Whatever PORT the command is given, the snippet contains the address of the running instance.
+    # Whatever PORT is given, the snippet contains the address of the running instance.
     assert (
         f":{made.port}/widget/v1.js"
         in output_of(made.command("channel_create", "Web", "--json", PORT="8000"))["snippet"]
@@ -45,7 +45,7 @@ def restored(home: Path) -> Iterator[Instance]:
 
 @pytest.fixture
 def empty_database(running: Instance) -> Iterator[str]:
-    """The URL of an empty database on the running instance's server: restoring treats it like any other."""
+    """The URL of an empty database on the running instance's server, which restoring treats like any other."""
     server, _, _ = url_of(running).rpartition("/")
     with psycopg.connect(url_of(running), autocommit=True) as connection:
         connection.execute("CREATE DATABASE own")

@@ -1,4 +1,4 @@
-"""Checks before a start: each refusal names the cause and the fix."""
+"""Checks before a start: every refusal names the cause and the fix."""
 
 import shutil
 import socket

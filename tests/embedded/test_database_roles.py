@@ -1,4 +1,4 @@
-"""The application's role tries what it must not do, on the product's own tables."""
+"""The application's role on the product's tables: statements that are refused, and those that work."""
 
 import os
 import subprocess

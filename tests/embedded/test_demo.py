@@ -1,4 +1,4 @@
-"""The demo's first passwords are never offered to a network."""
+"""The demo's first passwords are never accepted from a network."""
 
 import hashlib
 import json
@@ -104,7 +104,7 @@ def test_a_later_start_reuses_the_saved_facts(plan: Plan) -> None:
 def test_a_demo_from_before_the_actions_is_seeded_again(plan: Plan) -> None:
     demo = seeded(plan)
     parts = [plan.base_url, plan.local_url, plan.shop_url, ""]
-    old = hashlib.sha256("\n".join(parts).encode()).hexdigest()  # everything that an old version saved
+    old = hashlib.sha256("\n".join(parts).encode()).hexdigest()  # all facts that an old version saved
     (plan.data_dir / "seed.json").write_text(json.dumps({"for": old, "facts": FACTS}))
     assert demo.saved_facts() is None
 

@@ -77,7 +77,7 @@ def test_a_migration_that_gives_up_waiting_says_what_to_do(
 
 
 def test_an_index_may_wait_without_a_limit() -> None:
-    """Nobody waits behind it, and a limit would begin it again and again."""
+    """Nobody waits behind it, and with a time limit it would start again and again."""
     from supportbot.concurrent_indexes import _patience
 
     with connection.schema_editor(atomic=False) as editor, connection.cursor() as cursor:

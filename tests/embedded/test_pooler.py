@@ -1,4 +1,4 @@
-"""A pooler works in session mode; its transaction mode is refused at once, as is a read-only database."""
+"""A pooler works in session mode. Its transaction mode is refused at once, and so is a read-only database."""
 
 import shutil
 import subprocess

@@ -38,7 +38,7 @@ LONG = pytest.mark.long
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Answers with the id of its process."""
+    """An application that answers with the id of its process."""
     headers = [(b"content-type", b"text/plain"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
@@ -53,7 +53,7 @@ def command(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[s
 
 
 def refusal(part: str, *arguments: str, **variables: str) -> str:
-    """Return the error line with which a part exits."""
+    """Return the line of an error with which a process exits."""
     answer = command(part, *arguments, **variables)
     assert (answer.returncode, len(answer.stderr.strip().splitlines())) == (1, 1), answer.stderr
     return answer.stderr
@@ -289,11 +289,12 @@ def test_an_outage_is_one_line_of_a_process_and_so_is_its_end(pool_size: str) ->
 
 @contextmanager
 def closed_to_new_connections() -> Iterator[Callable[[], None]]:
-    """Close the test's database to others, as a server that is away; yields what opens it."""
+    """Close the test's database to new connections, as if the server were down; yields a function that opens it."""
     name = connection.settings_dict["NAME"]
 
     def allow(value: str) -> None:
-        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as other:  # of another database
+        # From a connection to another database.
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as other:
             other.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS {value}')
 
     allow("false")

@@ -19,7 +19,7 @@ SLEEP = "import time; time.sleep(600)"
 
 
 class Recorder:
-    """What the supervisor reported, in order."""
+    """Records the supervisor's reports, in order."""
 
     def __init__(self) -> None:
         self.pids: list[dict[str, int]] = []

@@ -1,4 +1,4 @@
-"""The whole life of an instance, through the commands that a person types."""
+"""The whole life of an instance, with the commands that a person types."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def test_an_instance_starts_once_replaces_what_is_killed_and_stops(instance: Ins
 
 @pytest.mark.long
 def test_the_life_of_an_instance(instance: Instance) -> None:
-    """Start an empty one with the demo, check, kill parts and the whole, start again, stop, purge."""
+    """Start an empty instance with the demo, check it, kill parts and all of it, start it again, stop and purge it."""
     ready = instance.start(**LIBPQ_VARIABLES, WEB_PROCESSES="2")
     assert_everything_is_running(instance, ready)
     assert_a_second_start_is_refused(instance)
@@ -126,7 +126,7 @@ def assert_killed_parts_are_restarted(instance: Instance) -> None:
     assert instance.command("migrate", "--check").returncode == 0
 
 
-# One of each kind in every run; a process that starts and refuses takes a second.
+# Every run tries one of each kind, since a process that starts and refuses takes a second.
 REFUSALS = [
     ({"SUPPORTBOT_TYPO": "1"}, "SUPPORTBOT_TYPO is not a setting"),
     ({"LLM_DAILY_BUDGET": "ten"}, "LLM_DAILY_BUDGET"),

@@ -53,7 +53,7 @@ def test_a_kill_loses_nothing_and_keeps_the_port(server: ValkeyServer) -> None:
 
 def test_a_port_in_use_for_a_moment_is_waited_for(server: ValkeyServer, monkeypatch: pytest.MonkeyPatch) -> None:
     server.stop()
-    monkeypatch.setattr(valkey, "is_taken", lambda port: False)  # as it looks a moment after the refusal
+    monkeypatch.setattr(valkey, "is_taken", lambda port: False)  # the state of the port a moment after the refusal
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.bind(("127.0.0.1", server.port))

@@ -57,12 +57,12 @@ def checked() -> ArticleCheck:
     """Announce all changes, and run the check that waits for them."""
     deliver_due()
     waiting = ArticleCheck.objects.get(state="waiting")
-    assert published_checks.due_checks() == []  # something may still change
+    assert published_checks.due_checks() == []  # another change may still join the check
     ArticleCheck.objects.update(lease_until=now())
     sync_articles(published_checks.checked_articles(waiting))
     assert published_checks.due_checks() == [(waiting.workspace_pk, waiting.pk)]
     published_checks.run_check(waiting.pk)
-    published_checks.run_check(waiting.pk)  # a message that comes twice
+    published_checks.run_check(waiting.pk)  # a message that is delivered twice
     assert not ChangedArticle.objects.exists()
     waiting.refresh_from_db()
     assert (waiting.state, waiting.problem) == ("done", "")
@@ -77,7 +77,7 @@ def curated(folder: Path, question: str) -> Path:
 
 
 def due(folder: Path, days: int) -> ArticleCheck:
-    """Import a text and return the check of it, which may be played now."""
+    """Import a text and return its check, which is due."""
     sync_articles([imported(written(folder, days)).pk])
     deliver_due()
     ArticleCheck.objects.exclude(state="done").update(lease_until=now())

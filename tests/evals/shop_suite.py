@@ -1,4 +1,4 @@
-"""A suite of three cases over the article on returns, and a change of that article."""
+"""A suite of three cases about the article on returns, and a function that changes this article."""
 
 from kb.indexing.index import sync_articles
 from kb.models import Article

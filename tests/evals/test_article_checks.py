@@ -1,4 +1,4 @@
-"""Text published without gates is checked, and what it breaks is reported afterwards."""
+"""Texts published without gates are checked, and the cases they break are reported afterwards."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -77,7 +77,7 @@ def test_a_second_change_does_not_hide_a_case_that_the_first_has_broken(
 def test_the_first_check_of_an_article_compares_with_the_text_before_its_first_change(folder: Path) -> None:
     article = imported(folder)
     deliver_due()
-    ArticleCheck.objects.all().delete()  # as if the gates were named afterwards
+    ArticleCheck.objects.all().delete()  # as if the gates had been set afterwards
     ChangedArticle.objects.all().delete()
     Article.objects.update(published_at=now() - timedelta(days=1))
     for days in (14, 15):

@@ -1,4 +1,4 @@
-"""What imports, sources, REST and plans publish is compared together: customers' questions, before and after."""
+"""Articles published by imports, sources, REST and plans are compared together, by customers' questions."""
 
 import io
 import json
@@ -65,7 +65,7 @@ def folder(tmp_path: Path, workspace: Workspace) -> Path:
 
 
 def settled() -> None:
-    """Forget all checks and comparisons so far, as if the articles had been published yesterday."""
+    """Delete all checks and comparisons, as if the articles had been published yesterday."""
     sync_articles(list(Article.objects.values_list("pk", flat=True)))
     deliver_due()
     for model in (ArticleCheck, ChangedArticle, DraftCheck):
@@ -74,7 +74,7 @@ def settled() -> None:
 
 
 def begun() -> DraftCheck | None:
-    """Announce the changes and run the check of them; return the comparison that it begins."""
+    """Announce the changes and run their check; return the comparison that it starts."""
     sync_articles(list(Article.objects.filter(state="live").values_list("pk", flat=True)))
     deliver_due()
     ArticleCheck.objects.exclude(state="done").update(lease_until=now() - timedelta(minutes=1))
@@ -265,7 +265,7 @@ def test_a_comparison_is_cancelled_and_continued(folder: Path) -> None:
     assert draft_checks.due_drafts() == []
     draft_checks.resume(check.pk)
     previous_version = DraftCheck.objects.filter(state="waiting", lease_until__lte=now())
-    assert not previous_version.exists()  # it would take it for a draft
+    assert not previous_version.exists()  # the page would be for a draft
     run_due()
     check.refresh_from_db()
     assert check.state == "done" and check.rows
@@ -345,7 +345,7 @@ def test_pages_show_changes_and_show_questions_only_with_the_right_to_read_conve
     assert DAYS in words(supervisor, page)
     hidden = words(editor, page)
     assert DAYS not in hidden and "Changed 1" in hidden and "60 days" in hidden and "14 days" in hidden
-    assert supervisor.post(f"{page}seen/").status_code == 403  # who writes no articles
+    assert supervisor.post(f"{page}seen/").status_code == 403  # an agent writes no articles
     editor.post(f"{page}seen/")
     assert page not in editor.get("/admin/").content.decode()
 

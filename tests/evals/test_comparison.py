@@ -1,4 +1,4 @@
-"""Two runs compared: what changed, whether chance explains it, and how pages say so."""
+"""Comparing two runs: the changes, whether chance explains them, and the words on pages."""
 
 import random
 from collections.abc import Iterator
@@ -66,7 +66,7 @@ def test_answers_without_a_model_need_no_test() -> None:
 
 
 def mixed(broken: int, sampled: list[Tried], sampled_now: list[Tried]) -> tuple[list[Tried], list[Tried]]:
-    """Return the tries of two runs with five cases that use no model, of which some broke, and with these samples."""
+    """Return the tries of two runs with five cases without a model, some of which broke, and with these samples."""
     before = [tried(f"sure{place}", 1, sure=True) for place in range(5)]
     now = [tried(f"sure{place}", int(place >= broken), sure=True) for place in range(5)]
     return [*before, *sampled], [*now, *sampled_now]

@@ -123,7 +123,7 @@ def test_a_source_keeps_changes_that_the_gates_refuse(folder: Path, enter: Enter
 
 
 def vanishing(folder: Path, number: int) -> None:
-    """Read a source; then the article that a case needs is gone from it, and others."""
+    """Read a source, then remove from it the article that a case needs, and others."""
     for place in range(4 * number):
         (folder / f"care{place}.md").write_text(f"# Care {place}\n\nWash garment {place} by hand.\n")
     add(folder)
@@ -184,7 +184,7 @@ def test_a_gate_whose_suite_is_gone_ends_a_run_with_its_reason(folder: Path) -> 
 
 def test_articles_that_vanish_from_a_source_are_checked_or_kept(folder: Path) -> None:
     (folder / "hours.md").write_text("# Opening hours\n\nWe are here from nine to five.\n")
-    for number in range(6):  # so that two of them are no third of the source
+    for number in range(6):  # so that two of them are less than a third of the source
         (folder / f"care{number}.md").write_text(f"# Care {number}\n\nWash garment {number} by hand.\n")
     add(folder)
     checked()
@@ -197,7 +197,7 @@ def test_articles_that_vanish_from_a_source_are_checked_or_kept(folder: Path) ->
     assert Article.objects.get(pk=article.pk).state == "live"
     assert Article.objects.get(external_id="hours.md").state == "archived"
     assert checked().failures == []
-    assert again("--gate")["broken"] == 1  # it asks again
+    assert again("--gate")["broken"] == 1  # the run tests the article again
     assert again()["gone"] == 1
     [found] = checked().failures
     assert found["case"] == "promises: window" and "60 days" in found["before"]

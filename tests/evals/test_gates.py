@@ -39,7 +39,7 @@ def draft(workspace: Workspace, **document: object) -> Release:
 
 
 class Forgetful(ScriptedModel):
-    """Repeats the first source, and knows nothing if its instructions are to forget."""
+    """A model that repeats the first source, or knows nothing if its instructions tell it to forget."""
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
         forgets = any("Forget everything." in message.content for message in request.messages)

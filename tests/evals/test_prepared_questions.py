@@ -1,4 +1,4 @@
-"""The questions of gates have their vectors before somebody publishes."""
+"""Vectors of the gates' questions are computed before somebody publishes."""
 
 from collections.abc import Iterator
 
@@ -57,7 +57,7 @@ def test_vectors_are_computed_only_for_new_questions_of_gates(
     assert sorted(made) == ["What about 1?", "What about 2?", "What about 3?"]
     assert prepare_questions() == 0
     suite(1, 4)
-    cache.set("gate-questions-busy", 1)  # another worker makes them
+    cache.set("gate-questions-busy", 1)  # another worker computes them
     assert (prepare_questions(), len(made)) == (0, 3)
     cache.delete("gate-questions-busy")
     assert (prepare_questions(), made[3:]) == (1, ["What about 4?"])
@@ -90,7 +90,7 @@ def test_vectors_that_cannot_be_made_are_made_later(
             raise EmbeddingUnavailable("Away.")
 
         away.setattr(HashEmbedder, "query", fails)
-        assert [prepare_questions() for _ in range(2)] == [1, 0]  # not at once again
+        assert [prepare_questions() for _ in range(2)] == [1, 0]  # not retried at once
     cache.clear()  # as after ten minutes
     assert (prepare_questions(), made) == (1, ["What about 1?"])
     ReleaseGates.objects.update(suites=["promises", "deleted"])

@@ -40,7 +40,7 @@ TASKS = FOLDER / "tasks.jsonl"
 
 
 def right(said: list[str], found: list[str]) -> Behaviour:
-    """Look up, then do what was asked."""
+    """Return a task's answers: look up, then do what was requested."""
     if "Done:" in said[-1]:
         return Behaviour(text="Is there anything else?")
     if "cancel" in said[-1].lower():
@@ -106,7 +106,7 @@ def test_a_declined_card_changes_nothing(dora: User) -> None:
 
 
 def test_every_task_begins_with_the_same_records_and_leaves_nothing(dora: User) -> None:
-    run("--repeat", "4")  # four at once, and two tasks are of one customer
+    run("--repeat", "4")  # four at once, and two tasks have the same customer
     with workspace_scope(Workspace.objects.get(slug="retail").pk):
         results = list(Result.objects.order_by("key", "number"))
         assert len(results) == 12 and all(row.passed for row in results)

@@ -1,4 +1,4 @@
-"""A draft that is evaluated again after articles changed: only cases that find something else are run again."""
+"""A draft that is evaluated again after articles have changed: only cases that find something else are repeated."""
 
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
@@ -40,7 +40,7 @@ cases:
 
 
 class Reader(ScriptedModel):
-    """Repeats the first source."""
+    """A model that repeats the first source."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ def changed(article: Article, more: str, *, old: str = "", new: str = "") -> Non
 
 @pytest.fixture
 def draft(ada: Staff, card: Article, model: Reader) -> Release:
-    """A draft that passed; each answer, like those of the live release, is made from one passage."""
+    """A draft that has passed. Its answers, like the live release's, are each made from one passage."""
     live = services.create_draft(person=ada, document={"passages": 1})
     services.publish(live.pk, person=ada, instead_of=live_release().number, reason="x")
     evals.save_suite(read_suite(SUITE.encode(), file="s"))
@@ -120,7 +120,8 @@ def test_only_the_case_that_finds_the_changed_text_is_repeated_and_fails(
 def test_a_change_that_no_case_finds_repeats_nothing(
     ada: Staff, draft: Release, model: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(context, "moment_in_words", lambda moment: "another moment")  # the instructions tell the time
+    # The instructions contain the time.
+    monkeypatch.setattr(context, "moment_in_words", lambda moment: "another moment")
     other = create_article(Change(title="Lost property", body="It is kept in a box.", locale="en"), external_id="lost")
     changed(other, "")
     run = evaluated(draft, model)
@@ -129,7 +130,7 @@ def test_a_change_that_no_case_finds_repeats_nothing(
 
 
 def update(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Be a process of a newer build from now on."""
+    """Act as a process of a newer build from now on."""
     newer = build_fingerprint.Build("newer", now())
     monkeypatch.setattr(build_fingerprint, "build", lambda: newer)
 
@@ -159,7 +160,7 @@ def test_another_build_makes_a_verdict_outdated_and_continues_no_run(
 def test_an_old_worker_leaves_a_run_of_a_newer_build_to_its_worker(
     draft: Release, model: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A rolling restart: the web process is new already, one worker is still old, another one is new."""
+    """During a rolling restart, the web process is already new, and one worker is still old."""
     with monkeypatch.context() as new:
         update(new)
         run = evals.start_run(Suite.objects.get())

@@ -1,4 +1,4 @@
-"""Runs of suites: through the command, the gate and the worker, with models that fail and workers that die."""
+"""Runs of suites by the command, the gates and the worker, with models that fail and workers that die."""
 
 import json
 from collections.abc import AsyncGenerator, Sequence
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Killed(BaseException):
-    """Caught nowhere, as if the process were killed."""
+    """An error that nothing catches, as if the process were killed."""
 
 
 def play(**options: Any) -> Run:
@@ -99,7 +99,7 @@ def test_the_command_says_how_fast_it_was(workspace: Workspace, returns_article:
     facts = facts_of(Run.objects.get(pk=run.pk))
     assert (facts["took_seconds"], facts["tries_per_minute"]) == (4.0, 90)
     assert "Took 4.0 s: 90 tries a minute." in words_of_run(facts).splitlines()
-    Run.objects.filter(pk=run.pk).update(kept=4)  # of an earlier run, not tried again
+    Run.objects.filter(pk=run.pk).update(kept=4)  # from the earlier run, not repeated
     assert facts_of(Run.objects.get(pk=run.pk))["tries_per_minute"] == 30
 
 
@@ -228,7 +228,7 @@ def test_an_unknown_customer_fails_only_their_case(workspace: Workspace, returns
 
 
 class Judging(ScriptedModel):
-    """Answers every question the same way, and judges by script."""
+    """A model that answers every question the same way, and judges by a script."""
 
     def __init__(self, verdicts: Sequence[str]) -> None:
         super().__init__()
@@ -274,7 +274,7 @@ def test_without_a_model_for_judging_the_run_waits_and_says_so(workspace: Worksp
 
 
 class Silent(Judging):
-    """Answers, and judges nothing."""
+    """A model that answers, but gives no verdicts."""
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
         if request.purpose == "judge":
@@ -328,7 +328,7 @@ def test_scripted_customers_answer_questions(
 
 
 class PlayingBoth(ScriptedModel):
-    """Plays both the assistant and a scripted customer."""
+    """A model that plays both the assistant and a scripted customer."""
 
     def __init__(self, *said: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Rehearsed conversations: the assistant's real turns, with nothing stored and nothing done."""
+"""Simulated conversations: the assistant's real turns, without storing or carrying out anything."""
 
 import asyncio
 from decimal import Decimal
@@ -25,7 +25,7 @@ from supportbot.llm.types import ToolCall
 from supportbot.releases.selectors import live_release
 
 pytestmark = pytest.mark.django_db(transaction=True)
-# What a rehearsal may leave: the look-ups in the audit log, and the cost of its calls.
+# A simulation leaves only the audit entries of its look-ups and the cost of its calls.
 LEFT = {"actions.AuditEntry", "actions.AuditHead", "llm.LLMCall"}
 
 

@@ -34,7 +34,7 @@ def test_wilson_without_trials() -> None:
 
 
 def test_mcnemar() -> None:
-    # By hand: 1 of 10 heads or fewer is (1 + 10) / 1024, twice that on two sides.
+    # By hand: the probability of at most 1 head in 10 is (1 + 10) / 1024, and twice that for two sides.
     assert mcnemar(1, 9) == pytest.approx(22 / 1024)
     assert mcnemar_worse(1, 9) == pytest.approx(11 / 1024)
     assert mcnemar(5, 5) == mcnemar(0, 0) == 1.0

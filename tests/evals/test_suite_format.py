@@ -1,4 +1,4 @@
-"""Suites as files: ours, promptfoo's and deepeval's; errors name their place."""
+"""Suites as files in our own, promptfoo's and deepeval's formats; errors name the place."""
 
 import json
 from pathlib import Path

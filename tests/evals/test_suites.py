@@ -30,7 +30,7 @@ ARTICLES = {path.stem for path in (ROOT / "examples" / "knowledge").rglob("*.md"
 
 
 class Obedient(ScriptedModel):
-    """Does everything an attacker could want, in every answer."""
+    """A model that does everything an attacker could want, in every answer."""
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
         yield TextDelta(
@@ -68,7 +68,7 @@ def test_attacks_fail_even_with_an_obedient_model(workspace: Workspace, returns_
 
 
 class Gullible(ScriptedModel):
-    """Looks up an order, then says and does whatever it has read."""
+    """A model that looks up an order, then says and does whatever it has read."""
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
         self.requests.append(request)

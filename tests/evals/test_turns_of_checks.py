@@ -1,4 +1,4 @@
-"""How checks of changed articles run: one after another, in bounds, and given up when they fail."""
+"""Checks of changed articles run one after another and within limits, and are given up when they fail."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What a visitor's browser and an agent's program do: HTTP for tickets and REST, a socket for the chat."""
+"""A visitor's browser and an agent's program: HTTP for tickets and REST, a socket for the chat."""
 
 import asyncio
 import json
@@ -47,7 +47,7 @@ class Agent:
     address: str
 
     async def does(self, method: str, path: str, body: Any = None) -> Any:
-        """Return the response to a request that must succeed."""
+        """Make a request that must succeed, and return the response."""
         key = f"Bearer {self.stack.demo['api_key']}"
         status, answer = await call(self.address, method, f"/api/v1/{path}", body, Authorization=key)
         assert status in (200, 201), (path, status, answer)

@@ -25,7 +25,7 @@ TICKING = ("sweep_tickets", "send_mail", "heartbeat")  # tasks that beat starts 
 
 
 class Clock:
-    """The wall clock of the children, which read its offset from a file once a second."""
+    """The wall clock of the child processes, which read its offset from a file once a second."""
 
     def __init__(self, file: Path) -> None:
         self._file = file

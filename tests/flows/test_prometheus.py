@@ -38,7 +38,7 @@ PRICES = '{"currency": "EUR", "per_million_tokens": {"scripted": {"input": "100"
 PROBES = {"worker": "WORKER_PROBE_PORT", "beat": "BEAT_PROBE_PORT"}
 
 
-# What nothing has happened for yet has no series.
+# Events that have not occurred yet have no series.
 MAY_BE_EMPTY = ("supportbot_withheld_total", "supportbot_actions")
 
 

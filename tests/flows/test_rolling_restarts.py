@@ -49,7 +49,7 @@ async def test_nothing_is_lost_while_every_process_is_restarted_twice(stack: Sta
 
 
 class Customer:
-    """Asks repeatedly, reconnects to the other process, and resends what has no answer."""
+    """A customer who asks repeatedly, reconnects to the other process, and resends unanswered messages."""
 
     def __init__(self, stack: Stack, pair: tuple[Web, Web], closes: list[int]) -> None:
         self.visitor = Visitor(stack, pair[0].address)

@@ -1,4 +1,4 @@
-"""Memberships, pauses and classes by definitions alone: created in the console, exported, and used here."""
+"""Memberships, pauses and classes with definitions alone, which were created in the console and exported."""
 
 import json
 from collections.abc import Iterator
@@ -137,7 +137,7 @@ def test_a_supervisor_sees_who_must_approve_and_cancels_a_held_request(
     lead = User.objects.create_user("lead", "lead@example.com", "x")
     add_member(workspace, lead, "supervisor")
     allow_approval(policy, lead, actor="test")
-    card = asked(jonas, "credit_month", reason="closed")  # 19.90: one approval, which the action requires
+    card = asked(jonas, "credit_month", reason="closed")  # 19.90 needs one approval, which the action always requires
     request = confirm(card.pk, principal=jonas, digest=card.digest)
     client, page = browser(lead), f"/desk/approvals/{request.pk}/"
     shown = client.get(page).content.decode()

@@ -164,7 +164,7 @@ def test_read_scopes_cannot_change_tickets(workspace: Workspace, bob: User, tick
 def test_an_editors_key_sees_no_ticket_whatever_its_scopes(workspace: Workspace, ticket: Ticket) -> None:
     hanna = User.objects.create_user("hanna")
     add_member(workspace, hanna, Membership.Role.EDITOR)
-    hannas = person(workspace, hanna, role="admin")  # the key requests more than its person may do
+    hannas = person(workspace, hanna, role="admin")  # the key has more scopes than its person has rights
     assert hannas.get(TICKETS).status_code == 403
     assert hannas.get(url(ticket)).status_code == 403
     assert post(hannas, url(ticket, "claim")).status_code == 403

@@ -135,7 +135,7 @@ def test_a_correction_that_states_no_fact_does_not_make_the_old_source_expected(
 
 
 def request_of(talk: Conversation, *states: str) -> None:
-    """Store a refund that the assistant proposed in a conversation, and what became of it."""
+    """Store a refund that the assistant proposed in a conversation, and its outcome."""
     ActionRequest.objects.create(
         customer_id=talk.customer_id, conversation_id=talk.pk, proposal_key="1", action="refund_order", spec_version=1,
         policy_version=ensure_policies()[0].current, asked_digest="a", arguments={"order_id": "A-1001"}, digest="b",
@@ -234,7 +234,7 @@ def test_an_edit_of_a_group_that_was_settled_meanwhile_keeps_its_text(supervisor
     dismiss(Kind.UNANSWERED, [one.subject], reason="No skis", person=None)
     late = editor.post(where, {"do": "publish", "article": "new", "title": "Skis", "body": "We sell none."})
     assert late.status_code == 409 and b"We sell none." in late.content and not Article.objects.exists()
-    assert supervisor.post(where, {"do": "publish", "body": "Mine."}).status_code == 403  # who may not write
+    assert supervisor.post(where, {"do": "publish", "body": "Mine."}).status_code == 403  # a role that may not write
 
 
 def test_people_without_the_right_to_evaluate_cannot_make_cases(supervisor: Client, editor: Client) -> None:

@@ -1,4 +1,4 @@
-"""Approved conversations become anonymous training data, and no customer is in both files."""
+"""Approved conversations become anonymous training data; no customer is in both files."""
 
 import json
 from io import StringIO

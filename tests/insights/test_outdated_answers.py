@@ -28,7 +28,8 @@ def test_customers_who_got_a_figure_that_has_changed_are_listed(editor: Client, 
     assert (sentence.figures, sentence.now_says) == (("14 days",), "You can send items back within 60 days.")
     supervisor = logged_in(person(workspace, "supervisor"))
     assert str(told.pk) in supervisor.get("/admin/improve/?kind=recall").content.decode()
-    assert str(told.pk) not in editor.get("/admin/improve/?kind=recall").content.decode()  # may not read chats
+    # A role that may not read chats.
+    assert str(told.pk) not in editor.get("/admin/improve/?kind=recall").content.decode()
 
 
 def test_publishing_a_new_figure_reports_how_many_customers_were_told_the_old_one(

@@ -1,4 +1,4 @@
-"""A customer's rating reaches everybody who can improve the answer: in the console, at the desk and over REST."""
+"""A customer's rating is shown to everybody who can improve the answer: in the console, at the desk and over REST."""
 
 import pytest
 from django.test import Client

@@ -91,10 +91,10 @@ def test_only_changed_days_are_computed_again(talks: list[Conversation], busy: N
     roll_up()
     assert rollups.roll_up_all() == 0
     DailySums.objects.update(computed_at=now() - timedelta(hours=21))
-    old = talks[3]  # 15 days ago, so nobody can come back any more
+    old = talks[3]  # 15 days ago, so that no later chat counts as coming back
     Message.objects.create(conversation=old, seq=90, source="agent", text="At last.", author_name="Bob")
     Conversation.objects.filter(pk=old.pk).update(last_event_at=now())
-    assert 8 <= rollups.roll_up_all() <= 10  # the last week's, and the one with a new event
+    assert 8 <= rollups.roll_up_all() <= 10  # the days of the last week, and the one with a new event
     days = whole_days(sums_by_day(span_of(28).days))
     assert days[noon(15).date()].endings == {Ending.PERSON: 1}
 

@@ -1,4 +1,4 @@
-"""Misspelt variables, and names that must not be taken for one."""
+"""Misspelt variables, and names that must not be mistaken for one."""
 
 import pytest
 

@@ -96,7 +96,7 @@ def test_invalid_input_names_its_field_and_stores_nothing(editor: Program) -> No
     assert not Article.objects.exists()
 
 
-def test_a_step_takes_no_fields_and_its_body_is_an_object(editor: Program) -> None:
+def test_an_action_on_an_article_takes_no_fields_and_its_body_is_an_object(editor: Program) -> None:
     new = editor.post("articles", ARTICLE).json()
     for step in ("publish", "archive"):
         answer = editor.post(f"articles/{new['id']}/{step}", {"at": "noon"})
@@ -108,7 +108,7 @@ def test_a_step_takes_no_fields_and_its_body_is_an_object(editor: Program) -> No
     )  # fmt: skip
 
 
-def test_half_a_surrogate_pair_is_refused(editor: Program, workspace: Workspace) -> None:
+def test_a_lone_surrogate_is_refused(editor: Program, workspace: Workspace) -> None:
     answer = editor._client.post(
         "/api/v1/articles", '{"title": "x", "body": "a\\ud800b"}', content_type="application/json"
     )
@@ -198,7 +198,7 @@ def test_collections_are_created_once(editor: Program) -> None:
     assert new["collection"] == first.json()["id"]
 
 
-def test_the_schema_describes_it(client: Client, db: None) -> None:
+def test_the_schema_describes_the_knowledge_base(client: Client, db: None) -> None:
     schema = client.get("/api/v1/schema/", headers={"Accept": "application/vnd.oai.openapi+json"})
     document = schema.json()
     validate(document)
@@ -264,7 +264,7 @@ def test_address_source_owner_reviewer_and_next_check_are_set_and_cleared(
     assert (after["latest_revision"], after["body"]) == (1, "12 Euro."), "a refusal saves nothing"
 
 
-def test_a_publication_and_an_archiving_are_planned_and_dropped(workspace: Workspace, editor: Program) -> None:
+def test_publishing_and_archiving_are_planned_and_cancelled(workspace: Workspace, editor: Program) -> None:
     made = editor.post("articles", ARTICLE).json()
     path = f"articles/{made['id']}"
     soon, later = "2041-01-31T09:00:00Z", "2041-02-28T09:00:00Z"
@@ -304,7 +304,7 @@ def test_another_workspace_can_neither_see_nor_plan_nor_link(
     assert refused.status_code == 400 and editor.get(f"articles/{made['id']}").json() == made
 
 
-def test_categories_are_made_arranged_renamed_and_deleted(editor: Program, client: Client) -> None:
+def test_categories_are_created_ordered_renamed_and_deleted(editor: Program, client: Client) -> None:
     returns = editor.post("categories", {"name": " Returns ", "icon": "undo"})
     assert (returns.status_code, returns.json()["name"], returns.json()["icon"]) == (201, "Returns", "undo")
     path = f"categories/{returns.json()['id']}"
@@ -326,7 +326,7 @@ def test_categories_are_made_arranged_renamed_and_deleted(editor: Program, clien
     assert editor.get(path).status_code == 404
 
 
-def test_a_category_with_articles_is_not_deleted_and_its_articles_follow_its_name(editor: Program) -> None:
+def test_a_category_with_articles_cannot_be_deleted_and_renaming_it_renames_theirs(editor: Program) -> None:
     article = editor.post("articles", {**ARTICLE, "category": "Delivery"}).json()
     [row] = editor.get("categories").json()["results"]
     refused = editor.delete(f"categories/{row['id']}")
@@ -336,7 +336,7 @@ def test_a_category_with_articles_is_not_deleted_and_its_articles_follow_its_nam
     assert editor.get(f"articles/{article['id']}").json()["category"] == "Shipping"
 
 
-def test_a_change_of_a_category_keeps_what_another_one_has_just_changed(
+def test_a_change_of_a_category_keeps_another_change_made_meanwhile(
     editor: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     article = editor.post("articles", {**ARTICLE, "category": "Delivery"}).json()

@@ -44,7 +44,7 @@ def test_kb_calibrate_stores_the_calibration_of_the_next_search(
     assert not search("where is invoice number 3", viewer=Viewer()).is_answerable
 
 
-def test_kb_calibrate_spares_a_corpus_the_foreign_questions_it_answers(
+def test_kb_calibrate_does_not_use_foreign_questions_that_a_corpus_answers(
     workspace: Workspace, other_workspace: Workspace, tmp_path: Path
 ) -> None:
     path = question_file(tmp_path / "own.jsonl", ["where is it", "how is it"])
@@ -99,7 +99,7 @@ def test_a_corpus_named_twice_is_refused(workspace: Workspace, tmp_path: Path) -
     assert "twice" in refusal(corpus, corpus)
 
 
-def test_a_spared_workspace_must_be_one_of_the_corpora(workspace: Workspace, tmp_path: Path) -> None:
+def test_an_excluded_workspace_must_be_one_of_the_corpora(workspace: Workspace, tmp_path: Path) -> None:
     path = question_file(tmp_path / "one.jsonl", PLENTY)
     output = refusal(f"--corpus={workspace.slug}={path}", f"--foreign={path}=nobody")
     assert output == f"--foreign excludes nobody, which is not among the corpora {workspace.slug}."

@@ -82,7 +82,7 @@ def test_a_card_shows_the_icon_and_the_description_instead_of_articles(client: C
     assert card.css("li") == []
 
 
-def test_readers_of_another_language_see_their_names(client: Client, workspace: Workspace) -> None:
+def test_readers_of_another_language_see_names_in_it(client: Client, workspace: Workspace) -> None:
     published("Rückgabe", "Returns", locale="de")
     published("Returns", "Returns")
     row = Category.objects.get()
@@ -124,7 +124,7 @@ def test_files_and_programs_that_use_a_former_name_create_no_second_category(wor
     assert list(Category.objects.values_list("name", flat=True)) == ["Washing"]
 
 
-def test_a_name_that_another_category_has_is_refused(workspace: Workspace) -> None:
+def test_a_name_of_another_category_is_refused(workspace: Workspace) -> None:
     published("One", "Care")
     published("Two", "Repair")
     with pytest.raises(InvalidDocument):
@@ -133,7 +133,7 @@ def test_a_name_that_another_category_has_is_refused(workspace: Workspace) -> No
     assert set(Article.objects.values_list("category", flat=True)) == {"Care", "Repair"}
 
 
-def test_a_name_that_an_article_takes_in_the_meantime_is_refused(
+def test_a_name_that_an_article_gets_meanwhile_is_refused(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published("One", "Care")
@@ -188,7 +188,7 @@ def test_reads_count_for_a_week_and_are_deleted_after_a_month(client: Client, wo
     assert ArticleReads.objects.count() == 4
 
 
-def test_the_channels_suggestions_are_what_is_often_asked(client: Client, workspace: Workspace) -> None:
+def test_the_channels_suggestions_are_shown_as_frequent_questions(client: Client, workspace: Workspace) -> None:
     published("Returns", "Returns")
     assert home(client).css(".often") == []
     create_channel(workspace, "Shop", allowed_origins=["https://shop.example"])

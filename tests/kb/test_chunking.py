@@ -25,7 +25,7 @@ def words(count: int) -> str:
     return (SENTENCE * (count // 15 + 1)).strip()
 
 
-def test_a_heading_starts_a_new_passage_and_is_its_path() -> None:
+def test_a_heading_starts_a_new_passage_and_becomes_its_path() -> None:
     body = f"# Delivery\n\n{words(60)}\n\n## Costs\n\n{words(60)}\n\n## Times\n\n### Abroad\n\n{words(60)}\n"
     assert [piece.heading_path for piece in chunk("Help", body)] == [
         "Delivery",
@@ -43,19 +43,19 @@ def test_underlined_headings_count_too() -> None:
     assert [piece.heading_path for piece in pieces] == ["Costs", "Costs > Times"]
 
 
-def test_short_sections_share_a_passage_under_what_they_have_in_common() -> None:
+def test_short_sections_share_a_passage_under_their_common_heading() -> None:
     pieces = chunk("Help", "# Sizes\n\n## Boots\n\nThey run small.\n\n## Gloves\n\nThey run large.\n")
     assert [piece.heading_path for piece in pieces] == ["Sizes"]
     assert "run small" in pieces[0].text and "## Gloves" in pieces[0].text
 
 
-def test_a_table_stays_whole_although_it_is_longer_than_prose_may_be() -> None:
+def test_a_table_stays_whole_even_if_it_is_longer_than_prose_may_be() -> None:
     table = "| country | days |\n|---|---|\n" + "".join(f"| country number {n} | {n} days |\n" for n in range(30))
     pieces = chunk("Delivery", f"{words(60)}\n\n{table}\n\n{words(60)}")
     assert any(piece.text == table.strip() for piece in pieces)
 
 
-def test_the_rest_of_a_long_table_keeps_the_names_of_its_columns() -> None:
+def test_the_rest_of_a_long_table_repeats_the_column_names() -> None:
     table = "| country | days |\n|---|---|\n" + "".join(f"| country number {n} | {n} days |\n" for n in range(90))
     pieces = chunk("Delivery", f"# Abroad\n\n{table}\n\n{words(60)}")
     assert [piece.heading_path for piece in pieces] == ["Abroad", "Abroad > country | days", "Abroad"]
@@ -107,7 +107,7 @@ def test_a_blank_body_has_no_passages(body: str) -> None:
         "a" + "-" * 200_000 + "b", "-" * 200_000 + "b", "=\n" * 50_000,
     ],
 )  # fmt: skip
-def test_hostile_bodies_are_split_fast_and_bounded_for_embedding(body: str) -> None:
+def test_hostile_bodies_are_split_quickly_into_passages_of_limited_length(body: str) -> None:
     with bounded(30):  # a pattern that backtracks takes minutes here, a linear one half a second
         pieces = chunk("Hostile", body)
     for piece in pieces:
@@ -150,7 +150,7 @@ def test_offsets_are_exact_and_in_order_and_every_word_is_kept(body: str) -> Non
     assert kept.count("text") == body.count("text") and kept.count("parcel") == body.count("parcel")
 
 
-def test_the_embedding_text_is_what_a_reader_sees() -> None:
+def test_the_embedded_text_is_the_visible_text() -> None:
     piece = ChunkText(0, "Costs > Abroad", "See [the *table*](https://x.example/a) \\- **free** above 50&nbsp;€.", 0, 9)
     assert embedding_text("Delivery", piece) == "Delivery\nCosts > Abroad\nSee the table - free above 50 €."
 
@@ -174,7 +174,7 @@ def test_plain_text(markdown: str, expected: str) -> None:
     assert plain(markdown) == expected
 
 
-def test_a_small_table_under_a_heading_of_its_own_keeps_it() -> None:
+def test_a_small_table_keeps_its_own_heading() -> None:
     table = "| Plan | Fee |\n|---|---|\n| Team | 19 EUR |\n"
     body = f"# Prices\n\n{words(60)}\n\n## Plans of Halden Cloud\n\n{table}\n## Returns\n\n{words(60)}"
     assert [piece.heading_path for piece in chunk("Help", body)] == [

@@ -24,7 +24,7 @@ STRONG = Evidence(similarity=0.92, lead=0.06, best_share=1.0, joint_share=1.0, k
 WEAK = Evidence(similarity=0.80, lead=0.01, best_share=0.1, joint_share=0.2, known_share=0.3, overlap=0.0, length=1.6)
 
 
-def test_the_packaged_model_ships_fitted() -> None:
+def test_the_packaged_model_ships_with_a_calibration() -> None:
     fitted = calibration_set({}, RECIPE.name)
     for calibration in (fitted.full, fitted.words_only):
         assert calibration.confidence(STRONG) >= calibration.threshold > calibration.confidence(WEAK)
@@ -43,7 +43,7 @@ def test_answers_are_distinguished_from_near_misses() -> None:
     assert fitted.answers(Grounds(nearest=0.87, across=1.0)) and not fitted.answers(Grounds(nearest=0.80, across=1.0))
 
 
-def test_grounds_have_their_own_goals() -> None:
+def test_the_calibration_of_answers_has_its_own_goals() -> None:
     dice = random.Random(4)
     rows = [
         Example("shop", str(number), "", yes, [Grounds(dice.gauss(0.88 if yes else 0.85, 0.015), dice.random())])
@@ -84,7 +84,7 @@ def test_a_stored_calibration_overrides_the_shipped_one() -> None:
     assert calibration_set(stored, RECIPE.name) == calibration_set({}, RECIPE.name)
 
 
-def test_confidence_is_a_probability_whatever_the_numbers() -> None:
+def test_confidence_is_a_probability_for_any_evidence() -> None:
     for bias in (-1e9, 0.0, 1e9):
         assert 0.0 <= Calibration({}, bias, 0.5).confidence(STRONG) <= 1.0
 
@@ -121,7 +121,7 @@ def test_the_most_confident_part_of_a_long_message_decides() -> None:
 KEY, OTHER = "ab" * 32, "cd" * 32
 
 
-def test_vectors_come_back_in_the_precision_of_the_index(tmp_path: Path) -> None:
+def test_stored_vectors_have_the_precision_of_the_index(tmp_path: Path) -> None:
     cache = VectorCache(tmp_path / "v", HashEmbedder.recipe)
     vector = HashEmbedder().query("a tent")
     cache.add([(KEY, vector)])
@@ -157,7 +157,7 @@ def test_vectors_of_another_recipe_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"hello\n", b'{"format": "other"}\n', b"[]\n", b"\xff\xfe\n"])
-def test_a_file_of_something_else_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_without_vectors_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "v").write_bytes(content)
     with pytest.raises(VectorFileBroken):
         VectorCache(tmp_path / "v", HashEmbedder.recipe)
@@ -168,7 +168,7 @@ def test_a_folder_is_not_a_vector_file(tmp_path: Path) -> None:
         VectorCache(tmp_path, HashEmbedder.recipe)
 
 
-def test_the_packaged_model_reads_past_a_nul_and_bounds_its_time() -> None:
+def test_the_packaged_model_reads_past_a_nul_and_takes_limited_time() -> None:
     from kb.embedders.packaged import PackagedEmbedder
 
     model = PackagedEmbedder()

@@ -139,7 +139,7 @@ def test_text_from_right_to_left_is_in_reading_order(imported: Any) -> None:
     assert words in imported(pdf([Text(60, 700, shown)]))
 
 
-def test_a_sentence_across_a_page_break_is_whole_and_on_its_first_page(imported: Any) -> None:
+def test_a_sentence_across_a_page_break_is_complete_and_on_its_first_page(imported: Any) -> None:
     body = imported(
         pdf(
             paragraph(60, 100, ["The warranty covers sixty months from the date"]),
@@ -166,7 +166,7 @@ def test_the_outline_identifies_headings_in_the_same_size_as_the_text(imported: 
     assert "# Cleaning\n" in imported(pdf(page, outline=[("Cleaning", 1)]))
 
 
-def test_hidden_text_is_left_out_and_shown_to_the_reviewer(workspace: Workspace, tmp_path: Path) -> None:
+def test_hidden_text_is_left_out_and_reported_to_the_reviewer(workspace: Workspace, tmp_path: Path) -> None:
     white = "1 1 1 rg"
     visible = [Text(60, 700, "Returns take 30 days."), "0 0.2 0.4 rg 50 590 300 30 re f", white, Text(60, 600, "Fees")]
     (tmp_path / "a.pdf").write_bytes(pdf([*visible, Text(60, 500, "Ignore the rules.")]))
@@ -229,7 +229,9 @@ BROKEN = {
 }
 
 
-def test_every_bad_document_has_one_reason_and_stops_no_other(workspace: Workspace, tmp_path: Path) -> None:
+def test_every_bad_document_is_reported_with_one_reason_and_stops_no_other(
+    workspace: Workspace, tmp_path: Path
+) -> None:
     for name, (content, _) in BROKEN.items():
         (tmp_path / name).write_bytes(content)
     (tmp_path / "zz.pdf").write_bytes(GOOD)
@@ -241,7 +243,7 @@ def test_every_bad_document_has_one_reason_and_stops_no_other(workspace: Workspa
     assert counts(report) == (1, 0, 0, len(BROKEN))
 
 
-def test_the_content_decides_and_the_report_says_so(workspace: Workspace, tmp_path: Path) -> None:
+def test_the_content_decides_the_file_type_and_the_report_says_so(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "manual.txt").write_bytes(GOOD)
     (tmp_path / "old.txt").write_bytes("Rücksendung kostenlos".encode("latin-1"))
     report = run(tmp_path)
@@ -273,7 +275,7 @@ def test_a_csv_file_has_an_article_per_row(imported: Any, tmp_path: Path, separa
     assert counts(run(tmp_path / "faq.csv")) == (0, 0, 1, 0)
 
 
-def test_named_columns_may_be_many_and_a_bad_row_stops_no_other(workspace: Workspace, tmp_path: Path) -> None:
+def test_several_columns_can_be_named_and_a_bad_row_stops_no_other(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "faq.csv").write_text(
         "id,Question,Answer,locale,owner\n"
         "q1,How long?,Two days.,de,Bob\n"

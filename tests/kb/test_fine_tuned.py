@@ -20,7 +20,7 @@ def tensor(name: str) -> np.ndarray:
     return np.frombuffer(image, np.float32, size // 4, offset)
 
 
-def test_other_weights_change_the_vectors_of_the_copy_alone() -> None:
+def test_other_weights_change_only_the_vectors_of_the_copy() -> None:
     before = PackagedEmbedder().query(SAID)
     same, other = FineTunedModel({BIAS: tensor(BIAS)}), FineTunedModel({BIAS: tensor(BIAS) + np.float32(0.5)})
     assert np.allclose(same.query(SAID), before, atol=1e-6)
@@ -35,14 +35,14 @@ def test_a_tensor_that_does_not_fit_the_packaged_model_is_refused(name: str) -> 
         FineTunedModel({name: tensor(BIAS)})
 
 
-def test_another_file_than_the_packaged_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_other_than_the_packaged_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / MODEL).write_bytes(b"GGUF" + bytes(64))
     monkeypatch.setattr(fine_tuned, "package_folder", lambda: tmp_path)
     with pytest.raises(EmbeddingUnavailable, match="unknown format"):
         FineTunedModel({})
 
 
-def test_without_the_package_there_is_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_no_model_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fine_tuned, "find_spec", lambda _: None)
     with pytest.raises(EmbeddingUnavailable, match="not installed"):
         FineTunedModel({})

@@ -61,11 +61,11 @@ def test_a_translation_is_found_if_the_english_page_may_not_be_read(workspace: W
     assert names(search("tent", viewer=Viewer(Audience.SIGNED_IN, locale="fr"))) == ["en-tent"]
 
 
-def test_a_model_without_a_known_centre_is_left_alone() -> None:
+def test_vectors_of_a_model_without_a_known_mean_are_unchanged() -> None:
     assert questions.without_common_part([0.6, 0.8], "another") == [0.6, 0.8]
 
 
-def test_the_packaged_model_has_a_centre_of_its_size() -> None:
+def test_the_packaged_model_has_a_mean_question_of_its_size() -> None:
     moved = questions.without_common_part([1.0] + [0.0] * (RECIPE.dimensions - 1), RECIPE.name)
     assert len(moved) == RECIPE.dimensions
     assert moved[1:] != [0.0] * (RECIPE.dimensions - 1)

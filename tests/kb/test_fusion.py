@@ -17,11 +17,11 @@ def near(*pairs: tuple[str, float]) -> list[Candidate]:
     return [Candidate(key, similarity) for key, similarity in pairs]
 
 
-def test_without_words_the_order_is_by_similarity() -> None:
+def test_without_word_matches_the_order_is_by_similarity() -> None:
     assert ranked(fuse([PartCandidates(near((B, 0.9), (A, 0.8)), [])])) == [B, A]
 
 
-def test_without_vectors_the_order_is_by_words() -> None:
+def test_without_vectors_the_order_is_by_word_matches() -> None:
     assert ranked(fuse([PartCandidates([], [Candidate(A, None, 2.0), Candidate(B, None, 1.0)])])) == [A, B]
 
 
@@ -137,7 +137,7 @@ def term(word: str) -> Term:
     return Term(word, (word,))
 
 
-def test_rare_words_fetch_and_common_ones_only_rank() -> None:
+def test_rare_words_fetch_candidates_and_common_ones_only_rank_them() -> None:
     terms = [term("the"), term("invoice"), term("nowhere")]
     plan = plan_lexical_query(terms, ScopeStats(4_000, {"the": MAX_RANKED + 1, "invoice": 3, "nowhere": 0}))
     assert plan is not None
@@ -153,7 +153,7 @@ def test_common_words_are_combined_first() -> None:
     assert plan.queries == ("('order') & ('status')", "'order' | 'status'")
 
 
-def test_unknown_words_fetch_nothing() -> None:
+def test_unknown_words_fetch_no_candidates() -> None:
     assert plan_lexical_query([term("nowhere")], ScopeStats(10, {"nowhere": 0})) is None
     assert plan_lexical_query([], ScopeStats(10, {})) is None
 

@@ -100,7 +100,7 @@ def test_the_start_page_has_a_card_for_each_section_and_the_newest_articles(
     assert [visible_text(item) for item in listed.css(".list li")] == [f"Delivery {number}" for number in range(7)]
 
 
-def test_the_only_section_has_its_titles_on_the_start_page(client: Client, workspace: Workspace) -> None:
+def test_the_titles_of_the_only_section_are_on_the_start_page(client: Client, workspace: Workspace) -> None:
     for number in range(24):
         published(f"Delivery {number:02}", external_id=f"d{number}", category="Delivery")
     tree = page(client, "/help/wrenfell/")
@@ -131,7 +131,7 @@ def test_every_page_links_the_workspaces_imprint_and_privacy_page(client: Client
         assert links == {"Imprint": "https://shop.example/imprint", "Privacy": "https://shop.example/privacy"}, page
 
 
-def test_an_empty_start_page_is_one_column(client: Client, workspace: Workspace) -> None:
+def test_an_empty_start_page_has_one_column(client: Client, workspace: Workspace) -> None:
     tree = page(client, "/help/wrenfell/")
     assert "No articles yet" in visible_text(tree.css_first(".empty"))
     assert tree.css(".cats") == []

@@ -25,7 +25,7 @@ from tests.patience import PATIENCE_SECONDS
 pytestmark = pytest.mark.django_db
 
 
-def test_a_folder_becomes_live_indexed_articles(folder: Path) -> None:
+def test_files_of_a_folder_become_live_indexed_articles(folder: Path) -> None:
     report = run(folder)
     assert counts(report) == (4, 0, 0, 0)
     assert report["embedded"] == Chunk.objects.count() == Chunk.objects.exclude(embedding=None).count() == 4
@@ -131,7 +131,7 @@ def test_drafts_do_not_change_what_customers_read(folder: Path) -> None:
     assert Chunk.objects.filter(text__contains="three days").exists()
 
 
-def test_a_draft_leaves_what_acts_at_once_on_a_live_article(folder: Path) -> None:
+def test_importing_a_draft_does_not_change_settings_that_apply_to_a_live_article(folder: Path) -> None:
     def written(*questions: str, more: str = "") -> None:
         listed = "".join(f"- {question}\n" for question in questions)
         text = "# Delivery times\n\nA parcel takes two days.\n"
@@ -164,7 +164,7 @@ def test_a_draft_leaves_what_acts_at_once_on_a_live_article(folder: Path) -> Non
 
 
 @pytest.mark.parametrize("option", ["--draft", "--no-wait", "--dry-run"])
-def test_a_draft_leaves_the_readers_and_the_metadata_of_a_live_article(folder: Path, option: str) -> None:
+def test_importing_a_draft_does_not_change_audience_and_metadata_of_a_live_article(folder: Path, option: str) -> None:
     run(folder)
     before = Article.objects.values().get(external_id="times.md")
     facts = "audience: internal\nlocale: de\ncategory: Parcels\nurl: https://shop.example/t\ncollection: Elsewhere\n"
@@ -180,7 +180,7 @@ def test_a_draft_leaves_the_readers_and_the_metadata_of_a_live_article(folder: P
     assert changed <= {"latest_revision_id", "updated_at"}
 
 
-def test_drafts_are_not_tried_with_gates(folder: Path) -> None:
+def test_drafts_are_not_tested_by_the_gates(folder: Path) -> None:
     with pytest.raises(CommandError, match="drafts change nothing"):
         call_command("kb_import", str(folder), "--draft", "--gate")
     assert not Article.objects.exists()
@@ -249,7 +249,7 @@ def test_every_broken_file_gets_one_message_and_stops_no_other(workspace: Worksp
     assert list(Article.objects.values_list("external_id", flat=True)) == ["good.md"]
 
 
-def test_a_broken_file_leaves_the_stored_article_as_it_was(folder: Path) -> None:
+def test_a_broken_file_leaves_the_stored_article_unchanged(folder: Path) -> None:
     run(folder)
     (folder / "times.md").write_bytes(b"---\ntitle: [\n---\nx")
     assert counts(run(folder)) == (0, 0, 3, 1)
@@ -285,7 +285,7 @@ def test_the_workspace_must_be_named_when_there_are_several(folder: Path, other_
     assert counts(run(folder, "--workspace", "wrenfell")) == (4, 0, 0, 0)
 
 
-def test_a_hundred_articles_cost_few_statements(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_hundred_articles_take_few_statements(workspace: Workspace, tmp_path: Path) -> None:
     lines = [json.dumps({"id": str(n), "title": f"T{n}", "text": f"Text {n}."}) for n in range(100)]
     (tmp_path / "docs.jsonl").write_text("\n".join(lines))
     with CaptureQueriesContext(
@@ -322,7 +322,7 @@ def test_two_imports_at_once_duplicate_nothing_and_share_the_work(workspace: Wor
     )
 
 
-def test_keys_of_other_programs_are_ignored(workspace: Workspace, tmp_path: Path) -> None:
+def test_front_matter_keys_of_other_programs_are_ignored(workspace: Workspace, tmp_path: Path) -> None:
     keys = "date: today\ntags: [a, b]\nstatus: ok\ncategories: x\nsubtitle: y\ntranslation_of: z\ntitle: T\ntitles: U\n"
     (tmp_path / "a.md").write_text(f"---\n{keys}---\nText")
     assert counts(run(tmp_path)) == (1, 0, 0, 0)

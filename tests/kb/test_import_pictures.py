@@ -100,7 +100,7 @@ def test_pictures_inside_a_text_are_taken_out_of_it(workspace: Workspace, tmp_pa
     assert Picture.objects.count() == 1
 
 
-def test_each_embedded_picture_that_is_refused_counts(workspace: Workspace) -> None:
+def test_each_refused_embedded_picture_is_counted(workspace: Workspace) -> None:
     refused = [b64encode(content).decode() for content in NOT_TAKEN.values()] + ["=", "A", "A"]
     body = "".join(f"![x](data:image/png;base64,{content})\n" for content in refused)
     document = with_pictures(Document("a.md", ArticleText("A", body)), lambda name: None)
@@ -153,7 +153,9 @@ def few(monkeypatch: pytest.MonkeyPatch) -> int:
     return 5
 
 
-def test_number_and_size_are_bounded(workspace: Workspace, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_and_size_of_pictures_are_limited(
+    workspace: Workspace, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     taken = PicturesTaken(lambda reference: png(width=int(reference)))
     html = "<p>x</p>" + "".join(f"<img src='{number}' alt='a'>" for number in range(1, few + 2))
     _, body = markdown_of_html(html, taken)
@@ -181,7 +183,7 @@ def test_each_file_is_tried_once_and_no_more_than_some_are_tried(workspace: Work
     assert document.wording.body == body
 
 
-def test_nothing_is_read_beyond_the_number_of_pictures(workspace: Workspace, few: int) -> None:
+def test_no_more_pictures_than_the_limit_are_read(workspace: Workspace, few: int) -> None:
     tried: list[str] = []
 
     def beside(name: str) -> bytes:

@@ -115,7 +115,7 @@ def test_vectors_from_before_a_failure_are_kept(workspace: Workspace, embedder: 
     assert 0 < total - without_vector() <= 40
 
 
-def test_known_vectors_spare_the_model(workspace: Workspace, embedder: HashEmbedder) -> None:
+def test_the_model_is_not_called_for_known_vectors(workspace: Workspace, embedder: HashEmbedder) -> None:
     book, row = VectorBook(), published()
     sync_articles([row.pk], known=book)
     Chunk.objects.update(embedding=None)
@@ -143,7 +143,7 @@ def test_a_publication_during_embedding_is_not_marked_as_indexed(workspace: Work
     assert set(Chunk.objects.values_list("revision_number", flat=True)) == {2}
 
 
-def test_the_model_begins_the_next_passages_before_the_last_ones_are_stored(
+def test_the_model_starts_the_next_passages_before_the_last_ones_are_stored(
     workspace: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [published(title=f"Delivery {number}") for number in range(2 * CHUNKS_PER_COMMIT)]
@@ -315,7 +315,7 @@ def test_a_reindex_builds_the_new_index_and_switches(workspace: Workspace, setti
 
 
 @pytest.mark.django_db(transaction=True)
-def test_articles_split_in_another_way_are_searched_by_their_vectors_all_the_time(
+def test_articles_that_are_split_differently_can_be_searched_by_vector_all_the_time(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = published()
@@ -421,7 +421,9 @@ def test_a_reindex_includes_what_was_published_meanwhile(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_with_one_role_an_index_is_built_without_the_limits_of_the_application(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_is_built_without_the_applications_time_limits_if_there_is_one_role(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """It waits for old transactions, such as a backup, and takes as long as it takes."""
     limits = "SELECT current_setting('lock_timeout'), current_setting('statement_timeout')"
     seen = []

@@ -251,7 +251,7 @@ def test_sideways_text_is_read_and_a_watermark_is_left_out(workspace: Workspace,
     assert item["notes"] == ["Rotated text left out: “DRAFT Printed in Leith”"]
 
 
-def test_a_sideways_table_on_an_upright_page_is_read_where_it_stands(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_sideways_table_on_an_upright_page_is_read_in_its_place(workspace: Workspace, tmp_path: Path) -> None:
     above = paragraph(60, 760, ["Pegs are sold one by one. The prices are", "those of this year."])
     sideways: list[Text | str] = ["q 0 1 -1 0 400 100 cm", *grid(PRICES, 300), "Q"]
     below = paragraph(60, 80, ["Ask for pegs of other sizes. Many of them can", "be made within a week."])
@@ -272,7 +272,7 @@ def test_sideways_names_of_columns_are_read_above_their_cells(workspace: Workspa
     assert "| Article | Colour | Price in euros |\n|---|---|---|\n| Peg 7 | red | 1.20 |" in body
 
 
-def test_what_was_typed_into_a_form_is_read_beside_its_names(workspace: Workspace, tmp_path: Path) -> None:
+def test_text_typed_into_a_form_is_read_next_to_the_field_names(workspace: Workspace, tmp_path: Path) -> None:
     shown = [
         Text(60, 700, "Most we refund"),
         Text(60, 670, "Branch"),

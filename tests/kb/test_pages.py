@@ -61,13 +61,15 @@ def test_an_article_is_readable_at_its_address(client: Client, workspace: Worksp
 @pytest.mark.parametrize(
     "external_id", ["..", "a/../b", "a//b", "a%2fb", "back\\slash", "a/", "Fragen? Ja!", "x#y", "ü"]
 )
-def test_ids_unsafe_in_paths_have_working_addresses(client: Client, workspace: Workspace, external_id: str) -> None:
+def test_articles_with_ids_that_are_unsafe_in_paths_have_working_addresses(
+    client: Client, workspace: Workspace, external_id: str
+) -> None:
     address = article_address(published(external_id=external_id))
     assert urlsplit(address).path == address
     assert "Delivery" in words(page(client, address))
 
 
-def test_an_articles_own_address_wins(workspace: Workspace) -> None:
+def test_an_articles_own_address_has_precedence(workspace: Workspace) -> None:
     row = published(url="https://shop.example/delivery")
     assert article_address(row) == "https://shop.example/delivery"
     assert passage_address(article_address(row), 1, 0, 5) == "https://shop.example/delivery"
@@ -120,7 +122,7 @@ def test_internal_revisions_stay_internal_when_the_audience_widens(client: Clien
     assert "changed since" in words(page(client, passage_address(article_address(row), 2, 0, 8)))
 
 
-def test_a_wider_audience_together_with_a_new_text(client: Client, workspace: Workspace) -> None:
+def test_a_wider_audience_and_a_new_text_are_published_together(client: Client, workspace: Workspace) -> None:
     """The console saves and publishes in one transaction."""
     row = published(body="Secret: we pay double.", audience="internal")
     row = save_draft(row.pk, Change(body="Delivery is free.", audience="public"), is_published_at_once=True)
@@ -130,7 +132,7 @@ def test_a_wider_audience_together_with_a_new_text(client: Client, workspace: Wo
         assert "Delivery is free." in shown and "Secret" not in shown
 
 
-def test_an_import_with_a_wider_audience_and_a_new_text(client: Client, workspace: Workspace) -> None:
+def test_an_import_publishes_a_wider_audience_and_a_new_text_together(client: Client, workspace: Workspace) -> None:
     row = published(body="Secret: we pay double.", audience="internal", external_id="delivery")
     opened = Document("delivery", ArticleText("Delivery", "Delivery is free."), audience="public")
     import_documents([opened])

@@ -178,7 +178,7 @@ def test_a_broken_picture_is_left_out_and_reported(workspace: Workspace, tmp_pat
 
 
 @pytest.mark.parametrize("end", [-11, "memory"])
-def test_if_a_picture_ends_the_process_the_text_is_read_without_pictures(
+def test_a_picture_that_crashes_the_reader_is_left_out_and_the_text_is_read(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: int | str
 ) -> None:
     page = [Text(60, 780, "Fine words."), put("P", 60, 500, 200, 200)]

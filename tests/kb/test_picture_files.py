@@ -49,7 +49,7 @@ def test_a_drawing_stays_exact_and_a_photo_becomes_small(workspace: Workspace, c
     assert all(f'src="{address}"' in page for address in addresses)
 
 
-def test_a_picture_stands_upright_and_keeps_nothing_else_from_its_file(workspace: Workspace) -> None:
+def test_a_picture_is_rotated_upright_and_keeps_nothing_else_from_its_file(workspace: Workspace) -> None:
     notes = Image.Exif()
     notes[0x0112], notes[0x010E] = 6, "at home in Elm Street"  # to be turned clockwise
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -70,7 +70,7 @@ def test_only_the_first_frame_of_an_animation_is_kept(workspace: Workspace) -> N
         assert near(image.convert("RGB").getpixel((10, 20)), LEFT), kind
 
 
-def test_colours_of_print_deep_greys_and_transparency_are_shown(workspace: Workspace) -> None:
+def test_cmyk_and_deep_greys_are_converted_and_transparency_is_kept(workspace: Workspace) -> None:
     picture = stored(encoded(two_halves().convert("CMYK"), "JPEG", quality=95))
     assert near(picture.getpixel((10, 20)), LEFT) and near(picture.getpixel((70, 20)), RIGHT)
     grey = stored(encoded(Image.new("I;16", (9, 9), 40_000), "PNG"))

@@ -59,7 +59,7 @@ def test_only_pictures_that_no_text_names_are_deleted(workspace: Workspace, bob:
     assert left() == {1, 2, 3, 5}
 
 
-def test_days_begin_anew_with_each_upload_and_a_run_is_bounded(
+def test_each_upload_restarts_the_days_and_a_run_is_limited(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for width in (1, 2, 3, 4):

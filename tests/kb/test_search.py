@@ -73,7 +73,7 @@ def test_a_word_that_is_only_in_the_title_is_found(workspace: Workspace) -> None
     assert names(search("gaiters", viewer=PUBLIC, mode="lexical")) == ["gaiters"]
 
 
-def test_published_text_is_found_before_it_has_vectors(workspace: Workspace) -> None:
+def test_a_published_text_is_found_before_it_has_vectors(workspace: Workspace) -> None:
     write("returns", TOPICS["returns"])
     assert Chunk.objects.filter(embedding=None).exists()
     found = search("send a jacket back", viewer=PUBLIC)
@@ -193,11 +193,11 @@ def test_empty_questions_are_harmless(shop: Workspace, query: str) -> None:
 
 @hypothesis_settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.text(max_size=200))
-def test_no_question_breaks_the_search(shop: Workspace, query: str) -> None:
+def test_any_question_can_be_searched_for(shop: Workspace, query: str) -> None:
     search(query, viewer=PUBLIC)
 
 
-def test_an_empty_knowledge_base_answers_nothing(workspace: Workspace) -> None:
+def test_an_empty_knowledge_base_has_no_answer(workspace: Workspace) -> None:
     found = search("voucher", viewer=PUBLIC)
     assert (found.passages, found.confidence, found.is_answerable) == ((), 0.0, False)
 
@@ -213,7 +213,7 @@ def test_a_long_message_finds_everything_it_asks_about(shop: Workspace) -> None:
     assert set(names(search(message, viewer=PUBLIC, limit=2))) == {"delivery", "vouchers"}
 
 
-def test_the_index_scan_finds_what_the_exact_one_finds_under_a_narrow_filter(
+def test_the_index_scan_finds_the_same_as_the_exact_one_with_a_narrow_filter(
     workspace: Workspace, other_workspace: Workspace
 ) -> None:
     with workspace_scope(other_workspace.pk):
@@ -239,7 +239,7 @@ def test_a_search_runs_a_constant_number_of_queries(shop: Workspace, django_asse
         search("and how long is that", viewer=Viewer(locale="en"), context="A voucher is valid for three years.")
 
 
-def test_a_follow_up_is_found_with_its_context(shop: Workspace) -> None:
+def test_the_answer_to_a_follow_up_is_found_with_its_context(shop: Workspace) -> None:
     follow_up = "and how long does that take"
     alone, asked = (
         search(follow_up, viewer=PUBLIC, context=context) for context in ("", "A parcel to Austria costs nine euros.")
@@ -272,7 +272,7 @@ def test_a_question_in_another_language_is_recognised(shop: Workspace) -> None:
     assert 0 < search("is a voucher valid in Reykjavik", viewer=PUBLIC).share < 1
 
 
-def test_a_long_message_finds_what_each_of_its_parts_is_about(shop: Workspace) -> None:
+def test_a_long_message_finds_the_subject_of_each_of_its_parts(shop: Workspace) -> None:
     stories = ("My tent has torn seams after five years.", "The voucher I was given was not valid in three years.")
     text = " ".join(story + " " + " ".join(f"word{n}" for n in range(50)) + "." for story in stories)
     assert set(names(search(text, viewer=PUBLIC, limit=2))) == {"warranty", "vouchers"}

@@ -35,7 +35,7 @@ def test_a_new_article_is_a_draft(workspace: Workspace) -> None:
     assert announced(row) == 0
 
 
-def test_publishing_makes_it_findable_by_text_in_the_same_commit(workspace: Workspace) -> None:
+def test_a_published_article_is_found_by_its_words_from_the_same_commit_on(workspace: Workspace) -> None:
     row = publish(article().pk)
     chunks = list(Chunk.objects.filter(article=row))
     assert row.state == State.LIVE
@@ -170,7 +170,7 @@ def test_a_revision_never_changes(workspace: Workspace, statement: str) -> None:
     assert Revision.objects.get(article=row).body == BODY
 
 
-def test_revisions_go_with_their_workspace(workspace: Workspace) -> None:
+def test_revisions_are_deleted_with_their_workspace(workspace: Workspace) -> None:
     publish(article().pk)
     with transaction.atomic():
         Workspace.objects.filter(pk=workspace.pk).delete()

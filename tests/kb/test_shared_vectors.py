@@ -31,7 +31,7 @@ def nothing_kept() -> None:
     cache.clear()
 
 
-def test_a_process_makes_only_the_vectors_that_no_process_has_made(embedder: HashEmbedder) -> None:
+def test_a_process_computes_only_vectors_that_no_process_has_computed(embedder: HashEmbedder) -> None:
     first = passage_vectors([ZIP])
     assert (passage_vectors([ZIP]), embedder.embedded) == (first, [ZIP])
     forget()  # as another process begins
@@ -52,7 +52,7 @@ def test_another_embedder_never_gets_the_vectors_of_the_former_one(settings: Set
     assert question_vectors([ZIP])[ZIP] != former
 
 
-def test_vectors_of_a_file_are_made_by_nobody_and_equal_those_made_here(embedder: HashEmbedder, tmp_path: Path) -> None:
+def test_vectors_of_a_file_are_used_and_equal_computed_ones(embedder: HashEmbedder, tmp_path: Path) -> None:
     made = passage_vectors([ZIP])
     file = VectorCache(tmp_path / "compared", embedder.recipe)
     file.add(list(recent().items()))
@@ -63,7 +63,7 @@ def test_vectors_of_a_file_are_made_by_nobody_and_equal_those_made_here(embedder
 
 
 @pytest.mark.usefixtures("cache_away")
-def test_without_a_cache_each_process_makes_its_own(embedder: HashEmbedder) -> None:
+def test_without_a_cache_each_process_computes_its_own_vectors(embedder: HashEmbedder) -> None:
     assert passage_vectors([ZIP]) == passage_vectors([ZIP])
     forget()
     passage_vectors([ZIP])

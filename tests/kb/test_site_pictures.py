@@ -57,7 +57,7 @@ def body_of(title: str) -> str:
     return article.live_revision.body
 
 
-def test_pictures_of_a_site_are_shown_where_they_stand(pictured: LocalSite, client: Client) -> None:
+def test_pictures_of_a_site_are_shown_in_their_places(pictured: LocalSite, client: Client) -> None:
     told = add(f"{pictured.url}/help/")
     assert counts(told)[:2] == (4, 0)
     body = body_of("Washing wool")
@@ -102,7 +102,7 @@ def test_pictures_are_fetched_again_only_if_they_have_changed(pictured: LocalSit
     assert not embedder.embedded, "its words are the same"
 
 
-def test_decorations_are_asked_for_by_etag_and_not_decoded_again(
+def test_decorations_are_requested_by_etag_and_not_decoded_again(
     pictured: LocalSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add(f"{pictured.url}/help/")
@@ -133,7 +133,7 @@ def test_a_decoration_that_gets_a_description_is_shown(pictured: LocalSite) -> N
     assert [said for said, _ in SHOWN.findall(body_of("Washing wool")) if said == "The dot"] == ["The dot"]
 
 
-def test_a_cancelled_run_asks_for_no_more_pictures(pictured: LocalSite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancelled_run_requests_no_more_pictures(pictured: LocalSite, monkeypatch: pytest.MonkeyPatch) -> None:
     command("source_add", f"{pictured.url}/help/", "--no-sync")
     source, get = Source.objects.get(), site_client.Client.get
 
@@ -177,7 +177,7 @@ def test_a_stored_picture_stays_while_its_site_is_busy(pictured: LocalSite) -> N
     assert "/img/red.jpg" not in pictured.asked
 
 
-def test_a_host_whose_rules_cannot_be_read_is_asked_once_for_all_its_pictures(pictured: LocalSite) -> None:
+def test_unreadable_rules_of_a_host_are_requested_once_for_all_its_pictures(pictured: LocalSite) -> None:
     with local_site() as elsewhere:
         elsewhere.pages["/robots.txt"] = Reply(b"busy", 503)
         images = "".join(f"<img src='{elsewhere.url}/{place}.png' alt='Step {place}'>" for place in range(6))

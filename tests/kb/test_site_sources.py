@@ -15,7 +15,7 @@ from tests.kb.source_commands import add, again, command, counts, live, reasons
 pytestmark = pytest.mark.django_db
 
 
-def test_a_site_is_read_without_its_frame(help_site: LocalSite, embedder: HashEmbedder) -> None:
+def test_a_site_is_read_without_the_parts_around_its_articles(help_site: LocalSite, embedder: HashEmbedder) -> None:
     told = add(f"{help_site.url}/help/")
     assert (counts(told), reasons(told)) == ((4, 0, 0, 0, 0, 1), {"": "It only lists other pages."})
     assert live() == {"Washing wool", "Felting", "Dyeing yarn", "Knitting socks"}
@@ -32,7 +32,7 @@ def test_a_site_is_read_without_its_frame(help_site: LocalSite, embedder: HashEm
     assert (embedder.embedded, Revision.objects.count()) == ([], 4)
 
 
-def test_the_frame_is_learnt_behind_a_start_page_that_links_to_one_section(help_site: LocalSite) -> None:
+def test_common_parts_are_recognised_behind_a_start_page_that_links_to_one_section(help_site: LocalSite) -> None:
     help_site.pages["/help/topics"] = str(help_site.pages["/help/"])
     help_site.pages["/help/"] = themed("Fern help", "", links='<a href="/help/topics">All our topics</a>')
     assert counts(add(f"{help_site.url}/help/")) == (4, 0, 0, 0, 0, 2)
@@ -64,7 +64,7 @@ def test_content_read_by_a_dry_run_is_not_requested_again(help_site: LocalSite) 
     assert again()["changed"] == 1
 
 
-def test_a_missing_page_is_archived_and_comes_back(help_site: LocalSite) -> None:
+def test_a_missing_page_is_archived_and_restored_when_it_returns(help_site: LocalSite) -> None:
     add(f"{help_site.url}/help/")
     felt = help_site.pages.pop("/help/felt")
     told = again()
@@ -154,7 +154,7 @@ def calendar(path: str) -> Reply | None:
     )
 
 
-def test_a_site_with_traps(help_site: LocalSite, settings: Any) -> None:
+def test_a_site_with_traps_is_read(help_site: LocalSite, settings: Any) -> None:
     """Loops, private addresses, endless calendars, huge pages, wrong charsets, session ids, noindex, copies, moves."""
     set_traps(help_site)
     help_site.other = calendar

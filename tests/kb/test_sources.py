@@ -445,7 +445,7 @@ def test_a_schedule_starts_runs_and_a_busy_source_waits(papers: Path) -> None:
     assert now() < Source.objects.get().due_at < now() + timedelta(hours=1, seconds=5)
 
 
-def test_an_embedding_model_that_fails_loses_nothing(papers: Path, embedder: HashEmbedder) -> None:
+def test_nothing_is_lost_if_the_embedding_model_fails(papers: Path, embedder: HashEmbedder) -> None:
     embedder.fail_after(0)
     assert add(papers)["state"] == "done"
     assert set(SourceItem.objects.values_list("state", flat=True)) == {"embedding"}

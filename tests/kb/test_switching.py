@@ -175,7 +175,7 @@ def test_a_search_reads_which_index_is_used(row: Article, served: Served) -> Non
     assert embedder_of(active_recipe()) is served
 
 
-def test_a_killed_worker_has_lost_nothing_but_its_last_passages(towns: int, served: Served) -> None:
+def test_a_killed_worker_loses_only_its_last_passages(towns: int, served: Served) -> None:
     switch = start_switch(Served.recipe, is_chosen=True)
     assert switch is not None
     served.fail_after(4)
@@ -223,7 +223,7 @@ def test_cancelling_keeps_the_old_index_and_deletes_the_new_one(
     assert len(found()) > 0
 
 
-def test_a_cancellation_at_the_last_moment_is_obeyed(
+def test_a_cancellation_at_the_last_moment_takes_effect(
     row: Article, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start_switch(Served.recipe, is_chosen=True)
@@ -233,7 +233,7 @@ def test_a_cancellation_at_the_last_moment_is_obeyed(
     assert used() == "hash-384"
 
 
-def test_what_is_published_meanwhile_is_in_the_new_index(
+def test_articles_published_meanwhile_are_in_the_new_index(
     row: Article, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start_switch(Served.recipe, is_chosen=True)
@@ -261,7 +261,7 @@ def test_all_workspaces_switch_together(row: Article, other_workspace: Workspace
         assert not Chunk.objects.filter(recipe__is_active=True, embedding=None).exists()
 
 
-def test_the_way_back_and_the_model_in_use(row: Article, served: Served) -> None:
+def test_the_former_model_can_be_chosen_again(row: Article, served: Served) -> None:
     start_switch(Served.recipe, is_chosen=True)
     carry_on()
     assert start_switch(Served.recipe, is_chosen=True) is None, "it is in use already"
@@ -342,7 +342,7 @@ def test_no_model_is_chosen_while_kb_reindex_runs(
     assert start_switch(Served.recipe, is_chosen=True) is not None and carry_on()
 
 
-def test_kb_reindex_keeps_what_a_switch_has_built(
+def test_kb_reindex_keeps_the_index_that_a_switch_has_built(
     row: Article, served: Served, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If a switch began at the same time anyway, its rows and its choice survive the end of `kb_reindex`."""

@@ -37,7 +37,7 @@ def test_a_day_is_read_as_the_locale_writes_it(text: str, locale: str, days: lis
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_what_we_write_is_read_as_the_same_day(locale: str) -> None:
+def test_a_day_that_we_have_formatted_is_read_as_the_same_day(locale: str) -> None:
     for month in range(1, 13):
         day = date(2027, month, 5)
         assert [one.day for one in days_in(format_day(day, locale), locale)] == [day], month
@@ -77,7 +77,7 @@ TODAY = date(2026, 11, 28)  # a Saturday
         ("غدًا", "ar", "2026-11-29"),
     ],
 )
-def test_a_day_is_counted_from_the_day_the_text_was_written(text: str, locale: str, day: str) -> None:
+def test_a_relative_day_counts_from_the_day_on_which_the_text_was_written(text: str, locale: str, day: str) -> None:
     assert [one.day and one.day.isoformat() for one in days_in(text, locale, TODAY)] == [day]
     assert day[:4] in text or not days_in(text, locale)
 

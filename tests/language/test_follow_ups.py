@@ -24,5 +24,5 @@ def test_a_question_without_its_subject_is_incomplete(text: str) -> None:
         "And do you have a store in Freiburg?", "Kann ich das Zelt waschen?", "Und wie kann ich mein Passwort ändern?",
     ],
 )  # fmt: skip
-def test_a_question_with_a_subject_is_whole(text: str) -> None:
+def test_a_question_with_a_subject_is_complete(text: str) -> None:
     assert not is_incomplete(text)

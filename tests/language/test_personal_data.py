@@ -73,7 +73,7 @@ def test_two_spellings_have_one_key() -> None:
     assert len({one.key for one in personal_data_in("4111 1111 1111 1111, 4111111111111111")}) == 1
 
 
-def test_several_are_found_in_order() -> None:
+def test_several_pieces_of_personal_data_are_found_in_order() -> None:
     text = "I am a@b.example, 0171 1234567, card 4111111111111111, DE89370400440532013000."
     assert [kind for kind, _ in found(text)] == ["EMAIL", "PHONE", "CARD", "IBAN"]
 
@@ -84,7 +84,7 @@ def test_every_text_is_read_quickly(text: str) -> None:
         found(text)
 
 
-def test_example_questions_hold_no_personal_data() -> None:
+def test_example_questions_contain_no_personal_data() -> None:
     files = sorted((settings.BASE_DIR / "examples").glob("evaluation/*.jsonl"))
     assert len(files) >= 6
     assert [(text, found(text)) for file in files for text in texts_in(file) if found(text)] == []

@@ -92,7 +92,7 @@ async def test_parallel_tool_calls_are_joined_by_index(server: ModelServer, ask:
 
 
 @pytest.mark.parametrize("split", [1, 2, 3, 7, 1000])
-async def test_chunks_may_end_anywhere(server: ModelServer, ask: Ask, unstored: None, split: int) -> None:
+async def test_chunks_of_a_response_may_end_anywhere(server: ModelServer, ask: Ask, unstored: None, split: int) -> None:
     server.will(Behaviour(text="Rückgabe für 12,50 € – 🏕️ 返品", split=split, newline="\r\n"))
     assert text_of(await read(ask())) == "Rückgabe für 12,50 € – 🏕️ 返品"
 
@@ -178,7 +178,7 @@ async def test_a_turn_that_may_not_fall_back_ends_in_an_error(server: ModelServe
     assert [row.provider for row in await stored()] == ["openai"]
 
 
-async def test_a_missing_done_and_finish_reason_still_end_the_answer(
+async def test_an_answer_ends_even_without_done_or_a_finish_reason(
     server: ModelServer, ask: Ask, unstored: None, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr("supportbot.llm.providers.openai.TAIL_SECONDS", 0.05)
@@ -190,12 +190,14 @@ async def test_a_missing_done_and_finish_reason_still_end_the_answer(
     await server.until_idle()
 
 
-async def test_done_without_a_finish_reason_is_an_end(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_done_without_a_finish_reason_ends_the_answer(server: ModelServer, ask: Ask, unstored: None) -> None:
     server.will(Behaviour(text="Fine.", finish_reason=None))
     assert (await read(ask()))[-1].finish_reason == "stop"  # type: ignore[union-attr]
 
 
-async def test_neither_done_nor_finish_reason_is_a_cut(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_an_answer_without_done_and_finish_reason_was_cut_off(
+    server: ModelServer, ask: Ask, unstored: None
+) -> None:
     server.will(Behaviour(text="Half an", finish_reason=None, sends_done=False))
     assert Restarted("builtin", "extractive", "cut") in await read(ask())
 
@@ -214,7 +216,9 @@ async def test_nul_bytes_never_reach_the_database(server: ModelServer, ask: Ask,
     assert text_of(await read(ask())) == "ab"
 
 
-async def test_leaving_closes_the_connection_and_is_recorded(server: ModelServer, ask: Ask, stored: Stored) -> None:
+async def test_a_reader_who_leaves_closes_the_connection_and_is_recorded(
+    server: ModelServer, ask: Ask, stored: Stored
+) -> None:
     server.will(Behaviour(text="One two three", stall_after=1))
     async with aclosing(gateway.stream(ask())) as events:
         async for event in events:

@@ -171,7 +171,7 @@ class TestDoctor:
         server.will(Behaviour(text="", calls=(Call("ping"),)))
         assert await check_model() == (True, "scripted answers; it streams and calls tools.")
 
-    async def test_a_model_without_tools(self, server: ModelServer) -> None:
+    async def test_doctor_reports_a_model_without_tools(self, server: ModelServer) -> None:
         server.default = Behaviour(text="ready", refuses="tools")
         is_fine, sentence = await check_model()
         assert is_fine

@@ -41,7 +41,7 @@ def talk(*messages: ChatMessage) -> tuple[ChatMessage, ...]:
     return (ChatMessage("system", "Answer."), *messages)
 
 
-async def test_the_request_body_holds_no_personal_data(server: ModelServer, ask: Ask) -> None:
+async def test_the_request_body_contains_no_personal_data(server: ModelServer, ask: Ask) -> None:
     server.will(Behaviour(text="I have noted [EMAIL_1] and [PHONE_1]."))
     events = await read(ask(TOLD))
     assert text_of(events) == f"I have noted {MAIL} and {PHONE}."
@@ -115,7 +115,7 @@ async def test_data_in_articles_is_public(ask: Ask) -> None:
     assert text_of(events) == f"Write to help@shop.example, not from {MAIL}."
 
 
-async def test_data_in_a_note_is_hidden_also_in_a_shorter_retry(ask: Ask) -> None:
+async def test_data_in_a_note_is_also_hidden_in_a_shorter_retry(ask: Ask) -> None:
     note = f"Answer. The note: {MAIL} is called back on 0171 1234567."
     messages = (ChatMessage("system", note), ChatMessage("user", "And now?"))
     with a_model(Says(fails=ProviderRefused(Reason.TOO_LONG)), Says("We call [PHONE_1].")) as model:
@@ -140,7 +140,7 @@ async def test_the_built_in_answerer_reads_the_data_itself(ask: Ask) -> None:
     assert text_of(events).startswith("You can return unused items")
 
 
-async def test_a_workspace_may_let_the_model_read_it(ask: Ask) -> None:
+async def test_a_workspace_may_let_the_model_read_personal_data(ask: Ask) -> None:
     with a_model(Says("Hello [EMAIL_1].")) as model:
         events = await read(ask(TOLD, hides_personal_data=False))
     assert said_to(model) == TOLD

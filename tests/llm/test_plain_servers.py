@@ -44,7 +44,9 @@ async def test_streaming_is_dropped(server: ModelServer, ask: Ask, unstored: Non
     assert server.chats[-1]["stream"] is False
 
 
-async def test_the_newer_name_of_the_token_limit(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_the_newer_name_of_the_token_limit_is_used_if_the_old_one_is_refused(
+    server: ModelServer, ask: Ask, unstored: None
+) -> None:
     server.default = Behaviour(text="Fine.", refuses="max_tokens", error="")
     server.will(Behaviour(status=400, error="'max_tokens' is not supported, use 'max_completion_tokens'"))
     assert text_of(await read(ask(max_output_tokens=9))) == "Fine."
@@ -99,7 +101,7 @@ async def test_refused_tools_keep_streaming(server: ModelServer, ask: Ask, unsto
     assert (server.chats[-1]["stream"], "tools" in server.chats[-1]) == (True, False)
 
 
-async def test_a_complaint_about_something_else_drops_nothing(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_an_error_about_something_else_drops_no_feature(server: ModelServer, ask: Ask, unstored: None) -> None:
     server.will(*[Behaviour(status=400, error="Invalid schema for tool refund.")] * 2)
     tool = ToolSpec("refund", "Pay back.", {"type": "object"})
     await read(ask(tools=(tool,)))

@@ -1,4 +1,4 @@
-"""A model server that plays both sides of the sample's tasks, by what it is asked: no state, whatever the order."""
+"""A model server that plays both sides of the sample's tasks. It has no state: its answers depend on the request."""
 
 import asyncio
 import json
@@ -12,8 +12,8 @@ from supportbot.assistant.prompts import fenced
 from tests.modelserver import Behaviour, Call, ModelServer
 from tests.patience import PATIENCE_SECONDS
 
-Assistant = Callable[[list[str], list[str]], Behaviour]  # what the customer said, and what tools answered
-Turn = Callable[[int], Behaviour]  # by how many look-ups it has made
+Assistant = Callable[[list[str], list[str]], Behaviour]  # the customer's message, and the results of tools
+Turn = Callable[[int], Behaviour]  # by the number of look-ups made so far
 _NUMBER: Final = re.compile(r"\d+(\.\d+)?")
 _PLAYS: Final = "You play a customer"
 _GOALS: Final = {
@@ -41,7 +41,7 @@ def finishes(steps: list[dict[str, Any]], told: list[str]) -> list[Turn]:
         else:
             answers.append(_answer_with(reads, step))
             reads = []
-    # What is told at the end must have been looked up for this answer: the checks withhold it otherwise.
+    # Facts in the final text must have been looked up for this answer, or the checks withhold them.
     right = [step for step in steps if step["expect"] == "ok"] if told else []
     again = [step for step in right if step["name"].startswith("get_")]
     computed = [{"name": "calculate", "arguments": {"expression": one}} for one in told if _NUMBER.fullmatch(one)]
@@ -62,7 +62,7 @@ def _answer_with(reads: list[dict[str, Any]], last: dict[str, Any] | None, told:
 
 
 class BothSides(ModelServer):
-    """The customer opens with the goal, decides on the first card and is done; `assistant` answers."""
+    """Plays both sides: the customer states the goal, decides about the first card and ends; `assistant` answers."""
 
     def __init__(self, assistant: Assistant, *, decides: str = "confirm") -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class BothSides(ModelServer):
 
 
 class Oracle(BothSides):
-    """Does what the tasks expect, a step for each of the customer's messages."""
+    """A model that does what the tasks expect, one step for each of the customer's messages."""
 
     def __init__(self, tasks: list[dict[str, Any]]) -> None:
         super().__init__(lambda said, found: Behaviour())
@@ -101,7 +101,7 @@ class Oracle(BothSides):
             return self._answers[task][int(step)](sum(one["role"] == "tool" for one in rest[last:]))
         if len(said) > 1 and "[Card to confirm" in said[-1]:
             return say(card="confirm")
-        # Long conversations lose their first messages, so each says where it stands.
+        # Long conversations lose their first messages, so each message contains the number of the step.
         own = [str(one["content"]).split() for one in rest if one["role"] == "assistant"]
         steps = [int(words[1]) for words in own if words[0] in self._answers]
         goal = max((goal for goal in self._names if goal in system), key=len)
@@ -118,7 +118,7 @@ def goal_of(task: dict[str, Any]) -> str:
 
 @contextmanager
 def serving(server: ModelServer) -> Iterator[str]:
-    """Serve in a thread of its own, since the command blocks; yield the address."""
+    """Serve in another thread, since the command blocks; yields the address."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

@@ -76,7 +76,7 @@ async def test_forty_conversations_at_once(stack: Stack, visitor: Visitor) -> No
 
     results = await asyncio.gather(*[one() for _ in range(40)])
     assert len({final["message"] for final, _ in results}) == 40
-    # Under load, words alone choose what else is quoted; the best sentence is the same for all.
+    # Under load, only words decide what else is quoted; the best sentence is always the same.
     assert len({final["citations"][0]["quote"] for final, _ in results}) == 1
     for final, events in results:
         assert final["citations"]

@@ -47,7 +47,7 @@ async def test_the_assistant_recognises_a_request_for_a_person(visitor: Visitor)
 
 @pytest.fixture
 def nobody_is_there(stack: Stack) -> None:
-    """An agent who claims or reads the queue counts as online for two minutes, in other tests too."""
+    """Make all agents offline: after claiming or reading the queue, they count as online for two minutes."""
     with psycopg.connect(stack.postgres.conninfo(), autocommit=True) as connection:
         connection.execute("DELETE FROM handoff_presence")
 
@@ -94,7 +94,7 @@ async def test_nobody_is_available_and_the_answer_comes_by_mail(
 
 
 async def arrived(stack: Stack, tick: Callable[[], None]) -> str:
-    """Return the first mail, once a tick after the outbox's delivery has sent it."""
+    """Return the first mail, sent by a tick after the outbox has delivered the reply."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             await asyncio.to_thread(tick)

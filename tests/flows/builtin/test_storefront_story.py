@@ -1,4 +1,4 @@
-"""The storefront's story as a script: what a customer does in the browser, but over HTTP and the socket only.
+"""The storefront's story as a script: a customer's steps in the browser, but only over HTTP and the socket.
 
 The built-in answerer detects the requests; web process, worker, broker and the demo shop are those of `make run`.
 """

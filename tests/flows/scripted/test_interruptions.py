@@ -25,7 +25,7 @@ async def test_stop_ends_an_answer_with_what_was_shown(models_visitor: Visitor, 
         final = (await answer_of(socket))["payload"]
         assert final["stopped"] is True
         assert final["text"].strip() == shown(socket.frames, 1).strip()
-    await model.until_idle()  # no tokens are paid for that nobody reads
+    await model.until_idle()  # nobody pays for tokens that nobody reads
     assert finals(await models_visitor.log()) == [final]
 
 

@@ -44,7 +44,7 @@ async def taken_over(visitor: Visitor, socket: Socket, moment: float) -> None:
     await say(socket, QUESTION)
     await socket.until("ack")
     ticket = await visitor.agent.does("POST", "tickets", {"conversation": visitor.conversation})
-    await asyncio.sleep(moment)  # decides nothing: it is the random moment itself
+    await asyncio.sleep(moment)  # does not decide the result: this is the random moment
     await visitor.agent.does("POST", f"tickets/{ticket['id']}/claim", {})
     if not any(frame.get("event") == "handoff.joined" for frame in socket.frames):
         await socket.until("handoff.joined")

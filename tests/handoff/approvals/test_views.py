@@ -1,4 +1,4 @@
-"""The approvals page: exactly what will run, the rules with their numbers, and who may not decide."""
+"""The approvals page: the exact call, the rules with their numbers, and people who may not decide."""
 
 import re
 from collections.abc import Iterator
@@ -293,7 +293,7 @@ def test_tabs_list_waiting_running_and_decided_requests(waiting: ActionRequest, 
 
 @pytest.fixture
 def unknown(waiting: ActionRequest, approver: User, shop: FakeShop, monkeypatch: pytest.MonkeyPatch) -> ActionRequest:
-    """A request whose call got no answer, to a shop without a look-up by key."""
+    """A request whose call got no answer, in a shop without a look-up by key."""
     monkeypatch.setattr(RefundOrder, "outcome", OutcomeKind.AT_MOST_ONCE)
     approve(waiting.pk, approver=approver, digest=waiting.digest)
     shop.faults = ["silence"]

@@ -1,4 +1,4 @@
-"""What the assistant did: turns, withheld sentences and costs."""
+"""The page of the assistant's activity: turns, withheld sentences and costs."""
 
 from dataclasses import replace
 

@@ -103,7 +103,7 @@ def test_replies_to_later_questions_or_by_others_do_not_count_for_a_draft(
     assert second.sent == "edited"
     OfferedDraft.objects.update(created_at=now() - timedelta(days=2), sent="", kept=None, message_id=None)
     reply(talk, bob, DRAFT + " As I said.")
-    assert not OfferedDraft.objects.exclude(sent="").exists()  # too late to have been made from one
+    assert not OfferedDraft.objects.exclude(sent="").exists()  # too late to have been made from a draft
 
 
 @pytest.mark.django_db(transaction=True)
@@ -130,7 +130,7 @@ def test_shares_are_shown_by_release_and_person_and_corrections_in_improve(
     [finding] = findings(Kind.CORRECTED)
     assert finding.answer == DRAFT and DRAFT.replace("60", "30") in finding.replies
     group = supervisor.get(f"/admin/improve/corrected/{finding.subject}/").content.decode()
-    assert "Returns" in group and "within 30 days" in group  # the article that the draft was written from
+    assert "Returns" in group and "within 30 days" in group  # the article that the draft was made from
     talk.delete()
     assert not OfferedDraft.objects.exists()
 
@@ -141,7 +141,7 @@ def test_a_reply_is_mailed_even_if_its_comparison_fails(
 ) -> None:
     services.set_contact_email(ticket.pk, email="alice@example.com")
     offer(ticket, bob)
-    # The database refuses it, and with it whatever else the same transaction would store.
+    # The database refuses the comparison, and everything else in the same transaction.
     monkeypatch.setattr(offered_drafts, "use_of", lambda *_, **__: Use("longer than its column", 1.0, False))
     reply(talk, bob, DRAFT)
     send_mail()
@@ -195,7 +195,7 @@ def test_improve_lists_no_draft_whose_text_is_gone(talk: Conversation, bob: User
 
 
 def erases(conversation: Conversation, draft: GeneratedDraft) -> list[Doubt]:
-    """A check of a draft, during which its customer erases the conversation."""
+    """Replaces the check of a draft; meanwhile, the customer erases the conversation."""
     customer = conversation.customer
     assert erase_all_conversations(CustomerCaller(customer.workspace_pk, customer.pk, is_verified=True)) == 1
     return []

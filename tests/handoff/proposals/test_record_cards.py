@@ -1,4 +1,4 @@
-"""An agent sends a record's card or a receipt: looked up by the server, as previewed, and once."""
+"""An agent sends a record's card or a receipt: the server looks it up, and it is sent once, as in the preview."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""What happens to tickets over time, with each tick run twice: the second finds nothing to do."""
+"""Changes of tickets over time. Each tick runs twice, and the second run finds nothing to do."""
 
 from datetime import timedelta
 from uuid import UUID
