@@ -15,7 +15,7 @@ from tests.kb.local_site import LocalSite, local_site, themed
 
 @pytest.fixture(autouse=True)
 def embedder(settings: Settings) -> Iterator[HashEmbedder]:
-    """The test's embedder: no model, and a record of what it embedded."""
+    """The test's embedder, which uses no model and records the texts it embeds."""
     settings.KB_EMBEDDER = "kb.testing.HashEmbedder"
     ports._load.cache_clear()
     loaded = ports.embedder()

@@ -1,4 +1,4 @@
-"""`kb_import` as a call that returns its report."""
+"""Functions that run `kb_import` and return its report."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""A web site on this machine with a test's pages; it records its requests."""
+"""A web site on this machine with a test's pages, which records its requests."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -19,14 +19,14 @@ Page = str | bytes | Reply | Callable[[str], "str | bytes | Reply"]
 
 
 class LocalSite:
-    """`pages` by path with query; a page is its HTML, a Reply, or a function of the path. `{url}` is the site's own."""
+    """A site. `pages` maps paths with queries to HTML, a Reply or a function of the path; `{url}` is its own address."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.pages: dict[str, Page] = {}
-        self.other: Callable[[str], Reply | None] = lambda path: None  # for addresses without end
+        self.other: Callable[[str], Reply | None] = lambda path: None  # for endlessly many addresses
         self.asked: list[str] = []
-        self.unchanged: list[str] = []  # of these, what was answered with 304
+        self.unchanged: list[str] = []  # requests that were answered with 304
         self.agents: set[str] = set()
 
     def answer(self, path: str, agent: str) -> Reply:
@@ -58,7 +58,7 @@ def local_site() -> Iterator[LocalSite]:
             self.end_headers()
             try:
                 self.wfile.write(reply.body)
-            except OSError:  # the reader has hung up
+            except OSError:  # the reader has disconnected
                 return
 
         def log_message(self, *args: Any) -> None:

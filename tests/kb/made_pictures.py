@@ -1,4 +1,4 @@
-"""Pictures as people have them, made by Pillow."""
+"""Pictures like those that people have, made with Pillow."""
 
 import io
 from typing import Any

@@ -1,4 +1,4 @@
-"""The commands that add and read sources, and their reports, for the tests of sources."""
+"""Functions that run the commands for sources and return their reports."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""The predicate, the queryset and the condition of statements agree, for every viewer and every article."""
+"""The predicate, the queryset and the SQL condition agree for every viewer and every article."""
 
 from dataclasses import replace
 from itertools import product

@@ -1,4 +1,4 @@
-"""`kb_calibrate`: what it fits and stores, and what it refuses before it starts."""
+"""`kb_calibrate`: the calibration it fits and stores, and the errors before it starts."""
 
 import json
 from io import StringIO

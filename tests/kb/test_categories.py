@@ -1,4 +1,4 @@
-"""Categories on the help pages: their order, icons, other languages, and former names; and what is read most."""
+"""Categories on the help pages: their order, icons, other languages and former names; and the most-read articles."""
 
 from datetime import timedelta
 from typing import Any
@@ -63,7 +63,7 @@ def test_categories_are_in_their_order_and_the_others_follow_by_name(client: Cli
     assert headings(client) == ["Alpha", "Beta", "Gamma"]
     move_category(Category.objects.get(name="Gamma").pk, "up")
     assert headings(client) == ["Alpha", "Gamma", "Beta"]
-    move_category(Category.objects.get(name="Alpha").pk, "up")  # it is the first already
+    move_category(Category.objects.get(name="Alpha").pk, "up")  # it is already the first
     assert headings(client) == ["Alpha", "Gamma", "Beta"]
     published("About Aaa", "Aaa")
     assert headings(client) == ["Alpha", "Gamma", "Beta", "Aaa"]
@@ -108,7 +108,7 @@ def test_the_former_name_of_a_category_leads_to_it(client: Client, workspace: Wo
     for name in ("Returns", "Sending+back"):
         target = client.get(f"{HOME}?section={name}").headers["Location"]
         assert target == f"{HOME}?lang=en&section=Returns+%26+refunds"
-    renamed("Returns & refunds", "Returns")  # a name of its own again
+    renamed("Returns & refunds", "Returns")  # the name of a category of its own again
     assert client.get(f"{HOME}?section=Returns").status_code == 200
 
 
@@ -167,9 +167,9 @@ def test_the_articles_that_most_readers_opened_are_listed(client: Client, worksp
     for number, article in enumerate(articles[:4]):
         for reader in range(number + 1):
             address = f"{HOME}{article.external_id}/"
-            for _ in range(2):  # a reader counts once a day
+            for _ in range(2):  # each reader counts once a day
                 client.get(address, headers=BROWSER, REMOTE_ADDR=f"10.0.0.{reader}")
-    client.get(f"{HOME}{articles[6].external_id}/")  # not by a browser
+    client.get(f"{HOME}{articles[6].external_id}/")  # not read by a browser
     archive(articles[3].pk)
     listed = [visible_text(section) for section in home(client).css(".lists section")]
     assert listed[0].split("\n")[0].startswith("Most read this week")
@@ -181,7 +181,7 @@ def test_reads_count_for_a_week_and_are_deleted_after_a_month(client: Client, wo
     articles = [published(f"Part {number}", "Parts") for number in range(7)]
     for days, article in zip((0, 3, 8, 40), articles, strict=False):
         ArticleReads.objects.create(article=article, day=localdate() - timedelta(days=days), count=5)
-    assert "Most read" not in visible_text(home(client).css_first(".lists"))  # two are no list
+    assert "Most read" not in visible_text(home(client).css_first(".lists"))  # two are not enough for a list
     ArticleReads.objects.create(article=articles[4], day=localdate(), count=1)
     assert "Most read" in visible_text(home(client).css_first(".lists"))
     forget_reads()

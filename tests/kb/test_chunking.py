@@ -1,4 +1,4 @@
-"""Where a body may be split, and that nothing is lost. Pure."""
+"""Splitting bodies into passages: the places where they are split, and that nothing is lost. Pure."""
 
 import pytest
 from hypothesis import given
@@ -119,7 +119,7 @@ def test_hostile_bodies_are_split_quickly_into_passages_of_limited_length(body: 
 markdown = st.lists(
     st.sampled_from(
         [
-            "\n# A\n",  # a heading takes its whole line: words on it are not body text
+            "\n# A\n",  # a heading takes up its whole line, so words on it are not body text
             "\n## B\n",
             "text. ",
             "\n",
@@ -129,7 +129,7 @@ markdown = st.lists(
             "ä ö\u2028",
             "\r",
             "\x0c",
-            "\n\n---\n",  # directly below text it would turn it into a heading
+            "\n\n---\n",  # directly below text, it would turn the text into a heading
             " ",
             SENTENCE * 9,
         ]

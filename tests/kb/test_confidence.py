@@ -1,4 +1,4 @@
-"""The confidence of a search, and how it is fitted and stored."""
+"""The confidence of a search, and its calibration."""
 
 import random
 from dataclasses import replace
@@ -66,7 +66,7 @@ def test_questions_in_another_language_only_determine_their_offset() -> None:
     added = both.weights["across"]
     assert added > 0 and replace(both, weights={k: v for k, v in both.weights.items() if k != "across"}) == alone
     assert 0.8 < answered_share(both, foreign) <= 0.85
-    assert "across" not in fit([*known, *foreign[:10]], ("similarity", "best_share")).weights  # too few to tell
+    assert "across" not in fit([*known, *foreign[:10]], ("similarity", "best_share")).weights  # too few for a result
 
 
 def test_an_uncalibrated_recipe_uses_words_only() -> None:

@@ -1,4 +1,4 @@
-"""The expected answers to the demo's questions are sentences of its articles; `bench.quotes` relies on that."""
+"""The expected answers to the demo's questions are sentences of its articles, which `bench.quotes` relies on."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""PDF, Word, CSV and zip files, as an operator imports them."""
+"""PDF, Word, CSV and zip files, imported as an operator does."""
 
 import base64
 import json

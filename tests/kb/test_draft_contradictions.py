@@ -1,4 +1,4 @@
-"""Which statements of two texts contradict each other: only those about the same thing."""
+"""Contradictions between two texts: only statements about the same thing contradict each other."""
 
 import json
 from functools import cache
@@ -17,7 +17,7 @@ KNOWLEDGE = FOLDER.parent.parent / "examples" / "knowledge"
 
 @cache
 def background() -> list[Statement]:
-    """The demo's articles, which tell how rare a word is."""
+    """The demo's articles, which show how rare a word is."""
     return [one for path in sorted(KNOWLEDGE.rglob("*.md")) for one in statements_of(path.read_text(), "en")]
 
 

@@ -1,4 +1,4 @@
-"""`kb_export`, as an operator uses it: what it writes is read back unchanged."""
+"""`kb_export`, as an operator uses it: an import reads its files back unchanged."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""The packaged model with other weights: only what is replaced changes, and the packaged model stays as it is."""
+"""The packaged model with other weights: only replaced ones change, and the packaged model stays unchanged."""
 
 from pathlib import Path
 

@@ -15,7 +15,7 @@ from kb.translations import translate
 from supportbot.accounts.models import Workspace
 from tests.kb.test_search import names, write
 
-COMMON = "combien de temps pour"  # words of every question, and of one page that answers none of them
+COMMON = "combien de temps pour"  # words that are in every question, and in a page that answers none
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def test_a_page_near_to_all_questions_is_not_the_answer_to_a_foreign_one(
     abroad = search(asked, viewer=Viewer(locale="fr"), mode="vector")
     assert names(abroad) == ["returns", "newsletter"]
     known = search(asked, viewer=Viewer(locale="en"), mode="vector")
-    assert names(known) == ["newsletter", "returns"]  # within a language, the vector is searched unchanged
-    # The confidence is fitted on cosines to the question as it was asked.
+    assert names(known) == ["newsletter", "returns"]  # within one language, the question's vector is used unchanged
+    # The confidence was fitted on cosines to the unchanged question.
     cosines = [{found.external_id: found.similarity for found in result.passages} for result in (abroad, known)]
     assert cosines[0] == pytest.approx(cosines[1], abs=1e-3)
 

@@ -1,4 +1,4 @@
-"""Pictures that come along with imported files, beside the text or in it."""
+"""Pictures imported with files: next to the text or inside it."""
 
 import re
 from base64 import b64encode

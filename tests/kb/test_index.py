@@ -40,7 +40,7 @@ def published(body: str = TWO_SECTIONS, title: str = "Delivery") -> Article:
 
 
 class VectorBook:
-    """A vector store that keeps what was embedded."""
+    """A vector store that keeps all embedded vectors."""
 
     def __init__(self) -> None:
         self.vectors: dict[str, Sequence[float]] = {}
@@ -128,7 +128,7 @@ def test_a_publication_during_embedding_is_not_marked_as_indexed(workspace: Work
     row = published()
 
     class Publishing(VectorBook):
-        """Publishes another text when rows have been read and their vectors have not been computed yet."""
+        """Publishes another text after rows have been read and before their vectors are computed."""
 
         def get(self, content_hash: str, /) -> Sequence[float] | None:
             if embedder._left is None:
@@ -166,7 +166,7 @@ def test_a_row_of_an_older_revision_is_embedded_with_its_own_title(
     stored = list(Chunk.objects.values_list("content_hash", flat=True))
     save_draft(row.pk, Change(title="Delivery abroad"))
     row.refresh_from_db()
-    # As seen by a process that read the rows just before the publication.
+    # As in a process that read the rows just before the publication.
     Article.objects.filter(pk=row.pk).update(live_revision=row.latest_revision)
     book = VectorBook()
     embed_missing([row.pk], active_recipe(), known=book)
@@ -202,7 +202,7 @@ def test_the_sweep_indexes_what_a_lost_message_left_behind(workspace: Workspace,
 def test_a_workspace_that_cannot_be_indexed_does_not_stop_the_others(
     workspace: Workspace, other_workspace: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As if an embedding provider refused a text."""
+    """As if the embedding provider refused its text."""
     refused, fine = published(title="Refused"), HashEmbedder.passages
     with workspace_scope(other_workspace.pk):
         there = published()
@@ -246,7 +246,7 @@ def test_an_article_that_another_process_embeds_is_left_to_it(workspace: Workspa
 
 
 def locked_elsewhere(article_id: UUID) -> bool:
-    """Return whether another connection could not lock an article now; one that could gives it back."""
+    """Return whether another connection cannot lock an article now; if it can, it releases the lock."""
     other = connection.copy()
     try:
         with other.cursor() as cursor:
@@ -260,7 +260,7 @@ def locked_elsewhere(article_id: UUID) -> bool:
 def test_an_article_stays_locked_until_its_vectors_are_stored(
     workspace: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next group of articles begins before: here, each article is a group."""
+    """The next group of articles begins earlier; here, each article is a group."""
     monkeypatch.setattr(vectors, "CHUNKS_PER_LOCK", 1)
     rows = [published(title=name) for name in ("A", "B", "C", "D")]
     locked: list[list[bool]] = []
@@ -424,7 +424,7 @@ def test_a_reindex_includes_what_was_published_meanwhile(
 def test_an_index_is_built_without_the_applications_time_limits_if_there_is_one_role(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It waits for old transactions, such as a backup, and takes as long as it takes."""
+    """It waits for old transactions such as a backup, which may take any time."""
     limits = "SELECT current_setting('lock_timeout'), current_setting('statement_timeout')"
     seen = []
 

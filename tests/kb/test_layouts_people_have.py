@@ -424,7 +424,7 @@ def test_arabic_digits_stay_apart_from_signs_and_foreign_words_and_persian_ones_
 
 @dataclass(frozen=True)
 class Field:
-    """A text field at a height, with more entries; `drawing` are the operators that show it."""
+    """A text field at a height, with further entries; `drawing` has the operators that show it."""
 
     value: str
     y: float
@@ -470,7 +470,7 @@ def test_columns_of_justified_words_are_read_one_after_the_other() -> None:
 
 
 def justified(words: list[str], left: float, width: float) -> Iterator[Run]:
-    """Yield each word on its own, six points a letter; all lines but the last are as wide as the column."""
+    """Yield each word separately, six points per letter; all lines but the last are as wide as the column."""
     y, at = 700.0, 0
     while at < len(words):
         end = at + 1
@@ -581,7 +581,7 @@ STOVE = [
 
 
 @pytest.mark.parametrize(("text_at", "notes_at"), [(180, 40), (40, 420)])
-@pytest.mark.parametrize("height", [728.6, 722.5])  # on the third line's baseline, and between two
+@pytest.mark.parametrize("height", [728.6, 722.5])  # one on the third line's baseline, and one between two lines
 def test_notes_in_the_margin_do_not_cut_the_text(
     workspace: Workspace, tmp_path: Path, text_at: int, notes_at: int, height: float
 ) -> None:

@@ -1,4 +1,4 @@
-"""The words that a question is searched by, and their language."""
+"""The words of a question that are searched for, and their language."""
 
 import pytest
 

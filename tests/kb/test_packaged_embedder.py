@@ -1,4 +1,4 @@
-"""Vectors of articles are computed by low-priority threads; questions share theirs and do not block others."""
+"""Low-priority threads compute vectors of articles; questions share theirs and do not block others."""
 
 import os
 import sys
@@ -74,7 +74,7 @@ TEXTS = [f"Part {number} of the pump." for number in range(6)]
 
 
 class Model:
-    """Returns the number in a text once two threads have arrived, with the priority of its thread."""
+    """A model that returns the number in a text and its thread's priority, once two threads have called it."""
 
     def __init__(self) -> None:
         self.together = threading.Barrier(2, timeout=PATIENCE_SECONDS)

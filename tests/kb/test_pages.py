@@ -175,7 +175,7 @@ def test_a_non_public_article_is_a_friendly_404(
 def test_an_invalid_name_is_a_friendly_404(client: Client, workspace: Workspace, name: str) -> None:
     published()
     text = words(page(client, f"/help/wrenfell/{name}/", status=404))
-    assert "Page not found" in text or "There is no page here" in text  # the help centre's page, or the product's
+    assert "Page not found" in text or "There is no page here" in text  # the help centre's 404 page, or the product's
 
 
 @pytest.mark.parametrize("query", ["lang=%00", "r=%00&start=%00&end=%00", "r=1&start=0&end=5&lang=d%00e"])

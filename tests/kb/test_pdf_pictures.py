@@ -1,4 +1,4 @@
-"""Pictures of PDF files: shown where they stand, without decorations, and never at the price of the text."""
+"""Pictures of PDF files are shown in their places, without decorations, and never at the expense of the text."""
 
 import io
 import re
@@ -164,7 +164,7 @@ def test_a_broken_picture_is_left_out_and_reported(workspace: Workspace, tmp_pat
     huge = flat(two_halves(40, 40), Width=60_000, Height=60_000)
     page = [Text(60, 780, "Fine words."), put("Torn", 60, 500, 200, 200), put("Huge", 300, 500, 200, 200)]
     page += [put("Good", 60, 200, 200, 200), put("None", 300, 200, 200, 200)]
-    other = flat(two_halves(90, 90), Filter=NameObject("/JPXDecode"))  # needs a decoder of its own
+    other = flat(two_halves(90, 90), Filter=NameObject("/JPXDecode"))  # needs a separate decoder
     false = jpeg(photo(90, 91))
     false._data = encoded(photo(90, 91), "TIFF")
     page += [put("Other", 300, 20, 90, 90), put("False", 400, 20, 90, 90)]

@@ -1,4 +1,4 @@
-"""Files of pictures: what survives of them, and which are refused."""
+"""Picture files: what is kept of them, and which ones are refused."""
 
 import io
 import struct
@@ -51,7 +51,7 @@ def test_a_drawing_stays_exact_and_a_photo_becomes_small(workspace: Workspace, c
 
 def test_a_picture_is_rotated_upright_and_keeps_nothing_else_from_its_file(workspace: Workspace) -> None:
     notes = Image.Exif()
-    notes[0x0112], notes[0x010E] = 6, "at home in Elm Street"  # to be turned clockwise
+    notes[0x0112], notes[0x010E] = 6, "at home in Elm Street"  # to be rotated clockwise
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     picture = add_picture(painted("JPEG", exif=notes, comment=b"Elm Street", icc_profile=profile, quality=95))
     image = shown(bytes(picture.content))

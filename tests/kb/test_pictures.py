@@ -44,7 +44,7 @@ def test_only_pictures_that_no_text_names_are_deleted(workspace: Workspace, bob:
     text = body(named_before)
     Picture.objects.filter(width=5).delete()
     create_article(Change(title="Before", body=text))
-    made(5)  # uploaded after the text that names it
+    made(5)  # uploaded after the text that refers to it
     keep(bob, None, {"title": "", "body": body(unsaved)}, based_on=None)
     assert body(unused)
 
@@ -83,7 +83,7 @@ def test_pictures_that_texts_name_do_not_use_up_a_run(
     PictureUse.objects.all().delete()
     keep(bob, None, {"title": "", "body": body(kept)}, based_on=None)
     assert Unsaved.objects.count() == 1
-    for width in (1, 2, 3, 4):  # those that texts name come first
+    for width in (1, 2, 3, 4):  # those that texts refer to come first
         Picture.objects.filter(width=width).update(created_at=now() - timedelta(days=UNUSED_DAYS + 9 - width))
     purge_pictures()
     assert left() == {1, 2}
@@ -96,7 +96,7 @@ def test_a_text_with_a_picture_keeps_it_and_delays_no_other_text(workspace: Work
     age(UNUSED_DAYS + 1)
 
     def elsewhere() -> None:
-        """Do what others may do meanwhile, over another connection."""
+        """Do over another connection what other users might do meanwhile."""
         try:
             with workspace_scope(workspace.pk):
                 purge_pictures()

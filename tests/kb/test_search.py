@@ -1,4 +1,4 @@
-"""What a question finds for whom, and what it never finds."""
+"""The articles that a question finds for each viewer, and those it never finds."""
 
 import json
 import logging
@@ -254,7 +254,7 @@ def test_a_question_that_finds_its_answer_needs_no_vector_of_its_context(
 ) -> None:
     """Only this vector would have to be computed, because those of a conversation's questions are kept."""
     asked, before = "how long is a voucher valid", "what does a parcel to Austria cost"
-    monkeypatch.setattr("kb.search.retrieval._STANDS_ALONE", 0.3 if is_sure else 0.9)  # it finds its answer with 0.4
+    monkeypatch.setattr("kb.search.retrieval._STANDS_ALONE", 0.3 if is_sure else 0.9)  # with 0.4, it finds its answer
     embedded: set[str] = set()
     query = HashEmbedder.query
     monkeypatch.setattr(HashEmbedder, "query", lambda self, text: embedded.add(text) or query(self, text))

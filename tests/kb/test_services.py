@@ -1,4 +1,4 @@
-"""Articles, their revisions and what the database forbids, through the services."""
+"""Articles and their revisions through the services, and the database's constraints."""
 
 import threading
 

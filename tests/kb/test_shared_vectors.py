@@ -1,4 +1,4 @@
-"""Vectors that all processes share: each is made once, by whichever process needs it first."""
+"""Vectors that all processes share: the first process that needs one computes it."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -34,7 +34,7 @@ def nothing_kept() -> None:
 def test_a_process_computes_only_vectors_that_no_process_has_computed(embedder: HashEmbedder) -> None:
     first = passage_vectors([ZIP])
     assert (passage_vectors([ZIP]), embedder.embedded) == (first, [ZIP])
-    forget()  # as another process begins
+    forget()  # as in another process
     assert passage_vectors([ZIP, POLE])[ZIP] == first[ZIP]
     assert embedder.embedded == [ZIP, POLE]
 

@@ -1,4 +1,4 @@
-"""The pictures of web sites that are read as sources."""
+"""Pictures of web sites that are read as sources."""
 
 import re
 from typing import Any
@@ -66,7 +66,8 @@ def test_pictures_of_a_site_are_shown_in_their_places(pictured: LocalSite, clien
     assert body.index("Fill the basin") < body.index("The red basin") < body.index("Then press")
     assert SHOWN.findall(body_of("Dyeing yarn")) == [("", shown[0][1])], "stored once"
     assert pictured.asked.count("/img/red.jpg") == 1
-    not_wanted = {"/img/logo.png", "/private/a.jpg", "/img/drawing.svg"}  # of the frame, forbidden, a drawing
+    # Outside the article, forbidden, an SVG drawing.
+    not_wanted = {"/img/logo.png", "/private/a.jpg", "/img/drawing.svg"}
     assert not not_wanted & set(pictured.asked)
     assert all(words in body for words in ("Torn", "Gone", "Own", "A drawing", "Odd")) and pictured.url not in body
     why = reasons(told)["wool"]

@@ -58,7 +58,7 @@ def test_content_read_by_a_dry_run_is_not_requested_again(help_site: LocalSite) 
     help_site.asked.clear()
     help_site.pages["/help/wool"] = themed("Washing wool", "<p>Changed since.</p>")
     assert again()["new"] == 4
-    assert help_site.asked.count("/help/wool") == 1  # for the common parts of all pages
+    assert help_site.asked.count("/help/wool") == 1  # to find the parts that all pages share
     assert "in water of" in Article.objects.get(live_revision__title="Washing wool").live_revision.body
     assert not SourceItem.objects.exclude(held=None).exists()
     assert again()["changed"] == 1

@@ -1,4 +1,4 @@
-"""Sources, as an operator uses them: folders and files that are read, changed, lost and read again."""
+"""Sources, as an operator uses them: folders and files are read, changed, lost and read again."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -60,7 +60,7 @@ def test_a_dry_run_reports_and_stores_nothing(papers: Path) -> None:
     (papers / "one.md").write_text("# Paper one\n\nOther words.\n")
     (papers / "two.md").unlink()
     (papers / "copy.md").write_text("# Paper three\n\nWords of three.\n")
-    for _ in range(2):  # the same again: a dry run leaves no trace
+    for _ in range(2):  # the same result again, since a dry run stores nothing
         told = again("--dry-run")
         assert counts(told) == (0, 1, 3, 1, 0, 1)
     assert "same text as three.md" in reasons(told)["copy.md"]
@@ -114,7 +114,7 @@ def test_a_killed_run_resumes_where_it_was(papers: Path, monkeypatch: pytest.Mon
     sync.serve(run.workspace_pk, run.pk)
     run.refresh_from_db()
     assert (run.state, run.counts["new"], Revision.objects.count()) == ("done", 5, 5)
-    assert len(seen) == 6  # only the interrupted one twice
+    assert len(seen) == 6  # only the interrupted item was read twice
 
 
 def test_a_file_that_kills_its_worker_each_time_is_given_up(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,7 +333,7 @@ def test_only_changed_files_of_a_zip_are_read_again(
     }
     read.clear()
     (tmp_path / "papers.zip").write_bytes(zipped({**manuals, "gate.docx": b"PK, but broken"}))
-    assert "gate.docx" in str(again()["items"])  # told, and its article stays
+    assert "gate.docx" in str(again()["items"])  # reported, and its article stays
     assert Article.objects.get(external_id="gate.docx").state == "live"
     assert read == []
 

@@ -1,4 +1,4 @@
-"""Changing the embedding model while everything runs: the new index is built beside the old one, then used at once."""
+"""Changing the embedding model while everything runs: the new index is built next to the old one, then used at once."""
 
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
@@ -48,7 +48,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Served(HashEmbedder):
-    """An embedder as the console's page names it, with short vectors."""
+    """An embedder like one of the console's page, with short vectors."""
 
     recipe = RecipeSpec(name=f"{ROUTED}served:48", model="served", dimensions=48)
 
@@ -78,7 +78,7 @@ def row(workspace: Workspace) -> Article:
 
 @pytest.fixture
 def towns(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Articles that take four commits, of which two are computed at the same time; return their number."""
+    """Create articles that take four commits, two of which are computed at the same time; return their number."""
     monkeypatch.setattr("kb.indexing.vectors.CHUNKS_PER_COMMIT", 2)
     for number in range(8):
         sync_article(published(f"Delivery to town {number} takes {number} days.", title=f"Town {number}").pk)
@@ -102,7 +102,7 @@ def elsewhere(do: Callable[[], object]) -> object:
 
 
 def beginning(do: Callable[[], object]) -> tuple[Thread, list[object]]:
-    """Begin a call in another process; return its thread, and the list that will have its outcome."""
+    """Start a call in another process; return its thread, and the list that will contain its outcome."""
     outcomes: list[object] = []
     context = copy_context()  # the workspace
 
@@ -135,7 +135,7 @@ def until(is_true: Callable[[], object]) -> None:
 
 
 def during(monkeypatch: pytest.MonkeyPatch, model: HashEmbedder, do: Callable[[], object]) -> list[object]:
-    """Have a call made once while a model embeds passages; return the list that will have its outcome."""
+    """Make a call once while a model embeds passages; return the list that will contain its outcome."""
     passages, outcomes = model.passages, []
 
     def embedding(texts: list[str]) -> list[list[float]]:
@@ -433,7 +433,7 @@ def at_the_switch(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
 
 
 def test_publishing_and_the_switch_never_wait_for_each_other(row: Article, at_the_switch: Callable[[], None]) -> None:
-    """A publisher that has locked its article goes on to the index while the switch wants everything."""
+    """A publisher that has locked its article needs the index while the switch needs all locks."""
     with transaction.atomic():
         (article,) = lock_articles(Q(pk=row.pk))
         write_revisions([(article, ArticleText("Delivery", "Delivery takes four days."))])
@@ -447,7 +447,7 @@ def test_publishing_and_the_switch_never_wait_for_each_other(row: Article, at_th
 def test_an_import_and_the_switch_never_wait_for_each_other(
     row: Article, at_the_switch: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def pictures(group: list[Document]) -> list[Document]:  # it locks the articles, then stores their pictures
+    def pictures(group: list[Document]) -> list[Document]:  # the import locks the articles, then stores their pictures
         at_the_switch()
         return group
 

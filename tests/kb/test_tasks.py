@@ -1,4 +1,4 @@
-"""Index tasks are published without anyone waiting for the broker."""
+"""Index tasks are published without a wait for the broker."""
 
 import threading
 

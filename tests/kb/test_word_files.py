@@ -1,4 +1,4 @@
-"""What Word writes around text does not hide the text, and what it hides stays hidden."""
+"""Word files: text inside Word's own elements is read, and hidden text stays hidden."""
 
 import io
 from pathlib import Path

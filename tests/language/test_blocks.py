@@ -1,4 +1,4 @@
-"""Markdown as blocks with offsets: each is at its offsets, and has the text that a reader sees."""
+"""Markdown as blocks: each has its offsets and its visible text."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,4 +1,4 @@
-"""Hashed pieces of words: the features that models were trained on stay the same."""
+"""Hashed pieces of words: they must stay the features that models were trained on."""
 
 from zlib import crc32
 

@@ -1,4 +1,4 @@
-"""Written days, read by a locale."""
+"""Days in texts, read as the locale writes them."""
 
 import json
 from datetime import date
@@ -26,7 +26,7 @@ LOCALES = ("en", "en-US", "en-GB", "de", "fr", "es", "it", "nl", "pl", "pt", "tr
         ("5/3/2027", "en-US", ["2027-05-03"]),
         ("5/13/2027", "en", ["2027-05-13"]),
         ("2027-03-05", "de", ["2027-03-05"]),
-        ("5/3/2027", "en", [None]),  # a day of March or of May
+        ("5/3/2027", "en", [None]),  # a day in March or in May
         ("5 March", "en", [None]),
         ("31.2.2027", "de", [None]),
         ("H-2048 for 2 guests", "en", []),

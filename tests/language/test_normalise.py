@@ -1,4 +1,4 @@
-"""Homoglyphs, as opposed to letters of other languages; attacks: tests/attacks/test_unicode.py."""
+"""Homoglyphs and letters of other languages; tests/attacks/test_unicode.py has the attacks."""
 
 import pytest
 

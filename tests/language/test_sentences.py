@@ -1,4 +1,4 @@
-"""Where a sentence ends: too early loses a source, too late attaches an invention to a fact."""
+"""Ends of sentences: if one is too early, a source is lost; if too late, an invention is attached to a fact."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Typing errors: which are corrected, and which words are left alone."""
+"""Typing errors that are corrected, and words that are not."""
 
 import pytest
 
