@@ -19,7 +19,7 @@ Page = str | bytes | Reply | Callable[[str], "str | bytes | Reply"]
 
 
 class LocalSite:
-    """A site. `pages` maps paths with queries to HTML, a Reply or a function of the path; `{url}` is its own address."""
+    """A site: `pages` maps paths with queries to HTML, a Reply or a function of the path; `{url}` is its address."""
 
     def __init__(self, url: str) -> None:
         self.url = url
