@@ -3,10 +3,11 @@
 PostgreSQL builds these indexes outside a transaction, so a killed migration leaves an invalid index that slows down
 writes and is useless for queries. The next `migrate` replaces it.
 
-A build waits for all older transactions, however long they take. Nothing queues behind it, as it would behind a change
-to the table, so `migrate`'s limit on waiting for locks does not apply.
+A build waits for all older transactions, however long they take, and names the oldest. Nothing queues behind it, as it
+would behind a change to the table, so `migrate`'s limit on waiting for locks does not apply.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -17,6 +18,9 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import AddConstraint
 from django.db.migrations.state import ProjectState
 
+from supportbot.postgresql.transactions import oldest_transaction
+
+logger = logging.getLogger(__name__)
 _CREATE: Final = "CREATE UNIQUE INDEX "
 
 
@@ -26,6 +30,7 @@ class AddBigIndex(AddIndexConcurrently):
     def database_forwards(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *states: Any) -> None:
         with _patience(schema_editor):
             if not _is_there(self.index.name, schema_editor):
+                _report_wait(self.index.name, schema_editor)
                 super().database_forwards(app_label, schema_editor, *states)
 
 
@@ -47,6 +52,7 @@ class AddBigUniqueIndex(NotInTransactionMixin, AddConstraint):
         assert statement.startswith(_CREATE), "only a constraint with a condition is an index"
         with _patience(schema_editor):
             if not _is_there(self.constraint.name, schema_editor):
+                _report_wait(self.constraint.name, schema_editor)
                 schema_editor.execute(f"{_CREATE}CONCURRENTLY {statement.removeprefix(_CREATE)}")
 
     def database_backwards(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *states: Any) -> None:
@@ -66,6 +72,17 @@ def _patience(schema_editor: BaseDatabaseSchemaEditor) -> Iterator[None]:
         finally:
             with suppress(AnyDatabaseError):  # the connection and its settings are already lost
                 cursor.execute("SELECT set_config('lock_timeout', %s, false)", [before])
+
+
+def _report_wait(name: str, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    with schema_editor.connection.cursor() as cursor:
+        oldest = oldest_transaction(cursor)
+    if oldest is not None:
+        logger.warning(
+            "The index %s is complete only when all transactions from before it have ended. The oldest: process %s "
+            "(%s), open for %s s.",
+            name, oldest.pid, oldest.program or "-", oldest.seconds,
+        )  # fmt: skip
 
 
 def _is_there(name: str, schema_editor: BaseDatabaseSchemaEditor) -> bool:

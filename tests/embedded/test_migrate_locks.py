@@ -1,12 +1,14 @@
 """`manage.py migrate` while a long transaction uses a table that it changes."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, models
+from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
 from supportbot.embedded.management.commands import migrate
@@ -48,6 +50,7 @@ def test_chats_do_not_wait_behind_a_waiting_migration(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     backup, chat = other(), other()
+    backup.execute("SET application_name = 'backup'")
     backup.execute("SELECT 1 FROM widget_rating")  # in a transaction, so the table stays locked
     pauses = []
 
@@ -59,9 +62,18 @@ def test_chats_do_not_wait_behind_a_waiting_migration(
         backup.commit()
 
     monkeypatch.setattr(f"{migrate.__name__}.time.sleep", write_meanwhile)
-    call_command("migrate", "widget", verbosity=0)
+    call_command("migrate", "widget", no_color=True)
     assert pauses == [migrate.LOCK_PAUSE_SECONDS]
-    assert capsys.readouterr().err == "A long transaction, such as a backup, uses a table. Waiting for it.\n"
+    told = capsys.readouterr()
+    name, pid = "widget.0003_rating_reason", backup.info.backend_pid
+    assert re.fullmatch(
+        rf"{name} changes a table that a long transaction uses, such as a backup\. Waiting for its end\. "
+        rf"The oldest transaction: process {pid} \(backup\), open for \d+ s\.\n",
+        told.err,
+    )
+    lines = told.out.splitlines()
+    assert lines[-2:] == [f"  Applying {name}...", f"  Applying {name}... OK"]
+    assert len(set(lines)) == len(lines), "the plan is printed once"
     assert chat.execute("SELECT count(reason) FROM widget_rating").fetchone() == (0,)
 
 
@@ -88,3 +100,19 @@ def test_an_index_may_wait_without_a_limit() -> None:
         cursor.execute("SHOW lock_timeout")
         assert cursor.fetchone() == ("2s",)
         cursor.execute("RESET lock_timeout")
+
+
+def test_an_index_names_the_transaction_it_waits_for(
+    other: Callable[[], "psycopg.Connection[Any]"], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Said before the build, since nothing can be said during it."""
+    from supportbot.concurrent_indexes import AddBigIndex
+
+    backup = other()
+    backup.execute("SELECT pg_sleep(1.1)")
+    state = MigrationExecutor(connection).loader.project_state()
+    index = AddBigIndex("rating", models.Index(fields=["id"], name="tried"))
+    with connection.schema_editor(atomic=False) as editor:
+        index.database_forwards("widget", editor, state, state)
+        editor.execute("DROP INDEX tried")
+    assert "index tried is complete only when" in caplog.text and f"process {backup.info.backend_pid} " in caplog.text

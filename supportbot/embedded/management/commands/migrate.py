@@ -31,6 +31,7 @@ from supportbot.embedded.external_servers import (
 )
 from supportbot.embedded.setting_checks import require_settings
 from supportbot.installation.errors import StartRefused
+from supportbot.postgresql.transactions import oldest_transaction
 
 LOCK = 0x6D696772  # the letters "migr"
 POLL_SECONDS = 1.0
@@ -76,6 +77,10 @@ def _locked_for_long() -> StartRefused:
 
 
 class Command(migrate.Command):
+    _asked_verbosity = 1
+    _begun = ""  # the migration that is being applied
+    _told = ""  # the one whose wait has been reported
+
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
@@ -135,7 +140,7 @@ class Command(migrate.Command):
         """Migrate, and retry while a table is locked. Completed migrations are kept; the interrupted one is rolled
         back.
         """
-        until, is_told = time.monotonic() + LOCK_PATIENCE_SECONDS, False
+        until, self._asked_verbosity = time.monotonic() + LOCK_PATIENCE_SECONDS, options["verbosity"]
         while True:
             try:
                 super().handle(*args, **options)
@@ -144,12 +149,42 @@ class Command(migrate.Command):
                     raise
                 if time.monotonic() > until:
                     raise _locked_for_long() from error
-                if not is_told:
-                    self.stderr.write(gettext("A long transaction, such as a backup, uses a table. Waiting for it."))
-                    is_told = True
+                self._report_wait(connections[options["database"]])
+                options["verbosity"] = 0  # the plan has been printed
                 time.sleep(LOCK_PAUSE_SECONDS)
             else:
                 return
+
+    def migration_progress_callback(self, action: str, migration: Any = None, fake: bool = False) -> None:
+        """Print a migration that was retried once more, when it is done, and no other line twice."""
+        self.verbosity = self._asked_verbosity
+        step, _, moment = action.partition("_")
+        is_repeated = self._told and str(migration or self._told) == self._told
+        if moment == "start":
+            self._begun = str(migration or "")
+        if is_repeated and (moment == "start" or step == "render"):
+            return
+        if is_repeated:
+            super().migration_progress_callback(f"{step}_start", migration, fake)
+        super().migration_progress_callback(action, migration, fake)
+
+    def _report_wait(self, connection: BaseDatabaseWrapper) -> None:
+        """Say once for each migration what it waits for."""
+        if self._told == self._begun:
+            return
+        self._told = self._begun
+        if self._asked_verbosity:
+            self.stdout.write("")  # Django's line of this migration has no end yet
+        told = gettext(
+            "{migration} changes a table that a long transaction uses, such as a backup. Waiting for its end."
+        ).format(migration=self._begun)
+        with connection.cursor() as cursor:
+            oldest = oldest_transaction(cursor)
+        if oldest is not None:
+            told += " " + gettext("The oldest transaction: process {pid} ({program}), open for {seconds} s.").format(
+                pid=oldest.pid, program=oldest.program or "-", seconds=oldest.seconds
+            )
+        self.stderr.write(told)
 
     def _leave_as_it_is(self, newer: str, *, is_allowed: bool) -> None:
         if is_allowed:
