@@ -80,7 +80,7 @@ def _keep(database: str, dump: Path) -> None:
     command = [find_binaries().program("pg_dump"), "--inserts", f"--dbname={_address(database)}"]
     plain = subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE_SECONDS).stdout
     part = dump.with_suffix(f".{os.getpid()}")
-    part.write_bytes(re.sub(rb"^\\.*$", b"", plain, flags=re.MULTILINE))  # commands of psql
+    part.write_bytes(re.sub(rb"^\\.*$", b"", plain, flags=re.MULTILINE))  # commands that only psql knows
     for other in dump.parent.glob("*.sql"):
         other.unlink(missing_ok=True)
     part.rename(dump)

@@ -2,6 +2,6 @@
 
 from typing import Final
 
-# Far longer than anything takes, so that a busy machine fails no test; a passing test never waits this long.
+# Far longer than anything takes, so that no test fails on a busy machine. A passing test never waits this long.
 PATIENCE_SECONDS: Final = 300.0
 PATIENCE_MS: Final = PATIENCE_SECONDS * 1000

@@ -61,7 +61,7 @@ class TestServers:
         os.environ.update(
             PYTEST_DEBUG_TEMPROOT=str(self.folder),  # tests' folders are created where they are removed with the rest
             DATABASE_URL=self.postgres.url(),
-            DATABASE_POOL_SIZE="0",  # with a pool, a missing server costs every test ten seconds
+            DATABASE_POOL_SIZE="0",  # with a pool, a missing server would cost every test ten seconds
             DATA_DIR=str(self.data_dir),
             SECRET_KEY="tests-only-and-nowhere-else",
             FIELD_KEYS="dGVzdHMtb25seS1hbmQtbm93aGVyZS1lbHNlLTMyYnk=",
@@ -139,7 +139,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 class OneWorkerPerStack(LoadFileScheduling):
-    """As `--dist loadfile`, and one worker runs all flows: each worker would start the whole product for its share."""
+    """Like `--dist loadfile`, but one worker runs all flows, since each worker would start the whole product."""
 
     def _split_scope(self, nodeid: str) -> str:
         return FLOWS if nodeid.startswith(f"{FLOWS}/") else str(super()._split_scope(nodeid))

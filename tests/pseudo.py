@@ -25,7 +25,7 @@ NOT_READ: Final = (
     "pre",
     "textarea",
     "option[lang]",
-    "div[lang]",  # of a text with a language of its own
+    "div[lang]",  # elements with a language of their own
     "article[lang]",
     "a[lang]",
     "kbd",
@@ -33,7 +33,7 @@ NOT_READ: Final = (
     "[name=timezone]",
     ".dg",  # a digest
 )
-# Names, units and technical words that are the same in every language of the team.
+# Names, units and technical words that are the same in all of the team's languages.
 SAME: Final = set(TEAM_LANGUAGES.values()) | {name for _, name in settings.LANGUAGES} | SCOPES | {
     *shipped_suites(), "AI", "API", "ASCII", "Bearer", "Ctrl", "EUR", "HTML", "JSON", "MB", "Markdown", "SupportBot",
     "UTC", "YAML", "com", "eu", "ms", "sha256",
@@ -44,8 +44,8 @@ _IDENTIFIER: Final = re.compile(r"[\w-]*\d[\w-]*")  # such as 01a22151-64ef, in 
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 
 
-ASKED_FOR: Final[set[str]] = set()  # since a test began, ours and those of Django and its theme
-IN_ROWS: Final[set[str]] = set()  # words of the database, since a test began
+ASKED_FOR: Final[set[str]] = set()  # since the test began: ours, and those of Django and its theme
+IN_ROWS: Final[set[str]] = set()  # words in the database, since the test began
 
 
 class Bracketed:
@@ -73,7 +73,7 @@ class Bracketed:
 
 
 class CustomersBracketed(Bracketed):
-    """The same for customers' texts, which the team's catalogues may lack."""
+    """The same object for customers' texts, which the team's catalogues may lack."""
 
     def gettext(self, message: str) -> str:
         return f"[{message}]" if message else ""

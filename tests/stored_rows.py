@@ -1,4 +1,4 @@
-"""Rows of a whole database, read once and written again: far faster than creating them through the services."""
+"""Rows of a whole database, read once and written again: this is far faster than creating them with services."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class StoredRows:
         return cls({table: rows for table, rows in found.items() if rows})
 
     def write(self) -> None:
-        """Write the rows into a database without any. No trigger runs: all have when the rows were created."""
+        """Write the rows into an empty database. No trigger runs, since all ran when the rows were created."""
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL session_replication_role = replica")
             for table, rows in self.by_table.items():

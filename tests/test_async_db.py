@@ -20,7 +20,7 @@ WHO: ContextVar[str] = ContextVar("who", default="nobody")
 
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One database thread, whose connection Django would return at the end of each request, as with the pool."""
+    """One database thread, whose connection Django would close after each request, as with the pool."""
     with ThreadPoolExecutor(1) as executor:
         monkeypatch.setitem(settings.DATABASES["default"], "CONN_MAX_AGE", 0)
         monkeypatch.setattr(async_db, "_executor", executor)
@@ -34,7 +34,7 @@ def backend() -> int:
 
 
 def close_from_the_server(*backends: int) -> None:
-    """Wait until it is closed, since the signal alone proves nothing."""
+    """Let the server close it, and wait until it has, since the signal alone proves nothing."""
     with psycopg.connect(settings.DATABASE_URL, autocommit=True) as other:
         other.execute("SELECT pg_terminate_backend(one, 10000) FROM unnest(%s) one", [list(backends)])
 

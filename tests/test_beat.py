@@ -1,4 +1,4 @@
-"""Every task of the beat, called as beat's worker calls it: with no arguments and outside any workspace."""
+"""Every task of beat, called as a worker calls it: without arguments and outside any workspace."""
 
 import signal
 from collections.abc import Iterator
@@ -102,7 +102,7 @@ def test_a_tick_with_work_to_do(busy_workspace: Workspace) -> None:
     for task in EVERY_TASK:
         with transaction.atomic():
             run(task)
-            transaction.set_rollback(True)  # each finds the same work
+            transaction.set_rollback(True)  # each task finds the same work
 
 
 def test_the_ticket_tick_wakes_and_escalates(busy_workspace: Workspace) -> None:
@@ -127,7 +127,7 @@ def scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TickingSchedul
 def test_ticks_continue_after_the_clock_has_jumped(
     scheduler: TickingScheduler, monkeypatch: pytest.MonkeyPatch, hours: int, is_new: bool
 ) -> None:
-    """Without a remedy, beat would wait for an hour after the clock was set back, and so would a restarted one."""
+    """Otherwise, beat would wait for an hour after the clock was set back, even if it was restarted."""
     moment = app.now()
     monkeypatch.setattr(app, "now", lambda: moment + timedelta(hours=hours))
     if is_new:
@@ -148,7 +148,7 @@ def own_signals() -> Iterator[None]:
 
 @pytest.mark.parametrize("number", STOP_SIGNALS)
 @pytest.mark.parametrize("moment", ["while it sends", "while it writes"])
-def test_a_stop_ends_the_beat_with_its_schedule_written(
+def test_a_stopped_beat_has_written_its_schedule(
     number: signal.Signals, moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_signals: None
 ) -> None:
     """While beat sends, an `except` may swallow the exception of a stop; while it writes, nothing may be raised."""

@@ -17,7 +17,7 @@ def state_of_the_newest_version() -> str:
     return text.partition("these last migrations:")[2].partition(".\n")[0]
 
 
-def test_the_last_migrations_are_those_on_disk() -> None:
+def test_the_listed_last_migrations_are_the_ones_on_disk() -> None:
     told = dict(re.findall(r"(\w+) (\d{4})", state_of_the_newest_version()))
     ours = {app.label for app in apps.get_app_configs() if app.name.partition(".")[0] in OWN_PACKAGES}
     on_disk: dict[str, str] = {}
@@ -27,7 +27,7 @@ def test_the_last_migrations_are_those_on_disk() -> None:
     assert told == on_disk
 
 
-def test_the_format_of_the_data_directory_is_the_one_written() -> None:
+def test_the_format_of_the_data_directory_is_the_documented_one() -> None:
     text = (settings.BASE_DIR / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"data directory format {FORMAT}," in text
 

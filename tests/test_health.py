@@ -55,7 +55,7 @@ def test_the_verdict_lists_its_checks(client: Client, path: str, verdict: str) -
     assert set(answer.json()["checks"].values()) == {"ok"}
 
 
-@pytest.mark.parametrize("ago", [60, -3600])  # an hour ahead: the clock was set back
+@pytest.mark.parametrize("ago", [60, -3600])  # an hour ahead, since the clock was set back
 def test_a_web_process_stays_ready_without_a_worker(client: Client, ago: int) -> None:
     cache.set(HEARTBEAT_KEY, time.time() - ago)
     assert client.get("/readyz").json() == {

@@ -1,4 +1,4 @@
-"""What a web process does at its start besides serving requests."""
+"""The work of a web process at its start."""
 
 import gc
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def test_the_first_answer_finds_the_tables_of_the_checks_loaded() -> None:
     prepare()
 
     assert weights_shipped.cache_info().currsize == 1
-    assert by_pieces.cache_info().currsize  # so a sentence has been judged
+    assert by_pieces.cache_info().currsize  # a sentence has been judged
 
 
 def test_the_model_that_was_chosen_for_search_is_loaded_and_not_the_configured_one(

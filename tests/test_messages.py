@@ -71,7 +71,7 @@ def complaints(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return lines
 
 
-# Words that are the same in English and the other language.
+# Words that are the same in English and in the other language.
 SAME_AS_ENGLISH = {
     "de": {"(optional)", "Name", "Chat", "Status"},
     "fr": {

@@ -81,7 +81,7 @@ SLOW = ("slow", "", "", "SELECT '', 1 FROM pg_sleep(5)")
 FAST = ("fast", "", "", "SELECT '', 7")
 
 
-def test_a_slow_statement_only_costs_its_own_series(
+def test_a_slow_statement_only_affects_its_own_series(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(gauges, "STATEMENT_SECONDS", 0.05)
@@ -105,17 +105,17 @@ def test_all_statements_share_the_time_of_a_scrape(monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def silent_database() -> Iterator[None]:
-    """A server that accepts connections and says nothing, as one behind a broken network."""
+    """A server that accepts connections and never answers, like one behind a broken network."""
     address = connection.settings_dict["PORT"]
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        connection.settings_dict["PORT"] = silent.getsockname()[1]  # the dictionary is that of all threads
+        connection.settings_dict["PORT"] = silent.getsockname()[1]  # all threads share the dictionary
         try:
             yield
         finally:
             connection.settings_dict["PORT"] = address
 
 
-def test_a_database_that_is_silent_does_not_cost_the_counters(
+def test_a_silent_database_does_not_affect_the_counters(
     client: Client, monkeypatch: pytest.MonkeyPatch, silent_database: None
 ) -> None:
     monkeypatch.setattr(gauges, "PATIENCE_SECONDS", 0.3)
@@ -128,8 +128,8 @@ def test_a_database_that_is_silent_does_not_cost_the_counters(
 
 
 def deafen(opened: BaseDatabaseWrapper) -> None:
-    """Drop every packet that arrives for this connection, acknowledgements included: what a lost network is like."""
-    drop = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))  # a filter of one instruction: return 0
+    """Drop every packet that arrives for this connection, including acknowledgements, as if the network were lost."""
+    drop = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))  # a filter with one instruction: return 0
     with socket.socket(fileno=os.dup(opened.connection.fileno())) as own:
         own.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", 1, ctypes.addressof(drop)))
 
@@ -190,7 +190,7 @@ async def test_a_socket_is_counted_by_its_close_code() -> None:
     assert REGISTRY.get_sample_value("supportbot_sockets_open", {"kind": "test"}) == 0
 
 
-def test_a_field_contains_no_sentence(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_log_fields_value_is_one_word(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     with concerning(turn="t-1"):
         tell(Event.ANSWER, outcome="two words\nand a line", total_seconds=1.23456)
@@ -205,7 +205,7 @@ def test_prometheus_can_read_all_series(client: Client) -> None:
     tell(Event.ANSWER)
     text = client.get("/metrics").content
     checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
-    # Its recommendations on names are not errors: exit code 3.
+    # Exit code 3 means recommendations on names, which are not errors.
     assert checked.returncode in (0, 3), checked.stderr.decode()
     assert b"error while linting" not in checked.stderr
 

@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from supportbot.concurrent_indexes import AddBigIndex, AddBigUniqueIndex
 from supportbot.embedded.applied_migrations import OWN_PACKAGES
 
-# The newest of each app at commit 196b70e; earlier upgrades stop the old version first.
+# The newest migration of each app at commit 196b70e; upgrades from earlier versions stop the old version first.
 FIRST: Final = {
     "accounts": 2, "actions": 4, "chat": 3, "handoff": 2, "kb": 6, "llm": 1, "outbox": 2, "widget": 2,
 }  # fmt: skip
@@ -95,7 +95,7 @@ BIG: Final = [
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("operation", "says"), BIG)
-def test_an_index_left_unfinished_by_a_kill_is_built_again(operation: AddBigIndex, says: str) -> None:
+def test_an_index_that_a_killed_migration_left_unfinished_is_rebuilt(operation: AddBigIndex, says: str) -> None:
     before = MigrationLoader(connection).project_state()
     after: ProjectState = before.clone()
     operation.state_forwards("accounts", after)
@@ -103,7 +103,7 @@ def test_an_index_left_unfinished_by_a_kill_is_built_again(operation: AddBigInde
         cursor.execute("CREATE INDEX channel_tried ON accounts_channel (name)")
         cursor.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'channel_tried'::regclass")
         try:
-            for _ in range(2):  # a finished one stays
+            for _ in range(2):  # a finished index stays
                 with CaptureQueriesContext(connection) as queries, connection.schema_editor(atomic=False) as editor:
                     operation.database_forwards("accounts", editor, before, after)
                 made = [one["sql"] for one in queries if one["sql"].startswith("CREATE")]
@@ -122,7 +122,7 @@ def test_an_index_left_unfinished_by_a_kill_is_built_again(operation: AddBigInde
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("operation", [operation for operation, _ in BIG])
-def test_a_big_index_is_not_built_in_a_transaction(operation: AddBigIndex) -> None:
+def test_an_index_of_a_large_table_is_not_built_in_a_transaction(operation: AddBigIndex) -> None:
     state = MigrationLoader(connection).project_state()
     operation.state_forwards("accounts", state)
     with pytest.raises(NotSupportedError), connection.schema_editor(atomic=False) as editor:

@@ -45,7 +45,7 @@ def test_a_service_file_may_still_name_the_former_http_protocol() -> None:
 
 
 @pytest.mark.parametrize("former", MOVED)
-def test_a_former_path_is_the_name_of_no_file_and_its_module_exists(former: str) -> None:
+def test_no_file_has_a_former_path_and_the_new_module_exists(former: str) -> None:
     assert not (BASE_DIR / former.replace(".", "/")).with_suffix(".py").exists()
     assert import_module(former).__name__ == former
     assert import_module(MOVED[former])

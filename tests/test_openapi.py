@@ -1,4 +1,4 @@
-"""The schema for programs: it names every refusal, and allows nothing that is refused."""
+"""The OpenAPI schema: it lists every error, and allows no input that is refused."""
 
 import json
 import re
@@ -105,7 +105,7 @@ def test_concurrent_requests_build_the_schema_once(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml;q=0.9", "nonsense"])
-def test_the_api_answers_in_json_whatever_is_accepted(workspace: Workspace, accept: str) -> None:
+def test_the_api_answers_in_json_whatever_the_client_accepts(workspace: Workspace, accept: str) -> None:
     """`format` is an unknown query parameter like any other."""
     caller = service(workspace, "kb:read")
     answer = caller.get("/api/v1/me", headers={"Accept": accept})

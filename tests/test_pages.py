@@ -167,7 +167,7 @@ def test_a_server_error_is_reported_without_details(
 ) -> None:
     settings.ROOT_URLCONF = Broken
     client = Client(raise_request_exception=False)
-    with connection.execute_wrapper(database_gone):  # it may be what failed
+    with connection.execute_wrapper(database_gone):  # the failure may be in the template
         shown, told = client.get(f"/{name}/"), client.get(f"/api/{name}/")
     assert (shown.status_code, told.status_code) == (status, status)
     assert sentence in shown.content.decode()

@@ -18,7 +18,7 @@ LIMITS: Final = ("statement_timeout", "lock_timeout", "idle_in_transaction_sessi
 def connect(most_connections: int = 0, options: str = "?connect_timeout=4", **changes: Any) -> BaseDatabaseWrapper:
     """Return a connection to the test's database, with the settings of an address; not yet open.
 
-    The time limit is its own, so that it is never one that a thread has passed on.
+    It has its own time limit, so that it never reuses a connection that a thread has left.
     """
     other = connection.copy()
     asked = postgres_at(f"postgres://host/name{options}", most_connections=most_connections)
@@ -41,7 +41,7 @@ def test_a_single_role_has_limits_too(most_connections: int) -> None:
         other.close_pool()  # type: ignore[attr-defined]  # of PostgreSQL's backend
 
 
-def test_the_operators_own_limits_count() -> None:
+def test_the_operators_own_limits_have_precedence() -> None:
     other = connect(options="?options=-c%20statement_timeout%3D0%20-c%20jit%3Don")
     try:
         with other.cursor() as cursor:
@@ -68,7 +68,7 @@ def test_the_wait_for_a_connection_of_the_pool_is_counted() -> None:
         one.ensure_connection()
         count, seconds = waited()
         with pytest.raises(OperationalError):
-            two.ensure_connection()  # in vain, which is what an operator must see
+            two.ensure_connection()  # without success, which an operator must see
         assert waited()[0] == count + 1 and waited()[1] > seconds + 0.2
     finally:
         one.close()

@@ -41,7 +41,7 @@ def test_a_window_ends_automatically(valkey_cache: None, valkey_url: str) -> Non
 def test_a_window_does_not_outlast_a_clock_that_was_set_back(valkey_cache: None, valkey_url: str) -> None:
     server, name = redis.Redis.from_url(f"{valkey_url}/2"), cache.make_key("a")
     assert count("a", seconds=60) == 1
-    server.expire(name, 3_660)  # so it looks to a server whose clock was set back by an hour
+    server.expire(name, 3_660)  # as it looks to a server whose clock was set back by an hour
     assert count("a", seconds=60) == 2
     assert server.ttl(name) <= 60
     server.expire(name, 5)
@@ -86,7 +86,7 @@ def test_counting_takes_one_round_trip(valkey_cache: None, monkeypatch: pytest.M
         "send_packed_command",
         lambda self, *args, **kwargs: (trips.append(args), send(self, *args, **kwargs)),
     )
-    count("a", seconds=60)  # it may have to connect
+    count("a", seconds=60)  # one may be to connect
     trips.clear()
     assert count("a", seconds=60) == 2
     assert len(trips) == 1

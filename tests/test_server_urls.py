@@ -58,7 +58,7 @@ def test_an_invalid_public_address_is_refused_with_an_example(value: str) -> Non
         ("redis://[::1]:6379?db=4&socket_timeout=5", "redis://[::1]:6379/6?socket_timeout=5"),
     ],
 )
-def test_three_consecutive_databases_are_used_from_the_named_one(address: str, third: str) -> None:
+def test_three_consecutive_databases_are_used_starting_with_the_named_one(address: str, third: str) -> None:
     assert database_at(address, 2) == third
 
 
@@ -90,7 +90,7 @@ def test_a_database_that_does_not_answer_is_given_up_after_seconds(
         return found["OPTIONS"].get("connect_timeout")
 
     assert (limit(), limit("?connect_timeout=30")) == (5, 30)
-    monkeypatch.setenv("PGCONNECT_TIMEOUT", "20")  # libpq's own, which an option would override
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "20")  # libpq's own setting, which an option would override
     assert limit() is None
 
 

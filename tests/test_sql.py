@@ -53,7 +53,9 @@ def test_only_the_named_fields_are_saved(conversation: Conversation, alice: Cust
     assert (kept.locale, kept.last_seq, kept.customer_id) == ("en", 7, other.pk)
 
 
-def test_new_rows_are_inserted_with_what_is_saved(conversation: Conversation, django_assert_num_queries: Any) -> None:
+def test_new_rows_are_inserted_with_the_saved_fields(
+    conversation: Conversation, django_assert_num_queries: Any
+) -> None:
     event = ConversationEvent(conversation=conversation, seq=1, prev_seq=0, event="message", payload={"text": "Hi"})
     message = Message(conversation=conversation, seq=1, source="customer", text="Hi")
     conversation.last_seq = 1
@@ -65,13 +67,13 @@ def test_new_rows_are_inserted_with_what_is_saved(conversation: Conversation, dj
     assert not message._state.adding
 
 
-def test_a_row_that_is_gone_is_not_saved(conversation: Conversation) -> None:
+def test_a_row_that_no_longer_exists_is_not_saved(conversation: Conversation) -> None:
     Conversation.objects.all().delete()
     with pytest.raises(ObjectDoesNotExist):
         sql.save(conversation, "last_seq")
 
 
-def test_a_loaded_row_is_the_model(conversation: Conversation, alice: Customer) -> None:
+def test_a_loaded_row_equals_the_model(conversation: Conversation, alice: Customer) -> None:
     conversation.ended_at = now()
     conversation.save()
     statement = (

@@ -1,4 +1,4 @@
-"""What a process loads at its start: `make run` starts half a dozen, and every command is a process."""
+"""The modules that a process loads at its start: `make run` starts half a dozen, and every command is one."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ assert len(admin.site._registry) > 5, "the checks looked at no list of the conso
 """
 
 
-def test_commands_load_no_pages_but_checks_load_all() -> None:
+def test_commands_load_no_pages_and_checks_load_all() -> None:
     command = [sys.executable, "-c", WITHOUT_PAGES]
     answer = subprocess.run(
         command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False

@@ -49,7 +49,7 @@ def test_the_choice_overrides_the_browser(chosen: str, accepted: str, language: 
         ("0.0032", "", "en", "0.0032"),
     ],
 )
-def test_a_small_cost_keeps_its_first_digits(amount: str, currency: str, language: str, written: str) -> None:
+def test_a_small_cost_keeps_its_significant_digits(amount: str, currency: str, language: str, written: str) -> None:
     with override(language):
         assert cost(Decimal(amount), currency) == written
 
@@ -105,7 +105,7 @@ def test_the_choice_is_stored_for_the_person_and_redirects_back(bob: User, works
 
 
 @pytest.mark.django_db
-def test_an_anonymous_visitor_chooses_nothing(client: Client, bob: User) -> None:
+def test_an_anonymous_visitor_cannot_choose_a_language(client: Client, bob: User) -> None:
     assert client.post("/admin/language/", {"language": "de"}).headers["Location"].startswith("/admin/login/")
     assert client.get("/admin/language/").status_code == 405
     assert User.objects.get(pk=bob.pk).language == ""

@@ -43,7 +43,8 @@ def test_migrations_test_doubles_and_empty_files_are_not_counted(shed: SimpleNam
 
 def test_a_short_module_is_listed_with_its_only_importer(shed: SimpleNamespace) -> None:
     found = tree_figures.small_modules_with_one_importer(shed.modules, shed.graph)
-    assert found == ("shed.key (4 lines) <- shed.lock",)  # two import lock, rust is long, nobody imports door
+    # Two modules import lock, rust is long, and nothing imports door.
+    assert found == ("shed.key (4 lines) <- shed.lock",)
 
 
 def test_reached_modules_include_indirect_imports(shed: SimpleNamespace) -> None:

@@ -73,7 +73,9 @@ def test_an_error_is_shown_at_its_field(wrong: dict[str, Any], told: str, admin:
     assert WebhookEndpoint.objects.count() == 1
 
 
-def test_it_can_be_changed_and_switched_off_and_on(admin: Client, webhook: WebhookEndpoint, inbox: Receiver) -> None:
+def test_a_webhook_can_be_changed_and_switched_off_and_on(
+    admin: Client, webhook: WebhookEndpoint, inbox: Receiver
+) -> None:
     page = f"{WEBHOOKS}{webhook.pk}/change/"
     sent = {"name": "books", "url": inbox.url, "kinds": ["ticket.opened"], "includes_customer": "on"}
     admin.post(page, sent)
@@ -149,7 +151,7 @@ def test_a_switched_off_webhook_is_reported(admin: Client, webhook: WebhookEndpo
         assert "This webhook is switched off." in answer.content.decode()
 
 
-def test_it_can_be_deleted(admin: Client, webhook: WebhookEndpoint) -> None:
+def test_a_webhook_can_be_deleted(admin: Client, webhook: WebhookEndpoint) -> None:
     admin.post(f"{WEBHOOKS}{webhook.pk}/delete/", {"post": "yes"})
     assert not WebhookEndpoint.objects.exists()
 

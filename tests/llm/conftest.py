@@ -1,4 +1,4 @@
-"""A scripted model server behind the real SDK, and requests for it."""
+"""A scripted model server that the real SDK calls, and requests for it."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
@@ -55,7 +55,7 @@ def stored(transactional_db: None, workspace: Workspace) -> Callable[[], Any]:
 
 @pytest.fixture
 def unstored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A scope without a database, for tests of the stream alone: emptying all tables takes longer than the tests."""
+    """Use a scope without a database in tests of streams, since emptying all tables takes longer than they do."""
     monkeypatch.setattr("supportbot.llm.call_record.save_calls", lambda records, reservations=(): None)
     nowhere = uuid7()
     with workspace_scope(nowhere), answering_by(Document(), workspace_id=nowhere):

@@ -101,7 +101,7 @@ async def test_a_new_key_is_used_from_the_next_answer_in_every_process(
     facts = {"name": "one", "base_url": first.base_url, "model": "m"}
     await db(lambda: connections.save(facts, key="sk-two", actor="test", connection_id=row.pk))
     await read(ask())
-    # Another process changes it; this one only sees the rows.
+    # Another process changes the key; this one only sees the rows.
     await db(lambda: ModelConnection.objects.filter(pk=row.pk).update(model="newer", version=9))
     monkeypatch.setattr(connections, "monotonic", lambda: 1e12)  # two seconds later
     await read(ask())
@@ -122,7 +122,7 @@ async def test_a_second_look_can_have_its_own_model(two: tuple[ModelServer, Mode
 def test_a_release_with_a_route_that_is_refused_now_can_be_restored(
     ada: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Routing skips what cannot serve, and undoing must be possible at once."""
+    """Routing skips connections that cannot serve, and restoring a release must be possible at once."""
     with monkeypatch.context() as before:
         before.setattr(connections, "_unable", lambda document: [])
         older = route(ada, "builtin", purpose="judge")

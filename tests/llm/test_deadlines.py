@@ -53,7 +53,7 @@ async def test_the_total_deadline_holds_even_with_short_gaps(
 ) -> None:
     settings.LLM_FIRST_TOKEN_SECONDS = settings.LLM_GAP_SECONDS = 60.0
     settings.MODEL_DEADLINE_SECONDS = 10.0
-    monkeypatch.setattr("supportbot.llm.conf.MAX_FALLBACK_SECONDS", 9.0)  # one second is left for the first route
+    monkeypatch.setattr("supportbot.llm.conf.MAX_FALLBACK_SECONDS", 9.0)  # leaves one second for the first route
     monkeypatch.setattr("supportbot.llm.conf.FALLBACK_SHARE", 0.9)
     server.will(Behaviour(text="and so on ", is_endless=True, gap=0.05))
     events = await read(ask())
@@ -72,7 +72,7 @@ async def test_without_another_route_the_deadline_is_an_error(
 
 
 async def test_hidden_reasoning_is_a_sign_of_life(server: ModelServer, ask: Ask, unstored: None, settings: Any) -> None:
-    # Longer in all than it may take to the first word, each gap far shorter, also on a busy machine.
+    # In total longer than the limit for the first word, but each gap is far shorter, even on a busy machine.
     settings.LLM_FIRST_TOKEN_SECONDS = settings.LLM_GAP_SECONDS = 1.5
     settings.MODEL_DEADLINE_SECONDS = 20.0
     server.will(Behaviour(text="Thought about it.", model_reasons=4, gap=0.5))

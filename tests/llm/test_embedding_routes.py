@@ -1,4 +1,4 @@
-"""Routes for search's vectors: several servers of one model, one of another, one that is down, a budget, a used key."""
+"""Routes for the vectors of search: several servers, another model, a server that is down, budgets and keys."""
 
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
@@ -167,7 +167,7 @@ async def test_the_same_model_on_another_server_needs_no_new_index(
     assert len(first.asked) == asked and same.asked[-1].body["input"] == ["how long is delivery"]
     await switched(await db(connection, different, "different"))
     assert await db(used) != before
-    # The way back finds the recipe again, and with it a calibration of its own.
+    # Switching back finds the recipe again, with its own calibration.
     await switched(one)
     assert await db(used) == before
 

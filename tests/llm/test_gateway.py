@@ -1,4 +1,4 @@
-"""The gateway through the real SDK, against a server that misbehaves in every way we know."""
+"""The gateway with the real SDK and a server that misbehaves in every known way."""
 
 import asyncio
 import threading

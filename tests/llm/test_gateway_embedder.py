@@ -1,4 +1,4 @@
-"""Embeddings through the gateway for kb's synchronous calls, and what start-up and `doctor` report about a server."""
+"""Embeddings through the gateway for kb's synchronous calls, and reports of start-up and `doctor` about servers."""
 
 import asyncio
 import math
@@ -126,7 +126,7 @@ class TestEmbedder:
     async def test_a_question_waits_for_less_time_than_an_article(
         self, server: ModelServer, settings: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Its database thread is one of few, and every chat needs one."""
+        """A question holds one of the few database threads, and every chat needs one."""
         settings.MODEL_DEADLINE_SECONDS = 600.0
         monkeypatch.setattr("supportbot.llm.gateway_embedder.QUESTION_SECONDS", 0.2)
         server.will(Behaviour(first_after=600), Behaviour(first_after=0.5))

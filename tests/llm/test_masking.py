@@ -1,4 +1,4 @@
-"""A remote model reads placeholders instead of personal data; everybody else reads the data."""
+"""A remote model gets placeholders in place of personal data; all others get the data."""
 
 import json
 from collections.abc import Callable, Iterator

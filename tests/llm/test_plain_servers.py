@@ -1,4 +1,4 @@
-"""Servers that support less of the protocol than we request: a feature is dropped once they refuse it."""
+"""Servers that support less of the protocol than we use: a feature is dropped once a server refuses it."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -111,7 +111,7 @@ async def test_an_error_about_something_else_drops_no_feature(server: ModelServe
 
 
 async def test_consecutive_messages_of_one_role_are_joined(server: ModelServer, ask: Ask, unstored: None) -> None:
-    """Templates of open models refuse two messages of one role, with "Conversation roles must alternate"."""
+    """Chat templates of open models refuse two messages of one role in a row ("Conversation roles must alternate")."""
     call = ToolCall("c1", "order_status", "{}")
     said = [
         ChatMessage("system", "You answer."), ChatMessage("user", "Hello"), ChatMessage("user", "Anybody?"),
@@ -142,7 +142,7 @@ async def test_text_that_arrives_during_a_pause_is_one_delta(
 
 
 async def test_no_pause_delays_the_first_word() -> None:
-    """A token begins with its blank, so a word is whole, and can be shown, only with the next token."""
+    """A token begins with its space, so a word is complete, and can be shown, only once the next token arrives."""
     seen: list[str] = []
 
     class Arriving:

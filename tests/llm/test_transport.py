@@ -21,7 +21,7 @@ def chunk(data: bytes) -> bytes:
 
 
 class Server:
-    """Answers every request with what the test writes, and counts its connections."""
+    """A server that answers every request with the bytes that a test writes, and counts its connections."""
 
     def __init__(self) -> None:
         self.connections = 0
@@ -46,7 +46,7 @@ class Server:
     async def _write(self, data: bytes) -> None:
         self._writer.write(data)
         await self._writer.drain()
-        await asyncio.sleep(SOON)  # until it has arrived
+        await asyncio.sleep(SOON)  # until the data has arrived
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -92,7 +92,7 @@ async def test_a_connection_whose_answer_has_ended_is_used_again() -> None:
         for _ in range(2):
             async with answering(server, client) as (body, write):
                 await write(END)
-                await body.rest(SOON)  # there is nothing left to hold back
+                await body.rest(SOON)  # there is nothing left to delay
                 assert [more async for more in body] == [b"one"]
     assert server.connections == 1
 

@@ -40,7 +40,7 @@ def verifier(settings: Any, server: ModelServer) -> ModelServer:
     return server
 
 
-async def test_it_is_off_by_default(server: ModelServer, look: Ask, unstored: None) -> None:
+async def test_the_second_look_is_off_by_default(server: ModelServer, look: Ask, unstored: None) -> None:
     assert not gateway.has_route("verify")
     with pytest.raises(ModelUnavailable):
         await gateway.complete(look())
@@ -50,7 +50,9 @@ async def test_it_is_off_by_default(server: ModelServer, look: Ask, unstored: No
     ]  # fmt: skip
 
 
-async def test_it_asks_its_own_model_for_json(verifier: ModelServer, look: Ask, ask: Ask, stored: Stored) -> None:
+async def test_the_second_look_asks_its_own_model_for_json(
+    verifier: ModelServer, look: Ask, ask: Ask, stored: Stored
+) -> None:
     verifier.will(Behaviour(text=VERDICT), Behaviour(text="Fine."))
     assert gateway.has_route("verify")
     assert json_in((await gateway.complete(look())).text) == {"holds": True}
@@ -62,14 +64,16 @@ async def test_it_asks_its_own_model_for_json(verifier: ModelServer, look: Ask, 
     assert [(row.purpose, row.model) for row in await stored()] == [("verify", "small"), ("answer", "scripted")]
 
 
-async def test_it_has_no_fallback(verifier: ModelServer, look: Ask, stored: Stored) -> None:
+async def test_the_second_look_has_no_fallback(verifier: ModelServer, look: Ask, stored: Stored) -> None:
     verifier.default = Behaviour(status=500)
     with pytest.raises(ModelUnavailable):
         await gateway.complete(look())
     assert {row.provider for row in await stored()} == {"openai"}
 
 
-async def test_it_has_its_own_deadline(verifier: ModelServer, look: Ask, unstored: None, settings: Any) -> None:
+async def test_the_second_look_has_its_own_deadline(
+    verifier: ModelServer, look: Ask, unstored: None, settings: Any
+) -> None:
     settings.LLM_VERIFY_DEADLINE_SECONDS = 0.2
     settings.MODEL_DEADLINE_SECONDS = 2 * PATIENCE_SECONDS
     verifier.will(Behaviour(first_after=PATIENCE_SECONDS))
@@ -79,7 +83,7 @@ async def test_it_has_its_own_deadline(verifier: ModelServer, look: Ask, unstore
     assert asyncio.get_running_loop().time() - began < PATIENCE_SECONDS / 2
 
 
-async def test_its_failures_do_not_affect_answers(
+async def test_failures_of_the_second_look_do_not_affect_answers(
     verifier: ModelServer, look: Ask, ask: Ask, unstored: None, settings: Any
 ) -> None:
     settings.OPENAI_VERIFY_MODEL = settings.OPENAI_MODEL  # one model for both
@@ -95,7 +99,7 @@ async def test_its_failures_do_not_affect_answers(
     assert text_of(await read(ask())) == "Fine."
 
 
-async def test_answers_work_without_it(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_answers_work_without_a_second_look(server: ModelServer, ask: Ask, unstored: None) -> None:
     server.default = Behaviour(status=500)
     assert text_of(await read(ask())) == BUILTIN_ANSWER
 
@@ -122,7 +126,7 @@ async def test_a_server_without_json_schema_is_asked_without(
 async def test_a_refused_plain_request_does_not_switch_json_off(server: ModelServer, ask: Ask, unstored: None) -> None:
     server.default = Behaviour(status=400, error="response_format is odd")
     assert text_of(await read(ask())) == BUILTIN_ANSWER
-    assert len(server.chats) == 2  # once without usage
+    assert len(server.chats) == 2  # once more, without usage
 
 
 @pytest.mark.parametrize(
@@ -145,7 +149,7 @@ def test_the_json_in_an_answer_is_found(text: str, value: Any) -> None:
     assert json_in(text) == value
 
 
-async def test_tests_enable_it_with_its_own_model(look: Ask, ask: Ask, unstored: None) -> None:
+async def test_tests_can_enable_the_second_look_with_its_own_model(look: Ask, ask: Ask, unstored: None) -> None:
     with answering(ScriptedModel(Says("Fine."))) as model:
         assert not gateway.has_route("verify")
         await read(ask())
@@ -180,7 +184,9 @@ class TestBudget:
         await gateway.close()
         return {row.purpose: (row.reserved, row.spent) for row in await db(list, Budget.objects.all())}
 
-    async def test_its_budget_is_part_of_the_total(self, look: Ask, ask: Ask, stored: Stored, settings: Any) -> None:
+    async def test_the_budget_of_the_second_look_is_part_of_the_total(
+        self, look: Ask, ask: Ask, stored: Stored, settings: Any
+    ) -> None:
         settings.LLM_DAILY_BUDGET, settings.LLM_VERIFY_DAILY_BUDGET = "1.00", "0.02"
         said = Says(VERDICT, usage=Usage(0, 10))
         with answering(ScriptedModel(said), verifying=ScriptedModel(said, said)):
@@ -192,7 +198,7 @@ class TestBudget:
         spent = {"verify": (Decimal(0), Decimal("0.02")), "": (Decimal(0), Decimal("0.03"))}
         assert await self.books() == spent
 
-    async def test_the_total_limits_it_too_and_nothing_stays_reserved(
+    async def test_the_total_budget_limits_the_second_look_and_nothing_stays_reserved(
         self, look: Ask, stored: Stored, settings: Any
     ) -> None:
         settings.LLM_DAILY_BUDGET, settings.LLM_VERIFY_DAILY_BUDGET = "0.005", "1.00"
@@ -200,7 +206,7 @@ class TestBudget:
             await gateway.complete(look(max_output_tokens=10))
         assert {held + spent for held, spent in (await self.books()).values()} == {Decimal(0)}
 
-    async def test_it_can_be_limited_alone(self, look: Ask, stored: Stored, settings: Any) -> None:
+    async def test_the_second_look_can_be_limited_alone(self, look: Ask, stored: Stored, settings: Any) -> None:
         settings.LLM_VERIFY_DAILY_BUDGET = "0.01"
         with answering(ScriptedModel(), verifying=ScriptedModel(Says(VERDICT, usage=Usage(0, 10)))):
             await gateway.complete(look(max_output_tokens=10))

@@ -1,4 +1,4 @@
-"""One timer for the waits of a stream: it ends a late wait, and nothing else."""
+"""One timer for all waits of a stream, which ends only a wait that is late."""
 
 import asyncio
 
@@ -15,14 +15,14 @@ def now() -> float:
 
 async def test_a_wait_ends_at_its_deadline() -> None:
     deadlines = Deadlines()
-    for _ in range(2):  # the first one leaves nothing behind
+    for _ in range(2):  # the first wait has no effect on the next
         with pytest.raises(TimeoutError):
             await deadlines.wait_for(asyncio.sleep(LATE), now() + SOON)
     task = asyncio.current_task()
     assert task is not None and task.cancelling() == 0
 
 
-async def test_a_deadline_that_moves_ends_nothing() -> None:
+async def test_a_wait_whose_deadline_is_extended_continues() -> None:
     deadlines = Deadlines()
     for _ in range(5):
         assert await deadlines.wait_for(asyncio.sleep(SOON / 2, "event"), now() + SOON * 50) == "event"
@@ -58,7 +58,7 @@ async def test_a_wait_that_is_cancelled_as_it_ends_is_not_a_timeout() -> None:
     deadlines = Deadlines()
     waiting = asyncio.create_task(deadlines.wait_for(asyncio.sleep(LATE), now() + SOON))
     await asyncio.sleep(0)
-    deadlines._due = now()  # the deadline passes, and somebody stops the turn at the same moment
+    deadlines._due = now()  # the deadline passes at the moment when somebody stops the turn
     deadlines._look()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

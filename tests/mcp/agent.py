@@ -26,7 +26,7 @@ def token_of(channel: NewChannel, subject: str = "cus_alice", **claims: Any) -> 
 
 @dataclass
 class ForeignAgent:
-    """`opens`: what its user does with a page that a tool requests; without it, the client cannot open pages."""
+    """An agent. `opens` plays its user, when a tool requests a page; without it, the client cannot open pages."""
 
     base: str
     key: str
@@ -79,7 +79,7 @@ def post(base: str, body: bytes | dict[str, Any], **headers: str) -> httpx2.Resp
 
 
 class ConfirmationPage:
-    """What the page's script does, over HTTP: open the link once, then decide."""
+    """The confirmation page's script, over HTTP: it opens the link once, then decides."""
 
     def __init__(self, base: str, url: str) -> None:
         parts = urlsplit(url)

@@ -129,7 +129,7 @@ def test_a_client_that_opens_pages_is_asked_to_and_returns(
     assert len(shop.refunds) == 1
 
 
-def test_a_client_whose_user_only_opened_the_page_learns_that_it_waits(
+def test_a_client_whose_user_only_opened_the_page_learns_that_the_card_waits(
     agent: ForeignAgent, shop: FakeShop, channel: NewChannel
 ) -> None:
     agent.opens = lambda url: "accept"
@@ -155,7 +155,7 @@ def test_a_refusal_by_the_policy_is_an_error_with_its_reason(
     assert "confirm_url" not in refused.structured_content
 
 
-def test_declining_on_the_page_ends_it(agent: ForeignAgent, shop: FakeShop, channel: NewChannel) -> None:
+def test_declining_on_the_page_ends_the_request(agent: ForeignAgent, shop: FakeShop, channel: NewChannel) -> None:
     token = token_of(channel)
     proposed = agent.call("refund_order", REFUND, token=token).structured_content
     page = ConfirmationPage(agent.base, proposed["confirm_url"]).open()

@@ -1,4 +1,4 @@
-"""Attacks on the MCP server: without a key, with another's token, by flood, by size, from a page."""
+"""Attacks on the MCP server: without a key, with foreign tokens, with floods and large bodies, and from pages."""
 
 import json
 from typing import Any
@@ -68,7 +68,7 @@ def test_the_links_of_a_revoked_key_are_dead(
         assert set(ActionRequest.objects.values_list("state", flat=True)) == {"awaiting_confirmation"}
 
 
-def test_an_agents_key_opens_nothing_else(server: str, agent: ForeignAgent, shop: FakeShop) -> None:
+def test_an_agents_key_gives_access_to_nothing_else(server: str, agent: ForeignAgent, shop: FakeShop) -> None:
     import httpx2
 
     for address in ("articles", "customers", "conversations", "action-requests", "tickets", "channels"):
@@ -134,7 +134,7 @@ def test_another_customer_sees_nothing_of_a_request(
 
 
 @pytest.mark.parametrize("state", ["not-an-id", "018f0000-0000-7000-8000-000000000000"])
-def test_a_forged_request_state_resumes_nothing(
+def test_a_forged_request_state_is_refused(
     agent: ForeignAgent, shop: FakeShop, channel: NewChannel, state: str
 ) -> None:
     async def forged(client: Any) -> Any:
@@ -290,10 +290,10 @@ class TestLinks:
         assert page.state()["state"] == "awaiting_confirmation"
 
     @pytest.mark.parametrize("code", ["", "cl_x", "x" * 101, "\u0000", 7, None])
-    def test_other_codes_open_nothing(self, page: ConfirmationPage, code: Any) -> None:
+    def test_other_codes_are_refused(self, page: ConfirmationPage, code: Any) -> None:
         assert page.posted("open", {"code": code}).status_code in (400, 403)
 
-    def test_an_expired_code_opens_nothing(self, page: ConfirmationPage) -> None:
+    def test_an_expired_code_is_refused(self, page: ConfirmationPage) -> None:
         ConfirmationLink.objects.update(expires_at=now() - timedelta(seconds=1))
         assert page.posted("open", {"code": page.code}).status_code == 403
 
@@ -316,7 +316,7 @@ class TestLinks:
         assert page.posted("state", {"token": page.shown["token"]}).status_code == 403
 
     @pytest.mark.parametrize("origin", ["https://evil.example", "null", ""])
-    def test_only_our_own_page_may_use_it(self, page: ConfirmationPage, origin: str) -> None:
+    def test_only_our_own_page_may_use_a_pass(self, page: ConfirmationPage, origin: str) -> None:
         assert page.posted("open", {"code": page.code}, Origin=origin).status_code == 403
         page.open()
 

@@ -1,4 +1,4 @@
-"""The page of one card: its policy, its languages, and what it shows."""
+"""The page of one card: its security policy, its languages and its content."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What the server does with one request, and the resulting bytes. Pure."""
+"""The server's behaviour for one request, and the resulting bytes. Pure."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Call:
-    """A tool call; `parts` is how many chunks its arguments arrive in."""
+    """A tool call, whose arguments arrive in `parts` chunks."""
 
     name: str
     arguments: str = "{}"

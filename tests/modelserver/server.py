@@ -1,4 +1,4 @@
-"""The server: hand-written HTTP/1.1 on asyncio, so that it can break every rule a test wants broken."""
+"""The server: HTTP/1.1 written by hand on asyncio, so that it can break any rule for a test."""
 
 import asyncio
 import contextlib
@@ -40,7 +40,7 @@ class ModelServer:
         self.models = list(models)
         self.default = Behaviour()
         self.asked: list[Asked] = []
-        self.vector_of = vector_of  # of a text; another function is another model
+        self.vector_of = vector_of  # the vector of a text; another function acts as another model
         self.active = 0
         self.peak = 0
         self._idle = asyncio.Event()
@@ -108,7 +108,7 @@ class ModelServer:
     async def _answer_while_connected(
         self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """Answer, unless the client disconnects first. One request per connection: a read means the end."""
+        """Answer, unless the client disconnects first. A connection has one request, so any read means the end."""
         self._began()
         answering = asyncio.create_task(self._answer(asked, writer))
         leaving = asyncio.create_task(reader.read(1))
@@ -156,7 +156,7 @@ class ModelServer:
         refusal = _refusal(behaviour, body)
         if refusal is not None:
             if behaviour.refuses or behaviour.refuses_silently:
-                self._script.appendleft(behaviour)  # the same server answers the next, simpler request
+                self._script.appendleft(behaviour)  # the next, simpler request gets the same behaviour
             return await _send(writer, *refusal, retry_after=behaviour.retry_after)
         if behaviour.is_whole or not body.get("stream"):
             await asyncio.sleep(behaviour.first_after)

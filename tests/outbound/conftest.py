@@ -52,8 +52,8 @@ def certify(tmp_path: Path) -> Certify:
 
 @dataclass
 class Outside:
-    """Each look-up of a name uses up one of its answers; the last one stays. Literal addresses resolve to
-    themselves.
+    """The simulated internet. Each look-up of a name uses up one of its answers; the last one stays. Literal addresses
+    resolve to themselves.
     """
 
     dns: dict[str, list[list[str]]] = field(default_factory=dict)

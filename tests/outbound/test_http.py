@@ -27,7 +27,7 @@ def url_of(port: int) -> str:
     return f"http://127.0.0.1:{port}/"
 
 
-def test_a_response_comes_back_whole_whatever_its_status() -> None:
+def test_a_complete_response_is_returned_whatever_its_status() -> None:
     sent = reply("418 I'm a teapot", b"\x00short", more="X-A: 1\r\nx-a: 2\r\n")
     with raw_server(sent) as server:
         trace = Trace()
@@ -101,7 +101,7 @@ def endless_chunks() -> Iterator[bytes]:
         "endless-chunks", "huge", "gzip-bomb", "redirect", "redirect-home",
     ],
 )  # fmt: skip
-def test_an_unusable_answer_is_distinguished_from_none(answer: bytes, status: int) -> None:
+def test_an_unusable_answer_is_distinguished_from_a_missing_one(answer: bytes, status: int) -> None:
     with raw_server(answer) as server:
         with pytest.raises(NoAnswer) as unclear:
             request(Request("POST", url_of(server.port), body=b"{}"))

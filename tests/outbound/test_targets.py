@@ -1,4 +1,4 @@
-"""Where calls may go: the public internet over https, and private networks that the installation names."""
+"""Targets that may be called: the public internet over https, and private networks that the installation lists."""
 
 from typing import Any
 
@@ -78,7 +78,7 @@ def test_public_addresses(address: str, is_open: bool) -> None:
         ("http://100.100.100.200/", False), ("http://[fd12::7]/", True),
     ],
 )  # fmt: skip
-def test_private_networks_allow_what_is_in_them_and_nothing_else(
+def test_a_private_network_allows_only_its_own_addresses(
     url: str, is_open: bool, outside: Outside, settings: Any
 ) -> None:
     settings.PRIVATE_NETWORKS = private_networks(["10.20.0.0/16", "fc00::/7", "100.64.0.0/10"])
@@ -94,7 +94,7 @@ def test_private_networks_allow_what_is_in_them_and_nothing_else(
             checked_target(url)
 
 
-def test_the_former_switch_allows_only_this_machine(outside: Outside, settings: Any) -> None:
+def test_the_former_setting_allows_only_this_machine(outside: Outside, settings: Any) -> None:
     settings.ACTIONS_LOOPBACK = True
     assert checked_target("http://127.0.0.1:9/").addresses == ("127.0.0.1",)
     assert checked_target("http://[::1]:9/").addresses == ("::1",)

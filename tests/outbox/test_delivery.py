@@ -43,7 +43,7 @@ def make_due() -> None:
     Announcement.objects.filter(delivered_at=None).update(due_at="2000-01-01T00:00:00Z")
 
 
-def test_it_is_delivered_once_inside_its_workspace(workspace: Workspace) -> None:
+def test_an_announcement_is_delivered_once_inside_its_workspace(workspace: Workspace) -> None:
     thing = uuid7()
     announce("thing_changed", thing, workspace_id=workspace.pk)
     assert deliver_due() == 1
@@ -118,7 +118,7 @@ def test_a_failing_announcement_among_several_delays_only_itself(workspace: Work
 
 
 def test_many_waiting_announcements_are_not_compared_with_each_other(workspace: Workspace) -> None:
-    """As after an import, when the planner's statistics are from a time when everything was delivered."""
+    """As after an import, while the planner's statistics are from a time when everything was delivered."""
     fill = (
         "INSERT INTO outbox_announcement (topic, object_id, workspace_id, attempts, last_error, delivered_at) "
         "SELECT 'thing_changed', gen_random_uuid(), %s, 0, '', {} FROM generate_series(1, {})"
@@ -127,11 +127,11 @@ def test_many_waiting_announcements_are_not_compared_with_each_other(workspace: 
         cursor.execute(fill.format("now()", 20_000), [workspace.pk])
         cursor.execute("ANALYZE outbox_announcement")
         cursor.execute(fill.format("NULL", 5_000), [workspace.pk])
-        cursor.execute("SET LOCAL statement_timeout = '5s'")  # it was 16 on a fast machine, and is now 0.01
+        cursor.execute("SET LOCAL statement_timeout = '5s'")  # it took 16 s on a fast machine, and now takes 0.01
     assert deliver_due(limit=1) == 1
 
 
-def test_a_topic_without_a_consumer_is_an_error_of_the_caller(workspace: Workspace) -> None:
+def test_announcing_a_topic_without_a_consumer_is_an_error(workspace: Workspace) -> None:
     with pytest.raises(ValueError, match="OUTBOX_CONSUMERS"):
         announce("unheard", uuid7(), workspace_id=workspace.pk)
     assert not Announcement.objects.exists()

@@ -34,7 +34,7 @@ def topics(settings: Settings) -> None:
 
 
 def let_time_pass() -> None:
-    """Run the relay until nothing is due any more, however long the pauses."""
+    """Run the relay until nothing is due, skipping all pauses."""
     for _ in range(MAX_ATTEMPTS + 1):
         Announcement.objects.filter(delivered_at=None).update(due_at="2000-01-01T00:00:00Z")
         deliver_due()
@@ -56,7 +56,7 @@ def poison(workspace: Workspace) -> UUID:
     return thing
 
 
-def test_it_is_parked_after_the_last_attempt_and_left_alone(poison: UUID, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_poison_announcement_is_parked_after_the_last_attempt(poison: UUID, caplog: pytest.LogCaptureFixture) -> None:
     row = parked().get()
     assert (row.object_id, row.attempts, row.delivered_at) == (poison, MAX_ATTEMPTS, None)
     assert row.last_error.startswith("RuntimeError: a bug")
@@ -64,7 +64,7 @@ def test_it_is_parked_after_the_last_attempt_and_left_alone(poison: UUID, caplog
     assert deliver_due() == 0
 
 
-def test_pauses_grow_before_it_is_parked(workspace: Workspace) -> None:
+def test_pauses_grow_before_an_announcement_is_parked(workspace: Workspace) -> None:
     thing = uuid7()
     deaf_to.add(("thing_changed", thing))
     announce("thing_changed", thing, workspace_id=workspace.pk)
@@ -79,14 +79,14 @@ def test_pauses_grow_before_it_is_parked(workspace: Workspace) -> None:
     assert 10 * 60 < sum(pauses) < 60 * 60
 
 
-def test_later_ones_about_the_same_object_pass_it(poison: UUID, workspace: Workspace) -> None:
+def test_later_announcements_about_the_same_object_pass_a_parked_one(poison: UUID, workspace: Workspace) -> None:
     announce("thing_gone", poison, workspace_id=workspace.pk)
     deliver_due()
     assert heard == [("thing_gone", poison)]
     assert parked().count() == 1  # another topic has not been delivered
 
 
-def test_a_later_one_of_its_kind_replaces_it(poison: UUID, workspace: Workspace) -> None:
+def test_a_later_announcement_of_the_same_kind_replaces_a_parked_one(poison: UUID, workspace: Workspace) -> None:
     deaf_to.clear()
     announce("thing_changed", poison, workspace_id=workspace.pk)
     deliver_due()
@@ -94,11 +94,11 @@ def test_a_later_one_of_its_kind_replaces_it(poison: UUID, workspace: Workspace)
     assert not parked().exists() and not Announcement.objects.filter(delivered_at=None).exists()
 
 
-def test_it_is_delivered_when_somebody_retries_it(poison: UUID) -> None:
+def test_a_parked_announcement_is_delivered_when_somebody_retries_it(poison: UUID) -> None:
     number = parked().get().pk
     assert run("--retry", str(number)) == "1 will be retried within seconds.\n"
     deliver_due()
-    assert heard == [] and not parked().exists()  # still refused: it has all its attempts again
+    assert heard == [] and not parked().exists()  # refused again, now with all attempts left
     let_time_pass()
     assert parked().get().pk == number
     deaf_to.clear()

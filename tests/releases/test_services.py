@@ -50,7 +50,7 @@ State = Release.State
 
 
 class Judge:
-    """Plays the gates: refuses a release with this tone, and misses suites that are not listed."""
+    """Stands in for the gates: it refuses a release with this tone, and reports unlisted suites as missing."""
 
     def __init__(self) -> None:
         self.suites = {"demo"}
@@ -125,7 +125,7 @@ def test_a_draft_goes_live_and_the_previous_release_never_changes(ada: Staff) ->
             Release.objects.filter(pk=row.pk).update(document=stored(Document(tone="cold")))
 
 
-def test_of_two_publications_one_wins_and_the_other_is_refused(ada: Staff) -> None:
+def test_one_of_two_publications_succeeds_and_the_other_is_refused(ada: Staff) -> None:
     seen = live_release().number
     one, other = draft(ada, tone="warm"), draft(ada, tone="cool")
     services.publish(one.pk, person=ada, instead_of=seen, reason="first")
@@ -134,7 +134,7 @@ def test_of_two_publications_one_wins_and_the_other_is_refused(ada: Staff) -> No
     assert current().document.tone == "warm" and release_with_id(other.pk).is_draft
 
 
-def test_of_two_changes_to_a_draft_the_second_is_refused(ada: Staff) -> None:
+def test_the_second_of_two_changes_to_a_draft_is_refused(ada: Staff) -> None:
     row = draft(ada)
     services.change_draft(row.pk, {"tone": "warm"}, person=ada, edits=0)
     with pytest.raises(ReleaseChanged):
@@ -213,7 +213,8 @@ def test_a_release_stays_proven_when_a_later_version_has_more_fields(ada: Staff,
     kind.refresh_from_db()
     older = {name: value for name, value in kind.document.items() if name not in ("routes", "parameters")}
     text = json.dumps(older, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    of_older = {**kind.verdict, "digest": hashlib.sha256(text.encode()).hexdigest()}  # as that version recorded it
+    # As the later version has recorded it.
+    of_older = {**kind.verdict, "digest": hashlib.sha256(text.encode()).hexdigest()}
     Release.objects.filter(pk=kind.pk).update(document=older, verdict=of_older)
     published(kind, ada)
     services.evaluate(warm.pk)
@@ -261,14 +262,14 @@ def test_a_worker_keeps_its_claim_on_an_evaluation_until_it_dies(ada: Staff, gat
     extend_claim(claim)
     assert claim.until == release_with_id(row.pk).judging_until and claim.until > before
     gone = now() - timedelta(seconds=1)
-    Release.objects.filter(pk=row.pk).update(judging_until=gone)  # it was not extended for a minute
+    Release.objects.filter(pk=row.pk).update(judging_until=gone)  # the claim was not extended for a minute
     other = claim_waiting()
     assert other is not None and other.release_id == row.pk
-    extend_claim(claim)  # too late: the draft is another worker's
+    extend_claim(claim)  # too late, since another worker has claimed the draft
     assert release_with_id(row.pk).judging_until == other.until
 
 
-def test_a_draft_that_went_live_during_its_evaluation_waits_for_no_worker(ada: Staff, gated: Judge) -> None:
+def test_a_draft_that_went_live_during_its_evaluation_no_longer_waits_for_a_worker(ada: Staff, gated: Judge) -> None:
     row = draft(ada, tone="kind")
     services.request_evaluation(row.pk)
     claim = claim_waiting()
@@ -291,7 +292,7 @@ def test_only_a_release_that_passed_the_gates_is_published(ada: Staff, gated: Ju
         published(row, ada)
     services.request_evaluation(row.pk)
     tasks.judge_waiting()
-    tasks.judge_waiting()  # nothing waits any more
+    tasks.judge_waiting()  # nothing is waiting
     assert release_with_id(row.pk).state == State.EVALUATED and gated.judged == [row.number] * 2
     assert published(row, ada).state == State.LIVE
 
@@ -305,7 +306,7 @@ def test_changes_after_a_release_passed_the_gates_require_a_new_evaluation(
     ensure_policies()
     row = draft(ada, tone="kind")
     services.evaluate(row.pk)
-    save_draft(article.pk, Change(body="Within 14 days."))  # not read by anybody yet
+    save_draft(article.pk, Change(body="Within 14 days."))  # nobody has read it yet
     create_article(Change(title="Another", body="A draft."), external_id="another")
     assert services.changed_since(release_with_id(row.pk), release_with_id(row.pk).verdict or {}) == []
     match changed:

@@ -1,4 +1,4 @@
-"""A browser at the storefront, without scripts: it keeps cookies, follows links and submits forms."""
+"""A browser on the storefront, without scripts: it keeps cookies, follows links and submits forms."""
 
 import http.client
 import re

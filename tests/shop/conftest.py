@@ -8,7 +8,7 @@ from tests.shop.process import ShopProcess, free_port
 
 @pytest.fixture(scope="session")
 def any_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopProcess]:
-    """A shop without faults, whatever happened before: for reading, and for calls that must change nothing."""
+    """A shop without faults, whatever its data, for reading and for calls that must change nothing."""
     shop = ShopProcess(tmp_path_factory.mktemp("shop") / "data", free_port())
     shop.start()
     yield shop

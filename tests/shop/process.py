@@ -19,7 +19,7 @@ from standardwebhooks import Webhook
 from tests.patience import PATIENCE_SECONDS
 
 MANAGE = Path(__file__).parents[2] / "examples" / "shop" / "manage.py"
-PLATFORM_URL = "http://127.0.0.1:1"  # nothing ever answers there
+PLATFORM_URL = "http://127.0.0.1:1"  # nothing answers at this address
 CHANNEL_KEY = "pk_test_channel"
 IDENTITY_SECRET = "identity-secret-of-at-least-32-bytes"
 WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"the webhook secret of the tests!").decode()

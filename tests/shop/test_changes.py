@@ -1,4 +1,4 @@
-"""Addresses and cancellations: only until the parcel leaves."""
+"""Changes of addresses and cancellations, which are possible until the parcel is shipped."""
 
 import pytest
 
@@ -31,14 +31,14 @@ def test_the_address_of_an_unshipped_order_can_be_changed(shop: ShopProcess, ord
     assert answer.json == change
 
 
-def test_another_person_may_receive_it(shop: ShopProcess) -> None:
+def test_another_person_may_receive_an_order(shop: ShopProcess) -> None:
     shop.signed_post(address_of(PAID), {**ADDRESS, "name": "Nina Weber", "key": "k1"})
     assert shop.order(PAID)["address"]["name"] == "Nina Weber"
 
 
 @pytest.mark.parametrize("order", [SHIPPED, DELIVERED])
 @pytest.mark.parametrize("path", [address_of, cancel_of])
-def test_it_is_too_late(shop: ShopProcess, order: str, path: Json) -> None:
+def test_a_change_after_shipping_is_refused(shop: ShopProcess, order: str, path: Json) -> None:
     before = shop.order(order)
     body = ADDRESS if path is address_of else {}
     answer = shop.signed_post(path(order), {**body, "key": "k1"})
@@ -102,7 +102,7 @@ def test_a_cancelled_order_is_refunded(shop: ShopProcess, order: str, total: str
     assert (change["order"], change["kind"], change["key"]) == (order, "cancel", "k1")
 
 
-def test_only_the_rest_is_refunded(shop: ShopProcess) -> None:
+def test_only_the_rest_of_a_cancelled_order_is_refunded(shop: ShopProcess) -> None:
     part = {
         "order": PACKED,
         "customer": "cus_1005",

@@ -16,7 +16,7 @@ def claims(token: str) -> dict[str, object]:
     return dict(jwt.decode(token, IDENTITY_SECRET, algorithms=["HS256"], audience=CHANNEL_KEY))
 
 
-def test_it_names_the_signed_in_customer(visitor: Visitor) -> None:
+def test_the_token_names_the_signed_in_customer(visitor: Visitor) -> None:
     visitor.sign_in("cus_1006")
     signed = claims(visitor.chat_token().json["token"])
     assert (signed["sub"], signed["name"], signed["locale"]) == ("cus_1006", "Élodie Garnier", "fr")
@@ -38,7 +38,7 @@ def test_the_page_cannot_request_another_customers_token(visitor: Visitor) -> No
     assert claims(answer.json["token"])["sub"] == "cus_1006"
 
 
-def test_it_needs_the_forms_token(visitor: Visitor) -> None:
+def test_the_token_request_needs_the_forms_token(visitor: Visitor) -> None:
     visitor.sign_in("cus_1006")
     assert visitor.chat_token("x" * 64).status == 403
 

@@ -50,8 +50,8 @@ def test_a_refund_with_a_lost_reply_was_done(shop: ShopProcess) -> None:
     assert shop.order("WF-20404")["refunded"] == "54.00"
 
 
-def test_reading_loses_no_reply(shop: ShopProcess) -> None:
-    """Otherwise a platform that reads the order first would never get the fault on its refund."""
+def test_replies_to_reads_are_not_lost(shop: ShopProcess) -> None:
+    """Otherwise, a platform that reads the order first would never get the fault for its refund."""
     shop.post("/api/faults", {"drop_reply": True})
     assert shop.signed_get("/merchant/v1/orders/WF-20404").status == 200
     with pytest.raises(http.client.RemoteDisconnected):

@@ -89,7 +89,7 @@ def test_nobody_else_can_read_the_data(own_shop: ShopProcess) -> None:
     assert stat.S_IMODE(own_shop.data_dir.stat().st_mode) == 0o700
 
 
-def test_it_listens_on_loopback_only(own_shop: ShopProcess) -> None:
+def test_the_shop_listens_on_loopback_only(own_shop: ShopProcess) -> None:
     """Another loopback address represents every other address of the machine."""
     with socket.socket() as caller:
         assert caller.connect_ex(("127.0.0.1", own_shop.port)) == 0

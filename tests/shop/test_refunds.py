@@ -99,7 +99,8 @@ def test_an_order_can_be_refunded_to_the_last_cent_and_no_further(shop: ShopProc
     assert shop.signed_post(REFUNDS, refund(amount="0.01", key="k3")).json["remaining"] == "0.00"
     order = shop.order(BOOTS_AND_SHIRT)
     assert order["refunded"] == "258.00"
-    assert [item["refunded"] for item in order["items"]] == ["189.00", "69.00"]  # by amounts, but all items together
+    # Requested by amount, but for all items together.
+    assert [item["refunded"] for item in order["items"]] == ["189.00", "69.00"]
 
 
 @pytest.mark.parametrize("amount", ["12.5", "12.50", "012.50"])

@@ -1,4 +1,4 @@
-"""What scripts and the demo story rely on in a freshly seeded shop."""
+"""Facts about a freshly seeded shop on which scripts and the demo story rely."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -29,7 +29,7 @@ def age(moment: str) -> timedelta:
     return datetime.now(tz=UTC) - datetime.fromisoformat(moment)
 
 
-def test_it_is_large_enough(shop: ShopProcess) -> None:
+def test_the_seeded_shop_is_large_enough(shop: ShopProcess) -> None:
     orders = all_orders(shop)
     assert len(shop.get("/api/customers").json["customers"]) >= 50
     assert len({order["id"] for order in orders}) == len(orders) >= 300
@@ -98,7 +98,7 @@ def test_two_shops_are_seeded_alike(shop: ShopProcess, tmp_path: Path) -> None:
     other = ShopProcess(tmp_path / "other", free_port())
     other.start()
     try:
-        # The running one is seeded again: both on the same day unless midnight passes.
+        # The running shop is seeded again, so both are of the same day, unless midnight passes.
         shop.post("/api/reset", {})
         assert other.get("/api/customers").text == shop.get("/api/customers").text
         assert without_addresses(other) == without_addresses(shop)

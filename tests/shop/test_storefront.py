@@ -15,14 +15,14 @@ def visitor(shop: ShopProcess) -> Visitor:
     return Visitor(shop)
 
 
-def test_a_newcomer_sees_a_shop(visitor: Visitor) -> None:
+def test_a_newcomer_sees_the_shop(visitor: Visitor) -> None:
     assert visitor.open("/").status == 200
     assert "This is a demo shop: nothing is sold here." in visitor.words
     for name, price in (("Kestrel 2", "€389"), ("Pebble", "€54"), ("Lichen", "€79")):
         assert f"{name} {price}" in visitor.words
 
 
-def test_it_is_in_german_for_german_readers(any_shop: ShopProcess) -> None:
+def test_the_storefront_is_in_german_for_german_readers(any_shop: ShopProcess) -> None:
     visitor = Visitor(any_shop, language="de-AT,de;q=0.9")
     visitor.open("/")
     assert '<html lang="de">' in visitor.page

@@ -73,7 +73,7 @@ with workspace_scope(Workspace.objects.get().pk):"""
 
 
 def wait_since_now(database_url: str) -> None:
-    """Let the waits begin now: a dump gets older every day, and a wait of a day ends by itself."""
+    """Let all waits begin now: a dump gets older every day, and a wait ends by itself after a day."""
     with psycopg.connect(database_url) as connection:
         connection.execute("UPDATE handoff_ticket SET waiting_since = now() WHERE waiting_since IS NOT NULL")
 

@@ -1,4 +1,4 @@
-"""An endpoint on loopback that verifies each delivery with the reference library, and helpers that let time pass."""
+"""An endpoint on loopback that verifies each delivery with the reference library, and functions that let time pass."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ class Received:
 
 @dataclass
 class Receiver:
-    """A server that knows one secret. It refuses unverifiable deliveries with 401; `statuses` are its next answers."""
+    """A server that knows one secret and refuses unverifiable deliveries with 401; `statuses` are its next answers."""
 
     api: FakeApi
     secret: str = ""

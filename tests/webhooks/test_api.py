@@ -1,4 +1,4 @@
-"""Webhooks over REST: what programs may do with them, and who may not."""
+"""Webhooks over REST: what programs can do with them, and who has no access."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Each kind of event is sent once to its subscribers, by the published schema, and to nobody else."""
+"""Each kind of event is sent once to its subscribers only, and follows the published schema."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -166,7 +166,7 @@ def test_an_article_is_reported_when_readers_get_another_text(endpoint: WebhookE
     assert inbox.kinds == []  # a draft
     publish(article.pk)
     send_all()
-    save_draft(article.pk, Change(category="Delivery"))  # announced, but the text is the same
+    save_draft(article.pk, Change(category="Delivery"))  # announced, but with the same text
     save_draft(article.pk, Change(body="Other words.\n"))
     send_all()
     publish(article.pk)
@@ -195,7 +195,7 @@ def test_only_subscribed_events_are_sent_and_only_from_then_on(inbox: Receiver, 
     inbox.secret = new.secret
     tickets.claim(ticket.pk, agent=bob)
     services.update(new.endpoint.pk, kinds=["ticket.resolved", "ticket.opened", "ticket.claimed"], actor="test")
-    tickets.resolve(ticket.pk, agent=bob)  # covers all of the ticket's steps again
+    tickets.resolve(ticket.pk, agent=bob)  # announces all of the ticket's steps again
     send_all()
     assert inbox.kinds == ["ticket.resolved"]
 

@@ -1,4 +1,4 @@
-"""docs/webhooks.md shows how to verify a delivery and what a body looks like: both must be true."""
+"""docs/webhooks.md shows how to verify a delivery and what a body looks like; both must be correct."""
 
 import json
 import re

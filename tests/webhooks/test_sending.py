@@ -30,7 +30,7 @@ BROKEN = "500 Internal Server Error"
 def test_the_tick_starts_due_deliveries(
     endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The test passes on what the broker would: the name of a task and JSON arguments."""
+    """The test stands in for the broker, and passes on the name of a task and JSON arguments."""
     started: list[str] = []
 
     def carry(name: str, *, args: tuple[str, ...], **how: Any) -> None:
@@ -188,7 +188,7 @@ def test_an_overlong_response_still_counts(endpoint: WebhookEndpoint, alice: Cus
     assert WebhookDelivery.objects.get().state == "delivered"
 
 
-def test_a_slow_receiver_ends_its_turn_and_delays_nobody_else(
+def test_a_slow_receiver_ends_its_turn_and_delays_no_other(
     endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "DEADLINE_SECONDS", 0.3)
@@ -198,7 +198,7 @@ def test_a_slow_receiver_ends_its_turn_and_delays_nobody_else(
         happen(alice, 20)
         begun = time.monotonic()
         assert send_all() == 21
-        assert time.monotonic() - begun < 30  # two seconds for each of the twenty, if they waited
+        assert time.monotonic() - begun < 30  # two seconds for each of the twenty, if they had to wait
     assert len(inbox.received) == 20
 
 
@@ -257,7 +257,9 @@ def test_a_network_that_is_no_longer_allowed_is_refused_on_sending(
 # --- The secret.
 
 
-def test_a_rotated_secret_overlaps(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
+def test_an_old_secret_stays_valid_for_a_while_after_a_rotation(
+    endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer
+) -> None:
     old = inbox.secret
     new = services.rotate(endpoint.pk, keep_hours=2, actor="test").secret
     assert new != old and new.startswith("whsec_")
@@ -295,7 +297,7 @@ def test_secrets_are_encrypted_and_never_recorded(endpoint: WebhookEndpoint, inb
     assert "whsec_" not in str(list(AuditEntry.objects.values_list("payload", flat=True)))
 
 
-def test_each_attempt_is_signed_anew(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
+def test_each_attempt_gets_a_new_signature(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
     """A receiver refuses signatures older than five minutes; the id stays, so that it recognises repetitions."""
     inbox.statuses = [BROKEN]
     happen(alice)
@@ -311,7 +313,7 @@ def test_each_attempt_is_signed_anew(endpoint: WebhookEndpoint, inbox: Receiver,
     Webhook(inbox.secret).verify(inbox.api.asked[1].body, after)
 
 
-def test_turns_are_shared(workspace: Workspace, inbox: Receiver, alice: Customer) -> None:
+def test_endpoints_take_turns(workspace: Workspace, inbox: Receiver, alice: Customer) -> None:
     """At most four endpoints are served at the same time, and those that have waited longest come first."""
     for number in range(6):
         services.create(f"n{number}", inbox.url, KINDS, actor="test")

@@ -109,7 +109,7 @@ class Socket:
         return await self.next()
 
     async def quiet(self) -> list[dict[str, Any]]:
-        """Return the frames before the reply to a ping: whatever was in flight has arrived by then."""
+        """Return the frames before the reply to a ping, by which time everything that was in flight has arrived."""
         seen = len(self.frames)
         await self.say("ping")
         await self.until("head")

@@ -1,6 +1,6 @@
 """The real server (uvicorn, on a port) in a thread, so that the test's changes signal its sockets without a broker.
 
-It runs without a lifespan, and so without the assistant: these tests write its events themselves.
+It runs without a lifespan, so without the assistant; these tests write its events themselves.
 """
 
 import asyncio

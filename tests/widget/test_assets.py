@@ -1,4 +1,4 @@
-"""What the chat costs a shop's page: budgets in bytes, rules for the sources, and how the files are served."""
+"""The chat's files on a shop's page: budgets in bytes, rules for the sources, and how they are served."""
 
 import gzip
 import re
@@ -82,7 +82,7 @@ def test_an_unchanged_loader_is_not_sent_again(client: Client) -> None:
 
 
 @pytest.mark.parametrize("name", ["panel.js", "blocks.js", "entries.js", "asking.js", "en.js"])
-def test_a_page_with_yesterdays_loader_gets_todays_files_and_keeps_nothing(client: Client, name: str) -> None:
+def test_a_page_with_an_old_loader_gets_the_current_files_uncached(client: Client, name: str) -> None:
     response = client.get(f"/widget/0123456789abcdef/{name}")
     assert response.content == edition().files[name].body
     assert response.headers["Cache-Control"] == "no-store"
@@ -140,7 +140,7 @@ def test_the_server_offers_every_language_of_the_widget() -> None:
     assert all("{name}" in greeting for greeting in ours)
 
 
-def test_every_used_text_exists_and_none_is_left_over() -> None:
+def test_every_used_text_exists_and_every_text_is_used() -> None:
     known = keys()
     assert len(known) > 80
     scripts = "\n".join(file.read_text() for file in SCRIPTS)

@@ -1,4 +1,4 @@
-"""The hosted chat page: which channel, which language, and what its policy allows."""
+"""The hosted chat page: its channel, its language and its content security policy."""
 
 import re
 from typing import Any

@@ -59,7 +59,7 @@ def test_only_the_hash_of_a_code_is_stored(channel: NewChannel) -> None:
 def test_every_invalid_code_is_refused_the_same_way(
     channel: NewChannel, workspace: Workspace, other_workspace: Workspace
 ) -> None:
-    """Used, expired, of another channel or workspace, made up, its identity expired: the caller cannot tell which."""
+    """The caller cannot tell if a code was used, expired, made up, or of another channel, workspace or old identity."""
     near = create_channel(workspace, "Near", allowed_origins=[PAGE_ORIGIN])
     far = create_channel(other_workspace, "Far", allowed_origins=[PAGE_ORIGIN])
     used, fresh = (code_for(channel, token=identity_token(channel)) for _ in range(2))
@@ -127,7 +127,7 @@ def test_a_program_with_a_key_can_request_a_code(channel: NewChannel, workspace:
     assert post(CODES, body, origin=None).status_code == 403
 
 
-def test_the_pass_works_like_an_identity_token(channel: NewChannel) -> None:
+def test_a_pass_works_like_an_identity_token(channel: NewChannel) -> None:
     token = identity_token(channel)
     granted = redeemed(channel, code_for(channel, token=token))
     passed = granted["token"]
@@ -168,7 +168,7 @@ def test_an_invalid_pass_is_refused(channel: NewChannel, workspace: Workspace) -
     near = create_channel(workspace, "Near", allowed_origins=[PAGE_ORIGIN])
     assert ask_for_ticket({"channel": near.channel.key, "token": passed}).status_code == 401
     body = {"channel": channel.channel.key, "token": passed}
-    assert post(CODES, body).status_code == 401  # or a chain of codes would extend it forever
+    assert post(CODES, body).status_code == 401  # otherwise, a chain of codes could extend it forever
     for forged in (passed[:-2] + "xx", "hp_", "hp_x:y:z", "hp_\ud800", passed + "ä"):
         assert ask_for_ticket({"channel": channel.channel.key, "token": forged}).status_code in (400, 401)
     Channel.objects.filter(pk=channel.channel.pk).update(is_live=False)

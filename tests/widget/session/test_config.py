@@ -1,4 +1,4 @@
-"""What a page gets with its ticket: the channel's texts in the conversation's language, its branding and its rules."""
+"""The configuration in a ticket's response: texts in the conversation's language, branding and rules."""
 
 from typing import Any
 
@@ -66,7 +66,7 @@ def test_a_german_conversation_starts_in_german(channel: NewChannel) -> None:
     conversation = Conversation.objects.get(pk=granted["conversation"])
     assert (conversation.locale, Customer.objects.get().locale) == ("de", "de")
     assert "KI" in Message.objects.get().text
-    assert granted["config"]["greeting"].startswith("Hallo")  # the default, as the channel has no German one
+    assert granted["config"]["greeting"].startswith("Hallo")  # the default text, since the channel has no German one
 
 
 def test_an_existing_conversation_keeps_its_language(channel: NewChannel) -> None:

@@ -1,4 +1,4 @@
-"""Choices and forms over a customer's socket: what becomes their message, and what is refused."""
+"""Choices and forms over a customer's socket: valid ones become the customer's message, others are refused."""
 
 from typing import Any
 from uuid import UUID, uuid4

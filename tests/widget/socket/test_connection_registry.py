@@ -1,4 +1,4 @@
-"""Which customers are present: sockets that stay open, and mail to those who have closed the page."""
+"""Present customers: their sockets stay open, and those who have closed the page get mail."""
 
 import asyncio
 from uuid import UUID
@@ -92,7 +92,7 @@ async def test_a_conversation_started_over_rest_keeps_its_socket(
     assert (await db(Conversation.objects.get)).channel_id == channel.channel.pk
 
 
-async def test_the_channel_that_opened_the_socket_decides(
+async def test_a_socket_closes_with_the_channel_that_opened_it(
     server: str, channel: NewChannel, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check_sockets(monkeypatch, every_seconds=0.02)

@@ -34,7 +34,7 @@ def delete(client: APIClient, path: str = "") -> int:
     return int(client.delete(f"{CONVERSATIONS}{path}").status_code)
 
 
-async def test_every_open_socket_is_told_and_closed(server: str, channel: NewChannel) -> None:
+async def test_every_open_socket_gets_an_error_and_is_closed(server: str, channel: NewChannel) -> None:
     granted = await db(ticket, channel)
     proof = {"visitor": granted["visitor"], "conversation": granted["conversation"]}
     other = await db(ticket, channel, visitor=granted["visitor"])

@@ -129,7 +129,7 @@ async def test_three_bad_frames_in_a_row_close_the_socket(server: str, channel: 
 
 async def test_a_file_is_refused_and_the_text_alone_is_accepted(server: str, channel: NewChannel) -> None:
     async with greeted(server, await db(ticket, channel)) as socket:
-        for _ in range(4):  # the frame is valid: no number of them closes the socket
+        for _ in range(4):  # the frame is valid, so no number of them closes the socket
             await socket.say("message", client_id="m1", text="See the picture", attachments=["a.png"])
             assert "Send it without files" in (await socket.until("error"))["message"]
         await socket.say("message", client_id="m1", text="See the picture", attachments=[])
@@ -261,7 +261,7 @@ async def test_flooding_closes_the_socket(server: str, channel: NewChannel, monk
 
 
 async def test_an_idle_socket_that_answers_the_servers_pings_stays(channel: NewChannel) -> None:
-    """The server sends its next ping only once the one before was answered."""
+    """The server sends its next ping only once the last one was answered."""
     with served(ws_ping_interval=0.1, ws_ping_timeout=PATIENCE_SECONDS) as running:
         granted = await db(ticket, channel)
         async with greeted(running.address, granted) as socket:

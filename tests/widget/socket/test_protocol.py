@@ -101,12 +101,12 @@ def test_every_server_frame_is_encoded_as_its_schema_says() -> None:
     "text",
     ["", "{", "nul", '{"a":1,"a":2}', '{"a":{"b":1,"b":2}}', "NaN", "-Infinity", "[" * 17 + "]" * 17, "9" * 5_000],
 )
-def test_strict_json_rejects(text: str) -> None:
+def test_strict_json_rejects_invalid_json(text: str) -> None:
     with pytest.raises(BadJson):
         loads(text)
 
 
-def test_strict_json_accepts_the_rest() -> None:
+def test_strict_json_accepts_valid_json() -> None:
     brackets = "[{" * 50
     assert loads(json.dumps({"text": brackets + '\\"[', "list": [1, 2.5, None]})) == {
         "text": brackets + '\\"[',
@@ -137,7 +137,7 @@ async def test_the_queue_counts_bytes_in_and_out() -> None:
     assert queue.is_closing
 
 
-async def test_frames_queued_before_a_close_are_written_first() -> None:
+async def test_frames_queued_before_a_close_are_sent_first() -> None:
     queue = SendQueue()
     queue.put("error")
     queue.close(4400, "bad")

@@ -47,7 +47,7 @@ def test_the_estimate_counts_down_and_never_grows() -> None:
     shown = [wait for wait in estimates if wait is not None]
     assert shown[0] == {"min": 3, "max": 6} and shown[-1] == {"min": 1, "max": 1}
     assert all(one["max"] >= two["max"] and one["min"] >= two["min"] for one, two in pairwise(shown))
-    assert estimates[24:] == [None] * 36  # run out: there is no estimate any more
+    assert estimates[24:] == [None] * 36  # the time has run out, so there is no estimate
     assert estimates.index(None) == 24
 
 

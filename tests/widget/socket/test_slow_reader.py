@@ -1,4 +1,4 @@
-"""A client that does not read costs little, is disconnected with a code, and disturbs nobody."""
+"""A client that does not read uses little memory, is disconnected with a code, and affects nobody else."""
 
 import asyncio
 import secrets

@@ -150,7 +150,7 @@ async def test_a_reader_resumes_in_the_middle_of_an_answer(server: str, channel:
     async with greeted(server, again, last_seq=seen) as socket:
         turn = socket.frames[0]["turn"]
         assert turn == {"message": str(claim.message_id), "attempt": 1, "index": 1, "text": "Your order "}
-        delta(claim, 0, "Your order ")  # a repetition: it was in the welcome
+        delta(claim, 0, "Your order ")  # repeated, since it was in the welcome
         delta(claim, 1, "Your order is on ")  # repeated for a reader who connected late
         assert (await socket.until("delta"))["text"] == "is on "
         delta(claim, 2, "its way.", offset=17)
@@ -311,7 +311,7 @@ async def test_an_agents_reply_can_be_rated_and_a_note_is_not_found(
     assert await db(list, Rating.objects.values_list("score", "message_id")) == [(5, reply)]
 
 
-async def test_actions_that_do_not_exist_are_not_found(server: str, channel: NewChannel) -> None:
+async def test_unknown_actions_are_reported_as_not_found(server: str, channel: NewChannel) -> None:
     granted = await db(ticket, channel)
     async with greeted(server, granted) as socket:
         await socket.say("confirm", request=granted["conversation"], digest="0" * 64)
@@ -374,7 +374,9 @@ async def test_a_socket_that_is_no_longer_authorized_is_closed(
         assert await socket.close_code() == 4401
 
 
-async def test_the_log_catches_up_if_a_signal_is_lost(server: str, channel: NewChannel, workspace: Workspace) -> None:
+async def test_missed_events_are_sent_after_a_lost_signal(
+    server: str, channel: NewChannel, workspace: Workspace
+) -> None:
     granted = await db(ticket, channel)
 
     payload = {"message": str(uuid7()), "source": "system", "text": "unheard"}
