@@ -1,5 +1,5 @@
-"""A limit on the work of a call that holds on busy and slow machines. For inputs on which a wrong pattern or loop takes
-minutes; the limit is far above what the right one takes.
+"""A limit on the work of a call that is valid on busy and slow machines. It is for inputs on which a wrong pattern or
+loop takes minutes; the limit is far above what the right one takes.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Liveness, readiness by role, overall health, and who may see the details."""
+"""Liveness, readiness by role, overall health, and the right to see details."""
 
 import asyncio
 import json

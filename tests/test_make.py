@@ -41,7 +41,7 @@ def test_a_commit_is_checked_by_the_linters_of_make_lint() -> None:
     ("given", "code"), [({}, 0), ({"CI": "true"}, 1), ({"CI": "true", "WITHOUT_TOOLS": "true"}, 0)]
 )
 def test_ci_fails_without_the_programs_of_its_tests(given: dict[str, str], code: int, tmp_path: Path) -> None:
-    """Here: somebody who may not install them."""
+    """Tested here as a user who may not install them."""
     (tmp_path / "id").write_text("#!/bin/sh\necho 1000\n")
     (tmp_path / "id").chmod(0o755)
     done = subprocess.run(

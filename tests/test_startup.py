@@ -67,7 +67,7 @@ assert not first_needed - sys.modules.keys(), first_needed - sys.modules.keys()
 """
 
 
-def test_a_web_process_loads_what_the_first_customer_needs_before_they_come() -> None:
+def test_a_web_process_is_fully_loaded_before_the_first_customer_comes() -> None:
     command = [sys.executable, "-c", AFTER_WARM_UP]
     answer = subprocess.run(
         command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False

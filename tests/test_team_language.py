@@ -94,14 +94,14 @@ def test_json_of_a_command_is_the_same_in_every_language(workspace: Workspace, m
 
 @pytest.mark.django_db
 def test_the_choice_is_stored_for_the_person_and_redirects_back(bob: User, workspace: Workspace) -> None:
-    bobs = browser(bob)
-    answer = bobs.post("/admin/language/", {"language": "de", "next": "/desk/replies/"})
+    bob_client = browser(bob)
+    answer = bob_client.post("/admin/language/", {"language": "de", "next": "/desk/replies/"})
     assert answer.headers["Location"] == "/desk/replies/"
     page = browser(bob).get("/desk/replies/", headers={"accept-language": "fr"}).content.decode()
     assert '<html lang="de"' in page
     assert "Textbausteine" in page
-    bobs.post("/admin/language/", {"language": "", "next": "https://evil.example/"})
-    assert '<html lang="fr"' in bobs.get("/desk/", headers={"accept-language": "fr"}).content.decode()
+    bob_client.post("/admin/language/", {"language": "", "next": "https://evil.example/"})
+    assert '<html lang="fr"' in bob_client.get("/desk/", headers={"accept-language": "fr"}).content.decode()
 
 
 @pytest.mark.django_db

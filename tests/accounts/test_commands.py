@@ -58,7 +58,7 @@ def test_an_existing_account_gets_a_role_in_another_workspace(
     assert roles == {"wrenfell": "agent", "another": "admin"}
 
 
-def test_output_for_people(workspace: Workspace) -> None:
+def test_commands_print_readable_output_for_people(workspace: Workspace) -> None:
     out = StringIO()
     call_command("channel_create", "Shop", stdout=out)
     assert "<script async src=" in out.getvalue()

@@ -51,7 +51,7 @@ def test_an_empty_installation_is_set_up_in_the_browser(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_a_link_works_once_and_only_while_there_is_no_administrator(client: Client, workspace: Workspace) -> None:
+def test_a_link_works_only_once_and_only_before_there_is_an_administrator(client: Client, workspace: Workspace) -> None:
     page = link()
     User.objects.create_user("bob", is_staff=True)  # no administrator
     assert client.get(page).status_code == 200

@@ -24,12 +24,12 @@ def channel(workspace: Workspace) -> NewChannel:
 
 
 @pytest.fixture
-def alices(channel: NewChannel, alice: Customer) -> APIClient:
+def alice_client(channel: NewChannel, alice: Customer) -> APIClient:
     return signed_in(channel, alice)
 
 
 @pytest.fixture
-def bobs(workspace: Workspace, approver: User) -> APIClient:
+def bob_client(workspace: Workspace, approver: User) -> APIClient:
     return person(workspace, approver, role="supervisor")
 
 
@@ -37,27 +37,27 @@ def act(client: APIClient, request: ActionRequest, step: str, **body: Any) -> An
     return client.post(f"{REQUESTS}/{request.pk}/{step}", body, format="json")
 
 
-def test_a_customer_reads_and_confirms_their_card(alices: APIClient, card: ActionRequest, shop: FakeShop) -> None:
-    shown = alices.get(f"{REQUESTS}/{card.pk}").json()
+def test_a_customer_reads_and_confirms_their_card(alice_client: APIClient, card: ActionRequest, shop: FakeShop) -> None:
+    shown = alice_client.get(f"{REQUESTS}/{card.pk}").json()
     assert (shown["title"], shown["digest"]) == ("Refund €49.90", card.digest)
     assert {"label": "To", "value": "Visa ending 4417"} in shown["rows"]
-    answer = act(alices, card, "confirm", digest=shown["digest"])
+    answer = act(alice_client, card, "confirm", digest=shown["digest"])
     assert (answer.status_code, answer.json()["state"]) == (200, "queued")
     run_queued()
-    done = alices.get(f"{REQUESTS}/{card.pk}").json()
+    done = alice_client.get(f"{REQUESTS}/{card.pk}").json()
     assert (done["state"], done["receipt"]["amount"]) == ("succeeded", "49.90")
     assert [step["state"] for step in done["steps"]] == [
         "proposed", "awaiting_confirmation", "queued", "executing", "succeeded",
     ]  # fmt: skip
-    assert alices.get(REQUESTS).json()["results"][0]["id"] == str(card.pk)
+    assert alice_client.get(REQUESTS).json()["results"][0]["id"] == str(card.pk)
 
 
 def test_only_the_customer_sees_and_confirms_it(
-    bobs: APIClient, card: ActionRequest, channel: NewChannel, workspace: Workspace, shop: FakeShop
+    bob_client: APIClient, card: ActionRequest, channel: NewChannel, workspace: Workspace, shop: FakeShop
 ) -> None:
     stranger = Customer.objects.create(external_id="cus_stranger", name="Stranger")
     refusals = {
-        bobs: 403,
+        bob_client: 403,
         service(workspace, "actions:read", "actions:approve"): 403,
         signed_in(channel, stranger): 404,
         caller(new_visitor(channel.channel).secret): 404,
@@ -77,55 +77,57 @@ def test_only_the_customer_sees_and_confirms_it(
     "body", [{}, {"digest": 5}, {"digest": None}, {"digest": ""}, {"digest": "x" * 500}, {"diggest": "x"}]
 )
 def test_a_confirmation_without_its_digest_names_the_field(
-    alices: APIClient, card: ActionRequest, body: dict[str, Any]
+    alice_client: APIClient, card: ActionRequest, body: dict[str, Any]
 ) -> None:
-    answer = alices.post(f"{REQUESTS}/{card.pk}/confirm", body, format="json")
+    answer = alice_client.post(f"{REQUESTS}/{card.pk}/confirm", body, format="json")
     assert answer.status_code in (400, 409)
     assert answer.json()["fields"] or answer.json()["code"] == "digest_mismatch"
     card.refresh_from_db()
     assert card.state == State.AWAITING_CONFIRMATION
 
 
-def test_a_used_or_changed_confirmation_is_refused(alices: APIClient, card: ActionRequest, shop: FakeShop) -> None:
-    assert act(alices, card, "confirm", digest="0" * 64).json()["code"] == "digest_mismatch"
-    assert act(alices, card, "confirm", digest=card.digest).status_code == 200
-    again = act(alices, card, "confirm", digest=card.digest)
+def test_a_used_or_changed_confirmation_is_refused(
+    alice_client: APIClient, card: ActionRequest, shop: FakeShop
+) -> None:
+    assert act(alice_client, card, "confirm", digest="0" * 64).json()["code"] == "digest_mismatch"
+    assert act(alice_client, card, "confirm", digest=card.digest).status_code == 200
+    again = act(alice_client, card, "confirm", digest=card.digest)
     assert (again.status_code, again.json()["code"]) == (409, "not_waiting")
 
 
-def test_a_person_with_the_right_can_approve(bobs: APIClient, waiting: ActionRequest, shop: FakeShop) -> None:
-    listed = bobs.get(REQUESTS, {"state": "awaiting_approval"}).json()["results"]
+def test_a_person_with_the_right_can_approve(bob_client: APIClient, waiting: ActionRequest, shop: FakeShop) -> None:
+    listed = bob_client.get(REQUESTS, {"state": "awaiting_approval"}).json()["results"]
     assert [entry["id"] for entry in listed] == [str(waiting.pk)]
-    answer = act(bobs, waiting, "approve", digest=listed[0]["digest"])
+    answer = act(bob_client, waiting, "approve", digest=listed[0]["digest"])
     assert (answer.status_code, answer.json()["state"]) == (200, "queued")
-    assert act(bobs, waiting, "approve", digest=waiting.digest).json()["code"] == "not_waiting"
+    assert act(bob_client, waiting, "approve", digest=waiting.digest).json()["code"] == "not_waiting"
     run_queued()
     assert len(shop.refunds) == 1
 
 
-def test_two_approvals_are_counted(bobs: APIClient, workspace: Workspace, waiting: ActionRequest) -> None:
+def test_two_approvals_are_counted(bob_client: APIClient, workspace: Workspace, waiting: ActionRequest) -> None:
     policy, carla = policy_of("refund_order"), User.objects.create_user("carla", "carla@example.com", "x")
     add_member(workspace, carla, Membership.Role.SUPERVISOR)
     assert policy is not None
     allow_approval(policy, carla, actor="test")
     change_rules(policy, actor="test", second_approval_above=Decimal(500))
-    first = act(bobs, waiting, "approve", digest=waiting.digest).json()
+    first = act(bob_client, waiting, "approve", digest=waiting.digest).json()
     assert (first["state"], first["approvals"]) == ("awaiting_approval", {"needed": 2, "given": 1})
-    again = act(bobs, waiting, "approve", digest=waiting.digest)
+    again = act(bob_client, waiting, "approve", digest=waiting.digest)
     assert (again.status_code, again.json()["code"]) == (403, "second_person")
     second = act(person(workspace, carla, role="supervisor"), waiting, "approve", digest=waiting.digest).json()
     assert (second["state"], second["approvals"]) == ("queued", {"needed": 2, "given": 2})
 
 
 def test_approval_without_the_right_is_refused(
-    waiting: ActionRequest, workspace: Workspace, bob: User, alices: APIClient, shop: FakeShop
+    waiting: ActionRequest, workspace: Workspace, bob: User, alice_client: APIClient, shop: FakeShop
 ) -> None:
     add_member(workspace, bob, Membership.Role.SUPERVISOR)
     clients = {
         person(workspace, bob, role="supervisor"): "not_allowed",  # the scope without the right on the policy
         person(workspace, bob, role="agent"): "permission_denied",
         service(workspace, "actions:approve"): "not_allowed",
-        alices: "permission_denied",
+        alice_client: "permission_denied",
     }
     for client, code in clients.items():
         for step in ("approve", "reject"):
@@ -135,39 +137,41 @@ def test_approval_without_the_right_is_refused(
     assert waiting.state == State.AWAITING_APPROVAL
 
 
-def test_reject_and_cancel(bobs: APIClient, alices: APIClient, card: ActionRequest, waiting: ActionRequest) -> None:
-    assert act(bobs, waiting, "reject", words="x" * 501).status_code == 400
-    rejected = act(bobs, waiting, "reject", words="Worn boots are swapped", note="Third time this year").json()
+def test_reject_and_cancel(
+    bob_client: APIClient, alice_client: APIClient, card: ActionRequest, waiting: ActionRequest
+) -> None:
+    assert act(bob_client, waiting, "reject", words="x" * 501).status_code == 400
+    rejected = act(bob_client, waiting, "reject", words="Worn boots are swapped", note="Third time this year").json()
     assert rejected["reason"]["code"] == "rejected_with_words"
     assert "declined: Worn boots are swapped. Nothing was done." in rejected["reason"]["text"]
-    assert "Third time" not in alices.get(f"{REQUESTS}/{waiting.pk}").content.decode()
-    assert act(bobs, card, "cancel", why="because").json()["fields"] == {"why": ["Unknown field."]}
-    declined = act(alices, card, "cancel").json()
+    assert "Third time" not in alice_client.get(f"{REQUESTS}/{waiting.pk}").content.decode()
+    assert act(bob_client, card, "cancel", why="because").json()["fields"] == {"why": ["Unknown field."]}
+    declined = act(alice_client, card, "cancel").json()
     assert (declined["state"], declined["reason"]["code"]) == ("cancelled", "declined")
-    assert act(alices, card, "cancel").status_code == 409
+    assert act(alice_client, card, "cancel").status_code == 409
 
 
-def test_the_list_of_actions(bobs: APIClient, alices: APIClient, shop: FakeShop) -> None:
-    listed = {entry["name"]: entry for entry in bobs.get("/api/v1/actions", {"locale": "de"}).json()}
+def test_the_list_of_actions(bob_client: APIClient, alice_client: APIClient, shop: FakeShop) -> None:
+    listed = {entry["name"]: entry for entry in bob_client.get("/api/v1/actions", {"locale": "de"}).json()}
     assert listed["refund_order"]["title"] == "Bestellung erstatten"
     assert listed["refund_order"]["rules"]["approval_above"] == "150.00"
     assert listed["order_status"]["is_enabled"]
-    assert alices.get("/api/v1/actions").status_code == 403
+    assert alice_client.get("/api/v1/actions").status_code == 403
 
 
-def test_invalid_filters_are_named(bobs: APIClient) -> None:
+def test_invalid_filters_are_named(bob_client: APIClient) -> None:
     for query in ({"state": "done"}, {"customer": "x"}, {"conversation": "\x00"}):
-        answer = bobs.get(REQUESTS, query)
+        answer = bob_client.get(REQUESTS, query)
         assert (answer.status_code, set(answer.json()["fields"])) == (400, set(query))
 
 
 def test_the_list_runs_a_constant_number_of_queries(
-    bobs: APIClient, proposals: Any, django_assert_max_num_queries: Any
+    bob_client: APIClient, proposals: Any, django_assert_max_num_queries: Any
 ) -> None:
     for step in range(12):
         proposals(order_id="A-1002", amount=f"{step + 1}.00")
     with django_assert_max_num_queries(8):
-        assert len(bobs.get(REQUESTS).json()["results"]) == 12
+        assert len(bob_client.get(REQUESTS).json()["results"]) == 12
 
 
 def test_another_workspaces_team_sees_nothing(card: ActionRequest, other_workspace: Workspace, mallory: User) -> None:

@@ -121,7 +121,7 @@ def test_another_workspaces_request_is_not_found(
         approve(waiting.pk, approver=approver, digest=waiting.digest)
 
 
-def test_an_approval_is_bound_to_what_was_shown(waiting: ActionRequest, approver: User, shop: FakeShop) -> None:
+def test_an_approval_is_bound_to_the_shown_request(waiting: ActionRequest, approver: User, shop: FakeShop) -> None:
     with pytest.raises(errors.DigestMismatch):
         approve(waiting.pk, approver=approver, digest="0" * 64)
     assert still_waits(waiting, shop)

@@ -151,7 +151,7 @@ def _noting(read: list[object]) -> Callable[..., LedgerEntry]:
     return from_db
 
 
-def test_the_page_tries_what_is_typed_and_saves_nothing(
+def test_the_page_tries_typed_rules_and_saves_nothing(
     refunded: Callable[..., ActionRequest], workspace: Workspace
 ) -> None:
     refunded("10.00"), refunded("15.00")

@@ -145,7 +145,7 @@ def test_simultaneous_confirmations_of_one_card_count_once(crowd: list[Principal
     assert LedgerEntry.objects.count() == 1
 
 
-def test_what_was_paid_since_the_order_was_read_counts(
+def test_refunds_made_since_the_order_was_read_count(
     shop: FakeShop, principal: Principal, proposals: Callable[..., ActionRequest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two partial refunds exceed the order: the first is executed while the second is being confirmed."""

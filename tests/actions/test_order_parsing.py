@@ -42,7 +42,7 @@ def test_invalid_orders_are_refused(changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("data", [None, [], "order", 7, {}])
-def test_an_order_that_is_no_object_is_refused(data: Any) -> None:
+def test_an_order_that_is_not_an_object_is_refused(data: Any) -> None:
     with pytest.raises(InvalidOrder):
         parse_order(data)
 

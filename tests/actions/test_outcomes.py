@@ -208,13 +208,13 @@ def test_running_and_waiting_requests_cannot_be_settled_manually(queued: ActionR
 
 
 def test_settling_over_rest(unknown: ActionRequest, approver: User, workspace: Workspace) -> None:
-    bobs: APIClient = person(workspace, approver, role="supervisor")
+    bob_client: APIClient = person(workspace, approver, role="supervisor")
     address = f"/api/v1/action-requests/{unknown.pk}/settle"
-    wrong = bobs.post(address, {"outcome": "perhaps"}, format="json")
+    wrong = bob_client.post(address, {"outcome": "perhaps"}, format="json")
     assert (wrong.status_code, list(wrong.json()["fields"])) == (400, ["outcome"])
-    told = bobs.post(address, {"outcome": "happened", "note": "RF-20 in their ledger"}, format="json").json()
+    told = bob_client.post(address, {"outcome": "happened", "note": "RF-20 in their ledger"}, format="json").json()
     assert (told["state"], told["reason"]["code"]) == ("succeeded", "settled_happened")
-    assert bobs.post(address, {"outcome": "happened"}, format="json").status_code == 409
+    assert bob_client.post(address, {"outcome": "happened"}, format="json").status_code == 409
 
 
 def test_the_note_is_erased_with_the_chat(unknown: ActionRequest, approver: User, conversation: Conversation) -> None:

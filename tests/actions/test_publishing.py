@@ -46,7 +46,7 @@ def test_an_error_in_one_request_does_not_stop_the_others(
     assert "the sweep failed for request" in caplog.text
 
 
-def unknown_ones(proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop) -> None:
+def unknown_requests(proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop) -> None:
     """Make three requests with unknown outcomes, all due for a check, and a merchant that can be asked again."""
     shop.can_be_found = False
     for amount in ("1.00", "2.00", "3.00"):
@@ -65,7 +65,7 @@ def unknown_ones(proposals: Callable[..., ActionRequest], principal: Principal, 
 def test_a_hanging_merchant_delays_a_sweep_by_one_check_at_most(
     proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unknown_ones(proposals, principal, shop)
+    unknown_requests(proposals, principal, shop)
     monkeypatch.setattr("actions.maintenance.monotonic", lambda: 4.0 * shop.calls.count("find"))  # each check takes 4 s
     for looks in (1, 2, 3):
         sweep()
@@ -76,7 +76,7 @@ def test_a_hanging_merchant_delays_a_sweep_by_one_check_at_most(
 def test_two_sweeps_never_check_the_same_outcome(
     proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unknown_ones(proposals, principal, shop)
+    unknown_requests(proposals, principal, shop)
     real = FakeShop.find
 
     def find_while_another_sweeps(self: FakeShop, key: str) -> Found:
@@ -140,7 +140,7 @@ def test_actions_have_their_own_queue_and_schedule() -> None:
             }  # fmt: skip
 
 
-def test_a_published_message_names_the_task_and_goes_to_its_queue(
+def test_a_published_message_names_the_task_and_is_sent_to_its_queue(
     monkeypatch: pytest.MonkeyPatch, queued: ActionRequest
 ) -> None:
     sent: list[tuple[str, dict[str, Any]]] = []

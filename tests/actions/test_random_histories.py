@@ -27,7 +27,7 @@ def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def deliver(request: ActionRequest, chance: random.Random) -> None:
-    """Deliver one message to a worker, which may die, or pause so long that it goes on after its lease has expired."""
+    """Deliver one message to a worker, which may die, or pause until after its lease has expired and then continue."""
     if chance.random() < 0.15:
         zombie = claim(request.pk)
         make_due()

@@ -463,9 +463,7 @@ OLD_SOFAS = (
         ("I have sent your deposit back to you.", False),
     ],
 )
-def test_a_rule_from_a_page_is_no_claim_of_an_action_and_a_claim_next_to_its_rule_is_one(
-    line: str, is_shown: bool
-) -> None:
+def test_a_rule_from_a_page_is_shown_and_a_claim_of_an_action_next_to_it_is_not(line: str, is_shown: bool) -> None:
     draft = Draft([passage(OLD_SOFAS)], "en")
     finished(draft, line)
     assert [one.withheld for one in draft.sentences] == ["" if is_shown else "deed"]

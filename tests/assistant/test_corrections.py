@@ -27,7 +27,7 @@ Propose = Callable[..., ActionRequest]
 
 
 @pytest.fixture
-def alices(conversation: Conversation, alice: Customer, shop: FakeShop) -> Propose:
+def ask_as_alice(conversation: Conversation, alice: Customer, shop: FakeShop) -> Propose:
     """Return a function that sends a message of Alice's, which proposes a refund of an order."""
     for order in ("A-1006", "A-1007"):
         shop.add_order(order, "cus_alice", total="30.00")
@@ -50,11 +50,11 @@ def states() -> list[tuple[str, str]]:
     return [(one.subject_id, one.state) for one in ActionRequest.objects.order_by("id")]
 
 
-def test_a_confirmed_card_cannot_be_corrected_by_another(alices: Propose, alice: Customer) -> None:
-    card = alices("A-1001")
+def test_a_confirmed_card_cannot_be_corrected_by_another(ask_as_alice: Propose, alice: Customer) -> None:
+    card = ask_as_alice("A-1001")
     confirm(card.pk, principal=signed_in_as(alice), digest=card.digest)
     with pytest.raises(AlreadyConfirmed):
-        alices("A-1006", corrects=True)
+        ask_as_alice("A-1006", corrects=True)
     assert len(states()) == 1
     entry = AuditEntry.objects.get(event="wish.refused")
     assert (entry.request_id, entry.payload["code"], entry.payload["action"]) == (
@@ -63,42 +63,42 @@ def test_a_confirmed_card_cannot_be_corrected_by_another(alices: Propose, alice:
     assert verify().is_whole
 
 
-def test_correcting_a_confirmed_card_does_not_end_an_older_open_one(alices: Propose, alice: Customer) -> None:
-    alices("A-1001")
-    newest = alices("A-1006")
+def test_correcting_a_confirmed_card_does_not_end_an_older_open_one(ask_as_alice: Propose, alice: Customer) -> None:
+    ask_as_alice("A-1001")
+    newest = ask_as_alice("A-1006")
     confirm(newest.pk, principal=signed_in_as(alice), digest=newest.digest)
     with pytest.raises(AlreadyConfirmed) as refused:
-        alices("A-1007", corrects=True)
+        ask_as_alice("A-1007", corrects=True)
     assert refused.value.request_id == newest.pk
     newest.refresh_from_db()
     assert states() == [("A-1001", "awaiting_confirmation"), ("A-1006", newest.state)]
 
 
-def test_a_declined_card_does_not_prevent_a_new_one(alices: Propose, alice: Customer) -> None:
-    decline(alices("A-1001").pk, principal=signed_in_as(alice))
-    alices("A-1006", corrects=True)
+def test_a_declined_card_does_not_prevent_a_new_one(ask_as_alice: Propose, alice: Customer) -> None:
+    decline(ask_as_alice("A-1001").pk, principal=signed_in_as(alice))
+    ask_as_alice("A-1006", corrects=True)
     assert states() == [("A-1001", "cancelled"), ("A-1006", "awaiting_confirmation")]
 
 
-def test_a_correction_that_equals_an_open_card_ends_the_corrected_one(alices: Propose) -> None:
-    first, newest = alices("A-1006"), alices("A-1001")
-    assert alices("A-1006", corrects=True).pk == first.pk
+def test_a_correction_that_equals_an_open_card_ends_the_corrected_one(ask_as_alice: Propose) -> None:
+    first, newest = ask_as_alice("A-1006"), ask_as_alice("A-1001")
+    assert ask_as_alice("A-1006", corrects=True).pk == first.pk
     newest.refresh_from_db()
     assert (newest.state, newest.reason_code) == ("cancelled", "replaced_card")
     assert states() == [("A-1006", "awaiting_confirmation"), ("A-1001", "cancelled")]
 
 
-def test_a_correction_ends_only_the_newest_card(alices: Propose) -> None:
+def test_a_correction_ends_only_the_newest_card(ask_as_alice: Propose) -> None:
     for order in ("A-1001", "A-1006"):
-        alices(order)
-    alices("A-1007", corrects=True)
+        ask_as_alice(order)
+    ask_as_alice("A-1007", corrects=True)
     waiting = "awaiting_confirmation"
     assert states() == [("A-1001", waiting), ("A-1006", "cancelled"), ("A-1007", waiting)]
 
 
-def test_a_refused_correction_ends_nothing(alices: Propose) -> None:
-    alices("A-1001")
-    alices("A-1005", corrects=True)
+def test_a_refused_correction_ends_nothing(ask_as_alice: Propose) -> None:
+    ask_as_alice("A-1001")
+    ask_as_alice("A-1005", corrects=True)
     assert states() == [("A-1001", "awaiting_confirmation"), ("A-1005", "refused")]
 
 
@@ -141,9 +141,9 @@ def decides_first(monkeypatch: pytest.MonkeyPatch, has_card: threading.Event) ->
 
 
 @pytest.mark.usefixtures("decides_first")
-def test_a_correction_waits_for_a_decline(alices: Propose, alice: Customer, second: Second) -> None:
-    card = alices("A-1001")
-    correction = second(lambda: alices("A-1006", corrects=True).state)
+def test_a_correction_waits_for_a_decline(ask_as_alice: Propose, alice: Customer, second: Second) -> None:
+    card = ask_as_alice("A-1001")
+    correction = second(lambda: ask_as_alice("A-1006", corrects=True).state)
     decline(card.pk, principal=signed_in_as(alice))
     assert correction.result(PATIENCE_SECONDS) == "awaiting_confirmation"
     assert states() == [("A-1001", "cancelled"), ("A-1006", "awaiting_confirmation")]
@@ -151,10 +151,10 @@ def test_a_correction_waits_for_a_decline(alices: Propose, alice: Customer, seco
 
 @pytest.mark.usefixtures("decides_first")
 def test_a_confirmation_that_comes_first_pays_as_its_card_showed(
-    alices: Propose, alice: Customer, second: Second, shop: FakeShop
+    ask_as_alice: Propose, alice: Customer, second: Second, shop: FakeShop
 ) -> None:
-    card = alices("A-1001")
-    correction = second(lambda: alices("A-1006", corrects=True))
+    card = ask_as_alice("A-1001")
+    correction = second(lambda: ask_as_alice("A-1006", corrects=True))
     confirm(card.pk, principal=signed_in_as(alice), digest=card.digest)
     with pytest.raises(AlreadyConfirmed):
         correction.result(PATIENCE_SECONDS)
@@ -164,10 +164,10 @@ def test_a_confirmation_that_comes_first_pays_as_its_card_showed(
 
 
 def test_a_correction_that_comes_first_leaves_nothing_to_confirm(
-    alices: Propose, alice: Customer, second: Second, shop: FakeShop,
+    ask_as_alice: Propose, alice: Customer, second: Second, shop: FakeShop,
     has_card: threading.Event, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    card, lock_cards = alices("A-1001"), proposing._lock_cards
+    card, lock_cards = ask_as_alice("A-1001"), proposing._lock_cards
 
     def lock_and_wait(draft: ActionRequest) -> None:
         lock_cards(draft)
@@ -176,7 +176,7 @@ def test_a_correction_that_comes_first_leaves_nothing_to_confirm(
 
     monkeypatch.setattr(proposing, "_lock_cards", lock_and_wait)
     confirmation = second(lambda: confirm(card.pk, principal=signed_in_as(alice), digest=card.digest))
-    alices("A-1006", corrects=True)
+    ask_as_alice("A-1006", corrects=True)
     with pytest.raises(NotWaiting):
         confirmation.result(PATIENCE_SECONDS)
     run_queued()
@@ -208,30 +208,30 @@ def meanwhile(
 
 
 def test_a_correction_still_ends_its_card_if_an_equal_request_comes_first(
-    alices: Propose, meanwhile: Callable[[str], "Future[Any]"]
+    ask_as_alice: Propose, meanwhile: Callable[[str], "Future[Any]"]
 ) -> None:
-    card = alices("A-1001")
+    card = ask_as_alice("A-1001")
     meanwhile("turn:other:A-1006")
-    assert alices("A-1006", corrects=True).state == "awaiting_confirmation"
+    assert ask_as_alice("A-1006", corrects=True).state == "awaiting_confirmation"
     card.refresh_from_db()
     assert (card.state, card.reason_code) == ("cancelled", "replaced_card")
 
 
 def test_a_proposal_still_gets_its_card_if_an_equal_one_of_another_chat_comes_first(
-    alices: Propose, conversation: Conversation, meanwhile: Callable[[str], "Future[Any]"]
+    ask_as_alice: Propose, conversation: Conversation, meanwhile: Callable[[str], "Future[Any]"]
 ) -> None:
     other = meanwhile("turn:other:A-1006")
-    card = alices("A-1006")
+    card = ask_as_alice("A-1006")
     assert (card.state, card.conversation_id) == ("awaiting_confirmation", conversation.pk)
     ended = ActionRequest.objects.get(pk=other.result())
     assert (ended.state, ended.reason_code) == ("cancelled", "superseded")
 
 
 def test_two_simultaneous_equal_proposals_make_one_request(
-    alices: Propose, meanwhile: Callable[[str], "Future[Any]"]
+    ask_as_alice: Propose, meanwhile: Callable[[str], "Future[Any]"]
 ) -> None:
     other = meanwhile("turn:7:A-1006")
-    assert alices("A-1006", turn=7).pk == other.result()
+    assert ask_as_alice("A-1006", turn=7).pk == other.result()
     assert states() == [("A-1006", "awaiting_confirmation")]
 
 

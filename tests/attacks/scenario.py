@@ -164,7 +164,7 @@ class Scenario:
                 assert policy is not None
                 switch(policy, is_enabled=False, actor="test")
 
-    # --- What is on record.
+    # --- Stored records.
 
     def fresh(self) -> Conversation:
         with self.world.at_home():

@@ -1,4 +1,4 @@
-"""A customer confirms on our page what an external agent has proposed, in a real browser."""
+"""A customer confirms an external agent's proposal on our page, in a real browser."""
 
 import json
 import re

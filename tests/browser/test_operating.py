@@ -87,7 +87,7 @@ def test_an_operators_morning(admin: Page) -> None:
     expect(page.get_by_text("gate cases were run first, and none of them fails")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text=DISLIKED)).to_have_count(0)
 
-    follow(page.get_by_role("link", name="Outdated answers", exact=True))  # who was told the wrong thing?
+    follow(page.get_by_role("link", name="Outdated answers", exact=True))  # which customers got the wrong answer?
     told = page.get_by_role("main")
     expect(told).to_contain_text("free of charge for three years")
     expect(told).to_contain_text("3 customers were told this")

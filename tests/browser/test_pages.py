@@ -103,7 +103,7 @@ def test_the_table_of_contents_is_folded_on_a_phone(new_page: Callable[..., Page
     expect(contents.get_by_role("link").first).to_be_visible()
     check_for_everybody(page)
     page.set_viewport_size({"width": 1280, "height": 900})
-    expect(contents.get_by_role("link").first).to_be_visible()  # beside the text, where there is room
+    expect(contents.get_by_role("link").first).to_be_visible()  # next to the text, on a wide screen
 
 
 def test_a_page_can_be_used_by_keyboard_with_visible_focus(page: Page) -> None:

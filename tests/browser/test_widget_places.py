@@ -130,7 +130,7 @@ def test_lines_to_an_agent_follow_each_other_and_show_typing(chat: Shop) -> None
     expect(page.locator(".m.human", has=dots)).to_contain_text("IK")
 
 
-def test_the_chat_says_who_ended_it(chat: Shop) -> None:
+def test_the_chat_says_who_ended_the_conversation(chat: Shop) -> None:
     page, platform = chat
     ticket = message_id(700)
     platform.event("handoff.requested", {"ticket": ticket, "reason": "customer_asked", "place": 1})

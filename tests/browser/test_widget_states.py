@@ -84,7 +84,7 @@ def test_the_menus_pages(chat: Shop) -> None:
     check(page)
 
 
-def test_offline_the_chat_says_at_once_what_still_works(chat: Shop) -> None:
+def test_an_offline_chat_says_at_once_what_still_works(chat: Shop) -> None:
     page, platform = chat
     platform.is_reachable = False
     page.context.set_offline(True)

@@ -181,7 +181,7 @@ def test_a_bare_number_moves_the_card_only_as_the_first_message_after_it() -> No
     assert chat.send("the 27th")[1] == [("visit", {"day": "2027-03-27", REPLACES_CARD: True})]
 
 
-def test_a_value_that_the_customer_excludes_is_no_correction() -> None:
+def test_a_value_that_the_customer_excludes_is_not_a_correction() -> None:
     assert booked().send("no, not on the terrace")[1] in ([], [("withdraw_cards", {})])
     chat = Chat(tools=(HUMAN, WITHDRAW, *catalogue()))
     chat.send("Refund 10 euros for WF-20404")

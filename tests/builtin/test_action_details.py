@@ -280,7 +280,7 @@ def test_a_visitor_is_asked_to_sign_in() -> None:
     assert not needs_account(about)
 
 
-def test_a_visitor_gets_what_the_pages_say_before_the_offer_to_sign_in() -> None:
+def test_a_visitor_gets_the_pages_answer_before_the_offer_to_sign_in() -> None:
     page = Source(1, "Returns", "We refund within 5 working days after the parcel reaches us.", "en")
     request = ModelRequest(
         "answer", (), (HUMAN,), catalogue(), question="When will I get my refund?", sources=(page,), is_answerable=True

@@ -1,4 +1,4 @@
-"""What the built-in answerer recognises as a request, through the provider: which action, or none."""
+"""Requests as the built-in answerer detects them, through the provider: which action is called, or none."""
 
 import json
 from dataclasses import replace
@@ -249,7 +249,7 @@ def test_a_conversation_of_long_messages_is_read_quickly(wall: str) -> None:
         ("3", "large box", "C1234"),
     ],  # each of these asks for something: a number, a choice, a form, words
 )
-def test_another_request_instead_of_an_answer_begins_that_one(answers: tuple[str, ...]) -> None:
+def test_another_request_in_place_of_an_answer_starts_that_request(answers: tuple[str, ...]) -> None:
     chat = Chat(tools=(HUMAN, SKIP, *catalogue()))
     for text in ("Please skip my next box", *answers):
         chat.send(text)
@@ -445,7 +445,7 @@ def test_a_long_story_that_requests_something_else_is_asked_about_and_ends_nothi
     assert action == "report_damage"
 
 
-def test_a_yes_to_what_a_long_story_requests_begins_it() -> None:
+def test_a_yes_to_the_request_in_a_long_story_starts_it() -> None:
     chat = Chat(tools=(HUMAN, REPORT, *catalogue()))
     for text in ("I need to report damage", DENT):
         chat.send(text)

@@ -267,7 +267,7 @@ def test_a_number_in_words_is_read_as_an_answer(locale: str, said: str, minute: 
     assert chat.send(said)[1] == [("wake_up", {"hour": 6, "minute": minute})]
 
 
-def test_a_number_in_words_is_read_beside_the_name_of_its_field() -> None:
+def test_a_number_in_words_is_read_next_to_the_name_of_its_field() -> None:
     assert wake_up().send("Please wake me up tomorrow, hour six, minute thirty")[1] == [
         ("wake_up", {"hour": 6, "minute": 30})
     ]
@@ -326,7 +326,7 @@ def test_an_options_button_works_whatever_characters_its_label_has(size: str) ->
         ("Medium (6 m2)", "m_2"), ("Size: Groß (12 m²)", "l"), ("groß, 12 m²", "l"),
     ],
 )  # fmt: skip
-def test_an_option_is_named_without_what_its_label_has_in_brackets(said: str, size: str) -> None:
+def test_an_option_can_be_named_without_the_brackets_in_its_label(said: str, size: str) -> None:
     assert storage(SIZES).send(said)[1] == [("rent_storage", {"size": size})]
 
 

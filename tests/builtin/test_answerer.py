@@ -283,7 +283,7 @@ def test_a_chain_of_follow_ups_keeps_its_subject() -> None:
          "How do I wash the jacket in cold water? And at what temperature?"),
     ],
 )  # fmt: skip
-def test_a_follow_up_replaces_what_was_named_before(before: str, text: str, whole: str) -> None:
+def test_a_follow_up_replaces_the_subject_named_before(before: str, text: str, whole: str) -> None:
     assert standalone(text, (ChatMessage("user", before),)) == whole
 
 

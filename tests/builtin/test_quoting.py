@@ -29,7 +29,7 @@ def first(question: str, *sources: Source, **changes: Any) -> str:
     return answer(question, *sources, **changes).split("\n\n")[0]
 
 
-def test_of_pieces_with_the_same_words_the_more_similar_one_is_quoted() -> None:
+def test_the_more_similar_one_of_pieces_with_the_same_words_is_quoted() -> None:
     elsewhere = Source(2, "Washing", WOOL, "en")
     sources = (Source(1, "Washing", DRYER, "en"), elsewhere)
     assert first(ASKED, *sources, similarities={DRYER: 0.81, WOOL: 0.88}) == f"{WOOL} [2]"
@@ -46,7 +46,7 @@ def test_equal_similarities_decide_nothing() -> None:
 
 
 @pytest.mark.parametrize("strong", [1, 2])
-def test_of_equal_pieces_the_one_with_the_better_search_score_is_quoted_first(strong: int) -> None:
+def test_equal_pieces_are_quoted_in_the_order_of_their_search_scores(strong: int) -> None:
     weights = {1: 0.3, 2: 0.3} | {strong: 1.0}
     sources = (
         Source(1, "Repairs", "A zip is repaired within ten days.", "en", weight=weights[1]),
@@ -134,7 +134,7 @@ def test_without_a_page_in_the_customers_language_one_language_is_quoted_prefera
     assert "[1]" in answer("Puis-je payer avec PayPal sur votre site ?", german, weak, locale="fr")
 
 
-def test_of_pages_in_another_language_up_to_three_pieces_are_quoted() -> None:
+def test_up_to_three_pieces_of_pages_in_another_language_are_quoted() -> None:
     pieces = [f"We accept {name}." for name in ("PayPal", "Visa", "cheques", "cash")]
     english = tuple(Source(number, "Payment", piece, "en") for number, piece in enumerate(pieces, start=1))
     near = dict(zip(pieces, (0.9, 0.89, 0.88, 0.87), strict=True))
@@ -144,7 +144,7 @@ def test_of_pages_in_another_language_up_to_three_pieces_are_quoted() -> None:
     assert [number for number in range(1, 5) if f"[{number}]" in own] == [1, 2]
 
 
-def test_a_follow_up_is_answered_by_what_was_searched_for() -> None:
+def test_a_follow_up_is_answered_by_the_text_that_was_searched_for() -> None:
     sources = (
         Source(1, "Delivery", "Delivery to Austria takes 4 days.", "en"),
         Source(2, "Delivery", "Delivery to Switzerland takes 6 days.", "en"),

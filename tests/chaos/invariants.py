@@ -88,7 +88,7 @@ def check_logs(snapshot: Snapshot) -> None:
 
 
 def check_shoppers(shoppers: list[Shopper]) -> None:
-    """What a customer saw over all their sockets equals the log, which contains each of their messages once."""
+    """Assert that customers saw exactly the log over all their sockets, and that it has each of their messages once."""
     for shopper in shoppers:
         said = [event["payload"]["client_id"] for event in shopper.log if event["payload"].get("source") == "customer"]
         assert len(said) == len(set(said)), said

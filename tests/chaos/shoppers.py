@@ -72,7 +72,7 @@ class Shopper:
 
     @asynccontextmanager
     async def _socket(self) -> AsyncIterator[Socket]:
-        """Open a socket and read what was missed."""
+        """Open a socket and read missed events."""
         body = {"channel": self.system.stack.demo["channel"], "token": self.token}
         if self.conversation:
             body["conversation"] = self.conversation
@@ -88,7 +88,7 @@ class Shopper:
             yield socket
 
     async def _carry_through(self, socket: Socket, wanted: Refund) -> None:
-        """Send what is still unsent, and read until this refund is final or the connection is lost."""
+        """Send all unsent frames, and read until this refund is final or the connection is lost."""
         if not wanted.is_acked:
             for _ in range(TWICE):
                 await socket.say("message", client_id=wanted.client_id, text=refund(wanted.amount, self.order))

@@ -25,12 +25,12 @@ def channel(workspace: Workspace) -> NewChannel:
 
 
 @pytest.fixture
-def alices(channel: NewChannel, alice: Customer) -> APIClient:
+def alice_client(channel: NewChannel, alice: Customer) -> APIClient:
     return signed_in(channel, alice)
 
 
 @pytest.fixture
-def bobs(workspace: Workspace, bob: User) -> APIClient:
+def bob_client(workspace: Workspace, bob: User) -> APIClient:
     return person(workspace, bob)
 
 
@@ -47,13 +47,13 @@ def books() -> list[Any]:
 
 
 def test_a_customer_starts_a_conversation_in_their_language(
-    alices: APIClient, alice: Customer, channel: NewChannel
+    alice_client: APIClient, alice: Customer, channel: NewChannel
 ) -> None:
-    answer = alices.post(CONVERSATIONS, {}, format="json")
+    answer = alice_client.post(CONVERSATIONS, {}, format="json")
     stored = Conversation.objects.get()
     assert (answer.status_code, answer.json()["id"]) == (201, str(stored.pk))
     assert (stored.customer, stored.channel, stored.locale, stored.mode) == (alice, channel.channel, "en", "assistant")
-    assert alices.post(CONVERSATIONS, {"locale": "de-AT"}, format="json").json()["locale"] == "de-AT"
+    assert alice_client.post(CONVERSATIONS, {"locale": "de-AT"}, format="json").json()["locale"] == "de-AT"
 
 
 def test_a_visitor_starts_a_conversation_in_the_workspaces_language(channel: NewChannel) -> None:
@@ -62,20 +62,20 @@ def test_a_visitor_starts_a_conversation_in_the_workspaces_language(channel: New
 
 
 @pytest.mark.parametrize("body", [{"locale": "Klingon!"}, {"customer": "someone"}, {"locale": "x" * 20}])
-def test_an_invalid_start_creates_nothing(alices: APIClient, body: dict[str, str]) -> None:
-    answer = alices.post(CONVERSATIONS, body, format="json")
+def test_an_invalid_start_creates_nothing(alice_client: APIClient, body: dict[str, str]) -> None:
+    answer = alice_client.post(CONVERSATIONS, body, format="json")
     assert (answer.status_code, answer.json()["fields"].keys()) == (400, body.keys())
     assert not Conversation.objects.exists()
 
 
-def test_the_team_cannot_start_a_conversation_for_a_customer(bobs: APIClient, workspace: Workspace) -> None:
-    assert bobs.post(CONVERSATIONS, {}, format="json").status_code == 403
+def test_the_team_cannot_start_a_conversation_for_a_customer(bob_client: APIClient, workspace: Workspace) -> None:
+    assert bob_client.post(CONVERSATIONS, {}, format="json").status_code == 403
     assert not Conversation.objects.exists()
 
 
-def test_a_message_is_stored_once_and_asks_the_assistant(alices: APIClient, conversation: Conversation) -> None:
-    first = say(alices, conversation, client_id="m1", text="Where is my parcel?")
-    again = say(alices, conversation, client_id="m1", text="Where is my parcel?")
+def test_a_message_is_stored_once_and_asks_the_assistant(alice_client: APIClient, conversation: Conversation) -> None:
+    first = say(alice_client, conversation, client_id="m1", text="Where is my parcel?")
+    again = say(alice_client, conversation, client_id="m1", text="Where is my parcel?")
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json() == again.json()
     message = Message.objects.get(source="customer")
@@ -83,10 +83,10 @@ def test_a_message_is_stored_once_and_asks_the_assistant(alices: APIClient, conv
     assert Turn.objects.filter(state="pending").count() == 1
 
 
-def test_a_client_id_used_for_another_text_is_a_conflict(alices: APIClient, conversation: Conversation) -> None:
-    say(alices, conversation, client_id="m1", text="Where is my parcel?")
+def test_a_client_id_used_for_another_text_is_a_conflict(alice_client: APIClient, conversation: Conversation) -> None:
+    say(alice_client, conversation, client_id="m1", text="Where is my parcel?")
     before = books()
-    answer = say(alices, conversation, client_id="m1", text="Refund me")
+    answer = say(alice_client, conversation, client_id="m1", text="Refund me")
     assert (answer.status_code, answer.json()["code"]) == (409, "client_id_reused")
     assert list(answer.json()["fields"]) == ["client_id"]
     assert books() == before
@@ -114,10 +114,10 @@ def test_a_client_id_used_for_another_text_is_a_conflict(alices: APIClient, conv
     ],
 )
 def test_an_invalid_message_names_its_field(
-    alices: APIClient, conversation: Conversation, body: dict[str, Any], field: str
+    alice_client: APIClient, conversation: Conversation, body: dict[str, Any], field: str
 ) -> None:
     before = books()
-    answer = say(alices, conversation, **body)
+    answer = say(alice_client, conversation, **body)
     assert (answer.status_code, list(answer.json()["fields"])) == (400, [field])
     assert books() == before
 
@@ -127,22 +127,24 @@ def test_an_invalid_message_names_its_field(
     [b'{"client_id": "1", "text": "\\ud800"}', b"{", b"\xff", b"[]", b'"text"', b"null", b"", b"[" * 100_000],
     ids=lambda raw: raw[:30].decode("latin-1"),
 )
-def test_a_body_that_is_not_a_message_is_refused(alices: APIClient, conversation: Conversation, raw: bytes) -> None:
+def test_a_body_that_is_not_a_message_is_refused(
+    alice_client: APIClient, conversation: Conversation, raw: bytes
+) -> None:
     before = books()
     address = f"{CONVERSATIONS}/{conversation.pk}/messages"
-    answer = alices.post(address, raw, content_type="application/json")
+    answer = alice_client.post(address, raw, content_type="application/json")
     assert answer.status_code == 400
     assert set(answer.json()) == {"code", "message", "fields"}
     assert books() == before
 
 
 def test_only_the_assigned_agent_can_reply(
-    bobs: APIClient, workspace: Workspace, conversation: Conversation, bob: User
+    bob_client: APIClient, workspace: Workspace, conversation: Conversation, bob: User
 ) -> None:
-    early = say(bobs, conversation, client_id="r1", text="Hello", kind="reply")
+    early = say(bob_client, conversation, client_id="r1", text="Hello", kind="reply")
     assert (early.status_code, early.json()["code"]) == (409, "not_yours")
     hand_over(lock_conversation(conversation.pk), mode="person", agent=bob)
-    assert say(bobs, conversation, client_id="r1", text="Hello").status_code == 201
+    assert say(bob_client, conversation, client_id="r1", text="Hello").status_code == 201
     noor = User.objects.create_user("noor")
     noor.memberships.create(workspace=workspace, role="agent")
     before = books()
@@ -150,10 +152,10 @@ def test_only_the_assigned_agent_can_reply(
     assert books() == before
 
 
-def test_only_the_team_sees_a_note(bobs: APIClient, alices: APIClient, conversation: Conversation) -> None:
-    assert say(bobs, conversation, client_id="n1", text="Difficult customer", kind="note").status_code == 201
-    assert "Difficult" in events(bobs, conversation).content.decode()
-    assert "Difficult" not in events(alices, conversation).content.decode()
+def test_only_the_team_sees_a_note(bob_client: APIClient, alice_client: APIClient, conversation: Conversation) -> None:
+    assert say(bob_client, conversation, client_id="n1", text="Difficult customer", kind="note").status_code == 201
+    assert "Difficult" in events(bob_client, conversation).content.decode()
+    assert "Difficult" not in events(alice_client, conversation).content.decode()
 
 
 def test_a_service_key_cannot_write(workspace: Workspace, conversation: Conversation) -> None:
@@ -176,12 +178,12 @@ def chain(page: Any) -> list[tuple[int, int]]:
 
 
 def test_each_reader_has_a_chain_without_a_gap(
-    bobs: APIClient, alices: APIClient, conversation: Conversation, bob: User
+    bob_client: APIClient, alice_client: APIClient, conversation: Conversation, bob: User
 ) -> None:
-    say(alices, conversation, client_id="m1", text="Hello")
+    say(alice_client, conversation, client_id="m1", text="Hello")
     add_note(conversation.pk, text="VIP", author=bob, client_id="n1")
-    say(alices, conversation, client_id="m2", text="Anyone?")
-    own, teams = events(alices, conversation).json(), events(bobs, conversation).json()
+    say(alice_client, conversation, client_id="m2", text="Anyone?")
+    own, teams = events(alice_client, conversation).json(), events(bob_client, conversation).json()
     assert chain(own) == [(0, 1), (1, 2), (2, 4)]
     assert chain(teams) == [(0, 1), (1, 2), (2, 3), (3, 4)]
     assert (own["head"], teams["head"], own["next"], teams["next"]) == (4, 4, None, None)
@@ -189,71 +191,73 @@ def test_each_reader_has_a_chain_without_a_gap(
 
 
 def test_a_note_at_the_end_does_not_move_a_customers_head(
-    bobs: APIClient, alices: APIClient, conversation: Conversation, bob: User
+    bob_client: APIClient, alice_client: APIClient, conversation: Conversation, bob: User
 ) -> None:
     add_note(conversation.pk, text="VIP", author=bob, client_id="n1")
-    own = events(alices, conversation).json()
+    own = events(alice_client, conversation).json()
     assert (own["head"], own["next"]) == (1, None)
-    assert alices.get(f"{CONVERSATIONS}/{conversation.pk}").json()["head"] == 1
-    assert bobs.get(f"{CONVERSATIONS}/{conversation.pk}").json()["head"] == 2
+    assert alice_client.get(f"{CONVERSATIONS}/{conversation.pk}").json()["head"] == 1
+    assert bob_client.get(f"{CONVERSATIONS}/{conversation.pk}").json()["head"] == 2
 
 
-def test_following_next_reads_everything_once(alices: APIClient, conversation: Conversation) -> None:
+def test_following_next_reads_everything_once(alice_client: APIClient, conversation: Conversation) -> None:
     locked = lock_conversation(conversation.pk)
     for number in range(9):
         append_event(locked, "read", {"seq": number, "who": "customer"})
     address: str | None = f"{CONVERSATIONS}/{conversation.pk}/events?limit=4"
     seen: list[int] = []
     while address:
-        page = alices.get(address).json()
+        page = alice_client.get(address).json()
         seen += [event["seq"] for event in page["results"]]
         address = page["next"]
     assert seen == list(range(1, 11))
-    assert events(alices, conversation, after=8).json()["results"][0]["seq"] == 9
-    assert events(alices, conversation, after=10**6).json()["results"] == []
+    assert events(alice_client, conversation, after=8).json()["results"][0]["seq"] == 9
+    assert events(alice_client, conversation, after=10**6).json()["results"] == []
 
 
 @pytest.mark.parametrize(
     ("query", "field"),
     [({"after": "x"}, "after"), ({"after": -1}, "after"), ({"after": 2**64}, "after"), ({"limit": 0}, "limit")],
 )
-def test_a_wrong_seq_names_its_field(alices: APIClient, conversation: Conversation, query: Any, field: str) -> None:
-    answer = events(alices, conversation, **query)
+def test_a_wrong_seq_names_its_field(
+    alice_client: APIClient, conversation: Conversation, query: Any, field: str
+) -> None:
+    answer = events(alice_client, conversation, **query)
     assert (answer.status_code, list(answer.json()["fields"])) == (400, [field])
 
 
 def test_lists_are_filtered_and_newest_first(
-    bobs: APIClient, alices: APIClient, conversation: Conversation, channel: NewChannel
+    bob_client: APIClient, alice_client: APIClient, conversation: Conversation, channel: NewChannel
 ) -> None:
     visitor = new_visitor(channel.channel)
     theirs = caller(visitor.secret).post(CONVERSATIONS, {}, format="json").json()["id"]
-    listed = [row["id"] for row in bobs.get(CONVERSATIONS).json()["results"]]
+    listed = [row["id"] for row in bob_client.get(CONVERSATIONS).json()["results"]]
     assert listed == [theirs, str(conversation.pk)]
-    assert [row["id"] for row in alices.get(CONVERSATIONS).json()["results"]] == [str(conversation.pk)]
-    by_customer = bobs.get(CONVERSATIONS, {"customer": str(visitor.customer.pk)}).json()["results"]
+    assert [row["id"] for row in alice_client.get(CONVERSATIONS).json()["results"]] == [str(conversation.pk)]
+    by_customer = bob_client.get(CONVERSATIONS, {"customer": str(visitor.customer.pk)}).json()["results"]
     assert [row["id"] for row in by_customer] == [theirs]
-    assert bobs.get(CONVERSATIONS, {"mode": "person"}).json()["results"] == []
+    assert bob_client.get(CONVERSATIONS, {"mode": "person"}).json()["results"] == []
     for query in ({"mode": "asleep"}, {"customer": "x"}):
-        answer = bobs.get(CONVERSATIONS, query)
+        answer = bob_client.get(CONVERSATIONS, query)
         assert (answer.status_code, answer.json()["fields"].keys()) == (400, query.keys())
 
 
-def test_the_list_is_paginated(bobs: APIClient, alices: APIClient) -> None:
-    made = [alices.post(CONVERSATIONS, {}, format="json").json()["id"] for _ in range(5)]
-    page = bobs.get(CONVERSATIONS, {"limit": 3}).json()
-    rest = bobs.get(page["next"]).json()
+def test_the_list_is_paginated(bob_client: APIClient, alice_client: APIClient) -> None:
+    made = [alice_client.post(CONVERSATIONS, {}, format="json").json()["id"] for _ in range(5)]
+    page = bob_client.get(CONVERSATIONS, {"limit": 3}).json()
+    rest = bob_client.get(page["next"]).json()
     assert [row["id"] for row in page["results"] + rest["results"]] == made[::-1]
     assert rest["next"] is None
 
 
 def test_a_list_takes_the_same_queries_for_many_rows(
-    bobs: APIClient, alices: APIClient, django_assert_max_num_queries: Any
+    bob_client: APIClient, alice_client: APIClient, django_assert_max_num_queries: Any
 ) -> None:
     for _ in range(5):
-        alices.post(CONVERSATIONS, {}, format="json")
-    bobs.get(CONVERSATIONS)
+        alice_client.post(CONVERSATIONS, {}, format="json")
+    bob_client.get(CONVERSATIONS)
     with django_assert_max_num_queries(6):
-        bobs.get(CONVERSATIONS)
+        bob_client.get(CONVERSATIONS)
 
 
 def test_an_expired_token_cannot_read(channel: NewChannel, alice: Customer, conversation: Conversation) -> None:
@@ -270,25 +274,27 @@ def test_a_token_for_an_unknown_channel_is_refused(
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
 
 
-def test_a_missing_conversation_is_not_found(alices: APIClient) -> None:
-    answer = alices.get(f"{CONVERSATIONS}/{uuid4()}/events")
+def test_a_missing_conversation_is_not_found(alice_client: APIClient) -> None:
+    answer = alice_client.get(f"{CONVERSATIONS}/{uuid4()}/events")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-def test_one_conversation_takes_twenty_messages_a_minute(alices: APIClient, alice: Customer) -> None:
+def test_one_conversation_takes_twenty_messages_a_minute(alice_client: APIClient, alice: Customer) -> None:
     cache.clear()
     first, second = start_conversation(alice.pk), start_conversation(alice.pk)
-    answers = [say(alices, first, client_id=f"m{number}", text="Hello") for number in range(21)]
+    answers = [say(alice_client, first, client_id=f"m{number}", text="Hello") for number in range(21)]
     assert [answer.status_code for answer in answers] == [201] * 20 + [429]
     assert answers[-1].json()["code"] == "too_fast"
     assert Message.objects.filter(conversation=first, source="customer").count() == 20
-    assert say(alices, second, client_id="m", text="Hello").status_code == 201
+    assert say(alice_client, second, client_id="m", text="Hello").status_code == 201
 
 
-def test_messages_are_accepted_while_the_cache_is_down(alices: APIClient, alice: Customer, cache_away: None) -> None:
+def test_messages_are_accepted_while_the_cache_is_down(
+    alice_client: APIClient, alice: Customer, cache_away: None
+) -> None:
     conversation = start_conversation(alice.pk)
-    assert say(alices, conversation, client_id="m1", text="Hello").status_code == 201
-    assert alices.get(CONVERSATIONS).status_code == 200
+    assert say(alice_client, conversation, client_id="m1", text="Hello").status_code == 201
+    assert alice_client.get(CONVERSATIONS).status_code == 200
 
 
 PAGE = "https://shop.acme.test"
@@ -317,27 +323,29 @@ def test_a_cors_preflight_is_answered(
 def test_pages_of_the_channel_can_read_their_customers_conversation(
     embedded: NewChannel, conversation: Conversation, alice: Customer
 ) -> None:
-    alices = signed_in(embedded, alice)
+    alice_client = signed_in(embedded, alice)
     address = f"{CONVERSATIONS}/{conversation.pk}"
-    said = alices.post(f"{address}/messages", {"client_id": "1", "text": "Hi"}, format="json", headers={"Origin": PAGE})
-    read = alices.get(f"{address}/events", headers={"Origin": PAGE})
+    said = alice_client.post(
+        f"{address}/messages", {"client_id": "1", "text": "Hi"}, format="json", headers={"Origin": PAGE}
+    )
+    read = alice_client.get(f"{address}/events", headers={"Origin": PAGE})
     refused = caller("vs_unknown").get(f"{address}/events", headers={"Origin": PAGE})
     assert [said.status_code, read.status_code, refused.status_code] == [201, 200, 401]
     for answer in (said, read, refused):
         assert answer["Access-Control-Allow-Origin"] == PAGE
         assert "Access-Control-Allow-Credentials" not in answer and answer["Cache-Control"] == "no-store"
         assert "Retry-After" in answer["Access-Control-Expose-Headers"]
-    elsewhere = alices.get(f"{address}/events", headers={"Origin": "https://attacker.test"})
+    elsewhere = alice_client.get(f"{address}/events", headers={"Origin": "https://attacker.test"})
     assert (elsewhere.status_code, "Access-Control-Allow-Origin" in elsewhere) == (200, False)
 
 
 def test_no_page_can_read_with_a_team_credential_or_another_channel(
-    embedded: NewChannel, conversation: Conversation, bobs: APIClient, alice: Customer, other_workspace: Workspace
+    embedded: NewChannel, conversation: Conversation, bob_client: APIClient, alice: Customer, other_workspace: Workspace
 ) -> None:
     theirs = "https://theirs.test"
     create_channel(other_workspace, "Theirs", allowed_origins=[theirs])
     address = f"{CONVERSATIONS}/{conversation.pk}/events"
-    team = bobs.get(address, headers={"Origin": PAGE})
+    team = bob_client.get(address, headers={"Origin": PAGE})
     foreign = signed_in(embedded, alice).get(address, headers={"Origin": theirs})
     for answer in (team, foreign):
         assert (answer.status_code, "Access-Control-Allow-Origin" in answer) == (200, False)

@@ -1,4 +1,4 @@
-"""Search over conversations: what it finds, with which index, and that it finds nothing of other workspaces."""
+"""Search over conversations: the results, the indexes used, and that it finds nothing of other workspaces."""
 
 from datetime import timedelta
 from typing import Any

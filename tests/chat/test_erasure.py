@@ -146,11 +146,11 @@ def test_a_customer_whose_chats_are_all_erased_can_start_again(channel: NewChann
     kept = left()
     for _ in range(2):
         lived(alice, channel, bob)
-    alices = signed_in(channel, alice)
-    assert [alices.delete(CONVERSATIONS).status_code for _ in range(2)] == [204, 204]
+    alice_client = signed_in(channel, alice)
+    assert [alice_client.delete(CONVERSATIONS).status_code for _ in range(2)] == [204, 204]
     assert left() == kept
-    assert alices.get(CONVERSATIONS).json()["results"] == []
-    assert alices.post(CONVERSATIONS, {}, format="json").status_code == 201
+    assert alice_client.get(CONVERSATIONS).json()["results"] == []
+    assert alice_client.post(CONVERSATIONS, {}, format="json").status_code == 201
 
 
 def test_a_visitor_can_erase_with_their_secret(channel: NewChannel) -> None:

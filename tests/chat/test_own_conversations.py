@@ -33,7 +33,7 @@ def channel(workspace: Workspace) -> NewChannel:
 
 
 @pytest.fixture
-def alices(channel: NewChannel, alice: Customer) -> APIClient:
+def alice_client(channel: NewChannel, alice: Customer) -> APIClient:
     return signed_in(channel, alice)
 
 
@@ -62,14 +62,14 @@ def rows(client: APIClient, **query: Any) -> list[dict[str, Any]]:
 
 
 def test_a_customer_lists_their_own_conversations_newest_first_with_previews(
-    alices: APIClient, alice: Customer, bob: User
+    alice_client: APIClient, alice: Customer, bob: User
 ) -> None:
     old = said(alice, "How long do refunds take?")
     answered(old, "Five days [1].\n\nOften less [2].", span(), span())
     add_note(old.pk, text="Be quick", author=bob, client_id="n1")
     new = said(alice)
     said(Customer.objects.create(external_id="cus_tom"), "I am Tom")
-    first, second = rows(alices)
+    first, second = rows(alice_client)
     assert (first["id"], first["preview"]) == (str(new.pk), "")  # only the notice so far
     assert (second["id"], second["preview"]) == (str(old.pk), "Five days. Often less.")
     assert set(first) == {
@@ -78,12 +78,12 @@ def test_a_customer_lists_their_own_conversations_newest_first_with_previews(
 
 
 def test_the_list_takes_the_same_queries_for_many_rows(
-    alices: APIClient, alice: Customer, django_assert_max_num_queries: Any
+    alice_client: APIClient, alice: Customer, django_assert_max_num_queries: Any
 ) -> None:
     for number in range(12):
         said(alice, f"Question {number}")
     with django_assert_max_num_queries(8):
-        assert len(rows(alices)) == 12
+        assert len(rows(alice_client)) == 12
 
 
 def test_a_visitor_lists_their_own_conversations(channel: NewChannel, alice: Customer) -> None:
@@ -108,24 +108,24 @@ def test_a_preview_is_one_short_line(text: str, line: str) -> None:
     assert preview(text) == line
 
 
-def test_an_unknown_filter_is_named(alices: APIClient, alice: Customer) -> None:
+def test_an_unknown_filter_is_named(alice_client: APIClient, alice: Customer) -> None:
     conversation = said(alice)
     for address in (CONVERSATIONS, f"{CONVERSATIONS}/{conversation.pk}/events"):
-        answer = alices.get(address, {"foo": "1"})
+        answer = alice_client.get(address, {"foo": "1"})
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
         assert answer.json()["fields"] == {"foo": ["Unknown field."]}
 
 
-def test_pages_of_the_channel_can_read_the_list(alices: APIClient, alice: Customer) -> None:
+def test_pages_of_the_channel_can_read_the_list(alice_client: APIClient, alice: Customer) -> None:
     conversation = said(alice, "Hello")
     asking = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
     for address in (CONVERSATIONS, f"{CONVERSATIONS}/{conversation.pk}/transcript"):
         preflight = Client().options(address, headers={"Origin": ORIGIN, **asking})
         assert preflight.status_code == 204 and preflight["Access-Control-Allow-Origin"] == ORIGIN
-        answer = alices.get(address, HTTP_ORIGIN=ORIGIN)
+        answer = alice_client.get(address, HTTP_ORIGIN=ORIGIN)
         assert answer.status_code == 200 and answer["Access-Control-Allow-Origin"] == ORIGIN
         assert answer["Cache-Control"] == "no-store"
-        assert "Access-Control-Allow-Origin" not in alices.get(address, HTTP_ORIGIN="https://evil.example")
+        assert "Access-Control-Allow-Origin" not in alice_client.get(address, HTTP_ORIGIN="https://evil.example")
 
 
 def test_a_page_cannot_read_with_a_team_key(workspace: Workspace, bob: User, channel: NewChannel) -> None:
@@ -150,7 +150,7 @@ def told(conversation: Conversation, event: str, **payload: Any) -> None:
 
 
 def test_a_transcript_names_authors_times_and_sources(
-    alices: APIClient, alice: Customer, bob: User, workspace: Workspace
+    alice_client: APIClient, alice: Customer, bob: User, workspace: Workspace
 ) -> None:
     workspace.timezone = "Europe/Berlin"
     workspace.save()
@@ -160,7 +160,7 @@ def test_a_transcript_names_authors_times_and_sources(
     handoff.claim(asked.pk, agent=bob)
     add_note(conversation.pk, text="Be quick", author=bob, client_id="n1")
     at(conversation, datetime(2026, 11, 25, 9, 30, tzinfo=UTC))
-    answer = transcript(alices, conversation)
+    answer = transcript(alice_client, conversation)
     text = answer.content.decode()
     assert answer["Content-Type"] == "text/plain; charset=utf-8"
     assert answer["Content-Disposition"].startswith('attachment; filename="chat-')
@@ -173,46 +173,48 @@ def test_a_transcript_names_authors_times_and_sources(
     assert "Be quick" not in text
 
 
-def test_a_transcript_holds_cards_and_receipts(alices: APIClient, alice: Customer) -> None:
+def test_a_transcript_contains_cards_and_receipts(alice_client: APIClient, alice: Customer) -> None:
     conversation = said(alice, "Refund, please")
     card = {"request": str(uuid4()), "action": "refund_order", "title": "Refund €49.90"}
     told(conversation, "action.proposed", **card, rows=[{"label": "Order", "value": "A-1"}])
     receipt = {"order": "A-1", "amount": "49.90", "currency": "EUR", "to": "Card 4242", "reference": "rf_1"}
     told(conversation, "action.succeeded", **card, receipt=receipt)
     told(conversation, "action.failed", **card, reason={"code": "x", "text": "The shop said no."})
-    text = transcript(alices, conversation).content.decode()
+    text = transcript(alice_client, conversation).content.decode()
     assert "Prepared, waiting for your confirmation: Refund €49.90\n  Order: A-1\n" in text
     assert "Done: Refund €49.90\n  Order: A-1\n  Amount: €49.90\n  Refunded to: Card 4242\n  Reference: rf_1\n" in text
     assert "Not done: Refund €49.90\n  The shop said no.\n" in text
 
 
-def test_a_german_transcript_is_german(alices: APIClient, alice: Customer) -> None:
+def test_a_german_transcript_is_german(alice_client: APIClient, alice: Customer) -> None:
     conversation = said(alice, "Hallo", locale="de-AT")
     claim = claim_turn("runner", only=conversation.pk)
     assert claim is not None
     fail_turn(claim, "internal")
     told(conversation, "some.later.event", title="unknown")
-    text = transcript(alices, conversation).content.decode()
+    text = transcript(alice_client, conversation).content.decode()
     assert text.startswith("Gespräch mit") and "] Sie\nHallo\n" in text
     assert "Der Assistent konnte nicht antworten." in text and "unknown" not in text
 
 
-def test_a_transcript_is_in_the_language_the_customer_wrote(alices: APIClient, alice: Customer) -> None:
+def test_a_transcript_is_in_the_language_the_customer_wrote(alice_client: APIClient, alice: Customer) -> None:
     conversation = said(alice, "Chciałbym zwrócić zamówienie, bo koszula jest za mała.", locale="en")
     receipt = {"order": "A-1", "amount": "49.90", "currency": "EUR"}
     told(conversation, "action.succeeded", request=str(uuid4()), action="refund_order", title="Zwrot", receipt=receipt)
-    text = transcript(alices, conversation).content.decode()
+    text = transcript(alice_client, conversation).content.decode()
     assert text.startswith("Rozmowa: Wrenfell Outdoor\n")
     assert "Wykonano: Zwrot\n  Zamówienie: A-1\n  Kwota: 49,90\u00a0€\n" in text
 
 
-def test_a_long_transcript_is_complete(alices: APIClient, alice: Customer) -> None:
+def test_a_long_transcript_is_complete(alice_client: APIClient, alice: Customer) -> None:
     conversation = said(alice, *(f"Line {number}." for number in range(510)))
-    text = transcript(alices, conversation).content.decode()
+    text = transcript(alice_client, conversation).content.decode()
     assert [line for line in text.splitlines() if line.startswith("Line ")] == [f"Line {n}." for n in range(510)]
 
 
-def test_only_its_customer_can_download_a_transcript(alices: APIClient, alice: Customer, channel: NewChannel) -> None:
+def test_only_its_customer_can_download_a_transcript(
+    alice_client: APIClient, alice: Customer, channel: NewChannel
+) -> None:
     conversation = said(alice, "Secret")
     toms = signed_in(channel, Customer.objects.create(external_id="cus_tom"))
     foreign = transcript(toms, conversation, HTTP_ACCEPT="text/plain")
@@ -220,9 +222,9 @@ def test_only_its_customer_can_download_a_transcript(alices: APIClient, alice: C
     assert (foreign.status_code, foreign.content) == (404, missing.content)
     assert foreign.json()["code"] == "not_found"
     assert transcript(APIClient(), conversation).status_code == 401
-    assert transcript(alices, conversation, HTTP_ACCEPT="text/html").status_code == 200
+    assert transcript(alice_client, conversation, HTTP_ACCEPT="text/html").status_code == 200
 
 
-def test_the_list_shows_when_a_conversation_ended(alices: APIClient, alice: Customer) -> None:
+def test_the_list_shows_when_a_conversation_ended(alice_client: APIClient, alice: Customer) -> None:
     Conversation.objects.filter(pk=said(alice).pk).update(ended_at=now())
-    assert rows(alices)[0]["ended_at"] is not None
+    assert rows(alice_client)[0]["ended_at"] is not None

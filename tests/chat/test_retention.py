@@ -410,7 +410,7 @@ def rows() -> list[tuple[Any, ...]]:
     return list(RetentionRun.objects.values_list("conversations", "kept", "remaining", "has_failed"))
 
 
-def test_a_conversation_that_goes_on_while_a_run_is_counted_does_not_spoil_its_report(
+def test_a_conversation_that_continues_during_the_count_does_not_falsify_the_report(
     limited: Workspace, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     conversation = silent()

@@ -149,7 +149,7 @@ def test_customers_do_not_see_notes_and_their_view_has_no_gap(conversation: Conv
     assert said(conversation) == ["One", "Two"]
 
 
-def test_what_an_agent_settled_is_not_part_of_the_next_episode(conversation: Conversation, bob: User) -> None:
+def test_matters_that_an_agent_settled_are_not_part_of_the_next_episode(conversation: Conversation, bob: User) -> None:
     add_customer_message(conversation.pk, text="Old trouble", client_id="c1")
     hand_over(lock_conversation(conversation.pk), mode=Conversation.Mode.PERSON, agent=bob)
     add_agent_message(conversation.pk, text="I will call you.", author=bob, client_id="a1")

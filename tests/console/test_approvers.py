@@ -42,7 +42,7 @@ def sam(workspace: Workspace) -> User:
 
 
 @pytest.fixture
-def told(workspace: Workspace) -> Callable[[ActionPolicy], str]:
+def warnings_shown(workspace: Workspace) -> Callable[[ActionPolicy], str]:
     """Return a function that returns the warnings on the rules' page, as an admin sees them."""
     browser = logged_in(person(workspace, "admin", "ada"))
 
@@ -54,29 +54,29 @@ def told(workspace: Workspace) -> Callable[[ActionPolicy], str]:
 
 
 def test_too_few_approvers_cause_a_warning_until_there_are_enough(
-    policy: ActionPolicy, told: Callable[[ActionPolicy], str], workspace: Workspace, sam: User
+    policy: ActionPolicy, warnings_shown: Callable[[ActionPolicy], str], workspace: Workspace, sam: User
 ) -> None:
     change_rules(policy, actor="test", approval_above=None, second_approval_above=None)
-    assert told(policy) == ""
+    assert warnings_shown(policy) == ""
     change_rules(policy, actor="test", approval_above=Decimal(10))
-    assert ONE in told(policy) and "expire after 24 hours" in told(policy)
+    assert ONE in warnings_shown(policy) and "expire after 24 hours" in warnings_shown(policy)
     change_rules(policy, actor="test", second_approval_above=Decimal(100))
-    assert TWO in told(policy)
+    assert TWO in warnings_shown(policy)
     agent = person(workspace, "agent", "ann")
     allow_approval(policy, agent, actor="test")  # from an earlier role, so it does not count
     allow_approval(policy, sam, actor="test")
-    assert SECOND in told(policy)
+    assert SECOND in warnings_shown(policy)
     allow_approval(policy, person(workspace, "supervisor", "tess"), actor="test")
-    assert told(policy) == ""
+    assert warnings_shown(policy) == ""
 
 
 def test_amounts_do_not_matter_for_an_action_without_money(
-    policy: ActionPolicy, told: Callable[[ActionPolicy], str], workspace: Workspace
+    policy: ActionPolicy, warnings_shown: Callable[[ActionPolicy], str], workspace: Workspace
 ) -> None:
     moving = policy_of("change_shipping_address")
     assert moving is not None
     change_rules(moving, actor="test", approval_above=Decimal(0), second_approval_above=Decimal(0))
-    assert told(moving) == ""
+    assert warnings_shown(moving) == ""
     browser = logged_in(person(workspace, "admin", "bo"))
     address = f"/admin/actions/actionpolicy/{moving.pk}/change/"
     sent = fields_of(browser.get(address))
@@ -107,7 +107,7 @@ def test_saving_rules_without_enough_approvers_shows_the_warning(
 
 def test_an_action_requires_two_approvers_with_a_role(
     put_in_force: Callable[[dict[str, Any]], None],
-    told: Callable[[ActionPolicy], str],
+    warnings_shown: Callable[[ActionPolicy], str],
     workspace: Workspace,
     other_workspace: Workspace,
     sam: User,
@@ -117,30 +117,32 @@ def test_an_action_requires_two_approvers_with_a_role(
     assert policy is not None
     add_member(other_workspace, sam, "admin")  # a member there, not here
     allow_approval(policy, sam, actor="test")
-    assert TWO in told(policy)
+    assert TWO in warnings_shown(policy)
     put_in_force(document(approval={"approvers": 2, "role": "supervisor"}))
-    assert SECOND in told(policy) and "only people with the role Supervisor and admins count" in told(policy)
+    assert SECOND in warnings_shown(
+        policy
+    ) and "only people with the role Supervisor and admins count" in warnings_shown(policy)
     put_in_force(document(approval={"role": "supervisor"}))
-    assert told(policy) == ""
+    assert warnings_shown(policy) == ""
 
 
 @pytest.mark.parametrize("kind", ["at_most_once", "replay_safe"])
 def test_an_outcome_that_a_person_must_settle_needs_an_approver(
     kind: str,
     put_in_force: Callable[[dict[str, Any]], None],
-    told: Callable[[ActionPolicy], str],
+    warnings_shown: Callable[[ActionPolicy], str],
     sam: User,
 ) -> None:
     put_in_force(document(kind=kind))
     policy = policy_of("cancel_pending_order")
     assert policy is not None
-    assert UNCLEAR in told(policy) and "Select approvers" in told(policy)
+    assert UNCLEAR in warnings_shown(policy) and "Select approvers" in warnings_shown(policy)
     allow_approval(policy, sam, actor="test")
-    assert told(policy) == ""
+    assert warnings_shown(policy) == ""
 
 
 def test_the_warning_leads_to_the_field(
-    put_in_force: Callable[[dict[str, Any]], None], told: Callable[[ActionPolicy], str], workspace: Workspace
+    put_in_force: Callable[[dict[str, Any]], None], warnings_shown: Callable[[ActionPolicy], str], workspace: Workspace
 ) -> None:
     put_in_force(document(kind="at_most_once"))
     policy = policy_of("cancel_pending_order")
@@ -157,9 +159,9 @@ def test_the_warning_leads_to_the_field(
 
 
 def test_an_outcome_that_can_be_looked_up_needs_no_approver(
-    put_in_force: Callable[[dict[str, Any]], None], told: Callable[[ActionPolicy], str]
+    put_in_force: Callable[[dict[str, Any]], None], warnings_shown: Callable[[ActionPolicy], str]
 ) -> None:
     put_in_force(document())
     policy = policy_of("cancel_pending_order")
     assert policy is not None
-    assert told(policy) == ""
+    assert warnings_shown(policy) == ""

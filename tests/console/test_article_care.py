@@ -14,7 +14,7 @@ __all__ = ["returns"]
 pytestmark = pytest.mark.django_db
 
 
-def test_a_stale_article_is_listed_and_its_reviewer_finds_what_to_review(
+def test_a_stale_article_is_listed_and_its_reviewer_finds_it(
     enter: Enter, workspace: Workspace, other_workspace: Workspace, returns: Article
 ) -> None:
     editor, page, list_page = enter("editor"), f"/admin/kb/article/{returns.pk}/change/", "/admin/kb/article/"

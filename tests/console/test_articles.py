@@ -1,4 +1,4 @@
-"""Writing articles: saving, publishing, finding, archiving, comparing and restoring; and what a refusal preserves."""
+"""Writing articles: saving, publishing, finding, archiving, comparing and restoring; and text kept after a refusal."""
 
 from datetime import timedelta
 from typing import Any

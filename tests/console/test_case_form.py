@@ -53,7 +53,7 @@ def shown(client: Client, page: str, **posted: Any) -> LexborHTMLParser:
 
 
 def entered(page: LexborHTMLParser) -> dict[str, Any]:
-    """Return what a browser would send from the form."""
+    """Return the fields that a browser would send from the form."""
     facts: dict[str, Any] = {}
     for field in page.css("main input[name], main textarea[name], main select[name]"):
         name, kind = field.attributes["name"], field.attributes.get("type")

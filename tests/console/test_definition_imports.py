@@ -14,7 +14,7 @@ from tests.actions.connections.tool_servers import ScriptedMcpServer
 from tests.actions.defined.conftest import bilingual, document
 from tests.actions.defined.conftest import retail as retail
 from tests.actions.defined.loopback_shop import LoopbackShop
-from tests.actions.defined.test_tools import told as told
+from tests.actions.defined.test_tools import mcp_server as mcp_server
 from tests.console.definition_pages import ACTIONS, NAME, at, fields_of, page_of, problems_of
 from tests.console.definition_pages import browser as browser
 from tests.console.definition_pages import dora as dora
@@ -54,11 +54,11 @@ def test_operations_of_an_openapi_file_are_searched_selected_and_imported(
     assert "300 operations" in words and "100 of them are not listed" in words and "https://shop.example/v1" in words
     assert "Address https://shop.example/v1" in " ".join(words.split()) and "base_url" not in words
     assert "<b>thing</b>" not in page_of(answer).html
-    told = {name: values[0] for name, values in parse_qs(query).items()}
-    found = browser.post(address, {**told, "q": "do_thing299", "pick": ["do_thing7", "do_thing8"], "search": "1"})
+    mcp_server = {name: values[0] for name, values in parse_qs(query).items()}
+    found = browser.post(address, {**mcp_server, "q": "do_thing299", "pick": ["do_thing7", "do_thing8"], "search": "1"})
     assert [one.attributes["value"] for one in page_of(found).css("[name=pick]")] == ["do_thing299"]
     assert page_of(found).css_first("[name=kept]").attributes["value"] == "do_thing7 do_thing8"
-    browser.post(address, {**told, "kept": "do_thing7 do_thing8", "pick": "do_thing299", "import": "1"})
+    browser.post(address, {**mcp_server, "kept": "do_thing7 do_thing8", "pick": "do_thing299", "import": "1"})
     made = {one.name for one in ActionDefinition.objects.all()}
     assert made == {"do_thing7", "do_thing8", "do_thing299"} and retail.asked == []
 
@@ -70,8 +70,8 @@ def test_a_draft_says_that_it_is_for_the_signed_in_customer_and_this_can_be_chan
     file = {**OPENAPI, "paths": {"/pauses": {"post": {"operationId": "pause", "parameters": [parameter]}}}}
     answer = browser.post(f"{ACTIONS}add/", {"do": "file", "file-text": json.dumps(file)}, follow=True)
     address, query = answer.redirect_chain[-1][0].split("?")
-    told = {name: values[0] for name, values in parse_qs(query).items()}
-    browser.post(address, {**told, "pick": "pause", "import": "1"})
+    mcp_server = {name: values[0] for name, values in parse_qs(query).items()}
+    browser.post(address, {**mcp_server, "pick": "pause", "import": "1"})
     draft = ActionDefinition.objects.get()
     words = visible_text(page_of(browser.get(at(draft))), " ")
     assert "Check before publishing" in words and "customer_id: always the id of the signed-in customer" in words
@@ -84,10 +84,10 @@ def test_a_draft_says_that_it_is_for_the_signed_in_customer_and_this_can_be_chan
 def test_every_operation_can_be_selected_at_once(browser: Client, retail: LoopbackShop) -> None:
     answer = browser.post(f"{ACTIONS}add/", {"do": "file", "file-text": json.dumps(OPENAPI)}, follow=True)
     address, query = answer.redirect_chain[-1][0].split("?")
-    told = {name: values[0] for name, values in parse_qs(query).items()}
-    all_of_them = fields_of(browser.post(address, {**told, "all": "1"}))
+    mcp_server = {name: values[0] for name, values in parse_qs(query).items()}
+    all_of_them = fields_of(browser.post(address, {**mcp_server, "all": "1"}))
     assert len(all_of_them["kept"].split()) == 100
-    none = browser.post(address, {**told, "none": "1"})
+    none = browser.post(address, {**mcp_server, "none": "1"})
     assert page_of(none).css("[name=pick][checked]") == []
 
 
@@ -123,17 +123,17 @@ def test_only_the_selected_texts_of_a_file_are_accepted(browser: Client, retail:
     assert "Which thing" in visible_text(page_of(again), " ")
 
 
-def test_the_tools_of_an_mcp_server_become_drafts(browser: Client, told: ScriptedMcpServer) -> None:
+def test_the_tools_of_an_mcp_server_become_drafts(browser: Client, mcp_server: ScriptedMcpServer) -> None:
     page = page_of(browser.get(f"{ACTIONS}add/"))
     assert "From an MCP server" in visible_text(page, " ")
     browser.post(f"{ACTIONS}add/", {"do": "tools", "tools-connection": "warehouse"})
     assert {one.origin for one in ActionDefinition.objects.all()} == {"mcp"}
-    told.results = {"tools/list": {"tools": "none"}}
+    mcp_server.results = {"tools/list": {"tools": "none"}}
     answer = browser.post(f"{ACTIONS}add/", {"do": "tools", "tools-connection": "warehouse"})
     assert answer.status_code == 400 and problems_of(answer)
 
 
-def test_a_look_up_with_a_tool_is_entered_with_the_tools_name(browser: Client, told: ScriptedMcpServer) -> None:
+def test_a_look_up_with_a_tool_is_entered_with_the_tools_name(browser: Client, mcp_server: ScriptedMcpServer) -> None:
     browser.post(f"{ACTIONS}add/", {"do": "tools", "tools-connection": "warehouse"})
     made = services.definition_named("create_return")
     read = newest_version(services.definition_named("get_order")).document["call"]
@@ -158,7 +158,7 @@ def test_a_look_up_with_a_tool_is_entered_with_the_tools_name(browser: Client, t
     assert newest_version(made).document["lookups"][0]["call"] == {"method": "GET", "path": "/x"}
 
 
-def test_saving_a_page_accepts_no_change_of_a_tool(browser: Client, told: ScriptedMcpServer) -> None:
+def test_saving_a_page_accepts_no_change_of_a_tool(browser: Client, mcp_server: ScriptedMcpServer) -> None:
     browser.post(f"{ACTIONS}add/", {"do": "tools", "tools-connection": "warehouse"})
     made = services.definition_named("create_return")
     stored = newest_version(made).document

@@ -289,7 +289,7 @@ def test_pages_take_the_same_number_of_queries_for_many_rows(enter: Enter, works
     assert client.get(suites).content.decode().count("0 of 12 passed") == 1
 
 
-def test_a_run_shows_what_was_planted_and_who_was_simulated(
+def test_a_run_shows_the_planted_texts_and_the_simulated_customer(
     enter: Enter, returns_article: Article, alice: Customer, shop: FakeShop
 ) -> None:
     told = {
@@ -607,14 +607,14 @@ def test_a_label_sent_while_the_verdicts_are_shown_waits_and_is_refused(enter: E
     with ThreadPoolExecutor(1) as other_tab:
         with transaction.atomic():
             services.show_verdicts(run.pk, person_id)
-            sent = other_tab.submit(sent_apart, client, result)
+            sent = other_tab.submit(label_in_thread, client, result)
             assert not wait([sent], timeout=1).done, "it waits for the lock on the run"
         assert "Not saved" in sent.result(timeout=20)
     assert not Label.objects.exists()
 
 
-def sent_apart(client: Client, result: Result) -> str:
-    """Label a result in a thread with a connection of its own."""
+def label_in_thread(client: Client, result: Result) -> str:
+    """Label a result in a thread with its own database connection."""
     try:
         return label_of(client, result, "pass")
     finally:

@@ -119,7 +119,7 @@ def test_differences_are_ranked_and_nothing_else_happens(
     assert world() == before and shop.refunds == []
 
 
-def test_a_replay_goes_on_after_a_kill_and_after_a_cancellation(
+def test_a_replay_continues_after_a_kill_and_after_a_cancellation(
     enter: Enter, asked: list[Conversation], draft: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     supervisor, store, steps = enter("supervisor"), replay_worker._store, iter(["stored", "killed", "cancelled"])

@@ -84,7 +84,7 @@ def test_a_draft_is_written_compared_and_published(admin: Client, workspace: Wor
     assert current().document.tone == "" and "restores 1" in admin.get(RELEASES).content.decode()
 
 
-def test_the_page_of_an_older_release_shows_what_restoring_it_would_change(admin: Client, workspace: Workspace) -> None:
+def test_the_page_of_an_older_release_shows_the_changes_of_restoring_it(admin: Client, workspace: Workspace) -> None:
     put_live(admin, tone="warm", instructions="Be brief.")
     second = put_live(admin, tone="cool", instructions="Be brief.")
     third = put_live(admin, tone="cool", instructions="Explain.")

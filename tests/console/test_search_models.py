@@ -63,7 +63,7 @@ def words_of(answer: Any) -> str:
 
 
 def add(operator: Client, server: ModelServer, name: str) -> tuple[EmbeddingConnection, str]:
-    """Add a connection and test it; return it with what the test's page says."""
+    """Add a connection and test it; return it and the text of the test's page."""
     sent = {"name": name, "base_url": server.base_url, "model": "m", "key": "sk-one", "input_price": "2"}
     answer = operator.post(f"{SEARCH}new/", sent)
     row = EmbeddingConnection.objects.get(name=name)

@@ -172,7 +172,7 @@ def test_workspace_settings_are_validated_and_saved(admin: Client, workspace: Wo
     assert b"alert" in admin.post(page, {**facts, "timezone": "Mars/Base"}).content
 
 
-def test_the_workspace_page_says_what_the_last_night_erased(admin: Client, workspace: Workspace) -> None:
+def test_the_workspace_page_shows_the_last_nights_erasures(admin: Client, workspace: Workspace) -> None:
     address = f"{WORKSPACES}{workspace.pk}/change/"
     assert "Last run on" not in admin.get(address).content.decode()
     for conversations, remaining in ((1200, 30), (34, 5)):

@@ -175,7 +175,7 @@ def test_settings_are_saved(site: LocalSite, enter: Enter) -> None:
 
 
 def test_closed_collections_and_readers(site: LocalSite, enter: Enter, workspace: Workspace) -> None:
-    """A person who may not write in the source's collection can only look."""
+    """A person who may not write in the source's collection can only read."""
     add_site(enter("editor"), site.url, collection="Closed")
     with workspace_scope(workspace.pk):
         set_writers(get_or_create_collection("Closed")[0], [person(workspace, "editor", "writer")])

@@ -40,7 +40,7 @@ def test_lists_rows_and_new_rows_are_named_alike(enter: Enter, sample: Sample) -
     assert title_of(client, reverse("admin:kb_synonyms_history", args=[row.pk])) == f"{row}: History | SupportBot"
 
 
-def test_the_pages_of_an_action_name_it_beside_what_they_show(enter: Enter, sample: Sample) -> None:
+def test_titles_of_an_actions_pages_name_the_action_and_the_content(enter: Enter, sample: Sample) -> None:
     client, row = enter("admin"), sample.definition
     name = f"admin:{row._meta.app_label}_{row._meta.model_name}"
     page = reverse(f"{name}_change", args=[row.pk])

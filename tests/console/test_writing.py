@@ -34,7 +34,7 @@ def data_url(picture: bytes, kind: str = "png") -> str:
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
 
 
-def test_pictures_inside_what_is_pasted_are_stored_and_the_others_are_counted(enter: Enter) -> None:
+def test_pictures_inside_pasted_text_are_stored_and_others_are_counted(enter: Enter) -> None:
     editor = enter("editor")
     html = (
         f"<p>Press this <img alt='The button' src='{data_url(png(width=20, height=20))}'> once.</p>"

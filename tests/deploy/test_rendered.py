@@ -1,4 +1,4 @@
-"""compose.yaml and the overlays as the tools of their makers read them: Compose with its schema, and kustomize, which
+"""compose.yaml and the overlays as the official tools read them: Compose with its schema, and kustomize, which
 renders what a cluster is given.
 """
 

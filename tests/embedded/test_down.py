@@ -1,4 +1,4 @@
-"""`manage.py down`: what it deletes and what it refuses to delete."""
+"""`manage.py down`: the data it deletes, and the data it refuses to delete."""
 
 from io import StringIO
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The rows of our benchmarks, run as suites: quotations, doubted answers, heard requests."""
+"""The rows of our benchmarks, run as suites: quotations, checked answers, detected requests."""
 
 import json
 from typing import Any

@@ -104,7 +104,7 @@ def outcomes(check: DraftCheck) -> dict[str, str]:
     return {row["question"]: row["outcome"] for row in check.rows}
 
 
-def test_an_import_is_compared_with_what_was_live_before(folder: Path) -> None:
+def test_an_import_is_compared_with_the_articles_before_it(folder: Path) -> None:
     (folder / "cards.md").write_text(GIFT_CARDS)
     imported(written(folder, 14))
     check = compared()

@@ -23,7 +23,7 @@ def tried(key: str, passes: int, tries: int = 1, *, sure: bool = False, ask: str
 
 
 def runs(lost: int, gained: int, same: int, *, sure: bool = False) -> tuple[list[Tried], list[Tried]]:
-    """Return the tries of two runs in which so many cases passed only before, only now, and both times."""
+    """Return the tries of two runs in which these numbers of cases passed only before, only now, and both times."""
     outcomes = [(1, 0)] * lost + [(0, 1)] * gained + [(1, 1)] * same
     before = [tried(f"c{place}", old, sure=sure) for place, (old, _) in enumerate(outcomes)]
     return before, [tried(f"c{place}", new, sure=sure) for place, (_, new) in enumerate(outcomes)]

@@ -88,7 +88,7 @@ def test_a_draft_that_answers_worse_than_the_live_release_fails(
     assert accepted.passed
 
 
-def test_the_live_release_runs_again_only_if_what_it_refers_to_has_changed(
+def test_the_live_release_runs_again_only_if_the_things_it_refers_to_have_changed(
     workspace: Workspace, returns_article: Article
 ) -> None:
     row, release = suite(), draft(workspace, tone="warm")

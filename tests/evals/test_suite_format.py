@@ -205,7 +205,7 @@ def test_parts_of_promptfoo_that_would_be_skipped_are_refused(told: dict[str, ob
 
 
 def _of_promptfoo(told: dict[str, object]) -> object:
-    """Return what one assertion of a promptfoo file becomes."""
+    """Return the expectation made from one assertion of a promptfoo file."""
     test = {"vars": {"question": "How long?", "days": 60}, "assert": [told]}
     data = json.dumps({"tests": [test]}).encode()
     (case,) = read_suite(data, file="promptfooconfig.json").cases

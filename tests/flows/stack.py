@@ -127,7 +127,7 @@ def web(stack: Stack, **more: str) -> Iterator[Web]:
 def built(folder: Path, schema: Path) -> Iterator[Stack]:
     """Set the servers up with this dump of the schema, and seed the demo workspace."""
     (folder / "data").mkdir()
-    # As durable as in `make run`: what a killed server had acknowledged must survive.
+    # As durable as in `make run`: data that a killed server had acknowledged must survive.
     home, log = folder / "postgres", folder / "postgres.log"
     postgres = PostgresServer(home, password="test", port=None, log=log, application_password="another")
     valkey = ValkeyServer(folder / "valkey", password="test", port=None, log=folder / "valkey.log")

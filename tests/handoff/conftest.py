@@ -50,10 +50,10 @@ def noor(workspace: Workspace) -> User:
 
 
 @pytest.fixture
-def bobs(workspace: Workspace, bob: User) -> APIClient:
+def bob_client(workspace: Workspace, bob: User) -> APIClient:
     return person(workspace, bob)
 
 
 @pytest.fixture
-def alices(channel: NewChannel, alice: Customer) -> APIClient:
+def alice_client(channel: NewChannel, alice: Customer) -> APIClient:
     return signed_in(channel, alice)

@@ -32,51 +32,51 @@ def everything() -> list[Any]:
     return [list(model.objects.order_by("pk").values()) for model in (Ticket, ConversationEvent, Conversation)]
 
 
-def test_the_queue_shows_who_is_waiting_and_why(bobs: APIClient, ticket: Ticket) -> None:
-    page = bobs.get(TICKETS, {"state": "waiting"}).json()
+def test_the_queue_shows_who_is_waiting_and_why(bob_client: APIClient, ticket: Ticket) -> None:
+    page = bob_client.get(TICKETS, {"state": "waiting"}).json()
     assert page["next"] is None
     (row,) = page["results"]
     assert row["id"] == str(ticket.pk)
     assert (row["reason"], row["summary"], row["customer_name"]) == ("customer_asked", "Wants a new tent pole", "Alice")
-    assert bobs.get(TICKETS, {"state": "claimed"}).json()["results"] == []
+    assert bob_client.get(TICKETS, {"state": "claimed"}).json()["results"] == []
 
 
 def test_the_number_of_queries_does_not_grow_with_the_queue(
-    bobs: APIClient, alice: Customer, bob: User, django_assert_max_num_queries: Any
+    bob_client: APIClient, alice: Customer, bob: User, django_assert_max_num_queries: Any
 ) -> None:
     for _ in range(5):
         one = services.request(start_conversation(alice.pk).pk, reason="other", by="rule")
         services.claim(one.pk, agent=bob)
-    bobs.get(TICKETS)
+    bob_client.get(TICKETS)
     with django_assert_max_num_queries(10):
-        assert len(bobs.get(TICKETS).json()["results"]) == 5
+        assert len(bob_client.get(TICKETS).json()["results"]) == 5
 
 
-def test_an_unknown_state_lists_the_known_ones(bobs: APIClient, workspace: Workspace) -> None:
+def test_an_unknown_state_lists_the_known_ones(bob_client: APIClient, workspace: Workspace) -> None:
     for state in ("lost", ""):
-        answer = bobs.get(TICKETS, {"state": state})
+        answer = bob_client.get(TICKETS, {"state": state})
         assert (answer.status_code, list(answer.json()["fields"])) == (400, ["state"])
 
 
-def test_a_missing_conversation_is_named(alices: APIClient, workspace: Workspace) -> None:
-    answer = post(alices, TICKETS, {"conversation": "01a21034-bcd1-7ad8-b61b-198f911c3582"})
+def test_a_missing_conversation_is_named(alice_client: APIClient, workspace: Workspace) -> None:
+    answer = post(alice_client, TICKETS, {"conversation": "01a21034-bcd1-7ad8-b61b-198f911c3582"})
     assert (answer.status_code, list(answer.json()["fields"])) == (404, ["conversation"])
     assert not Ticket.objects.exists()
 
 
-def test_reading_the_queue_counts_as_online(bobs: APIClient, workspace: Workspace, bob: User) -> None:
-    bobs.get(TICKETS)
+def test_reading_the_queue_counts_as_online(bob_client: APIClient, workspace: Workspace, bob: User) -> None:
+    bob_client.get(TICKETS)
     assert Presence.objects.get().user == bob
     service(workspace, "tickets:read").get(TICKETS)
     assert Presence.objects.count() == 1
 
 
-def test_an_agent_claims_answers_and_returns(bobs: APIClient, ticket: Ticket, conversation: Conversation) -> None:
-    claimed = post(bobs, url(ticket, "claim"))
+def test_an_agent_claims_answers_and_returns(bob_client: APIClient, ticket: Ticket, conversation: Conversation) -> None:
+    claimed = post(bob_client, url(ticket, "claim"))
     assert (claimed.status_code, claimed.json()["state"], claimed.json()["assignee_name"]) == (200, "claimed", "Bob")
     reply = {"client_id": "r1", "text": "A new pole is on its way.", "kind": "reply"}
-    assert post(bobs, f"/api/v1/conversations/{conversation.pk}/messages", reply).status_code == 201
-    returned = post(bobs, url(ticket, "return"), {"note": "Sent a pole."})
+    assert post(bob_client, f"/api/v1/conversations/{conversation.pk}/messages", reply).status_code == 201
+    returned = post(bob_client, url(ticket, "return"), {"note": "Sent a pole."})
     assert (returned.status_code, returned.json()["state"]) == (200, "returned")
     conversation.refresh_from_db()
     assert (conversation.mode, conversation.handoff_note) == ("assistant", "Sent a pole.")
@@ -84,19 +84,19 @@ def test_an_agent_claims_answers_and_returns(bobs: APIClient, ticket: Ticket, co
 
 @pytest.mark.parametrize("step", ["resolve", "return"])
 def test_the_assistant_is_silent_after_a_person(
-    bobs: APIClient, alices: APIClient, ticket: Ticket, conversation: Conversation, step: str
+    bob_client: APIClient, alice_client: APIClient, ticket: Ticket, conversation: Conversation, step: str
 ) -> None:
     messages = f"/api/v1/conversations/{conversation.pk}/messages"
-    post(bobs, url(ticket, "claim"))
-    post(alices, messages, {"client_id": "m1", "text": "Thank you"})
-    assert post(bobs, url(ticket, step)).status_code == 200
+    post(bob_client, url(ticket, "claim"))
+    post(alice_client, messages, {"client_id": "m1", "text": "Thank you"})
+    assert post(bob_client, url(ticket, step)).status_code == 200
     assert not Turn.objects.exists()
-    events = alices.get(f"/api/v1/conversations/{conversation.pk}/events").json()["results"]
+    events = alice_client.get(f"/api/v1/conversations/{conversation.pk}/events").json()["results"]
     assert events[-1]["event"] == "handoff.ended"
 
 
-def test_a_lost_claim_names_the_owner(bobs: APIClient, workspace: Workspace, noor: User, ticket: Ticket) -> None:
-    post(bobs, url(ticket, "claim"))
+def test_a_lost_claim_names_the_owner(bob_client: APIClient, workspace: Workspace, noor: User, ticket: Ticket) -> None:
+    post(bob_client, url(ticket, "claim"))
     before = everything()
     answer = post(person(workspace, noor), url(ticket, "claim"))
     assert answer.status_code == 409
@@ -108,11 +108,13 @@ def test_a_lost_claim_names_the_owner(bobs: APIClient, workspace: Workspace, noo
     assert everything() == before
 
 
-def test_snooze_transfer_release_resolve(bobs: APIClient, workspace: Workspace, noor: User, ticket: Ticket) -> None:
-    post(bobs, url(ticket, "claim"))
+def test_snooze_transfer_release_resolve(
+    bob_client: APIClient, workspace: Workspace, noor: User, ticket: Ticket
+) -> None:
+    post(bob_client, url(ticket, "claim"))
     until = (now() + timedelta(hours=1)).isoformat()
-    assert post(bobs, url(ticket, "snooze"), {"until": until}).json()["state"] == "snoozed"
-    assert post(bobs, url(ticket, "transfer"), {"to": "noor"}).json()["assignee"] == str(noor.pk)
+    assert post(bob_client, url(ticket, "snooze"), {"until": until}).json()["state"] == "snoozed"
+    assert post(bob_client, url(ticket, "transfer"), {"to": "noor"}).json()["assignee"] == str(noor.pk)
     noors = person(workspace, noor)
     assert post(noors, url(ticket, "release")).json()["state"] == "waiting"
     post(noors, url(ticket, "claim"))
@@ -136,12 +138,12 @@ def test_snooze_transfer_release_resolve(bobs: APIClient, workspace: Workspace, 
     ],
 )
 def test_an_invalid_field_is_named_and_nothing_changes(
-    bobs: APIClient, ticket: Ticket, step: str, body: dict[str, str], field: str
+    bob_client: APIClient, ticket: Ticket, step: str, body: dict[str, str], field: str
 ) -> None:
     if step != "claim":
-        post(bobs, url(ticket, "claim"))
+        post(bob_client, url(ticket, "claim"))
     before = everything()
-    answer = post(bobs, url(ticket, step), body)
+    answer = post(bob_client, url(ticket, step), body)
     assert (answer.status_code, list(answer.json()["fields"])) == (404 if field == "to" else 400, [field])
     assert everything() == before
 
@@ -170,39 +172,41 @@ def test_an_editors_key_sees_no_ticket_whatever_its_scopes(workspace: Workspace,
     assert post(hannas, url(ticket, "claim")).status_code == 403
 
 
-def test_a_customer_asks_sees_their_view_and_sets_an_address(alices: APIClient, conversation: Conversation) -> None:
+def test_a_customer_asks_sees_their_view_and_sets_an_address(
+    alice_client: APIClient, conversation: Conversation
+) -> None:
     wish = {"conversation": str(conversation.pk), "summary": "Broken pole"}
-    first, second = post(alices, TICKETS, wish), post(alices, TICKETS, wish)
+    first, second = post(alice_client, TICKETS, wish), post(alice_client, TICKETS, wish)
     assert (first.status_code, first.json()) == (200, second.json())
     assert (first.json()["reason"], first.json()["place"]) == ("customer_asked", 1)
     assert not {"summary", "priority", "requested_by"} & set(first.json())
     address = f"{TICKETS}/{first.json()['id']}/contact"
-    assert post(alices, address, {"email": "alice@example.com"}).json()["contact_email"] == "alice@example.com"
-    assert post(alices, address, {"email": "alice"}).json()["fields"].keys() == {"email"}
+    assert post(alice_client, address, {"email": "alice@example.com"}).json()["contact_email"] == "alice@example.com"
+    assert post(alice_client, address, {"email": "alice"}).json()["fields"].keys() == {"email"}
     assert Ticket.objects.get().contact_email == "alice@example.com"
 
 
-def test_no_ticket_is_opened_after_the_end(alices: APIClient, conversation: Conversation) -> None:
-    assert alices.post(f"/api/v1/conversations/{conversation.pk}/end").status_code == 204
+def test_no_ticket_is_opened_after_the_end(alice_client: APIClient, conversation: Conversation) -> None:
+    assert alice_client.post(f"/api/v1/conversations/{conversation.pk}/end").status_code == 204
     before = everything()
-    refused = post(alices, TICKETS, {"conversation": str(conversation.pk)})
+    refused = post(alice_client, TICKETS, {"conversation": str(conversation.pk)})
     assert (refused.status_code, refused.json()["code"]) == (409, "conversation_ended")
     assert everything() == before
 
 
-def test_a_customer_cannot_pick_the_reason(alices: APIClient, conversation: Conversation) -> None:
-    post(alices, TICKETS, {"conversation": str(conversation.pk), "reason": "guardrail"})
+def test_a_customer_cannot_pick_the_reason(alice_client: APIClient, conversation: Conversation) -> None:
+    post(alice_client, TICKETS, {"conversation": str(conversation.pk), "reason": "guardrail"})
     stored = Ticket.objects.get()
     assert (stored.reason, stored.requested_by) == ("customer_asked", "customer")
 
 
 def test_the_team_cannot_set_addresses_and_customers_cannot_list(
-    bobs: APIClient, alices: APIClient, ticket: Ticket
+    bob_client: APIClient, alice_client: APIClient, ticket: Ticket
 ) -> None:
     before = everything()
-    assert post(bobs, url(ticket, "contact"), {"email": "bob@example.com"}).status_code == 403
-    assert alices.get(TICKETS).status_code == 403
-    assert post(alices, url(ticket, "claim")).status_code == 403
+    assert post(bob_client, url(ticket, "contact"), {"email": "bob@example.com"}).status_code == 403
+    assert alice_client.get(TICKETS).status_code == 403
+    assert post(alice_client, url(ticket, "claim")).status_code == 403
     assert everything() == before
 
 
@@ -239,15 +243,15 @@ def test_a_write_only_key_sees_the_ticket_it_changes(
 
 @pytest.mark.parametrize("value", [5, 1.5, True, ["x"], {"x": 1}])
 def test_a_non_string_is_refused_and_not_converted(
-    bobs: APIClient, ticket: Ticket, conversation: Conversation, bob: User, value: object
+    bob_client: APIClient, ticket: Ticket, conversation: Conversation, bob: User, value: object
 ) -> None:
     services.claim(ticket.pk, agent=bob)
     before = everything()
     messages = f"/api/v1/conversations/{conversation.pk}/messages"
     good = {"client_id": "1", "text": "Hello", "kind": "reply"}
     for name in ("text", "client_id"):
-        answer = post(bobs, messages, {**good, name: value})
+        answer = post(bob_client, messages, {**good, name: value})
         assert (answer.status_code, list(answer.json()["fields"])) == (400, [name])
-    assert post(bobs, url(ticket, "return"), {"note": value}).status_code == 400
-    assert post(bobs, url(ticket, "transfer"), {"to": value}).status_code == 400
+    assert post(bob_client, url(ticket, "return"), {"note": value}).status_code == 400
+    assert post(bob_client, url(ticket, "transfer"), {"to": value}).status_code == 400
     assert everything() == before

@@ -93,7 +93,7 @@ def test_a_case_can_be_made_from_every_kind_of_finding(supervisor: Client, bob: 
     assert proposed(supervisor, of_answer) == proposed(supervisor, of_finding(Kind.RATED_BAD))
 
 
-def test_a_case_of_a_corrected_draft_expects_what_the_agent_sent(supervisor: Client, bob: User) -> None:
+def test_a_case_of_a_corrected_draft_expects_the_agents_reply(supervisor: Client, bob: User) -> None:
     sale = article("Returns", "You can return everything within 30 days.")
     talk = ask("I am Alice, alice@example.com: can I return sale items?", UNKNOWN)
     sent = "Hello Alice! Sale items can be returned within 14 days. Write to bob@example.com within 14 days."
@@ -149,7 +149,7 @@ def request_of(talk: Conversation, *states: str) -> None:
         )
 
 
-def test_a_case_of_a_chat_expects_what_the_team_wrote_before_a_wrong_action(
+def test_a_case_of_a_chat_expects_the_teams_reply_and_not_a_wrong_action(
     supervisor: Client, bob: User, workspace: Workspace
 ) -> None:
     talk = ask("Cancel order A-1001, please.", UNKNOWN)
@@ -181,7 +181,7 @@ def test_facts_of_the_team_are_added_to_an_action_that_was_right(
     assert case["expect"] == {**expected, "says": ["You will have the 20 € within 5 working days."]}
 
 
-def test_names_of_the_team_are_masked_in_what_a_customer_wrote(supervisor: Client, bob: User) -> None:
+def test_names_of_the_team_are_masked_in_a_customers_messages(supervisor: Client, bob: User) -> None:
     washing = article("Washing", "Wash it at 60 degrees by hand.")
     talk = ask("How warm may I wash it?", cited(washing, "Wash it at 60 degrees by hand."))
     reply(talk, bob, "Let me have a look at this for you.")

@@ -95,7 +95,7 @@ def test_an_edit_that_leaves_the_contradiction_leaves_it_listed(editor: Client, 
     assert len(contradictions()) == 1
 
 
-def test_a_colleagues_draft_is_not_overwritten_and_what_was_typed_is_kept(editor: Client, gifts: Article) -> None:
+def test_a_colleagues_draft_is_not_overwritten_and_the_typed_text_is_kept(editor: Client, gifts: Article) -> None:
     save_draft(gifts.pk, Change(body="Gifts can be sent back."))
     late = shown(editor, do="publish", article=str(gifts.pk), title="Gifts", body="Typed by me.", based_on="1")
     assert "Revision 2 has been saved in the meantime" in visible_text(late)

@@ -92,7 +92,7 @@ def test_a_withheld_answer_is_shown_with_the_reason(editor: Client, workspace: W
     assert "h-withheld" not in group_page(editor, Kind.UNANSWERED).content.decode()
 
 
-def test_the_answer_is_shown_beside_the_teams_reply_and_the_edit(editor: Client, bob: User) -> None:
+def test_the_answer_is_shown_next_to_the_teams_reply_and_the_edit(editor: Client, bob: User) -> None:
     washing = article("Washing", "Wash it by hand.")
     talk = ask("Can I wash it at 60?", cited(washing, "Wash it by hand."))
     reply(talk, bob, "No, that would harm it: 30 degrees at most. Write to bob@example.com.")
@@ -151,7 +151,7 @@ def test_an_edit_changes_the_cited_article_but_not_a_colleagues_draft(editor: Cl
     text = {"article": str(washing.pk), "title": "Washing", "body": "Wash it at 30 degrees."}
     late = group_page(editor, Kind.RATED_BAD, do="publish", based_on="1", **text)
     assert "Revision 2 has been saved in the meantime" in late.content.decode()
-    assert "Wash it at 30 degrees." in late.content.decode()  # what was typed is kept
+    assert "Wash it at 30 degrees." in late.content.decode()  # the typed text is kept
     assert not Handled.objects.exists()
     group_page(editor, Kind.RATED_BAD, do="publish", based_on="2", **text)
     washing.refresh_from_db()
@@ -258,7 +258,7 @@ def test_overview_improve_and_rest_count_the_same_questions(editor: Client, work
     assert [one["findings"] for one in kinds if one["kind"] == "unanswered"] == [3]
 
 
-def test_a_program_reads_what_to_improve(workspace: Workspace) -> None:
+def test_a_program_reads_the_list_of_improvements(workspace: Workspace) -> None:
     for question in ("Do you ski?", "do you ski??", "Is Ann at ann@example.com?"):
         ask(question, UNKNOWN)
     article("One", "Unused items can be returned within 14 days.")
@@ -279,7 +279,7 @@ def test_a_program_reads_what_to_improve(workspace: Workspace) -> None:
     assert program.get(f"{address}/contradicting").json()["results"] == []
 
 
-def test_a_program_dismisses_what_to_improve_with_a_reason(
+def test_a_program_dismisses_an_improvement_with_a_reason(
     workspace: Workspace, other_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for question in ("Do you ski?", "Is Ann at ann@example.com?"):

@@ -108,7 +108,7 @@ def test_the_former_name_of_a_category_leads_to_it(client: Client, workspace: Wo
     for name in ("Returns", "Sending+back"):
         target = client.get(f"{HOME}?section={name}").headers["Location"]
         assert target == f"{HOME}?lang=en&section=Returns+%26+refunds"
-    renamed("Returns & refunds", "Returns")  # the name of a category of its own again
+    renamed("Returns & refunds", "Returns")  # now the name of a separate category again
     assert client.get(f"{HOME}?section=Returns").status_code == 200
 
 

@@ -64,7 +64,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("as_zip", [False, True])
-def test_pictures_beside_a_text_are_shown_with_it(
+def test_picture_files_next_to_a_text_are_shown_in_it(
     workspace: Workspace, client: Client, tmp_path: Path, as_zip: bool
 ) -> None:
     place = tmp_path / "all.zip"

@@ -189,7 +189,7 @@ def test_the_nightly_repair_finds_every_kind_of_damage(workspace: Workspace) -> 
     assert set(Chunk.objects.values_list("article", flat=True)) == {unmarked.pk, vectorless.pk, rowless.pk}
 
 
-def test_the_sweep_indexes_what_a_lost_message_left_behind(workspace: Workspace, other_workspace: Workspace) -> None:
+def test_the_sweep_indexes_articles_whose_message_was_lost(workspace: Workspace, other_workspace: Workspace) -> None:
     here = published()
     with workspace_scope(other_workspace.pk):
         there = published()
@@ -401,7 +401,7 @@ def test_an_interrupted_reindex_leaves_the_old_index_in_use(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_reindex_includes_what_was_published_meanwhile(
+def test_a_reindex_includes_articles_published_meanwhile(
     workspace: Workspace, settings: object, second_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published()

@@ -512,7 +512,7 @@ PROSE = [
 ]
 
 
-def test_a_table_in_a_column_stays_apart_from_the_text_beside_it(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_table_in_a_column_stays_separate_from_the_text_next_to_it(workspace: Workspace, tmp_path: Path) -> None:
     wide = [*paragraph(50, 700, PROSE, 10), *paragraph(320, 700, PROSE[::-1], 10)]
     table = [Text(50 + 80 * x, 700 - 16 * y, cell, 10) for y, row in enumerate(PRICES) for x, cell in enumerate(row)]
     body = body_of(pdf(wide, wide, [*table, *paragraph(320, 700, PROSE, 10)]), tmp_path)
@@ -557,7 +557,7 @@ def test_a_large_sentence_is_text_and_a_large_question_is_a_heading(workspace: W
     assert f"\n{warning}\n" in body
 
 
-def test_a_framed_note_beside_a_paragraph_does_not_cut_it(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_framed_note_next_to_a_paragraph_does_not_split_it(workspace: Workspace, tmp_path: Path) -> None:
     frame = "310 600 220 60 re S"
     note = paragraph(320, 640, ["A collected pump is repaired", "within 26 working days."], 9)
     text = [
@@ -606,7 +606,7 @@ def test_the_labels_of_a_drawing_are_not_compared_with_each_other() -> None:
     assert margin_notes([*labels, *text]) == ([*labels, *text], [])
 
 
-def test_names_beside_paragraphs_are_not_notes(workspace: Workspace, tmp_path: Path) -> None:
+def test_names_next_to_paragraphs_are_not_notes(workspace: Workspace, tmp_path: Path) -> None:
     described = {
         "Lighting": ["The small lever below the burner opens the", "valve of the tank by a quarter turn."],
         "Flame": ["A yellow flame leaves soot on the pot and wastes", "a third of the fuel in the tank."],

@@ -44,7 +44,7 @@ def test_the_categories_of_an_export_are_stored_when_they_change(papers: Path) -
     assert (again()["reason"], len(arrangement())) == ("", 3)
 
 
-def test_the_record_of_a_source_without_categories_has_what_the_previous_version_reads(papers: Path) -> None:
+def test_the_record_of_a_source_without_categories_suits_the_previous_version(papers: Path) -> None:
     add(papers)
     [source] = Source.objects.all()
     assert source.memory["categories"]["problems"] == ""
@@ -75,7 +75,9 @@ def test_categories_are_stored_while_a_loss_waits_for_a_person(papers: Path) -> 
     assert (again()["state"], arrangement()) == ("unconfirmed", [("Returns", "undo"), ("Care", "")])
 
 
-def test_a_link_out_of_the_folder_brings_no_categories(papers: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_categories_behind_a_link_out_of_the_folder_are_not_read(
+    papers: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     outside = tmp_path_factory.mktemp("outside") / "categories.json"
     outside.write_text(ARRANGED)
     (papers / "categories.json").symlink_to(outside)
@@ -89,7 +91,7 @@ def test_drafts_of_a_source_arrange_no_help_page(papers: Path) -> None:
     assert (arrangement(), live()) == ([], set())
 
 
-def test_an_uploaded_export_brings_its_categories(workspace: Workspace) -> None:
+def test_categories_of_an_uploaded_export_are_read(workspace: Workspace) -> None:
     packed = BytesIO()
     with ZipFile(packed, "w") as archive:
         archive.writestr("export/care/hat.md", "# Hats\n\nBy hand.\n")

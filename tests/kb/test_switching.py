@@ -94,7 +94,7 @@ def used() -> str:
 
 
 def elsewhere(do: Callable[[], object]) -> object:
-    """Return what a call returns or raises in another process: with a connection of its own."""
+    """Return the result or error of a call in another process, with its own database connection."""
     thread, outcomes = beginning(do)
     thread.join(30)
     assert outcomes, "it waits"
@@ -272,7 +272,7 @@ def test_the_former_model_can_be_chosen_again(row: Article, served: Served) -> N
     assert embedder_in_use().recipe.name == "hash-384"
 
 
-def test_kb_reindex_builds_what_the_console_has_chosen(row: Article, served: Served) -> None:
+def test_kb_reindex_builds_the_index_chosen_in_the_console(row: Article, served: Served) -> None:
     """For example as the owner of the tables, if the worker is not their owner."""
     start_switch(Served.recipe, is_chosen=True)
     reindex()

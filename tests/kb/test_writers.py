@@ -1,4 +1,4 @@
-"""Collections with named writers in the console, over REST and by import, and what a refusal leaves unchanged."""
+"""Collections with named writers in the console, over REST and by import; refusals change nothing."""
 
 from typing import Any
 

@@ -87,7 +87,7 @@ def test_headings_have_a_level_and_paragraphs_a_text() -> None:
     assert [block.level for block in blocks(PAGE) if block.kind is Kind.HEADING] == [1, 2, 1]
 
 
-def test_a_list_has_items_that_hold_blocks() -> None:
+def test_a_list_has_items_that_contain_blocks() -> None:
     bullets, steps = (block for block in blocks(PAGE) if block.kind is Kind.LIST)
     post, courier = bullets.items
     assert (post.mark, post.number, source(courier)) == ("-", None, "- By courier")

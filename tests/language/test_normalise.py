@@ -24,7 +24,7 @@ from supportbot.language.normalise import fold_homoglyphs, mixes_scripts, normal
         ("œuvre Straße Æon", "œuvre Straße Æon"),
     ],
 )
-def test_homoglyphs_are_replaced_by_what_a_reader_sees(written: str, read: str) -> None:
+def test_homoglyphs_are_replaced_by_the_letters_a_reader_sees(written: str, read: str) -> None:
     assert fold_homoglyphs(written) == read
 
 

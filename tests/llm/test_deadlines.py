@@ -48,7 +48,7 @@ async def test_a_stall_is_answered_by_the_fallback_in_time(
     assert (row.outcome, row.reason) == ("unclear", "stalled")
 
 
-async def test_the_total_deadline_holds_even_with_short_gaps(
+async def test_the_total_deadline_applies_even_with_short_gaps(
     server: ModelServer, ask: Ask, unstored: None, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.LLM_FIRST_TOKEN_SECONDS = settings.LLM_GAP_SECONDS = 60.0

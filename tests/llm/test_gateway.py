@@ -160,7 +160,9 @@ async def test_a_successful_retry_is_invisible(server: ModelServer, ask: Ask, st
     assert [row.outcome for row in await stored()] == ["unclear", "done"]
 
 
-async def test_a_cut_after_text_falls_back_without_a_retry(server: ModelServer, ask: Ask, stored: Stored) -> None:
+async def test_an_answer_cut_off_after_text_falls_back_without_a_retry(
+    server: ModelServer, ask: Ask, stored: Stored
+) -> None:
     server.will(Behaviour(text="One two three four", cut_after=2))
     events = await read(ask())
     assert TextDelta("One ") in events or TextDelta("One two ") in events

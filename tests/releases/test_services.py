@@ -433,7 +433,7 @@ def test_a_release_compared_with_a_former_live_release_is_evaluated_again(ada: S
     with pytest.raises(VerdictOutdated):
         published(row, ada)
     assert current().number == other.number and release_with_id(row.pk).is_draft
-    # The same content as it was.
+    # The same content as before.
     services.restore(first.pk, person=ada, instead_of=other.number, reason="back", override="known to be good")
     assert services.changed_since(release_with_id(row.pk), verdict) == []
     assert published(row, ada).state == State.LIVE

@@ -1,4 +1,4 @@
-"""The endpoints for the storefront and for scripts: what they return, and whom they refuse."""
+"""The endpoints for the storefront and for scripts: their responses, and callers that are refused."""
 
 import jwt
 import pytest

@@ -159,7 +159,7 @@ async def test_an_earlier_version_works_while_this_one_migrates_and_afterwards(s
     assert "five years" in json.loads(told)["answer"]
     new, beside = await asyncio.to_thread(site.web, "new")
     await customer.ask(beside)
-    await customer.ask(address)  # a client may come back to the older version
+    await customer.ask(address)  # a client may return to the older version
     await asyncio.to_thread(old.stop)
     await customer.ask(beside)
     log = await customer.visitor.log(beside)

@@ -202,7 +202,7 @@ def test_a_slow_receiver_ends_its_turn_and_delays_no_other(
     assert len(inbox.received) == 20
 
 
-# --- Where it may go.
+# --- Addresses that may be called.
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ CONVERSATIONS = "/api/v1/conversations"
 
 
 @pytest.fixture
-def alices(channel: NewChannel, alice: Customer) -> APIClient:
+def alice_client(channel: NewChannel, alice: Customer) -> APIClient:
     return signed_in(channel, alice)
 
 
@@ -38,15 +38,15 @@ def log_of(conversation: Conversation) -> list[tuple[str, Any]]:
 
 
 @pytest.mark.django_db
-def test_the_end_is_logged_once(alices: APIClient, alice: Customer) -> None:
+def test_the_end_is_logged_once(alice_client: APIClient, alice: Customer) -> None:
     conversation = start_conversation(alice.pk, locale="de")
-    assert [end(alices, conversation.pk, HTTP_ORIGIN=PAGE_ORIGIN).status_code for _ in range(2)] == [204, 204]
+    assert [end(alice_client, conversation.pk, HTTP_ORIGIN=PAGE_ORIGIN).status_code for _ in range(2)] == [204, 204]
     [(event, payload)] = log_of(conversation)
     assert (event, payload["source"], payload["ends"]) == ("message", "system", True)
     assert payload["text"].startswith("Sie haben dieses Gespräch beendet")
     conversation.refresh_from_db()
     assert conversation.ended_at is not None
-    again = ticket_of(alices, conversation)
+    again = ticket_of(alice_client, conversation)
     assert again["ended_at"] is not None
 
 
@@ -56,19 +56,23 @@ def ticket_of(client: APIClient, conversation: Conversation) -> dict[str, Any]:
 
 
 @pytest.mark.django_db
-def test_pages_of_the_channel_can_end_a_conversation(alices: APIClient, alice: Customer) -> None:
-    answer = end(alices, start_conversation(alice.pk).pk, HTTP_ORIGIN=PAGE_ORIGIN)
+def test_pages_of_the_channel_can_end_a_conversation(alice_client: APIClient, alice: Customer) -> None:
+    answer = end(alice_client, start_conversation(alice.pk).pk, HTTP_ORIGIN=PAGE_ORIGIN)
     assert answer["Access-Control-Allow-Origin"] == PAGE_ORIGIN
-    assert alices.post(f"{CONVERSATIONS}/{uuid7()}/end", {"why": "x"}, format="json").json()["fields"].keys() == {"why"}
+    assert alice_client.post(f"{CONVERSATIONS}/{uuid7()}/end", {"why": "x"}, format="json").json()["fields"].keys() == {
+        "why"
+    }
 
 
 @pytest.mark.django_db
-def test_a_waiting_customers_ticket_ends_and_no_answer_starts(alices: APIClient, alice: Customer, bob: User) -> None:
+def test_a_waiting_customers_ticket_ends_and_no_answer_starts(
+    alice_client: APIClient, alice: Customer, bob: User
+) -> None:
     conversation = start_conversation(alice.pk)
     asked = handoff.request(conversation.pk, reason="customer_asked", by="customer")
     handoff.claim(asked.pk, agent=bob)
     add_customer_message(conversation.pk, text="Never mind", client_id="m1")
-    assert end(alices, conversation.pk).status_code == 204
+    assert end(alice_client, conversation.pk).status_code == 204
     (handed_back, payload), (last_event, _) = log_of(conversation)[-2:]
     assert (handed_back, payload["outcome"], payload["by"]) == ("handoff.ended", "resolved", "customer")
     assert last_event == "message"
@@ -79,14 +83,14 @@ def test_a_waiting_customers_ticket_ends_and_no_answer_starts(alices: APIClient,
 
 
 @pytest.mark.django_db
-def test_the_answer_being_written_is_stopped(alices: APIClient, alice: Customer) -> None:
+def test_the_answer_being_written_is_stopped(alice_client: APIClient, alice: Customer) -> None:
     conversation = start_conversation(alice.pk)
     add_customer_message(conversation.pk, text="Tell me everything", client_id="m1")
     claim = claim_turn("runner", only=conversation.pk)
     assert claim is not None
     extend_lease(claim, text="Everything [1]. And", index=1)
     add_customer_message(conversation.pk, text="And more", client_id="m2")
-    assert end(alices, conversation.pk).status_code == 204
+    assert end(alice_client, conversation.pk).status_code == 204
     assert [turn.state for turn in Turn.objects.all()] == ["stopped", "stopped"]
     with pytest.raises(LeaseLost):
         finish_turn(claim, Answer("Everything and more", (), "model", is_stopped=True))
@@ -99,7 +103,7 @@ def test_the_answer_being_written_is_stopped(alices: APIClient, alice: Customer)
 
 @pytest.mark.django_db
 def test_nobody_can_end_another_customers_conversation(
-    alices: APIClient, alice: Customer, channel: NewChannel, workspace: Workspace, bob: User
+    alice_client: APIClient, alice: Customer, channel: NewChannel, workspace: Workspace, bob: User
 ) -> None:
     conversation = start_conversation(alice.pk)
     toms = signed_in(channel, Customer.objects.create(external_id="cus_tom"))

@@ -28,7 +28,7 @@ def _nothing_remembered() -> None:
 
 
 @pytest.fixture
-def told(api: FakeApi) -> ScriptedMcpServer:
+def mcp_server(api: FakeApi) -> ScriptedMcpServer:
     server = ScriptedMcpServer()
     server.results["tools/call"] = DONE
     api.answer = server
@@ -84,23 +84,27 @@ def test_a_session_begins_with_a_handshake_and_is_ended(api: FakeApi, connect: C
 
 @pytest.mark.parametrize("speaks", [json_reply, streamed])
 def test_an_answer_comes_as_json_or_at_the_end_of_a_stream(
-    told: ScriptedMcpServer, api: FakeApi, connect: Connect, speaks: Any
+    mcp_server: ScriptedMcpServer, api: FakeApi, connect: Connect, speaks: Any
 ) -> None:
-    told.speaks = speaks
+    mcp_server.speaks = speaks
     answer = ToolClient(Client(connect("bearer", base_url=f"{api.url}/mcp"))).send(CALL)
-    assert (answer.status, answer.body["structuredContent"], told.calls) == (200, {"id": "RET-1"}, [{"order": "A-1"}])
-    assert {asked.headers["authorization"] for asked in told.heard} == {"Bearer tok-1"}
-    assert {asked.path for asked in told.heard} == {"/mcp"}
+    assert (answer.status, answer.body["structuredContent"], mcp_server.calls) == (
+        200,
+        {"id": "RET-1"},
+        [{"order": "A-1"}],
+    )
+    assert {asked.headers["authorization"] for asked in mcp_server.heard} == {"Bearer tok-1"}
+    assert {asked.path for asked in mcp_server.heard} == {"/mcp"}
 
 
 def test_a_stream_that_stays_open_is_closed_after_its_answer(
-    told: ScriptedMcpServer, api: FakeApi, connect: Connect
+    mcp_server: ScriptedMcpServer, api: FakeApi, connect: Connect
 ) -> None:
     def left_open(message: dict[str, Any]) -> bytes:
         events = as_events({"jsonrpc": "2.0", "id": message["id"], "result": DONE})
         return b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9999\r\n\r\n" + events
 
-    told.results["tools/call"] = left_open
+    mcp_server.results["tools/call"] = left_open
     began = time.monotonic()
     assert ToolClient(Client(connect(base_url=api.url))).send(CALL).body["structuredContent"] == {"id": "RET-1"}
     assert time.monotonic() - began < 7
@@ -119,13 +123,13 @@ def test_a_stream_that_stays_open_is_closed_after_its_answer(
     ],
 )
 def test_a_tool_that_differs_from_the_reviewed_one_is_not_called(
-    told: ScriptedMcpServer, api: FakeApi, connect: Connect, changed: list[Any]
+    mcp_server: ScriptedMcpServer, api: FakeApi, connect: Connect, changed: list[Any]
 ) -> None:
-    told.results["tools/list"] = {"tools": changed}
+    mcp_server.results["tools/list"] = {"tools": changed}
     heard: list[str] = []
     with pytest.raises(ToolChanged):
         ToolClient(Client(connect(base_url=api.url)), heard.append).send(CALL)
-    assert (told.calls, heard) == ([], [CALL.schema_hash])
+    assert (mcp_server.calls, heard) == ([], [CALL.schema_hash])
 
 
 def endless(message: dict[str, Any]) -> dict[str, Any]:
@@ -151,15 +155,15 @@ def endless(message: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_an_invalid_list_of_tools_calls_and_changes_nothing(
-    told: ScriptedMcpServer, api: FakeApi, connect: Connect, listed: Any
+    mcp_server: ScriptedMcpServer, api: FakeApi, connect: Connect, listed: Any
 ) -> None:
-    told.results["tools/list"] = listed
+    mcp_server.results["tools/list"] = listed
     heard: list[str] = []
     with pytest.raises(NotSent) as refused:
         ToolClient(Client(connect(base_url=api.url)), heard.append).send(CALL)
     assert not isinstance(refused.value, ToolChanged)
-    assert (told.calls, heard) == ([], [])
-    assert len(told.heard) <= MAX_PAGES + 1
+    assert (mcp_server.calls, heard) == ([], [])
+    assert len(mcp_server.heard) <= MAX_PAGES + 1
 
 
 @pytest.mark.parametrize(
@@ -175,12 +179,12 @@ def test_an_invalid_list_of_tools_calls_and_changes_nothing(
     ],
 )
 def test_a_call_without_its_own_answer_has_an_unclear_outcome(
-    told: ScriptedMcpServer, api: FakeApi, connect: Connect, answered: bytes
+    mcp_server: ScriptedMcpServer, api: FakeApi, connect: Connect, answered: bytes
 ) -> None:
-    told.results["tools/call"] = lambda message: answered
+    mcp_server.results["tools/call"] = lambda message: answered
     with pytest.raises(NoAnswer):
         ToolClient(Client(connect(base_url=api.url))).send(CALL)
-    assert len(told.calls) == 1
+    assert len(mcp_server.calls) == 1
 
 
 def failing(code: int, status: str = "200 OK") -> Callable[[dict[str, Any]], bytes]:
@@ -204,9 +208,9 @@ def failing(code: int, status: str = "200 OK") -> Callable[[dict[str, Any]], byt
     ],
 )
 def test_an_error_means_that_the_call_did_not_happen(
-    told: ScriptedMcpServer, api: FakeApi, connect: Connect, answered: Any, status: int
+    mcp_server: ScriptedMcpServer, api: FakeApi, connect: Connect, answered: Any, status: int
 ) -> None:
-    told.results["tools/call"] = answered
+    mcp_server.results["tools/call"] = answered
     answer = ToolClient(Client(connect(base_url=api.url))).send(CALL)
     assert (answer.status, answer.body["isError"]) == (status, True)
     assert "\u202e" not in json.dumps(answer.body, ensure_ascii=False)
@@ -214,13 +218,13 @@ def test_an_error_means_that_the_call_did_not_happen(
 
 @pytest.mark.parametrize(("slow", "error"), [("tools/list", NotSent), ("tools/call", NoAnswer)])
 def test_a_call_to_a_hanging_server_times_out(
-    told: ScriptedMcpServer, api: FakeApi, connect: Connect, slow: str, error: type[Exception]
+    mcp_server: ScriptedMcpServer, api: FakeApi, connect: Connect, slow: str, error: type[Exception]
 ) -> None:
     def hang(message: dict[str, Any]) -> bytes:
         time.sleep(8)
         return b""
 
-    told.results[slow] = hang
+    mcp_server.results[slow] = hang
     began = time.monotonic()
     hurried = Call("POST", "", body={"order": "A-1"}, tool=CALL.tool, schema_hash=CALL.schema_hash, timeout_seconds=1)
     with pytest.raises(error):
@@ -229,17 +233,17 @@ def test_a_call_to_a_hanging_server_times_out(
 
 
 def test_arguments_that_a_tool_wants_in_headers_are_repeated_there(
-    told: ScriptedMcpServer, api: FakeApi, connect: Connect
+    mcp_server: ScriptedMcpServer, api: FakeApi, connect: Connect
 ) -> None:
     marked = {**TOOL, "inputSchema": {"type": "object", "properties": {
         "order": {"type": "string", "x-mcp-header": "Order"}, "name": {"type": "string", "x-mcp-header": "Name"},
         "evil": {"type": "string", "x-mcp-header": "A\r\nHost: evil"},
     }}}  # fmt: skip
-    told.results["tools/list"] = {"tools": [marked]}
+    mcp_server.results["tools/list"] = {"tools": [marked]}
     given = {"order": "A-1", "name": "Jürgen\r\nX: y"}
     call = Call("POST", "", body=given, tool=CALL.tool, schema_hash=fingerprint(marked))
     assert ToolClient(Client(connect(base_url=api.url))).send(call).status == 200
-    headers = told.heard[-1].headers
+    headers = mcp_server.heard[-1].headers
     assert (headers["mcp-name"], headers["mcp-param-order"]) == ("create_return", "A-1")
     assert headers["mcp-param-name"].startswith("=?base64?") and "x" not in headers
     with pytest.raises(NotSent):

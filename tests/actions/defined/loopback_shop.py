@@ -1,4 +1,4 @@
-"""A shop over real HTTP on the loopback interface: the retail records without any rules of its own, and with faults.
+"""A shop over real HTTP on the loopback interface: it has the retail records and no rules, and injects faults.
 
 A fault is about the answer to one command; whether the command is carried out first is part of it, since nobody can
 see that from outside.

@@ -179,7 +179,7 @@ def test_the_action_has_rules_in_the_console_and_over_rest(
         (None, "de", "Erledigt: Bestellung abbrechen"),
     ],
 )
-def test_a_receipt_says_what_was_done(
+def test_a_receipt_names_the_completed_action(
     put_in_force: Put,
     agreed: Callable[..., ActionRequest],
     retail: LoopbackShop,

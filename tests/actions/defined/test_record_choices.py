@@ -302,13 +302,13 @@ def test_an_optional_argument_cannot_have_choices() -> None:
     assert "arguments.order_id.choose_from" in refused.value.fields
 
 
-def test_a_look_up_offers_no_choice() -> None:
+def test_a_look_up_cannot_have_choices() -> None:
     with pytest.raises(InvalidDefinition) as refused:
         parse_document(call_off() | {"kind": "read"})
     assert "A look-up offers no records" in str(refused.value.fields["arguments.order_id.choose_from"])
 
 
-def test_public_records_are_no_choice() -> None:
+def test_public_records_cannot_be_choices() -> None:
     made = call_off()
     made["lookups"][0].pop("owner")
     made["lookups"][0].pop("otherwise")

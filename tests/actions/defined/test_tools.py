@@ -34,7 +34,7 @@ NAME = "create_return"
 
 
 @pytest.fixture
-def told(workspace: Workspace, settings: Any) -> Iterator[ScriptedMcpServer]:
+def mcp_server(workspace: Workspace, settings: Any) -> Iterator[ScriptedMcpServer]:
     """A warehouse's server with two tools and Ann's order."""
     settings.PRIVATE_NETWORKS = LOOPBACK
     mcp_session._begins_with_handshake.clear()
@@ -78,12 +78,12 @@ def completed(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def in_force(told: ScriptedMcpServer, admin: User) -> ScriptedMcpServer:
+def in_force(mcp_server: ScriptedMcpServer, admin: User) -> ScriptedMcpServer:
     import_tools("warehouse", actor="operator:test")
     version = services.save_draft(completed(), actor="operator:test")
     record_a_case(version)
     services.publish(NAME, number=version.number, person=admin)
-    return told
+    return mcp_server
 
 
 @pytest.fixture
@@ -102,24 +102,24 @@ def done_by(server: ScriptedMcpServer) -> list[Any]:
     return [asked for asked in server.heard if b'"name":"create_return"' in asked.body.replace(b" ", b"")]
 
 
-def test_tools_are_imported_as_drafts_that_nobody_is_offered(told: ScriptedMcpServer) -> None:
+def test_tools_are_imported_as_drafts_that_nobody_is_offered(mcp_server: ScriptedMcpServer) -> None:
     result = import_tools("warehouse", actor="operator:test")
     assert [draft.name for draft in result.drafts] == ["get_order", "create_return"]
     assert {one.state for one in ActionDefinition.objects.all()} == {"draft"}
     assert {one.origin for one in ActionDefinition.objects.all()} == {"mcp"}
-    assert told.calls == [] and NAME not in all_actions()
+    assert mcp_server.calls == [] and NAME not in all_actions()
     assert all("refund_all" not in str(one.document) for one in ActionDefinitionVersion.objects.all())
     import_tools("warehouse", actor="operator:test")
     assert ActionDefinitionVersion.objects.count() == 2
 
 
-def test_the_command_imports_tools_too(told: ScriptedMcpServer, workspace: Workspace, capsys: Any) -> None:
+def test_the_command_imports_tools_too(mcp_server: ScriptedMcpServer, workspace: Workspace, capsys: Any) -> None:
     call_command("action_import", tools_of="warehouse", workspace=workspace.slug)
     assert "create_return" in capsys.readouterr().out
 
 
-def test_a_server_without_a_list_imports_nothing(told: ScriptedMcpServer) -> None:
-    told.results["tools/list"] = {"tools": 7}
+def test_a_server_without_a_list_imports_nothing(mcp_server: ScriptedMcpServer) -> None:
+    mcp_server.results["tools/list"] = {"tools": 7}
     with pytest.raises(ServerUnreadable):
         import_tools("warehouse", actor="operator:test")
     assert not ActionDefinition.objects.exists()
@@ -141,7 +141,7 @@ def test_another_customers_order_is_refused(in_force: ScriptedMcpServer, ann: Pr
     assert (refused.state, refused.reason_code, done_by(in_force)) == ("refused", "order_not_found", [])
 
 
-def test_without_an_answer_it_goes_to_a_person_and_is_never_sent_again(agree: Any, in_force: ScriptedMcpServer) -> None:
+def test_an_unanswered_call_goes_to_a_person_and_is_never_sent_again(agree: Any, in_force: ScriptedMcpServer) -> None:
     request = agree()
 
     def cut(message: dict[str, Any]) -> Any:
@@ -189,7 +189,7 @@ def test_a_tool_whose_change_was_reviewed_meanwhile_stays_switched_on(in_force: 
     assert ActionDefinition.objects.get(name=NAME).state == "published"
 
 
-def test_a_tool_cannot_be_published_as_replay_safe(told: ScriptedMcpServer, admin: User) -> None:
+def test_a_tool_cannot_be_published_as_replay_safe(mcp_server: ScriptedMcpServer, admin: User) -> None:
     import_tools("warehouse", actor="operator:test")
     made = completed(outcome={"kind": "replay_safe"})
     made["call"]["body"]["key"] = "{key}"

@@ -41,7 +41,7 @@ def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def anns(workspace: Workspace, ann: Principal) -> Anns:
+def browser_of_ann(workspace: Workspace, ann: Principal) -> Anns:
     """Return a function that opens another browser in which Ann is signed in."""
     channel: NewChannel = create_channel(workspace, "Storefront")
     customer = Customer.objects.get(pk=ann.customer_id)
@@ -67,22 +67,22 @@ def at_once(client: Anns, posts: list[tuple[str, dict[str, Any]]]) -> list[tuple
 
 @pytest.mark.django_db(transaction=True)
 def test_only_one_of_many_simultaneous_undos_and_confirmations_is_carried_out(
-    moved: ActionRequest, anns: Anns, retail: LoopbackShop
+    moved: ActionRequest, browser_of_ann: Anns, retail: LoopbackShop
 ) -> None:
-    answers = at_once(anns, [(f"{REQUESTS}/{moved.pk}/undo", {})] * 6)
+    answers = at_once(browser_of_ann, [(f"{REQUESTS}/{moved.pk}/undo", {})] * 6)
     assert {status for status, _ in answers} == {200} and len({shown["id"] for _, shown in answers}) == 1
     card = answers[0][1]
-    answers = at_once(anns, [(f"{REQUESTS}/{card['id']}/confirm", {"digest": card["digest"]})] * 6)
+    answers = at_once(browser_of_ann, [(f"{REQUESTS}/{card['id']}/confirm", {"digest": card["digest"]})] * 6)
     assert sorted(status for status, _ in answers) == [200, *[409] * 5]
     run_queued()
     assert ActionRequest.objects.get(undoes=moved.pk).state == State.SUCCEEDED
     assert retail.records.records["orders"]["#W0000001"]["address"] == HOME and len(retail.performed) == 2
-    late = anns().post(f"{REQUESTS}/{moved.pk}/undo", {}, format="json")
+    late = browser_of_ann().post(f"{REQUESTS}/{moved.pk}/undo", {}, format="json")
     assert (late.status_code, late.json()["code"]) == (409, "cannot_undo")
 
 
 def test_an_undo_that_another_one_overtakes_is_not_carried_out_again(
-    moved: ActionRequest, ann: Principal, anns: Anns, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch
+    moved: ActionRequest, ann: Principal, browser_of_ann: Anns, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other undo is requested, confirmed and carried out after the first has seen that none is open."""
 
@@ -95,20 +95,20 @@ def test_an_undo_that_another_one_overtakes_is_not_carried_out_again(
         return propose(*args, **asked)
 
     monkeypatch.setattr(undo, "propose", overtaken)
-    answer = anns().post(f"{REQUESTS}/{moved.pk}/undo", {}, format="json")
+    answer = browser_of_ann().post(f"{REQUESTS}/{moved.pk}/undo", {}, format="json")
     assert (answer.status_code, answer.json()["state"]) == (200, "succeeded")
     assert ActionRequest.objects.filter(undoes=moved.pk).count() == 1 and len(retail.performed) == 2
 
 
 @pytest.mark.parametrize("when", ["before the confirmation", "after it"])
 def test_a_record_that_has_changed_is_not_restored(
-    moved: ActionRequest, ann: Principal, anns: Anns, retail: LoopbackShop, when: str
+    moved: ActionRequest, ann: Principal, browser_of_ann: Anns, retail: LoopbackShop, when: str
 ) -> None:
     """The order is packed meanwhile, so nothing is sent; once it no longer is, the undo can be requested again."""
     order, card = retail.records.records["orders"]["#W0000001"], propose_undo(ann, moved.pk)
     if when == "before the confirmation":
         order["status"] = "processed"
-    anns().post(f"{REQUESTS}/{card.pk}/confirm", {"digest": card.digest}, format="json")
+    browser_of_ann().post(f"{REQUESTS}/{card.pk}/confirm", {"digest": card.digest}, format="json")
     order["status"] = "processed"
     run_queued()
     card.refresh_from_db()
@@ -120,7 +120,7 @@ def test_a_record_that_has_changed_is_not_restored(
 
 @pytest.mark.parametrize("change", ["rules", "switch"])
 def test_an_undo_that_is_changed_or_switched_off_meanwhile_is_not_carried_out(
-    moved: ActionRequest, ann: Principal, anns: Anns, retail: LoopbackShop, change: str
+    moved: ActionRequest, ann: Principal, browser_of_ann: Anns, retail: LoopbackShop, change: str
 ) -> None:
     card, policy = propose_undo(ann, moved.pk), policy_of(MOVE)
     assert policy is not None
@@ -128,7 +128,7 @@ def test_an_undo_that_is_changed_or_switched_off_meanwhile_is_not_carried_out(
         change_rules(policy, actor="test", max_requests_per_customer_day=50)
     else:
         switch(policy, is_enabled=False, actor="test")
-    anns().post(f"{REQUESTS}/{card.pk}/confirm", {"digest": card.digest}, format="json")
+    browser_of_ann().post(f"{REQUESTS}/{card.pk}/confirm", {"digest": card.digest}, format="json")
     run_queued()
     card.refresh_from_db()
     assert card.state != State.SUCCEEDED and len(retail.performed) == 1
@@ -147,19 +147,19 @@ def assert_is_too_late(card: ActionRequest, state: State, moved: ActionRequest, 
 
 
 def test_a_card_is_not_confirmed_after_the_window(
-    moved: ActionRequest, ann: Principal, anns: Anns, retail: LoopbackShop
+    moved: ActionRequest, ann: Principal, browser_of_ann: Anns, retail: LoopbackShop
 ) -> None:
     card = propose_undo(ann, moved.pk)
     end_window(moved)
-    answer = anns().post(f"{REQUESTS}/{card.pk}/confirm", {"digest": card.digest}, format="json")
+    answer = browser_of_ann().post(f"{REQUESTS}/{card.pk}/confirm", {"digest": card.digest}, format="json")
     assert (answer.status_code, answer.json()["code"]) == (409, "expired")
     assert_is_too_late(card, State.EXPIRED, moved, retail)
-    again = anns().post(f"{REQUESTS}/{moved.pk}/undo", {}, format="json")
+    again = browser_of_ann().post(f"{REQUESTS}/{moved.pk}/undo", {}, format="json")
     assert (again.status_code, again.json()["code"]) == (409, "cannot_undo")
 
 
 def test_a_window_that_ends_between_check_and_lock_ends_the_card(
-    moved: ActionRequest, ann: Principal, anns: Anns, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch
+    moved: ActionRequest, ann: Principal, browser_of_ann: Anns, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card = propose_undo(ann, moved.pk)
 
@@ -169,12 +169,15 @@ def test_a_window_that_ends_between_check_and_lock_ends_the_card(
         return records
 
     monkeypatch.setattr("actions.services.gather_again", gather_slowly)
-    answer = anns().post(f"{REQUESTS}/{card.pk}/confirm", {"digest": card.digest}, format="json")
+    answer = browser_of_ann().post(f"{REQUESTS}/{card.pk}/confirm", {"digest": card.digest}, format="json")
     assert answer.status_code == 409
     run_queued()
     card.refresh_from_db()
     assert card.state == State.AWAITING_CONFIRMATION and len(retail.performed) == 1
-    assert anns().post(f"{REQUESTS}/{card.pk}/confirm", {"digest": card.digest}, format="json").status_code == 409
+    assert (
+        browser_of_ann().post(f"{REQUESTS}/{card.pk}/confirm", {"digest": card.digest}, format="json").status_code
+        == 409
+    )
     assert_is_too_late(card, State.EXPIRED, moved, retail)
 
 
@@ -231,14 +234,14 @@ def test_an_undo_that_would_be_held_until_after_the_window_is_not_offered(
 
 
 def test_an_equal_request_in_progress_is_reported_before_anything_is_proposed(
-    moved: ActionRequest, ann: Principal, anns: Anns, retail: LoopbackShop
+    moved: ActionRequest, ann: Principal, browser_of_ann: Anns, retail: LoopbackShop
 ) -> None:
     direct = propose(ann, MOVE, {"order_id": "#W0000001", **HOME}, proposal_key="turn:9:1:1")
     assert preview_undo(ann, moved.pk).decision.is_refusal is False  # it would replace that card
     confirm(direct.pk, principal=ann, digest=direct.digest)
     with pytest.raises(CannotUndo):
         preview_undo(ann, moved.pk)
-    answer = anns().post(f"{REQUESTS}/{moved.pk}/undo", {}, format="json")
+    answer = browser_of_ann().post(f"{REQUESTS}/{moved.pk}/undo", {}, format="json")
     assert (answer.status_code, answer.json()["code"]) == (409, "cannot_undo")
     assert not ActionRequest.objects.filter(undoes=moved.pk).exists() and len(retail.performed) == 1
 

@@ -17,7 +17,7 @@ async def test_a_models_answer_is_streamed_and_cited(models_visitor: Visitor, mo
     assert {citation["external_id"] for citation in final["citations"]} == {"returns-and-refunds"}
 
 
-async def test_stop_ends_an_answer_with_what_was_shown(models_visitor: Visitor, model: ModelServer) -> None:
+async def test_stop_ends_an_answer_with_the_text_shown_so_far(models_visitor: Visitor, model: ModelServer) -> None:
     model.will(stalled())
     async with models_visitor.chat() as socket:
         await ask_until_the_middle(socket)

@@ -36,7 +36,7 @@ async def test_an_answer_of_another_process_is_streamed_too(stack: Stack, doorwa
         assert [frame["event"] for frame in socket.events] == [event["event"] for event in await visitor.log()]
 
 
-async def test_a_reader_in_another_process_who_joins_in_the_middle_reads_on(
+async def test_a_reader_in_another_process_who_joins_in_the_middle_continues(
     stack: Stack, doorway: Web, model_web: Web, model: ModelServer
 ) -> None:
     behaviour, gate = paused()

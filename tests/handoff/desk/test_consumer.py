@@ -196,7 +196,7 @@ async def test_a_subscription_receives_events_and_notes(server: str, held: Ticke
         assert (note["line"]["kind"], note["line"]["speaker"], note["prev_seq"]) == ("note", "Noor Aziz", said["seq"])
 
 
-async def test_an_answer_arrives_as_clean_html_beside_its_text(server: str, held: Ticket, bob: User) -> None:
+async def test_an_answer_arrives_as_clean_html_and_as_text(server: str, held: Ticket, bob: User) -> None:
     async with logged_in_desk(server, bob) as socket:
         await socket.subscribe(held.conversation_id)
         await db(services.return_to_assistant, held.pk, agent=bob)

@@ -151,7 +151,7 @@ def test_a_reply_is_mailed_even_if_its_comparison_fails(
 
 
 def drafted(days: int) -> OfferedDraft:
-    """Return a draft of so many days ago that was corrected."""
+    """Return a corrected draft from `days` days ago."""
     made: OfferedDraft = OfferedDraft.objects.create(
         conversation=start_conversation(Customer.objects.create().pk), text=DRAFT, sent="edited", kept=0.6,
         is_correction=True, created_at=now() - timedelta(days=days),

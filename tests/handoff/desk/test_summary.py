@@ -48,7 +48,7 @@ def test_the_summary_of_an_ended_ticket_is_of_its_own_episode(conversation: Conv
     ]
 
 
-def test_the_summary_keeps_text_beside_the_request_for_a_person(conversation: Conversation) -> None:
+def test_the_summary_keeps_text_next_to_the_request_for_a_person(conversation: Conversation) -> None:
     wish = "My tent has a hole. I would like to talk to a person please"
     for place, text in enumerate(["How long can I return a tent?", wish]):
         add_customer_message(conversation.pk, text=text, client_id=str(place))

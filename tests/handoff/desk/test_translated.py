@@ -47,16 +47,16 @@ def waiting(shop: FakeShop, alice: Customer, conversation: Conversation) -> Acti
 def test_a_ticket_contains_no_untranslated_words(waiting: ActionRequest, ticket: Ticket, bob: User, noor: User) -> None:
     add_customer_message(ticket.conversation_id, text="My tent pole broke", client_id="1")
     page = f"/desk/tickets/{ticket.pk}/"
-    bobs, noors = browser(bob), browser(noor)
-    shown = [bobs.get(page), bobs.get("/desk/")]
+    bob_client, noors = browser(bob), browser(noor)
+    shown = [bob_client.get(page), bob_client.get("/desk/")]
     services.claim(ticket.pk, agent=bob)
     add_agent_message(ticket.conversation_id, text="On its way", author=bob, client_id="2")
     add_note(ticket.conversation_id, text="Spare part", author=bob, client_id="3")
-    shown += [bobs.get(page), noors.get(page), noors.get("/desk/"), bobs.get(f"{page}activity/")]
-    shown += [bobs.post(f"{page}snooze/", {"text": "hour"}, follow=True), bobs.get("/desk/?show=mine")]
-    shown += [bobs.post(f"{page}resolve/", follow=True), bobs.post(f"{page}resolve/")]
-    shown += [bobs.get("/desk/?show=all"), bobs.get("/desk/?q=Alice")]
-    shown += [bobs.post("/desk/presence/", {"text": "away"}, follow=True), bobs.get("/desk/log-in/")]
+    shown += [bob_client.get(page), noors.get(page), noors.get("/desk/"), bob_client.get(f"{page}activity/")]
+    shown += [bob_client.post(f"{page}snooze/", {"text": "hour"}, follow=True), bob_client.get("/desk/?show=mine")]
+    shown += [bob_client.post(f"{page}resolve/", follow=True), bob_client.post(f"{page}resolve/")]
+    shown += [bob_client.get("/desk/?show=all"), bob_client.get("/desk/?q=Alice")]
+    shown += [bob_client.post("/desk/presence/", {"text": "away"}, follow=True), bob_client.get("/desk/log-in/")]
     for answer in shown:
         assert answer.status_code < 500
         assert not untranslated(answer.content.decode()), answer.request["PATH_INFO"]
@@ -64,11 +64,15 @@ def test_a_ticket_contains_no_untranslated_words(waiting: ActionRequest, ticket:
 
 def test_a_proposal_contains_no_untranslated_words(shop: FakeShop, ticket: Ticket, bob: User) -> None:
     services.claim(ticket.pk, agent=bob)
-    bobs = browser(bob)
+    bob_client = browser(bob)
     for action in ("refund_order", "change_shipping_address", "cancel_order"):
         page = f"/desk/tickets/{ticket.pk}/ask/{action}/"
         fields = {"order_id": "A-1", "reason": "", "amount": "much", "address.country": "Germany", "step": "check"}
-        shown = [bobs.get(page), bobs.post(page, fields), bobs.post(page, {**fields, "amount": "", "reason": "Torn"})]
+        shown = [
+            bob_client.get(page),
+            bob_client.post(page, fields),
+            bob_client.post(page, {**fields, "amount": "", "reason": "Torn"}),
+        ]
         for answer in shown:
             assert not untranslated(answer.content.decode(), IN_THE_SHOP), page
 
@@ -88,9 +92,9 @@ def test_an_approval_contains_no_untranslated_words(waiting: ActionRequest, lead
 
 def test_canned_replies_contain_no_untranslated_words(workspace: Workspace, bob: User) -> None:
     reply = save_reply(title="Thanks", text="Thank you, {name}")
-    bobs = browser(bob)
-    shown = [bobs.get("/desk/replies/"), bobs.get(f"/desk/replies/{reply.pk}/")]
-    shown += [bobs.post("/desk/replies/", {"title": "Thanks", "text": ""})]
+    bob_client = browser(bob)
+    shown = [bob_client.get("/desk/replies/"), bob_client.get(f"/desk/replies/{reply.pk}/")]
+    shown += [bob_client.post("/desk/replies/", {"title": "Thanks", "text": ""})]
     for answer in shown:
         assert answer.status_code < 500
         assert not untranslated(answer.content.decode()), answer.request["PATH_INFO"]

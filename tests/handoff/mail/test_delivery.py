@@ -1,4 +1,4 @@
-"""An agent's reply reaches a customer who has left, by mail, once."""
+"""An agent's reply is mailed, once, to a customer who has left."""
 
 from datetime import timedelta
 from typing import Any

@@ -41,7 +41,7 @@ def taken(ticket: Ticket, bob: User) -> Ticket:
 
 
 @pytest.fixture
-def bobs(bob: User) -> Client:
+def bob_client(bob: User) -> Client:
     return browser(bob)
 
 
@@ -61,14 +61,14 @@ def sent(ticket: Ticket) -> list[dict[str, Any]]:
     return [event.payload for event in events.order_by("seq")]
 
 
-def test_a_card_is_sent_once_and_as_previewed(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
+def test_a_card_is_sent_once_and_as_previewed(shop: FakeShop, taken: Ticket, bob_client: Client) -> None:
     address = f"/desk/tickets/{taken.pk}/records/"
-    assert address in bobs.get(f"/desk/tickets/{taken.pk}/").content.decode()
-    page = bobs.get(address)
+    assert address in bob_client.get(f"/desk/tickets/{taken.pk}/").content.decode()
+    page = bob_client.get(address)
     assert "B-2" not in visible_text(LexborHTMLParser(page.content.decode()), " ")
     [form] = {form["seen"]: form for form in forms_of(page) if "seen" in form}.values()
     for _again in range(2):
-        assert bobs.post(address, form).status_code == 302
+        assert bob_client.post(address, form).status_code == 302
     [message] = sent(taken)
     check_event("message", message)
     [block] = message["blocks"]
@@ -77,14 +77,14 @@ def test_a_card_is_sent_once_and_as_previewed(shop: FakeShop, taken: Ticket, bob
     assert [row["value"] for row in block["record"]["rows"]][1:] == ["Alder merino base layer, M", "€49.90"]
     assert PAGE in transcript_of(taken.conversation)
     shop.change_order("A-1", status="cancelled")
-    changed = bobs.post(address, {**form, "client_id": "2"})
+    changed = bob_client.post(address, {**form, "client_id": "2"})
     assert changed.status_code == 409 and "has changed since you saw it" in changed.content.decode()
-    forged = bobs.post(address, {**form, "client_id": "3", "order_id": "B-2"})
+    forged = bob_client.post(address, {**form, "client_id": "3", "order_id": "B-2"})
     assert forged.status_code == 409 and len(sent(taken)) == 1
 
 
 def test_a_receipt_must_be_the_customers_own(
-    shop: FakeShop, taken: Ticket, bobs: Client, noor: User, alice: Customer, workspace: Workspace
+    shop: FakeShop, taken: Ticket, bob_client: Client, noor: User, alice: Customer, workspace: Workspace
 ) -> None:
     shop.change_order("A-1", status="paid")
     alices = signed_in_as(alice)
@@ -96,11 +96,11 @@ def test_a_receipt_must_be_the_customers_own(
     confirm(other.pk, principal=theirs, digest=other.digest)
     run_queued()
     address = f"/desk/tickets/{taken.pk}/records/"
-    form = next(form for form in forms_of(bobs.get(address)) if "receipt" in form)
+    form = next(form for form in forms_of(bob_client.get(address)) if "receipt" in form)
     assert form["receipt"] == str(card.pk)
-    assert bobs.post(address, {**form, "receipt": str(other.pk)}).status_code == 404
+    assert bob_client.post(address, {**form, "receipt": str(other.pk)}).status_code == 404
     assert browser(noor).post(address, form).status_code in (403, 409) and sent(taken) == []
-    assert bobs.post(address, form).status_code == 302
+    assert bob_client.post(address, form).status_code == 302
     [message] = sent(taken)
     check_event("message", message)
     assert message["text"] == "Receipt: Cancel order A-1 and refund €49.90"

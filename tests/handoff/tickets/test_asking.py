@@ -1,4 +1,4 @@
-"""Requests for a person: what the customer sees and what the team gets."""
+"""Requests for a person: the customer's notices and the team's ticket."""
 
 from datetime import timedelta
 

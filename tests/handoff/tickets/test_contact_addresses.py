@@ -175,7 +175,7 @@ def test_an_address_of_an_earlier_episode_is_ignored(conversation: Conversation,
 def test_the_notice_is_in_the_customers_language_not_the_pages(
     conversation: Conversation, text: str, away: str, noted: str
 ) -> None:
-    """The page is in English. An address is in no language, so what was written before it counts."""
+    """The page is in English. An address has no language, so the messages before it count."""
     add_customer_message(conversation.pk, text=text, client_id="1")
     services.request(conversation.pk, reason="customer_asked", by="customer")
     notices = [event.payload["text"] for event in events_after(conversation.pk, 0) if event.event == "message"]

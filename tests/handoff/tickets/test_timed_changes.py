@@ -59,7 +59,7 @@ def test_a_team_that_went_offline_is_reported(conversation: Conversation, bob: U
     assert notices_to(conversation) == ["Our team is not avai"]
 
 
-def test_a_late_customer_with_an_address_is_told_where_replies_go(
+def test_a_late_customer_with_an_address_learns_where_replies_are_sent(
     alice: Customer, bob: User, conversation: Conversation
 ) -> None:
     record_presence(bob)

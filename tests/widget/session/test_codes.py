@@ -104,13 +104,13 @@ def test_only_the_hosted_page_can_redeem(channel: NewChannel, origin: str | None
 def test_no_code_without_a_valid_credential(channel: NewChannel) -> None:
     key = channel.channel.key
     mallorys = identity_token(channel, "cus_mallory")
-    alices = ticket(channel, token=identity_token(channel))["conversation"]
+    alice_conversation = ticket(channel, token=identity_token(channel))["conversation"]
     for body, status in (
         ({"channel": key}, 400),
-        ({"channel": key, "conversation": alices}, 400),
+        ({"channel": key, "conversation": alice_conversation}, 400),
         ({"channel": key, "visitor": "vs_made_up"}, 401),
         ({"channel": key, "token": "a.b.c"}, 401),
-        ({"channel": key, "token": mallorys, "conversation": alices}, 404),
+        ({"channel": key, "token": mallorys, "conversation": alice_conversation}, 404),
         ({"channel": "pk_unknown", "token": mallorys}, 404),
         ({"channel": key, "token": mallorys, "locale": "de"}, 400),
     ):

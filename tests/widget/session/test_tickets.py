@@ -81,7 +81,7 @@ def test_both_credentials_bind_a_visitors_conversation_to_the_customer(channel: 
 
 
 def test_a_foreign_conversation_looks_like_a_missing_one(channel: NewChannel) -> None:
-    alices = ticket(channel, token=identity_token(channel))["conversation"]
+    alice_conversation = ticket(channel, token=identity_token(channel))["conversation"]
     visitors = ticket(channel)
     key = channel.channel.key
     answers = set()
@@ -93,7 +93,7 @@ def test_a_foreign_conversation_looks_like_a_missing_one(channel: NewChannel) ->
     ):
         if "token" in proof:  # a token's customer is created when it is first seen, not by the refusal
             ticket(channel, **proof)
-        for conversation in (alices, str(uuid4())):
+        for conversation in (alice_conversation, str(uuid4())):
             body = {"channel": key, "conversation": conversation, **proof}
             answers.add(refused(body, status=404, code="not_found"))
     assert len(answers) == 1
@@ -167,7 +167,7 @@ def test_a_public_key_is_not_accepted_as_a_shared_secret(channel: NewChannel) ->
     ticket(channel, token=jwt.encode(claims, private, algorithm="ES256"))
 
 
-def test_errors_name_what_is_wrong_with_a_body(channel: NewChannel) -> None:
+def test_errors_name_the_mistake_in_a_body(channel: NewChannel) -> None:
     key = channel.channel.key
     refused({"channel": key, "role": "agent"}, status=400, code="invalid", field="role")
     refused({"channel": key, "chanel": key}, status=400, code="invalid", field="chanel")

@@ -289,7 +289,7 @@ async def test_scores_are_stored_and_replaced(server: str, channel: NewChannel) 
     assert kept == [(4, claim.message_id, "Better than I thought"), (5, None, "")]
 
 
-def _a_person_says(conversation: str, agent: User) -> tuple[UUID, UUID]:
+def _agent_writes(conversation: str, agent: User) -> tuple[UUID, UUID]:
     """Return the ids of an agent's reply and of an internal note."""
     handoff.claim(handoff.request(UUID(conversation), reason="customer_asked", by="customer").pk, agent=agent)
     reply = add_agent_message(UUID(conversation), text="I am Bob", author=agent, client_id="b1")
@@ -300,7 +300,7 @@ async def test_an_agents_reply_can_be_rated_and_a_note_is_not_found(
     server: str, channel: NewChannel, bob: User
 ) -> None:
     granted = await db(ticket, channel)
-    reply, note = await db(_a_person_says, granted["conversation"], bob)
+    reply, note = await db(_agent_writes, granted["conversation"], bob)
     async with greeted(server, granted) as socket:
         await socket.say("rate", score=5, message=str(reply))
         await socket.say("rate", score=1, message=str(note))
