@@ -14,8 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 PREFIX: Final = "SUPPORTBOT_"
 LAST_PORT: Final = 65535
 SHORTEST: Final = 8  # letters; shorter names, such as HOST and PORT, are too similar to other programs' variables
-# Kubernetes sets these for each service of a namespace, named by the service.
-_SERVICE_LINK: Final = re.compile(r".+_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
+# Kubernetes sets these for each service of a namespace, named by the service; and NAME_PORT, which contains an address.
+_SERVICE_LINK: Final = re.compile(r".+_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 
 
 class Env(environ.Env):
@@ -81,7 +81,7 @@ def unknown_name(environment: Mapping[str, str], known: Collection[str]) -> str 
 
 
 def _is_service_link(name: str, value: str) -> bool:
-    return _SERVICE_LINK.fullmatch(name) is not None and (not name.endswith("_PORT") or "://" in value)
+    return _SERVICE_LINK.fullmatch(name) is not None or (name.endswith("_PORT") and "://" in value)
 
 
 def _is_near(name: str, other: str) -> bool:

@@ -39,5 +39,6 @@ def test_our_prefix_is_reserved_except_for_kubernetes_links() -> None:
         "SUPPORTBOT_PORT_80_TCP": "x",
     }
     links |= {"SUPPORTBOT_WEB_SERVICE_PORT_HTTP": "80", "SUPPORTBOT_PORT_80_TCP_ADDR": "10.0.0.1"}
+    links |= {"SUPPORTBOT_WEB_SERVICE_PORT": "80", "SUPPORTBOT_WEB_PORT_80_TCP_PORT": "80"}
     assert unknown_name(links, KNOWN) is None
     assert "The known ones are: SUPPORTBOT_LOG_LEVEL" in str(unknown_name({"SUPPORTBOT_PORT": "80"}, KNOWN))
