@@ -75,7 +75,7 @@ class RunList(EvaluationView, ListAPIView[Run]):
 
 
 def _note_read(request: Request, read: Iterable[Run]) -> None:
-    """Note that the person as whom a key acts has read these runs. A service's key acts as nobody."""
+    """Store that the person behind a key has read these runs. A service's key has no person behind it."""
     caller = request.auth
     services.note_read_verdicts(read, caller.user_id if isinstance(caller, Staff) else None)
 

@@ -165,8 +165,8 @@ def show_verdicts(run_id: UUID, person_id: UUID) -> None:
 
 @transaction.atomic
 def note_read_verdicts(runs: Iterable[Run], person_id: UUID | None) -> None:
-    """Store that a person has read these runs' results outside the console, if a judge has judged any of them; they
-    then label none of them. Without a person, such as for a service's key, do nothing.
+    """Store that a person has read these runs' results outside the console, if a judge has judged any of them; they can
+    no longer label them. Without a person, such as for a service's key, do nothing.
     """
     if person_id is None:
         return

@@ -14,7 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 PREFIX: Final = "SUPPORTBOT_"
 LAST_PORT: Final = 65535
 SHORTEST: Final = 8  # letters; shorter names, such as HOST and PORT, are too similar to other programs' variables
-# Kubernetes sets these for each service of a namespace, named by the service; and NAME_PORT, which contains an address.
+# Kubernetes sets these variables, named after the service, for each service of a namespace. It also sets NAME_PORT,
+# which contains an address.
 _SERVICE_LINK: Final = re.compile(r".+_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 
 

@@ -21,8 +21,9 @@ class Transaction:
 
 
 def oldest_transaction(cursor: CursorWrapper) -> Transaction | None:
-    """Return the oldest transaction of another connection to this database, if it is older than a second; None if there
-    is none, or if this role may not see those of others (only a superuser and members of pg_read_all_stats may).
+    """Return the oldest transaction of another connection to this database that is older than a second. Return None if
+    there is none, or if this role may not see other roles' transactions (a superuser and members of pg_read_all_stats
+    may).
     """
     cursor.execute(_OLDEST)
     row = cursor.fetchone()

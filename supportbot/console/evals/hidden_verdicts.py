@@ -36,8 +36,8 @@ def hidden_cases(request: HttpRequest, run: Run) -> dict[str, bool | None]:
 
 
 def hidden_runs(request: HttpRequest, runs: Collection[Run]) -> set[UUID]:
-    """Return the ids of the runs in a list whose figures would reveal the judge's verdicts to the viewer. If none of a
-    run's results waits for their label, its verdicts are stored as seen, because the list shows its figures.
+    """Return the ids of those runs in a list whose figures would reveal the judge's verdicts to the viewer. If a run
+    has no results waiting for the viewer's label, its verdicts are stored as seen, because the list shows its figures.
     """
     if not may(staff(request), "evals:write"):
         return set()
@@ -47,16 +47,16 @@ def hidden_runs(request: HttpRequest, runs: Collection[Run]) -> set[UUID]:
 
 
 def shown_agreement(agreement: Agreement | None, *, is_hidden: bool) -> Agreement | None:
-    """Return the agreement to show beside a run. While its verdicts are hidden, only that nobody has labelled any: a
-    count that changes with the viewer's label would tell what the judge said of that result.
+    """Return the agreement to show beside a run. While the verdicts are hidden and there are labels, return None: a
+    count that changes with the viewer's label would reveal the judge's verdict on that result.
     """
     return None if is_hidden and agreement is not None and agreement.labels else agreement
 
 
 def report_without(run: Run, hidden: Collection[str], hidden_before: Collection[str]) -> Report | None:
-    """Return the report of a run without the cases that are hidden in it, compared with the cases of its baseline that
-    are not hidden there; None if it is not done, or if all are hidden. A figure of all cases would reveal the outcomes
-    of the hidden ones.
+    """Return the report of a run without its hidden cases, compared with its baseline without the cases hidden there.
+    Return None if the run is not done or all cases are hidden. Figures over all cases would reveal the outcomes of
+    hidden ones.
     """
     if run.report is None or not (hidden or hidden_before):
         return report_from(run.report) if run.report is not None else None

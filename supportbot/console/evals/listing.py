@@ -114,7 +114,7 @@ class RunAdmin(RowPagesAdmin):
         return rows.select_related("suite").defer("cases")
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Return the list, in which runs are marked whose outcome this person must not see before labelling."""
+        """Return the list, with a mark on each run whose outcome this person must not see before labelling."""
         shown = super().get_changelist_instance(request)
         hidden = hidden_runs(request, list(shown.result_list))
         for run in shown.result_list:

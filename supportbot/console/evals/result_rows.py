@@ -92,8 +92,8 @@ class Row:
 
     @property
     def answers(self) -> list[tuple[str, Try]]:
-        """The try to show from each run: the first failed one, or else the first; of hidden cases, the first one of
-        this run.
+        """The try to show from each run: the first failed one, or else the first; for hidden cases, only this run's
+        first try.
         """
         if self.is_hidden:
             return [(gettext("Now"), one) for one in self.now[:1]]
@@ -184,7 +184,7 @@ def case_rows(cases: Iterable[Case]) -> list[dict[str, Any]]:
 
 
 def rows_of(runs: Iterable[Run], hidden: Collection[UUID] = ()) -> list[dict[str, Any]]:
-    """Return the rows for runs in lists; of `hidden` runs, the outcome is not shown."""
+    """Return the rows for runs in lists; the outcome of `hidden` runs is not shown."""
     return [
         {
             "run": run,

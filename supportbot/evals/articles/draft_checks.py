@@ -112,8 +112,8 @@ def cancel_open(checks: QuerySet[DraftCheck]) -> int:
     """Stop those of these checks that are unfinished; return how many. They keep their questions without personal data,
     and ask them in that form if they are continued.
 
-    Masking takes a while, so no row is locked meanwhile: each is changed only if a worker has not stored its items
-    since they were read, which happens once.
+    Masking takes a while, so no row is locked in the meantime: a check is changed only if no worker has stored its
+    items since it was read, which a worker does only once.
     """
     unfinished, stopped_now = Q(state__in=("waiting", "running")), 0
     for _ in range(2):

@@ -156,7 +156,7 @@ class Command(migrate.Command):
                 return
 
     def migration_progress_callback(self, action: str, migration: Any = None, fake: bool = False) -> None:
-        """Print a migration that was retried once more, when it is done, and no other line twice."""
+        """Print the line of a retried migration again when it is done, and no other line twice."""
         self.verbosity = self._asked_verbosity
         step, _, moment = action.partition("_")
         is_repeated = self._told and str(migration or self._told) == self._told
@@ -169,7 +169,7 @@ class Command(migrate.Command):
         super().migration_progress_callback(action, migration, fake)
 
     def _report_wait(self, connection: BaseDatabaseWrapper) -> None:
-        """Say once for each migration what it waits for."""
+        """Report, once for each migration, the transaction that it waits for."""
         if self._told == self._begun:
             return
         self._told = self._begun
