@@ -16,7 +16,7 @@ from supportbot.observing.metrics import TURN_SECONDS, TURNS
 # Labelled only by code, never by text.
 WITHHELD = Counter("supportbot_withheld_total", "Sentences of answers that a check held back", ["code"])
 UNCONFIRMED = Counter("supportbot_unconfirmed_answers_total", "Answers that the articles do not confirm")
-SECOND_TRIES = Counter("supportbot_second_tries_total", "Answers lost to the checks that a model tried once more")
+SECOND_TRIES = Counter("supportbot_second_tries_total", "Answers retried by a model after the checks rejected them")
 
 
 class Phases:

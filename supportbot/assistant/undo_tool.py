@@ -79,7 +79,7 @@ def _about(requests: QuerySet[ActionRequest], number: str) -> QuerySet[ActionReq
 
 
 def _withdrew_before(place: Place) -> bool:
-    """Return whether a lost attempt of this turn already withdrew a request; then no older one may be withdrawn."""
+    """Return whether a lost attempt of this turn already withdrew a request; if so, no older one may be withdrawn."""
     if place.claim.attempt == 1:
         return False
     turn = Turn.objects.get(pk=place.claim.turn_id)

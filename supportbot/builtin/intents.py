@@ -31,8 +31,8 @@ QUESTIONS: Final = frozenset({"asks", "question", "hypothetical"})
 ASK_FOR_HELP: Final = frozenset({"complaint", "unclear"})
 NO_REQUEST: Final = QUESTIONS | {"undo", "denies", "reports", "person", "contact", "nonsense"} | set(get_args(Courtesy))
 SURE_FROM: Final = 0.6  # the minimum probability of a kind
-# From this probability on, a "no" asks nothing. With .6, this would also cover "nothing here yet" and 2 more of 82
-# short questions.
+# From this probability on, a message counts as a mere "no". With .6, "nothing here yet" and 2 more of 82 short
+# questions would count as one, too.
 NO_FROM: Final = 0.9
 # From these probabilities on, a message asks to undo something: in general, and after an action in the conversation,
 # which makes it more likely. Without an action, a message between the two thresholds leads to a question first.

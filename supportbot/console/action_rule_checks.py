@@ -92,7 +92,7 @@ def approvers_warning(policy: ActionPolicy) -> str:
 
 
 def approvers_warning_before(policy: ActionPolicy | None, spec: WriteAction) -> str:
-    """Return the same warning for a version that is not published yet. Without a policy, nobody may decide, and the
+    """Like `approvers_warning`, for a version that is not published yet. Without a policy, nobody may decide, and the
     version's own limits become the rules.
     """
     if policy is not None:

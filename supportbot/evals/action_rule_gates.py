@@ -66,7 +66,7 @@ def judged(rules: Rules, action: str, *, workspace: Workspace, seconds: float | 
 
 
 def refusals(rules: Rules, action: str) -> list[str]:
-    """Return the gates' cases that would fail under new rules, each with the reasons. The setting of `ACTIONS_GATES`.
+    """Return the gates' cases that would fail under new rules, with reasons. `ACTIONS_GATES` names this function.
 
     A gate whose suite has been deleted counts as failed, because its verdict is unknown.
     """

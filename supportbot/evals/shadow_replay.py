@@ -31,7 +31,7 @@ from supportbot.releases.selectors import using
 MOST_CHARACTERS: Final = 2_000
 MOST_DAYS: Final = 60
 MOST_QUESTIONS: Final = 1_000
-MOST_READ: Final = 20_000  # conversations, to count how often a question was asked
+MOST_READ: Final = 20_000  # conversations read to count how often a question was asked
 # The effects of differences on the customer, worst first.
 KINDS: Final = ("lost_answer", "action", "handed_over", "figures", "sources", "gained_answer", "words")
 

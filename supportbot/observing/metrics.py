@@ -11,7 +11,9 @@ _SLOW: Final = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120)
 
 TURNS = Counter("supportbot_turns_total", "Answers that ended, by outcome and author", ["outcome", "by"])
 TURN_SECONDS = Histogram("supportbot_turn_seconds", "Time of an answer by phase", ["phase"], buckets=_SLOW)
-LOOP_LAG = Gauge("supportbot_loop_lag_seconds", "How late the event loop runs what is due", multiprocess_mode="livemax")
+LOOP_LAG = Gauge(
+    "supportbot_loop_lag_seconds", "Delay with which the event loop runs timers", multiprocess_mode="livemax"
+)
 LEASES_LOST = Counter("supportbot_turn_leases_lost_total", "Answers taken over because their process went silent")
 SOCKETS = Gauge("supportbot_sockets_open", "Open sockets", ["kind"], multiprocess_mode="livesum")
 SOCKET_CLOSES = Counter("supportbot_socket_closes_total", "Closed sockets by close code", ["kind", "code"])
@@ -25,13 +27,11 @@ MODEL_SECONDS = Histogram("supportbot_model_call_seconds", "Time of a call to a 
 MODEL_TOKENS = Counter("supportbot_model_tokens_total", "Tokens of models", ["direction"])
 MODEL_COST = Counter("supportbot_model_cost_total", "Cost of calls to models with a price", ["currency"])
 BREAKERS_OPEN = Gauge(
-    "supportbot_breakers_open", "Models that are not called at the moment", ["kind"], multiprocess_mode="livesum"
+    "supportbot_breakers_open", "Models with an open circuit breaker", ["kind"], multiprocess_mode="livesum"
 )
-BREAKER_HITS = Counter(
-    "supportbot_breaker_hits_total", "Calls for a model while it was not called, or only tried", ["kind"]
-)
+BREAKER_HITS = Counter("supportbot_breaker_hits_total", "Calls that met an open circuit breaker", ["kind"])
 DATABASE_WAIT = Histogram(
     "supportbot_db_pool_wait_seconds", "Wait for a database thread, and for a connection", ["wait"], buckets=_FAST
 )
 TASKS = Counter("supportbot_tasks_total", "Background tasks that ended, by state", ["task", "state"])
-BUILD = Gauge("supportbot_build_info", "The version that runs", ["version"], multiprocess_mode="livemax")
+BUILD = Gauge("supportbot_build_info", "The running version", ["version"], multiprocess_mode="livemax")

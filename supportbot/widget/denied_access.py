@@ -1,4 +1,4 @@
-"""Denied access to a channel is recorded in its workspace's audit trail, with the reason."""
+"""Records denied access to a channel in its workspace's audit trail, with the reason."""
 
 from typing import Final
 from uuid import UUID

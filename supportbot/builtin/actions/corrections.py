@@ -152,7 +152,7 @@ def _days_of(tool: ToolSpec, intent: Intent) -> dict[str, date]:
 
 
 def _with_whole_days(text: str, before: date, days: Sequence[Day], taken: dict[str, Any], language: str) -> str:
-    """Return a text whose incomplete days have the year and, if missing, the month of the day `before`."""
+    """Return a text with its incomplete days written in full: the possible day nearest to `before`, in ISO 8601."""
     known = [
         (day.start, day.end, min(day.possible, key=lambda one: abs(one - before)))
         for day in days

@@ -49,7 +49,7 @@ def given_in(tool: ToolSpec, text: str, asked: str, *, whole: str, locale: str, 
 
 
 def is_try(text: str) -> bool:
-    """Return whether a message without a readable value is still meant as an answer. Then the question is repeated,
+    """Return whether a message without a readable value is still meant as an answer. If so, the question is repeated,
     because the help pages cannot answer the message.
     """
     if is_short(text):

@@ -91,8 +91,8 @@ def _longest(text: str, read: Callable[[str], str], may_be: Callable[[str], bool
 
 
 def _joined(text: str, words: Sequence[_Span], may_be: Callable[[str], bool]) -> Mapping[int, Sequence[int]]:
-    """Return the last words of the multi-word parts to read, longest first, by their first word. If there are too many,
-    parts that begin and end with digits come first.
+    """Return the multi-word parts to read: for each first word, the possible last words, longest part first. If there
+    are too many parts, those that begin and end with digits are preferred.
     """
     spans = [
         (first, last)

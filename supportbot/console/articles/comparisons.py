@@ -81,7 +81,7 @@ def seen(request: HttpRequest, comparison_id: UUID) -> HttpResponse:
 
 
 def notices(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the findings of the newest comparisons, one per notice, without notices that have been closed."""
+    """Return the findings of the newest comparisons, one per notice; closed notices are left out."""
     if not may(staff(request), "kb:read"):
         return []
     closes = {"may_close": may(staff(request), "kb:write")}

@@ -29,7 +29,7 @@ from supportbot.releases.services import OVERRIDE
 from supportbot.team_language import team_language
 
 logger = logging.getLogger(__name__)
-PLAN_SECONDS: Final = 120  # for the gates; after that, another worker may take the plan
+PLAN_SECONDS: Final = 120  # the time for the gates; afterwards, another worker may take the plan
 GIVEN_UP_AFTER: Final = timedelta(hours=1)
 
 

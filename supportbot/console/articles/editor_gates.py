@@ -27,7 +27,7 @@ from supportbot.evals.articles.article_gates import Phrasings, Trial, archiving,
 from supportbot.releases.selectors import gates
 
 TEXT, AT_ONCE, ARCHIVING = OVERRIDES
-Terms = Mapping[str, Passed]  # by the field for the reason to override
+Terms = Mapping[str, Passed]  # keyed by the field with the reason to override
 
 
 def terms_of(

@@ -300,7 +300,7 @@ def _unchanged(article: Article, do: Callable[[Article], object]) -> bool:
 def _stopped(
     request: HttpRequest, rows: Sequence[Article], trial: Callable[[Article], Trial]
 ) -> tuple[dict[Article, ArticleRefused], list[Article]]:
-    """Return the articles that the gates refuse, and those that there was no time to try."""
+    """Return the articles that the gates refuse, and those that could not be tried in time."""
     workspace, person, ends = workspace_here(request), staff(request), perf_counter() + GATES_SECONDS
     refused, untried = {}, []
     for article in rows:

@@ -265,7 +265,7 @@ def _kept(request: HttpRequest, key: str) -> str:
 
 
 def operations_page(request: HttpRequest) -> HttpResponse:
-    """Choose operations of the uploaded file: search, select, import. Selections made before a search are kept."""
+    """Let a person search, select and import operations of the uploaded file. A search keeps earlier selections."""
     needs(request, WRITE_RIGHT)
     told = request.POST if request.method == "POST" else request.GET
     key, connection = told.get("file", ""), told.get("connection", "")

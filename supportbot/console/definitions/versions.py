@@ -19,7 +19,7 @@ MAX_COMPARED = 120_000  # characters; longer documents are not compared here
 
 
 def told_versions(definition: ActionDefinition) -> list[dict[str, Any]]:
-    """Return the versions, newest first, with who saved them and why."""
+    """Return the versions, newest first, each with its author and reason."""
     rows, reasons = list(versions_of(definition)), reasons_for_saving(definition)
     names = actor_names(row.created_by for row in rows)
     return [

@@ -47,7 +47,7 @@ from supportbot.releases.selectors import had_gates_at
 
 logger = logging.getLogger(__name__)
 QUIET: Final = timedelta(seconds=15)
-LONGEST_WAIT: Final = timedelta(minutes=10)  # for changes to stop and the index to be complete
+LONGEST_WAIT: Final = timedelta(minutes=10)  # how long a check waits for changes to stop and for the index
 LEASE: Final = timedelta(minutes=20)  # longer than a check takes: three times `SECONDS`, plus making vectors
 # The time for searching. The reported cases, the other cases and the repetition with the former texts each get this
 # long.

@@ -30,7 +30,7 @@ from supportbot.llm.types import CUT_OFF, ChatMessage, ModelRequest
 
 VERSION: Final = "draft-1"
 MAX_PASSAGES: Final = 6
-LEAN_MAX_PASSAGES: Final = 2  # for a model that rejects the full prompt as too long
+LEAN_MAX_PASSAGES: Final = 2  # used for a model that rejects the full prompt as too long
 _MARK: Final = re.compile(r"\s*\[(\d{1,2})\]")
 _RULES: Final = """\
 You draft a reply that a support agent of {company} will read, correct and send in their own name.
@@ -52,7 +52,7 @@ class Draft:
     sources: tuple[tuple[str, str], ...]
     by: str
     doubts: tuple[Doubt, ...] = ()
-    articles: tuple[UUID, ...] = ()  # of the sources
+    articles: tuple[UUID, ...] = ()  # the ids of the sources' articles
 
     def as_json(self) -> dict[str, Any]:
         sources = [{"title": title, "url": url} for title, url in self.sources]

@@ -28,7 +28,7 @@ from supportbot.query_settings import wide_reads
 from supportbot.word_search import MAX_CHARACTERS, words_of
 
 ROWS_PER_PAGE: Final = 50
-MAX_SEARCH_PAGES: Final = 20  # limits the ids to read: those of all pages up to the requested one
+MAX_SEARCH_PAGES: Final = 20  # a search reads the ids of all pages up to the requested one
 GROUPS: Final = {
     "open": ("mine", "waiting", "aside", "colleagues"),
     "mine": ("mine", "aside"),
