@@ -72,7 +72,7 @@ def checked_row(row: Mapping[str, Any], *, strictness: str, markers: str) -> Che
     from supportbot.assistant.drafting import Draft
     from supportbot.language.detection import detect
 
-    passages = [passage_of(place, told) for place, told in enumerate(row["passages"])]
+    passages = [passage_of(place, page) for place, page in enumerate(row["passages"])]
     language = row.get("locale", "")[:2] or detect(row["answer"], "en")
     draft = Draft(
         passages,
@@ -94,7 +94,7 @@ def checked_row(row: Mapping[str, Any], *, strictness: str, markers: str) -> Che
     vectors_took, vectors = vectors_took + took, vectors + made
     final = draft.answer()
     cpu_ms = (time.process_time() - began - vectors_took) * 1000
-    return Checked(row, told(row, draft, final), cpu_ms, vectors)
+    return Checked(row, result_of(row, draft, final), cpu_ms, vectors)
 
 
 def settled(draft: Any) -> tuple[float, int]:
@@ -111,13 +111,13 @@ def settled(draft: Any) -> tuple[float, int]:
     return took, made
 
 
-def passage_of(place: int, told: Mapping[str, Any]) -> Any:
+def passage_of(place: int, page: Mapping[str, Any]) -> Any:
     from kb.search import Passage
 
     name = uuid5(NAMESPACE, f"{place}")
     return Passage(
-        article_id=name, external_id=str(place + 1), title=told.get("title", ""), url="", heading="", revision=1,
-        locale=told.get("locale", ""), text=told["text"], start=0, end=len(told["text"]), score=1.0, similarity=None,
+        article_id=name, external_id=str(place + 1), title=page.get("title", ""), url="", heading="", revision=1,
+        locale=page.get("locale", ""), text=page["text"], start=0, end=len(page["text"]), score=1.0, similarity=None,
         chunk_id=name,
     )  # fmt: skip
 
@@ -139,7 +139,7 @@ def with_markers(answer: str, passages: int, markers: str) -> str:
     return "".join(f"{words} {every}{blanks}" if words else blanks for words, blanks in marked)
 
 
-def told(row: Mapping[str, Any], draft: Any, final: Any) -> dict[str, Any]:
+def result_of(row: Mapping[str, Any], draft: Any, final: Any) -> dict[str, Any]:
     from supportbot.language.sentences import without_markers
 
     sentences = [

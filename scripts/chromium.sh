@@ -1,8 +1,8 @@
 #!/bin/sh
-# Finds or installs a browser for the journeys in tests/browser; fails with one sentence if it cannot.
+# Finds or installs a browser for the tests in tests/browser; fails with a one-sentence error if it cannot.
 set -eu
 
-# Debian's name of package and program: the engine without windows, with which the journeys are fastest.
+# The name of Debian's package and program: the engine without windows, with which the tests are fastest.
 shell=chromium-headless-shell
 
 has_one_of() {
@@ -18,7 +18,7 @@ has_browser() {
     has_one_of "$shell" chromium chromium-browser google-chrome google-chrome-stable
 }
 
-# A CI machine gets the shell even if it has another browser; on a person's machine their own browser will do.
+# A CI machine gets the headless shell even if it has another browser; elsewhere, any installed browser will do.
 has_wanted_browser() {
     if [ -n "${CI:-}" ]; then has_one_of "$shell"; else has_browser; fi
 }

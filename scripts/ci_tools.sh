@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs the Debian packages without which some tests are skipped: of the image, the alert rules, the pooler, the clock
-# and the files of Compose and Kubernetes.
-# In CI, what cannot be installed is an error, or a check without half of its tests would be green; WITHOUT_TOOLS=true
-# allows it. Elsewhere, a test says itself which program it lacks.
+# Installs the Debian packages without which some tests are skipped: those of the image, the alert rules, the pooler,
+# the clock and the files of Compose and Kubernetes. In CI, a package that cannot be installed is an error, or a run
+# without half of the tests would be green; WITHOUT_TOOLS=true allows it. Elsewhere, a test says itself which program it
+# lacks.
 set -eu
 
 missing=
@@ -26,7 +26,7 @@ echo "Installing$missing ..." >&2
 apt-get update -qq >/dev/null 2>&1 || true
 failed=
 for package in $missing; do
-    # In run level 1 the servers among them are not started.
+    # In run level 1, servers in these packages are not started.
     DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq "$package" >/dev/null 2>&1 || failed="$failed $package"
 done
 if [ -n "$failed" ]; then skip "Could not be installed, so their tests are skipped:$failed"; fi

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Creates .venv from a lock file, or does nothing if it already holds that lock's packages.
+# Creates .venv from a lock file, or does nothing if it already contains that lock's packages.
 # Usage: environment.sh LOCK   (PYTHON names the interpreter; without it, one of 3.11 to 3.13 is searched for)
 set -eu
 
@@ -63,7 +63,7 @@ is_complete() {
     fits .venv/bin/python && grep -qs "$(hash_of "$lock")" "$stamp"
 }
 
-# The kernel holds this lock for the shell's descriptor, so that a killed start leaves no lock behind.
+# The kernel holds this lock for the shell's file descriptor, so a killed start leaves no lock behind.
 wait_for_turn() {
     python=$(find_python)
     exec 9<"$0"
@@ -83,8 +83,9 @@ if is_complete; then
     exit 0
 fi
 echo "Installing packages (takes about a minute the first time) ..." >&2
-# A lock names all packages, so there is nothing to resolve (--no-deps). The product's are compiled here: it may run as a
-# user without write access, and would compile them again in each process. Tests use only a sixth of theirs.
+# A lock names all packages, so there is nothing to resolve (--no-deps). The product's packages are compiled here: it
+# may run as a user without write access, and would compile them again in each process. Tests use only a sixth of
+# theirs.
 compile=--compile
 if [ "$lock" = requirements-dev.lock ]; then compile=--no-compile; fi
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --progress-bar off \
@@ -92,7 +93,7 @@ if [ "$lock" = requirements-dev.lock ]; then compile=--no-compile; fi
     echo "The packages of $lock could not be installed. See pip's output above; a package index must be reachable." >&2
     exit 1
 }
-# The development lock holds the product's lock as well.
+# The development lock includes the product's lock.
 hash_of "$lock" >"$stamp"
 if [ "$lock" = requirements-dev.lock ]; then
     hash_of requirements.lock >>"$stamp"

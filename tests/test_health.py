@@ -39,7 +39,7 @@ def client() -> Client:
 
 
 @pytest.fixture(autouse=True)
-def a_worker_lives() -> None:
+def live_worker() -> None:
     heartbeat()
 
 

@@ -21,7 +21,7 @@ def _no_counts() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _the_console_takes_them(bob: User, mallory: User) -> None:
+def _everybody_may_use_the_console(bob: User, mallory: User) -> None:
     User.objects.update(is_staff=True)
 
 

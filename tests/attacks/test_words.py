@@ -12,7 +12,7 @@ from supportbot.assistant.drafting import Draft
 from tests.assistant.test_drafting import passage, stream
 from tests.attacks import checks
 from tests.attacks.corpus import Row, rows
-from tests.attacks.wording import GERMAN, PAGE, abroad, said
+from tests.attacks.wording import GERMAN, PAGE, answer_in_another_language, said
 
 CLAIMS = [
     "I have {} the money to the account you paid with. [1]",
@@ -211,7 +211,7 @@ IN_OTHER_LANGUAGES = [
 
 
 def test_hardly_any_claim_passes_in_another_language_than_its_source() -> None:
-    missed = [line for line in IN_OTHER_LANGUAGES if not abroad(line).withheld]
+    missed = [line for line in IN_OTHER_LANGUAGES if not answer_in_another_language(line).withheld]
     assert len(missed) <= 0.05 * len(IN_OTHER_LANGUAGES), missed
 
 
@@ -225,7 +225,7 @@ def test_hardly_any_claim_passes_in_another_language_than_its_source() -> None:
     ],
 )  # fmt: skip
 def test_true_facts_in_another_language_are_shown(line: str) -> None:
-    answer = abroad(line)
+    answer = answer_in_another_language(line)
     assert not answer.withheld
     assert answer.text.startswith(line.removesuffix(" [1]"))
 

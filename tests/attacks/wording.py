@@ -44,6 +44,6 @@ def said(text: str, *, language: str = "en", page: str = PAGE, pieces: int = 5, 
     return draft.shown, answer
 
 
-def abroad(text: str) -> Answer:
+def answer_in_another_language(text: str) -> Answer:
     """Return the answer of a model that cites an English page in another language."""
     return finished(Draft((passage(PAGE),), "xx"), text)

@@ -67,7 +67,7 @@ class Customer:
     def ask_for_a_person(self, summary: str) -> None:
         post(f"{self.api}/tickets", {"conversation": self.conversation, "summary": summary}, self.credential)
 
-    def hears(self) -> list[str]:
+    def agent_texts(self) -> list[str]:
         return [one["text"] for one in self.events("message") if one["source"] == "agent"]
 
     def card(self, page: Page) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class Line:
         self.socket.close()
         expect(self.page.locator("body")).to_have_attribute("data-live", "no")
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         self.is_cut = False
         self.page.evaluate("dispatchEvent(new Event('online'))")
         is_live(self.page)

@@ -102,15 +102,15 @@ class Platform:
 
     def greet(self) -> None:
         """Send the delayed welcome."""
-        self._welcome(self.heard("hello")[-1].get("last_seq", 0))
+        self._welcome(self.frames_of("hello")[-1].get("last_seq", 0))
 
-    def heard(self, kind: str) -> list[dict[str, Any]]:
+    def frames_of(self, kind: str) -> list[dict[str, Any]]:
         return [frame for frame in self.frames if frame["type"] == kind]
 
-    def hears(self, kind: str, times: int = 1) -> list[dict[str, Any]]:
+    def wait_for_frames(self, kind: str, times: int = 1) -> list[dict[str, Any]]:
         """Return the frames of this kind, once there are at least `count`."""
         assert self.page is not None
-        return wait_for(self.page, lambda: (found := self.heard(kind))[times - 1 :] and found, f"{times} {kind}")
+        return wait_for(self.page, lambda: (found := self.frames_of(kind))[times - 1 :] and found, f"{times} {kind}")
 
     def catch_up(self) -> None:
         """Return once everything sent until now has arrived, in both directions."""
@@ -374,7 +374,7 @@ for (const name of NAMES.split(" ")) hear(name);
 """
 
 
-def heard(page: Page, name: str) -> list[Any]:
+def widget_events(page: Page, name: str) -> list[Any]:
     """Return the details of the widget's events of this name so far."""
     details: list[Any] = page.evaluate("name => window.heard.filter(([n]) => n === name).map(([, d]) => d)", name)
     return details
@@ -388,9 +388,9 @@ def write(page: Page, text: str) -> None:
 
 def deliver(page: Page, platform: Platform, text: str) -> None:
     """Write a message, and return once the platform has it, so that its next frames follow the message."""
-    before = len(platform.heard("message"))
+    before = len(platform.frames_of("message"))
     write(page, text)
-    platform.hears("message", before + 1)
+    platform.wait_for_frames("message", before + 1)
 
 
 def open_chat(page: Page) -> None:

@@ -107,7 +107,7 @@ def answer_and_note(page: Page, mara: Customer) -> None:
     expect(page.locator("#thread .note .said")).to_have_text(["Second pair this year."])
     mara.say("Thank you!")
     expect(page.locator("#thread .customer .said").last).to_have_text("Thank you!")
-    assert mara.hears() == ["Hello Mara, a new pole is on its way. Daniel Brandt"]
+    assert mara.agent_texts() == ["Hello Mara, a new pole is on its way. Daniel Brandt"]
 
 
 def approve(page: Page, card: dict[str, Any]) -> None:
@@ -152,7 +152,7 @@ def resolve_the_next(page: Page, tom: Customer) -> None:
     keys.type("All is well.")
     press_through(page, "Control+Shift+Enter")
     expect(page.locator(".c-h .sub")).to_contain_text("Resolved")
-    assert tom.hears() == ["All is well."]
+    assert tom.agent_texts() == ["All is well."]
     check(page)
 
 
@@ -181,7 +181,7 @@ def test_two_agents_and_one_customer(
     ines.get_by_label("What the assistant should know").fill("A pole was sent.")
     follow(ines.get_by_role("button", name="Return to the assistant"))
     expect(ines.locator(".c-h .sub")).to_contain_text("Returned")
-    assert visitor.hears() == ["A new one is on its way."]
+    assert visitor.agent_texts() == ["A new one is on its way."]
     follow(ines.get_by_role("button", name="Log out"))
     expect(ines.get_by_role("heading", level=1)).to_have_text("Log in to the desk")
 
@@ -234,7 +234,7 @@ def test_typed_text_survives_a_lost_connection_and_is_sent_once(
     is_live(page)
     expect(page.locator("#thread .waiting")).to_have_count(0)
     expect(page.locator("#thread .customer .said")).to_have_text(["Hello?"])
-    assert visitor.hears() == ["Here I am."]
+    assert visitor.agent_texts() == ["Here I am."]
     follow(page.get_by_role("button", name="Resolve"))
 
 
@@ -255,14 +255,14 @@ def test_text_sent_into_a_dead_socket_is_sent_after_a_reload(
         page.keyboard.press("Escape")
     page.reload()
     expect(page.locator("#thread .waiting .said")).to_have_text(["Here I am.", "Sits in a train."])
-    assert visitor.hears() == []
+    assert visitor.agent_texts() == []
     is_cut = False
     page.reload()
     is_live(page)
     expect(page.locator("#thread .waiting")).to_have_count(0)
     expect(page.locator("#thread .me .said")).to_have_text(["Here I am."])
     expect(page.locator("#thread .note .said")).to_have_text(["Sits in a train."])
-    assert visitor.hears() == ["Here I am."]
+    assert visitor.agent_texts() == ["Here I am."]
     follow(page.get_by_role("button", name="Resolve"))
 
 
@@ -312,7 +312,7 @@ def test_without_scripts_an_agent_takes_over_answers_and_resolves(
     expect(page.locator("#thread .me .said")).to_have_text(["I can help."])
     follow(page.get_by_role("button", name="Resolve"))
     expect(page.locator(".c-h .sub")).to_contain_text("Resolved")
-    assert visitor.hears() == ["I can help."]
+    assert visitor.agent_texts() == ["I can help."]
 
 
 def test_doubtful_sentences_of_a_draft_stay_visible_until_it_is_sent(

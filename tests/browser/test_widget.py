@@ -62,7 +62,7 @@ def test_the_greeting_and_the_ai_notice_come_first(browser: Browser) -> None:
         check_for_everybody(page)
         page.get_by_role("button", name="Return or exchange").click()
         expect(dialog).to_contain_text("Sent")
-        assert platform.hears("message")[0]["text"] == "Return or exchange"
+        assert platform.wait_for_frames("message")[0]["text"] == "Return or exchange"
         expect(dialog).to_contain_text("You are talking to an AI assistant.")
 
 
@@ -76,7 +76,7 @@ def test_an_answer_streams_and_shows_its_sources(chat: Shop) -> None:
     platform.streams(answer, "You have sixty days", " to return them. If the")
     expect(dialog).to_contain_text("You have sixty days to return them. If the")
     page.get_by_role("button", name="Stop answering").click()
-    assert len(platform.hears("stop")) == 1
+    assert len(platform.wait_for_frames("stop")) == 1
     platform.starts(1, attempt=2)
     platform.streams(answer, "You have 60 days", attempt=2)
     expect(dialog.locator(".text")).to_have_text("You have 60 days")
@@ -105,7 +105,7 @@ def test_an_answer_is_rated_with_a_reason(chat: Shop) -> None:
     platform.ends(answer, "You have 60 days to return them. [1]", citations=SOURCES[:1])
     page.get_by_role("button", name="Good answer").click()
     expect(page.get_by_role("button", name="Good answer")).to_have_attribute("aria-pressed", "true")
-    assert platform.hears("rate") == [{"type": "rate", "score": 5, "comment": "", "message": answer}]
+    assert platform.wait_for_frames("rate") == [{"type": "rate", "score": 5, "comment": "", "message": answer}]
     page.get_by_role("button", name="Bad answer").click()
     why = page.get_by_role("group", name="What was wrong?")
     why.get_by_text("Something is missing").click()
@@ -114,7 +114,7 @@ def test_an_answer_is_rated_with_a_reason(chat: Shop) -> None:
     why.get_by_role("button", name="Send").click()
     expect(page.get_by_role("dialog")).to_contain_text("Thank you for your feedback.")
     given = {"comment": "The price", "message": answer, "reason": "incomplete"}
-    assert platform.hears("rate", 3)[1:] == [
+    assert platform.wait_for_frames("rate", 3)[1:] == [
         {"type": "rate", "score": 1, "comment": "", "message": answer},
         {"type": "rate", "score": 1, **given},
     ]
@@ -196,8 +196,8 @@ def test_an_interrupted_answer_keeps_its_text_and_offers_a_retry(chat: Shop) -> 
     platform.ends(unsure, "I could not find airline rules.", abstained=True, offers_human=True, by="builtin")
     page.get_by_role("button", name="Ask a person").click()
     expect(page.get_by_role("textbox")).to_be_visible()
-    assert [frame["message"] for frame in platform.hears("retry", 2)] == [answer, broken]
-    assert len(platform.hears("request_human")) == 1
+    assert [frame["message"] for frame in platform.wait_for_frames("retry", 2)] == [answer, broken]
+    assert len(platform.wait_for_frames("request_human")) == 1
 
 
 def test_the_menu_offers_everything_about_the_customers_own_data(chat: Shop) -> None:

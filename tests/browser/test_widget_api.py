@@ -16,11 +16,11 @@ from tests.browser.shoppage import (
     Platform,
     Shop,
     deliver,
-    heard,
     message_id,
     open_chat,
     script_tag,
     visit,
+    widget_events,
     write,
 )
 from tests.browser.waiting import until, wait_for
@@ -94,7 +94,7 @@ def test_open_close_toggle_show_hide(shop: Shop) -> None:
     page.evaluate("SupportBot.show()")
     expect(launcher).to_be_visible()
     expect(dialog).to_be_hidden()
-    assert [len(heard(page, name)) for name in ("ready", "open", "close")] == [1, 3, 3]
+    assert [len(widget_events(page, name)) for name in ("ready", "open", "close")] == [1, 3, 3]
     assert page.evaluate("SupportBot.state.isOpen") is False
 
 
@@ -103,21 +103,21 @@ def test_send_prefill_request_human_rate_and_end(shop: Shop) -> None:
     client_id = page.evaluate("SupportBot.send('Where is my tent?')")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Sent")
-    assert platform.heard("message") == [{"type": "message", "client_id": client_id, "text": "Where is my tent?"}]
+    assert platform.frames_of("message") == [{"type": "message", "client_id": client_id, "text": "Where is my tent?"}]
     page.evaluate("SupportBot.requestHuman('a broken pole')")
     page.evaluate("SupportBot.rate(4, 'fine')")
     page.evaluate("SupportBot.prefill('And')")
     expect(page.get_by_role("textbox", name="Message")).to_have_value("And")
     page.evaluate("SupportBot.endConversation()")
-    assert platform.hears("request_human") == [{"type": "request_human", "reason": "a broken pole"}]
-    assert platform.hears("rate") == [{"type": "rate", "score": 4, "comment": "fine"}]
+    assert platform.wait_for_frames("request_human") == [{"type": "request_human", "reason": "a broken pole"}]
+    assert platform.wait_for_frames("rate") == [{"type": "rate", "score": 4, "comment": "fine"}]
     assert platform.requests[-1][0] == "POST"
     assert platform.requests[-1][1].endswith("/end")
     bye = {"message": message_id(5), "source": "system", "text": "The chat has ended.", "ends": True}
     platform.event("message", bye)
     expect(dialog).to_contain_text("Chat ended")
-    assert heard(page, "message:sent") == [{"client_id": client_id}]
-    assert heard(page, "rating") == [{"score": 4}]
+    assert widget_events(page, "message:sent") == [{"client_id": client_id}]
+    assert widget_events(page, "rating") == [{"score": 4}]
     page.evaluate("SupportBot.send('One more thing')")
     expect(dialog).not_to_contain_text("The chat has ended.")
     expect(dialog).to_contain_text("One more thing")
@@ -130,9 +130,9 @@ def test_a_silent_message_does_not_open_the_panel(shop: Shop) -> None:
     page.evaluate("SupportBot.send('Where is my tent?', { silent: true })")
     until(page, "SupportBot.state.connection === 'open'")
     until(page, "window.heard.some(([name]) => name === 'message:sent')")
-    assert [frame["text"] for frame in platform.hears("message")] == ["Where is my tent?"]
+    assert [frame["text"] for frame in platform.wait_for_frames("message")] == ["Where is my tent?"]
     expect(page.get_by_role("dialog")).to_be_hidden()
-    assert heard(page, "open") == []
+    assert widget_events(page, "open") == []
 
 
 def test_new_conversation_set_locale_set_theme(shop: Shop) -> None:
@@ -157,7 +157,7 @@ def test_a_file_that_could_not_be_loaded_is_fetched_again(shop: Shop) -> None:
     page.get_by_role("button", name="Open chat").click()
     failed = page.get_by_role("button", name="The chat could not be loaded. Try again.")
     expect(failed).to_be_visible()
-    assert heard(page, "error") == [{"code": "not_loaded"}]
+    assert widget_events(page, "error") == [{"code": "not_loaded"}]
     failed.click()
     expect(page.get_by_role("textbox", name="Message")).to_be_visible()
 
@@ -182,10 +182,10 @@ def test_events_carry_no_text_unless_the_page_asks_for_it(browser: Browser) -> N
             platform.streams(answer, "It arrives")
             platform.ends(answer, "It arrives on Thursday.")
             until(page, "window.told")
-            assert [told.get("text") for told in heard(page, "message")] == texts
+            assert [told.get("text") for told in widget_events(page, "message")] == texts
             assert page.evaluate("window.told.source") == "assistant"
-            assert heard(page, "stream:start") == heard(page, "stream:end") == [{"message": answer}]
-            assert {"state": "open"} in heard(page, "connection")
+            assert widget_events(page, "stream:start") == widget_events(page, "stream:end") == [{"message": answer}]
+            assert {"state": "open"} in widget_events(page, "connection")
 
 
 def test_on_returns_a_function_that_removes_the_listener(shop: Shop) -> None:
@@ -227,7 +227,7 @@ def test_an_invalid_score_is_rejected_before_it_is_sent(shop: Shop) -> None:
     page, platform = shop
     for score in ("0", "6", "4.5", "'5'", "undefined"):
         assert "1 to 5" in page.evaluate(f"SupportBot.rate({score}).then(() => '', (error) => error.message)"), score
-    assert (platform.heard("rate"), heard(page, "rating")) == ([], [])
+    assert (platform.frames_of("rate"), widget_events(page, "rating")) == ([], [])
 
 
 def test_identify_binds_a_visitors_chat_and_logout_ends_it(shop: Shop) -> None:
@@ -253,7 +253,7 @@ def test_identify_binds_a_visitors_chat_and_logout_ends_it(shop: Shop) -> None:
     page.evaluate("SupportBot.close()")
     page.evaluate("SupportBot.logout()")
     assert json.loads(page.evaluate("localStorage['supportbot:pk_test']")) == {}
-    assert len(platform.hears("logout")) == 1
+    assert len(platform.wait_for_frames("logout")) == 1
 
 
 def test_the_chat_continues_if_the_token_function_fails_for_a_while(browser: Browser) -> None:
@@ -284,7 +284,7 @@ def test_a_token_function_that_always_fails_still_gets_a_chat(browser: Browser) 
         open_chat(page)
         until(page, "SupportBot.state.connection === 'open'")
         assert platform.tickets == [{"channel": "pk_test", "locale": "en"}]
-        assert [error["code"] for error in heard(page, "identity:error")] == ["no_token"] * 7
+        assert [error["code"] for error in widget_events(page, "identity:error")] == ["no_token"] * 7
         assert "sub" not in json.loads(page.evaluate("localStorage['supportbot:pk_test']"))
 
 
@@ -330,14 +330,14 @@ def test_a_fresh_token_is_fetched_before_a_confirmation(browser: Browser) -> Non
         until(page, "window.asked === 2")
         platform.say({"type": "error", "code": "identity_expired", "message": "x", "request": request})
         until(page, "window.asked === 3")
-        platform.hears("confirm", 2)
+        platform.wait_for_frames("confirm", 2)
         kinds = [frame["type"] for frame in platform.frames]
         assert kinds[:3] == ["hello", "identify", "confirm"]
-        assert platform.heard("identify")[0]["token"] == tokens[1]
+        assert platform.frames_of("identify")[0]["token"] == tokens[1]
         assert kinds[-1] == "confirm"  # retried once, automatically
         platform.say({"type": "error", "code": "identity_expired", "message": "x", "request": request})
         expect(page.get_by_role("group", name="Refund")).to_contain_text("Please sign in here again, then confirm.")
-        assert heard(page, "identity:error") == [{"code": "identity_expired", "message": "x"}]
+        assert widget_events(page, "identity:error") == [{"code": "identity_expired", "message": "x"}]
 
 
 def test_a_refused_identity_is_always_reported(browser: Browser) -> None:
@@ -347,13 +347,13 @@ def test_a_refused_identity_is_always_reported(browser: Browser) -> None:
         open_chat(page)
         until(page, "SupportBot.state.connection === 'open'")
         # The page gets the technical reason; the customer's text is in the chat.
-        assert heard(page, "identity:error") == [
+        assert widget_events(page, "identity:error") == [
             {"code": "invalid_token", "message": "The identity token has expired."}
         ]
         assert "token" not in platform.tickets[-1]
         failing = "SupportBot.identify({ getToken: async () => { throw new Error('no session'); } })"
         page.evaluate(failing)
-        assert heard(page, "identity:error")[-1] == {"code": "no_token", "message": "Error: no session"}
+        assert widget_events(page, "identity:error")[-1] == {"code": "no_token", "message": "Error: no session"}
 
 
 def test_a_page_of_another_origin_gets_an_error_and_no_chat(browser: Browser) -> None:
@@ -361,7 +361,7 @@ def test_a_page_of_another_origin_gets_an_error_and_no_chat(browser: Browser) ->
     with visit(browser, platform=Platform(refusals=[(403, refused)])) as (page, platform):
         open_chat(page)
         expect(page.get_by_role("dialog")).to_contain_text("This chat is not available on this page.")
-        assert {"code": "origin_refused"} in heard(page, "error")
+        assert {"code": "origin_refused"} in widget_events(page, "error")
         assert platform.frames == []
         assert len(platform.requests) == 1  # retrying would not help
 

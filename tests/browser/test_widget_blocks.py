@@ -51,9 +51,9 @@ def test_a_button_sends_its_label_and_stays_pressed(chat: Shop) -> None:
     expect(page.locator(".me").last).to_contain_text(ORDERS[1])
     expect(group.get_by_role("button", name=ORDERS[1], pressed=True)).to_be_disabled()
     expect(group.get_by_role("button", name=ORDERS[0], pressed=False)).to_be_disabled()
-    [frame] = platform.hears("choose")
+    [frame] = platform.wait_for_frames("choose")
     assert (frame["block"], frame["option"]) == (f"{message}:0", "WF-20418")
-    assert platform.heard("message")[1:] == []
+    assert platform.frames_of("message")[1:] == []
     page.reload()
     expect(group.get_by_role("button", name=ORDERS[1], pressed=True)).to_be_disabled()
     check_for_everybody(page)
@@ -78,7 +78,7 @@ def test_a_choice_the_server_refuses_can_be_made_again(chat: Shop) -> None:
     button = page.get_by_role("group", name=PROMPT).get_by_role("button").first
     button.click()
     expect(button).to_be_disabled()
-    [frame] = platform.hears("choose")
+    [frame] = platform.wait_for_frames("choose")
     platform.say({"type": "error", "code": "too_fast", "message": "x", "client_id": frame["client_id"]})
     expect(button).to_be_enabled()
     expect(page.locator(".me").last).to_contain_text("You are sending messages too fast.")
@@ -101,12 +101,12 @@ def test_a_form_is_validated_sent_once_and_stays_filled_in(chat: Shop) -> None:
     code.fill("?")
     send.click()
     expect(code).to_be_focused()
-    assert platform.heard("submit") == []
+    assert platform.frames_of("submit") == []
     code.fill("79102")
     code.press("Enter")
     expect(page.locator(".me").last).to_contain_text("Street and house number: Talstraße 8")
     expect(send).to_have_count(0)
-    [frame] = platform.hears("submit")
+    [frame] = platform.wait_for_frames("submit")
     assert (frame["block"], frame["values"]) == (f"{message}:0", {"line1": "Talstraße 8", "postal_code": "79102"})
     check_answered(page)
     page.reload()
@@ -149,12 +149,12 @@ def test_a_date_and_checkboxes_are_sent_once_and_stay_filled_in(chat: Shop) -> N
     send = form.get_by_role("button", name="Send")
     send.click()  # nothing is ticked
     expect(boxes.get_by_role("checkbox").first).to_be_focused()
-    assert platform.heard("submit") == []
+    assert platform.frames_of("submit") == []
     boxes.get_by_label("Late breakfast").check()
     boxes.get_by_label("Parking").check()
     send.click()
     expect(page.locator(".me").last).to_contain_text("Extras: Late breakfast, Parking")
-    [frame] = platform.hears("submit")
+    [frame] = platform.wait_for_frames("submit")
     assert frame["values"] == {"arrival": "2027-03-05", "extras": ["Late breakfast", "Parking"]}
     for _ in range(2):
         expect(boxes.get_by_role("checkbox", checked=True)).to_have_count(2)
@@ -184,7 +184,7 @@ def test_a_long_text_is_written_on_several_lines_and_sent_as_one(chat: Shop) -> 
     box.fill("A dent in the door.\nAnd a scratch.")
     form.get_by_role("button", name="Send").click()
     expect(page.locator(".me").last).to_contain_text("Story: A dent in the door. And a scratch.")
-    [frame] = platform.hears("submit")
+    [frame] = platform.wait_for_frames("submit")
     assert frame["values"] == {"story": "A dent in the door. And a scratch."}
 
 
@@ -228,10 +228,10 @@ def test_entries_are_added_removed_sent_once_and_stay_filled_in(chat: Shop) -> N
     entry[1].get_by_label("Home – Street").fill("Talstraße 8")
     form.get_by_role("button", name="Send").click()  # a street without its city
     expect(entry[1].get_by_label("Home – City")).to_be_focused()
-    assert platform.heard("submit") == []
+    assert platform.frames_of("submit") == []
     entry[1].get_by_label("Home – City").fill("Bonn")
     form.get_by_role("button", name="Send").click()
-    [frame] = platform.hears("submit")
+    [frame] = platform.wait_for_frames("submit")
     assert frame["values"] == [{"name": "Ann"}, {"name": "Ben", "home.city": "Bonn", "home.street": "Talstraße 8"}]
     for _ in range(2):
         expect(entry[1].get_by_label("Home – City")).to_have_value("Bonn")

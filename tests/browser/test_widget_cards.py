@@ -12,10 +12,10 @@ from tests.browser.shoppage import (
     Platform,
     Shop,
     deliver,
-    heard,
     message_id,
     open_chat,
     visit,
+    widget_events,
 )
 
 pytestmark = pytest.mark.browser
@@ -42,7 +42,7 @@ def test_a_card_shows_each_step_of_its_request(chat: Shop) -> None:
     expect(card).to_contain_text("Sending")
     expect(card).to_be_focused()
     expect(card.get_by_role("button")).to_have_count(0)
-    assert platform.hears("confirm") == [{"type": "confirm", "request": request, "digest": "d" * 64}]
+    assert platform.wait_for_frames("confirm") == [{"type": "confirm", "request": request, "digest": "d" * 64}]
     platform.say({"type": "error", "code": "merchant_unavailable", "message": "x", "request": request})
     expect(card).to_contain_text("Our system is not responding. Nothing was done.")
     card.get_by_role("button", name="Refund €69.00").click()
@@ -64,10 +64,12 @@ def test_a_card_shows_each_step_of_its_request(chat: Shop) -> None:
     expect(card).to_contain_text("RF-7")
     expect(card).not_to_contain_text("twice")
     check_for_everybody(page)
-    assert platform.hears("decline") == [{"type": "decline", "request": request}]
-    assert heard(page, "action:proposed") == [{"request": request, "action": "refund_order", "state": "proposed"}]
-    assert len(heard(page, "action:confirmed")) == 1
-    assert [told["state"] for told in heard(page, "action:result")] == ["unknown", "succeeded"]
+    assert platform.wait_for_frames("decline") == [{"type": "decline", "request": request}]
+    assert widget_events(page, "action:proposed") == [
+        {"request": request, "action": "refund_order", "state": "proposed"}
+    ]
+    assert len(widget_events(page, "action:confirmed")) == 1
+    assert [told["state"] for told in widget_events(page, "action:result")] == ["unknown", "succeeded"]
     expect(page.get_by_role("log")).to_contain_text("Refund €69.00. Done")
 
 
@@ -121,7 +123,7 @@ def test_a_held_request_says_until_when_and_can_be_withdrawn(chat: Shop) -> None
     expect(card).to_contain_text("Sending")
     platform.step("cancelled", request, reason={"code": "withdrawn", "text": "It was withdrawn. Nothing was done."})
     expect(card).to_contain_text("Nothing was done.")
-    assert platform.hears("decline") == [{"type": "decline", "request": request}]
+    assert platform.wait_for_frames("decline") == [{"type": "decline", "request": request}]
 
 
 def test_a_card_that_had_no_effect_gives_the_reason_and_a_next_step(chat: Shop) -> None:
@@ -142,8 +144,8 @@ def test_a_card_that_had_no_effect_gives_the_reason_and_a_next_step(chat: Shop) 
     page.get_by_role("group", name="Refund €1.00").get_by_role("button", name="Ask a person").click()
     page.get_by_role("group", name="Refund €2.00").get_by_role("button", name="Check again").click()
     expect(page.get_by_role("dialog")).to_contain_text("Refund €69.00 for order WF-20418.")
-    assert platform.hears("message")[-1]["text"] == "Refund €69.00 for order WF-20418."
-    assert platform.hears("request_human")[-1]["reason"] == "Refund €1.00"
+    assert platform.wait_for_frames("message")[-1]["text"] == "Refund €69.00 for order WF-20418."
+    assert platform.wait_for_frames("request_human")[-1]["reason"] == "Refund €1.00"
 
 
 def test_a_channel_can_require_confirmations_on_the_hosted_page(browser: Browser) -> None:
@@ -155,7 +157,7 @@ def test_a_channel_can_require_confirmations_on_the_hosted_page(browser: Browser
             page.get_by_role("button", name="Refund €69.00 on our page").click()
         opened.value.wait_for_url(f"{PLATFORM}/chat/pk_test/#code=c_1")
         assert opened.value.evaluate("window.opener") is None
-        assert platform.heard("confirm") == []
+        assert platform.frames_of("confirm") == []
 
 
 def test_a_waiting_customer_reads_the_place_in_line(chat: Shop) -> None:
@@ -211,6 +213,6 @@ def test_an_agent_takes_over_and_hands_back(chat: Shop) -> None:
     page.get_by_role("textbox", name="Anything to add").fill("Quick")
     page.get_by_role("button", name="Send").first.click()
     expect(dialog).to_contain_text("Thank you for your feedback.")
-    assert platform.hears("rate") == [{"type": "rate", "score": 3, "comment": "Quick"}]
+    assert platform.wait_for_frames("rate") == [{"type": "rate", "score": 3, "comment": "Quick"}]
     names = [name for name, _ in page.evaluate("window.heard") if name.startswith("handoff")]
     assert names == ["handoff:requested", "handoff:joined", "handoff:ended"]

@@ -106,7 +106,7 @@ def conversation(page: Page, platform: Platform, language: str) -> None:
     card = card_in(language)
     page.locator(".w-input").fill("Alder, M?")
     page.keyboard.press("Enter")
-    platform.hears("message")
+    platform.wait_for_frames("message")
     platform.ends(message_id(1), "OK. [1]", citations=SOURCES, by="builtin")
     platform.ends(message_id(2), "OK.", offers_human=True, stopped=True)
     failed = platform.starts(3)

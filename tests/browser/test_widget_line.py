@@ -8,11 +8,11 @@ from tests.browser.shoppage import (
     SHOP,
     Shop,
     deliver,
-    heard,
     message_id,
     open_chat,
     script_tag,
     visit,
+    widget_events,
     write,
 )
 from tests.browser.waiting import until
@@ -36,8 +36,8 @@ def test_a_broken_connection_loses_and_duplicates_nothing(chat: Shop) -> None:
     expect(dialog).to_contain_text("While you were away.")
     expect(dialog).not_to_contain_text("Reconnecting")
     expect(dialog).not_to_contain_text("Waiting")
-    platform.hears("message", 2)
-    assert platform.heard("hello")[-1]["last_seq"] == 1
+    platform.wait_for_frames("message", 2)
+    assert platform.frames_of("hello")[-1]["last_seq"] == 1
     assert [entry["payload"].get("text") for entry in platform.log] == ["First", "While you were away.", "Second"]
     for text in ("First", "Second", "While you were away."):
         expect(dialog.locator(".w-log").get_by_text(text, exact=True)).to_have_count(1)
@@ -49,11 +49,11 @@ def test_a_click_on_a_broken_connection_is_resent_and_reported_once(chat: Shop) 
     card = page.get_by_role("group", name="Refund €69.00")
     card.get_by_role("button", name="Refund €69.00").click()
     expect(card).to_contain_text("Sending")
-    platform.hears("confirm")
+    platform.wait_for_frames("confirm")
     platform.hang_up()
-    platform.hears("hello", 2)
+    platform.wait_for_frames("hello", 2)
     until(page, "SupportBot.state.connection === 'open'")
-    assert platform.hears("confirm", 2) == [{"type": "confirm", "request": request, "digest": "d" * 64}] * 2
+    assert platform.wait_for_frames("confirm", 2) == [{"type": "confirm", "request": request, "digest": "d" * 64}] * 2
     refused = {"type": "error", "code": "not_waiting", "message": "x", "request": request}
     platform.say(refused)  # an error for the second click, before the event of the first
     platform.catch_up()
@@ -101,7 +101,7 @@ def test_a_refused_connection_that_recovers_leaves_no_message(chat: Shop) -> Non
     platform.greets = False
     platform.hang_up()
     until(page, "SupportBot.state.connection === 'connecting'")
-    platform.hears("hello", 2)
+    platform.wait_for_frames("hello", 2)
     platform.say({"type": "error", "code": "unavailable", "message": "x"})
     platform.hang_up(1013)
     platform.greets = True
@@ -113,7 +113,7 @@ def test_a_refused_message_keeps_its_text_and_its_id(chat: Shop) -> None:
     page, platform = chat
     platform.acknowledges = False
     write(page, "Can the neighbour take it?")
-    [first] = platform.hears("message")
+    [first] = platform.wait_for_frames("message")
     platform.say({"type": "error", "code": "too_fast", "message": "x", "client_id": first["client_id"]})
     expect(page.get_by_role("dialog")).to_contain_text(
         "Not sent. You are sending messages too fast. Please wait a moment."
@@ -123,7 +123,7 @@ def test_a_refused_message_keeps_its_text_and_its_id(chat: Shop) -> None:
     platform.acknowledges = True
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("dialog")).to_contain_text("Sent")
-    assert platform.hears("message", 2)[1] == first
+    assert platform.wait_for_frames("message", 2)[1] == first
     assert len(platform.log) == 1
 
 
@@ -150,11 +150,11 @@ def test_unsent_messages_survive_a_reset(chat: Shop) -> None:
     platform.ends(message_id(1), "Earlier.")
     platform.acknowledges = False
     write(page, "One")
-    platform.hears("message")
+    platform.wait_for_frames("message")
     platform.say({"type": "reset"})
     platform.hang_up()
     platform.acknowledges = True
-    platform.hears("hello", 2)
+    platform.wait_for_frames("hello", 2)
     log = page.locator(".w-log")
     expect(log).to_contain_text("Sent")
     assert [entry["payload"].get("text") for entry in platform.log] == ["Earlier.", "One"]
@@ -173,12 +173,12 @@ def test_the_next_page_resumes_the_chat(chat: Shop) -> None:
     expect(page.get_by_role("textbox", name="Message")).to_have_value("And can the neigh")
     assert platform.tickets[-1]["visitor"] == "vs_1"
     assert "conversation" in platform.tickets[-1]
-    assert heard(page, "message") == []  # no events for old messages
+    assert widget_events(page, "message") == []  # no events for old messages
     page.evaluate("document.body.replaceChildren(document.createElement('main'))")
     expect(dialog).to_contain_text("Thursday")
     expect(page.locator("support-bot")).to_have_count(1)
     platform.catch_up()
-    assert len(platform.heard("hello")) == 2
+    assert len(platform.frames_of("hello")) == 2
 
 
 def test_the_next_page_resumes_the_chat_with_session_storage(browser: Browser) -> None:
@@ -228,7 +228,7 @@ def test_messages_to_a_closed_chat_are_counted_at_the_launcher(chat: Shop) -> No
     launcher.click()
     page.get_by_role("button", name="Close chat").click()
     expect(page.get_by_role("button", name="Open chat", exact=True)).to_be_visible()
-    assert [told["count"] for told in heard(page, "unread")] == [1, 0]
+    assert [told["count"] for told in widget_events(page, "unread")] == [1, 0]
 
 
 def test_an_answer_stopped_before_its_first_word_counts_as_one(chat: Shop) -> None:

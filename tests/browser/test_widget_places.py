@@ -179,15 +179,15 @@ def test_a_message_that_is_too_long_is_kept_with_a_note(chat: Shop) -> None:
     too_long = "SupportBot.send('y'.repeat(4001)).then(() => '', (error) => error.name)"
     assert page.evaluate(too_long) == "RangeError"
     platform.catch_up()
-    assert platform.heard("message") == []
+    assert platform.frames_of("message") == []
     write(page, "\N{SNOWBOARDER}" * 4001)
     expect(field).to_have_accessible_description("Messages can have up to 4,000 characters.")
     platform.catch_up()
-    assert platform.heard("message") == []
+    assert platform.frames_of("message") == []
     write(page, "\N{SNOWBOARDER}" * 4000)  # counted by code point, as the server does, not by UTF-16 unit
     expect(page.locator(".w-log")).to_contain_text("Sent")
     assert page.evaluate("SupportBot.send('\N{SNOWBOARDER}'.repeat(4000)).then(() => 'sent', String)") == "sent"
-    assert [len(frame["text"]) for frame in platform.hears("message", 2)] == [4000, 4000]
+    assert [len(frame["text"]) for frame in platform.wait_for_frames("message", 2)] == [4000, 4000]
 
 
 def test_messages_before_the_welcome_are_sent_once_and_precede_their_answers(browser: Browser) -> None:
@@ -196,9 +196,9 @@ def test_messages_before_the_welcome_are_sent_once_and_precede_their_answers(bro
         open_chat(page)
         write(page, "First")
         expect(page.get_by_role("dialog")).to_contain_text("Waiting")
-        platform.hears("hello")
+        platform.wait_for_frames("hello")
         platform.catch_up()
-        assert platform.heard("message") == []
+        assert platform.frames_of("message") == []
         platform.greet()
         expect(page.get_by_role("dialog")).to_contain_text("Sent")
         platform.ends(message_id(2), "An answer.")
@@ -207,4 +207,4 @@ def test_messages_before_the_welcome_are_sent_once_and_precede_their_answers(bro
         expect(page.get_by_role("dialog")).to_contain_text("Another answer.")
         said = page.locator(".me > p, .bot .text")
         expect(said).to_have_text(["Earlier.", "First", "An answer.", "Second", "Another answer."])
-        assert [frame["text"] for frame in platform.heard("message")] == ["First", "Second"]
+        assert [frame["text"] for frame in platform.frames_of("message")] == ["First", "Second"]

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import check_for_everybody
-from tests.browser.shoppage import SOURCES, Platform, Shop, deliver, heard, message_id, open_chat, visit, write
+from tests.browser.shoppage import SOURCES, Platform, Shop, deliver, message_id, open_chat, visit, widget_events, write
 from tests.browser.waiting import until, wait_for
 
 pytestmark = pytest.mark.browser
@@ -97,8 +97,8 @@ def test_an_offline_chat_says_at_once_what_still_works(chat: Shop) -> None:
     page.context.set_offline(False)
     expect(dialog).to_contain_text("Sent")
     expect(dialog).not_to_contain_text("No connection")
-    assert [frame["text"] for frame in platform.heard("message")] == ["Can the neighbour take it?"]
-    assert {"state": "offline"} in heard(page, "connection")
+    assert [frame["text"] for frame in platform.frames_of("message")] == ["Can the neighbour take it?"]
+    assert {"state": "offline"} in widget_events(page, "connection")
 
 
 def test_a_chat_that_is_not_available_on_this_page(browser: Browser) -> None:
@@ -119,11 +119,12 @@ def test_a_customer_can_stop_waiting_even_on_a_broken_connection(chat: Shop) -> 
     platform.cut_off()
     stop.click()
     platform.catch_up()
-    assert platform.heard("cancel_human") == []
+    assert platform.frames_of("cancel_human") == []
     platform.is_reachable = True
     page.evaluate("dispatchEvent(new Event('online'))")
     until(page, "SupportBot.state.connection === 'open'")
-    assert platform.hears("cancel_human") == [{"type": "cancel_human"}]  # queued while disconnected, and sent once
+    # Queued while disconnected, and sent once.
+    assert platform.wait_for_frames("cancel_human") == [{"type": "cancel_human"}]
     platform.event("handoff.ended", {"ticket": ticket, "outcome": "returned", "by": "customer"})
     expect(dialog).to_contain_text("You are talking to the AI assistant again.")
     expect(page.get_by_text("You are next")).to_be_hidden()
@@ -160,4 +161,4 @@ def test_queued_messages_are_not_sent_in_another_chat(chat: Shop) -> None:
     page.evaluate("dispatchEvent(new Event('online'))")
     until(page, "SupportBot.state.connection === 'open'")
     platform.catch_up()
-    assert platform.heard("request_human") == []
+    assert platform.frames_of("request_human") == []

@@ -76,7 +76,7 @@ def span() -> CitedSpan:
     return CitedSpan(uuid7(), "refunds", "Refunds", "https://shop.example/refunds", 1, 0, 5, "Money")
 
 
-def lived(customer: Customer, channel: NewChannel, bob: User) -> Conversation:
+def used_conversation(customer: Customer, channel: NewChannel, bob: User) -> Conversation:
     """Return a conversation with rows in every package."""
     conversation = start_conversation(customer.pk, channel_id=channel.channel.pk)
     add_customer_message(conversation.pk, text="Where is my money?", client_id="m1")
@@ -123,14 +123,14 @@ def left() -> dict[str, int]:
 
 
 def test_a_used_conversation_has_rows_in_every_package(channel: NewChannel, alice: Customer, bob: User) -> None:
-    lived(alice, channel, bob)
+    used_conversation(alice, channel, bob)
     assert all(left().values()), left()
 
 
 def test_erasing_one_conversation_leaves_the_others(channel: NewChannel, alice: Customer, bob: User) -> None:
-    lived(alice, channel, bob)
+    used_conversation(alice, channel, bob)
     kept = left()
-    gone = lived(alice, channel, bob)
+    gone = used_conversation(alice, channel, bob)
     answer = signed_in(channel, alice).delete(f"{CONVERSATIONS}/{gone.pk}")
     assert (answer.status_code, answer.content) == (204, b"")
     assert left() == kept
@@ -142,10 +142,10 @@ def test_erasing_one_conversation_leaves_the_others(channel: NewChannel, alice: 
 
 def test_a_customer_whose_chats_are_all_erased_can_start_again(channel: NewChannel, alice: Customer, bob: User) -> None:
     other = Customer.objects.create(external_id="cus_tom")
-    lived(other, channel, bob)
+    used_conversation(other, channel, bob)
     kept = left()
     for _ in range(2):
-        lived(alice, channel, bob)
+        used_conversation(alice, channel, bob)
     alice_client = signed_in(channel, alice)
     assert [alice_client.delete(CONVERSATIONS).status_code for _ in range(2)] == [204, 204]
     assert left() == kept
@@ -164,7 +164,7 @@ def test_a_visitor_can_erase_with_their_secret(channel: NewChannel) -> None:
 def test_nobody_can_erase_a_foreign_conversation(
     channel: NewChannel, alice: Customer, bob: User, workspace: Workspace, mallory: User, other_workspace: Workspace
 ) -> None:
-    conversation = lived(alice, channel, bob)
+    conversation = used_conversation(alice, channel, bob)
     books = {model: list(model.objects.order_by("pk").values()) for model in (*SAID, PageCode)}
     tom = Customer.objects.create(external_id="cus_tom")
     address = f"{CONVERSATIONS}/{conversation.pk}"
@@ -298,10 +298,10 @@ def run(name: str, customer: str, **options: Any) -> dict[str, Any]:
 
 def test_a_customer_is_erased(channel: NewChannel, alice: Customer, bob: User, workspace: Workspace) -> None:
     tom = Customer.objects.create(external_id="cus_tom")
-    lived(tom, channel, bob)
+    used_conversation(tom, channel, bob)
     kept = left()
     for _ in range(2):
-        lived(alice, channel, bob)
+        used_conversation(alice, channel, bob)
     facts = run("forget_customer", "cus_alice")
     assert facts == {"workspace": "wrenfell", "customer": str(alice.pk), "conversations": 2}
     assert left() == kept and list(Customer.objects.all()) == [tom]
@@ -338,8 +338,8 @@ def test_a_customer_of_another_workspace_is_not_found(
 def test_an_export_contains_what_would_be_erased_and_what_stays(
     channel: NewChannel, alice: Customer, bob: User, shop: FakeShop, workspace: Workspace
 ) -> None:
-    conversation = lived(alice, channel, bob)
-    lived(Customer.objects.create(external_id="cus_tom", name="Tom"), channel, bob)
+    conversation = used_conversation(alice, channel, bob)
+    used_conversation(Customer.objects.create(external_id="cus_tom", name="Tom"), channel, bob)
     wish = {"order_id": "A-1", "reason": "Damaged"}
     principal = principal_in_conversation(alice)
     propose(principal, "refund_order", wish, proposal_key="t:1:1", conversation_id=conversation.pk)

@@ -194,7 +194,7 @@ def test_pauses_are_longest_while_a_question_waits(
     assert clock.paused == paused
 
 
-def lived() -> Conversation:
+def old_conversation() -> Conversation:
     """Return an old conversation with something in every table."""
     made = silent()
     services.request(made.pk, reason="customer_asked", by="customer")
@@ -216,7 +216,7 @@ def test_many_conversations_take_as_many_statements_as_one(limited: Workspace) -
     deliver_due()
     for number in (1, 12):
         for _ in range(number):
-            lived()
+            old_conversation()
         Announcement.objects.update(delivered_at=now())
         with CaptureQueriesContext(connection) as erasing:
             retain()
@@ -231,7 +231,7 @@ def test_a_run_that_dies_in_a_batch_has_erased_none_of_it_and_the_next_run_conti
     limited: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(4):
-        lived()
+        old_conversation()
     in_batches_of(2, monkeypatch)
     erase, batches = retention.erase, list[int]()
 

@@ -12,33 +12,33 @@ from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture(scope="module")
-def mortal(stack: Stack, model_settings: dict[str, str]) -> Iterator[Web]:
+def restartable_web(stack: Stack, model_settings: dict[str, str]) -> Iterator[Web]:
     """A web process that each test kills and restarts on the same port."""
     with web(stack, **model_settings) as made:
         yield made
 
 
 @pytest.fixture(autouse=True)
-def _started_again(mortal: Web) -> Iterator[None]:
+def _started_again(restartable_web: Web) -> Iterator[None]:
     """Leave a running process to the next test, wherever this one failed."""
     yield
-    if not mortal.is_running:
-        mortal.start()
+    if not restartable_web.is_running:
+        restartable_web.start()
 
 
-async def ask_and_kill(visitor: Visitor, mortal: Web) -> int:
+async def ask_and_kill(visitor: Visitor, restartable_web: Web) -> int:
     """Kill the process in the middle of its answer; return the last event that the reader received."""
     async with visitor.chat(last_seq=0) as socket:
         await ask_until_the_middle(socket)
-        mortal.kill()
+        restartable_web.kill()
         return int(socket.events[-1]["seq"])
 
 
-async def test_a_killed_process_loses_no_answer(stack: Stack, mortal: Web, model: ModelServer) -> None:
+async def test_a_killed_process_loses_no_answer(stack: Stack, restartable_web: Web, model: ModelServer) -> None:
     model.will(stalled(), whole())
-    visitor = Visitor(stack, mortal.address)
-    last_seq = await ask_and_kill(visitor, mortal)
-    mortal.start()
+    visitor = Visitor(stack, restartable_web.address)
+    last_seq = await ask_and_kill(visitor, restartable_web)
+    restartable_web.start()
     async with visitor.chat(last_seq=last_seq) as socket:
         while (frame := await socket.next(PATIENCE_SECONDS)).get("event") != "assistant.final":
             pass
@@ -51,17 +51,17 @@ async def test_a_killed_process_loses_no_answer(stack: Stack, mortal: Web, model
 
 @pytest.mark.long
 async def test_an_answer_that_is_lost_twice_fails_visibly_and_can_be_retried(
-    stack: Stack, mortal: Web, model: ModelServer
+    stack: Stack, restartable_web: Web, model: ModelServer
 ) -> None:
     model.will(stalled(), stalled(), whole())
-    visitor = Visitor(stack, mortal.address)
-    last_seq = await ask_and_kill(visitor, mortal)
-    mortal.start()
+    visitor = Visitor(stack, restartable_web.address)
+    last_seq = await ask_and_kill(visitor, restartable_web)
+    restartable_web.start()
     async with visitor.chat(last_seq=last_seq) as socket:
         while not shown(socket.frames, 2):
             await socket.next(PATIENCE_SECONDS)
-        mortal.kill()
-    mortal.start()
+        restartable_web.kill()
+    restartable_web.start()
     async with visitor.chat(last_seq=socket.events[-1]["seq"]) as socket:
         failed = (await answer_of(socket))["payload"]
         assert (failed["code"], failed["retry"]) == ("runner_lost", True)

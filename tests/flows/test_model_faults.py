@@ -12,15 +12,15 @@ from tests.widget.page import Socket
 
 
 @pytest.fixture(scope="module")
-def impatient_web(stack: Stack, model_settings: dict[str, str]) -> Iterator[Web]:
+def web_with_short_timeout(stack: Stack, model_settings: dict[str, str]) -> Iterator[Web]:
     """A web process that waits three seconds for a model, its fallback included."""
     with web(stack, SUPPORTBOT_MODEL_DEADLINE_SECONDS="3", **model_settings) as made:
         yield made
 
 
 @pytest.fixture
-def visitor(stack: Stack, impatient_web: Web) -> Visitor:
-    return Visitor(stack, impatient_web.address)
+def visitor(stack: Stack, web_with_short_timeout: Web) -> Visitor:
+    return Visitor(stack, web_with_short_timeout.address)
 
 
 SILENT = {

@@ -20,7 +20,7 @@ GERMAN_BROWSER = {"Accept-Language": "de-DE,de;q=0.9,en;q=0.5"}
 
 
 @pytest.fixture(autouse=True)
-def nobody_has_searched() -> None:
+def no_searches_counted() -> None:
     cache.clear()
 
 

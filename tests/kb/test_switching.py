@@ -77,7 +77,7 @@ def row(workspace: Workspace) -> Article:
 
 
 @pytest.fixture
-def towns(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> int:
+def town_articles(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> int:
     """Create articles that take four commits, two of which are computed at the same time; return their number."""
     monkeypatch.setattr("kb.indexing.vectors.CHUNKS_PER_COMMIT", 2)
     for number in range(8):
@@ -175,7 +175,7 @@ def test_a_search_reads_which_index_is_used(row: Article, served: Served) -> Non
     assert embedder_of(active_recipe()) is served
 
 
-def test_a_killed_worker_loses_only_its_last_passages(towns: int, served: Served) -> None:
+def test_a_killed_worker_loses_only_its_last_passages(town_articles: int, served: Served) -> None:
     switch = start_switch(Served.recipe, is_chosen=True)
     assert switch is not None
     served.fail_after(4)
@@ -201,7 +201,7 @@ def test_only_one_worker_builds(row: Article, served: Served) -> None:
 
 
 def test_cancelling_keeps_the_old_index_and_deletes_the_new_one(
-    towns: int, served: Served, monkeypatch: pytest.MonkeyPatch
+    town_articles: int, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start_switch(Served.recipe, is_chosen=True)
     with pytest.raises(SwitchUnderWay):
@@ -215,7 +215,7 @@ def test_cancelling_keeps_the_old_index_and_deletes_the_new_one(
 
     monkeypatch.setattr(served, "passages", cancelled_meanwhile)
     assert not carry_on()
-    assert len(served.embedded) < towns and used() == "hash-384"
+    assert len(served.embedded) < town_articles and used() == "hash-384"
     assert not cancel_switch() and not carry_on()
     Recipe.objects.filter(name=Served.recipe.name).update(retired_at=now() - KEPT_AFTER_FLIP)
     sweep()
@@ -390,7 +390,7 @@ def test_kb_reindex_is_refused_while_a_worker_builds(
     assert (recipe.name, recipe.is_chosen, IndexSwitch.objects.get().state) == (Served.recipe.name, True, "done")
 
 
-def test_a_retry_keeps_the_rows_of_the_new_index(towns: int, served: Served) -> None:
+def test_a_retry_keeps_the_rows_of_the_new_index(town_articles: int, served: Served) -> None:
     start_switch(Served.recipe, is_chosen=True)
     served.fail_after(0)
     assert not carry_on()

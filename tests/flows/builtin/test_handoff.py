@@ -46,7 +46,7 @@ async def test_the_assistant_recognises_a_request_for_a_person(visitor: Visitor)
 
 
 @pytest.fixture
-def nobody_is_there(stack: Stack) -> None:
+def no_agents_online(stack: Stack) -> None:
     """Make all agents offline: after claiming or reading the queue, they count as online for two minutes."""
     with psycopg.connect(stack.postgres.conninfo(), autocommit=True) as connection:
         connection.execute("DELETE FROM handoff_presence")
@@ -68,7 +68,7 @@ def mail_tick(stack: Stack) -> Iterator[Callable[[], None]]:
 
 
 async def test_nobody_is_available_and_the_answer_comes_by_mail(
-    stack: Stack, visitor: Visitor, nobody_is_there: None, mail_tick: Callable[[], None]
+    stack: Stack, visitor: Visitor, no_agents_online: None, mail_tick: Callable[[], None]
 ) -> None:
     async with visitor.chat() as socket:
         await socket.say("request_human")

@@ -11,7 +11,7 @@ from tests.modelserver import ModelServer
 
 
 @pytest.fixture(scope="module")
-def doorway(stack: Stack, model_web: Web) -> Iterator[Web]:
+def socket_web(stack: Stack, model_web: Web) -> Iterator[Web]:
     """A web process that serves sockets but writes no answers, since its runner is not started; `model_web` writes
     them.
     """
@@ -23,10 +23,10 @@ def doorway(stack: Stack, model_web: Web) -> Iterator[Web]:
     child.stop()
 
 
-async def test_an_answer_of_another_process_is_streamed_too(stack: Stack, doorway: Web, model: ModelServer) -> None:
+async def test_an_answer_of_another_process_is_streamed_too(stack: Stack, socket_web: Web, model: ModelServer) -> None:
     behaviour, gate = paused()
     model.will(behaviour)
-    visitor = Visitor(stack, doorway.address)
+    visitor = Visitor(stack, socket_web.address)
     async with visitor.chat(last_seq=0) as socket:
         # complete from its first word, although the layer carries no deltas by default
         await ask_until_the_middle(socket)
@@ -37,14 +37,14 @@ async def test_an_answer_of_another_process_is_streamed_too(stack: Stack, doorwa
 
 
 async def test_a_reader_in_another_process_who_joins_in_the_middle_continues(
-    stack: Stack, doorway: Web, model_web: Web, model: ModelServer
+    stack: Stack, socket_web: Web, model_web: Web, model: ModelServer
 ) -> None:
     behaviour, gate = paused()
     model.will(behaviour)
     visitor = Visitor(stack, model_web.address)
     async with visitor.chat() as first:
         await ask_until_the_middle(first)
-        async with visitor.chat(at=doorway.address) as second:
+        async with visitor.chat(at=socket_web.address) as second:
             turn = second.frames[0]["turn"]
             gate.set()
             final = (await answer_of(second))["payload"]

@@ -28,7 +28,7 @@ def claimed(ticket: Ticket, bob: User) -> Ticket:
 
 
 @pytest.fixture(autouse=True)
-def nobody_reads(conversation: Conversation) -> Any:
+def customers_absent(conversation: Conversation) -> Any:
     """The cache survives the test."""
     mark_customers_absent([conversation.pk])
     yield

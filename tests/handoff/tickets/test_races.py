@@ -46,7 +46,7 @@ def at_once(workspace: Workspace, *calls: Any) -> list[Any]:
 
 
 @pytest.fixture
-def house() -> Workspace:
+def workspace_of_agents() -> Workspace:
     return create_workspace("Wrenfell Outdoor")
 
 
@@ -67,13 +67,13 @@ def joined(conversation_id: UUID) -> list[str]:
     return [event.payload["agent"] for event in events]
 
 
-def test_two_hundred_claims_have_one_winner_named_to_the_others(house: Workspace) -> None:
-    with workspace_scope(house.pk):
-        people, ticket = agents(house, CLAIMS), waiting_ticket()
-    outcomes = at_once(house, *(lambda who=who: services.claim(ticket.pk, agent=who) for who in people))
+def test_two_hundred_claims_have_one_winner_named_to_the_others(workspace_of_agents: Workspace) -> None:
+    with workspace_scope(workspace_of_agents.pk):
+        people, ticket = agents(workspace_of_agents, CLAIMS), waiting_ticket()
+    outcomes = at_once(workspace_of_agents, *(lambda who=who: services.claim(ticket.pk, agent=who) for who in people))
     winners = [outcome for outcome in outcomes if isinstance(outcome, Ticket)]
     losers = [outcome for outcome in outcomes if isinstance(outcome, AlreadyClaimed)]
-    with workspace_scope(house.pk):
+    with workspace_scope(workspace_of_agents.pk):
         owner = Ticket.objects.get(pk=ticket.pk).assignee
         assert owner is not None
         assert (len(winners), len(losers)) == (1, CLAIMS - 1)
@@ -81,30 +81,30 @@ def test_two_hundred_claims_have_one_winner_named_to_the_others(house: Workspace
         assert joined(ticket.conversation_id) == [owner.display_name]
 
 
-def test_twenty_requests_open_one_ticket(house: Workspace) -> None:
-    with workspace_scope(house.pk):
+def test_twenty_requests_open_one_ticket(workspace_of_agents: Workspace) -> None:
+    with workspace_scope(workspace_of_agents.pk):
         conversation = start_conversation(Customer.objects.create(external_id="cus_alice").pk)
     wish = {"reason": "customer_asked", "by": "customer"}
-    tickets = at_once(house, *(lambda: services.request(conversation.pk, **wish) for _ in range(AGENTS)))
-    with workspace_scope(house.pk):
+    tickets = at_once(workspace_of_agents, *(lambda: services.request(conversation.pk, **wish) for _ in range(AGENTS)))
+    with workspace_scope(workspace_of_agents.pk):
         assert {ticket.pk for ticket in tickets} == {Ticket.objects.get().pk}
         assert ConversationEvent.objects.filter(event="handoff.requested").count() == 1
 
 
 @pytest.mark.parametrize("attempt", range(5))
-def test_a_takeover_races_a_finishing_answer(house: Workspace, attempt: int) -> None:
-    with workspace_scope(house.pk):
-        bob = agents(house)[0]
+def test_a_takeover_races_a_finishing_answer(workspace_of_agents: Workspace, attempt: int) -> None:
+    with workspace_scope(workspace_of_agents.pk):
+        bob = agents(workspace_of_agents)[0]
         conversation = start_conversation(Customer.objects.create(external_id="cus_alice").pk)
         add_customer_message(conversation.pk, text="Where is my parcel?", client_id="1")
         turn = claim_turn("runner-1")
         assert turn is not None
         ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
     at_once(
-        house,
+        workspace_of_agents,
         lambda: services.claim(ticket.pk, agent=bob),
         lambda: finish_turn(turn, Answer("Your parcel is here.", (), by="builtin")),
     )
-    with workspace_scope(house.pk):
+    with workspace_scope(workspace_of_agents.pk):
         events = list(ConversationEvent.objects.order_by("seq").values_list("event", flat=True))
         assert events[events.index("handoff.joined") + 1 :] == []

@@ -150,7 +150,7 @@ async def test_a_channel_can_require_the_hosted_page(server: str, channel: NewCh
             assert (error["code"], error["request"]) == ("confirm_on_hosted_page", str(card.pk))
             await socket.say("identify", token=identity_token(channel))
         assert await db(state_of, card) == "awaiting_confirmation"
-    redeemed = await db(_come_along, channel, granted["conversation"])
+    redeemed = await db(_redeemed_identity, channel, granted["conversation"])
     async with open_socket(server, origin=OWN_ORIGIN) as hosted:
         await hosted.hello(redeemed["ticket"])
         await hosted.say("identify", token=redeemed["token"])
@@ -166,7 +166,7 @@ async def test_confirming_over_rest_requires_the_pages_pass(server: str, channel
     refused = await db(_confirm_over_rest, identity_token(channel), card)
     assert (refused.status_code, refused.json()["code"]) == (403, "confirm_on_hosted_page")
     assert await db(state_of, card) == "awaiting_confirmation"
-    passed = (await db(_come_along, channel, granted["conversation"]))["token"]
+    passed = (await db(_redeemed_identity, channel, granted["conversation"]))["token"]
     assert (await db(_confirm_over_rest, passed, card)).status_code == 200
     assert await db(state_of, card) == "queued"
 
@@ -176,7 +176,7 @@ async def test_a_pass_confirms_nothing_once_its_identity_has_expired(
 ) -> None:
     granted = await db(signed_in, channel)
     card = await db(card_in, granted["conversation"])
-    redeemed = await db(_come_along, channel, granted["conversation"])
+    redeemed = await db(_redeemed_identity, channel, granted["conversation"])
     await db(_expire_identities)
     async with open_socket(server, origin=OWN_ORIGIN) as hosted:
         await hosted.hello(redeemed["ticket"])
@@ -188,7 +188,7 @@ async def test_a_pass_confirms_nothing_once_its_identity_has_expired(
 
 async def test_a_visitors_pass_cannot_sign_in(server: str, channel: NewChannel, shop: FakeShop) -> None:
     stranger = await db(ticket, channel)
-    redeemed = await db(_visitor_comes_along, channel, stranger["visitor"])
+    redeemed = await db(_redeemed_visitor, channel, stranger["visitor"])
     granted = await db(ticket, channel)
     async with greeted(server, granted) as socket:
         await socket.say("identify", token=redeemed["token"])
@@ -201,11 +201,11 @@ def _owner_of(conversation: str) -> UUID:
     return Conversation.objects.get(pk=conversation).customer_id
 
 
-def _come_along(channel: NewChannel, conversation: str) -> dict[str, Any]:
+def _redeemed_identity(channel: NewChannel, conversation: str) -> dict[str, Any]:
     return redeemed(channel, code_for(channel, token=identity_token(channel), conversation=conversation))
 
 
-def _visitor_comes_along(channel: NewChannel, secret: str) -> dict[str, Any]:
+def _redeemed_visitor(channel: NewChannel, secret: str) -> dict[str, Any]:
     return redeemed(channel, code_for(channel, visitor=secret))
 
 
