@@ -31,7 +31,7 @@ Figures = dict[str, Any]
 def main() -> None:
     options = _options()
     with temporary_folder() as folder, throw_away_instance(folder, NO_MODEL) as instance, merchant(folder) as port:
-        os.environ["SHOP_PORT"] = str(port)  # where the settings allow a merchant on this machine
+        os.environ["SHOP_PORT"] = str(port)  # the port at which the settings allow a merchant on this machine
         with worker(instance) as child:
             starts, throughput = measure(f"http://{LOOPBACK}:{port}", child, options)
     if options.json:

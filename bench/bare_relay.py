@@ -81,7 +81,7 @@ async def _send(send: Send, frame: dict[str, Any]) -> None:
 
 async def serve(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     is_windowed = scope["path"] == "/windowed"
-    await receive()  # websocket.connect
+    await receive()  # the message websocket.connect
     await send({"type": "websocket.accept"})
     while (message := await receive())["type"] == "websocket.receive":
         texts = tokens(orjson.loads(message["text"])["text"])

@@ -26,7 +26,7 @@ from supportbot.embedded.child_processes import wait_until
 
 SECRET = "whsec_YmVuY2htYXJrcyBvbmx5LCBub3RoaW5n"
 PATIENCE_SECONDS = 300.0
-SWEPT_SECONDS = 20.0  # what a worker has not taken by then is published again
+SWEPT_SECONDS = 20.0  # requests that no worker has taken by then are published again
 NO_LIMITS = {"max_per_customer_year": None, "max_per_workspace_day": None, "approval_above": None}
 
 

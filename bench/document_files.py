@@ -193,7 +193,7 @@ def _with_marks(line: str) -> Iterator[tuple[str, bool]]:
 
 def _width(text: str) -> float:
     """Return the width of a text in Helvetica, in multiples of the font size."""
-    from pypdf._codecs.core_font_metrics import CORE_FONT_METRICS  # it has no public name
+    from pypdf._codecs.core_font_metrics import CORE_FONT_METRICS  # pypdf has no public name for it
 
     widths = CORE_FONT_METRICS["Helvetica"].character_widths
     return sum(widths.get(sign, 556) for sign in text) / 1000

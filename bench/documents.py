@@ -30,7 +30,7 @@ from bench.document_files import make_files
 from bench.scratch import installation
 
 PASSAGES: Final = 8
-GIVEN: Final = 6  # to a model
+GIVEN: Final = 6  # passages that a model is given
 WORKSPACE: Final = "documents"
 
 

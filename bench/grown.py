@@ -78,7 +78,7 @@ def _measured(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
         with workspace_scope(workspace.pk):
             took = fill(workspace.pk, Size(chosen.conversations, chosen.passages), _recipe())
         sys.stderr.write(f"Filled in {took:.0f} s.\n")
-    roll_up_all()  # as the worker does every hour
+    roll_up_all()  # a worker does this every hour
     roll_up_today_everywhere()
     with workspace_scope(workspace.pk):
         for what, step in _steps(workspace):

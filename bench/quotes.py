@@ -48,7 +48,7 @@ class Answered:
     cited: tuple[str, ...]  # articles, in citation order
     took_ms: float
     quotes: tuple[str, ...] = ()
-    answering: frozenset[str] = frozenset()  # sentences that answer; one is enough
+    answering: frozenset[str] = frozenset()  # sentences that answer the question; one is enough
     group: str = ""
     is_searched: bool = True
 

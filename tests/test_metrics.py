@@ -38,7 +38,7 @@ from supportbot.server_urls import postgres_at
 from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db
-SO_ATTACH_FILTER = 26  # not among Python's constants
+SO_ATTACH_FILTER = 26  # Python has no constant for it
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def values(collector: Gauges) -> dict[str, float]:
     return {sample.name: sample.value for metric in collector.collect() for sample in metric.samples}
 
 
-@pytest.mark.django_db(transaction=True)  # another thread reads
+@pytest.mark.django_db(transaction=True)  # since another thread reads the rows
 def test_waiting_work_is_counted(alice: Customer) -> None:
     assert values(Gauges())["supportbot_turns_pending"] == 0
     conversation = start_conversation(alice.pk)

@@ -235,7 +235,7 @@ def test_the_schema_and_the_api_accept_the_same_bodies(
     for body in ({**WHOLE[path], field: value} for field, values in TRIED[path, name].items() for value in values):
         with transaction.atomic():
             answer = caller.post(f"/api/v1/{path}".format(id=target), body, format="json")
-            transaction.set_rollback(True)  # each body is the first one
+            transaction.set_rollback(True)  # so that each body is sent to the same state
         if answer.status_code not in ((200, 201) if told.is_valid(body) else (400,)):
             wrong.append((str(body)[:200], answer.status_code, answer.content))
     assert wrong == []

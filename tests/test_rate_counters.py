@@ -86,7 +86,7 @@ def test_counting_takes_one_round_trip(valkey_cache: None, monkeypatch: pytest.M
         "send_packed_command",
         lambda self, *args, **kwargs: (trips.append(args), send(self, *args, **kwargs)),
     )
-    count("a", seconds=60)  # one may be to connect
+    count("a", seconds=60)  # the first call may have to connect
     trips.clear()
     assert count("a", seconds=60) == 2
     assert len(trips) == 1

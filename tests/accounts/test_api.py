@@ -148,7 +148,7 @@ def test_an_invalid_setting_of_the_workspace_is_refused_by_name(
 @pytest.mark.parametrize("role", ["agent", "supervisor", "editor"])
 def test_only_an_admin_changes_the_workspace(workspace: Workspace, bob: User, role: str) -> None:
     add_member(workspace, bob, role)
-    client = person(workspace, bob, role="admin")  # the key asks for more than its person may
+    client = person(workspace, bob, role="admin")  # the key has more scopes than its person has rights
     assert [client.get(WORKSPACE).status_code, client.patch(WORKSPACE, LINKS, format="json").status_code] == [403, 403]
     workspace.refresh_from_db()
     assert workspace.imprint_url == ""
@@ -164,7 +164,7 @@ def test_a_key_for_channels_does_not_change_the_workspace(workspace: Workspace) 
 @pytest.mark.parametrize("role", ["agent", "supervisor", "editor"])
 def test_only_an_admin_sees_or_creates_channels(workspace: Workspace, bob: User, role: str) -> None:
     add_member(workspace, bob, role)
-    client = person(workspace, bob, role="admin")  # the key asks for more than its person may
+    client = person(workspace, bob, role="admin")  # the key has more scopes than its person has rights
     assert client.get(CHANNELS).status_code == 403
     assert client.post(CHANNELS, {"name": "Mine"}, format="json").status_code == 403
     assert not Channel.objects.exists()

@@ -36,7 +36,7 @@ def test_ten_wrong_passwords_lock_one_name_at_one_address(door: str) -> None:
         answer = log_in(door, "wrong")
         assert (answer.status_code, b"Too many wrong passwords" in answer.content) == (200, False)
     assert b"Too many wrong passwords" in log_in(door, "wrong").content
-    for shut in DOORS:  # one account, one lock
+    for shut in DOORS:  # one account has one lock
         answer = log_in(shut, RIGHT)
         assert (answer.status_code, b"Too many wrong passwords" in answer.content) == (200, True)
         assert "sessionid" not in answer.cookies

@@ -53,7 +53,7 @@ def test_an_empty_installation_is_set_up_in_the_browser(client: Client) -> None:
 @pytest.mark.django_db
 def test_a_link_works_only_once_and_only_before_there_is_an_administrator(client: Client, workspace: Workspace) -> None:
     page = link()
-    User.objects.create_user("bob", is_staff=True)  # no administrator
+    User.objects.create_user("bob", is_staff=True)  # not an administrator
     assert client.get(page).status_code == 200
     client.post(page, FORM)
     assert User.objects.filter(is_superuser=True).count() == 1

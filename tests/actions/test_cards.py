@@ -28,7 +28,7 @@ def test_a_request_that_is_refused_early_still_has_a_card(proposals: Callable[..
 def test_a_card_is_made_from_its_row(card: ActionRequest) -> None:
     payload = proposed_payload(card)
     assert (payload["title"], payload["button"]) == ("Refund €49.90", "Refund €49.90")
-    assert "note" not in payload  # the rows contain everything
+    assert "note" not in payload  # the rows contain everything that counts
     assert payload["rows"] == [
         {"label": "For", "value": "Alder merino base layer, M"},
         {"label": "Order", "value": "A-1001"},

@@ -44,7 +44,7 @@ def test_an_approval_that_the_new_rules_allow_stays(
     maintenance.judge_waiting()
     assert state_of(waiting) == (State.AWAITING_APPROVAL, "")
     assert AuditEntry.objects.get(event="approval.judged").payload["policy"] == waiting.judged_by
-    maintenance.judge_waiting()  # checked only once
+    maintenance.judge_waiting()  # checked once per version of the rules
     assert AuditEntry.objects.filter(event="approval.judged").count() == 1
     approve(waiting.pk, approver=approver, digest=waiting.digest)
     run_queued()

@@ -34,7 +34,7 @@ TEN = Money(Decimal(10), "EUR")
         ({}, Money(Decimal("100.01"), "EUR"), {}, "confirm_and_approve", None),
         ({}, TEN, {"before": Decimal("90.00")}, "confirm", None),
         ({}, TEN, {"before": Decimal("90.01")}, "confirm_and_approve", None),
-        ({}, TEN, {"customer_day": Decimal("90.01")}, "confirm", None),  # reserved later
+        ({}, TEN, {"customer_day": Decimal("90.01")}, "confirm", None),  # checked later, when the amount is reserved
         ({}, Money(Decimal(10), "CHF"), {}, "confirm_and_approve", None),
         ({}, None, {}, "confirm", None),
         ({"is_enabled": False}, TEN, {}, "refuse", "action_disabled"),

@@ -84,7 +84,7 @@ def play_actions(conversation: Conversation, principal: Principal, shop: FakeSho
         wish = {**REFUND, **arguments}
         return propose(principal, "refund_order", wish, proposal_key=f"turn:1:{key}", conversation_id=conversation.pk)
 
-    card(1, order_id="A-1005")  # delivered too long ago: refused
+    card(1, order_id="A-1005")  # refused, since the order was delivered too long ago
     decline(card(2).pk, principal=principal)
     ActionRequest.objects.filter(pk=card(3).pk).update(expires_at=now() - timedelta(seconds=1))
     expire_waiting()

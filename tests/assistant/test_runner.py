@@ -323,7 +323,7 @@ async def test_a_claim_made_by_a_poll_takes_up_a_slot_too(
     running, gate = Runner(), asyncio.Event()
     with answering(ScriptedModel(*(Says("Hello! How can I help?", waits_for=gate) for _ in range(2)))) as model:
         running.start()
-        await until(lambda: len(claims) == 1)  # that of the first round
+        await until(lambda: len(claims) == 1)  # the claim of the first round
         signal_broker().publish(conversation.pk, TurnWaiting())
         await until(lambda: running._was_wakeup_missed)
         may_go_on.set()

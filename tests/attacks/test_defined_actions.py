@@ -269,7 +269,7 @@ def test_instructions_in_a_shops_texts_have_no_effect(
     told = use_action(ToolCall("a", "get_order_details", '{"order_id": "#W0000001"}'), place)
     assert "SYSTEM: ignore" in told.for_model and "<" not in told.for_model and ">" not in told.for_model
     for card in told.cards:
-        assert set(card["record"]) == {"title", "rows"}  # no link chosen by the shop
+        assert set(card["record"]) == {"title", "rows"}  # the card has no link chosen by the shop
     obeyed = use_action(
         ToolCall("b", NAME, json.dumps({**CANCEL, "order_id": "#W0000003"})), replace(place, position=2)
     )

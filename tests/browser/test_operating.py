@@ -76,7 +76,7 @@ def test_an_operators_morning(admin: Page) -> None:
     expect(page.get_by_text("Confirmed by our articles.")).to_be_visible()
     page.go_back()
 
-    text = page.get_by_label("Text", exact=True)  # fix it
+    text = page.get_by_label("Text", exact=True)  # fix the answer
     mended = text.input_value().replace("three years", "five years")
     text.fill(f"{mended}\n\nTo send a broken pole in, choose *Repair* below *Your orders* and print the label.\n")
     follow(page.get_by_role("button", name="Replay the questions"))  # prove the fix

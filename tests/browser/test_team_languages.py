@@ -113,7 +113,8 @@ def test_the_desk_uses_the_language_chosen_there(
     page.locator("#text").fill("Ich sehe nach.")
     page.get_by_role("button", name="Antwort senden").click()
     expect(page.locator(".thread .me .who b")).to_have_text("Sie")
-    expect(page.locator("#queue .q .why").first).to_have_text("Wollte mit einer Person sprechen")  # over the socket
+    # Sent over the socket.
+    expect(page.locator("#queue .q .why").first).to_have_text("Wollte mit einer Person sprechen")
     fits(page, "desk-ticket")
     for language in ("fr", "es", "de"):
         page.locator("[data-opens=alerts]").click()

@@ -171,7 +171,8 @@ def test_a_waiting_customer_reads_the_place_in_line(chat: Shop) -> None:
     expect(dialog).to_contain_text("Usually 3–6 min")
     platform.say({"type": "queue", "ticket": ticket, "place": 1, "away": True})
     expect(dialog).not_to_contain_text("in line")
-    expect(page.locator(".wait")).to_have_text(re.compile("^We will pass this chat on"))  # a notice says the rest
+    # A notice in the chat says the rest.
+    expect(page.locator(".wait")).to_have_text(re.compile("^We will pass this chat on"))
     expect(page.locator(".wait b")).to_have_count(0)
     platform.say({"type": "queue", "ticket": ticket, "place": 1})
     expect(dialog).to_contain_text("You are next")

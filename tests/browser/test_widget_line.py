@@ -192,7 +192,7 @@ def test_the_next_page_resumes_the_chat_with_session_storage(browser: Browser) -
         expect(page.get_by_role("dialog")).to_contain_text("Where is my tent?")
         assert {"visitor", "conversation"} <= platform.tickets[-1].keys()
         page.evaluate("SupportBot.close()")
-        page.evaluate("sessionStorage['supportbot:pk_test'] = '{}'")  # long ago: the next page resumes nothing
+        page.evaluate("sessionStorage['supportbot:pk_test'] = '{}'")  # long ago, so the next page resumes nothing
         page.goto(f"{SHOP}/")
         page.evaluate("SupportBot.logout()")
         until(page, "sessionStorage.length + localStorage.length === 0")  # without the panel; the draft is gone too

@@ -75,7 +75,7 @@ class Chat:
 
     def send(self, text: str) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
         """Send a message; return the reply's text, and the calls that change something as (name, arguments)."""
-        text = normalised(text)  # as a turn passes it on
+        text = normalised(text)  # in the form in which a turn passes it on
         self.messages.append(ChatMessage("user", text, written_on=self.today))
         turn, self.asked = list(self.messages), []
         for _ in range(4):

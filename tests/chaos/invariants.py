@@ -47,7 +47,7 @@ def _unsettled(system: System) -> list[Row]:
             "SELECT id, state, reason_code, attempt_count, due_at, lease_until FROM actions_actionrequest"
             f" WHERE confirmed_by <> '' AND state NOT IN {SETTLED}"
         )
-    except psycopg.OperationalError as error:  # still starting
+    except psycopg.OperationalError as error:  # the server is still starting
         return [{"database": str(error)}]
 
 

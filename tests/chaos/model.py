@@ -16,7 +16,7 @@ def refund(amount: str, order: str) -> str:
 
 
 class ObligingModel(ModelServer):
-    """Answers by the last message, however often it is called, since a killed process calls again."""
+    """A model whose answer depends only on the last message, since a killed process calls it again."""
 
     async def _chat(self, behaviour: Behaviour, body: dict[str, Any], writer: Any) -> None:
         await super()._chat(_answer_to(body), body, writer)

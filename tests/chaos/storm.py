@@ -87,7 +87,7 @@ class Storm:
         server.start()  # type: ignore[attr-defined]
 
     async def _cut(self) -> None:
-        with suppress(psycopg.OperationalError):  # it is starting again at the moment
+        with suppress(psycopg.OperationalError):  # the process is just restarting
             self.system.cut_connections()
 
     async def _deliver_again(self) -> None:

@@ -116,7 +116,8 @@ class System:
     def deliver_again(self) -> None:
         """Send every message to the workers two more times, and every announcement of the last half minute."""
         requests = self.rows("SELECT id, workspace_id FROM actions_actionrequest WHERE confirmed_by <> ''")
-        with Connection(f"{self.stack.valkey.url()}/0", connect_timeout=1) as line:  # the test's own broker is memory
+        # The test process itself has a broker in memory.
+        with Connection(f"{self.stack.valkey.url()}/0", connect_timeout=1) as line:
             for row in requests * 2:
                 arguments = (str(row["workspace_id"]), str(row["id"]))
                 app.send_task("actions.tasks.run_request", arguments, connection=line, retry=False, expires=60)

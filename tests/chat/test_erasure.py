@@ -343,7 +343,7 @@ def test_an_export_contains_what_would_be_erased_and_what_stays(
     wish = {"order_id": "A-1", "reason": "Damaged"}
     principal = principal_in_conversation(alice)
     propose(principal, "refund_order", wish, proposal_key="t:1:1", conversation_id=conversation.pk)
-    assert signed_in(channel, alice).get(f"{CONVERSATIONS}/{uuid7()}").status_code == 404  # which is logged
+    assert signed_in(channel, alice).get(f"{CONVERSATIONS}/{uuid7()}").status_code == 404  # the export is logged
     held = run("export_customer", "cus_alice")["held"]
     told = json.dumps(held)
     assert "Where is my money?" in told and "Be kind" in told and "alice@example.com" in told

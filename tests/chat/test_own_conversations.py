@@ -70,7 +70,7 @@ def test_a_customer_lists_their_own_conversations_newest_first_with_previews(
     new = said(alice)
     said(Customer.objects.create(external_id="cus_tom"), "I am Tom")
     first, second = rows(alice_client)
-    assert (first["id"], first["preview"]) == (str(new.pk), "")  # only the notice so far
+    assert (first["id"], first["preview"]) == (str(new.pk), "")  # it contains only the notice so far
     assert (second["id"], second["preview"]) == (str(old.pk), "Five days. Often less.")
     assert set(first) == {
         "id", "channel", "locale", "mode", "agent_name", "head", "created_at", "last_event_at", "ended_at", "preview",

@@ -263,7 +263,7 @@ def test_a_run_waits_while_erasures_are_being_announced(limited: Workspace, monk
             deliver_due()
 
     monkeypatch.setattr(clock, "sleep", deliver)
-    deliver_due()  # those of their beginnings
+    deliver_due()  # the announcements of their beginnings
     assert erase_expired()[limited.pk].conversations == 3
     assert waiting == [2]
 
@@ -414,7 +414,7 @@ def test_a_conversation_that_continues_during_the_count_does_not_falsify_the_rep
     limited: Workspace, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     conversation = silent()
-    settings.BEFORE_RETENTION = []  # these count, too
+    settings.BEFORE_RETENTION = []  # conversations without these checks count, too
 
     def goes_on(execute: Any, sql: str, *args: Any) -> Any:
         result = execute(sql, *args)

@@ -84,7 +84,8 @@ def test_amounts_do_not_matter_for_an_action_without_money(
     browser.post(address, {**sent, "max_requests_per_customer_day": "3", "max_per_order": "5"})
     moving = policy_of("change_shipping_address")
     assert moving is not None and moving.current is not None and moving.current.max_requests_per_customer_day == 3
-    assert (moving.current.approval_above, moving.current.max_per_order) == (Decimal(0), None)  # unchanged
+    # Limits that the form does not show are unchanged.
+    assert (moving.current.approval_above, moving.current.max_per_order) == (Decimal(0), None)
     reader = logged_in(person(workspace, "agent", "al")).get(address).content.decode()
     assert "Requests per customer per day: 3" in reader and "Daily limit per customer" not in reader
     page = browser.get(f"/admin/actions/actionpolicy/{policy.pk}/change/").content.decode()
@@ -115,7 +116,7 @@ def test_an_action_requires_two_approvers_with_a_role(
     put_in_force(document(approval={"approvers": 2, "role": "admin"}))
     policy = policy_of("cancel_pending_order")
     assert policy is not None
-    add_member(other_workspace, sam, "admin")  # a member there, not here
+    add_member(other_workspace, sam, "admin")  # a member of the other workspace only
     allow_approval(policy, sam, actor="test")
     assert TWO in warnings_shown(policy)
     put_in_force(document(approval={"approvers": 2, "role": "supervisor"}))

@@ -68,7 +68,7 @@ def live_number(article: Article) -> int:
 def test_publishing_a_wrong_figure_is_refused_unless_overridden_with_a_reason(enter: Enter, returns: Article) -> None:
     save_suite(read_suite(CASES, file="cases.yaml"))
     editor, page = enter("editor"), f"/admin/kb/article/{returns.pk}/"
-    plain = editor.post(f"{page}change/", form(RETURNS.replace("60", "50")), follow=True)  # no gate is named
+    plain = editor.post(f"{page}change/", form(RETURNS.replace("60", "50")), follow=True)  # there is no gate yet
     assert b"Customers can read it now.</" in plain.content and b"data-waiting=" not in plain.content
     assert editor.post(f"{page}change/", form(RETURNS)).status_code == 302
     sync_articles([returns.pk])

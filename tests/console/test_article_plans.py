@@ -223,7 +223,7 @@ def test_a_plan_is_retried_if_the_article_changes_during_its_test(
     carry_out_plans()
     assert live_number(returns) == 1 and Plan.objects.get().problem == ""
     monkeypatch.setattr(due_plans, "tried", asked)
-    cache.clear()  # the worker's turn is over
+    cache.clear()  # the worker has used up its turn
     carry_out_plans()
     assert live_number(returns) == 2 and not Plan.objects.exists()
 

@@ -26,7 +26,7 @@ TEAM = "/admin/accounts/membership/"
 
 @pytest.fixture(autouse=True)
 def _no_counts() -> None:
-    cache.clear()  # it survives the test
+    cache.clear()  # the cache survives the test
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_two_admins_cannot_demote_each_other(workspace: Workspace, monkeypatch: 
     both_have_looked = Barrier(2)
 
     def together(*told: Any) -> Membership:
-        with suppress(BrokenBarrierError):  # the other one waits for this change, as intended
+        with suppress(BrokenBarrierError):  # the other admin's change waits for this one
             both_have_looked.wait(timeout=1)
         return add_member(*told)
 

@@ -96,7 +96,7 @@ def shown(enter: Enter, workspace: Workspace) -> Iterator[Any]:
 
 def test_a_conversation_without_objection_counts_as_answered(shown: Any) -> None:
     talk(*ANSWERED)
-    talk()  # opened, and nothing asked
+    talk()  # opened without a question
     talk(("system", 0))
     assert ended(shown()) == {"Silent": 1}
 
@@ -134,7 +134,7 @@ def test_a_person_helped_only_if_a_person_wrote(shown: Any, bob: User) -> None:
 
 def test_a_customer_who_asks_again_in_a_new_chat_came_back(shown: Any) -> None:
     customer = Customer.objects.create()
-    talk(*ANSWERED, began=noon(8), customer=customer, scores=(5,))  # longer than a week before the next
+    talk(*ANSWERED, began=noon(8), customer=customer, scores=(5,))  # more than a week before the next chat
     talk(*ANSWERED, began=noon() - timedelta(hours=1), customer=customer, scores=(5,))
     talk(*ANSWERED, began=noon(), customer=customer)
     assert ended(shown()) == {"Silent": 1, "Came back": 1}
@@ -145,7 +145,7 @@ def test_later_events_of_a_chat_do_not_hide_a_customer_who_came_back(shown: Any)
     customer = Customer.objects.create()
     first = talk(*ANSWERED, customer=customer)
     Conversation.objects.filter(pk=first.pk).update(last_event_at=noon() + timedelta(hours=3))  # a refund's outcome
-    talk(began=noon() + timedelta(minutes=30), customer=customer)  # opened, and nothing asked
+    talk(began=noon() + timedelta(minutes=30), customer=customer)  # opened without a question
     assert ended(shown()) == {"Silent": 1}
     talk(*ANSWERED, began=noon() + timedelta(hours=1), customer=customer)
     assert ended(shown()) == {"Silent": 1, "Came back": 1}
@@ -260,7 +260,7 @@ def test_the_wait_for_a_person_starts_with_the_request(shown: Any, bob: User) ->
     told = shown().css_first(".thirds figure")
     assert "3 requests were answered: half within 4 min, 9 in 10 within 24 min 48 s." in visible_text(told)
     assert [cell.text() for cell in told.css("tbody tr")[0].css("td")][1:] == ["3", "4 min", "24 min 48 s"]
-    assert told.css_first("svg") is None  # three are too few for a chart
+    assert told.css_first("svg") is None  # three chats are too few for a chart
 
 
 def test_a_withdrawn_request_is_not_answered_by_the_agent_of_the_next_one(shown: Any, bob: User) -> None:
@@ -271,7 +271,7 @@ def test_a_withdrawn_request_is_not_answered_by_the_agent_of_the_next_one(shown:
     second = handoff.request(conversation.pk, reason="customer_asked", by="customer")
     handoff.claim(second.pk, agent=bob)
     handoff.resolve(second.pk, agent=bob)
-    handoff.reopen(second.pk, agent=bob)  # nobody called
+    handoff.reopen(second.pk, agent=bob)  # without a customer's request
     assert "1 request was answered" in visible_text(shown().css_first(".thirds figure"))
 
 

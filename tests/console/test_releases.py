@@ -399,7 +399,8 @@ def test_a_refused_draft_hides_the_judges_verdicts_while_results_wait_for_labels
     row = draft(admin)
     admin.post(f"{RELEASES}{row.pk}/edit/", filled(row, tone="warm"))
     admin.post(f"{RELEASES}{row.pk}/evaluate/")
-    with answering(Judging(('{"good": false, "why": "It is rude."}',) * 2)):  # the live release, and the draft
+    # Verdicts for the live release and for the draft.
+    with answering(Judging(('{"good": false, "why": "It is rude."}',) * 2)):
         judge_waiting()
 
     def told() -> str:
@@ -469,7 +470,7 @@ cases:
     Run.objects.filter(pk=of_live.pk).update(finished_at=earlier.created_at)  # the live release need not run it again
     assert progress() == "4 of 6 tries run"
     refused = admin.post(f"{page}publish/", {"instead_of": 1, "edits": 1, "reason": "warmer"})
-    assert refused.status_code == 409 and "reload" not in refused.content.decode()  # it would be sent again
+    assert refused.status_code == 409 and "reload" not in refused.content.decode()  # a reload would send the form again
     assert live_release().number == 1
 
 

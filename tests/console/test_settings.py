@@ -22,7 +22,7 @@ TEAM, WORKSPACES = "/admin/accounts/membership/", "/admin/accounts/workspace/"
 
 @pytest.fixture(autouse=True)
 def _no_counts() -> None:
-    cache.clear()  # it survives the test
+    cache.clear()  # the cache survives the test
 
 
 @pytest.fixture
@@ -235,10 +235,10 @@ def test_a_member_of_two_workspaces_can_switch_between_them(workspace: Workspace
     browser = logged_in(user)
     assert "Here" in browser.get(CHANNELS).content.decode()
     browser.post("/admin/workspace/", {"workspace": str(other_workspace.pk)})
-    assert browser.get(CHANNELS).status_code == 403  # an agent there
+    assert browser.get(CHANNELS).status_code == 403  # only an agent in that workspace
     assert "Another Brand" in browser.get("/desk/").content.decode()
     Membership.objects.filter(user=user, workspace=other_workspace).delete()
-    assert "Here" in browser.get(CHANNELS).content.decode()  # back where one still works
+    assert "Here" in browser.get(CHANNELS).content.decode()  # back in the workspace where the membership remains
 
 
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "javascript:x"])

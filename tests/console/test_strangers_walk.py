@@ -25,7 +25,8 @@ from tests.console.conftest import ROLES, SECRET, Enter, Sample
 
 pytestmark = pytest.mark.django_db
 INLINE = re.compile(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|javascript:|\sx-[a-z]+[=:]")
-FRAMEWORK = re.compile(r"Select .* to (change|view)|Change history|Cannot delete|(^|: )(Change|View) ")  # its titles
+# The framework's titles.
+FRAMEWORK = re.compile(r"Select .* to (change|view)|Change history|Cannot delete|(^|: )(Change|View) ")
 FORM = "application/x-www-form-urlencoded"
 OPEN = {
     "login",
@@ -267,7 +268,7 @@ QUERIES = (
     "state=nonsense&r=x&days=-1&outcome=x",
     "title=%00&q=%ff",
 )
-HUGE = "x" * 3_000_000  # below the server's limit, above that of any text here
+HUGE = "x" * 3_000_000  # below the server's limit for bodies, above the limit of any text
 
 
 def one_of_each(sample: Sample) -> list[str]:

@@ -116,7 +116,7 @@ def test_every_part_becomes_ready_and_an_answer_has_a_source(
     # without a banner or warnings
     lines = [json.loads(line) for line in log_of(environment).read_text().splitlines()]
     assert all(line["logger"] and line["message"] for line in lines)
-    assert status(parts["web"], "/metrics") in (401, 403, 404)  # without its token
+    assert status(parts["web"], "/metrics") in (401, 403, 404)  # without the metrics token
     address = (Path(environment["SECRETS_DIR"]) / "DATABASE_URL").read_text()
     with psycopg.connect(address) as application, pytest.raises(psycopg.errors.InsufficientPrivilege):
         application.execute("CREATE TABLE mine (id int)")

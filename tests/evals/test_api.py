@@ -59,9 +59,9 @@ def test_a_program_starts_a_run_and_reads_its_results(
     assert results["results"][0]["played"]["replies"][0]["text"]
     for against, baseline in (({}, done["id"]), ({"against": 1}, done["id"]), ({"against": None}, None)):
         assert program.post(RUNS, {"suite": "shop", **against}, format="json").json()["baseline"] == baseline
-    assert done["comparison"] is None  # it has no baseline
+    assert done["comparison"] is None  # the run has no baseline
     again = Run.objects.filter(baseline_id=done["id"])[0]
-    assert reader.get(f"{RUNS}/{again.pk}").json()["comparison"] is None  # it is not done
+    assert reader.get(f"{RUNS}/{again.pk}").json()["comparison"] is None  # the run is not done
     run_worker.execute_run(again.pk)
     compared = reader.get(f"{RUNS}/{again.pk}").json()["comparison"]
     assert (compared["compared"], compared["worse"], compared["p"]) == (3, 0, 1.0)
@@ -133,7 +133,7 @@ def test_whoever_reads_a_judged_run_over_rest_labels_none_of_it(workspace: Works
         run=run, key="c", number=1, passed=True, judged_good=True, judged_by="m", grades=[], played={}
     )
     bob.memberships.update(role="supervisor")
-    service(workspace, "evals:read").get(f"{RUNS}{read.format(run=run.pk)}")  # it acts as nobody
+    service(workspace, "evals:read").get(f"{RUNS}{read.format(run=run.pk)}")  # a service key acts as nobody
     assert to_label(bob.pk).count() == 1
     assert person(workspace, bob, role="admin").get(f"{RUNS}{read.format(run=run.pk)}").status_code == 200
     assert to_label(bob.pk).count() == 0

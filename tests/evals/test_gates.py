@@ -172,7 +172,7 @@ def test_the_suites_run_on_a_restored_release_compared_with_the_older_ones_runs(
     restored = restore(first.pk, person=ada, instead_of=row.number, reason="too warm", override="it was good")
     assert not Run.objects.filter(release_id=restored.pk).exists()
     deliver_due()
-    [run] = Run.objects.filter(release_id=restored.pk)  # a suite that was deleted does not stop an emergency
+    [run] = Run.objects.filter(release_id=restored.pk)  # a deleted suite does not prevent a restore in an emergency
     assert (run.suite_name, run.baseline_id, run.state) == ("shop", earlier.pk, "waiting")
     run_worker.execute_run(run.pk)
     run.refresh_from_db()

@@ -1,4 +1,4 @@
-"""Stored tries of cases, also those of another release."""
+"""Stored tries of cases, including those that another release has stored."""
 
 from supportbot.evals.outcomes import Judgement, MadeCall, Played, Reply, played_from
 

@@ -127,7 +127,7 @@ def test_preparing_again_changes_nothing(dora: User) -> None:
         call_command("retail_benchmark", str(TASKS), "--as", "dora", "--prepare", stdout=out)
     with workspace_scope(Workspace.objects.get(slug="retail").pk):
         assert live_release().contents.instructions.startswith("# Policy")
-        assert live_release().number == 2  # one release for the policy, whatever was there before
+        assert live_release().number == 2  # one new release for the policy, whatever the former ones
         assert ActionDefinition.objects.filter(state="published").count() == 16
         assert not Run.objects.exists()
 

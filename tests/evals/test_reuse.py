@@ -165,7 +165,7 @@ def test_an_old_worker_leaves_a_run_of_a_newer_build_to_its_worker(
         update(new)
         run = evals.start_run(Suite.objects.get())
     model.asked.clear()
-    for _ in range(2):  # the old worker
+    for _ in range(2):  # an old worker
         assert run_worker.due_runs() == []
         run_worker.execute_run(run.pk)
         run.refresh_from_db()

@@ -1,4 +1,4 @@
-"""The suites that come with the product are valid by the schema and useful. Passing them on the demo's help pages takes
+"""The suites that come with the product follow the schema and are useful. Passing them on the demo's help pages takes
 its embedding model and a minute (docs/evaluations.md). Here the attacks run against an obedient model.
 """
 

@@ -82,7 +82,7 @@ class Prometheus:
 
 @pytest.fixture
 def interval() -> str:
-    """The time between two scrapes, which is also Prometheus' patience."""
+    """The time between two scrapes, which is also Prometheus' timeout."""
     return "1s"
 
 

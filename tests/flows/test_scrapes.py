@@ -31,7 +31,7 @@ class Scraper(threading.Thread):
                     line.request("GET", "/metrics")
                     answer = line.getresponse()
                     self.answers.append((answer.status, answer.read().decode()))
-            except (OSError, HTTPException):  # not yet there, or gone
+            except (OSError, HTTPException):  # the process has not started yet, or has ended
                 self.ending.wait(0.05)
             finally:
                 line.close()
@@ -51,7 +51,7 @@ def test_a_scrape_during_a_shutdown_is_complete_or_refused(stack: Stack, name: s
         child.stop()
         scraper.ending.set()
     scraper.join(timeout=PATIENCE_SECONDS)
-    assert process is not None and process.returncode in (0, -15)  # a web server ends by the signal itself
+    assert process is not None and process.returncode in (0, -15)  # the web server lets the signal end it
     for status, text in scraper.answers:
         names = {sample.name for family in text_string_to_metric_families(text) for sample in family.samples}
         assert (status, "supportbot_build_info" in names, text[-1]) == (200, True, "\n")

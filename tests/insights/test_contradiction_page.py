@@ -147,7 +147,7 @@ def test_publishing_an_edit_twice_reports_that_it_is_done(editor: Client, gifts:
     ("body", "changed"),
     [
         ("A\n\nWithin  60 days\nof delivery.", "A\n\nWithin  14 days\nof delivery."),
-        ("Within 60 days of purchase.", "Within 60 days of purchase."),  # another sentence
+        ("Within 60 days of purchase.", "Within 60 days of purchase."),  # another sentence stays unchanged
     ],
 )
 def test_parts_of_a_sentence_are_replaced_whatever_its_blanks_are(body: str, changed: str) -> None:

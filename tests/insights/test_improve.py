@@ -207,7 +207,7 @@ def test_each_tab_shows_its_count(workspace: Workspace, editor: Client, monkeypa
     assert (tabs()["Unanswered"], tabs()["Contradictory"], tabs()["Withheld"]) == ("1", "1", "0")
     monkeypatch.setattr(comparing, "FEW_ARTICLES", 1)
     article("Boots", "Worn boots can be exchanged once within 30 days.")
-    assert "Contradictory" not in tabs()  # would take seconds
+    assert "Contradictory" not in tabs()  # counting them would take seconds
     page = LexborHTMLParser(editor.get("/admin/improve/?kind=contradicting").content.decode())
     assert "14 days" in [one.text() for one in page.css("mark")]
     assert tabs()["Contradictory"] == "1"

@@ -81,7 +81,7 @@ def test_stored_sums_match_the_conversations(talks: list[Conversation], monkeypa
 
 def test_the_overview_reads_stored_days(talks: list[Conversation], busy: None) -> None:
     roll_up()
-    Message.objects.all().delete()  # stored days need none
+    Message.objects.all().delete()  # stored days do not need the messages
     shown = quality(28, sees_cost=True)
     assert shown["figures"][0].value == str(len(talks))
     assert sum(sum(counts) for _, counts in shown["ends"]["table"]) == len(talks)
@@ -121,7 +121,7 @@ def test_today_is_at_most_minutes_behind(workspace: Workspace, busy: None, monke
     roll_up_today()
     assert seen() == 2  # a moment ago
     DailySums.objects.update(computed_at=now() - timedelta(minutes=16))
-    assert seen() == 3  # no worker runs
+    assert seen() == 3  # no worker is running
     Conversation.objects.update(last_event_at=now() - timedelta(hours=1))
     DailySums.objects.update(computed_at=now() - timedelta(minutes=4))
     assert rollups.roll_up_today_everywhere() == 0  # nothing has happened

@@ -193,7 +193,7 @@ def test_all_weights_are_positive_and_probabilities_spread() -> None:
     calibration = fit(misled, ("similarity", "lead"))
     assert calibration.weights["lead"] == 0.0
     sure = [calibration.confidence(row.parts[0]) for row in misled if row.is_answerable]
-    assert sum(sure) / len(sure) > 0.8  # with the regularisation alone, all would be near one half
+    assert sum(sure) / len(sure) > 0.8  # if only the regularisation counted, all would be near one half
 
 
 def test_a_calibration_of_another_version_counts_as_not_stored() -> None:

@@ -24,7 +24,7 @@ from tests.kb.import_command import counts, failures, run
 from tests.kb.made_files import FOOTNOTE, HIDDEN, PICTURE, Text, docx, p, paragraph, pdf, scan, table, zipped
 
 pytestmark = pytest.mark.django_db
-ATTACKS = Path(os.environ.get("ATTACK_DATA", "")) / "files.jsonl"  # as tests/attacks/corpus.py
+ATTACKS = Path(os.environ.get("ATTACK_DATA", "")) / "files.jsonl"  # as in tests/attacks/corpus.py
 
 PROSE_LEFT = [
     "The left column tells how the stove was",

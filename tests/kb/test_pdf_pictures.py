@@ -133,7 +133,7 @@ def tagged(plain: bytes, told: list[tuple[str, Any]]) -> bytes:
     for words, content in told:
         figures.append(element("Figure", Alt=TextStringObject(words), Pg=page, K=content))
     document = element("Document", K=figures)
-    figures.append(document)  # a loop
+    figures.append(document)  # a circular reference
     figures.append(element("Figure", Alt=TextStringObject("Of no page"), K=NumberObject(0)))
     figures.append(element("Figure", Alt=NumberObject(7), K=NullObject()))
     writer._root_object[NameObject("/StructTreeRoot")] = element("StructTreeRoot", K=ArrayObject([document]))

@@ -112,7 +112,7 @@ def test_a_sitemap_is_a_complete_list(help_site: LocalSite) -> None:
     assert counts(add(f"{help_site.url}/sitemap.xml", "--exclude", "/help/dye")) == (3, 0, 0, 0, 0, 0)
     assert "/help/" not in help_site.asked
     help_site.pages["/part.xml"] = Reply(sitemap("wool", "dye", "knit"), headers={"Content-Type": "text/xml"})
-    assert again()["state"] == "unconfirmed"  # one of three
+    assert again()["state"] == "unconfirmed"  # one of three articles would be lost
     help_site.pages["/part.xml"] = Reply(b"", 404)
     with pytest.raises(CommandError, match="sitemap"):
         again()

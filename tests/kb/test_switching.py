@@ -104,7 +104,7 @@ def elsewhere(do: Callable[[], object]) -> object:
 def beginning(do: Callable[[], object]) -> tuple[Thread, list[object]]:
     """Start a call in another process; return its thread, and the list that will contain its outcome."""
     outcomes: list[object] = []
-    context = copy_context()  # the workspace
+    context = copy_context()  # contains the workspace scope
 
     def run() -> None:
         try:

@@ -14,7 +14,7 @@ from supportbot.language.normalise import fold_homoglyphs, mixes_scripts, normal
         ("ꓣꓰꓝꓴꓠꓓ", "REFUND"),  # Lisu
         ("ɓøøk ɖᶒł", "book del"),  # hooks and strokes
         ("ʀᴇꜰᴜɴᴅ", "refund"),  # small capitals
-        ("🅁🅴🅵🆄🅽🅳", "REFUND"),  # in boxes
+        ("🅁🅴🅵🆄🅽🅳", "REFUND"),  # letters in boxes
         ("ΙΝVΟΙCΕ", "INVOICE"),  # Greek capitals: iota is I and not l
         ("evil。com", "evil.com"),
         ("Größe für Ärzte", "Größe für Ärzte"),

@@ -114,7 +114,7 @@ async def test_a_second_look_can_have_its_own_model(two: tuple[ModelServer, Mode
     assert not gateway.has_route("verify")
     row = await db(connection, second, "checker")
     await db(route, ada, row.pk, purpose="verify")
-    await read(ask())  # has cached the release from now on
+    await read(ask())  # from now on, the release is cached
     assert gateway.has_route("verify")
     assert text_of(await read(ask(purpose="verify"))) == "From the second."
 

@@ -86,7 +86,7 @@ async def test_the_second_look_has_its_own_deadline(
 async def test_failures_of_the_second_look_do_not_affect_answers(
     verifier: ModelServer, look: Ask, ask: Ask, unstored: None, settings: Any
 ) -> None:
-    settings.OPENAI_VERIFY_MODEL = settings.OPENAI_MODEL  # one model for both
+    settings.OPENAI_VERIFY_MODEL = settings.OPENAI_MODEL  # one model for answers and second looks
     verifier.default = Behaviour(status=500)
     for _ in range(6):
         with pytest.raises(ModelUnavailable):
@@ -109,7 +109,7 @@ async def test_answers_work_without_a_second_look(server: ModelServer, ask: Ask,
     [
         ("'response_format.type' must be 'json_object'", ["json_schema", "json_object"]),
         ("Unsupported parameter: response_format", ["json_schema", "json_object", None]),
-        ("Bad request.", ["json_schema", "json_schema", None]),  # usage goes first
+        ("Bad request.", ["json_schema", "json_schema", None]),  # the usage option is dropped first
     ],
 )
 async def test_a_server_without_json_schema_is_asked_without(

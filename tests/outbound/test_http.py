@@ -70,7 +70,7 @@ def test_only_the_beginning_of_a_hundred_megabytes_is_read(unused_port: int) -> 
         except NotSent:  # it does not listen yet
             time.sleep(0.01)
     serving.join(PATIENCE_SECONDS)
-    assert taken[0] < 16 * MIB  # the rest was in the machine's buffers
+    assert taken[0] < 16 * MIB  # the rest is in the machine's buffers
 
 
 def endless_chunks() -> Iterator[bytes]:

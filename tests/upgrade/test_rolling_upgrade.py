@@ -124,7 +124,7 @@ class Customer:
     def __init__(self, channel: str, address: str) -> None:
         self.visitor = Visitor(cast("Stack", SimpleNamespace(demo={"channel": channel})), address)
         self.questions: list[str] = []
-        self._seen = 0  # the last event
+        self._seen = 0  # the sequence number of the last event
 
     async def ask(self, address: str) -> None:
         """Ask on a new socket, and return once the answer is complete."""

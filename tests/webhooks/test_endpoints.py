@@ -88,7 +88,7 @@ def test_a_switched_off_endpoint_receives_nothing(endpoint: WebhookEndpoint, inb
     happen(alice)
     services.update(endpoint.pk, is_on=True, actor="test")
     send_all()
-    assert not inbox.seen  # nothing from while it was off
+    assert not inbox.seen  # nothing that happened while it was off
     happen(alice)
     send_all()
     assert len(inbox.received) == 1

@@ -47,7 +47,7 @@ def test_only_the_channels_pages_may_frame_it(channel: NewChannel) -> None:
     answer = page(channel.channel.key)
     assert policy_of(answer)["frame-ancestors"] == ["'self'", PAGE_ORIGIN]
     assert "X-Frame-Options" not in answer
-    Channel.objects.update(confirms_on_hosted_page=True)  # clicks must be made on this page
+    Channel.objects.update(confirms_on_hosted_page=True)  # now customers must click on the hosted page
     assert policy_of(page(channel.channel.key))["frame-ancestors"] == ["'self'"]
     Channel.objects.update(confirms_on_hosted_page=False, allowed_origins=[])
     assert policy_of(page(channel.channel.key))["frame-ancestors"] == ["'self'"]

@@ -83,7 +83,8 @@ def test_replies_are_created_changed_and_deleted_on_their_page(replies: list[Can
     pole.refresh_from_db()
     assert (pole.title, pole.locale) == ("Poles", "en")
     tree = LexborHTMLParser(client.get(f"/desk/replies/{pole.pk}/").content.decode())
-    assert tree.css_first("details form").attributes["action"] == f"/desk/replies/{pole.pk}/delete/"  # asked twice
+    # Deleting asks for confirmation.
+    assert tree.css_first("details form").attributes["action"] == f"/desk/replies/{pole.pk}/delete/"
     client.post(f"/desk/replies/{pole.pk}/delete/")
     assert not CannedReply.objects.filter(pk=pole.pk).exists()
 

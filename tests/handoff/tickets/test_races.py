@@ -24,7 +24,7 @@ from tests.patience import PATIENCE_SECONDS
 pytestmark = pytest.mark.django_db(transaction=True)
 AGENTS = 20
 CLAIMS = 200
-CONNECTIONS = 40  # like a pool: the database cannot serve two hundred
+CONNECTIONS = 40  # limited like a pool, since the database cannot serve two hundred
 
 
 def at_once(workspace: Workspace, *calls: Any) -> list[Any]:

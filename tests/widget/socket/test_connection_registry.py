@@ -85,7 +85,7 @@ async def test_a_conversation_started_over_rest_keeps_its_socket(
     check_sockets(monkeypatch, every_seconds=0.02)
     begun = await db(begun_over_rest, channel)
     async with greeted(server, await db(ticket, channel, **begun)) as socket:
-        for _ in range(2):  # unrequested heads: five checks each
+        for _ in range(2):  # the server sends a head after every five checks
             await socket.until("head")
         await socket.say("message", client_id="m1", text="Hello")
         await socket.until("ack")

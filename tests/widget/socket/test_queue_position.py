@@ -118,7 +118,7 @@ async def test_the_position_is_sent_when_it_changes(
 async def test_a_reloaded_page_gets_its_position_soon_after_the_welcome(
     server: str, channel: NewChannel, bob: User, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check_sockets(monkeypatch, every_seconds=600.0)  # not by the check
+    check_sockets(monkeypatch, every_seconds=600.0)  # so the check does not send it
     granted = await db(ticket, channel)
     await db(_claimed_after_minutes, alice, bob, 3)
     mine = await db(_ask, granted["conversation"])
