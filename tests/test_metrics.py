@@ -246,5 +246,5 @@ def test_web_processes_that_share_a_port_report_their_sum(
     with processes[0] as ended:
         ended.kill()
     counters.forget_dead({str(processes[1].pid): processes[1].pid})
-    assert shown() == (5, 3), "what was counted stays, but its sockets are closed"
+    assert shown() == (5, 3), "counts stay, but the process's sockets are closed"
     processes[1].communicate("")

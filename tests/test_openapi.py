@@ -53,7 +53,7 @@ def test_the_committed_schema_is_current(client: Client, tmp_path: Path) -> None
     made = tmp_path / "openapi.yaml"
     call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(made))
     committed = (settings.BASE_DIR / "docs/openapi.yaml").read_text()
-    assert made.read_text() == committed, "write docs/openapi.yaml anew: docs/api.md names the command"
+    assert made.read_text() == committed, "docs/openapi.yaml is not current: write it with the command in docs/api.md"
     assert client.get("/api/v1/schema/").content.decode() == committed
 
 

@@ -35,7 +35,7 @@ def test_a_card_is_made_from_its_row(card: ActionRequest) -> None:
         {"label": "Reason", "value": "Arrived damaged"},
         {"label": "To", "value": "Visa ending 4417"},
     ]
-    assert payload["expires_at"] == DateTimeField().to_representation(card.expires_at), "as REST writes it"
+    assert payload["expires_at"] == DateTimeField().to_representation(card.expires_at), "the same text as over REST"
     card.locale = "de"
     assert proposed_payload(card)["title"] == "49,90\u00a0€ erstatten"
 

@@ -124,7 +124,7 @@ async def test_a_customer_whose_turn_waits_is_informed_and_then_answered(
             admission.measure(0.0, is_overdue=True)
             await turn
     assert len(payloads(await db(log), "assistant.final")) == 1
-    assert told.get_nowait() != BUSY, "from here on it says what it does"
+    assert told.get_nowait() != BUSY, "from here on, the status names the current step"
 
 
 @pytest.mark.django_db(transaction=True)

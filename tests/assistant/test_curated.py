@@ -145,7 +145,7 @@ def test_questions_are_stored_while_the_model_is_unavailable_and_a_worker_adds_t
         assert search("wash a hat?", viewer=Viewer()).curated, "the same words need no vector"
         assert not search("a hat: wash?", viewer=Viewer()).curated
         model.refused = "sock"
-        assert embed_phrasings() == 2, "a text that the model refuses holds up no other"
+        assert embed_phrasings() == 2, "a text that the model refuses delays no other"
         assert search("a hat: wash?", viewer=Viewer()).curated
         model.refused = "nothing"
     index_article(str(workspace.pk), str(article.pk))
@@ -162,7 +162,7 @@ def test_whole_words_and_phrases_are_replaced() -> None:
         "A Jumper for my voucher",
     ]
     assert with_synonyms("jumpers and gift cards", groups) == [] == with_synonyms("jumper", "")
-    assert with_synonyms("to istanbul", groups) == [r"to c\1"], "letters that expressions take for the same"
+    assert with_synonyms("to istanbul", groups) == [r"to c\1"], "letters that regular expressions treat as the same"
 
 
 def test_synonyms_are_read_once_per_change_and_the_cache_is_bounded() -> None:
@@ -172,7 +172,7 @@ def test_synonyms_are_read_once_per_change_and_the_cache_is_bounded() -> None:
     for _ in range(3):
         assert with_synonyms("Is word7x3 here?", stored)[0] == "Is word7x0 here?"
     assert (_stored_groups.cache_info().misses, _word_pattern.cache_info().misses) == (1, 1), (
-        "one state, one word of 5,000"
+        "one state, and one word of 5,000"
     )
     many[7][0] = "another"
     assert with_synonyms("Is word7x3 here?", json.dumps(many))[0] == "Is another here?"

@@ -247,7 +247,7 @@ async def test_a_waiting_customer_sees_the_status(
             search_may_end.set()
 
     def slow_search(claim: Claim) -> TurnContext:
-        assert search_may_end.wait(timeout=PATIENCE_SECONDS), "nothing was said while the search went on"
+        assert search_may_end.wait(timeout=PATIENCE_SECONDS), "nothing was shown during the search"
         return build_context(claim)
 
     await signal_broker().listen(conversation.pk, hear)

@@ -225,7 +225,7 @@ async def test_a_lying_tool_gives_a_model_no_power(
     await db(_nothing_is_given_away, scenario)
     shown = json.dumps({key: value for key, value in warehouse.lie.items() if key in SHOWN})
     seen = await db(scenario.shown)
-    assert EVIL in shown or EVIL not in seen, "what the definition does not read is neither told nor shown"
+    assert EVIL in shown or EVIL not in seen, "fields that the definition does not read are neither passed on nor shown"
     assert warehouse.server.calls and warehouse.sent == [] and dialled == []
     offered = {tuple(sorted(tool.name for tool in request.tools)) for request in model.requests if request.tools}
     assert len(offered) == 1 and "export_customers" not in offered.pop()

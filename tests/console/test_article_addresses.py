@@ -43,7 +43,7 @@ def test_former_addresses_redirect_and_are_never_reused(enter: Enter, client: Cl
     for taken in ("send-it-back", "policies/returns", "returns", "answer", "?!", *ids):
         refused = editor.post(f"/admin/kb/article/{other.pk}/change/", form(other, slug=taken))
         assert refused.status_code == 400 and b'id="slug-error"' in refused.content
-    assert editor.post(page, form(returns, slug="send-it-back")).status_code == 302, "back to a former one"
+    assert editor.post(page, form(returns, slug="send-it-back")).status_code == 302, "back to a former address"
     assert client.get(f"{help_pages}/policies/returns/")["Location"] == f"{help_pages}/send-it-back/"
     archive(returns.pk)
     assert client.get(f"{help_pages}/policies/returns/").status_code == 404
@@ -115,8 +115,10 @@ def test_the_source_of_a_translation_is_found_by_its_title(enter: Enter, strange
     assert editor.get(address, {"q": "BACK  things"}).json()["articles"] == [
         {"id": "returns", "title": "Sending things back", "locale": "en"}
     ]
-    assert found("back") == found("returns") == found("") == ["returns"], "by its title, by its id, without words"
-    assert found("returns-old") == [] == found("back", article=str(source.pk)), "archived, and itself"
+    assert found("back") == found("returns") == found("") == ["returns"], "found by title, by id, and without words"
+    assert found("returns-old") == [] == found("back", article=str(source.pk)), (
+        "neither archived articles nor the article itself"
+    )
     for wrong in ("x", "0190b3e0-0000-7000-8000-000000000000"):
         assert editor.get(address, {"article": wrong}).status_code == 404
     assert stranger.get(address, {"article": str(german.pk)}).status_code == 404

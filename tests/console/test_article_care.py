@@ -40,7 +40,9 @@ def test_a_stale_article_is_listed_and_its_reviewer_finds_it(
     later = care | {"check_by": (overdue + timedelta(days=9)).isoformat()}
     changed = form(RETURNS + "\nAsk us.\n", do="save", **later)
     assert reviewer.post(page, changed).status_code == 302
-    assert Article.objects.get(pk=returns.pk).review_asked_by == asker, "still asked by the same person"
+    assert Article.objects.get(pk=returns.pk).review_asked_by == asker, (
+        "the review is still requested by the same person"
+    )
     assert listed not in editor.get(f"{list_page}?state=stale").content.decode()
     assert reviewer.post(page, changed | {"do": "publish"}).status_code == 302
     stored = Article.objects.get(pk=returns.pk)

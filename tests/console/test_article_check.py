@@ -210,7 +210,7 @@ def test_a_check_that_keeps_failing_is_given_up(
     monkeypatch.setattr(draft_checks.OneArticle, "items", fails)
     for _ in range(draft_checks.MOST_TRIES):
         draft_checks.run_draft_check(check.pk)
-        assert draft_checks.due_drafts() == [], "it rests before the next try"
+        assert draft_checks.due_drafts() == [], "it pauses before the next try"
         DraftCheck.objects.filter(state="running").update(lease_until=now())
     check.refresh_from_db()
     assert check.state == "done" and not draft_checks.is_current(check)

@@ -65,7 +65,7 @@ def test_a_picture_is_shown_with_its_article_and_to_its_readers_only(
     ]
     preview = editor.post("/admin/kb/article/preview/", {"title": "Reset", "body": body}).content.decode()
     assert len(LexborHTMLParser(preview).css("img")) == 1
-    assert "<img" not in render_markdown(body), "an answer fetches nothing"
+    assert "<img" not in render_markdown(body), "showing an answer requests no picture"
     save_draft(article.pk, Change(audience="internal"))
     assert (shown(client), shown(editor)) == (404, 200)
     save_draft(article.pk, Change(audience="public"))
@@ -75,6 +75,6 @@ def test_a_picture_is_shown_with_its_article_and_to_its_readers_only(
     plain = create_article(Change(title="Plain", body="No picture."))
     publish(plain.pk)
     save_draft(plain.pk, Change(body=body))
-    assert shown(client) == 404, "a draft shows its pictures to nobody"
+    assert shown(client) == 404, "pictures of a draft are shown to nobody"
     publish(plain.pk)
     assert shown(client) == 200

@@ -81,7 +81,9 @@ def test_a_gate_prevents_a_plan_unless_it_was_overridden(enter: Enter, returns: 
     carry_out_plans()
     assert Article.objects.get(pk=returns.pk).is_live
     assert "no longer would be: “" in Plan.objects.get(step="archive").problem
-    assert editor.post(page, form(RETURNS, do="save", publish_at=later)).status_code == 409, "asked when planning"
+    assert editor.post(page, form(RETURNS, do="save", publish_at=later)).status_code == 409, (
+        "the gates are asked when a plan is made"
+    )
     admin = enter("admin")
     assert admin.post(page, form(RETURNS, do="save", publish_at=later, override="It is so")).status_code == 302
     assert AuditEntry.objects.get(event="article.planned_against_gates").payload["override"] == "It is so"

@@ -493,7 +493,7 @@ def test_verdicts_stay_hidden_until_the_run_is_done(enter: Enter, returns_articl
     told = label_of(client, first, "pass")
     assert "Saved." in told and "No more results of this run wait" not in told
     assert "rude" not in main() and "Labelled" in main() and "hidden until the run has ended" in main()
-    assert "Saved." in label_of(client, first, "fail"), "nothing was shown, so a slip can be corrected"
+    assert "Saved." in label_of(client, first, "fail"), "nothing was shown, so a mistake can be corrected"
     second = judge(run, 1)
     assert "rude" not in main() and "Waits for your label" in main()
     finish(run)
@@ -608,7 +608,7 @@ def test_a_label_sent_while_the_verdicts_are_shown_waits_and_is_refused(enter: E
         with transaction.atomic():
             services.show_verdicts(run.pk, person_id)
             sent = other_tab.submit(label_in_thread, client, result)
-            assert not wait([sent], timeout=1).done, "it waits for the lock on the run"
+            assert not wait([sent], timeout=1).done, "the label waits for the lock on the run"
         assert "Not saved" in sent.result(timeout=20)
     assert not Label.objects.exists()
 

@@ -61,7 +61,7 @@ def test_compose_accepts_its_file(tmp_path: Path) -> None:
     wrong = tmp_path / "compose.yaml"
     wrong.write_text((DEPLOY / "compose.yaml").read_text().replace("command: [serve]", "comand: [serve]"))
     refused = compose(wrong)
-    assert refused.returncode != 0 and "comand" in refused.stderr, "it checks by a schema"
+    assert refused.returncode != 0 and "comand" in refused.stderr, "Compose checks the file by a schema"
 
 
 @needs_kustomize

@@ -314,7 +314,9 @@ def test_a_worker_that_waits_for_its_database_ends_at_sigterm() -> None:
     with worker, worker.stderr:
         assert any("the database: it is not responding" in line for line in worker.stderr)
         worker.terminate()
-        assert worker.wait(timeout=PATIENCE_SECONDS) == 0, "by a handler: the first process of a container needs one"
+        assert worker.wait(timeout=PATIENCE_SECONDS) == 0, (
+            "ended by a handler, which the first process of a container needs"
+        )
 
 
 @contextmanager
@@ -352,7 +354,7 @@ def test_two_web_processes_share_a_port_and_replace_each_other() -> None:
     with serving(port) as parent:
         assert wait_until(meets_two, seconds=PATIENCE_SECONDS)
         os.kill(next(iter(seen)), signal.SIGKILL)
-        assert wait_until(lambda: asked(port) is not None, seconds=PATIENCE_SECONDS), "the other one goes on"
+        assert wait_until(lambda: asked(port) is not None, seconds=PATIENCE_SECONDS), "the other process continues"
         assert wait_until(lambda: meets_two() and len(seen) == 3, seconds=PATIENCE_SECONDS)
         with pytest.raises(StartRefused, match="is in use"):
             serve_with_several(plan_with(port), "any:application", lifespan="off")

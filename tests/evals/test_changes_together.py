@@ -453,7 +453,7 @@ def test_the_page_of_an_import_shows_its_own_comparison(folder: Path, enter: Ent
     assert state(first)["is_compared"] and "Changed" in state(first)["compared"]
     assert its_own in state(first)["compared"]
     second = stored(30)
-    assert its_own in state(first)["compared"], "although another one is awaited"
+    assert its_own in state(first)["compared"], "even if another comparison is waiting"
     assert (state(second)["compared"], state(second)["is_compared"]) == ("", False)
     newer = reverse("admin:article-comparison", args=[compared().pk])
     assert its_own in state(first)["compared"] and newer in state(second)["compared"]
@@ -496,7 +496,9 @@ def test_a_check_run_by_a_previous_version_is_shown_by_its_start(folder: Path, e
     ArticleCheck.objects.update(taken_at=None)
     assert page in editor.post("/admin/import/state/", asked).json()["compared"]
     ArticleCheck.objects.update(created_at=now() - timedelta(hours=1))
-    assert editor.post("/admin/import/state/", asked).json()["compared"] == "", "of an earlier publication"
+    assert editor.post("/admin/import/state/", asked).json()["compared"] == "", (
+        "the comparison of an earlier publication"
+    )
 
 
 def test_new_articles_of_an_import_do_not_exist_before_it_however_many_they_are(
@@ -555,7 +557,9 @@ def test_a_comparison_that_ends_early_forgets_personal_data(
     with monkeypatch.context() as failure:
         failure.setattr("supportbot.evals.articles.changed_articles.quoted_if", failing)
         run_due()
-    assert "alice@example.com" in str(DraftCheck.objects.get().items), "they are chosen, and none is asked yet"
+    assert "alice@example.com" in str(DraftCheck.objects.get().items), (
+        "questions are chosen, and none has been asked yet"
+    )
     if ends == "cancelled":
         draft_checks.cancel(check.pk)
     elif ends == "given up":

@@ -92,7 +92,7 @@ def test_a_check_locks_neither_the_article_nor_its_picture_while_it_searches(
     monkeypatch.setattr(answer_preview, "seek", seek)
     published_checks.run_check(check.pk)
     check.refresh_from_db()
-    assert searched == [False, True], "with the new text, and with the former one"
+    assert searched == [False, True], "with the new text, and with the old one"
     [found] = check.failures
     assert "60 days" in found["before"] and "14 days" in found["after"]
     assert Article.objects.get().live_revision == article.live_revision and Revision.objects.count() == 2

@@ -21,7 +21,7 @@ KNOWN = {"DATABASE_URL", "REDIS_URL", "METRICS_TOKEN", "OPENAI_API_KEY", "HOST",
 )
 def test_a_name_that_differs_from_a_setting_by_one_letter_is_reported(name: str, meant: str) -> None:
     assert f"Did you mean {meant}?" in str(unknown_name({name: "x"}, KNOWN))
-    assert unknown_name({name: "x", meant: "y"}, KNOWN) is None, "somebody else's, beside ours"
+    assert unknown_name({name: "x", meant: "y"}, KNOWN) is None, "another program's, next to ours"
     assert unknown_name({name: ""}, KNOWN) is None
 
 

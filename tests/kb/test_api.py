@@ -286,7 +286,7 @@ def test_publishing_and_archiving_are_planned_and_cancelled(workspace: Workspace
         Plan.objects.filter(step="publish").update(at=now())
     carry_out_plans()
     assert [editor.get(path).json()[name] for name in ("state", "live_revision")] == ["live", 1]
-    assert editor.put(f"{path}/plans/publish", {"at": soon}).status_code == 400, "it is published already"
+    assert editor.put(f"{path}/plans/publish", {"at": soon}).status_code == 400, "the text is already published"
     assert [editor.delete(f"{path}/plans/archive").status_code for _ in range(2)] == [204, 204]
     assert editor.get(path).json()["plans"] == []
 

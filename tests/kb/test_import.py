@@ -144,10 +144,14 @@ def test_importing_a_draft_does_not_change_settings_that_apply_to_a_live_article
     assert notes(run(folder, "--draft")) == []
     article = Article.objects.get(external_id="times.md")
     before = phrasings_of(article)
-    assert before == ["How long does it take?", "When will it come?"], "a draft has its questions, which nobody can ask"
+    assert before == ["How long does it take?", "When will it come?"], (
+        "a draft has questions, but customers cannot ask them"
+    )
     run(folder)
     written("When will it come?", "How long does it take?")
-    assert counts(run(folder)) == counts(run(folder, "--dry-run")) == (0, 0, 4, 0), "their order means nothing"
+    assert counts(run(folder)) == counts(run(folder, "--dry-run")) == (0, 0, 4, 0), (
+        "the order of questions does not matter"
+    )
     acts = "page_address: times\ntranslation_of: page.html\n"
     for option in ("--dry-run", "--no-wait", "--draft"):
         written("Is it fast?", more=acts + ("" if option == "--draft" else "state: draft\n"))

@@ -80,7 +80,7 @@ def test_picture_files_next_to_a_text_are_shown_in_it(
     ]
     [(said, red), (_, same)] = ADDRESS.findall(body_of("reset.md"))
     assert (said, same) == ("The red button", red)
-    assert [said for said, _ in ADDRESS.findall(body_of("page.html"))] == ["blue"], "called as its file"
+    assert [said for said, _ in ADDRESS.findall(body_of("page.html"))] == ["blue"], "named after its file"
     assert client.get(red)["Content-Type"] == "image/png"
     assert f'<img src="{red}" alt="The red button"' in client.get("/help/wrenfell/reset.md/").content.decode()
     assert run(place)["unchanged"] == 2 and Picture.objects.count() == 2
@@ -105,7 +105,7 @@ def test_each_refused_embedded_picture_is_counted(workspace: Workspace) -> None:
     body = "".join(f"![x](data:image/png;base64,{content})\n" for content in refused)
     document = with_pictures(Document("a.md", ArticleText("A", body)), lambda name: None)
     assert [note.partition(". ")[0] for note in document.notes[:3]] == ["Picture left out: data:image/png;base64"] * 3
-    assert document.notes[3:] == (f"More pictures left out: {len(NOT_TAKEN) + 2 - 3}.",), "the same one counts once"
+    assert document.notes[3:] == (f"More pictures left out: {len(NOT_TAKEN) + 2 - 3}.",), "the same picture counts once"
 
 
 def test_a_refusal_that_names_no_field_is_reported_by_its_message(workspace: Workspace) -> None:
@@ -126,8 +126,8 @@ def test_anything_but_a_harmless_picture_is_left_out_with_a_reason(workspace: Wo
     notes = notes_of(report)
     drawing = "The file is an SVG drawing, which can contain scripts. Save it as PNG."
     assert notes[0] == f"Picture left out: drawing.svg. {drawing}"
-    assert notes[-1] == f"More pictures left out: {len(NOT_TAKEN)}.", "those at addresses elsewhere are not asked for"
-    assert body_of("a.md").startswith("![drawing.svg](drawing.svg)\n"), "the text stays as it is"
+    assert notes[-1] == f"More pictures left out: {len(NOT_TAKEN)}.", "pictures at other addresses are not requested"
+    assert body_of("a.md").startswith("![drawing.svg](drawing.svg)\n"), "the text stays unchanged"
 
 
 def test_pictures_of_word_files_come_along(workspace: Workspace, client: Client, tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_a_text_keeps_its_references_if_the_workspace_has_no_space_left(
     (place / "b.html").write_text("<h1>B</h1><p>Look: <img src='img/green.png' alt='[Green]'></p>")
     (place / "img/green.png").write_bytes(png(width=9))
     run(place)
-    assert body_of("b.html").endswith("Look: \\[Green\\]\n"), "its description, as without a picture"
+    assert body_of("b.html").endswith("Look: \\[Green\\]\n"), "the description, as if there were no picture"
     monkeypatch.setattr("kb.pictures.MAX_PICTURES", 2)
     assert run(place)["updated"] == 1
     assert body_of("b.html").count(address_of(Picture.objects.get(width=9))) == 1

@@ -306,7 +306,9 @@ def test_a_reindex_builds_the_new_index_and_switches(workspace: Workspace, setti
     reindex()
     assert Recipe.objects.get(is_active=True).name == "hash-64"
     sweep()
-    assert set(Chunk.objects.values_list("recipe__name", flat=True)) == {"hash-384", "hash-64"}, "searches under way"
+    assert set(Chunk.objects.values_list("recipe__name", flat=True)) == {"hash-384", "hash-64"}, (
+        "searches that are running"
+    )
     Recipe.objects.filter(name="hash-384").update(retired_at=now() - KEPT_AFTER_FLIP)
     sweep()
     assert set(Chunk.objects.values_list("recipe__name", flat=True)) == {"hash-64"}
@@ -331,7 +333,7 @@ def test_articles_that_are_split_differently_can_be_searched_by_vector_all_the_t
     monkeypatch.setattr("kb.indexing.chunking.TARGET_WORDS", 20)
     monkeypatch.setattr("kb.indexing.chunking._AS_PROSE", (20, *chunking._AS_PROSE[1:]))
     report = reindex()
-    assert report.embedded and missing and not any(missing), "no passage was without its vector"
+    assert report.embedded and missing and not any(missing), "every passage always had its vector"
     assert Chunk.objects.count() > before and without_vector() == 0
     assert reindex().embedded == 0
 
@@ -393,7 +395,7 @@ def test_an_interrupted_reindex_leaves_the_old_index_in_use(
     model.fail_after(0)
     with pytest.raises(EmbeddingUnavailable):
         reindex()
-    assert delete_retired_rows() == 0, "what is being built is not dropped"
+    assert delete_retired_rows() == 0, "an index that is being built is not dropped"
     old = Chunk.objects.filter(recipe__is_active=True)
     assert old.exists()
     assert not old.filter(embedding=None).exists()

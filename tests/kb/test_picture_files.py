@@ -92,7 +92,7 @@ def test_a_large_picture_is_scaled_down(workspace: Workspace) -> None:
     logo = redrawn_logo(painted("JPEG", width=3_000, height=1_500))
     assert (logo.media_type, logo.width, logo.height) == ("image/png", 256, 128)
     largest = Image.new("P", (8_000, MAX_PIXELS // 8_000))
-    assert max(stored(encoded(largest, "PNG", transparency=0)).size) == MAX_EDGE, "the limit of memory allows it"
+    assert max(stored(encoded(largest, "PNG", transparency=0)).size) == MAX_EDGE, "the memory limit allows it"
 
 
 def _many_pixels() -> bytes:

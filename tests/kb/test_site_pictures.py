@@ -100,7 +100,7 @@ def test_pictures_are_fetched_again_only_if_they_have_changed(pictured: LocalSit
     pictured.pages["/help/wool"] = page.replace("<body>", "<body data-build='8'>")
     assert counts(again())[1] == 1
     assert body_of("Washing wool") != before and Picture.objects.filter(width=641).exists()
-    assert not embedder.embedded, "its words are the same"
+    assert not embedder.embedded, "the page has the same words"
 
 
 def test_decorations_are_requested_by_etag_and_not_decoded_again(
@@ -214,7 +214,9 @@ def test_a_dry_run_fetches_no_pictures_and_pictures_of_private_hosts_are_never_f
     SourceItem.objects.update(held=None, held_facts={})
     told = again()
     assert "secret.png. It was not fetched" in reasons(told)["dye"] and "Secret" in body_of("Dyeing yarn")
-    assert SourceItem.objects.get(key__endswith="/dye").content_hash, "it is never fetched, so nothing is missing"
+    assert SourceItem.objects.get(key__endswith="/dye").content_hash, (
+        "the picture is never fetched, so nothing is missing"
+    )
     assert "![" not in body_of("Dyeing yarn")
     assert again("--dry-run")["changed"] == 0
 

@@ -97,7 +97,7 @@ def elsewhere(do: Callable[[], object]) -> object:
     """Return the result or error of a call in another process, with its own database connection."""
     thread, outcomes = beginning(do)
     thread.join(30)
-    assert outcomes, "it waits"
+    assert outcomes, "the call waits"
     return outcomes[0]
 
 
@@ -130,7 +130,7 @@ def waiting_for(kind: str) -> int:
 def until(is_true: Callable[[], object]) -> None:
     ends = monotonic() + 20
     while not is_true():
-        assert monotonic() < ends, "it never happened"
+        assert monotonic() < ends, "the condition was never met"
         sleep(0.02)
 
 
@@ -157,7 +157,7 @@ def test_the_new_index_is_used_only_when_it_is_complete(row: Article, served: Se
     assert (used(), switch.problem, found()) == ("hash-384", "embedding_unavailable", {"Delivery"})
     assert embedder_in_use().recipe.name == "hash-384"
     served.recover()
-    assert not carry_on() and served.embedded == [], "it is tried again after a minute"
+    assert not carry_on() and served.embedded == [], "the build is retried after a minute"
     IndexSwitch.objects.update(tries_again_at=now())
     switch_index()
     switch.refresh_from_db()
@@ -264,7 +264,7 @@ def test_all_workspaces_switch_together(row: Article, other_workspace: Workspace
 def test_the_former_model_can_be_chosen_again(row: Article, served: Served) -> None:
     start_switch(Served.recipe, is_chosen=True)
     carry_on()
-    assert start_switch(Served.recipe, is_chosen=True) is None, "it is in use already"
+    assert start_switch(Served.recipe, is_chosen=True) is None, "the model is already in use"
     start_switch(HashEmbedder.recipe, is_chosen=False)
     assert carry_on()
     recipe = active_recipe()
@@ -293,7 +293,7 @@ def test_a_version_that_ships_another_model_replaces_the_chosen_one(
     start_switch(RecipeSpec("older", "older", 48), is_chosen=True)
     assert carry_on() and has_embedder(active_recipe())
     ship("newer")
-    assert not has_embedder(active_recipe()) and found() == {"Delivery"}, "by words alone"
+    assert not has_embedder(active_recipe()) and found() == {"Delivery"}, "search uses words only"
     reindex()
     recipe = active_recipe()
     assert (recipe.name, recipe.is_chosen, has_embedder(recipe)) == ("newer", True, True)
@@ -473,7 +473,7 @@ def test_an_unexpected_error_is_shown_and_retried_after_a_minute(
     switch.refresh_from_db()
     assert (switch.state, switch.problem, used()) == ("building", "unexpected", "hash-384")
     assert switch.tries_again_at is not None and switch.tries_again_at > now()
-    assert elsewhere(carry_on) is False, "it waits, and another worker could begin"
+    assert elsewhere(carry_on) is False, "the build waits, and another worker could start it"
     IndexSwitch.objects.update(tries_again_at=now())
     assert elsewhere(carry_on) is True
 
@@ -493,7 +493,7 @@ def test_a_failure_after_the_switch_is_not_shown_as_its_problem(
 
     with monkeypatch.context() as patch:
         patch.setattr(served, "passages", publishing)
-        assert carry_on(), "it is in use"
+        assert carry_on(), "the new model is in use"
     switch.refresh_from_db()
     assert (switch.state, switch.problem, switch.tries_again_at) == ("done", "", None)
     sweep()

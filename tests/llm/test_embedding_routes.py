@@ -118,7 +118,7 @@ async def test_a_fallback_of_the_same_model_answers_when_the_first_is_down(
     assert await db(titles) == ["Delivery"] and len(same.asked) == asked + 1
     await same.stop()
     found = await db(lambda: search("how long is delivery", viewer=Viewer()))
-    assert [passage.similarity for passage in found.passages] == [None], "by words alone"
+    assert [passage.similarity for passage in found.passages] == [None], "search uses words only"
     await first.start()
     await same.start()
 
@@ -219,7 +219,7 @@ async def test_a_test_reports_the_size_of_vectors_the_cost_and_errors(
     first.vector_of = lambda _text: [1.0] * (MOST_DIMENSIONS + 1)
     assert (await db(measure, row.pk)).is_too_long
     await db(row.refresh_from_db)
-    assert row.dimensions == VECTOR_SIZE, "a failed test takes nothing away"
+    assert row.dimensions == VECTOR_SIZE, "a failed test removes nothing"
     first.vector_of = vector_of
     await switched(row)
     first.vector_of = different.vector_of

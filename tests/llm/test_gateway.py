@@ -302,7 +302,7 @@ async def test_the_breaker_opens_after_five_failures_and_probes_once(
     assert len(server.chats) == 5
     events = await read(ask())
     assert events[0] == RouteStarted("builtin", "extractive")
-    assert len(server.chats) == 5, "an open breaker asks nobody"
+    assert len(server.chats) == 5, "nothing is requested while the breaker is open"
 
     now = time.monotonic()
     monkeypatch.setattr("supportbot.llm.breaker.monotonic", lambda: now + 11)

@@ -111,7 +111,7 @@ class TestEmbedder:
         assert len(vectors) == len(texts)
         assert all(math.isclose(math.hypot(*vector), 1.0) for vector in vectors)
         asked = [len(request.body["input"]) for request in server.asked]
-        assert asked == [TEXTS_PER_CALL, 1, 1], "two batches, and one text to learn the size"
+        assert asked == [TEXTS_PER_CALL, 1, 1], "two batches, and one text to find out the size"
 
     async def test_a_model_with_a_changed_vector_size_is_refused(self, server: ModelServer, settings: Any) -> None:
         settings.OPENAI_EMBEDDING_DIMENSIONS = VECTOR_SIZE + 1
