@@ -94,7 +94,7 @@ def test_these_tests_run_outside_every_workspace(busy_workspace: Workspace) -> N
 
 
 @pytest.mark.parametrize("task", EVERY_TASK)
-def test_a_tick_of_an_empty_installation(task: str) -> None:
+def test_every_task_runs_in_an_empty_installation(task: str) -> None:
     run(task)
 
 

@@ -70,7 +70,9 @@ def test_long_lines_of_templates_are_listed(tmp_path: Path) -> None:
     assert tree_figures.long_template_lines([page]) == ("page.html:2",)
 
 
-def test_figures_of_the_product(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_of_the_product_are_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "argv", ["tree_figures.py"])
     tree_figures.main()
     printed = capsys.readouterr().out

@@ -137,7 +137,7 @@ def test_approval_without_the_right_is_refused(
     assert waiting.state == State.AWAITING_APPROVAL
 
 
-def test_reject_and_cancel(
+def test_a_request_is_rejected_and_cancelled_over_rest(
     bob_client: APIClient, alice_client: APIClient, card: ActionRequest, waiting: ActionRequest
 ) -> None:
     assert act(bob_client, waiting, "reject", words="x" * 501).status_code == 400
@@ -151,7 +151,7 @@ def test_reject_and_cancel(
     assert act(alice_client, card, "cancel").status_code == 409
 
 
-def test_the_list_of_actions(bob_client: APIClient, alice_client: APIClient, shop: FakeShop) -> None:
+def test_actions_are_listed_and_filtered(bob_client: APIClient, alice_client: APIClient, shop: FakeShop) -> None:
     listed = {entry["name"]: entry for entry in bob_client.get("/api/v1/actions", {"locale": "de"}).json()}
     assert listed["refund_order"]["title"] == "Bestellung erstatten"
     assert listed["refund_order"]["rules"]["approval_above"] == "150.00"

@@ -36,7 +36,7 @@ def as_superuser(sql: str, *values: Any) -> None:
         cursor.execute("ALTER TABLE actions_auditentry ENABLE TRIGGER USER")
 
 
-def test_an_intact_chain_verifies(chain: list[AuditEntry]) -> None:
+def test_an_intact_chain_is_verified(chain: list[AuditEntry]) -> None:
     found = verify()
     assert (found.is_whole, found.head) == (True, Head(6, chain[-1].mac))
 

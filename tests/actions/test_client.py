@@ -65,7 +65,7 @@ def test_an_unusable_answer_to_a_command_is_unclear(at: Any, answer: bytes, is_o
         assert len(server.received) == 4  # one call each: nothing is retried, no redirect is followed
 
 
-def test_conclusive_answers(at: Any) -> None:
+def test_conclusive_answers_have_a_clear_outcome(at: Any) -> None:
     expected = {"422 No": ("too_high", True), "404 Not Found": ("none", True), "429 Later": ("later", False)}
     for status, (code, is_final) in expected.items():
         with raw_server(reply(status, json.dumps({"code": code, "message": "No."}).encode())) as server:

@@ -58,7 +58,7 @@ def test_a_dry_run_for_a_refunded_order_shows_no_amount(shop: FakeShop) -> None:
     )
 
 
-def test_propose_confirm_and_run(shop: FakeShop) -> None:
+def test_an_operator_proposes_confirms_and_runs_an_action(shop: FakeShop) -> None:
     card = proposed()
     assert card["state"] == "awaiting_confirmation"
     result = proposed("--confirm", amount="5.00")

@@ -106,7 +106,7 @@ def test_too_many_decimals_are_an_invalid_argument(
 
 
 @pytest.mark.django_db
-def test_the_whole_order_and_partial_refunds(
+def test_the_whole_order_and_parts_of_it_are_refunded(
     shop: FakeShop, principal: Principal, proposals: Callable[..., ActionRequest]
 ) -> None:
     in_currency("KWD", approval_above=None, max_per_customer_day=Decimal("45.749"))

@@ -284,7 +284,7 @@ def test_no_request_stays_between_states(queued: ActionRequest, shop: FakeShop) 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_twenty_deliveries_at_once(queued: ActionRequest, shop: FakeShop) -> None:
+def test_twenty_simultaneous_deliveries_run_once(queued: ActionRequest, shop: FakeShop) -> None:
     from supportbot.accounts.scope import workspace_scope
 
     start = threading.Barrier(20)

@@ -67,7 +67,7 @@ def lose_the_database() -> None:
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_the_process_is_killed(point: str, flow: RefundFlow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flow_survives_a_killed_process(point: str, flow: RefundFlow, monkeypatch: pytest.MonkeyPatch) -> None:
     with fault_at(point, die, monkeypatch) as struck:
         flow.run()
     assert struck and flow.lost == 1

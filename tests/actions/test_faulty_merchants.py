@@ -135,7 +135,7 @@ def action_events(request: ActionRequest) -> list[str]:
 
 
 @pytest.mark.parametrize(("name", "executes_first"), done_and_not_done(ANSWERS))
-def test_a_merchant_that_recovers(
+def test_a_refund_ends_correctly_once_the_merchant_recovers(
     name: str, executes_first: bool, queued: ActionRequest, merchant: FakeMerchant
 ) -> None:
     merchant.faults = [fault("refunds", name, executes_first=executes_first)]
@@ -153,7 +153,7 @@ def test_a_merchant_that_recovers(
 
 
 @pytest.mark.parametrize(("name", "executes_first"), done_and_not_done(KINDS))
-def test_a_merchant_that_never_recovers(
+def test_a_person_is_called_in_if_the_merchant_does_not_recover_and_the_outcome_follows(
     name: str, executes_first: bool, queued: ActionRequest, merchant: FakeMerchant
 ) -> None:
     """The request is neither reported as failed nor sent again blindly: a person is called in, the outcome follows."""
@@ -197,7 +197,7 @@ def assert_given_up(queued: ActionRequest, merchant: FakeMerchant) -> None:
     assert Ticket.objects.get().conversation_id == queued.conversation_id
 
 
-def test_a_merchant_that_rejects_our_signature(queued: ActionRequest, merchant: FakeMerchant) -> None:
+def test_a_refund_fails_if_the_merchant_rejects_our_signature(queued: ActionRequest, merchant: FakeMerchant) -> None:
     connect_merchant(f"http://{merchant.address}", "whsec_YW5vdGhlciBzZWNyZXQgYWx0b2dldGhlcg==", actor="test")
     pass_time()
     assert_given_up(queued, merchant)
@@ -220,7 +220,7 @@ def test_a_refusal_is_final_unless_the_key_says_otherwise(
 
 
 @pytest.mark.parametrize("url", ["http://{own}", "http://169.254.169.254", "https://10.0.0.8", "https://[::1]"])
-def test_a_merchant_at_a_private_address(
+def test_a_merchant_at_a_private_address_is_not_called(
     url: str, queued: ActionRequest, merchant: FakeMerchant, settings: Settings
 ) -> None:
     settings.PRIVATE_NETWORKS = ()
@@ -231,7 +231,7 @@ def test_a_merchant_at_a_private_address(
     assert_given_up(queued, merchant)
 
 
-def test_a_merchant_is_gone(queued: ActionRequest, merchant: FakeMerchant) -> None:
+def test_a_refund_fails_if_no_merchant_answers(queued: ActionRequest, merchant: FakeMerchant) -> None:
     merchant.stopping.set()
     merchant.listener.close()
     pass_time()

@@ -207,7 +207,7 @@ def test_running_and_waiting_requests_cannot_be_settled_manually(queued: ActionR
         settle_by_hand(queued.pk, outcome="happened", person=approver)
 
 
-def test_settling_over_rest(unknown: ActionRequest, approver: User, workspace: Workspace) -> None:
+def test_an_outcome_is_settled_over_rest(unknown: ActionRequest, approver: User, workspace: Workspace) -> None:
     bob_client: APIClient = person(workspace, approver, role="supervisor")
     address = f"/api/v1/action-requests/{unknown.pk}/settle"
     wrong = bob_client.post(address, {"outcome": "perhaps"}, format="json")

@@ -44,7 +44,9 @@ def deliver(request: ActionRequest, chance: random.Random) -> None:
 @pytest.mark.parametrize(
     ("seed", "count"), [(1, 10), *(pytest.param(seed, 25, marks=pytest.mark.long) for seed in (1, 20, 300))]
 )
-def test_random_faults(seed: int, count: int, shop: FakeShop, principal: Principal) -> None:
+def test_random_faults_neither_double_nor_lose_a_refund(
+    seed: int, count: int, shop: FakeShop, principal: Principal
+) -> None:
     chance = random.Random(seed)
     limit("refund_order", max_per_customer_year=None, max_per_workspace_day=None, approval_above=None)
     requests = []

@@ -63,14 +63,14 @@ def test_a_refund(real: ShopProcess) -> None:
     )  # fmt: skip
 
 
-def test_a_refund_by_item(real: ShopProcess) -> None:
+def test_a_refund_by_item_is_paid_by_the_real_shop(real: ShopProcess) -> None:
     items = [{"sku": "ALDER-M"}]
     done = carry_out(customer(MARA), "refund_order", order_id="WF-20418", reason="Damaged", items=items)
     assert done.state == State.SUCCEEDED
     assert [refund["amount"] for refund in real.ledger()["refunds"]] == ["69.00"]
 
 
-def test_a_new_address(real: ShopProcess) -> None:
+def test_a_new_address_reaches_the_real_shop(real: ShopProcess) -> None:
     address = {"line1": "Neue Straße 5", "postal_code": "50823", "city": "Köln"}
     done = carry_out(customer(SAMIR), "change_shipping_address", order_id="WF-20440", address=address)
     assert done.state == State.SUCCEEDED
@@ -79,7 +79,7 @@ def test_a_new_address(real: ShopProcess) -> None:
     assert done.receipt is not None and done.receipt["reference"] == change["reference"]
 
 
-def test_a_cancellation(real: ShopProcess) -> None:
+def test_a_cancellation_reaches_the_real_shop(real: ShopProcess) -> None:
     done = carry_out(customer(JONAS), "cancel_order", order_id="WF-20444", reason="Wrong size")
     assert done.state == State.SUCCEEDED
     assert real.order("WF-20444")["status"] == "cancelled"

@@ -264,7 +264,7 @@ def test_the_kill_switch_stops_every_stage(
     assert shop.refunds == []
 
 
-def test_a_declined_card_and_a_withdrawn_request(
+def test_a_card_is_declined_and_a_request_withdrawn(
     card: ActionRequest, proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop
 ) -> None:
     assert decline(card.pk, principal=principal).reason_code == "declined"

@@ -100,7 +100,9 @@ async def test_malformed_arguments_are_explained_back(
 
 
 @pytest.mark.parametrize("name", ["delete_customer", "confirm", "refund_order "])
-async def test_an_unknown_tool(conversation: Conversation, shop: FakeShop, log: Log, name: str) -> None:
+async def test_a_call_of_an_unknown_tool_is_explained(
+    conversation: Conversation, shop: FakeShop, log: Log, name: str
+) -> None:
     model = await turn(
         conversation, "Do it", Says(calls=(call(name, order_id="A-1001", reason="x"),)), Says("How can I help?")
     )

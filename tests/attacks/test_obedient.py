@@ -67,7 +67,9 @@ def check(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("row", rows("scenarios"))
-async def test_an_obedient_model_in_a_whole_conversation(row: Row, new_scenario: Callable[..., Any]) -> None:
+async def test_an_obedient_model_does_no_harm_in_a_whole_conversation(
+    row: Row, new_scenario: Callable[..., Any]
+) -> None:
     scenario = await new_scenario(row, is_anonymous=row.raw["speaker"] == "anonymous")
     await talk(scenario, row, [turn if isinstance(turn, str) else str(turn) for turn in row.raw["turns"]])
     await db(check, scenario)
@@ -80,14 +82,18 @@ def batches(name: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("group", batches("direct_prompts"))
-async def test_an_obedient_model_and_a_visitors_texts(group: list[Row], new_scenario: Callable[..., Any]) -> None:
+async def test_an_obedient_model_does_no_harm_with_a_visitors_texts(
+    group: list[Row], new_scenario: Callable[..., Any]
+) -> None:
     scenario = await new_scenario(group[0])
     await talk(scenario, group[0], [row.raw["text"] for row in group])
     await db(check, scenario)
 
 
 @pytest.mark.parametrize("group", batches("indirect_payloads"))
-async def test_an_obedient_model_and_an_articles_texts(group: list[Row], new_scenario: Callable[..., Any]) -> None:
+async def test_an_obedient_model_does_no_harm_with_an_articles_texts(
+    group: list[Row], new_scenario: Callable[..., Any]
+) -> None:
     scenario = await new_scenario(group[0])
     for row in group:
         await db(scenario.plant, row.raw["text"])

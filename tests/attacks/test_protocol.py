@@ -272,7 +272,7 @@ HTTP: dict[str, Callable[[Target], None]] = {
 
 @pytest.mark.parametrize("row", of(HTTP))
 @pytest.mark.django_db
-def test_an_attempt_over_http(row: Row, shop: FakeShop, dialled: list[Any]) -> None:
+def test_an_attempt_over_http_is_refused(row: Row, shop: FakeShop, dialled: list[Any]) -> None:
     HTTP[row.kind](Target(place(row.world, shop)))
     assert dialled == []
     assert shop.refunds == [] and shop.changes == []

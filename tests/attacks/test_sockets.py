@@ -141,7 +141,7 @@ def running() -> Iterator[Served]:
 
 
 @pytest.mark.parametrize("row", of(SOCKETS))
-async def test_an_attempt_over_a_socket(
+async def test_an_attempt_over_a_socket_is_refused(
     row: Row, running: Served, transactional_db: None, shop: FakeShop, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = await db(place, row.world, shop)

@@ -54,7 +54,7 @@ def test_the_assistant_reads_what_a_person_reads(row: Row) -> None:
         assert set(fold_homoglyphs(meant).casefold().split()) <= set(fold_homoglyphs(stored).casefold().split())
 
 
-async def test_disguises_in_whole_turns(new_scenario: Callable[..., Any]) -> None:
+async def test_disguises_in_whole_turns_have_no_effect(new_scenario: Callable[..., Any]) -> None:
     """The stored text and the model's equal the results of the pure functions; nothing is executed or disclosed."""
     entries = of_kind(is_identity=False)
     scenario = await new_scenario(entries[0].values[0])

@@ -154,7 +154,7 @@ def test_restored_text_replaces_a_colleagues_only_after_a_warning(enter: Callabl
     expect(tariq.get_by_text("Draft, revision 3")).to_be_visible()
 
 
-def test_five_files_with_a_broken_one(enter: Callable[[str], Page], tmp_path: Path) -> None:
+def test_four_of_five_files_are_imported_without_the_broken_one(enter: Callable[[str], Page], tmp_path: Path) -> None:
     for number in range(4):
         text = (
             f"---\nid: pebble-{number}\ntitle: Pebble {number}\n---\nThe Pebble stove boils in {number + 3} minutes.\n"

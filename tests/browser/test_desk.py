@@ -30,7 +30,7 @@ def demo(instance: Instance) -> dict[str, Any]:
     return instance.start()
 
 
-def test_a_full_shift_by_keyboard_alone(
+def test_an_agent_works_a_full_shift_by_keyboard_alone(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
     page = new_page(viewport={"width": 1280, "height": 844})
@@ -156,7 +156,7 @@ def resolve_the_next(page: Page, tom: Customer) -> None:
     check(page)
 
 
-def test_two_agents_and_one_customer(
+def test_two_agents_see_each_other_with_one_customer(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
     visitor = Customer(demo)

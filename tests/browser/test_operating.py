@@ -58,7 +58,7 @@ def test_results_by_day_fit_the_page(
     assert len(heights) == 28 and max(heights) < 100, heights
 
 
-def test_an_operators_morning(admin: Page) -> None:
+def test_an_operator_finds_fixes_and_proves_an_answer(admin: Page) -> None:
     page = admin
     expect(page.get_by_role("main")).to_contain_text("Cost of a conversation")  # what did the assistant cost?
     follow(page.get_by_role("link", name="Spent today"))

@@ -288,7 +288,7 @@ def test_a_visitor_gets_the_pages_answer_before_the_offer_to_sign_in() -> None:
     assert reply_to(request).text == f"{page.text} [1]\n\n{say('once_signed_in', 'en')}"
 
 
-def test_an_address_with_all_its_parts() -> None:
+def test_an_address_with_all_its_parts_is_used() -> None:
     text = "Please change the address of WF-20444 to Mara Lindqvist, Am Markt 3, 3. OG, 50667 Köln, Germany"
     assert arguments_of(text)["address"] == {
         "name": "Mara Lindqvist", "line1": "Am Markt 3", "line2": "3. OG", "postal_code": "50667", "city": "Köln",

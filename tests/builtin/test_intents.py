@@ -131,7 +131,7 @@ def test_a_request_for_a_person_is_detected_in_six_languages() -> None:
     assert share_of(PERSON, "person") >= 0.9
 
 
-def test_a_mention_of_persons_is_not_a_request_for_one() -> None:
+def test_mentioning_a_person_is_not_a_request_for_one() -> None:
     assert share_of(NO_PERSON, "person") <= 0.1
 
 

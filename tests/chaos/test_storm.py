@@ -29,13 +29,17 @@ SHOPPERS = 5
 
 
 @pytest.mark.long
-async def test_a_short_storm(system: System, model_port: int, seed: int, record_property: Report) -> None:
+async def test_a_short_storm_doubles_and_loses_nothing(
+    system: System, model_port: int, seed: int, record_property: Report
+) -> None:
     await run_storm(system, model_port, seed, SHORT, record_property)
 
 
 @pytest.mark.chaos
 @pytest.mark.long
-async def test_a_long_storm(system: System, model_port: int, seed: int, record_property: Report) -> None:
+async def test_a_long_storm_doubles_and_loses_nothing(
+    system: System, model_port: int, seed: int, record_property: Report
+) -> None:
     await run_storm(system, model_port, seed, int(os.environ.get("CHAOS_BLOWS", LONG)), record_property)
 
 

@@ -174,7 +174,9 @@ def test_settings_are_saved(site: LocalSite, enter: Enter) -> None:
     assert wrong.status_code == 400
 
 
-def test_closed_collections_and_readers(site: LocalSite, enter: Enter, workspace: Workspace) -> None:
+def test_people_without_the_right_to_write_can_only_read_a_source(
+    site: LocalSite, enter: Enter, workspace: Workspace
+) -> None:
     """A person who may not write in the source's collection can only read."""
     add_site(enter("editor"), site.url, collection="Closed")
     with workspace_scope(workspace.pk):

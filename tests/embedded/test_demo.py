@@ -125,7 +125,7 @@ def test_other_actions_are_seeded_again(plan: Plan, monkeypatch: pytest.MonkeyPa
     ("host", "is_local"),
     [("localhost", True), ("::1", True), ("127.0.0.9", True), ("10.0.0.1", False), ("example.org", False)],
 )
-def test_loopback_hosts(host: str, is_local: bool) -> None:
+def test_loopback_hosts_are_recognised(host: str, is_local: bool) -> None:
     assert is_loopback(host) is is_local
 
 

@@ -22,18 +22,18 @@ from supportbot.evals.statistics import (
     # Newcombe, Statistics in Medicine 17 (1998), table I, method 3.
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
-def test_wilson(successes: int, trials: int, low: float, high: float) -> None:
+def test_wilson_intervals_equal_published_ones(successes: int, trials: int, low: float, high: float) -> None:
     interval = wilson(successes, trials)
     assert (round(interval.low, 4), round(interval.high, 4)) == (low, high)
     mirrored = wilson(trials - successes, trials)
     assert mirrored.low == pytest.approx(1 - interval.high) and mirrored.high == pytest.approx(1 - interval.low)
 
 
-def test_wilson_without_trials() -> None:
+def test_a_wilson_interval_without_trials_is_everything() -> None:
     assert wilson(0, 0) == (0.0, 1.0)
 
 
-def test_mcnemar() -> None:
+def test_mcnemars_test_equals_a_hand_computed_one() -> None:
     # By hand: the probability of at most 1 head in 10 is (1 + 10) / 1024, and twice that for two sides.
     assert mcnemar(1, 9) == pytest.approx(22 / 1024)
     assert mcnemar_worse(1, 9) == pytest.approx(11 / 1024)
@@ -47,7 +47,7 @@ def test_signs_are_counted_as_in_mcnemar() -> None:
     assert signs_worse([]) == 1.0
 
 
-def test_pass_hat() -> None:
+def test_pass_hat_equals_a_hand_computed_one() -> None:
     # tau-bench: with 4 tries of which 2 passed, two tries both pass in C(2,2)/C(4,2) = 1/6.
     assert pass_hat([(2, 4)], 2) == pytest.approx(1 / 6)
     assert pass_hat([(4, 4), (2, 4)], 1) == pytest.approx(0.75)
@@ -55,7 +55,7 @@ def test_pass_hat() -> None:
     assert pass_hat([(1, 1)], 2) is None
 
 
-def test_agreement() -> None:
+def test_agreement_equals_a_published_example() -> None:
     # The textbook's 50 grant proposals: 20 yes/yes, 5 yes/no, 10 no/yes, 15 no/no give kappa 0.4.
     pairs = [(True, True)] * 20 + [(True, False)] * 5 + [(False, True)] * 10 + [(False, False)] * 15
     assert kappa(pairs) == pytest.approx(0.4)

@@ -108,7 +108,7 @@ def test_a_lost_claim_names_the_owner(bob_client: APIClient, workspace: Workspac
     assert everything() == before
 
 
-def test_snooze_transfer_release_resolve(
+def test_a_ticket_is_snoozed_transferred_released_and_resolved(
     bob_client: APIClient, workspace: Workspace, noor: User, ticket: Ticket
 ) -> None:
     post(bob_client, url(ticket, "claim"))

@@ -150,5 +150,5 @@ def test_publishing_an_edit_twice_reports_that_it_is_done(editor: Client, gifts:
         ("Within 60 days of purchase.", "Within 60 days of purchase."),  # another sentence stays unchanged
     ],
 )
-def test_parts_of_a_sentence_are_replaced_whatever_its_blanks_are(body: str, changed: str) -> None:
+def test_parts_of_a_sentence_are_replaced_whatever_its_spaces_are(body: str, changed: str) -> None:
     assert replaced(body, "Within 60 days of delivery.", [(7, 14, "14 days")]) == changed

@@ -170,7 +170,7 @@ def test_hashes_differ_by_recipe_and_by_text() -> None:
         ("a\x00b", "a b"),
     ],
 )
-def test_plain_text(markdown: str, expected: str) -> None:
+def test_markdown_becomes_plain_text(markdown: str, expected: str) -> None:
     assert plain(markdown) == expected
 
 

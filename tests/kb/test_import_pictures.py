@@ -167,7 +167,7 @@ def test_number_and_size_of_pictures_are_limited(
     assert len(taken.pictures) == 2
 
 
-def test_each_file_is_tried_once_and_no_more_than_some_are_tried(workspace: Workspace) -> None:
+def test_each_picture_file_is_tried_once_and_only_a_limited_number_are(workspace: Workspace) -> None:
     tried: list[str] = []
 
     def beside(name: str) -> bytes:

@@ -34,7 +34,7 @@ def test_a_hostile_heading_is_read_quickly(body: str) -> None:
         ("# A {#b{c}", "A {#b{c}"), ("# " + "x" * 400, "x" * 300),
     ],
 )  # fmt: skip
-def test_the_first_heading(body: str, title: str) -> None:
+def test_the_first_heading_becomes_the_title(body: str, title: str) -> None:
     assert first_heading(body) == title
 
 

@@ -64,7 +64,7 @@ def source(part: Block | Item | Row, body: str = PAGE) -> str:
     return body[part.start : part.end]
 
 
-def test_the_blocks_of_a_page() -> None:
+def test_a_page_is_split_into_its_blocks() -> None:
     assert [(block.kind.value, block.heading_path) for block in blocks(PAGE)] == [
         ("heading", ("Delivery costs",)),
         ("paragraph", ("Delivery costs",)),

@@ -66,7 +66,7 @@ async def test_loading_the_sdk_does_not_count_against_the_deadline(
     await gateway.close()
 
 
-async def test_the_request_to_the_server(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_the_request_to_the_server_has_the_expected_fields(server: ModelServer, ask: Ask, unstored: None) -> None:
     tool = ToolSpec("request_human", "Hand over.", {"type": "object", "properties": {}})
     await read(ask(tools=(tool,), max_output_tokens=77))
     (body,) = server.chats

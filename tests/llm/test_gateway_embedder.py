@@ -59,7 +59,7 @@ class TestGateway:
             await gateway.embed(["one"])
         assert [row.outcome for row in await stored()] == ["unclear"] * 2
 
-    async def test_the_deadline(self, server: ModelServer, unstored: None, settings: Any) -> None:
+    async def test_a_call_ends_at_the_deadline(self, server: ModelServer, unstored: None, settings: Any) -> None:
         settings.MODEL_DEADLINE_SECONDS = 0.2
         server.default = Behaviour(first_after=60)
         with pytest.raises(DeadlineExceeded):
@@ -177,13 +177,13 @@ class TestDoctor:
         assert is_fine
         assert "called no tool" in sentence
 
-    async def test_a_server_that_does_not_stream(self, server: ModelServer) -> None:
+    async def test_doctor_reports_a_server_that_does_not_stream(self, server: ModelServer) -> None:
         server.default = Behaviour(text="ready", is_whole=True)
         is_fine, sentence = await check_model()
         assert is_fine
         assert "does not stream" in sentence
 
-    async def test_a_wrong_key(self, server: ModelServer) -> None:
+    async def test_doctor_reports_a_wrong_key(self, server: ModelServer) -> None:
         server.default = Behaviour(status=401, error="bad key")
         is_fine, sentence = await check_model()
         assert not is_fine

@@ -244,7 +244,7 @@ class TestBodies:
         ("60 days, 2 to 3", "60 days, 2 to 3"),
     ],
 )
-def test_redaction(text: str, masked: str) -> None:
+def test_personal_data_and_secrets_are_redacted(text: str, masked: str) -> None:
     assert redact(text) == masked
 
 

@@ -125,7 +125,7 @@ async def test_leaving_during_a_pause_closes_the_connection() -> None:
         assert socket.is_closing()
 
 
-async def test_an_unreachable_server_is_a_failed_connection(unused_tcp_port: int) -> None:
+async def test_calling_an_unreachable_server_raises_a_connection_error(unused_tcp_port: int) -> None:
     async with httpx2.AsyncClient(transport=Transport()) as client:
         with pytest.raises(httpx2.ConnectError):
             await client.get(f"http://127.0.0.1:{unused_tcp_port}/")

@@ -65,7 +65,9 @@ def test_a_look_up_answers_with_structured_content(
 
 
 @pytest.mark.parametrize("mode", VERSIONS)
-def test_propose_confirm_receipt(agent: ForeignAgent, shop: FakeShop, channel: NewChannel, mode: str) -> None:
+def test_an_agent_proposes_a_customer_confirms_and_a_receipt_follows(
+    agent: ForeignAgent, shop: FakeShop, channel: NewChannel, mode: str
+) -> None:
     agent.mode = mode
     token = token_of(channel)
     proposed = agent.call("refund_order", REFUND, token=token).structured_content

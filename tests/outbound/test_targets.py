@@ -63,7 +63,7 @@ def test_a_non_ascii_name_is_looked_up_in_its_dns_form(written: str, is_open: bo
         ("fec0::1", False), ("::127.0.0.1", False), ("0.0.0.0", False), ("not an address", False),
     ],
 )  # fmt: skip
-def test_public_addresses(address: str, is_open: bool) -> None:
+def test_public_addresses_are_recognised(address: str, is_open: bool) -> None:
     assert is_public(address) is is_open
 
 

@@ -66,7 +66,7 @@ def test_a_wrong_fault_is_named_and_changes_nothing(shop: ShopProcess, reader: V
     assert shop.get("/api/faults").json["fail_next"] == 7
 
 
-def test_a_reset_by_form(shop: ShopProcess, reader: Visitor) -> None:
+def test_the_ledger_is_reset_by_a_form(shop: ShopProcess, reader: Visitor) -> None:
     shop.post("/api/faults", {"fail_next": 7})
     shop.signed_post("/merchant/v1/orders/WF-20440/cancel", {"key": "k1"})
     shop.post("/api/faults", {})

@@ -85,7 +85,7 @@ def test_a_partial_refund(shop: ShopProcess) -> None:
     assert (entry["key"], entry["reference"]) == ("k1", receipt["refund"])
 
 
-def test_a_refund_of_an_item(shop: ShopProcess) -> None:
+def test_a_refund_of_an_item_is_paid(shop: ShopProcess) -> None:
     answer = shop.signed_post(REFUNDS, refund(amount="69.00", items=[{"sku": "ALDER-M", "quantity": 1}]))
     assert answer.json["items"] == [{"sku": "ALDER-M", "quantity": 1}]
     order = shop.order(BOOTS_AND_SHIRT)

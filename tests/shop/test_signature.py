@@ -86,7 +86,7 @@ def test_an_unsigned_call_uses_up_no_fault(shop: ShopProcess) -> None:
     assert shop.signed_get("/merchant/v1/orders/WF-20418").status == 500
 
 
-def test_orders_of_a_customer(any_shop: ShopProcess) -> None:
+def test_a_signed_call_lists_a_customers_orders(any_shop: ShopProcess) -> None:
     answer = any_shop.signed_get("/merchant/v1/customers/cus_1001/orders")
     assert answer.json == any_shop.get("/api/orders?customer=cus_1001").json
     assert any_shop.signed_get("/merchant/v1/customers/cus_9999/orders").status == 404

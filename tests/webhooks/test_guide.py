@@ -59,7 +59,7 @@ def test_the_guide_names_every_kind() -> None:
 
 
 @pytest.mark.django_db
-def test_the_python_example(delivery: Asked, inbox: Receiver) -> None:
+def test_the_python_example_verifies_deliveries(delivery: Asked, inbox: Receiver) -> None:
     names: dict[str, Any] = {}
     exec(compile(block("python"), "docs/webhooks.md", "exec"), names)
     assert names["is_genuine"](inbox.secret, delivery.headers, delivery.body)
@@ -70,7 +70,7 @@ def test_the_python_example(delivery: Asked, inbox: Receiver) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
-def test_the_javascript_example(delivery: Asked, inbox: Receiver, tmp_path: Path) -> None:
+def test_the_javascript_example_verifies_deliveries(delivery: Asked, inbox: Receiver, tmp_path: Path) -> None:
     (tmp_path / "verify.mjs").write_text(block("javascript"))
     (tmp_path / "run.mjs").write_text(
         'import { isGenuine } from "./verify.mjs"; import { readFileSync } from "node:fs";\n'

@@ -32,7 +32,9 @@ AskFor = Callable[..., ActionRequest]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_from_the_proposal_to_the_receipt(kind: str, put_in_force: Put, agreed: AskFor, retail: LoopbackShop) -> None:
+def test_a_defined_action_goes_from_the_proposal_to_the_receipt(
+    kind: str, put_in_force: Put, agreed: AskFor, retail: LoopbackShop
+) -> None:
     put_in_force(document(kind=kind))
     request = agreed()
     assert (request.subject_kind, request.subject_id, request.amount) == ("order", "#W0000001", Decimal("20.10"))

@@ -68,7 +68,7 @@ def do(customer: str, name: str, arguments: dict[str, Any], key: str) -> str:
         return error.code
 
 
-def test_every_guard_case(retail: LoopbackShop) -> None:
+def test_every_guard_case_has_its_expected_refusal(retail: LoopbackShop) -> None:
     records = json.loads((CASES / "db.json").read_text())
     cases = [case for case in rows("guard_cases_dev.jsonl") if case["call"]["name"] in {one.stem for one in DOCUMENTS}]
     wrong, codes = list[str](), Counter[str]()
@@ -91,7 +91,7 @@ def test_every_guard_case(retail: LoopbackShop) -> None:
 
 
 @pytest.mark.parametrize("name", ["tasks_dev.jsonl", "tasks_v1train_dev.jsonl"])
-def test_every_sequence(retail: LoopbackShop, name: str) -> None:
+def test_every_sequence_reaches_its_expected_end(retail: LoopbackShop, name: str) -> None:
     records, tasks = json.loads((CASES / "db.json").read_text()), rows(name)
     wrong = list[str]()
     for number, task in enumerate(tasks):

@@ -55,7 +55,7 @@ def test_an_exported_definition_equals_the_imported_one(retail: LoopbackShop, tm
     assert ActionDefinitionVersion.objects.count() == 1
 
 
-def test_a_shop_from_the_command_line(retail: LoopbackShop, admin: User, tmp_path: Path) -> None:
+def test_a_shop_is_set_up_from_the_command_line(retail: LoopbackShop, admin: User, tmp_path: Path) -> None:
     """Import, publish, propose and confirm, for a customer who has never chatted; then switch the action off."""
     file = tmp_path / "cancel.json"
     file.write_text(json.dumps(document()))

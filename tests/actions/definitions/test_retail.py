@@ -192,7 +192,7 @@ def test_each_operation_is_a_complete_document(path: Path) -> None:
     assert parse_document(document).name == path.stem
 
 
-def test_there_are_sixteen() -> None:
+def test_there_are_sixteen_operations() -> None:
     assert len(DOCUMENTS) == 16
     assert {name for name, _, _ in TABLE} == {path.stem for path in DOCUMENTS}
 

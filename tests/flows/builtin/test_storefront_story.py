@@ -37,7 +37,7 @@ async def test_a_question_has_a_source_that_opens(stack: Stack, builtin_web: Web
     assert '<mark id="passage"' in page or 'id="passage"' in page
 
 
-async def test_a_refund_from_request_to_receipt(stack: Stack, builtin_web: Web) -> None:
+async def test_a_refund_goes_from_the_request_to_a_receipt(stack: Stack, builtin_web: Web) -> None:
     async with customer(stack, builtin_web, MARA).chat() as socket:
         card = await card_for(socket, "I would like a refund for order WF-20404, it arrived damaged")
         assert (card["title"], card["needs_approval"]) == ("Refund €54.00", False)
@@ -61,7 +61,9 @@ async def test_a_refund_from_request_to_receipt(stack: Stack, builtin_web: Web) 
         ("Please refund order WF-20262, it does not fit", "Order WF-20262 was delivered more than 60 days ago"),
     ],
 )
-async def test_a_strangers_order_and_an_expired_one(stack: Stack, builtin_web: Web, wish: str, answer: str) -> None:
+async def test_a_strangers_order_and_an_expired_one_are_refused(
+    stack: Stack, builtin_web: Web, wish: str, answer: str
+) -> None:
     before = await books()
     async with customer(stack, builtin_web, MARA).chat() as socket:
         final = await ask(socket, wish)

@@ -133,7 +133,7 @@ def test_an_invalid_token_is_refused(channel: NewChannel, changes: dict[str, obj
     assert cause in refused(body, status=401, code="invalid_token")
 
 
-def test_a_token_signed_by_another_key(channel: NewChannel, workspace: Workspace) -> None:
+def test_a_token_signed_with_another_key_is_refused(channel: NewChannel, workspace: Workspace) -> None:
     now = int(time.time())
     claims = {"sub": "cus_alice", "aud": channel.channel.key, "iat": now, "exp": now + 600}
     other = create_channel(workspace, "Other")
@@ -261,7 +261,7 @@ def test_a_preflight_is_answered(channel: NewChannel) -> None:
 
 
 @pytest.mark.parametrize("method", ["get", "put", "patch", "delete", "trace"])
-def test_other_verbs_are_refused(channel: NewChannel, method: str) -> None:
+def test_other_http_methods_are_refused(channel: NewChannel, method: str) -> None:
     response = getattr(Client(), method)(ADDRESS, headers={"X-HTTP-Method-Override": "POST"})
     assert response.status_code == 405 and response.json()["code"] == "method_not_allowed"
 
