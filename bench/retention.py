@@ -68,7 +68,7 @@ def main() -> None:
             readings = list(_readings(night, chats, options))
             result = night.result()
         if process.returncode not in (0, -signal.SIGTERM):
-            raise SystemExit(f"The night's process failed: {(folder / 'night.log').read_text()[-800:]}")
+            raise SystemExit(f"The process that erases failed: {(folder / 'night.log').read_text()[-800:]}")
     _show(readings, result, as_json=options.json)
 
 

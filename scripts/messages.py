@@ -134,7 +134,7 @@ def begin(language: str, one: Set) -> int:
         return 1
     path = ROOT / one.folder / str(new.locale) / "LC_MESSAGES" / "django.po"
     if path.exists():
-        sys.stderr.write(f"{path.relative_to(ROOT)} exists already.\n")
+        sys.stderr.write(f"{path.relative_to(ROOT)} already exists.\n")
         return 1
     path.parent.mkdir(parents=True)
     _write(path, new)

@@ -196,5 +196,5 @@ def test_a_language_is_added_once_and_only_if_it_exists(tree: Path, capsys: pyte
     assert (messages.main(["add", "pt-br"]), messages.main(["add", "xx"])) == (1, 1)
     told = capsys.readouterr()
     assert "Translate locale/customer/pt_BR/LC_MESSAGES/django.po" in told.out
-    assert "exists already" in told.err
+    assert "already exists" in told.err
     assert "xx is not a language" in told.err
