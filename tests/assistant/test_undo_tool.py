@@ -48,7 +48,7 @@ def shop(shop: FakeShop) -> FakeShop:
 
 @pytest.fixture
 def movable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A change of address can be undone for two hours."""
+    """Make changes of address undoable for two hours."""
 
     def back(self: ChangeShippingAddress, arguments: dict[str, Any], *_: object) -> dict[str, Any]:
         address = {name: value for name, value in HOME.as_json().items() if value}

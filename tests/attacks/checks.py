@@ -52,8 +52,8 @@ def held(scenario: Scenario) -> None:  # M7
 
 
 def audited(scenario: Scenario, before: int) -> None:  # M9
-    """The audit chain is intact, and its new entry has a code: the reason for a refusal, or that a person must
-    decide.
+    """Assert that the audit chain is intact, and that its new entry has a code: the reason for a refusal, or that a
+    person must decide.
     """
     with scenario.world.at_home():
         assert verify().is_whole

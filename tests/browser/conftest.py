@@ -116,9 +116,9 @@ def is_new(page: Page) -> bool:
 def check_for_everybody(page: Page) -> None:
     """Assert that the page has no accessibility finding and no horizontal scroll now, in both sizes and themes.
 
-    The dark theme has other colours, not other sizes, and another size has other places, not other colours: the dark
-    theme is checked in one size, and after a page's first state, so are all colours.
-    Transitions are off, so that no colour between two themes is measured.
+    A theme changes only colours, and a size only places. So the dark theme is checked in one size, and once the first
+    state of a page has been checked, so are all colours. Transitions are off, so that no colour between two themes is
+    measured.
     """
     in_all = is_new(page)
     for size in SIZES:

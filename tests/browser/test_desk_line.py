@@ -169,7 +169,7 @@ def test_the_panels_around_a_conversation_are_reloaded_in_order_and_not_for_a_re
 
 
 def hold_first_response(page: Page) -> list[tuple[Route, APIResponse]]:
-    """Hold back the first response to a script that reloads a ticket: it will be in the list that is returned."""
+    """Hold back the first response to a script that reloads a ticket; the returned list will contain it."""
     held: list[tuple[Route, APIResponse]] = []
 
     def answer(route: Route) -> None:

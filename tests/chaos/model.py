@@ -1,4 +1,4 @@
-"""An obedient model: a request for an amount of an order gets the call for it."""
+"""An obedient model, which answers a request to refund an amount of an order with that tool call."""
 
 import json
 import re

@@ -39,7 +39,7 @@ def read(answer: Any) -> LexborHTMLParser:
 
 
 def noon(days_ago: int = 0) -> datetime:
-    """Return a time that is on this day in the workspace's time zone, whatever the daylight saving time."""
+    """Return a time that is on this day in the workspace's time zone, in summer and winter time."""
     return localtime().replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=days_ago)
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def undone() -> Iterator[None]:
-    """The newest migration of the widget, which adds a column to `widget_rating`, has not been applied."""
+    """Undo the newest migration of the widget, which adds a column to `widget_rating`."""
     last = MigrationRecorder.Migration.objects.filter(app="widget").latest("name")
     assert last.name == "0003_rating_reason"
     last.delete()

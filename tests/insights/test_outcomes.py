@@ -33,7 +33,7 @@ RESOLVED = PersonRequest(LATER, "resolved", "customer", None, START + timedelta(
 
 
 def said(*lines: tuple[str, float], unknown: Sequence[int] = ()) -> list[Said]:
-    """Return messages; a source such as "customer:thanks" names the courtesy, a number the hours since the start."""
+    """Return messages. A source such as "customer:thanks" names the courtesy; a number is the hours since the start."""
     found = []
     for seq, (who, hours) in enumerate(lines):
         source, _, courtesy = who.partition(":")

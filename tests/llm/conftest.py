@@ -44,7 +44,7 @@ async def server(settings: Any) -> AsyncIterator[ModelServer]:
 
 @pytest.fixture
 def stored(transactional_db: None, workspace: Workspace) -> Callable[[], Any]:
-    """Return the call rows after pending records are written."""
+    """Return the rows of calls, once pending records have been written."""
 
     async def rows() -> list[LLMCall]:
         await gateway.close()

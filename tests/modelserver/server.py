@@ -51,7 +51,7 @@ class ModelServer:
         self._connections: set[asyncio.Task[None]] = set()
 
     def will(self, *behaviours: Behaviour) -> None:
-        """Add to the script."""
+        """Add behaviours to the script."""
         self._script.extend(behaviours)
 
     @property

@@ -52,7 +52,7 @@ def without(name: str) -> Json:
 
 
 def at_once(shop: ShopProcess, bodies: list[Json]) -> list[Answer]:
-    """Send all of them at once: none is sent before all are ready."""
+    """Send all calls at once: none is sent before all are ready."""
     start = Barrier(len(bodies))
 
     def send(body: Json) -> Answer:

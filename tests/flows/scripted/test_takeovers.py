@@ -1,7 +1,7 @@
 """An agent takes over at a random moment of a streamed answer: not one more word reaches the customer.
 
-    pytest tests/flows/scripted/test_takeovers.py                     some tens, part of every run
-    pytest tests/flows/scripted/test_takeovers.py -m chaos -s         a thousand, some minutes
+    pytest tests/flows/scripted/test_takeovers.py                     a few dozen, part of every run
+    pytest tests/flows/scripted/test_takeovers.py -m chaos -s         a thousand, which takes some minutes
 
 CHAOS_SEED repeats a run; a failure names its own.
 """

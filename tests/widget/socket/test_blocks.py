@@ -40,7 +40,7 @@ ADDRESS: dict[str, Any] = {"line1": "Talstraße 8", "code": "79102"}
 
 
 def asked(conversation: str, *blocks: dict[str, Any], text: str = "Which order?") -> str:
-    """Let the customer ask, and the assistant reply with blocks; return the answer's message."""
+    """Let the customer ask and the assistant answer with blocks; return the answer's message."""
     add_customer_message(UUID(conversation), text="Money back", client_id=f"q-{uuid4()}")
     claim = claim_turn("test-runner")
     assert claim is not None
