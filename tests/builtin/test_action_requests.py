@@ -372,7 +372,7 @@ def test_a_doubtful_request_in_a_question_is_asked_about_before_it_becomes_free_
     assert chat.send("No") == (asked, [])
 
 
-def test_words_alone_begin_another_action_where_a_number_is_asked_for() -> None:
+def test_words_start_another_action_while_a_number_is_asked_for() -> None:
     chat = Chat(tools=(HUMAN, SKIP, *catalogue()))
     chat.send("Please skip my next box")
     assert chat.send("I need another delivery address")[0].startswith(say("which_of_these", "en"))

@@ -532,7 +532,7 @@ def test_a_text_is_cut_at_the_actions_limit() -> None:
     assert arguments["story"] == (STORY * 30)[:2_000].rpartition(" ")[0]
 
 
-def test_a_day_said_when_asked_which_action_is_meant_corrects_nothing() -> None:
+def test_a_day_given_instead_of_choosing_an_action_corrects_nothing() -> None:
     chat = hotel("book_table", {"day": DAY}, "Please book a table for me")
     chat.send("Please book a table for me")
     assert chat.send("5 March 2027")[1] == [("book_table", {"day": "2027-03-05"})]

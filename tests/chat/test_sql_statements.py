@@ -46,7 +46,7 @@ def claimable() -> Any:
     return Turn.objects.filter(waits | is_lost).order_by("created_at")
 
 
-def test_a_conversation_comes_from_the_scope_alone(
+def test_a_conversation_is_read_only_in_its_workspace(
     conversation: Conversation, workspace: Workspace, other_workspace: Workspace
 ) -> None:
     with transaction.atomic():

@@ -75,7 +75,7 @@ def test_each_ending_of_a_conversation_has_its_condition(facts: Facts, ending: s
     assert ending_of(facts) == ending
 
 
-def test_small_talk_alone_is_not_counted_and_a_person_who_is_asked_again_stays_helpful() -> None:
+def test_small_talk_alone_is_not_counted_and_a_person_called_again_still_counts_as_helpful() -> None:
     assert outcome_of(Facts(said(("customer:greeting", 0), ("assistant", 0)))) is None
     again = outcome_of(Facts(said(*ASKED, ("agent", 1.5), ("customer", 3), ("assistant", 3.1)), [RESOLVED]))
     assert again is not None
