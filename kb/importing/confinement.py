@@ -1,5 +1,6 @@
 """Reads files in a confined process (`kb.importing.confined`), and puts its codes into words."""
 
+import errno
 import json
 import signal
 import subprocess
@@ -54,6 +55,7 @@ REASONS: Final[Mapping[str, str]] = {
     "picture_damaged": gettext_noop("The picture is damaged or incomplete. Export it again."),
     "picture_pixels": gettext_noop("The picture has more than {limit} million pixels. Make it smaller."),
     "memory": gettext_noop("Reading the file takes more memory than allowed. Split it."),
+    "disk": gettext_noop("The disk is full, so the file was not read. Free some space, then try again."),
     "time": gettext_noop("Reading the file takes too long. Split it."),
     "ended": gettext_noop(
         "The process that read the file was stopped by the system. Try again. If that does not help, split the file."
@@ -109,8 +111,17 @@ def unpacked(file: Path, folder: Path) -> Generator[tuple[str, Path | None, str]
                 yield entry["name"], None, reason_in_words(entry["error"], {})
                 continue
             copy = folder / f"{place}{Path(entry['name']).suffix}"
-            copy.write_bytes(stream.read(entry["size"]))
+            _write(copy, stream.read(entry["size"]))
             yield entry["name"], copy, ""
+
+
+def _write(copy: Path, content: bytes) -> None:
+    try:
+        copy.write_bytes(content)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise InvalidDocument(reason_in_words("disk", {})) from error
 
 
 @contextmanager
@@ -132,6 +143,8 @@ def _result(kind: Kind, file: Path) -> Iterator[IO[bytes]]:
                     strerror=error.strerror
                 )
             ) from error
+        if code == errno.ENOSPC:
+            raise InvalidDocument(reason_in_words("disk", {}))
         if code:
             raise ReaderEnded(reason_in_words("time" if code == -signal.SIGXCPU else "ended", {}))
         output.seek(0)

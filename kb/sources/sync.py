@@ -9,7 +9,9 @@ Invariants:
 - an item that cannot be read is recorded with the reason, and does not delay the others.
 """
 
+import errno
 import logging
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -21,9 +23,11 @@ from tempfile import TemporaryDirectory
 from typing import Final
 from uuid import UUID
 
+from django.db import OperationalError
 from django.db.models import F, Q, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext, override
+from psycopg.errors import DiskFull
 
 from kb.categories import MAX_CATEGORIES, unknown_categories
 from kb.documents import Document
@@ -237,7 +241,11 @@ class Turn:
             self._fail(item, error.message)
             raise SourceUnreadable(error.message) from error
         except OSError as error:  # a full disk, say
-            self._fail(item, gettext("It cannot be stored ({strerror}).").format(strerror=error.strerror))
+            self._fail(item, _not_stored(error.strerror))
+        except OperationalError as error:
+            if not isinstance(error.__cause__, DiskFull):  # the database may be away, which is no fault of the item
+                raise
+            self._fail(item, _not_stored(os.strerror(errno.ENOSPC)))
         finally:
             _empty(folder)
         return None
@@ -389,6 +397,10 @@ def _known(item: SourceItem) -> Known:
 
 def _compared_by_origin(fetched: Fetched) -> dict[str, str]:
     return {"etag": fetched.etag, "last_modified": fetched.last_modified}
+
+
+def _not_stored(strerror: str | None) -> str:
+    return gettext("It cannot be stored ({strerror}).").format(strerror=strerror)
 
 
 def _empty(folder: Path) -> None:

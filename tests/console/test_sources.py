@@ -13,6 +13,7 @@ from django.urls import reverse
 from kb.collections import get_or_create_collection, set_writers
 from kb.models import Article, Source, SourceItem, SourceRun, State
 from kb.sources import sync
+from kb.sources.services import Wish, add_files, add_source
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from tests.console.conftest import Enter, person
@@ -191,3 +192,46 @@ def test_people_without_the_right_to_write_can_only_read_a_source(
         assert client.post(address, {"do": what}).status_code == 403
     assert (Source.objects.count(), SourceRun.objects.get().state) == (1, "queued")
     assert add_site(client, site.url, collection="Closed").status_code == 403
+
+
+HOSTILE = {
+    "Évil page.html": b"<h1>Hello</h1><p>Words.</p><script>alert(1)</script>",
+    "drawing.svg": b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
+    "notes.md": b"# Notes\n\n<script>alert(1)</script> Words.\n",
+}
+
+
+def test_an_original_is_saved_and_never_rendered(workspace: Workspace, enter: Enter) -> None:
+    client = enter("editor")
+    with workspace_scope(workspace.pk):
+        source = add_source("uploads", Wish(name="Files"))
+        add_files(source, [*HOSTILE.items()])
+        stored = {file.path: file for file in source.files.all()}
+    page = client.get(reverse("admin:kb_source_change", args=[source.pk])).content.decode()
+    assert set(stored) == set(HOSTILE)
+    for name, file in stored.items():
+        address = reverse("admin:kb_source_original", args=[source.pk, file.pk])
+        assert f'href="{address}" download' in page
+        answer = client.get(address, headers={"Accept": "text/html"})
+        assert answer.content == HOSTILE[name]
+        assert answer["Content-Type"] == "application/octet-stream"
+        assert answer["Content-Disposition"].startswith("attachment; filename")
+        assert answer["X-Content-Type-Options"] == "nosniff"
+        assert "sandbox" in answer["Content-Security-Policy"]
+        assert "no-store" in answer["Cache-Control"]
+
+
+def test_an_original_is_only_for_members_and_under_its_own_source(
+    workspace: Workspace, enter: Enter, stranger: Client
+) -> None:
+    with workspace_scope(workspace.pk):
+        source, other = (add_source("uploads", Wish(name=name)) for name in ("Files", "Others"))
+        add_files(source, [*HOSTILE.items()])
+        file = source.files.get(path="notes.md")
+    address = reverse("admin:kb_source_original", args=[source.pk, file.pk])
+    wrong = reverse("admin:kb_source_original", args=[other.pk, file.pk])
+    assert enter("editor").get(wrong).status_code == 404
+    for client, status in ((stranger, 404), (Client(), 302)):
+        answer = client.get(address)
+        assert answer.status_code == status
+        assert b"Words" not in answer.content

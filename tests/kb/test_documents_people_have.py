@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -343,6 +344,37 @@ except MemoryError:
 def test_the_reader_has_no_network_no_files_and_little_memory() -> None:
     done = subprocess.run([sys.executable, "-I", "-c", CONFINED], capture_output=True, text=True, check=True)
     assert done.stdout == "True True\nbounded\n"
+
+
+ISOLATED = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from kb.importing.confined import child
+import os, socket
+def interfaces():
+    return " ".join(name for _, name in socket.if_nameindex())
+def is_reached():
+    try:
+        socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=5).close()
+    except OSError:
+        return False
+    return True
+own, outside = os.readlink("/proc/self/ns/net"), is_reached()
+child._without_network()
+print(outside, is_reached(), os.readlink("/proc/self/ns/net") != own, interfaces())
+"""
+UNSHARE = "import ctypes, sys; sys.exit(ctypes.CDLL(None).unshare(0x1000_0000 | 0x4000_0000) != 0)"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no network namespaces")
+def test_the_reader_reaches_nothing_even_if_it_could_open_a_socket() -> None:
+    """The limit on descriptors is lifted here, so that only the network namespace is left."""
+    if subprocess.run([sys.executable, "-I", "-c", UNSHARE]).returncode:
+        pytest.skip("this kernel allows no network namespace")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        command = [sys.executable, "-I", "-c", ISOLATED, str(listening.getsockname()[1])]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "True False True lo\n", "only a loopback of its own, which is down"
 
 
 def attack_rows() -> list[Any]:

@@ -2,7 +2,8 @@
 
     python -I child.py pdf|pdf_text|word|zip|page|picture|logo < FILE > RESULT
 
-The first line of the result is a JSON object. The contents of files that it names follow.
+The first line of the result is a JSON object. The contents of files that it names follow. If the result cannot be
+written, the exit code is the number of the error.
 
 Before it reads, it gives up everything that could do harm. Linux supports all of it; elsewhere, memory or network
 may stay unrestricted. On every system, a process with no descriptor left can neither open a file nor create a socket.
@@ -63,10 +64,11 @@ def main(kind: str, source: BinaryIO, target: BinaryIO) -> None:
         facts = {"error": "memory"}
     except Exception as error:  # noqa: BLE001  # the process's edge: a parser may raise anything on a hostile file
         facts = {"error": "damaged", "values": {"what": type(error).__name__}}
-    target.write(json.dumps(facts).encode() + b"\n")
-    for content in contents:
-        target.write(content)
-    target.flush()
+    try:
+        target.writelines([json.dumps(facts).encode() + b"\n", *contents])
+        target.flush()
+    except OSError as error:
+        os._exit(error.errno or 1)  # tells the parent why; a normal exit would try to write the rest once more
 
 
 def confine(packages: Sequence[str] = ()) -> None:

@@ -74,6 +74,7 @@ class SourceAdmin(ScopedAdmin):
             ("<uuid:source_id>/change/", source_page.source_page, "kb_source_change"),
             ("<uuid:source_id>/progress/", source_page.progress, "kb_source_progress"),
             ("<uuid:source_id>/do/", source_page.act, "kb_source_act"),
+            ("<uuid:source_id>/files/<uuid:file_id>/", source_page.original, "kb_source_original"),
         ]
         return [*(path(address, wrap(view), name=name) for address, view, name in own), *super().get_urls()]
 

@@ -1,6 +1,7 @@
 """The page of one source: its articles, the progress of its run, and the available actions."""
 
 from collections.abc import Callable
+from pathlib import PurePosixPath
 from typing import Any, Final
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from django.contrib import admin, messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.http import content_disposition_header
 from django.utils.timezone import now
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST, require_safe
@@ -82,6 +84,21 @@ def act(request: HttpRequest, source_id: UUID) -> HttpResponse:
         messages.success(request, told)
     is_deleted = not Source.objects.filter(pk=source.pk).exists()
     return redirect("admin:kb_source_changelist") if is_deleted else redirect("admin:kb_source_change", source.pk)
+
+
+@require_safe
+def original(request: HttpRequest, source_id: UUID, file_id: UUID) -> HttpResponse:
+    """Return an uploaded file to save. A browser must never render it: it may be a page with scripts."""
+    needs(request, "kb:read")
+    file = runs.source_with_id(source_id).files.filter(pk=file_id).first()
+    if file is None:
+        raise NotFound()
+    response = HttpResponse(bytes(file.content), content_type="application/octet-stream")
+    response.headers["Content-Disposition"] = content_disposition_header(True, PurePosixPath(file.path).name)
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
 # --- Actions: each returns the message to show

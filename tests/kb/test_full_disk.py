@@ -1,0 +1,101 @@
+"""A disk that fills up while a source is read: the file has a reason, the others are read, nothing stored is lost."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from django.db import connection
+
+from kb.importing import confinement
+from kb.models import Article, Picture, SourceItem
+from kb.sources import sync
+from kb.sources.services import Wish, add_files, add_source
+from supportbot.accounts.models import Workspace
+from tests.console.test_firststeps import png
+from tests.kb.import_command import counts as imported
+from tests.kb.import_command import failures, run
+from tests.kb.made_files import docx, p, zipped
+from tests.kb.source_commands import add, again, counts, live, reasons
+
+FULL = Path("/dev/full")  # writing to it fails as on a full disk
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(not FULL.exists(), reason="needs a device without space"),
+]
+
+
+@contextmanager
+def full_database(table: str, word: str) -> Iterator[None]:
+    """Let PostgreSQL have no space for rows of this table with a word in them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION is_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "RAISE disk_full USING MESSAGE = 'could not extend file: No space left on device'; END $$"
+        )
+        cursor.execute(
+            f"CREATE TRIGGER is_full BEFORE INSERT ON {table} FOR EACH ROW "
+            f"WHEN (to_jsonb(NEW)::text LIKE '%{word}%') EXECUTE FUNCTION is_full()"
+        )
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TRIGGER is_full ON {table}; DROP FUNCTION is_full()")
+
+
+@pytest.mark.parametrize(("table", "word"), [("kb_revision", "three"), ("kb_picture", "")])
+def test_a_database_without_space_fails_one_file_and_keeps_what_it_has(papers: Path, table: str, word: str) -> None:
+    add(papers)
+    (papers / "red.png").write_bytes(png())
+    (papers / "three.md").write_text("# Paper three\n\nNewer words of three. ![Red](red.png)\n")
+    (papers / "two.md").write_text("# Paper two\n\nNewer words of two.\n")
+    with full_database(table, word):
+        told = again()
+    assert (told["state"], counts(told)[:3]) == ("done", (0, 1, 3))
+    assert reasons(told)["three.md"] == "It cannot be stored (No space left on device)."
+    assert len(live()) == 5, "the text that was there stays"
+    assert "Words of three" in Article.objects.get(external_id="three.md").live_revision.body
+    assert not Picture.objects.exists()
+
+    assert counts(again())[:3] == (0, 1, 4)
+    assert "Newer words of three" in Article.objects.get(external_id="three.md").live_revision.body
+    assert Picture.objects.count() == 1
+
+
+def test_an_uploaded_file_that_cannot_be_unpacked_stays_with_its_source(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = add_source("uploads", Wish(name="Files", collection="Care"))
+    add_files(source, [("a.md", b"# A\n\nWords of A.\n"), ("b.html", b"<h1>B</h1><p>Words of B.</p>")])
+
+    @contextmanager
+    def full(**named: Any) -> Iterator[str]:
+        (tmp_path / "upload.md").symlink_to(FULL)
+        yield str(tmp_path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sync, "TemporaryDirectory", full)
+        told = again("Files")
+    assert reasons(told) == {"a.md": "It cannot be stored (No space left on device)."}
+    assert live() == {"B"}
+    assert SourceItem.objects.get(key="a.md").state == "failed"
+    assert counts(again("Files"))[:3] == (1, 0, 1)
+    assert live() == {"A", "B"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.docx", docx(p("Pegs are sold one by one."))), ("a.zip", zipped({"c.md": b"# C\n\nWords of C.\n"}))],
+)
+def test_what_a_confined_reader_cannot_write_is_said_in_its_words(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes
+) -> None:
+    def full(**named: Any) -> IO[bytes]:
+        return FULL.open("w+b")
+
+    monkeypatch.setattr(confinement, "TemporaryFile", full)
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / "b.md").write_text("# B\n\nFine.")
+    report = run(tmp_path)
+    assert imported(report) == (1, 0, 0, 1)
+    assert failures(report)[name].startswith("The disk is full, so the file was not read. Free some space")
