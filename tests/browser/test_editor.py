@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import check_for_everybody
-from tests.browser.waiting import follow
+from tests.browser.waiting import follow, press_through
 from tests.console.test_firststeps import png
 
 pytestmark = pytest.mark.browser
@@ -95,3 +95,62 @@ def test_the_source_of_a_translation_is_chosen_by_its_title(editor: Page) -> Non
     expect(chosen).to_have_text("Choose an article")
     follow(editor.get_by_role("button", name="Save draft"))
     expect(chosen).to_have_text("Choose an article")
+
+
+OF_WORDS = {
+    "Heading": "## wool",
+    "Bold": "**wool**",
+    "Italic": "_wool_",
+    "List": "- wool",
+    "Numbered list": "1. wool",
+    "Quotation": "> wool",
+    "Code": "`wool`",
+    "Link": "[wool](https://)",
+}
+OF_KEYS = {"b": "**wool**", "i": "_wool_", "k": "[wool](https://)"}
+
+
+def test_the_toolbar_writes_markdown_that_the_preview_shows_and_the_browser_can_undo(editor: Page) -> None:
+    body, toolbar = editor.get_by_label("Text, Markdown"), editor.get_by_role("toolbar", name="Formatting")
+    preview = editor.locator("#pane-preview")
+    for name, markdown in OF_WORDS.items():
+        body.fill("wool")
+        body.select_text()
+        toolbar.get_by_role("button", name=name, exact=True).click()
+        expect(body).to_have_value(markdown)
+        expect(body).to_be_focused()
+        editor.keyboard.press("Control+z")
+        expect(body).to_have_value("wool")
+    for key, markdown in OF_KEYS.items():
+        body.fill("wool")
+        body.select_text()
+        editor.keyboard.press(f"Control+{key}")
+        expect(body).to_have_value(markdown)
+    body.fill("wool\nfelt")
+    body.select_text()
+    toolbar.get_by_role("button", name="List", exact=True).click()
+    expect(body).to_have_value("- wool\n- felt")
+    expect(preview.locator("li")).to_have_text(["wool", "felt"])
+    body.fill("Sizes")
+    body.press("End")
+    toolbar.get_by_role("button", name="Table", exact=True).click()
+    expect(body).to_have_value("Sizes\n| | |\n| --- | --- |\n| | |\n")
+
+
+def test_ctrl_s_saves_the_draft_wherever_the_cursor_is(editor: Page) -> None:
+    body = editor.get_by_label("Text, Markdown")
+    editor.get_by_label("Title", exact=True).fill("Felt")
+    body.fill("Wash felt by hand.")
+    body.press("End")
+    press_through(editor, "Control+s")
+    expect(editor.get_by_text("Saved as a draft.")).to_be_visible()
+    expect(body).to_have_value("Wash felt by hand.")
+
+    title = editor.get_by_label("Title", exact=True)
+    title.fill("Felt and wool")
+    title.press("End")
+    press_through(editor, "Control+s")
+    expect(title).to_have_value("Felt and wool")
+    editor.reload()
+    expect(title).to_have_value("Felt and wool")
+    expect(editor.locator("#kept")).to_be_hidden()
