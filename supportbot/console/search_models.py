@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -27,7 +28,7 @@ from supportbot.accounts.models import User
 from supportbot.console.display import error_text
 from supportbot.console.llm_tests import problem_of
 from supportbot.console.request_context import needs, person_of
-from supportbot.errors import InvalidInput, NotAllowed, SupportBotError
+from supportbot.errors import InvalidInput, NotAllowed, NotFound, SupportBotError
 from supportbot.llm import embedding_connections, embedding_routes
 from supportbot.llm.embedding_check import MOST_DIMENSIONS, Measured, measure
 from supportbot.llm.errors import BudgetExceeded, DeadlineExceeded, ModelUnavailable
@@ -86,8 +87,11 @@ class ChoiceForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        servers = [(str(row.pk), f"{row.name} ({row.model})") for row in embedding_connections.listed()]
-        self._field("first").choices = [*_shipped(), *servers]
+        rows = embedding_connections.listed()
+        servers = [(str(row.pk), f"{row} ({row.model})") for row in rows]
+        # Without a fallback, the environment's server keeps the index that it has as KB_EMBEDDER.
+        apart = [str(row.pk) for row in rows if row.is_environment and _is_configured_server()]
+        self._field("first").choices = [*_shipped(), *(one for one in servers if one[0] not in apart)]
         for name in ("second", "third"):
             self._field(name).choices = [("", gettext("none")), *servers]
 
@@ -98,11 +102,13 @@ class ChoiceForm(forms.Form):
 
     def choose(self, actor: str) -> bool:
         """Apply the choice; return whether an index has to be built for it. Raises SupportBotError."""
-        first = self.cleaned_data["first"]
+        first, *others = (self.cleaned_data[name] for name in ("first", "second", "third"))
+        if first == embedding_routes.CONFIGURED and any(others) and _is_configured_server():
+            row = embedding_connections.of_environment()
+            first = str(row.pk) if row else first
         if first in dict(_shipped()):
             return embedding_routes.choose_shipped(first, actor=actor) is not None
-        named = [UUID(self.cleaned_data[name]) for name in ("first", "second", "third") if self.cleaned_data[name]]
-        return embedding_routes.choose(named, actor=actor) is not None
+        return embedding_routes.choose([UUID(one) for one in (first, *others) if one], actor=actor) is not None
 
 
 def operator(request: HttpRequest) -> User:
@@ -164,6 +170,8 @@ def connection(request: HttpRequest, connection_id: UUID | None = None) -> HttpR
     """Show and store a connection."""
     actor = actor_of(operator(request))
     row = None if connection_id is None else embedding_connections.connection_with_id(connection_id)
+    if row is not None and row.is_environment:
+        raise NotFound()
     form = ConnectionForm(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
@@ -223,6 +231,11 @@ def _shipped() -> list[tuple[str, str]]:
     return [(embedding_routes.CONFIGURED, gettext("Environment variables")), *packaged]
 
 
+def _is_configured_server() -> bool:
+    """Return whether KB_EMBEDDER names the environment's server, so that one choice stands for both."""
+    return bool(settings.KB_EMBEDDER == "openai")
+
+
 def _current() -> dict[str, str]:
     """Return the form's values for the model in use."""
     recipe = active_recipe()
@@ -230,7 +243,11 @@ def _current() -> dict[str, str]:
     if route is None:
         is_packaged = recipe.is_chosen or embedder() is packaged_embedder()
         return {"first": embedding_routes.PACKAGED if is_packaged else embedding_routes.CONFIGURED}
-    return dict(zip(("first", "second", "third"), route.connections, strict=False))
+    named = dict(zip(("first", "second", "third"), route.connections, strict=False))
+    row = embedding_connections.of_environment()
+    if row is not None and named["first"] == str(row.pk) and _is_configured_server():
+        named["first"] = embedding_routes.CONFIGURED
+    return named
 
 
 def _problem(found: Measured) -> str:

@@ -24,14 +24,14 @@ from supportbot.accounts.scope import current_workspace_id
 from supportbot.errors import InvalidInput, NotFound
 from supportbot.llm.conf import is_remote_configured
 from supportbot.llm.errors import ConnectionInUse
-from supportbot.llm.models import ModelConnection
+from supportbot.llm.models import EmbeddingConnection, ModelConnection
 from supportbot.llm.pricing import Price, parse_prices
 from supportbot.outbound.targets import address_problem
 from supportbot.releases.document import Document
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import current
 
-ENVIRONMENT: Final = "environment"  # the connection described by the environment variables
+ENVIRONMENT: Final = EmbeddingConnection.ENVIRONMENT  # the connection described by the environment variables
 BUILTIN: Final = "builtin"
 # The purposes that the built-in answerer serves without a model. Judging needs a model.
 BUILTIN_PURPOSES: Final = frozenset({"answer", "summarise", "rewrite", "draft"})

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from supportbot.llm import call_record, loop_thread
 from supportbot.llm.attempt import Outcome
-from supportbot.llm.connections import Server
+from supportbot.llm.connections import ENVIRONMENT, Server
 from supportbot.llm.embedding_connections import (
     ALIKE,
     SAMPLE_TEXTS,
@@ -69,7 +69,8 @@ def measure(connection_id: UUID) -> Measured:
     row = connection_with_id(connection_id)
     server = server_of(row)
     try:
-        checked_target(server.base_url)
+        if not row.is_environment:  # an operator has set the environment's address, like that of the other models
+            checked_target(server.base_url)
     except NotSent as error:
         return Measured(refused=error.why)
     # import it here instead of in the shared event loop, because it takes a while
@@ -92,7 +93,7 @@ def measure(connection_id: UUID) -> Measured:
         likeness=_likeness_in_use(row, embedded.vectors),
     )
     if found.is_usable:
-        _keep(row, embedded.vectors)
+        _keep(row, server, embedded.vectors)
     return found
 
 
@@ -101,17 +102,23 @@ def _likeness_in_use(row: EmbeddingConnection, vectors: Sequence[Sequence[float]
     return min(compared, default=None)
 
 
-def _keep(row: EmbeddingConnection, vectors: Sequence[Sequence[float]]) -> None:
+def _keep(row: EmbeddingConnection, server: Server, vectors: Sequence[Sequence[float]]) -> None:
     sample = [[round(value / math.hypot(*vector), _DIGITS) for value in vector] for vector in vectors]
     # Matches no row if the connection has been changed in the meantime.
     unchanged = EmbeddingConnection.objects.filter(pk=row.pk, version=row.version)
-    unchanged.update(dimensions=len(sample[0]), sample=sample, tested_at=timezone.now())
+    tested = {"base_url": server.base_url, "model": server.model, "tested_at": timezone.now()}
+    unchanged.update(dimensions=len(sample[0]), sample=sample, **tested)
 
 
 async def _ask(server: Server) -> Embedded:
     from supportbot.llm.providers.guarded import ConnectedEmbeddings
+    from supportbot.llm.providers.openai import OpenAIEmbeddings, make_client
 
-    provider = ConnectedEmbeddings(server)
+    if server.id == ENVIRONMENT:
+        client = make_client(api_key=server.key, base_url=server.base_url)
+        provider = OpenAIEmbeddings(client, model=server.model)
+    else:
+        provider = ConnectedEmbeddings(server)
     try:
         async with asyncio.timeout(SECONDS):
             return await provider.embed(SAMPLE_TEXTS)

@@ -2,6 +2,9 @@
 
 The key is sent only to the host for which it was entered. A connection can be used once its test has returned the
 vectors of a few fixed texts, which show the size of its vectors and whether two servers have the same model.
+
+The server in the environment variables is one of them, as a row that nobody can edit. If the variables change while
+search uses it, it is left out until its test has shown that it returns the same vectors.
 """
 
 import math
@@ -12,7 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -21,7 +24,7 @@ from kb.indexing.models import Recipe
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.errors import InvalidInput, NotFound
-from supportbot.llm.connections import RESERVED, Server, door, host_of
+from supportbot.llm.connections import ENVIRONMENT, RESERVED, Server, door, host_of
 from supportbot.llm.errors import ConnectionInUse
 from supportbot.llm.models import EmbeddingConnection, EmbeddingRoute
 from supportbot.llm.pricing import Price, parse_prices
@@ -42,9 +45,32 @@ ALIKE: Final = 0.99
 Vectors = Sequence[Sequence[float]]
 
 
-def listed() -> QuerySet[EmbeddingConnection]:
-    rows: QuerySet[EmbeddingConnection] = EmbeddingConnection.objects.order_by("name")
-    return rows
+def listed() -> list[EmbeddingConnection]:
+    """Return the connections: that of the environment variables, if they name an embedding model, then the others."""
+    others = EmbeddingConnection.objects.exclude(name=ENVIRONMENT).order_by("name")
+    first = of_environment()
+    return [*([first] if first else []), *others]
+
+
+def of_environment() -> EmbeddingConnection | None:
+    """Return the row of the environment's server, created if needed; None if the variables name no embedding model."""
+    if not settings.OPENAI_EMBEDDING_MODEL:
+        return None
+    named = {"base_url": settings.OPENAI_BASE_URL, "model": settings.OPENAI_EMBEDDING_MODEL}
+    row, _ = EmbeddingConnection.objects.get_or_create(name=ENVIRONMENT, defaults=named)
+    if not is_as_named(row) and not is_in_use(row):
+        untested = {**named, "dimensions": None, "sample": [], "tested_at": None}
+        EmbeddingConnection.objects.filter(pk=row.pk).update(**untested, version=F("version") + 1)
+        row.refresh_from_db()
+    return row
+
+
+def is_as_named(row: EmbeddingConnection) -> bool:
+    """Return whether a row's test was made with the server that the environment variables name now; always true for
+    other connections.
+    """
+    named = (settings.OPENAI_BASE_URL, settings.OPENAI_EMBEDDING_MODEL)
+    return not row.is_environment or (row.base_url, row.model) == named
 
 
 def connection_with_id(connection_id: UUID) -> EmbeddingConnection:
@@ -56,6 +82,19 @@ def connection_with_id(connection_id: UUID) -> EmbeddingConnection:
 
 
 def server_of(row: EmbeddingConnection) -> Server:
+    if row.is_environment:  # as the variables are now, which may differ from those of the last test
+        model = settings.OPENAI_EMBEDDING_MODEL
+        return Server(
+            ENVIRONMENT,
+            row.version,
+            str(row),
+            settings.OPENAI_BASE_URL,
+            settings.OPENAI_API_KEY,
+            model,
+            None,
+            None,
+            None,
+        )
     paid = row.input_price
     price = None if paid is None else Price(row.currency, input=paid, output=Decimal(0), cached=paid)
     return Server(str(row.pk), row.version, row.name, row.base_url, row.key, row.model, None, None, price)
@@ -86,7 +125,10 @@ def problems(values: Mapping[str, Any], *, row: EmbeddingConnection | None, key:
 
 @transaction.atomic
 def save(values: Mapping[str, Any], *, key: str, actor: str, connection_id: UUID | None = None) -> EmbeddingConnection:
-    """Create or change a connection; an empty key keeps the current one. Raises InvalidInput, NotFound."""
+    """Create or change a connection; an empty key keeps the current one. Raises InvalidInput, NotFound.
+
+    The environment's connection is not found: only the variables change it.
+    """
     row = EmbeddingConnection() if connection_id is None else _locked(connection_id)
     wrong = problems(values, row=row if connection_id else None, key=key)
     if wrong:
@@ -150,9 +192,8 @@ def _currency() -> str:
 
 
 def _locked(connection_id: UUID) -> EmbeddingConnection:
-    found: EmbeddingConnection | None = (
-        EmbeddingConnection.objects.select_for_update(no_key=True).filter(pk=connection_id).first()
-    )
+    rows = EmbeddingConnection.objects.select_for_update(no_key=True).exclude(name=ENVIRONMENT)
+    found: EmbeddingConnection | None = rows.filter(pk=connection_id).first()
     if found is None:
         raise NotFound()
     return found

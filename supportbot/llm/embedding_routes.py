@@ -21,7 +21,7 @@ from kb.ports import RecipeSpec, embedder, packaged_embedder
 from supportbot.errors import InvalidInput, NotFound
 from supportbot.ids import uuid7
 from supportbot.llm.connections import Server
-from supportbot.llm.embedding_connections import ALIKE, likeness, server_of
+from supportbot.llm.embedding_connections import ALIKE, is_as_named, likeness, server_of
 from supportbot.llm.gateway_embedder import RoutedEmbedder
 from supportbot.llm.models import EmbeddingConnection, EmbeddingRoute
 
@@ -51,7 +51,8 @@ def servers_of(recipe: str) -> Sequence[Server]:
         return held[1]
     route = EmbeddingRoute.objects.filter(recipe=recipe).first()
     rows = _rows([] if route is None else route.connections)
-    found = [server_of(rows[one]) for one in (route.connections if route else []) if one in rows]
+    named = [rows[one] for one in (route.connections if route else []) if one in rows]
+    found = [server_of(row) for row in named if is_as_named(row)]
     _cache[recipe] = (monotonic() + FRESH_SECONDS, found)
     return found
 
@@ -123,15 +124,15 @@ def _tested(connection_ids: Sequence[UUID]) -> list[EmbeddingConnection]:
         raise NotFound()
     rows = [found[one] for one in wanted]
     for row in rows:
-        if row.dimensions is None:
-            raise InvalidInput(gettext("Test {name} first: its vectors are not known yet.").format(name=row.name))
+        if row.dimensions is None or not is_as_named(row):
+            raise InvalidInput(gettext("Test {name} first: its vectors are not known yet.").format(name=row))
     return rows
 
 
 def _check_alike(rows: Sequence[EmbeddingConnection], sample: Sequence[Sequence[float]]) -> None:
     """Raise InvalidInput unless all servers return these vectors for the fixed texts."""
     for row in rows:
-        facts = {"name": row.name, "first": rows[0].name, "size": row.dimensions, "other": len(sample[0])}
+        facts = {"name": str(row), "first": str(rows[0]), "size": row.dimensions, "other": len(sample[0])}
         if row.dimensions != len(sample[0]):
             raise InvalidInput(
                 gettext(

@@ -6,6 +6,7 @@ from decimal import Decimal
 from django.db import models
 from django.db.models import F, Q, Value
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from supportbot.accounts.constraints import SameWorkspace
@@ -142,7 +143,13 @@ class ModelConnection(TenantModel):
 
 
 class EmbeddingConnection(models.Model):
-    """A server of an embedding model, for all workspaces. The key is encrypted and never shown."""
+    """A server of an embedding model, for all workspaces. The key is encrypted and never shown.
+
+    The row with the name ENVIRONMENT stands for the server in the environment variables: it contains their address and
+    model and the result of the last test, but no key.
+    """
+
+    ENVIRONMENT = "environment"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=40, unique=True)
@@ -163,7 +170,11 @@ class EmbeddingConnection(models.Model):
     version = models.PositiveIntegerField(default=1, editable=False)
 
     def __str__(self) -> str:
-        return self.name
+        return gettext("Environment variables") if self.is_environment else self.name
+
+    @property
+    def is_environment(self) -> bool:
+        return self.name == self.ENVIRONMENT
 
 
 class EmbeddingRoute(models.Model):

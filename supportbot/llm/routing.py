@@ -114,7 +114,13 @@ class Routes:
         return self._embeddings
 
     async def embeddings_at(self, server: Server) -> EmbeddingProvider:
-        """Return the embedding provider at a connection in its current state; after a change, it gets a new client."""
+        """Return the embedding provider at a connection in its current state; after a change, it gets a new client.
+
+        Raises ModelUnavailable if it is the environment's, and the variables name no embedding model.
+        """
+        if server.id == ENVIRONMENT:
+            await asyncio.to_thread(import_module, "supportbot.llm.providers.openai")
+            return self.embeddings()
         held = self._embeddings_at.get(server.id)
         if held is not None and held[0] == server:
             return held[1]

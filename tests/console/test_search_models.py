@@ -89,6 +89,32 @@ async def test_a_model_is_added_tested_chosen_and_used(operator: Client, servers
     assert "Search uses this from now on" in words_of(again)
 
 
+@pytest.mark.parametrize("embedder", ["packaged", "openai"])
+async def test_the_environments_server_is_chosen_with_a_fallback(
+    operator: Client, servers: tuple[ModelServer, ...], settings: Settings, embedder: str
+) -> None:
+    first, other = servers
+    other.vector_of = vector_of
+    settings.OPENAI_BASE_URL, settings.OPENAI_EMBEDDING_MODEL = first.base_url, "m"
+    await db(active_recipe)
+    settings.KB_EMBEDDER = embedder
+    row, _ = await db(add, operator, other, "ours")
+    page = await db(operator.get, SEARCH)
+    assert "Environment variables" in words_of(page)
+    variables = await db(lambda: EmbeddingConnection.objects.get(name="environment"))
+    assert (await db(operator.get, f"{SEARCH}{variables.pk}/")).status_code == 404, "nobody edits it here"
+    chosen = str(variables.pk) if embedder == "packaged" else "configured"
+    assert chosen in dict(page.context["form"].fields["first"].choices)
+    sent = {"first": chosen, "second": str(row.pk)}
+    untested = await db(lambda: operator.post(SEARCH, sent))
+    assert "Test Environment variables first" in words_of(untested)
+    assert "Length of vectors 8" in words_of(await db(lambda: operator.post(f"{SEARCH}{variables.pk}/test/")))
+    assert (await db(lambda: operator.post(SEARCH, sent))).status_code == 302
+    assert await db(carry_on)
+    shown = await db(operator.get, SEARCH)
+    assert shown.context["form"].initial == sent and words_of(shown).count("In use") >= 2
+
+
 async def test_a_waiting_build_shows_the_reason_and_can_be_cancelled(
     operator: Client, servers: tuple[ModelServer, ...]
 ) -> None:

@@ -270,6 +270,72 @@ async def test_another_address_or_model_must_be_tested_again(
     ]
 
 
+@pytest.fixture
+def variables(servers: tuple[ModelServer, ...], settings: Settings) -> None:
+    settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY = servers[0].base_url, "sk-variables"
+    settings.OPENAI_EMBEDDING_MODEL = "m"
+
+
+def environment() -> EmbeddingConnection:
+    row = embedding_connections.listed()[0]
+    assert row.is_environment and measure(row.pk).is_usable
+    return row
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_the_environments_server_has_a_fallback_and_is_one(
+    workspace: Workspace, servers: tuple[ModelServer, ...], variables: None, settings: Settings, is_first: bool
+) -> None:
+    first, same, different = servers
+    settings.PRIVATE_NETWORKS = ()  # an operator has set the address of the variables, so it may be a private one
+    await db(shop)
+    variable = await db(environment)
+    settings.PRIVATE_NETWORKS = (ip_network("127.0.0.0/8"),)
+    other = await db(connection, same, "other")
+    strange = await db(connection, different, "strange")
+    with pytest.raises(InvalidInput, match="strange cannot stand in for Environment variables"):
+        await db(lambda: choose([variable.pk, strange.pk], actor="test"))
+    await switched(*((variable, other) if is_first else (other, variable)))
+    asked, spare = (first, same) if is_first else (same, first)
+    assert await db(titles) == ["Delivery"] and asked.asked[-1].body["input"] == ["how long is delivery"]
+    await asked.stop()
+    before = len(spare.asked)
+    found = await db(lambda: search("how long is delivery", viewer=Viewer()))
+    assert found.passages[0].similarity is not None and len(spare.asked) == before + 1
+    assert first.asked[-1].headers["authorization"] == "Bearer sk-variables"
+    await asked.start()
+
+
+async def test_other_variables_are_left_out_until_their_server_was_tested(
+    workspace: Workspace, servers: tuple[ModelServer, ...], variables: None, settings: Settings
+) -> None:
+    _, same, different = servers
+    await db(shop)
+    variable, other = await db(environment), await db(connection, same, "other")
+    await switched(variable, other)
+    settings.OPENAI_BASE_URL = different.base_url  # after a restart
+    await db(embedding_routes.forget)
+    await loop_closed()
+    assert await db(titles) == ["Delivery"] and same.asked[-1].body["input"] == ["how long is delivery"]
+    assert not different.asked
+    assert (await db(measure, variable.pk)).is_another_model
+    different.vector_of = same.vector_of
+    assert (await db(measure, variable.pk)).is_usable
+    await db(embedding_routes.forget)
+    assert await db(titles) == ["Delivery"] and different.asked[-1].body["input"] == ["how long is delivery"]
+    for change in (
+        lambda: embedding_connections.remove(variable.pk, actor="test"),
+        lambda: embedding_connections.save({"name": "x"}, key="k", actor="test", connection_id=variable.pk),
+    ):
+        with pytest.raises(NotFound):
+            await db(change)
+
+
+async def loop_closed() -> None:
+    """Close the connections of the gateway's own loop, as a restart does."""
+    await db(lambda: loop_thread.run(gateway.close()))
+
+
 def test_a_private_address_is_not_called(workspace: Workspace, settings: Settings) -> None:
     settings.PRIVATE_NETWORKS = ()
     with pytest.raises(InvalidInput) as refused:
