@@ -141,6 +141,52 @@ def test_tasks_that_may_be_queued_and_settings_have_kept_their_names(version: st
     names = json.loads((DATA / f"{version}.names.json").read_text())
     app.loader.import_default_modules()
     assert set(names["tasks"]) <= set(app.tasks)
-    text = (settings.BASE_DIR / "supportbot" / "settings.py").read_text()
-    missing = [name for name in names["settings"] if f'"{name}"' not in text]
+    missing = [name for name in names["settings"] if name not in VALUES]
     assert missing == sorted(GONE)
+
+
+def test_settings_of_the_old_names_have_an_effect(tmp_path: Path) -> None:
+    """Given a value, each of them changes what the settings are."""
+    found = [json.loads((DATA / f"{version}.names.json").read_text())["settings"] for version in VERSIONS]
+    values = {name: VALUES[name] for names in found for name in names} | {"NOT_A_SETTING": "x"}
+    done = subprocess.run(
+        [sys.executable, "-c", EFFECTS, json.dumps(values)], cwd=settings.BASE_DIR,
+        env={"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), "SECRET_KEY": "another"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, json.loads(done.stdout or "[]")) == (0, ["NOT_A_SETTING"]), done.stderr
+
+
+VALUES = {
+    "ALLOWED_HOSTS": "support.example.com", "CELERY_BROKER_URL": "redis://broker:6379/3", "DATABASE_POOL_SIZE": "7",
+    "DATABASE_URL": "postgres://one:two@database:5432/three", "DATA_DIR": "/tmp", "EMAIL_URL": "smtp://mail:25",
+    "DEFAULT_FROM_EMAIL": "help@example.com", "FIELD_KEYS": "dGVzdHMtb25seS1hbmQtbm93aGVyZS1lbHNlLTMyYnk=",
+    "HOST": "0.0.0.0", "KB_EMBEDDER": "shop.Embedder", "KB_LEXICAL_FALLBACK": "no", "KB_RETRIEVAL": "no",
+    "LLM_DAILY_BUDGET": "12.5", "LLM_PRICES": '{"m": {"input": 1, "output": 2}}', "LLM_STORE_BODIES": "yes",
+    "METRICS_TOKEN": "token", "NUM_PROXIES": "2", "OPENAI_API_KEY": "key", "OPENAI_BASE_URL": "http://model:8080/v1",
+    "OPENAI_EMBEDDING_DIMENSIONS": "384", "OPENAI_EMBEDDING_MODEL": "embedder", "OPENAI_MODEL": "model",
+    "PORT": "8017", "PUBLIC_URL": "https://support.example.com", "REDIS_URL": "redis://valkey:6379",
+    "SECRET_KEY": "secret", "SHOP_PORT": "8117", "SUPPORTBOT_LOG_LEVEL": "ERROR",
+    "SUPPORTBOT_MODEL_DEADLINE_SECONDS": "11", "SUPPORTBOT_TURNS_PER_PROCESS": "3",
+}  # fmt: skip
+# Prints the names of settings without an effect.
+EFFECTS = """
+import importlib, json, os, sys
+import supportbot.settings as module
+def read():
+    for name in [name for name in vars(module) if name.isupper()]:
+        delattr(module, name)  # a reload keeps names that it does not set
+    found = vars(importlib.reload(module))
+    return {name: repr(value) for name, value in found.items() if name.isupper()}
+before, useless = read(), []
+for name, value in json.loads(sys.argv[1]).items():
+    former = os.environ.get(name)
+    os.environ[name] = value
+    after = read()
+    if after == before:
+        useless.append(name)
+    os.environ.pop(name)
+    if former is not None:
+        os.environ[name] = former
+print(json.dumps(useless))
+"""
