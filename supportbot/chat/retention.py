@@ -46,7 +46,8 @@ MOST_ANNOUNCED: Final = 500  # a worker delivers them in a few transactions
 PAUSE_SECONDS: Final = 0.5
 MANY: Final = 100  # conversations per batch
 FEW: Final = 25  # the batch size while answers are being written
-MOST_PAUSE_SECONDS: Final = 2.0
+PAUSE_PER_BATCH: Final = 4  # times as long as the batch took: a fifth of the time is for erasing
+MOST_PAUSE_SECONDS: Final = 3.0  # even then, six runs of a night erase a hundred thousand conversations
 RUNS_KEPT_DAYS: Final = 90
 NIGHT_HOURS: Final = 12  # longer than the time from a night's first run to its last
 LATE_SECONDS: Final = 0.3  # a question that waits longer than this for its answer to begin is late
@@ -69,8 +70,8 @@ class Pace:
     """The size of batches, and the pauses between them.
 
     Without active chats, batches are large and there is no pause. While an answer is being written in any workspace,
-    batches are small. The pause is then the duration of the batch, multiplied by how much slower it was than the
-    fastest one, so busier machines get longer pauses. While a question waits, the pause is longest.
+    batches are small. The pause is then `PAUSE_PER_BATCH` times as long as the batch took, multiplied by how much
+    slower it was than the fastest one, so busier machines get longer pauses. While a question waits, it is longest.
     """
 
     def __init__(self) -> None:
@@ -87,7 +88,8 @@ class Pace:
         self.batch = FEW if is_busy else MANY
         if is_busy:
             slowness = each / self._fastest if self._fastest else 1.0
-            time.sleep(MOST_PAUSE_SECONDS if is_late else min(MOST_PAUSE_SECONDS, took * slowness))
+            pause = PAUSE_PER_BATCH * took * slowness
+            time.sleep(MOST_PAUSE_SECONDS if is_late else min(MOST_PAUSE_SECONDS, pause))
 
 
 def _is_question_waiting() -> bool:

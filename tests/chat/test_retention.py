@@ -177,12 +177,12 @@ def test_batches_are_small_and_pauses_long_while_an_answer_is_being_written(
     monkeypatch.setattr(retention, "MANY", 4)
     monkeypatch.setattr(retention, "FEW", 1)
     clock = Clock(monkeypatch)
-    clock.erasing_takes(0.4, 0.1, 0.3, 0.9)
+    clock.erasing_takes(0.4, 0.1, 0.2, 0.9)
     assert erase_expired()[limited.pk].conversations == 7
-    assert clock.paused == pytest.approx([0.4, 0.1, 0.9, retention.MOST_PAUSE_SECONDS])
+    assert clock.paused == pytest.approx([1.6, 0.4, 1.6, retention.MOST_PAUSE_SECONDS])
 
 
-@pytest.mark.parametrize(("waiting", "paused"), [(timedelta(minutes=-1), []), (timedelta(minutes=1), [2.0])])
+@pytest.mark.parametrize(("waiting", "paused"), [(timedelta(minutes=-1), []), (timedelta(minutes=1), [3.0])])
 def test_pauses_are_longest_while_a_question_waits(
     limited: Workspace, waiting: timedelta, paused: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
