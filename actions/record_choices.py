@@ -45,11 +45,14 @@ def offer_of(
         asked = parse_arguments(replace(action.arguments, required={}, optional=action.arguments.all_fields), given)
         if lacking:
             found = action.choices(lacking, asked, principal.identity(), principal.locale)
-            first = [] if isinstance(found, Reason) else found.get(lacking[0], [])
-            _record(principal, name, len(first), conversation_id)
             if isinstance(found, Reason):
+                _record(principal, name, 0, conversation_id)
                 return Offer({}, found)
+            # Lists may share records: each is counted once.
+            records = {one.value for offered in found.values() for one in offered}
+            _record(principal, name, len(records), conversation_id)
             # Without records for the first argument, there is nothing to ask about the others.
+            first = found.get(lacking[0])
             return Offer({one: offered for one, offered in found.items() if offered} if first else {})
     return None
 

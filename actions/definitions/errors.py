@@ -52,7 +52,7 @@ class NeedsCases(ActionError):
 
 
 class NotPublisher(NotApprover):
-    default_message = gettext_noop("Only an admin can publish or switch off actions.")
+    default_message = gettext_noop("Only an admin can publish, switch off or delete actions.")
 
 
 class NeedsSecondPerson(NotApprover):

@@ -1,7 +1,7 @@
 """The tables of defined actions.
 
-Invariants, enforced by the database: a version's document never changes, it is published at most once, and versions are
-deleted only together with their workspace.
+Invariants, enforced by the database: a version's document never changes, it is published at most once, and published
+versions are deleted only together with their workspace.
 """
 
 from typing import Any
@@ -54,6 +54,11 @@ class ActionDefinition(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_unpublished(self) -> bool:
+        """Whether no version was ever published, so that it can be deleted."""
+        return self.state == self.State.DRAFT and self.current_id is None
 
 
 class ActionDefinitionVersion(TenantModel):

@@ -1,9 +1,9 @@
-"""Saving, publishing and switching off defined actions. The audit trail records every step. Saved versions never
-change: each save that changes anything creates a new one. Nothing is offered before a version is published, and actions
-that write are published by a second person.
+"""Saving, publishing, switching off and deleting defined actions. The audit trail records every step. Saved versions
+never change: each save that changes anything creates a new one. Nothing is offered before a version is published, and
+actions that write are published by a second person. Only an action that was never published can be deleted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -161,7 +161,9 @@ def publish(name: str, *, number: int, person: User, reason: str = "", is_dry_ru
         raise CasesFailed(fields=failures)
     actor = actor_of(person)
     with transaction.atomic():
-        locked = ActionDefinition.objects.select_for_update(no_key=True).get(pk=definition.pk)
+        locked = ActionDefinition.objects.select_for_update(no_key=True).filter(pk=definition.pk).first()
+        if locked is None:  # deleted meanwhile
+            raise NoSuchDefinition()
         ActionDefinitionVersion.objects.filter(pk=version.pk, published_at=None).update(
             published_at=now(), published_by=actor
         )
@@ -295,6 +297,24 @@ def switch_off(name: str, *, person: User) -> ActionDefinition:
     if person.pk not in _admins():
         raise NotPublisher()
     return disable_definition(definition_named(name), actor=actor_of(person))
+
+
+def delete_drafts(names: Iterable[str], *, person: User) -> list[str]:
+    """Delete actions that were never published, with their versions and recorded cases; return their names. Others are
+    left alone, because their versions explain past requests. Raises NotPublisher.
+    """
+    if person.pk not in _admins():
+        raise NotPublisher()
+    with transaction.atomic():
+        unpublished = ActionDefinition.objects.filter(
+            name__in=list(names), state=ActionDefinition.State.DRAFT, current=None
+        )
+        found = list(unpublished.select_for_update().order_by("pk"))
+        for definition in found:
+            saved = definition.versions.count()
+            audit.record("definition.deleted", actor=actor_of(person), action=definition.name, versions=saved)
+            definition.delete()
+    return sorted(definition.name for definition in found)
 
 
 def _undo_problem(definition: Definition) -> str:

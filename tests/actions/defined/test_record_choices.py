@@ -10,11 +10,13 @@ import pytest
 from actions.definitions.document import parse_document
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.references import uses_of, with_renamed
-from actions.models import ActionRequest
+from actions.models import ActionRequest, AuditEntry
+from actions.policy_store import ensure_policies
 from actions.principals import Principal
-from actions.record_choices import offer_of
+from actions.record_choices import Offer, offer_of
+from actions.registry import code_actions
 from actions.services import propose
-from supportbot.accounts.models import Customer
+from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.runner import carry_out
 from supportbot.async_db import db
@@ -164,6 +166,28 @@ async def test_a_model_gets_the_records_of_both_arguments_at_once(ann: Principal
     offer = await db(offer_of, ann, "cancel_pending_order", {})
     assert offer is not None and [*offer.choices] == ["order_id", "kept_id"]
     assert all([one.value for one in choices] == [FIRST, SECOND] for choices in offer.choices.values())
+
+
+@pytest.mark.parametrize(("first", "second", "records"), [("'#W0000001'", "''", 2), ("''", "'#W0000001'", 2)])
+def test_the_audit_counts_the_records_of_every_list_once(
+    ann: Principal, put_in_force: Put, first: str, second: str, records: int
+) -> None:
+    made = call_off_but_keep()
+    for name, left_out in (("order_id", first), ("kept_id", second)):
+        shown = {"list": f"filter(customer.orders, o, o != {left_out})", "words": {"en": f"{name} {{one}}"}}
+        made["arguments"][name]["choose_from"] = ORDERS | shown
+    put_in_force(made)
+    offer_of(ann, "cancel_pending_order", {})
+    assert AuditEntry.objects.get(event="read.answered").payload["records"] == records
+
+
+def test_a_packaged_action_that_offers_no_records_is_no_error(
+    ann: Principal, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensure_policies(actor="operator:test")
+    monkeypatch.setattr(type(code_actions()["cancel_order"]), "chosen", frozenset({"order_id"}))
+    assert offer_of(ann, "cancel_order", {}) == Offer({})
+    assert AuditEntry.objects.get(event="read.answered").payload["records"] == 0
 
 
 async def test_records_that_depend_on_another_choice_are_offered_after_it(ann: Principal, put_in_force: Put) -> None:
