@@ -38,7 +38,7 @@ MAX_LOOKUPS: Final = 10
 MAX_GUARDS: Final = 50
 MAX_VALUES: Final = 30
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_READING: Final = ("GET", "POST")  # some shops search by POST
+READING: Final = ("GET", "POST")  # some shops search by POST
 _CODE: Final = r"[a-z][a-z0-9_]{0,59}"
 _CONNECTION: Final = r"[a-z0-9][a-z0-9_-]{0,39}"
 RESERVED: Final = frozenset({"arguments", "identity", "now", "today", "status", "body", "headers", "money", "key"})
@@ -46,7 +46,7 @@ _AMOUNTS: Final = (
     "max_per_subject", "max_per_customer_day", "max_per_customer_year", "max_per_workspace_day", "approval_above",
     "second_approval_above",
 )  # fmt: skip
-_ONLY_OF_WRITES: Final = (
+ONLY_OF_WRITES: Final = (
     "subject", "money", "call", "answer", "outcome", "card", "receipt", "done", "done_words", "approval", "undo",
     "limits",
 )  # fmt: skip
@@ -200,7 +200,7 @@ class _Document:
     def _look_up(self, every: Scope, common: dict[str, Any]) -> Definition:
         top = self._top
         top.one_of("risk", [Risk.READ.value])
-        for name in _ONLY_OF_WRITES:
+        for name in ONLY_OF_WRITES:
             if top.raw(name) is not None:
                 top.add(name, 'Only a definition with "kind": "write" has this.')
         return Definition(**common, risk=Risk.READ, limits={}, result=self._cards.result(every))
@@ -270,7 +270,7 @@ class _Document:
         absent = self._statuses(spec)
         otherwise = self._refusal_of(spec.object("otherwise", needed=owner is not None), inside)
         lookup = parts.Lookup(
-            name=name, call=read_call(spec.object("call", needed=True), inside, _READING) or NO_CALL, owner=owner,
+            name=name, call=read_call(spec.object("call", needed=True), inside, READING) or NO_CALL, owner=owner,
             is_public=is_public, absent=absent, otherwise=otherwise, for_each=for_each, element=element,
             at_most=spec.whole("at_most", 1, 100, 20),
         )  # fmt: skip
@@ -375,7 +375,7 @@ class _Document:
         if kind is OutcomeKind.STATUS_LOOKUP:
             outcome = parts.Outcome(
                 kind,
-                read_call(spec.object("call", needed=True), asked, _READING),
+                read_call(spec.object("call", needed=True), asked, READING),
                 spec.condition("happened", answered, needed=True),
                 spec.condition("did_not", answered, needed=True),
                 spec.condition("never_seen", answered, needed=True),

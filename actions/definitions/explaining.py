@@ -131,27 +131,39 @@ def other_owner(
     return ""
 
 
-def advice(document: Mapping[str, Any]) -> list[str]:
-    """Return the warnings about a document, in the language of the page."""
-    server_errors = [
-        gettext(
-            "{path} treats a server error as proof that nothing happened, but a server may fail after doing the work. "
-            "Leave out statuses from 500 on, so that the outcome is checked."
-        ).format(path=f"{part}.did_not")
-        for part in _RULES_READ
-        if _takes_server_errors(document.get(part))
-    ]
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A warning about a part of a document, at its JSON path."""
+
+    path: str
+    text: str
+
+
+def advice(document: Mapping[str, Any]) -> list[Advice]:
+    """Return the warnings about a document, in the language of the page, each at the part that it concerns."""
+    server_errors = gettext(
+        "{path} treats a server error as proof that nothing happened, but a server may fail after doing the work. "
+        "Leave out statuses from 500 on, so that the outcome is checked."
+    )
     return [
-        *reasons(document).values(),
-        *server_errors,
+        *(Advice(path, text) for path, text in reasons(document).items()),
+        *(
+            Advice(f"{part}.did_not", server_errors.format(path=f"{part}.did_not"))
+            for part in _RULES_READ
+            if _takes_server_errors(document.get(part))
+        ),
         *_unshown(document),
-        *beyond_the_chat(document),
+        *_beyond_the_chat(document),
         *_unlabelled(document),
     ]
 
 
 def beyond_the_chat(document: Mapping[str, Any]) -> list[str]:
     """Return a warning if customers cannot be asked for some arguments without a model."""
+    return [one.text for one in _beyond_the_chat(document)]
+
+
+def _beyond_the_chat(document: Mapping[str, Any]) -> list[Advice]:
     draft = drafted(document)
     names = unaskable(draft.arguments) if draft else []
     text = gettext(
@@ -159,10 +171,10 @@ def beyond_the_chat(document: Mapping[str, Any]) -> list[str]:
         "fill it in. The chat can ask for at most 20 fields, and for a list of objects only if it is the argument "
         "itself."
     )
-    return [text.format(names=", ".join(names))] if names else []
+    return [Advice(f"arguments.{names[0]}", text.format(names=", ".join(names)))] if names else []
 
 
-def _unshown(document: Mapping[str, Any]) -> list[str]:
+def _unshown(document: Mapping[str, Any]) -> list[Advice]:
     """Return a warning if a complete document's card does not show a value that the call sends."""
     try:
         hidden = unshown(parse_document(document, as_made=True))
@@ -172,10 +184,10 @@ def _unshown(document: Mapping[str, Any]) -> list[str]:
         "The card does not show {names}, which the call sends: customers would confirm it without seeing it. Add a row "
         "to the card, or name it in its summary."
     )
-    return [text.format(names=", ".join(hidden))] if hidden else []
+    return [Advice("card", text.format(names=", ".join(hidden)))] if hidden else []
 
 
-def _unlabelled(document: Mapping[str, Any]) -> list[str]:
+def _unlabelled(document: Mapping[str, Any]) -> list[Advice]:
     """Return a warning if customers choose among options that need a label and lack it in some language."""
     draft = drafted(document)
     if draft is None:
@@ -186,12 +198,15 @@ def _unlabelled(document: Mapping[str, Any]) -> list[str]:
         if argument.origin in (Origin.CUSTOMER, Origin.MODEL)
         for path, option in _without_label(argument, list(draft.title))
     }
+    if not found:
+        return []
     text = gettext(
         "Some options of {names} lack a label in at least one language, so customers read the value itself, such as "
         "{value}. Write the labels after the value: {format}."
     )
     told = " | ".join([gettext("value"), *draft.title])
-    return [text.format(names=", ".join(found), value=next(iter(found.values())), format=told)] if found else []
+    (first, value), *_ = found.items()
+    return [Advice(f"arguments.{first}", text.format(names=", ".join(found), value=value, format=told))]
 
 
 def _without_label(argument: Argument, locales: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """Queries for the data that the console shows about definitions apart from their documents."""
 
 from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -41,6 +42,21 @@ def found_by_import(definition: ActionDefinition) -> Mapping[str, object]:
     """Return the source, suggestions and notes of a definition's newest import; empty for one created by hand."""
     imported = ActionDefinitionVersion.objects.filter(definition=definition).exclude(imported={}).order_by("-number")
     return imported.values_list("imported", flat=True).first() or {}
+
+
+def open_hints(definition: ActionDefinition, document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the hints of the newest import as (path, text), apart from those whose part has been changed since."""
+    rows = ActionDefinitionVersion.objects.filter(definition=definition).exclude(imported={}).order_by("-number")
+    read = rows.first()
+    hints = read.imported.get("hints", []) if read else []
+    return [(path, text) for path, text in hints if read and _at(document, path) == _at(read.document, path)]
+
+
+def _at(value: Any, path: str) -> Any:
+    """Return the value at a path of names, such as outcome.kind; None if there is none."""
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
 
 
 def imported_tools(connection: str) -> dict[str, str]:

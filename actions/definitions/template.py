@@ -8,6 +8,7 @@ refused, not repaired: a repaired value would mean something else.
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import accumulate
@@ -21,7 +22,7 @@ from actions.definitions.values import NoValue, Spend, as_json, as_text, value_o
 from actions.money import Money, format_money
 from supportbot.formats import format_day, format_moment
 from supportbot.language.normalise import visible
-from supportbot.translation import in_locale
+from supportbot.translation import in_locale, text_in
 
 Texts = Mapping[str, str]  # by locale
 Labels = Mapping[str, Mapping[str, Texts]]
@@ -29,6 +30,7 @@ MAX_CHARACTERS: Final = 4_000
 MAX_PATH_VALUE: Final = 500
 MAX_HEADER: Final = 1_000
 _MAX_LISTED: Final = 50
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 MAX_WORDS_VALUE: Final = 300
 MAX_ROW_VALUE: Final = 4_000  # characters of a card's value; a card must show a whole argument
 _LITERAL_PATH: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*", re.ASCII)
@@ -191,6 +193,8 @@ def readable(value: Any, locale: str, most: int = MAX_WORDS_VALUE) -> str:
     match value:
         case None:
             return ""
+        case bool():
+            return text_in(locale, "Yes") if value else text_in(locale, "No")
         case Money():
             return format_money(value, locale)
         case datetime():
@@ -198,12 +202,15 @@ def readable(value: Any, locale: str, most: int = MAX_WORDS_VALUE) -> str:
         case date():
             return format_day(value, locale)
         case list() | tuple():
-            items = as_json(value)
-            entries = _as_many_as_fit([readable(item, locale, most) for item in items[:_MAX_LISTED]])
-            listed, omitted = ", ".join(entries), len(items) - len(entries)
+            as_json(value)  # raises NoValue for what is nested too deep
+            entries = _as_many_as_fit([readable(value_of(item), locale, most) for item in value[:_MAX_LISTED]])
+            listed, omitted = ", ".join(entries), len(value) - len(entries)
             # A card asks for consent, so the number of omitted entries is shown.
             return f"{listed}, … (+{omitted})" if omitted else listed
     text = " ".join(visible(as_text(value)).split())
+    if _DAY.fullmatch(text):
+        with suppress(ValueError):
+            return format_day(date.fromisoformat(text), locale)
     printed = "".join(sign for sign in text if unicodedata.category(sign) not in INVISIBLE_CATEGORIES - {"Cf"})
     return printed if len(printed) <= most else f"{printed[: most - 1]}…"
 

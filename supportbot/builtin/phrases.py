@@ -27,7 +27,7 @@ Phrase = Literal[
     "to_person", "no_person", "once_signed_in", "number_range", "number_from", "number_until", "day_range", "day_from",
     "day_until", "wants", "last_said", "answered", "nothing_said", "not_understood",
     "nothing_to_undo", "regret", "unread", "whole_number", "cannot_take", "yes", "no", "several_parts", "add", "remove",
-    "example",
+    "parts_in_lines", "example",
 ]  # fmt: skip
 
 _PHRASES: Final[dict[Phrase, str]] = {
@@ -76,10 +76,8 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "date": msgid("Please enter a date: {part}. Write it with the year, as in {example}."),
     "several": msgid("Please choose one or more: {part}. The options are: {choices}."),
     "entries": msgid("Please enter one or more, with commas in between: {part}."),
-    "parts": msgid(
-        "Please enter these details: {part}. I need: {fields}. Write each on its own line, beginning with its name and "
-        "a colon."
-    ),
+    "parts": msgid("Please enter these details: {part}. I need: {fields}."),
+    "parts_in_lines": msgid("Write each on its own line, beginning with its name and a colon."),
     "several_parts": msgid("You can enter from {minimum} to {maximum} of these, with an empty line in between."),
     "add": msgid("Add another"),
     "remove": msgid("Remove"),

@@ -22,6 +22,8 @@ from supportbot.chat.errors import BlockClosed, InvalidValue, UnknownBlock, Unkn
 from supportbot.chat.log import lock_conversation
 from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Source
 from supportbot.chat.services import Receipt, add_customer_message
+from supportbot.formats import format_day
+from supportbot.language.dates import days_in
 from supportbot.language.normalise import visible
 
 _FINAL: Final = "assistant.final"
@@ -45,25 +47,25 @@ def choose(conversation_id: UUID, *, block: BlockRef, option: str, client_id: st
 
     Raises UnknownBlock, UnknownOption, BlockClosed, and the errors of `add_customer_message`.
     """
-    return _answer(conversation_id, block, "choices", client_id, lambda found: _label(found, option))
+    return _answer(conversation_id, block, "choices", client_id, lambda found, _: _label(found, option))
 
 
 @transaction.atomic
 def submit(conversation_id: UUID, *, block: BlockRef, values: Filled, client_id: str) -> Receipt:
     """Send a filled-in form as the customer's message, one line per field in the order of the form, with an empty line
-    between entries.
+    between entries. Days are written in the conversation's language.
 
     Raises UnknownBlock, InvalidValue, BlockClosed, and the errors of `add_customer_message`.
     """
-    return _answer(conversation_id, block, "form", client_id, lambda found: _entries(found, values))
+    return _answer(conversation_id, block, "form", client_id, lambda found, locale: _entries(found, values, locale))
 
 
 def _answer(
-    conversation_id: UUID, ref: BlockRef, kind: str, client_id: str, words: Callable[[Mapping[str, Any]], str]
+    conversation_id: UUID, ref: BlockRef, kind: str, client_id: str, words: Callable[[Mapping[str, Any], str], str]
 ) -> Receipt:
     conversation = lock_conversation(conversation_id)
     event = _event(conversation, ref)
-    text = words(_block(event, ref, kind))
+    text = words(_block(event, ref, kind), conversation.locale)
     said = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER)
     # An answer that is sent again over a new connection does not count twice.
     is_known = said.filter(client_id=client_id).exists()
@@ -103,21 +105,21 @@ def _label(block: Mapping[str, Any], option: str) -> str:
     return label
 
 
-def _entries(block: Mapping[str, Any], filled: Filled) -> str:
+def _entries(block: Mapping[str, Any], filled: Filled, locale: str) -> str:
     """Return the entries of a form; a single entry may also be given as plain values."""
     bounds: Mapping[str, Any] = block.get("entries", {})
     if isinstance(filled, Mapping):
         if bounds.get("minItems", 1) > 1:
             raise InvalidValue("", f"Enter at least {bounds['minItems']} entries.")
-        return _lines(block, filled, "")
+        return _lines(block, filled, "", locale)
     if not bounds:
         raise InvalidValue("", "The form takes one entry.")
     if not bounds["minItems"] <= len(filled) <= bounds["maxItems"]:
         raise InvalidValue("", f"Enter from {bounds['minItems']} to {bounds['maxItems']} entries.")
-    return "\n\n".join(_lines(block, values, f"{place}.") for place, values in enumerate(filled))
+    return "\n\n".join(_lines(block, values, f"{place}.", locale) for place, values in enumerate(filled))
 
 
-def _lines(block: Mapping[str, Any], values: Values, before: str) -> str:
+def _lines(block: Mapping[str, Any], values: Values, before: str, locale: str) -> str:
     """Return an entry's lines; `before` is the prefix for the names of invalid fields."""
     fields: dict[str, Mapping[str, Any]] = {field["name"]: field for field in block["fields"]}
     for name in values:
@@ -127,11 +129,22 @@ def _lines(block: Mapping[str, Any], values: Values, before: str) -> str:
     for name, field in fields.items():
         if not answers[name] and any(answers[other] for other in field.get("requiredWith", ())):
             raise InvalidValue(f"{before}{name}", "This field is required.")
-    lines = [f"{field['title']}: {answers[name]}" for name, field in fields.items() if answers[name]]
+    lines = [
+        f"{field['title']}: {_told(field, answers[name], locale)}" for name, field in fields.items() if answers[name]
+    ]
     if not lines:
         first = next(iter(fields))
         raise InvalidValue(f"{before}{first}", "Fill in at least one field.")
     return "\n".join(lines)
+
+
+def _told(field: Mapping[str, Any], answer: str, locale: str) -> str:
+    """Return a field's answer as people read it: a day in their language, if it can be read again."""
+    if field.get("format") != "date":
+        return answer
+    day = date.fromisoformat(answer)
+    told = format_day(day, locale)
+    return told if [one.day for one in days_in(told, locale)] == [day] else answer
 
 
 def _checked(name: str, field: Mapping[str, Any], value: Value) -> str:

@@ -7,10 +7,14 @@ from django.test import Client
 
 from actions.definitions import services
 from actions.definitions.expression import compile_expression
+from actions.definitions.importing.mcp import read_tools
 from actions.definitions.models import ActionDefinition
 from actions.definitions.services import save_draft
+from actions.definitions.transfer import import_text
 from supportbot.console.definitions.parts import PARTS
 from tests.actions.defined.conftest import bilingual, document, record_a_case
+from tests.actions.defined.loopback_shop import LoopbackShop
+from tests.actions.definitions.test_kinds import SEATS
 from tests.console.definition_pages import at, fields_of, page_of, problems_of
 from tests.console.definition_pages import browser as browser
 from tests.console.definition_pages import dora as dora
@@ -249,3 +253,79 @@ def test_a_field_without_a_name_of_its_own_is_refused(
     refused = browser.post(address, {**sent, **{f"{name}{key}": value for key, value in entered.items()}})
     assert refused.status_code == 400 and draft.versions.count() == 2
     assert told in problems_of(refused) and "sku" in fields_of(refused).values()
+
+
+def test_a_warning_stands_at_its_own_part_and_is_counted_on_the_overview(
+    browser: Client, draft: ActionDefinition
+) -> None:
+    made = document()
+    made["answer"]["did_not"] = "status >= 400"
+    save_draft(made, actor="operator:test")
+    warned = "treats a server error as proof"
+    assert warned in visible_text(page_of(browser.get(at(draft, "part/answer/"))), " ")
+    for page in ("part/basics/", "part/card/", "versions/", "cases/", "test/"):
+        assert warned not in visible_text(page_of(browser.get(at(draft, page))), " "), page
+    overview = browser.get(at(draft))
+    [row] = [one for one in page_of(overview).css("li.row") if "to check" in visible_text(one)]
+    assert "Answer and outcome" in visible_text(row, " ") and "1 to check" in visible_text(row, " ")
+    link = page_of(browser.get(at(draft, "publish/"))).css_first(".notice.warn a")
+    assert link is not None and link.attributes["href"] == at(draft, "part/answer/") + "#id_answer-did_not"
+    sent = fields_of(browser.get(at(draft, "part/answer/")))
+    browser.post(at(draft, "part/answer/"), {**sent, "answer-did_not": "status == 404"})
+    assert warned not in visible_text(page_of(browser.get(at(draft, "part/answer/"))), " ")
+    assert "to check" not in visible_text(page_of(browser.get(at(draft))), " ")
+
+
+KEYED = """
+openapi: 3.1.0
+info: {title: A garage, version: "1"}
+paths:
+  /visits:
+    post:
+      operationId: book
+      parameters: [{name: Idempotency-Key, in: header, schema: {type: string}}]
+      responses: {"200": {description: ok}}
+"""
+
+
+def test_the_hint_to_send_again_is_gone_once_it_was_followed(browser: Client, retail: LoopbackShop) -> None:
+    import_text(KEYED, actor="operator:test", connection="retail")
+    book = ActionDefinition.objects.get(name="book")
+    page = browser.get(at(book, "part/answer/"))
+    assert "(replay_safe)" in visible_text(page_of(page), " ")
+    assert "(replay_safe)" not in visible_text(page_of(browser.get(at(book))), " ")
+    browser.post(at(book, "part/answer/"), {**fields_of(page), "outcome-kind": "replay_safe"})
+    assert "(replay_safe)" not in visible_text(page_of(browser.get(at(book, "part/answer/"))), " ")
+
+
+def test_the_kind_is_chosen_in_the_form(browser: Client, draft: ActionDefinition) -> None:
+    page = browser.get(at(draft, "part/basics/"))
+    assert fields_of(page)["kind"] == "write"
+    answer = browser.post(at(draft, "part/basics/"), {**fields_of(page), "kind": "read"}, follow=True)
+    made = services.newest_version(draft).document
+    assert (made["kind"], made["lookups"][-1]["call"]["method"]) == ("read", "POST")
+    assert "call" not in made and "Result" in visible_text(page_of(answer), " ")
+    back = {**fields_of(browser.get(at(draft, "part/basics/"))), "kind": "write"}
+    browser.post(at(draft, "part/basics/"), back)
+    assert services.newest_version(draft).document["kind"] == "write"
+
+
+def test_a_call_that_deletes_cannot_become_a_look_up(browser: Client, draft: ActionDefinition) -> None:
+    made = document()
+    made["call"]["method"] = "DELETE"
+    made["call"].pop("body", None)
+    save_draft(made, actor="operator:test")
+    sent = {**fields_of(browser.get(at(draft, "part/basics/"))), "kind": "read"}
+    answer = browser.post(at(draft, "part/basics/"), sent)
+    assert answer.status_code == 400 and "its call is a DELETE" in problems_of(answer)
+    assert services.newest_version(draft).document["kind"] == "write"
+
+
+def test_a_tool_that_only_reads_is_taken_as_a_look_up_with_one_tick(browser: Client, retail: LoopbackShop) -> None:
+    (tool,) = read_tools({"tools": [SEATS]}, "retail").drafts
+    imported = {"source": tool.source, "suggestions": tool.suggestions}
+    seats = save_draft(tool.document, actor="operator:test", origin="mcp", imported=imported).definition
+    page = browser.get(at(seats, "part/basics/"))
+    assert "It looks something up" in visible_text(page_of(page).css_first("q"))
+    browser.post(at(seats, "part/basics/"), {**fields_of(page), "take": "kind"})
+    assert services.newest_version(seats).document["lookups"][0]["call"]["tool"] == "find_seats"

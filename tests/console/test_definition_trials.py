@@ -210,16 +210,78 @@ def test_a_list_of_texts_is_entered_line_by_line(entered: str) -> None:
     assert "One per line." in str(form["argument-item_ids"].help_text)
 
 
-def test_the_form_is_in_the_pages_language_and_shows_how_to_write_objects() -> None:
+COUNTRY = {"type": "choice", "options": [{"value": "DE"}, {"value": "FR"}]}
+BORN = {"type": "date", "description": "When."}
+DRIVER = {"type": "object", "fields": {"name": {"type": "string"}, "born": BORN, "country": COUNTRY}}
+BASIC = {"environment": "live", "customer": "c", "locale": "en"}
+
+
+def trial_of(sent: dict[str, str] | None, **arguments: dict[str, Any]) -> TrialForm:
+    described = {name: {"description": "What.", **one} for name, one in arguments.items()}
+    return TrialForm({**document(), "arguments": described}, sent and {**BASIC, **sent})
+
+
+def test_the_form_is_in_the_pages_language() -> None:
     made = document()
     made["title"] = {"de": "Fahrer", "en": "Driver"}
-    country = {"type": "choice", "options": [{"value": "DE"}, {"value": "FR"}]}
-    driver = {"type": "object", "fields": {"name": {"type": "string"}, "born": {"type": "date"}, "country": country}}
-    made["arguments"] = {"drivers": {"type": "list", "description": "Who.", "of": driver}}
-    form = TrialForm(made)
-    assert form["locale"].value() == "en"
-    told = str(form["argument-drivers"].help_text)
-    assert told == 'Who. As JSON, such as [{"name": "…", "born": "2026-05-31", "country": "DE"}]'
-    example = told.partition("such as ")[2]
-    sent = {"environment": "live", "customer": "c", "locale": "de", "argument-drivers": example}
-    assert TrialForm(made, sent).is_valid()
+    assert TrialForm(made)["locale"].value() == "en"
+
+
+def test_each_field_of_an_object_has_a_field() -> None:
+    seats = {"type": "object", "fields": {"count": {"type": "integer"}, "is_child": {"type": "flag"}}}
+    car = {"type": "object", "fields": {"plate": {"type": "string"}, "seats": seats, "colours": LIST_OF_TEXTS}}
+    form = trial_of(None, car=car)
+    shown = [(field.name.removeprefix("argument-"), field.label) for field in form.argument_fields()]
+    assert shown == [
+        ("car.plate", "car: plate"), ("car.seats.count", "car: seats: count"),
+        ("car.seats.is_child", "car: seats: is_child"), ("car.colours", "car: colours"),
+    ]  # fmt: skip
+    sent = {"plate": "B-X 1", "seats.count": "2", "seats.is_child": "no", "colours": "red\ngreen"}
+    form = trial_of({f"argument-car.{name}": value for name, value in sent.items()}, car=car)
+    assert form.is_valid() and form.arguments() == {
+        "car": {"plate": "B-X 1", "seats": {"count": 2, "is_child": False}, "colours": ["red", "green"]}
+    }
+    assert (empty := trial_of({"argument-car.plate": ""}, car=car)).is_valid() and empty.arguments() == {}
+
+
+LIST_OF_TEXTS = {"type": "list", "of": {"type": "string"}}
+
+
+def test_each_entry_of_a_list_of_objects_has_fields_and_an_empty_one_follows() -> None:
+    drivers = {"type": "list", "of": DRIVER, "max_items": 4}
+    first = {"argument-drivers.0.name": "Ann", "argument-drivers.0.born": "2001-02-03", "argument-drivers.1.name": ""}
+    form = trial_of({**first, "argument-drivers.2.country": "FR"}, drivers=drivers)
+    assert form.is_valid() and form.arguments() == {
+        "drivers": [{"name": "Ann", "born": "2001-02-03"}, {"country": "FR"}]
+    }
+    labels = [field.label for field in form.argument_fields()]
+    assert (labels[0], labels[-1], len(labels)) == ("drivers 1: name", "drivers 4: country", 12)
+    assert len(trial_of(None, drivers=drivers).argument_fields()) == 3
+    assert len(trial_of(None, drivers={**drivers, "min_items": 2}).argument_fields()) == 6
+    assert len(trial_of({"argument-drivers.99.name": "x"}, drivers=drivers).argument_fields()) == 30
+
+
+def test_numbers_of_a_list_are_entered_line_by_line() -> None:
+    form = trial_of({"argument-days": "3\n 5"}, days={"type": "list", "of": {"type": "integer"}})
+    assert form.is_valid() and form.arguments() == {"days": [3, 5]}
+
+
+def test_what_is_nested_deeper_is_entered_as_json() -> None:
+    inner: dict[str, Any] = {"type": "object", "fields": {"x": {"type": "integer"}}}
+    for _ in range(2):
+        inner = {"type": "object", "fields": {"in": inner}}
+    [field] = trial_of(None, deep=inner).argument_fields()
+    assert field.name == "argument-deep.in.in" and 'As JSON, such as {"x": 1}' in str(field.help_text)
+    form = trial_of({"argument-deep.in.in": '{"x": 2}'}, deep=inner)
+    assert form.is_valid() and form.arguments() == {"deep": {"in": {"in": {"x": 2}}}}
+
+
+def test_a_mistake_in_an_object_is_shown_at_its_field(browser: Client, retail: LoopbackShop) -> None:
+    made = document()
+    made["arguments"]["driver"] = {**DRIVER, "description": "Who.", "names_no_record": True}
+    made["call"]["body"] = {"driver": "{arguments.driver}"}
+    made = save_draft(made, actor="operator:test").definition
+    sent = {**ASKED, "argument-driver.name": "Ann", "argument-driver.country": "DE", "argument-driver.born": "tomorrow"}
+    answer = browser.post(at(made, "test/"), sent)
+    wrong = page_of(answer).css_first('[id="id_argument-driver.born_error"]')
+    assert wrong is not None and "Enter a date such as" in wrong.text()

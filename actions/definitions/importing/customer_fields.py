@@ -3,11 +3,13 @@
 The rule: a field names the customer if its own or its schema's name is `customer`, `user`, `account` or `member`
 followed by `id`, however that is spelled; a path's plain `id` takes the noun from the segment before it. The value of
 such a field comes from the signed identity, since a model could name anybody. Any other field with one of these nouns
-in its name is left to a person to check: `recipient_user_id` may be somebody else, and `account` something else.
+in its name is left to a person to check: `recipient_user_id` may be somebody else, and `account` something else. An
+id that stands in the file's records, but by which nothing reads a record, such as `patient_id`, may name the customer
+too: that is only suggested.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from actions.definitions.importing.drafts import Draft, snake
@@ -24,6 +26,27 @@ def names_customer(name: str, schema: Any = None, *, after: str = "") -> bool:
     reference = schema.get("$ref") if isinstance(schema, Mapping) else None
     named = reference.rpartition("/")[2] if isinstance(reference, str) else ""
     return bool({_bare(name), _bare(named)} & _NAMES)
+
+
+def noun_of_id(name: str) -> str:
+    """Return what an id is of, such as `patient` for `patient_id` and `patientId`; "" for any other name."""
+    found = re.fullmatch(r"([a-z][a-z0-9_]*)_id", snake(name))
+    return found[1] if found else ""
+
+
+def suggest_identity(draft: Draft, arguments: Mapping[str, Any], owners: Collection[str]) -> None:
+    """Suggest the identity for the only argument that is an id of one of these nouns, which may be what the system
+    calls its customers; if there are several, ask a person which of them it is.
+    """
+    asked = {name: noun_of_id(name) for name, spec in arguments.items() if spec.get("from") != "identity"}
+    may_be = [name for name, noun in asked.items() if noun in owners]
+    for name in may_be:
+        draft.check(
+            f"{name}: if this is the customer's own id, choose the signed identity under Arguments: a chat does not "
+            "prove who somebody is."
+        )
+    if len(may_be) == 1:
+        draft.suggest(f"arguments.{may_be[0]}.from", "identity")
 
 
 def check_names(draft: Draft, argument: str, name: str, spec: Mapping[str, Any]) -> None:

@@ -29,6 +29,7 @@ class Draft:
     suggestions: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
+    hints: list[tuple[str, str]] = field(default_factory=list)  # (path, text): advice until the part there is changed
 
     @property
     def missing(self) -> list[str]:
@@ -42,6 +43,10 @@ class Draft:
     def check(self, text: str) -> None:
         if len(self.checks) < MAX_CHECKS and text not in self.checks:
             self.checks.append(text)
+
+    def hint(self, path: str, text: str) -> None:
+        if (path, text) not in self.hints:
+            self.hints.append((path, text))
 
     def suggest(self, path: str, text: Any) -> None:
         shown = printable(text, MAX_SUGGESTION)

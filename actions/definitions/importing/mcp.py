@@ -7,6 +7,7 @@ reviewed.
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from actions.connections.tool_fingerprints import fingerprint
@@ -16,6 +17,8 @@ from actions.definitions.importing.customer_fields import (
     check_identity,
     check_names,
     names_customer,
+    noun_of_id,
+    suggest_identity,
     value_in_body,
 )
 from actions.definitions.importing.drafts import Draft, Imported, Names, humanised, printable, snake
@@ -25,7 +28,10 @@ MAX_TOOLS: Final = 500
 MAX_SCHEMA: Final = 200_000  # characters in one tool's schema
 _MAX_ARGUMENTS: Final = 30
 _MAX_STEPS: Final = 3_000
+_MAX_KEPT: Final = 5  # rows of a receipt
 _NAME: Final = re.compile(r"[A-Za-z0-9_./-]{1,128}", re.ASCII)
+_PATH: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}", re.ASCII)
+_PLAIN: Final = ("string", "integer", "number", "boolean")
 
 
 def read_tools(result: Any, connection: str = "") -> Imported:
@@ -39,14 +45,59 @@ def read_tools(result: Any, connection: str = "") -> Imported:
     if len(tools) > MAX_TOOLS:
         notes.append(f"The server offers {len(tools):,} tools; the first {MAX_TOOLS:,} are offered here.")
     names = Names()
+    readers = _readers(tools[:MAX_TOOLS])
     drafts: list[Draft] = []
     for place, tool in enumerate(tools[:MAX_TOOLS]):
         draft = _draft(tool, connection, names)
         if isinstance(draft, Draft):
+            _suggest_records(draft, readers)
             drafts.append(draft)
         else:
             notes.append(f"Tool {place + 1} is left out: {draft}")
     return Imported("", drafts, notes[:30], {})
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """A tool that claims to only read, and takes nothing but the id of one record."""
+
+    tool: str
+    field: str  # its argument, as the server names it
+
+
+def _readers(tools: Sequence[Any]) -> dict[str, _Reader]:
+    """Return the tools that read one record by its id, by the record's noun: visit, for visit_id."""
+    found: dict[str, _Reader] = {}
+    for tool in tools:
+        hints, schema = (
+            (tool.get("annotations"), tool.get("inputSchema")) if isinstance(tool, Mapping) else (None, None)
+        )
+        given = schema.get("properties") if isinstance(schema, Mapping) else None
+        only = next(iter(given)) if isinstance(given, Mapping) and len(given) == 1 else ""
+        claims = isinstance(hints, Mapping) and hints.get("readOnlyHint") is True
+        name = tool.get("name") if isinstance(tool, Mapping) else None
+        if claims and isinstance(only, str) and noun_of_id(only) and isinstance(name, str) and _NAME.fullmatch(name):
+            found.setdefault(noun_of_id(only), _Reader(name, only))
+    return found
+
+
+def _suggest_records(draft: Draft, readers: Mapping[str, _Reader]) -> None:
+    """Suggest the look-up of the record that a tool's arguments name, and the identity for an id of nothing that can be
+    read. Nothing of it is taken over before a person has accepted it.
+    """
+    arguments = {name: one for name, one in draft.document["arguments"].items() if one.get("from") != "identity"}
+    nouns = {noun_of_id(name) for name in arguments} - {""}
+    # Beside the id of a record that can be read, the id of something else may be its owner's.
+    suggest_identity(draft, arguments, nouns - readers.keys() if nouns & readers.keys() else ())
+    named = next(((name, noun) for name in arguments if (noun := noun_of_id(name)) in readers), None)
+    if named is None or readers[named[1]].tool == draft.document["call"]["tool"]:
+        return
+    argument, noun = named
+    reader = readers[noun]
+    body = json.dumps({reader.field: f"{{arguments.{argument}}}"})
+    for path, text in (("name", noun), ("call.tool", reader.tool), ("call.body", body)):
+        draft.suggest(f"lookups[0].{path}", text)
+    draft.suggest("subject.kind", noun)
 
 
 def changed_tools(reviewed: Mapping[str, str], result: Any) -> Sequence[str]:
@@ -96,7 +147,25 @@ def _draft(tool: Any, connection: str, names: Names) -> Draft | str:
         "outcome": {"kind": "at_most_once"},
         "card": {"title": dict(draft.document["title"])},
     }
+    if kept := _kept(tool.get("outputSchema"), draft):
+        draft.document["receipt"] = kept
     return draft
+
+
+def _kept(schema: Any, draft: Draft) -> list[dict[str, Any]]:
+    """Return the plain fields of a tool's structured result as rows of a receipt."""
+    if not isinstance(schema, Mapping):
+        return []
+    resolve, names = _Local(schema), Names()
+    rows: list[dict[str, Any]] = []
+    for own, one in properties_of(schema, "result", resolve, draft.note)[0].items():
+        found = resolve(one, draft.note)
+        is_plain = isinstance(found, Mapping) and found.get("type") in _PLAIN and _PATH.fullmatch(own)
+        if is_plain and not names_customer(own, one) and len(rows) < _MAX_KEPT:
+            name = names.free(snake(own) or "value")
+            value = f"body.structuredContent.{own}"
+            rows.append({"name": name, "label": {"en": humanised(name)}, "value": value})
+    return rows
 
 
 def _note_claims(tool: Mapping[str, Any], draft: Draft) -> None:
@@ -105,8 +174,11 @@ def _note_claims(tool: Mapping[str, Any], draft: Draft) -> None:
     if claimed:
         shown = ", ".join(printable(name, 40) for name in claimed[:5])
         draft.note(
-            f"The server says of this tool: {shown}. It is treated as a write, called at most once, all the same."
+            f"The server says of this tool: {shown}. It is treated as a write, called at most once, all the same. If "
+            "it only reads, say so under Basics, What it does."
         )
+    if "readOnlyHint" in claimed and "destructiveHint" not in claimed:
+        draft.suggest("kind", "read")
 
 
 def _arguments(schema: Mapping[str, Any], draft: Draft) -> tuple[dict[str, Any], dict[str, str]]:

@@ -5,18 +5,22 @@ part of a document. Nothing in it is followed, executed or fetched.
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import unquote
 
 from actions.definitions.importing.bounded_parsing import InvalidFile, read_structure
+from actions.definitions.importing.customer_fields import noun_of_id
 from actions.definitions.importing.drafts import Draft, Imported, Names, printable, snake
 from actions.definitions.importing.operation import HEADER, Operation
-from actions.definitions.importing.records import Records, records_of
+from actions.definitions.importing.records import Records, fields_in, owner_ids_in, records_of
+from actions.definitions.importing.responses import Answer
 from actions.definitions.importing.shapes import Note
 
 MAX_OPERATIONS: Final = 1_000
 _MAX_STEPS: Final = 400_000  # references and schemas that are read in the whole file
 _STEPS_OF_ONE: Final = 3_000  # the same for one operation
+_MAX_RECORDS: Final = 100  # records that are searched for what the file calls its customers
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _OTHER_METHODS: Final = frozenset({"head", "options", "trace"})
 
@@ -81,6 +85,7 @@ class _File:
                 "Split the file, or remove what you do not need."
             )
         self._records = records_of(operations[:MAX_OPERATIONS])
+        self._records = replace(self._records, owners=frozenset(self._owners()))
         drafts = [self._draft(*one) for one in operations[:MAX_OPERATIONS]]
         info = self._top.get("info")
         title = printable(info.get("title") if isinstance(info, Mapping) else "", 100)
@@ -98,6 +103,15 @@ class _File:
                     yield path, method, item, item[method]
                 elif method in _METHODS or method in _OTHER_METHODS:
                     self._notes.append(f"{method.upper()} {printable(path, 80)} cannot be used and is left out.")
+
+    def _owners(self) -> Iterator[str]:
+        """Yield the nouns by whose ids the file's records may name their owners."""
+        for record in list(self._records.by_path.values())[:_MAX_RECORDS]:
+            self._steps = _STEPS_OF_ONE
+            answer = Answer(record.operation, self.resolve, lambda _: None)
+            own = [*record.parameters, f"{record.name}_id"]
+            for path in owner_ids_in(fields_in(answer.schema(), answer.properties), self._records, own):
+                yield noun_of_id(path.rpartition(".")[2])
 
     def _draft(self, path: str, method: str, item: Mapping[str, Any], operation: Mapping[str, Any]) -> Draft:
         given = operation.get("operationId")

@@ -1,7 +1,7 @@
 """Makes the draft of one operation of an OpenAPI file: its call, arguments, card and result. Pure."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from actions.definitions.document import RESERVED
@@ -11,17 +11,20 @@ from actions.definitions.importing.customer_fields import (
     check_identity,
     check_names,
     names_customer,
+    suggest_identity,
     value_in_body,
 )
 from actions.definitions.importing.drafts import Draft, Names, humanised, printable, snake
 from actions.definitions.importing.records import (
     MAX_ROWS,
+    Field,
     Record,
     Records,
     card_rows,
     fields_in,
     id_in,
     inner_id_in,
+    owner_ids_in,
     owner_in,
 )
 from actions.definitions.importing.responses import Answer, json_schema
@@ -47,7 +50,8 @@ _IDEMPOTENCY: Final = "idempotency"  # part of Idempotency-Key in the IETF's dra
 _NUMBER_OF_A_RECORD: Final = {"type": "string", "pattern": "[0-9]{1,15}"}
 _PARAMETER: Final = re.compile(r"\{([^{}]*)\}")
 _TAKES_KEY: Final = (
-    "If the system answers a repeated key with its first answer, choose to send an unclear call again (replay_safe)."
+    "The call takes a key. If the system answers a repeated key with its first answer, choose to send an unclear call "
+    "again (replay_safe)."
 )
 _DID_NOT: Final = "status >= 400 and status < 500 and status not in [408, 409, 425, 429]"
 
@@ -87,6 +91,9 @@ class Operation:
             document["lookups"] = [{"name": "record", "call": call}]
             document["result"] = self._answer.result()
             self._draft.suggest("lookups[0].owner", self._owner_of_answer())
+            suggest_identity(self._draft, self._arguments, self._records.owners)
+            if not self._draft.suggestions.get("lookups[0].owner") and "identity" in self._draft.suggestions.values():
+                self._draft.suggest("lookups[0].owner", "identity.sub")
         else:
             self._write(call, key_header)
 
@@ -243,7 +250,8 @@ class Operation:
         is_text = isinstance(schema, Mapping) and "string" in (schema.get("type"), *listed_types(schema.get("type")))
         is_key = self._method != "get" and is_text and _IDEMPOTENCY in snake(name).split("_")
         if is_key:
-            self._draft.note(f"{printable(name, 40)} carries the request's key. {_TAKES_KEY}")
+            self._draft.note(f"{printable(name, 40)} carries the request's key.")
+            self._draft.hint("outcome.kind", _TAKES_KEY)
         return is_key
 
     def _done(self, statuses: list[int]) -> list[int]:
@@ -260,7 +268,7 @@ class Operation:
         document = self._draft.document
         if key_header and HEADER.fullmatch(key_header):
             call["key"] = {"header": key_header}
-            self._draft.note(f"It takes a key. {_TAKES_KEY}")
+            self._draft.hint("outcome.kind", _TAKES_KEY)
         document["call"] = call
         document["answer"] = {"did_not": _DID_NOT}
         if done := self._done(self._answer.statuses()):
@@ -282,8 +290,18 @@ class Operation:
         owner = owner_in(fields)
         if not owner and any(spec.get("from") == "identity" for spec in self._arguments.values()):
             return "identity.sub"
-        owner = owner or inner_id_in(fields)
+        owner = owner or inner_id_in(fields) or self._only_owner(fields, self._arguments, "record")
         return f"record.{owner}" if owner else ""
+
+    def _only_owner(self, fields: Sequence[Field], own: Iterable[str], record: str) -> str:
+        """Return the field of a record that may name an owner by an id; "" if there is none. If there are several, a
+        person must say which.
+        """
+        found = owner_ids_in(fields, self._records, own)
+        if len(found) > 1:
+            named = ", ".join(f"{record}.{path}" for path in found[:5])
+            self._draft.check(f"{record}: the owner may be named by {named}. Choose the one that is the customer's id.")
+        return found[0] if len(found) == 1 else ""
 
     def _look_up(self, arguments: Mapping[str, Any]) -> None:
         """Look up the records that the call names if the file says how. A person must then say who owns them."""
@@ -296,7 +314,8 @@ class Operation:
             lookups.append({"name": record.name, "call": {"method": "GET", "path": record.path_with(places)}})
             answer = Answer(record.operation, self._resolve, self._draft.note)
             fields = fields_in(answer.schema(), answer.properties)
-            if owner := owner_in(fields) or inner_id_in(fields):
+            own = [*places, *places.values(), f"{record.name}_id"]
+            if owner := owner_in(fields) or inner_id_in(fields) or self._only_owner(fields, own, record.name):
                 self._draft.suggest(f"lookups[{at}].owner", f"{record.name}.{owner}")
             if at == 0:
                 own_id = id_in(fields, [*places.values(), *map(snake, places)])
@@ -305,6 +324,7 @@ class Operation:
         if lookups:
             self._draft.document["lookups"] = lookups
         self._check_nouns(arguments)
+        suggest_identity(self._draft, arguments, self._records.owners)
 
     def _named(self, arguments: Mapping[str, Any]) -> Iterator[tuple[Record, Mapping[str, str]]]:
         """Yield each record that the call names, with the arguments for the parameters of its path: the record that the

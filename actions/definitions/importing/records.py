@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from actions.definitions.importing.customer_fields import names_customer
+from actions.definitions.importing.customer_fields import names_customer, noun_of_id
 from actions.definitions.importing.drafts import humanised, snake
 
 MAX_ROWS: Final = 20
 _NESTED: Final = ("object", "list", None)
 _LAST_PARAMETER: Final = re.compile(r"(?:.*/)?([^{}/]+)/\{([^{}/]+)\}", re.ASCII)
 _PARAMETER: Final = re.compile(r"\{([^{}]*)\}")
+_HOLDER: Final = re.compile(r"\{([^{}]*)\}/")
 _MAX_SEGMENTS: Final = 30
 _MAX_FIELDS: Final = 100  # fields of an answer
 _MAX_DEPTH: Final = 4
@@ -50,6 +51,9 @@ class Records:
     by_path: Mapping[str, Record] = field(default_factory=dict)
     by_argument: Mapping[str, Record] = field(default_factory=dict)
     by_noun: Mapping[str, Record] = field(default_factory=dict)  # the records of by_argument, by their noun
+    # Nouns below which paths list something, such as driver in /drivers/{driver_id}/rentals.
+    holders: frozenset[str] = frozenset()
+    owners: frozenset[str] = frozenset()  # nouns that may be what the file calls its customers
 
     def of_path(self, path: str) -> Record | None:
         """Return the record that a call is about; for `/orders/{number}/returns`, the record of `/orders/{number}`."""
@@ -62,6 +66,7 @@ def records_of(operations: Iterable[FileOperation]) -> Records:
     """Return the operations that read one record by its id."""
     by_path: dict[str, Record] = {}
     by_argument: dict[str, Record] = {}
+    operations = list(operations)
     for path, method, _, operation in operations:
         match = _LAST_PARAMETER.fullmatch(path) if method == "get" else None
         noun = re.sub("s$", "", snake(match[1])) if match else ""
@@ -73,7 +78,10 @@ def records_of(operations: Iterable[FileOperation]) -> Records:
         name = argument.removesuffix("_id")
         if name and name != argument and len(record.parameters) == 1:
             by_argument.setdefault(argument, Record(name[:40], path, operation))
-    return Records(by_path, by_argument, {record.name: record for record in by_argument.values()})
+    holders = {noun_of_id(name) for path, *_ in operations for name in _HOLDER.findall(path)}
+    return Records(
+        by_path, by_argument, {record.name: record for record in by_argument.values()}, frozenset(holders - {""})
+    )
 
 
 def fields_in(schema: Any, properties: Properties) -> list[Field]:
@@ -101,6 +109,21 @@ def inner_id_in(fields: Sequence[Field]) -> str:
     """
     inner = [path for path, _ in fields if snake(path[-1]) == "id" and len(path) > _depth(fields)]
     return ".".join(inner[0]) if len(inner) == 1 else ""
+
+
+def owner_ids_in(fields: Sequence[Field], records: Records, own: Iterable[str]) -> list[str]:
+    """Return the paths of a record's fields that are ids of something else and may be the owner's, whatever the file
+    calls its customers: those of what nothing reads by its id and below which paths list something, or else those of
+    what nothing reads. `own` are names of the record's own id.
+    """
+    around = {path[:-1] for path, _ in fields}
+    known = {*map(snake, own)}
+    ids = {path: noun_of_id(path[-1]) for path, _ in fields if path not in around and snake(path[-1]) not in known}
+    foreign = [
+        path for path, noun in ids.items() if noun and noun not in records.by_noun and len(path) == _depth(fields)
+    ]
+    holding = [path for path in foreign if ids[path] in records.holders]
+    return [".".join(path) for path in holding or foreign]
 
 
 def _depth(fields: Sequence[Field]) -> int:

@@ -149,8 +149,10 @@ def _ask_for_parts(tool: ToolSpec, name: str, kind: Kind, language: str) -> Repl
     fields = [_part_field(one, tool.option_labels.get(f"{name}.{one.name}", {}), language) for one in parts]
     form: dict[str, Any] = {"type": "form", "prompt": prompt, "fields": fields}
     most = min(shape.get("maxItems", _OBJECTS_MOST), _OBJECTS_MOST) if kind in OF_OBJECTS else 1
+    # A form needs no such explanation; a client without forms gets it after an answer that could not be read.
+    expected = say("parts_in_lines", language)
     if most == 1:
-        return Reply(prompt, blocks=(form,), part=part)
+        return Reply(prompt, blocks=(form,), part=part, expected=expected)
     told = say("several_parts", language, minimum=str(least), maximum=str(most))
     words = {
         "title": field_title(name, shape, language),
@@ -158,7 +160,7 @@ def _ask_for_parts(tool: ToolSpec, name: str, kind: Kind, language: str) -> Repl
         "remove": say("remove", language),
     }
     entries = {"minItems": least, "maxItems": most, **words}
-    return Reply(f"{prompt} {told}", blocks=({**form, "entries": entries},), part=part)
+    return Reply(f"{prompt} {told}", blocks=({**form, "entries": entries},), part=part, expected=expected)
 
 
 def _named(titles: Sequence[str]) -> str:

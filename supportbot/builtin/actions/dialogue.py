@@ -158,7 +158,7 @@ class DialogueState:
             tool, asked = self.tool(intent.action), self._asked_field(intent)
             if asked not in tool.chosen:
                 continue
-            form = read_form(tool, text, asked=asked)
+            form = read_form(tool, text, asked=asked, locale=self.locale)
             entered = next((value for name, value in form.items() if name in tool.chosen), None)
             line = plain(text if entered is None else str(entered))
             if entered is not None or line in self._offered:
@@ -230,7 +230,7 @@ class DialogueState:
         place = next((at for at, intent in enumerate(self.open) if self._asked_field(intent)), 0)
         intent = self.open[place]
         tool, asked = self.tool(intent.action), self._asked_field(intent)
-        form = read_form(tool, self._whole, asked=asked)
+        form = read_form(tool, self._whole, asked=asked, locale=self.locale)
         if new and not is_answer and not form:
             return False
         sought = asked or self._asked_before(intent)

@@ -182,7 +182,7 @@ def is_option(tool: ToolSpec, name: str, text: str) -> bool:
     return bool(options_as_written(shape.get("enum", ()), tool.option_labels.get(name, {}), text))
 
 
-def read_form(tool: ToolSpec, text: str, *, asked: str = "") -> dict[str, Any]:
+def read_form(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "") -> dict[str, Any]:
     """Return the values of a submitted form, which consists only of "title: value" lines; {} for any other text. If two
     fields have the same title, the requested field counts.
 
@@ -200,7 +200,8 @@ def read_form(tool: ToolSpec, text: str, *, asked: str = "") -> dict[str, Any]:
         if not title or not value:
             return {}
         outer, part = titled[title]
-        entered = _entered(part.shape, tool.option_labels.get(f"{outer}.{part.name}".lstrip("."), {}), value)
+        labels = tool.option_labels.get(f"{outer}.{part.name}".lstrip("."), {})
+        entered = _entered(part.shape, labels, value, locale)
         _put(_object_for(values, outer, part, fields_of(tool), is_next=is_next), part.path, entered)
         is_next = False
     return values
@@ -232,7 +233,7 @@ def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     values[path[-1]] = value
 
 
-def _entered(shape: Shape, labels: Mapping[str, str], value: str) -> Any:
+def _entered(shape: Shape, labels: Mapping[str, str], value: str, locale: str) -> Any:
     """Return the value of a form's line in the field's format."""
     match kind_of("", shape):
         case "choices":
@@ -244,6 +245,9 @@ def _entered(shape: Shape, labels: Mapping[str, str], value: str) -> Any:
             return yes_or_no(value)
         case "list":
             return _entries(shape["items"], value, is_asked=True)
+        case "date":
+            days = [one.day for one in days_in(value, locale)]
+            return days[0].isoformat() if len(days) == 1 and days[0] is not None else value
     return int(value) if shape.get("type") == "integer" and re.fullmatch(r"-?[0-9]+", value, re.ASCII) else value
 
 

@@ -1,10 +1,11 @@
-"""Missing and invalid parts of a draft, each with the page and field to correct it."""
+"""Missing, invalid and doubtful parts of a draft, each with the page and field to correct it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from actions.definitions.document import missing, reasons
+from actions.definitions.explaining import advice
 from supportbot.console.definitions.fields import Part
 from supportbot.console.definitions.forms import PartForm, closest, field_name, kind_of
 from supportbot.console.definitions.parts import parts_of
@@ -20,7 +21,7 @@ class Gap:
     row: str
     field: str
     field_label: str
-    why: str = ""  # the reason, if the field is filled in but incomplete
+    why: str = ""  # the reason, if the path does not explain it
 
     @property
     def short(self) -> str:
@@ -45,6 +46,14 @@ def missing_parts(document: Mapping[str, Any]) -> Checklist:
     why = reasons(document)
     found = checklist(document, missing(document))
     return Checklist([replace(gap, why=why.get(gap.path, "")) for gap in found.gaps])
+
+
+def warnings_about(document: Mapping[str, Any], hints: Iterable[tuple[str, str]] = ()) -> Checklist:
+    """Return what should be checked although nothing is missing there: warnings, and hints as (path, text)."""
+    missing_there = set(reasons(document))
+    told = [(one.path, one.text) for one in advice(document) if one.path not in missing_there] + list(hints)
+    found = checklist(document, [path for path, _ in told])
+    return Checklist([replace(gap, why=text) for gap, (_, text) in zip(found.gaps, told, strict=True)])
 
 
 def checklist(document: Mapping[str, Any], paths: Iterable[str]) -> Checklist:

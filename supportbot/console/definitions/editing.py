@@ -19,12 +19,12 @@ from django.utils.translation import gettext_lazy as _
 import actions.definitions
 from actions.definitions.errors import InvalidDefinition, Outdated
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
-from actions.definitions.selectors import found_by_import
+from actions.definitions.selectors import found_by_import, open_hints
 from actions.definitions.services import missing_in, obstacles, save_renamed
 from actions.definitions.transfer import written
 from actions.models import ActionPolicy
 from kb.rendering import RenderedArticle, render_article
-from supportbot.console.definitions.checklist import Checklist, checklist, missing_parts
+from supportbot.console.definitions.checklist import Checklist, checklist, missing_parts, warnings_about
 from supportbot.console.definitions.forms import PartForm, field_name, kind_of
 from supportbot.console.definitions.page_frame import READ_RIGHT, actor_of_request, frame, kind_words, opened, state_tag
 from supportbot.console.definitions.parts import part_named, parts_of
@@ -77,7 +77,7 @@ def overview_page(request: HttpRequest, definition_id: str) -> HttpResponse:
     document = newest.document
     gaps = missing_parts(document)
     problems = obstacles(newest)
-    wrong = checklist(document, problems)
+    wrong, doubtful = checklist(document, problems), warnings_about(document, open_hints(definition, document))
     imported = found_by_import(definition)
     rules = ActionPolicy.objects.filter(action=definition.name).first()
     context = {
@@ -87,7 +87,11 @@ def overview_page(request: HttpRequest, definition_id: str) -> HttpResponse:
         "gaps": gaps.gaps,
         "wrong": [{"gap": gap, "texts": problems[gap.path]} for gap in wrong.gaps],
         "parts": [
-            {"part": part, "lacks": len(gaps.of_part(part.slug)), "wrong": len(wrong.of_part(part.slug))}
+            {
+                "part": part,
+                "lacks": len(gaps.of_part(part.slug)) + len(wrong.of_part(part.slug)),
+                "doubts": len(doubtful.of_part(part.slug)),
+            }
             for part in parts_of(kind_of(document))
         ],
         "cases": DefinitionCase.objects.filter(definition=definition).count(),
@@ -129,6 +133,7 @@ def part_page(request: HttpRequest, definition_id: UUID, slug: str) -> HttpRespo
         "saving": saving,
         "newest": newest,
         "gaps": gaps.of_part(part.slug),
+        "warnings": warnings_about(newest.document, open_hints(definition, newest.document)).of_part(part.slug),
         "parts": _tabs(newest.document, gaps),
         "uses": checklist(newest.document, form.uses).gaps,
     }
@@ -167,6 +172,7 @@ def document_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
             for path, texts in told.items():
                 form.add_error("text" if path else None, [f"{path}: {text}" if path else text for text in texts])
     context = {"form": form, "saving": saving, "newest": newest, "gaps": missing_in(newest.document)}
+    context["warnings"] = warnings_about(newest.document).gaps
     title = gettext("Document")
     return render(
         request,

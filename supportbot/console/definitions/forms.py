@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 from actions.connections.selectors import listed_connections
 from actions.definitions.document import expanded
 from actions.definitions.field_reader import ARGUMENTS
+from actions.definitions.kinds import as_kind, unreadable_method
 from actions.definitions.references import uses_of, with_renamed
 from actions.definitions.selectors import imported_tools
 from supportbot.console.definitions.box_values import ABSENT, form_field, shown, value_of
@@ -234,7 +235,18 @@ class PartForm(forms.Form):
         if self._renamed:
             document = with_renamed(document, self._renamed)
         self._keep_what_is_used(document)
-        return document, places
+        return self._of_chosen_kind(document), places
+
+    def _of_chosen_kind(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return the document as the kind that was chosen on this page; a page without the choice changes nothing."""
+        chosen = self.cleaned_data.get("kind") or self._kind
+        if chosen == self._kind:
+            return {**document, "kind": chosen} if "kind" in self.fields else document
+        if chosen == "read" and (method := unreadable_method(document)):
+            words = gettext("A look-up reads by GET or POST, and its call is a {method}. Change the call first.")
+            self.add_error("kind", words.format(method=method))
+            return document
+        return as_kind(document, chosen)
 
     def _add_fingerprints(self, document: dict[str, Any]) -> None:
         """Give each tool that was entered the fingerprint that it had when it was imported. The same tool keeps its

@@ -9,7 +9,6 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from actions.definitions.explaining import advice
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.selectors import definition_with_id
 from actions.definitions.services import newest_version
@@ -35,8 +34,6 @@ def actor_of_request(request: HttpRequest) -> str:
 
 def frame(request: HttpRequest, title: str, definition: ActionDefinition | None = None, **more: Any) -> dict[str, Any]:
     """Return the context that all these pages need."""
-    newest = more.get("newest")
-    told = {getattr(gap, "why", "") for gap in more.get("gaps", ())}  # already shown with the missing parts
     return {
         **admin.site.each_context(request),
         "title": definition.name if definition and definition.name != title else gettext("Actions"),
@@ -44,7 +41,6 @@ def frame(request: HttpRequest, title: str, definition: ActionDefinition | None 
         "opts": ActionDefinition._meta,
         "definition": definition,
         "may_write": may(staff(request), WRITE_RIGHT),
-        "advice": [one for one in advice(newest.document) if one not in told] if newest else [],
         **more,
     }
 

@@ -51,6 +51,13 @@ PARTS: Final = (
             Box("examples", _("Sentences of customers"), Kind.SENTENCES, _("One per line.")),
             Box("connection", _("Connection"), Kind.LINE, _("The API that is called.")),
             Box(
+                "kind",
+                _("What it does"),
+                Kind.CHOICE,
+                _("If it only reads, its call becomes a look-up. Nothing has to be confirmed then."),
+                choices=(("write", _("It changes something")), ("read", _("It looks something up"))),
+            ),
+            Box(
                 "risk",
                 _("Effect"),
                 Kind.CHOICE,

@@ -24,7 +24,7 @@ from supportbot.connection_test_limit import TooManyTests, count_test
 from supportbot.console.action_rule_checks import approvers_warning_before
 from supportbot.console.backtests import rows_of
 from supportbot.console.definitions.cases import results_of
-from supportbot.console.definitions.checklist import checklist, missing_parts
+from supportbot.console.definitions.checklist import checklist, missing_parts, warnings_about
 from supportbot.console.definitions.page_frame import WRITE_RIGHT, frame, opened
 from supportbot.console.definitions.versions import difference
 from supportbot.console.display import error_text
@@ -66,6 +66,7 @@ def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
         "live": live,
         "is_new": is_new,
         "gaps": missing_parts(newest.document).gaps,
+        "warnings": warnings_about(newest.document).gaps,
         "wrong": [{"gap": gap, "texts": problems[gap.path]} for gap in checklist(newest.document, problems).gaps],
         "results": results,
         "fails": fails,

@@ -24,8 +24,9 @@ from actions.definitions.values import as_json, json_text
 from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
 from actions.money import format_money
 from supportbot.connection_test_limit import TooManyTests
+from supportbot.console.definitions.argument_fields import entered, field_of, leaves
 from supportbot.console.definitions.box_values import ABSENT, JsonText
-from supportbot.console.definitions.checklist import checklist
+from supportbot.console.definitions.checklist import missing_parts
 from supportbot.console.definitions.forms import locales_of
 from supportbot.console.definitions.page_frame import WRITE_RIGHT, actor_of_request, frame, opened
 from supportbot.console.display import error_text
@@ -34,18 +35,6 @@ from supportbot.errors import InvalidInput
 from supportbot.team_formats import language_name
 
 ARGUMENT: Final = "argument-"
-YES: Final = "yes"
-NO: Final = "no"
-_SINGLE: Final = ("string", "choice", "date", "money", "number")  # types of values that are entered as text
-_SAMPLES: Final = {"integer": 1, "number": "2.5", "money": "12.50", "flag": True, "date": "2026-05-31"}
-
-
-class Entries(JsonText):
-    """A list of single values, one per line; JSON is accepted, too."""
-
-    def clean(self, value: Any) -> Any:
-        lines = [line.strip() for line in str(value or "").splitlines() if line.strip()]
-        return lines if lines and not lines[0].startswith("[") else super().clean(value)
 
 
 class TrialForm(forms.Form):
@@ -82,11 +71,13 @@ class TrialForm(forms.Form):
         locale: Any = self.fields["locale"]
         locale.choices = [(one, language_name(one)) for one in locales_of(document)]
         locale.initial = get_language()  # falls back to the first language if the action lacks this one
-        for name, spec in self._specs.items():
-            self.fields[ARGUMENT + name] = _argument_field(name, spec)
+        sent = {name.removeprefix(ARGUMENT): self.data[name] for name in self.data if name.startswith(ARGUMENT)}
+        self._leaves = [leaf for name, spec in self._specs.items() for leaf in leaves(name, spec, sent)]
+        for leaf in self._leaves:
+            self.fields[ARGUMENT + leaf.path] = field_of(leaf)
 
     def argument_fields(self) -> list[Any]:
-        return [self[ARGUMENT + name] for name in self._specs]
+        return [self[ARGUMENT + leaf.path] for leaf in self._leaves]
 
     def clean_records(self) -> dict[str, Any]:
         records = self.cleaned_data["records"]
@@ -97,16 +88,16 @@ class TrialForm(forms.Form):
         return records
 
     def arguments(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name, spec in self._specs.items():
-            value = self.cleaned_data.get(ARGUMENT + name)
-            if value in (None, "", ABSENT):
-                continue
-            if spec.get("type") == "flag":
-                found[name] = value == YES
-                continue
-            found[name] = int(value) if spec.get("type") == "integer" and str(value).lstrip("-").isdigit() else value
-        return found
+        """Return the arguments that were entered, in their own format."""
+        cleaned = {leaf.path: self.cleaned_data.get(ARGUMENT + leaf.path) for leaf in self._leaves}
+        found = {name: entered(name, spec, cleaned) for name, spec in self._specs.items()}
+        return {name: value for name, value in found.items() if value is not ABSENT}
+
+    def field_for(self, path: str) -> str | None:
+        """Return the field of an invalid argument, or of what contains it; None if the form has neither."""
+        while path and ARGUMENT + path not in self.fields:
+            path = path.rpartition(".")[0]
+        return ARGUMENT + path if path else None
 
 
 def _open_arguments(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -119,48 +110,6 @@ def _open_arguments(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]
     }
 
 
-def _argument_field(name: str, spec: Mapping[str, Any]) -> forms.Field:
-    about: dict[str, Any] = {
-        "label": name, "required": False, "help_text": str(spec.get("description", "")),
-        "initial": spec.get("example", ""),
-    }  # fmt: skip
-    match spec.get("type"):
-        case "choice":
-            options = [str(one.get("value", "")) for one in spec.get("options", ()) if isinstance(one, Mapping)]
-            return forms.ChoiceField(choices=[("", "–"), *((one, one) for one in options)], **about)
-        case "flag":
-            choices = [("", "–"), (YES, gettext("Yes")), (NO, gettext("No"))]
-            return forms.ChoiceField(choices=choices, **{**about, "initial": ""})
-        case "list" if spec.get("of", {}).get("type") in _SINGLE:
-            each = gettext("One per line.")
-            help_text = f"{about['help_text']} {each}".strip()
-            return Entries(widget=forms.Textarea(attrs={"rows": 3}), **{**about, "help_text": help_text})
-        case "list" | "object":
-            form = gettext("As JSON, such as {example}").format(example=json.dumps(_sample(spec), ensure_ascii=False))
-            help_text = f"{about['help_text']} {form}".strip()
-            return JsonText(
-                widget=forms.Textarea(attrs={"rows": 3, "class": "mono"}), **{**about, "help_text": help_text}
-            )
-    return forms.CharField(**about)
-
-
-def _sample(spec: Mapping[str, Any]) -> Any:
-    """Return a sample value in an argument's format."""
-    match spec.get("type"):
-        case "object":
-            fields = spec.get("fields")
-            given = fields.items() if isinstance(fields, Mapping) else ()
-            return {name: _sample(one) for name, one in given if isinstance(one, Mapping)}
-        case "list":
-            return [_sample(spec["of"])] if isinstance(spec.get("of"), Mapping) else []
-        case "choice":
-            options = [one.get("value", "") for one in spec.get("options", ()) if isinstance(one, Mapping)]
-            return next(iter(options), "")
-        case "integer" | "number" | "money" | "flag" | "date" as kind:
-            return _SAMPLES[kind]
-    return str(spec.get("example") or "…")
-
-
 def test_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
     needs(request, WRITE_RIGHT)  # also for a form that is only viewed, since nobody else can submit it
     definition, version = opened(request, definition_id)
@@ -171,7 +120,7 @@ def test_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
     context = {
         "form": form,
         "newest": version,
-        "gaps": checklist(version.document, lacks).gaps,
+        "gaps": missing_parts(version.document).gaps,
         "result": result and _shown(result, form),
     }
     status = 400 if is_sent and result is None else 200
@@ -193,8 +142,7 @@ def _run(request: HttpRequest, version: ActionDefinitionVersion, form: TrialForm
         )
     except InvalidArguments as refusal:
         for path, texts in refusal.fields.items():
-            name = ARGUMENT + str(path).partition(".")[0].partition("[")[0]
-            form.add_error(name if name in form.fields else None, [f"{path}: {one}" for one in texts])
+            form.add_error(form.field_for(str(path)), [f"{path}: {one}" for one in texts])
         if not refusal.fields:
             form.add_error(None, refusal.message)
     except InvalidDefinition as refusal:

@@ -100,6 +100,12 @@ def none_yet_of(opts: "Options[Any]") -> str:
 
 
 @register.filter
+def choice_words(field: Any, value: str) -> str:
+    """Return what a form's field calls a value: the words of an option, or the value itself."""
+    return str(dict(getattr(field.field, "choices", ())).get(value, value))
+
+
+@register.filter
 def new_of(opts: "Options[Any]") -> str:
     """Return the label of the button that adds a row to a model's list."""
     return str(getattr(_pages_of(opts), "new", ""))

@@ -126,7 +126,7 @@ def test_an_option_without_the_label_it_needs_causes_a_warning(options: dict[str
     made["arguments"]["reason"]["options"] = [
         {"value": value, **({"label": {"en": label}} if label else {})} for value, label in options.items()
     ]
-    told = advice(made)
+    told = [one.text for one in advice(made)]
     assert [named in one for one in told] == ([True] if named else [])
 
 
@@ -134,7 +134,7 @@ def test_a_label_in_only_one_language_causes_a_warning() -> None:
     made = document()
     made["title"] = {"en": "Cancel", "de": "Stornieren"}
     made["arguments"]["reason"]["options"] = [{"value": one, "label": {"en": one}} for one in ("S", "M")]
-    assert any("lack a label in at least one language" in one and "such as S." in one for one in advice(made))
+    assert any("lack a label in at least one language" in one.text and "such as S." in one.text for one in advice(made))
 
 
 def test_tests_of_a_workspace_are_counted_together(

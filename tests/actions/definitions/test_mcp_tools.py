@@ -44,6 +44,7 @@ def test_a_tool_becomes_a_write_that_is_called_at_most_once() -> None:
     assert document["outcome"] == {"kind": "at_most_once"}
     assert {"risk", "description", "lookups", "subject", "answer.did_not"} <= set(draft.missing)
     assert "readOnlyHint" in draft.notes[0]
+    assert draft.suggestions["kind"] == "read"  # a suggestion only: a person must accept it
     assert "IMPORTANT" in draft.suggestions["description.en"]
     assert "IMPORTANT" not in str(document)
     check_draft(document)
@@ -68,6 +69,34 @@ def test_a_draft_of_a_tool_can_be_completed() -> None:
     definition = parse_document(document)
     assert definition.call
     assert (definition.call.tool, definition.call.schema_hash) == ("shop.createReturn", fingerprint(TOOL))
+
+
+@pytest.mark.parametrize(
+    ("annotations", "is_suggested"),
+    [
+        ({"readOnlyHint": True}, True), ({"readOnlyHint": False}, False), ({}, False), (None, False),
+        ({"readOnlyHint": "yes"}, False), ({"readOnlyHint": True, "destructiveHint": True}, False),
+    ],
+)  # fmt: skip
+def test_a_tool_that_claims_to_read_only_is_suggested_as_a_look_up(annotations: Any, is_suggested: bool) -> None:
+    (draft,) = read_tools({"tools": [{**TOOL, "annotations": annotations}]}).drafts
+    assert ("kind" in draft.suggestions, draft.document["kind"]) == (is_suggested, "write")
+
+
+def test_the_fields_of_a_tool_s_result_are_kept_on_the_receipt() -> None:
+    result = {
+        "type": "object",
+        "properties": {
+            "visitRef": {"type": "string"}, "customerId": {"type": "string"}, "at": {"type": "object"},
+            "a.b": {"type": "string"}, "fee": {"$ref": "#/$defs/fee"},
+        },
+        "$defs": {"fee": {"type": "number"}},
+    }  # fmt: skip
+    (draft,) = read_tools({"tools": [{**TOOL, "outputSchema": result}]}).drafts
+    assert [(row["name"], row["value"]) for row in draft.document["receipt"]] == [
+        ("visit_ref", "body.structuredContent.visitRef"), ("fee", "body.structuredContent.fee"),
+    ]  # fmt: skip
+    check_draft(draft.document)
 
 
 @pytest.mark.parametrize("result", [None, [], {}, {"tools": {}}, {"tools": "x"}, "tools"])
@@ -134,3 +163,25 @@ def test_a_tool_gets_the_customer_from_the_identity() -> None:
         "userId": "{number(arguments.user_id)}", "account?": "{arguments.account}",
     }  # fmt: skip
     assert [note.partition(":")[0] for note in draft.checks] == ["user_id", "account"]
+
+
+def tool(name: str, *fields: str, reads: bool = False) -> dict[str, Any]:
+    schema = {"type": "object", "properties": {field: {"type": "string"} for field in fields}, "required": [*fields]}
+    return {"name": name, "inputSchema": schema, "annotations": {"readOnlyHint": reads}}
+
+
+def test_a_record_is_suggested_by_the_tool_that_reads_it_and_the_customer_by_the_id_of_nothing_else() -> None:
+    tools = [tool("get_visit", "visitId", reads=True), tool("move_visit", "visit_id", "patient_id", "day")]
+    read, move = read_tools({"tools": tools}).drafts
+    assert move.suggestions == {
+        "arguments.patient_id.from": "identity", "lookups[0].name": "visit", "lookups[0].call.tool": "get_visit",
+        "lookups[0].call.body": '{"visitId": "{arguments.visit_id}"}', "subject.kind": "visit",
+    }  # fmt: skip
+    assert "lookups" not in move.document and move.document["arguments"]["patient_id"] == {"type": "string"}
+    assert read.suggestions == {"kind": "read"}
+    assert [check.partition(":")[0] for check in move.checks] == ["patient_id"]
+
+
+def test_no_tool_is_suggested_that_does_not_say_that_it_only_reads() -> None:
+    _, move = read_tools({"tools": [tool("get_visit", "visit_id"), tool("move_visit", "visit_id", "day")]}).drafts
+    assert not any(path.startswith("lookups") for path in move.suggestions)

@@ -144,6 +144,57 @@ paths:
     assert "lookups[0].owner" in draft.missing
 
 
+HIRE = """
+openapi: 3.1.0
+paths:
+  /rentals/{rental_id}:
+    parameters: [{name: rental_id, in: path, required: true, schema: {type: string}}]
+    get:
+      operationId: rental
+      responses: {"200": {content: {application/json: {schema: {properties: {
+        rental_id: {type: string}, driver_id: {type: string}, car_id: {type: string}, MORE}}}}}}
+  /cars/{car_id}:
+    parameters: [{name: car_id, in: path, required: true, schema: {type: string}}]
+    get: {operationId: car, responses: {"200": {content: {application/json: {schema: {properties: {car_id: {type: string}}}}}}}}
+  /drivers/{driver_id}/rentals:
+    parameters: [{name: driver_id, in: path, required: true, schema: {type: string}}]
+    get: {operationId: rentals, responses: {"200": {description: ok}}}
+  /rentals/{rental_id}/extension:
+    parameters: [{name: rental_id, in: path, required: true, schema: {type: string}}]
+    post: {operationId: extend, responses: {"200": {description: ok}}}
+  /offers:
+    post:
+      operationId: offer
+      requestBody: {content: {application/json: {schema: {properties: {agentId: {type: string}, guestId: {type: string}}}}}}
+      responses: {"200": {description: ok}}
+"""  # noqa: E501 -- a file
+
+
+def test_an_id_of_what_nothing_reads_is_suggested_as_the_owner_or_the_customer() -> None:
+    found = drafts(HIRE.replace("MORE", "note: {type: string}"))
+    assert found["extend"].suggestions["lookups[0].owner"] == "rental.driver_id"
+    assert found["rental"].suggestions["lookups[0].owner"] == "record.driver_id"
+    assert "lookups[0].owner" not in found["car"].suggestions
+    assert found["rentals"].suggestions["arguments.driver_id.from"] == "identity"
+    assert found["rentals"].suggestions["lookups[0].owner"] == "identity.sub"
+    assert not any(path.endswith(".from") for path in found["extend"].suggestions)
+    assert [check.partition(":")[0] for check in found["rentals"].checks] == ["driver_id"]
+    assert found["rentals"].document["arguments"]["driver_id"].get("from") is None  # only suggested
+
+
+def test_of_several_such_ids_the_one_with_things_of_its_own_is_suggested_or_none() -> None:
+    text = HIRE.replace("MORE", "branch_id: {type: string}")
+    assert drafts(text)["extend"].suggestions["lookups[0].owner"] == "rental.driver_id"
+    draft = drafts(text.replace("/drivers/{driver_id}/rentals", "/drivers/{driver_id}"))["extend"]
+    assert draft.suggestions["lookups[0].owner"] == "rental.branch_id"  # a driver is then a record of its own
+    draft = drafts(text.replace("/drivers/{driver_id}/rentals", "/rentals-of/{driver_id}.json"))["extend"]
+    assert "lookups[0].owner" not in draft.suggestions
+    assert any("rental.driver_id, rental.branch_id" in check for check in draft.checks)
+    offer = drafts(text)["offer"]
+    assert not any(path.endswith(".from") for path in offer.suggestions)
+    assert offer.checks == []  # no record names an agent or a guest
+
+
 def test_the_owner_of_a_look_up_is_suggested() -> None:
     found = drafts(WRAPPED)
     assert found["visit"].suggestions["lookups[0].owner"] == "record.data.holder.ref"
@@ -168,7 +219,7 @@ def test_a_field_for_the_idempotency_key_is_filled_by_the_server(name: str) -> N
     )["refund"]
     assert draft.document["call"]["body"][name] == "{key}"
     assert not any("idempotency" in argument for argument in draft.document["arguments"])
-    assert any("replay_safe" in note for note in draft.notes)
+    assert any(path == "outcome.kind" and "replay_safe" in hint for path, hint in draft.hints)
     number = RECORDS.replace(
         "deposit_id: {type: string}", f"deposit_id: {{type: string}}\n                {name}: {{type: integer}}"
     )
@@ -194,7 +245,7 @@ def test_a_field_named_after_a_record_is_left_for_a_person_to_check() -> None:
 
 def test_notes_and_checks_say_system_and_not_shop() -> None:
     found = [*drafts(SHOP).values(), *drafts(RECORDS).values(), *drafts(WRAPPED).values()]
-    told = " ".join(text for draft in found for text in (*draft.notes, *draft.checks))
+    told = " ".join(text for draft in found for text in (*draft.notes, *draft.checks, *dict(draft.hints).values()))
     assert "If the system answers a repeated key" in told and "the system has done it" in told
     assert "the shop" not in told
 

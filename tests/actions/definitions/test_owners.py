@@ -218,7 +218,7 @@ def test_a_card_that_hides_an_argument_of_the_call_causes_a_warning(
         **document["arguments"], "guest_id": document["arguments"]["guest_id"] | {"names_no_record": True}
     }  # fmt: skip
     shown = [{"label": {"en": label, "de": label}, "value": value} for label, value in rows]
-    told = advice(document | {"card": document["card"] | {"rows": shown}})
+    told = [one.text for one in advice(document | {"card": document["card"] | {"rows": shown}})]
     assert bool(told) is is_warned
     assert not is_warned or "guest_id" in told[0]
 
@@ -241,7 +241,8 @@ NESTED = {"type": "list", "of": {"type": "object", "fields": {"sku": {"type": "s
 def test_the_page_warns_of_an_argument_that_the_chat_cannot_ask_for(argument: dict[str, Any], is_warned: bool) -> None:
     draft = {"format": 1, "name": "x", "arguments": {"lines": {"description": "What to order.", **argument}}}
     check_draft(draft)
-    told = [one for one in advice(draft) if "the chat cannot ask for lines" in one]
+    told = [one for one in advice(draft) if "the chat cannot ask for lines" in one.text]
+    assert {one.path for one in told} <= {"arguments.lines"}
     assert bool(told) is is_warned
 
 
@@ -277,7 +278,7 @@ def test_a_card_that_hides_a_field_of_the_call_causes_a_warning(values: list[str
     document = newsletter({"path": "/n/{identity.sub}", "body": {"goods": "{arguments.goods}"}})
     document |= {"arguments": {"goods": goods}, "values": {"whatever": "map(arguments.goods, g, g.sku + g.size.unit)"}}
     rows = [{"label": {"en": "Goods", "de": "Ware"}, "value": value} for value in values]
-    told = advice(document | {"card": document["card"] | {"rows": rows}})
+    told = [one.text for one in advice(document | {"card": document["card"] | {"rows": rows}})]
     assert [one.partition("does not show ")[2].partition(", which")[0] for one in told] == ([hidden] if hidden else [])
 
 

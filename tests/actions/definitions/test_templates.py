@@ -217,7 +217,7 @@ def test_an_invalid_template_is_refused(text: str) -> None:
 
 
 def test_braces_in_quoted_texts_belong_to_the_expression() -> None:
-    assert compile_template('{a == \'}\' } {"\\"}"}').words({"a": "}"}, "en") == 'true "}'
+    assert compile_template('{a == \'}\' } {"\\"}"}').words({"a": "}"}, "en") == 'Yes "}'
 
 
 def test_a_body_is_bounded() -> None:
@@ -235,3 +235,25 @@ def test_a_body_is_bounded() -> None:
 def test_a_long_list_says_how_many_entries_it_leaves_out() -> None:
     shown = compile_template("{skus}").words({"skus": [f"s{number}" for number in range(60)]}, "en")
     assert shown.startswith("s0, s1, ") and shown.endswith("s49, … (+10)")
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ([1, 2.5, Decimal("3.50"), True, None], "1, 2.5, 3.5, Yes, "),
+        ([date(2026, 12, 19), "2026-12-20"], "19 December 2026, 20 December 2026"),
+        ([Money(Decimal("12.50"), "EUR")], "\N{EURO SIGN}12.50"),
+        ("2026-12-19", "19 December 2026"), ("2026-02-30", "2026-02-30"), ("2026-12-19T10:00", "2026-12-19T10:00"),
+        ("A 2026-12-19", "A 2026-12-19"),
+    ],
+)  # fmt: skip
+def test_words_are_written_for_people(value: Any, told: str) -> None:
+    assert compile_template("{a}").words({"a": value}, "en") == told
+
+
+def test_a_day_is_written_in_the_customer_s_language() -> None:
+    assert compile_template("{a}").words({"a": "2026-12-19"}, "de") == "19. Dezember 2026"
+
+
+def test_yes_and_no_are_written_in_the_customer_s_language() -> None:
+    assert [compile_template("{a}").words({"a": one}, "fr") for one in (True, False)] == ["Oui", "Non"]

@@ -90,11 +90,14 @@ function group(fields, id, text, { t }) {
 function input({ name, type, format, required, maxLength, minimum, maximum, enum: choice, items }, id, value) {
   if (type === "array") return boxes(items.enum, id, value);
   const common = { id, required, dir: "auto", autocomplete: AUTOFILL[name] };
-  const node = choice ? h("select.field", common, !required && h("option"), choice.map((one) => h("option", one))) : maxLength > 200 ? h("textarea.field", { ...common, maxlength: maxLength, rows: "4" }) : h("input.field", { ...common, type: format || (type === "integer" ? "number" : "text"), maxlength: maxLength, min: minimum, max: maximum });
+  const node = choice ? h("select.field", common, !required && h("option"), choice.map((one) => h("option", one))) : maxLength > 200 ? h("textarea.field", { ...common, maxlength: maxLength, rows: "4" }) : h("input.field", { ...common, type: (isDay(value) && format) || (type === "integer" ? "number" : "text"), maxlength: maxLength, min: minimum, max: maximum });
   node.value = value || "";
   node.addEventListener("input", () => node.setCustomValidity(""));
   return node;
 }
+
+/** Whether a date field can show this value; the form that was sent shows a day in words. */
+const isDay = (value) => !value || /^\d{4}-\d\d-\d\d$/.test(value);
 
 /** A list of options, any number of which can be ticked. */
 function boxes(options, id, value) {
