@@ -1,5 +1,5 @@
-"""Parsing what a customer asks for: strictly, and only for a signed-in customer. A refusal here leaves only an audit
-entry with its error code.
+"""Parsing what a customer asks for: strictly, and only for a signed-in customer, unless it is a look-up of public
+records. A refusal here leaves only an audit entry with its error code.
 """
 
 from collections.abc import Mapping
@@ -36,10 +36,15 @@ def parse_intent(principal: Principal, name: str, arguments: str | Mapping[str, 
     try:
         action = action_named(name)
         asked = parse_arguments(action.arguments, read_arguments(arguments))
-        return Intent(principal, action, asked, principal.identity())
+        return Intent(principal, action, asked, _identity(principal, action))
     except ActionError as error:
         record_refusal("wish.refused", error, actor=principal.actor, action=_printable(name))
         raise
+
+
+def _identity(principal: Principal, action: Action) -> Identity:
+    """Return the customer's signed identity; a look-up of public records reads none. Raises NotSignedIn."""
+    return Identity("") if action.is_public and not principal.is_verified else principal.identity()
 
 
 def _printable(name: str) -> str:

@@ -70,6 +70,12 @@ def action_specs(language: str) -> tuple[ToolSpec, ...]:
     return tuple(spec_of(action, language) for action in all_actions().values() if action.name in enabled)
 
 
+def public_specs(language: str) -> tuple[ToolSpec, ...]:
+    """Return the tools for the enabled look-ups of public records, which are for visitors too."""
+    public = {name for name, action in all_actions().items() if action.is_public}
+    return tuple(spec for spec in action_specs(language) if spec.name in public)
+
+
 def may_replace_card(tool: ToolSpec) -> ToolSpec:
     """Return an action's tool with the argument for correcting an open card. Other tools are unchanged: look-ups, tools
     that are not actions, and those that already have an argument with this name.

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from actions.audit import record_refusal
 from actions.states import UNDOING, State
-from supportbot.assistant.action_tools import action_specs, may_replace_card, use_action, withdraw_cards
+from supportbot.assistant.action_tools import action_specs, may_replace_card, public_specs, use_action, withdraw_cards
 from supportbot.assistant.errors import BadArguments, NoSuchTool, RepeatedCall, ToolRefused, TooManyCalls, TooManySteps
 from supportbot.assistant.texts import say
 from supportbot.assistant.tool_calls import Place, ToolResult
@@ -44,12 +44,13 @@ WITHDRAW_CARDS: Final = ToolSpec(
 
 
 def tools_for(conversation: Conversation, language: str, requests: Collection[State]) -> tuple[ToolSpec, ...]:
-    """Return the tools for a turn in this conversation. Anonymous visitors have no orders and so no actions.
+    """Return the tools for a turn in this conversation. Anonymous visitors have no orders, and so only look-ups of
+    public records.
 
     `requests` are the states of the conversation's requests.
     """
     if conversation.customer.is_anonymous:
-        return (REQUEST_HUMAN,)
+        return (REQUEST_HUMAN, *public_specs(language))
     undo = (UNDO_LAST,) if any(state in UNDOING for state in requests) else ()
     actions = action_specs(language)
     if State.AWAITING_CONFIRMATION in requests:
@@ -58,8 +59,10 @@ def tools_for(conversation: Conversation, language: str, requests: Collection[St
 
 
 def tools_after_signing_in(conversation: Conversation, language: str) -> tuple[ToolSpec, ...]:
-    """Return the tools that a visitor would have after signing in; empty for a known customer."""
-    return action_specs(language) if conversation.customer.is_anonymous else ()
+    """Return the further tools that a visitor would have after signing in; empty for a known customer."""
+    public = {tool.name for tool in public_specs(language)}
+    further = (tool for tool in action_specs(language) if tool.name not in public)
+    return tuple(further) if conversation.customer.is_anonymous else ()
 
 
 class Tools:

@@ -6,7 +6,13 @@ from uuid import UUID
 
 import pytest
 
-from actions.principals import Principal
+from actions.definitions.document import parse_document
+from actions.definitions.published import action_from
+from actions.errors import NotSignedIn
+from actions.models import AuditEntry
+from actions.principals import Principal, principal_in_conversation
+from actions.services import run_read
+from supportbot.accounts.models import Customer
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.runner import carry_out
 from supportbot.async_db import db
@@ -191,3 +197,59 @@ async def test_a_request_that_matches_no_action_leads_to_a_person(ann: Principal
     assert told["text"].endswith("Would you like to talk to a person?")
     told = await answers(conversation, "I would like to come on Friday instead")
     assert "change_dates" in [option["id"] for option in told["blocks"][0]["options"]]
+
+
+def public(**changes: Any) -> dict[str, Any]:
+    """Return a look-up of records that anybody may see."""
+    made = look_up()
+    lookup = {name: one for name, one in made["lookups"][0].items() if name != "owner"}
+    return made | {"lookups": [lookup | {"public": True}]} | changes
+
+
+def visitor() -> Principal:
+    return principal_in_conversation(Customer.objects.create(), locale="en")
+
+
+async def test_a_visitor_is_told_of_public_records(put_in_force: Put, retail: LoopbackShop) -> None:
+    await db(put_in_force, public())
+    somebody = await db(visitor)
+    conversation = await db(start_conversation, somebody.customer_id)
+    told = await answers(conversation, f"Can you show me parcel {ANN}?")
+    assert told["text"].startswith("Your parcel:") and "Status: pending" in told["text"]
+    assert (await db(AuditEntry.objects.get, event="read.answered")).actor == f"customer:{somebody.customer_id}"
+
+
+async def test_a_visitor_must_sign_in_for_their_own_records(put_in_force: Put, retail: LoopbackShop) -> None:
+    await db(put_in_force, look_up())
+    somebody = await db(visitor)
+    conversation = await db(start_conversation, somebody.customer_id)
+    retail.asked.clear()
+    told = await answers(conversation, f"Can you show me parcel {ANN}?")
+    assert "sign in" in told["text"] and retail.asked == []
+
+
+MINE = {"type": "string", "description": "Who.", "from": "identity"}
+RESULT = look_up()["result"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"lookups": look_up()["lookups"]},
+        {"lookups": [*public()["lookups"], look_up()["lookups"][0] | {"name": "mine", "owner": "mine.user_id"}]},
+        {"arguments": look_up()["arguments"] | {"me": MINE}},
+        {"guards": [{"name": "a", "require": "identity.sub != 'x'", "code": "no", "words": {"en": "No."}}]},
+        {"result": RESULT | {"words": {"en": "Hello {identity.sub}"}}},
+        {"values": {"who": "identity.email"}},
+    ],
+)
+def test_what_reads_anything_of_the_customer_is_for_the_signed_in_only(
+    put_in_force: Put, retail: LoopbackShop, changes: dict[str, Any]
+) -> None:
+    made = public(**changes)
+    assert not action_from(parse_document(made), 1).is_public
+    put_in_force(made)
+    retail.asked.clear()
+    with pytest.raises(NotSignedIn):
+        run_read(visitor(), "show_parcel", {"id": ANN})
+    assert retail.asked == []
