@@ -14,6 +14,7 @@ from datetime import date
 from typing import Any, Final
 
 from supportbot.builtin.actions.negations import BREAK, Named, has_dotted_days, without_denied
+from supportbot.builtin.actions.replaced import without_replaced
 from supportbot.builtin.actions.slots import Intent, fields_of, kind_of, slots_in
 from supportbot.builtin.actions.word_lists import word_lists
 from supportbot.formats import babel_locale
@@ -42,7 +43,8 @@ def corrected(tool: ToolSpec, intent: Intent, text: str, *, locale: str, written
     def named(part: str) -> Named:
         return _named(tool, intent, part, _given(tool, intent, part, locale, written_on))
 
-    text = without_denied(text, detect(text, locale), named)
+    meant = without_replaced(text, locale)
+    text = meant if meant != text else without_denied(text, detect(text, locale), named)
     given = _given(tool, intent, text, locale, written_on)
     changed = {name: value for name, value in given.values.items() if value != intent.values.get(name)}
     return replace(given, order=given.order if given.order != intent.order else None, values=changed)

@@ -12,6 +12,7 @@ from typing import Final
 from supportbot.builtin import intents
 from supportbot.builtin.actions.corrections import MOST_WORDS
 from supportbot.builtin.actions.parts import Shape
+from supportbot.builtin.actions.replaced import without_replaced
 from supportbot.builtin.actions.slots import (
     OF_WORDS,
     Intent,
@@ -73,6 +74,7 @@ def requests_in(tools: Sequence[ToolSpec], text: str, detected: DetectedIntent) 
     Two requests in one message each look less certain than alone, so it is enough if each part, with its own order, is
     clearly a request.
     """
+    text = without_replaced(text, "")
     if detected.action:
         return _parts(tools, text, detected.action)
     numbers = order_numbers_in(text) if detected.candidates else []

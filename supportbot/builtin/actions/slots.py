@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 from supportbot.builtin.actions.parts import Part, Shape, parts_in
 from supportbot.builtin.actions.patterns import stretches_in, value_in
+from supportbot.builtin.actions.replaced import without_replaced
 from supportbot.builtin.actions.values import (
     choices_in,
     dates_in,
@@ -267,6 +268,7 @@ def _titled(tool: ToolSpec) -> Iterator[tuple[str, tuple[str, Part]]]:
 def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", written_on: date | None = None) -> Intent:
     """Return the values for a tool in a text; `asked` is the field that the assistant asked for."""
     order, unclear = None, ""
+    meant = without_replaced(text, locale)
     # `next_step` fills in chosen records
     fields = {name: shape for name, shape in fields_of(tool).items() if name not in tool.chosen}
     named = days_in(text, locale, written_on)
@@ -274,14 +276,15 @@ def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", wr
     for name, shape in fields.items():
         kind, is_asked = kind_of(name, shape), name == asked
         if kind == "order":
-            order = order_reference(text, is_asked=is_asked)
+            order = order_reference(meant, is_asked=is_asked)
             if order and asked and not is_asked and not order.is_whole:  # bare digits answer the question
                 order = None
         elif kind == "amount":
             values[name], is_misread = amount_in(text, is_asked=is_asked)
             unclear = name if is_misread else unclear
         elif name not in values:
-            values[name] = _value(kind, shape, text, labels=tool.option_labels.get(name, {}), is_asked=is_asked)
+            told = meant if kind == "pattern" else text
+            values[name] = _value(kind, shape, told, labels=tool.option_labels.get(name, {}), is_asked=is_asked)
     given = {name: value for name, value in values.items() if value not in (None, "", {})}
     days = frozenset(day for one in named for day in one.possible)
     return Intent(tool.name, order, given, text, unclear, days=days)
