@@ -5,12 +5,12 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
 from actions.definitions import services
-from actions.definitions.errors import NoSuchDefinition, NotPublisher
+from actions.definitions.errors import NoSuchDefinition, NotPublisher, Outdated
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
 from actions.definitions.services import newest_version, save_draft
 from actions.models import AuditEntry
 from supportbot.accounts.models import User
-from tests.actions.defined.conftest import document, stored_as_published
+from tests.actions.defined.conftest import document, store_as_published
 from tests.actions.defined.conftest import retail as retail
 from tests.actions.defined.loopback_shop import LoopbackShop
 from tests.console.conftest import Enter
@@ -57,7 +57,7 @@ def test_a_draft_is_deleted_from_its_page_after_a_question(
 def test_drafts_ticked_in_the_list_are_deleted_at_once_and_published_ones_stay(
     browser: Client, retail: LoopbackShop
 ) -> None:
-    live = stored_as_published(document())
+    live = store_as_published(document())
     one, two = draft_named("one"), draft_named("two")
     kept = draft_named("kept")
     ticked = {"action": "delete_ticked", "_selected_action": [str(row.pk) for row in (live, one, two)]}
@@ -72,7 +72,7 @@ def test_drafts_ticked_in_the_list_are_deleted_at_once_and_published_ones_stay(
 
 
 def test_the_database_keeps_published_versions(retail: LoopbackShop) -> None:
-    live = stored_as_published(document())
+    live = store_as_published(document())
     former = newest_version(live)
     live.current = save_draft({**document(), "examples": {}}, actor="operator:test")
     live.save(update_fields=["current"])
@@ -95,7 +95,7 @@ def test_a_version_that_is_deleted_meanwhile_is_neither_published_nor_saved_agai
     monkeypatch.setattr(services, "failures_of", passes_and_deletes)
     with pytest.raises(NoSuchDefinition):
         services.publish(NAME, number=number, person=dora)
-    with pytest.raises(services.Outdated):
+    with pytest.raises(Outdated):
         save_draft({**document(), "card": None}, actor="operator:test", based_on=number)
     assert not ActionDefinition.objects.exists()
 

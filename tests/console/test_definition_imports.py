@@ -123,6 +123,25 @@ def test_only_the_selected_texts_of_a_file_are_accepted(browser: Client, retail:
     assert "Which thing" in visible_text(page_of(again), " ")
 
 
+def test_all_texts_of_a_file_are_accepted_at_once_but_not_who_the_customer_is(
+    browser: Client, retail: LoopbackShop
+) -> None:
+    arguments = {"id": {"type": "string"}, "who": {"type": "string", "description": "Mine"}}
+    told = {"id.description": "Which", "who.description": "Theirs", "who.from": "identity"}
+    imported = {"source": "POST /x", "suggestions": {f"arguments.{path}": text for path, text in told.items()}}
+    made = save_draft(
+        {"format": 1, "name": "do_thing", "title": {"en": "Do"}, "arguments": arguments}, actor="t", origin="openapi",
+        imported=imported,
+    ).definition  # fmt: skip
+    sent = fields_of(browser.get(at(made, "part/arguments/")))
+    browser.post(at(made, "part/arguments/"), {**sent, "take_all": "1"})
+    stored = newest_version(made).document["arguments"]
+    assert stored == {**arguments, "id": {"type": "string", "description": "Which"}}
+    again = browser.get(at(made, "part/arguments/"))
+    assert not page_of(again).css("[name=take_all]")  # nothing is empty any more
+    assert not page_of(browser.get(at(made, "part/basics/"))).css("[name=take_all]")
+
+
 def test_the_tools_of_an_mcp_server_become_drafts(browser: Client, mcp_server: ScriptedMcpServer) -> None:
     page = page_of(browser.get(f"{ACTIONS}add/"))
     assert "From an MCP server" in visible_text(page, " ")

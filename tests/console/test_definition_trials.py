@@ -280,8 +280,8 @@ def test_a_mistake_in_an_object_is_shown_at_its_field(browser: Client, retail: L
     made = document()
     made["arguments"]["driver"] = {**DRIVER, "description": "Who.", "names_no_record": True}
     made["call"]["body"] = {"driver": "{arguments.driver}"}
-    made = save_draft(made, actor="operator:test").definition
+    saved = save_draft(made, actor="operator:test").definition
     sent = {**ASKED, "argument-driver.name": "Ann", "argument-driver.country": "DE", "argument-driver.born": "tomorrow"}
-    answer = browser.post(at(made, "test/"), sent)
+    answer = browser.post(at(saved, "test/"), sent)
     wrong = page_of(answer).css_first('[id="id_argument-driver.born_error"]')
     assert wrong is not None and "Enter a date such as" in wrong.text()

@@ -1,6 +1,7 @@
 """Deleting drafts that were never published: a page that lists what goes, then the deletion."""
 
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -33,7 +34,7 @@ def confirmation(request: HttpRequest, chosen: Iterable[ActionDefinition]) -> Ht
     """Show which of the chosen actions would be deleted, and which stay because they have been published."""
     needs(request, WRITE_RIGHT)
     by_name = sorted(chosen, key=lambda one: one.name)
-    context = {
+    context: dict[str, Any] = {
         "drafts": [one.name for one in by_name if one.is_unpublished],
         "staying": [one.name for one in by_name if not one.is_unpublished],
     }

@@ -136,6 +136,10 @@ class PartForm(forms.Form):
     ) -> None:
         self.groups.append(Group(legend, names, remove, is_blank, self, row, further, summary, is_only=is_only))
 
+    def offers_texts(self) -> bool:
+        """Return whether the imported file suggests a text for an empty field."""
+        return any(name in self.fields and _is_text(name) and not self.initial.get(name) for name in self.suggestions)
+
     def show_gaps(self, names: Iterable[str]) -> None:
         """Expand the rows in which these fields are incomplete."""
         for group in self.groups:
@@ -372,14 +376,25 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 
 
 def _with_taken(data: Any, suggestions: Mapping[str, str]) -> Any:
-    """Return the submitted values, with the file's suggestions filled in where they were selected."""
+    """Return the submitted values, with the file's suggestions filled in where they were selected, or in every field
+    that was left empty.
+    """
     if data is None:
         return None
     sent = data.copy()
-    for name in data.getlist("take"):
+    texts = [name for name in suggestions if _is_text(name)] if "take_all" in data else []
+    empty = [name for name in texts if name in data and not data[name].strip()]
+    for name in (*data.getlist("take"), *empty):
         if name in suggestions:
             sent[name] = suggestions[name]
     return sent
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a suggestion may be taken over with others. Who the customer is, who owns a record and whether
+    something is only read are decided one by one.
+    """
+    return name != "kind" and not name.endswith(("-owner", "-from"))
 
 
 def _stored_rows(rows: Rows, document: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:
