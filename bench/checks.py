@@ -24,10 +24,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID, uuid5
 
-PIECE_CHARACTERS: Final = 6
-NAMESPACE: Final = UUID(int=0)
 STRICTNESS: Final = ("strict", "balanced", "open")
 
 
@@ -69,32 +66,38 @@ def main() -> None:
 
 def checked_row(row: Mapping[str, Any], *, strictness: str, markers: str) -> Checked:
     """Stream one answer through a draft and return the result."""
-    from supportbot.assistant.drafting import Draft
+    from supportbot.evals.scripted_answers import streamed
     from supportbot.language.detection import detect
 
-    passages = [passage_of(place, page) for place, page in enumerate(row["passages"])]
-    language = row.get("locale", "")[:2] or detect(row["answer"], "en")
-    draft = Draft(
-        passages,
-        language,
-        row.get("said", ()),
-        looked_up=row.get("lookups", ()),
-        done=row.get("ledger", ()),
-        strictness=strictness,  # type: ignore[arg-type]  # argparse has checked it
-        looks_twice=True,
-    )
-    answer = with_markers(row["answer"], len(passages), markers)
-    began, vectors_took, vectors = time.process_time(), 0.0, 0
-    for at in range(0, len(answer), PIECE_CHARACTERS):
-        draft.write(answer[at : at + PIECE_CHARACTERS])
+    vectors_took, vectors = 0.0, 0
+
+    def settle(draft: Any) -> None:
+        nonlocal vectors_took, vectors
         took, made = settled(draft)
         vectors_took, vectors = vectors_took + took, vectors + made
-    draft.finish()
-    took, made = settled(draft)
-    vectors_took, vectors = vectors_took + took, vectors + made
+
+    given, began = given_in(row, markers), time.process_time()
+    draft = streamed(
+        given,
+        row.get("said", ()),
+        language=row.get("locale", "")[:2] or detect(row["answer"], "en"),
+        strictness=strictness,  # type: ignore[arg-type]  # argparse has checked it
+        settle=settle,
+    )
     final = draft.answer()
     cpu_ms = (time.process_time() - began - vectors_took) * 1000
     return Checked(row, result_of(row, draft, final), cpu_ms, vectors)
+
+
+def given_in(row: Mapping[str, Any], markers: str) -> Any:
+    """Return the answer in a row as the evaluations know it, with the markers that were asked for."""
+    from supportbot.evals.scripted_answers import Given, Page, with_all_markers, with_markers
+
+    pages = tuple(Page(one.get("title", ""), one["text"], one.get("locale", "")) for one in row["passages"])
+    answer = row["answer"]
+    if markers != "none":
+        answer = (with_markers if markers == "as-written" else with_all_markers)(answer, len(pages))
+    return Given(answer, pages, tuple(row.get("lookups", ())), tuple(row.get("ledger", ())))
 
 
 def settled(draft: Any) -> tuple[float, int]:
@@ -109,34 +112,6 @@ def settled(draft: Any) -> tuple[float, int]:
         made += len(texts)
         draft.weigh(vectors)
     return took, made
-
-
-def passage_of(place: int, page: Mapping[str, Any]) -> Any:
-    from kb.search import Passage
-
-    name = uuid5(NAMESPACE, f"{place}")
-    return Passage(
-        article_id=name, external_id=str(place + 1), title=page.get("title", ""), url="", heading="", revision=1,
-        locale=page.get("locale", ""), text=page["text"], start=0, end=len(page["text"]), score=1.0, similarity=None,
-        chunk_id=name,
-    )  # fmt: skip
-
-
-def with_markers(answer: str, passages: int, markers: str) -> str:
-    """Return the answer as `--markers` says: as it is, or with the markers of all passages after each sentence.
-
-    "as-written" adds them only to an answer that has no marker at all.
-    """
-    from supportbot.language.sentences import marked_sources, sentences_of
-
-    if markers == "none" or not passages:
-        return answer
-    has_some = any(marked_sources(sentence) for sentence in sentences_of(answer))
-    if markers == "as-written" and has_some:
-        return answer
-    every = "".join(f"[{number}]" for number in range(1, passages + 1))
-    marked = ((sentence.rstrip(), sentence[len(sentence.rstrip()) :]) for sentence in sentences_of(answer))
-    return "".join(f"{words} {every}{blanks}" if words else blanks for words, blanks in marked)
 
 
 def result_of(row: Mapping[str, Any], draft: Any, final: Any) -> dict[str, Any]:

@@ -93,12 +93,12 @@ def row(name: str, text: str, language: str) -> dict[str, Any]:
 
 
 def checked(name: str, text: str, language: str) -> dict[str, Any]:
-    from bench.checks import passage_of
     from supportbot.assistant.checks.evidence import Evidence
+    from supportbot.evals.scripted_answers import Page, passage_of
 
     pages = [
-        passage_of(place, {"title": file.stem, "text": file.read_text()[:PAGE_CHARACTERS], "locale": "en"})
-        for place, file in enumerate(sorted(KNOWLEDGE.glob("*/*.md"))[:PAGES])
+        passage_of(place, Page(file.stem, file.read_text()[:PAGE_CHARACTERS], "en"))
+        for place, file in enumerate(sorted(KNOWLEDGE.glob("*/*.md"))[:PAGES], 1)
     ]
     draft = draft_from(pages, language)
     wanted: list[Any] = []

@@ -73,16 +73,12 @@ def main() -> None:
 
 def detected_by_language(rows: list[dict[str, Any]], *, show: bool = False) -> Iterator[dict[str, Any]]:
     """Yield the results of single messages, by language and in total."""
-    from actions.registry import all_actions
-    from supportbot.assistant.action_tools import spec_of
-    from supportbot.builtin.intents import UNDO, DetectedIntent, detect_intent, wants_undo
+    from supportbot.evals.heard_requests import intent_in, tools_in
 
     came: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        tools = [spec_of(action, row["locale"][:2]) for action in all_actions().values()]
-        detected, want = detect_intent(row["text"], tools), row["want"]
-        if wants_undo(row["text"], tools, is_after_deed=row.get("after_deed", False)):
-            detected = DetectedIntent(UNDO)
+        tools, want = tools_in(row["locale"][:2]), row["want"]
+        detected = intent_in(row["text"], tools, is_after_deed=row.get("after_deed", False))
         is_read = any(tool.is_read for tool in tools if tool.name == detected.action)
         for group in (row["locale"], "all"):
             if want is None:

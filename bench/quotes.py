@@ -19,7 +19,6 @@ import asyncio
 import json
 import os
 import random
-import re
 import shutil
 import sys
 import tempfile
@@ -55,8 +54,9 @@ class Answered:
     @property
     def answers_by(self) -> list[bool]:
         """Whether each quote answers, in order; a quote that introduces a list also answers if its first item does."""
-        quotes = [bare(quote) for quote in self.quotes]
-        hits = [any(quote and (quote in right or right in quote) for right in self.answering) for quote in quotes]
+        from supportbot.evals.graders import quotes_one_of
+
+        hits = [quotes_one_of(quote, self.answering) for quote in self.quotes]
         is_lead = len(hits) > 1 and self.quotes[0].rstrip().endswith(":")
         return [hits[0] or hits[1], *hits[1:]] if is_lead else hits
 
@@ -140,6 +140,7 @@ def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
     from supportbot.assistant.awaited_turn import ask
     from supportbot.chat.retrieval_trace import traces_of
     from supportbot.chat.services import start_conversation
+    from supportbot.evals.graders import bare
 
     with workspace_scope(Workspace.objects.get(slug=WORKSPACE).pk):
         customer = Customer.objects.create(external_id="bench")
@@ -199,11 +200,6 @@ def _answering(members: list[Answered]) -> dict[str, float]:
             bool(answer.cited) and not answer.is_of_right_article and not answer.is_right for answer in members
         ),
     }
-
-
-def bare(text: str) -> str:
-    """Return only a sentence's words, without markup and link targets."""
-    return " ".join(re.findall(r"\w+", re.sub(r"\]\([^)]*\)", "]", text).lower()))
 
 
 def chosen_to_read(answers: Iterable[Answered], count: int) -> Iterator[Answered]:

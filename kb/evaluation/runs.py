@@ -84,13 +84,18 @@ def evaluate(
     """Search for every question and score the first `limit` articles; `each` is called with the number done."""
     run = RunScores([], [])
     for done, question in enumerate(questions, start=1):
-        found = find(question, limit * _PASSAGES_PER_ARTICLE)
-        ranked = list(dict.fromkeys(passage.external_id for passage in found.passages))
-        kept = [article for article in ranked if article not in question.excluded]
-        run.scores.append(score(kept[:limit], question.wanted))
-        run.took_ms.append(found.took_ms)
+        ranked, took_ms = ranking(question, find, limit=limit)
+        run.scores.append(score(ranked, question.wanted))
+        run.took_ms.append(took_ms)
         each(done)
     return run
+
+
+def ranking(question: Question, find: SearchFunction, *, limit: int = CUTOFF) -> tuple[list[str], float]:
+    """Return the external ids of the first `limit` articles found, best first, and the milliseconds of the search."""
+    found = find(question, limit * _PASSAGES_PER_ARTICLE)
+    ranked = dict.fromkeys(passage.external_id for passage in found.passages)
+    return [article for article in ranked if article not in question.excluded][:limit], found.took_ms
 
 
 def _parsed(row: dict[str, Any], where: str) -> Question:

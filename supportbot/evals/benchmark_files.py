@@ -2,7 +2,7 @@
 
 A row of `bench.checks` is an answer with its passages and a label; a row of `bench.intents` is a message with the
 action that it requests. Answers on which people disagreed ("between") are left out. Each question of `kb_eval` and
-`kb_calibrate` must find one of its articles; a question without articles (`gold`) must get "I could not find this".
+`kb_calibrate` must find one of its articles; the answer to a question without articles (`gold`) must cite none.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from kb.errors import InvalidDocument
 from kb.evaluation.question_files import conversation_of
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.scripted_answers import GIVEN_KEYS
-from supportbot.evals.suite_values import placed
+from supportbot.evals.suite_values import only, placed
 
 _TOUCHED: Final = {"faithful": False, "unfaithful": True}
 _LEFT_OUT: Final = "between"
@@ -45,15 +45,18 @@ def suite_of_bench_rows(data: list[Mapping[str, Any]], *, name: str, file: str) 
 def _bench_case(row: Mapping[str, Any], place: int, file: str) -> dict[str, Any]:
     shared = {"locale": row["locale"]} if isinstance(row.get("locale"), str) else {}
     if _is_message(row):
+        if row.get("after_deed"):  # a case of a single message has no deed before it
+            only(row, frozenset(row) - {"after_deed"}, placed(file, gettext("case {key}").format(key=place)))
         return {"ask": row["text"], "expect": {"hears": row["want"] or False}, **shared}
     touched = row.get("touched", _TOUCHED.get(str(row.get("label"))))
     if touched is None:
         problem = gettext("the row needs a `label` (faithful, unfaithful or between) or `touched`.")
         raise InvalidSuite(placed(file, gettext("case {key}").format(key=place), problem))
-    said = row.get("said") or [_NOTHING_SAID]
+    *before, said = row.get("said") or [_NOTHING_SAID]
+    history = {"history": [{"customer": text} for text in before]} if before else {}
     given = {key: row[key] for key in GIVEN_KEYS if row.get(key)}
     note = {"note": str(row["id"])} if row.get("id") else {}
-    return {"ask": said[-1], "given": given, "expect": {"touched": touched}, **shared, **note}
+    return {"ask": said, **history, "given": given, "expect": {"touched": touched}, **shared, **note}
 
 
 def is_questions(data: Any) -> bool:
@@ -76,9 +79,9 @@ def suite_of_questions(data: list[Mapping[str, Any]], *, name: str, file: str) -
 def _question_case(row: dict[str, Any], where: str) -> dict[str, Any]:
     *before, last = conversation_of(row, where)
     articles = next((row[key] for key in _ARTICLE_KEYS if row.get(key)), None)
-    expect: dict[str, Any] = {"finds": articles} if articles else {"abstains": True}
-    if row.get("answers"):  # in `bench.quotes`: the sentences that answer the question
-        expect["quotes"] = row["answers"]
+    expect: dict[str, Any] = {"hit5": articles} if articles else {"cites": False}
+    if articles and row.get("answers"):  # in `bench.quotes`: the sentences that answer the question
+        expect = {"quotes": row["answers"]}
     case: dict[str, Any] = {"ask": last.text, "expect": expect}
     if before:
         case["history"] = [{"customer" if one.is_customer else "assistant": one.text} for one in before]

@@ -13,21 +13,21 @@ from uuid import UUID
 
 from django.db import Error as AnyDatabaseError
 
-from actions.registry import all_actions
 from actions.simulated_backend import use_simulated_backend
+from kb.evaluation.runs import Question, as_asked, ranking
+from kb.models import Audience
+from kb.ports import Said
 from supportbot.accounts.models import Workspace
-from supportbot.assistant.action_tools import spec_of
 from supportbot.assistant.prompts import fenced
 from supportbot.async_db import db, outside
-from supportbot.builtin.intents import detect_intent
 from supportbot.errors import SupportBotError
 from supportbot.evals.case_customers import Customer, Lost, ModelCustomer, Press, ScriptedCustomer, StepCustomer
+from supportbot.evals.heard_requests import heard_in
 from supportbot.evals.outcomes import JUDGE_VERSION, Judgement, Played, Reply, signals_of
 from supportbot.evals.scripted_answers import Given, checked
 from supportbot.evals.simulated_conversation import Rehearsal, rehearsal_for
 from supportbot.evals.simulated_merchants import Merchant, MerchantMissing, merchant_of
 from supportbot.evals.suite_format import Case
-from supportbot.language.detection import base_language, detect
 from supportbot.llm import gateway
 from supportbot.llm.errors import BudgetExceeded, DeadlineExceeded, LlmError, ModelMisconfigured, ModelUnavailable
 from supportbot.llm.json_extraction import json_in
@@ -87,7 +87,9 @@ async def _run_case(workspace: Workspace, case: Case, merchant: Merchant | None)
         replies, failure = (await outside(_checked, case, case.given),), ""
     if case.expects("hears"):
         locale = rehearsal.conversation.locale
-        replies = tuple([replace(one, heard=await outside(_heard, one.said, locale)) for one in replies])
+        replies = tuple([replace(one, heard=await outside(heard_in, one.said, locale)) for one in replies])
+    if case.expects("hit5"):
+        replies = tuple([replace(one, ranked=await db(_ranked, case, replies[:n])) for n, one in enumerate(replies)])
     verdict = None
     if case.rubric and replies and not failure:
         hides = workspace.hides_personal_data
@@ -104,14 +106,18 @@ async def _run_case(workspace: Workspace, case: Case, merchant: Merchant | None)
 
 
 def _checked(case: Case, given: Given) -> Reply:
-    return checked(given, case.asks, locale=case.locale, strictness=current().document.strictness)
+    said = [*(text for speaker, text in case.history if speaker == "customer"), case.asks]
+    return checked(given, said, locale=case.locale, strictness=current().document.strictness)
 
 
-def _heard(said: str, locale: str) -> tuple[str, ...]:
-    """Return the action that the built-in answerer detects in a message, or those that it would ask about."""
-    language = detect(said, base_language(locale))
-    found = detect_intent(said, [spec_of(action, language) for action in all_actions().values()])
-    return (found.action,) if found.action else found.candidates
+def _ranked(case: Case, before: Sequence[Reply]) -> tuple[str, ...]:
+    """Return the articles that a search for a step's message finds after these answers, as in `kb_eval --as-asked`."""
+    said = [Said(text, speaker == "customer") for speaker, text in case.history]
+    said += [Said(text, is_customer) for one in before for text, is_customer in ((one.said, True), (one.text, False))]
+    question = Question(
+        case.key, case.steps[len(before)].say, frozenset(), locale=case.locale or None, said_before=tuple(said)
+    )
+    return tuple(ranking(question, as_asked(Audience.PUBLIC))[0])
 
 
 def needs_judge(case: Case) -> bool:

@@ -4,7 +4,7 @@ not text; pages and reports phrase them (`wording`).
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal, InvalidOperation
 from itertools import chain
@@ -13,6 +13,7 @@ from uuid import UUID
 
 import numpy as np
 
+from kb.evaluation.metrics import score
 from kb.search import Passage
 from supportbot.assistant.checks.doubt import DENYING, Doubts
 from supportbot.assistant.checks.evidence import Evidence
@@ -28,7 +29,7 @@ from supportbot.language.sentences import sentences_of, unmarked
 _LINE_CHARACTERS: Final = 500
 _SHOWN_TEXT: Final = 200  # characters of an answer in a grade
 _SHOWN_JSON: Final = 300  # characters of a record in a grade
-FOUND_WITHIN: Final = 5  # first passages in which a source must be found; `kb_eval` reports the share as hit@5
+FOUND_WITHIN: Final = 5  # first passages in which a source must be found
 SAID_FROM: Final = 0.7  # the support at which the checks count a claim as confirmed (`checks.evidence.CONFIRMED_FROM`)
 VERDICT: Final = "verdict"  # the expected value in a grade if the judge gave no verdict
 _NOBODY: Final = UUID(int=0)
@@ -202,15 +203,23 @@ def _finds(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
     return Grade(name, passed, step, wanted=", ".join(wanted), got=", ".join(dict.fromkeys(filter(None, found))))
 
 
+def _hit5(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+    ranked = seen.last.ranked
+    return Grade(name, score(ranked, wanted).hit5 == 1, step, wanted=", ".join(wanted), got=", ".join(ranked[:5]))
+
+
 def _quotes(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
-    """Grade whether one of the quotes equals, is part of, or contains one of these sentences."""
-    quoted = [_bare(str(one.get("quote", ""))) for one in seen.last.citations]
-    right = [_bare(one) for one in wanted]
-    passed = any(quote and (quote in one or one in quote) for quote in quoted for one in right)
+    passed = any(quotes_one_of(str(one.get("quote", "")), map(bare, wanted)) for one in seen.last.citations)
     return Grade(name, passed, step, missing=() if passed else tuple(wanted))
 
 
-def _bare(text: str) -> str:
+def quotes_one_of(quote: str, sentences: Iterable[str]) -> bool:
+    """Return whether a quote equals, is part of, or contains one of these sentences, which are `bare`."""
+    words = bare(quote)
+    return any(words and (words in one or one in words) for one in sentences)
+
+
+def bare(text: str) -> str:
     """Return a sentence's words without markup and link targets."""
     return " ".join(re.findall(r"\w+", re.sub(r"\]\([^)]*\)", "]", text).lower()))
 
@@ -220,9 +229,11 @@ def _hears(name: str, wanted: bool | str, seen: _Seen, step: int) -> Grade:
 
 
 def _touched(name: str, wanted: bool, seen: _Seen, step: int) -> Grade:
-    """Grade whether the checks withheld something or marked the answer as unconfirmed."""
-    is_touched = bool(seen.last.withheld) or seen.last.is_abstention or seen.last.is_confirmed is False
-    return _flag(name, wanted, is_touched, step)
+    return _flag(name, wanted, seen.last.is_touched, step)
+
+
+def _cites(name: str, wanted: bool, seen: _Seen, step: int) -> Grade:
+    return _flag(name, wanted, bool(seen.last.citations), step)
 
 
 def _says(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
@@ -376,7 +387,9 @@ GRADERS: Final[Mapping[str, Grader]] = {
     "not_figures": _not_figures,
     "source": _source,
     "finds": _finds,
+    "hit5": _hit5,
     "quotes": _quotes,
+    "cites": _cites,
     "says": _says,
     "never_says": _never_says,
     "abstains": _abstains,

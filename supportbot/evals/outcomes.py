@@ -49,6 +49,7 @@ class Reply:
     took_ms: float = 0.0
     unmarked: int = 0  # claims whose source we had to find because the model named none
     heard: tuple[str, ...] = ()  # the actions that the built-in answerer detects in the message, or would ask about
+    ranked: tuple[str, ...] = ()  # articles that a search for the message finds, best first; for `hit5` only
     inputs: str = ""  # a digest of everything the turn found; `run_worker` uses it to detect changes
     pressed: str = ""  # "confirm" or "decline" if the customer decided on a card and wrote nothing
 
@@ -56,6 +57,11 @@ class Reply:
     def spoken(self) -> str:
         """The customer's message, or their decision on a card."""
         return f"[{self.pressed} the card]" if self.pressed else self.said
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether the checks withheld something or marked the answer as unconfirmed."""
+        return bool(self.withheld) or self.is_confirmed is False
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 apart from the vectors.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -77,25 +77,20 @@ def given_document(given: Given | None) -> Mapping[str, Any]:
     return {name: value for name, value in written.items() if value}
 
 
-def checked(given: Given, said: str, *, locale: str, strictness: Strictness) -> Reply:
-    """Return the answer that customers would see for this message, in a workspace with this strictness."""
+def checked(given: Given, said: Sequence[str], *, locale: str, strictness: Strictness) -> Reply:
+    """Return the answer that customers would see after these messages, in a workspace with this strictness."""
     language = base_language(locale) if locale else detect(given.answer, "en")
-    passages = [_passage(place, page) for place, page in enumerate(given.passages, 1)]
-    draft = Draft(
-        passages, language, [said], looked_up=given.lookups, done=given.ledger, strictness=strictness, looks_twice=True
-    )
-    text = _with_markers(given.answer, len(passages))
-    for begin in range(0, len(text), PIECE_CHARACTERS):
-        draft.write(text[begin : begin + PIECE_CHARACTERS])
-        _weigh(draft)
-    draft.finish()
-    _weigh(draft)
+    marked = replace(given, answer=with_markers(given.answer, len(given.passages)))
+    draft = streamed(marked, said, language=language, strictness=strictness)
     answer = draft.answer()
     return Reply(
-        said,
+        said[-1],
         answer.text,
         citations=tuple(span.as_payload() for span in answer.citations),
-        passages=tuple({"external_id": one.external_id, "title": one.title, "text": one.text} for one in passages),
+        passages=tuple(
+            {"external_id": str(place), "title": page.title, "text": page.text}
+            for place, page in enumerate(given.passages, 1)
+        ),
         withheld=tuple(asdict(one) for one in answer.withheld),
         by=BY,
         is_abstention=answer.is_abstention,
@@ -104,12 +99,36 @@ def checked(given: Given, said: str, *, locale: str, strictness: Strictness) -> 
     )
 
 
+def streamed(
+    given: Given,
+    said: Sequence[str],
+    *,
+    language: str,
+    strictness: Strictness,
+    settle: Callable[[Draft], None] | None = None,
+) -> Draft:
+    """Return the finished draft of a given answer, streamed as in a turn with its own markers. `settle` gives the draft
+    the vectors that it needs; `bench.checks` measures them.
+    """
+    passages = [passage_of(place, page) for place, page in enumerate(given.passages, 1)]
+    draft = Draft(
+        passages, language, said, looked_up=given.lookups, done=given.ledger, strictness=strictness, looks_twice=True
+    )
+    settle = settle or _weigh
+    for begin in range(0, len(given.answer), PIECE_CHARACTERS):
+        draft.write(given.answer[begin : begin + PIECE_CHARACTERS])
+        settle(draft)
+    draft.finish()
+    settle(draft)
+    return draft
+
+
 def _weigh(draft: Draft) -> None:
     while texts := draft.unsure:
         draft.weigh(vectors_of(texts))
 
 
-def _passage(place: int, page: Page) -> Passage:
+def passage_of(place: int, page: Page) -> Passage:
     name = uuid5(_NAMESPACE, f"{place}")
     return Passage(
         article_id=name, external_id=str(place), title=page.title, url="", heading="", revision=1, locale=page.locale,
@@ -117,10 +136,15 @@ def _passage(place: int, page: Page) -> Passage:
     )  # fmt: skip
 
 
-def _with_markers(answer: str, passages: int) -> str:
+def with_markers(answer: str, passages: int) -> str:
     """Return the answer; if it has no markers, add those of all passages after each sentence."""
     if not passages or any(marked_sources(sentence) for sentence in sentences_of(answer)):
         return answer
+    return with_all_markers(answer, passages)
+
+
+def with_all_markers(answer: str, passages: int) -> str:
+    """Return the answer with the markers of all passages after each sentence."""
     every = "".join(f"[{number}]" for number in range(1, passages + 1))
     marked = ((sentence.rstrip(), sentence[len(sentence.rstrip()) :]) for sentence in sentences_of(answer))
     return "".join(f"{words} {every}{blanks}" if words else blanks for words, blanks in marked)

@@ -25,7 +25,7 @@ from supportbot.releases.errors import GateMissing
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import gates
 
-NAMING_ARTICLES: Final = ("source", "finds")  # expectations that name articles by their ids
+NAMING_ARTICLES: Final = ("source", "finds", "hit5")  # expectations that name articles by their ids
 
 
 def suite_named(name: str) -> Suite:

@@ -221,8 +221,8 @@ def _check_complete(case: Case, where: str) -> None:
         )
     if not case.expect and not any(step.expect for step in case.steps):
         raise InvalidSuite(placed(where, gettext("the case has no expectation. Add `expect` with at least one.")))
-    if case.given and (len(case.steps) != 1 or case.history or case.plant or case.customer):
-        problem = gettext("a case with `given` has one message, and no `history`, `plant` or `customer`.")
+    if case.given and (len(case.steps) != 1 or case.plant or case.customer):
+        problem = gettext("a case with `given` has one message, and no `plant` or `customer`.")
         raise InvalidSuite(placed(where, problem))
     if any("judge" in step.expect for step in case.steps):
         raise InvalidSuite(placed(where, gettext("`judge` belongs to the whole case, not to a step.")))

@@ -47,7 +47,9 @@ SUBJECTS: Final = {
     "not_figures": gettext_noop("figures"),
     "source": gettext_noop("cited articles"),
     "finds": gettext_noop("found articles"),
+    "hit5": gettext_noop("found articles"),
     "quotes": gettext_noop("quotation"),
+    "cites": gettext_noop("cited articles"),
     "says": gettext_noop("statement"),
     "never_says": gettext_noop("statement"),
     "abstains": gettext_noop("admits that it found no answer"),
@@ -80,6 +82,7 @@ OTHER_PROBLEM: Final = gettext_noop("The judging model gave no verdict.")
 YES_OR_NO: Final = {"true": gettext_noop("yes"), "false": gettext_noop("no")}
 ANY_OR_NONE: Final = {"true": gettext_noop("something"), "false": gettext_noop("nothing")}
 FLAGS: Final = {
+    "cites": ANY_OR_NONE,
     "abstains": YES_OR_NO,
     "hands_over": YES_OR_NO,
     "proposes": ANY_OR_NONE,

@@ -1,11 +1,14 @@
 """The rows of our benchmarks, run as suites: quotations, checked answers, detected requests."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from actions.policy_store import ensure_policies
+from bench import checks, intents, quotes
+from kb.evaluation.runs import as_asked, evaluate, read_questions
 from kb.models import Article
 from supportbot.accounts.models import Workspace
 from supportbot.evals.articles.article_gates import quotation_cases
@@ -33,6 +36,12 @@ def outcomes(*rows: dict[str, Any]) -> dict[str, tuple[bool, bool]]:
     execute_run(run.pk)
     assert Run.objects.get(pk=run.pk).state == "done"
     return {row.key: (row.passed, row.is_deterministic) for row in Result.objects.filter(run=run)}
+
+
+def passed(*rows: dict[str, Any]) -> list[bool]:
+    """Run rows as a suite; return for each whether it passed."""
+    found = outcomes(*rows)
+    return [found[str(number)][0] for number in range(1, len(rows) + 1)]
 
 
 def test_rows_of_quotations_are_graded(workspace: Workspace, returns_article: Article) -> None:
@@ -69,6 +78,82 @@ def test_rows_of_requests_are_graded(workspace: Workspace) -> None:
         {"locale": "en", "text": "How should I wash a down jacket?", "want": None},
         {"locale": "en", "text": "How should I wash a down jacket?", "want": "refund_order"},
     ) == {"1": (True, True), "2": (True, True), "3": (False, True)}
+
+
+def test_a_run_counts_what_the_benchmark_of_the_checks_counts(workspace: Workspace) -> None:
+    wrong = "You can return unused items within 90 days of delivery."
+    rows: list[dict[str, Any]] = [
+        {"said": ["Hi"], "answer": "You can return unused items within 60 days of delivery."},
+        {"said": ["How long can I return it?"], "answer": wrong},
+        {"said": ["My card says 90 days.", "Is that so?"], "answer": wrong},  # a figure of an earlier message
+        {"answer": f"{wrong} [1]"},
+        {"answer": "I could not find this in our help pages."},
+        {"answer": "I have refunded you €5.", "ledger": ["Refunded €5.00."]},
+    ]
+    rows = [{"id": str(number), "passages": [PAGE], "label": "unfaithful", **row} for number, row in enumerate(rows)]
+    touched = [checks.checked_row(row, strictness="balanced", markers="as-written").is_touched for row in rows]
+    assert passed(*rows) == touched
+    assert True in touched and False in touched
+
+
+def test_a_run_counts_what_the_benchmark_of_requests_counts(workspace: Workspace) -> None:
+    ensure_policies()
+    rows: list[dict[str, Any]] = [
+        {"locale": "en", "text": "I want a refund for order WF-20418", "want": "refund_order"},
+        {"locale": "en", "text": "Please cancel my order", "want": "cancel_order"},
+        {"locale": "en", "text": "How should I wash a down jacket?", "want": "refund_order"},
+        {"locale": "en", "text": "How should I wash a down jacket?", "want": None},
+        {"locale": "en", "text": "Refund my order WF-20418, please", "want": None},
+        {"locale": "en", "text": "Please undo that, put it back as it was", "want": "undo"},
+    ]
+    [told] = [facts for facts in intents.detected_by_language(rows) if facts["locale"] == "all"]
+    came = passed(*rows)
+    wanted = [ok for row, ok in zip(rows, came, strict=True) if row["want"]]
+    others = [ok for row, ok in zip(rows, came, strict=True) if not row["want"]]
+    assert (len(wanted), len(others)) == (told["requests"], told["others"])
+    assert round(sum(wanted) / len(wanted), 3) == told["heard_or_asked_back"]
+    false = told["null_card"] + told["null_look_up"] + told["null_asked_back"]
+    assert 1 - sum(others) / len(others) == pytest.approx(false)
+    with pytest.raises(InvalidSuite, match="case 1: unknown key `after_deed`"):
+        read_suite(lines(*({**row, "after_deed": True} for row in rows)), file="undoing.jsonl")
+
+
+def test_a_run_counts_what_the_benchmark_of_quotations_counts(
+    workspace: Workspace, returns_article: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"question": "How many days do I have to return unused items?", "locale": "en", "gold": ["returns"]}
+    rows: list[dict[str, Any]] = [
+        {**asked, "answers": ["You can return unused items within 60 days of delivery."]},
+        {**asked, "answers": ["The moon is a stone."]},
+        {"question": "Which moon of Jupiter is the largest?", "locale": "en", "kind": "off_topic"},
+        {"question": "Thanks, bye!", "locale": "en", "kind": "small_talk"},
+        {"question": "How many days do I have to return unused items?", "locale": "en", "kind": "off_topic"},
+    ]
+    came = passed(*rows)
+    monkeypatch.setattr(quotes, "WORKSPACE", workspace.slug)
+    answers = list(quotes.answered(rows))
+    assert came == [one.is_right if one.gold else not one.cited for one in answers]
+    assert True in came and False in came
+    shares = {facts.get("unanswerable", ""): facts for facts in quotes.figures(answers)}
+    assert shares[""]["right"] == sum(came[:2]) / 2 and shares["small_talk"]["refused"] == came[3]
+
+
+def test_a_run_counts_what_kb_eval_counts(workspace: Workspace, returns_article: Article, tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"id": "a", "question": "How many days do I have to return unused items?", "gold": ["returns"]},
+        {"id": "b", "question": "When is my refund paid?", "gold": ["another"]},
+        {
+            "id": "c",
+            "question": "And how long does that take?",
+            "history": [{"role": "user", "content": "I want to return unused items."}],
+            "gold": ["returns", "another"],
+        },
+    ]
+    file = tmp_path / "questions.jsonl"
+    file.write_bytes(lines(*rows))
+    facts = evaluate(read_questions(file), as_asked("public")).facts()
+    came = passed(*rows)
+    assert round(sum(came) / len(came), 4) == facts["hit5"] and True in came and False in came
 
 
 def test_no_article_is_tested_with_benchmark_rows(workspace: Workspace) -> None:

@@ -246,7 +246,7 @@ def test_question_files_of_the_search_are_read_as_suites() -> None:
         b'{"id": 2, "question": "Which moon is the largest?"}\n'
     )
     suite = read_suite(lines, file="asked.jsonl")
-    assert [dict(case.expect) for case in suite.cases] == [{"finds": ["returns"]}, {"abstains": True}]
+    assert [dict(case.expect) for case in suite.cases] == [{"hit5": ["returns"]}, {"cites": False}]
     assert suite.name == "asked" and suite.cases[0].history == (("customer", "Hi"),)
     with pytest.raises(InvalidSuite, match="has no question"):
         read_suite(b'{"gold": ["returns"]}\n{"gold": "x", "question": "y"}\n', file="asked.jsonl")
