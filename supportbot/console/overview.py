@@ -120,11 +120,11 @@ def _cost() -> Figure:
     of_today = [row for row in rows if row.day == today]
     calls = sum(row.calls for row in of_today)
     counted = ngettext("{number} model call", "{number} model calls", calls).format(number=number(calls))
-    yesterday = _spent([row for row in rows if row.day != today])
+    currency = next((row.currency for row in rows if row.currency), "")  # calls without a price have none
+    yesterday = _spent([row for row in rows if row.day != today], currency)
     note = gettext("{calls} since midnight UTC; yesterday {amount}").format(calls=counted, amount=yesterday)
-    return Figure(gettext("Spent today"), _spent(of_today), note, reverse("admin:llm_llmcall_changelist"))
+    return Figure(gettext("Spent today"), _spent(of_today, currency), note, reverse("admin:llm_llmcall_changelist"))
 
 
-def _spent(rows: Sequence[DailyCost]) -> str:
-    currency = next((row.currency for row in rows if row.currency), "")
+def _spent(rows: Sequence[DailyCost], currency: str) -> str:
     return cost(sum((row.cost for row in rows), Decimal(0)), currency)

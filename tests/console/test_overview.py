@@ -386,8 +386,12 @@ def test_yesterdays_cost_of_models_is_shown_next_to_todays(enter: Enter, workspa
             purpose="answer", provider="scripted", model="m", started_at=midnight - before, duration_ms=1,
             cost=Decimal(cost), currency="EUR",
         )  # fmt: skip
-    rows = read(enter("supervisor").get("/admin/")).css("section[aria-labelledby=h-now] li")
+    client = enter("supervisor")
+    rows = read(client.get("/admin/")).css("section[aria-labelledby=h-now] li")
     assert visible_text(rows[-1], " ") == "Spent today 1 model call since midnight UTC; yesterday €1.25 €0.30"
+    LLMCall.objects.filter(started_at=midnight).update(cost=None, currency="")  # the built-in answerer costs nothing
+    rows = read(client.get("/admin/")).css("section[aria-labelledby=h-now] li")
+    assert visible_text(rows[-1], " ").endswith("yesterday €1.25 €0.00")
 
 
 def test_results_by_day_name_the_changes_that_went_live_on_it(enter: Enter, sample: Sample) -> None:
