@@ -3,7 +3,7 @@ patterns and so on) is kept as it is and can be edited as YAML.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -15,6 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from kb.models import Article
 from supportbot.evals.expectations import MAX_VALUE_TEXT, MAX_VALUES
 from supportbot.evals.suite_values import MAX_TEXT
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise as Text
 
 MOST_OFFERED: Final = 500  # the maximum number of articles to choose from
 EMPTY_ROWS: Final = 2
@@ -41,6 +44,13 @@ class ArticleRows(forms.Widget):
         return format_html_join("", row, rows)
 
 
+def _field_of_lines(label: "Text", help_text: "Text", *, rows: int = 2) -> forms.CharField:
+    """Return a field for texts, one per line."""
+    return forms.CharField(
+        required=False, widget=forms.Textarea(attrs={"rows": rows}), label=label, help_text=help_text
+    )
+
+
 class CaseForm(forms.Form):
     key = forms.CharField(
         max_length=80, label=_("Name"), help_text=_("Short and unique in the suite: letters, digits and . : _ -")
@@ -54,30 +64,10 @@ class CaseForm(forms.Form):
         label=_("Sources"),
         help_text=_("The answer must cite one of these articles. Enter a title or an id."),
     )
-    says = forms.CharField(
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        label=_("Facts that the answer must state"),
-        help_text=_("One per line, in any words."),
-    )
-    never_says = forms.CharField(
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        label=_("Facts that no answer may state"),
-        help_text=_("One per line, in any words."),
-    )
-    figures = forms.CharField(
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        label=_("Figures that the answer must contain"),
-        help_text=_("One per line, such as 60 days or €50."),
-    )
-    not_figures = forms.CharField(
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        label=_("Figures that no answer may contain"),
-        help_text=_("One per line."),
-    )
+    says = _field_of_lines(_("Facts that the answer must state"), _("One per line, in any words."), rows=3)
+    never_says = _field_of_lines(_("Facts that no answer may state"), _("One per line, in any words."))
+    figures = _field_of_lines(_("Figures that the answer must contain"), _("One per line, such as 60 days or €50."))
+    not_figures = _field_of_lines(_("Figures that no answer may contain"), _("One per line."))
     abstains = forms.ChoiceField(required=False, choices=_CHOICES, label=_("It says that it found no answer"))
     hands_over = forms.ChoiceField(required=False, choices=_CHOICES, label=_("It hands over to a person"))
     judge = forms.CharField(
