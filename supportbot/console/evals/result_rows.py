@@ -118,8 +118,9 @@ def compared_runs(
     hidden = hidden or {}
     passed = {one.pk: _passes(one) for one in (run, other) if one is not None}
     for one, keys in ((run, hidden), (other, hidden_before)):
-        for key in keys if one else ():
-            passed[one.pk].pop(key, None)
+        if one is not None:
+            for key in keys:
+                passed[one.pk].pop(key, None)
     rows = [_row(case) for case in run.cases]
     chosen = [row for row in rows if _is_shown(row.key, shown, passed[run.pk], passed[other.pk] if other else {})]
     start = (int(page) - 1 if page.isdecimal() and len(page) < 6 and int(page) else 0) * per_page
