@@ -1,10 +1,13 @@
-"""`rows` writes and reads the same as the ORM."""
+"""`sql` writes and reads the same as the ORM, and fails like it."""
 
+import asyncio
 from typing import Any
 
 import pytest
-from django.core.exceptions import ObjectDoesNotExist
+from django.core.exceptions import ObjectDoesNotExist, SynchronousOnlyOperation
+from django.db import InternalError, ProgrammingError, connection, transaction
 from django.db.models import Model
+from django.db.transaction import TransactionManagementError
 from django.utils.timezone import now
 
 from supportbot import sql
@@ -100,3 +103,37 @@ def test_a_row_loaded_with_some_columns_has_those_and_no_others(conversation: Co
         conversation.locale,
     )
     assert loaded.get_deferred_fields() == {field.attname for field in Conversation._meta.concrete_fields} - {*names}
+
+
+def test_a_failed_statement_raises_djangos_error_and_breaks_its_transaction(conversation: Conversation) -> None:
+    with transaction.atomic():
+        with pytest.raises(ProgrammingError, match="no_such_table"):
+            sql.fetch("SELECT * FROM no_such_table WHERE id = %s", [1])
+        assert connection.errors_occurred  # its thread replaces it
+        with pytest.raises(InternalError, match="aborted"):
+            sql.run("UPDATE chat_conversation SET last_seq = %s", [9])
+        transaction.set_rollback(True)
+        with pytest.raises(TransactionManagementError):
+            sql.run("UPDATE chat_conversation SET last_seq = %s", [9])
+    assert Conversation.objects.get().last_seq == 0
+
+
+def test_a_coroutine_cannot_run_a_statement() -> None:
+    async def careless() -> None:
+        sql.fetch("SELECT %s::int", [1])
+
+    with pytest.raises(SynchronousOnlyOperation):
+        asyncio.run(careless())
+
+
+def test_a_statement_is_seen_by_whoever_observes_the_connection(conversation: Conversation) -> None:
+    seen: list[str] = []
+
+    def observe(execute: Any, statement: str, *others: Any) -> Any:
+        seen.append(statement)
+        return execute(statement, *others)
+
+    with connection.execute_wrapper(observe):
+        assert sql.fetch("SELECT %(number)s::int", {"number": 7}) == [(7,)]
+    assert sql.fetch("SELECT %(number)s::int", {"number": 8}) == [(8,)]
+    assert seen == ["SELECT %(number)s::int"]

@@ -15,6 +15,7 @@ from django.db import connection
 from django.db.models import F
 
 from kb.indexing.models import Chunk
+from supportbot import sql
 from supportbot.language.detection import base_language, detect
 from supportbot.language.plain_text import plain
 from supportbot.language.words import stop_words
@@ -139,14 +140,13 @@ def _lexemes_from_database(pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, 
     """Return the lexemes of each (word, configuration), and cache them, since questions use the same words again and
     again.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT w, c, tsvector_to_array(to_tsvector(c::regconfig, w)) FROM unnest(%s::text[], %s::text[]) AS t(w, c)
-            """,
-            [[word for word, _ in pairs], [name for _, name in pairs]],
-        )
-        found = {(word, name): tuple(lexemes) for word, name, lexemes in cursor.fetchall()}
+    rows = sql.fetch(
+        """
+        SELECT w, c, tsvector_to_array(to_tsvector(c::regconfig, w)) FROM unnest(%s::text[], %s::text[]) AS t(w, c)
+        """,
+        [[word for word, _ in pairs], [name for _, name in pairs]],
+    )
+    found = {(word, name): tuple(lexemes) for word, name, lexemes in rows}
     if len(_LEXEMES) + len(found) > _LEXEMES_MOST:
         _LEXEMES.clear()
     _LEXEMES.update(found)

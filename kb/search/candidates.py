@@ -110,17 +110,15 @@ def scope_stats(scope: Scope, terms: Sequence[Term]) -> ScopeStats:
     decision.
     """
     condition, parameters = scope.filter()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT (SELECT count(*) FROM (SELECT FROM kb_chunk c WHERE {condition} LIMIT %s) n),
-                   ARRAY(SELECT (SELECT count(*) FROM (SELECT FROM kb_chunk c WHERE {condition}
-                                     AND c.search_vector @@ t.query::tsquery LIMIT %s) n)
-                         FROM unnest(%s::text[]) WITH ORDINALITY t(query, place) ORDER BY t.place)
-            """,
-            [*parameters, EXACT_UP_TO + 1, *parameters, MAX_RANKED + 1, [term.tsquery for term in terms]],
-        )
-        chunks, counts = cursor.fetchone()
+    [(chunks, counts)] = sql.fetch(
+        f"""
+        SELECT (SELECT count(*) FROM (SELECT FROM kb_chunk c WHERE {condition} LIMIT %s) n),
+               ARRAY(SELECT (SELECT count(*) FROM (SELECT FROM kb_chunk c WHERE {condition}
+                                 AND c.search_vector @@ t.query::tsquery LIMIT %s) n)
+                     FROM unnest(%s::text[]) WITH ORDINALITY t(query, place) ORDER BY t.place)
+        """,
+        [*parameters, EXACT_UP_TO + 1, *parameters, MAX_RANKED + 1, [term.tsquery for term in terms]],
+    )
     return ScopeStats(chunks, dict(zip((term.word for term in terms), counts, strict=True)))
 
 
@@ -133,50 +131,40 @@ def lexical_matches(
     """
     condition, parameters = scope.filter()
     columns = ([query for query, _ in weights], [weight for _, weight in weights])
-    with connection.cursor() as cursor:
-        # ts_rank of one word grows with its occurrences and levels off, and flag 1 penalises long passages: weighted by
-        # rarity, the sum behaves like BM25, which PostgreSQL does not have.
-        cursor.execute(
-            f"""
-            WITH hit AS MATERIALIZED (
-                SELECT c.id, c.search_vector FROM kb_chunk c
-                WHERE {condition} AND c.search_vector @@ %s::tsquery LIMIT %s),
-            ranked AS MATERIALIZED (
-                SELECT hit.id, sum(w.weight * ts_rank(%s::real[], hit.search_vector, w.query::tsquery, 1)) AS score
-                FROM hit, unnest(%s::text[], %s::float8[]) AS w(query, weight)
-                GROUP BY hit.id ORDER BY score DESC, hit.id LIMIT %s)
-            SELECT ranked.id::text, 1 - (c.embedding <=> %s::halfvec), ranked.score, c.article_id::text, a.locale
-            FROM ranked JOIN kb_chunk c ON c.id = ranked.id JOIN kb_article a ON a.id = c.article_id
-            ORDER BY ranked.score DESC, ranked.id
-            """,
-            [
-                *parameters,
-                query,
-                MAX_RANKED,
-                _LABEL_WEIGHTS,
-                *columns,
-                limit,
-                None if vector is None else _text(vector),
-            ],
-        )
-        return [Candidate(*row) for row in cursor.fetchall()]
+    # ts_rank of one word grows with its occurrences and levels off, and flag 1 penalises long passages: weighted by
+    # rarity, the sum behaves like BM25, which PostgreSQL does not have.
+    found = sql.fetch(
+        f"""
+        WITH hit AS MATERIALIZED (
+            SELECT c.id, c.search_vector FROM kb_chunk c
+            WHERE {condition} AND c.search_vector @@ %s::tsquery LIMIT %s),
+        ranked AS MATERIALIZED (
+            SELECT hit.id, sum(w.weight * ts_rank(%s::real[], hit.search_vector, w.query::tsquery, 1)) AS score
+            FROM hit, unnest(%s::text[], %s::float8[]) AS w(query, weight)
+            GROUP BY hit.id ORDER BY score DESC, hit.id LIMIT %s)
+        SELECT ranked.id::text, 1 - (c.embedding <=> %s::halfvec), ranked.score, c.article_id::text, a.locale
+        FROM ranked JOIN kb_chunk c ON c.id = ranked.id JOIN kb_article a ON a.id = c.article_id
+        ORDER BY ranked.score DESC, ranked.id
+        """,
+        [*parameters, query, MAX_RANKED, _LABEL_WEIGHTS, *columns, limit, None if vector is None else _text(vector)],
+    )
+    return [Candidate(*row) for row in found]
 
 
 def exact_neighbours(scope: Scope, vector: Sequence[float], *, limit: int) -> list[Candidate]:
     """Return the chunks in scope nearest to `vector` by cosine, from an exact scan."""
     condition, parameters = scope.filter()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            WITH measured AS MATERIALIZED (
-                SELECT c.id, c.article_id, c.embedding <=> %s::halfvec AS distance FROM kb_chunk c
-                WHERE {condition} AND c.embedding IS NOT NULL),
-            near AS MATERIALIZED (SELECT * FROM measured ORDER BY distance, id LIMIT %s)
-            {_WITH_ARTICLES}
-            """,
-            [_text(vector), *parameters, limit],
-        )
-        return [Candidate(*row) for row in cursor.fetchall()]
+    found = sql.fetch(
+        f"""
+        WITH measured AS MATERIALIZED (
+            SELECT c.id, c.article_id, c.embedding <=> %s::halfvec AS distance FROM kb_chunk c
+            WHERE {condition} AND c.embedding IS NOT NULL),
+        near AS MATERIALIZED (SELECT * FROM measured ORDER BY distance, id LIMIT %s)
+        {_WITH_ARTICLES}
+        """,
+        [_text(vector), *parameters, limit],
+    )
+    return [Candidate(*row) for row in found]
 
 
 def approximate_neighbours(scope: Scope, vector: Sequence[float], *, limit: int) -> list[Candidate]:
@@ -235,17 +223,16 @@ def with_similarity(scope: Scope, vector: Sequence[float], chosen: Sequence[Cand
 
 def matched_terms(scope: Scope, chunk_ids: Sequence[str], terms: Sequence[Term]) -> list[tuple[str, list[bool]]]:
     """Return one row per chunk, in the given order: its locale, and which of `terms` it contains, headings included."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT c.id::text, a.locale, ARRAY(SELECT coalesce(c.search_vector @@ t.query::tsquery, false)
-                               FROM unnest(%s::text[]) WITH ORDINALITY t(query, place) ORDER BY t.place)
-            FROM kb_chunk c JOIN kb_article a ON a.id = c.article_id
-            WHERE c.workspace_id = %s AND c.id = ANY(%s::uuid[])
-            """,
-            [[term.tsquery for term in terms], scope.workspace_id, list(chunk_ids)],
-        )
-        found = {key: (locale, hits) for key, locale, hits in cursor.fetchall()}
+    rows = sql.fetch(
+        """
+        SELECT c.id::text, a.locale, ARRAY(SELECT coalesce(c.search_vector @@ t.query::tsquery, false)
+                           FROM unnest(%s::text[]) WITH ORDINALITY t(query, place) ORDER BY t.place)
+        FROM kb_chunk c JOIN kb_article a ON a.id = c.article_id
+        WHERE c.workspace_id = %s AND c.id = ANY(%s::uuid[])
+        """,
+        [[term.tsquery for term in terms], scope.workspace_id, list(chunk_ids)],
+    )
+    found = {key: (locale, hits) for key, locale, hits in rows}
     return [found[key] for key in chunk_ids if key in found]
 
 
