@@ -220,7 +220,8 @@ async def test_an_object_is_entered_in_a_form_with_a_field_for_each_part(ann: Pr
     conversation = await db(started)
     parts = await asked(conversation, WISH, "Canal 5, 24106 Kiel")
     assert parts["text"].startswith(
-        "I could not read that. Please enter these details: New address. I need: Town, Street and number, Postcode."
+        "I could not read that. Write each on its own line, beginning with its name and a colon. "
+        "Please enter these details: New address. I need: Town, Street and number, Postcode."
     )
     assert [field["title"] for field in parts["blocks"][0]["fields"]] == ["Town", "Street and number", "Postcode"]
     await reply(conversation, parts, {"town": "Kiel", "street": "Canal 5", "postcode": "24106"})
