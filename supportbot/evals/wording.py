@@ -264,7 +264,7 @@ def _passed_tries(found: Comparison) -> str:
 
 def _likelihood(found: Comparison) -> str:
     if not found.is_real:
-        words = gettext("This is no sign of a real change: it may be chance ({p}).")
+        words = gettext("This is not evidence of a real change: it may be chance ({p}).")
     elif found.difference < 0:
         words = gettext("This is unlikely to be chance: the answers got worse ({p}).")
     else:

@@ -103,7 +103,7 @@ def test_a_release_is_tried_on_customers_questions(admin: Page) -> None:
     follow(page.get_by_role("button", name="Save draft"))
     follow(page.get_by_role("link", name="Replay questions"))
     page.get_by_label("Days back").fill("30")
-    page.get_by_label("Questions at most").fill("8")
+    page.get_by_label("Maximum number of questions").fill("8")
     follow(page.get_by_role("button", name="Start replay"))
     expect(page.get_by_text(re.compile(r"\d of 8 questions get a different answer from release"))).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Done")

@@ -365,7 +365,7 @@ def test_a_run_shows_its_figures_and_whether_chance_explains_a_change(enter: Ent
     assert len(first.css("svg.spans circle")) == 1 and "compared case" not in visible_text(first)
     worse = visible_text(shown(runs[1]))
     assert "Of 8 compared cases, 1 got worse and 0 better." in worse
-    assert "This is no sign of a real change: it may be chance (p = 1.00)." in worse
+    assert "This is not evidence of a real change: it may be chance (p = 1.00)." in worse
     repeated = shown(runs[2], against=str(runs[0].pk))
     assert len(repeated.css("svg.spans circle")) == 2
     assert "Passed tries: −50 points (95% confidence interval −" in visible_text(repeated)

@@ -36,7 +36,7 @@ def test_few_changed_samples_are_not_evidence_of_a_real_change() -> None:
     assert found.difference == pytest.approx(-0.02) and found.interval.low < -0.02 < found.interval.high
     told = comparison_words(found)
     assert told[0] == "Of 100 compared cases, 3 got worse and 1 better."
-    assert told[1] == "This is no sign of a real change: it may be chance (p = 0.62)."
+    assert told[1] == "This is not evidence of a real change: it may be chance (p = 0.62)."
     assert told[2].startswith("Passed tries: −2 points (95% confidence interval −")
 
 
@@ -83,10 +83,10 @@ def test_changes_without_a_model_are_real_even_next_to_samples() -> None:
         "Of 10 compared cases, 2 got worse and 1 better.",
         "1 of these changes is real: its case uses no model, so the answer does not vary by chance.",
         "Of 5 cases with a model, 1 got worse and 1 better.",
-        "This is no sign of a real change: it may be chance (p = 1.00).",
+        "This is not evidence of a real change: it may be chance (p = 1.00).",
     ]
     intact = compared(*mixed(0, *runs(lost=1, gained=0, same=4)))
-    assert comparison_words(intact)[1] == "This is no sign of a real change: it may be chance (p = 1.00)."
+    assert comparison_words(intact)[1] == "This is not evidence of a real change: it may be chance (p = 1.00)."
 
 
 def test_samples_that_the_report_calls_worse_are_not_called_chance() -> None:
