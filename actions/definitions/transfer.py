@@ -103,7 +103,7 @@ def _save_drafts(drafts: Iterable[Draft], *, actor: str, origin: str = Origin.OP
     result = []
     for draft in drafts:
         document = {**draft.document, "name": _free_name(draft.document["name"], taken)}
-        besides = {"source": draft.source, "suggestions": draft.suggestions}
+        besides: dict[str, Any] = {"source": draft.source, "suggestions": draft.suggestions}
         besides |= {"notes": draft.notes, "checks": draft.checks, "hints": draft.hints}
         version = save_draft(document, actor=actor, origin=origin, imported=besides)
         result.append(_saved(version, draft.checks))
