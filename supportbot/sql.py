@@ -67,6 +67,7 @@ def run(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> int:
 @async_unsafe
 def _run(statement: str, parameters: Sequence[Any] | Mapping[str, Any], result: Callable[[Any], Result]) -> Result:
     database = connections[DEFAULT_DB_ALIAS]  # `connection` would look this up for each of its attributes
+    database.close_if_health_check_failed()
     opened = database.connection
     if opened is None or database.execute_wrappers or database.queries_logged:  # not connected yet, or observed
         with database.cursor() as cursor:

@@ -106,7 +106,7 @@ class Judge:
             return ()
         kind, read, is_foreign = by_pieces(words), self._read(words), self.evidence.is_foreign(words)
         is_told = read is not None and joint(kind, read) >= DEED_FROM  # read for a regret, it may turn out a deed
-        is_doubtful = is_told or kind.deed >= self._doubt_from + DOUBT_RISES * asked
+        is_doubtful = is_told or not self._is_known_language or kind.deed >= DOUBT_FROM + DOUBT_RISES * asked
         is_regret = kind.regret >= REGRET_FROM and not words.endswith(QUESTIONS)
         if not is_doubtful and (asked >= MAX_VECTORS - KEPT_FOR_DEEDS or not (is_foreign or is_regret)):
             return ()
@@ -166,9 +166,9 @@ class Judge:
         return replace(sentence, support=support, withheld="" if is_borne else "contradicted")
 
     @property
-    def _doubt_from(self) -> float:
-        """How likely a deed must be by pieces to be read: in a language that their model never saw, it says little."""
-        return DOUBT_FROM if self.evidence.language in LANGUAGES else 0.0
+    def _is_known_language(self) -> bool:
+        """Whether the model by pieces was trained in the answer's language; what it says of any other is worthless."""
+        return self.evidence.language in LANGUAGES
 
     @property
     def _asked(self) -> int:

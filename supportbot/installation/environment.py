@@ -17,6 +17,7 @@ SHORTEST: Final = 8  # letters; shorter names, such as HOST and PORT, are too si
 # Kubernetes sets these variables, named after the service, for each service of a namespace. It also sets NAME_PORT,
 # which contains an address.
 _SERVICE_LINK: Final = re.compile(r".+_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
+_SERVICE_ADDRESSES: Final = ("tcp://", "udp://", "sctp://")
 
 
 class Env(environ.Env):
@@ -50,6 +51,8 @@ class Env(environ.Env):
         """Return a port. 0 is allowed; `zero` describes its use for the error message. Raises ImproperlyConfigured for
         a number that cannot be a port.
         """
+        if os.environ.get(name, "").startswith(_SERVICE_ADDRESSES):  # Kubernetes, for a service `shop`: SHOP_PORT
+            return default
         value = int(self.int(name, default=default))
         if name in os.environ and not 0 <= value <= LAST_PORT:
             raise ImproperlyConfigured(f"{name}={value} is not a valid port. Choose one from 1 to {LAST_PORT}{zero}.")

@@ -362,20 +362,31 @@ def test_many_apologies_leave_vectors_for_a_claim_after_them(deed: str) -> None:
     assert draft.sentences[-1].withheld == "deed"
 
 
+OPENINGS_OF_OTHERS = {
+    "sv": "Du kan lämna tillbaka varan i butiken när som helst.",
+    "da": "Medlemmer må gerne tage en gæst med om søndagen.",
+    "cs": "Knihu můžete vrátit na kterékoli pobočce.",
+}
+
+
+@pytest.mark.parametrize("sentences_before", [0, 1, 2, 5])
 @pytest.mark.parametrize(
-    ("language", "line", "is_shown"),
+    ("language", "deed"),
     [
-        ("sv", "Kollegan på låneavdelningen slår dig en signal efter lunch.", False),
-        ("da", "Vi springer gebyret over for dig denne gang.", False),
-        ("cs", "Vašemu psovi jsem domluvil operaci.", False),
-        ("sv", "Du kan lämna tillbaka varan i butiken när som helst.", True),
-        ("da", "Medlemmer må gerne tage en gæst med om søndagen.", True),
+        ("sv", "Kollegan på låneavdelningen slår dig en signal efter lunch."),
+        ("da", "Vi springer gebyret over for dig denne gang."),
+        ("cs", "Vašemu psovi jsem domluvil operaci."),
     ],
 )
-def test_a_language_that_the_pieces_never_saw_is_read_whole(language: str, line: str, is_shown: bool) -> None:
+def test_a_deed_in_a_language_without_training_rows_is_withheld_wherever_it_stands(
+    language: str, deed: str, sentences_before: int
+) -> None:
+    opening = OPENINGS_OF_OTHERS[language]
+    before = [opening.replace(".", f" {name}.") for name in ("alfa", "beta", "gamma", "delta", "epsilon")]
+    before = before[:sentences_before]
     draft = Draft([], language)
-    finished(draft, line)
-    assert [one.withheld for one in draft.sentences] == ["" if is_shown else "deed"]
+    finished(draft, " ".join([*before, deed]))
+    assert [one.withheld for one in draft.sentences] == [""] * sentences_before + ["deed"]
 
 
 def test_four_true_statements_about_four_records_are_all_shown() -> None:

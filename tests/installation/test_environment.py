@@ -1,8 +1,9 @@
 """Misspelt variables, and names that must not be mistaken for one."""
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
-from supportbot.installation.environment import unknown_name
+from supportbot.installation.environment import Env, unknown_name
 
 KNOWN = {"DATABASE_URL", "REDIS_URL", "METRICS_TOKEN", "OPENAI_API_KEY", "HOST", "DATA_DIR", "SUPPORTBOT_LOG_LEVEL"}
 
@@ -42,3 +43,11 @@ def test_our_prefix_is_reserved_except_for_kubernetes_links() -> None:
     links |= {"SUPPORTBOT_WEB_SERVICE_PORT": "80", "SUPPORTBOT_WEB_PORT_80_TCP_PORT": "80"}
     assert unknown_name(links, KNOWN) is None
     assert "The known ones are: SUPPORTBOT_LOG_LEVEL" in str(unknown_name({"SUPPORTBOT_PORT": "80"}, KNOWN))
+
+
+def test_the_address_of_a_kubernetes_service_is_not_taken_for_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_PORT", "tcp://10.0.0.1:80")
+    assert Env().port("SHOP_PORT", default=8100) == 8100
+    monkeypatch.setenv("SHOP_PORT", "http://10.0.0.1:80")
+    with pytest.raises(ImproperlyConfigured, match=r"SHOP_PORT=http:.* is not a whole number"):
+        Env().port("SHOP_PORT", default=8100)
