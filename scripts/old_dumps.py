@@ -2,10 +2,12 @@
 
     .venv/bin/python scripts/old_dumps.py            # takes some minutes: each version gets an environment of its own
 
-Each version creates its own database, workspace and chats (tests/upgrade/fill_old.py). A file next to each dump lists
-the names that a deployment of that version uses: its settings, and the tasks that may still be queued.
+Each version creates its own database, workspace and chats (tests/upgrade/fill_old.py). Files next to each dump list
+what else a deployment of that version leaves behind: the names of its settings and of its tasks, and the messages in
+its broker.
 """
 
+import itertools
 import json
 import os
 import re
@@ -13,12 +15,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
+
+import redis
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 TESTS = ROOT / "tests" / "upgrade"
 VERSIONS = {"0.1.0": "ccde3d8", "196b70e": "196b70e"}
+NAMES, MESSAGES = "names.json", "messages.json"
 FIELD_KEYS = "dGVzdHMtb25seS1hbmQtbm93aGVyZS1lbHNlLTMyYnk="
 _TASKS = (
     "import django; django.setup(); from supportbot.celery import app; app.loader.import_default_modules(); "
@@ -47,29 +54,44 @@ def main() -> None:
 
 
 def dump(version: str, checkout: Path, folder: Path) -> None:
-    """Fill a database with the code of a checkout, and write its dump and the file of its names."""
+    """Fill a database with the code of a checkout; write its dump, and the files of its names and messages."""
     from supportbot.embedded.backup import dump_database
     from supportbot.embedded.postgres import PostgresServer
     from supportbot.embedded.valkey import ValkeyServer
+    from tests.shop.process import ShopProcess, free_port
 
     folder.mkdir(mode=0o755)
     database = PostgresServer(folder / "postgres", password="old", port=None, log=folder / "pg.log", durable=False)
     valkey = ValkeyServer(folder / "valkey", password="old", port=None, log=folder / "valkey.log")
-    database.start()
-    valkey.start()
-    try:
-        environment = _environment(folder, database.url(), valkey.url())
+    shop = ShopProcess(folder / "shop", free_port())
+    with ExitStack() as started:
+        for server in (database, valkey, shop):
+            server.start()
+            started.callback(server.stop)
+        environment = _environment(folder, database.url(), valkey.url()) | {"SHOP_PORT": str(shop.port)}
         _fill(checkout, folder, environment)
         dump_database(database.url(), TESTS / "data" / f"{version}.dump")
-        (TESTS / "data" / f"{version}.names.json").write_text(
-            json.dumps(_names(checkout, environment), indent=1) + "\n"
-        )
-    finally:
-        valkey.stop()
-        database.stop()
+        _write(TESTS / "data" / f"{version}.{NAMES}", _names(checkout, environment))
+        _write(TESTS / "data" / f"{version}.{MESSAGES}", _messages(valkey.url()))
+
+
+def _messages(redis_url: str) -> dict[str, list[Any]]:
+    """Return the messages of each queue."""
+    with redis.Redis.from_url(f"{redis_url}/0") as broker:
+        queues = sorted(broker.scan_iter("*", _type="list"))
+        found = {name.decode(): [json.loads(one) for one in broker.lrange(name, 0, -1)] for name in queues}
+    for message in itertools.chain.from_iterable(found.values()):
+        message["headers"]["origin"] = "old"  # it names the machine
+    return found
+
+
+def _write(file: Path, content: Any) -> None:
+    file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _environment(folder: Path, database_url: str, redis_url: str) -> dict[str, str]:
+    from tests.shop.process import WEBHOOK_SECRET
+
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     (folder / "data").mkdir()
     return {
@@ -80,6 +102,7 @@ def _environment(folder: Path, database_url: str, redis_url: str) -> dict[str, s
         "SECRET_KEY": "old",
         "FIELD_KEYS": FIELD_KEYS,
         "DATA_DIR": str(folder / "data"),
+        "SECRET": WEBHOOK_SECRET,
     }
 
 

@@ -4,17 +4,22 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+import redis
 from django.conf import settings
 
 from supportbot.celery import app
 from supportbot.embedded.backup import load_database
+from supportbot.embedded.child_processes import wait_until
 from tests.deploy.conftest import database_url
 from tests.patience import PATIENCE_SECONDS
+from tests.shop.process import ShopProcess, free_port
 
 __all__ = ["database_url"]  # a fixture
 pytestmark = pytest.mark.long
@@ -27,7 +32,8 @@ GONE: dict[str, str] = {}
 class Upgraded:
     """An installation of an old version, after the upgrade."""
 
-    def __init__(self, database_url: str, folder: Path) -> None:
+    def __init__(self, version: str, database_url: str, folder: Path) -> None:
+        self.version, self._folder = version, folder
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         self._environment = {
             **kept, "DATABASE_URL": database_url, "SECRET_KEY": "new", "DATA_DIR": str(folder), "REDIS_URL": "",
@@ -42,6 +48,21 @@ class Upgraded:
         )
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
+
+    @contextmanager
+    def worker(self, redis_url: str, shop: ShopProcess) -> Iterator[None]:
+        """Run a worker, and no beat, whose sweeps would find all work without a message."""
+        broker = {"REDIS_URL": redis_url, "CELERY_BROKER_URL": f"{redis_url}/0", "SHOP_PORT": str(shop.port)}
+        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "work"]
+        own = {"WORKER_PROBE_PORT": "0", "OMP_NUM_THREADS": "1"}
+        with (self._folder / "worker.log").open("wb") as log:
+            process = subprocess.Popen(command, env={**self._environment, **broker, **own}, stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            process.terminate()
+            code = process.wait(timeout=PATIENCE_SECONDS)
+        assert code == 0, (self._folder / "worker.log").read_text()[-3000:]
 
     def python(self, code: str) -> Any:
         """Run a block in the scope of the workspace; return what it assigns to `told`."""
@@ -82,13 +103,22 @@ def wait_since_now(database_url: str) -> None:
 def upgraded(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Upgraded:
     load_database(database_url, DATA / f"{request.param}.dump")
     wait_since_now(database_url)
-    made = Upgraded(database_url, tmp_path)
+    made = Upgraded(request.param, database_url, tmp_path)
     made.manage("migrate", "--noinput")
     return made
 
 
-def test_an_old_installation_is_upgraded_and_used(upgraded: Upgraded) -> None:
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[ShopProcess]:
+    made = ShopProcess(tmp_path / "shop", free_port())
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_an_old_installation_is_upgraded_and_used(upgraded: Upgraded, valkey_url: str, shop: ShopProcess) -> None:
     """One long test: restoring and migrating takes most of the time."""
+    check_queued_tasks(upgraded, valkey_url, shop)
     old = upgraded.chat("old")
     asked = json.loads(
         upgraded.manage(
@@ -134,6 +164,30 @@ with workspace_scope(Workspace.objects.get().pk):
     found = Conversation.objects.filter(pk__in=newest_with("jacket old", 5))
     print(*found.values_list("customer__external_id", flat=True))
 """
+
+
+def check_queued_tasks(upgraded: Upgraded, redis_url: str, shop: ShopProcess) -> None:
+    """Deliver the messages that the old version's processes left in the broker, each of them twice."""
+    address = f"http://127.0.0.1:{shop.port}/merchant/v1"
+    upgraded.rows("UPDATE actions_merchantconnection SET base_url = %s RETURNING id", address)
+    refund = "SELECT state FROM actions_actionrequest"
+    indexed = "SELECT 1 FROM kb_chunk WHERE text ~ '4000 millimetres' AND embedding IS NOT NULL"
+    assert (upgraded.rows(refund), upgraded.rows(indexed)) == ([("queued",)], [])
+    queues = json.loads((DATA / f"{upgraded.version}.messages.json").read_text())
+    with redis.Redis.from_url(f"{redis_url}/0") as broker:
+        broker.flushdb()
+        for queue, messages in queues.items():
+            for message in messages * 2:
+                message["headers"]["expires"] = None  # the dump is older than the minute in which they count
+                broker.lpush(queue, json.dumps(message))
+        with upgraded.worker(redis_url, shop):
+            assert wait_until(
+                lambda: upgraded.rows(refund) == [("succeeded",)] and bool(upgraded.rows(indexed)),
+                seconds=PATIENCE_SECONDS,
+            )
+            assert wait_until(lambda: not broker.exists(*queues, "unacked"), seconds=PATIENCE_SECONDS), "none is left"
+    assert len(upgraded.rows(indexed)) == 1
+    assert [entry["order"] for entry in shop.ledger()["refunds"]] == ["WF-20410"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
