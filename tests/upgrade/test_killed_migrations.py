@@ -1,14 +1,18 @@
-"""Migrations that are killed half-way are continued by the next `migrate`."""
+"""Migrations that are killed half-way are continued by the next `migrate`, in an empty database and in a filled one."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Final
 
 import psycopg
 import pytest
 from django.conf import settings
 
+from supportbot.embedded.backup import load_database
 from supportbot.embedded.child_processes import wait_until
 from tests.deploy.conftest import database_url
 from tests.patience import PATIENCE_SECONDS
@@ -17,6 +21,19 @@ __all__ = ["database_url"]  # a fixture
 pytestmark = pytest.mark.long
 KILLED_AFTER = (10, 40, 80)  # migrations
 APPLIED = "SELECT count(*) FROM django_migrations"
+OLDEST = Path(__file__).parent / "data" / "0.1.0.dump"
+FILLING = Path(__file__).with_name("many_rows.sql")
+ROWS: Final = 12_000  # in each table: three batches of each migration that fills in columns
+# The rows that the migrations have filled in.
+REQUESTS: Final = "SELECT count(*) FROM actions_actionrequest JOIN copied USING (id) WHERE subject_id = order_id"
+ENTRIES: Final = """
+SELECT count(*) FROM actions_ledgerentry entry JOIN copied ON copied.id = request_id
+WHERE subject_id = order_id AND subject_kind = 'order'
+"""
+CHATS: Final = """
+SELECT count(*) FROM chat_conversation chat JOIN copied USING (id) WHERE answered_seq =
+  (SELECT max(seq) FROM chat_message message WHERE message.conversation_id = chat.id AND source = 'assistant')
+"""
 
 
 def begin(database_url: str, folder: Path, *options: str) -> "subprocess.Popen[str]":
@@ -53,3 +70,56 @@ def test_a_killed_migration_is_continued(database_url: str, tmp_path: Path) -> N
         assert done.returncode == 0, errors
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT 1 FROM pg_index WHERE NOT indisvalid").fetchall() == []
+
+
+@contextmanager
+def stopped_at(database_url: str, table: str, order: str) -> Iterator[None]:
+    """Let an update of the last row of a table wait until the end of this context."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        row = connection.execute(f"SELECT id FROM {table} ORDER BY {order} DESC LIMIT 1").fetchone()  # type: ignore[arg-type]
+        assert row is not None
+        connection.execute(
+            f"CREATE TRIGGER wait_at BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION wait_at('{row[0]}')"  # type: ignore[arg-type]
+        )
+        connection.execute("SELECT pg_advisory_lock(18)")
+        yield
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"DROP TRIGGER wait_at ON {table}")  # type: ignore[arg-type]
+
+
+def count(database_url: str, query: Any) -> int:
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute(query).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def kill_in(database_url: str, folder: Path, statement: str) -> None:
+    """Kill a migration while it waits in a statement that begins like this."""
+    waiting = f"""
+        SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND starts_with(query, '{statement}')
+          AND datname = current_database()"""
+    killed = begin(database_url, folder)
+    try:
+        assert wait_until(lambda: count(database_url, waiting) == 1, seconds=PATIENCE_SECONDS)
+    finally:
+        killed.kill()
+    assert killed.wait(timeout=PATIENCE_SECONDS) == -9
+    assert wait_until(lambda: count(database_url, waiting) == 0, seconds=PATIENCE_SECONDS), "its statement ends, too"
+
+
+def test_batches_are_continued_where_they_were_killed(database_url: str, tmp_path: Path) -> None:
+    """With rows of 0.1.0, in the last of three batches: the batches before it stay, and nothing is filled in twice."""
+    load_database(database_url, OLDEST)
+    with psycopg.connect(database_url) as connection:
+        connection.execute(FILLING.read_bytes())
+    with stopped_at(database_url, "actions_actionrequest", "ctid"):
+        kill_in(database_url, tmp_path, "UPDATE actions_actionrequest SET subject_kind")
+        assert 0 < count(database_url, REQUESTS) < ROWS and count(database_url, ENTRIES) == 0
+    with stopped_at(database_url, "chat_conversation", "id"):
+        kill_in(database_url, tmp_path, "\nWITH chats AS")
+        assert 0 < count(database_url, CHATS) < ROWS
+    done = begin(database_url, tmp_path)
+    errors = done.communicate(timeout=PATIENCE_SECONDS)[1]
+    assert done.returncode == 0, errors
+    assert [count(database_url, query) for query in (REQUESTS, ENTRIES, CHATS)] == [ROWS, ROWS, ROWS]
