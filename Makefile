@@ -75,9 +75,9 @@ BROWSER_TESTS = .venv/bin/python -m pytest tests/browser -p no:asyncio --reruns 
 # By hand, and for hours: pytest -m "long and chaos".
 long-tests: ## run what takes minutes: the image, the parts of a deployment, old versions, all languages
 	@sh scripts/environment.sh requirements-dev.lock
-	timeout 1440 .venv/bin/python -m pytest tests --ignore tests/browser -m "long and not chaos" -rs --durations 10
+	timeout 2400 .venv/bin/python -m pytest tests --ignore tests/browser -m "long and not chaos" -rs --durations 10
 	@if sh scripts/chromium.sh; then \
-	  timeout 360 $(BROWSER_TESTS) -m long; \
+	  timeout 600 $(BROWSER_TESTS) -m long; \
 	elif [ -n "$$CI" ]; then exit 1; fi
 
 # A separate run: the browser's fixtures leave an event loop behind that breaks async tests.
