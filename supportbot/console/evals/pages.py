@@ -140,12 +140,8 @@ def run_page(request: HttpRequest, run_id: str) -> HttpResponse:
         "run": run,
         "why_paused": interruption(run.problem) if run.problem else "",
         "report": report,
-        "summary": summary(report) if report else "",
-        "verdict": _verdict(run, other, report) if report else [],
-        "every_time": every_time(report) if report else [],
         "intervals": intervals_of(report, report_without(other, hidden_before, ()) if other else None),
-        "comparison": _comparison(run, other, report, {*hidden, *hidden_before}) if report and other else [],
-        "took": [number(ms / 1000, decimals=1) for ms in (report.p50_ms, report.p95_ms)] if report else [],
+        **(_figures(run, other, report, {*hidden, *hidden_before}) if report else {}),
         "state": state_tag(run, is_hidden=bool(hidden or of_baseline)),
         "is_hidden": bool(hidden or of_baseline),
         "rows": rows,
@@ -164,6 +160,17 @@ def run_page(request: HttpRequest, run_id: str) -> HttpResponse:
     if run.state in (Run.State.WAITING, Run.State.RUNNING):
         response["Refresh"] = str(LOOK_AGAIN_SECONDS)
     return response
+
+
+def _figures(run: Run, other: Run | None, report: Report, hidden: Collection[str]) -> dict[str, Any]:
+    """Return what a run's page says in words and figures about a report without the cases of these keys."""
+    return {
+        "summary": summary(report),
+        "verdict": _verdict(run, other, report),
+        "every_time": every_time(report),
+        "comparison": _comparison(run, other, report, hidden) if other else [],
+        "took": [number(ms / 1000, decimals=1) for ms in (report.p50_ms, report.p95_ms)],
+    }
 
 
 def cancel(request: HttpRequest, run_id: UUID) -> HttpResponse:
