@@ -245,7 +245,7 @@ class Turn:
         except OperationalError as error:
             if not isinstance(error.__cause__, DiskFull):  # the database may be away, which is no fault of the item
                 raise
-            self._fail(item, _not_stored(os.strerror(errno.ENOSPC)))
+            self._fail_without_space(item)
         finally:
             _empty(folder)
         return None
@@ -253,6 +253,19 @@ class Turn:
     def _fail(self, item: SourceItem, reason: str) -> None:
         self._lease.extend(LEASE)  # the item may belong to the next run already
         settle(item, ItemState.FAILED, Outcome.BROKEN, reason)
+
+    def _fail_without_space(self, item: SourceItem) -> None:
+        """Record that the database has no space for an item. Raises SourceUnreadable if it has none for this either:
+        then no other item can be stored.
+        """
+        reason = _not_stored(os.strerror(errno.ENOSPC))
+        try:
+            self._fail(item, reason)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, DiskFull):
+                raise
+            logger.error("kb: the database has no space left to store %s, or why it was not stored", item.pk)
+            raise SourceUnreadable(reason) from error
 
     def _read(self, item: SourceItem, folder: Path) -> timedelta | None:
         """Fetch and read an item; return how long its origin asks us to wait, if it does."""

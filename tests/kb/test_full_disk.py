@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from django.core.management import CommandError
 from django.db import connection
 
 from kb.importing import confinement
-from kb.models import Article, Picture, SourceItem
+from kb.models import Article, Picture, SourceItem, SourceRun
 from kb.sources import sync
 from kb.sources.services import Wish, add_files, add_source
 from supportbot.accounts.models import Workspace
@@ -31,16 +32,16 @@ def full_database(table: str, word: str) -> Iterator[None]:
     """Let PostgreSQL have no space for rows of this table with a word in them."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "CREATE FUNCTION is_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            f"CREATE FUNCTION is_full_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
             "RAISE disk_full USING MESSAGE = 'could not extend file: No space left on device'; END $$"
         )
         cursor.execute(
-            f"CREATE TRIGGER is_full BEFORE INSERT ON {table} FOR EACH ROW "
-            f"WHEN (to_jsonb(NEW)::text LIKE '%{word}%') EXECUTE FUNCTION is_full()"
+            f"CREATE TRIGGER is_full BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW "
+            f"WHEN (to_jsonb(NEW)::text LIKE '%{word}%') EXECUTE FUNCTION is_full_{table}()"
         )
     yield
     with connection.cursor() as cursor:
-        cursor.execute(f"DROP TRIGGER is_full ON {table}; DROP FUNCTION is_full()")
+        cursor.execute(f"DROP TRIGGER is_full ON {table}; DROP FUNCTION is_full_{table}()")
 
 
 @pytest.mark.parametrize(("table", "word"), [("kb_revision", "three"), ("kb_picture", "")])
@@ -60,6 +61,20 @@ def test_a_database_without_space_fails_one_file_and_keeps_what_it_has(papers: P
     assert counts(again())[:3] == (0, 1, 4)
     assert "Newer words of three" in Article.objects.get(external_id="three.md").live_revision.body
     assert Picture.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_without_space_even_for_the_reason_ends_the_run_with_it(papers: Path) -> None:
+    add(papers)
+    (papers / "three.md").write_text("# Paper three\n\nNewer words of three.\n")
+    refused = pytest.raises(CommandError, match=r"It cannot be stored \(No space left on device\)")
+    with full_database("kb_revision", "three"), full_database("kb_sourceitem", '"failed"'), refused:
+        again()
+    assert SourceRun.objects.latest("id").state == "failed"
+    assert len(live()) == 5, "the text that was there stays"
+
+    assert again()["state"] == "done"
+    assert "Newer words of three" in Article.objects.get(external_id="three.md").live_revision.body
 
 
 def test_an_uploaded_file_that_cannot_be_unpacked_stays_with_its_source(
