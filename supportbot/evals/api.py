@@ -1,6 +1,5 @@
 """REST views of evaluations: suites, runs and their results."""
 
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -52,8 +51,15 @@ class RunList(EvaluationView, ListAPIView[Run]):
 
     @extend_schema(parameters=[OpenApiParameter("suite", str, description="Only runs of the suite with this name.")])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """List the workspace's runs. If the key acts as a person, `report` and `judge` of a run are null as long as
+        a model's verdicts on it are hidden from this person, because a result waits for their label. They cannot label
+        results of a judged run whose report is shown.
+        """
         response = super().get(request, *args, **kwargs)
-        _note_read(request, runs().filter(pk__in=[row["id"] for row in response.data["results"]]))
+        if (person_id := _person_id(request)) is not None:
+            rows = {UUID(str(row["id"])): row for row in response.data["results"]}
+            for run_id in services.hidden_in_list(rows, person_id):
+                rows[run_id].update(report=None, judge=None)
         return response
 
     def get_queryset(self) -> QuerySet[Run]:
@@ -74,10 +80,10 @@ class RunList(EvaluationView, ListAPIView[Run]):
         return Response(RunSerializer(run).data, status=202)
 
 
-def _note_read(request: Request, read: Iterable[Run]) -> None:
-    """Store that the person behind a key has read these runs. A service's key has no person behind it."""
+def _person_id(request: Request) -> UUID | None:
+    """Return the person behind a key; a service's key has none."""
     caller = request.auth
-    services.note_read_verdicts(read, caller.user_id if isinstance(caller, Staff) else None)
+    return caller.user_id if isinstance(caller, Staff) else None
 
 
 def _baseline(suite: Suite, wanted: dict[str, Any]) -> Run | services.Baseline | None:
@@ -92,7 +98,7 @@ class RunDetail(EvaluationView):
     def get(self, request: Request, run_id: UUID) -> Response:
         """Show one run. If the key acts as a person and a model has judged results, they cannot label them later."""
         run = run_with_id(run_id)
-        _note_read(request, [run])
+        services.note_read_verdicts(run, _person_id(request))
         return Response(RunDetailSerializer(run).data)
 
 
@@ -121,7 +127,10 @@ class ResultList(EvaluationView, ListAPIView[Result]):
     pagination_class = NewestFirstPagination
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        _note_read(request, [run_with_id(self.kwargs["run_id"])])
+        """List the results of a run. If the key acts as a person and a model has judged results, they cannot label them
+        later.
+        """
+        services.note_read_verdicts(run_with_id(self.kwargs["run_id"]), _person_id(request))
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[Result]:

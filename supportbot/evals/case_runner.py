@@ -81,15 +81,7 @@ async def _run_case(workspace: Workspace, case: Case, merchant: Merchant | None)
     except SupportBotError as error:  # no customer has this id, or the shop is unavailable
         return Played((), failure=error.code), None
     rehearsal.remember(case.history)
-    if case.given is None:
-        replies, failure = await _conversation(rehearsal, customer_of(rehearsal, case), _Bounds.of(case))
-    else:
-        replies, failure = (await outside(_checked, case, case.given),), ""
-    if case.expects("hears"):
-        locale = rehearsal.conversation.locale
-        replies = tuple([replace(one, heard=await outside(heard_in, one.said, locale)) for one in replies])
-    if case.expects("hit5"):
-        replies = tuple([replace(one, ranked=await db(_ranked, case, replies[:n])) for n, one in enumerate(replies)])
+    replies, failure = await _replies(rehearsal, case)
     verdict = None
     if case.rubric and replies and not failure:
         hides = workspace.hides_personal_data
@@ -110,13 +102,26 @@ def _checked(case: Case, given: Given) -> Reply:
     return checked(given, said, locale=case.locale, strictness=current().document.strictness)
 
 
-def _ranked(case: Case, before: Sequence[Reply]) -> tuple[str, ...]:
-    """Return the articles that a search for a step's message finds after these answers, as in `kb_eval --as-asked`."""
+async def _measured(case: Case, replies: Sequence[Reply], locale: str) -> Sequence[Reply]:
+    """Return the replies with what `hears` and `hit5` ask about the customer's messages, if the case expects it."""
+    if case.expects("hears"):
+        replies = [replace(one, heard=await outside(heard_in, one.said, locale)) for one in replies]
+    if case.expects("hit5"):
+        replies = [replace(one, ranked=await db(_ranked, case, one, replies[:n])) for n, one in enumerate(replies)]
+    return replies
+
+
+def _ranked(case: Case, reply: Reply, before: Sequence[Reply]) -> tuple[str, ...]:
+    """Return the articles that a search for a customer's message finds after the answers before it, as in
+    `kb_eval --as-asked`; none if the customer pressed a button instead of writing.
+    """
+    if reply.pressed:
+        return ()
     said = [Said(text, speaker == "customer") for speaker, text in case.history]
-    said += [Said(text, is_customer) for one in before for text, is_customer in ((one.said, True), (one.text, False))]
-    question = Question(
-        case.key, case.steps[len(before)].say, frozenset(), locale=case.locale or None, said_before=tuple(said)
-    )
+    for one in before:
+        said += [Said(one.said, True)] if one.said else []
+        said.append(Said(one.text, False))
+    question = Question(case.key, reply.said, frozenset(), locale=case.locale or None, said_before=tuple(said))
     return tuple(ranking(question, as_asked(Audience.PUBLIC))[0])
 
 
@@ -160,21 +165,17 @@ class _Bounds:
         return "too_many_tokens" if tokens > self.most_tokens else ""
 
 
-async def _conversation(rehearsal: Rehearsal, customer: Customer, bounds: _Bounds) -> tuple[tuple[Reply, ...], str]:
-    """Return the answers, and the code of the reason if the conversation ended early."""
+async def _replies(rehearsal: Rehearsal, case: Case) -> tuple[tuple[Reply, ...], str]:
+    """Return the answers with what is measured about them, and the code of the reason if the case ended early. Raises
+    Away.
+    """
     replies: list[Reply] = []
     try:
-        while (said := await customer.next(replies)) is not None:
-            if isinstance(said, Press):
-                replies.append(await outside(rehearsal.press, confirms=said.confirms))
-            else:
-                replies.append(await rehearsal.say(said))
-            if rehearsal.is_handed_over:
-                break
-            if bounds.most_tokens:
-                await gateway.written()
-                if code := await db(bounds.broken, rehearsal.conversation.pk):
-                    return tuple(replies), code
+        if case.given is None:
+            failure = await _converse(rehearsal, customer_of(rehearsal, case), _Bounds.of(case), replies)
+        else:
+            replies, failure = [await outside(_checked, case, case.given)], ""
+        return tuple(await _measured(case, replies, rehearsal.conversation.locale)), failure
     except Lost as lost:
         return tuple(replies), lost.code
     except _NOTHING_MEASURED as error:
@@ -187,7 +188,25 @@ async def _conversation(rehearsal: Rehearsal, customer: Customer, bounds: _Bound
         # The edge of a case: the other cases must run whatever goes wrong in this one.
         logger.exception("evaluation: a case failed")
         return tuple(replies), "internal"
-    return tuple(replies), ""
+
+
+async def _converse(rehearsal: Rehearsal, customer: Customer, bounds: _Bounds, replies: list[Reply]) -> str:
+    """Append each answer to `replies`; return the code of the limit that ended the conversation early, or "".
+
+    Raises what the customer and the assistant raise; the answers before that are kept.
+    """
+    while (said := await customer.next(replies)) is not None:
+        if isinstance(said, Press):
+            replies.append(await outside(rehearsal.press, confirms=said.confirms))
+        else:
+            replies.append(await rehearsal.say(said))
+        if rehearsal.is_handed_over:
+            break
+        if bounds.most_tokens:
+            await gateway.written()
+            if code := await db(bounds.broken, rehearsal.conversation.pk):
+                return code
+    return ""
 
 
 def _costs(conversation_id: UUID) -> tuple[str, str, int]:

@@ -204,7 +204,7 @@ def _finds(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
 
 
 def _hit5(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
-    ranked = seen.last.ranked
+    ranked = next((one.ranked for one in reversed(seen.replies) if not one.pressed), ())  # of the last message
     return Grade(name, score(ranked, wanted).hit5 == 1, step, wanted=", ".join(wanted), got=", ".join(ranked[:5]))
 
 

@@ -13,7 +13,7 @@ from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Cast, Right
 from django.utils.translation import gettext
 
-from supportbot.evals.models import Label, Result, Run, SeenVerdicts
+from supportbot.evals.models import OPEN_STATES, Label, Result, Run, SeenVerdicts
 from supportbot.evals.statistics import Confusion, confusion, kappa
 
 _RANDOM: Final = 12  # the last characters of an id, which are random
@@ -108,11 +108,20 @@ def to_label(person_id: UUID, *, run_id: UUID | None = None) -> QuerySet[Result]
     return rows.order_by(Right(Cast("id", CharField()), _RANDOM))
 
 
-def unseen_judged(runs: Collection[Run], person_id: UUID) -> set[UUID]:
+def unseen_judged(run_ids: Collection[UUID], person_id: UUID) -> set[UUID]:
     """Return the ids of those runs that a judge has judged, and whose verdicts this person has not seen."""
-    judged = Result.objects.filter(run__in=[run.pk for run in runs], judged_good__isnull=False).order_by()
+    judged = Result.objects.filter(run__in=run_ids, judged_good__isnull=False).order_by()
     seen = SeenVerdicts.objects.filter(run=OuterRef("run"), person_id=person_id)
     return set(judged.exclude(Exists(seen)).values_list("run_id", flat=True).distinct())
+
+
+def hidden_of(unseen: Collection[UUID], person_id: UUID) -> set[UUID]:
+    """Return the ids of those runs, whose verdicts this person has not seen, that are hidden from them: see
+    `are_hidden`.
+    """
+    waiting = to_label(person_id).order_by().filter(run=OuterRef("pk"))
+    rows = Run.objects.filter(Q(state__in=OPEN_STATES) | Exists(waiting), pk__in=unseen)
+    return set(rows.order_by().values_list("pk", flat=True))
 
 
 def are_hidden(run: Run, person_id: UUID) -> bool:

@@ -1,6 +1,6 @@
 """Changes suites and runs. `run_worker` carries out runs."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from enum import Enum
 from typing import Any, Final
@@ -16,7 +16,7 @@ from supportbot.errors import NotFound
 from supportbot.evals import suite_format
 from supportbot.evals.build_fingerprint import product_mark
 from supportbot.evals.errors import LabelInvalid, LabelRefused, RunEnded
-from supportbot.evals.human_labels import are_hidden, may_label
+from supportbot.evals.human_labels import are_hidden, hidden_of, may_label, unseen_judged
 from supportbot.evals.models import OPEN_STATES, Case, Label, Result, Run, SeenVerdicts, Suite
 from supportbot.evals.release_under_test import given_or_live
 from supportbot.evals.selectors import baseline_for, document_of, run_with_id
@@ -164,15 +164,33 @@ def show_verdicts(run_id: UUID, person_id: UUID) -> None:
 
 
 @transaction.atomic
-def note_read_verdicts(runs: Iterable[Run], person_id: UUID | None) -> None:
-    """Store that a person has read these runs' results outside the console, if a judge has judged any of them; they can
-    no longer label them. Without a person, such as for a service's key, do nothing.
+def note_read_verdicts(run: Run, person_id: UUID | None) -> None:
+    """Store that a person has read a run's results outside the console, if a judge has judged any of them; they can no
+    longer label them. Without a person, such as for a service's key, do nothing.
     """
     if person_id is None:
         return
-    judged = Result.objects.filter(run__in=[run.pk for run in runs], judged_good__isnull=False).values("run")
-    for run in _locked_runs().filter(pk__in=judged).order_by("pk"):
-        SeenVerdicts.objects.get_or_create(run=run, person_id=person_id)
+    if unseen := unseen_judged([run.pk], person_id):
+        _store_seen(_locked_runs().filter(pk__in=unseen).order_by("pk"), person_id)
+
+
+def hidden_in_list(run_ids: Collection[UUID], person_id: UUID) -> set[UUID]:
+    """Return the ids of those runs whose figures a list must not show to this person, since they would reveal a judge's
+    verdicts. Of the other judged runs, the verdicts are stored as seen, because the list shows their figures.
+    """
+    unseen = unseen_judged(run_ids, person_id)
+    hidden = hidden_of(unseen, person_id)
+    if shown := unseen - hidden:
+        with transaction.atomic():
+            locked = list(_locked_runs().filter(pk__in=shown).order_by("pk"))
+            hidden |= hidden_of(shown, person_id)  # again: a label may have changed before the lock
+            _store_seen([run for run in locked if run.pk not in hidden], person_id)
+    return hidden
+
+
+def _store_seen(runs: Iterable[Run], person_id: UUID) -> None:
+    rows = [SeenVerdicts(run=run, person_id=person_id) for run in runs]
+    SeenVerdicts.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def sees_verdicts(run: Run, person_id: UUID) -> bool:

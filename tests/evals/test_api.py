@@ -13,7 +13,8 @@ from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.evals import replay_worker, run_worker, services
 from supportbot.evals.errors import LabelRefused
 from supportbot.evals.human_labels import to_label
-from supportbot.evals.models import Label, Replay, ReplayedQuestion, Result, Run
+from supportbot.evals.models import Label, Replay, ReplayedQuestion, Result, Run, SeenVerdicts
+from supportbot.evals.reports import report_of
 from supportbot.evals.suite_files import read_suite
 from supportbot.releases.document import Document, stored
 from supportbot.releases.models import Release
@@ -126,7 +127,7 @@ def test_a_program_replays_customers_questions(
     assert program.post(f"{REPLAYS}/{theirs.pk}/cancel", {}, format="json").status_code == 404
 
 
-@pytest.mark.parametrize("read", ["", "/{run}", "/{run}/results"])
+@pytest.mark.parametrize("read", ["/{run}", "/{run}/results"])
 def test_whoever_reads_a_judged_run_over_rest_labels_none_of_it(workspace: Workspace, bob: User, read: str) -> None:
     run = Run.objects.create(suite=suite(), suite_name="shop", cases=[], total=1, state="done")
     result = Result.objects.create(
@@ -139,6 +140,38 @@ def test_whoever_reads_a_judged_run_over_rest_labels_none_of_it(workspace: Works
     assert to_label(bob.pk).count() == 0
     with pytest.raises(LabelRefused):
         services.label_result(result.pk, "pass", person=bob)
+
+
+def test_a_list_over_rest_leaves_out_what_waits_for_the_persons_label(workspace: Workspace, bob: User) -> None:
+    made, report = suite(), report_of([]).as_json()
+
+    def judged_run() -> Result:
+        run = Run.objects.create(suite=made, suite_name="shop", cases=[], total=1, state="done", report=report)
+        return Result.objects.create(
+            run=run, key="c", number=1, passed=True, judged_good=True, judged_by="m", grades=[], played={}
+        )
+
+    waiting, labelled = judged_run(), judged_run()
+    Label.objects.create(result=labelled, verdict="pass")  # by somebody else
+    bob.memberships.update(role="supervisor")
+    client = person(workspace, bob, role="supervisor")
+
+    def shown(reader: Any) -> dict[str, bool]:
+        rows = reader.get(RUNS).json()["results"]
+        assert all((row["report"] is None) == (row["judge"] is None) for row in rows)
+        return {row["id"]: row["report"] is not None for row in rows}
+
+    whole, partly = ({str(waiting.run_id): is_shown, str(labelled.run_id): True} for is_shown in (True, False))
+    assert shown(service(workspace, "evals:read")) == whole and not SeenVerdicts.objects.exists()
+    assert shown(client) == partly
+    assert {seen.run_id for seen in SeenVerdicts.objects.all()} == {labelled.run_id}, "the list shows these figures"
+    with CaptureQueriesContext(connection) as ran:
+        assert shown(client) == partly
+    assert not [query for query in ran if "FOR NO KEY UPDATE" in query["sql"]], "nothing is left to be stored"
+    services.label_result(waiting.pk, "fail", person=bob)
+    assert shown(client) == whole
+    with pytest.raises(LabelRefused):
+        services.label_result(waiting.pk, "pass", person=bob)
 
 
 def test_a_page_of_runs_takes_as_many_queries_as_one_run(

@@ -13,12 +13,13 @@ from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
 from actions.testing import FakeShop
+from kb.evaluation.runs import Question
 from kb.models import Article
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.principals import SCOPES, Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.erasure import forget_customer
-from supportbot.evals import run_worker, services, tasks
+from supportbot.evals import case_runner, run_worker, services, tasks
 from supportbot.evals.command_output import facts_of, words_of_run
 from supportbot.evals.errors import InvalidSuite, RunEnded
 from supportbot.evals.models import Case, Result, Run, Suite
@@ -325,6 +326,46 @@ def test_scripted_customers_answer_questions(
     ):
         with pytest.raises(InvalidSuite, match=problem):
             parse_suite({"suite": "s", "cases": [{**REFUND, "simulate": {**REFUND["simulate"], **wrong}}]}, file="")
+
+
+def test_a_search_for_each_message_of_a_simulated_customer_is_graded(
+    workspace: Workspace, returns_article: Article
+) -> None:
+    customer = {"by": "script", "goal": "How many days do I have to return unused items?", "knows": {"a": "Thanks"}}
+    cases = [
+        {"id": name, "simulate": customer, "expect": {"hit5": [article]}}
+        for name, article in (("found", "returns"), ("missed", "shipping"))
+    ]
+    services.save_suite(parse_suite({"suite": "searched", "cases": cases}, file=""))
+    run = services.start_run(Suite.objects.get())
+    run_worker.execute_run(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.problem) == ("done", "")
+    results = {row.key: row for row in Result.objects.filter(run=run)}
+    assert {key: row.passed for key, row in results.items()} == {"found": True, "missed": False}
+    assert results["found"].played["replies"][-1]["ranked"] == ["returns"]
+
+
+def test_a_search_that_fails_fails_its_case_only(
+    workspace: Workspace, returns_article: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(question: Question, *others: Any) -> Any:
+        raise ValueError(question.text)
+
+    monkeypatch.setattr(case_runner, "ranking", broken)
+    asked = {"ask": "How many days do I have to return unused items?"}
+    cases = [
+        {**asked, "id": "searched", "expect": {"hit5": ["returns"]}},
+        {**asked, "id": "answered", "expect": {"source": "returns"}},
+    ]
+    services.save_suite(parse_suite({"suite": "searched", "cases": cases}, file=""))
+    run = services.start_run(Suite.objects.get())
+    run_worker.execute_run(run.pk)
+    assert Run.objects.get(pk=run.pk).state == "done"
+    results = {row.key: row for row in Result.objects.filter(run=run)}
+    assert {key: row.passed for key, row in results.items()} == {"searched": False, "answered": True}
+    assert results["searched"].played["failure"] == "internal"
+    assert results["searched"].played["replies"], "the conversation itself is kept"
 
 
 class PlayingBoth(ScriptedModel):

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
 from supportbot.evals import services
-from supportbot.evals.human_labels import Agreement, to_label, unseen_judged
+from supportbot.evals.human_labels import Agreement, to_label
 from supportbot.evals.models import Result, Run
 from supportbot.evals.reports import Report, report_from, report_of
 from supportbot.evals.selectors import tries_of
@@ -41,9 +41,7 @@ def hidden_runs(request: HttpRequest, runs: Collection[Run]) -> set[UUID]:
     """
     if not may(staff(request), "evals:write"):
         return set()
-    person_id = person_of(request).pk
-    unseen = unseen_judged(runs, person_id)
-    return {run.pk for run in runs if run.pk in unseen and not services.sees_verdicts(run, person_id)}
+    return services.hidden_in_list([run.pk for run in runs], person_of(request).pk)
 
 
 def shown_agreement(agreement: Agreement | None, *, is_hidden: bool) -> Agreement | None:
