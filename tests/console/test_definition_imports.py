@@ -8,6 +8,7 @@ from django.test import Client
 
 from actions.connections import services as connections
 from actions.definitions import services
+from actions.definitions.importing.mcp import read_tools
 from actions.definitions.models import ActionDefinition
 from actions.definitions.services import newest_version, save_draft
 from tests.actions.connections.tool_servers import ScriptedMcpServer
@@ -140,6 +141,25 @@ def test_all_texts_of_a_file_are_accepted_at_once_but_not_who_the_customer_is(
     again = browser.get(at(made, "part/arguments/"))
     assert not page_of(again).css("[name=take_all]")  # nothing is empty any more
     assert not page_of(browser.get(at(made, "part/basics/"))).css("[name=take_all]")
+
+
+def test_what_a_tool_calls_and_reads_is_not_accepted_with_the_texts(browser: Client, retail: LoopbackShop) -> None:
+    schema = {"type": "object", "properties": {"visit_id": {"type": "string", "description": "The visit."}}}
+    reader = {"name": "find_visit", "inputSchema": schema, "annotations": {"readOnlyHint": True}}
+    tool = {"name": "move_visit", "title": "Move a visit", "description": "Moves it.", "inputSchema": schema}
+    draft = read_tools({"tools": [tool, reader]}, "retail").drafts[0]
+    assert {"lookups[0].call.tool", "subject.kind"} <= draft.suggestions.keys()
+    made = save_draft(
+        draft.document, actor="t", origin="mcp", imported={"source": "x", "suggestions": draft.suggestions}
+    ).definition
+    for part in ("basics", "arguments", "lookups", "answer"):
+        sent = fields_of(browser.get(at(made, f"part/{part}/")))
+        browser.post(at(made, f"part/{part}/"), {**sent, "take_all": "1"})
+    stored = newest_version(made).document
+    assert stored["description"] == {"en": "Moves it."}
+    assert stored["arguments"]["visit_id"]["description"] == "The visit."
+    assert "lookups" not in stored and "subject" not in stored
+    assert not page_of(browser.get(at(made, "part/lookups/"))).css("[name=take_all]")
 
 
 def test_the_tools_of_an_mcp_server_become_drafts(browser: Client, mcp_server: ScriptedMcpServer) -> None:

@@ -23,6 +23,8 @@ from supportbot.console.fields import LanguageCode
 from supportbot.team_formats import active_language
 
 REMOVE: Final = "remove"
+# The fields for titles, descriptions and examples.
+_TEXTS: Final = re.compile(r"(title|description)-[A-Za-z0-9-]+|arguments-\d+-(description|example)", re.ASCII)
 
 
 def field_name(path: str) -> str:
@@ -391,10 +393,10 @@ def _with_taken(data: Any, suggestions: Mapping[str, str]) -> Any:
 
 
 def _is_text(name: str) -> bool:
-    """Return whether a suggestion may be taken over with others. Who the customer is, who owns a record and whether
-    something is only read are decided one by one.
+    """Return whether a suggestion may be taken over with others. Anything else, such as an owner, a tool or a record's
+    id, decides what is called and who may see it, so it is accepted one by one.
     """
-    return name != "kind" and not name.endswith(("-owner", "-from"))
+    return _TEXTS.fullmatch(name) is not None
 
 
 def _stored_rows(rows: Rows, document: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:
