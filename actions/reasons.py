@@ -66,6 +66,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "outcome_with_person": msgid(
         "Our system did not respond. A colleague will find out whether it went through. It will not be sent again."
     ),
+    "too_many_lookups": msgid("You have looked up a lot in the last hour. Please try again later."),
     "record_not_found": msgid("There is no such record in your account."),
     "record_changed": msgid("This has changed since you saw it, so nothing was done."),
     "subject_busy": msgid(

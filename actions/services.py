@@ -7,7 +7,7 @@ with its audit entry and its announcement.
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from django.db import transaction
@@ -49,11 +49,13 @@ from actions.undo_window import in_window
 from supportbot.accounts.models import ApiKey, Customer, Membership, User
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.outbox.services import announce
+from supportbot.rate_counters import count
 
 __all__ = [
     "Preview", "approve", "cancel", "confirm", "decline", "preview", "propose", "reject", "run_read",
     "settle_by_hand",
 ]  # fmt: skip
+VISITOR_LOOKUPS_PER_HOUR: Final = 60  # of one visitor: enough to ask about products, too few to copy a catalogue
 Finding = Literal["happened", "did_not"]
 
 
@@ -65,7 +67,7 @@ def run_read(
     """
     intent = parse_intent(principal, action, arguments)
     spec = read_action(intent.action.name)
-    reason = decide_read(rules_of(policy_of(spec.name))).reason
+    reason = decide_read(rules_of(policy_of(spec.name))).reason or _too_many_of_visitor(principal)
     found = reason or spec.look_up(intent.asked, intent.identity)
     if isinstance(found, Reason):
         raise _read_refused(principal, spec.name, found)
@@ -78,6 +80,14 @@ def run_read(
             action=spec.name, records=len(found), conversation=str(conversation_id or ""),
         )  # fmt: skip
     return answer
+
+
+def _too_many_of_visitor(principal: Principal) -> Reason | None:
+    """Count one more look-up of a visitor, and return the reason to refuse it if there were too many."""
+    if principal.is_verified:
+        return None
+    done = count(f"visitor-lookups:{principal.customer_id}", seconds=3600)
+    return Reason("too_many_lookups") if done > VISITOR_LOOKUPS_PER_HOUR else None
 
 
 def _read_refused(principal: Principal, action: str, reason: Reason) -> ReadRefused:

@@ -117,7 +117,7 @@ class Action(ABC):
     # Text arguments that are taken from the chat, such as a summary of it; customers are not asked for them.
     from_chat: frozenset[str] = frozenset()
     chosen: frozenset[str] = frozenset()  # arguments that customers choose from their own records
-    is_public: bool = False  # a look-up of public records for anybody, also for visitors who are not signed in
+    is_public: bool = False  # a look-up that its author opened to visitors who are not signed in: public records only
 
     def title_in(self, locale: str) -> str:
         """Return the title in a customer's language."""

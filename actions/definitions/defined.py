@@ -29,8 +29,7 @@ from actions.definitions.backend import (
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Ask, Asked, Names, Obstacle
 from actions.definitions.expression import Expression
-from actions.definitions.parts import Choosing, Definition, Lookup, Origin
-from actions.definitions.references import reads_identity
+from actions.definitions.parts import Choosing, Definition, Lookup
 from actions.definitions.requirements import needed_for, reads_argument
 from actions.definitions.values import NoValue, as_json
 from actions.errors import CannotUndo, InvalidArguments
@@ -387,9 +386,7 @@ class DefinedRead(_Defined, ReadAction):
     def __init__(self, definition: Definition, version: int, world: World | None = None) -> None:
         super().__init__(definition, version, world)
         self.has_cards = definition.result is not None and definition.result.card is not None
-        names_customer = any(one.origin is Origin.IDENTITY for one in definition.arguments.values())
-        is_of_anybody = all(lookup.is_public for lookup in definition.lookups) and not names_customer
-        self.is_public = is_of_anybody and not reads_identity(definition.document)
+        self.is_public = definition.for_visitors
 
     def look_up(self, asked: Arguments, identity: Identity) -> Sequence[Names] | Reason:
         try:

@@ -30,6 +30,7 @@ from actions.definitions.requirements import (
     require_unnamed,
     unbound,
 )
+from actions.definitions.visitors import obstacle_for_visitors
 from actions.spec import Risk
 
 FORMAT: Final = 1
@@ -185,6 +186,8 @@ class _Document:
                 require_unnamed(top, found, limits, moves_money=risk is Risk.MONEY or money is not None)
         if top.raw("result") is not None:
             top.add("result", 'Only a definition with "kind": "read" has a result.')
+        if top.raw("visitors") is not None:
+            top.add("visitors", 'Only a definition with "kind": "read" has this. Visitors cannot change anything.')
         return Definition(
             **common, risk=risk, subject=subject, money=money, call=call, answer=answer, outcome=outcome,
             card=self._cards.card(decided), receipt=receipt, done=done, done_words=done_words, limits=limits,
@@ -203,7 +206,13 @@ class _Document:
         for name in ONLY_OF_WRITES:
             if top.raw(name) is not None:
                 top.add(name, 'Only a definition with "kind": "write" has this.')
-        return Definition(**common, risk=Risk.READ, limits={}, result=self._cards.result(every))
+        found = Definition(**common, risk=Risk.READ, limits={}, result=self._cards.result(every))
+        if not top.flag("visitors"):
+            return found
+        if obstacle := obstacle_for_visitors(found):
+            top.lacks("visitors", obstacle)
+        # A part that cannot be read is not in the definition, so nobody knows whether it reads the customer.
+        return replace(found, for_visitors=not obstacle and not top.findings.wrong)
 
     def _examples(self) -> dict[str, tuple[str, ...]]:
         value = self._top.raw("examples")

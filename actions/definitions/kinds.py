@@ -59,7 +59,9 @@ def _free_name(document: Mapping[str, Any], lookups: list[Any]) -> str:
 
 
 def _as_write(document: Mapping[str, Any]) -> dict[str, Any]:
-    made = {name: one for name, one in document.items() if name not in ("result", "risk")} | {"kind": "write"}
+    made = {name: one for name, one in document.items() if name not in ("result", "risk", "visitors")} | {
+        "kind": "write"
+    }
     lookups = [one for one in document.get("lookups") or () if isinstance(one, Mapping)]
     if len(lookups) == 1 and _object(lookups[0], "call"):
         del made["lookups"]

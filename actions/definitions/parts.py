@@ -249,6 +249,7 @@ class Definition:
     done: Texts = field(default_factory=dict)  # the title of the receipt; empty for the standard title
     done_words: Words = field(default_factory=dict)  # the sentence after success; empty for the standard one
     result: Result | None = None
+    for_visitors: bool = False  # the author lets visitors who are not signed in use this look-up
     approval: Approval | None = None
     undo: Undo | None = None
     document: Mapping[str, Any] = field(default_factory=dict)

@@ -40,22 +40,6 @@ def uses_of(document: Mapping[str, Any], argument: str) -> list[str]:
     return list(found)
 
 
-def reads_identity(document: Mapping[str, Any]) -> bool:
-    """Return whether an expression or template of a document reads who the customer is."""
-    found = False
-
-    def note(at: str, text: str) -> str:
-        nonlocal found
-        try:
-            found = found or any(path[0] == "identity" for path in compile_expression(text).paths())
-        except ExpressionError:  # the editor says so at its field
-            found = True
-        return text
-
-    _changed(document, "", note)
-    return found
-
-
 def with_renamed(document: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """Return a document whose expressions, templates and labels read the arguments by their new names (`names` maps old
     names to new ones). The declared arguments themselves are left as they are.

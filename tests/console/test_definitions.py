@@ -5,12 +5,13 @@ import json
 import pytest
 from django.test import Client
 
+from actions.definitions.errors import InvalidDefinition
 from actions.definitions.models import ActionDefinition
-from actions.definitions.services import newest_version, save_draft
+from actions.definitions.services import newest_version, publish, save_draft
 from actions.models import ActionPolicy, AuditEntry
 from actions.policy_store import ensure_policies
 from actions.registry import code_actions
-from supportbot.accounts.models import Workspace
+from supportbot.accounts.models import User, Workspace
 from tests.actions.defined.conftest import document, store_as_published
 from tests.actions.defined.conftest import retail as retail
 from tests.actions.defined.loopback_shop import LoopbackShop
@@ -229,6 +230,23 @@ def test_a_field_that_lacks_proof_is_described_as_on_the_other_pages(browser: Cl
         assert any("Body: " + why in one for one in told), page
         assert visible_text(opened, " ").count(why) == 1, page
     assert why in visible_text(page_of(browser.get(at(definition, "test/"))), " ")
+
+
+def test_a_look_up_of_the_customer_s_records_cannot_be_published_for_visitors(
+    browser: Client, dora: User, retail: LoopbackShop
+) -> None:
+    definition = save_draft(document("get_order_details"), actor="operator:test").definition
+    sent = fields_of(browser.get(at(definition, "part/basics/")))
+    assert "visitors" not in sent  # off unless somebody decides so
+    browser.post(at(definition, "part/basics/"), {**sent, "visitors": "on"})
+    assert newest_version(definition).document["visitors"] is True
+    for page in ("change/", "publish/", "part/basics/"):
+        told = [" ".join(one.text().split()) for one in page_of(browser.get(at(definition, page))).css("li")]
+        why = "Also for visitors who are not signed in: The look-up order is not public"
+        assert any(why in one for one in told), page
+    with pytest.raises(InvalidDefinition) as refused:
+        publish("get_order_details", number=newest_version(definition).number, person=dora)
+    assert list(refused.value.fields) == ["visitors"]
 
 
 def test_built_in_actions_can_be_switched_off_in_one_step_once_there_are_defined_ones(

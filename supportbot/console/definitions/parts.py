@@ -65,6 +65,16 @@ PARTS: Final = (
                 of=WRITE,
             ),
             Box(
+                "visitors",
+                _("Also for visitors who are not signed in"),
+                Kind.FLAG,
+                _(
+                    "Only if every record is public and nothing of the customer is read. Anyone can then look up any "
+                    "of them."
+                ),
+                of=READ,
+            ),
+            Box(
                 "undo.action",
                 _("Action that undoes this one"),
                 help=_("The name of that action. Leave empty if there is none."),

@@ -6,9 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from actions.definitions.document import parse_document
+from actions import services
+from actions.definitions.document import check_draft, parse_document
+from actions.definitions.errors import InvalidDefinition
 from actions.definitions.published import action_from
-from actions.errors import NotSignedIn
+from actions.errors import NotSignedIn, ReadRefused
 from actions.models import AuditEntry
 from actions.principals import Principal, principal_in_conversation
 from actions.services import run_read
@@ -200,10 +202,10 @@ async def test_a_request_that_matches_no_action_leads_to_a_person(ann: Principal
 
 
 def public(**changes: Any) -> dict[str, Any]:
-    """Return a look-up of records that anybody may see."""
+    """Return a look-up for visitors, of records that anybody may see."""
     made = look_up()
     lookup = {name: one for name, one in made["lookups"][0].items() if name != "owner"}
-    return made | {"lookups": [lookup | {"public": True}]} | changes
+    return made | {"lookups": [lookup | {"public": True}], "visitors": True} | changes
 
 
 def visitor() -> Principal:
@@ -228,6 +230,37 @@ async def test_a_visitor_must_sign_in_for_their_own_records(put_in_force: Put, r
     assert "sign in" in told["text"] and retail.asked == []
 
 
+def test_public_records_are_for_the_signed_in_unless_the_definition_is_for_visitors(
+    put_in_force: Put, retail: LoopbackShop
+) -> None:
+    guard = {"name": "zip", "require": "order.zip == '10117'", "code": "no", "words": {"en": "No."}}
+    made = public(guards=[guard])
+    del made["visitors"]
+    put_in_force(made)
+    retail.asked.clear()
+    with pytest.raises(NotSignedIn):
+        run_read(visitor(), "show_parcel", {"id": ANN})
+    assert retail.asked == []
+
+
+def test_a_visitor_makes_a_limited_number_of_look_ups(
+    ann: Principal, put_in_force: Put, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "VISITOR_LOOKUPS_PER_HOUR", 2)
+    put_in_force(public())
+    somebody = visitor()
+    for number in (ANN, STRANGER):
+        run_read(somebody, "show_parcel", {"id": number})
+    retail.asked.clear()
+    with pytest.raises(ReadRefused) as refused:
+        run_read(somebody, "show_parcel", {"id": ANN})
+    assert refused.value.reason_code == "too_many_lookups" and "Please try again later." in refused.value.message
+    assert retail.asked == []
+    run_read(visitor(), "show_parcel", {"id": ANN})
+    for _ in range(3):
+        run_read(ann, "show_parcel", {"id": ANN})
+
+
 MINE = {"type": "string", "description": "Who.", "from": "identity"}
 RESULT = look_up()["result"]
 
@@ -243,13 +276,11 @@ RESULT = look_up()["result"]
         {"values": {"who": "identity.email"}},
     ],
 )
-def test_what_reads_anything_of_the_customer_is_for_the_signed_in_only(
-    put_in_force: Put, retail: LoopbackShop, changes: dict[str, Any]
-) -> None:
+def test_what_reads_anything_of_the_customer_is_never_for_visitors(changes: dict[str, Any]) -> None:
     made = public(**changes)
-    assert not action_from(parse_document(made), 1).is_public
-    put_in_force(made)
-    retail.asked.clear()
-    with pytest.raises(NotSignedIn):
-        run_read(visitor(), "show_parcel", {"id": ANN})
-    assert retail.asked == []
+    with pytest.raises(InvalidDefinition) as refused:
+        parse_document(made)
+    assert list(refused.value.fields) == ["visitors"]
+    check_draft(made)  # a draft may be saved like this
+    was_published = parse_document(made, as_made=True)
+    assert not action_from(was_published, 1).is_public
