@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from supportbot.language.figure_words import units_of
-from supportbot.language.figures import figures_in
+from supportbot.language.figures import Figure, figures_in
 from supportbot.language.words import words
 
 _AMOUNT: Final = re.compile(
@@ -20,7 +20,7 @@ _MONEY_AROUND: Final = re.compile(r"[^\d.,\s]+|[.,]$")
 
 def amount_in(text: str, *, is_asked: bool = False) -> tuple[str, bool]:
     """Return an amount of money in the schema's format ("20.50"), and whether the text contains an ambiguous amount."""
-    figures = [figure for figure in figures_in(text) if figure.kind in ("money", "count" if is_asked else "money")]
+    figures = _figures(text, is_asked=is_asked)
     shares = any(unit == "percent" for figure in figures_in(text) for unit, _ in figure.readings)
     if not figures:
         return "", shares or (is_asked and any(sign.isdigit() for sign in text)) or _names_money(text)
@@ -36,6 +36,15 @@ def amount_in(text: str, *, is_asked: bool = False) -> tuple[str, bool]:
         return "", True
     whole, _, cents = value.partition(".")
     return f"{whole}.{cents.ljust(2, '0')}" if cents else whole, False
+
+
+def placed_amounts(text: str, *, is_asked: bool = False) -> list[tuple[int, int, str]]:
+    """Return each figure that may be an amount as (start, end, value), by the rules of `amount_in`."""
+    return [(one.start, one.end, min(one.readings)[1]) for one in _figures(text, is_asked=is_asked)]
+
+
+def _figures(text: str, *, is_asked: bool) -> list[Figure]:
+    return [figure for figure in figures_in(text) if figure.kind in ("money", "count" if is_asked else "money")]
 
 
 def _names_money(text: str) -> bool:

@@ -17,6 +17,11 @@ def order_numbers_in(text: str, *, is_asked: bool = False) -> list[str]:
     """Return the order numbers in a text. Bare digits count if there are many, or if the customer was asked for a
     number.
     """
+    return list(dict.fromkeys(number for _, _, number in placed_order_numbers(text, is_asked=is_asked)))
+
+
+def placed_order_numbers(text: str, *, is_asked: bool = False) -> list[tuple[int, int, str]]:
+    """Return each occurrence of an order number as (start, end, number), by the rules of `order_numbers_in`."""
     figures = figures_in(text)
     other = [(figure.start, figure.end) for figure in figures if figure.kind not in ("count", "name")]
     found = [match for match in _LETTERED.finditer(text) if not _overlaps(match.span(), other)]
@@ -24,9 +29,8 @@ def order_numbers_in(text: str, *, is_asked: bool = False) -> list[str]:
         bare = without_address(text)
         found = [match for match in _BARE.finditer(bare) if not _overlaps(match.span(), other)]
         found = [match for match in found if is_asked or len(match.group()) > 4 or not _is_year(match.group())]
-    return list(
-        dict.fromkeys(re.sub(r"\s", "-" if found[0].group()[0].isalpha() else "", match.group()) for match in found)
-    )
+    joint = "-" if found and found[0].group()[0].isalpha() else ""
+    return [(*match.span(), re.sub(r"\s", joint, match.group())) for match in found]
 
 
 def _is_year(digits: str) -> bool:

@@ -3,9 +3,9 @@
 import pytest
 
 from supportbot.builtin.actions.corrections import corrected
-from supportbot.builtin.actions.replaced import without_replaced
 from supportbot.builtin.actions.slots import Intent, slots_in
 from supportbot.llm.types import ToolSpec
+from tests.builtin.action_chat import HUMAN, Chat, catalogue, order
 
 LOAN = {"type": "string", "pattern": "^L-[0-9]{4}$"}
 RENEW = ToolSpec("renew_loan", "?", {"type": "object", "properties": {"loan": LOAN}, "required": ["loan"]})
@@ -36,13 +36,105 @@ def test_a_card_is_corrected_to_the_number_that_is_meant(locale: str, said: str)
     assert (change("L-4412"), change("L-4411")) == ({"loan": "L-4411"}, {})
 
 
+# Reports of what happened: a replaced number may be the one that the customer wants.
+REPORTS = [
+    ("en", "Renew L-4412, you sent L-4411 instead of L-4412"), ("en", "You sent L-4411 instead of L-4412. Renew it."),
+    ("en", "L-4412 arrived but not L-4411. Please renew L-4411"), ("en", "I received L-4412, not L-4411"),
+    ("en", "I was charged for L-4411 rather than L-4412, please renew"), ("en", "not L-4411 and not L-4412"),
+    ("en", "You sent L-4411 instead of the other book L-4412"),
+    ("de", "Ich habe L-4411 statt L-4412 bekommen, bitte L-4412 verlängern"),
+    ("de", "Bitte L-4412 verlängern, es kam L-4411 anstelle von L-4412"),
+    ("de", "Geliefert wurde L-4411, nicht L-4412"),
+    ("fr", "J'ai reçu L-4411 au lieu de L-4412, prolongez L-4412 svp"),
+    ("fr", "L-4412 est arrivé, mais pas L-4411. Prolongez L-4411 svp"), ("fr", "J'ai eu L-4411 à la place de L-4412"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("locale", "said"), REPORTS)
+def test_no_number_is_taken_from_a_report_of_what_happened(locale: str, said: str) -> None:
+    assert slots_in(RENEW, said, locale=locale).values == {}
+
+
+@pytest.mark.parametrize("card", ["L-4411", "L-4412"])
+@pytest.mark.parametrize(("locale", "said"), REPORTS)
+def test_a_report_of_what_happened_corrects_no_card(locale: str, said: str, card: str) -> None:
+    shown = Intent("renew_loan", values={"loan": card}, text=f"renew {card}")
+    assert corrected(RENEW, shown, said, locale=locale, written_on=None).values == {}
+
+
+@pytest.mark.parametrize(("locale", "said"), REPORTS)
+def test_a_report_corrects_no_number_in_free_text(locale: str, said: str) -> None:
+    free = ToolSpec("renew_loan", "?", {"type": "object", "properties": {"loan": {"type": "string"}}})
+    shown = Intent("renew_loan", values={"loan": "L-4412"}, text="renew L-4412")
+    assert corrected(free, shown, said, locale=locale, written_on=None).values == {}
+
+
 @pytest.mark.parametrize(
-    "said",
+    ("said", "loan"),
     [
-        "not L-4412", "instead of L-4412", "L-4411 and L-4412", "I did not receive L-4412, what about L-4411?",
-        "neither L-4411 nor L-4412", "not L-4411 and not L-4412", "the 27th instead of the 26th", "2 instead of 3",
-        "not L-4411, not L-4411", "",
+        ("not L-4412", "L-4412"), ("instead of L-4412", "L-4412"), ("L-4411 and L-4412", "L-4411"),
+        ("L-4412 by 2027-02-10 instead of 2027-02-03", "L-4412"),
+        ("L-4412 to 10117 Berlin, not 10119 Berlin", "L-4412"),
+        ("L-4412 costs 200 euros instead of 150 euros", "L-4412"), ("L-4412 for 3 instead of 2 weeks", "L-4412"),
     ],
 )  # fmt: skip
-def test_what_replaces_no_number_stays_as_it_is(said: str) -> None:
-    assert without_replaced(said, "en") == said
+def test_a_number_stays_if_no_other_of_its_format_replaces_it(said: str, loan: str) -> None:
+    assert slots_in(RENEW, said, locale="en").values == {"loan": loan}
+
+
+def _chat(locale: str) -> Chat:
+    numbers = ("10411", "10412", "10413")
+    orders = tuple(order(one, "2026-11-12", "paid, not packed yet", ("PEBBLE", "Pebble stove")) for one in numbers)
+    return Chat((HUMAN, *catalogue(locale)), orders, locale)
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [
+        ("en", "Cancel order 10412, you sent me 10411 instead of 10412."),
+        ("en", "Order 10412 arrived, not 10411. Cancel order 10411 please."),
+        ("en", "You sent 10411 instead of 10412. Cancel the order."),
+        ("de", "Bestellung 10412 stornieren, ihr habt mir 10411 statt 10412 geschickt."),
+        ("de", "10412 ist angekommen, nicht 10411. Bitte Bestellung 10411 stornieren."),
+        ("fr", "Annulez la commande 10412, vous m'avez envoyé 10411 au lieu de 10412."),
+        ("fr", "La commande 10412 est arrivée, pas 10411. Annulez la commande 10411 svp."),
+    ],
+)
+def test_the_customer_is_asked_which_order_a_report_concerns(locale: str, said: str) -> None:
+    chat = _chat(locale)
+    reply, calls = chat.send(said)
+    assert (calls, "10411" in reply, "10412" in reply) == ([], True, True)
+    assert chat.send("10412")[1] == [("cancel_order", {"order_id": "10412"})]
+
+
+def test_an_unclear_order_is_neither_the_only_one_that_allows_it_nor_the_one_named_before() -> None:
+    chat = _chat("en")
+    chat.orders = [one | {"possible_actions": ["cancel_order"] * (one["id"] == "10411")} for one in chat.orders]
+    chat.send("Where is my order 10411?")
+    assert chat.send("Cancel it, you sent 10411 instead of 10412")[1] == []
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [
+        ("en", "Cancel order 10411 instead of 10412"), ("en", "Please cancel my order 10411, not 10412"),
+        ("de", "Bitte Bestellung 10411 stornieren statt 10412"), ("fr", "Annuler la commande 10411 au lieu de 10412"),
+    ],
+)  # fmt: skip
+def test_an_order_that_replaces_another_is_requested_once(locale: str, said: str) -> None:
+    assert _chat(locale).send(said)[1] == [("cancel_order", {"order_id": "10411"})]
+
+
+def test_the_customer_is_asked_if_several_orders_may_replace_one() -> None:
+    assert _chat("en").send("Please cancel order 10411 and cancel order 10413, not 10412")[1] == []
+
+
+def test_an_amount_that_replaces_another_in_a_report_is_asked_for() -> None:
+    assert _chat("en").send("Refund 10412: you took 200 euros instead of 150 euros")[1] == []
+
+
+def test_a_day_is_denied_although_it_has_many_digits() -> None:
+    move = ToolSpec("move_visit", "?", {"type": "object", "properties": {"day": {"type": "string", "format": "date"}}})
+    shown = Intent("move_visit", values={"day": "2026-11-04"}, text="visit on 2026-11-04")
+    said = "Please move it to 2026-11-05, not 2026-11-04"
+    assert corrected(move, shown, said, locale="en", written_on=None).values == {"day": "2026-11-05"}

@@ -14,14 +14,24 @@ from datetime import date
 from typing import Any, Final
 
 from supportbot.builtin.actions.negations import BREAK, Named, has_dotted_days, without_denied
-from supportbot.builtin.actions.replaced import without_replaced
-from supportbot.builtin.actions.slots import Intent, fields_of, kind_of, slots_in
+from supportbot.builtin.actions.replaced import Placed, meant_in
+from supportbot.builtin.actions.slots import (
+    UNCLEAR,
+    Intent,
+    OrderRef,
+    fields_of,
+    kind_of,
+    placed_records,
+    request_words,
+    slots_in,
+)
 from supportbot.builtin.actions.word_lists import word_lists
 from supportbot.formats import babel_locale
 from supportbot.language.dates import Day, days_in
 from supportbot.language.detection import detect
 from supportbot.language.figures import figures_in
 from supportbot.language.operators import operators
+from supportbot.language.order_numbers import placed_order_numbers
 from supportbot.language.words import stop_words, words
 from supportbot.llm.types import ToolSpec
 
@@ -43,11 +53,46 @@ def corrected(tool: ToolSpec, intent: Intent, text: str, *, locale: str, written
     def named(part: str) -> Named:
         return _named(tool, intent, part, _given(tool, intent, part, locale, written_on))
 
-    meant = without_replaced(text, locale)
+    meant, unclear = _meant(tool, intent, text, locale)
+    # A text from which a number was removed says nothing else, so it denies no day.
     text = meant if meant != text else without_denied(text, detect(text, locale), named)
-    given = _given(tool, intent, text, locale, written_on)
+    given = _without(_given(tool, intent, text, locale, written_on), unclear)
     changed = {name: value for name, value in given.values.items() if value != intent.values.get(name)}
     return replace(given, order=given.order if given.order != intent.order else None, values=changed)
+
+
+def _meant(tool: ToolSpec, intent: Intent, text: str, locale: str) -> tuple[str, list[str]]:
+    """Return a text without the numbers that it says are not meant, and the arguments whose number is unclear."""
+    unclear: list[str] = []
+    for name, numbers in _numbers(tool, intent, text):
+        meant = meant_in(text, locale, numbers, request_words(tool))
+        if meant is None:
+            unclear.append(name)
+        elif meant != text:
+            return meant, []
+    return text, unclear
+
+
+def _numbers(tool: ToolSpec, intent: Intent, text: str) -> Iterator[tuple[str, list[Placed]]]:
+    """Yield each argument that is the number of a record, with the text's numbers in its format."""
+    for name, shape in fields_of(tool).items():
+        kind = kind_of(name, shape)
+        if kind == "order":
+            yield _ORDER, placed_order_numbers(text)
+        elif kind == "pattern":
+            yield name, placed_records(shape, text)
+    for name, before in _codes_of(tool, intent).items():
+        form = _form_of(before)
+        placed = [(one.start(), one.end(), one[0].strip(".")) for one in _CODE.finditer(text)]
+        yield name, [one for one in placed if form.fullmatch(one[2])]
+
+
+def _without(given: Intent, unclear: Sequence[str]) -> Intent:
+    """Return the intent without the numbers that are unclear in the whole message."""
+    values = {name: value for name, value in given.values.items() if name not in unclear}
+    order = OrderRef(place=UNCLEAR) if _ORDER in unclear else given.order
+    names = [name for name in unclear if name != _ORDER]
+    return replace(given, order=order, values=values, unclear=given.unclear or "".join(names[:1]))
 
 
 def _given(tool: ToolSpec, intent: Intent, text: str, locale: str, written_on: date | None) -> Intent:
@@ -104,7 +149,7 @@ def _numbers_of_the_same_form(tool: ToolSpec, intent: Intent, text: str) -> dict
     """Return new numbers for records that a card names in free text: "4412" instead of "4411"."""
     found: dict[str, str] = {}
     for name, before in _codes_of(tool, intent).items():
-        form = re.compile("".join(map(_sign_like, before)), re.ASCII)
+        form = _form_of(before)
         of_form = [code for code in _codes_in(text) - {before} if form.fullmatch(code)]
         found |= {name: of_form[0]} if len(of_form) == 1 else {}
     return found
@@ -128,6 +173,11 @@ def _codes_in(text: str) -> set[str]:
 def _newest_code(text: str) -> str:
     """Return the last record number in the customer's text, which may also refer to the record in other ways."""
     return next(iter(reversed([code.strip(".") for code in _CODE.findall(text)])), "")
+
+
+def _form_of(code: str) -> re.Pattern[str]:
+    """Return a pattern for the numbers that are written like this one."""
+    return re.compile("".join(map(_sign_like, code)), re.ASCII)
 
 
 def _sign_like(sign: str) -> str:

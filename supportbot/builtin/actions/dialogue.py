@@ -25,6 +25,7 @@ from supportbot.builtin.actions.message_reading import (
     wish_after_a_no,
     with_stated_reason,
 )
+from supportbot.builtin.actions.replaced import meant_in
 from supportbot.builtin.actions.slots import (
     OF_WORDS,
     Intent,
@@ -35,11 +36,12 @@ from supportbot.builtin.actions.slots import (
     kind_of,
     missing_in,
     read_form,
+    request_words,
     slots_in,
 )
 from supportbot.builtin.intents import DetectedIntent
 from supportbot.builtin.phrases import IntentPhrase, denies_order, field_title, only_asks, phrase_in
-from supportbot.language.order_numbers import order_numbers_in
+from supportbot.language.order_numbers import order_numbers_in, placed_order_numbers
 from supportbot.llm.types import ChatMessage, ModelRequest, ToolSpec
 
 Outcome = Literal["nothing", "advanced", "ambiguous", "left_alone", "withdrawn", "use_card", "undo"]
@@ -133,7 +135,14 @@ class DialogueState:
                 # the customer chose neither option, so the text is the answer requested before that
                 self._asked = "other"
             self.outcome = self._detect(text, kind)
-        self._last_order = [self._last_order, *order_numbers_in(text)][-1]
+        self._last_order = self._newest_order(text)
+
+    def _newest_order(self, text: str) -> str:
+        """Return the order number that was named last; "" if a text leaves open which of several it means."""
+        concerned = [self.tool(intent.action) for intent in (*self.open, *self.settled)]
+        words = frozenset(word for tool in concerned for word in request_words(tool))
+        meant = meant_in(text, self.locale, placed_order_numbers(text), words)
+        return "" if meant is None else [self._last_order, *order_numbers_in(meant)][-1]
 
     @property
     def _has_card(self) -> bool:
@@ -181,7 +190,7 @@ class DialogueState:
         is_story = is_answer and not is_short(text)
         if self._is_correction(text, kind, detected) and self._correct(text):
             return "advanced"
-        if not is_story and (requests := requests_in(self.tools, text, detected)):
+        if not is_story and (requests := requests_in(self.tools, text, detected, self.locale)):
             return self._begin(requests)
         return self._ask_back(text, [detected.action] if detected.action else list(detected.candidates))
 

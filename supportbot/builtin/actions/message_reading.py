@@ -12,13 +12,13 @@ from typing import Final
 from supportbot.builtin import intents
 from supportbot.builtin.actions.corrections import MOST_WORDS
 from supportbot.builtin.actions.parts import Shape
-from supportbot.builtin.actions.replaced import without_replaced
 from supportbot.builtin.actions.slots import (
     OF_WORDS,
     Intent,
     field_of_kind,
     fields_of,
     kind_of,
+    meant_order,
     missing_in,
     slots_in,
     whole_text,
@@ -68,30 +68,33 @@ def with_stated_reason(tool: ToolSpec, intent: Intent, text: str) -> Intent:
     return replace(intent, values=intent.values | {name: whole_text(fields_of(tool)[name], text)})
 
 
-def requests_in(tools: Sequence[ToolSpec], text: str, detected: DetectedIntent) -> list[tuple[str, str]]:
+def requests_in(tools: Sequence[ToolSpec], text: str, detected: DetectedIntent, locale: str) -> list[tuple[str, str]]:
     """Return the requests that are clear in a message, as (action, words).
 
     Two requests in one message each look less certain than alone, so it is enough if each part, with its own order, is
     clearly a request.
     """
-    text = without_replaced(text, "")
     if detected.action:
-        return _parts(tools, text, detected.action)
-    numbers = order_numbers_in(text) if detected.candidates else []
+        return _parts(tools, text, detected.action, locale)
+    meant = (meant_order(_tool(tools, detected.candidates[0]), text, locale) or "") if detected.candidates else ""
+    numbers = order_numbers_in(meant)
     if len(numbers) < 2:
         return []
-    parts = _split_at_orders(text, numbers)[:_REQUESTS_MOST]
+    parts = _split_at_orders(meant, numbers)[:_REQUESTS_MOST]
     sure = [(intents.detect_intent(part, tools).action, part) for part in parts]
     return sure if all(action and not _tool(tools, action).is_read for action, _ in sure) else []
 
 
-def _parts(tools: Sequence[ToolSpec], text: str, best: str) -> list[tuple[str, str]]:
-    """Return a message's requests as (action, words); each further request must name its own order."""
-    numbers = order_numbers_in(text)
+def _parts(tools: Sequence[ToolSpec], text: str, best: str, locale: str) -> list[tuple[str, str]]:
+    """Return a message's requests as (action, words); each further request must name its own order, and it must be
+    clear which numbers are meant.
+    """
+    meant = meant_order(_tool(tools, best), text, locale) or ""
+    numbers = order_numbers_in(meant)
     if len(numbers) < 2 or _tool(tools, best).is_read:
         return [(best, text)]
     found: list[tuple[str, str]] = []
-    for part in _split_at_orders(text, numbers)[:_REQUESTS_MOST]:
+    for part in _split_at_orders(meant, numbers)[:_REQUESTS_MOST]:
         if intents.classify(part).kind in ("denies", *intents.QUESTIONS):
             continue
         likeliest = intents.score_intents(part, tools)[0]

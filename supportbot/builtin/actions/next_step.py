@@ -212,14 +212,15 @@ class _Planner:
             if self._look_up is not None and self._may_look_up and _needs_look_up(tool, intent):
                 return self._look_up
             found = matching_orders(intent, self._orders or ())
-            if len(found) == 1:
+            if len(found) == 1 and not (intent.order and intent.order.is_unclear):
                 arguments = _for_order(tool, intent, found[0])
             elif intent.order and intent.order.number:
                 arguments[order_field] = intent.order.number
             else:
                 return self._ask_which_order(found)
         if intent.unclear and intent.unclear not in arguments:
-            return Reply(say("amount", language))
+            is_amount = kind_of(intent.unclear, shapes[intent.unclear]) == "amount"
+            return Reply(say("amount", language)) if is_amount else ask_for(tool, intent.unclear, language)
         arguments |= _record_number(tool, intent, arguments) if tool.is_read else {}
         if (step := self._chosen(tool, intent, arguments)) is not None:
             return step

@@ -141,6 +141,8 @@ def matching_orders(intent: Intent, orders: Sequence[KnownOrder]) -> list[KnownO
             return list(orders[-1:])
         case "other":
             return [order for order in orders if order.id != intent.previous]
+        case "unclear":
+            return possible
     return possible[int(intent.order.place) :][:1]
 
 

@@ -38,16 +38,21 @@ def stretches_in(pattern: str, text: str, *, is_asked: bool) -> list[str]:
     If the customer was not asked, each of several words needs a digit, and a word without digits counts only if nothing
     else matches, because a format of letters and spaces would match any sentence.
     """
+    found = [said for _, _, said in placed_stretches(pattern, text, is_asked=is_asked)]
+    if is_asked:
+        return found
+    return [said for said in found if _has_digits(said)] or (found if len(found) == 1 else [])
+
+
+def placed_stretches(pattern: str, text: str, *, is_asked: bool) -> list[tuple[int, int, str]]:
+    """Return the longest parts of a text in this format as (start, end, value), also words without digits."""
     form, has_blanks = form_of(pattern), _NO_BLANK.fullmatch(pattern) is None
 
     def may_be(said: str) -> bool:
         is_of_its_words = len(said.split()) == 1 or (has_blanks and (is_asked or _has_digits(said)))
         return is_of_its_words and len(_bare(said)) <= _CHARACTERS_MOST
 
-    found = _longest(text, lambda said: _of_form(form, said), may_be)
-    if is_asked:
-        return found
-    return [said for said in found if _has_digits(said)] or (found if len(found) == 1 else [])
+    return _longest(text, lambda said: _of_form(form, said), may_be)
 
 
 def nearly_in(pattern: str, text: str) -> str | None:
@@ -62,7 +67,7 @@ def nearly_in(pattern: str, text: str) -> str | None:
         # In a sentence, "in 2024" does not mean "IN2024".
         return _nearly(form, said, keeps_case=said != whole and not _has_digits(said))
 
-    found = set(_longest(text, read, _may_be_corrected))
+    found = {value for _, _, value in _longest(text, read, _may_be_corrected)}
     return found.pop() if len(found) == 1 else None
 
 
@@ -71,19 +76,20 @@ def form_of(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.ASCII)
 
 
-def _longest(text: str, read: Callable[[str], str], may_be: Callable[[str], bool]) -> list[str]:
-    """Return the values read from the longest readable parts of a text. Parts of several words are read only if they
+def _longest(text: str, read: Callable[[str], str], may_be: Callable[[str], bool]) -> list[tuple[int, int, str]]:
+    """Return (start, end, value) for the longest readable parts of a text. Parts of several words are read only if they
     pass `may_be`.
     """
-    found = list[str]()
+    found = list[tuple[int, int, str]]()
     words = [word.span() for word in _WORD.finditer(text)]
     joined = _joined(text, words, may_be)
     first, taken = 0, -1
     while first < len(words):
         is_inside = first - 1 != taken and _is_among_digits(text, words, first)
         for last in () if is_inside else (*joined.get(first, ()), first):
-            if said := read(text[words[first][0] : words[last][1]]):
-                found.append(said)
+            start, end = words[first][0], words[last][1]
+            if said := read(text[start:end]):
+                found.append((start, end, said))
                 first = taken = last
                 break
         first += 1

@@ -1,10 +1,12 @@
-"""Removes the number that a message replaces by another: "L-4411 instead of L-4412", "not L-4412 but L-4411". Pure.
+"""Reads which number a message means: "L-4411 instead of L-4412", "not L-4412 but L-4411". Pure.
 
-Only a number with at least three digits counts, so that days and quantities stay for the rules about them.
+The same words also report what happened ("you sent L-4411 instead of L-4412"), where the customer may want either
+number. Only a message that says nothing else is therefore read. In every other one the number is unclear, and the
+customer is asked.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from supportbot.builtin.actions.word_lists import word_lists
@@ -12,47 +14,64 @@ from supportbot.language.detection import detect
 from supportbot.language.operators import operators
 from supportbot.language.words import stop_words, words
 
+Placed = tuple[int, int, str]  # the start and the end of a number in a text, and its value
+
 _TOKEN: Final = re.compile(r"\S+")
+_SENTENCE: Final = re.compile(r"[.!?;\n](?:\s|$)")
 _BETWEEN: Final = 2  # small words between "instead of" and the number
-_AROUND: Final = " .,;:!?…()\"'„“”«»"
-_LEAST_DIGITS: Final = 3
+_MARKS: Final = ".,;:!?…"
 
 
-def without_replaced(text: str, locale: str) -> str:
-    """Return a text without the numbers that it says are not meant, if it names another number; otherwise unchanged."""
-    tokens = [(one.start(), one.end(), one[0]) for one in _TOKEN.finditer(text)]
-    said = [token for _, _, token in tokens]
-    codes = {at: token.strip(_AROUND) for at, token in enumerate(said) if _is_code(token)}
-    if len(set(codes.values())) < 2:
+def meant_in(text: str, locale: str, numbers: Sequence[Placed], request_words: Collection[str]) -> str | None:
+    """Return a text without those of its `numbers` that it says are not meant; unchanged if it replaces none.
+
+    None if it is unclear which one is meant: a denied number is also said elsewhere, not exactly one other remains, or
+    the text has words that neither belong to the request (`request_words`, in lower case) nor stand beside any number.
+    """
+    if len({value for _, _, value in numbers}) < 2:
         return text
-    denied = {codes[at] for at in _replaced(said, detect(text, locale)) if at in codes}
-    if not denied or denied == set(codes.values()):
+    language = detect(text, locale)
+    tokens = _tokens(text, numbers)
+    denied = set(_denied(tokens, language))
+    if not denied:
         return text
-    for at, code in sorted(codes.items(), reverse=True):
-        if code in denied:
-            start, end, _ = tokens[at]
-            text = text[:start] + text[end:]
+    values = {numbers[at][2] for at in denied if at >= 0}
+    others = {value for at, (_, _, value) in enumerate(numbers) if at not in denied}
+    if -1 in denied or len(others) != 1 or values & others or not _says_only(tokens, language, request_words):
+        return None
+    for at in sorted(denied, reverse=True):
+        start, end, _ = numbers[at]
+        text = text[:start] + text[end:]
     return text
 
 
-def _is_code(token: str) -> bool:
-    return sum(map(str.isdigit, token)) >= _LEAST_DIGITS
+def _tokens(text: str, numbers: Sequence[Placed]) -> list[tuple[str, int | None]]:
+    """Return the words of a text in order, each with the index of the number that it is part of; a number counts once.
+
+    A number of several words is one token.
+    """
+    tokens: list[tuple[str, int | None]] = []
+    for one in _TOKEN.finditer(text):
+        at = next((at for at, (start, end, _) in enumerate(numbers) if start < one.end() and one.start() < end), None)
+        if at is None or at not in (known for _, known in tokens):
+            tokens.append((one[0], at))
+        else:
+            tokens[-1] = (f"{tokens[-1][0]} {one[0]}", at)
+    return tokens
 
 
-def _replaced(said: Sequence[str], language: str) -> Iterator[int]:
-    """Yield the positions of the tokens that are denied or replaced."""
-    lists = word_lists()
+def _denied(tokens: Sequence[tuple[str, int | None]], language: str) -> Iterator[int]:
+    """Yield the indices of the numbers that are denied or replaced, and -1 where it is unclear which one is."""
+    lists, said = word_lists(), [token for token, _ in tokens]
     for _, end in _phrases(said, lists["instead_of"].get(language, ())):
-        yield from _next_code(said, end, language)
+        yield from _next_number(tokens, end, language) or _later_number(tokens, end)
     for start, _ in _phrases(said, lists["instead_of_before"].get(language, ())):
-        yield start - 1
+        yield from _number_at(tokens, start - 1)
     for at, token in enumerate(said):
         # "No, L-4411" denies nothing.
-        if operators(token, language).get("not") and token[-1] not in _AROUND:
-            if language in lists["not_behind"]:
-                yield at - 1
-            else:
-                yield from _next_code(said, at + 1, language)
+        if tokens[at][1] is None and operators(token, language).get("not") and token[-1] not in _MARKS:
+            is_behind = language in lists["not_behind"]
+            yield from _number_at(tokens, at - 1) if is_behind else _next_number(tokens, at + 1, language)
 
 
 def _phrases(said: Sequence[str], phrases: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -65,11 +84,39 @@ def _phrases(said: Sequence[str], phrases: Sequence[str]) -> Iterator[tuple[int,
                 yield start, start + len(wanted)
 
 
-def _next_code(said: Sequence[str], start: int, language: str) -> Iterator[int]:
-    """Yield the position of the number that follows, at most behind a few small words."""
-    for at in range(start, min(start + _BETWEEN + 1, len(said))):
-        if _is_code(said[at]):
-            yield at
-            return
-        if not set(words(said[at])) <= stop_words(language):
-            return
+def _number_at(tokens: Sequence[tuple[str, int | None]], at: int) -> list[int]:
+    return [number for _, number in tokens[max(at, 0) : max(at + 1, 0)] if number is not None]
+
+
+def _next_number(tokens: Sequence[tuple[str, int | None]], start: int, language: str) -> list[int]:
+    """Return the index of the number that follows, at most behind a few small words; [] if none does."""
+    for token, number in tokens[start : start + _BETWEEN + 1]:
+        if number is not None:
+            return [number]
+        if not set(words(token)) <= stop_words(language):
+            return []
+    return []
+
+
+def _later_number(tokens: Sequence[tuple[str, int | None]], start: int) -> list[int]:
+    """Return [-1] if a number follows later in the sentence, as in "instead of my other order 4412"."""
+    for token, number in tokens[start:]:
+        if number is not None:
+            return [-1]
+        if _SENTENCE.search(token):
+            return []
+    return []
+
+
+def _says_only(tokens: Sequence[tuple[str, int | None]], language: str, request_words: Collection[str]) -> bool:
+    """Return whether a text has no other words than those that replace a number, correct, or belong to a request."""
+    lists = word_lists()
+    phrases = (*lists["instead_of"].get(language, ()), *lists["instead_of_before"].get(language, ()), *lists["meant"])
+    known = {word for phrase in phrases for word in words(phrase)}
+    known |= {*lists["beside_numbers"].get(language, ()), *request_words}
+    said = [token for token, number in tokens if number is None]
+    return all(set(words(token)) <= known or _is_operator(token, language) for token in said)
+
+
+def _is_operator(token: str, language: str) -> bool:
+    return not {"not", "instead"}.isdisjoint(operators(token, language))

@@ -11,8 +11,8 @@ from datetime import date
 from typing import Any, Final, Literal
 
 from supportbot.builtin.actions.parts import Part, Shape, parts_in
-from supportbot.builtin.actions.patterns import stretches_in, value_in
-from supportbot.builtin.actions.replaced import without_replaced
+from supportbot.builtin.actions.patterns import placed_stretches, stretches_in, value_in
+from supportbot.builtin.actions.replaced import Placed, meant_in
 from supportbot.builtin.actions.values import (
     choices_in,
     dates_in,
@@ -22,10 +22,10 @@ from supportbot.builtin.actions.values import (
     yes_or_no,
 )
 from supportbot.builtin.actions.word_lists import word_lists
-from supportbot.language.amounts import amount_in
+from supportbot.language.amounts import amount_in, placed_amounts
 from supportbot.language.dates import Day, days_in
 from supportbot.language.figure_words import units_of
-from supportbot.language.order_numbers import WHOLE, order_numbers_in, without_numbers
+from supportbot.language.order_numbers import WHOLE, order_numbers_in, placed_order_numbers, without_numbers
 from supportbot.language.postal_addresses import address_in
 from supportbot.language.words import words
 from supportbot.llm.types import REPLACES_CARD, ToolSpec
@@ -48,6 +48,7 @@ Kind = Literal[
     "text",
 ]
 TEXT_MOST: Final = 200
+UNCLEAR: Final = "unclear"
 OF_OBJECTS: Final = ("items", "objects")  # kinds of lists
 OF_WORDS: Final = ("text", "reason")  # kinds that accept any words
 _DECIMALS: Final = ("1", "2.5")  # a field that accepts both is a number, however its pattern is written
@@ -56,11 +57,15 @@ _DECIMALS: Final = ("1", "2.5")  # a field that accepts both is a number, howeve
 @dataclass(frozen=True, slots=True)
 class OrderRef:
     """A customer's reference to an order: by numbers, or by its position ("last", "oldest", "other", "0" for the
-    first).
+    first, "unclear" if the text names several numbers and it is unclear which is meant).
     """
 
     number: str = ""
     place: str = ""
+
+    @property
+    def is_unclear(self) -> bool:
+        return self.place == UNCLEAR
 
     @property
     def is_whole(self) -> bool:
@@ -76,7 +81,7 @@ class Intent:
     order: OrderRef | None = None
     values: dict[str, Any] = field(default_factory=dict)
     text: str = ""
-    unclear: str = ""  # the field whose value is ambiguous
+    unclear: str = ""  # the field with an ambiguous amount or number of a record
     previous: str = ""  # the order number before the correction
     days: frozenset[date] = frozenset()  # all possible days, whatever their field
     replaces_card: bool = False  # it corrects an open card
@@ -268,7 +273,6 @@ def _titled(tool: ToolSpec) -> Iterator[tuple[str, tuple[str, Part]]]:
 def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", written_on: date | None = None) -> Intent:
     """Return the values for a tool in a text; `asked` is the field that the assistant asked for."""
     order, unclear = None, ""
-    meant = without_replaced(text, locale)
     # `next_step` fills in chosen records
     fields = {name: shape for name, shape in fields_of(tool).items() if name not in tool.chosen}
     named = days_in(text, locale, written_on)
@@ -276,18 +280,50 @@ def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", wr
     for name, shape in fields.items():
         kind, is_asked = kind_of(name, shape), name == asked
         if kind == "order":
-            order = order_reference(meant, is_asked=is_asked)
+            meant = meant_order(tool, text, locale, is_asked=is_asked)
+            order = OrderRef(place=UNCLEAR) if meant is None else order_reference(meant, is_asked=is_asked)
             if order and asked and not is_asked and not order.is_whole:  # bare digits answer the question
                 order = None
         elif kind == "amount":
-            values[name], is_misread = amount_in(text, is_asked=is_asked)
+            values[name], is_misread = _amount(tool, text, locale, is_asked=is_asked)
             unclear = name if is_misread else unclear
         elif name not in values:
-            told = meant if kind == "pattern" else text
+            told = _meant_record(tool, shape, text, locale) if kind == "pattern" else text
+            if told is None:
+                unclear = unclear or name
+                continue
             values[name] = _value(kind, shape, told, labels=tool.option_labels.get(name, {}), is_asked=is_asked)
     given = {name: value for name, value in values.items() if value not in (None, "", {})}
     days = frozenset(day for one in named for day in one.possible)
     return Intent(tool.name, order, given, text, unclear, days=days)
+
+
+def meant_order(tool: ToolSpec, text: str, locale: str, *, is_asked: bool = False) -> str | None:
+    """Return a text without the order numbers that it says are not meant; None if it is unclear which one is meant."""
+    numbers = placed_order_numbers(text, is_asked=is_asked)
+    return meant_in(text, locale, numbers, request_words(tool))
+
+
+def _amount(tool: ToolSpec, text: str, locale: str, *, is_asked: bool) -> tuple[str, bool]:
+    """Return the amount that a text means, and whether it is ambiguous."""
+    meant = meant_in(text, locale, placed_amounts(text, is_asked=is_asked), request_words(tool))
+    return ("", True) if meant is None else amount_in(meant, is_asked=is_asked)
+
+
+def _meant_record(tool: ToolSpec, shape: Shape, text: str, locale: str) -> str | None:
+    """Like `meant_order`, for the numbers in the format of an argument."""
+    return meant_in(text, locale, placed_records(shape, text), request_words(tool))
+
+
+def placed_records(shape: Shape, text: str) -> list[Placed]:
+    """Return each part of a text with digits in an argument's format, with its position."""
+    found = placed_stretches(str(shape["pattern"]), text, is_asked=False)
+    return [one for one in found if any(sign.isdigit() for sign in one[2])]
+
+
+def request_words(tool: ToolSpec) -> frozenset[str]:
+    """Return the words of an action's name and title, in lower case."""
+    return frozenset(words(f"{tool.name.replace('_', ' ')} {tool.title}"))
 
 
 def _shared_out(
