@@ -70,10 +70,12 @@ def action_specs(language: str) -> tuple[ToolSpec, ...]:
     return tuple(spec_of(action, language) for action in all_actions().values() if action.name in enabled)
 
 
-def public_specs(language: str) -> tuple[ToolSpec, ...]:
-    """Return the tools for the enabled look-ups of public records, which are for visitors too."""
-    public = {name for name, action in all_actions().items() if action.is_public}
-    return tuple(spec for spec in action_specs(language) if spec.name in public)
+def visitor_specs(language: str) -> tuple[tuple[ToolSpec, ...], tuple[ToolSpec, ...]]:
+    """Return the tools for the enabled look-ups that are open to visitors, and those for all other enabled actions."""
+    enabled = enabled_actions()
+    actions = [action for action in all_actions().values() if action.name in enabled] if enabled else []
+    is_open, is_not = ([one for one in actions if one.is_public is wanted] for wanted in (True, False))
+    return tuple(spec_of(one, language) for one in is_open), tuple(spec_of(one, language) for one in is_not)
 
 
 def may_replace_card(tool: ToolSpec) -> ToolSpec:

@@ -16,7 +16,7 @@ from supportbot.assistant.checks.evidence import Strictness
 from supportbot.assistant.outcome_messages import done_in
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions, moment_in_words
 from supportbot.assistant.sentence_similarity import with_similarity
-from supportbot.assistant.tools import tools_after_signing_in, tools_for
+from supportbot.assistant.tools import TurnTools, tools_for
 from supportbot.assistant.turn_limits import ANSWER_TOKENS, HISTORY_MESSAGES, LEAN_PASSAGES
 from supportbot.assistant.turn_search import Found, in_parts, retrieve, with_passages
 from supportbot.builtin.intents import ASK_FOR_HELP, courtesy, courtesy_by_words
@@ -123,8 +123,8 @@ def _request_for(
         purpose="answer",
         messages=(instructions.message(found.passages), *_as_chat_messages(dialogue, conversation.workspace.zone)),
         lean_instructions=instructions.message(found.passages[:LEAN_PASSAGES]).content,
-        tools=instructions.tools,
-        tools_signed_in=tools_after_signing_in(conversation, language),
+        tools=instructions.tools.offered,
+        tools_signed_in=instructions.tools.after_signing_in,
         sources=numbered(found.passages),
         question=question,
         looked_up=sought.text,
@@ -172,7 +172,7 @@ def _as_chat_messages(messages: Sequence[Message], zone: tzinfo) -> Iterator[llm
 @dataclass(frozen=True, slots=True)
 class _Instructions:
     conversation: Conversation
-    tools: tuple[llm.ToolSpec, ...]
+    tools: TurnTools
     document: Document
     guidelines: tuple[Guideline, ...]
     now: str
@@ -182,7 +182,7 @@ class _Instructions:
             company=self.conversation.workspace.name,
             passages=passages,
             note=self.conversation.handoff_note,
-            sees_orders=len(self.tools) > 1,
+            sees_orders=len(self.tools.offered) > 1,
             document=self.document,
             guidelines=self.guidelines,
             now=self.now,

@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import Collection, Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from actions.audit import record_refusal
 from actions.states import UNDOING, State
-from supportbot.assistant.action_tools import action_specs, may_replace_card, public_specs, use_action, withdraw_cards
+from supportbot.assistant.action_tools import action_specs, may_replace_card, use_action, visitor_specs, withdraw_cards
 from supportbot.assistant.errors import BadArguments, NoSuchTool, RepeatedCall, ToolRefused, TooManyCalls, TooManySteps
 from supportbot.assistant.texts import say
 from supportbot.assistant.tool_calls import Place, ToolResult
@@ -43,26 +43,27 @@ WITHDRAW_CARDS: Final = ToolSpec(
 )
 
 
-def tools_for(conversation: Conversation, language: str, requests: Collection[State]) -> tuple[ToolSpec, ...]:
-    """Return the tools for a turn in this conversation. Anonymous visitors have no orders, and so only look-ups of
-    public records.
+class TurnTools(NamedTuple):
+    """The tools of a turn, and the further ones that a visitor would have after signing in."""
+
+    offered: tuple[ToolSpec, ...]
+    after_signing_in: tuple[ToolSpec, ...] = ()
+
+
+def tools_for(conversation: Conversation, language: str, requests: Collection[State]) -> TurnTools:
+    """Return the tools for a turn in this conversation. Anonymous visitors have no orders, and so only the look-ups
+    that are open to them.
 
     `requests` are the states of the conversation's requests.
     """
     if conversation.customer.is_anonymous:
-        return (REQUEST_HUMAN, *public_specs(language))
+        is_open, is_not = visitor_specs(language)
+        return TurnTools((REQUEST_HUMAN, *is_open), is_not)
     undo = (UNDO_LAST,) if any(state in UNDOING for state in requests) else ()
     actions = action_specs(language)
     if State.AWAITING_CONFIRMATION in requests:
-        return (REQUEST_HUMAN, WITHDRAW_CARDS, *undo, *map(may_replace_card, actions))
-    return (REQUEST_HUMAN, *undo, *actions)
-
-
-def tools_after_signing_in(conversation: Conversation, language: str) -> tuple[ToolSpec, ...]:
-    """Return the further tools that a visitor would have after signing in; empty for a known customer."""
-    public = {tool.name for tool in public_specs(language)}
-    further = (tool for tool in action_specs(language) if tool.name not in public)
-    return tuple(further) if conversation.customer.is_anonymous else ()
+        return TurnTools((REQUEST_HUMAN, WITHDRAW_CARDS, *undo, *map(may_replace_card, actions)))
+    return TurnTools((REQUEST_HUMAN, *undo, *actions))
 
 
 class Tools:

@@ -244,7 +244,7 @@ async def test_a_turn_lost_after_its_proposal_does_not_call_a_model_again(
     def propose_and_die() -> None:
         with workspace_scope(conversation.workspace_id):
             fresh = Conversation.objects.select_related("customer").get(pk=conversation.pk)
-            Tools(tools_for(fresh, "en", states_in(fresh.pk))).use(REFUND, Place(claim, 0, 0, "en"))
+            Tools(tools_for(fresh, "en", states_in(fresh.pk)).offered).use(REFUND, Place(claim, 0, 0, "en"))
             release_turn(claim)
 
     await db(propose_and_die)
@@ -265,7 +265,7 @@ async def test_a_card_declined_before_its_lost_turn_resumed_is_not_reported_as_i
     def propose_decline_and_die() -> None:
         with workspace_scope(conversation.workspace_id):
             fresh = Conversation.objects.select_related("customer").get(pk=conversation.pk)
-            Tools(tools_for(fresh, "en", states_in(fresh.pk))).use(REFUND, Place(claim, 0, 0, "en"))
+            Tools(tools_for(fresh, "en", states_in(fresh.pk)).offered).use(REFUND, Place(claim, 0, 0, "en"))
             decline(ActionRequest.objects.get().pk, principal=principal_in_conversation(fresh.customer))
             release_turn(claim)
 
@@ -286,7 +286,7 @@ async def test_a_lost_claim_proposes_nothing(conversation: Conversation, shop: F
                 supersede_turns(lock_conversation(conversation.pk))
             fresh = Conversation.objects.select_related("customer").get(pk=conversation.pk)
             with pytest.raises(LeaseLost):
-                Tools(tools_for(fresh, "en", states_in(fresh.pk))).use(REFUND, Place(claim, 0, 0, "en"))
+                Tools(tools_for(fresh, "en", states_in(fresh.pk)).offered).use(REFUND, Place(claim, 0, 0, "en"))
             return ActionRequest.objects.count()
 
     assert await db(lose_and_use) == 0

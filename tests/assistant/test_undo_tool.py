@@ -238,7 +238,7 @@ async def test_a_model_gets_the_tool_once_there_is_something_to_undo(
 ) -> None:
     def offered() -> set[str]:
         with workspace_scope(conversation.workspace_id):
-            return {tool.name for tool in tools_for(conversation, "en", states_in(conversation.pk))}
+            return {tool.name for tool in tools_for(conversation, "en", states_in(conversation.pk)).offered}
 
     assert "undo_last" not in await db(offered)
     await turns(conversation, MOVE)
@@ -300,7 +300,7 @@ async def lost_after(conversation: Conversation, call: ToolCall) -> None:
 
     def die() -> Any:
         with workspace_scope(conversation.workspace_id):
-            Tools(tools_for(conversation, "en", states_in(conversation.pk))).use(call, Place(claim, 0, 0, "en"))
+            Tools(tools_for(conversation, "en", states_in(conversation.pk)).offered).use(call, Place(claim, 0, 0, "en"))
             release_turn(claim)
             return claim_turn("another-runner")
 

@@ -21,7 +21,7 @@ def delete_page(request: HttpRequest) -> HttpResponse:
     needs(request, WRITE_RIGHT)
     if request.method != "POST":
         return confirmation(request, [definition_with_id(_id(request.GET.get("one", "")))])
-    names = delete_drafts(request.POST.getlist("name"), person=person_of(request))
+    names = delete_drafts(_names(request), person=person_of(request))
     if names:
         told = ngettext("{number} draft deleted.", "{number} drafts deleted.", len(names))
         messages.success(request, told.format(number=len(names)))
@@ -40,6 +40,10 @@ def confirmation(request: HttpRequest, chosen: Iterable[ActionDefinition]) -> Ht
     }
     title = gettext("Delete drafts")
     return render(request, "console/definitions/delete.html", frame(request, title, **context))
+
+
+def _names(request: HttpRequest) -> list[str]:
+    return [name for name in request.POST.getlist("name") if name.isprintable()]  # PostgreSQL accepts no NUL
 
 
 def _id(text: str) -> UUID:
