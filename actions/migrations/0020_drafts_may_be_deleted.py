@@ -1,12 +1,14 @@
-"""Versions that were never published may be deleted; published ones still go only with their workspace."""
+"""A definition that was never published may be deleted with its versions; others go only with their workspace."""
 
 from django.db import migrations
 
 MAY_GO = """
 CREATE FUNCTION actions_published_version_stays() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF OLD.published_at IS NOT NULL AND EXISTS (SELECT 1 FROM accounts_workspace WHERE id = OLD.workspace_id) THEN
-        RAISE EXCEPTION 'published versions are deleted only with their workspace'
+    IF EXISTS (SELECT 1 FROM accounts_workspace WHERE id = OLD.workspace_id) AND (
+        OLD.published_at IS NOT NULL OR EXISTS (SELECT 1 FROM actions_actiondefinition WHERE id = OLD.definition_id)
+    ) THEN
+        RAISE EXCEPTION 'a version is deleted only with its workspace, or with a definition that was never published'
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     RETURN NULL;
