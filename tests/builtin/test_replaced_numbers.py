@@ -107,6 +107,19 @@ def test_the_customer_is_asked_which_order_a_report_concerns(locale: str, said: 
     assert chat.send("10412")[1] == [("cancel_order", {"order_id": "10412"})]
 
 
+def test_the_order_that_a_report_concerns_may_be_named_by_its_place() -> None:
+    chat = _chat("en")
+    chat.send("You sent 10411 instead of 10412. Cancel the order.")
+    assert chat.send("the first one")[1] == [("cancel_order", {"order_id": "10411"})]
+
+
+def test_a_report_in_place_of_an_answer_leaves_the_order_unclear() -> None:
+    tool = next(tool for tool in catalogue() if tool.name == "cancel_order")
+    said = "The driver brought WF-20413 instead of WF-20412"
+    found = slots_in(tool, said, asked="reason", locale="en")
+    assert found.order is not None and found.order.is_unclear
+
+
 def test_an_unclear_order_is_neither_the_only_one_that_allows_it_nor_the_one_named_before() -> None:
     chat = _chat("en")
     chat.orders = [one | {"possible_actions": ["cancel_order"] * (one["id"] == "10411")} for one in chat.orders]
@@ -138,3 +151,9 @@ def test_a_day_is_denied_although_it_has_many_digits() -> None:
     shown = Intent("move_visit", values={"day": "2026-11-04"}, text="visit on 2026-11-04")
     said = "Please move it to 2026-11-05, not 2026-11-04"
     assert corrected(move, shown, said, locale="en", written_on=None).values == {"day": "2026-11-05"}
+
+
+def test_a_number_that_becomes_unclear_replaces_the_one_known_before() -> None:
+    known = Intent("renew_loan", values={"loan": "L-4410"}, text="renew L-4410")
+    merged = known.merged_with(slots_in(RENEW, "You sent L-4411 instead of L-4412", locale="en"))
+    assert (merged.values, merged.unclear) == ({}, "loan")

@@ -292,7 +292,7 @@ class DialogueState:
             case None | "meant":
                 return ""
             case "which_of_these" | "order_number":
-                return field_of_kind(tool, "order") if intent.order is None else ""
+                return field_of_kind(tool, "order") if intent.order is None or intent.order.is_unclear else ""
             case "amount":
                 return intent.unclear
             case "which_record":

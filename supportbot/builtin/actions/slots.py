@@ -93,12 +93,13 @@ class Intent:
         return self.order is None and not self.values and not self.unclear
 
     def merged_with(self, more: "Intent") -> "Intent":
-        """Return the intent with the values of another text added."""
+        """Return the intent with the values of another text added. A value that this text makes unclear is dropped."""
         still_unclear = "" if self.unclear in more.values else self.unclear
+        kept = {name: value for name, value in self.values.items() if name != more.unclear}
         return Intent(
             self.action,
             more.order or self.order,
-            self.values | more.values,
+            kept | more.values,
             f"{self.text}\n{more.text}".strip(),
             more.unclear or still_unclear,
             self.order.number if self.order and more.order else self.previous,
@@ -270,6 +271,10 @@ def _titled(tool: ToolSpec) -> Iterator[tuple[str, tuple[str, Part]]]:
             yield from ((title, (name if parts else "", part)) for title in part.titles())
 
 
+def _names_whole(text: str) -> bool:
+    return any(WHOLE.fullmatch(value) for _, _, value in placed_order_numbers(text))
+
+
 def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", written_on: date | None = None) -> Intent:
     """Return the values for a tool in a text; `asked` is the field that the assistant asked for."""
     order, unclear = None, ""
@@ -282,7 +287,8 @@ def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", wr
         if kind == "order":
             meant = meant_order(tool, text, locale, is_asked=is_asked)
             order = OrderRef(place=UNCLEAR) if meant is None else order_reference(meant, is_asked=is_asked)
-            if order and asked and not is_asked and not order.is_whole:  # bare digits answer the question
+            # bare digits answer the question
+            if order and asked and not is_asked and not (order.is_whole or (meant is None and _names_whole(text))):
                 order = None
         elif kind == "amount":
             values[name], is_misread = _amount(tool, text, locale, is_asked=is_asked)
