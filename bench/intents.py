@@ -104,7 +104,7 @@ def half_of(row_id: str) -> str:
 
 
 def _play(row: dict[str, Any]) -> Played:
-    from bench.intents_shop import Chat
+    from supportbot.evals.heard_conversation import Chat
 
     chat, times = Chat(row["locale"]), []
     for text in row["say"]:

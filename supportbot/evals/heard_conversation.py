@@ -1,4 +1,4 @@
-"""The shop of `bench.intents`: five orders of one customer, and a chat with the built-in answerer."""
+"""A chat with the built-in answerer alone, of a customer with five sample orders."""
 
 import asyncio
 import json
