@@ -21,7 +21,7 @@ import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -29,11 +29,6 @@ from typing import Any, Final
 from bench.figures import percentile
 
 FILE: Final = Path(__file__).parent.parent / "examples" / "evaluation" / "wishes.jsonl"
-ASKED: Final = {
-    "order": ("which_of_these", "order_number"),
-    "address": ("address",),
-    "amount": ("amount",),
-}
 
 
 @dataclass(frozen=True)
@@ -46,8 +41,11 @@ class Played:
     slowest_ms: float
 
     @property
-    def wanted(self) -> list[tuple[str, dict[str, Any]]]:
-        return [(call["action"], call["arguments"]) for call in self.row["expect"]]
+    def requests(self) -> Any:
+        from supportbot.evals.requested_calls import requests_of
+
+        asks = self.row.get("asks")
+        return requests_of({"asks": asks} if asks else self.row["expect"])
 
 
 def main() -> None:
@@ -62,11 +60,11 @@ def main() -> None:
             sys.stdout.write(json.dumps(facts) + "\n")
         return
     for half in (options.half,) if options.half else ("seen", "unseen"):
-        played = [_play(row) for row in rows if half_of(row["id"]) == half]
-        for facts in figures(half, played):
+        entries = [played(row) for row in rows if half_of(row["id"]) == half]
+        for facts in figures(half, entries):
             sys.stdout.write(json.dumps(facts) + "\n")
         if options.show and half == "seen":
-            for entry in played:
+            for entry in entries:
                 if not is_right(entry):
                     sys.stdout.write(f"{entry.row['id']} {entry.row['say']}\n  {entry.calls} {entry.answer[:160]!r}\n")
 
@@ -103,7 +101,8 @@ def half_of(row_id: str) -> str:
     return "unseen" if hashlib.sha256(row_id.encode()).digest()[0] % 2 else "seen"
 
 
-def _play(row: dict[str, Any]) -> Played:
+def played(row: dict[str, Any]) -> Played:
+    """Play a row's conversation with the built-in answerer."""
     from supportbot.evals.heard_conversation import Chat
 
     chat, times = Chat(row["locale"]), []
@@ -111,15 +110,14 @@ def _play(row: dict[str, Any]) -> Played:
         began = time.perf_counter()
         chat.send(text)
         times.append((time.perf_counter() - began) * 1000)
-    calls = tuple((call.name, json.loads(call.arguments)) for call in chat.calls)
-    return Played(row, calls, chat.answer, max(times))
+    return Played(row, tuple(chat.calls), chat.answer, max(times))
 
 
 def figures(half: str, played: list[Played]) -> Iterator[dict[str, Any]]:
     """Yield the figures of each action, then of the whole half."""
     counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for entry in played:
-        for action, is_hit, is_exact in _compared(entry):
+        for action, is_hit, is_exact in entry.requests.compared(entry.calls):
             counts[action]["requested" if is_hit is not None else "false"] += 1
             counts[action]["found"] += bool(is_hit)
             counts[action]["exact"] += is_exact
@@ -132,7 +130,7 @@ def figures(half: str, played: list[Played]) -> Iterator[dict[str, Any]]:
             "precision": _share(count["found"], count["found"] + count["false"]),
             "arguments_right": _share(count["exact"], count["found"]),
         }
-    without_request = [entry for entry in played if not entry.wanted and not entry.row.get("asks")]
+    without_request = [entry for entry in played if not entry.row["expect"] and not entry.row.get("asks")]
     asked = [entry for entry in played if entry.row.get("asks")]
     yield {
         "half": half,
@@ -140,7 +138,7 @@ def figures(half: str, played: list[Played]) -> Iterator[dict[str, Any]]:
         "right": _share(sum(map(is_right, played)), len(played)),
         "asked_for_what_was_missing": _share(sum(map(is_right, asked)), len(asked)),
         "rows_without_a_request": len(without_request),
-        "false_proposals": sum(bool(_changes(entry.calls)) for entry in without_request),
+        "false_proposals": sum(bool(_proposals(entry)) for entry in without_request),
         "rows_with_a_proposal_too_many": sum(_has_too_many(entry) for entry in played),
         "turn_p50_ms": percentile([entry.slowest_ms for entry in played], 50),
         "turn_p95_ms": percentile([entry.slowest_ms for entry in played], 95),
@@ -149,51 +147,21 @@ def figures(half: str, played: list[Played]) -> Iterator[dict[str, Any]]:
 
 def is_right(entry: Played) -> bool:
     """Return whether exactly the wanted calls were made, with all arguments, or the right question was asked."""
-    if asks := entry.row.get("asks"):
-        from supportbot.builtin.phrases import phrase_in
-
-        return not _changes(entry.calls) and phrase_in(entry.answer) in ASKED[asks]
-    return all(is_hit and is_exact for _, is_hit, is_exact in _compared(entry))
+    return entry.requests.are_met(entry.calls, entry.answer)
 
 
-def _compared(entry: Played) -> Iterator[tuple[str, bool | None, bool]]:
-    """Yield (action, found, has right arguments) for each request, and (action, None, False) for each extra call."""
-    left = list(entry.calls)
-    for action, arguments in entry.wanted:
-        same = [call for call in left if call[0] == action]
-        best = next((call for call in same if _fits(arguments, call[1])), same[0] if same else None)
-        if best is not None:
-            left.remove(best)
-        yield action, best is not None, best is not None and _fits(arguments, best[1])
-    for action, _ in left:
-        yield action, None, False
+def _proposals(entry: Played) -> list[str]:
+    from supportbot.evals.requested_calls import proposals
 
-
-def _fits(wanted: dict[str, Any], given: dict[str, Any]) -> bool:
-    """Return whether all wanted values were given, and no amount or items that were not wanted."""
-    if {"amount", "items"} & given.keys() - wanted.keys():
-        return False
-    return all(_is_same(value, given.get(name)) for name, value in wanted.items())
-
-
-def _is_same(wanted: Any, given: Any) -> bool:
-    if isinstance(wanted, list):
-        return isinstance(given, list) and sorted(wanted) == sorted(item["sku"] for item in given)
-    if isinstance(wanted, dict):
-        return isinstance(given, dict) and all(given.get(name) == value for name, value in wanted.items())
-    figures = (wanted, given)
-    if all(isinstance(figure, str) and figure.replace(".", "").isdigit() for figure in figures):
-        return float(wanted) == float(given)
-    return bool(wanted == given)
-
-
-def _changes(calls: Iterable[tuple[str, dict[str, Any]]]) -> list[str]:
-    """Return the calls that would show a card: a look-up or a handoff is not a proposal."""
-    return [action for action, _ in calls if action not in ("order_status", "request_human")]
+    return proposals(entry.calls)
 
 
 def _has_too_many(entry: Played) -> bool:
-    return any(is_hit is None and _changes([(action, {})]) for action, is_hit, _ in _compared(entry))
+    from supportbot.evals.requested_calls import proposals
+
+    return any(
+        is_hit is None and proposals([(action, {})]) for action, is_hit, _ in entry.requests.compared(entry.calls)
+    )
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -16,7 +16,7 @@ from kb.evaluation.confidence_fitting import WITH_VECTORS, WITHOUT_VECTORS, Exam
 from kb.evaluation.question_files import locale_of, rows_of, text_of
 from kb.indexing.vectors import Progress, no_progress
 from kb.models import Audience
-from kb.search import evidence_for
+from kb.search import evidence_for, search
 from kb.search.confidence import Calibration
 from supportbot.accounts.scope import workspace_scope
 
@@ -71,6 +71,13 @@ def read_texts(path: Path) -> list[Text]:
         Text(str(row.get("id", where)), text_of(row, where), str(row.get("kind", "")), locale_of(row))
         for where, row in rows_of(path)
     ]
+
+
+def is_answered(text: str, locale: str | None) -> bool:
+    """Return whether the search expects to answer a question, by the calibration in use: once the calibration of a
+    report is stored, what that report counts as answered.
+    """
+    return search(text, viewer=Viewer(Audience.INTERNAL, locale)).is_answerable
 
 
 def fit_and_check(

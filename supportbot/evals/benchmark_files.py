@@ -1,8 +1,10 @@
 """Reads the files of our own benchmarks as suites. Pure.
 
 A row of `bench.checks` is an answer with its passages and a label; a row of `bench.intents` is a message with the
-action that it requests. Answers on which people disagreed ("between") are left out. Each question of `kb_eval` and
-`kb_calibrate` must find one of its articles; the answer to a question without articles (`gold`) must cite none.
+action that it requests, or a conversation with the calls that it should lead to. Answers on which people disagreed
+("between") are left out. Each question of `kb_eval` must find one of its articles; the answer to a question without
+articles (`gold`) must cite none. If a question says whether it is `answerable`, the search must agree, as in the report
+of `kb_calibrate`.
 """
 
 from collections.abc import Mapping
@@ -21,11 +23,16 @@ _LEFT_OUT: Final = "between"
 _NOTHING_SAID: Final = "…"
 _ARTICLE_KEYS: Final = ("gold", "gold_docs", "gold_passages")
 _QUESTION_KEYS: Final = frozenset({*_ARTICLE_KEYS, "question", "text", "scenario", "messages"})
+_CONVERSATION_KEYS: Final = frozenset({"id", "locale", "kind", "say", "expect", "asks"})
 _SUITE_KEYS: Final = frozenset({"ask", "steps", "expect", "simulate", "suite", "input"})
 
 
 def is_bench_rows(data: Any) -> bool:
-    return isinstance(data, list) and bool(data) and all(_is_answer(row) or _is_message(row) for row in data)
+    return isinstance(data, list) and bool(data) and all(map(_is_bench_row, data))
+
+
+def _is_bench_row(row: Any) -> bool:
+    return _is_answer(row) or _is_message(row) or _is_conversation(row)
 
 
 def _is_answer(row: Any) -> bool:
@@ -34,6 +41,10 @@ def _is_answer(row: Any) -> bool:
 
 def _is_message(row: Any) -> bool:
     return isinstance(row, Mapping) and {"text", "want"} <= row.keys()
+
+
+def _is_conversation(row: Any) -> bool:
+    return isinstance(row, Mapping) and {"say", "expect"} <= row.keys() and isinstance(row["say"], list)
 
 
 def suite_of_bench_rows(data: list[Mapping[str, Any]], *, name: str, file: str) -> dict[str, Any]:
@@ -48,6 +59,11 @@ def _bench_case(row: Mapping[str, Any], place: int, file: str) -> dict[str, Any]
         if row.get("after_deed"):  # a case of a single message has no deed before it
             only(row, frozenset(row) - {"after_deed"}, placed(file, gettext("case {key}").format(key=place)))
         return {"ask": row["text"], "expect": {"hears": row["want"] or False}, **shared}
+    if _is_conversation(row):
+        only(row, _CONVERSATION_KEYS, placed(file, gettext("case {key}").format(key=place)))
+        requests = {"asks": row["asks"]} if row.get("asks") else row["expect"]
+        note = {"note": str(row["id"])} if row.get("id") else {}
+        return {"steps": row["say"], "expect": {"requests": requests}, **shared, **note}
     touched = row.get("touched", _TOUCHED.get(str(row.get("label"))))
     if touched is None:
         problem = gettext("the row needs a `label` (faithful, unfaithful or between) or `touched`.")
@@ -80,7 +96,9 @@ def _question_case(row: dict[str, Any], where: str) -> dict[str, Any]:
     *before, last = conversation_of(row, where)
     articles = next((row[key] for key in _ARTICLE_KEYS if row.get(key)), None)
     expect: dict[str, Any] = {"hit5": articles} if articles else {"cites": False}
-    if articles and row.get("answers"):  # in `bench.quotes`: the sentences that answer the question
+    if "answerable" in row:
+        expect = {"answerable": row["answerable"]}
+    elif articles and row.get("answers"):  # in `bench.quotes`: the sentences that answer the question
         expect = {"quotes": row["answers"]}
     case: dict[str, Any] = {"ask": last.text, "expect": expect}
     if before:

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import Error as AnyDatabaseError
 
 from actions.simulated_backend import use_simulated_backend
+from kb.evaluation.calibration import is_answered
 from kb.evaluation.runs import Question, as_asked, ranking
 from kb.models import Audience
 from kb.ports import Said
@@ -22,6 +23,7 @@ from supportbot.assistant.prompts import fenced
 from supportbot.async_db import db, outside
 from supportbot.errors import SupportBotError
 from supportbot.evals.case_customers import Customer, Lost, ModelCustomer, Press, ScriptedCustomer, StepCustomer
+from supportbot.evals.heard_conversation import replies_to
 from supportbot.evals.heard_requests import heard_in
 from supportbot.evals.outcomes import JUDGE_VERSION, Judgement, Played, Reply, signals_of
 from supportbot.evals.scripted_answers import Given, checked
@@ -103,11 +105,15 @@ def _checked(case: Case, given: Given) -> Reply:
 
 
 async def _measured(case: Case, replies: Sequence[Reply], locale: str) -> Sequence[Reply]:
-    """Return the replies with what `hears` and `hit5` ask about the customer's messages, if the case expects it."""
+    """Return the replies with what `hears`, `hit5` and `answerable` ask about the customer's messages, if the case
+    expects it.
+    """
     if case.expects("hears"):
         replies = [replace(one, heard=await outside(heard_in, one.said, locale)) for one in replies]
     if case.expects("hit5"):
         replies = [replace(one, ranked=await db(_ranked, case, one, replies[:n])) for n, one in enumerate(replies)]
+    if case.expects("answerable"):
+        replies = [replace(one, is_answerable=await db(is_answered, one.said, case.locale or None)) for one in replies]
     return replies
 
 
@@ -171,10 +177,13 @@ async def _replies(rehearsal: Rehearsal, case: Case) -> tuple[tuple[Reply, ...],
     """
     replies: list[Reply] = []
     try:
-        if case.given is None:
-            failure = await _converse(rehearsal, customer_of(rehearsal, case), _Bounds.of(case), replies)
-        else:
+        if case.given is not None:
             replies, failure = [await outside(_checked, case, case.given)], ""
+        elif case.expects("requests"):
+            said, failure = [step.say for step in case.steps], ""
+            replies = [*await outside(replies_to, said, rehearsal.conversation.locale)]
+        else:
+            failure = await _converse(rehearsal, customer_of(rehearsal, case), _Bounds.of(case), replies)
         return tuple(await _measured(case, replies, rehearsal.conversation.locale)), failure
     except Lost as lost:
         return tuple(replies), lost.code

@@ -9,6 +9,7 @@ from django.utils.translation import gettext
 
 from actions.definitions.patterns import problem_of
 from supportbot.evals.errors import InvalidSuite
+from supportbot.evals.requested_calls import ASKED_BY
 from supportbot.language.figures import all_figures_in
 
 MAX_VALUES: Final = 30
@@ -98,6 +99,22 @@ def _proposal(value: Any) -> bool | dict[str, Any]:
     raise ValueError(gettext("use false, or `action` and its `arguments`."))
 
 
+def _requests(value: Any) -> list[dict[str, Any]] | dict[str, str]:
+    """Return the calls that a conversation must lead to, [] for none, or what the answerer must ask for."""
+    match value:
+        case {"asks": str(asks), **rest} if asks in ASKED_BY and not rest:
+            return {"asks": asks}
+        case list() if len(value) <= MAX_VALUES and all(map(_is_call, value)):
+            return [{"action": _name(one["action"]), "arguments": dict(one.get("arguments", {}))} for one in value]
+    problem = gettext("use a list of actions with their `arguments`, or `asks` with one of {choices}.")
+    raise ValueError(problem.format(choices=", ".join(ASKED_BY)))
+
+
+def _is_call(value: Any) -> bool:
+    is_call = isinstance(value, Mapping) and "action" in value and set(value) <= {"action", "arguments"}
+    return is_call and isinstance(value.get("arguments", {}), Mapping)
+
+
 def _people(value: Any) -> int:
     if isinstance(value, bool) or value not in (0, 1, 2):
         raise ValueError(gettext("use 0, 1 or 2 approvals."))
@@ -171,6 +188,8 @@ EXPECTATIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "records": _states,
     "language": _name,
     "hears": _flag_or_name,
+    "requests": _requests,
+    "answerable": _flag,
     "touched": _flag,
     "support": _share,
     "seconds": amount_of,

@@ -20,6 +20,7 @@ from supportbot.assistant.checks.evidence import Evidence
 from supportbot.assistant.vectors import vectors_of
 from supportbot.evals.outcomes import MadeCall, Played, Reply
 from supportbot.evals.record_equality import differences, is_same
+from supportbot.evals.requested_calls import requests_of
 from supportbot.evals.suite_format import Case
 from supportbot.language.detection import base_language, detect
 from supportbot.language.figures import all_figures_in, known_figures
@@ -228,6 +229,18 @@ def _hears(name: str, wanted: bool | str, seen: _Seen, step: int) -> Grade:
     return _named(name, wanted, list(seen.last.heard), step)
 
 
+def _requests(name: str, wanted: Any, seen: _Seen, step: int) -> Grade:
+    requests, made = requests_of(wanted), [(call.name, call.arguments) for call in seen.calls]
+    expected = "; ".join(_written(*call, None) for call in requests.calls) or "false"
+    got = "; ".join(_written(*call, None) for call in made) or _shortened(seen.text)
+    wanted_words = f"asks: {requests.asks}" if requests.asks else expected
+    return Grade(name, requests.are_met(made, seen.last.text), step, wanted=wanted_words, got=got)
+
+
+def _answerable(name: str, wanted: bool, seen: _Seen, step: int) -> Grade:
+    return _flag(name, wanted, bool(seen.last.is_answerable), step)
+
+
 def _touched(name: str, wanted: bool, seen: _Seen, step: int) -> Grade:
     return _flag(name, wanted, seen.last.is_touched, step)
 
@@ -400,6 +413,8 @@ GRADERS: Final[Mapping[str, Grader]] = {
     "records": _records,
     "language": _language,
     "hears": _hears,
+    "requests": _requests,
+    "answerable": _answerable,
     "touched": _touched,
     "support": _support,
     "seconds": _seconds,

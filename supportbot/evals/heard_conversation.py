@@ -2,18 +2,21 @@
 
 import asyncio
 import json
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from actions.facts import Address, Line, Order
-from actions.registry import all_actions, read_action
+from actions.registry import code_actions, read_action
 from supportbot.assistant.action_tools import spec_of
 from supportbot.assistant.prompts import as_data
 from supportbot.assistant.texts import say
 from supportbot.assistant.tools import REQUEST_HUMAN
 from supportbot.builtin.provider import BuiltinProvider
+from supportbot.evals.outcomes import CallEnd, MadeCall, Reply
 from supportbot.llm.types import ChatMessage, ModelRequest, TextDelta, ToolCall
 
 NOW: Final = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -43,38 +46,64 @@ ORDERS: Final = (
 
 @dataclass
 class Chat:
-    """One conversation. `calls` are the calls of actions, without the look-ups before them."""
+    """One conversation. `calls` are the calls of actions as (action, arguments), without the look-ups before them.
+
+    Only the built-in actions are offered, since the sample orders are theirs; nothing is carried out or looked up.
+    """
 
     locale: str
     messages: list[ChatMessage] = field(default_factory=list)
-    calls: list[ToolCall] = field(default_factory=list)
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     answer: str = ""
 
-    def send(self, text: str) -> None:
-        """Send a customer message and record the answer and its calls."""
+    def send(self, text: str) -> Sequence[tuple[str, dict[str, Any]]]:
+        """Send a customer message and record the answer and its calls; return these calls."""
         self.messages.append(ChatMessage("user", text))
         looked_up: list[ToolCall] = []
         turn = list(self.messages)
         for _ in range(MOST_STEPS):
             words, calls = asyncio.run(self._ask(turn, text))
-            writes = [call for call in calls if call.name not in all_actions() or not all_actions()[call.name].is_read]
+            writes = [call for call in calls if not is_look_up(call.name)]
             looked_up += [call for call in calls if call not in writes]
             if writes or not calls:
                 break
             turn += [ChatMessage("assistant", "", tuple(calls))]
             turn += [ChatMessage("tool", _found(call, self.locale), tool_call_id=call.id) for call in calls]
-        self.calls += writes or (looked_up if not words.endswith("?") and "?\n" not in words else [])
+        made = writes or (looked_up if not words.endswith("?") and "?\n" not in words else [])
         self.answer = say("confirm", self.locale) if writes else words
         self.messages.append(ChatMessage("assistant", self.answer or "-"))
+        told = [(call.name, json.loads(call.arguments)) for call in made]
+        self.calls += told
+        return told
 
     async def _ask(self, messages: list[ChatMessage], text: str) -> tuple[str, list[ToolCall]]:
-        tools = (REQUEST_HUMAN, *(spec_of(action, self.locale) for action in all_actions().values()))
+        tools = (REQUEST_HUMAN, *(spec_of(action, self.locale) for action in code_actions().values()))
         request = ModelRequest(
             "answer", tuple(messages), tools=tools, question=text, locale=self.locale, is_answerable=False
         )
         events = [event async for event in BuiltinProvider().stream(request)]
         words = "".join(event.text for event in events if isinstance(event, TextDelta))
         return words, [event for event in events if isinstance(event, ToolCall)]
+
+
+def is_look_up(name: str) -> bool:
+    action = code_actions().get(name)
+    return action is not None and action.is_read
+
+
+def replies_to(messages: Sequence[str], locale: str) -> tuple[Reply, ...]:
+    """Return the answers to a customer's messages, each with the calls that it led to."""
+    chat, replies = Chat(locale), list[Reply]()
+    for text in messages:
+        began = time.perf_counter()
+        calls = tuple(MadeCall(name, arguments, _end_of(name)) for name, arguments in chat.send(text))
+        took_ms = round((time.perf_counter() - began) * 1000, 1)
+        replies.append(Reply(text, chat.answer, calls=calls, by="builtin", took_ms=took_ms))
+    return tuple(replies)
+
+
+def _end_of(name: str) -> CallEnd:
+    return "handed_over" if name == REQUEST_HUMAN.name else "answered" if is_look_up(name) else "proposed"
 
 
 def _found(call: ToolCall, locale: str) -> str:

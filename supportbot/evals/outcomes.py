@@ -50,6 +50,7 @@ class Reply:
     unmarked: int = 0  # claims whose source we had to find because the model named none
     heard: tuple[str, ...] = ()  # the actions that the built-in answerer detects in the message, or would ask about
     ranked: tuple[str, ...] = ()  # articles that a search for the message finds, best first; for `hit5` only
+    is_answerable: bool | None = None  # whether the search expects to answer it; for `answerable` only
     inputs: str = ""  # a digest of everything the turn found; `run_worker` uses it to detect changes
     pressed: str = ""  # "confirm" or "decline" if the customer decided on a card and wrote nothing
 

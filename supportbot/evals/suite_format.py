@@ -224,10 +224,19 @@ def _check_complete(case: Case, where: str) -> None:
     if case.given and (len(case.steps) != 1 or case.plant or case.customer):
         problem = gettext("a case with `given` has one message, and no `plant` or `customer`.")
         raise InvalidSuite(placed(where, problem))
+    if case.expects("requests") and (list(case.expect) != ["requests"] or not _is_bare(case)):
+        problem = gettext("a case with `requests` has only messages of the customer, and no other expectation.")
+        raise InvalidSuite(placed(where, problem))
     if any("judge" in step.expect for step in case.steps):
         raise InvalidSuite(placed(where, gettext("`judge` belongs to the whole case, not to a step.")))
     if any("records" in step.expect for step in case.steps):
         raise InvalidSuite(placed(where, gettext("`records` belongs to the whole case, not to a step.")))
+
+
+def _is_bare(case: Case) -> bool:
+    """Return whether a case consists of a visitor's messages only."""
+    has_more = case.simulate or case.plant or case.given or case.customer or case.history
+    return not has_more and not any(step.expect for step in case.steps)
 
 
 def _check_keys(cases: Sequence[Case], file: str) -> None:

@@ -60,6 +60,8 @@ SUBJECTS: Final = {
     "records": gettext_noop("records of the shop"),
     "language": gettext_noop("language"),
     "hears": gettext_noop("heard action"),
+    "requests": gettext_noop("heard actions"),
+    "answerable": gettext_noop("found answerable by the search"),
     "touched": gettext_noop("doubted by the checks"),
     "support": gettext_noop("support by the sources"),
     "seconds": gettext_noop("seconds"),
@@ -89,6 +91,8 @@ FLAGS: Final = {
     "looks_up": ANY_OR_NONE,
     "refuses": ANY_OR_NONE,
     "hears": ANY_OR_NONE,
+    "requests": ANY_OR_NONE,
+    "answerable": YES_OR_NO,
     "touched": YES_OR_NO,
 }
 # How a model's call ended, by its code in `outcomes.CallEnd`.

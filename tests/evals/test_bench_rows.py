@@ -1,19 +1,24 @@
 """The rows of our benchmarks, run as suites: quotations, checked answers, detected requests."""
 
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
 from actions.policy_store import ensure_policies
 from bench import checks, intents, quotes
 from kb.evaluation.runs import as_asked, evaluate, read_questions
+from kb.indexing.index import sync_articles
 from kb.models import Article
+from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Workspace
 from supportbot.evals.articles.article_gates import quotation_cases
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.models import Result, Run
+from supportbot.evals.requested_calls import requests_of
 from supportbot.evals.run_worker import execute_run
 from supportbot.evals.services import save_suite, start_run
 from supportbot.evals.suite_files import read_suite
@@ -118,6 +123,41 @@ def test_a_run_counts_what_the_benchmark_of_requests_counts(workspace: Workspace
         read_suite(lines(*({**row, "after_deed": True} for row in rows)), file="undoing.jsonl")
 
 
+def test_a_run_counts_what_the_benchmark_of_conversations_counts(workspace: Workspace) -> None:
+    ensure_policies()
+    refund = {"action": "refund_order", "arguments": {"order_id": "WF-20418"}}
+    part = {"action": "refund_order", "arguments": {"order_id": "WF-20418", "items": ["CAIRN-41"]}}
+    shared = {"locale": "en", "kind": "wish", "expect": []}
+    rows: list[dict[str, Any]] = [
+        {**shared, "say": ["I want a refund for order WF-20418"], "expect": [refund]},
+        {**shared, "say": ["I want a refund for order WF-20418"], "expect": [part]},  # the boots only: too much
+        {**shared, "say": ["refund WF-20418", "only the boots"], "expect": [refund, part]},
+        {**shared, "say": ["I want a refund for order WF-20418"]},
+        {**shared, "say": ["How should I wash a down jacket?"]},
+        {**shared, "say": ["Please cancel my order"], "asks": "order"},
+        {**shared, "say": ["How should I wash a down jacket?"], "asks": "order"},
+    ]
+    rows = [{**row, "id": f"c{number}"} for number, row in enumerate(rows)]
+    right = [intents.is_right(intents.played(row)) for row in rows]
+    assert passed(*rows) == right
+    assert (right[0], *right[3:]) == (True, False, True, True, False)
+    played = Result.objects.get(run=Run.objects.get(), key="3").played["replies"]
+    assert [reply["said"] for reply in played] == ["refund WF-20418", "only the boots"]
+    assert [(call["name"], call["end"]) for call in played[0]["calls"]] == [("refund_order", "proposed")]
+    with pytest.raises(InvalidSuite, match="case 2: unknown key `note`"):
+        read_suite(lines(rows[0], {**rows[1], "note": "x"}), file="wishes.jsonl")
+
+
+def test_the_shipped_conversations_are_a_suite() -> None:
+    file = Path(intents.FILE)
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    suite = read_suite(file.read_bytes(), file=file.name)
+    assert [[step.say for step in case.steps] for case in suite.cases] == [row["say"] for row in rows]
+    wanted = [requests_of(case.expect["requests"]) for case in suite.cases]
+    assert [one.asks for one in wanted] == [row.get("asks", "") for row in rows]
+    assert sum(len(one.calls) for one in wanted) == sum(len(row["expect"]) for row in rows) > 100
+
+
 def test_a_run_counts_what_the_benchmark_of_quotations_counts(
     workspace: Workspace, returns_article: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,12 +196,33 @@ def test_a_run_counts_what_kb_eval_counts(workspace: Workspace, returns_article:
     assert round(sum(came) / len(came), 4) == facts["hit5"] and True in came and False in came
 
 
+def test_a_run_counts_what_a_calibration_counts(workspace: Workspace, tmp_path: Path) -> None:
+    body = " ".join(f"The tent number {n} is kept in shelf {n}." for n in range(12))
+    sync_articles([publish(create_article(Change(title="Tents", body=body)).pk).pk])
+    asked = {
+        True: [f"where is tent number {n}" for n in range(24)],
+        False: [f"what time is it in zone {n}" for n in range(20)],
+    }
+    asked[False] += ["where is tent number twelve kept", "which shelf has the tents", "tent number"]  # hard to refuse
+    files = {is_answerable: tmp_path / f"{is_answerable}.jsonl" for is_answerable in asked}
+    for is_answerable, texts in asked.items():
+        files[is_answerable].write_bytes(lines(*({"id": text, "question": text} for text in texts)))
+    corpus, out = f"{workspace.slug}={files[True]},{files[False]}", StringIO()
+    call_command("kb_calibrate", "--corpus", corpus, "--check", corpus, "--store", "--json", stdout=out)
+    told = json.loads(out.getvalue())["report"][f"only checked, {workspace.slug}"]
+    for is_answerable, name in ((True, "answered"), (False, "refused")):
+        came = passed(*({"question": text, "answerable": is_answerable} for text in asked[is_answerable]))
+        assert round(sum(came) / len(came), 3) == told[name], name
+    assert 0 < told["refused"] < 1, "the questions show a difference"
+
+
 def test_no_article_is_tested_with_benchmark_rows(workspace: Workspace) -> None:
     answer = {"passages": [PAGE], "answer": "Within 60 days.", "label": "faithful"}
-    for name, row in (("checks", answer), ("intents", {"text": "Refund me", "want": "refund_order"})):
+    wish = {"text": "Refund me", "want": "refund_order"}
+    for name, row in (("checks", answer), ("intents", wish), ("wishes", {"say": ["Refund me"], "expect": []})):
         document = suite_document(read_suite(lines(row, row), file=f"{name}.jsonl"))
         save_suite(parse_suite({**document, "cases": [{**one, "must": True} for one in document["cases"]]}, file=""))
-    ReleaseGates.objects.create(suites=["checks", "intents"])
+    ReleaseGates.objects.create(suites=["checks", "intents", "wishes"])
     assert quotation_cases() == []
 
 

@@ -27,6 +27,7 @@ SHORTER = replace(GOOD, text="Unused items can be sent back within 14 days.")
 QUOTING = replace(GOOD, citations=({"external_id": "returns", "quote": "**send unused items back** within 60 days"},))
 HANDED = replace(BAD, calls=(MadeCall("request_human", {}, "handed_over"),))
 
+REQUESTED = replace(BAD, calls=(MadeCall("refund_order", {"order_id": "A-1001"}, "proposed"),))
 CASES: list[tuple[str, Any, Reply, Reply]] = [
     ("contains", ["within 60 DAYS", "€4.90"], GOOD, BAD),
     ("contains_any", ["two months", "60 days"], GOOD, BAD),
@@ -61,6 +62,12 @@ CASES: list[tuple[str, Any, Reply, Reply]] = [
     ("quotes", ["You can send unused items back within 60 days of delivery."], QUOTING, GOOD),
     ("hears", "refund_order", replace(BAD, heard=("refund_order", "cancel_order")), BAD),
     ("hears", False, BAD, replace(BAD, heard=("refund_order",))),
+    ("requests", [{"action": "refund_order", "arguments": {"order_id": "A-1001"}}], REQUESTED, BAD),
+    ("requests", [{"action": "refund_order"}], REQUESTED, replace(REQUESTED, calls=2 * REQUESTED.calls)),
+    ("requests", [], BAD, REQUESTED),
+    ("requests", {"asks": "order"}, replace(BAD, text="What is the order number?"), BAD),
+    ("answerable", True, replace(BAD, is_answerable=True), GOOD),
+    ("answerable", False, BAD, replace(BAD, is_answerable=True)),
     ("cites", True, GOOD, BAD),
     ("cites", False, BAD, GOOD),
     ("touched", True, replace(BAD, withheld=({"code": "figure", "text": "5 €", "score": None},)), GOOD),
