@@ -81,7 +81,9 @@ class Restore(ReleaseView):
 class Evaluate(ReleaseView):
     @extend_schema(request=EmptyInput, responses={202: ReleaseSerializer})
     def post(self, request: Request, release_id: UUID) -> Response:
-        """Have the gates evaluate a draft; its state is `evaluated` when they are done."""
+        """Have the gates evaluate a draft; its state is `evaluated` when they are done. If they could not judge it,
+        `evaluation_problem` says why.
+        """
         _validated(EmptyInput, request)
         return Response(ReleaseSerializer(services.request_evaluation(release_id)).data, status=202)
 

@@ -44,6 +44,19 @@ _PARAMETERS = {
     },
     "additionalProperties": False,
 }
+_NAMES = {"type": "array", "items": {"type": "string"}}
+_VERDICT: dict[str, Any] = {
+    "type": ["object", "null"],
+    "properties": {
+        "passed": {"type": "boolean"},
+        "failed_must": _NAMES,
+        "regressions": _NAMES,
+        "run_ids": {"type": "array", "items": {"type": "string", "format": "uuid"}},
+        "at": {"type": "string", "format": "date-time"},
+    },
+    "required": ["passed", "failed_must", "regressions", "run_ids", "at"],
+    "additionalProperties": False,
+}
 _ROUTE = {"type": "array", "items": {"type": "string"}, "maxItems": MAX_ROUTES, "uniqueItems": True}
 DOCUMENT = {
     "type": "object",
@@ -91,12 +104,30 @@ class ReleaseSerializer(serializers.ModelSerializer[Release]):
         help_text="Its references at its publication: the versions of action rules, and the live articles.",
     )
 
+    verdict = serializers.SerializerMethodField(
+        help_text=(
+            "The gates' verdict on this content: whether it `passed`, the `must` cases that it fails and its "
+            "regressions (each as `suite: case`), and the ids of its runs. null if they have not judged it."
+        )
+    )
+    evaluation_problem = serializers.CharField(
+        source="judging_problem", read_only=True, help_text="Why the gates could not judge it; empty if they could."
+    )
+
     class Meta:
         model = Release
         fields = [
             "id", "number", "state", "document", "reason", "author_name", "based_on", "restores", "references",
-            "override_reason", "created_at", "published_at", "published_by", "replaced_at",
+            "verdict", "evaluation_problem", "override_reason", "created_at", "published_at", "published_by",
+            "replaced_at",
         ]  # fmt: skip
+
+    @extend_schema_field(_VERDICT)
+    def get_verdict(self, release: Release) -> dict[str, Any] | None:
+        found = release.verdict
+        if found is None or not release.is_about(found["digest"]):
+            return None
+        return {name: found[name] for name in _VERDICT["properties"]}
 
 
 @example(document={"tone": "warm and brief"})

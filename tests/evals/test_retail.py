@@ -96,6 +96,47 @@ def test_right_answers_pass_and_a_wrong_refund_fails(dora: User) -> None:
     assert reasons[0].startswith("records of the shop: expected orders.#W0000002.return_items")
 
 
+def refunds_too_much_once() -> Callable[[list[str], list[str]], Behaviour]:
+    """Like `right`, but the second of all returns also refunds the mug."""
+    returns: list[Behaviour] = []
+
+    def answers(said: list[str], found: list[str]) -> Behaviour:
+        answer = right(said, found)
+        if answer.calls and answer.calls[0].name == "return_delivered_order_items":
+            returns.append(answer)
+            return refunds_too_much(said, found) if len(returns) == 2 else answer
+        return answer
+
+    return answers
+
+
+def test_eval_run_reports_pass_hat_and_the_cost_of_a_task(dora: User, settings: Settings, tmp_path: Path) -> None:
+    def evaluated(*arguments: str, assistant: Callable[..., Behaviour] = right) -> str:
+        out = StringIO()
+        with serving(BothSides(assistant)) as address:
+            settings.OPENAI_BASE_URL = address
+            call_command("eval_run", str(TASKS), *arguments, "--workspace", "retail", stdout=out)
+        return out.getvalue()
+
+    create_workspace("Shop", slug="shop")
+    with pytest.raises(CommandError, match="does not offer the operations of these tasks"):
+        call_command("eval_run", str(TASKS), "--workspace", "shop")
+    call_command("retail_benchmark", str(TASKS), "--as", "dora", "--prepare", stdout=StringIO())
+    junit = tmp_path / "junit.xml"
+    told = evaluated("--repeat", "4", "--junit", str(junit), assistant=refunds_too_much_once()).splitlines()
+    # Of four tries, return passes three, the others all four: C(3, k) / C(4, k) and twice 1.
+    assert [line for line in told if line.startswith("pass^")] == [
+        "pass^1: 0.917", "pass^2: 0.833", "pass^3: 0.750", "pass^4: 0.667",
+    ]  # fmt: skip
+    [cost] = [line for line in told if line.startswith("Cost of a case")]
+    assert 0 < Decimal(cost.split()[-2]) < 1 and cost.endswith(" USD.")
+    assert 'tests="12" failures="1"' in junit.read_text()
+    again = json.loads(evaluated("--repeat", "4", "--json"))
+    assert again["pass_hat"] == [1.0] * 4 and again["baseline"] and again["comparison"]["better"] == 1
+    with workspace_scope(Workspace.objects.get(slug="retail").pk):
+        assert not ActionRequest.objects.exists() and not Conversation.objects.exists()
+
+
 def test_a_declined_card_changes_nothing(dora: User) -> None:
     told = run_with(BothSides(right, decides="decline"), TASKS, "--repeat", "1")
     assert told["failed"] == ["return", "swap"]

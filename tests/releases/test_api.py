@@ -1,12 +1,21 @@
 """Releases over REST."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from time import monotonic, sleep
+from typing import Any
+
 import pytest
+from django.db import connection
 from pytest_django.fixtures import Settings
 
+from actions.models import AuditEntry
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.releases.models import ReleaseGates
+from supportbot.releases import services
+from supportbot.releases.models import Release, ReleaseGates
 from supportbot.releases.selectors import current, live_release
+from tests.patience import PATIENCE_SECONDS
 from tests.rest import service
 
 pytestmark = pytest.mark.django_db
@@ -54,3 +63,51 @@ def test_a_program_needs_a_right_to_restore_a_release_that_never_passed_the_gate
     stronger = service(workspace, "releases:read", "releases:write", "releases:override")
     done = stronger.post(page, told, format="json").json()
     assert (done["restores"], done["override_reason"], current().number) == (1, "It was good before", 3)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_publications_at_once_one_goes_live_and_the_other_is_refused(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = service(workspace, "releases:read", "releases:write")
+    pages = [
+        f"{RELEASES}/{program.post(RELEASES, {'document': {'tone': tone}}, format='json').json()['id']}"
+        for tone in ("warm", "cool")
+    ]
+    is_first_inside, check = Event(), services._check_document
+
+    def hold_the_first(*given: Any, **more: Any) -> None:
+        check(*given, **more)
+        if not is_first_inside.is_set():
+            is_first_inside.set()
+            _wait_until_another_waits_for_its_lock()
+
+    monkeypatch.setattr(services, "_check_document", hold_the_first)
+
+    def publish(page: str) -> Any:
+        try:
+            return program.post(f"{page}/publish", {"instead_of": 1, "reason": "mine"}, format="json")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(publish, pages[0])
+        assert is_first_inside.wait(PATIENCE_SECONDS)
+        second = threads.submit(publish, pages[1])
+        won, lost = first.result(PATIENCE_SECONDS), second.result(PATIENCE_SECONDS)
+    assert (won.status_code, won.json()["state"]) == (200, "live")
+    assert (lost.status_code, lost.json()["code"]) == (409, "another_went_live")
+    assert sorted(Release.objects.values_list("number", "state")) == [(1, "replaced"), (2, "live"), (3, "draft")]
+    assert current().document.tone == "warm"
+    assert AuditEntry.objects.filter(event="release.published").count() == 1
+
+
+def _wait_until_another_waits_for_its_lock() -> None:
+    until = monotonic() + PATIENCE_SECONDS
+    while monotonic() < until:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
+        sleep(0.02)
+    raise AssertionError("the second publication does not wait for the first")

@@ -16,9 +16,12 @@ from supportbot.accounts.models import Workspace
 from supportbot.evals.command_output import facts_of, junit, words_of_run
 from supportbot.evals.models import Run, Suite
 from supportbot.evals.release_under_test import release_numbered
-from supportbot.evals.run_worker import executed
+from supportbot.evals.retail.preparing import is_prepared
+from supportbot.evals.retail.shop import merchants_from
+from supportbot.evals.run_worker import execute_held, executed, finished, new_runner
 from supportbot.evals.selectors import last_run_on, run_with_id
 from supportbot.evals.services import Baseline, resume_run, save_suite, start_run
+from supportbot.evals.simulated_merchants import merchants_opened
 from supportbot.evals.suite_files import SHIPPED, read_suite_file, shipped_suites
 from supportbot.evals.suite_format import MAX_REPEAT
 
@@ -57,7 +60,7 @@ class Command(WorkspaceCommand):
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         if not 1 <= options["repeat"] <= MAX_REPEAT:
             raise CommandError(gettext("--repeat must be a number from 1 to {most}.").format(most=MAX_REPEAT))
-        run = executed(_resumed(options["resume"]) if options["resume"] else _started(options))
+        run = _carried_out(options)
         if options["junit"]:
             Path(options["junit"]).write_bytes(junit(run))
         facts = facts_of(run)
@@ -68,23 +71,56 @@ class Command(WorkspaceCommand):
         return words_of_run(facts)
 
 
-def _started(options: dict[str, Any]) -> Run:
+def _carried_out(options: dict[str, Any]) -> Run:
+    """Return the finished run. One with retail tasks is carried out here, where its shop is; no worker may take it."""
+    folder = _folder_of_tasks(options["suite"])
+    if folder is None:
+        return executed(_begun(options))
+    if not is_prepared():
+        problem = gettext(
+            "The workspace does not offer the operations of these tasks. Prepare one with `manage.py retail_benchmark "
+            "{file} --prepare --as USERNAME`, and name it here with --workspace."
+        )
+        raise CommandError(problem.format(file=options["suite"]))
+    runner = new_runner()
+    try:
+        opens = merchants_from(folder)
+    except (OSError, ValueError) as error:
+        raise CommandError(gettext("{name} cannot be read: {error}.").format(name="db.json", error=error)) from error
+    with merchants_opened(opens):
+        run = _begun(options, runner)
+        execute_held(run.pk, runner)
+    return finished(run_with_id(run.pk))
+
+
+def _folder_of_tasks(name: str) -> Path | None:
+    """Return the folder of a file of retail tasks; None for other suites."""
+    path = Path(name)
+    is_file = bool(name) and path.is_file()
+    return path.parent if is_file and any(case.needs_merchant for case in read_suite_file(path).cases) else None
+
+
+def _begun(options: dict[str, Any], runner: str = "") -> Run:
+    return _resumed(options["resume"], runner) if options["resume"] else _started(options, runner)
+
+
+def _started(options: dict[str, Any], runner: str) -> Run:
     if not options["suite"]:
         raise CommandError(gettext("Give a suite, or --resume with the id of a run."))
     suite = suite_to_run(options["suite"])
     release = release_numbered(options["release"]) if options["release"] else None
     baseline = _baseline(suite, options["against"])
-    return start_run(suite, repeat=options["repeat"], release=release, baseline=baseline)
+    return start_run(suite, repeat=options["repeat"], release=release, baseline=baseline, runner=runner)
 
 
-def _resumed(run_id: str) -> Run:
+def _resumed(run_id: str, runner: str) -> Run:
     """Return an interrupted run, or one whose worker died, ready to continue."""
     try:
         run = run_with_id(UUID(run_id))
     except ValueError as error:
         raise CommandError(gettext("“{text}” is not the id of a run.").format(text=run_id)) from error
     if run.state == Run.State.PAUSED or not run.is_open:
-        resume_run(run.pk)
+        resume_run(run.pk, runner=runner)
     return run_with_id(run.pk)
 
 
