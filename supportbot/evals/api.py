@@ -14,10 +14,10 @@ from rest_framework.response import Response
 from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.permissions import needs
 from supportbot.accounts.principals import Staff
-from supportbot.evals import services
+from supportbot.evals import human_labels, services
 from supportbot.evals.models import Result, Run, Suite
 from supportbot.evals.release_under_test import release_numbered
-from supportbot.evals.selectors import last_run_on, run_with_id, runs, suite_named
+from supportbot.evals.selectors import judged_keys, last_run_on, run_with_id, runs, suite_named
 from supportbot.evals.serializers import ResultSerializer, RunDetailSerializer, RunInput, RunSerializer, SuiteSerializer
 from supportbot.web import EmptyInput, NewestFirstPagination
 
@@ -52,13 +52,12 @@ class RunList(EvaluationView, ListAPIView[Run]):
     @extend_schema(parameters=[OpenApiParameter("suite", str, description="Only runs of the suite with this name.")])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List the workspace's runs. If the key acts as a person, `report` and `judge` of a run are null as long as
-        a model's verdicts on it are hidden from this person, because a result waits for their label. They cannot label
-        results of a judged run whose report is shown.
+        a model's verdicts on it are hidden from this person, because a result waits for their label.
         """
         response = super().get(request, *args, **kwargs)
         if (person_id := _person_id(request)) is not None:
             rows = {UUID(str(row["id"])): row for row in response.data["results"]}
-            for run_id in services.hidden_in_list(rows, person_id):
+            for run_id in human_labels.hidden_runs(rows, person_id):
                 rows[run_id].update(report=None, judge=None)
         return response
 
@@ -96,10 +95,32 @@ def _baseline(suite: Suite, wanted: dict[str, Any]) -> Run | services.Baseline |
 class RunDetail(EvaluationView):
     @extend_schema(responses=RunDetailSerializer)
     def get(self, request: Request, run_id: UUID) -> Response:
-        """Show one run. If the key acts as a person and a model has judged results, they cannot label them later."""
-        run = run_with_id(run_id)
-        services.note_read_verdicts(run, _person_id(request))
-        return Response(RunDetailSerializer(run).data)
+        """Show one run. If the key acts as a person, `report`, `judge` and `comparison` are null as long as a model's
+        verdicts on it, or on its baseline, are hidden from this person, because a result waits for their label.
+        """
+        return Response(_detail(run_with_id(run_id), _person_id(request)))
+
+
+def _detail(run: Run, person_id: UUID | None) -> dict[str, Any]:
+    """Return a run as JSON, without what would reveal verdicts that are hidden from this person."""
+    told = dict(RunDetailSerializer(run).data)
+    if person_id is not None:
+        hidden = human_labels.hidden_runs([one for one in (run.pk, run.baseline_id) if one], person_id)
+        told.update(dict.fromkeys(("report", "judge", "comparison"), None) if hidden else {})
+    return told
+
+
+class RunVerdicts(EvaluationView):
+    @extend_schema(request=EmptyInput, responses=RunDetailSerializer)
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Show a model's verdicts on a run to the person as whom the key acts. They can then no longer label its
+        results.
+        """
+        EmptyInput(data=request.data).is_valid(raise_exception=True)
+        person_id = _person_id(request)
+        if person_id is not None:
+            services.show_verdicts(run_id, person_id)
+        return Response(_detail(run_with_id(run_id), person_id))
 
 
 class RunCancel(EvaluationView):
@@ -127,11 +148,18 @@ class ResultList(EvaluationView, ListAPIView[Result]):
     pagination_class = NewestFirstPagination
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """List the results of a run. If the key acts as a person and a model has judged results, they cannot label them
-        later.
+        """List the results of a run. If the key acts as a person, the outcome of the cases that a model judges
+        (`passed`, `reasons`, `grades`, `judged_good` and the verdict in `played`) is null as long as the verdicts are
+        hidden from this person, because a result waits for their label.
         """
-        services.note_read_verdicts(run_with_id(self.kwargs["run_id"]), _person_id(request))
         return super().get(request, *args, **kwargs)
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        if getattr(self, "swagger_fake_view", False):
+            return super().get_serializer_context()
+        run, person_id = run_with_id(self.kwargs["run_id"]), _person_id(self.request)
+        hidden = person_id is not None and bool(human_labels.hidden_runs([run.pk], person_id))
+        return {**super().get_serializer_context(), "hidden": judged_keys(run) if hidden else ()}
 
     def get_queryset(self) -> QuerySet[Result]:
         if getattr(self, "swagger_fake_view", False):
@@ -146,5 +174,6 @@ urls = [
     path("evaluations/runs/<uuid:run_id>", RunDetail.as_view(), name="evaluation-run"),
     path("evaluations/runs/<uuid:run_id>/cancel", RunCancel.as_view(), name="evaluation-run-cancel"),
     path("evaluations/runs/<uuid:run_id>/resume", RunResume.as_view(), name="evaluation-run-resume"),
+    path("evaluations/runs/<uuid:run_id>/verdicts", RunVerdicts.as_view(), name="evaluation-run-verdicts"),
     path("evaluations/runs/<uuid:run_id>/results", ResultList.as_view(), name="evaluation-results"),
 ]

@@ -98,30 +98,33 @@ def words_of(agreement: Agreement) -> str:
 
 def to_label(person_id: UUID, *, run_id: UUID | None = None) -> QuerySet[Result]:
     """Return the judged results waiting for this person's label, in random order. Results that anyone has labelled pass
-    or fail are not included, nor are runs whose verdicts this person has chosen to see.
+    or fail are not included, nor are runs whose verdicts this person has chosen to see. Of copies, the original waits:
+    for a run with copies, too.
     """
     known = Label.objects.filter(result=OuterRef("pk")).filter(~Q(verdict="unsure") | Q(person_id=person_id))
     seen = SeenVerdicts.objects.filter(run=OuterRef("run"), person_id=person_id)
-    rows: QuerySet[Result] = Result.objects.filter(judged_good__isnull=False).exclude(Exists(known) | Exists(seen))
+    judged = Result.objects.filter(judged_good__isnull=False, original__isnull=True)
+    rows: QuerySet[Result] = judged.exclude(Exists(known) | Exists(seen))
     if run_id is not None:
-        rows = rows.filter(run_id=run_id)
+        rows = rows.filter(Q(run_id=run_id) | Q(pk__in=originals_in([run_id])))
     return rows.order_by(Right(Cast("id", CharField()), _RANDOM))
 
 
-def unseen_judged(run_ids: Collection[UUID], person_id: UUID) -> set[UUID]:
-    """Return the ids of those runs that a judge has judged, and whose verdicts this person has not seen."""
-    judged = Result.objects.filter(run__in=run_ids, judged_good__isnull=False).order_by()
-    seen = SeenVerdicts.objects.filter(run=OuterRef("run"), person_id=person_id)
-    return set(judged.exclude(Exists(seen)).values_list("run_id", flat=True).distinct())
+def originals_in(run_ids: Collection[UUID]) -> QuerySet[Result, UUID]:
+    """Return the ids of the results of which these runs have copies."""
+    copies = Result.objects.filter(run__in=run_ids, original__isnull=False).order_by()
+    found: QuerySet[Result, UUID] = copies.values_list("original", flat=True)
+    return found
 
 
-def hidden_of(unseen: Collection[UUID], person_id: UUID) -> set[UUID]:
-    """Return the ids of those runs, whose verdicts this person has not seen, that are hidden from them: see
-    `are_hidden`.
-    """
-    waiting = to_label(person_id).order_by().filter(run=OuterRef("pk"))
-    rows = Run.objects.filter(Q(state__in=OPEN_STATES) | Exists(waiting), pk__in=unseen)
-    return set(rows.order_by().values_list("pk", flat=True))
+def hidden_runs(run_ids: Collection[UUID], person_id: UUID) -> set[UUID]:
+    """Return the ids of those judged runs whose verdicts are hidden from this person: see `are_hidden`."""
+    judged = Result.objects.filter(run=OuterRef("pk"), judged_good__isnull=False)
+    seen = SeenVerdicts.objects.filter(run=OuterRef("pk"), person_id=person_id)
+    waiting = to_label(person_id).order_by()
+    own, copies = waiting.filter(run=OuterRef("pk")), judged.filter(original__in=waiting.values("pk"))
+    rows = Run.objects.filter(Q(state__in=OPEN_STATES) | Exists(own) | Exists(copies), Exists(judged), pk__in=run_ids)
+    return set(rows.exclude(Exists(seen)).order_by().values_list("pk", flat=True))
 
 
 def are_hidden(run: Run, person_id: UUID) -> bool:
@@ -139,4 +142,18 @@ def may_label(result: Result, run: Run, person_id: UUID) -> bool:
     """
     if Label.objects.filter(result=result, person_id=person_id).exists():
         return are_hidden(run, person_id)
-    return to_label(person_id, run_id=run.pk).filter(pk=result.pk).exists()
+    return to_label(person_id, run_id=run.pk).filter(pk=result.pk, run=run).exists()
+
+
+def who_sees_verdicts(run: Run) -> list[UUID]:
+    """Return the people from whom the verdicts of a run with unlabelled results are not hidden although they have not
+    chosen to see them: those who are unsure about each of these results.
+    """
+    if run.is_open:
+        return []
+    decided = Label.objects.filter(result=OuterRef("pk")).exclude(verdict="unsure")
+    judged = Result.objects.filter(run=run, judged_good__isnull=False, original__isnull=True)
+    left = judged.exclude(Exists(decided)).order_by()
+    unsure = Label.objects.filter(result__in=left, person__isnull=False).order_by().values("person_id")
+    counted = unsure.annotate(count=Count("pk")).filter(count=left.count())
+    return list(counted.values_list("person_id", flat=True))

@@ -135,6 +135,8 @@ class Result(TenantModel):
     played = models.JSONField()
     judged_good = models.BooleanField(null=True)  # the judge's verdict; null without a usable one
     judged_by = models.CharField(max_length=200, blank=True, default="", db_default="")  # the judging model
+    # a plain value: the judged result of an earlier run that this one is a copy of; only the original is labelled
+    original = models.UUIDField(null=True)
     customer_id = models.UUIDField(null=True)  # a plain value: the customer whose data the answers may contain
     took_ms = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=now, editable=False)
@@ -180,7 +182,9 @@ class Label(TenantModel):
 
 
 class SeenVerdicts(TenantModel):
-    """A person has seen the judge's verdicts on a run and can no longer label its results."""
+    """A person has seen the judge's verdicts on a run, or could see them before a label was withdrawn. They can no
+    longer label its results.
+    """
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")

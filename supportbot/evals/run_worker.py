@@ -255,7 +255,8 @@ def kept(run: Run, earlier: Result | None, case: Case, workspace: Workspace) -> 
     """Return an earlier result as one of this run if articles cannot have changed it; None if it must be run again."""
     if earlier is None or not finds_the_same(played_from(earlier.played), case, workspace):
         return None
-    return Result(run=run, **{name: getattr(earlier, name) for name in _COPIED})
+    original = None if earlier.judged_good is None else earlier.original or earlier.pk
+    return Result(run=run, original=original, **{name: getattr(earlier, name) for name in _COPIED})
 
 
 def finds_the_same(played: Played, case: Case, workspace: Workspace) -> bool:

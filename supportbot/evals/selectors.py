@@ -127,6 +127,11 @@ def run_with_id(run_id: UUID) -> Run:
     return found
 
 
+def judged_keys(run: Run) -> set[str]:
+    """Return the keys of the cases that a model judges."""
+    return {str(case["id"]) for case in run.cases if "judge" in case.get("expect", {})}
+
+
 def baseline_for(suite: Suite, release: Release) -> Run | None:
     """Return the newest finished run of a suite on a release, for comparison with others."""
     return runs().filter(suite=suite, release_id=release.pk, state=Run.State.DONE).first()

@@ -101,6 +101,10 @@ class ResultSerializer(serializers.ModelSerializer[Result]):
     """One try of a case. `played` contains the conversation, its passages, calls and cost."""
 
     case = serializers.CharField(source="key", read_only=True)
+    passed = serializers.BooleanField(
+        read_only=True, allow_null=True, help_text="null while a model's verdict is hidden from the key's person."
+    )
+    grades = serializers.ListField(child=serializers.DictField(), read_only=True, allow_null=True)
     reasons = serializers.SerializerMethodField(help_text="The reasons for failing, one sentence per expectation.")
 
     class Meta:
@@ -110,6 +114,13 @@ class ResultSerializer(serializers.ModelSerializer[Result]):
             "took_ms", "played", "created_at",
         ]  # fmt: skip
 
-    @extend_schema_field({"type": "array", "items": {"type": "string"}})
+    def to_representation(self, result: Result) -> dict[str, Any]:
+        told: dict[str, Any] = super().to_representation(result)
+        if result.key in self.context.get("hidden", ()):
+            told.update(dict.fromkeys(("passed", "reasons", "grades", "judged_good"), None))
+            told["played"] = {**told["played"], "judgement": None}
+        return told
+
+    @extend_schema_field({"type": ["array", "null"], "items": {"type": "string"}})
     def get_reasons(self, result: Result) -> list[str]:
         return reasons(result.grades)

@@ -1,13 +1,12 @@
 """Changes suites and runs. `run_worker` carries out runs."""
 
-from collections.abc import Collection, Iterable
 from datetime import timedelta
 from enum import Enum
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from supportbot.accounts.models import Customer, User
@@ -16,7 +15,7 @@ from supportbot.errors import NotFound
 from supportbot.evals import suite_format
 from supportbot.evals.build_fingerprint import product_mark
 from supportbot.evals.errors import LabelInvalid, LabelRefused, RunEnded
-from supportbot.evals.human_labels import are_hidden, hidden_of, may_label, unseen_judged
+from supportbot.evals.human_labels import may_label, originals_in, who_sees_verdicts
 from supportbot.evals.models import OPEN_STATES, Case, Label, Result, Run, SeenVerdicts, Suite
 from supportbot.evals.release_under_test import given_or_live
 from supportbot.evals.selectors import baseline_for, document_of, run_with_id
@@ -150,64 +149,34 @@ def label_result(result_id: UUID, verdict: str, *, note: str = "", person: User)
         raise LabelRefused()
     if verdict not in Label.Verdict.values:
         raise LabelInvalid()
+    if verdict == Label.Verdict.UNSURE and result.labels.filter(person=person).exclude(verdict=verdict).exists():
+        _note_who_sees(run, result)
     said = {"verdict": verdict, "note": note.strip()[:_NOTE], "created_at": now()}
     label, _ = Label.objects.update_or_create(result=result, person=person, defaults=said)
     return label
 
 
-@transaction.atomic
-def show_verdicts(run_id: UUID, person_id: UUID) -> None:
-    """Show a person the judge's verdicts on a run; afterwards, they cannot label its results. Raises NotFound."""
-    if _locked_runs().filter(pk=run_id).first() is None:
-        raise NotFound()
-    SeenVerdicts.objects.get_or_create(run_id=run_id, person_id=person_id)
-
-
-@transaction.atomic
-def note_read_verdicts(run: Run, person_id: UUID | None) -> None:
-    """Store that a person has read a run's results outside the console, if a judge has judged any of them; they can no
-    longer label them. Without a person, such as for a service's key, do nothing.
+def _note_who_sees(run: Run, result: Result) -> None:
+    """Store who sees the verdicts of a run now, before a withdrawn label makes its result wait for them again. Raises
+    LabelRefused if a later run with a copy of the result may show its verdict.
     """
-    if person_id is None:
-        return
-    if unseen := unseen_judged([run.pk], person_id):
-        _store_seen(_locked_runs().filter(pk__in=unseen).order_by("pk"), person_id)
-
-
-def hidden_in_list(run_ids: Collection[UUID], person_id: UUID) -> set[UUID]:
-    """Return the ids of those runs whose figures a list must not show to this person, since they would reveal a judge's
-    verdicts. Of the other judged runs, the verdicts are stored as seen, because the list shows their figures.
-    """
-    unseen = unseen_judged(run_ids, person_id)
-    hidden = hidden_of(unseen, person_id)
-    if shown := unseen - hidden:
-        with transaction.atomic():
-            locked = list(_locked_runs().filter(pk__in=shown).order_by("pk"))
-            hidden |= hidden_of(shown, person_id)  # again: a label may have changed before the lock
-            _store_seen([run for run in locked if run.pk not in hidden], person_id)
-    return hidden
-
-
-def _store_seen(runs: Iterable[Run], person_id: UUID) -> None:
-    rows = [SeenVerdicts(run=run, person_id=person_id) for run in runs]
+    if Result.objects.filter(run__suite_name=run.suite_name, original=result.pk).exists():
+        raise LabelRefused()
+    rows = [SeenVerdicts(run=run, person_id=person_id) for person_id in who_sees_verdicts(run)]
     SeenVerdicts.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def sees_verdicts(run: Run, person_id: UUID) -> bool:
-    """Return whether a person who can label results sees the judge's verdicts on this run now. If so, this is stored,
-    and they can no longer label its results, even if someone else changes a label and a result waits for one again.
+@transaction.atomic
+def show_verdicts(run_id: UUID, person_id: UUID) -> None:
+    """Show a person the judge's verdicts on a run; afterwards, they cannot label its results, nor those of the runs of
+    which it has copies. Raises NotFound.
     """
-    if SeenVerdicts.objects.filter(run=run, person_id=person_id).exists():
-        return True
-    if are_hidden(run, person_id):
-        return False
-    with transaction.atomic():
-        locked = _locked_runs().filter(pk=run.pk).first()
-        if locked is None or are_hidden(locked, person_id):
-            return False
-        if Result.objects.filter(run=locked, judged_good__isnull=False).exists():
-            SeenVerdicts.objects.get_or_create(run=locked, person_id=person_id)
-    return True
+    copied = Result.objects.filter(pk__in=originals_in([run_id])).order_by().values("run")
+    runs = _locked_runs().filter(Q(pk=run_id) | Q(pk__in=copied)).order_by("pk")
+    if run_id not in (locked := [run.pk for run in runs]):
+        raise NotFound()
+    rows = [SeenVerdicts(run_id=run, person_id=person_id) for run in locked]
+    SeenVerdicts.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def _locked_runs() -> QuerySet[Run]:

@@ -30,7 +30,7 @@ from supportbot.evals.outcomes import Played, Reply
 from supportbot.evals.reports import report_of
 from supportbot.evals.selectors import tries_of
 from supportbot.evals.suite_files import case_from_yaml, read_suite
-from supportbot.evals.suite_format import case_document, parse_suite
+from supportbot.evals.suite_format import case_document, parse_case, parse_suite
 from supportbot.llm.testing import answering
 from supportbot.releases.models import ReleaseGates
 from supportbot.releases.selectors import live_release
@@ -553,16 +553,61 @@ def test_no_figure_reveals_an_outcome_before_its_label(enter: Enter, returns_art
     assert "Hidden until you have labelled it" in text_of(reverse("admin:evals_run_changelist"))
 
 
-def test_whoever_sees_the_figures_in_a_list_labels_nothing_of_the_run_later(
-    enter: Enter, returns_article: Article
+@pytest.mark.parametrize("place", ["admin:evals_run_changelist", "admin:evals_run_change"])
+def test_whoever_could_see_the_verdicts_labels_nothing_after_a_label_is_withdrawn(
+    enter: Enter, returns_article: Article, place: str
 ) -> None:
-    run = mixed_run()
-    [result] = Result.objects.filter(run=run, key="c0")
+    run = judged_run(2, 2)
+    finish(run)
+    first, second = Result.objects.filter(run=run).order_by("key")
+    ann, bob, cem = enter("supervisor"), enter("admin"), logged_in(person(run.workspace, "admin", "cem"))
+    label_of(bob, first, "fail")
+    label_of(ann, second, "unsure")  # now nothing waits for Ann, but one result for Bob and Cem
+    page = reverse(place, args=[] if place.endswith("list") else [run.pk])
+    with CaptureQueriesContext(connection) as ran:
+        shown = [client.get(page).content.decode() for client in (ann, bob, cem)]
+    telling = "0 of 2 passed" if place.endswith("list") else "rude"
+    assert [telling in one for one in shown] == [True, False, False]
+    assert not [query for query in ran if query["sql"].startswith(('INSERT INTO "evals', 'UPDATE "evals'))]
+    assert "Saved." in label_of(bob, first, "unsure")  # Bob withdraws his label, so the result would wait for Ann
+    assert "Not saved" in label_of(ann, first, "fail") and telling in ann.get(page).content.decode()
+    assert "Saved." in label_of(cem, first, "fail"), "Cem has seen nothing"
+    assert SeenVerdicts.objects.get().person.username.startswith("supervisor")
+
+
+def test_a_copied_result_is_labelled_only_in_its_first_run_and_hidden_until_then(
+    enter: Enter, returns_article: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = judged_run(2, 2)
+    finish(earlier)
+    first, second = Result.objects.filter(run=earlier).order_by("key")
+    run = judged_run(2, 0)
+    monkeypatch.setattr(run_worker, "finds_the_same", lambda *_: True)  # what has changed concerns none of its cases
+    for result, document in zip((first, second), run.cases, strict=True):
+        copy = run_worker.kept(run, result, parse_case(document), run.workspace)
+        assert copy is not None
+        copy.save(force_insert=True)
+    finish(run)
+    copies = Result.objects.filter(run=run).order_by("key")
+    page, queue = reverse("admin:evals_run_change", args=[run.pk]), reverse("admin:evals_run_labels")
     ann, bob = enter("supervisor"), enter("admin")
-    label_of(bob, result, "fail")
-    assert "1 of 2 passed" in ann.get(reverse("admin:evals_run_changelist")).content.decode()
-    Label.objects.update(verdict="unsure")  # Bob corrects his label
-    assert "Not saved" in label_of(ann, result, "fail")
+    assert "rude" not in ann.get(page, {"show": "all"}).content.decode(), "its original waits for Ann"
+    assert ann.get(queue).context["left"] == ann.get(f"{queue}?run={run.pk}").context["left"] == 2
+    assert ann.get(f"{queue}?run={run.pk}").context["result"].run_id == earlier.pk
+    assert "Not saved" in label_of(ann, copies[0], "fail")
+    for result in (first, second):
+        label_of(ann, result, "fail")
+    assert "rude" in ann.get(page, {"show": "all"}).content.decode()
+    found = agreement_in(run)
+    assert found is not None and found.labels == 2, "a label of the original counts once"
+    assert "rude" in bob.get(page, {"show": "all"}).content.decode(), "nothing is left to label"
+    Label.objects.all().delete()
+    assert "rude" not in bob.get(page, {"show": "all"}).content.decode()
+    assert bob.post(reverse("admin:evals_run_show", args=[run.pk])).status_code == 302
+    assert "rude" in bob.get(page, {"show": "all"}).content.decode()
+    assert "Not saved" in label_of(bob, first, "fail"), "Bob has seen the verdict on its copy"
+    label_of(ann, first, "fail")
+    assert "Not saved" in label_of(ann, first, "unsure"), "who has seen it with the copy is not known"
 
 
 def test_a_case_that_is_judged_while_its_page_is_made_is_hidden(
@@ -578,25 +623,6 @@ def test_a_case_that_is_judged_while_its_page_is_made_is_hidden(
     monkeypatch.setattr(evaluation_pages, "hidden_cases", meanwhile)
     page = enter("supervisor").get(reverse("admin:evals_run_change", args=[run.pk])).content.decode()
     assert "rude" not in page and "Hidden" in page
-
-
-def test_a_person_who_has_seen_the_verdicts_cannot_label_even_after_withdrawing_a_label(
-    enter: Enter, returns_article: Article
-) -> None:
-    run = judged_run(2, 2)
-    finish(run)
-    first, second = Result.objects.filter(run=run).order_by("key")
-    ann, bob = enter("supervisor"), enter("admin")
-    label_of(ann, first, "pass")
-    label_of(bob, second, "pass")
-    address = reverse("admin:evals_run_change", args=[run.pk])
-    assert "rude" in ann.get(address, {"show": "all"}).content.decode()
-    assert SeenVerdicts.objects.count() == 1
-    Label.objects.filter(result=second).update(verdict="unsure")  # Bob corrects his label
-    assert "rude" in ann.get(address, {"show": "all"}).content.decode()
-    assert "Not saved" in label_of(ann, second, "fail") and "Not saved" in label_of(ann, first, "fail")
-    assert ann.get(reverse("admin:evals_run_labels")).context["left"] == 0
-    assert set(Label.objects.values_list("verdict", flat=True)) == {"pass", "unsure"}
 
 
 def test_a_label_sent_while_the_verdicts_are_shown_waits_and_is_refused(enter: Enter, returns_article: Article) -> None:

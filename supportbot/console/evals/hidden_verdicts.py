@@ -11,8 +11,8 @@ from django.http import HttpRequest
 
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
-from supportbot.evals import services
-from supportbot.evals.human_labels import Agreement, to_label
+from supportbot.evals import human_labels
+from supportbot.evals.human_labels import Agreement, are_hidden, to_label
 from supportbot.evals.models import Result, Run
 from supportbot.evals.reports import Report, report_from, report_of
 from supportbot.evals.selectors import tries_of
@@ -20,13 +20,12 @@ from supportbot.evals.selectors import tries_of
 
 def hidden_cases(request: HttpRequest, run: Run) -> dict[str, bool | None]:
     """Return the cases of a run whose outcome would reveal the judge's verdict to the viewer. The values say whether a
-    case waits for the viewer's label; None means that it has not been judged yet. If no case is hidden, the verdicts
-    count as seen from now on.
+    case waits for the viewer's label; None means that it has not been judged yet.
     """
     if not may(staff(request), "evals:write"):  # this person cannot label results
         return {}
     person_id = person_of(request).pk
-    if services.sees_verdicts(run, person_id):
+    if not are_hidden(run, person_id):
         return {}
     waiting = set(to_label(person_id, run_id=run.pk).values_list("key", flat=True))
     judged = set(Result.objects.filter(run=run, judged_good__isnull=False).values_list("key", flat=True))
@@ -36,12 +35,10 @@ def hidden_cases(request: HttpRequest, run: Run) -> dict[str, bool | None]:
 
 
 def hidden_runs(request: HttpRequest, runs: Collection[Run]) -> set[UUID]:
-    """Return the ids of those runs in a list whose figures would reveal the judge's verdicts to the viewer. If a run
-    has no results waiting for the viewer's label, its verdicts are stored as seen, because the list shows its figures.
-    """
+    """Return the ids of those runs in a list whose figures would reveal the judge's verdicts to the viewer."""
     if not may(staff(request), "evals:write"):
         return set()
-    return services.hidden_in_list([run.pk for run in runs], person_of(request).pk)
+    return human_labels.hidden_runs([run.pk for run in runs], person_of(request).pk)
 
 
 def shown_agreement(agreement: Agreement | None, *, is_hidden: bool) -> Agreement | None:
