@@ -12,9 +12,17 @@ from functools import lru_cache
 from itertools import product
 from typing import Final, Literal
 
-from supportbot.language.figure_words import figure_words, is_unit_in, named, units_of
+from supportbot.language.figure_words import (
+    days_between,
+    figure_words,
+    is_range,
+    is_unit_in,
+    named,
+    named_weekdays,
+    spelt_weekdays,
+    units_of,
+)
 from supportbot.language.normalise import fold_homoglyphs
-from supportbot.language.weekdays import days_between, is_range, named_weekdays, spelt_weekdays
 from supportbot.language.words import stop_words
 
 Kind = Literal["count", "measure", "money", "time", "date", "weekday", "name"]
