@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from actions.audit import record_refusal
 from supportbot.accounts.principals import Caller, CustomerCaller
 from supportbot.chat.models import Conversation
-from supportbot.chat.sql_statements import conversation_in_scope
+from supportbot.chat.selectors import conversation_in_scope
 from supportbot.errors import NotFound
 
 # Write access includes reading, and tickets also give access to conversations.

@@ -12,17 +12,17 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from supportbot import sql
-from supportbot.chat import sql_statements, stream
+from supportbot.chat import stream
 from supportbot.chat.errors import ConversationEnded
 from supportbot.chat.models import Audience, Citation, Conversation, ConversationEvent, Message
-from supportbot.chat.selectors import event_view
+from supportbot.chat.selectors import conversation_in_scope, event_view
 from supportbot.chat.signals import DeskNotified, NewEvent, Signal
 from supportbot.errors import NotFound
 
 
 def lock_conversation(conversation_id: UUID) -> Conversation:
     """Lock and return the conversation; every transaction takes this lock first. Raises NotFound."""
-    conversation = sql_statements.conversation_in_scope(conversation_id, is_locked=True)
+    conversation = conversation_in_scope(conversation_id, is_locked=True)
     if conversation is None:
         raise NotFound()
     return conversation

@@ -1,4 +1,9 @@
-"""Reads conversations, their events, messages and turns."""
+"""Reads conversations, their events, messages and turns.
+
+What each turn reads is plain SQL that is built only once, while the ORM would build it in every step.
+`tests/chat/test_sql_statements.py` proves that each statement is equivalent to a queryset. It filters by the scope's
+workspace, like the models' manager.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -8,8 +13,9 @@ from django.db.models import Exists, Min, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Left
 from django.utils.timezone import now
 
-from supportbot.accounts.scope import across_workspaces
-from supportbot.chat import sql_statements
+from supportbot import sql
+from supportbot.accounts.models import Customer, Workspace
+from supportbot.accounts.scope import across_workspaces, current_workspace_id
 from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Source, Turn
 from supportbot.chat.retrieval_trace import for_customers
 from supportbot.chat.signals import EventView, TurnView
@@ -18,6 +24,21 @@ from supportbot.errors import NotFound
 MAX_EVENTS = 500
 MAX_LOCALES: Final = 50
 RATED: Final[Mapping[str, Sequence[int]]] = {"good": (4, 5), "bad": (1, 2)}  # scores out of five
+_CONVERSATION: Final = f"""
+SELECT {sql.columns(Conversation, "c")} FROM chat_conversation c WHERE c.id = %s AND c.workspace_id = %s"""
+_WITH_ITS_PEOPLE: Final = f"""
+SELECT {sql.columns(Conversation, "c")}, {sql.columns(Customer, "customer")}, {sql.columns(Workspace, "workspace")}
+FROM chat_conversation c
+JOIN accounts_customer customer ON customer.id = c.customer_id
+JOIN accounts_workspace workspace ON workspace.id = c.workspace_id
+WHERE c.id = %s AND c.workspace_id = %s"""
+_HISTORY: Final = f"""
+SELECT {sql.columns(Message, "m")} FROM chat_message m
+WHERE m.conversation_id = %s AND m.workspace_id = %s AND m.audience = 'everyone' AND m.seq > %s
+ORDER BY m.seq DESC LIMIT %s"""
+_BY_CLIENT_ID: Final = f"""
+SELECT {sql.columns(Message, "m")} FROM chat_message m
+WHERE m.conversation_id = %s AND m.workspace_id = %s AND m.source = %s AND m.client_id = %s"""
 
 
 def events_after(
@@ -56,11 +77,21 @@ def heads_of(conversation_ids: Iterable[UUID]) -> dict[UUID, int]:
         return dict(Conversation.objects.filter(pk__in=list(conversation_ids)).values_list("pk", "last_seq"))
 
 
+def conversation_in_scope(conversation_id: UUID, *, is_locked: bool = False) -> Conversation | None:
+    """Return a conversation of the scope's workspace, optionally locked; None if there is none."""
+    statement = f"{_CONVERSATION} FOR NO KEY UPDATE" if is_locked else _CONVERSATION
+    found = sql.fetch(statement, [conversation_id, current_workspace_id()])
+    return sql.loaded(Conversation, found[0]) if found else None
+
+
 def conversation_with_people(conversation_id: UUID) -> Conversation:
     """Return the conversation with its customer and workspace; raises NotFound for an erased one."""
-    conversation = sql_statements.conversation_with_people(conversation_id)
-    if conversation is None:
+    found = sql.fetch(_WITH_ITS_PEOPLE, [conversation_id, current_workspace_id()])
+    if not found:
         raise NotFound()
+    conversation: Conversation
+    conversation, customer, workspace = sql.loaded_together(found[0], Conversation, Customer, Workspace)
+    conversation.customer, conversation.workspace = customer, workspace
     return conversation
 
 
@@ -76,7 +107,13 @@ def live_turn(conversation_id: UUID) -> TurnView | None:
 
 def history(conversation: Conversation, *, limit: int = 20) -> list[Message]:
     """Return the newest messages of the current episode that customers see, oldest first."""
-    return sql_statements.newest_messages(conversation, limit=limit)[::-1]
+    parameters = [conversation.pk, conversation.workspace_id, conversation.episode_start_seq, limit]
+    return [sql.loaded(Message, row) for row in sql.fetch(_HISTORY, parameters)][::-1]
+
+
+def message_by_client_id(conversation: Conversation, source: str, client_id: str) -> Message | None:
+    found = sql.fetch(_BY_CLIENT_ID, [conversation.pk, conversation.workspace_id, source, client_id])
+    return sql.loaded(Message, found[0]) if found else None
 
 
 def with_last_said(conversations: QuerySet[Conversation]) -> QuerySet[Conversation]:

@@ -12,12 +12,11 @@ from django.db import transaction
 from django.utils.module_loading import import_string
 
 from supportbot.accounts.models import User
-from supportbot.chat import sql_statements
 from supportbot.chat.errors import ClientIdReused, NotOwner
 from supportbot.chat.log import append_event, check_open, lock_conversation, touch
 from supportbot.chat.models import Audience, Conversation, Message, Source
 from supportbot.chat.notices import ai_notice
-from supportbot.chat.selectors import first_unanswered_seq
+from supportbot.chat.selectors import first_unanswered_seq, message_by_client_id
 from supportbot.chat.texts import clean_client_id, clean_text
 from supportbot.chat.turns import is_turn_pending, mark_answered, start_turn
 from supportbot.ids import uuid7
@@ -149,7 +148,7 @@ def _earlier(
     audience: str = Audience.EVERYONE,
 ) -> Receipt | None:
     """Return the receipt of the same message if it is already stored; raises ClientIdReused if its id was reused."""
-    message = sql_statements.message_by_client_id(conversation, source, client_id)
+    message = message_by_client_id(conversation, source, client_id)
     if message is None:
         return None
     # A note differs from a reply, and a colleague's message from one's own, so neither may stand in for the other.

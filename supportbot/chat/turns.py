@@ -3,6 +3,9 @@
 Every write by a runner names its claim (turn, attempt, runner). If the row has another claim, nothing is written and
 LeaseLost is raised, so a stale runner can neither add text nor end a turn. A turn whose lease has expired is claimed
 again with the next attempt; at the second loss, it fails visibly. Times come from the database.
+
+The statements of each turn are plain SQL, built only once; `tests/chat/test_sql_statements.py` compares them with
+querysets.
 """
 
 import re
@@ -18,7 +21,6 @@ from django.utils.timezone import now
 
 from supportbot import sql
 from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
-from supportbot.chat import sql_statements
 from supportbot.chat.answers import Answer, final_payload, message_of
 from supportbot.chat.errors import LeaseLost, NothingToRetry
 from supportbot.chat.log import append_event, check_open, lock_conversation, publish_after_commit, touch
@@ -33,6 +35,30 @@ MAX_LOSSES: Final = 1
 OPEN: Final = (Turn.State.PENDING, Turn.State.RUNNING)
 RETRIABLE: Final = (Turn.State.FAILED, Turn.State.STOPPED)
 _MARKS: Final = re.compile(r"[ \t]*\[\d{1,2}\]")
+# PostgreSQL checks the condition again after locking, so a turn that another runner took in the meantime does not
+# match.
+_CLAIMABLE: Final = f"""
+SELECT {sql.columns(Turn, "t")}, {sql.columns(Conversation, "c")}
+FROM chat_turn t JOIN chat_conversation c ON c.id = t.conversation_id
+WHERE (
+    t.state = 'pending' AND NOT EXISTS (
+        SELECT FROM chat_turn r WHERE r.conversation_id = t.conversation_id AND r.state = 'running')
+    OR t.state = 'running' AND t.lease_until < statement_timestamp())
+  AND NOT t.id = ANY(%(in_hand)s) AND (%(only)s::uuid IS NULL OR t.conversation_id = %(only)s)
+ORDER BY t.created_at LIMIT 1 FOR NO KEY UPDATE OF t, c SKIP LOCKED"""
+_BEGIN: Final = """
+UPDATE chat_turn SET state = 'running', from_seq = %s, through_seq = %s, attempt = %s, runner = %s, losses = %s,
+    lease_until = statement_timestamp() + %s, started_at = statement_timestamp(), partial_text = '', partial_index = 0
+WHERE id = %s"""
+_END: Final = """
+UPDATE chat_turn t SET state = %(state)s, finished_at = statement_timestamp(), partial_text = ''
+WHERE t.id = %(turn)s AND t.state = 'running' AND t.attempt = %(attempt)s AND t.runner = %(runner)s
+RETURNING EXISTS (SELECT FROM chat_turn w WHERE w.conversation_id = t.conversation_id AND w.state = 'pending')"""
+_EXTEND: Final = """
+UPDATE chat_turn t SET lease_until = statement_timestamp() + %s, partial_text = b.text, partial_index = b.index
+FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[], %s::int[]) AS b(turn, attempt, runner, text, index)
+WHERE t.id = b.turn AND t.state = 'running' AND t.attempt = b.attempt AND t.runner = b.runner
+RETURNING t.id, t.stop_requested"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +106,25 @@ def claim_turn(runner: str, *, only: UUID | None = None, in_hand: Collection[UUI
     """
     while True:
         with across_workspaces("runner claims a turn"), transaction.atomic():
-            turn = sql_statements.lock_claimable(only=only, in_hand=in_hand)
+            turn = lock_claimable(only=only, in_hand=in_hand)
             if turn is None:
                 return None
             with workspace_scope(turn.workspace_pk):
                 claim = _claim(turn, runner)
         if claim is not None:  # otherwise, this turn was stopped or was lost too often and failed, so try the next one
             return claim
+
+
+def lock_claimable(*, only: UUID | None, in_hand: Collection[UUID]) -> Turn | None:
+    """Return the oldest claimable turn of any workspace, locked with its conversation. Rows locked by others are
+    skipped.
+    """
+    found = sql.fetch(_CLAIMABLE, {"only": only, "in_hand": list(in_hand)})
+    if not found:
+        return None
+    turn: Turn
+    turn, turn.conversation = sql.loaded_together(found[0], Turn, Conversation)
+    return turn
 
 
 def _claim(turn: Turn, runner: str) -> Claim | None:
@@ -121,9 +159,15 @@ def _claim(turn: Turn, runner: str) -> Claim | None:
         conversation,
         "assistant.started",
         {"message": str(turn.message_id), "attempt": claim.attempt},
-        also=sql_statements.beginning_of(claim, lease=LEASE, losses=turn.losses + was_lost),
+        also=_beginning_of(claim, losses=turn.losses + was_lost),
     )
     return claim
+
+
+def _beginning_of(claim: Claim, *, losses: int) -> sql.Statement:
+    """Return the statement that stores a claim in its locked turn."""
+    values = [claim.from_seq, claim.through_seq, claim.attempt, claim.runner, losses, LEASE, claim.turn_id]
+    return sql.Statement(_BEGIN, values)
 
 
 def _held(claim: Claim) -> Any:
@@ -143,8 +187,17 @@ def extend_leases(beats: Sequence[Heartbeat]) -> Mapping[UUID, bool]:
 
     Returns whether the customer asked to stop, by turn; a missing turn was lost.
     """
+    claims = [beat.claim for beat in beats]
+    parameters = [
+        LEASE,
+        [claim.turn_id for claim in claims],
+        [claim.attempt for claim in claims],
+        [claim.runner for claim in claims],
+        [beat.text for beat in beats],
+        [beat.index for beat in beats],
+    ]
     with across_workspaces("a process keeps its leases"):
-        return sql_statements.extend_leases(beats, lease=LEASE)
+        return dict(sql.fetch(_EXTEND, parameters))
 
 
 def extend_lease(claim: Claim, *, text: str, index: int) -> bool:
@@ -174,7 +227,7 @@ def finish_turn(claim: Claim, answer: Answer, trace: RetrievalTrace | None = Non
     """
     conversation = _lock_claimed(claim)
     state = Turn.State.STOPPED if answer.is_stopped else Turn.State.DONE
-    is_another_waiting = sql_statements.end_turn(claim, state)
+    is_another_waiting = _end(claim, state)
     if is_another_waiting is None:
         raise LeaseLost()
     payload = with_trace(final_payload(claim.message_id, answer), trace)
@@ -193,6 +246,15 @@ def finish_turn(claim: Claim, answer: Answer, trace: RetrievalTrace | None = Non
     if is_another_waiting:
         publish_after_commit(conversation.pk, TurnWaiting())
     return event.seq
+
+
+def _end(claim: Claim, state: Turn.State) -> bool | None:
+    """End a turn if the claim still holds it. Return whether another turn is waiting in its conversation, or None if
+    the claim is lost.
+    """
+    held = {"turn": claim.turn_id, "attempt": claim.attempt, "runner": claim.runner}
+    found = sql.fetch(_END, {**held, "state": str(state)})
+    return bool(found[0][0]) if found else None
 
 
 def mark_answered(conversation: Conversation, through_seq: int) -> None:

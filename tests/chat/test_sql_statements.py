@@ -15,11 +15,12 @@ from django.utils.timezone import now
 
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.chat import sql_statements
+from supportbot.chat import selectors, turns
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import Audience, Conversation, Message, Turn
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.turns import Heartbeat, claim_turn, extend_leases, finish_turn
+from supportbot.errors import NotFound
 
 pytestmark = pytest.mark.django_db
 ANSWER = Answer(text="On Thursday.", citations=(), by="model")
@@ -51,18 +52,18 @@ def test_a_conversation_is_read_only_in_its_workspace(
 ) -> None:
     with transaction.atomic():
         for is_locked in (False, True):
-            found = sql_statements.conversation_in_scope(conversation.pk, is_locked=is_locked)
+            found = selectors.conversation_in_scope(conversation.pk, is_locked=is_locked)
             assert fields(found) == fields(Conversation.objects.get(pk=conversation.pk))
-    assert sql_statements.conversation_in_scope(uuid4()) is None
+    assert selectors.conversation_in_scope(uuid4()) is None
     with workspace_scope(other_workspace.pk):
-        assert sql_statements.conversation_in_scope(conversation.pk) is None
-        assert sql_statements.conversation_with_people(conversation.pk) is None
+        assert selectors.conversation_in_scope(conversation.pk) is None
+        with pytest.raises(NotFound):
+            selectors.conversation_with_people(conversation.pk)
 
 
 def test_a_conversation_comes_with_its_people(conversation: Conversation, workspace: Workspace) -> None:
-    found = sql_statements.conversation_with_people(conversation.pk)
+    found = selectors.conversation_with_people(conversation.pk)
     same = Conversation.objects.select_related("customer", "workspace").get(pk=conversation.pk)
-    assert found is not None
     with CaptureQueriesContext(connection) as ran:
         assert [fields(row) for row in (found, found.customer, found.workspace)] == [
             fields(row) for row in (same, same.customer, same.workspace)
@@ -80,11 +81,11 @@ def test_messages_are_those_of_the_episode_that_customers_see(conversation: Conv
         conversation=conversation, audience=Audience.EVERYONE, seq__gt=conversation.episode_start_seq
     )
     for limit in (1, 20):
-        found = sql_statements.newest_messages(conversation, limit=limit)
-        assert [fields(row) for row in found] == [fields(row) for row in same.order_by("-seq")[:limit]]
-    first = sql_statements.message_by_client_id(conversation, "customer", "c0")
+        found = selectors.history(conversation, limit=limit)
+        assert [fields(row) for row in reversed(found)] == [fields(row) for row in same.order_by("-seq")[:limit]]
+    first = selectors.message_by_client_id(conversation, "customer", "c0")
     assert fields(first) == fields(Message.objects.get(client_id="c0"))
-    assert sql_statements.message_by_client_id(conversation, "agent", "c0") is None
+    assert selectors.message_by_client_id(conversation, "agent", "c0") is None
 
 
 def test_the_oldest_claimable_turn_is_the_one_of_the_models(workspace: Workspace, alice: Customer) -> None:
@@ -100,9 +101,9 @@ def test_the_oldest_claimable_turn_is_the_one_of_the_models(workspace: Workspace
     found: list[Turn] = []
     with across_workspaces("as a runner does"), transaction.atomic():
         expected = list(claimable())
-        while (turn := sql_statements.lock_claimable(only=None, in_hand=[one.pk for one in found])) is not None:
+        while (turn := turns.lock_claimable(only=None, in_hand=[one.pk for one in found])) is not None:
             found.append(turn)
-            same = sql_statements.lock_claimable(only=turn.conversation_id, in_hand=[])
+            same = turns.lock_claimable(only=turn.conversation_id, in_hand=[])
             assert same is not None and same.pk == turn.pk
         assert [fields(turn) for turn in found] == [fields(turn) for turn in expected]
         assert [fields(turn.conversation) for turn in found] == [fields(turn.conversation) for turn in expected]
@@ -148,7 +149,7 @@ def test_a_claim_finds_its_turn_by_the_indexes(conversation: Conversation) -> No
             [conversation.workspace_id, conversation.pk],
         )
         cursor.execute("ANALYZE chat_turn")
-        cursor.execute(f"EXPLAIN (FORMAT JSON) {sql_statements._CLAIMABLE}", {"only": None, "in_hand": [uuid4()]})
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {turns._CLAIMABLE}", {"only": None, "in_hand": [uuid4()]})
         plan = cursor.fetchone()
     assert plan is not None
     text = json.dumps(plan)
