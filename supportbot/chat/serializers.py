@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from supportbot.accounts.branding import LOCALE
 from supportbot.chat.models import Conversation
-from supportbot.chat.texts import CONTROLS, MAX_MESSAGE_CHARACTERS
+from supportbot.chat.services import CONTROLS, MAX_MESSAGE_CHARACTERS
 from supportbot.language.normalise import UNSEEN_IN_SCHEMAS
 from supportbot.web import ClosedSerializerMixin, PatternField, TextField, example, more_than_spaces
 

@@ -1,10 +1,11 @@
-"""All changes by people to a conversation. `turns` contains the assistant's changes."""
+"""All changes by people to a conversation, with validated texts. `turns` contains the assistant's changes."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -12,16 +13,31 @@ from django.db import transaction
 from django.utils.module_loading import import_string
 
 from supportbot.accounts.models import User
-from supportbot.chat.errors import ClientIdReused, NotOwner
+from supportbot.chat.errors import (
+    ClientIdReused,
+    EmptyMessage,
+    InvalidClientId,
+    MessageTooLong,
+    NotOwner,
+    UnreadableText,
+)
 from supportbot.chat.log import append_event, check_open, lock_conversation, touch
 from supportbot.chat.models import Audience, Conversation, Message, Source
 from supportbot.chat.notices import ai_notice
 from supportbot.chat.selectors import first_unanswered_seq, message_by_client_id
-from supportbot.chat.texts import clean_client_id, clean_text
 from supportbot.chat.turns import is_turn_pending, mark_answered, start_turn
 from supportbot.ids import uuid7
+from supportbot.language.normalise import visible
 from supportbot.observing.logs import Event, tell
 from supportbot.outbox.services import announce
+
+MAX_MESSAGE_CHARACTERS: Final = 4_000
+_CLIENT_ID: Final = re.compile("[!-~]{1,128}")
+# C0 and C1 controls except tabs and line breaks; lone surrogates cannot be encoded at all.
+CONTROLS: Final = (
+    r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f"  # in the notation of JSON Schema patterns
+)
+UNREADABLE: Final = re.compile(rf"[{CONTROLS}\ud800-\udfff]")
 
 
 class OnCustomerMessage(Protocol):
@@ -184,3 +200,22 @@ def _add_message(
     )
     event = append_event(conversation, "message", payload, audience=audience, message=message)
     return Receipt(event.seq, message_id, is_new=True)
+
+
+def clean_text(text: str) -> str:
+    """Return the text stripped, without invisible characters; raises EmptyMessage, MessageTooLong or UnreadableText."""
+    if len(text) > MAX_MESSAGE_CHARACTERS:
+        raise MessageTooLong(len(text), MAX_MESSAGE_CHARACTERS)
+    if UNREADABLE.search(text):
+        raise UnreadableText()
+    stripped = visible(text).strip()
+    if not stripped:
+        raise EmptyMessage()
+    return stripped
+
+
+def clean_client_id(client_id: str) -> str:
+    """Return a message's validated client id; raises InvalidClientId."""
+    if not _CLIENT_ID.fullmatch(client_id):
+        raise InvalidClientId()
+    return client_id

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
-from supportbot.chat.texts import CONTROLS
+from supportbot.chat.services import CONTROLS
 from supportbot.handoff.models import Reason, Ticket
 from supportbot.handoff.tickets.selectors import queue_position
 from supportbot.handoff.tickets.text_cleaning import MAX_NOTE_CHARACTERS

@@ -11,7 +11,7 @@ from supportbot.accounts.services import create_channel, create_workspace
 from supportbot.async_db import db
 from supportbot.chat.errors import UnreadableText
 from supportbot.chat.models import Message
-from supportbot.chat.texts import clean_text
+from supportbot.chat.services import clean_text
 from supportbot.language.normalise import fold_homoglyphs, mixes_scripts, normalised, visible
 from tests.attacks import checks
 from tests.attacks.corpus import Row, rows

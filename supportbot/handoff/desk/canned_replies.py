@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from supportbot.accounts.models import User
 from supportbot.chat.customer_language import customer_language
 from supportbot.chat.models import Conversation
-from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS, UNREADABLE
+from supportbot.chat.services import MAX_MESSAGE_CHARACTERS, UNREADABLE
 from supportbot.errors import InvalidInput, NotFound
 from supportbot.handoff.models import CannedReply
 from supportbot.language.detection import base_language

@@ -13,7 +13,7 @@ from uuid import UUID
 import orjson
 
 from supportbot.chat.errors import InvalidClientId
-from supportbot.chat.texts import clean_client_id
+from supportbot.chat.services import clean_client_id
 from supportbot.handoff.errors import BadFrame
 
 PROTOCOL: Final = 1

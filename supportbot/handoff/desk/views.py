@@ -19,7 +19,7 @@ from supportbot.accounts.principals import Staff
 from supportbot.chat.access import conversation_for
 from supportbot.chat.customer_language import customer_language
 from supportbot.chat.models import Conversation
-from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS
+from supportbot.chat.services import MAX_MESSAGE_CHARACTERS
 from supportbot.errors import NotAllowed, NotFound, SupportBotError, error_body
 from supportbot.handoff.desk.assistant_activity import ActionRecord, action_records, turn_records
 from supportbot.handoff.desk.available_actions import AVAILABLE_ACTIONS, Submission, error_text

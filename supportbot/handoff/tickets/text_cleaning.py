@@ -4,7 +4,7 @@ from typing import Final
 
 from django.utils.translation import gettext
 
-from supportbot.chat.texts import UNREADABLE
+from supportbot.chat.services import UNREADABLE
 from supportbot.errors import InvalidInput
 from supportbot.language.normalise import visible
 from supportbot.team_formats import number

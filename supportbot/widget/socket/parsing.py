@@ -10,7 +10,7 @@ from uuid import UUID
 
 from supportbot import strict_json
 from supportbot.chat.blocks import BlockRef, Filled, Values
-from supportbot.chat.texts import UNREADABLE
+from supportbot.chat.services import UNREADABLE
 from supportbot.widget.errors import FrameError, FrameTooBig, UnknownFrame
 from supportbot.widget.models import Reason
 from supportbot.widget.socket.protocol import (

@@ -13,7 +13,7 @@ import orjson
 from supportbot.chat.blocks import BlockRef, Filled
 from supportbot.chat.errors import InvalidClientId
 from supportbot.chat.rate_limit import MESSAGES_PER_MINUTE
-from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS, clean_client_id
+from supportbot.chat.services import MAX_MESSAGE_CHARACTERS, clean_client_id
 from supportbot.errors import SupportBotError
 
 PROTOCOL: Final = 1
