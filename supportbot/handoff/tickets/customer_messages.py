@@ -1,7 +1,10 @@
 """Handles the effects of a customer's message on tickets, before the assistant gets it."""
 
+from typing import Final
+
 from django.utils.timezone import now
 
+from supportbot import sql
 from supportbot.chat.customer_language import customer_language
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Source
 from supportbot.chat.services import add_system_message
@@ -10,9 +13,14 @@ from supportbot.handoff.tickets.contact_addresses import deliverable, own_addres
 from supportbot.handoff.tickets.notices import INVALID_ADDRESS, SEVERAL_ADDRESSES
 from supportbot.handoff.tickets.presence import can_answer_customers, is_online
 from supportbot.handoff.tickets.queue_rules import is_recently_ended
-from supportbot.handoff.tickets.selectors import newest_ticket, open_ticket_for
+from supportbot.handoff.tickets.selectors import open_ticket_for
 from supportbot.handoff.tickets.services import lock_ticket, reopen_for_owner, set_contact_email
 from supportbot.translation import text_in
+
+# Plain SQL, because this runs for every customer message, and most customers never have a ticket.
+_NEWEST: Final = f"""
+SELECT {sql.columns(Ticket, "t")} FROM handoff_ticket t
+WHERE t.conversation_id = %s AND t.workspace_id = %s ORDER BY t.id DESC LIMIT 1"""
 
 
 def on_customer_message(conversation: Conversation, seq: int) -> None:
@@ -59,10 +67,16 @@ def reopen_if_recent(conversation: Conversation, seq: int) -> None:
 
     Only the first message after the end reopens it. After that, the assistant keeps the conversation.
     """
-    ticket = newest_ticket(conversation)
+    ticket = _newest_ticket(conversation)
     if ticket is None or not _may_reopen(ticket) or _has_written_since(conversation, seq, ticket):
         return
     reopen_for_owner(conversation, lock_ticket(ticket.pk))
+
+
+def _newest_ticket(conversation: Conversation) -> Ticket | None:
+    """Return the conversation's newest ticket in any state."""
+    found = sql.fetch(_NEWEST, [conversation.pk, conversation.workspace_id])
+    return sql.loaded(Ticket, found[0]) if found else None
 
 
 def _may_reopen(ticket: Ticket) -> bool:

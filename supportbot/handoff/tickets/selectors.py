@@ -5,17 +5,12 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from supportbot import sql
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.handoff.models import OPEN, State, Ticket
 from supportbot.handoff.tickets.contact_addresses import deliverable, volunteered_addresses_in
 from supportbot.handoff.tickets.queue_rules import WaitingTicket, position_of
 
 PAGE_SIZE: Final = 50
-# Plain SQL, because this runs for every customer message, and most customers never have a ticket.
-_NEWEST: Final = f"""
-SELECT {sql.columns(Ticket, "t")} FROM handoff_ticket t
-WHERE t.conversation_id = %s AND t.workspace_id = %s ORDER BY t.id DESC LIMIT 1"""
 
 
 def ticket_queryset(state: str = "") -> QuerySet[Ticket]:
@@ -49,12 +44,6 @@ def last_volunteered_address(conversation: Conversation) -> str:
     newest = messages.order_by("-seq").values_list("text", flat=True).first() or ""
     addresses = deliverable(volunteered_addresses_in(newest))
     return addresses[0] if len(addresses) == 1 else ""
-
-
-def newest_ticket(conversation: Conversation) -> Ticket | None:
-    """Return the conversation's newest ticket in any state."""
-    found = sql.fetch(_NEWEST, [conversation.pk, conversation.workspace_id])
-    return sql.loaded(Ticket, found[0]) if found else None
 
 
 def open_ticket_for(conversation_id: UUID) -> Ticket | None:
