@@ -81,7 +81,7 @@ class Placeholders:
         return self._replaced(text, personal_data_in(_ESCAPE.sub(lambda match: " " * len(match[0]), text)))
 
     def _replaced(self, text: str, found: Iterable[Personal]) -> str:
-        return replaced(text, (one for one in found if (one.kind, one.key) not in self._public), self._mark_of)
+        return replaced(text, [one for one in found if (one.kind, one.key) not in self._public], self._mark_of)
 
     def _mark_of(self, one: Personal) -> str:
         mark = self._marks.get((one.kind, one.key))
