@@ -36,7 +36,16 @@ from actions.spec import CARDS, HAND_OVER, Action
 from actions.states import State
 from supportbot.assistant.outbox_consumers import record_action_events
 from supportbot.assistant.prompts import as_data
-from supportbot.assistant.texts import Phrase, say
+from supportbot.assistant.texts import (
+    ALREADY_CONFIRMED,
+    AWAITS_APPROVAL,
+    CONFIRM,
+    CONFIRM_ABOVE,
+    NONE_OF_YOURS,
+    SHOP_SILENT,
+    UNDER_WAY,
+    WITHDRAWN,
+)
 from supportbot.assistant.tool_calls import Place, ToolResult, key_prefix
 from supportbot.chat.errors import ConversationEnded, LeaseLost
 from supportbot.chat.models import Conversation
@@ -44,12 +53,12 @@ from supportbot.chat.turns import Claim, check_held
 from supportbot.handoff.tickets import services as handoff
 from supportbot.language.links import undisguised
 from supportbot.llm.types import REPLACES_CARD, ToolCall, ToolSpec
-from supportbot.translation import in_locale
+from supportbot.translation import in_locale, text_in
 
 # An equal request that is still open is reused, and it may already be further along than a new card.
-_CLOSINGS: Final[dict[str, Phrase]] = {
-    State.AWAITING_CONFIRMATION: "confirm",
-    State.AWAITING_APPROVAL: "awaits_approval",
+_CLOSINGS: Final[dict[str, str]] = {
+    State.AWAITING_CONFIRMATION: CONFIRM,
+    State.AWAITING_APPROVAL: AWAITS_APPROVAL,
 }
 # Refused at once, or ended by the customer or the team before a lost turn is tried again.
 _ENDED_WITH_REASON: Final = (State.REFUSED, State.CANCELLED, State.EXPIRED, State.REJECTED, State.FAILED)
@@ -164,9 +173,9 @@ def result_of(use: Callable[[], ToolResult], language: str) -> ToolResult:
         told = undisguised(refusal.message)
         return ToolResult(told, closing=told, offers_human=True)
     except (MerchantUnavailable, NotConnected) as error:
-        return ToolResult(error.message, closing=say("shop_silent", language), offers_human=True)
+        return ToolResult(error.message, closing=text_in(language, SHOP_SILENT), offers_human=True)
     except AlreadyConfirmed as error:
-        return ToolResult(error.message, closing=say("already_confirmed", language))
+        return ToolResult(error.message, closing=text_in(language, ALREADY_CONFIRMED))
     except ActionError as error:
         return ToolResult(as_data({"refused": error.message, "fields": error.fields}))
 
@@ -186,7 +195,7 @@ def withdraw_cards(place: Place) -> ToolResult:
         with suppress(NotWaiting):  # confirmed or ended in the meantime
             decline(card.pk, principal=principal)
             record_action_events(card.pk)
-    closing = say("withdrawn", place.language)
+    closing = text_in(place.language, WITHDRAWN)
     return ToolResult(closing, closing=closing)
 
 
@@ -237,7 +246,7 @@ def _propose(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
     )
     record_action_events(request.pk)
     if request.state == State.AWAITING_CONFIRMATION and request.proposal_key != place.key:
-        closing = say("confirm_above", place.language)  # an earlier turn showed the card
+        closing = text_in(place.language, CONFIRM_ABOVE)  # an earlier turn showed the card
         return ToolResult(closing, closing=closing)
     return outcome_of(request, place.language)
 
@@ -245,7 +254,7 @@ def _propose(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
 def offered(offer: Offer, language: str) -> ToolResult:
     """Return the customer's records to choose from, or the reason why there are none."""
     if not offer.choices:
-        reason = undisguised(sentence(offer.reason, language)) if offer.reason else say("none_of_yours", language)
+        reason = undisguised(sentence(offer.reason, language)) if offer.reason else text_in(language, NONE_OF_YOURS)
         return ToolResult(reason, closing=reason, offers_human=True)
     choices = {
         name: [{"value": one.value, "label": undisguised(one.label)} for one in entries]
@@ -261,7 +270,7 @@ def outcome_of(request: ActionRequest, language: str) -> ToolResult:
     if request.state in _ENDED_WITH_REASON and reason is not None:
         told = undisguised(reason["text"])
         return ToolResult(told, closing=told, offers_human=request.state != State.CANCELLED)
-    closing = say(_CLOSINGS.get(request.state, "under_way"), language)
+    closing = text_in(language, _CLOSINGS.get(request.state, UNDER_WAY))
     return ToolResult(closing, closing=closing)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from kb.search import Curated
 from supportbot.assistant.checks.evidence import Sentence, Strictness, is_confirmed, mean_support
-from supportbot.assistant.texts import say
+from supportbot.assistant.texts import LEFT_OUT, NOT_FOUND, UNCONFIRMED
 from supportbot.assistant.tool_calls import ToolResult
 from supportbot.builtin.phrases import (
     asks_back,
@@ -18,6 +18,7 @@ from supportbot.builtin.phrases import (
 from supportbot.chat.answers import Answer, CitedSpan, Withheld
 from supportbot.language.plain_text import without_pictures
 from supportbot.language.sentences import LEADS, list_mark, unmarked
+from supportbot.translation import text_in
 
 MAX_CARDS: Final = 10
 _SAYING: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "No", "So"})
@@ -50,7 +51,7 @@ def compose(
     if strictness == "strict":
         whole = Withheld("unconfirmed", text, mean_support(kept))
         return _abstention((*withheld, whole), by=by, language=language)
-    text = f"{unmarked(text)}\n\n{say('unconfirmed', language)}"
+    text = "\n\n".join((unmarked(text), text_in(language, UNCONFIRMED)))
     return Answer(text, (), by, is_confirmed=False, offers_human=True, withheld=withheld)
 
 
@@ -88,7 +89,7 @@ def _says_anything(text: str) -> bool:
 
 
 def _abstention(withheld: tuple[Withheld, ...], *, by: str, language: str) -> Answer:
-    text = say("not_found", language)
+    text = text_in(language, NOT_FOUND)
     return Answer(text, (), by, is_abstention=True, offers_human=True, withheld=withheld)
 
 
@@ -100,7 +101,7 @@ def _shown(sentences: Sequence[Sentence], language: str) -> Iterator[str]:
             yield one.shown
         elif one.withheld not in ("repeated", "cut_off") and (mark or is_lead):
             blanks = one.raw[len(one.raw.rstrip()) :] or "\n"
-            yield f"{mark}{say('left_out', language)}{blanks}"
+            yield mark + text_in(language, LEFT_OUT) + blanks
 
 
 def answer_from_curated(curated: Curated) -> Answer:

@@ -9,7 +9,7 @@ from actions.audit import record_refusal
 from actions.states import UNDOING, State
 from supportbot.assistant.action_tools import action_specs, may_replace_card, use_action, visitor_specs, withdraw_cards
 from supportbot.assistant.errors import BadArguments, NoSuchTool, RepeatedCall, ToolRefused, TooManyCalls, TooManySteps
-from supportbot.assistant.texts import say
+from supportbot.assistant.texts import TO_PERSON
 from supportbot.assistant.tool_calls import Place, ToolResult
 from supportbot.assistant.turn_limits import MAX_CALLS
 from supportbot.assistant.undo_tool import UNDO_LAST, undo_last
@@ -20,6 +20,7 @@ from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.types import ToolCall, ToolSpec
 from supportbot.observing import genai
 from supportbot.observing.tracing import span
+from supportbot.translation import text_in
 
 MAX_ARGUMENT_CHARACTERS: Final = 16_000
 MAX_REASON_CHARACTERS: Final = 500
@@ -133,7 +134,7 @@ def _undo_arguments(call: ToolCall) -> dict[str, Any]:
 
 def handed_over(language: str) -> ToolResult:
     """Return the result of a request for a person."""
-    return ToolResult("A person was asked to take over.", closing=say("to_person", language))
+    return ToolResult("A person was asked to take over.", closing=text_in(language, TO_PERSON))
 
 
 def _request_human(call: ToolCall, place: Place) -> ToolResult:

@@ -25,7 +25,7 @@ from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.delta_buffer import DeltaBuffer, StatusLine
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.prompts import GuidelineMarks, confidential_text, second_try
-from supportbot.assistant.texts import say
+from supportbot.assistant.texts import BUSY, READING, SEARCHING, STILL_WORKING
 from supportbot.assistant.tool_calls import Place, ToolResult
 from supportbot.assistant.tools import Tools, answerable
 from supportbot.assistant.turn_leases import leases
@@ -59,6 +59,7 @@ from supportbot.llm.types import (
 from supportbot.observing import genai
 from supportbot.observing.logs import concerning
 from supportbot.observing.tracing import span
+from supportbot.translation import text_in
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class Turn:
         self._deltas = DeltaBuffer(claim)
         self._draft = Draft((), "en")
         self._language = base_language(claim.locale)  # used until the question has been read
-        self._status = StatusLine(self._deltas, say("searching", self._language))
+        self._status = StatusLine(self._deltas, text_in(self._language, SEARCHING))
         self._trace: RetrievalTrace | None = None
         self._release: UUID | None = None
         self._guidelines = GuidelineMarks(())
@@ -146,7 +147,7 @@ class Turn:
             return self._draft.answer(is_stopped=True)
 
     async def _compose(self) -> Answer:
-        with self._status.shown(lambda: say("still_working", self._language)):
+        with self._status.shown(lambda: text_in(self._language, STILL_WORKING)):
             await self._begin()
             with self._report.phases.during("search"):
                 await vectors_prefetched(self.claim.conversation_id)
@@ -161,7 +162,7 @@ class Turn:
             if context.curated is not None:
                 return self._given(answer_from_curated(context.curated))
             if context.request.is_answerable and context.passages:
-                self._status.set(say("reading", self._language, title=context.passages[0].title))
+                self._status.set(text_in(self._language, READING, title=context.passages[0].title))
             return _as_small_talk(await self._converse(context), context.courtesy)
 
     async def _begin(self) -> None:
@@ -170,7 +171,7 @@ class Turn:
             return
         work = self._status.words
         if not self._admission.has_room:
-            self._status.words = say("busy", self._language)
+            self._status.words = text_in(self._language, BUSY)
         with self._report.phases.during("queue"):
             await self._admission.enter()
         if self._status.words != work:

@@ -18,11 +18,12 @@ from actions.states import UNDOING, WITHDRAWABLE, State
 from actions.undo import propose_undo
 from supportbot.assistant.action_tools import outcome_of, result_of, withdraw_cards
 from supportbot.assistant.outbox_consumers import record_action_events
-from supportbot.assistant.texts import Phrase, say
+from supportbot.assistant.texts import CANNOT_UNDO, NOTHING_TO_UNDO, WITHDRAWN, WITHDRAWN_REQUEST
 from supportbot.assistant.tool_calls import Place, ToolResult
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.turns import check_held
 from supportbot.llm.types import ToolSpec
+from supportbot.translation import text_in
 
 NUMBER_MOST: Final = 60
 
@@ -59,11 +60,11 @@ def undo_last(arguments: dict[str, Any], place: Place) -> ToolResult:
     """Withdraw the newest request, or propose the action that undoes it. Raises LeaseLost before anything changes."""
     check_held(place.claim)
     if _withdrew_before(place):
-        return _told("withdrawn", place)
+        return _told(WITHDRAWN, place)
     number = str(arguments.get("number", "")).strip()[:NUMBER_MOST]
     request = _about(may_be_undone(place.claim.conversation_id), number).first()
     if request is None:
-        return _told("nothing_to_undo", place)
+        return _told(NOTHING_TO_UNDO, place)
     conversation = Conversation.objects.select_related("customer").get(pk=place.claim.conversation_id)
     principal = principal_in_conversation(conversation.customer, locale=place.language)
     if request.state == State.AWAITING_CONFIRMATION and not number:
@@ -91,20 +92,20 @@ def _withdraw(request: ActionRequest, principal: Principal, place: Place) -> Too
     try:
         decline(request.pk, principal=principal)
     except (AlreadySent, NotWaiting):  # sent or ended in the meantime
-        return _told("cannot_undo", place)
+        return _told(CANNOT_UNDO, place)
     record_action_events(request.pk)
-    return _told("withdrawn" if request.state == State.AWAITING_CONFIRMATION else "withdrawn_request", place)
+    return _told(WITHDRAWN if request.state == State.AWAITING_CONFIRMATION else WITHDRAWN_REQUEST, place)
 
 
 def _take_back(request: ActionRequest, principal: Principal, place: Place) -> ToolResult:
     try:
         proposed = propose_undo(principal, request.pk, proposal_key=place.key)
     except CannotUndo:  # it cannot be undone, its time is over, or it is still being carried out
-        return _told("cannot_undo", place)
+        return _told(CANNOT_UNDO, place)
     record_action_events(proposed.pk)
     return outcome_of(proposed, place.language)
 
 
-def _told(phrase: Phrase, place: Place) -> ToolResult:
-    closing = say(phrase, place.language)
-    return ToolResult(closing, closing=closing, offers_human=phrase in ("cannot_undo", "nothing_to_undo"))
+def _told(text: str, place: Place) -> ToolResult:
+    closing = text_in(place.language, text)
+    return ToolResult(closing, closing=closing, offers_human=text in (CANNOT_UNDO, NOTHING_TO_UNDO))

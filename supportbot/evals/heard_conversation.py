@@ -13,11 +13,12 @@ from actions.facts import Address, Line, Order
 from actions.registry import code_actions, read_action
 from supportbot.assistant.action_tools import spec_of
 from supportbot.assistant.prompts import as_data
-from supportbot.assistant.texts import say
+from supportbot.assistant.texts import CONFIRM
 from supportbot.assistant.tools import REQUEST_HUMAN
 from supportbot.builtin.provider import BuiltinProvider
 from supportbot.evals.outcomes import CallEnd, MadeCall, Reply
 from supportbot.llm.types import ChatMessage, ModelRequest, TextDelta, ToolCall
+from supportbot.translation import text_in
 
 NOW: Final = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 HOME: Final = Address("Mara Lindqvist", "Habsburgerstraße 62", "", "79104", "Freiburg", "DE")
@@ -70,7 +71,7 @@ class Chat:
             turn += [ChatMessage("assistant", "", tuple(calls))]
             turn += [ChatMessage("tool", _found(call, self.locale), tool_call_id=call.id) for call in calls]
         made = writes or (looked_up if not words.endswith("?") and "?\n" not in words else [])
-        self.answer = say("confirm", self.locale) if writes else words
+        self.answer = text_in(self.locale, CONFIRM) if writes else words
         self.messages.append(ChatMessage("assistant", self.answer or "-"))
         told = [(call.name, json.loads(call.arguments)) for call in made]
         self.calls += told

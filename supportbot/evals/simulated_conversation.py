@@ -40,7 +40,7 @@ from supportbot.assistant.context import TurnContext, context_of
 from supportbot.assistant.delta_buffer import DeltaBuffer
 from supportbot.assistant.errors import ToolRefused
 from supportbot.assistant.outcome_messages import explanation
-from supportbot.assistant.texts import say
+from supportbot.assistant.texts import AWAITS_APPROVAL, CANNOT_UNDO, WITHDRAWN
 from supportbot.assistant.tool_calls import Place, ToolResult
 from supportbot.assistant.tools import (
     REQUEST_HUMAN,
@@ -62,6 +62,7 @@ from supportbot.evals.prompt_injection import Plant
 from supportbot.ids import uuid7
 from supportbot.language.sentences import marked_sources
 from supportbot.llm.types import ModelRequest, ToolCall
+from supportbot.translation import text_in
 
 ACTOR: Final = "evaluation"  # the name used in the audit log
 _SOURCES: Final = {"customer": Source.CUSTOMER, "assistant": Source.ASSISTANT}
@@ -243,10 +244,10 @@ class _Tools(Tools):
         if call.name == WITHDRAW_CARDS.name or (call.name == UNDO_LAST.name and self._rehearsal.cards):
             self._rehearsal.cards.clear()
             self._note(call, "withdrawn")
-            closing = say("withdrawn", place.language)
+            closing = text_in(place.language, WITHDRAWN)
             return ToolResult(closing, closing=closing)
         if call.name == UNDO_LAST.name:  # actions of a rehearsal are in no ledger, so they cannot be undone
-            closing = say("cannot_undo", place.language)
+            closing = text_in(place.language, CANNOT_UNDO)
             self._note(call, "refused", "cannot_undo", closing)
             return ToolResult(closing, closing=closing, offers_human=True)
         return result_of(lambda: self._act(call, place), place.language)
@@ -308,7 +309,7 @@ class _Tools(Tools):
 def _told(request: ActionRequest) -> str:
     """Return the chat's text after a card is confirmed; for stored requests, see `receivers`."""
     if request.state == State.AWAITING_APPROVAL:
-        return say("awaits_approval", request.locale)
+        return text_in(request.locale, AWAITS_APPROVAL)
     if request.state == State.CANCELLED:
         reason = reason_of(request)
         return reason["text"] if reason else ""

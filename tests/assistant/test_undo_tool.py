@@ -21,7 +21,7 @@ from supportbot.accounts.models import Customer
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import create_channel, new_visitor
 from supportbot.assistant.runner import carry_out
-from supportbot.assistant.texts import say as told
+from supportbot.assistant.texts import CANNOT_UNDO, CONFIRM, NOTHING_TO_UNDO, WITHDRAWN, WITHDRAWN_REQUEST
 from supportbot.assistant.tool_calls import Place
 from supportbot.assistant.tools import Tools, tools_for
 from supportbot.async_db import db
@@ -31,6 +31,7 @@ from supportbot.chat.turns import claim_turn, release_turn
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ToolCall
 from supportbot.outbox.delivery import deliver_due
+from supportbot.translation import text_in
 from tests.actions.conftest import limit, signed_in_as
 from tests.assistant.test_builtin_actions import cards, final, turns
 from tests.assistant.test_turn import say
@@ -95,7 +96,7 @@ async def test_a_request_that_cannot_be_undone_is_left_to_a_person(
     await turns(conversation, "Please refund A-1001")
     await db(carried_out)
     events = await turns(conversation, text)
-    assert final(events)["text"] == told("cannot_undo", language) and final(events)["offers_human"]
+    assert final(events)["text"] == text_in(language, CANNOT_UNDO) and final(events)["offers_human"]
     assert await db(states, conversation) == [("refund_order", "succeeded")] and len(cards(events)) == 1
     assert len(shop.refunds) == 1
 
@@ -109,7 +110,7 @@ async def test_an_undo_is_proposed_and_carried_out_only_after_a_click(
     events = await turns(conversation, "oh no, please undo that")
     [first, back] = cards(events)
     assert back["action"] == "change_shipping_address" and back["arguments"]["address"]["line1"] == HOME.line1
-    assert final(events)["text"] == told("confirm", "en")
+    assert final(events)["text"] == text_in("en", CONFIRM)
     assert shop.orders["A-1003"].address != HOME
 
     def undoes() -> list[Any]:
@@ -133,13 +134,13 @@ async def test_a_request_whose_undo_window_is_over_is_left_to_a_person(
 
     await db(wait)
     events = await turns(conversation, "undo that")
-    assert final(events)["text"] == told("cannot_undo", "en") and len(cards(events)) == 1
+    assert final(events)["text"] == text_in("en", CANNOT_UNDO) and len(cards(events)) == 1
     assert shop.orders["A-1003"].address != HOME
 
 
 async def test_an_open_card_is_withdrawn(conversation: Conversation, shop: FakeShop) -> None:
     events = await turns(conversation, "Please refund A-1001", "undo that")
-    assert final(events)["text"] == told("withdrawn", "en") and len(cards(events)) == 1
+    assert final(events)["text"] == text_in("en", WITHDRAWN) and len(cards(events)) == 1
     assert await db(states, conversation) == [("refund_order", "cancelled")] and shop.refunds == []
 
 
@@ -155,19 +156,19 @@ async def test_a_held_request_is_withdrawn_before_it_is_sent(
     await db(carried_out)
     assert await db(states, conversation) == [("refund_order", "queued")]
     events = await turns(conversation, "Bitte die Erstattung wieder rückgängig machen")
-    assert final(events)["text"] == told("withdrawn_request", "de")
+    assert final(events)["text"] == text_in("de", WITHDRAWN_REQUEST)
     assert await db(states, conversation) == [("refund_order", "cancelled")] and shop.refunds == []
 
 
 async def test_a_wish_to_undo_starts_nothing_if_nothing_was_done(conversation: Conversation, shop: FakeShop) -> None:
     events = await turns(conversation, "Bitte rückgängig machen")
-    assert final(events)["text"] == told("nothing_to_undo", "de") and final(events)["offers_human"]
+    assert final(events)["text"] == text_in("de", NOTHING_TO_UNDO) and final(events)["offers_human"]
     assert (await db(states, conversation), shop.calls) == ([], [])
 
 
 async def test_a_wish_to_undo_does_not_repeat_an_answer(conversation: Conversation, shop: FakeShop) -> None:
     events = await turns(conversation, "How long can I return things?", "undo that")
-    assert "60 days" not in final(events)["text"] and final(events)["text"] == told("nothing_to_undo", "en")
+    assert "60 days" not in final(events)["text"] and final(events)["text"] == text_in("en", NOTHING_TO_UNDO)
 
 
 async def test_a_visitor_is_not_asked_to_sign_in_to_undo(conversation: Conversation, shop: FakeShop) -> None:
@@ -177,7 +178,7 @@ async def test_a_visitor_is_not_asked_to_sign_in_to_undo(conversation: Conversat
             return start_conversation(new_visitor(channel, locale="en").customer.pk)
 
     events = await turns(await db(as_visitor), "Please undo that refund")
-    assert final(events)["text"] == told("nothing_to_undo", "en")
+    assert final(events)["text"] == text_in("en", NOTHING_TO_UNDO)
 
 
 async def test_the_order_named_by_the_customer_decides(
@@ -188,7 +189,7 @@ async def test_the_order_named_by_the_customer_decides(
     await turns(conversation, "Please refund A-1001")
     await db(carried_out)
     events = await turns(conversation, "Please undo everything you did for A-1005")
-    assert final(events)["text"] == told("nothing_to_undo", "en")
+    assert final(events)["text"] == text_in("en", NOTHING_TO_UNDO)
     events = await turns(conversation, "Please undo what you did for A-1003")
     assert cards(events)[-1]["arguments"]["order_id"] == "A-1003" and len(cards(events)) == 3
 
@@ -199,7 +200,7 @@ async def test_only_the_card_of_the_named_order_is_withdrawn(conversation: Conve
     both = [("refund_order", "awaiting_confirmation"), ("change_shipping_address", "awaiting_confirmation")]
     assert await db(states, conversation) == both
     await ask_model(conversation, "undo A-1001", Says("", calls=(undoing(number="A-1001"),)))
-    assert final(await turns(conversation))["text"] == told("withdrawn", "en")
+    assert final(await turns(conversation))["text"] == text_in("en", WITHDRAWN)
     assert await db(states, conversation) == [("refund_order", "cancelled"), both[1]]
 
 
@@ -208,7 +209,7 @@ async def test_the_last_digits_of_an_order_number_do_not_name_the_order(
 ) -> None:
     await turns(conversation, "Please refund A-1001")
     await ask_model(conversation, "undo 001", Says("", calls=(undoing(number="001"),)))
-    assert final(await turns(conversation))["text"] == told("nothing_to_undo", "en")
+    assert final(await turns(conversation))["text"] == text_in("en", NOTHING_TO_UNDO)
     assert await db(states, conversation) == [("refund_order", "awaiting_confirmation")]
     await ask_model(conversation, "undo 1001", Says("", calls=(undoing(number="1001"),)))
     assert await db(states, conversation) == [("refund_order", "cancelled")]
@@ -246,7 +247,7 @@ async def test_a_model_gets_the_tool_once_there_is_something_to_undo(
     assert "undo_last" in await db(offered)
     await ask_model(conversation, "undo it", Says("It is undone. ", calls=(undoing(number="A-1003"),)))
     events = await turns(conversation)
-    assert final(events)["text"] == told("confirm", "en") and len(cards(events)) == 2
+    assert final(events)["text"] == text_in("en", CONFIRM) and len(cards(events)) == 2
     assert shop.orders["A-1003"].address != HOME
 
 
@@ -257,7 +258,7 @@ async def test_a_model_is_told_that_the_request_cannot_be_undone(
     await db(carried_out)
     await ask_model(conversation, "undo it", Says("I have taken the refund back. ", calls=(undoing(),)))
     events = await turns(conversation)
-    assert final(events)["text"] == told("cannot_undo", "en") and len(cards(events)) == 1
+    assert final(events)["text"] == text_in("en", CANNOT_UNDO) and len(cards(events)) == 1
 
 
 @pytest.mark.parametrize("arguments", ['{"request": "all"}', '{"number": 7}', r'{"number": "\u0000"}', "[]"])
@@ -275,7 +276,7 @@ async def test_a_resumed_turn_ends_with_the_card_it_had_proposed(
     await db(carried_out)
     await lost_after(conversation, undoing())
     events = await turns(conversation)
-    assert final(events)["text"] == told("confirm", "en") and len(cards(events)) == 2
+    assert final(events)["text"] == text_in("en", CONFIRM) and len(cards(events)) == 2
     assert await db(states, conversation) == [
         ("change_shipping_address", "succeeded"),
         ("change_shipping_address", "awaiting_confirmation"),
@@ -290,7 +291,7 @@ async def test_a_resumed_turn_that_withdrew_a_card_undoes_nothing_older(
     await turns(conversation, "Please refund A-1001")
     await lost_after(conversation, undoing())
     events = await turns(conversation)
-    assert final(events)["text"] == told("withdrawn", "en") and len(cards(events)) == 2
+    assert final(events)["text"] == text_in("en", WITHDRAWN) and len(cards(events)) == 2
     assert await db(states, conversation) == [("change_shipping_address", "succeeded"), ("refund_order", "cancelled")]
 
 

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from supportbot.assistant.texts import say as assistant_says
+from supportbot.assistant.texts import NOT_FOUND
 from supportbot.builtin.phrases import (
     IntentPhrase,
     asks_back,
@@ -21,14 +21,14 @@ from supportbot.builtin.phrases import (
     titles_of,
 )
 from supportbot.language.normalise import normalised
-from supportbot.translation import LANGUAGES
+from supportbot.translation import LANGUAGES, text_in
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_own_phrases_are_recognised(language: str) -> None:
     assert is_offer_of_a_person(say("not_found", language))
     assert is_offer_of_a_person(say("complaint", language))
-    assert is_offer_of_a_person(assistant_says("not_found", language))
+    assert is_offer_of_a_person(text_in(language, NOT_FOUND))
     assert not is_offer_of_a_person(say("greeting", language))
     assert names_the_way_to_a_person(say("no_person", language))
     assert not names_the_way_to_a_person(f"{say('no_person', language)} Yes.")
