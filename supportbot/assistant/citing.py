@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from supportbot.assistant.checks.evidence import CITED_FROM, Evidence, Sentence
-from supportbot.assistant.checks.sources import key_of
+from supportbot.assistant.checks.evidence import CITED_FROM, Evidence, Sentence, key_of
 from supportbot.chat.answers import CitedSpan
 from supportbot.language.sentences import MARKER, fenced_part, marked_sources, sources_of, unmarked
 from supportbot.translation import text_in
