@@ -3,7 +3,7 @@
 Words are released as they arrive. From the first word that may begin a figure, a link or a claim that something was
 done, the rest of the sentence waits until it is complete and has been judged (`sentence_verdicts`). A sentence that
 fails a check for harm is not shown. Wording alone never withholds a sentence: how well the sources support it decides
-its citations (`citing`) and whether the whole answer is confirmed (`answer_assembly`).
+its citations and whether the whole answer is confirmed (`answer_assembly`).
 
 Some sentences need a vector before they can be judged. Nothing is released then: `unsure` lists the texts whose vectors
 are needed and `weigh` continues with them, or by words alone if there are none.
@@ -17,12 +17,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kb.search import Passage
-from supportbot.assistant.answer_assembly import compose
+from supportbot.assistant.answer_assembly import Citations, compose
 from supportbot.assistant.checks.evidence import Author, Evidence, Sentence, Strictness, Support
 from supportbot.assistant.checks.readings import Vector, Wanted
 from supportbot.assistant.checks.secrets import RUN_OF_RULES, Confidential, bare
 from supportbot.assistant.checks.sentence_kinds import Opening
-from supportbot.assistant.citing import Citations
 from supportbot.assistant.sentence_verdicts import Judge
 from supportbot.chat.answers import Answer
 from supportbot.language.links import spells_a_dot
