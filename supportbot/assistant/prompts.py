@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from kb.search import Passage
-from supportbot.assistant.checks.secrets import Confidential
+from supportbot.assistant.checks.hard_checks import Confidential
 from supportbot.chat.answers import Withheld
 from supportbot.language.normalise import visible
 from supportbot.llm.types import Source

@@ -14,7 +14,6 @@ from typing import Final
 
 import numpy as np
 
-from supportbot.assistant.checks import hard_checks
 from supportbot.assistant.checks.deeds import DEED_FROM, DOUBT_FROM, Records, is_deed, joint, plainly
 from supportbot.assistant.checks.doubt import LOOK_FROM, Doubts, nearest_pieces
 from supportbot.assistant.checks.evidence import (
@@ -26,8 +25,8 @@ from supportbot.assistant.checks.evidence import (
     Support,
     is_confirmed,
 )
+from supportbot.assistant.checks.hard_checks import Confidential, objection
 from supportbot.assistant.checks.readings import Reading, Vector, Wanted
-from supportbot.assistant.checks.secrets import Confidential
 from supportbot.assistant.checks.sentence_kinds import (
     LANGUAGES,
     PIECES_BESIDE,
@@ -231,7 +230,7 @@ class Judge:
         """
         if by == "model" and self._is_repeated(words):
             return "repeated"
-        if found := hard_checks.objection(words, before, self.evidence, self._confidential):
+        if found := objection(words, before, self.evidence, self._confidential):
             return found
         return "deed" if by == "model" and not support.is_quoted and self._is_deed(words, support) else ""
 
