@@ -117,20 +117,20 @@ def fill_from(knowledge: Path, workspace: str, vectors: Path | None) -> None:
 
 @contextmanager
 def threshold_of(probability: float | None) -> Iterator[None]:
-    from supportbot.assistant import sentence_similarity
+    from supportbot.assistant import turn_search
 
-    shipped = sentence_similarity.answer_calibration
+    shipped = turn_search.answer_calibration
 
     def changed(recipe_name: str) -> Any:
         found = shipped(recipe_name)
         return found and replace(found, threshold=probability)
 
     if probability is not None:
-        sentence_similarity.answer_calibration = changed
+        turn_search.answer_calibration = changed
     try:
         yield
     finally:
-        sentence_similarity.answer_calibration = shipped
+        turn_search.answer_calibration = shipped
 
 
 def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:

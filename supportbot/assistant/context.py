@@ -15,10 +15,9 @@ from kb.search import Curated, Passage
 from supportbot.assistant.checks.evidence import Strictness
 from supportbot.assistant.outcome_messages import done_in
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions, moment_in_words
-from supportbot.assistant.sentence_similarity import with_similarity
 from supportbot.assistant.tools import TurnTools, tools_for
 from supportbot.assistant.turn_limits import ANSWER_TOKENS, HISTORY_MESSAGES, LEAN_PASSAGES
-from supportbot.assistant.turn_search import Found, in_parts, retrieve, with_passages
+from supportbot.assistant.turn_search import Found, in_parts, retrieve, with_passages, with_similarity
 from supportbot.builtin.intents import ASK_FOR_HELP, courtesy, courtesy_by_words
 from supportbot.builtin.phrases import only_asks
 from supportbot.chat.models import Conversation, Message, Source

@@ -14,11 +14,10 @@ from kb.search import Retrieval
 from kb.search.confidence import Calibration, answer_calibration
 from kb.testing import HashEmbedder
 from supportbot.accounts.scope import workspace_scope
-from supportbot.assistant import sentence_similarity
+from supportbot.assistant import turn_search
 from supportbot.assistant.context import build_context
 from supportbot.assistant.runner import carry_out
-from supportbot.assistant.sentence_similarity import similarities_of, with_similarity
-from supportbot.assistant.turn_search import Found
+from supportbot.assistant.turn_search import Found, similarities_of, with_similarity
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message
@@ -117,8 +116,8 @@ def said(conversation: Conversation, text: str) -> Claim:
 
 
 def test_only_words_decide_under_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sentence_similarity, "_slots", threading.BoundedSemaphore(1))
-    with sentence_similarity._slots:
+    monkeypatch.setattr(turn_search, "_slots", threading.BoundedSemaphore(1))
+    with turn_search._slots:
         assert similarities_of(REQUEST) == {}
     assert similarities_of(REQUEST)
 
@@ -127,13 +126,13 @@ def test_only_words_decide_under_load(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_similar_sentence_there_is_no_answer(
     monkeypatch: pytest.MonkeyPatch, bias: float, is_answerable: bool
 ) -> None:
-    monkeypatch.setattr(sentence_similarity, "answer_calibration", by(bias, nearest=0.1))
+    monkeypatch.setattr(turn_search, "answer_calibration", by(bias, nearest=0.1))
     request = with_similarity(REQUEST, FOUND)
     assert request.similarities.keys() == {ZIP, POLE} and request.is_answerable is is_answerable
 
 
 def test_question_words_that_are_in_no_passage_make_an_answer_less_likely(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sentence_similarity, "answer_calibration", by(-0.4, share=1.0))
+    monkeypatch.setattr(turn_search, "answer_calibration", by(-0.4, share=1.0))
     assert with_similarity(REQUEST, FOUND).is_answerable
     assert not with_similarity(REQUEST, replace(FOUND, retrieval=replace(RETRIEVAL, share=0.3))).is_answerable
     across = replace(FOUND, retrieval=replace(RETRIEVAL, share=0.9, is_across=True))
@@ -141,7 +140,7 @@ def test_question_words_that_are_in_no_passage_make_an_answer_less_likely(monkey
 
 
 def test_one_answerable_question_of_several_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sentence_similarity, "answer_calibration", by(-0.4, share=1.0))
+    monkeypatch.setattr(turn_search, "answer_calibration", by(-0.4, share=1.0))
     request = replace(REQUEST, parts=(REQUEST, REQUEST))
     poor = replace(FOUND, retrieval=replace(RETRIEVAL, share=0.1))
     told = with_similarity(request, replace(FOUND, parts=(FOUND, poor)))
@@ -149,7 +148,7 @@ def test_one_answerable_question_of_several_is_enough(monkeypatch: pytest.Monkey
 
 
 def test_a_question_that_was_not_compared_stays_answerable(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    monkeypatch.setattr(sentence_similarity, "answer_calibration", by(-9.0))
+    monkeypatch.setattr(turn_search, "answer_calibration", by(-9.0))
     embedder().fail_after(1)  # type: ignore[attr-defined]  # the HashEmbedder of these tests
     assert with_similarity(REQUEST, FOUND).is_answerable
     settings.OPENAI_MODEL = "some-model"
