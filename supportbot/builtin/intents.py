@@ -167,9 +167,10 @@ def wants_undo(text: str, tools: Sequence[ToolSpec] = (), *, is_after_deed: bool
     """Return whether the customer wants to undo an action. The words of an action's own example mean that action, and a
     message with several orders is about more than the last action.
     """
-    if not text.strip() or any(_is_example(text, tool) for tool in tools) or len(order_numbers_in(text)) > 1:
+    least = UNDO_AFTER_DEED_FROM if is_after_deed else UNDO_FROM
+    if not text.strip() or classify(text).kinds[UNDO] < least:
         return False
-    return classify(text).kinds[UNDO] >= (UNDO_AFTER_DEED_FROM if is_after_deed else UNDO_FROM)
+    return not any(_is_example(text, tool) for tool in tools) and len(order_numbers_in(text)) <= 1
 
 
 def wants_person(text: str) -> bool:
