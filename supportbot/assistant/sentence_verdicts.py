@@ -196,6 +196,8 @@ class Judge:
         return [text for text in dict.fromkeys(texts) if text not in self._asked_for]
 
     def _vector(self, words: str) -> Vector | None:
+        if not self._vectors:  # most answers need none, and then their sentences need not be normalised
+            return None
         vector = self._vectors.get(as_read(words))
         return self._vectors.get(plainly(words)) if vector is None else vector
 
