@@ -1,11 +1,9 @@
-"""The answer of a turn: its payload in the log, and the message with citations that stores it."""
+"""The answer of a turn, and its payload in the log. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
-
-from supportbot.chat.models import Citation, Conversation, Message, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,36 +80,3 @@ def final_payload(message_id: UUID, answer: Answer) -> dict[str, Any]:
     if answer.blocks:
         payload["blocks"] = list(answer.blocks)
     return payload | ({"stopped": True} if answer.is_stopped else {})
-
-
-def message_of(conversation: Conversation, message_id: UUID, answer: Answer) -> tuple[Message, list[Citation]]:
-    """Return the message of an answer with its citations, to be stored with its `assistant.final` event."""
-    message = Message(
-        id=message_id,
-        conversation=conversation,
-        source=Source.ASSISTANT,
-        text=answer.text,
-        by=answer.by,
-        is_abstention=answer.is_abstention,
-        is_held_back=answer.is_held_back,
-        release_id=answer.release,
-    )
-    return message, _citation_rows(message, answer)
-
-
-def _citation_rows(message: Message, answer: Answer) -> list[Citation]:
-    return [
-        Citation(
-            message=message,
-            position=position,
-            article_id=span.article_id,
-            external_id=span.external_id,
-            title=span.title,
-            url=span.url,
-            revision=span.revision,
-            start=span.start,
-            end=span.end,
-            quote=span.quote,
-        )
-        for position, span in enumerate(answer.citations, start=1)
-    ]

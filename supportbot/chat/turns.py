@@ -21,10 +21,10 @@ from django.utils.timezone import now
 
 from supportbot import sql
 from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
-from supportbot.chat.answers import Answer, final_payload, message_of
+from supportbot.chat.answers import Answer, final_payload
 from supportbot.chat.errors import LeaseLost, NothingToRetry
 from supportbot.chat.log import append_event, check_open, lock_conversation, publish_after_commit, touch
-from supportbot.chat.models import Conversation, Message, Source, Turn
+from supportbot.chat.models import Citation, Conversation, Message, Source, Turn
 from supportbot.chat.retrieval_trace import RetrievalTrace, with_trace
 from supportbot.chat.signals import StopRequested, TurnsSuperseded, TurnWaiting
 from supportbot.errors import NotFound
@@ -246,6 +246,39 @@ def finish_turn(claim: Claim, answer: Answer, trace: RetrievalTrace | None = Non
     if is_another_waiting:
         publish_after_commit(conversation.pk, TurnWaiting())
     return event.seq
+
+
+def message_of(conversation: Conversation, message_id: UUID, answer: Answer) -> tuple[Message, list[Citation]]:
+    """Return the message of an answer with its citations, to be stored with its `assistant.final` event."""
+    message = Message(
+        id=message_id,
+        conversation=conversation,
+        source=Source.ASSISTANT,
+        text=answer.text,
+        by=answer.by,
+        is_abstention=answer.is_abstention,
+        is_held_back=answer.is_held_back,
+        release_id=answer.release,
+    )
+    return message, _citation_rows(message, answer)
+
+
+def _citation_rows(message: Message, answer: Answer) -> list[Citation]:
+    return [
+        Citation(
+            message=message,
+            position=position,
+            article_id=span.article_id,
+            external_id=span.external_id,
+            title=span.title,
+            url=span.url,
+            revision=span.revision,
+            start=span.start,
+            end=span.end,
+            quote=span.quote,
+        )
+        for position, span in enumerate(answer.citations, start=1)
+    ]
 
 
 def _end(claim: Claim, state: Turn.State) -> bool | None:

@@ -20,9 +20,10 @@ from django.utils.timezone import localtime
 from kb.models import Article
 from supportbot.accounts.models import Channel, Customer, User
 from supportbot.builtin.phrases import say
-from supportbot.chat.answers import Answer, CitedSpan, Withheld, final_payload, message_of
+from supportbot.chat.answers import Answer, CitedSpan, Withheld, final_payload
 from supportbot.chat.models import Audience, Citation, Conversation, ConversationEvent, Message, Source, Turn
 from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage, with_trace
+from supportbot.chat.turns import message_of
 from supportbot.handoff.models import Requester, State, Ticket
 from supportbot.ids import uuid7_at
 from supportbot.llm.models import LLMCall
