@@ -3,10 +3,13 @@
 Under `make run`, they are children of the supervisor; under a process manager or in containers, each runs alone.
 """
 
+import asyncio
+import random
 import socket
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 import uvicorn
 from django.conf import settings
@@ -17,7 +20,6 @@ from supportbot.embedded.metrics_files import SharedCounters
 from supportbot.embedded.ports import address_of, is_taken
 from supportbot.embedded.product_processes import ChildProcess, counting_together, product_environment, web_command
 from supportbot.embedded.supervisor import Supervisor, stop_signals
-from supportbot.embedded.web_server import WebServer
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
 
@@ -26,6 +28,8 @@ WORKER_THREADS = 8
 SOCKET_FRAME_BYTES = 262_144
 WEB_GRACE_SECONDS = 12  # the web server closes open connections before its process is killed
 BACKLOG = 2048
+BETWEEN_SECONDS: Final = 0.05  # the pause between closing two sockets
+SPREAD_SECONDS: Final = 2.0  # the maximum time for closing all sockets; running answers get ten seconds afterwards
 
 
 def serve_here(plan: Plan, application: str, *, lifespan: str, is_shared: bool) -> None:
@@ -123,3 +127,23 @@ def _port_in_use(plan: Plan) -> StartRefused:
             port=plan.port, host=plan.host, name=""
         )
     )
+
+
+class WebServer(uvicorn.Server):
+    """Spreads out the closing of sockets. By default, uvicorn closes all at once, and all chats of a process would
+    reconnect to the other processes at the same time.
+    """
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()  # new connections go to another process
+        connections = list(self.server_state.connections)
+        random.shuffle(connections)  # mix old and new connections
+        pause = min(BETWEEN_SECONDS, SPREAD_SECONDS / max(len(connections), 1))
+        for connection in connections:
+            if self.force_exit:
+                break
+            if connection in self.server_state.connections:  # it may have ended already
+                connection.shutdown()
+                await asyncio.sleep(pause)
+        await super().shutdown(sockets)

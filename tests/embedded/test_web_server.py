@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import uvicorn
 
-from supportbot.embedded import web_server
+from supportbot.embedded import separate_processes
+from supportbot.embedded.separate_processes import BETWEEN_SECONDS, SPREAD_SECONDS, WebServer
 
 
 class Connection:
@@ -18,9 +19,9 @@ class Connection:
         self.server.server_state.connections.discard(self)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("count", "pause"), [(30, web_server.BETWEEN_SECONDS), (400, web_server.SPREAD_SECONDS / 400)])
+@pytest.mark.parametrize(("count", "pause"), [(30, BETWEEN_SECONDS), (400, SPREAD_SECONDS / 400)])
 async def test_sockets_are_closed_one_after_another(count: int, pause: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = web_server.WebServer(uvicorn.Config("tests.embedded.test_separate_processes:application", lifespan="off"))
+    server = WebServer(uvicorn.Config("tests.embedded.test_separate_processes:application", lifespan="off"))
     server.servers = []
     told: list[Any] = []
     connections = [Connection(server, told) for _ in range(count)]
@@ -29,7 +30,7 @@ async def test_sockets_are_closed_one_after_another(count: int, pause: float, mo
     async def note(seconds: float) -> None:
         told.append(seconds)
 
-    monkeypatch.setattr(web_server.asyncio, "sleep", note)
+    monkeypatch.setattr(separate_processes.asyncio, "sleep", note)
     monkeypatch.setattr(uvicorn.Server, "shutdown", _nothing)
     await server.shutdown()
     assert set(told[::2]) == set(connections) and told[::2] != connections
