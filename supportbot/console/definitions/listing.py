@@ -23,7 +23,7 @@ from actions.policy_store import switch_off_built_in
 from actions.registry import code_actions
 from actions.spec import Action, WriteAction
 from supportbot.console.base import RowPagesAdmin
-from supportbot.console.definitions import cases, creating, deleting, editing, publishing, trials, versions
+from supportbot.console.definitions import cases, creating, editing, publishing, trials, versions
 from supportbot.console.definitions.page_frame import READ_RIGHT, WRITE_RIGHT, actor_of_request, kind_words, state_tag
 from supportbot.console.display import tag
 from supportbot.console.filters import LabelledFilter
@@ -99,7 +99,7 @@ class DefinitionAdmin(RowPagesAdmin):
 
     @admin.action(description=_("Delete drafts"), permissions=["change"])
     def delete_ticked(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse:
-        return deleting.confirmation(request, rows)
+        return publishing.confirm_deletion(request, rows)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         of_release = _of_release()
@@ -122,7 +122,7 @@ class DefinitionAdmin(RowPagesAdmin):
         return [
             path("operations/", wrap(creating.operations_page), name="actiondefinition-operations"),
             path("built-in/off/", wrap(require_POST(switch_off_all)), name="actiondefinition-built-in-off"),
-            path("delete/", wrap(deleting.delete_page), name="actiondefinition-delete"),
+            path("delete/", wrap(publishing.delete_page), name="actiondefinition-delete"),
             path("expressions/", wrap(editing.expressions_page), name="actiondefinition-expressions"),
             path(f"{one}part/<slug:slug>/", wrap(editing.part_page), name="actiondefinition-part"),
             path(f"{one}document/", wrap(editing.document_page), name="actiondefinition-document"),

@@ -1,7 +1,8 @@
 """Publishing in the console: the differences from the published version, the results of the cases, and the approval by
-a second person.
+a second person. Also switching off, and deleting drafts that were never published.
 """
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from actions.definitions import services
@@ -18,6 +19,8 @@ from actions.definitions.defined import DefinedWrite
 from actions.definitions.document import parse_document
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.published import action_from
+from actions.definitions.selectors import definition_with_id
+from actions.definitions.services import delete_drafts
 from actions.models import ActionPolicy, ActionRequest
 from supportbot.accounts.models import User
 from supportbot.connection_test_limit import TooManyTests, count_test
@@ -29,7 +32,7 @@ from supportbot.console.definitions.page_frame import WRITE_RIGHT, frame, opened
 from supportbot.console.definitions.versions import difference
 from supportbot.console.display import error_text
 from supportbot.console.permissions import may
-from supportbot.console.request_context import person_of, staff
+from supportbot.console.request_context import needs, person_of, staff
 from supportbot.errors import SupportBotError
 
 
@@ -149,3 +152,40 @@ def switch_off(request: HttpRequest, definition_id: UUID) -> HttpResponse:
         request, gettext("{name} is switched off. Nothing more is sent for it.").format(name=definition.name)
     )
     return redirect("admin:actions_actiondefinition_change", definition.pk)
+
+
+def delete_page(request: HttpRequest) -> HttpResponse:
+    """Delete the drafts that are named when the page is submitted; otherwise, ask about the action `one`."""
+    needs(request, WRITE_RIGHT)
+    if request.method != "POST":
+        return confirm_deletion(request, [definition_with_id(_id(request.GET.get("one", "")))])
+    names = delete_drafts(_names(request), person=person_of(request))
+    if names:
+        told = ngettext("{number} draft deleted.", "{number} drafts deleted.", len(names))
+        messages.success(request, told.format(number=len(names)))
+    else:
+        messages.warning(request, gettext("Nothing was deleted."))
+    return redirect("admin:actions_actiondefinition_changelist")
+
+
+def confirm_deletion(request: HttpRequest, chosen: Iterable[ActionDefinition]) -> HttpResponse:
+    """Show which of the chosen actions would be deleted, and which stay because they have been published."""
+    needs(request, WRITE_RIGHT)
+    by_name = sorted(chosen, key=lambda one: one.name)
+    context: dict[str, Any] = {
+        "drafts": [one.name for one in by_name if one.is_unpublished],
+        "staying": [one.name for one in by_name if not one.is_unpublished],
+    }
+    title = gettext("Delete drafts")
+    return render(request, "console/definitions/delete.html", frame(request, title, **context))
+
+
+def _names(request: HttpRequest) -> list[str]:
+    return [name for name in request.POST.getlist("name") if name.isprintable()]  # PostgreSQL accepts no NUL
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        return UUID(int=0)  # no definition has it: the page is not found
