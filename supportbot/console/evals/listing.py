@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from supportbot.console.base import RowPagesAdmin
 from supportbot.console.display import moment_in_words
-from supportbot.console.evals import case_pages, labelling, pages
+from supportbot.console.evals import case_pages, pages
 from supportbot.console.evals.hidden_verdicts import hidden_runs
 from supportbot.console.evals.result_rows import result_of, state_tag
 from supportbot.evals.models import Run, Suite
@@ -147,8 +147,8 @@ class RunAdmin(RowPagesAdmin):
     def get_urls(self) -> list[URLPattern]:
         wrap, one = self.admin_site.admin_view, "<uuid:run_id>/"
         return [
-            path("label/", wrap(labelling.label_queue), name="evals_run_labels"),
-            path("label/<uuid:result_id>/", wrap(require_POST(labelling.save_label)), name="evals_result_label"),
+            path("label/", wrap(pages.label_queue), name="evals_run_labels"),
+            path("label/<uuid:result_id>/", wrap(require_POST(pages.save_label)), name="evals_result_label"),
             path(f"{one}cancel/", wrap(require_POST(pages.cancel)), name="evals_run_cancel"),
             path(f"{one}show/", wrap(require_POST(pages.show)), name="evals_run_show"),
             path(f"{one}resume/", wrap(require_POST(pages.resume)), name="evals_run_resume"),
