@@ -40,10 +40,10 @@ from supportbot.releases.errors import (
     ReleaseChanged,
     VerdictOutdated,
 )
-from supportbot.releases.evaluation_claims import claim_waiting, extend_claim
 from supportbot.releases.models import Release
 from supportbot.releases.ports import Verdict
 from supportbot.releases.selectors import current, gates, live_release, release_with_id, using
+from supportbot.releases.tasks import claim_waiting, extend_claim
 
 pytestmark = pytest.mark.django_db
 State = Release.State
