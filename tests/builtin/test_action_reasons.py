@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from supportbot.builtin.actions.stated_reasons import says_why
+from supportbot.builtin.actions.message_reading import says_why
 from supportbot.builtin.phrases import say
 from supportbot.llm.types import ToolSpec
 from tests.builtin.action_chat import HUMAN, Chat
