@@ -17,7 +17,6 @@ from actions.facts import Identity
 from actions.merchant_api.port import merchant
 from actions.models import ActionRequest
 from actions.simulated_backend import use_simulated_backend
-from actions.simulated_execution import execute_simulated
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member, create_channel, create_workspace
@@ -28,6 +27,7 @@ from supportbot.evals.retail.shop import merchants_from
 from supportbot.evals.run_worker import execute_run
 from supportbot.evals.selectors import suite_named
 from supportbot.evals.services import start_run
+from supportbot.evals.simulated_conversation import execute_simulated
 from supportbot.evals.suite_files import read_suite, read_suite_file
 from supportbot.evals.suite_format import case_document, parse_case
 from supportbot.releases.selectors import live_release
