@@ -19,7 +19,7 @@ from actions.principals import Principal
 from actions.services import confirm, propose
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.services import add_member
-from supportbot.evals.retail.preparing import DEFINITIONS
+from supportbot.evals.retail.shop import DEFINITIONS
 from supportbot.outbound.ip_addresses import LOOPBACK
 from tests.actions.conftest import signed_in_as
 from tests.actions.defined.loopback_shop import LoopbackShop, loopback_shop

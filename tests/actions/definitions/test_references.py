@@ -8,7 +8,7 @@ import pytest
 
 from actions.definitions.document import parse_document
 from actions.definitions.references import uses_of, with_renamed
-from supportbot.evals.retail.preparing import DEFINITIONS
+from supportbot.evals.retail.shop import DEFINITIONS
 from tests.actions.definitions.documents import EXCHANGE, PRODUCT
 
 GYM = Path(__file__).parents[2] / "gym" / "definitions"

@@ -16,8 +16,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.evals.command_output import facts_of, junit, words_of_run
 from supportbot.evals.models import Run, Suite
 from supportbot.evals.release_under_test import release_numbered
-from supportbot.evals.retail.preparing import is_prepared
-from supportbot.evals.retail.shop import merchants_from
+from supportbot.evals.retail.shop import is_prepared, merchants_from
 from supportbot.evals.run_worker import execute_held, executed, finished, new_runner
 from supportbot.evals.selectors import last_run_on, run_with_id
 from supportbot.evals.services import Baseline, resume_run, save_suite, start_run

@@ -20,8 +20,7 @@ from supportbot.accounts.services import add_member, create_workspace
 from supportbot.chat.models import Conversation
 from supportbot.evals.command_output import facts_of, words_of_run
 from supportbot.evals.models import Run
-from supportbot.evals.retail.preparing import CURRENCY, follow_policy, is_prepared, offer_operations
-from supportbot.evals.retail.shop import merchants_from
+from supportbot.evals.retail.shop import CURRENCY, follow_policy, is_prepared, merchants_from, offer_operations
 from supportbot.evals.retail.tasks import NAME
 from supportbot.evals.run_worker import execute_held, finished, new_runner
 from supportbot.evals.selectors import run_with_id
