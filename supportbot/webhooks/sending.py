@@ -223,7 +223,7 @@ def _settle_failure(
 
 
 def _switch_off(endpoint: WebhookEndpoint, reason: str) -> None:
-    """Switch a locked endpoint off; `notices.notify_admins` informs the admins."""
+    """Switch a locked endpoint off; `services.notify_admins` informs the admins."""
     endpoint.is_on, endpoint.off_reason, endpoint.notified_at = False, reason, None
     endpoint.save(update_fields=["is_on", "off_reason", "notified_at"])
     park_waiting(endpoint)

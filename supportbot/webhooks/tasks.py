@@ -7,7 +7,7 @@ from uuid import UUID
 
 from celery import current_app, shared_task
 
-from supportbot.webhooks import notices, sending, services
+from supportbot.webhooks import sending, services
 
 SERVE = "supportbot.webhooks.tasks.serve"
 MESSAGE_LIFE_SECONDS = 30
@@ -33,7 +33,7 @@ def serve(workspace_id: str, endpoint_id: str) -> None:
 
 @shared_task
 def notify_admins() -> None:
-    notices.notify_admins()
+    services.notify_admins()
 
 
 @shared_task

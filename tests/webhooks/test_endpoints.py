@@ -12,7 +12,7 @@ from supportbot.accounts.services import add_member
 from supportbot.errors import InvalidInput
 from supportbot.outbound.http import Request
 from supportbot.outbox.delivery import deliver_due
-from supportbot.webhooks import notices, sending, services
+from supportbot.webhooks import sending, services
 from supportbot.webhooks.errors import EndpointOff, TooManyEndpoints
 from supportbot.webhooks.event_types import KINDS
 from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
@@ -39,7 +39,7 @@ def test_an_endpoint_that_fails_for_days_is_switched_off_and_its_admins_notified
     off = WebhookEndpoint.objects.get()
     assert (off.is_on, off.off_reason) == (False, "failing")
     assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {"parked"}
-    assert notices.notify_admins() == 1 and notices.notify_admins() == 0
+    assert services.notify_admins() == 1 and services.notify_admins() == 0
     [told] = mail.outbox
     assert told.to == ["ada@example.com"] and "books" in told.subject and str(off.pk) in told.body
     assert AuditEntry.objects.latest("seq").event == "webhook.switched_off"
@@ -64,9 +64,9 @@ def test_a_notice_that_cannot_be_mailed_is_retried(
     WebhookEndpoint.objects.update(is_on=False, off_reason="failing")
     settings.EMAIL_BACKEND, settings.EMAIL_HOST = "django.core.mail.backends.smtp.EmailBackend", "127.0.0.1"
     settings.EMAIL_PORT = 1
-    assert notices.notify_admins() == 0
+    assert services.notify_admins() == 0
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-    assert notices.notify_admins() == 1 and len(mail.outbox) == 1
+    assert services.notify_admins() == 1 and len(mail.outbox) == 1
 
 
 def test_a_server_that_is_gone_is_switched_off_at_once(
