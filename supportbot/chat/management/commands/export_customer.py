@@ -9,7 +9,7 @@ from django.utils.translation import gettext, gettext_noop
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.selectors import customer_named
-from supportbot.chat.customer_export import Encoder, export_of
+from supportbot.chat.erasure import Encoder, export_of
 
 
 class Command(WorkspaceCommand):
