@@ -70,7 +70,9 @@ SPANS: Final = (1, 7, 30)  # days of failed deliveries to send again
 class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     kinds = forms.MultipleChoiceField(
         label=_("Events"),
-        choices=lambda: [(kind, format_html("{} {}", _code(kind), gettext(MEANINGS[kind]))) for kind in KINDS],
+        choices=lambda: [
+            (kind, format_html("<span>{} {}</span>", _code(kind), gettext(MEANINGS[kind]))) for kind in KINDS
+        ],
         widget=forms.CheckboxSelectMultiple,
     )
 

@@ -146,6 +146,7 @@ def test_a_page_has_metadata_and_the_brand(client: Client, workspace: Workspace)
         told = {tag.attributes.get("property") or tag.attributes.get("name"): tag for tag in tree.css("meta[content]")}
         assert {"description", "og:title", "og:description", "og:url", "og:image", "og:site_name"} <= set(told)
         assert tree.css_first("img.mk").attributes["src"] == f"/logo/{logo.digest}.png"
+        assert tree.css_first("link[rel=icon]").attributes["href"] == f"/logo/{logo.digest}.png"
         assert tree.css_first("a.home").attributes["href"] == "https://wrenfell.example"
         assert tree.css("link[rel=canonical]")
     assert told["description"].attributes["content"] == "Costs Delivery costs 4.90 euros."
