@@ -87,7 +87,7 @@ browser-tests: ## run the journeys in a browser
 	  $(BROWSER_TESTS); \
 	elif [ -n "$$CI" ]; then exit 1; fi
 
-# Run it after a change of a text that people read, translate what is new (CONTRIBUTING.md), and run it again.
+# Run it after changing a text that people read, translate what is new (CONTRIBUTING.md), and run it again.
 messages: ## write new texts into the catalogues of all languages, and compile them
 	@sh scripts/environment.sh requirements-dev.lock
 	.venv/bin/python scripts/messages.py update
@@ -99,7 +99,7 @@ widget: ## build the widget's bundle (needs Node.js)
 	@sh scripts/environment.sh requirements-dev.lock
 	@sh scripts/widget_bundle.sh build
 
-# Run it after a change of the .txt files.
+# Run it after changing the .txt files.
 lock: ## pin the packages of requirements*.txt with hashes (needs uv)
 	uv pip compile --generate-hashes --universal --python-version 3.11 requirements.txt -o requirements.lock
 	uv pip compile --generate-hashes --universal --python-version 3.11 -c requirements.lock \
