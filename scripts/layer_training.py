@@ -1,8 +1,8 @@
-"""Further training of the packaged embedder's last layers, for the programs beside this one: a model that reads one
-text and answers yes or no, or says which of several classes it is.
+"""Trains the packaged embedder's last layers further, for other programs in this folder: the trained model reads one
+text and answers yes or no, or names one of several classes.
 
-The layers below them stay as they are, and what they make of a text is computed once. The weights are rounded to four
-bits in training too, as the engine reads them.
+The layers below them stay as they are, so their output for each text is computed only once. The weights are rounded to
+four bits during training too, because that is how the engine reads them.
 """
 
 import json
@@ -23,13 +23,13 @@ from scripts import packaged_layers
 from scripts.packaged_layers import LAYERS, Layer, passed
 from supportbot.assistant.checks.readings import DATA
 
-CUT: Final = 8  # layers that stay as they are
+CUT: Final = 8  # number of layers that stay as they are
 BATCH, RATE, WARM_UP = 32, 2e-4, 100
-HEAD_RATE: Final = 20  # times RATE, since it starts from nothing
+HEAD_RATE: Final = 20  # multiple of RATE: the head starts from nothing
 DECAY: Final = 0.01
-SURE: Final = 0.96  # what a true example is taught to reach, since some rows are wrong
+SURE: Final = 0.96  # the probability that a true example is trained to reach; not 1, since some rows are wrong
 DROPOUT: Final = 0.1
-SCALE: Final = 20.0  # of the vectors, whose length is 1
+SCALE: Final = 20.0  # multiplies the vectors, whose length is 1
 MAX_TOKENS: Final = 160
 Trained = dict[str, Any]
 Row = dict[str, Any]
@@ -53,7 +53,7 @@ def rows_in(file: Path) -> list[Row]:
 
 
 def lower_states(texts: Sequence[str]) -> list[np.ndarray]:
-    """Return what the layers that stay make of each text; kept in a file, since it takes ten minutes."""
+    """Return the unchanged layers' output for each text; it is kept in a file, since computing it takes ten minutes."""
     name = sha256("\x00".join(texts).encode()).hexdigest()[:16]
     file = Path(tempfile.gettempdir()) / f"supportbot-states-{CUT}-{name}.npz"
     if not file.exists():
@@ -71,7 +71,9 @@ def trained_on(
     report: Callable[[Trained], None],
     classes: int = 0,
 ) -> Trained:
-    """Return the trained layers; `report` is called with them after each round. Without classes: yes or no."""
+    """Return the trained layers; `report` is called with them after each round. Without `classes`, they answer yes or
+    no.
+    """
     wanted = np.array([one.wanted for one in examples], dtype=np.int32 if classes else np.float32)
     weights = np.array([one.weight for one in examples], dtype=np.float32)
     trained: Trained = {
@@ -97,7 +99,7 @@ def trained_on(
 
 
 def batches(order: np.random.Generator, states: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return all places in batches of similar lengths, in another order each time."""
+    """Return the indices of all texts in batches of similar lengths, in a different order each time."""
     found, lengths, places = [], np.array([len(one) for one in states]), order.permutation(len(states))
     for start in range(0, len(places), BATCH * 24):
         together = places[start : start + BATCH * 24]
@@ -108,7 +110,7 @@ def batches(order: np.random.Generator, states: Sequence[np.ndarray]) -> list[np
 
 
 def padded(states: Sequence[np.ndarray], size: int = BATCH) -> tuple[np.ndarray, np.ndarray]:
-    """Return a batch of one length, and which of it is text."""
+    """Return a batch padded to one length, and a mask of the text in it."""
     longest = -(-max(map(len, states)) // 16) * 16
     seen = np.zeros((size, longest, packaged_layers.WIDTH), np.float32)
     is_text = np.zeros((size, longest), np.float32)
@@ -158,7 +160,7 @@ def step(trained: Trained, means: Any, squares: Any, at: Any, rate: Any, batch: 
 
 
 def in_four_bits(one: Layer) -> Layer:
-    """Return a layer as the engine will read it; slopes pass as if nothing had been rounded."""
+    """Return a layer as the engine will read it; gradients pass as if nothing had been rounded."""
     return {
         name: value + jax.lax.stop_gradient(packaged_layers.rounded(value) - value) if value.ndim == 2 else value
         for name, value in one.items()
@@ -174,7 +176,9 @@ def odds_of(trained: Trained, states: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def as_shipped(trained: Trained) -> dict[str, np.ndarray]:
-    """Return the arrays to ship: the layers as in the engine's file, and how a vector is read."""
+    """Return the arrays to ship: the layers as in the engine's file, and `direction` and `bias`, which evaluate a
+    vector.
+    """
     layers = {
         f"l{CUT + at}.{name}": packaged_layers.packed(np.asarray(value))
         for at, one in enumerate(trained["layers"])

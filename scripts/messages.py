@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Keep the gettext catalogues: what customers read (`locale/customer`) and what the team reads (`locale/team`).
+"""Maintain the gettext catalogues: what customers read (`locale/customer`) and what the team reads (`locale/team`).
 
     .venv/bin/python scripts/messages.py update          add new messages to all catalogues, remove unused ones
     .venv/bin/python scripts/messages.py compile         write the .mo files
@@ -103,7 +103,7 @@ class PlainCatalog(Catalog):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Keep the gettext catalogues.")
+    parser = argparse.ArgumentParser(description="Maintain the gettext catalogues.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("update", "compile", "check", "widget"):
         commands.add_parser(name)

@@ -6,8 +6,9 @@
     python scripts/train_doubt.py --measure --answers FILE.jsonl   measures models' answers too (never trained on)
 
 Rows are `{"locale", "passage_locale", "title", "passage", "honest", "turned", "kind"}` in
-`checks/data/twins.<language>.jsonl`, shown alone or among others, and the pairs of `examples/evaluation` with
-the demo's article as their source. Answers are `{"passages": [{"title", "text"}], "answer", "label"}`.
+`checks/data/twins.<language>.jsonl`, whose passage is used alone or among others, and the pairs of
+`examples/evaluation` with the demo's article as their source. Answers are `{"passages": [{"title", "text"}], "answer",
+"label"}`.
 """
 
 import argparse
@@ -30,10 +31,10 @@ from supportbot.assistant.checks import doubt  # noqa: E402
 from supportbot.language.sentences import sentences_of  # noqa: E402
 
 EXAMPLES = HOME / "examples"
-BESIDE = (0, 2, 5)  # other passages shown with a pair; a turn has up to six
+BESIDE = (0, 2, 5)  # numbers of other passages beside a pair's own; a turn has up to six
 PENALTY, ROUNDS = 3.0, 12
 LEAST_ROWS = 6  # features in fewer rows are left out
-HONEST_LOOKS = 0.16  # of the true sentences of unseen rows
+HONEST_LOOKS = 0.16  # the share of true sentences in unseen rows that get a second look
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -92,13 +93,13 @@ def main() -> None:
             measure_answers(chosen.answers, fitted(rows, seen), threshold)
     else:
         weights = fitted(rows, seen)
-        weights["bias"] -= threshold  # so that the threshold is LOOK_FROM
+        weights["bias"] -= threshold  # so that LOOK_FROM is the threshold
         shipped = {name: round(value, 3) for name, value in sorted(weights.items())}
         (doubt.DATA / "doubt.json").write_text(json.dumps(shipped, indent=2) + "\n")
 
 
 def unfitted(rows: Sequence[Row], seen: Sequence[doubt.Features], pairs: int) -> Array:
-    """Return the log odds of each row by weights fitted without its locale, or without the demo's."""
+    """Return the log odds of each row, by weights fitted without the rows of its locale, or without the demo's."""
     scores = np.zeros(len(rows))
     groups = [row.locale if at < pairs else "demo" for at, row in enumerate(rows)]
     for group in sorted(set(groups)):
@@ -117,7 +118,7 @@ def odds_of(found: doubt.Features, weights: dict[str, float]) -> float:
 def fitted(rows: Sequence[Row], seen: Sequence[doubt.Features]) -> dict[str, float]:
     """Return the weights of a logistic model over the features whose weight is not negative.
 
-    No difference makes a sentence less doubtful: a negative weight has learnt an author's habit.
+    No difference makes a sentence less doubtful, so a negative weight would only reflect an author's habit.
     """
     counts = Counter(name for found in seen for name in found)
     names = sorted(name for name, count in counts.items() if count >= LEAST_ROWS)

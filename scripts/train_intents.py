@@ -2,11 +2,12 @@
 """Train `supportbot/builtin/intents.py` on labelled rows, or measure it on authors it has not seen.
 
     python scripts/train_intents.py             fits on all rows and writes intents.npz and examples.npz
-    python scripts/train_intents.py --measure   fits without each author in turn and prints how it does on them
+    python scripts/train_intents.py --measure   fits without each author in turn and prints the results on that author
 
 Rows are `{"text", "locale", "intent", "stance"?, "action"?, "author"}` in `data/intents.<language>.jsonl`. Both
-thresholds are set on rows that the head did not see: above the upper one, an action is detected in `CARDS` of the rows
-without a request, courtesies apart; above the lower one, it asks the customer about `ASKED` of them.
+thresholds are set on rows that the head did not see, so that among rows without a request, courtesies apart, a share of
+`CARDS` is above the upper one, where an action is detected, and a share of `ASKED` above the lower one, where the
+customer is asked.
 """
 
 import argparse
@@ -91,7 +92,7 @@ def class_of(row: Row) -> str:
 
 
 def wanted_in(row: Row) -> str:
-    """Return the action that a row requests, "" if it is not in the catalogue."""
+    """Return the action that a row requests; "" if it is not in the catalogue."""
     is_wish = row.get("stance") == "wish" and row["intent"] != intents.OTHER
     return str(row["intent"]) if is_wish else ""
 
@@ -108,7 +109,7 @@ def fitted(rows: Sequence[Row], vectors: np.ndarray) -> intents.Weights:
             is_wish.append(hits)
         for at in outside:
             shown.append(evidence_of(rows[at], vectors[at], head))
-            # Courtesies, and what asks to undo something, never reach the thresholds.
+            # The thresholds do not apply to courtesies and requests to undo something.
             is_quiet.append(not wanted_in(rows[at]) and rows[at]["intent"] not in ELSEWHERE)
     pair = logistic(np.vstack(evidence), np.concatenate(is_wish))
     chances = np.array([1 / (1 + np.exp(-(one @ pair[:-1] + pair[-1]).max())) for one in shown])

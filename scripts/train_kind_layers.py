@@ -1,22 +1,23 @@
 #!/usr/bin/env python3
-"""Train the layers of the model in `checks/sentence_kinds.py` that reads a sentence beside the pages and says its kind.
+"""Train the layers of the model in `checks/sentence_kinds.py` that reads a sentence with the pages and finds its kind.
 
     pip install jax
     python scripts/train_kind_layers.py     trains on all rows and writes kind_layers.npz: 30 minutes on two cores
-    python scripts/train_kind_layers.py --extra FILE.jsonl ...     also prints after each round how well it tells the
+    python scripts/train_kind_layers.py --extra FILE.jsonl ...     also prints after each round how well it finds the
                                                                    deeds among rows like those of `told`
 
 "We collect your old sofa at no charge" is a rule if the page says so, and a promise if it does not. So the last layers
 of the packaged embedder are trained further, reading the sentence and the nearest pieces of the pages as one text
 (`layer_training.py`).
 
-Four sorts of rows, in `checks/data`:
+There are four kinds of rows, in `checks/data`:
 - `told.<language>.jsonl`: `{"page", "title", "page_locale", "text", "locale", "label": "rule"|"deed"|"regret"|"talk",
-  "author"}`, what is said beside a page: its rules told to a customer, and deeds about the same in similar words.
-- `kinds.<language>.jsonl`: sentences without a page (`train_kinds.py`). Each is read alone, and some beside the
-  pieces of a page near to them in meaning, which never make them another kind.
-- `twins.<language>.jsonl` and `altered.jsonl`: a page, a sentence that it supports, and the same one turned: claims.
-- `records.<language>.jsonl`: what is said of a deed, with or without a record of it; read alone.
+  "author"}`, sentences with a page: its rules as told to a customer, and deeds on the same subject in similar words.
+- `kinds.<language>.jsonl`: sentences without a page (`train_kinds.py`). Each is read alone, and some are also read with
+  pieces of a page of similar meaning, which never change their kind.
+- `twins.<language>.jsonl` and `altered.jsonl`: a page, a sentence that it supports, and one with the opposite meaning.
+  Both sentences are claims.
+- `records.<language>.jsonl`: sentences about a deed, with or without a record of it. They are read alone.
 """
 
 import argparse
@@ -49,12 +50,12 @@ from scripts.train_kinds import classes_of
 from supportbot.assistant.checks import doubt, readings, sentence_kinds
 
 ROUNDS: Final = 2
-TOLD_WEIGHT: Final = 2.0  # rows written beside their page are the ones that teach the difference
-WINDOWS_BESIDE: Final = 1  # of a page in another language; a draft's sentences are read without one, at no cost
-OTHERS_SHARE: Final = 0.4  # of the sentences without a page that are read beside one, too
-NEAREST: Final = 3  # pages of which one is put beside them
-RECORDS_SHARE: Final = 0.5  # of what is said of records
-UNREAD_WEIGHT: Final = 0.5  # of these: they were labelled for another purpose
+TOLD_WEIGHT: Final = 2.0  # rows written for their page teach the difference best
+WINDOWS_BESIDE: Final = 1  # windows of a page in another language; a draft's sentences are read without any
+OTHERS_SHARE: Final = 0.4  # share of the sentences without a page that are also read with one
+NEAREST: Final = 3  # number of nearest pages, one of which they are read with
+RECORDS_SHARE: Final = 0.5  # share of the sentences about records that is used
+UNREAD_WEIGHT: Final = 0.5  # weight of these sentences: they were labelled for another purpose
 DEEDS_OF_RECORDS: Final = frozenset({"faithful", "kind_of_deed", "deed", "added_deed", "extra", "paraphrase"})
 DEED, TALK, CLAIM, REGRET = range(len(sentence_kinds.KINDS))
 CLASSES: Final = {"rule": CLAIM, "deed": DEED, "regret": REGRET, "talk": TALK}
@@ -67,7 +68,7 @@ class Page(NamedTuple):
 
 
 class Beside(NamedTuple):
-    """A sentence, the page beside it, and the number of its kind."""
+    """A sentence, the page that it is read with, and the number of its kind."""
 
     text: str
     locale: str
@@ -142,14 +143,14 @@ def rows_to_learn() -> Iterator[Beside]:
 
 
 def beside_others(rows: Sequence[Beside], pages: Sequence[Page], chance: random.Random) -> Iterator[Beside]:
-    """Yield each sentence beside one of the pages nearest to it in meaning: a deed stays a deed, a rule a rule."""
+    """Yield each sentence with one of the pages nearest to it in meaning; its kind stays the same."""
     near = vectors_of([row.text for row in rows]) @ vectors_of([page.text for page in pages]).T
     for row, shares in zip(rows, near, strict=True):
         yield row._replace(page=pages[chance.choice(np.argsort(-shares)[:NEAREST].tolist())])
 
 
 def examples_of(rows: Sequence[Beside]) -> list[Example]:
-    """Return the rows as the texts that are read: with the pieces of the page nearest to the sentence."""
+    """Return the rows as texts to be read: each sentence with the nearest pieces of its page."""
     abroad = [row for row in rows if row.page is not None and row.page.locale != row.locale]
     texts = list(dict.fromkeys([*(row.text for row in abroad), *(one for row in abroad for one in windows(row.page))]))
     vectors = dict(zip(texts, vectors_of(texts), strict=True)) if texts else {}

@@ -2,11 +2,11 @@
 """Train the model by pieces of words in `assistant/checks/sentence_kinds.py` on labelled rows, or measure it.
 
     python scripts/train_kinds.py             fits on all rows and writes kinds.npz
-    python scripts/train_kinds.py --measure   fits without each author in turn and prints how it does on them
+    python scripts/train_kinds.py --measure   fits without each author in turn and prints the results on that author
 
-Rows are `{"text", "locale", "label": "deed"|"other", "kind", "author"}` in `checks/data/kinds.<language>.jsonl`. What
-is said beside a page (`told`, `train_kind_layers.py`) is left out: with it, "I have" would be shown before the next
-word is read.
+Rows are `{"text", "locale", "label": "deed"|"other", "kind", "author"}` in `checks/data/kinds.<language>.jsonl`. The
+sentences with a page (`told`, `train_kind_layers.py`) are left out: with them, "I have" would count as harmless and be
+shown before the next word is read.
 """
 
 import argparse

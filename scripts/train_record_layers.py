@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Train the layers of the model in `checks/deeds.py` that reads a sentence beside the records of what was done, and
+"""Train the layers of the model in `checks/deeds.py` that reads a sentence with the records of what was done, and
 decides whether it says no more than they do.
 
     pip install jax
@@ -7,18 +7,18 @@ decides whether it says no more than they do.
     python scripts/train_record_layers.py --extra FILE.jsonl ...     also prints after each round how the model does on
                                                                      rows of `bench.checks`, never trained on
 
-The last layers of the packaged embedder are trained further, reading sentence and records as one text, so that each
-word of one is seen beside the words of the other (`layer_training.py`).
+The last layers of the packaged embedder are trained further. They read sentence and records as one text, so that they
+see each word of one together with the words of the other (`layer_training.py`).
 
-Three kinds of rows, in `checks/data`:
+There are three kinds of rows, in `checks/data`:
 - `records.<language>.jsonl`: `{"records": [...], "text", "locale", "is_said", "kind", "author"}`, a sentence and the
-  records. Some are repeated beside a further record or another one, and with the records in English
+  records. Some are repeated with an additional record or a different one, and with the records in English
   (`english_records.jsonl`), since a shop's actions often have no other language.
-- `done.<language>.jsonl`: `{"deed", "status", "role": "record"|"said", "text", "locale"}`, notes of deeds and what an
-  assistant says about them, with placeholders for figures. What is said is put beside a record of the same deed and
-  outcome, of another outcome, and of another deed. Half of these pairs are used.
-- `twins.<language>.jsonl` and `altered.jsonl`: a passage, a sentence that it supports, and the same one turned;
-  each is put beside the nearest pieces of the passage.
+- `done.<language>.jsonl`: `{"deed", "status", "role": "record"|"said", "text", "locale"}`, notes of deeds and an
+  assistant's sentences about them, with placeholders for figures. Each sentence is paired with a record of the same
+  deed and outcome, of another outcome, and of another deed. Half of these pairs are used.
+- `twins.<language>.jsonl` and `altered.jsonl`: a passage, a sentence that it supports, and one with the opposite
+  meaning. Each sentence is paired with the nearest pieces of the passage.
 """
 
 import argparse
@@ -50,10 +50,14 @@ from scripts.layer_training import (
 from supportbot.assistant.checks import doubt, readings
 
 ROUNDS: Final = 3
-MADE_SHARE: Final = 0.5  # of the pairs made from `done` that are used
-MADE_WEIGHT: Final = 0.5  # of these: nobody has read them
-PIECES: Final = 3  # of a passage
-FURTHER, OTHER, IN_ENGLISH = 0.3, 0.15, 0.3  # shares of the rows
+MADE_SHARE: Final = 0.5  # share of the pairs made from `done` that is used
+MADE_WEIGHT: Final = 0.5  # weight of these pairs: nobody has read them
+PIECES: Final = 3  # number of pieces of a passage
+FURTHER, OTHER, IN_ENGLISH = (
+    0.3,
+    0.15,
+    0.3,
+)  # shares of rows with such records
 OUTCOMES: Final = ("done", "waiting", "refused", "failed", "looked_up")
 PLACES: Final = {
     "product": ("Kestrel 2", "Linea", "Volta Mini", "AeroPress Go"),
@@ -63,7 +67,7 @@ PLACES: Final = {
 
 
 class Pair(NamedTuple):
-    """A sentence, the records beside it, whether it says no more than they do, and how much the pair counts."""
+    """A sentence, the records read with it, whether it says no more than they do, and the weight of the pair."""
 
     text: str
     records: tuple[str, ...]
@@ -136,7 +140,9 @@ def of_the_rows(rows: Sequence[Row]) -> Iterator[Pair]:
 
 
 def beside_others(rows: Sequence[Row], chance: random.Random) -> Iterator[Pair]:
-    """Yield some sentences beside a further record, which changes nothing, and true ones beside another's records."""
+    """Yield some sentences with an additional record, which changes nothing, and some true ones with records of other
+    rows.
+    """
     by_language = defaultdict(list)
     for row in rows:
         by_language[row["locale"]].append(row["records"])
@@ -151,7 +157,7 @@ def beside_others(rows: Sequence[Row], chance: random.Random) -> Iterator[Pair]:
 
 
 def made_from(done: Sequence[Row], chance: random.Random) -> Iterator[Pair]:
-    """Yield what is said of each deed beside records of it, of another outcome of it, and of another deed."""
+    """Yield the sentences about each deed with records of it, of another outcome of it, and of another deed."""
     records = defaultdict(list)
     for row in done:
         if row["role"] == "record" and row["deed"]:
@@ -173,7 +179,7 @@ def made_from(done: Sequence[Row], chance: random.Random) -> Iterator[Pair]:
 
 
 def beside_pages(rows: Sequence[Row]) -> Iterator[Pair]:
-    """Yield each sentence about a passage beside the pieces of it that share most with the sentence."""
+    """Yield each sentence about a passage with the pieces of the passage that share most with it."""
     for row in rows:
         for text, is_said in ((row["honest"], True), (row["turned"], False)):
             pieces = doubt.nearest_pieces([row["passage"]], text, row["locale"], most=PIECES)
@@ -183,7 +189,7 @@ def beside_pages(rows: Sequence[Row]) -> Iterator[Pair]:
 def others_of(
     row: Row, records: dict[tuple[str, str, str], list[str]], chance: random.Random
 ) -> Iterator[tuple[str, str]]:
-    """Yield the deed with another outcome and another deed, mostly, of which there are records."""
+    """Yield the deed with another outcome, and another deed, each in most cases and only if there are records of it."""
     outcomes = [one for one in OUTCOMES if one != row["status"] and (row["locale"], row["deed"], one) in records]
     if outcomes and (row["status"] == "done" or chance.random() < 1 / 2):
         yield row["deed"], chance.choice(outcomes)

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Train the nets of `checks/deeds.py` for the second opinion on whether a sentence says no more than a record.
+"""Train the nets in `checks/deeds.py` that give a second opinion on whether a sentence says no more than a record.
 
     python scripts/train_records.py             fits on all rows and writes records.npz
-    python scripts/train_records.py --measure   fits without one author of the records after the other and prints how
-                                                it does on them
-    python scripts/train_records.py --measure --extra FILE.jsonl   as well on rows of `bench.checks` with a ledger,
-                                                                   never fitted on
+    python scripts/train_records.py --measure   fits without each author of records in turn and prints the results on
+                                                that author
+    python scripts/train_records.py --measure --extra FILE.jsonl   also measures rows of `bench.checks` with a ledger,
+                                                                   which are never used for fitting
 
-Two kinds of rows, in `checks/data`:
-- `done.<language>.jsonl`: `{"deed", "status", "role": "record"|"said", "text", "locale"}`, notes of deeds and what an
-  assistant says about them, with placeholders for figures. They teach which deed a text is about (unless `deed` is
-  empty), and its outcome.
+There are three kinds of rows, in `checks/data`:
+- `done.<language>.jsonl`: `{"deed", "status", "role": "record"|"said", "text", "locale"}`, notes of deeds and an
+  assistant's sentences about them, with placeholders for figures. They teach which deed a text is about (unless `deed`
+  is empty), and its outcome.
 - `records.<language>.jsonl`: `{"records": [...], "text", "locale", "is_said", "kind", "author"}`, a sentence and the
   records. Each true sentence is also compared with records of other rows, which say something else. They teach how
   similar deed and outcome must be.
@@ -35,10 +35,10 @@ from supportbot.assistant.checks import deeds
 from supportbot.assistant.checks.readings import DATA
 from supportbot.language.figures import figures_in, known_figures
 
-OTHERS = 1  # record of another row that a true sentence is compared with
+OTHERS = 1  # number of other rows' records that a true sentence is compared with
 TRAINING = nets.Training(rounds=16, dropout=0.2)
-PAIRS_TRAINING = nets.Training(nets=8, rounds=16, dropout=0.2)  # chance weighs more with few inputs
-STATUS_WEIGHT = 3  # of claims that something was done which waits, was refused or failed: there are few of them
+PAIRS_TRAINING = nets.Training(nets=8, rounds=16, dropout=0.2)  # with few inputs, chance has more effect
+STATUS_WEIGHT = 3  # weight of false claims that a waiting, refused or failed deed was done: there are few
 # The values of the placeholders; a net cannot distinguish figures, but it can distinguish names.
 FIGURES = (
     {"product": "Kestrel 2", "address": "12 High Street, Bristol BS1 4QA", "email": "a.smith@example.com"},
@@ -100,7 +100,7 @@ def with_others(rows: list[Row]) -> list[Row]:
 
 
 def beside_english(rows: Sequence[Row]) -> list[Row]:
-    """Return the sentences of other languages beside their records in English."""
+    """Return the sentences in other languages with their records in English."""
     known = [json.loads(line) for line in (DATA / "english_records.jsonl").open(encoding="utf-8")]
     english = {one["record"]: one["english"] for one in known}
     return [
@@ -160,7 +160,7 @@ def nearest(row: Row, vectors: Vectors) -> tuple[deeds.Meaning, deeds.Meaning]:
 
 
 def told(author: str, rows: Sequence[Row], vectors: Vectors, weights: Mapping[str, np.ndarray]) -> None:
-    """Print, per level, the share of the sentences that the checks would show, by kind."""
+    """Print the share of sentences that the checks would show, by level and kind."""
     use(weights)
     passed: dict[float, list[bool]] = defaultdict(list)
     for row in rows:

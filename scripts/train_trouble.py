@@ -5,8 +5,8 @@
     python scripts/train_trouble.py --measure   leaves out each language in turn and prints hits and false alarms
 
 Rows are `{"text", "locale", "trouble"}` in `data/trouble.jsonl`. Complaints of the intents count as trouble, and their
-courtesies, questions and requests as none. They count less, since nobody labelled them for this; requests least,
-because some of them tell of trouble too.
+courtesies, questions and requests as none. They count less, since nobody labelled them for this purpose; requests count
+least, because some of them report trouble, too.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def labelled() -> list[Row]:
 
 
 def borrowed() -> list[Row]:
-    """Return the intents' complaints, courtesies, questions and requests."""
+    """Return the complaints, courtesies, questions and requests among the rows of the intents."""
     found = []
     for row in (json.loads(line) for file in sorted(intents.DATA.glob("intents.*.jsonl")) for line in file.open()):
         kind = row.get("stance", row["intent"])
@@ -64,7 +64,7 @@ def borrowed() -> list[Row]:
 
 
 def fitted(rows: Sequence[Row], vectors: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the arrays of the net and of the linear model; both sides weigh the same."""
+    """Return the arrays of the net and of the linear model; both classes have the same total weight."""
     texts = [intents.normalised(row["text"]) for row in rows]
     wanted = np.array([int(row["trouble"]) for row in rows])
     shares = np.array([row["share"] for row in rows])
@@ -78,7 +78,7 @@ def fitted(rows: Sequence[Row], vectors: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def report(rows: Sequence[Row], vectors: np.ndarray) -> None:
-    """Print, for each level, the share of trouble that reaches it and of other messages that do, by kind of row."""
+    """Print the shares of trouble and of other messages that reach each level, by kind of row."""
     chances = np.zeros(len(rows))
     locales = np.array([row["locale"] for row in rows])
     for language in sorted(set(locales)):

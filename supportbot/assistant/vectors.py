@@ -1,7 +1,7 @@
-"""The vectors that the checks need: of sentences, of windows of the sources, and of sentences beside records. They
-always come from the packaged embedder, whatever `KB_EMBEDDER` says, since the weights of the checks were fitted to it;
-of sentences beside something, from the same model with other layers. If it is not installed, there are none, and the
-checks use words alone.
+"""The vectors that the checks need. Those of sentences and of windows of the sources come from the packaged embedder,
+whatever `KB_EMBEDDER` says, since the weights of the checks were fitted to it. Those of sentences read with records or
+pages come from the same model with other layers. If it is not installed, there are no vectors, and the checks use words
+alone.
 """
 
 import threading
@@ -50,7 +50,7 @@ def _packaged() -> PackagedEmbedder:
 
 
 def load() -> None:
-    """Load the models of the checks, if the packaged embedder is available: otherwise, the first answer would wait."""
+    """Load the models of the checks, if the packaged embedder is available, so that the first answer need not wait."""
     vectors_of(["ready", *(Reading("ready", model) for model in MODELS)])
 
 

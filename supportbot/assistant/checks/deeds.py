@@ -1,7 +1,7 @@
-"""Detects sentences that claim or promise a deed, and whether the ledger or a look-up confirms them. Pure.
+"""Detects sentences that claim or promise a deed, and decides whether the ledger or a look-up confirms them. Pure.
 
-A sentence is first classified by the pieces of its words. Only if these leave a doubt is it read beside the nearest
-pieces of the pages: a shop's pages are full of refunds, and their sentences are rules.
+A sentence is first classified by the pieces of its words. If that leaves a doubt, it is read together with the nearest
+pieces of the pages: a shop's pages are full of refunds, but their sentences are rules, not deeds.
 """
 
 import math
@@ -20,26 +20,28 @@ from supportbot.language.figures import Figure, figures_in, known_figures, witho
 from supportbot.language.normalise import as_read
 from supportbot.language.words import beginnings, content_stems
 
-# By pieces alone: below the first nothing is a deed, from the second on it is one where no vector can be had.
+# Likelihoods by word pieces alone: below DOUBT_FROM, a sentence is not a deed; from SURE_FROM on, it is one even if no
+# vector is available.
 DOUBT_FROM: Final = 0.1
 SURE_FROM: Final = 0.7
-SPENT_FROM: Final = 0.5  # the same where an answer has had all its vectors: by then it has raised that many doubts
-DEED_FROM: Final = 0.5  # of both models together
-READ_SHARE: Final = 0.85  # of the one that reads the sentence beside the pages
-# By pieces alone, the more of a sentence the pages have too, the surer one must be: by neighbouring words, and, since
-# any page about refunds has the words of any claim about one, only a little by words alone.
+SPENT_FROM: Final = 0.5  # replaces SURE_FROM once an answer has used up its vectors: it has raised many doubts by then
+DEED_FROM: Final = 0.5  # likelihood according to both models together
+READ_SHARE: Final = 0.85  # weight of the model that reads the sentence with the pages
+# (share of a sentence's words found in the pages, minimum likelihood by word pieces): the more a sentence resembles the
+# pages, the surer the model must be. IN_THEIR_WORDS counts neighbouring words. WITH_THEIR_WORDS counts single words,
+# which say less: any page about refunds has the words of any claim about one.
 IN_THEIR_WORDS: Final = (0.65, 0.7)
 WITH_THEIR_WORDS: Final = (0.8, 0.6)
-# Of the odds, as a logarithm, that a sentence says no more than the records. Late in a long answer, they are those of
-# the comparison alone, which are less sure, so they must be higher.
+# Thresholds for the log odds that a sentence says no more than the records. Late in a long answer, there is no second
+# opinion; the comparison alone is less certain, so its threshold, ALONE_FROM, is higher.
 RECORDED_FROM: Final = -1.75
 ALONE_FROM: Final = -1.0
-PAIR_SHARE: Final = 0.75  # how much the second opinion counts in them
-NOTED: Final = 2  # records that the second opinion reads
-OUTCOMES: Final = ("done", "failed", "looked_up", "refused", "waiting")  # of a deed, in the order of the net
-LONGEST: Final = 40  # words that count for the length of a text
-MANY: Final = 8  # of the words that are compared
-MOST_COMPARED: Final = 4  # records beside a sentence; further ones only make it harder
+PAIR_SHARE: Final = 0.75  # weight of the second opinion in the log odds
+NOTED: Final = 2  # number of records that the second opinion reads
+OUTCOMES: Final = ("done", "failed", "looked_up", "refused", "waiting")  # outcomes of a deed, in the net's order
+LONGEST: Final = 40  # words; a longer text counts as this long
+MANY: Final = 8  # words of a sentence; more of them count as this many
+MOST_COMPARED: Final = 4  # records compared with a sentence; more of them only make the decision harder
 
 
 def is_deed(
@@ -47,9 +49,9 @@ def is_deed(
 ) -> bool:
     """Return whether a sentence counts as a deed.
 
-    `read` is its kind as read beside the pages, None without a vector, which `is_spent` explains: the answer has had
-    all it may have. `in_their_words` is the share of its neighbouring words that are neighbours in a page, `support`
-    the share of its words that the pages have.
+    `read` is its kind as read with the pages, or None without a vector; `is_spent` says that the answer has used up
+    its vectors. `in_their_words` is the share of its neighbouring words that are also neighbours in a page, `support`
+    the share of its words that occur in the pages.
     """
     pieces = by_pieces(sentence)
     if read is not None:
@@ -72,14 +74,14 @@ def _odds(share: float) -> float:
 
 @dataclass(frozen=True)
 class Records:
-    """Our own words for what was done, and what look-ups found, with the vectors of comparisons where known."""
+    """Our own texts about what was done, and what look-ups found, with the vectors for comparisons that are known."""
 
     done: tuple[str, ...]
     looked_up: tuple[str, ...]
     vectors: Mapping[Wanted, Vector]
 
     def hold(self, sentence: str, language: str) -> bool:
-        """Return whether records confirm the sentence: all its figures, and all that it says was done."""
+        """Return whether the records confirm the sentence: all its figures, and everything that it says was done."""
         if not all(map(known_figures(self.looked_up, notes=self.done).holds, figures_in(sentence, language))):
             return False
         comparison, records = self.comparison(sentence, language), self.nearest(sentence, language)
@@ -90,24 +92,28 @@ class Records:
         return odds >= ALONE_FROM if second is None else odds + PAIR_SHARE * second >= RECORDED_FROM
 
     def comparison(self, sentence: str, language: str) -> Reading | None:
-        """Return the text whose vector says whether records confirm the sentence, None if none is about the same."""
+        """Return the text whose vector says whether records confirm the sentence; None if none is about the same
+        thing.
+        """
         records = self.nearest(sentence, language)
         return reading(sentence, records, by="records") if records else None
 
     def for_second_opinion(self, sentence: str, language: str) -> list[str]:
-        """Return the sentence and the records nearest to it, none if none is about the same."""
+        """Return the sentence and the records nearest to it; nothing if no record is about the same thing."""
         records = self.nearest(sentence, language)[:NOTED]
         return [sentence, *records] if records else []
 
     def _second_opinion(self, sentence: str, records: Sequence[str]) -> float | None:
-        """Return the odds by the vectors of sentence and records alone, None without those of the nearest record."""
+        """Return the log odds by separate vectors of sentence and records; None without that of the sentence or of the
+        nearest record.
+        """
         said, *noted = map(self._meaning, (sentence, *records))
         if said is None or noted[0] is None:
             return None
         return max(odds_of_pair(said, one) for one in noted if one is not None)
 
     def nearest(self, sentence: str, language: str) -> list[str]:
-        """Return the few records about the same that share most with a sentence, best first."""
+        """Return the few records about the same thing that share most words with a sentence, best first."""
         figures = figures_in(sentence, language)
         done = _about_the_same(figures, self.done, self.looked_up)
         seen = [text for text in self.looked_up if _is_in_its_words(sentence, text)]
@@ -121,10 +127,10 @@ class Records:
 
 
 def _about_the_same(figures: Sequence[Figure], records: Sequence[str], others: Sequence[str] = ()) -> Sequence[str]:
-    """Return the records with an order number or the like that a sentence has; all if none has one.
+    """Return the records that contain an order number or the like from a sentence; all records if none does.
 
-    If only others have it, what the sentence names was looked up, and the record of another order confirms nothing
-    about it: only records without any number are left.
+    If only `others` contain it, the sentence is about something that was looked up, and the record of another order
+    confirms nothing about that: only records without any number are returned.
     """
     names = [one for one in figures if one.kind == "name"]
 
@@ -141,9 +147,9 @@ def _names(text: str) -> bool:
 
 
 def _is_in_its_words(sentence: str, record: str) -> bool:
-    """Return whether a record has most of a sentence's content words; true if their languages differ.
+    """Return whether a record contains most of a sentence's content words; true if their languages differ.
 
-    A look-up has many facts beside each other, and what it does not say is soon said of the same order.
+    A look-up states many facts about an order, so something that it does not state easily passes as one of them.
     """
     language = detect(record, "en")
     if detect(sentence, language) != language:
@@ -154,12 +160,14 @@ def _is_in_its_words(sentence: str, record: str) -> bool:
 
 
 def plainly(text: str) -> str:
-    """Return the text whose vector tells which deed is meant: one figure stands for all, since they are compared."""
+    """Return the text whose vector shows which deed is meant. All figures are replaced by one, since they are compared
+    separately.
+    """
     return without_figures(as_read(text))
 
 
 class Meaning(NamedTuple):
-    """Which deed a sentence or a record is about, and what became of it; `keys` are how its words begin."""
+    """Which deed a sentence or a record is about, and its outcome; `keys` are the beginnings of its words."""
 
     deeds: Array
     outcomes: Array
@@ -175,13 +183,13 @@ def meaning_of(text: str, vector: Vector) -> Meaning:
 
 
 def odds_of_pair(said: Meaning, noted: Meaning) -> float:
-    """Return the same odds by which deed and outcome sentence and record are about, and by their words."""
+    """Return the log odds that a sentence says no more than a record, by their deeds, outcomes and words."""
     no, yes = _nets()["pair"].chances(pair_of(said, noted))
     return math.log(float(yes) + 1e-6) - math.log(float(no) + 1e-6)
 
 
 def pair_of(said: Meaning, noted: Meaning) -> Array:
-    """Return the features by which a sentence and a record are compared: how alike deeds, outcomes and words are."""
+    """Return the features for comparing a sentence with a record: how similar their deeds, outcomes and words are."""
     deed = float(np.sqrt(said.deeds * noted.deeds).sum())
     outcome = float(np.sqrt(said.outcomes * noted.outcomes).sum())
     became = dict(zip(OUTCOMES, noted.outcomes.tolist(), strict=True))
@@ -201,7 +209,7 @@ def pair_of(said: Meaning, noted: Meaning) -> Array:
 
 
 def _soft_odds(share: float) -> float:
-    return math.log((share + 0.02) / (1.02 - share))  # a net that is sure is not that sure
+    return math.log((share + 0.02) / (1.02 - share))  # softened, because the nets are less certain than they say
 
 
 @cache

@@ -1,6 +1,6 @@
 """Decides which sentences of a model's answer deserve a second look. Pure: no model and no vectors.
 
-A sentence is doubtful if it has the topic of the sources but may say something else: a figure of the next line, an
+A sentence is doubtful if it has the topic of the sources but may say something else: a figure from the next line, an
 added or missing "not", "also" for "only", "we" for "you". The evidence is how it differs from the nearest unit of the
 sources (a sentence, a table row or a cell) in figures and in the categories of its operators, which are the same in all
 languages. `data/categories.json` lists categories that may mean the same ("once" and "after") or are opposites. The
@@ -23,25 +23,24 @@ from supportbot.language.sentences import sentences_of, without_list_mark, witho
 from supportbot.language.words import beginning, stop_words, words
 
 DATA: Final = Path(__file__).parent / "data"
-# The weights are shifted so that of the true sentences in rows not fitted on a fifth is at or above it.
+# The weights are shifted so that a fifth of the true sentences in unseen rows reach this value.
 LOOK_FROM: Final = 0.5
 _MOST_UNITS: Final = 600
 _MOST_FIGURES: Final = 12
-_HELD: Final = 0.15  # how much the figures that a unit shares speak for it, beside the share of words
-_EACH_KEY: Final = 0.001  # of two that share the same the shorter one is nearer
+_HELD: Final = 0.15  # how much shared figures count, in addition to the share of words
+_EACH_KEY: Final = 0.001  # per word of a unit: of two units that share the same, the shorter one is nearer
 DENYING: Final = frozenset({"not", "none", "without", "except"})
-_SAME_WORDS: Final = (
-    0.75  # of a sentence's telling words in the nearest unit: it is a copy, and a "not" in it no paraphrase
-)
+# From this share of its content words in the nearest unit on, a sentence is a copy, and a "not" in it no paraphrase.
+_SAME_WORDS: Final = 0.75
 _ROW: Final = re.compile(r"\s*\|.*\|\s*$")
-_NO_TEXT: Final = re.compile(r"[\s|:=-]*$")  # an empty line, or the line under a table's head
+_NO_TEXT: Final = re.compile(r"[\s|:=-]*$")  # an empty line, or the line below a table's header
 
 Features = dict[str, float]
 
 
 class _Unit(NamedTuple):
-    keys: frozenset[str]  # how its telling words begin
-    operators: frozenset[str] | None  # None in a language whose operators are not known
+    keys: frozenset[str]  # the beginnings of its content words
+    operators: frozenset[str] | None  # None if the operators of its language are not known
     figures: Known
 
 
@@ -49,7 +48,7 @@ class Doubts:
     """Rates how doubtful the sentences of one answer are; its sources are read once.
 
     `language` is the ISO 639-1 code of the answer's language; that of each source is detected. Reading six sources of
-    1,500 characters takes about 10 ms the first time and is remembered; a sentence takes a fifth of one.
+    1,500 characters takes about 10 ms the first time and is remembered; a sentence takes a fifth of a millisecond.
     """
 
     def __init__(self, sources: Sequence[str], *, language: str) -> None:
@@ -58,7 +57,7 @@ class Doubts:
         self._units = read[:_MOST_UNITS]
 
     def of(self, sentence: str) -> float:
-        """Return how likely (0 to 1) the sentence says something else than the sources on the same topic.
+        """Return how likely the sentence is (0 to 1) to say something other than the sources on the same topic.
 
         0 if there is nothing to compare.
         """
@@ -89,7 +88,7 @@ class Doubts:
 def nearest_pieces(sources: Sequence[str], sentence: str, language: str, *, most: int, least: int = 0) -> list[str]:
     """Return the sentences, rows and cells of the sources that share most with a sentence, best first.
 
-    With `least`, a piece has at least that many telling words, so it is no heading, and shares one with the sentence.
+    With `least`, only pieces with at least that many content words (so no headings) that share one with the sentence.
     """
     text = without_list_mark(without_markers(sentence))
     said = _unit(text, language)
@@ -103,7 +102,7 @@ def nearest_pieces(sources: Sequence[str], sentence: str, language: str, *, most
 
 
 def _nearness_to(said: _Unit, figures: Sequence[Figure]) -> Callable[[_Unit], float]:
-    """Return how much a unit shares with what was said: words, and a little for each figure."""
+    """Return a function that says how much a unit shares with a sentence: words, and a little for each figure."""
     each_key, each_figure = 1 / max(1, len(said.keys)), _HELD / max(1, len(figures))
 
     def nearness(unit: _Unit) -> float:

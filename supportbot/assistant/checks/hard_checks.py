@@ -33,18 +33,18 @@ _CODED: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _URL_SAFE: Final = str.maketrans("-_", "+/")
 _CARD: Final = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w.]*\d)")
 Code = Literal["figure", "code", "link", "secret", "disguise", "listing"]
-_LISTED_FROM: Final = 0.6  # support of a code listing: nobody should run code that no page has
+_LISTED_FROM: Final = 0.6  # minimum support of a code listing: nobody should run code that is on no page
 _NUMBER_AT_END: Final = re.compile(r"\s(\d{1,2})\.$")
-_PIECE: Final = 16  # characters
-# What a voucher's code looks like: three letters and two digits, or five capitals. What everybody knows is shorter
-# (MP3, H2O, NASA) or hyphenated (COVID-19).
+_PIECE: Final = 16  # characters; a shorter sentence may be a piece of confidential text
+# The form of a voucher code: three letters and two digits, or five capitals. Abbreviations that everybody knows are
+# shorter (MP3, H2O, NASA) or hyphenated (COVID-19).
 _CODE: Final = re.compile(  # in Latin letters, also amid a script without spaces
     r"(?<![A-Za-z0-9_@./-])(?:[A-Za-z]{3,}\d{2,}[A-Za-z0-9]*|\d{2,}[A-Z]{3,}\d*|[A-Z]{5,}\d*)"
     r"(?![A-Za-z0-9_@]|[/.-][A-Za-z0-9])"
 )
 _INITIALS: Final = re.compile(r"\b\w")
-_MAX_LOUD: Final = 2  # words in capitals; more are somebody shouting
-_MAX_LISTED: Final = 20  # "These 5 steps:" counts what follows it
+_MAX_LOUD: Final = 2  # words in capitals; more of them mean emphasis, not codes
+_MAX_LISTED: Final = 20  # the largest number that may count what follows, as in "These 5 steps:"
 
 
 class Confidential:
@@ -133,11 +133,12 @@ def _decoded(text: str) -> Iterator[str]:
 def objection(sentence: str, before: str, evidence: Evidence, confidential: Confidential) -> Code | None:
     """Return why a sentence without markers is withheld; `before` is the text in front of it.
 
-    A figure passes if a passage, a look-up or the customer's messages have it; a link only if a passage or look-up has.
+    A figure passes if a passage, a look-up or a message of the customer contains it, a link only if a passage or a
+    look-up does.
     """
     discloses = (
         confidential.may_begin_in if len(sentence) < _PIECE else confidential.is_in
-    )  # one word per line discloses it in small pieces
+    )  # one word per line would disclose it in small pieces
     if discloses(before, sentence):
         return "secret"
     if evidence.is_quoted(sentence):  # compares words only, so "$" instead of "€" still needs the figure check
@@ -156,8 +157,9 @@ def objection(sentence: str, before: str, evidence: Evidence, confidential: Conf
 
 
 def _has_unknown_code(sentence: str, evidence: Evidence) -> bool:
-    """Return whether a sentence names a code that nobody has: a made-up voucher costs the shop money or the customer
-    trust. Capitals alone may be emphasis: of a word that the sources have too, or of a whole line."""
+    """Return whether a sentence names a code that is in no evidence: a made-up voucher costs the shop money or the
+    customer's trust. Capitals alone may be emphasis, of a word that the sources also have or of a whole line.
+    """
     plain = fold_homoglyphs(sentence)
     found = list(_CODE.finditer(plain))
     is_loud = sum(word.isupper() and word.isalpha() for word in plain.split()) > _MAX_LOUD
@@ -187,7 +189,7 @@ def _counts_on(number: int, text: str) -> bool:
 def _has_unknown_figure(sentence: str, before: str, evidence: Evidence) -> bool:
     words = without_list_mark(sentence)
     if (number := _NUMBER_AT_END.search(words)) and _counts_on(int(number[1]), f"{unmarked(before)}{sentence}"):
-        words = words[: number.start()]  # "1. Drugs 2. Infection 3. Age" runs on in one line
+        words = words[: number.start()]  # a list in one line: "1. Drugs 2. Infection 3. Age"
     is_lead = words.rstrip().endswith(LEADS)
     figures = figures_in(words, evidence.language)
     names_today = any(one.kind == "date" and evidence.time.holds(one) for one in figures)

@@ -1,10 +1,11 @@
-"""Texts in which a sentence stands beside what it is compared with, and the models that read them. Pure: vectors are
-passed in.
+"""Texts that combine a sentence with what it is compared with, and the models that read them. Pure: vectors are passed
+in.
 
-Each model is the packaged embedder with other weights in its last four layers, so that every word of the sentence is
-seen beside the words of the rest: `records` decides whether a sentence says no more than the records of what was done,
-`kinds` which kind of sentence it is beside the pages. They are trained by `scripts/train_record_layers.py` and
-`scripts/train_kind_layers.py`; their weights are in `data/<model>_layers.npz`.
+Each model is the packaged embedder with other weights in its last four layers, so that it sees every word of the
+sentence together with the other words: `records` decides whether a sentence says no more than the records of what was
+done, and `kinds` decides which kind of sentence it is, given the pages. They are trained by
+`scripts/train_record_layers.py` and `scripts/train_kind_layers.py`; their weights are in `data/record_layers.npz` and
+`data/kind_layers.npz`.
 """
 
 import re
@@ -21,8 +22,8 @@ from supportbot.language.normalise import as_read
 from supportbot.language.sentences import sentences_of
 
 DATA: Final = Path(__file__).parent / "data"
-LONGEST_PART: Final = 400  # characters of a sentence or of what stands beside it, so that all fit the model
-WINDOW_CHARACTERS: Final = 320  # a vector takes a third of a millisecond for each
+LONGEST_PART: Final = 400  # characters of the sentence and of each text read with it, so that all fit the model
+WINDOW_CHARACTERS: Final = 320  # computing a vector takes a third of a millisecond per character
 _BETWEEN: Final = " passage: "
 _MARK: Final = re.compile(r"\b(?:passage|query)\s*:", re.IGNORECASE)
 Model = Literal["records", "kinds"]
@@ -32,13 +33,13 @@ Vector = Sequence[float]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A sentence and what it is read beside, as one text whose vector is computed by that model."""
+    """A sentence and the texts that it is read with, as one text, whose vector `model` computes."""
 
     text: str
     model: Model
 
 
-Wanted = str | Reading  # a text whose vector is needed; a plain one by the packaged embedder as it is
+Wanted = str | Reading  # a text whose vector is needed; the unchanged packaged embedder computes that of a string
 
 
 def reading(sentence: str, beside: Sequence[str], *, by: Model) -> Reading:
@@ -46,20 +47,20 @@ def reading(sentence: str, beside: Sequence[str], *, by: Model) -> Reading:
 
 
 def together(sentence: str, beside: Sequence[str]) -> str:
-    """Return a sentence and what stands beside it as the text that the models were trained to read."""
-    parts = (_MARK.sub("", as_read(part)) for part in (sentence, *beside))  # none can pretend to be a further part
+    """Return a sentence and the texts read with it as one text, in the form that the models were trained on."""
+    parts = (_MARK.sub("", as_read(part)) for part in (sentence, *beside))  # none can pretend to be another part
     return _BETWEEN.join(part[:LONGEST_PART] for part in parts)
 
 
 def windows_of_page(title: str, text: str) -> Iterator[str]:
-    """Yield a page in windows of two sentences with its title, so that "it" has its noun nearby."""
+    """Yield a page in windows of two sentences, each with the page's title, so that "it" has its noun nearby."""
     said = [sentence.strip() for sentence in sentences_of(text) if sentence.strip()]
     for at in range(0, len(said), 2):
         yield f"{title}: {' '.join(said[at : at + 2])}"[:WINDOW_CHARACTERS]
 
 
 class Layers(NamedTuple):
-    """The layers of a model, by their names in the packaged one, and how its vectors are read."""
+    """A model's own layers, by their names in the packaged model; `direction` and `bias` evaluate its vectors."""
 
     weights: Mapping[str, Array]
     direction: Array
@@ -67,7 +68,7 @@ class Layers(NamedTuple):
 
 
 def logits(vector: Vector, *, by: Model) -> Array:
-    """Return what a model says of a text by its vector: one number, or one for each kind."""
+    """Return a model's output for the vector of a text: one number, or one for each kind."""
     layers = layers_of(by)
     return np.asarray(np.asarray(vector, dtype=np.float32) @ layers.direction + layers.bias)
 

@@ -2,10 +2,10 @@
 
 A deed says or promises that something was, is or will be done for this customer. Talk (a courtesy, a question, an
 offer, a heading) needs no source; a claim about the world does. A regret says that the assistant cannot do, does not
-know or has not done something. There are two models: one by pieces of words, which takes a tenth of a millisecond and
-knows the languages it was trained in, and one by the packaged embedder's vector, which knows them all. Both are trained
-by `scripts/train_kinds.py` on the rows in `data/kinds.<language>.jsonl`; their weights are in `data/kinds.npz`.
-docs/decisions/checks-by-harm.md says how well they do on authors they have not seen.
+know or has not done something. There are two models. One reads pieces of words, takes a tenth of a millisecond, and
+knows only the languages it was trained in (`scripts/train_kinds.py`, `data/kinds.npz`). The other reads the sentence
+with pieces of the pages and knows all languages (`readings`, `scripts/train_kind_layers.py`, `data/kind_layers.npz`).
+docs/decisions/checks-by-harm.md has their results on unseen authors.
 """
 
 import math
@@ -27,18 +27,18 @@ _DEED: Final = KINDS.index("deed")
 FEATURE_WORDS_MOST: Final = 80  # words and signs of a sentence that are read
 LANGUAGES: Final = frozenset({"en", "de", "fr", "es", "it", "nl", "pl", "pt", "tr"})
 _UNHEARD: Final = 30
-# Of the pages, beside a sentence in their language. A heading says nothing, and a piece about something else makes a
-# deed look like one of its rules. A sentence in another language is read alone, and so is one of a conversation in
-# which something was done or looked up.
+# The number of pieces that a sentence is read with, and the minimum number of content words in each. A heading says
+# nothing, and a piece about something else makes a deed look like a rule. A sentence in a different language from the
+# pages is read alone, and so is one in a conversation in which something was done or looked up.
 PIECES_BESIDE: Final = 2
-TELLING_WORDS_LEAST: Final = 3  # of a piece
+TELLING_WORDS_LEAST: Final = 3
 _EMPHASIS: Final = re.compile(r"[*`~]+")
-HELD_FROM: Final = 0.35  # by pieces: from here on the rest of a sentence waits for its end
+HELD_FROM: Final = 0.35  # from this likelihood of a deed by word pieces on, a sentence waits until it is complete
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How likely a sentence is each of the four; they add up to 1."""
+    """How likely a sentence is to be of each of the four kinds; the values add up to 1."""
 
     deed: float
     talk: float
@@ -47,31 +47,31 @@ class Kind:
 
     @property
     def needs_ground(self) -> bool:
-        """Whether it is more likely about the world than about the conversation."""
+        """Whether it is more likely to be about the world than about the conversation."""
         return self.claim + self.deed >= self.talk + self.regret
 
 
 @lru_cache(maxsize=256)
 def by_pieces(sentence: str) -> Kind:
-    """Return the kind by the pieces of the sentence's words."""
+    """Return the kind according to the pieces of the sentence's words."""
     found = hashed_features(fold_homoglyphs(as_read(sentence)), most=FEATURE_WORDS_MOST)
     return Kind(*weights_shipped().chances(found).tolist()) if found else Kind(0.0, 1.0, 0.0, 0.0)
 
 
 def beside_pages(sentence: str, pieces: Sequence[str]) -> Reading:
-    """Return a sentence beside pieces of the pages, as the text whose vector tells its kind; without emphasis, which
-    could stand inside a word.
+    """Return the text of a sentence with pieces of the pages, whose vector shows the sentence's kind. Marks of emphasis
+    are left out, since they could be inside a word.
     """
     return reading(_EMPHASIS.sub("", sentence), pieces, by="kinds")
 
 
 def by_reading(vector: Sequence[float]) -> Kind:
-    """Return the kind by the vector of `beside_pages`."""
+    """Return the kind according to the vector of `beside_pages`."""
     return Kind(*softmax(logits(vector, by="kinds")).tolist())
 
 
 def _share_of_deeds(logits: Sequence[float]) -> float:
-    # Of four numbers: numpy would take ten times as long, and this is asked at each word.
+    # For four numbers, numpy would take ten times as long, and this runs for each word.
     deed = logits[_DEED]
     return 1 / sum([math.exp(value - deed) for value in logits])
 
@@ -85,7 +85,7 @@ def weights_shipped() -> Linear:
 
 @cache
 def _pieces_by_bucket() -> list[list[float]]:
-    """Return the weights of the pieces as plain numbers: a word has thirty pieces, too few for numpy to pay."""
+    """Return the weights of the pieces as plain numbers: a word has thirty pieces, too few for numpy to be faster."""
     rows: list[list[float]] = weights_shipped().pieces.tolist()
     return rows
 
@@ -96,9 +96,9 @@ def _bias_of_pieces() -> list[float]:
     return bias
 
 
-@lru_cache(maxsize=4_096)  # most answers of a shop are made of the same pairs of words
+@lru_cache(maxsize=4_096)  # most answers of a shop consist of the same pairs of words
 def _pair(tail: str, word: str) -> tuple[frozenset[int], tuple[float, ...]]:
-    """Return the pieces of a word and of its neighbourhood with the word before it, and the sum of their weights."""
+    """Return the pieces of a word and of its pair with the word before it, and the sum of their weights."""
     pieces = hashed_features(f"{tail} {fold_homoglyphs(word)}", most=FEATURE_WORDS_MOST)
     return pieces, _weights_of(pieces)
 
@@ -109,9 +109,10 @@ def _weights_of(pieces: Iterable[int]) -> tuple[float, ...]:
 
 
 class Opening:
-    """The beginning of a sentence, word by word: while it stays harmless it may be shown before the rest arrives.
+    """The beginning of a sentence, word by word: as long as it is harmless, it may be shown before the rest arrives.
 
-    Only in the languages that the model by pieces was trained in; in any other, a sentence waits for its end.
+    This works only in the languages that the model by pieces was trained in. In all others, a sentence waits until it
+    is complete.
     """
 
     def __init__(self) -> None:
@@ -131,7 +132,7 @@ class Opening:
             logits = tuple(map(sub, logits, _weights_of(again)))
         self._logits = list(map(add, self._logits, logits))
         self._tail = word.strip()
-        # Few pieces say little: those still to come count as neutral.
+        # A few pieces say little, so those that are still to come count as neutral.
         length = math.sqrt(len(self._found) + _UNHEARD)
         weighed = [logit / length + own for logit, own in zip(self._logits, _bias_of_pieces(), strict=True)]
         self._is_harmless = self._is_harmless and _share_of_deeds(weighed) < HELD_FROM
