@@ -19,7 +19,7 @@ class Line:
     sku: str
     name: str
     quantity: int
-    price: Decimal  # price of one piece
+    price: Decimal  # price of one item
     refunded: Decimal
 
 

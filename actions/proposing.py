@@ -331,7 +331,7 @@ def _find_equal_open(draft: ActionRequest) -> ActionRequest | None:
 def _concurrent_request(draft: ActionRequest) -> ActionRequest:
     request = _find_equal_open(draft)
     if request is None:  # it was decided in the meantime: the caller may try again
-        raise KeyReused("An equal request was decided at the same moment. Please ask again.")
+        raise KeyReused("An identical request was decided at the same moment. Please ask again.")
     return _same_deed(request, draft)
 
 

@@ -34,7 +34,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "not_delivered": msgid("Order {order} has not been delivered yet, so it cannot be refunded."),
     "already_refunded": msgid("Order {order} has already been refunded in full."),
     "amount_above_remaining": msgid("At most {left} can still be refunded on order {order}."),
-    "item_not_in_order": msgid("Order {order} has fewer {sku} left to refund than that."),
+    "item_not_in_order": msgid("Order {order} does not have that many {sku} left to refund."),
     "order_cancelled": msgid("Order {order} has been cancelled."),
     "already_shipped": msgid("Order {order} has already left the warehouse, so this can no longer be changed."),
     "other_country": msgid("Order {order} can only be sent to another address in {country}."),

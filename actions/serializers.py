@@ -170,7 +170,9 @@ class RulesSerializer(serializers.ModelSerializer[ActionPolicyVersion]):
     max_per_customer_year = AmountField("max_per_customer_year")
     max_per_workspace_day = AmountField("max_per_workspace_day")
     approval_above = AmountField("approval_above")
-    second_approval_above = AmountField("second_approval_above", help_text="Above it, two people have to approve.")
+    second_approval_above = AmountField(
+        "second_approval_above", help_text="Above this amount, two people have to approve."
+    )
 
     class Meta:
         model = ActionPolicyVersion

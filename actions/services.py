@@ -289,7 +289,7 @@ def settle_by_hand(request_id: UUID, *, outcome: Finding, person: User, note: st
         if request.state != State.UNKNOWN:
             raise NotWaiting("This request is not waiting for somebody to find out what happened.")
         if outcome == "did_not" and request.due_at and outcome_kind(request) is OutcomeKind.REPLAY_SAFE:
-            raise NotWaiting("The call is still being repeated, so it may yet happen. Try again in an hour.")
+            raise NotWaiting("The call is still being retried, so it may still go through. Try again in an hour.")
         forget_command(request)
         to = State.SUCCEEDED if outcome == "happened" else State.FAILED
         return transition(request, to, actor=actor_of(person), reason=reason, due_at=None)

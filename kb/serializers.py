@@ -98,7 +98,9 @@ class CategoryChangeSerializer(ClosedSerializerMixin, serializers.Serializer[Cat
     description = TextField(required=False, allow_blank=True, max_length=MAX_DESCRIPTION)
     icon = serializers.ChoiceField(choices=["", *ICONS], required=False)
     translations = serializers.DictField(
-        child=CategoryWordsSerializer(), required=False, help_text="By language, such as `de`; replaces those stored."
+        child=CategoryWordsSerializer(),
+        required=False,
+        help_text="By language, such as `de`. These replace the stored ones.",
     )
 
 
@@ -181,7 +183,7 @@ class ArticleDetailSerializer(ArticleSerializer):
     reviewer: Any = serializers.SlugRelatedField("username", read_only=True, allow_null=True)
     former_slugs = serializers.SerializerMethodField()
     older_than_source = serializers.SerializerMethodField(
-        help_text="Whether its source has been published again since this translation was."
+        help_text="Whether the source article has been published since this translation was last published."
     )
     plans = PlanSerializer(many=True, read_only=True)
 
@@ -233,8 +235,10 @@ class _FactsSerializer(ClosedSerializerMixin, serializers.Serializer[Article]):
 
     locale = TextField(required=False, schema=_LOCALE)
     audience = serializers.ChoiceField(choices=Audience.choices, required=False)
-    on_help_pages = serializers.BooleanField(required=False, help_text="Whether it has a help page.")
-    for_assistant = serializers.BooleanField(required=False, help_text="Whether the assistant answers from it.")
+    on_help_pages = serializers.BooleanField(required=False, help_text="Whether the article has a help page.")
+    for_assistant = serializers.BooleanField(
+        required=False, help_text="Whether the assistant may use the article in answers."
+    )
     category = TextField(required=False, allow_blank=True, schema=_CATEGORY)
     url = TextField(required=False, allow_blank=True, schema=_URL)
     collection = serializers.UUIDField(required=False)
@@ -249,14 +253,16 @@ class _FactsSerializer(ClosedSerializerMixin, serializers.Serializer[Article]):
         required=False,
         allow_blank=True,
         max_length=MAX_SLUG,
-        help_text="The name of its help page, instead of the external id; a former one redirects.",
+        help_text="The name in the help page's address, instead of the external id. Former names redirect.",
     )
-    translation_of = serializers.UUIDField(required=False, allow_null=True, help_text="Its source's id.")
+    translation_of = serializers.UUIDField(
+        required=False, allow_null=True, help_text="The id of the article that it translates."
+    )
     owner = TextField(required=False, allow_null=True, max_length=150, help_text="A user name.")
     reviewer = TextField(
         required=False, allow_null=True, max_length=150, help_text="A user name: this person is asked for a review."
     )
-    check_by = serializers.DateField(required=False, allow_null=True, help_text="When to check it again.")
+    check_by = serializers.DateField(required=False, allow_null=True, help_text="When the article is due for a review.")
 
     def change(self) -> Change:
         """Return the validated fields as a `Change` for the services. Raises CollectionMissing."""
@@ -316,7 +322,9 @@ class ArticleQuerySerializer(ClosedSerializerMixin, serializers.Serializer[Any])
     locale = LocaleField(required=False)
     external_id = TextField(required=False)
     collection = serializers.UUIDField(required=False)
-    cursor = TextField(required=False, allow_blank=True, trim_whitespace=False, help_text="From `next`.")
+    cursor = TextField(
+        required=False, allow_blank=True, trim_whitespace=False, help_text="The cursor in `next` of the previous page."
+    )
     limit = serializers.IntegerField(required=False, min_value=1)
 
     def filters(self) -> dict[str, Any]:

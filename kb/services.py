@@ -149,7 +149,7 @@ def publish(article_id: UUID, *, revision: int | None = None) -> Article:
 
 
 def publish_through_gates(article: Article) -> Verdict:
-    """Publish the newest revision of an article, as it was read, if the gates agree; takes seconds.
+    """Publish the newest revision of an article if the gates agree and it is still as it was read; takes seconds.
 
     Raises GatesRefuse, or ArticleChanged if its text, readers or questions were changed meanwhile.
     """

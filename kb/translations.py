@@ -31,7 +31,7 @@ def translate(article: Article, source: Article | None) -> None:
 
 
 def is_older(article: Article) -> bool:
-    """Return whether the source has been published again since the translation was."""
+    """Return whether the source has been published since the translation was last published."""
     source = article.translation_of
     if source is None or source.live_revision is None or article.state == State.ARCHIVED:
         return False

@@ -137,7 +137,7 @@ def stop_beat_in_order(sender: Service, **_: Any) -> None:
 
     def stop(number: int, frame: Any) -> None:
         for other in STOP_SIGNALS:
-            signal.signal(other, signal.SIG_IGN)  # it is stopping
+            signal.signal(other, signal.SIG_IGN)  # it is stopping already
         sender.stop()  # in case the exception is swallowed
         is_writing = isinstance(sender.scheduler, TickingScheduler) and sender.scheduler.is_writing
         if not is_writing:

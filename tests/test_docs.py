@@ -60,7 +60,7 @@ def test_the_readme_lists_exactly_the_settings() -> None:
     "form", sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")), ids=lambda page: page.stem
 )
 def test_every_issue_form_is_valid(form: Path) -> None:
-    """A code host ignores a broken form."""
+    """GitHub ignores a broken form without a message."""
     content = yaml.safe_load(form.read_text())
     if form.stem == "config":
         return

@@ -78,7 +78,7 @@ def test_a_currency_has_its_decimals_and_a_code_is_separated(currency: str, deci
     assert format_currency(Decimal("12.5"), currency, decimals, "en") == shown
 
 
-def test_names_and_numbers_of_a_locale() -> None:
+def test_names_and_numbers_are_formatted_by_locale() -> None:
     assert (country_name("DE", "pl"), country_name("XX", "pl")) == ("Niemcy", "XX")
     assert (language_name("de", "tr"), language_name("xx", "tr")) == ("Almanca", "")
     assert (format_number(12345, "de"), format_number(12345, "ar-EG")) == ("12.345", "١٢٬٣٤٥")

@@ -61,7 +61,7 @@ class Expression:
         """Return the value of a condition; raises ExpressionFailed if it is not true or false."""
         value = self.evaluate(names, spend)
         if not isinstance(value, bool):
-            raise ExpressionFailed(f"a condition is true or false, but this is {kind_of(value)}", place=self.text)
+            raise ExpressionFailed(f"a condition must be true or false, but this is {kind_of(value)}", place=self.text)
         return value
 
     def paths(self) -> frozenset[Path]:
@@ -243,7 +243,7 @@ class _Evaluation:
     def _condition(self, node: tree.Node) -> bool:
         value = self.value(node)
         if not isinstance(value, bool):
-            why = f"a condition is true or false, but this is {kind_of(value)}"
+            why = f"a condition must be true or false, but this is {kind_of(value)}"
             raise ExpressionFailed(why, place=self._place(node), position=node.start)
         return value
 

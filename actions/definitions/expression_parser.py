@@ -141,7 +141,7 @@ _NOT_OURS: Final = {
 def parse(text: str) -> Node:
     """Return the tree of an expression; raises ExpressionError with the position of the first mistake."""
     if len(text) > MAX_CHARACTERS:
-        raise ExpressionError(f"An expression has at most {MAX_CHARACTERS:,} characters.", MAX_CHARACTERS)
+        raise ExpressionError(f"An expression can have at most {MAX_CHARACTERS:,} characters.", MAX_CHARACTERS)
     parser = _Parser(_tokens(text))
     tree = parser.expression()
     parser.expect_end()
@@ -258,7 +258,7 @@ class _Parser:
         ends: list[int] = []
         while self._is(".") or self._is("["):
             if len(keys) == MAX_DEPTH:
-                self._fail(f"A path has at most {MAX_DEPTH} parts.")
+                self._fail(f"A path can have at most {MAX_DEPTH} parts.")
             keys.append(self._key())
             ends.append(self._tokens[self._at - 1].end)
         return Path(of.start, ends[-1], of, tuple(keys), tuple(ends)) if keys else of
@@ -278,7 +278,7 @@ class _Parser:
         match token.kind:
             case "number":
                 if len(token.text) > MAX_DIGITS:
-                    self._fail(f"A number has at most {MAX_DIGITS} digits.", token)
+                    self._fail(f"A number can have at most {MAX_DIGITS} digits.", token)
                 return Literal(token.start, token.end, Decimal(token.text))
             case "text":
                 return Literal(token.start, token.end, self._text(token))

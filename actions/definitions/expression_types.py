@@ -88,7 +88,7 @@ class _Types:
     def condition(self, node: tree.Node) -> None:
         value = self.of(node)
         if value is not UNKNOWN and not isinstance(value, bool):
-            raise ExpressionError(f"A condition is true or false, but this is {kind_of(value)}", node.start)
+            raise ExpressionError(f"A condition must be true or false, but this is {kind_of(value)}", node.start)
 
     def _of(self, node: tree.Node) -> Any:
         match node:

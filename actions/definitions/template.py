@@ -102,7 +102,7 @@ class Template:
 def compile_template(text: str) -> Template:
     """Return a compiled template; raises ExpressionError. `{{` and `}}` are literal braces."""
     if len(text) > MAX_CHARACTERS:
-        raise ExpressionError(f"A template has at most {MAX_CHARACTERS:,} characters.", MAX_CHARACTERS)
+        raise ExpressionError(f"A template can have at most {MAX_CHARACTERS:,} characters.", MAX_CHARACTERS)
     parts: list[str | Expression] = []
     literal, at = "", 0
     while at < len(text):
@@ -172,7 +172,7 @@ def _written(expression: Expression, names: Mapping[str, Any], written: Callable
 def _unbroken(value: Any) -> str:
     text = as_text(value)
     if any(unicodedata.category(sign) == "Cs" for sign in text):
-        raise NoValue("a text has half of a character")
+        raise NoValue("a text contains half of a surrogate pair")
     return text
 
 
@@ -248,7 +248,7 @@ class PathTemplate:
 def _in_path(value: Any) -> str:
     text = _unbroken(value)
     if len(text) > MAX_PATH_VALUE:
-        raise NoValue(f"a value in an address has at most {MAX_PATH_VALUE} characters")
+        raise NoValue(f"a value in an address can have at most {MAX_PATH_VALUE} characters")
     # A server may treat other forms of a character as the character itself.
     folded = unicodedata.normalize("NFKC", text)
     if (
@@ -256,7 +256,7 @@ def _in_path(value: Any) -> str:
         or folded.count("..") > text.count("..")
         or any(unicodedata.category(sign) in INVISIBLE_CATEGORIES for sign in text)
     ):
-        raise NoValue("a value in an address has no slash, backslash, percent sign or control character")
+        raise NoValue("a value in an address must not contain a slash, backslash, percent sign or control character")
     return quote(text, safe="")
 
 
@@ -269,16 +269,16 @@ def compile_path(text: str) -> PathTemplate:
             segments[-1].append(part)
             continue
         if not _LITERAL_PATH.fullmatch(part):
-            raise ExpressionError("A path has letters, digits and -._~ only; a query goes into `query`.", 0)
+            raise ExpressionError("A path can contain only letters, digits and -._~; put the query into `query`.", 0)
         first, *others = part.split("/")
         segments[-1] += [first] if first else []
         segments += [[other] if other else [] for other in others]
     if segments[0] or len(segments) < 2:
-        raise ExpressionError("A path begins with a slash.", 0)
+        raise ExpressionError("A path must begin with a slash.", 0)
     if any(not segment for segment in segments[1:-1]) or any(
         len(segment) == 1 and segment[0] in (".", "..") for segment in segments
     ):
-        raise ExpressionError("A path has no empty part and no dots that lead upwards.", 0)
+        raise ExpressionError("A path must not contain an empty part, `.` or `..`.", 0)
     return PathTemplate(text, tuple(tuple(segment) for segment in segments[1:]))
 
 

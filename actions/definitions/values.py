@@ -87,7 +87,7 @@ def within_bounds(number: Decimal) -> Decimal:
 
 
 def _too_large() -> Decimal:
-    raise NoValue(f"a number has more than {_LARGEST} digits before its point")
+    raise NoValue(f"a number has more than {_LARGEST} digits before the decimal point")
 
 
 def kind_of(value: Any) -> str:
@@ -187,13 +187,13 @@ def add(left: Any, right: Any, sign: int) -> Any:
 
 def span(length: timedelta) -> Span:
     if abs(length) > _LONGEST:
-        raise NoValue(f"a span of time has at most {_LONGEST.days:,} days")
+        raise NoValue(f"a span of time can have at most {_LONGEST.days:,} days")
     return Span(length)
 
 
 def _moved(day: date, length: timedelta) -> date:
     if not isinstance(day, datetime) and length % timedelta(days=1):
-        raise NoValue("whole days are added to a date; write time(...) for hours")
+        raise NoValue("only whole days can be added to a date; write time(...) for hours")
     try:
         return day + length
     except OverflowError as error:
@@ -360,4 +360,4 @@ class Spend:
     def __call__(self, steps: int) -> None:
         self._left -= steps
         if self._left < 0:
-            raise NoValue("it takes too many steps")
+            raise NoValue("this takes too many steps")

@@ -51,7 +51,7 @@ def conversation_of(row: dict[str, Any], where: str) -> list[Said]:
         return [*_messages(row.get("history") or [], where), Said(text_of(row, where), is_customer=True)]
     messages = _messages(row["messages"], where)
     if not messages or not messages[-1].is_customer or not messages[-1].text.strip():
-        raise InvalidDocument(f"{where} does not end with a customer's question. Cut `messages` after one.")
+        raise InvalidDocument(f"{where} does not end with a customer's question. End `messages` with one.")
     return messages
 
 

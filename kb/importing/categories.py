@@ -23,7 +23,7 @@ from kb.importing.loaders.formats import Format, format_of
 from kb.models import Category
 
 FILE: Final = "categories.json"
-MAX_BYTES: Final = 1_000_000  # an export's file is smaller
+MAX_BYTES: Final = 1_000_000  # the file of a real export is smaller
 MAX_FILES: Final = 10  # files read from a zip file or an upload, since each folder may contain one
 _TEXTS: Final = ("name", "description", "icon")
 _FIELDS: Final = (*_TEXTS, "former_names", "translations")

@@ -218,7 +218,10 @@ class Channel(TenantModel):
     locale = models.CharField(max_length=12, default="en")
     greeting = models.CharField(max_length=300, blank=True)  # written in the channel's language
     greetings = models.JSONField(
-        default=dict, blank=True, validators=[validate_greetings], help_text="By other languages."
+        default=dict,
+        blank=True,
+        validators=[validate_greetings],
+        help_text="Greetings in other languages, by language code.",
     )
     suggestions = models.JSONField(
         default=dict, blank=True, validators=[validate_suggestions], help_text="By language, at most three lines each."

@@ -8,7 +8,7 @@ its citations and whether the whole answer is confirmed (`answer_assembly`).
 Some sentences need a vector before they can be judged. Nothing is released then: `unsure` lists the texts whose vectors
 are needed and `weigh` continues with them, or by words alone if there are none.
 
-A word is cheap (only its letters are read), a sentence less so: `python -m bench.drafting` prints both.
+A word costs little, since only its letters are read; a sentence costs more. `python -m bench.drafting` prints both.
 """
 
 import re
@@ -30,7 +30,7 @@ from supportbot.language.sentences import is_ended, opens_fence, sentences_of, s
 
 MAX_ANSWER_CHARACTERS: Final = 8_000
 MAX_SENTENCES: Final = 200
-MEMORY: Final = 200  # characters before a sentence that are checked with it, since confidential text may come in pieces
+MEMORY: Final = 200  # characters before a sentence that are checked with it: confidential text may come in pieces
 _WORD: Final = re.compile(r"\S*\s")
 _RISKY: Final = re.compile(
     r"[\d€$£¥₹%@<\[`/\\]|\w[.:](?=\w)|(?<![^\W\d_])[^\W\d_](?:[·•|./-][^\W\d_])+|\w{24}|[A-Z]{5}|[\[({](?:\.|[^\W\d_]{3,5})[\])}]"
@@ -42,10 +42,10 @@ class Draft:
     """The answer of one attempt.
 
     `said` is what the customer wrote: its figures may be repeated, its links never. `now` is the time in words; it may
-    be told together with today's date. `site` is the address of our help
-    pages. `confidential` must not be disclosed. `looked_up` is what the shop's system returned in this turn, `done` our
-    own words for what was carried out in this conversation. `looks_twice` marks the sentences that deserve a second
-    look. The built-in answerer (`by`) only quotes or uses fixed texts.
+    be stated together with today's date. `site` is the address of our help pages. `confidential` must not be disclosed.
+    `looked_up` is what the shop's system returned in this turn, `done` are our own texts about what was carried out in
+    this conversation. With `looks_twice`, sentences that deserve a second look are marked. The built-in answerer (`by`)
+    only quotes or uses fixed texts.
     """
 
     passages: Sequence[Passage]
@@ -63,12 +63,12 @@ class Draft:
     shown: str = ""
     unsure: tuple[Wanted, ...] = ()  # the texts whose vectors (`assistant.vectors`) are needed to continue
     _unfinished: str = ""
-    _searched: int = 0  # characters of it that hold no end of a sentence
+    _searched: int = 0  # characters of it in which no sentence ends
     _shown_of_unfinished: int = 0
-    _is_held: bool = False  # the rest of the unfinished sentence waits for its end
+    _is_held: bool = False  # the rest of the unfinished sentence waits until it is complete
     _has_dangling_prefix: bool = False  # the beginning of a sentence was shown before the sentence was withheld
     _opening: Opening = field(default_factory=Opening)
-    _letters: str = ""  # the last ones shown
+    _letters: str = ""  # the last letters shown
     _is_ended: bool = False
 
     def __post_init__(self) -> None:
@@ -96,7 +96,7 @@ class Draft:
         return self.write("\n\n") if self.sentences or self._unfinished else ""
 
     def break_off(self) -> None:
-        """Drop an unfinished sentence at the end of a truncated text: it can say the opposite of the complete one."""
+        """Drop an unfinished sentence at the end of a truncated text: it may say the opposite of the complete one."""
         *whole, rest = list(sentences_of(self._unfinished)) or [""]
         if rest.strip() and not is_ended(rest):
             self.sentences.append(Sentence(rest, rest, Support(None, 0), withheld="cut_off"))
@@ -132,8 +132,8 @@ class Draft:
 
     def apply(self, verdicts: Mapping[int, bool]) -> None:
         """Apply the verdicts of a second look by position: whether the sources support or contradict the sentence."""
-        for place, is_borne in verdicts.items():
-            self.sentences[place] = self._judge.seen_again(self.sentences[place], is_borne=is_borne)
+        for place, is_supported in verdicts.items():
+            self.sentences[place] = self._judge.seen_again(self.sentences[place], is_supported=is_supported)
         if verdicts:
             self._cite_again()
 
@@ -182,7 +182,7 @@ class Draft:
         self.sentences.append(sentence)
         if not sentence.withheld:
             self._show(sentence.shown[begun:])
-        elif begun:  # its visible beginning stays until the end, and the next sentence must not run into it
+        elif begun:  # its visible beginning stays, so the next sentence must not run into it
             self._has_dangling_prefix = True
             self._show(raw[len(raw.rstrip()) :])
 
@@ -198,8 +198,8 @@ class Draft:
         return self._citations.cite(sentence, joins=self.by == "builtin")
 
     def _release(self) -> None:
-        """Show what may be shown of the unfinished sentence; nothing after the visible beginning of a withheld
-        sentence, or such beginnings would pile up.
+        """Show what may be shown of the unfinished sentence. Nothing is shown after the visible beginning of a withheld
+        sentence, since such beginnings would pile up.
         """
         if self._is_held or self._has_dangling_prefix or opens_fence(self._unfinished):
             return

@@ -17,7 +17,7 @@ _TEXTS: Final[dict[State, str]] = {
     State.FAILED: _NOT_DONE,
     State.UNKNOWN: msgid("Not certain yet: {what}. {reason}"),
     State.REJECTED: _NOT_DONE,
-    State.EXPIRED: msgid("Not done: {what}. {reason} If you still want it, ask me again for a fresh card."),
+    State.EXPIRED: msgid("Not done: {what}. {reason} If you still want it, ask me again for a new card."),
 }
 
 

@@ -40,26 +40,26 @@ from supportbot.builtin.phrases import is_ours
 from supportbot.language.normalise import as_read
 from supportbot.language.sentences import LEADS, QUESTIONS, list_mark, opens_fence, unmarked, without_markers
 
-MAX_VECTORS: Final = 10  # of one answer; each takes 20 to 40 ms
-# of these, so that a deed is found however many regrets or foreign-language sentences come first
+MAX_VECTORS: Final = 10  # per answer; each takes 20 to 40 ms
+# Vectors reserved for deeds, so that one is found however many regrets or foreign-language sentences come before it.
 KEPT_FOR_DEEDS: Final = 6
-KEPT_FROM_RECORDS: Final = 6  # for further sentences: a record's own vector is only a second opinion
-DOUBT_RISES: Final = 0.05  # with each vector, so that the last one goes to a clear deed
-MOST_THIN: Final = 4  # claims of an answer that get vectors if words do not confirm it
-MOST_STEPS: Final = 6  # times that a list item may occur: several lists may share a step
-REPEATED: Final = 2  # times that a sentence may occur, since a model in a loop repeats it endlessly
-SHORT: Final = 20  # characters: "Yes." may occur often
-LEAST_RECORD: Final = 3  # words: a value alone does not say what was done with it
-REGRET_FROM: Final = 0.15  # by pieces: from this likelihood on, a vector decides whether a sentence is a regret
+KEPT_FROM_RECORDS: Final = 6  # vectors reserved for later sentences: a record's own vector is only a second opinion
+DOUBT_RISES: Final = 0.05  # per vector: the threshold rises, so that the last vector goes to a clear deed
+MOST_THIN: Final = 4  # an answer with up to this many claims gets vectors if words do not confirm it
+MOST_STEPS: Final = 6  # how often a list item may occur: several lists may share a step
+REPEATED: Final = 2  # how often a sentence may occur: a model in a loop repeats it endlessly
+SHORT: Final = 20  # characters; a shorter text, such as "Yes.", may occur often
+LEAST_RECORD: Final = 3  # words; a shorter line, such as a value alone, does not say what was done
+REGRET_FROM: Final = 0.15  # from this likelihood by word pieces on, a vector decides whether it is a regret
 LITTLE_SUPPORT: Final = 0.2  # sentences below it get a second look
-_BORNE: Final = 0.9  # the support of a sentence that a second look confirmed
-COVERED_FROM: Final = 0.5  # share of a sentence's neighbouring words in a page
-SURE_FROM: Final = 0.9  # a clause says less than a sentence, so it must clearly be a deed
+_SUPPORTED: Final = 0.9  # the support of a sentence that a second look confirmed
+COVERED_FROM: Final = 0.5  # share of neighbouring words from which a sentence follows a page's wording
+SURE_FROM: Final = 0.9  # likelihood for a clause, which says less than a sentence and must clearly be a deed
 _CLAUSE: Final = re.compile(r"[,;:()–—]\s+")
 
 
 class Judge:
-    """Judges the sentences of one answer in order; `done` is our own words for what was carried out."""
+    """Judges the sentences of one answer in order; `done` are our own texts about what was carried out."""
 
     def __init__(
         self, evidence: Evidence, confidential: Confidential, done: Sequence[str], *, is_strict: bool, looks_twice: bool
@@ -69,11 +69,11 @@ class Judge:
         self._is_strict = is_strict
         self._looks_twice = looks_twice
         self._done = tuple(text for text in done if text.strip())
-        self._looked_up: tuple[str, ...] = ()  # one line each, of those that may say what was done
+        self._looked_up: tuple[str, ...] = ()  # the lines of look-ups that may say what was done
         self._facts = self._done
         self._vectors: dict[Wanted, Vector] = {}
         self._asked_for: set[Wanted] = set()
-        self._compares = False  # the windows have been requested
+        self._compares = False  # whether the windows have been requested
         self._said_before: Counter[str] = Counter()
         self._readings: dict[str, Reading] = {}
         for text in self._done:
@@ -97,14 +97,14 @@ class Judge:
         self._vectors.update(vectors)
 
     def wanted(self, raw: str) -> tuple[Wanted, ...]:
-        """Return the texts whose vectors would help to judge a sentence: itself and its clauses beside the pages, and
-        the plain sentence if its language is not theirs; then, if it tells a deed, both beside the records.
+        """Return the texts whose vectors would help to judge a sentence: the sentence and its clauses read with the
+        pages, the plain sentence if its language is not theirs, and, if it may be a deed, both read with the records.
         """
         words, asked = without_markers(raw), self._asked
         if asked >= MAX_VECTORS or self.evidence.is_quoted(words):
             return ()
         kind, read, is_foreign = by_pieces(words), self._read(words), self.evidence.is_foreign(words)
-        is_told = read is not None and joint(kind, read) >= DEED_FROM  # read for a regret, it may turn out a deed
+        is_told = read is not None and joint(kind, read) >= DEED_FROM  # a possible regret may be a deed
         is_doubtful = is_told or not self._is_known_language or kind.deed >= DOUBT_FROM + DOUBT_RISES * asked
         is_regret = kind.regret >= REGRET_FROM and not words.endswith(QUESTIONS)
         if not is_doubtful and (asked >= MAX_VECTORS - KEPT_FOR_DEEDS or not (is_foreign or is_regret)):
@@ -158,15 +158,15 @@ class Judge:
             return sentence
         return replace(sentence, support=self._support(sentence.words, is_thin=True))
 
-    def seen_again(self, sentence: Sentence, *, is_borne: bool) -> Sentence:
+    def seen_again(self, sentence: Sentence, *, is_supported: bool) -> Sentence:
         """Return a sentence with the verdict of a second look: whether the sources support or contradict it."""
-        score = max(sentence.support.score or 0.0, _BORNE) if is_borne else 0.0
+        score = max(sentence.support.score or 0.0, _SUPPORTED) if is_supported else 0.0
         support = replace(sentence.support, score=score)
-        return replace(sentence, support=support, withheld="" if is_borne else "contradicted")
+        return replace(sentence, support=support, withheld="" if is_supported else "contradicted")
 
     @property
     def _is_known_language(self) -> bool:
-        """Whether the model by pieces was trained in the answer's language; what it says of any other is worthless."""
+        """Whether the model by pieces was trained in the answer's language; its results for others are worthless."""
         return self.evidence.language in LANGUAGES
 
     @property
@@ -202,14 +202,14 @@ class Judge:
         return self._vectors.get(plainly(words)) if vector is None else vector
 
     def _read(self, words: str) -> Kind | None:
-        """Return the kind of a sentence as read beside the pages, None if that was not requested or has no vector."""
+        """Return the kind of a sentence as read with the pages; None if that was not requested or has no vector."""
         asked = self._readings.get(words)
         vector = None if asked is None else self._vectors.get(asked)
         return None if vector is None else by_reading(vector)
 
     def _beside_pages(self, words: str) -> Reading:
-        """Return a sentence beside what the pages have nearest to it by words: nothing if it is a block of code or its
-        language differs, or if something was done or looked up, since the sentence may then be about that.
+        """Return a sentence with the pieces of the pages that are nearest to it by words. It is read alone if it is a
+        block of code, if its language differs, or if something was done or looked up, since it may be about that.
         """
         if words not in self._readings:
             is_alone = self._facts or opens_fence(words) or self.evidence.is_foreign(words)
@@ -227,7 +227,7 @@ class Judge:
         return self.evidence.support(words, nearest)
 
     def _rejection_reason(self, words: str, before: str, support: Support, *, by: Author) -> str:
-        """Return why a sentence is withheld, "" if it is not. The built-in answerer's quotations never count as
+        """Return why a sentence is withheld; "" if it is not. The built-in answerer's quotations never count as
         deeds.
         """
         if by == "model" and self._is_repeated(words):

@@ -30,7 +30,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")  # the tool names that servers
 
 REQUEST_HUMAN: Final = ToolSpec(
     name="request_human",
-    description="Hand the conversation to a person: when the customer asks for one, or you cannot help.",
+    description="Hand the conversation to a person, if the customer asks for one or you cannot help.",
     parameters={
         "type": "object",
         "properties": {"reason": {"type": "string", "description": "What the customer wants, in one sentence."}},
@@ -41,7 +41,10 @@ REQUEST_HUMAN: Final = ToolSpec(
 
 WITHDRAW_CARDS: Final = ToolSpec(
     name="withdraw_cards",
-    description="Withdraw what waits for the customer's confirmation in this chat, when they no longer want it.",
+    description=(
+        "Withdraw the cards that are waiting for the customer's confirmation in this chat, if the customer no longer "
+        "wants them."
+    ),
     parameters={"type": "object", "properties": {}, "additionalProperties": False},
 )
 

@@ -30,9 +30,9 @@ NUMBER_MOST: Final = 60
 UNDO_LAST: Final = ToolSpec(
     name="undo_last",
     description=(
-        "Take back what was last done or prepared in this chat, when the customer wants it undone. What was not sent "
-        "yet is withdrawn; what was done is taken back by a card that the customer confirms, if that is possible. "
-        "Never prepare something else instead."
+        "Undo the action that was last carried out or prepared in this chat, if the customer wants that. An action "
+        "that was not sent yet is withdrawn. To undo one that was carried out, the customer confirms a card, if "
+        "undoing it is possible. Never prepare something else instead."
     ),
     parameters={
         "type": "object",

@@ -36,7 +36,7 @@ _PHRASES: Final[dict[Phrase, str]] = {
         "I could not find this in our help pages, so I would rather not guess. Would you like to talk to a person?"
     ),
     "not_understood": msgid("I did not understand that. Could you put it in other words?"),
-    "nothing_to_undo": msgid("I have done nothing in this chat that I could undo. Would you like to talk to a person?"),
+    "nothing_to_undo": msgid("There is nothing in this chat that I can undo. Would you like to talk to a person?"),
     "nothing_on": msgid("I found nothing about “{question}” in our help pages."),
     "foreign_page": msgid("Our page on this is in {language}:"),
     "goes_on": msgid("That page says more about this."),
@@ -78,7 +78,7 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "entries": msgid("Please enter one or more, with commas in between: {part}."),
     "parts": msgid("Please enter these details: {part}. I need: {fields}."),
     "parts_in_lines": msgid("Write each on its own line, beginning with its name and a colon."),
-    "several_parts": msgid("You can enter from {minimum} to {maximum} of these, with an empty line in between."),
+    "several_parts": msgid("You can enter {minimum} to {maximum} of these, with an empty line between them."),
     "add": msgid("Add another"),
     "remove": msgid("Remove"),
     "unread": msgid("I could not read that."),

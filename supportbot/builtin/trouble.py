@@ -44,7 +44,7 @@ def trouble_in(text: str, vector: Array, weights: Weights) -> float:
 
 @cache
 def weights_shipped() -> Weights:
-    """Return the weights; read once a process."""
+    """Return the weights, read once per process."""
     with np.load(DATA / "trouble.npz") as stored:
         return weights_from(stored)
 

@@ -115,7 +115,7 @@ def _entries(block: Mapping[str, Any], filled: Filled, locale: str) -> str:
     if not bounds:
         raise InvalidValue("", "The form takes one entry.")
     if not bounds["minItems"] <= len(filled) <= bounds["maxItems"]:
-        raise InvalidValue("", f"Enter from {bounds['minItems']} to {bounds['maxItems']} entries.")
+        raise InvalidValue("", f"Enter {bounds['minItems']} to {bounds['maxItems']} entries.")
     return "\n\n".join(_lines(block, values, f"{place}.", locale) for place, values in enumerate(filled))
 
 
@@ -180,10 +180,10 @@ def _chosen(name: str, field: Mapping[str, Any], value: Value) -> str:
     """Return the chosen options of a list on one line; raises InvalidValue."""
     options: list[str] = field["items"]["enum"]
     if not isinstance(value, list) or not set(value) <= set(options):
-        raise InvalidValue(name, "Choose among the options.")
+        raise InvalidValue(name, "Choose only from the options.")
     least = max(field["minItems"], 1) if field["required"] else 0
     if not least <= len(set(value)) <= field["maxItems"]:
-        raise InvalidValue(name, f"Choose from {least} to {field['maxItems']} options.")
+        raise InvalidValue(name, f"Choose {least} to {field['maxItems']} options.")
     return ", ".join(option for option in options if option in value)
 
 

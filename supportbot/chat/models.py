@@ -247,7 +247,7 @@ class RetentionRun(TenantModel):
     bodies = models.PositiveIntegerField(help_text="Erased.")
     kept = models.PositiveIntegerField(help_text="Old conversations with open work.")
     remaining = models.PositiveIntegerField(help_text="Old conversations for which there was no time.")
-    has_failed = models.BooleanField(help_text="It ended early: what had been erased until then counts.")
+    has_failed = models.BooleanField(help_text="The run ended early; the figures count what was erased before.")
 
     class Meta:
         indexes = [models.Index(fields=["workspace", "-ended_at"], name="retention_run_newest")]

@@ -115,7 +115,7 @@ def operator(request: HttpRequest) -> User:
     """Return the account of an operator; raises NotAllowed for everyone else, including workspace admins."""
     needs(request, RIGHT)
     if not is_operator(request):
-        raise NotAllowed(gettext("Only operators of this installation can change the model of search."))
+        raise NotAllowed(gettext("Only operators of this installation can change the search model."))
     return person_of(request)
 
 

@@ -228,7 +228,7 @@ def check_schema(plan: Plan) -> str:
     runtime = load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
     if url is None:
-        return gettext("checked once the database runs")
+        return gettext("checked once the database is running")
     refuse_newer_schema(url)
     pending = pending_migrations(url)
     if pending:
@@ -246,7 +246,7 @@ def check_roles(plan: Plan) -> str:
     runtime = load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
     if url is None:
-        return gettext("checked once the database runs")
+        return gettext("checked once the database is running")
     if settings.DATABASE_OWNER_URL:
         connect(settings.DATABASE_OWNER_URL, variable="DATABASE_OWNER_URL").close()
     with connect(url) as connection:
@@ -282,7 +282,7 @@ def check_index(plan: Plan) -> str:
     runtime = load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
     if url is None:
-        return gettext("checked once the database runs")
+        return gettext("checked once the database is running")
     built_with, is_chosen = _recipe_in(url)
     if built_with is None:
         return gettext("empty")

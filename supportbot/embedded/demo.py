@@ -96,7 +96,7 @@ def check_demo(plan: Plan) -> str:
     if not secrets_file.exists() or not (plan.data_dir / "seed.json").exists():
         refuse_exposed_passwords(plan, NOT_CREATED_YET)
     if url is None:
-        return gettext("its first passwords are checked once the database runs")
+        return gettext("its first passwords are checked once the database is running")
     Demo(plan, url, ensure_secrets(plan.data_dir)).refuse_if_exposed()
     return gettext("no first passwords left")
 

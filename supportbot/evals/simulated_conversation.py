@@ -370,7 +370,7 @@ def execute_simulated(request: ActionRequest, identity: Identity) -> ActionReque
     approval. Raises RuntimeError without a stand-in: an evaluated conversation must not reach a real system.
     """
     if simulated_backend() is None:
-        raise RuntimeError("There is no stand-in for the shop, so an evaluated conversation cannot act.")
+        raise RuntimeError("No simulated shop is set up, so an evaluated conversation cannot carry out actions.")
     try:
         return _carried_out(request, identity)
     except (MerchantUnavailable, NotConnected):

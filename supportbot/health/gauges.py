@@ -182,7 +182,7 @@ def _queue_lengths() -> list[Metric]:
             for queue in sorted(queues):
                 metric.add_metric([queue], float(str(broker.llen(queue))))
     except (redis.RedisError, OSError, ValueError) as error:
-        logger.warning("the lengths of queues are missing: %s", type(error).__name__)
+        logger.warning("the queue lengths are missing: %s", type(error).__name__)
         return []
     return [metric]
 

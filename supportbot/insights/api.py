@@ -77,7 +77,7 @@ class OutcomeList(ScopedAPIView, ListAPIView[Conversation]):
             OpenApiParameter(
                 "until",
                 str,
-                description=f"Only conversations that began before this time, with outcomes at this time. {_WHEN}",
+                description=f"Only conversations that began before this time; outcomes are as of this time. {_WHEN}",
             ),
             OpenApiParameter("channel", str, description="Only conversations of this channel (UUID)."),
         ],

@@ -86,7 +86,7 @@ class ItemSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=KINDS)
     subject = serializers.UUIDField(help_text="Identifies the group in URLs.")
     times = serializers.IntegerField(help_text="The number of findings in the group.")
-    question = serializers.CharField(help_text="The newest.")
+    question = serializers.CharField(help_text="The newest question.")
     questions = serializers.ListField(child=serializers.CharField(), help_text="All wordings, newest first.")
     answer = serializers.CharField(help_text="The assistant's answer to the newest question.")
     reason = serializers.CharField(help_text="The reason for a rating.")

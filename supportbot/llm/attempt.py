@@ -110,7 +110,7 @@ class Attempt:
                     yield event
                     due = min(ends_at, loop.time() + limits.gap_seconds)
             if self.outcome is not Outcome.DONE:
-                raise ProviderUnclear(Reason.CUT, "the provider ended without a last event")
+                raise ProviderUnclear(Reason.CUT, "the provider's stream ended without a final event")
         except ProviderError as error:
             self.outcome = Outcome.REFUSED if isinstance(error, ProviderRefused) else Outcome.UNCLEAR
             self.reason = error.reason

@@ -103,7 +103,7 @@ async def _try(
         embedded = await _in_time(provider, texts, ends_at)
         usage = embedded.usage
         if size is not None and any(len(vector) != size for vector in embedded.vectors):
-            raise ProviderUnclear(Reason.GARBAGE, "vectors of another size")
+            raise ProviderUnclear(Reason.GARBAGE, "vectors of the wrong size")
         outcome = Outcome.DONE
         return embedded.vectors
     except ProviderError as error:

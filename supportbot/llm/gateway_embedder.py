@@ -63,7 +63,9 @@ class GatewayEmbedder(_Remote):
 
     def _checked(self, vectors: list[list[float]]) -> list[list[float]]:
         if any(len(vector) != self.recipe.dimensions for vector in vectors):
-            raise EmbeddingUnavailable("The embedding model returned another vector size. Run `manage.py kb_reindex`.")
+            raise EmbeddingUnavailable(
+                "The embedding model returned vectors of a different size. Run `manage.py kb_reindex`."
+            )
         return vectors
 
 

@@ -208,7 +208,7 @@ class Routes:
     async def _verifying(self) -> Sequence[Provider]:
         """Return the model for the second look, which has no fallback."""
         if not has_route("verify"):
-            raise ModelUnavailable("No model takes a second look: set OPENAI_VERIFY_MODEL.")
+            raise ModelUnavailable("No model is configured for second looks: set OPENAI_VERIFY_MODEL.")
         if override_verify is not None:
             return override_verify
         if self._verifier is None:

@@ -101,7 +101,7 @@ class ReleaseSerializer(serializers.ModelSerializer[Release]):
     document = DocumentField(read_only=True)
     references = serializers.DictField(
         read_only=True,
-        help_text="Its references at its publication: the versions of action rules, and the live articles.",
+        help_text="What the release referred to when it was published: versions of action rules and the live articles.",
     )
 
     verdict = serializers.SerializerMethodField(

@@ -92,7 +92,9 @@ class DeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
     """One event for one endpoint, with the result of the last attempt."""
 
     message_id = serializers.CharField(read_only=True, help_text="The `webhook-id` of every attempt.")
-    payload = serializers.DictField(help_text="By supportbot/webhooks/schemas/events.json.")
+    payload = serializers.DictField(
+        help_text="Its fields depend on the event: supportbot/webhooks/schemas/events.json."
+    )
 
     class Meta:
         model = WebhookDelivery

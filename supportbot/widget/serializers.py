@@ -16,7 +16,7 @@ class TicketRequestSerializer(ClosedSerializerMixin, serializers.Serializer[Any]
     token = TextField(max_length=8_000, required=False, help_text="An identity token signed by your server.")
     visitor = TextField(max_length=200, required=False, help_text="The secret this visitor was given before.")
     conversation = serializers.UUIDField(
-        required=False, help_text="The conversation to continue. A new one starts if left out."
+        required=False, help_text="The conversation to continue. If left out, a new one starts."
     )
     locale = PatternField(
         LOCALE.pattern,
@@ -34,7 +34,7 @@ class CodeRequestSerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
     token = TextField(max_length=8_000, required=False, help_text="An identity token signed by your server.")
     visitor = TextField(max_length=200, required=False, help_text="The secret this visitor was given before.")
     conversation = serializers.UUIDField(
-        required=False, help_text="The conversation to continue. A new one starts if left out."
+        required=False, help_text="The conversation to continue. If left out, a new one starts."
     )
 
 

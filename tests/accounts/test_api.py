@@ -154,7 +154,7 @@ def test_only_an_admin_changes_the_workspace(workspace: Workspace, bob: User, ro
     assert workspace.imprint_url == ""
 
 
-def test_a_key_for_channels_does_not_change_the_workspace(workspace: Workspace) -> None:
+def test_a_key_for_channels_cannot_change_the_workspace(workspace: Workspace) -> None:
     client = service(workspace, "channels:write")
     assert client.patch(WORKSPACE, LINKS, format="json").status_code == 403
     workspace.refresh_from_db()
@@ -170,7 +170,7 @@ def test_only_an_admin_sees_or_creates_channels(workspace: Workspace, bob: User,
     assert not Channel.objects.exists()
 
 
-def test_an_admins_key_without_the_scope_creates_no_channel(admins: APIClient, workspace: Workspace) -> None:
+def test_an_admins_key_without_the_scope_cannot_create_a_channel(admins: APIClient, workspace: Workspace) -> None:
     narrow = person(workspace, User.objects.get(username="admin"), role="editor")
     assert narrow.post(CHANNELS, {"name": "Mine"}, format="json").status_code == 403
     assert not Channel.objects.exists()

@@ -90,7 +90,7 @@ def test_without_the_current_link_nothing_is_created(client: Client, workspace: 
         ({"name": ""}, "name"),
     ],
 )
-def test_bad_input_is_named_at_its_field_and_keeps_the_link(client: Client, wrong: Any, field: str) -> None:
+def test_invalid_input_is_reported_and_the_link_stays_valid(client: Client, wrong: Any, field: str) -> None:
     page = link()
     refused = client.post(page, {**FORM, **wrong})
     assert (refused.status_code, f'id="id_{field}_error"' in refused.content.decode()) == (422, True)

@@ -165,7 +165,7 @@ def test_invalid_filters_are_named(bob_client: APIClient) -> None:
         assert (answer.status_code, set(answer.json()["fields"])) == (400, set(query))
 
 
-def test_the_list_runs_a_constant_number_of_queries(
+def test_the_list_takes_a_constant_number_of_queries(
     bob_client: APIClient, proposals: Any, django_assert_max_num_queries: Any
 ) -> None:
     for step in range(12):

@@ -76,7 +76,7 @@ def test_a_look_up_answers_at_once() -> None:
     assert [order["id"] for order in result["orders"]] == ["A-1003"]
 
 
-def test_approval_takes_a_person_with_the_right(approver: User, shop: FakeShop) -> None:
+def test_approval_needs_a_person_with_the_right(approver: User, shop: FakeShop) -> None:
     waiting = proposed("--confirm", order_id="A-1002", amount="200.00")
     assert waiting["state"] == "awaiting_approval"
     assert run("action_approve", waiting["request"])["approved_by"] == "bob"

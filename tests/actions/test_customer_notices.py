@@ -127,7 +127,7 @@ def test_undecided_cards_and_approvals_end_with_an_offer(
     assert (card.state, card.reason_code) == (State.EXPIRED, "not_confirmed")
     assert waiting.state == State.AWAITING_APPROVAL
     read(conversation)
-    assert "ask me again for a fresh card" in last_message(conversation)
+    assert "ask me again for a new card" in last_message(conversation)
     let_pass(A_DAY, shop)
     work()
     waiting.refresh_from_db()
@@ -201,7 +201,7 @@ def test_an_erased_customer_is_paid_nothing_and_nothing_breaks(
     assert shop.refunds == []
 
 
-def test_a_notice_that_failed_for_long_is_caught_up(
+def test_a_notice_that_kept_failing_is_sent_later(
     shop: FakeShop, principal: Principal, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = confirmed(principal, conversation)

@@ -81,7 +81,7 @@ def test_the_same_key_gives_the_same_request(card: ActionRequest, principal: Pri
     assert ActionRequest.objects.count() == 1
 
 
-def test_an_equal_open_intent_returns_the_existing_request(
+def test_an_identical_proposal_returns_the_open_request(
     card: ActionRequest, proposals: Callable[..., ActionRequest], principal: Principal
 ) -> None:
     assert proposals().pk == card.pk

@@ -127,7 +127,7 @@ def test_new_rules_require_a_second_person_for_a_waiting_request(waiting: Action
         ({"currency": "USD", "approval_above": Decimal(500)}, 1),
     ],
 )
-def test_how_many_people_must_approve(rules: dict[str, Any], approvals: int) -> None:
+def test_the_rules_decide_how_many_people_must_approve(rules: dict[str, Any], approvals: int) -> None:
     decision = decide_write(
         rules=Rules(**{"number": 1, "currency": "EUR", **rules}),
         obstacle=None,

@@ -128,7 +128,7 @@ async def test_calls_are_sent_back_to_the_model_in_a_form_that_servers_accept(
     assert [made.name for made in asked] == ["order_status", "order_status", "unknown", "order_status"]
 
 
-async def test_a_shop_that_does_not_respond(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+async def test_a_shop_that_does_not_respond_is_reported(conversation: Conversation, shop: FakeShop, log: Log) -> None:
     shop.is_reachable = False
     await turn(conversation, "Refund A-1001", Says(calls=(REFUND,)))
     [final] = payloads(await db(log), "assistant.final")

@@ -32,7 +32,7 @@ def verdict(word: str) -> Says:
     return Says(json.dumps({"verdicts": [{"sentence": 1, "verdict": word}]}))
 
 
-@pytest.mark.parametrize(("word", "is_shown"), [("contradicted", False), ("borne", True), ("absent", True)])
+@pytest.mark.parametrize(("word", "is_shown"), [("contradicted", False), ("supported", True), ("absent", True)])
 async def test_the_verdict_decides_about_the_sentence(
     conversation: Conversation, log: Log, word: str, is_shown: bool
 ) -> None:
@@ -53,7 +53,7 @@ async def test_without_a_verdict_the_local_score_applies(conversation: Conversat
 
 
 async def test_the_second_look_knows_the_look_ups(conversation: Conversation, shop: FakeShop, log: Log) -> None:
-    look = ScriptedModel(verdict("borne"))
+    look = ScriptedModel(verdict("supported"))
     call = ToolCall("1", "order_status", '{"order_id": "A-1001"}')
     await answered(conversation, log, look, Says(calls=(call,)), Says("Your order A-1001 has not been delivered."))
     records = look.requests[0].messages[-1].content.partition("<records>")[2].partition("</records>")[0]

@@ -43,7 +43,7 @@ async def test_the_model_may_name_the_current_day_and_no_other(
 
     [final] = payloads(await db(log), "assistant.final")
     assert (said in final["text"]) is is_shown
-    assert "it is now Sunday, 29 November 2026, 00:30 (Europe/Berlin)." in model.requests[0].messages[0].content
+    assert "local time is now Sunday, 29 November 2026, 00:30 (Europe/Berlin)." in model.requests[0].messages[0].content
 
 
 @pytest.mark.usefixtures("_in_berlin")

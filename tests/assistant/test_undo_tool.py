@@ -1,6 +1,6 @@
 """Customers who ask to undo something: it is undone by its own action, withdrawn, or left to a person.
 
-A wish to undo never starts something else.
+A request to undo never starts something else.
 """
 
 import json
@@ -160,13 +160,13 @@ async def test_a_held_request_is_withdrawn_before_it_is_sent(
     assert await db(states, conversation) == [("refund_order", "cancelled")] and shop.refunds == []
 
 
-async def test_a_wish_to_undo_starts_nothing_if_nothing_was_done(conversation: Conversation, shop: FakeShop) -> None:
+async def test_a_request_to_undo_starts_nothing_if_nothing_was_done(conversation: Conversation, shop: FakeShop) -> None:
     events = await turns(conversation, "Bitte rückgängig machen")
     assert final(events)["text"] == text_in("de", NOTHING_TO_UNDO) and final(events)["offers_human"]
     assert (await db(states, conversation), shop.calls) == ([], [])
 
 
-async def test_a_wish_to_undo_does_not_repeat_an_answer(conversation: Conversation, shop: FakeShop) -> None:
+async def test_a_request_to_undo_does_not_repeat_an_answer(conversation: Conversation, shop: FakeShop) -> None:
     events = await turns(conversation, "How long can I return things?", "undo that")
     assert "60 days" not in final(events)["text"] and final(events)["text"] == text_in("en", NOTHING_TO_UNDO)
 

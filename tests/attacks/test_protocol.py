@@ -278,6 +278,6 @@ def test_an_attempt_over_http_is_refused(row: Row, shop: FakeShop, dialled: list
     assert shop.refunds == [] and shop.changes == []
 
 
-def test_every_row_is_played_here_or_named() -> None:
+def test_every_row_is_tested_here_or_listed_as_tested_elsewhere() -> None:
     known = HTTP.keys() | SOCKETS.keys() | LATER.keys() | ELSEWHERE.keys()
     assert {entry.values[0].kind for entry in rows("protocol")} <= known

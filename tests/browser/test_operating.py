@@ -1,6 +1,6 @@
 """What an operator does in the morning, using only the pages: find out what the assistant cost, what customers
-disliked, why the assistant said it, mending and proving it, and who was told the wrong thing. And a release on
-customers' questions.
+disliked, why the assistant said it, fix it and prove the fix, and find out who was given the wrong figure. Also, a
+release on customers' questions.
 """
 
 import re

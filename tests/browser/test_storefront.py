@@ -74,7 +74,7 @@ def test_foreign_and_expired_orders_are_refused(shopper: Shopper) -> None:
     assert shopper.paid_back("WF-20262") == []
 
 
-def test_an_amount_that_needs_approval(shopper: Shopper) -> None:
+def test_an_amount_above_the_limit_needs_approval(shopper: Shopper) -> None:
     shopper.be("Léa Martin")
     shopper.open_chat()
     shopper.say("I would like a refund for order WF-20425, it does not fit")

@@ -101,7 +101,7 @@ def test_an_offline_chat_says_at_once_what_still_works(chat: Shop) -> None:
     assert {"state": "offline"} in widget_events(page, "connection")
 
 
-def test_a_chat_that_is_not_available_on_this_page(browser: Browser) -> None:
+def test_a_chat_that_is_not_available_on_the_page_says_so(browser: Browser) -> None:
     refused = {"code": "origin_refused", "message": "x", "fields": {}}
     with visit(browser, platform=Platform(refusals=[(403, refused)])) as (page, _):
         open_chat(page)

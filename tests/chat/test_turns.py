@@ -285,7 +285,9 @@ def test_a_lost_lease_is_counted_once_it_is_certain(claim: Claim) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_line_joins_the_request_and_the_turn(conversation: Conversation, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_log_line_connects_the_request_with_its_turn(
+    conversation: Conversation, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     with concerning(socket="s-1"):
         for number in range(2):  # the second message joins the waiting turn

@@ -34,7 +34,7 @@ def deferred_checks() -> None:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
-def test_a_draft_is_deleted_from_its_page_after_a_question(
+def test_a_draft_is_deleted_from_its_page_after_a_confirmation(
     browser: Client, dora: User, draft: ActionDefinition
 ) -> None:
     save_draft({**document(), "card": None}, actor="operator:test")

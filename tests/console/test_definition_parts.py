@@ -161,7 +161,7 @@ def test_a_mistake_in_types_is_reported_on_save(browser: Client, draft: ActionDe
     assert error is not None and "write days(28) for a number of days" in error.text()
 
 
-def test_the_pages_of_a_version_stored_with_such_a_mistake_still_open(
+def test_the_pages_of_a_version_stored_with_a_type_mistake_still_open(
     browser: Client, draft: ActionDefinition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record_a_case(draft.versions.get())
@@ -255,7 +255,7 @@ def test_a_field_without_a_name_of_its_own_is_refused(
     assert told in problems_of(refused) and "sku" in fields_of(refused).values()
 
 
-def test_a_warning_stands_at_its_own_part_and_is_counted_on_the_overview(
+def test_a_warning_appears_at_its_own_part_and_is_counted_on_the_overview(
     browser: Client, draft: ActionDefinition
 ) -> None:
     made = document()
@@ -288,7 +288,7 @@ paths:
 """
 
 
-def test_the_hint_to_send_again_is_gone_once_it_was_followed(browser: Client, retail: LoopbackShop) -> None:
+def test_the_hint_to_send_again_disappears_once_it_is_followed(browser: Client, retail: LoopbackShop) -> None:
     import_text(KEYED, actor="operator:test", connection="retail")
     book = ActionDefinition.objects.get(name="book")
     page = browser.get(at(book, "part/answer/"))
@@ -321,7 +321,7 @@ def test_a_call_that_deletes_cannot_become_a_look_up(browser: Client, draft: Act
     assert services.newest_version(draft).document["kind"] == "write"
 
 
-def test_a_tool_that_only_reads_is_taken_as_a_look_up_with_one_tick(browser: Client, retail: LoopbackShop) -> None:
+def test_a_tool_that_only_reads_becomes_a_look_up_with_one_tick(browser: Client, retail: LoopbackShop) -> None:
     (tool,) = read_tools({"tools": [SEATS]}, "retail").drafts
     imported = {"source": tool.source, "suggestions": tool.suggestions}
     seats = save_draft(tool.document, actor="operator:test", origin="mcp", imported=imported).definition

@@ -266,7 +266,7 @@ def test_numbers_of_a_list_are_entered_line_by_line() -> None:
     assert form.is_valid() and form.arguments() == {"days": [3, 5]}
 
 
-def test_what_is_nested_deeper_is_entered_as_json() -> None:
+def test_deeper_nesting_is_entered_as_json() -> None:
     inner: dict[str, Any] = {"type": "object", "fields": {"x": {"type": "integer"}}}
     for _ in range(2):
         inner = {"type": "object", "fields": {"in": inner}}

@@ -232,7 +232,7 @@ def test_a_field_that_lacks_proof_is_described_as_on_the_other_pages(browser: Cl
     assert why in visible_text(page_of(browser.get(at(definition, "test/"))), " ")
 
 
-def test_a_look_up_of_the_customer_s_records_cannot_be_published_for_visitors(
+def test_a_look_up_of_the_customers_records_cannot_be_published_for_visitors(
     browser: Client, dora: User, retail: LoopbackShop
 ) -> None:
     definition = save_draft(document("get_order_details"), actor="operator:test").definition

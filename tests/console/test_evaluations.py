@@ -554,7 +554,7 @@ def test_no_figure_reveals_an_outcome_before_its_label(enter: Enter, returns_art
 
 
 @pytest.mark.parametrize("place", ["admin:evals_run_changelist", "admin:evals_run_change"])
-def test_whoever_could_see_the_verdicts_labels_nothing_after_a_label_is_withdrawn(
+def test_anyone_who_could_see_the_verdicts_cannot_label_after_a_label_is_withdrawn(
     enter: Enter, returns_article: Article, place: str
 ) -> None:
     run = judged_run(2, 2)

@@ -290,7 +290,7 @@ def test_a_server_that_may_drop_tasks_is_reported(valkey_url: str) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_an_index_of_another_embedder_is_reported(plan: Plan) -> None:
-    assert check_index(plan) == "checked once the database runs"
+    assert check_index(plan) == "checked once the database is running"
     plan = replace(plan, database_url=database_url(name=connection.settings_dict["NAME"]))
     assert check_index(plan) == "empty"
     active_recipe()

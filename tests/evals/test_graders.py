@@ -156,7 +156,9 @@ ORDER: dict[str, Any] = {"orders": {"A-1": {"state": "returned", "total": 12.5, 
         (None, "no_merchant"),
     ],
 )
-def test_a_merchant_ends_with_one_of_these_records(records: dict[str, Any] | None, difference: str | None) -> None:
+def test_the_shop_must_end_with_one_of_the_expected_records(
+    records: dict[str, Any] | None, difference: str | None
+) -> None:
     states = [ORDER, {"orders": {"A-1": {"state": "cancelled", "total": 12.5}}}]
     case = parse_case({"ask": "?", "expect": {"records": states}})
     (grade,) = grades_of(case, Played((GOOD,), records=records))
@@ -172,7 +174,7 @@ def test_a_step_is_graded_by_its_own_answer() -> None:
     assert [(grade.grader, grade.step, grade.passed) for grade in handed][1] == ("answered", 2, False)
 
 
-def test_a_failed_case_passes_nothing() -> None:
+def test_no_expectation_of_a_failed_case_passes() -> None:
     case = parse_case({"ask": "?", "expect": {"abstains": False}})
     (grade,) = grades_of(case, Played((), failure="model_unavailable"))
     assert not grade.passed and grade.got == "model_unavailable"

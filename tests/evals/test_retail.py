@@ -180,7 +180,7 @@ def test_without_the_shop_a_run_waits_and_reaches_nothing(dora: User) -> None:
         execute_run(elsewhere.pk)
         elsewhere.refresh_from_db()
         assert (elsewhere.state, elsewhere.problem, elsewhere.done) == ("paused", "no_merchant", 0)
-        with pytest.raises(RuntimeError, match="There is no stand-in"):
+        with pytest.raises(RuntimeError, match="No simulated shop"):
             execute_simulated(ActionRequest(), Identity("ann_lee_1"))
     assert run("--resume", str(elsewhere.pk))["passed"] == 1
 

@@ -190,7 +190,7 @@ def test_a_run_of_a_newer_build_that_no_worker_takes_says_so(
     assert (run.state, run.problem, run.done) == ("paused", "product_changed", 0)
 
 
-def test_an_update_before_the_restart_does_not_change_the_build_of_a_process(
+def test_an_update_before_the_restart_does_not_change_the_build_of_a_running_process(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def replaced(*_: object) -> str:

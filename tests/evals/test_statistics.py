@@ -29,7 +29,7 @@ def test_wilson_intervals_equal_published_ones(successes: int, trials: int, low:
     assert mirrored.low == pytest.approx(1 - interval.high) and mirrored.high == pytest.approx(1 - interval.low)
 
 
-def test_a_wilson_interval_without_trials_is_everything() -> None:
+def test_a_wilson_interval_without_trials_covers_everything() -> None:
     assert wilson(0, 0) == (0.0, 1.0)
 
 

@@ -179,7 +179,7 @@ def test_lists_are_paginated_and_can_be_filtered(editor: Program) -> None:
     assert [row["id"] for row in editor.get("articles", state="live").json()["results"]] == [ids[0]]
 
 
-def test_a_list_runs_a_constant_number_of_queries(
+def test_a_list_takes_a_constant_number_of_queries(
     editor: Program, django_assert_max_num_queries: Callable[[int], Any]
 ) -> None:
     for number in range(12):

@@ -122,13 +122,15 @@ def test_an_unwritable_file_fails_before_the_work(workspace: Workspace, tmp_path
         (b"\xff", "not UTF-8"),
     ],
 )
-def test_a_broken_file_is_one_message(workspace: Workspace, tmp_path: Path, content: bytes, cause: str) -> None:
+def test_a_broken_file_is_reported_in_one_message(
+    workspace: Workspace, tmp_path: Path, content: bytes, cause: str
+) -> None:
     path = tmp_path / "broken.jsonl"
     path.write_bytes(content)
     assert cause in refusal(f"--corpus={workspace.slug}={path}")
 
 
-def test_a_missing_file_is_one_message(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_in_one_message(workspace: Workspace, tmp_path: Path) -> None:
     path = tmp_path / "none.jsonl"
     assert refusal(f"--corpus={workspace.slug}={path}") == f"{path} cannot be read: No such file or directory."
 

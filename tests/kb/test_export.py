@@ -231,7 +231,7 @@ def test_a_file_of_the_same_name_from_elsewhere_is_ignored(
     assert Article.objects.get().is_live and looks() == []
 
 
-def test_drafts_arrange_no_help_page(workspace: Workspace, tmp_path: Path) -> None:
+def test_drafts_do_not_rearrange_the_help_pages(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "categories.json").write_text('[{"name": "A"}]')
     (tmp_path / "hat.md").write_text("# Hats\n\nBy hand.\n")
     assert "categories" not in run(tmp_path, "--draft")

@@ -230,7 +230,7 @@ def test_the_index_scan_finds_the_same_as_the_exact_one_with_a_narrow_filter(
     assert [round(row.similarity or 0, 4) for row in found] == [round(row.similarity or 0, 4) for row in exact]
 
 
-def test_a_search_runs_a_constant_number_of_queries(shop: Workspace, django_assert_max_num_queries: Any) -> None:
+def test_a_search_takes_a_constant_number_of_queries(shop: Workspace, django_assert_max_num_queries: Any) -> None:
     asked = "how long is a voucher valid"
     search(asked, viewer=PUBLIC)  # lexemes are queried once
     with django_assert_max_num_queries(6):
@@ -388,13 +388,15 @@ def test_kb_eval_compares_the_modes(shop: Workspace, tmp_path: Path) -> None:
         ("\xff", "not UTF-8"),
     ],
 )
-def test_a_broken_question_file_is_one_message(shop: Workspace, tmp_path: Path, content: str, cause: str) -> None:
+def test_a_broken_question_file_is_reported_in_one_message(
+    shop: Workspace, tmp_path: Path, content: str, cause: str
+) -> None:
     path = tmp_path / "broken.jsonl"
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(CommandError, match=cause):
         run("kb_eval", str(path))
 
 
-def test_a_missing_question_file_is_one_message(shop: Workspace, tmp_path: Path) -> None:
+def test_a_missing_question_file_is_reported_in_one_message(shop: Workspace, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="cannot be read"):
         run("kb_eval", str(tmp_path / "none.jsonl"))

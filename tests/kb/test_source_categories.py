@@ -44,7 +44,7 @@ def test_the_categories_of_an_export_are_stored_when_they_change(papers: Path) -
     assert (again()["reason"], len(arrangement())) == ("", 3)
 
 
-def test_the_record_of_a_source_without_categories_suits_the_previous_version(papers: Path) -> None:
+def test_the_previous_version_can_read_a_source_without_categories(papers: Path) -> None:
     add(papers)
     [source] = Source.objects.all()
     assert source.memory["categories"]["problems"] == ""
@@ -85,7 +85,7 @@ def test_categories_behind_a_link_out_of_the_folder_are_not_read(
     assert (arrangement(), len(live())) == ([], 5)
 
 
-def test_drafts_of_a_source_arrange_no_help_page(papers: Path) -> None:
+def test_drafts_of_a_source_do_not_rearrange_the_help_pages(papers: Path) -> None:
     (papers / "categories.json").write_text(ARRANGED)
     add(papers, "--draft")
     assert (arrangement(), live()) == ([], set())

@@ -103,7 +103,7 @@ async def test_a_new_key_is_used_from_the_next_answer_in_every_process(
     await read(ask())
     # Another process changes the key; this one only sees the rows.
     await db(lambda: ModelConnection.objects.filter(pk=row.pk).update(model="newer", version=9))
-    monkeypatch.setattr(connections, "monotonic", lambda: 1e12)  # two seconds later
+    monkeypatch.setattr(connections, "monotonic", lambda: 1e12)  # more than two seconds later
     await read(ask())
     assert [asked.headers["authorization"] for asked in first.asked] == ["Bearer sk-one"] + ["Bearer sk-two"] * 2
     assert first.chats[-1]["model"] == "newer"

@@ -283,7 +283,7 @@ def environment() -> EmbeddingConnection:
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-async def test_the_environments_server_has_a_fallback_and_is_one(
+async def test_the_environments_server_can_have_a_fallback_and_be_one(
     workspace: Workspace, servers: tuple[ModelServer, ...], variables: None, settings: Settings, is_first: bool
 ) -> None:
     first, same, different = servers

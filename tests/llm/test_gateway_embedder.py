@@ -115,7 +115,7 @@ class TestEmbedder:
 
     async def test_a_model_with_a_changed_vector_size_is_refused(self, server: ModelServer, settings: Any) -> None:
         settings.OPENAI_EMBEDDING_DIMENSIONS = VECTOR_SIZE + 1
-        with pytest.raises(EmbeddingUnavailable, match="another vector size"):
+        with pytest.raises(EmbeddingUnavailable, match="vectors of a different size"):
             await asyncio.to_thread(GatewayEmbedder().query, "one")
 
     async def test_a_server_that_is_down_raises_kbs_own_error(self, server: ModelServer) -> None:

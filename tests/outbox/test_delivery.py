@@ -185,7 +185,7 @@ def test_a_stopping_relay_starts_no_other_delivery(workspace: Workspace, monkeyp
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_relay_names_what_keeps_it_from_the_database_once(
+def test_a_relay_logs_once_why_it_cannot_reach_the_database(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     rounds: list[None] = []

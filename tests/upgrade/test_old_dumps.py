@@ -199,7 +199,7 @@ def test_tasks_that_may_be_queued_and_settings_have_kept_their_names(version: st
     assert missing == sorted(GONE)
 
 
-def test_settings_of_the_old_names_have_an_effect(tmp_path: Path) -> None:
+def test_settings_with_old_names_still_work(tmp_path: Path) -> None:
     """Given a value, each of them changes what the settings are."""
     found = [json.loads((DATA / f"{version}.names.json").read_text())["settings"] for version in VERSIONS]
     values = {name: VALUES[name] for names in found for name in names} | {"NOT_A_SETTING": "x"}

@@ -23,10 +23,14 @@ class Command(WorkspaceCommand):
         super().add_arguments(parser)
         parser.add_argument("name", metavar="NAME")
         parser.add_argument("--as", dest="person", metavar="USERNAME", required=True, help="the admin who publishes")
-        parser.add_argument("--version-number", type=int, metavar="N", help="the newest if left out")
-        parser.add_argument("--reason", default="", help="why you publish your own version; kept in the audit")
-        parser.add_argument("--cases", metavar="FILE", default="", help="first record the cases in a JSON file")
-        parser.add_argument("--off", action="store_true", help="stop offering it; also stops requests not sent yet")
+        parser.add_argument(
+            "--version-number", type=int, metavar="N", help="the version to publish (default: the newest)"
+        )
+        parser.add_argument("--reason", default="", help="why you publish your own version; kept in the audit trail")
+        parser.add_argument("--cases", metavar="FILE", default="", help="first record the cases in this JSON file")
+        parser.add_argument(
+            "--off", action="store_true", help="stop offering the action; also stops requests that are not sent yet"
+        )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         person: User | None = User.objects.filter(username=options["person"]).first()

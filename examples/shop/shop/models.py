@@ -85,7 +85,7 @@ class OrderLine(models.Model):
     sku = models.CharField(max_length=30)
     name = models.CharField(max_length=80)
     quantity = models.PositiveSmallIntegerField()
-    price_cents = models.PositiveIntegerField(help_text="of one piece")
+    price_cents = models.PositiveIntegerField(help_text="of one item")
     refunded_quantity = models.PositiveSmallIntegerField(default=0)
 
     class Meta:

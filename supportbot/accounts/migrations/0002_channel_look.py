@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='channel',
             name='greetings',
-            field=models.JSONField(blank=True, default=dict, help_text='By other languages.', validators=[supportbot.accounts.branding.validate_greetings]),
+            field=models.JSONField(blank=True, default=dict, help_text='Greetings in other languages, by language code.', validators=[supportbot.accounts.branding.validate_greetings]),
         ),
         migrations.AddField(
             model_name='channel',

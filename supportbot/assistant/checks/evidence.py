@@ -1,9 +1,9 @@
 """The evidence for the sentences of an answer: how far the sources together support each of them, and
 whether they support the answer as a whole; the sentences of each source, with the spans that an answer may cite. Pure.
 
-Support is the share of a sentence's content words that occur in the sources, taken together. On real models' answers
-it tells faithful from unfaithful as well as a judging model does (docs/decisions/checks-by-harm.md). If sentence and
-sources are in different languages, words say nothing and the similarity of vectors is used instead.
+Support is the share of a sentence's content words that occur in the sources, taken together. On answers of real models,
+it distinguishes faithful from unfaithful ones as well as a judging model does (docs/decisions/checks-by-harm.md). If
+sentence and sources are in different languages, the similarity of their vectors is used instead of words.
 
 Spans are in characters of the revision's body. Each consists of whole sentences, list items or cells, split as an
 answer is.
@@ -30,27 +30,27 @@ from supportbot.language.sentences import opens_fence, sentences_of, without_lis
 from supportbot.language.words import stem, stems, stop_words, words
 
 MAX_RUN: Final = 3  # sentences of a source that one span may join
-_EXTRA_SENTENCE: Final = 0.08  # what another sentence must add to be worth showing
+_EXTRA_SENTENCE: Final = 0.08  # share of the wanted words that another sentence must add
 _LINK_TARGET: Final = re.compile(r"(?<=\])\([^)\s]*\)")
 _CELL: Final = re.compile(r"[^|]+")
-_MARKS: Final = re.compile(r"(?:\s|>|#{1,6}\s|[-*+•]\s|\d{1,2}[.)]\s)*")  # of a heading, a quotation, a list's item
-CITED_FROM: Final = 0.45  # of a sentence's telling words in one passage, for that passage to be its source
-FAR_BELOW: Final = 0.2  # support that faithful answers' sentences practically never have
-MAX_WINDOWS: Final = 12  # of all pages of an answer
-_UNHEARD_OF_FROM: Final = 3  # words
+_MARKS: Final = re.compile(r"(?:\s|>|#{1,6}\s|[-*+•]\s|\d{1,2}[.)]\s)*")  # marks of headings, quotations and list items
+CITED_FROM: Final = 0.45  # share of a sentence's content words in a passage from which the passage is cited
+FAR_BELOW: Final = 0.2  # sentences of faithful answers practically never have less support
+MAX_WINDOWS: Final = 12  # for all pages of an answer together
+_UNHEARD_OF_FROM: Final = 3  # number of words; a shorter sentence is talk
 MIN_QUOTED: Final = 3  # words: "Yes" in a table is not a source for "Yes."
-# The cosine of a sentence with the nearest window of the sources at which support is a half, in the sources' language
-# and in another, and how steep it rises. From help pages and statements about them in nine languages.
+# The cosine of a sentence with the nearest window of the sources at which support is one half, for the language of the
+# sources and for others, and how steeply support rises. Fitted to help pages and statements in nine languages.
 _HALF_NEAR: Final = 0.88
 _HALF_NEAR_ABROAD: Final = 0.835
 _STEEP: Final = 60.0
 Author = Literal["model", "builtin"]
 Strictness = Literal["strict", "balanced", "open"]
 STRICTNESS: Final[tuple[Strictness, ...]] = ("strict", "balanced", "open")
-# Mean support of the claims, weighted by their telling words. On 97 faithful and 29 unfaithful answers of two models
-# (docs/decisions/checks-by-harm.md) this leaves one in twelve of the first and catches six in seven of the others.
+# The mean support of an answer's claims from which it is confirmed. Of 97 faithful and 29 unfaithful answers of two
+# models (docs/decisions/checks-by-harm.md), one in twelve faithful and six in seven unfaithful ones are not confirmed.
 CONFIRMED_FROM: Final = 0.7
-MAX_WEIGHT: Final = 30  # one endless sentence does not outweigh the others
+MAX_WEIGHT: Final = 30  # so that one endless sentence does not outweigh the others
 
 
 def key_of(sentence: str) -> tuple[str, ...]:
@@ -59,8 +59,8 @@ def key_of(sentence: str) -> tuple[str, ...]:
 
 
 class _Unit(NamedTuple):
-    """A sentence, line or cell: characters of the passage, and its words. The cells of a row have the same `line`;
-    `column` counts them from 0, and is -1 outside of tables.
+    """A sentence, line or cell: its position in the passage, in characters, and its words. The cells of a row have the
+    same `line`; `column` counts them from 0, and is -1 outside of tables.
     """
 
     start: int
@@ -72,7 +72,7 @@ class _Unit(NamedTuple):
 
 
 class _Reading:
-    """A passage's text, taken apart. Popular pages are cited in one answer after another, so readings are kept."""
+    """A passage's text, split into units. Popular pages are cited in many answers, so readings are cached."""
 
     def __init__(self, text: str, language: str) -> None:
         self._text = text
@@ -104,8 +104,8 @@ class _Reading:
         return found
 
     def _rows(self) -> Iterator[tuple[tuple[str, ...], tuple[int, int]]]:
-        """Yield the words of each row of a table, however many cells it has, and its first and last one; also with the
-        names of the columns, as a reader is told them.
+        """Yield the words of each table row, however many cells it has, and its first and last cell; then the same with
+        the names of the columns, as readers see it.
         """
         names: dict[int, int] = {}
         for _, cells in groupby(range(len(self.units)), key=lambda at: self.units[at].line):
@@ -234,8 +234,8 @@ def _links_of_page(text: str) -> frozenset[str]:
 
 
 class Evidence:
-    """Everything an answer may rest on: numbered pages, what the shop's system returned, what the customer wrote, and
-    the time (`now`), which is evidence only for what names today's date.
+    """Everything that may support an answer: numbered pages, what the shop's system returned, what the customer wrote,
+    and the time (`now`), which supports only a sentence that names today's date.
     """
 
     def __init__(
@@ -268,7 +268,7 @@ class Evidence:
 
     @cached_property
     def _stems(self) -> dict[str, frozenset[str]]:
-        """The stems of all passages of a language together."""
+        """The stems of all passages, by language."""
         found: dict[str, frozenset[str]] = {}
         for source in self.sources:
             found[source.language] = found.get(source.language, frozenset()) | source.stems
@@ -276,7 +276,7 @@ class Evidence:
 
     @cached_property
     def windows(self) -> tuple[str, ...]:
-        """The texts a sentence is compared with by meaning: two sentences each, from the first pages."""
+        """The texts that a sentence is compared with by meaning: two sentences each, from the first pages."""
         pages = (windows_of_page(source.passage.title, source.passage.text) for source in self.sources)
         return tuple(dict.fromkeys(islice(chain.from_iterable(pages), MAX_WINDOWS)))
 
@@ -325,14 +325,14 @@ class Evidence:
         return len(found) / (len(asked) - 1)
 
     def names(self, token: str) -> bool:
-        """Return whether a source, a look-up or the customer has this token, or another form of the word in it."""
+        """Return whether a source, a look-up or the customer uses this token, or a source another form of its word."""
         said = token.casefold()
         return said in self.figures.text or said in stop_words(self.language) or self._is_known(said)
 
     def is_unheard_of(self, sentence: str) -> bool:
-        """Return whether a sentence consists of words that neither its language's stop words nor any source have.
+        """Return whether none of a sentence's words is a stop word of its language or occurs in a source.
 
-        Talk has a stop word, or is shorter. False in a language whose stop words are not known.
+        Talk has a stop word, or is shorter. Returns False for a language whose stop words are not known.
         """
         said, silent = words(sentence), stop_words(self._spoken(sentence))
         return (
@@ -367,7 +367,7 @@ class Sentence:
     support: Support
     is_claim: bool = True
     is_recorded: bool = False  # the ledger or a look-up says so
-    is_regret: bool = False  # says that something is not known, cannot be done or was not
+    is_regret: bool = False  # says that something is not known, cannot be done or was not done
     withheld: str = ""
     cited: tuple[int, ...] = ()
     needs_second_look: bool = False
@@ -378,7 +378,7 @@ class Sentence:
 
     @property
     def needs_ground(self) -> bool:
-        """Whether it is shown and only the sources can support it."""
+        """Whether it is shown and needs the support of the sources."""
         return self.is_claim and not self.is_recorded and not self.withheld
 
 

@@ -1,8 +1,8 @@
 """Hard checks in any language and at any strictness: no invented figures, codes or links, and no secrets, which are the
 instructions, colleagues' notes, keys and card numbers. Pure.
 
-A model that was talked round gives its instructions away in pieces, backwards, in capitals, spaced out or in base64. So
-a text is compared by its bare letters and digits, forwards and backwards, and with what it decodes to.
+A manipulated model gives its instructions away in pieces, backwards, in capitals, spaced out or in base64. So only the
+letters and digits of a text are compared, forwards, backwards and decoded.
 """
 
 import base64
@@ -20,10 +20,10 @@ from supportbot.language.normalise import fold_homoglyphs, mixes_scripts
 from supportbot.language.personal_data import passes_luhn
 from supportbot.language.sentences import LEADS, fenced_part, unmarked, without_list_mark
 
-# In bare letters. Long enough that a courtesy which also occurs in the rules does not count.
+# Lengths of matching text, in bare letters, that count as disclosed: longer than any courtesy in the rules.
 RUN_OF_RULES: Final = 40
 RUN_OF_NOTE: Final = 16
-LEAST_RUN: Final = 8  # anything shorter may be chance; also the least length of a word with digits, as in keys
+LEAST_RUN: Final = 8  # anything shorter may be chance; also the minimum length of a word with digits, such as a key
 _BARE: Final = re.compile(r"[\W_]+")
 _NAME: Final = re.compile(r"(?=[\w-]*\d)(?=[\w-]*[^\W\d_])[\w-]+")
 _KEY: Final = re.compile(
@@ -58,15 +58,15 @@ class Confidential:
         self._traces = frozenset(reading for piece in self._pieces for reading in _readings(piece))
 
     def is_in(self, before: str, text: str) -> bool:
-        """Return whether a text, after the one before it, discloses part of it in any spelling or encoding."""
+        """Return whether a text, after the one before it, discloses confidential text in any spelling or encoding."""
         return self._leaks(before, text, parts=1)
 
     def may_begin_in(self, before: str, text: str) -> bool:
-        """Return whether an unfinished text, after the one before it, may be about to disclose part of it."""
+        """Return whether an unfinished text, after the one before it, may be about to disclose confidential text."""
         return self._leaks(before, text, parts=2)
 
     def may_go_on(self, letters: str, more: str) -> bool:
-        """Return whether bare letters, after those already shown, may be about to disclose part of it."""
+        """Return whether bare letters, after those already shown, may be about to disclose confidential text."""
         return bool(self._pieces) and self._is_traced(letters, more) and self._is_read(letters + more, parts=2)
 
     def _leaks(self, before: str, text: str, *, parts: int) -> bool:
@@ -78,9 +78,10 @@ class Confidential:
         return self._is_traced(letters, more) and self._is_read(letters + more, parts)
 
     def _is_traced(self, letters: str, more: str) -> bool:
-        """Return whether a run may end in these letters; the ones before them were checked when they came.
+        """Return whether a run may end in these letters; earlier letters were checked when they arrived.
 
-        Asked at each word of an answer: one look rules out all readings, since most words hold no piece of a run.
+        This runs for each word of an answer. One comparison rules out all readings of most words, since most contain no
+        piece of a run.
         """
         return not self._traces.isdisjoint(_pieces(letters[-LEAST_RUN + 1 :] + more))
 
@@ -102,7 +103,7 @@ class Confidential:
 
 
 def holds_secret(text: str) -> bool:
-    """Return whether a text holds a key or the number of a payment card."""
+    """Return whether a text contains a key or a payment card number."""
     cards = ("".join(filter(str.isdigit, match.group())) for match in _CARD.finditer(fold_homoglyphs(text)))
     return _KEY.search(text) is not None or any(map(passes_luhn, cards))
 

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "has_failed",
-                    models.BooleanField(help_text="It ended early: what had been erased until then counts."),
+                    models.BooleanField(help_text="The run ended early; the figures count what was erased before."),
                 ),
                 (
                     "workspace",

@@ -29,8 +29,8 @@ def tell_published(
     told = gettext("Published. Customers can read it now.")
     if passed is not None and passed.played:
         proven = ngettext(
-            "{number} gate case was run first, and it does not fail.",
-            "{number} gate cases were run first, and none of them fails.",
+            "{number} gate case was run first, and it passed.",
+            "{number} gate cases were run first, and all of them passed.",
             passed.played,
         )
         told = f"{told} {proven.format(number=passed.played)}"

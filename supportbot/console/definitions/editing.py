@@ -64,7 +64,7 @@ class DocumentForm(forms.Form):
                 gettext("This is not valid JSON. Check line {line}.").format(line=line)
             ) from error
         if not isinstance(value, dict):
-            raise forms.ValidationError(gettext("A definition is one JSON object."))
+            raise forms.ValidationError(gettext("A definition must be one JSON object."))
         return value
 
 

@@ -278,7 +278,7 @@ class OneArticle:
         return [_row(item, was, seen, self.article) for item, was, seen in zip(step, before, after, strict=True)]
 
     def found(self) -> None:
-        """Return nothing: the article's page compares the newest text with the live articles itself."""
+        """Do nothing: the article's page itself compares the newest text with the live articles."""
 
     def _states(self, asked: Sequence[Asked]) -> Sequence[ArticlesState]:
         if self.check.former is None:

@@ -243,7 +243,7 @@ def test_public_records_are_for_the_signed_in_unless_the_definition_is_for_visit
     assert retail.asked == []
 
 
-def test_a_visitor_makes_a_limited_number_of_look_ups(
+def test_a_visitor_can_make_only_a_limited_number_of_look_ups(
     ann: Principal, put_in_force: Put, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(services, "VISITOR_LOOKUPS_PER_HOUR", 2)
@@ -276,7 +276,7 @@ RESULT = look_up()["result"]
         {"values": {"who": "identity.email"}},
     ],
 )
-def test_what_reads_anything_of_the_customer_is_never_for_visitors(changes: dict[str, Any]) -> None:
+def test_a_look_up_that_reads_customer_data_is_never_for_visitors(changes: dict[str, Any]) -> None:
     made = public(**changes)
     with pytest.raises(InvalidDefinition) as refused:
         parse_document(made)

@@ -181,7 +181,7 @@ def test_the_audit_counts_the_records_of_every_list_once(
     assert AuditEntry.objects.get(event="read.answered").payload["records"] == records
 
 
-def test_a_packaged_action_that_offers_no_records_is_no_error(
+def test_a_packaged_action_that_offers_no_records_is_not_an_error(
     ann: Principal, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ensure_policies(actor="operator:test")
@@ -252,14 +252,14 @@ async def test_a_model_gets_the_records_to_choose_from(conversation: Conversatio
     assert card["arguments"]["order_id"] == FIRST
 
 
-async def test_a_customer_without_records_reads_so_and_is_offered_a_person(
+async def test_a_customer_without_records_is_told_so_and_offered_a_person(
     put_in_force: Put, retail: LoopbackShop, ann: Principal
 ) -> None:
     await db(put_in_force, call_off())
     bob = await db(lambda: signed_in_as(Customer.objects.create(external_id="bob_ray_2", name="Bob")))
     conversation = await db(start_conversation, bob.customer_id)
     told = await final(conversation, WISH)
-    assert told["text"].startswith("I found nothing of yours") and told["offers_human"]
+    assert told["text"].startswith("I could not find anything of yours") and told["offers_human"]
     stranger = await db(lambda: signed_in_as(Customer.objects.create(external_id="nobody_9", name="N")))
     conversation = await db(start_conversation, stranger.customer_id)
     assert (await final(conversation, WISH))["text"] == "We do not know you."

@@ -285,7 +285,7 @@ HOSTILE = st.recursive(
 
 @settings(max_examples=300)
 @given(st.sampled_from(sorted(ORDER)), HOSTILE, HOSTILE)
-def test_any_answer_of_a_shop_leads_to_a_refusal_or_a_request(field: str, value: Any, variant: Any) -> None:
+def test_any_response_from_a_shop_leads_to_a_refusal_or_a_request(field: str, value: Any, variant: Any) -> None:
     definition = parse_document({**EXCHANGE, "values": {"ratio": "order.total / order.paid"}})
     names = evaluation.names_of(definition, PARSED, Identity("u-1"), NOW)
     records = {"/orders/A-1": {**ORDER, field: value}, "/items/x": variant, "/items/y": {"price": value}}

@@ -35,7 +35,7 @@ def problem_of(text: str, *, is_condition: bool = False) -> str:
         ("order.status < 'b'", "Text has no order"),
         ("arguments.until in ['2026-01-01']", "write date(…) around the text"),
         ("arguments.pieces in [null, 'x', 1]", "write number(…) around the text"),
-        ("order.x and arguments.note", "A condition is true or false, but this is text"),
+        ("order.x and arguments.note", "A condition must be true or false, but this is text"),
         ("not today", "but this is a date"),
         ("all(order.items, i, 3)", "but this is a number"),
         ("count(arguments.note)", "A list is needed here"),
@@ -73,7 +73,7 @@ def test_an_operation_that_may_succeed_is_accepted(text: str) -> None:
 
 
 def test_a_guard_must_be_a_condition() -> None:
-    assert "A condition is true or false, but this is a date" in problem_of("today + days(14)", is_condition=True)
+    assert "A condition must be true or false, but this is a date" in problem_of("today + days(14)", is_condition=True)
     assert problem_of("order.total", is_condition=True) == ""
 
 

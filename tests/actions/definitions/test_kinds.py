@@ -15,7 +15,7 @@ SEATS: dict[str, Any] = {
 }
 
 
-def test_a_tool_s_call_becomes_the_look_up_and_its_receipt_the_result() -> None:
+def test_a_tools_call_becomes_the_look_up_and_its_receipt_the_result() -> None:
     (draft,) = read_tools({"tools": [SEATS]}, "theatre").drafts
     made = as_kind(draft.document, "read")
     check_draft(made)

@@ -83,7 +83,7 @@ def test_a_tool_that_claims_to_read_only_is_suggested_as_a_look_up(annotations: 
     assert ("kind" in draft.suggestions, draft.document["kind"]) == (is_suggested, "write")
 
 
-def test_the_fields_of_a_tool_s_result_are_kept_on_the_receipt() -> None:
+def test_the_fields_of_a_tools_result_are_kept_on_the_receipt() -> None:
     result = {
         "type": "object",
         "properties": {
@@ -182,6 +182,6 @@ def test_a_record_is_suggested_by_the_tool_that_reads_it_and_the_customer_by_the
     assert [check.partition(":")[0] for check in move.checks] == ["patient_id"]
 
 
-def test_no_tool_is_suggested_that_does_not_say_that_it_only_reads() -> None:
+def test_a_tool_that_does_not_claim_to_only_read_is_not_suggested() -> None:
     _, move = read_tools({"tools": [tool("get_visit", "visit_id"), tool("move_visit", "visit_id", "day")]}).drafts
     assert not any(path.startswith("lookups") for path in move.suggestions)

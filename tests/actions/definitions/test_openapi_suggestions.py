@@ -170,7 +170,7 @@ paths:
 """  # noqa: E501 -- a file
 
 
-def test_an_id_of_what_nothing_reads_is_suggested_as_the_owner_or_the_customer() -> None:
+def test_an_id_that_no_operation_reads_is_suggested_as_the_owner_or_the_customer() -> None:
     found = drafts(HIRE.replace("MORE", "note: {type: string}"))
     assert found["extend"].suggestions["lookups[0].owner"] == "rental.driver_id"
     assert found["rental"].suggestions["lookups[0].owner"] == "record.driver_id"
@@ -250,7 +250,7 @@ def test_notes_and_checks_say_system_and_not_shop() -> None:
     assert "the shop" not in told
 
 
-def test_an_answer_of_accepted_is_not_yet_a_success() -> None:
+def test_a_response_of_accepted_is_not_yet_a_success() -> None:
     refund, renew = drafts(RECORDS)["refund"], drafts(RECORDS)["renew"]
     assert refund.document["answer"]["happened"] == "status in [200]"
     assert "happened" not in renew.document["answer"] and "answer.happened" in renew.missing

@@ -42,13 +42,13 @@ def test_the_schema_is_valid_and_has_the_same_limits() -> None:
 
 
 @pytest.mark.parametrize("example", [EXCHANGE, PRODUCT, *RETAIL], ids=lambda example: example["name"])
-def test_every_example_passes_both(example: dict[str, Any]) -> None:
+def test_every_example_passes_the_schema_and_the_reader(example: dict[str, Any]) -> None:
     parse_document(example)
     VALIDATOR.validate(example)
 
 
 @pytest.mark.parametrize(("path", "value", "named"), WRONG)
-def test_a_structural_mistake_fails_both(path: str, value: Any, named: str) -> None:
+def test_a_structural_mistake_fails_the_schema_and_the_reader(path: str, value: Any, named: str) -> None:
     spoilt = changed(EXCHANGE, path, value)
     with pytest.raises(InvalidDefinition):
         parse_document(spoilt)
@@ -57,7 +57,7 @@ def test_a_structural_mistake_fails_both(path: str, value: Any, named: str) -> N
 
 
 @pytest.mark.parametrize("path", LACKING)
-def test_a_missing_required_part_fails_both(path: str) -> None:
+def test_a_missing_required_part_fails_the_schema_and_the_reader(path: str) -> None:
     spoilt = changed(EXCHANGE, path, ...)
     with pytest.raises(InvalidDefinition):
         parse_document(spoilt)

@@ -251,9 +251,9 @@ def test_words_are_written_for_people(value: Any, told: str) -> None:
     assert compile_template("{a}").words({"a": value}, "en") == told
 
 
-def test_a_day_is_written_in_the_customer_s_language() -> None:
+def test_a_day_is_written_in_the_customers_language() -> None:
     assert compile_template("{a}").words({"a": "2026-12-19"}, "de") == "19. Dezember 2026"
 
 
-def test_yes_and_no_are_written_in_the_customer_s_language() -> None:
+def test_yes_and_no_are_written_in_the_customers_language() -> None:
     assert [compile_template("{a}").words({"a": one}, "fr") for one in (True, False)] == ["Oui", "Non"]

@@ -72,7 +72,7 @@ def test_no_part_may_read_the_customer(path: str) -> None:
     assert found is not None and not found.for_visitors
 
 
-def test_a_bound_of_a_day_cannot_read_the_customer_at_all() -> None:
+def test_a_bound_of_a_date_cannot_read_customer_data() -> None:
     day = {"type": "date", "description": "When.", "minimum": "identity.sub"}
     with pytest.raises(InvalidDefinition):
         parse_document({**OPEN, "arguments": {**OPEN["arguments"], "day": day}})

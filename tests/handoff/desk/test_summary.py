@@ -13,7 +13,7 @@ from tests.handoff.desk.turns import answer_turn
 pytestmark = pytest.mark.django_db
 
 
-def test_the_summary_lists_wants_done_and_open(conversation: Conversation, bob: User) -> None:
+def test_the_summary_lists_what_is_wanted_done_and_open(conversation: Conversation, bob: User) -> None:
     add_customer_message(conversation.pk, text="How long can I return boots?", client_id="1")
     answer_turn(conversation, "60 days. [1]")
     add_customer_message(conversation.pk, text="And worn ones?", client_id="2")

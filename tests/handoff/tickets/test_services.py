@@ -115,7 +115,7 @@ def test_the_assistant_is_silent_after_a_person_until_the_customer_writes(
     assert last_word.seq <= claim.from_seq < asked.seq <= claim.through_seq
 
 
-def test_an_expired_wait_starts_no_answer(ticket: Ticket, conversation: Conversation) -> None:
+def test_an_expired_wait_does_not_start_an_answer(ticket: Ticket, conversation: Conversation) -> None:
     add_customer_message(conversation.pk, text="Hello?", client_id="1")
     Ticket.objects.update(waiting_since=now() - EXPIRES_AFTER)
     assert expire_abandoned() == 1

@@ -69,7 +69,7 @@ async def test_a_ticket_for_an_erased_conversation_opens_nothing(
         assert (refused["code"], await socket.close_code()) == ("ticket_refused", 4401)
 
 
-async def test_erased_between_its_ticket_and_the_first_read_of_its_log(
+async def test_a_conversation_is_erased_between_its_ticket_and_the_first_read_of_its_log(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     granted = await db(ticket, channel)
@@ -85,7 +85,7 @@ async def test_erased_between_its_ticket_and_the_first_read_of_its_log(
         assert await goodbye(socket) == ("erased", 4401)
 
 
-async def test_erased_while_its_ticket_is_redeemed(
+async def test_a_conversation_is_erased_while_its_ticket_is_redeemed(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     granted = await db(ticket, channel)
@@ -111,7 +111,7 @@ def _question(conversation: str) -> Any:
     return claim_turn("runner", only=UUID(conversation))
 
 
-async def test_erased_in_the_middle_of_an_answer(server: str, channel: NewChannel) -> None:
+async def test_a_conversation_is_erased_in_the_middle_of_an_answer(server: str, channel: NewChannel) -> None:
     granted = await db(ticket, channel)
     async with greeted(server, granted) as socket:
         assert await db(_question, granted["conversation"]) is not None

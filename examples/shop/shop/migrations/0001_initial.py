@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
                 ('sku', models.CharField(max_length=30)),
                 ('name', models.CharField(max_length=80)),
                 ('quantity', models.PositiveSmallIntegerField()),
-                ('price_cents', models.PositiveIntegerField(help_text='of one piece')),
+                ('price_cents', models.PositiveIntegerField(help_text='of one item')),
                 ('refunded_quantity', models.PositiveSmallIntegerField(default=0)),
                 ('order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='shop.order')),
             ],

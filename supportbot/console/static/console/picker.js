@@ -57,7 +57,7 @@ export function pickArticles(id, { address, nothing, choose }) {
   };
 }
 
-/** Return the articles for these words, or null without an answer. */
+/** Return the articles for these words, or null if the server did not answer. */
 export async function findArticles(address, words) {
   const asked = new URL(address, location.href);
   asked.searchParams.set("q", words);
