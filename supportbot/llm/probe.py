@@ -1,6 +1,6 @@
 """Finds out the features of the operator's model server (models, streaming, tool calls), for start-up and `doctor`."""
 
-from contextlib import AsyncExitStack
+import asyncio
 from dataclasses import dataclass
 
 import openai
@@ -12,6 +12,7 @@ from supportbot.llm.providers.openai_errors import provider_errors
 from supportbot.llm.types import ChatMessage, ModelRequest, TextDelta, ToolCall, ToolSpec
 
 MODELS_SHOWN = 20
+ANSWER_SECONDS = 60.0
 _PROBE_TOOL = ToolSpec("ping", "Call this tool once.", {"type": "object", "properties": {}})
 
 
@@ -55,11 +56,10 @@ async def check_model() -> tuple[bool, str]:
 
 
 async def _models() -> list[str]:
-    client = make_client(api_key=settings.OPENAI_API_KEY, base_url=settings.OPENAI_BASE_URL)
-    async with client:
+    async with make_client(api_key=settings.OPENAI_API_KEY, base_url=settings.OPENAI_BASE_URL).sdk as sdk:
         try:
             with provider_errors():
-                page = await client.with_options(timeout=openai.Timeout(10.0, connect=5.0)).models.list()
+                page = await sdk.with_options(timeout=openai.Timeout(10.0, connect=5.0)).models.list()
         except ProviderError as error:
             raise ModelMisconfigured(
                 f"OPENAI_MODEL is not set and the server does not list its models ({error}). "
@@ -85,12 +85,12 @@ async def _ask(model: str) -> Capabilities:
         tools=(_PROBE_TOOL,),
         max_output_tokens=200,
     )
-    async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(
-            make_client(api_key=settings.OPENAI_API_KEY, base_url=settings.OPENAI_BASE_URL)
-        )
-        provider = OpenAIProvider(client.with_options(timeout=openai.Timeout(20.0, connect=5.0)), model=model)
-        events = [event async for event in provider.stream(request)]
+    client = make_client(api_key=settings.OPENAI_API_KEY, base_url=settings.OPENAI_BASE_URL)
+    async with client.sdk:
+        provider = OpenAIProvider(client, model=model)
+        with provider_errors():
+            async with asyncio.timeout(ANSWER_SECONDS):
+                events = [event async for event in provider.stream(request)]
     return Capabilities(
         text=any(isinstance(event, TextDelta) for event in events),
         calls_tools=any(isinstance(event, ToolCall) for event in events),

@@ -23,7 +23,7 @@ from supportbot.llm.types import Purpose
 from supportbot.releases.selectors import current, known, last_known
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI
+    from supportbot.llm.providers.openai import Client
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Routes:
 
     def __init__(self) -> None:
         self._builtin = builtin_provider()
-        self._client: AsyncOpenAI | None = None
+        self._client: Client | None = None
         self._remote: Provider | None = None
         self._verifier: Provider | None = None
         self._embeddings: EmbeddingProvider | None = None
@@ -246,7 +246,7 @@ class Routes:
             self._unnamed = f"OPENAI_MODEL is not set and the server did not list its models in {NAME_SECONDS:.0f} s."
             raise ModelMisconfigured(self._unnamed) from error
 
-    def _shared_client(self) -> "AsyncOpenAI":
+    def _shared_client(self) -> "Client":
         if self._client is None:
             from supportbot.llm.providers.openai import make_client
 

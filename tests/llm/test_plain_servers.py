@@ -156,7 +156,7 @@ async def test_no_pause_delays_the_first_word() -> None:
             seen.append("pause")
 
     answer = Answer(max_output_tokens=100)
-    response = SimpleNamespace(http_response=SimpleNamespace(extensions={BODY: Arriving()}), headers={})
+    response = SimpleNamespace(extensions={BODY: Arriving()}, headers={})
     async with aclosing(openai._events(response, answer)) as events:  # type: ignore[arg-type]  # all that is read of one
         said = [event async for event in events]
     assert said == [TextDelta("Thank"), TextDelta(" you"), TextDelta(" for"), TextDelta(" asking.")]

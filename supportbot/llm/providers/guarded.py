@@ -5,12 +5,10 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 import httpx2
-import openai
-from openai import AsyncOpenAI
 
 from supportbot.llm.connections import Server
 from supportbot.llm.ports import ProviderEvent
-from supportbot.llm.providers.openai import CONNECT_SECONDS, OpenAIEmbeddings, OpenAIProvider
+from supportbot.llm.providers.openai import CONNECT_SECONDS, Client, OpenAIEmbeddings, OpenAIProvider
 from supportbot.llm.providers.transport import Transport
 from supportbot.llm.types import ModelRequest
 from supportbot.outbound.errors import NotSent
@@ -57,12 +55,6 @@ class ConnectedEmbeddings(OpenAIEmbeddings):
         self.price = server.price
 
 
-def _client(server: Server) -> AsyncOpenAI:
-    return AsyncOpenAI(
-        api_key=server.key or "not-needed",
-        base_url=server.base_url,
-        max_retries=0,
-        timeout=openai.Timeout(None, connect=CONNECT_SECONDS),
-        http_client=httpx2.AsyncClient(transport=CheckedTransport(), follow_redirects=False, trust_env=False),
-        default_headers={"Accept-Encoding": "identity"},
-    )
+def _client(server: Server) -> Client:
+    http_client = httpx2.AsyncClient(transport=CheckedTransport(), follow_redirects=False, trust_env=False)
+    return Client(http_client, api_key=server.key, base_url=server.base_url)

@@ -1,13 +1,16 @@
-"""Any OpenAI-compatible server, through the official SDK on its asyncio transport.
+"""Any OpenAI-compatible server. The official SDK knows its address, its headers and its errors.
 
-Only the request uses the SDK's models. The answer is read as raw bytes, because parsing each chunk with pydantic takes
-four times as long as everything else. Importing this module imports the SDK (half a second), so routing imports it only
-when a model is configured.
+Requests are plain JSON and answers are read as raw bytes: the SDK would process each request and each chunk by its
+type, which takes longer than sending and reading them. Importing this module imports the SDK (half a second), so
+routing imports it only when a model is configured.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import cached_property
+from ssl import SSLError
 from time import monotonic
 from typing import Any
 from urllib.request import getproxies
@@ -15,7 +18,7 @@ from urllib.request import getproxies
 import httpx2
 import openai
 import orjson
-from openai import AsyncAPIResponse, AsyncOpenAI, DefaultAioHttpClient
+from openai import AsyncOpenAI, DefaultAioHttpClient
 
 from supportbot.llm.errors import ProviderUnclear, Reason
 from supportbot.llm.ports import Embedded, ProviderEvent
@@ -42,18 +45,69 @@ REMEMBERED_SECONDS = 600.0
 MAX_EMBEDDINGS_BYTES = 64 * 1024 * 1024
 
 
-def make_client(*, api_key: str, base_url: str) -> AsyncOpenAI:
-    """Return a client for the running event loop; no other loop may use or close it. It never retries."""
-    return AsyncOpenAI(
-        api_key=api_key or "not-needed",  # local servers need no key, but the SDK does
-        base_url=base_url or None,
-        max_retries=0,
-        # The gateway's deadlines end every wait. A time-out per read would have to be set again for each token.
-        timeout=openai.Timeout(None, connect=CONNECT_SECONDS),
-        http_client=_http_client(),
-        # Compression delays a stream, and a few kilobytes may unpack to any size.
-        default_headers={"Accept-Encoding": "identity"},
-    )
+class Client:
+    """Sends requests to one server from the running event loop; no other loop may use or close it. It never retries.
+
+    `sdk` is the SDK's client of the same server, for what is rarely asked; closing it closes this one.
+    """
+
+    def __init__(self, http_client: httpx2.AsyncClient, *, api_key: str, base_url: str) -> None:
+        self._http = http_client
+        self.sdk = AsyncOpenAI(
+            api_key=api_key or "not-needed",  # local servers need no key, but the SDK does
+            base_url=base_url or None,
+            max_retries=0,
+            http_client=http_client,
+            # Compression delays a stream, and a few kilobytes may unpack to any size.
+            default_headers={"Accept-Encoding": "identity"},
+        )
+
+    async def post(self, stack: AsyncExitStack, path: str, body: Mapping[str, Any]) -> httpx2.Response:
+        """Return the answer to a request, whose body is still to be read; the exit stack closes it.
+
+        Raises the SDK's APIConnectionError without an answer and its APIStatusError for a refusal.
+        """
+        request = self._http.build_request(
+            "POST",
+            f"{self.sdk.base_url}{path}",
+            content=json.dumps(body, ensure_ascii=False, allow_nan=False).encode(),
+            headers=self._headers,
+            # The gateway's deadlines end every wait. A time-out per read would have to be set again for each token.
+            timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
+        )
+        try:
+            response = await self._http.send(request, stream=True)
+        except (httpx2.RequestError, SSLError) as error:
+            raise openai.APIConnectionError(request=request) from error
+        stack.push_async_callback(response.aclose)
+        if not response.is_success:
+            raise await _refusal(response)
+        return response
+
+    async def close(self) -> None:
+        await self.sdk.close()
+
+    @cached_property
+    def _headers(self) -> httpx2.Headers:
+        known = {**self.sdk.default_headers, **self.sdk.auth_headers}
+        return httpx2.Headers({name: value for name, value in known.items() if isinstance(value, str)})
+
+
+async def _refusal(response: httpx2.Response) -> openai.APIStatusError:
+    """Return the error that the SDK would raise: with the server's message, and its code if it names one."""
+    text = (await response.aread()).decode("utf-8", "replace").strip()
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        body = text
+    told = body.get("error", body) if isinstance(body, dict) else body
+    said = told.get("message") if isinstance(told, dict) else None
+    ending = f" - {said}" if isinstance(said, str) and said else ""
+    return openai.APIStatusError(f"Error code: {response.status_code}{ending}", response=response, body=told)
+
+
+def make_client(*, api_key: str, base_url: str) -> Client:
+    return Client(_http_client(), api_key=api_key, base_url=base_url)
 
 
 def _http_client() -> httpx2.AsyncClient:
@@ -67,7 +121,7 @@ class OpenAIProvider:
 
     is_local = False
 
-    def __init__(self, client: AsyncOpenAI, *, model: str, name: str = "openai") -> None:
+    def __init__(self, client: Client, *, model: str, name: str = "openai") -> None:
         self.name = name
         self.model = model
         self.answers_whole = False  # whether the newest answer was not streamed
@@ -98,20 +152,15 @@ class OpenAIProvider:
     async def close(self) -> None:
         await self._client.close()
 
-    async def _ask(self, stack: AsyncExitStack, request: ModelRequest) -> AsyncAPIResponse[Any]:
+    async def _ask(self, stack: AsyncExitStack, request: ModelRequest) -> httpx2.Response:
         """Send the request. If the server refuses a field, send the request again without it, and remember this for a
         while. An unstreamed answer to a streaming request is not remembered, because it may have been an exception.
         """
         features = self._features if monotonic() - self._features_at < REMEMBERED_SECONDS else Features()
         has_changed = False
         while True:
-            # Passed as extra body fields, our plain values reach the server unchanged. If they were arguments, the SDK
-            # would first process each of them by its type, which takes a millisecond.
-            opening = self._client.chat.completions.with_streaming_response.create(
-                model=self.model, messages=[], extra_body=features.body(self.model, request)
-            )
             try:
-                response: AsyncAPIResponse[Any] = await stack.enter_async_context(opening)
+                response = await self._client.post(stack, "chat/completions", features.body(self.model, request))
             except openai.APIStatusError as error:
                 fewer = simpler(features, error.message, request) if _may_be_a_field(error) else None
                 if fewer is None:
@@ -135,18 +184,16 @@ class OpenAIEmbeddings:
 
     is_local = False
 
-    def __init__(self, client: AsyncOpenAI, *, model: str, name: str = "openai") -> None:
+    def __init__(self, client: Client, *, model: str, name: str = "openai") -> None:
         self.name = name
         self.model = model
         self._client = client
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
         with provider_errors():
-            opening = self._client.embeddings.with_streaming_response.create(
-                model=self.model, input=list(texts), encoding_format="float"
-            )
-            async with opening as response:
-                body = await _body(response, MAX_EMBEDDINGS_BYTES)
+            async with AsyncExitStack() as stack:
+                asked = {"model": self.model, "input": list(texts), "encoding_format": "float"}
+                body = await _body(await self._client.post(stack, "embeddings", asked), MAX_EMBEDDINGS_BYTES)
             return _embedded(body, expected=len(texts))
 
     async def close(self) -> None:
@@ -158,13 +205,13 @@ def _may_be_a_field(error: openai.APIStatusError) -> bool:
     return error.status_code in REFUSES_A_FIELD and not is_overflow(error.status_code, error.message)
 
 
-async def _events(response: AsyncAPIResponse[Any], answer: Answer) -> AsyncGenerator[ProviderEvent, None]:
+async def _events(response: httpx2.Response, answer: Answer) -> AsyncGenerator[ProviderEvent, None]:
     """Yield at most one event per read until the answer is complete or too long; pause between reads of text."""
     reader = EventReader()
-    body: Body | None = response.http_response.extensions.get(BODY)
+    body: Body | None = response.extensions.get(BODY)
     # Reading the raw body takes fewer steps than decoding it; servers are asked not to encode it.
     is_plain = body is not None and "content-encoding" not in response.headers
-    chunks = aiter(body) if body is not None and is_plain else response.iter_bytes()
+    chunks = aiter(body) if body is not None and is_plain else response.aiter_bytes()
     rest = asyncio.sleep if body is None else body.rest
     async for chunk in chunks:
         payloads = reader.feed(chunk)
@@ -195,9 +242,9 @@ async def _read_tail(chunks: AsyncIterator[bytes], reader: EventReader, answer: 
         return
 
 
-async def _body(response: AsyncAPIResponse[Any], max_bytes: int) -> bytes:
+async def _body(response: httpx2.Response, max_bytes: int) -> bytes:
     body = bytearray()
-    async for chunk in response.iter_bytes():
+    async for chunk in response.aiter_bytes():
         body += chunk
         if len(body) > max_bytes:
             raise TooLarge("The body is too long.")
