@@ -28,10 +28,19 @@ def hashed_features(text: str, *, most: int) -> frozenset[int]:
 
     The caller has to replace look-alike letters (`normalise.fold_homoglyphs`).
     """
-    tokens = _TOKEN.findall(_DIGITS.sub("0", text.lower()))[:most]
+    tokens = _tokens(text)[:most]
     ends = ["<", *tokens, ">"]
     together = {*map(" ".join, pairwise(ends)), *map(" ".join, zip(tokens, tokens[1:], tokens[2:], strict=False))}
     return frozenset(map(_bucket, together)).union(*map(_features_of_word, tokens))
+
+
+def hashed_words(text: str) -> frozenset[int]:
+    """Return the part of `hashed_features` that does not depend on neighbours: the words, signs and parts of words."""
+    return frozenset().union(*map(_features_of_word, _tokens(text)))
+
+
+def _tokens(text: str) -> list[str]:
+    return _TOKEN.findall(_DIGITS.sub("0", text.lower()))
 
 
 @lru_cache(maxsize=16_384)  # cached, because words recur

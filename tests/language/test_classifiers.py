@@ -2,7 +2,7 @@
 
 from zlib import crc32
 
-from supportbot.language.classifiers import BUCKETS, hashed_features
+from supportbot.language.classifiers import BUCKETS, hashed_features, hashed_words
 
 
 def buckets(*pieces: str) -> set[int]:
@@ -20,3 +20,8 @@ def test_all_figures_are_one_feature() -> None:
 
 def test_words_beyond_the_limit_are_not_read() -> None:
     assert hashed_features("one two three", most=2) == hashed_features("one two", most=9)
+
+
+def test_the_features_of_words_are_those_without_neighbours() -> None:
+    words, neighbours = hashed_words("I refunded 12 €"), buckets("< i", "i refunded", "refunded 0", "0 €", "€ >")
+    assert hashed_features("I refunded 12 €", most=9) - words == neighbours | buckets("i refunded 0", "refunded 0 €")

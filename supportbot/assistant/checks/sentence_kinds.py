@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 
 from supportbot.assistant.checks.readings import DATA, Reading, logits, reading
-from supportbot.language.classifiers import Linear, hashed_features, linear_in, softmax
+from supportbot.language.classifiers import Linear, hashed_features, hashed_words, linear_in, softmax
 from supportbot.language.normalise import as_read, fold_homoglyphs
 
 KINDS: Final = ("deed", "talk", "claim", "regret")
@@ -27,6 +27,7 @@ _DEED: Final = KINDS.index("deed")
 FEATURE_WORDS_MOST: Final = 80  # words and signs of a sentence that are read
 LANGUAGES: Final = frozenset({"en", "de", "fr", "es", "it", "nl", "pl", "pt", "tr"})
 _UNHEARD: Final = 30
+_BEGINNING: Final = "<"  # stands before the first word
 # The number of pieces that a sentence is read with, and the minimum number of content words in each. A heading says
 # nothing, and a piece about something else makes a deed look like a rule. A sentence in a different language from the
 # pages is read alone, and so is one in a conversation in which something was done or looked up.
@@ -97,9 +98,13 @@ def _bias_of_pieces() -> list[float]:
 
 
 @lru_cache(maxsize=4_096)  # most answers of a shop consist of the same pairs of words
-def _pair(tail: str, word: str) -> tuple[frozenset[int], tuple[float, ...]]:
-    """Return the pieces of a word and of its pair with the word before it, and the sum of their weights."""
-    pieces = hashed_features(f"{tail} {fold_homoglyphs(word)}", most=FEATURE_WORDS_MOST)
+def _added(before: str, word: str) -> tuple[frozenset[int], tuple[float, ...]]:
+    """Return the pieces of a word and of its pair with the word before it, and the sum of their weights. The
+    pieces of the word before it were found when it was read.
+    """
+    pieces = hashed_features(f"{before} {fold_homoglyphs(word)}", most=FEATURE_WORDS_MOST)
+    if before != _BEGINNING:
+        pieces -= hashed_words(before)
     return pieces, _weights_of(pieces)
 
 
@@ -118,20 +123,20 @@ class Opening:
     def __init__(self) -> None:
         self._found: set[int] = set()
         self._logits = [0.0] * len(KINDS)
-        self._tail = "<"
+        self._before = _BEGINNING
         self._is_harmless = True
 
     def stays_harmless(self, word: str, language: str) -> bool:
         """Take the next word; return whether nothing so far suggests a deed."""
         if language not in LANGUAGES:
             return False
-        pieces, logits = _pair(self._tail, word)
+        pieces, logits = _added(self._before, word)
         again = pieces & self._found
         self._found |= pieces
         if again:  # each piece counts once, however often it occurs
             logits = tuple(map(sub, logits, _weights_of(again)))
         self._logits = list(map(add, self._logits, logits))
-        self._tail = word.strip()
+        self._before = word.strip()
         # A few pieces say little, so those that are still to come count as neutral.
         length = math.sqrt(len(self._found) + _UNHEARD)
         weighed = [logit / length + own for logit, own in zip(self._logits, _bias_of_pieces(), strict=True)]
