@@ -209,6 +209,8 @@ def made_with(request: ActionRequest) -> WriteAction | None:
 def _resolve_by_key(system: BackEnd, request: ActionRequest, unclear: Unclear) -> Found:
     """Look up the outcome by key. "Never seen" proves nothing yet: the call may still be on its way."""
     found = system.find(str(request.pk))
+    if isinstance(found, Unclear) and found.is_in_progress:
+        return found
     # If the look-up is inconclusive, too, keep what is known about the call itself.
     return unclear if isinstance(found, NeverSeen | Unclear) else found
 
@@ -280,6 +282,8 @@ def settle(attempt: Attempt, result: Result) -> None:
         fail(request, result.reason)
     elif isinstance(result, DidNot) and result.is_final:
         fail(request, refusal_reason(result))
+    elif isinstance(result, Unclear) and result.is_in_progress:
+        _park(request, Reason("in_progress"), due_at=now() + FIRST_RECHECK)
     else:
         _retry_or_park(request)
 

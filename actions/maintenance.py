@@ -28,9 +28,10 @@ from actions.reasons import Reason
 from actions.reevaluation import judge_anew, unjudged
 from actions.request_queue import publish
 from actions.states import State
-from actions.transitions import expire, lock_request
+from actions.transitions import TOPIC, expire, lock_request
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.outbox.services import announce
 
 logger = logging.getLogger(__name__)
 BATCH: Final = 200
@@ -42,6 +43,8 @@ CHECK_LEASE: Final = timedelta(seconds=30)
 SETTLED_AFTER: Final = timedelta(seconds=150)
 SETTLED_AFTER_ANSWER: Final = timedelta(seconds=15)
 MAX_PAUSE: Final = timedelta(hours=1)
+# A system that works longer than this on a call, or never says that it is done, is left to a person.
+IN_PROGRESS_FOR: Final = timedelta(hours=24)
 # After this time, a worker has taken a published request, unless its message was lost.
 MESSAGE_GRACE: Final = timedelta(seconds=2)
 
@@ -126,7 +129,17 @@ def reconcile(request_id: UUID) -> None:
         elif isinstance(found, NeverSeen) and _settles_at(request) <= now():
             fail(request, Reason("not_carried_out"))
         else:
+            _hand_over_if_overdue(request)
             _schedule_recheck(request)
+
+
+def _hand_over_if_overdue(request: ActionRequest) -> None:
+    """Tell the team and the customer that a call has been in progress for too long. It is still looked up."""
+    if request.reason_code != "in_progress" or now() < request.changed_at + IN_PROGRESS_FOR:
+        return
+    ActionRequest.objects.filter(pk=request.pk, state=State.UNKNOWN).update(reason_code="outcome_unknown")
+    audit.record("outcome.overdue", actor="worker", request_id=request.pk, digest=request.digest)
+    announce(TOPIC, request.pk, workspace_id=request.workspace_pk)
 
 
 @contextmanager

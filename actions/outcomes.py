@@ -25,11 +25,13 @@ class DidNot:
 @dataclass(frozen=True, slots=True)
 class Unclear:
     """Sent without a conclusive answer: money may have moved. The next step depends on the action's `OutcomeKind`.
-    `was_answered`: the merchant has finished with this call, so it is no longer in progress.
+    `was_answered`: the merchant has finished with this call, so it is no longer in progress. `is_in_progress`: the
+    merchant was asked by key, knows the call and has not finished it.
     """
 
     cause: str
     was_answered: bool = False
+    is_in_progress: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "outcome_unknown": msgid(
         "Our system did not answer in time. We are checking whether it went through. It cannot happen twice."
     ),
+    "in_progress": msgid("Our system is still working on it. You will read here when it is done."),
     "approval_needed": msgid("This now needs a colleague's approval, so nothing was done. Please ask again."),
     "limit_subject": msgid("The limit for this has been reached. A colleague can look into it."),
     "outcome_with_person": msgid(

@@ -140,7 +140,8 @@ class DefinedBackEnd:
                 return self._did_not(answer, names)
             case Reading.NEVER_SEEN:
                 return NeverSeen()
-        return Unclear(f"answered {answer.status}")
+        # "Never seen" is ruled out, and neither end has come: the system is still working on it, as after a 202.
+        return Unclear(f"answered {answer.status}", is_in_progress=200 <= answer.status < 300)
 
     def _happened(self, answer: Answer, names: Names) -> Happened:
         """Return success with the receipt's values; they are read here because the records may still be available."""

@@ -73,6 +73,18 @@ def record_action_events(request_id: UUID) -> None:
         if name is not None and name not in recorded:
             recorded.add(name)
             _record(conversation, request, step, name)
+    if _is_overdue(conversation, request):
+        _record(conversation, request, steps[-1], _EVENTS[State.UNKNOWN])
+
+
+def _is_overdue(conversation: Conversation, request: ActionRequest) -> bool:
+    """Return whether the conversation was told that a call is in progress, and a person has to check it now."""
+    if request.state != State.UNKNOWN or request.reason_code not in _FOR_A_PERSON:
+        return False
+    told = ConversationEvent.objects.filter(
+        conversation=conversation, event=_EVENTS[State.UNKNOWN], payload__request=str(request.pk)
+    ).order_by("-seq").first()  # fmt: skip
+    return told is not None and told.payload.get("reason", {}).get("code") == "in_progress"
 
 
 def _recorded(conversation: Conversation, request_id: UUID) -> set[str]:
@@ -87,6 +99,8 @@ def _record(conversation: Conversation, request: ActionRequest, step: Step, name
     notify_desk(conversation)  # even if no agent has the chat, because approvals are work for the team
     if step.state != request.state or step.state not in _EXPLAINED:
         return
+    if _needs_nobody_now(conversation, request):
+        handoff.end_unread(conversation, reason="action")
     text = explanation(request)
     if conversation.mode == Conversation.Mode.ASSISTANT:
         explain(conversation, text, request=request.pk, blocks=_receipt(request))
@@ -94,6 +108,14 @@ def _record(conversation: Conversation, request: ActionRequest, step: Step, name
         add_system_message(conversation, text)
     if request.reason_code in _FOR_A_PERSON:
         handoff.request(conversation.pk, reason="action", by="rule", summary=text)
+
+
+def _needs_nobody_now(conversation: Conversation, request: ActionRequest) -> bool:
+    """Return whether an outcome has become known without a person, and no other request needs one."""
+    if request.state not in (State.SUCCEEDED, State.FAILED) or request.reason_code in _FOR_A_PERSON:
+        return False
+    others = ActionRequest.objects.filter(conversation_id=conversation.pk, reason_code__in=_FOR_A_PERSON)
+    return _EVENTS[State.UNKNOWN] in _recorded(conversation, request.pk) and not others.exists()
 
 
 def _receipt(request: ActionRequest) -> tuple[dict[str, Any], ...]:

@@ -12,6 +12,7 @@ from supportbot.translation import msgid, text_in
 
 _MAX_REQUESTS: Final = 20  # how many of a conversation's newest requests are read
 _NOT_DONE: Final = msgid("Not done: {what}. {reason}")
+_IN_PROGRESS: Final = msgid("In progress: {what}. {reason}")
 _TEXTS: Final[dict[State, str]] = {
     State.SUCCEEDED: msgid("Done: {what}."),
     State.FAILED: _NOT_DONE,
@@ -27,7 +28,8 @@ def explanation(request: ActionRequest, locale: str = "") -> str:
     reason = reason_of(request, locale)
     card = card_of(request, locale)
     what = card.summary.rstrip(".")
-    text = text_in(locale, _TEXTS[State(request.state)], what=what, reason=reason["text"] if reason else "")
+    message = _IN_PROGRESS if request.reason_code == "in_progress" else _TEXTS[State(request.state)]
+    text = text_in(locale, message, what=what, reason=reason["text"] if reason else "")
     if request.state == State.SUCCEEDED and card.done:
         text = card.done
     reference = (request.receipt or {}).get("reference")

@@ -97,10 +97,26 @@ def test_an_unknown_outcome_is_explained_and_goes_to_an_agent(
 
     shop.can_be_found = True
     reconcile(card.pk)
-    assert told(log)[-2:] == ["action.succeeded", "message"]
+    assert told(log)[-3:] == ["action.succeeded", "handoff.ended", "assistant.final"]
     assert "reason" not in last(log, "action.succeeded")
-    assert "Done: " in last(log, "message")["text"]
-    assert len(shop.refunds) == 1
+    assert "Done: " in last(log, "assistant.final")["text"]
+    assert len(shop.refunds) == 1 and Ticket.objects.get().state == "returned"
+
+
+def test_a_ticket_that_somebody_needs_stays_open_once_the_outcome_is_known(
+    card: ActionRequest, principal: Principal, shop: FakeShop, log: Log, conversation: Conversation
+) -> None:
+    shop.faults, shop.can_be_found = ["commit_then_silence"], False
+    confirm(card.pk, principal=principal, digest=card.digest)
+    for _ in range(5):
+        make_due()
+        run_queued()
+    told(log)
+    add_customer_message(conversation.pk, text="Can somebody help me with something else?", client_id="c2")
+    shop.can_be_found = True
+    reconcile(card.pk)
+    assert told(log)[-2:] == ["action.succeeded", "message"]
+    assert Ticket.objects.get().state == "waiting"
 
 
 def test_a_failure_is_explained(card: ActionRequest, principal: Principal, shop: FakeShop, log: Log) -> None:

@@ -17,7 +17,7 @@ from supportbot.accounts.business_hours import hours_of
 from supportbot.accounts.models import User
 from supportbot.chat.customer_language import customer_language
 from supportbot.chat.log import append_event, check_open, lock_conversation, notify_desk
-from supportbot.chat.models import Conversation
+from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.services import add_system_message, give_back, hand_over
 from supportbot.chat.turns import supersede_turns
 from supportbot.errors import InvalidInput, NotAllowed, NotFound
@@ -260,6 +260,22 @@ def end(conversation: Conversation, ticket: Ticket, outcome: State, *, note: str
     append_event(conversation, "handoff.ended", payload | ({"by": by} if by else {}))
     _announce(ticket)
     give_back(conversation, note=note)
+
+
+def end_unread(conversation: Conversation, *, reason: str) -> None:
+    """End a ticket that a rule opened for this reason, now that the reason is gone; the conversation is locked.
+
+    It stays open if an agent has claimed it, or if the customer has written since: their message would get no answer.
+    """
+    found = open_ticket_for(conversation.pk)
+    if found is None or (found.reason, found.requested_by) != (reason, Requester.RULE):
+        return
+    ticket = lock_ticket(found.pk)
+    written = Message.objects.filter(
+        conversation=conversation, source=Source.CUSTOMER, created_at__gt=ticket.created_at
+    )  # fmt: skip
+    if ticket.state == State.WAITING and not written.exists():
+        end(conversation, ticket, State.RETURNED)
 
 
 @transaction.atomic
