@@ -31,8 +31,8 @@ def offer_of(
     principal: Principal, name: str, arguments: str | Mapping[str, Any], *, conversation_id: UUID | None = None
 ) -> Offer | None:
     """Return the customer's choices for the first missing argument that is chosen from records, and for other arguments
-    chosen from the same records; it does not matter what else is missing. None if there is no such argument, or if
-    other arguments are invalid, which parsing reports.
+    chosen from the same records. None if there is no such argument, if its records cannot be found without another
+    argument that is missing, or if other arguments are invalid; parsing reports both.
 
     Raises UnknownAction, NotSignedIn, MerchantUnavailable or NotConnected.
     """
@@ -41,7 +41,11 @@ def offer_of(
         return None
     with suppress(InvalidArguments):
         given = read_arguments(arguments)
-        lacking = [one for one in action.arguments.required if one in action.chosen and one not in given]
+        missing = [one for one in action.arguments.required if one not in given]
+        lacking = [
+            one for one in missing
+            if one in action.chosen and not action.choices_need(one, [other for other in missing if other != one])
+        ]  # fmt: skip
         asked = parse_arguments(replace(action.arguments, required={}, optional=action.arguments.all_fields), given)
         if lacking:
             found = action.choices(lacking, asked, principal.identity(), principal.locale)

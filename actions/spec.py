@@ -5,7 +5,7 @@ start a new one.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -141,6 +141,10 @@ class Action(ABC):
         records, or the reason why the first has none. Raises MerchantUnavailable or NotConnected.
         """
         return {}
+
+    def choices_need(self, argument: str, others: Collection[str]) -> bool:
+        """Return whether the choices for a `chosen` argument can be found only with any of these other arguments."""
+        return False
 
     def argument_label(self, argument: str, locale: str) -> str:
         """Return the name that customers read for an argument, or for a field inside one (address.street); "" if the

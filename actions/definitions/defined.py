@@ -5,7 +5,7 @@ records, the request is refused (`definition_failed`), and the audit trail recor
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any, Final, Protocol
@@ -169,6 +169,9 @@ class _Defined(Action):
             for name, entries in found.items()
             if not isinstance(entries, Obstacle)
         }
+
+    def choices_need(self, argument: str, others: Collection[str]) -> bool:
+        return reads_argument(self._choosing(argument), others, self.definition.lookups)
 
     def _is_from_same_records(self, choosing: Choosing, lookups: Sequence[Lookup], lacking: Sequence[str]) -> bool:
         """Return whether exactly these look-ups find the records to choose from, and none of them depends on another

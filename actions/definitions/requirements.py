@@ -80,7 +80,7 @@ _NAMES_ONE: Final = gettext_noop(
 )
 
 
-_NOT_OWN: Final = gettext_noop("Read the list from a look-up that has an owner: customers choose only from their own.")
+_NOT_LOOKED_UP: Final = gettext_noop("Read the list from a look-up.")
 _READS_ASK_NOTHING: Final = gettext_noop(
     "A look-up offers no records to choose from. Leave this out, and return the list as the result."
 )
@@ -124,7 +124,8 @@ def unbound(
     everything = named.read(call.paths())
     names_customer = bool(everything & own)
     concerns_nobody = bool(everything & named.open_arguments) and not names_customer and not call.names_no_customer
-    unproven = _unproven(call, named, own, stated, guards) if not concerns_nobody else {}
+    listed = _chosen_from_public_lists(arguments, lookups, guards, named)
+    unproven = _unproven(call, named, own, stated | listed, guards) if not concerns_nobody else {}
     names = [name.removeprefix(f"{ARGUMENTS}.") for name in open_ones]
     rest = sorted(unproven.keys() - set(names))
     ids = [name for name in rest if unproven[name]]
@@ -147,6 +148,22 @@ def _unproven(
             if named.may_be_id(name, field):
                 found[name] = found.get(name, False) or named.is_named_id(name, field)
     return found
+
+
+def _chosen_from_public_lists(
+    arguments: Mapping[str, Argument], lookups: Sequence[Lookup], guards: Sequence[Guard], named: "_Named"
+) -> set[str]:
+    """Return the arguments that are chosen from public records, which belong to nobody, if a guard compares them with
+    these records.
+    """
+    public = {lookup.name for lookup in lookups if lookup.is_public}
+    compared = [named.read(guard.require.paths()) for guard in guards]
+    chosen = {
+        f"{ARGUMENTS}.{one.name}": one.choose_from.list.sources() & public
+        for one in arguments.values()
+        if one.choose_from is not None
+    }
+    return {name for name, records in chosen.items() if any(name in read and read & records for read in compared)}
 
 
 def _ends_with_id(name: str) -> bool:
@@ -236,10 +253,10 @@ def require_owner(
 def require_own_choices(
     top: Reading, arguments: Mapping[str, Argument], lookups: Sequence[Lookup], *, is_read: bool
 ) -> None:
-    """Require that customers choose only from their own records, which must be found without the choice itself, and
-    only for required arguments of a write, since customers are asked for no others.
+    """Require that customers choose only from records that are their own or public, which must be found without the
+    choice itself, and only for required arguments of a write, since customers are asked for no others.
     """
-    own = {lookup.name for lookup in lookups if not lookup.is_public}
+    known = {lookup.name for lookup in lookups}
     for one in arguments.values():
         if one.choose_from is None:
             continue
@@ -249,8 +266,8 @@ def require_own_choices(
             top.findings.add(f"arguments.{one.name}.choose_from", gettext(_NEVER_ASKED))
         at = f"arguments.{one.name}.choose_from.list"
         sources = one.choose_from.list.sources()
-        if not sources or sources - own:
-            top.findings.add(at, gettext(_NOT_OWN))
+        if not sources or sources - known:
+            top.findings.add(at, gettext(_NOT_LOOKED_UP))
         if reads_argument(one.choose_from, [one.name], lookups):
             top.findings.add(at, gettext(_NEEDS_ITSELF).format(name=one.name))
 

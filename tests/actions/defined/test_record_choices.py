@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from actions.definitions.document import parse_document
+from actions.definitions.document import missing, parse_document
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.references import uses_of, with_renamed
 from actions.models import ActionRequest, AuditEntry
@@ -332,16 +332,6 @@ def test_a_look_up_cannot_have_choices() -> None:
     assert "A look-up offers no records" in str(refused.value.fields["arguments.order_id.choose_from"])
 
 
-def test_public_records_cannot_be_choices() -> None:
-    made = call_off()
-    made["lookups"][0].pop("owner")
-    made["lookups"][0].pop("otherwise")
-    made["lookups"][0]["public"] = True
-    with pytest.raises(InvalidDefinition) as refused:
-        parse_document(made)
-    assert "arguments.order_id.choose_from.list" in refused.value.fields
-
-
 @pytest.mark.parametrize("kind", ["choice", "integer", "date"])
 def test_only_a_text_argument_can_have_choices(kind: str) -> None:
     made = call_off()
@@ -382,3 +372,47 @@ def test_a_subject_from_an_argument_without_choices_is_still_a_mistake(subject: 
     with pytest.raises(InvalidDefinition) as refused:
         parse_document(call_off() | {"subject": {"kind": "order", "id": subject}})
     assert "subject.id" in refused.value.fields
+
+
+def cancel_with_gift() -> dict[str, Any]:
+    """Return an action about an order that the customer names, with a choice from a public list: that order's goods."""
+    made = document() | {"examples": {"en": [WISH]}, "title": {"en": "Call off"}}
+    gift = {
+        "list": "values(goods.variants)", "as": "one", "value": "one.item_id", "words": {"en": "{one.options.colour}"},
+    }  # fmt: skip
+    made["arguments"] = {
+        "gift": {"type": "string", "label": {"en": "Gift"}, "description": "A gift.", "choose_from": gift},
+        "purchase": made["arguments"]["order_id"] | {"label": {"en": "Purchase number"}},
+        "reason": made["arguments"]["reason"],
+    }
+    made = with_renamed(made, {"order_id": "purchase"})
+    product = {"method": "GET", "path": "/products/{order.items[0].product_id}"}
+    made["lookups"].append({"name": "goods", "public": True, "call": product})
+    made["guards"].append({
+        "name": "is_offered", "require": "any(values(goods.variants), v, v.item_id == arguments.gift)",
+        "code": "not_offered", "words": {"en": "This is not on offer."},
+    })  # fmt: skip
+    made["call"]["body"] |= {"gift": "{arguments.gift}"}
+    made["card"]["rows"].append({"label": {"en": "Gift"}, "value": "arguments.gift"})
+    return made
+
+
+async def test_the_value_that_finds_the_records_is_asked_for_first(
+    ann: Principal, put_in_force: Put, retail: LoopbackShop
+) -> None:
+    await db(put_in_force, cancel_with_gift())
+    conversation = await db(start_conversation, ann.customer_id)
+    assert "Purchase number" in (await final(conversation, WISH))["text"] and retail.asked == []
+    asked = await final(conversation, FIRST)
+    assert "Gift" in asked["text"] and asked["blocks"][0]["options"][0]["id"] == "1000000001"
+    await press(conversation, asked, "1000000001")
+    await press(conversation, await final(conversation), "no longer needed")
+    [card] = payloads(await log_after(conversation), "action.proposed")
+    assert (card["arguments"]["gift"], card["arguments"]["purchase"]) == ("1000000001", FIRST)
+
+
+def test_a_choice_from_a_public_list_is_sent_only_if_a_guard_compares_it_with_the_list() -> None:
+    made = cancel_with_gift()
+    assert missing(made) == []
+    made["guards"].pop()
+    assert missing(made) == ["arguments.gift.names_no_record"]
