@@ -102,6 +102,10 @@ class Expression:
                     if value == key:
                         yield of.end, node.ends[0]
 
+    def places_of_name(self, name: str) -> Iterator[tuple[int, int]]:
+        """Yield the start and end of each mention of an outside name in the text, such as `order` in `order.id`."""
+        yield from _mentions(self._tree, name)
+
 
 def compile_expression(text: str) -> Expression:
     """Return the compiled expression; raises ExpressionError with the position of the first mistake."""
@@ -400,6 +404,17 @@ def _nodes(node: tree.Node) -> Iterator[tree.Node]:
     yield node
     for child in _children(node):
         yield from _nodes(child)
+
+
+def _mentions(node: tree.Node, name: str) -> Iterator[tuple[int, int]]:
+    match node:
+        case tree.Name() if node.name == name:
+            yield node.start, node.end
+        case tree.EachOf() if name in (node.name, node.position):  # bound inside
+            yield from _mentions(node.over, name)
+        case _:
+            for child in _children(node):
+                yield from _mentions(child, name)
 
 
 def _paths(node: tree.Node, bound: frozenset[str]) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""Finds the places where a document reads an argument, and renames arguments in a document. Pure."""
+"""Finds where a document reads an argument, and renames arguments, look-ups and values in a document. Pure."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -48,6 +48,32 @@ def with_renamed(document: Mapping[str, Any], names: Mapping[str, str]) -> dict[
     if isinstance(made.get("labels"), Mapping):
         made["labels"] = {_label(str(path), names): one for path, one in made["labels"].items()}
     return made
+
+
+def with_renamed_names(document: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Return a document that reads look-ups and values by their new names (`names` maps old names to new ones). Their
+    own declarations are left as they are.
+    """
+    made: dict[str, Any] = _changed(document, "", lambda at, text: _with_names(text, names))
+    if isinstance(made.get("labels"), Mapping):
+        made["labels"] = {_label_with(str(path), names): one for path, one in made["labels"].items()}
+    return made
+
+
+def _with_names(text: str, names: Mapping[str, str]) -> str:
+    try:
+        expression = compile_expression(text)
+    except ExpressionError:  # the editor says so at its field
+        return text
+    places = sorted((start, end, new) for old, new in names.items() for start, end in expression.places_of_name(old))
+    for start, end, new in reversed(places):
+        text = text[:start] + new + text[end:]
+    return text
+
+
+def _label_with(path: str, names: Mapping[str, str]) -> str:
+    root, dot, rest = path.partition(".")
+    return f"{names.get(root, root)}{dot}{rest}"
 
 
 def _renamed(text: str, names: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ from django.test import Client
 
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.models import ActionDefinition
-from actions.definitions.services import newest_version, publish, save_draft
+from actions.definitions.services import missing_in, newest_version, publish, save_draft
 from actions.models import ActionPolicy, AuditEntry
 from actions.policy_store import ensure_policies
 from actions.registry import code_actions
@@ -164,6 +164,17 @@ def test_an_argument_is_renamed_everywhere_at_once(browser: Client, draft: Actio
     stored = newest_version(draft).document
     assert "number" in stored["arguments"] and "arguments.order_id" not in json.dumps(stored)
     assert stored["lookups"][0]["call"]["path"] == "/orders/{arguments.number}"
+
+
+def test_a_look_up_is_renamed_everywhere_at_once(browser: Client, draft: ActionDefinition) -> None:
+    sent = fields_of(browser.get(at(draft, "part/lookups/")))
+    place = next(name for name, value in sent.items() if value == "order" and name.startswith("lookups-"))
+    answer = browser.post(at(draft, "part/lookups/"), {**sent, place: "purchase"}, follow=True)
+    assert "Saved as version 2." in visible_text(page_of(answer), " "), problems_of(answer)
+    stored = newest_version(draft).document
+    assert stored["lookups"][0]["owner"] == "purchase.user_id" and stored["subject"]["id"] == "purchase.order_id"
+    assert stored["call"]["path"] == "/orders/{purchase.order_id}/cancel"
+    assert stored["subject"]["kind"] == "order" and missing_in(stored) == []
 
 
 def test_an_argument_that_is_still_used_is_not_removed_and_the_page_says_where(

@@ -15,7 +15,7 @@ from actions.connections.selectors import listed_connections
 from actions.definitions.document import expanded
 from actions.definitions.field_reader import ARGUMENTS
 from actions.definitions.kinds import as_kind, unreadable_method
-from actions.definitions.references import uses_of, with_renamed
+from actions.definitions.references import uses_of, with_renamed, with_renamed_names
 from actions.definitions.selectors import imported_tools
 from supportbot.console.definitions.box_values import ABSENT, form_field, shown, value_of
 from supportbot.console.definitions.fields import Box, Kind, Part, Rows
@@ -23,6 +23,7 @@ from supportbot.console.fields import LanguageCode
 from supportbot.team_formats import active_language
 
 REMOVE: Final = "remove"
+_READ_BY_NAME: Final = ("lookups", "values")
 # The fields for titles, descriptions and examples.
 _TEXTS: Final = re.compile(r"(title|description)-[A-Za-z0-9-]+|arguments-\d+-(description|example)", re.ASCII)
 
@@ -112,6 +113,7 @@ class PartForm(forms.Form):
         self._kind = kind_of(document)
         self._rows: dict[str, list[_Row]] = {}
         self._renamed: dict[str, str] = {}
+        self._renamed_names: dict[str, str] = {}  # of look-ups and values
         self._kept: set[str] = set()  # rows that are written
         self.uses: list[str] = []  # paths that read an argument that is being removed
         boxes = [box for box in part.boxes if self._kind in box.of]
@@ -240,6 +242,8 @@ class PartForm(forms.Form):
         self._add_fingerprints(document)
         if self._renamed:
             document = with_renamed(document, self._renamed)
+        if self._renamed_names:
+            document = with_renamed_names(document, self._renamed_names)
         self._keep_what_is_used(document)
         return self._of_chosen_kind(document), places
 
@@ -327,6 +331,9 @@ class PartForm(forms.Form):
                 self.add_error(f"{row.prefix}-name", gettext("This field is required."))
             if rows.at == ARGUMENTS and row.key and name and name != row.key:
                 self._renamed[row.key] = name
+            before = row.key or str(row.stored.get("name", ""))
+            if rows.at in _READ_BY_NAME and before and name and name != before:
+                self._renamed_names[before] = name
             self._kept.add(row.prefix)
             places[f"{rows.at}.{name}" if rows.is_named else f"{rows.at}[{len(found)}]"] = row.prefix
             found.append((name, target))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from actions.definitions.document import parse_document
-from actions.definitions.references import uses_of, with_renamed
+from actions.definitions.references import uses_of, with_renamed, with_renamed_names
 from supportbot.evals.retail.shop import DEFINITIONS
 from tests.actions.definitions.documents import EXCHANGE, PRODUCT
 
@@ -70,3 +70,18 @@ def test_every_kind_of_reference_is_renamed() -> None:
         "card": {"rows": [{"label": {"en": "{arguments.id}"}, "value": "arguments.ids"}]},
         "undo": {"arguments": {"id": "arguments.ids"}},
     }  # fmt: skip
+
+
+def test_a_record_is_renamed_where_it_is_read_but_not_where_its_name_means_something_else() -> None:
+    document = {
+        "lookups": [{"name": "bill", "owner": "order.customer", "call": {"path": "/o/{order.id}/{arguments.order}"}}],
+        "labels": {"order.status": [], "arguments.order": []},
+        "values": {"paid": "all(order.parts, order, order.paid) and order.total > 0"},
+        "guards": [{"require": "has(order.order) and other.order == 'order'", "words": {"en": "order {order.id}"}}],
+    }  # fmt: skip
+    assert with_renamed_names(document, {"order": "bill"}) == {
+        "lookups": [{"name": "bill", "owner": "bill.customer", "call": {"path": "/o/{bill.id}/{arguments.order}"}}],
+        "labels": {"bill.status": [], "arguments.order": []},
+        "values": {"paid": "all(bill.parts, order, order.paid) and bill.total > 0"},
+        "guards": [{"require": "has(bill.order) and other.order == 'order'", "words": {"en": "order {bill.id}"}}],
+    }
