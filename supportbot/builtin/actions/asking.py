@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
-from supportbot.builtin.actions.bounds import day_bounds, number_bounds
+from supportbot.builtin.actions.bounds import day_bounds, example_day, number_bounds
 from supportbot.builtin.actions.parts import LISTED, Part, Shape, parts_in
 from supportbot.builtin.actions.slots import OF_OBJECTS, TEXT_MOST, Kind, fields_of, kind_of, parts_of
 from supportbot.builtin.actions.values import option_titles, record_lines
@@ -123,7 +123,8 @@ def _ask_to_select(name: str, shape: Shape, titles: Sequence[str], part: str, la
 
 def _ask_for_date(name: str, shape: Shape, part: str, language: str, days: Sequence[date]) -> Reply:
     bounds = day_bounds(shape, language)
-    prompt = f"{say('date', language, part=part, example=format_day(_EXAMPLE, language))} {bounds}".rstrip()
+    example = example_day(shape) or _EXAMPLE
+    prompt = f"{say('date', language, part=part, example=format_day(example, language))} {bounds}".rstrip()
     named = {day.isoformat(): format_day(day, language) for day in days}
     buttons = (choices_block(prompt, named),) if named else ()
     return Reply(prompt, blocks=(*buttons, *_form(prompt, {name: shape}, [name], language)), part=part, expected=bounds)

@@ -11,6 +11,7 @@ from supportbot.formats import format_day, format_number
 
 _NUMBERS: Final = ("minimum", "maximum")
 _DAYS: Final = ("formatMinimum", "formatMaximum")  # ISO 8601
+_MONTHS: Final = 12
 _OF_NUMBERS: Final[tuple[Phrase, Phrase, Phrase]] = ("number_range", "number_from", "number_until")
 _OF_DAYS: Final[tuple[Phrase, Phrase, Phrase]] = ("day_range", "day_from", "day_until")
 
@@ -23,6 +24,17 @@ def takes_number(shape: Shape, number: Decimal) -> bool:
 def takes_day(shape: Shape, day: date) -> bool:
     least, greatest = (shape.get(name) for name in _DAYS)
     return (least is None or least <= day.isoformat()) and (greatest is None or day.isoformat() <= greatest)
+
+
+def example_day(shape: Shape) -> date | None:
+    """Return the first allowed day that cannot be a month, so it shows the order of a date's parts; None if the schema
+    does not set both bounds or allows no such day.
+    """
+    if not shape.keys() >= {*_DAYS}:
+        return None
+    least, greatest = (date.fromisoformat(shape[name]) for name in _DAYS)
+    first = least if least.day > _MONTHS else least.replace(day=_MONTHS + 1)
+    return first if first <= greatest else None
 
 
 def number_bounds(shape: Shape, language: str) -> str:

@@ -37,6 +37,7 @@ from supportbot.builtin.actions.slots import (
     missing_in,
     read_form,
     request_words,
+    required_by,
     slots_in,
 )
 from supportbot.builtin.intents import DetectedIntent
@@ -192,7 +193,19 @@ class DialogueState:
             return "advanced"
         if not is_story and (requests := requests_in(self.tools, text, detected, self.locale)):
             return self._begin(requests)
-        return self._ask_back(text, [detected.action] if detected.action else list(detected.candidates))
+        candidates = [detected.action] if detected.action else list(detected.candidates)
+        if not self.open and len(candidates) == 1 and self._can_be_looked_up(candidates[0], text):
+            return self._begin([(candidates[0], text)])
+        return self._ask_back(text, candidates)
+
+    def _can_be_looked_up(self, action: str, text: str) -> bool:
+        """Return whether an action is a look-up and the text has all that it requires: then nothing has to be asked,
+        since it changes nothing.
+        """
+        tool = self.tool(action)
+        if not tool.is_read or not required_by(tool):
+            return False
+        return not missing_in(tool, slots_in(tool, text, locale=self.locale, written_on=self._written_on).values)
 
     def _ask_back(self, text: str, candidates: Sequence[str]) -> Outcome:
         """Ask the customer which action a message is for. If the assistant had asked for free text, the message may

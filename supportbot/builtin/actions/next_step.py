@@ -25,18 +25,20 @@ from supportbot.builtin.actions.orders import (
     orders_in,
     refused_by_call,
 )
+from supportbot.builtin.actions.replaced import denies_all
 from supportbot.builtin.actions.slots import (
     Intent,
     field_of_kind,
     fields_of,
     kind_of,
+    meant_order,
     missing_in,
     required_by,
     whole_text,
 )
 from supportbot.builtin.actions.values import record_described, record_named
 from supportbot.builtin.phrases import say
-from supportbot.language.order_numbers import order_numbers_in, without_numbers
+from supportbot.language.order_numbers import order_numbers_in, placed_order_numbers, without_numbers
 from supportbot.language.words import words
 from supportbot.llm.types import REPLACES_CARD, ChatMessage, ModelRequest, ToolCall, ToolSpec
 
@@ -221,7 +223,7 @@ class _Planner:
         if intent.unclear and intent.unclear not in arguments:
             is_amount = kind_of(intent.unclear, shapes[intent.unclear]) == "amount"
             return Reply(say("amount", language)) if is_amount else ask_for(tool, intent.unclear, language)
-        arguments |= _record_number(tool, intent, arguments) if tool.is_read else {}
+        arguments |= _record_number(tool, intent, arguments, language) if tool.is_read else {}
         if (step := self._chosen(tool, intent, arguments)) is not None:
             return step
         if missing := missing_in(tool, arguments):
@@ -244,12 +246,17 @@ class _Planner:
         return Reply(f"{prompt}\n{lines}", blocks=(choices_block(prompt, {order.id: order.line for order in offered}),))
 
 
-def _record_number(tool: ToolSpec, intent: Intent, arguments: Mapping[str, Any]) -> dict[str, str]:
-    """Return the number that the customer named, for a look-up that lacks only one text argument. A number of something
-    else would find nothing.
+def _record_number(tool: ToolSpec, intent: Intent, arguments: Mapping[str, Any], language: str) -> dict[str, str]:
+    """Return the number that the customer named last and did not deny, for a look-up that lacks only one text argument.
+    A number of something else would find nothing.
     """
-    before = [intent.order.number] if intent.order and intent.order.number else []
-    numbers = [*before, *order_numbers_in(intent.text)]
+    numbers = [intent.order.number] if intent.order and intent.order.number else []
+    for line in intent.text.splitlines():
+        meant = meant_order(tool, line, language)
+        if meant is None or denies_all(line, language, placed_order_numbers(line)):
+            numbers = []  # it is unclear which one is meant
+        else:
+            numbers += order_numbers_in(meant)
     missing = missing_in(tool, arguments)
     is_plain = len(missing) == 1 and kind_of(missing[0], fields_of(tool)[missing[0]]) == "text"
     return {missing[0]: numbers[-1]} if is_plain and numbers else {}

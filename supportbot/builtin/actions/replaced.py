@@ -45,6 +45,12 @@ def meant_in(text: str, locale: str, numbers: Sequence[Placed], request_words: C
     return text
 
 
+def denies_all(text: str, locale: str, numbers: Sequence[Placed]) -> bool:
+    """Return whether a text has `numbers` and says of each that it is not meant: "not L-4412"."""
+    denied = set(_denied(_tokens(text, numbers), detect(text, locale)))
+    return bool(numbers) and denied == set(range(len(numbers)))
+
+
 def _tokens(text: str, numbers: Sequence[Placed]) -> list[tuple[str, int | None]]:
     """Return the words of a text in order, each with the index of the number that it is part of; a number counts once.
 
