@@ -131,14 +131,14 @@ class ActionRequestAdmin(ScopedAdmin):
 
     @admin.display(description=_("State"), ordering="state")
     def shown_state(self, request: ActionRequest) -> Any:
-        return tag(KINDS.get(request.state, ""), _state(request.state))
+        return tag(_kind_of(request), _state_of(request))
 
     def page_context(self, request: HttpRequest, row: ActionRequest) -> dict[str, Any]:
         return {
             "face": card_of(row, active_language()),
             "reason": reason_of(row, active_language()),
-            "kind": KINDS.get(row.state, ""),
-            "state": _state(row.state),
+            "kind": _kind_of(row),
+            "state": _state_of(row),
             "waits": row.state == State.AWAITING_APPROVAL,
             "has_chat": Conversation.objects.filter(pk__in=[row.conversation_id]).exists(),  # it may have been erased
             "customer": Customer.objects.filter(pk=row.customer_id).first(),
@@ -175,6 +175,19 @@ def _line(entry: AuditEntry, actor: str) -> Line:
     facts = [_fact(name, value) for name, value in entry.payload.items() if value not in ("", None, [])]
     detail = "; ".join(filter(None, facts))
     return Line(entry.seq, entry.at, _state(event), actor, detail, KINDS.get(event, ""))
+
+
+def _state_of(request: ActionRequest) -> str:
+    """Return a request's state as text. A dry run refuses only what all other rules would allow."""
+    return gettext("Dry run: would be allowed") if _is_dry(request) else _state(request.state)
+
+
+def _kind_of(request: ActionRequest) -> str:
+    return "info" if _is_dry(request) else KINDS.get(request.state, "")
+
+
+def _is_dry(request: ActionRequest) -> bool:
+    return request.state == State.REFUSED and request.reason_code == "shadow_mode"
 
 
 def _state(event: str) -> str:

@@ -65,10 +65,11 @@ def _rows(request: ActionRequest, language: str) -> Iterator[tuple[str, str]]:
     if request.subject_kind == ORDER:
         yield text_in(language, "Order"), request.subject_id
     money = money_in(request)
-    if money is not None:
-        yield text_in(language, "Amount"), format_money(money, language)
+    amount = (text_in(language, "Amount"), format_money(money, language)) if money is not None else None
+    if amount is not None:
+        yield amount
     rows = receipt_rows(request, language)
-    yield from ((row.label, row.value) for row in rows)
+    yield from (line for row in rows if (line := (row.label, row.value)) != amount)
     if request.state == State.SUCCEEDED:
         yield text_in(language, "Date"), format_day(localtime(request.changed_at).date(), language)
     receipt = {} if rows else request.receipt or {}

@@ -216,3 +216,22 @@ def test_the_only_connection_is_selected(browser: Client, retail: LoopbackShop) 
     assert selected() == ["retail"] * 3
     connections.create(connections.Draft("other", retail.base_url, auth="none"), actor="test")
     assert selected() == [""] * 3
+
+
+def test_the_texts_of_a_file_are_read_and_taken_over_together(browser: Client, retail: LoopbackShop) -> None:
+    file = {**OPENAPI, "paths": {"/things7/{id}": OPENAPI["paths"]["/things7/{id}"]}}  # type: ignore[index]
+    answer = browser.post(f"{ACTIONS}add/", {"do": "file", "file-text": json.dumps(file)}, follow=True)
+    address, query = answer.redirect_chain[-1][0].split("?")
+    browser.post(
+        address, {**{name: one[0] for name, one in parse_qs(query).items()}, "pick": "do_thing7", "import": "1"}
+    )
+    draft = ActionDefinition.objects.get()
+    page = page_of(browser.get(at(draft)))
+    taken = [str(one.attributes["value"]) for one in page.css("[name=take]")]
+    assert "Which thing" in visible_text(page, " ") and "arguments.id.description" in taken
+    browser.post(at(draft, "texts/"), {"take": ["arguments.id.from", "lookups[0].owner"]})
+    assert draft.versions.count() == 1  # only texts are taken over together
+    browser.post(at(draft, "texts/"), {"take": taken})
+    stored = newest_version(draft).document
+    assert stored["arguments"]["id"]["description"] == "Which thing" and draft.versions.count() == 2
+    assert not page_of(browser.get(at(draft))).css("[name=take]")

@@ -13,7 +13,7 @@ from actions.definitions import backtest
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.services import save_draft
 from actions.models import ActionPolicy, ActionRequest, AuditEntry
-from actions.policy_store import allow_approval, change_rules
+from actions.policy_store import allow_approval, approvers_of, change_rules
 from actions.testing import run_queued
 from supportbot import connection_test_limit
 from supportbot.accounts.models import User, Workspace
@@ -187,7 +187,8 @@ def test_the_page_warns_before_publishing_that_nobody_could_approve(
     record_a_case(draft.versions.get())
     page = page_of(browser.get(at(draft, "publish/")))
     warned = " ".join(visible_text(one, " ") for one in page.css(".notice.warn"))
-    assert "nobody may settle the request" in warned and "opens once the version is published" in warned
+    assert "nobody may settle the request" in warned
+    assert [one.attributes["href"] for one in page.css(".notice.warn a")] == ["#id_approvers"]
     answer = browser.post(at(draft, "publish/"), fields_of(browser.get(at(draft, "publish/"))) | {"reason": "alone"})
     opened = page_of(browser.get(answer.headers["Location"]))
     assert "nobody may settle the request" in visible_text(opened, " ")
@@ -199,6 +200,20 @@ def test_the_page_warns_before_publishing_that_nobody_could_approve(
     assert links == [f"/admin/actions/actionpolicy/{rules.pk}/change/#id_approvers"]
     allow_approval(rules, dora, actor="test")
     assert not page_of(browser.get(at(draft, "publish/"))).css(".notice.warn")
+
+
+def test_who_may_approve_is_selected_when_the_first_version_is_published(
+    browser: Client, retail: LoopbackShop, dora: User, enter: Enter
+) -> None:
+    draft = save_draft(document(kind="at_most_once"), actor="operator:test").definition
+    record_a_case(draft.versions.get())
+    sent = {"number": "1", "reason": "I am the only one here", "approvers": [str(dora.pk)]}
+    opened = page_of(browser.post(at(draft, "publish/"), sent, follow=True))
+    assert not opened.css(".notice.warn") and "Version 1 is published" in visible_text(opened, " ")
+    rules = ActionPolicy.objects.get(action=NAME)
+    assert list(approvers_of(rules)) == [dora]
+    save_draft(document(approval={"role": "admin"}), actor="operator:test")
+    assert not page_of(browser.get(at(draft, "publish/"))).css("#id_approvers")  # the rules exist by now
 
 
 @pytest.mark.parametrize("role", ["editor", "agent", "supervisor"])

@@ -131,13 +131,14 @@ class ToolsForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _offer_connections(self)
+        _offer_connections(self, without="–")
 
 
-def _offer_connections(form: forms.Form) -> None:
+def _offer_connections(form: forms.Form, *, without: str = "") -> None:
+    """Offer the workspace's connections, and `without` for none of them."""
     names = sorted({one.name for one in listed_connections()})
     field: Any = form.fields["connection"]
-    field.choices = [("", gettext("decide later")), *((name, name) for name in names)]
+    field.choices = [("", without or gettext("decide later")), *((name, name) for name in names)]
     field.initial = names[0] if len(names) == 1 else ""
 
 

@@ -3,7 +3,7 @@ reference of expressions and templates.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,8 @@ from actions.definitions.transfer import written
 from actions.models import ActionPolicy
 from kb.rendering import RenderedArticle, render_article
 from supportbot.console.definitions.checklist import Checklist, checklist, missing_parts, warnings_about
+from supportbot.console.definitions.fields import Part
+from supportbot.console.definitions.file_texts import open_texts
 from supportbot.console.definitions.forms import PartForm, field_name, kind_of
 from supportbot.console.definitions.page_frame import READ_RIGHT, actor_of_request, frame, kind_words, opened, state_tag
 from supportbot.console.definitions.parts import part_named, parts_of
@@ -97,6 +99,7 @@ def overview_page(request: HttpRequest, definition_id: str) -> HttpResponse:
         "cases": DefinitionCase.objects.filter(definition=definition).count(),
         "versions": told_versions(definition)[:MAX_SHOWN],
         "imported": imported,
+        "texts": open_texts(definition, document),
         "rules": rules,
         "is_live": definition.state == ActionDefinition.State.PUBLISHED,
         "has_draft": definition.current_id != newest.pk,
@@ -119,11 +122,7 @@ def part_page(request: HttpRequest, definition_id: UUID, slug: str) -> HttpRespo
         if not form.errors:
             told = _saved(request, definition, newest, document, saving, renamed=form.renamed)
             if told is None:
-                parts = parts_of(kind_of(document))
-                following = parts[(parts.index(part) + 1) % len(parts)]
-                if "next" in request.POST:
-                    return redirect("admin:actiondefinition-part", definition.pk, following.slug)
-                return redirect("admin:actiondefinition-part", definition.pk, part.slug)
+                return _after_saving(request, definition, part, parts_of(kind_of(document)))
             form.show_problems(told, places)
     gaps = missing_parts(newest.document)
     form.show_gaps([gap.field for gap in gaps.of_part(part.slug)])
@@ -144,6 +143,18 @@ def part_page(request: HttpRequest, definition_id: UUID, slug: str) -> HttpRespo
         frame(request, str(part.title), definition, **context),
         status=status,
     )
+
+
+def _after_saving(
+    request: HttpRequest, definition: ActionDefinition, part: Part, parts: Sequence[Part]
+) -> HttpResponse:
+    """Return to the part, or go on to the next one; after the last one, the overview says what is missing."""
+    if "next" not in request.POST:
+        return redirect("admin:actiondefinition-part", definition.pk, part.slug)
+    following = parts[parts.index(part) + 1 :]
+    if following:
+        return redirect("admin:actiondefinition-part", definition.pk, following[0].slug)
+    return redirect("admin:actions_actiondefinition_change", definition.pk)
 
 
 def _tabs(document: Mapping[str, Any], gaps: Checklist) -> list[dict[str, Any]]:

@@ -23,8 +23,15 @@ from actions.policy_store import switch_off_built_in
 from actions.registry import code_actions
 from actions.spec import Action, WriteAction
 from supportbot.console.base import RowPagesAdmin
-from supportbot.console.definitions import cases, creating, editing, publishing, trials, versions
-from supportbot.console.definitions.page_frame import READ_RIGHT, WRITE_RIGHT, actor_of_request, kind_words, state_tag
+from supportbot.console.definitions import cases, creating, editing, file_texts, publishing, trials, versions
+from supportbot.console.definitions.page_frame import (
+    READ_RIGHT,
+    RULES_RIGHT,
+    WRITE_RIGHT,
+    actor_of_request,
+    kind_words,
+    state_tag,
+)
 from supportbot.console.display import tag
 from supportbot.console.filters import LabelledFilter
 from supportbot.console.permissions import may
@@ -33,7 +40,6 @@ from supportbot.team_formats import active_language, listed
 from supportbot.translation import in_locale
 
 State = ActionDefinition.State
-RULES_RIGHT: Final = "rules:write"
 STATES: Final = {
     State.PUBLISHED: gettext_noop("Published"),
     State.DRAFT: gettext_noop("Draft"),
@@ -125,6 +131,7 @@ class DefinitionAdmin(RowPagesAdmin):
             path("delete/", wrap(publishing.delete_page), name="actiondefinition-delete"),
             path("expressions/", wrap(editing.expressions_page), name="actiondefinition-expressions"),
             path(f"{one}part/<slug:slug>/", wrap(editing.part_page), name="actiondefinition-part"),
+            path(f"{one}texts/", wrap(require_POST(file_texts.take_texts)), name="actiondefinition-texts"),
             path(f"{one}document/", wrap(editing.document_page), name="actiondefinition-document"),
             path(f"{one}versions/", wrap(versions.versions_page), name="actiondefinition-versions"),
             path(f"{one}test/", wrap(trials.test_page), name="actiondefinition-test"),

@@ -19,6 +19,7 @@ from supportbot.console.request_context import needs, person_of, staff
 
 READ_RIGHT: Final = "definitions:read"
 WRITE_RIGHT: Final = "definitions:write"
+RULES_RIGHT: Final = "rules:write"
 
 
 def opened(request: HttpRequest, definition_id: UUID) -> tuple[ActionDefinition, ActionDefinitionVersion]:
@@ -56,5 +57,6 @@ def state_tag(definition: ActionDefinition) -> SafeString:
 
 def kind_words(document: Mapping[str, Any]) -> str:
     if document.get("kind") == "read":
-        return gettext("Looks something up")
+        is_open = document.get("visitors") is True
+        return gettext("Looks something up, also for visitors") if is_open else gettext("Looks something up")
     return gettext("Moves money") if document.get("risk") == "money" else gettext("Changes something")

@@ -21,14 +21,17 @@ from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.published import action_from
 from actions.definitions.selectors import definition_with_id
 from actions.definitions.services import delete_drafts
-from actions.models import ActionPolicy, ActionRequest
+from actions.models import ActionPolicy, ActionRequest, actor_of
+from actions.policy_store import allow_approval
 from supportbot.accounts.models import User
+from supportbot.accounts.selectors import people_who_may
 from supportbot.connection_test_limit import TooManyTests, count_test
 from supportbot.console.action_rule_checks import approvers_warning_before
 from supportbot.console.backtests import rows_of
+from supportbot.console.base import of_this_workspace
 from supportbot.console.definitions.cases import results_of
 from supportbot.console.definitions.checklist import checklist, missing_parts, warnings_about
-from supportbot.console.definitions.page_frame import WRITE_RIGHT, frame, opened
+from supportbot.console.definitions.page_frame import RULES_RIGHT, WRITE_RIGHT, frame, opened
 from supportbot.console.definitions.versions import difference
 from supportbot.console.display import error_text
 from supportbot.console.permissions import may
@@ -45,13 +48,34 @@ class PublishForm(forms.Form):
         help_text=_("Requests are judged, but nothing is carried out until you end the dry run in the rules."),
     )
     reason = forms.CharField(required=False, max_length=300, label=_("Reason"), help_text=_("Kept in the audit trail."))
+    approvers = forms.ModelMultipleChoiceField(
+        queryset=User.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label=_("Who may approve"),
+        help_text=_("Only supervisors and admins can be selected; no other role may approve."),
+    )
+
+    def __init__(self, *args: Any, with_approvers: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not with_approvers:
+            del self.fields["approvers"]
+            return
+        approvers: Any = self.fields["approvers"]
+        members = of_this_workspace(User.objects.filter(is_active=True)).order_by("username")
+        approvers.queryset = members.filter(pk__in=people_who_may("actions:approve"))
+        approvers.label_from_instance = lambda user: user.display_name
 
 
 def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
     definition, newest = opened(request, definition_id)
     person = person_of(request)
-    form = PublishForm(request.POST if request.method == "POST" else None, initial={"number": newest.number})
     begins = services.begins(newest)
+    form = PublishForm(
+        request.POST if request.method == "POST" else None,
+        initial={"number": newest.number},
+        with_approvers=begins and may(staff(request), RULES_RIGHT),
+    )
     if request.method == "POST" and form.is_valid() and _is_published(definition, form, person):
         return _to_its_rules(request, definition, form, begins=begins)
     lacks, problems = services.missing_in(newest.document), services.obstacles(newest)
@@ -139,6 +163,9 @@ def _is_published(definition: ActionDefinition, form: PublishForm, person: User)
             reason=told["reason"],
             is_dry_run=told["is_dry_run"],
         )
+        policy = ActionPolicy.objects.filter(action=definition.name).first()
+        for approver in told.get("approvers", ()) if policy else ():
+            allow_approval(policy, approver, actor=actor_of(person))
     except SupportBotError as refusal:
         form.add_error("reason" if "reason" in refusal.fields else None, error_text(refusal))
         return False

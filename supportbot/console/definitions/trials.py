@@ -14,6 +14,7 @@ from django.utils.translation import get_language, gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from actions.connections.models import Environment
+from actions.connections.selectors import listed_connections
 from actions.definitions.cases import ALLOWED
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.explaining import Approval, Why
@@ -48,7 +49,6 @@ class TrialForm(forms.Form):
             (SAMPLE, _("With the sample answers below: nothing is sent")),
         ),
         widget=forms.RadioSelect,
-        initial=Environment.SANDBOX.value,
     )
     customer = forms.CharField(
         max_length=200,
@@ -68,6 +68,7 @@ class TrialForm(forms.Form):
     def __init__(self, document: Mapping[str, Any], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._specs = _open_arguments(document)
+        self.fields["environment"].initial = _first_environment(document)
         locale: Any = self.fields["locale"]
         locale.choices = [(one, language_name(one)) for one in locales_of(document)]
         locale.initial = get_language()  # falls back to the first language if the action lacks this one
@@ -98,6 +99,13 @@ class TrialForm(forms.Form):
         while path and ARGUMENT + path not in self.fields:
             path = path.rpartition(".")[0]
         return ARGUMENT + path if path else None
+
+
+def _first_environment(document: Mapping[str, Any]) -> str:
+    """Return the sandbox if the document's connection has one or none exists yet, otherwise the live connection."""
+    name = str(document.get("connection", ""))
+    there = {one.environment for one in listed_connections() if one.name == name}
+    return Environment.LIVE.value if there == {Environment.LIVE.value} else Environment.SANDBOX.value
 
 
 def _open_arguments(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
