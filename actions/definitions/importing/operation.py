@@ -53,7 +53,31 @@ _TAKES_KEY: Final = (
     "The call takes a key. If the system answers a repeated key with its first answer, choose to send an unclear call "
     "again (replay_safe)."
 )
+# The only value of a field, as sent in a call: a code, without signs that a template reads.
+_FIXED: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,59}", re.ASCII)
 _DID_NOT: Final = "status >= 400 and status < 500 and status not in [408, 409, 425, 429]"
+
+
+def fixed_value(schema: Any) -> str | None:
+    """Return the only text that a field can have, such as "EUR", if it is a single code; None for any other field."""
+    if not isinstance(schema, Mapping):
+        return None
+    options = schema["enum"] if isinstance(schema.get("enum"), list) else [schema.get("const")]
+    only = options[0] if len(options) == 1 else None
+    return only if isinstance(only, str) and _FIXED.fullmatch(only) else None
+
+
+def _first_example(source: Any) -> Any:
+    """Return the first example of a parameter or a schema; since 3.1, a schema has a list of them, a parameter names
+    each.
+    """
+    if not isinstance(source, Mapping):
+        return None
+    several = source.get("examples")
+    if isinstance(several, Mapping):
+        several = [one.get("value") for one in several.values() if isinstance(one, Mapping)]
+    first = several[0] if isinstance(several, list) and several else None
+    return source.get("example", first)
 
 
 class Operation:
@@ -108,6 +132,10 @@ class Operation:
                 key_header = name
             elif place == "query" and self._is_key(name, self._resolve(self._schema_of(parameter), self._draft.note)):
                 query[name] = "{key}"
+            elif (
+                place == "query" and parameter.get("required") is True and (fixed := self._fixed(parameter)) is not None
+            ):
+                query[name] = str(fixed)
             elif place == "header" and (name.lower() in _OWN_HEADERS or not HEADER.fullmatch(name)):
                 self._draft.note(f"The header {printable(name, 40)} is left out.")
             elif place == "cookie" or place not in ("path", "query", "header"):
@@ -147,6 +175,9 @@ class Operation:
         first = next(iter(content.values()), None) if isinstance(content, Mapping) else None
         return first.get("schema", {}) if isinstance(first, Mapping) else {}
 
+    def _fixed(self, parameter: Mapping[str, Any]) -> str | None:
+        return fixed_value(self._resolve(self._schema_of(parameter), self._draft.note))
+
     def _segment_before(self, name: str) -> str:
         """Return the segment of the path before a parameter, such as "orders" in /orders/{id}."""
         before, found, _ = self._path.partition(f"/{{{name}}}")
@@ -183,7 +214,7 @@ class Operation:
         if self._arguments.get(argument, {}).get("type") != "string" or argument in self._identity():
             return
         for source in sources:
-            given = source.get("example") if isinstance(source, Mapping) else None
+            given = _first_example(source)
             if isinstance(given, str | int) and not isinstance(given, bool):
                 text = printable(str(given), _MAX_EXAMPLE)
                 if _CODE.fullmatch(text) and _DIGIT.search(text):
@@ -238,6 +269,10 @@ class Operation:
                 continue
             if self._is_key(name, found):
                 yield name, "{key}"
+                continue
+            if name in required and (fixed := fixed_value(found)) is not None:
+                self._draft.note(f"{printable(name, 40)} is always sent as {fixed}, the only value in the file.")
+                yield name, fixed
                 continue
             argument = self._argument(name, schema, name in required, None)
             if argument:
@@ -331,7 +366,7 @@ class Operation:
         call's own path leads to, and those whose ids are among the call's arguments.
         """
         above = self._records.of_path(self._path)
-        if above is not None and self._places.get(above.parameters[-1]) in arguments:
+        if above is not None and self._places.get(above.parameters[-1]) in {*arguments, *self._identity()}:
             yield above, self._places
         for argument in arguments:
             record = self._records.by_argument.get(argument)

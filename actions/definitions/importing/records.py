@@ -44,8 +44,8 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The operations that read a record: by their path, and by the argument that names its id, such as order_id for
-    `/orders/{orderId}` and `/orders/{id}`.
+    """The operations that read a record: by their path, and by the argument that names its id or number, such as
+    order_id for `/orders/{orderId}` and `/orders/{id}`, and order_number for `/orders/{orderNumber}`.
     """
 
     by_path: Mapping[str, Record] = field(default_factory=dict)
@@ -75,8 +75,9 @@ def records_of(operations: Iterable[FileOperation]) -> Records:
         record = Record(noun[:40], path, operation)
         by_path.setdefault(path, record)
         argument = f"{noun}_id" if snake(match[2]) == "id" else snake(match[2])
-        name = argument.removesuffix("_id")
-        if name and name != argument and len(record.parameters) == 1:
+        # contract_number and tariff_code name records of /contracts and /tariffs as contract_id does.
+        name = argument.removesuffix("_id") if argument.endswith("_id") else noun
+        if name and argument.startswith(f"{name}_") and len(record.parameters) == 1:
             by_argument.setdefault(argument, Record(name[:40], path, operation))
     holders = {noun_of_id(name) for path, *_ in operations for name in _HOLDER.findall(path)}
     return Records(

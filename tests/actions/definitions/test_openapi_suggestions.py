@@ -340,3 +340,75 @@ def test_an_example_that_may_contain_instructions_is_only_suggested(example: str
 def test_an_example_with_digits_and_at_most_one_run_of_letters_is_used(example: str) -> None:
     draft = drafts(DEFAULTS.replace("example: P-1001", f"example: '{example}'"))["wrap"]
     assert draft.document["arguments"]["number"]["example"] == example
+
+
+SUPPLIER = """
+openapi: 3.1.0
+info: {title: An energy supplier, version: "1"}
+paths:
+  /contracts/{contract_number}:
+    get:
+      responses:
+        "200":
+          content:
+            application/json:
+              schema:
+                properties: {contract_number: {type: string}, holder: {properties: {account_id: {type: string}}}}
+  /accounts/{account_id}:
+    get:
+      responses:
+        "200": {content: {application/json: {schema: {properties: {account_id: {type: string}, balance: {}}}}}}
+  /accounts/{account_id}/payouts:
+    post:
+      operationId: pay
+      parameters: [{name: account_id, in: path, required: true, schema: {type: string}}]
+      requestBody:
+        content:
+          application/json:
+            schema:
+              required: [amount, currency, note]
+              properties:
+                amount: {type: string}
+                currency: {type: string, enum: [EUR]}
+                note: {const: "{identity.sub} please"}
+                channel: {type: string, enum: [chat]}
+      responses: {"201": {}}
+  /visits:
+    post:
+      operationId: book
+      parameters: [{name: version, in: query, required: true, schema: {const: v2}}]
+      requestBody:
+        content:
+          application/json:
+            schema:
+              required: [contract_number]
+              properties: {contract_number: {type: string, examples: [C-204418, C-1]}}
+      responses: {"201": {}}
+"""
+
+
+def test_a_record_is_looked_up_by_its_number_and_the_customers_own_by_their_identity() -> None:
+    book, pay = drafts(SUPPLIER)["book"], drafts(SUPPLIER)["pay"]
+    assert [one["call"]["path"] for one in book.document["lookups"]] == ["/contracts/{arguments.contract_number}"]
+    assert book.suggestions["lookups[0].owner"] == "contract.holder.account_id"
+    assert (book.suggestions["subject.kind"], book.suggestions["subject.id"]) == (
+        "contract", "contract.contract_number",
+    )  # fmt: skip
+    assert [one["call"]["path"] for one in pay.document["lookups"]] == ["/accounts/{arguments.account_id}"]
+    assert pay.document["arguments"]["account_id"] == {"type": "string", "from": "identity"}
+    assert pay.suggestions["lookups[0].owner"] == pay.suggestions["subject.id"] == "account.account_id"
+
+
+def test_the_only_value_of_a_required_field_is_sent_and_not_asked_for() -> None:
+    pay, book = drafts(SUPPLIER)["pay"], drafts(SUPPLIER)["book"]
+    assert pay.document["call"]["body"] == {
+        "amount": "{arguments.amount}", "currency": "EUR",
+        "note": "{arguments.note}",  # a text with braces would be read as a template
+        "channel?": "{arguments.channel}",
+    }  # fmt: skip
+    assert "currency" not in pay.document["arguments"] and any("currency is always sent" in one for one in pay.notes)
+    assert book.document["call"]["query"] == {"version": "v2"}
+
+
+def test_the_first_of_several_examples_is_used() -> None:
+    assert drafts(SUPPLIER)["book"].document["arguments"]["contract_number"]["example"] == "C-204418"
