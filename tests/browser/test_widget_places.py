@@ -58,6 +58,26 @@ def test_only_a_card_scrolls_into_view_for_a_reader_further_up(chat: Shop) -> No
     expect(page.get_by_role("button", name="Refund €69.00")).to_be_in_viewport()
 
 
+def test_a_reader_at_the_end_stays_there_when_the_log_gets_lower(chat: Shop) -> None:
+    page, platform = chat
+    request = platform.proposes()
+    for number in range(1, 8):
+        platform.ends(message_id(number), f"Answer {number}. " * 20)
+    log, last = page.locator(".w-log"), page.get_by_text("Answer 7.")
+    expect(last).to_be_visible()
+    log.evaluate("log => { log.scrollTop = 1e6 }")
+    wait_for(page, lambda: is_whole(last))
+    page.set_viewport_size({"width": 1280, "height": 500})
+    wait_for(page, lambda: is_whole(last))
+    platform.step("succeeded", request, receipt={"reference": "RF-1"})
+    platform.ends(message_id(8), "It is done.")
+    wait_for(page, lambda: is_whole(page.get_by_text("It is done.")))
+    log.evaluate("log => { log.scrollTop = 100 }")  # further up, the place is kept
+    page.set_viewport_size({"width": 1280, "height": 450})
+    expect(log).to_be_visible()
+    assert log.evaluate("log => log.scrollTop") == 100
+
+
 def test_the_surrounding_page_never_scrolls(browser: Browser) -> None:
     inline = '<div id="far"></div><support-bot channel="pk_test"></support-bot><div id="below"></div>'
     with visit(browser, body=inline, viewport={"width": 800, "height": 500}) as (page, platform):

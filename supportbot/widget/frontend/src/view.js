@@ -23,8 +23,17 @@ export class View {
     this.composer = new Composer(chat);
     this.typing = h("div.m.human", { hidden: true });
     this.spacer = h("div");
-    const hide = () => (this.more.hidden ||= this.#isAtEnd);
-    this.list = h("div.w-log", { part: "log", role: "group", tabindex: "0", onscroll: hide }, this.typing, this.spacer);
+    const scrolled = () => {
+      this.wasAtEnd = this.#isAtEnd;
+      this.more.hidden ||= this.wasAtEnd;
+    };
+    this.list = h("div.w-log", { part: "log", role: "group", tabindex: "0", onscroll: scrolled }, this.typing, this.spacer);
+    // A reader at the end stays there if the log gets lower, as when the composer grows or a device is turned.
+    new ResizeObserver(() => {
+      const { wasAtEnd } = this;
+      this.#settle();
+      if (wasAtEnd) this.toEnd();
+    }).observe(this.list);
     this.more = h("button.btn.sm.more", { hidden: true, onclick: () => this.toEnd() });
     this.fine = h("p.w-fine");
     this.foot = h("div.w-foot", this.composer.note, this.composer.node, this.fine);
@@ -55,6 +64,7 @@ export class View {
     // New items scroll into view for readers at the end; a card, which needs a decision, for everybody. It is shown whole
     // if it fits, so that an answer growing above does not push its buttons out of view.
     if (fresh.some(({ kind }) => kind === "card") || (isAtEnd && (fresh.length || last?.role))) this.#reveal(last.offsetTop - EDGE);
+    this.wasAtEnd = this.#isAtEnd;
   }
 
   /** Draw everything again, for another conversation or language. */
