@@ -164,7 +164,8 @@ def _is_published(definition: ActionDefinition, form: PublishForm, person: User)
             is_dry_run=told["is_dry_run"],
         )
         policy = ActionPolicy.objects.filter(action=definition.name).first()
-        for approver in told.get("approvers", ()) if policy else ():
+        for approver in told.get("approvers", ()):
+            assert policy is not None  # publishing has created it
             allow_approval(policy, approver, actor=actor_of(person))
     except SupportBotError as refusal:
         form.add_error("reason" if "reason" in refusal.fields else None, error_text(refusal))
