@@ -63,7 +63,8 @@ def test_a_reader_at_the_end_stays_there_when_the_log_gets_lower(chat: Shop) -> 
     request = platform.proposes()
     for number in range(1, 8):
         platform.ends(message_id(number), f"Answer {number}. " * 20)
-    log, last = page.locator(".w-log"), page.get_by_text("Answer 7.")
+    log = page.locator(".w-log")
+    last = log.get_by_text("Answer 7.")
     expect(last).to_be_visible()
     log.evaluate("log => { log.scrollTop = 1e6 }")
     wait_for(page, lambda: is_whole(last))
@@ -71,7 +72,7 @@ def test_a_reader_at_the_end_stays_there_when_the_log_gets_lower(chat: Shop) -> 
     wait_for(page, lambda: is_whole(last))
     platform.step("succeeded", request, receipt={"reference": "RF-1"})
     platform.ends(message_id(8), "It is done.")
-    wait_for(page, lambda: is_whole(page.get_by_text("It is done.")))
+    wait_for(page, lambda: is_whole(log.get_by_text("It is done.")))
     log.evaluate("log => { log.scrollTop = 100 }")  # further up, the place is kept
     page.set_viewport_size({"width": 1280, "height": 450})
     expect(log).to_be_visible()
