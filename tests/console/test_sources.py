@@ -222,7 +222,7 @@ def test_an_original_is_saved_and_never_rendered(workspace: Workspace, enter: En
         assert "no-store" in answer["Cache-Control"]
 
 
-def test_an_original_is_only_for_members_and_under_its_own_source(
+def test_an_original_is_only_for_editors_and_under_its_own_source(
     workspace: Workspace, enter: Enter, stranger: Client
 ) -> None:
     with workspace_scope(workspace.pk):
@@ -232,7 +232,11 @@ def test_an_original_is_only_for_members_and_under_its_own_source(
     address = reverse("admin:kb_source_original", args=[source.pk, file.pk])
     wrong = reverse("admin:kb_source_original", args=[other.pk, file.pk])
     assert enter("editor").get(wrong).status_code == 404
-    for client, status in ((stranger, 404), (Client(), 302)):
+    agent = enter("agent")
+    page = agent.get(reverse("admin:kb_source_change", args=[source.pk])).content.decode()
+    assert "notes.md" in page
+    assert address not in page
+    for client, status in ((agent, 403), (stranger, 404), (Client(), 302)):
         answer = client.get(address)
         assert answer.status_code == status
         assert b"Words" not in answer.content

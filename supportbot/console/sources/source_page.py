@@ -88,9 +88,13 @@ def act(request: HttpRequest, source_id: UUID) -> HttpResponse:
 
 @require_safe
 def original(request: HttpRequest, source_id: UUID, file_id: UUID) -> HttpResponse:
-    """Return an uploaded file to save. A browser must never render it: it may be a page with scripts."""
-    needs(request, "kb:read")
-    file = runs.source_with_id(source_id).files.filter(pk=file_id).first()
+    """Return an uploaded file to save, for those who may replace it: it contains what an import leaves out, such as
+    comments and hidden sheets. A browser must never render it: it may be a page with scripts.
+    """
+    needs(request, "kb:write")
+    source = runs.source_with_id(source_id)
+    check_may_write(person_of(request), source.collection)
+    file = source.files.filter(pk=file_id).first()
     if file is None:
         raise NotFound()
     response = HttpResponse(bytes(file.content), content_type="application/octet-stream")
