@@ -34,7 +34,7 @@ def main() -> int:
 
 
 def told(failure: "DatabaseError") -> str:
-    """Return what an operator can mend, with PostgreSQL's own words; empty if it may be a fault of ours."""
+    """Return what an operator can do about it, with PostgreSQL's own words; "" if the fault may be ours."""
     from django.db import OperationalError
 
     from supportbot.observing.database_errors import is_of_rights, is_of_schema, own_words, remedy
@@ -42,7 +42,7 @@ def told(failure: "DatabaseError") -> str:
     is_migrating = sys.argv[1:2] == ["migrate"]
     if is_of_schema(failure) and (is_migrating or not is_behind()):
         return ""
-    hint = "" if is_migrating else remedy(failure)  # it would be to migrate
+    hint = "" if is_migrating else remedy(failure)  # the remedy would be to migrate
     if not (hint or is_of_rights(failure) or isinstance(failure, OperationalError)):
         return ""
     return f"The database failed: {hint}{hint and '. PostgreSQL: '}{own_words(failure)}."

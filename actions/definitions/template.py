@@ -202,7 +202,7 @@ def readable(value: Any, locale: str, most: int = MAX_WORDS_VALUE) -> str:
         case date():
             return format_day(value, locale)
         case list() | tuple():
-            as_json(value)  # raises NoValue for what is nested too deep
+            as_json(value)  # raises NoValue for a value that is nested too deeply
             entries = _as_many_as_fit([readable(value_of(item), locale, most) for item in value[:_MAX_LISTED]])
             listed, omitted = ", ".join(entries), len(value) - len(entries)
             # A card asks for consent, so the number of omitted entries is shown.

@@ -31,7 +31,7 @@ UNDO_LAST: Final = ToolSpec(
     name="undo_last",
     description=(
         "Undo the action that was last carried out or prepared in this chat, if the customer wants that. An action "
-        "that was not sent yet is withdrawn. To undo one that was carried out, the customer confirms a card, if "
+        "that has not been sent is withdrawn. To undo one that was carried out, the customer confirms a card, if "
         "undoing it is possible. Never prepare something else instead."
     ),
     parameters={

@@ -4,8 +4,8 @@ The rule: a field names the customer if its own or its schema's name is `custome
 followed by `id`, however that is spelled; a path's plain `id` takes the noun from the segment before it. The value of
 such a field comes from the signed identity, since a model could name anybody. Any other field with one of these nouns
 in its name is left to a person to check: `recipient_user_id` may be somebody else, and `account` something else. An
-id that stands in the file's records, but by which nothing reads a record, such as `patient_id`, may name the customer
-too: that is only suggested.
+id in the file's records by which no operation reads a record, such as `patient_id`, may name the customer, too; this is
+only suggested.
 """
 
 import re
@@ -29,14 +29,14 @@ def names_customer(name: str, schema: Any = None, *, after: str = "") -> bool:
 
 
 def noun_of_id(name: str) -> str:
-    """Return what an id is of, such as `patient` for `patient_id` and `patientId`; "" for any other name."""
+    """Return the noun of an id, such as `patient` for `patient_id` and `patientId`; "" for any other name."""
     found = re.fullmatch(r"([a-z][a-z0-9_]*)_id", snake(name))
     return found[1] if found else ""
 
 
 def suggest_identity(draft: Draft, arguments: Mapping[str, Any], owners: Collection[str]) -> None:
-    """Suggest the identity for the only argument that is an id of one of these nouns, which may be what the system
-    calls its customers; if there are several, ask a person which of them it is.
+    """Suggest the identity for the only argument that is the id of one of these nouns, which may be the system's word
+    for its customers; if there are several, ask a person which one it is.
     """
     asked = {name: noun_of_id(name) for name, spec in arguments.items() if spec.get("from") != "identity"}
     may_be = [name for name, noun in asked.items() if noun in owners]

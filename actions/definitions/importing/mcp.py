@@ -59,7 +59,7 @@ def read_tools(result: Any, connection: str = "") -> Imported:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """A tool that claims to only read, and takes nothing but the id of one record."""
+    """A tool that claims to be read-only and takes only the id of one record."""
 
     tool: str
     field: str  # its argument, as the server names it
@@ -82,12 +82,12 @@ def _readers(tools: Sequence[Any]) -> dict[str, _Reader]:
 
 
 def _suggest_records(draft: Draft, readers: Mapping[str, _Reader]) -> None:
-    """Suggest the look-up of the record that a tool's arguments name, and the identity for an id of nothing that can be
-    read. Nothing of it is taken over before a person has accepted it.
+    """Suggest the look-up of the record that a tool's arguments name, and the identity for an id by which nothing can
+    be read. A suggestion takes effect only when a person accepts it.
     """
     arguments = {name: one for name, one in draft.document["arguments"].items() if one.get("from") != "identity"}
     nouns = {noun_of_id(name) for name in arguments} - {""}
-    # Beside the id of a record that can be read, the id of something else may be its owner's.
+    # If one argument is the id of a record that can be read, an id of something else may be the owner's.
     suggest_identity(draft, arguments, nouns - readers.keys() if nouns & readers.keys() else ())
     named = next(((name, noun) for name in arguments if (noun := noun_of_id(name)) in readers), None)
     if named is None or readers[named[1]].tool == draft.document["call"]["tool"]:

@@ -20,7 +20,7 @@ from actions.definitions.importing.shapes import Note
 MAX_OPERATIONS: Final = 1_000
 _MAX_STEPS: Final = 400_000  # references and schemas that are read in the whole file
 _STEPS_OF_ONE: Final = 3_000  # the same for one operation
-_MAX_RECORDS: Final = 100  # records that are searched for what the file calls its customers
+_MAX_RECORDS: Final = 100  # records that are searched for the file's word for its customers
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _OTHER_METHODS: Final = frozenset({"head", "options", "trace"})
 

@@ -51,9 +51,9 @@ class Records:
     by_path: Mapping[str, Record] = field(default_factory=dict)
     by_argument: Mapping[str, Record] = field(default_factory=dict)
     by_noun: Mapping[str, Record] = field(default_factory=dict)  # the records of by_argument, by their noun
-    # Nouns below which paths list something, such as driver in /drivers/{driver_id}/rentals.
+    # Nouns whose paths list something, such as driver in /drivers/{driver_id}/rentals.
     holders: frozenset[str] = frozenset()
-    owners: frozenset[str] = frozenset()  # nouns that may be what the file calls its customers
+    owners: frozenset[str] = frozenset()  # nouns that may be the file's word for its customers
 
     def of_path(self, path: str) -> Record | None:
         """Return the record that a call is about; for `/orders/{number}/returns`, the record of `/orders/{number}`."""
@@ -99,13 +99,13 @@ def fields_in(schema: Any, properties: Properties) -> list[Field]:
 
 
 def owner_in(fields: Iterable[Field]) -> str:
-    """Return the path of a record's field that may name its owner, "" if there is none."""
+    """Return the path of a record's field that may name its owner; "" if there is none."""
     named = (path for path, own in fields if names_customer(path[-1], own, after="".join(path[-2:-1])))
     return next((".".join(path) for path in named), "")
 
 
 def inner_id_in(fields: Sequence[Field]) -> str:
-    """Return the path of the only id inside a record, such as `patient.id`, "" if there is none or more than one. It
+    """Return the path of the only id inside a record, such as `patient.id`; "" if there is none or more than one. It
     may be the owner's, whatever the file calls its customers.
     """
     inner = [path for path, _ in fields if snake(path[-1]) == "id" and len(path) > _depth(fields)]
@@ -114,8 +114,8 @@ def inner_id_in(fields: Sequence[Field]) -> str:
 
 def owner_ids_in(fields: Sequence[Field], records: Records, own: Iterable[str]) -> list[str]:
     """Return the paths of a record's fields that are ids of something else and may be the owner's, whatever the file
-    calls its customers: those of what nothing reads by its id and below which paths list something, or else those of
-    what nothing reads. `own` are names of the record's own id.
+    calls its customers. Only ids by which no operation reads a record count; if paths list something below any of
+    these nouns, only those. `own` are names of the record's own id.
     """
     around = {path[:-1] for path, _ in fields}
     known = {*map(snake, own)}

@@ -1,8 +1,8 @@
 """Reads which number a message means: "L-4411 instead of L-4412", "not L-4412 but L-4411". Pure.
 
 The same words also report what happened ("you sent L-4411 instead of L-4412"), where the customer may want either
-number. Only a message that says nothing else is therefore read. In every other one the number is unclear, and the
-customer is asked.
+number. Only a message that says nothing else is therefore read. Otherwise the number is unclear, and the customer is
+asked.
 """
 
 import re
@@ -25,8 +25,9 @@ _MARKS: Final = ".,;:!?…"
 def meant_in(text: str, locale: str, numbers: Sequence[Placed], request_words: Collection[str]) -> str | None:
     """Return a text without those of its `numbers` that it says are not meant; unchanged if it replaces none.
 
-    None if it is unclear which one is meant: a denied number is also said elsewhere, not exactly one other remains, or
-    the text has words that neither belong to the request (`request_words`, in lower case) nor stand beside any number.
+    None if it is unclear which one is meant: a denied number also appears elsewhere, the number of others that remain
+    is not one, or the text has words that neither belong to the request (`request_words`, in lower case) nor go with a
+    number.
     """
     if len({value for _, _, value in numbers}) < 2:
         return text
@@ -95,7 +96,7 @@ def _number_at(tokens: Sequence[tuple[str, int | None]], at: int) -> list[int]:
 
 
 def _next_number(tokens: Sequence[tuple[str, int | None]], start: int, language: str) -> list[int]:
-    """Return the index of the number that follows, at most behind a few small words; [] if none does."""
+    """Return the index of the number that follows, at most a few small words later; [] if none does."""
     for token, number in tokens[start : start + _BETWEEN + 1]:
         if number is not None:
             return [number]
@@ -115,7 +116,7 @@ def _later_number(tokens: Sequence[tuple[str, int | None]], start: int) -> list[
 
 
 def _says_only(tokens: Sequence[tuple[str, int | None]], language: str, request_words: Collection[str]) -> bool:
-    """Return whether a text has no other words than those that replace a number, correct, or belong to a request."""
+    """Return whether a text's only words are those that replace a number, correct one, or belong to a request."""
     lists = word_lists()
     phrases = (*lists["instead_of"].get(language, ()), *lists["instead_of_before"].get(language, ()), *lists["meant"])
     known = {word for phrase in phrases for word in words(phrase)}
