@@ -1,5 +1,6 @@
 """REST views of evaluations: suites, runs and their results."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -154,7 +155,7 @@ class ResultList(EvaluationView, ListAPIView[Result]):
         """
         return super().get(request, *args, **kwargs)
 
-    def get_serializer_context(self) -> dict[str, Any]:
+    def get_serializer_context(self) -> Mapping[str, Any]:
         if getattr(self, "swagger_fake_view", False):
             return super().get_serializer_context()
         run, person_id = run_with_id(self.kwargs["run_id"]), _person_id(self.request)

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from actions.facts import Address, Line, Order
+from actions.reasons import Reason, sentence
 from actions.registry import code_actions, read_action
 from supportbot.assistant.action_tools import spec_of
 from supportbot.assistant.prompts import as_data
@@ -110,5 +111,5 @@ def _end_of(name: str) -> CallEnd:
 def _found(call: ToolCall, locale: str) -> str:
     wanted = json.loads(call.arguments).get("order_id")
     orders = [order for order in ORDERS if wanted in (None, order.id)]
-    answer: dict[str, Any] = read_action(call.name).answer(orders, (), locale)
-    return as_data(answer)
+    answer = read_action(call.name).answer(orders, (), locale)
+    return as_data({"refused": sentence(answer, locale)} if isinstance(answer, Reason) else answer)

@@ -110,10 +110,10 @@ def to_label(person_id: UUID, *, run_id: UUID | None = None) -> QuerySet[Result]
     return rows.order_by(Right(Cast("id", CharField()), _RANDOM))
 
 
-def originals_in(run_ids: Collection[UUID]) -> QuerySet[Result, UUID]:
+def originals_in(run_ids: Collection[UUID]) -> QuerySet[Result, UUID | None]:
     """Return the ids of the results of which these runs have copies."""
     copies = Result.objects.filter(run__in=run_ids, original__isnull=False).order_by()
-    found: QuerySet[Result, UUID] = copies.values_list("original", flat=True)
+    found: QuerySet[Result, UUID | None] = copies.values_list("original", flat=True)
     return found
 
 
