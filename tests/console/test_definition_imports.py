@@ -235,3 +235,20 @@ def test_the_texts_of_a_file_are_read_and_taken_over_together(browser: Client, r
     stored = newest_version(draft).document
     assert stored["arguments"]["id"]["description"] == "Which thing" and draft.versions.count() == 2
     assert not page_of(browser.get(at(draft))).css("[name=take]")
+
+
+def test_the_connection_is_chosen_beside_the_operations_or_created_with_the_files_settings(
+    browser: Client, retail: LoopbackShop
+) -> None:
+    scheme = {"type": "apiKey", "in": "header", "name": "X-Shop-Key"}
+    file = OPENAPI | {"components": {"securitySchemes": {"key": scheme}}}
+    answer = browser.post(f"{ACTIONS}add/", {"do": "file", "file-text": json.dumps(file)}, follow=True)
+    address, query = answer.redirect_chain[-1][0].split("?")
+    page = page_of(answer)
+    assert [one.text().strip() for one in page.css("select[name=connection] option")][1:] == ["retail"]
+    link = page.css_first(".notice.info a").attributes["href"]
+    entered = fields_of(browser.get(str(link)))
+    assert (entered["base_url"], entered["set_header"]) == ("https://shop.example/v1", "X-Shop-Key")
+    sent = {"file": parse_qs(query)["file"][0], "connection": "retail", "pick": "do_thing7"}
+    browser.post(address, sent | {"import": "1"})
+    assert newest_version(ActionDefinition.objects.get()).document["connection"] == "retail"

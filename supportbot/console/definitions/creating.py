@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import uuid4
 
 from django import forms
@@ -31,10 +32,13 @@ from actions.definitions.services import definition_named, newest_version, save_
 from actions.definitions.transfer import ImportResult, import_operations, import_text, import_tools
 from actions.errors import NotConnected
 from supportbot.accounts.scope import current_workspace_id
+from supportbot.console.connections import RIGHT as CONNECTIONS_RIGHT
+from supportbot.console.connections import SETTING
 from supportbot.console.definitions.page_frame import WRITE_RIGHT, actor_of_request, frame
 from supportbot.console.display import error_text
 from supportbot.console.fields import LanguageCode
-from supportbot.console.request_context import needs, person_of
+from supportbot.console.permissions import may
+from supportbot.console.request_context import needs, person_of, staff
 
 KEPT_SECONDS: Final = 3_600
 MAX_LISTED: Final = 200  # operations on one page; a search shows the others
@@ -136,10 +140,14 @@ class ToolsForm(forms.Form):
 
 def _offer_connections(form: forms.Form, *, without: str = "") -> None:
     """Offer the workspace's connections, and `without` for none of them."""
-    names = sorted({one.name for one in listed_connections()})
+    names = _connection_names()
     field: Any = form.fields["connection"]
     field.choices = [("", without or gettext("decide later")), *((name, name) for name in names)]
     field.initial = names[0] if len(names) == 1 else ""
+
+
+def _connection_names() -> list[str]:
+    return sorted({one.name for one in listed_connections()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +302,8 @@ def operations_page(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "file": key,
         "connection": connection,
+        "connections": _connection_names(),
+        "new_connection": _address_of_new(found.connection) if may(staff(request), CONNECTIONS_RIGHT) else "",
         "words": words,
         "found": found,
         "suggested": _suggested(found.connection),
@@ -321,6 +331,17 @@ def _suggested(connection: Mapping[str, str]) -> list[tuple[str, str]]:
         labels |= {setting.name: str(setting.label) for setting in KINDS[auth].settings}
         told["auth"] = str(auth.label)
     return [(labels.get(name, name), value) for name, value in told.items() if value]
+
+
+def _address_of_new(connection: Mapping[str, str]) -> str:
+    """Return the address of the form for a new connection with a file's settings filled in; "" if it has none."""
+    auth = connection.get("auth", "")
+    if auth not in Auth.values:
+        return ""
+    known = {setting.name for setting in KINDS[Auth(auth)].settings}
+    settings = {SETTING + name: value for name, value in connection.items() if name in known}
+    given = {"auth": auth, "base_url": connection.get("base_url", ""), **settings}
+    return f"{reverse('admin:actions_connection_add')}?{urlencode(given)}"
 
 
 def _operation(draft: Draft, chosen: set[str]) -> Operation:
