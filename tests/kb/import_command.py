@@ -1,4 +1,4 @@
-"""Functions that run `kb_import` and return its report."""
+"""Functions that run `kb_import` and return its report, or the article that it makes of a file."""
 
 import io
 import json
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management import CommandError, call_command
+
+from kb.models import Article
 
 
 def run(*arguments: object, **options: object) -> dict[str, Any]:
@@ -26,3 +28,12 @@ def counts(report: dict[str, Any]) -> tuple[int, int, int, int]:
 
 def failures(report: dict[str, Any]) -> dict[str, str]:
     return {Path(item["origin"]).name: item["message"] for item in report["items"] if item["outcome"] == "failed"}
+
+
+def body_of(content: bytes, folder: Path, name: str = "file.pdf") -> str:
+    """Import a file and return the body of its article."""
+    (folder / name).write_bytes(content)
+    assert failures(run(folder / name)) == {}
+    revision = Article.objects.get(external_id=name).live_revision
+    assert revision is not None
+    return revision.body
