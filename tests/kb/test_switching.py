@@ -1,11 +1,9 @@
 """Changing the embedding model while everything runs: the new index is built next to the old one, then used at once."""
 
 from collections.abc import Callable, Iterator
-from contextvars import copy_context
 from itertools import count
 from pathlib import Path
-from threading import Event, Thread
-from time import monotonic, sleep
+from threading import Event
 from typing import Any
 
 import pytest
@@ -13,139 +11,32 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, transaction
 from django.db.models import Q
 from django.utils.timezone import now
-from pytest_django.fixtures import Settings
 
-from kb.access import Viewer
 from kb.documents import ArticleText, Document
-from kb.errors import EmbeddingUnavailable, IndexBeingBuilt, IndexReplaced, SwitchUnderWay
+from kb.errors import EmbeddingUnavailable, SwitchUnderWay
 from kb.importing.importer import import_documents
 from kb.indexing import reindex as reindexing
 from kb.indexing.build_lock import LOCK
 from kb.indexing.index import outdated_articles, sync_article
 from kb.indexing.models import Chunk, IndexSwitch, Recipe
-from kb.indexing.recipes import (
-    ROUTED,
-    active_recipe,
-    embedder_in_use,
-    embedder_of,
-    forget_embedder_in_use,
-    has_embedder,
-)
-from kb.indexing.reindex import KEPT_AFTER_FLIP, delete_retired_rows, reindex
+from kb.indexing.recipes import active_recipe, embedder_in_use, embedder_of, forget_embedder_in_use
+from kb.indexing.reindex import KEPT_AFTER_FLIP
 from kb.indexing.switching import cancel_switch, carry_on, progress_of, start_switch
 from kb.indexing.vector_file import VectorCache
 from kb.models import Article
-from kb.ports import Embedder, RecipeSpec
+from kb.ports import RecipeSpec
 from kb.revisions import lock_articles, publish_articles, write_revisions
-from kb.search.retrieval import search
 from kb.tasks import sweep, switch_index
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
+from tests.kb.switching import Served, beginning, elsewhere, found, until, used, waiting_for
+from tests.kb.switching import row as row
+from tests.kb.switching import served as served
+from tests.kb.switching import town_articles as town_articles
 from tests.kb.test_index import published
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class Served(HashEmbedder):
-    """An embedder like one of the console's page, with short vectors."""
-
-    recipe = RecipeSpec(name=f"{ROUTED}served:48", model="served", dimensions=48)
-
-
-_served = Served()
-
-
-def routed(recipe: RecipeSpec) -> Embedder:
-    assert recipe == Served.recipe
-    return _served
-
-
-@pytest.fixture(autouse=True)
-def served(settings: Settings) -> Iterator[Served]:
-    settings.KB_ROUTED_EMBEDDER = f"{__name__}.routed"
-    _served.__init__()  # type: ignore[misc]  # as new
-    yield _served
-    forget_embedder_in_use()
-
-
-@pytest.fixture
-def row(workspace: Workspace) -> Article:
-    made = published()
-    sync_article(made.pk)
-    return made
-
-
-@pytest.fixture
-def town_articles(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Create articles that take four commits, two of which are computed at the same time; return their number."""
-    monkeypatch.setattr("kb.indexing.vectors.CHUNKS_PER_COMMIT", 2)
-    for number in range(8):
-        sync_article(published(f"Delivery to town {number} takes {number} days.", title=f"Town {number}").pk)
-    return 8
-
-
-def found() -> set[str]:
-    return {passage.title for passage in search("delivery", viewer=Viewer()).passages}
-
-
-def used() -> str:
-    return Recipe.objects.get(is_active=True).name
-
-
-def elsewhere(do: Callable[[], object]) -> object:
-    """Return the result or error of a call in another process, with its own database connection."""
-    thread, outcomes = beginning(do)
-    thread.join(30)
-    assert outcomes, "the call waits"
-    return outcomes[0]
-
-
-def beginning(do: Callable[[], object]) -> tuple[Thread, list[object]]:
-    """Start a call in another process; return its thread, and the list that will contain its outcome."""
-    outcomes: list[object] = []
-    context = copy_context()  # contains the workspace scope
-
-    def run() -> None:
-        try:
-            outcomes.append(do())
-        except Exception as error:  # noqa: BLE001  # the test looks at it
-            outcomes.append(error)
-        finally:
-            connection.close()
-
-    thread = Thread(target=lambda: context.run(run))
-    thread.start()
-    return thread, outcomes
-
-
-def waiting_for(kind: str) -> int:
-    """Return how many statements wait for a lock of this kind."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = %s", [kind])
-        (found,) = cursor.fetchone()
-    return int(found)
-
-
-def until(is_true: Callable[[], object]) -> None:
-    ends = monotonic() + 20
-    while not is_true():
-        assert monotonic() < ends, "the condition was never met"
-        sleep(0.02)
-
-
-def during(monkeypatch: pytest.MonkeyPatch, model: HashEmbedder, do: Callable[[], object]) -> list[object]:
-    """Make a call once while a model embeds passages; return the list that will contain its outcome."""
-    passages, outcomes = model.passages, []
-
-    def embedding(texts: list[str]) -> list[list[float]]:
-        if not outcomes:
-            outcomes.append(None)
-            outcomes[0] = elsewhere(do)
-        return passages(texts)
-
-    monkeypatch.setattr(model, "passages", embedding)
-    return outcomes
 
 
 def test_the_new_index_is_used_only_when_it_is_complete(row: Article, served: Served) -> None:
@@ -272,33 +163,6 @@ def test_the_former_model_can_be_chosen_again(row: Article, served: Served) -> N
     assert embedder_in_use().recipe.name == "hash-384"
 
 
-def test_kb_reindex_builds_the_index_chosen_in_the_console(row: Article, served: Served) -> None:
-    """For example as the owner of the tables, if the worker is not their owner."""
-    start_switch(Served.recipe, is_chosen=True)
-    reindex()
-    assert (used(), IndexSwitch.objects.get().state) == (Served.recipe.name, "done")
-    assert reindex().embedded == 0 and used() == Served.recipe.name, "KB_EMBEDDER is not asked"
-
-
-def test_a_version_that_ships_another_model_replaces_the_chosen_one(
-    row: Article, served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def ship(name: str) -> None:
-        shipped = Served()
-        monkeypatch.setattr(shipped, "recipe", RecipeSpec(name, name, 48))
-        for module in ("recipes", "reindex"):
-            monkeypatch.setattr(f"kb.indexing.{module}.packaged_embedder", lambda: shipped)
-
-    ship("older")
-    start_switch(RecipeSpec("older", "older", 48), is_chosen=True)
-    assert carry_on() and has_embedder(active_recipe())
-    ship("newer")
-    assert not has_embedder(active_recipe()) and found() == {"Delivery"}, "search uses words only"
-    reindex()
-    recipe = active_recipe()
-    assert (recipe.name, recipe.is_chosen, has_embedder(recipe)) == ("newer", True, True)
-
-
 def test_a_file_of_vectors_belongs_to_the_model_in_use(row: Article, served: Served, tmp_path: Path) -> None:
     start_switch(Served.recipe, is_chosen=True)
     carry_on()
@@ -320,74 +184,6 @@ def test_without_its_server_a_search_uses_words_only(
 
     monkeypatch.setattr(served, "query", away)
     assert found() == {"Delivery"}
-
-
-def other_model(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> HashEmbedder:
-    """Configure another model with KB_EMBEDDER, and return it."""
-    other = HashEmbedder()
-    monkeypatch.setattr(other, "recipe", RecipeSpec("other", "other", 384), raising=False)
-    for module in ("recipes", "reindex"):
-        monkeypatch.setattr(f"kb.indexing.{module}.embedder", lambda: other)
-    return other
-
-
-def test_no_model_is_chosen_while_kb_reindex_runs(
-    row: Article, served: Served, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = other_model(monkeypatch, settings)
-    chosen = during(monkeypatch, other, lambda: start_switch(Served.recipe, is_chosen=True))
-    reindex()
-    assert isinstance(chosen[0], IndexBeingBuilt) and used() == "other"
-    assert not IndexSwitch.objects.exists()
-    assert start_switch(Served.recipe, is_chosen=True) is not None and carry_on()
-
-
-def test_kb_reindex_keeps_the_index_that_a_switch_has_built(
-    row: Article, served: Served, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """If a switch began at the same time anyway, its rows and its choice survive the end of `kb_reindex`."""
-    other = other_model(monkeypatch, settings)
-
-    def begin() -> bool:
-        recipe = Recipe.objects.create(name=Served.recipe.name, model="served", dimensions=48, is_chosen=True)
-        IndexSwitch.objects.create(recipe=recipe)
-        return carry_on()
-
-    is_done = during(monkeypatch, other, begin)
-    reindex()
-    recipe = Recipe.objects.get(name=Served.recipe.name)
-    assert (is_done, used()) == ([False], "other"), "the worker waits for kb_reindex"
-    assert (recipe.is_chosen, recipe.retired_at) == (True, None)
-    assert carry_on()
-    recipe = active_recipe()
-    assert (recipe.name, recipe.is_chosen, embedder_of(recipe)) == (Served.recipe.name, True, served)
-    assert found() == {"Delivery"}
-
-
-def test_kb_reindex_does_not_undo_a_switch_that_it_has_not_seen(
-    row: Article, served: Served, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = other_model(monkeypatch, settings)
-
-    def switch() -> None:
-        Recipe.objects.update(is_active=False)
-        Recipe.objects.create(name="new", model="new", dimensions=48, is_active=True)
-
-    during(monkeypatch, other, switch)
-    with pytest.raises(IndexReplaced):
-        reindex()
-    assert used() == "new"
-
-
-def test_kb_reindex_is_refused_while_a_worker_builds(
-    row: Article, served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    start_switch(Served.recipe, is_chosen=True)
-    refused = during(monkeypatch, served, lambda: call_command("kb_reindex"))
-    assert carry_on()
-    assert isinstance(refused[0], CommandError) and "Try again when it is done" in str(refused[0])
-    recipe = active_recipe()
-    assert (recipe.name, recipe.is_chosen, IndexSwitch.objects.get().state) == (Served.recipe.name, True, "done")
 
 
 def test_a_retry_keeps_the_rows_of_the_new_index(town_articles: int, served: Served) -> None:
@@ -498,21 +294,6 @@ def test_a_failure_after_the_switch_is_not_shown_as_its_problem(
     assert (switch.state, switch.problem, switch.tries_again_at) == ("done", "", None)
     sweep()
     assert outdated_articles() == []
-
-
-def test_a_switch_finished_by_another_process_is_not_a_cancellation(
-    row: Article, served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    start_switch(Served.recipe, is_chosen=True)
-
-    def finish() -> None:
-        IndexSwitch.objects.update(state=IndexSwitch.State.DONE, finished_at=now())
-        Recipe.objects.update(is_active=False)
-        Recipe.objects.filter(name=Served.recipe.name).update(is_active=True)
-
-    during(monkeypatch, served, finish)
-    reindex()
-    assert used() == Served.recipe.name and delete_retired_rows() == 0
 
 
 def test_the_model_in_use_can_be_chosen_again_while_another_is_built(row: Article, served: Served) -> None:
