@@ -154,16 +154,23 @@ def spelt_weekdays(text: str, start: int, end: int) -> AbstractSet[int]:
     """Return the days that the word `text[start:end]` may mean in any spelling: "on wednesdays", "mittwochs",
     "Mon-Fri", or an abbreviation in a suitable context.
     """
-    word = text[start:end]
+    days, is_abbreviated = _possible_weekdays(text[start:end])
+    return days if not is_abbreviated or _stands_for_a_day(text, start, end) else frozenset()
+
+
+@lru_cache(maxsize=16_384)  # most words of a page are in many pages
+def _possible_weekdays(word: str) -> tuple[frozenset[int], bool]:
+    """Return the days that a word may mean, and whether it is an abbreviation that may also mean something else."""
     for form in (word, word.removesuffix("s") if len(word) >= _LEAST_PLURAL else word):
         if (day := named(figure_words().weekdays, form, in_any_case=True)) is not None:
-            return {day}
+            return frozenset({day}), False
     first, _, last = word.partition("-")
     if last:
         ends = product(_weekdays(first), _weekdays(last))
-        return {day for begin, until in ends for day in (begin, *days_between(begin, until), until)}
-    days = _weekdays(first)
-    return days if days and _stands_for_a_day(text, start, end) else frozenset()
+        days = (day for begin, until in ends for day in (begin, *days_between(begin, until), until))
+        return frozenset(days), False
+    abbreviated = frozenset(_weekdays(first))
+    return abbreviated, bool(abbreviated)
 
 
 def _stands_for_a_day(text: str, start: int, end: int) -> bool:

@@ -201,7 +201,7 @@ def without_figures(text: str) -> str:
     return _ANY.sub("0", text)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2_048)  # pages, and the sentences of answers, which must not replace them soon
 def _figures(text: str, with_spelt: bool) -> tuple[Figure, ...]:
     plain = fold_homoglyphs(text)
     found: list[Figure] = []

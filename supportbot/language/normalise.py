@@ -107,8 +107,11 @@ def shown_text(text: str) -> str:
 def fold_homoglyphs(text: str) -> str:
     """Return the text in the form that the checks read: NFKC, entities resolved, look-alike letters made Latin."""
     text = without_entities(text)
-    if text.isascii():
-        return text
+    return text if text.isascii() else _with_folded_letters(text)
+
+
+@lru_cache(maxsize=1_024)  # several checks read each page and each sentence
+def _with_folded_letters(text: str) -> str:
     return _LEFT_OVER_ACCENT.sub("", _composed(text).translate(_FOLDS))
 
 
