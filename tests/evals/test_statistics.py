@@ -1,9 +1,12 @@
 """The statistics of runs, against published values and by simulation."""
 
 import random
+from statistics import NormalDist
 
 import pytest
 
+from supportbot.evals.outcomes import SIGNALS
+from supportbot.evals.reports import SIGNAL_ALPHA, Tried, report_of
 from supportbot.evals.statistics import (
     ALPHA,
     bootstrap,
@@ -41,6 +44,14 @@ def test_mcnemars_test_equals_a_hand_computed_one() -> None:
     assert mcnemar_worse(0, 4) == pytest.approx(1 / 16) and mcnemar_worse(0, 5) == pytest.approx(1 / 32)
 
 
+def test_mcnemars_test_agrees_with_a_textbook() -> None:
+    # Agresti, Categorical Data Analysis, on approval ratings: of 1,600 people, 150 changed from approval to disapproval
+    # and 86 back, so z = -4.17. The exact test is a little more cautious than the normal approximation.
+    approximate = 2 * NormalDist().cdf(-4.17)
+    assert approximate < mcnemar(86, 150) < 1.5 * approximate
+    assert mcnemar_worse(86, 150) == pytest.approx(mcnemar(86, 150) / 2)
+
+
 def test_signs_are_counted_as_in_mcnemar() -> None:
     differences = [1.0] + [-1.0] * 9 + [0.0] * 30
     assert signs_worse(differences) == pytest.approx(mcnemar_worse(1, 9))
@@ -53,6 +64,14 @@ def test_pass_hat_equals_a_hand_computed_one() -> None:
     assert pass_hat([(4, 4), (2, 4)], 1) == pytest.approx(0.75)
     assert pass_hat([(4, 4), (2, 4)], 4) == pytest.approx(0.5)
     assert pass_hat([(1, 1)], 2) is None
+
+
+def test_pass_hat_is_unbiased() -> None:
+    """From four tries of a case that passes seven times in ten, it estimates 0.7 to the power of k."""
+    chance = random.Random(4)
+    tried = [(sum(chance.random() < 0.7 for _ in range(4)), 4) for _ in range(4_000)]
+    for k in range(1, 5):
+        assert pass_hat(tried, k) == pytest.approx(0.7**k, abs=0.03)
 
 
 def test_agreement_equals_a_published_example() -> None:
@@ -80,6 +99,24 @@ def test_false_alarms_stay_below_the_level() -> None:
         rates = [[sum(chance.random() < odd for _ in range(3)) / 3 for odd in odds] for _ in range(2)]
         alarms += signs_worse([new - old for old, new in zip(*rates, strict=True)], draws=400) <= ALPHA
     assert alarms / runs <= ALPHA + 0.03  # two standard errors of 300 runs
+
+
+def test_false_alarms_of_the_whole_gate_stay_below_the_level() -> None:
+    """Two runs of the same model on 12 cases: neither the samples nor the two signals are called worse too often."""
+    chance, alarms, runs = random.Random(5), 0, 400
+
+    def tried(case: int, odds: float) -> Tried:
+        passes = sum(chance.random() < odds for _ in range(3))
+        signals = {name: sum(chance.random() < 0.3 for _ in range(3)) for name in SIGNALS}
+        return Tried(str(case), passes, 3, False, False, {"id": case}, signals=signals)
+
+    for _ in range(runs):
+        odds = [chance.choice((0.2, 0.5, 0.8, 0.95)) for _ in range(12)]
+        before, after = ([tried(case, one) for case, one in enumerate(odds)] for _ in range(2))
+        alarms += not report_of(after, before).is_good
+    level = ALPHA + len(SIGNALS) * SIGNAL_ALPHA
+    assert alarms / runs <= level + 0.026  # two standard errors of 400 runs
+    assert alarms, "with chance alone, some alarms must be false"
 
 
 def test_a_real_loss_is_noticed() -> None:
