@@ -118,7 +118,7 @@ def _resumed(run_id: str, runner: str) -> Run:
         run = run_with_id(UUID(run_id))
     except ValueError as error:
         raise CommandError(gettext("“{text}” is not the id of a run.").format(text=run_id)) from error
-    if run.state == Run.State.PAUSED or not run.is_open:
+    if runner or run.state == Run.State.PAUSED or not run.is_open:
         resume_run(run.pk, runner=runner)
     return run_with_id(run.pk)
 
