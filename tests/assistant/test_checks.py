@@ -8,8 +8,10 @@ import pytest
 
 from kb.search import Passage
 from supportbot.assistant.checks.readings import DATA
+from supportbot.assistant.checks.sentence_kinds import Opening
 from supportbot.assistant.drafting import Draft
 from supportbot.chat.answers import Answer
+from supportbot.language.normalise import fold_homoglyphs
 
 from .test_drafting import finished, passage, stream
 
@@ -478,3 +480,16 @@ def test_a_rule_from_a_page_is_shown_and_a_claim_of_an_action_next_to_it_is_not(
     draft = Draft([passage(OLD_SOFAS)], "en")
     finished(draft, line)
     assert [one.withheld for one in draft.sentences] == ["" if is_shown else "deed"]
+
+
+@pytest.mark.parametrize("language", ["es", "fr", "pl", "pt", "tr"])
+def test_accents_do_not_change_how_much_of_a_sentence_is_shown_early(language: str) -> None:
+    rows = (DATA / f"kinds.{language}.jsonl").read_text().splitlines()
+    texts = [json.loads(row)["text"] for row in rows[:300]]
+
+    def shown(text: str) -> list[bool]:
+        opening = Opening()
+        return [opening.stays_harmless(word, language) for word in text.split()]
+
+    differing = [text for text in texts if shown(text) != shown(fold_homoglyphs(text))]
+    assert differing == []

@@ -7,8 +7,10 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import httpx2
 import pytest
 
+from supportbot.llm.errors import ProviderRefused
 from supportbot.llm.providers import openai
 from supportbot.llm.providers.chunks import Answer
 from supportbot.llm.providers.openai import PAUSE_SECONDS
@@ -161,3 +163,50 @@ async def test_no_pause_delays_the_first_word() -> None:
         said = [event async for event in events]
     assert said == [TextDelta("Thank"), TextDelta(" you"), TextDelta(" for"), TextDelta(" asking.")]
     assert seen == ["Thank", " you", "pause", " for", "pause", " asking.", "pause"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error": "tools are not supported", "error_type": "validation"}',
+        b'{"detail": "tools are not supported"}',
+        b'{"message": "tools are not supported"}',
+        b"tools are not supported",
+    ],
+)
+async def test_a_refused_field_is_found_in_every_form_of_message(
+    server: ModelServer, ask: Ask, unstored: None, body: bytes
+) -> None:
+    server.will(Behaviour(status=400, raw=body), Behaviour(status=400, raw=body), Behaviour(text="Fine."))
+    tool = ToolSpec("refund", "Pay back.", {"type": "object"})
+    assert text_of(await read(ask(tools=(tool,)))) == "Fine."
+    assert "tools" not in server.chats[-1]
+
+
+async def test_a_request_that_is_too_long_is_recognised_by_a_bare_message(
+    server: ModelServer, ask: Ask, stored: Stored
+) -> None:
+    too_long = b'{"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096"}'
+    server.will(Behaviour(status=422, raw=too_long), Behaviour(text="Fine."))
+    assert text_of(await read(ask(lean_instructions="Answer shortly."))) == "Fine."
+    assert [row.reason for row in await stored()] == ["too_long", ""]
+
+
+async def test_of_an_endless_refusal_only_the_beginning_is_read(ask: Ask) -> None:
+    class Endless(httpx2.AsyncByteStream):
+        chunks = 0
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                self.chunks += 1
+                yield b"x" * 1_024
+
+    body = Endless()
+    transport = httpx2.MockTransport(lambda request: httpx2.Response(429, stream=body))
+    http_client = httpx2.AsyncClient(transport=transport)
+    client = openai.Client(http_client, api_key="", base_url="http://model.example/v1")
+    provider = openai.OpenAIProvider(client, model="m")
+    with pytest.raises(ProviderRefused, match=r"Error code: 429$"):
+        [event async for event in provider.stream(ask())]
+    await provider.close()
+    assert body.chunks <= openai.MAX_REFUSAL_BYTES // 1_024 + 1

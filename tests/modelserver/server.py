@@ -157,6 +157,8 @@ class ModelServer:
         if refusal is not None:
             if behaviour.refuses or behaviour.refuses_silently:
                 self._script.appendleft(behaviour)  # the next, simpler request gets the same behaviour
+            if behaviour.raw is not None:
+                return await _send_bytes(writer, refusal[0], behaviour.raw, JSON)
             return await _send(writer, *refusal, retry_after=behaviour.retry_after)
         if behaviour.is_whole or not body.get("stream"):
             await asyncio.sleep(behaviour.first_after)

@@ -136,7 +136,7 @@ class Opening:
         if again:  # each piece counts once, however often it occurs
             logits = tuple(map(sub, logits, _weights_of(again)))
         self._logits = list(map(add, self._logits, logits))
-        self._before = word.strip()
+        self._before = fold_homoglyphs(word).strip()
         # A few pieces say little, so those that are still to come count as neutral.
         length = math.sqrt(len(self._found) + _UNHEARD)
         weighed = [logit / length + own for logit, own in zip(self._logits, _bias_of_pieces(), strict=True)]

@@ -43,6 +43,7 @@ _LONG_READ_BYTES = 8 * 1024
 # replaced.
 REMEMBERED_SECONDS = 600.0
 MAX_EMBEDDINGS_BYTES = 64 * 1024 * 1024
+MAX_REFUSAL_BYTES = 64 * 1024
 
 
 class Client:
@@ -70,7 +71,7 @@ class Client:
         request = self._http.build_request(
             "POST",
             f"{self.sdk.base_url}{path}",
-            content=json.dumps(body, ensure_ascii=False, allow_nan=False).encode(),
+            content=json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(),
             headers=self._headers,
             # The gateway's deadlines end every wait. A time-out per read would have to be set again for each token.
             timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
@@ -94,16 +95,29 @@ class Client:
 
 
 async def _refusal(response: httpx2.Response) -> openai.APIStatusError:
-    """Return the error that the SDK would raise: with the server's message, and its code if it names one."""
-    text = (await response.aread()).decode("utf-8", "replace").strip()
+    """Return the error of a refusal: with the server's message, and its code if it names one. A body that is too long
+    to be a message counts as none.
+    """
+    try:
+        text = (await _body(response, MAX_REFUSAL_BYTES)).decode("utf-8", "replace").strip()
+    except TooLarge:
+        text = ""
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
         body = text
     told = body.get("error", body) if isinstance(body, dict) else body
-    said = told.get("message") if isinstance(told, dict) else None
-    ending = f" - {said}" if isinstance(said, str) and said else ""
+    said = _message_in(told) or _message_in(body)
+    ending = f" - {said}" if said else ""
     return openai.APIStatusError(f"Error code: {response.status_code}{ending}", response=response, body=told)
+
+
+def _message_in(body: object) -> str:
+    """Return the message in a refusal's body, or "". OpenAI's is in `message`, FastAPI's in `detail`; some servers send
+    nothing but the message.
+    """
+    found = body.get("message") or body.get("detail") if isinstance(body, dict) else body
+    return found if isinstance(found, str) else ""
 
 
 def make_client(*, api_key: str, base_url: str) -> Client:
