@@ -102,7 +102,7 @@ def _save_drafts(drafts: Iterable[Draft], *, actor: str, origin: str = Origin.OP
     taken = {draft.document["name"] for draft in drafts}
     result = []
     for draft in drafts:
-        document = {**draft.document, "name": _free_name(draft.document["name"], taken)}
+        document = {**draft.document, "name": _free_name(draft, origin, taken)}
         besides: dict[str, Any] = {"source": draft.source, "suggestions": draft.suggestions}
         besides |= {"notes": draft.notes, "checks": draft.checks, "hints": draft.hints}
         version = save_draft(document, actor=actor, origin=origin, imported=besides)
@@ -110,14 +110,31 @@ def _save_drafts(drafts: Iterable[Draft], *, actor: str, origin: str = Origin.OP
     return result
 
 
-def _free_name(name: str, taken: set[str]) -> str:
-    """Return the name, with a number if a built-in action has it."""
-    own, candidate, number = {*code_actions(), *settings.ACTIONS_RESERVED_NAMES}, name, 1
-    while candidate in own or (candidate != name and candidate in taken):
+def _free_name(draft: Draft, origin: str, taken: set[str]) -> str:
+    """Return the draft's name, with a number if a built-in action has it, or an action that a file must not replace."""
+    own, name = {*code_actions(), *settings.ACTIONS_RESERVED_NAMES}, draft.document["name"]
+    candidate, number = name, 1
+    while (
+        candidate in own
+        or (candidate != name and candidate in taken)
+        or (origin == Origin.OPENAPI and _is_kept(candidate, draft))
+    ):
         number += 1
         candidate = f"{name}_{number}"
     taken.add(candidate)
     return candidate
+
+
+def _is_kept(name: str, draft: Draft) -> bool:
+    """Return whether the action of this name is about another call, or has been edited since it was imported, so that a
+    file's draft must not become its newest version. A file that has been imported before changes nothing.
+    """
+    versions = ActionDefinitionVersion.objects.filter(definition__name=name).order_by("-number")
+    newest = versions.first()
+    if newest is None or versions.filter(document={**draft.document, "name": name}).exists():
+        return False
+    is_edited_or_other = newest.imported.get("source") != draft.source
+    return is_edited_or_other or newest.document.get("connection") != draft.document.get("connection")
 
 
 def _saved(version: ActionDefinitionVersion, checks: list[str]) -> Saved:

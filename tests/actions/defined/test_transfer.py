@@ -213,3 +213,24 @@ def test_another_customers_record_is_reported_as_missing(call_with: Calling, ret
 def test_the_console_imports_pasted_text(retail: LoopbackShop) -> None:
     result = import_text(json.dumps(OPENAPI), actor="user:1", connection="retail")
     assert [one.name for one in result.drafts] == ["get_order", "refund_order_2"]
+
+
+def test_a_changed_file_replaces_no_draft_that_was_edited_or_is_about_another_call(retail: LoopbackShop) -> None:
+    def imported(file: dict[str, Any], connection: str = "retail") -> list[tuple[str, int]]:
+        result = import_text(json.dumps(file), actor="user:1", connection=connection)
+        return [(one.name, one.version) for one in result.drafts]
+
+    def summarised(text: str) -> dict[str, Any]:
+        order = OPENAPI["paths"]["/orders/{id}"]["get"] | {"parameters": [{"name": text, "in": "query"}]}  # type: ignore[index]
+        return OPENAPI | {"paths": {"/orders/{id}": {"get": order}}}
+
+    assert imported(OPENAPI)[0] == ("get_order", 1)
+    assert imported(summarised("a")) == [("get_order", 2)]  # nobody has edited it
+    edited = services.newest_version(ActionDefinition.objects.get(name="get_order")).document | {
+        "description": {"en": "Mine."}
+    }
+    services.save_draft(edited, actor="user:1")
+    assert imported(summarised("b")) == [("get_order_2", 1)]
+    assert imported(summarised("b")) == [("get_order_2", 1)] and imported(summarised("a")) == [("get_order", 2)]
+    assert services.newest_version(ActionDefinition.objects.get(name="get_order")).document == edited
+    assert imported(summarised("b"), connection="another") == [("get_order_3", 1)]
