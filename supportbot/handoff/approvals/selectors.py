@@ -1,5 +1,6 @@
 """The information for deciding on an action request: what will run, the rules, and who may decide."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -90,6 +91,13 @@ class ApprovalCase:
     def amount_beside_rows(self) -> str:
         """Return the amount; "" if a row of the card already shows it."""
         return "" if self.amount in {row.value for row in self.rows} else self.amount
+
+    @property
+    def subject_beside_rows(self) -> str:
+        """Return the record that the request is about, such as "account ac-7"; "" if a row of the card shows its id."""
+        kind, own_id = self.request.subject_kind.replace("_", " "), self.request.subject_id
+        named = re.compile(rf"(?<!\w){re.escape(own_id)}(?!\w)")
+        return "" if any(named.search(row.value) for row in self.rows) else f"{kind} {own_id}".strip()
 
     @property
     def digest_in_groups(self) -> str:

@@ -111,6 +111,19 @@ def test_an_amount_that_the_card_shows_is_shown_once(
     assert [button.text().strip() for button in tree.css(".decide button.primary")] == ["Approve €189.00"]
 
 
+def test_the_record_is_named_if_the_card_does_not_show_it(
+    shop: FakeShop, waiting: ActionRequest, approver: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def about() -> list[str]:
+        rows = page(browser(approver), waiting).css(".args tr")
+        return [row.css_first("td").text() for row in rows if row.css_first("th").text() == "About"]
+
+    assert about() == []
+    shown = card_of(waiting, "en")
+    monkeypatch.setattr(selectors, "card_of", lambda *_: replace(shown, rows=(Row("Other", "A-12"),)))
+    assert about() == ["order A-1"]
+
+
 def test_a_removed_action_is_still_listed_by_name(
     waiting: ActionRequest, approver: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
