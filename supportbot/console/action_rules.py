@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from actions.backtest import BackTest, back_test
 from actions.cards import title_of
+from actions.definitions.models import ActionDefinition
 from actions.models import ActionPolicy, ActionPolicyVersion, actor_of
 from actions.money import Money, format_money
 from actions.policy_store import allow_approval, approvers_of, change_rules, forbid_approval, rules_of, switch
@@ -20,7 +21,9 @@ from supportbot.console import action_rule_checks
 from supportbot.console.action_rules_form import AMOUNTS, NUMBERS, SPANS, RulesForm, is_look_up, limits_of, span_of
 from supportbot.console.backtests import rows_of
 from supportbot.console.base import ScopedAdmin
+from supportbot.console.definitions.page_frame import READ_RIGHT
 from supportbot.console.display import tag
+from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
 from supportbot.handoff.desk.assistant_activity import actor_names
 from supportbot.releases.selectors import gates
@@ -136,7 +139,9 @@ class ActionPolicyAdmin(ScopedAdmin):
 
     def page_context(self, request: HttpRequest, row: ActionPolicy) -> dict[str, Any]:
         too_few = action_rule_checks.approvers_warning(row) if not is_look_up(row) else ""
+        definition = ActionDefinition.objects.filter(name=row.action).first()
         return {
+            "definition": definition if may(staff(request), READ_RIGHT) else None,
             "is_look_up": is_look_up(row),
             "versions": _versions(row),
             "spans": SPANS,

@@ -103,6 +103,8 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         if version is not None:
             self.initial.update({name: getattr(version, name) for name in (*NUMBERS, "is_shadow")})
             self.initial.update({name: _exact(getattr(version, name), version.currency) for name in AMOUNTS})
+        if is_look_up(self.instance) and "is_enabled" in self.fields:
+            self.fields["is_enabled"].help_text = ""  # nothing is confirmed or sent
         action = action_in_force(self.instance.action)
         if REQUESTS in self.fields and action is not None and action.most_requests is not None:
             self.fields[REQUESTS].help_text = gettext(

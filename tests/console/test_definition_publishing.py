@@ -51,6 +51,7 @@ def test_a_second_person_publishes_an_action_that_writes(
     assert answer.headers["Location"] == f"/admin/actions/actionpolicy/{rules.pk}/change/"
     change_rules(rules, actor="test", window_days=30)  # the page does not show it
     rules_page = answer.headers["Location"]
+    assert at(draft) in [one.attributes.get("href") for one in page_of(second.get(rules_page)).css("a")]
     second.post(rules_page, {**fields_of(second.get(rules_page)), "max_requests_per_customer_day": "3"})
     rules = ActionPolicy.objects.select_related("current").get(action=NAME)
     assert rules.current is not None
