@@ -112,7 +112,7 @@ def _save_drafts(drafts: Iterable[Draft], *, actor: str, origin: str = Origin.OP
 
 def _free_name(draft: Draft, origin: str, taken: set[str]) -> str:
     """Return the draft's name, with a number if a built-in action has it, or an action that a file must not replace."""
-    own, name = {*code_actions(), *settings.ACTIONS_RESERVED_NAMES}, draft.document["name"]
+    own, name = {*code_actions(), *settings.ACTIONS_RESERVED_NAMES}, str(draft.document["name"])
     candidate, number = name, 1
     while (
         candidate in own
@@ -133,8 +133,8 @@ def _is_kept(name: str, draft: Draft) -> bool:
     newest = versions.first()
     if newest is None or versions.filter(document={**draft.document, "name": name}).exists():
         return False
-    is_edited_or_other = newest.imported.get("source") != draft.source
-    return is_edited_or_other or newest.document.get("connection") != draft.document.get("connection")
+    is_edited_or_other = bool(newest.imported.get("source") != draft.source)
+    return is_edited_or_other or bool(newest.document.get("connection") != draft.document.get("connection"))
 
 
 def _saved(version: ActionDefinitionVersion, checks: list[str]) -> Saved:
