@@ -57,7 +57,7 @@ def publish_past_the_gates(page: Page) -> None:
         told, sent = page.get_by_role("button", name="Publish").evaluate(PRESS_TWICE)
     assert told == "The gates are checking the text. This takes seconds, on a busy server up to a minute."
     assert sent == [True, False]
-    expect(page.get_by_text("gate cases were run first, and none of them fails")).to_be_visible()
+    expect(page.get_by_text("gate cases were run first, and all of them passed")).to_be_visible()
 
 
 def test_an_editor_writes_previews_publishes_and_asks(enter: Callable[[str], Page]) -> None:

@@ -84,7 +84,7 @@ def test_an_operator_finds_fixes_and_proves_an_answer(admin: Page) -> None:
     expect(replayed.get_by_role("region", name="Live")).to_contain_text("three years")
     expect(replayed.get_by_role("region", name="With this text")).to_contain_text("choose Repair")
     follow(page.get_by_role("button", name="Publish"))  # publish the fix
-    expect(page.get_by_text("gate cases were run first, and none of them fails")).to_be_visible()
+    expect(page.get_by_text("gate cases were run first, and all of them passed")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text=DISLIKED)).to_have_count(0)
 
     follow(page.get_by_role("link", name="Outdated answers", exact=True))  # which customers got the wrong answer?

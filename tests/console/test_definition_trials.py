@@ -27,7 +27,7 @@ from tests.console.definition_pages import dora as dora
 from tests.console.definition_pages import draft as draft
 from tests.pages import visible_text
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workspace")]
 Agreed = Callable[..., ActionRequest]
 
 
