@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 
 from actions.definitions.patterns import problem_of
 from supportbot.evals.errors import InvalidSuite
-from supportbot.evals.requested_calls import ASKED_BY
+from supportbot.evals.requested_calls import ASKED_BY, requestable_actions
 from supportbot.language.figures import all_figures_in
 
 MAX_VALUES: Final = 30
@@ -105,9 +105,17 @@ def _requests(value: Any) -> list[dict[str, Any]] | dict[str, str]:
         case {"asks": str(asks), **rest} if asks in ASKED_BY and not rest:
             return {"asks": asks}
         case list() if len(value) <= MAX_VALUES and all(map(_is_call, value)):
-            return [{"action": _name(one["action"]), "arguments": dict(one.get("arguments", {}))} for one in value]
+            return [{"action": _requested(one["action"]), "arguments": dict(one.get("arguments", {}))} for one in value]
     problem = gettext("use a list of actions with their `arguments`, or `asks` with one of {choices}.")
     raise ValueError(problem.format(choices=", ".join(ASKED_BY)))
+
+
+def _requested(value: Any) -> str:
+    name, known = _name(value), requestable_actions()
+    if name not in known:
+        problem = gettext("there is no action `{name}`. Use one of {choices}.")
+        raise ValueError(problem.format(name=name, choices=", ".join(known)))
+    return name
 
 
 def _is_call(value: Any) -> bool:

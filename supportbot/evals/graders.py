@@ -3,6 +3,7 @@ not text; pages and reports phrase them (`wording`).
 """
 
 import json
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,12 +13,14 @@ from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
+from django.db import Error as AnyDatabaseError
 
 from kb.evaluation.metrics import score
 from kb.search import Passage
 from supportbot.assistant.checks.doubt import DENYING, Doubts
 from supportbot.assistant.checks.evidence import Evidence
 from supportbot.assistant.vectors import vectors_of
+from supportbot.errors import SupportBotError
 from supportbot.evals.outcomes import MadeCall, Played, Reply
 from supportbot.evals.record_equality import differences, is_same
 from supportbot.evals.requested_calls import requests_of
@@ -27,6 +30,7 @@ from supportbot.language.figures import all_figures_in, known_figures
 from supportbot.language.plain_text import plain
 from supportbot.language.sentences import sentences_of, unmarked
 
+logger = logging.getLogger(__name__)
 _LINE_CHARACTERS: Final = 500
 _SHOWN_TEXT: Final = 200  # characters of an answer in a grade
 _SHOWN_JSON: Final = 300  # characters of a record in a grade
@@ -91,11 +95,22 @@ def grades_of(case: Case, played: Played) -> list[Grade]:
     found: list[Grade] = []
     for place, (step, reply) in enumerate(zip(case.steps, played.replies, strict=False), 1):
         seen = _Seen(reply, (reply,), played, reply.calls)
-        found += [GRADERS[name](name, value, seen, place) for name, value in step.expect.items()]
+        found += [_grade(name, value, seen, place) for name, value in step.expect.items()]
     unanswered = [place for place, step in enumerate(case.steps, 1) if place > len(played.replies) and step.expect]
     found += [Grade("answered", False, place, wanted="answer", got="handed_over") for place in unanswered]
     whole = _Seen(played.last, played.replies, played, played.calls)
-    return found + [GRADERS[name](name, value, whole, 0) for name, value in case.expect.items()]
+    return found + [_grade(name, value, whole, 0) for name, value in case.expect.items()]
+
+
+def _grade(name: str, wanted: Any, seen: _Seen, step: int) -> Grade:
+    try:
+        return GRADERS[name](name, wanted, seen, step)
+    except (SupportBotError, AnyDatabaseError):
+        raise
+    except Exception:
+        # The edge of an expectation: otherwise, each attempt to continue its run would fail in the same way.
+        logger.exception("evaluation: the expectation %s could not be graded", name)
+        return Grade("answered", False, step, wanted="answer", got="ungraded")
 
 
 def _contains(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:

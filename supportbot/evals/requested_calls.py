@@ -2,10 +2,14 @@
 the same functions as the expectation `requests`.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
+from actions.registry import code_actions
+from supportbot.assistant.tools import REQUEST_HUMAN
 from supportbot.builtin.phrases import phrase_in
 
 # The questions of the built-in answerer for something that is missing, by what they ask for.
@@ -14,7 +18,7 @@ ASKED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "address": ("address",),
     "amount": ("amount",),
 }
-_NO_CARD: Final = ("order_status", "request_human")  # a look-up and a hand-over: nothing is proposed
+_NO_CARD: Final = ("order_status", REQUEST_HUMAN.name)  # a look-up and a hand-over: nothing is proposed
 
 Call = tuple[str, Mapping[str, Any]]  # action, arguments
 
@@ -49,6 +53,11 @@ class Requests:
             yield action, None, False
 
 
+def requestable_actions() -> list[str]:
+    """Return the actions to which a conversation with the built-in answerer alone can lead."""
+    return [*code_actions(), REQUEST_HUMAN.name]
+
+
 def requests_of(value: Any) -> Requests:
     """Return the value of an expectation: a list of `{action, arguments}`, or `{asks}`."""
     if isinstance(value, Mapping):
@@ -65,15 +74,36 @@ def _fits(wanted: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
     """Return whether all wanted values were given, and no amount or items that were not wanted."""
     if {"amount", "items"} & given.keys() - wanted.keys():
         return False
-    return all(_is_same(value, given.get(name)) for name, value in wanted.items())
+    return all(_is_same(name, value, given.get(name)) for name, value in wanted.items())
 
 
-def _is_same(wanted: Any, given: Any) -> bool:
-    if isinstance(wanted, list):
-        return isinstance(given, list) and sorted(wanted) == sorted(item["sku"] for item in given)
+def _is_same(name: str, wanted: Any, given: Any) -> bool:
+    if name == "amount":
+        return _figure(wanted) == _figure(given)
+    if name == "items" and isinstance(wanted, list) and isinstance(given, list):
+        return _are_same_items(wanted, given)
     if isinstance(wanted, dict):
-        return isinstance(given, dict) and all(given.get(name) == value for name, value in wanted.items())
-    figures = (wanted, given)
-    if all(isinstance(figure, str) and figure.replace(".", "").isdigit() for figure in figures):
-        return float(wanted) == float(given)
+        return isinstance(given, dict) and all(given.get(key) == value for key, value in wanted.items())
     return bool(wanted == given)
+
+
+def _figure(amount: Any) -> Any:
+    """Return an amount as a number, so that 12.5 equals "12.50"; anything else as it is."""
+    is_number = isinstance(amount, str | int | float) and re.fullmatch(r"[0-9]+(\.[0-9]+)?", str(amount))
+    return Decimal(str(amount)) if is_number else amount
+
+
+def _are_same_items(wanted: Sequence[Any], given: Sequence[Any]) -> bool:
+    """Return whether these are the same items with the same quantities, in any order."""
+    left = [_item(one) for one in given]
+    for item in map(_item, wanted):
+        if item not in left:
+            return False
+        left.remove(item)
+    return not left
+
+
+def _item(item: Any) -> Any:
+    """Return an item in the tool's form, which a case may shorten to its SKU; without a quantity, it is one."""
+    item = {"sku": item} if isinstance(item, str) else item
+    return {"quantity": 1, **item} if isinstance(item, Mapping) else item

@@ -74,6 +74,7 @@ FAILURES: Final = {
     "too_costly": gettext_noop("The conversation became more expensive than the case allows."),
     "too_many_tokens": gettext_noop("The conversation took too many tokens."),
     "handed_over": gettext_noop("A person took over before the answer."),
+    "ungraded": gettext_noop("An expectation could not be graded. See the log."),
 }
 # Why a conversation was not judged, by the code in its grade.
 WITHOUT_VERDICT: Final = {

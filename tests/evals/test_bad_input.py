@@ -16,6 +16,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import SCOPES, Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.evals import run_worker, services
+from supportbot.evals.graders import GRADERS, Grade
 from supportbot.evals.models import Result, Run, Suite
 from supportbot.evals.suite_format import parse_suite
 from supportbot.llm.errors import ProviderRefused, Reason
@@ -125,6 +126,7 @@ def gate(*cases: dict[str, Any]) -> Suite:
     return made
 
 
+EXPECTED = {"contains": "60 days", "figures": "60 days"}
 ASKED = "How many days do I have to return unused items?"
 
 
@@ -141,6 +143,22 @@ def test_a_judge_without_json_refuses_the_release_and_says_why(program: Any, liv
     assert result["reasons"] == [
         "judge’s verdict: The judging model did not answer with the JSON that it was asked for."
     ]
+
+
+def test_an_error_of_a_grader_fails_its_case_only(program: Any, live: Release, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Grade:
+        raise TypeError("'<' not supported between instances of 'dict' and 'dict'")
+
+    gate(*({"id": name, "must": True, "ask": ASKED, "expect": {name: value}} for name, value in EXPECTED.items()))
+    monkeypatch.setitem(GRADERS, "contains", broken)
+    page = draft_of(program, tone="warm")
+    told = evaluated(program, page)
+    assert (told["state"], told["verdict"]["failed_must"]) == ("evaluated", ["gate: contains"])
+    assert refusal(program, page, live)[1] == "gate_refused"
+    run = Run.objects.exclude(release_id=live.pk).get()
+    rows = {row["case"]: row for row in program.get(f"{RUNS}/{run.pk}/results").json()["results"]}
+    assert {key: row["passed"] for key, row in rows.items()} == {"contains": False, "figures": True}
+    assert rows["contains"]["reasons"] == ["An expectation could not be graded. See the log."]
 
 
 def test_a_model_that_goes_away_in_mid_run_leaves_a_run_that_continues(program: Any, live: Release) -> None:

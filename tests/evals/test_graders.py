@@ -108,6 +108,39 @@ def test_an_expectation_is_graded(name: str, value: Any, good: Reply, bad: Reply
     assert grade_from(missed.as_json()) == missed
 
 
+A_AND_B = [{"sku": "A"}, {"sku": "B"}]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given", "is_met"),
+    [
+        ({"items": A_AND_B}, {"items": [{"sku": "B", "quantity": 1}, {"sku": "A", "quantity": 1}]}, True),
+        ({"items": ["A", "B"]}, {"items": A_AND_B[::-1]}, True),
+        ({"items": ["A"]}, {"items": ["A"]}, True),
+        ({"items": ["A"]}, {"items": A_AND_B}, False),
+        ({"items": ["A", "A"]}, {"items": A_AND_B}, False),
+        ({"items": ["A"]}, {"items": [{"sku": "A", "quantity": 2}]}, False),
+        ({"items": [{"sku": "A", "quantity": 2}]}, {"items": [{"sku": "A", "quantity": 2}]}, True),
+        ({"items": [{"sku": "A", "quantity": 2}]}, {"items": [{"sku": "A"}]}, False),
+        ({"items": "A"}, {"items": [{"sku": "A"}]}, False),
+        ({"amount": "12.5"}, {"amount": "12.50"}, True),
+        ({"amount": 20}, {"amount": "20.00"}, True),
+        ({"amount": "12.5"}, {"amount": "12.51"}, False),
+        ({"amount": "1.2.3"}, {"amount": "1.2.3"}, True),
+        ({"amount": "²"}, {"amount": "²"}, True),
+        ({"order_id": "007"}, {"order_id": "7"}, False),
+        ({"order_id": "12345678901234567890"}, {"order_id": "12345678901234567891"}, False),
+        ({"order_id": "7"}, {"order_id": "7", "amount": "5.00"}, False),
+    ],
+)
+def test_the_arguments_of_a_request_are_compared_by_their_meaning(
+    wanted: dict[str, Any], given: dict[str, Any], is_met: bool
+) -> None:
+    case = parse_case({"ask": "Hi", "expect": {"requests": [{"action": "refund_order", "arguments": wanted}]}})
+    (grade,) = grades_of(case, Played((replace(BAD, calls=(MadeCall("refund_order", given, "proposed"),)),)))
+    assert grade.passed is is_met
+
+
 def test_every_expectation_has_a_test() -> None:
     assert {name for name, *_ in CASES} | {"cost", "judge", "records"} == set(GRADERS)
 

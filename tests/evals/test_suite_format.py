@@ -89,6 +89,10 @@ def test_the_schema_knows_the_same_keys() -> None:
         ({"ask": "Hi", "expect": {"requests": "refund_order"}}, "expect: requests: use a list of actions"),
         ({"ask": "Hi", "expect": {"requests": {"asks": "colour"}}}, "`asks` with one of order, address, amount"),
         ({"ask": "Hi", "expect": {"requests": [{"arguments": {}}]}}, "expect: requests: use a list of actions"),
+        (
+            {"ask": "Hi", "expect": {"requests": [{"action": "refund"}]}},
+            "requests: there is no action `refund`. Use one",
+        ),
         ({"ask": "Hi", "expect": {"requests": [], "cites": False}}, "a case with `requests` has only messages"),
         ({"ask": "Hi", "customer": "cus_1", "expect": {"requests": []}}, "a case with `requests` has only messages"),
         ({"ask": "Hi", "expect": {"answerable": "yes"}}, "expect: answerable: use true or false"),
