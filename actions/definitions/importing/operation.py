@@ -24,12 +24,14 @@ from actions.definitions.importing.records import (
     fields_in,
     id_in,
     inner_id_in,
+    own_id_in,
     owner_ids_in,
     owner_in,
 )
 from actions.definitions.importing.responses import Answer, json_schema
 from actions.definitions.importing.shapes import Note, declared, listed_types, properties_of
 from actions.definitions.template import compile_path
+from actions.money import CURRENCY
 
 _MAX_ARGUMENTS: Final = 30
 _MAX_LOOKUPS: Final = 3
@@ -53,18 +55,26 @@ _TAKES_KEY: Final = (
     "The call takes a key. If the system answers a repeated key with its first answer, choose to send an unclear call "
     "again (replay_safe)."
 )
-# The only value of a field, as sent in a call: a code, without signs that a template reads.
-_FIXED: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,59}", re.ASCII)
+# The only value of a field: a code, without signs that a template or an expression reads.
+_CODE_VALUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,59}", re.ASCII)
 _DID_NOT: Final = "status >= 400 and status < 500 and status not in [408, 409, 425, 429]"
 
 
-def fixed_value(schema: Any) -> str | None:
+def fixed_currency(name: str, schema: Any) -> str | None:
+    """Return the only currency that a field can have, such as "EUR"; None for any other field. No other field is given
+    its only value unasked: `terms` with the only value "accepted" is the customer's consent.
+    """
+    only = only_value(schema)
+    return only if only and snake(name).split("_")[-1] == "currency" and CURRENCY.fullmatch(only) else None
+
+
+def only_value(schema: Any) -> str | None:
     """Return the only text that a field can have, such as "EUR", if it is a single code; None for any other field."""
     if not isinstance(schema, Mapping):
         return None
     options = schema["enum"] if isinstance(schema.get("enum"), list) else [schema.get("const")]
     only = options[0] if len(options) == 1 else None
-    return only if isinstance(only, str) and _FIXED.fullmatch(only) else None
+    return only if isinstance(only, str) and _CODE_VALUE.fullmatch(only) else None
 
 
 def _first_example(source: Any) -> Any:
@@ -133,9 +143,11 @@ class Operation:
             elif place == "query" and self._is_key(name, self._resolve(self._schema_of(parameter), self._draft.note)):
                 query[name] = "{key}"
             elif (
-                place == "query" and parameter.get("required") is True and (fixed := self._fixed(parameter)) is not None
+                place == "query"
+                and parameter.get("required") is True
+                and (fixed := self._fixed(name, self._schema_of(parameter)))
             ):
-                query[name] = str(fixed)
+                query[name] = fixed
             elif place == "header" and (name.lower() in _OWN_HEADERS or not HEADER.fullmatch(name)):
                 self._draft.note(f"The header {printable(name, 40)} is left out.")
             elif place == "cookie" or place not in ("path", "query", "header"):
@@ -175,8 +187,24 @@ class Operation:
         first = next(iter(content.values()), None) if isinstance(content, Mapping) else None
         return first.get("schema", {}) if isinstance(first, Mapping) else {}
 
-    def _fixed(self, parameter: Mapping[str, Any]) -> str | None:
-        return fixed_value(self._resolve(self._schema_of(parameter), self._draft.note))
+    def _fixed(self, name: str, schema: Any) -> str | None:
+        """Return the only value of a required field if it is sent without asking, and ask a person to check it."""
+        fixed = fixed_currency(name, self._resolve(schema, self._draft.note))
+        if fixed:
+            self._draft.check(f"{printable(name, 40)}: always sent as {fixed}, the only value in the file.")
+        return fixed
+
+    def _suggest_only_value(self, argument: str, schema: Any) -> None:
+        """Suggest to send the only value of an argument unasked. It may be a consent or switch something, so the
+        customer is asked until a person decides otherwise.
+        """
+        if only := only_value(self._resolve(schema, self._draft.note)):
+            self._draft.check(
+                f"{argument}: the file allows only {only}. The customer is asked for it. If it is neither a consent "
+                "nor a choice of theirs, use the suggested computed value under Arguments instead."
+            )
+            self._draft.suggest(f"arguments.{argument}.from", "server")
+            self._draft.suggest(f"arguments.{argument}.value", f"'{only}'")
 
     def _segment_before(self, name: str) -> str:
         """Return the segment of the path before a parameter, such as "orders" in /orders/{id}."""
@@ -202,6 +230,8 @@ class Operation:
             spec = dict(_NUMBER_OF_A_RECORD)
         check_names(self._draft, argument, name, spec)
         self._arguments[argument] = spec if is_required else {**spec, "required": False}
+        if is_required:
+            self._suggest_only_value(argument, schema)
         inner = schema.get("description") if isinstance(schema, Mapping) else None
         self._draft.suggest(f"arguments.{argument}.description", description or inner)
         self._suggest_example(argument, self._resolve(schema, self._draft.note))
@@ -270,8 +300,7 @@ class Operation:
             if self._is_key(name, found):
                 yield name, "{key}"
                 continue
-            if name in required and (fixed := fixed_value(found)) is not None:
-                self._draft.note(f"{printable(name, 40)} is always sent as {fixed}, the only value in the file.")
+            if name in required and (fixed := self._fixed(name, found)):
                 yield name, fixed
                 continue
             argument = self._argument(name, schema, name in required, None)
@@ -322,11 +351,22 @@ class Operation:
         the call names them; "" if there is neither.
         """
         fields = fields_in(self._answer.schema(), self._answer.properties)
-        owner = owner_in(fields)
+        record = self._records.by_path.get(self._path)
+        owner = owner_in(fields, record)
         if not owner and any(spec.get("from") == "identity" for spec in self._arguments.values()):
             return "identity.sub"
-        owner = owner or inner_id_in(fields) or self._only_owner(fields, self._arguments, "record")
+        own = [*self._arguments, *([record.unread_id] if record else ())]
+        owner = owner or self._owner_by_id(fields, own, "record", record)
         return f"record.{owner}" if owner else ""
+
+    def _owner_by_id(self, fields: Sequence[Field], own: Iterable[str], name: str, record: Record | None) -> str:
+        """Return the field of a record that may name its owner by an id, whatever the file calls its customers."""
+        own_id = own_id_in(fields, record)
+        if own_id and names_customer(own_id.rpartition(".")[2], after=own_id.rpartition(".")[0].rpartition(".")[2]):
+            self._draft.check(
+                f"{name}.{own_id}: the record's own id. Choose it as the owner only if it is the customer's own id."
+            )
+        return inner_id_in(fields) or self._only_owner(fields, own, name)
 
     def _only_owner(self, fields: Sequence[Field], own: Iterable[str], record: str) -> str:
         """Return the field of a record that may name an owner by an id; "" if there is none. If there are several, a
@@ -350,7 +390,7 @@ class Operation:
             answer = Answer(record.operation, self._resolve, self._draft.note)
             fields = fields_in(answer.schema(), answer.properties)
             own = [*places, *places.values(), f"{record.name}_id"]
-            if owner := owner_in(fields) or inner_id_in(fields) or self._only_owner(fields, own, record.name):
+            if owner := owner_in(fields, record) or self._owner_by_id(fields, own, record.name, record):
                 self._draft.suggest(f"lookups[{at}].owner", f"{record.name}.{owner}")
             if at == 0:
                 own_id = id_in(fields, [*places.values(), *map(snake, places)])

@@ -41,6 +41,14 @@ class Record:
     def parameters(self) -> list[str]:
         return _PARAMETER.findall(self.path)
 
+    @property
+    def unread_id(self) -> str:
+        """Return the name of the record's own id if the operation reads the record by something else: account_id for
+        `/accounts/{account_number}`; "" for `/accounts/{account_id}` and `/accounts/{id}`.
+        """
+        own = f"{self.name}_id"
+        return "" if snake(self.parameters[-1]) in ("id", own) else own
+
 
 @dataclass(frozen=True, slots=True)
 class Records:
@@ -51,6 +59,7 @@ class Records:
     by_path: Mapping[str, Record] = field(default_factory=dict)
     by_argument: Mapping[str, Record] = field(default_factory=dict)
     by_noun: Mapping[str, Record] = field(default_factory=dict)  # the records of by_argument, by their noun
+    read_by_id: frozenset[str] = frozenset()  # nouns of the records that are read by their id, not by a number or code
     # Nouns whose paths list something, such as driver in /drivers/{driver_id}/rentals.
     holders: frozenset[str] = frozenset()
     owners: frozenset[str] = frozenset()  # nouns that may be the file's word for its customers
@@ -81,7 +90,11 @@ def records_of(operations: Iterable[FileOperation]) -> Records:
             by_argument.setdefault(argument, Record(name[:40], path, operation))
     holders = {noun_of_id(name) for path, *_ in operations for name in _HOLDER.findall(path)}
     return Records(
-        by_path, by_argument, {record.name: record for record in by_argument.values()}, frozenset(holders - {""})
+        by_path,
+        by_argument,
+        by_noun={record.name: record for record in by_argument.values()},
+        read_by_id=frozenset(map(noun_of_id, by_argument)) - {""},
+        holders=frozenset(holders - {""}),
     )
 
 
@@ -98,10 +111,22 @@ def fields_in(schema: Any, properties: Properties) -> list[Field]:
     return found
 
 
-def owner_in(fields: Iterable[Field]) -> str:
-    """Return the path of a record's field that may name its owner; "" if there is none."""
-    named = (path for path, own in fields if names_customer(path[-1], own, after="".join(path[-2:-1])))
-    return next((".".join(path) for path in named), "")
+def owner_in(fields: Sequence[Field], record: Record | None = None) -> str:
+    """Return the path of a record's field that may name its owner; "" if there is none. The record's own id, by which
+    it is not even read, says nothing about its owner.
+    """
+    own = own_id_in(fields, record)
+    named = (path for path, spec in fields if names_customer(path[-1], spec, after="".join(path[-2:-1])))
+    return next((name for name in map(".".join, named) if name != own), "")
+
+
+def own_id_in(fields: Sequence[Field], record: Record | None) -> str:
+    """Return the path of a record's own id if the record is read by something else; "" if it has none."""
+    for path, _ in fields if record is not None and record.unread_id else ():
+        name = "_".join(path[-2:]) if snake(path[-1]) == "id" else path[-1]
+        if len(path) == _depth(fields) and snake(name) == record.unread_id:
+            return ".".join(path)
+    return ""
 
 
 def inner_id_in(fields: Sequence[Field]) -> str:
@@ -114,14 +139,14 @@ def inner_id_in(fields: Sequence[Field]) -> str:
 
 def owner_ids_in(fields: Sequence[Field], records: Records, own: Iterable[str]) -> list[str]:
     """Return the paths of a record's fields that are ids of something else and may be the owner's, whatever the file
-    calls its customers. Only ids by which no operation reads a record count; if paths list something below any of
-    these nouns, only those. `own` are names of the record's own id.
+    calls its customers. Only ids by which no operation reads a record count, even if one reads it by a number; if paths
+    list something below any of these nouns, only those. `own` are names of the record's own id.
     """
     around = {path[:-1] for path, _ in fields}
     known = {*map(snake, own)}
     ids = {path: noun_of_id(path[-1]) for path, _ in fields if path not in around and snake(path[-1]) not in known}
     foreign = [
-        path for path, noun in ids.items() if noun and noun not in records.by_noun and len(path) == _depth(fields)
+        path for path, noun in ids.items() if noun and noun not in records.read_by_id and len(path) == _depth(fields)
     ]
     holding = [path for path in foreign if ids[path] in records.holders]
     return [".".join(path) for path in holding or foreign]

@@ -399,16 +399,89 @@ def test_a_record_is_looked_up_by_its_number_and_the_customers_own_by_their_iden
     assert pay.suggestions["lookups[0].owner"] == pay.suggestions["subject.id"] == "account.account_id"
 
 
-def test_the_only_value_of_a_required_field_is_sent_and_not_asked_for() -> None:
-    pay, book = drafts(SUPPLIER)["pay"], drafts(SUPPLIER)["book"]
+def test_the_only_currency_of_a_required_field_is_sent_and_not_asked_for() -> None:
+    pay = drafts(SUPPLIER)["pay"]
     assert pay.document["call"]["body"] == {
         "amount": "{arguments.amount}", "currency": "EUR",
         "note": "{arguments.note}",  # a text with braces would be read as a template
         "channel?": "{arguments.channel}",
     }  # fmt: skip
-    assert "currency" not in pay.document["arguments"] and any("currency is always sent" in one for one in pay.notes)
-    assert book.document["call"]["query"] == {"version": "v2"}
+    assert "currency" not in pay.document["arguments"] and any("currency: always sent" in one for one in pay.checks)
+
+
+@pytest.mark.parametrize("place", ["query", "body"])
+@pytest.mark.parametrize(("name", "only"), [("terms", "accepted"), ("force", "YES"), ("version", "v2")])
+def test_the_only_value_of_another_field_is_asked_for_and_only_suggested(place: str, name: str, only: str) -> None:
+    schema = f'{{type: string, enum: ["{only}"]}}'
+    text = SUPPLIER.replace("name: version, in: query, required: true, schema: {const: v2}",
+                            f"name: {name}, in: query, required: true, schema: {schema}")  # fmt: skip
+    if place == "body":
+        text = SUPPLIER.replace("currency: {type: string, enum: [EUR]}", f"{name}: {schema}")
+        text = text.replace("[amount, currency, note]", f"[amount, {name}, note]")
+    draft = drafts(text)["book" if place == "query" else "pay"]
+    sent = draft.document["call"][place]
+    assert sent[name] == f"{{arguments.{name}}}"
+    assert [one["value"] for one in draft.document["arguments"][name]["options"]] == [only]
+    assert f"arguments.{name}" in [row["value"] for row in draft.document["card"]["rows"]]
+    assert draft.suggestions[f"arguments.{name}.from"] == "server"
+    assert draft.suggestions[f"arguments.{name}.value"] == f"'{only}'"
+    assert any(one.startswith(f"{name}: the file allows only {only}.") for one in draft.checks)
 
 
 def test_the_first_of_several_examples_is_used() -> None:
     assert drafts(SUPPLIER)["book"].document["arguments"]["contract_number"]["example"] == "C-204418"
+
+
+CLINIC = """
+openapi: 3.1.0
+info: {title: A clinic, version: "1"}
+paths:
+  /patients/{patient_number}:
+    get: {responses: {"200": {content: {application/json: {schema: {properties: {patient_number: {type: string}}}}}}}}
+  /appointments/{appointment_id}:
+    get:
+      operationId: appointment
+      responses:
+        "200":
+          content:
+            application/json:
+              schema:
+                properties:
+                  appointment_id: {type: integer}
+                  patient_id: {type: integer}
+                  clinic_id: {type: integer}
+  /appointments/{appointment_id}/cancellations:
+    post:
+      operationId: cancel
+      parameters: [{name: appointment_id, in: path, required: true, schema: {type: string}}]
+      responses: {"200": {}}
+  /accounts/{account_number}:
+    get:
+      operationId: account
+      responses:
+        "200":
+          content:
+            application/json:
+              schema:
+                properties: {account_number: {type: string}, account_id: {type: string}, holder: {type: string}}
+  /accounts/{account_number}/payouts:
+    post:
+      operationId: pay
+      parameters: [{name: account_number, in: path, required: true, schema: {type: string}}]
+      responses: {"200": {}}
+"""
+
+
+@pytest.mark.parametrize("name", ["appointment", "cancel"])
+def test_an_id_may_be_the_owners_although_its_record_is_read_by_a_number(name: str) -> None:
+    draft = drafts(CLINIC)[name]
+    assert "lookups[0].owner" not in draft.suggestions
+    [told] = [one for one in draft.checks if "the owner may be named by" in one]
+    assert "patient_id" in told and "clinic_id" in told
+
+
+@pytest.mark.parametrize(("name", "record"), [("account", "record"), ("pay", "account")])
+def test_the_own_id_of_a_record_that_is_read_by_its_number_is_not_its_owner(name: str, record: str) -> None:
+    draft = drafts(CLINIC)[name]
+    assert "lookups[0].owner" not in draft.suggestions
+    assert any(one.startswith(f"{record}.account_id: the record's own id") for one in draft.checks)
