@@ -69,6 +69,7 @@ _SENTENCES: Final[dict[str, str]] = {
     ),
     "too_many_lookups": msgid("You have looked up a lot in the last hour. Please try again later."),
     "record_not_found": msgid("There is no such record in your account."),
+    "choice_not_offered": msgid("This choice is no longer available. Please ask again and choose another one."),
     "record_changed": msgid("This has changed since you saw it, so nothing was done."),
     "subject_busy": msgid(
         "Another request for this is still in progress, so nothing was done. Please ask again later."

@@ -86,9 +86,9 @@ class Happened(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """The reason why a request is forbidden. `words` are for the customer; "" if the definition failed, for which the
-    caller has its own message. `where` tells the editor which guard, look-up or part of the document refused the
-    request, and what went wrong.
+    """The reason why a request is forbidden. `words` are for the customer; "" if the definition has none, since it
+    failed or no guard of its own refused: the caller has its own message for these codes. `where` tells the editor
+    which guard, look-up or part of the document refused the request, and what went wrong.
     """
 
     code: str
@@ -162,18 +162,18 @@ def choices_of(
     if isinstance(found, Obstacle):
         return found
     try:
-        entries = (found.with_names({choosing.element: one}) for one in _entries(choosing, found))
+        entries = (found.with_names({choosing.element: one}) for one in _list(choosing, found)[:MAX_CHOICES])
         return [_choice(choosing, entry, locale) for entry in entries]
     except (ExpressionFailed, NoValue) as error:
         why = error if isinstance(error, ExpressionFailed) else ExpressionFailed(str(error), place=choosing.value.text)
         return _failed("choose_from", why)
 
 
-def _entries(choosing: Choosing, names: Names) -> Sequence[Any]:
+def _list(choosing: Choosing, names: Names) -> Sequence[Any]:
     found = choosing.list.evaluate(names)
     if not isinstance(found, Sequence) or isinstance(found, str):
         raise ExpressionFailed("this is not a list", place=choosing.list.text)
-    return found[:MAX_CHOICES]
+    return found
 
 
 def _choice(choosing: Choosing, names: Names, locale: str) -> tuple[str, str]:
@@ -265,7 +265,7 @@ def _canonical_of_server(argument: Argument, names: Names) -> Any:
 
 
 def first_obstacle(definition: Definition, names: Names, locale: str) -> Obstacle | None:
-    """Return the first guard that fails, or None."""
+    """Return the first guard that fails, or the argument whose public list does not have its value; otherwise None."""
     for guard in definition.guards:
         where = f"guards.{guard.name}"
         try:
@@ -273,6 +273,28 @@ def first_obstacle(definition: Definition, names: Names, locale: str) -> Obstacl
                 return _refused(guard.refusal, guard.name, names, where, locale)
         except ExpressionFailed as error:
             return _failed(where, error)
+    return _not_offered(definition, names)
+
+
+def _not_offered(definition: Definition, names: Names) -> Obstacle | None:
+    """Return an obstacle for the first value that is not in the public list that its argument is chosen from: nothing
+    else proves that such a value names a record that anybody may name.
+    """
+    public = {lookup.name for lookup in definition.lookups if lookup.is_public}
+    for one in definition.arguments.values():
+        choosing = one.choose_from
+        if choosing is None or not choosing.list.sources() & public or one.name not in names["arguments"]:
+            continue
+        where = f"arguments.{one.name}.choose_from"
+        try:
+            entries = (names.with_names({choosing.element: entry}) for entry in _list(choosing, names))
+            offered = {as_text(choosing.value.evaluate(entry)) for entry in entries}
+        except ExpressionFailed as error:
+            return _failed(where, error)
+        except NoValue as error:
+            return _failed(where, ExpressionFailed(str(error), place=choosing.value.text))
+        if names["arguments"][one.name] not in offered:
+            return Obstacle("choice_not_offered", "", where)
     return None
 
 

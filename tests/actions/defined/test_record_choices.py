@@ -411,8 +411,23 @@ async def test_the_value_that_finds_the_records_is_asked_for_first(
     assert (card["arguments"]["gift"], card["arguments"]["purchase"]) == ("1000000001", FIRST)
 
 
-def test_a_choice_from_a_public_list_is_sent_only_if_a_guard_compares_it_with_the_list() -> None:
+@pytest.mark.parametrize("guard", ["arguments.gift != order.status", "goods.name != arguments.gift or true", ""])
+@pytest.mark.parametrize(("gift", "state"), [("1000000001", "awaiting_confirmation"), ("999", "refused")])
+def test_a_value_that_a_public_list_does_not_have_is_refused_whatever_the_guards_say(
+    ann: Principal, put_in_force: Put, guard: str, gift: str, state: str
+) -> None:
     made = cancel_with_gift()
+    made["guards"][-1]["require"] = guard
+    if not guard:
+        made["guards"].pop()
     assert missing(made) == []
-    made["guards"].pop()
+    put_in_force(made)
+    arguments = {"purchase": FIRST, "gift": gift, "reason": "no longer needed"}
+    proposed = propose(ann, "cancel_pending_order", arguments, proposal_key="turn:1:1")
+    assert (proposed.state, proposed.reason_code) == (state, "choice_not_offered" if state == "refused" else "")
+
+
+def test_a_choice_whose_value_is_computed_from_an_argument_is_not_proven() -> None:
+    made = cancel_with_gift()
+    made["arguments"]["gift"]["choose_from"]["value"] = "arguments.purchase"
     assert missing(made) == ["arguments.gift.names_no_record"]
