@@ -106,6 +106,13 @@ class Expression:
         """Yield the start and end of each mention of an outside name in the text, such as `order` in `order.id`."""
         yield from _mentions(self._tree, name)
 
+    def bound_names(self) -> frozenset[str]:
+        """Return the names that the expression gives to list entries and their positions: {"v"} for
+        `all(variants, v, v.price > 0)`.
+        """
+        each = (node for node in _nodes(self._tree) if isinstance(node, tree.EachOf))
+        return frozenset(name for node in each for name in (node.name, node.position) if name)
+
 
 def compile_expression(text: str) -> Expression:
     """Return the compiled expression; raises ExpressionError with the position of the first mistake."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from actions.definitions.errors import ExpressionError
@@ -58,6 +59,34 @@ def with_renamed_names(document: Mapping[str, Any], names: Mapping[str, str]) ->
     if isinstance(made.get("labels"), Mapping):
         made["labels"] = {_label_with(str(path), names): one for path, one in made["labels"].items()}
     return made
+
+
+def bound_names(document: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names that expressions of a document give to list entries, and those that `as` gives to them. An
+    expression inside them would read an entry instead of a look-up or value of the same name.
+    """
+    found = set(entry_names(document))
+
+    def note(_: str, text: str) -> str:
+        with suppress(ExpressionError):  # the editor says so at its field
+            found.update(compile_expression(text).bound_names())
+        return text
+
+    _changed(document, "", note)
+    return frozenset(found)
+
+
+def entry_names(value: Any) -> Iterator[str]:
+    """Yield the names that `as` gives to list entries, anywhere in a document."""
+    match value:
+        case Mapping():
+            if isinstance(value.get("as"), str):
+                yield value["as"]
+            for one in value.values():
+                yield from entry_names(one)
+        case list():
+            for one in value:
+                yield from entry_names(one)
 
 
 def _with_names(text: str, names: Mapping[str, str]) -> str:

@@ -177,6 +177,66 @@ def test_a_look_up_is_renamed_everywhere_at_once(browser: Client, draft: ActionD
     assert stored["subject"]["kind"] == "order" and missing_in(stored) == []
 
 
+OF_LINES = {
+    "name": "lines", "public": True, "for_each": "order.items", "as": "line",
+    "call": {"method": "GET", "path": "/products/{order.order_id}/{line.product_id}"},
+}  # fmt: skip
+ENTRIES = {"for_each": "order.items", "as": "one", "of": {"order": "{order.order_id}", "line": "{one.item_id}"}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("order", "line", "line already names the entries of a list"),  # of a look-up for each element
+        ("order", "one", "one already names the entries of a list"),  # in the body
+        ("order", "v", "v already names the entries of a list"),  # in an expression
+        ("more", "line", "line already names the entries of a list"),
+        ("order", "purchase", ""),
+    ],
+)
+def test_a_look_up_cannot_have_a_name_by_which_a_call_or_guard_would_read_a_list_entry(
+    browser: Client, draft: ActionDefinition, old: str, new: str, told: str
+) -> None:
+    made = document()
+    more = {"name": "more", "public": True, "call": {"method": "GET", "path": "/products/{order.order_id}"}}
+    made["lookups"] += [OF_LINES, more]
+    made["call"]["body"]["lines"] = ENTRIES
+    made["guards"][0]["require"] = "all(order.items, v, v.price <= order.order_id)"
+    number = save_draft(made, actor="operator:test").number
+    sent = fields_of(browser.get(at(draft, "part/lookups/")))
+    place = next(name for name, value in sent.items() if value == old and name.endswith("-name"))
+    answer = browser.post(at(draft, "part/lookups/"), {**sent, place: new})
+    assert told in problems_of(answer) if told else answer.status_code == 302
+    assert newest_version(draft).number == number + (not told)
+
+
+def test_a_look_up_with_the_name_of_list_entries_is_not_renamed(browser: Client, draft: ActionDefinition) -> None:
+    made = document()
+    made["lookups"].append({
+        "name": "goods", "public": True, "for_each": "order.items", "as": "order",
+        "call": {"method": "GET", "path": "/products/{order.product_id}"},
+    })  # fmt: skip
+    number = save_draft(made, actor="operator:test").number
+    sent = fields_of(browser.get(at(draft, "part/lookups/")))
+    answer = browser.post(at(draft, "part/lookups/"), {**sent, "lookups-0-name": "purchase"})
+    assert "order also names the entries of a list" in problems_of(answer)
+    assert newest_version(draft).number == number
+
+
+def test_a_value_does_not_get_the_name_of_one_that_is_removed_by_the_same_save(
+    browser: Client, draft: ActionDefinition
+) -> None:
+    made = {**document(), "values": {"paid": "order.status == 'paid'", "small": "len(order.items) < 3"}}
+    made["guards"] = [{**made["guards"][0], "require": "paid and small"}]
+    number = save_draft(made, actor="operator:test").number
+    part = at(draft, "part/guards/")
+    sent = fields_of(browser.get(part))
+    rows = {value: name.removesuffix("-name") for name, value in sent.items() if name.endswith("-name")}
+    answer = browser.post(part, {**sent, f"{rows['paid']}-remove": "on", f"{rows['small']}-name": "paid"})
+    assert "paid is removed at the same time" in problems_of(answer)
+    assert newest_version(draft).number == number
+
+
 def test_an_argument_that_is_still_used_is_not_removed_and_the_page_says_where(
     browser: Client, draft: ActionDefinition
 ) -> None:

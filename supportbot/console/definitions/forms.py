@@ -15,7 +15,7 @@ from actions.connections.selectors import listed_connections
 from actions.definitions.document import expanded
 from actions.definitions.field_reader import ARGUMENTS
 from actions.definitions.kinds import as_kind, unreadable_method
-from actions.definitions.references import uses_of, with_renamed, with_renamed_names
+from actions.definitions.references import bound_names, entry_names, uses_of, with_renamed, with_renamed_names
 from actions.definitions.selectors import imported_tools
 from supportbot.console.definitions.box_values import ABSENT, form_field, shown, value_of
 from supportbot.console.definitions.fields import Box, Kind, Part, Rows
@@ -114,6 +114,7 @@ class PartForm(forms.Form):
         self._rows: dict[str, list[_Row]] = {}
         self._renamed: dict[str, str] = {}
         self._renamed_names: dict[str, str] = {}  # of look-ups and values
+        self._renamed_at: dict[str, str] = {}  # the name field of each of these, by the old name
         self._kept: set[str] = set()  # rows that are written
         self.uses: list[str] = []  # paths that read an argument that is being removed
         boxes = [box for box in part.boxes if self._kind in box.of]
@@ -243,6 +244,7 @@ class PartForm(forms.Form):
         if self._renamed:
             document = with_renamed(document, self._renamed)
         if self._renamed_names:
+            self._refuse_names_with_two_meanings(document)
             document = with_renamed_names(document, self._renamed_names)
         self._keep_what_is_used(document)
         return self._of_chosen_kind(document), places
@@ -296,6 +298,27 @@ class PartForm(forms.Form):
                 words = gettext("{name} is still used elsewhere. Remove it there first.")
                 self.add_error(remove, words.format(name=row.key))
 
+    def _refuse_names_with_two_meanings(self, document: Mapping[str, Any]) -> None:
+        """Refuse new names of look-ups and values by which some part of the document would read something else."""
+        bound, entries, removed = bound_names(document), set(entry_names(document)), set(self._removed())
+        for old, new in self._renamed_names.items():
+            if new in bound:
+                words = gettext("{name} already names the entries of a list in this action. Choose another name.")
+                self.add_error(self._renamed_at[old], words.format(name=new))
+            elif old in entries:
+                words = gettext("{name} also names the entries of a list in this action. Rename those first.")
+                self.add_error(self._renamed_at[old], words.format(name=old))
+            elif new in removed:
+                words = gettext("{name} is removed at the same time. Save that first, then use its name.")
+                self.add_error(self._renamed_at[old], words.format(name=new))
+
+    def _removed(self) -> Iterator[str]:
+        """Yield the names of look-ups and values that this page removes."""
+        for at in _READ_BY_NAME:
+            for row in self._rows.get(at, ()):
+                if row.prefix not in self._kept:
+                    yield row.key or str(row.stored.get("name", ""))
+
     def _write(self, boxes: Iterable[Box], prefix: str, target: dict[str, Any]) -> bool:
         """Write the fields into an object; return whether any of them, except flags, has a value."""
         has_any = False
@@ -333,7 +356,7 @@ class PartForm(forms.Form):
                 self._renamed[row.key] = name
             before = row.key or str(row.stored.get("name", ""))
             if rows.at in _READ_BY_NAME and before and name and name != before:
-                self._renamed_names[before] = name
+                self._renamed_names[before], self._renamed_at[before] = name, f"{row.prefix}-name"
             self._kept.add(row.prefix)
             places[f"{rows.at}.{name}" if rows.is_named else f"{rows.at}[{len(found)}]"] = row.prefix
             found.append((name, target))
