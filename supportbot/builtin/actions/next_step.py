@@ -33,6 +33,7 @@ from supportbot.builtin.actions.slots import (
     kind_of,
     meant_order,
     missing_in,
+    request_words,
     required_by,
     whole_text,
 )
@@ -253,7 +254,7 @@ def _record_number(tool: ToolSpec, intent: Intent, arguments: Mapping[str, Any],
     numbers = [intent.order.number] if intent.order and intent.order.number else []
     for line in intent.text.splitlines():
         meant = meant_order(tool, line, language)
-        if meant is None or denies_all(line, language, placed_order_numbers(line)):
+        if meant is None or denies_all(line, language, placed_order_numbers(line), request_words(tool)):
             numbers = []  # it is unclear which one is meant
         else:
             numbers += order_numbers_in(meant)

@@ -46,10 +46,13 @@ def meant_in(text: str, locale: str, numbers: Sequence[Placed], request_words: C
     return text
 
 
-def denies_all(text: str, locale: str, numbers: Sequence[Placed]) -> bool:
-    """Return whether a text has `numbers` and says of each that it is not meant: "not L-4412"."""
-    denied = set(_denied(_tokens(text, numbers), detect(text, locale)))
-    return bool(numbers) and denied == set(range(len(numbers)))
+def denies_all(text: str, locale: str, numbers: Sequence[Placed], request_words: Collection[str]) -> bool:
+    """Return whether a text has `numbers` and says only of each that it is not meant: "not L-4412". A text with other
+    words may ask about the number ("Why has not L-4412 arrived?").
+    """
+    language, tokens = detect(text, locale), _tokens(text, numbers)
+    is_denied = bool(numbers) and set(_denied(tokens, language)) == set(range(len(numbers)))
+    return is_denied and _says_only(tokens, language, request_words)
 
 
 def _tokens(text: str, numbers: Sequence[Placed]) -> list[tuple[str, int | None]]:
