@@ -261,10 +261,10 @@ def _send(system: BackEnd, request: ActionRequest, command: Any, *, was_sent: bo
 
 def _verify_refusal(system: BackEnd, request: ActionRequest, refusal: DidNot, *, was_sent: bool) -> Found:
     """Look up the outcome by key before trusting a refusal: an earlier attempt or a gateway's error may hide work that
-    was done.
+    was done, or is still being done.
     """
     found = system.find(str(request.pk))
-    if isinstance(found, Happened | DidNot):
+    if isinstance(found, Happened | DidNot) or (isinstance(found, Unclear) and found.is_in_progress):
         return found
     return Unclear("refused", was_answered=True) if was_sent else refusal
 
@@ -301,8 +301,13 @@ def _record_outcome(attempt: Attempt, result: Result) -> None:
         case _:
             outcome, detail = Attempt.Outcome.UNCLEAR, ""
     was_answered = isinstance(result, Unclear) and result.was_answered
+    in_progress_at = now() if isinstance(result, Unclear) and result.is_in_progress else None
     Attempt.objects.filter(pk=attempt.pk).update(
-        outcome=outcome, detail=detail[:200], was_answered=was_answered, finished_at=now()
+        outcome=outcome,
+        detail=detail[:200],
+        was_answered=was_answered,
+        in_progress_at=in_progress_at,
+        finished_at=now(),
     )
 
 

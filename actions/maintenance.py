@@ -16,22 +16,21 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils.timezone import now
 from kombu.exceptions import OperationalError
 
 from actions import audit
 from actions.execution import FIRST_RECHECK, fail, find_out, may_find_out, recover, refusal_reason, succeed
 from actions.models import ActionRequest, Attempt
-from actions.outcomes import DidNot, Happened, NeverSeen
+from actions.outcomes import DidNot, Found, Happened, NeverSeen, Unclear
 from actions.reasons import Reason
 from actions.reevaluation import judge_anew, unjudged
 from actions.request_queue import publish
 from actions.states import State
-from actions.transitions import TOPIC, expire, lock_request
+from actions.transitions import expire, lock_request, transition
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.outbox.services import announce
 
 logger = logging.getLogger(__name__)
 BATCH: Final = 200
@@ -43,8 +42,10 @@ CHECK_LEASE: Final = timedelta(seconds=30)
 SETTLED_AFTER: Final = timedelta(seconds=150)
 SETTLED_AFTER_ANSWER: Final = timedelta(seconds=15)
 MAX_PAUSE: Final = timedelta(hours=1)
-# A system that works longer than this on a call, or never says that it is done, is left to a person.
+# A person has to check a call that a system works on for longer than this, and one that it no longer says it is working
+# on, but neither that it is done: after the second time, in which a look-up that failed once is repeated.
 IN_PROGRESS_FOR: Final = timedelta(hours=24)
+UNCLEAR_FOR: Final = timedelta(seconds=30)
 # After this time, a worker has taken a published request, unless its message was lost.
 MESSAGE_GRACE: Final = timedelta(seconds=2)
 
@@ -126,20 +127,48 @@ def reconcile(request_id: UUID) -> None:
             succeed(request, found)
         elif isinstance(found, DidNot) and found.is_final:
             fail(request, refusal_reason(found))
-        elif isinstance(found, NeverSeen) and _settles_at(request) <= now():
+        elif isinstance(found, NeverSeen) and _is_never_seen_reliable(request):
             fail(request, Reason("not_carried_out"))
         else:
-            _hand_over_if_overdue(request)
+            _note_progress(request, found)
             _schedule_recheck(request)
 
 
-def _hand_over_if_overdue(request: ActionRequest) -> None:
-    """Tell the team and the customer that a call has been in progress for too long. It is still looked up."""
-    if request.reason_code != "in_progress" or now() < request.changed_at + IN_PROGRESS_FOR:
+def _is_never_seen_reliable(request: ActionRequest) -> bool:
+    """Return whether "never seen" proves that nothing happened. A system that has said that it was working on the call
+    has only forgotten it, perhaps because it is done.
+    """
+    was_in_progress = request.reason_code == "in_progress" or _in_progress_at(request) is not None
+    return not was_in_progress and _settles_at(request) <= now()
+
+
+def _note_progress(request: ActionRequest, found: Found) -> None:
+    """Note that the system is still working on a call, and leave one that has been in progress to a person, who is told
+    like the customer, if that takes too long or is no longer what the system says. It is still looked up.
+    """
+    if isinstance(found, Unclear) and found.is_in_progress:
+        Attempt.objects.filter(request_id=request.pk, number=request.attempt_count).update(in_progress_at=now())
+        is_unclear = False
+    else:
+        is_unclear = isinstance(found, NeverSeen) or now() >= _unclear_from(request)
+    if request.reason_code != "in_progress":
         return
-    ActionRequest.objects.filter(pk=request.pk, state=State.UNKNOWN).update(reason_code="outcome_unknown")
-    audit.record("outcome.overdue", actor="worker", request_id=request.pk, digest=request.digest)
-    announce(TOPIC, request.pk, workspace_id=request.workspace_pk)
+    if is_unclear or now() >= request.changed_at + IN_PROGRESS_FOR:
+        transition(request, State.UNKNOWN, actor="worker", reason=Reason("outcome_unknown"))
+
+
+def _unclear_from(request: ActionRequest) -> datetime:
+    """Return the time after which a call is no longer known to be in progress: a while after the look-up that followed
+    the last one that said so.
+    """
+    last_known = _in_progress_at(request) or request.changed_at
+    return last_known + _pause(request, last_known) + UNCLEAR_FOR
+
+
+def _in_progress_at(request: ActionRequest) -> datetime | None:
+    """Return when the system last said that it was working on a call of this request; None if it never did."""
+    found: datetime | None = Attempt.objects.filter(request_id=request.pk).aggregate(at=Max("in_progress_at"))["at"]
+    return found
 
 
 @contextmanager
@@ -161,18 +190,25 @@ def _settles_at(request: ActionRequest) -> datetime:
 
 
 def _schedule_recheck(request: ActionRequest) -> None:
-    """Schedule the next check: after half the time that the outcome has been unknown (so soon at first, at most an hour
-    later), and once when all calls have ended.
+    """Schedule the next check, at the latest when all calls have ended, or when a call is no longer known to be in
+    progress.
     """
     if not may_find_out(request):  # a person must handle it from now on
         ActionRequest.objects.filter(pk=request.pk, state=State.UNKNOWN).update(due_at=None)
         return
     moment = now()
-    due_at = moment + min(max((moment - request.changed_at) / 2, FIRST_RECHECK), MAX_PAUSE)
-    settles_at = _settles_at(request)
-    if moment < settles_at < due_at:
-        due_at = settles_at
+    moments = [_settles_at(request)]
+    if request.reason_code == "in_progress":
+        moments += [_unclear_from(request), request.changed_at + IN_PROGRESS_FOR]
+    due_at = min([moment + _pause(request, moment), *(one for one in moments if one > moment)])
     ActionRequest.objects.filter(pk=request.pk, state=State.UNKNOWN).update(due_at=due_at)
+
+
+def _pause(request: ActionRequest, moment: datetime) -> timedelta:
+    """Return the time until the check that follows one at this moment: half of how long the outcome has been unknown,
+    so little at first, and at most an hour.
+    """
+    return min(max((moment - request.changed_at) / 2, FIRST_RECHECK), MAX_PAUSE)
 
 
 def expire_waiting() -> None:

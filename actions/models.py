@@ -246,6 +246,8 @@ class Attempt(TenantModel):
     sent_at = models.DateTimeField(null=True)  # set before the call: money may have moved from here on
     # The answer was unclear, but the merchant has finished with the call.
     was_answered = models.BooleanField(default=False, db_default=False)
+    # When a look-up last said that the merchant was working on the call: it exists, whatever is answered later.
+    in_progress_at = models.DateTimeField(null=True)
     command = models.JSONField(null=True)  # exactly what was sent, while it may have to be sent again
     finished_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=12, choices=Outcome.choices, blank=True)

@@ -26,7 +26,7 @@ class DidNot:
 class Unclear:
     """Sent without a conclusive answer: money may have moved. The next step depends on the action's `OutcomeKind`.
     `was_answered`: the merchant has finished with this call, so it is no longer in progress. `is_in_progress`: the
-    merchant was asked by key, knows the call and has not finished it.
+    merchant was asked by key, and says that it is still working on the call.
     """
 
     cause: str

@@ -280,7 +280,8 @@ def settle_by_hand(request_id: UUID, *, outcome: Finding, person: User, note: st
     """Settle a request with an unknown outcome, as a person who has found out what happened. The note is for the team.
 
     Raises NotApprover without the right on its policy; OwnRequest for a person with a conflict of interest; NotWaiting
-    if the outcome is known by now; InvalidInput for an invalid note.
+    if the outcome is known by now, or if nothing is said to have happened while the call is still being retried or the
+    system is working on it; InvalidInput for an invalid note.
     """
     _check_decider(request_id, person)
     reason = settlement(happened=outcome == "happened", note=note)
@@ -290,6 +291,8 @@ def settle_by_hand(request_id: UUID, *, outcome: Finding, person: User, note: st
             raise NotWaiting("This request is not waiting for somebody to find out what happened.")
         if outcome == "did_not" and request.due_at and outcome_kind(request) is OutcomeKind.REPLAY_SAFE:
             raise NotWaiting("The call is still being retried, so it may still go through. Try again in an hour.")
+        if outcome == "did_not" and request.reason_code == "in_progress":
+            raise NotWaiting("The connected system says that it is still working on it, so it may still go through.")
         forget_command(request)
         to = State.SUCCEEDED if outcome == "happened" else State.FAILED
         return transition(request, to, actor=actor_of(person), reason=reason, due_at=None)

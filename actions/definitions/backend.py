@@ -15,7 +15,7 @@ from actions.connections.mcp_tools import ToolClient
 from actions.connections.selectors import connection_named
 from actions.definitions.arguments import seen
 from actions.definitions.errors import ExpressionFailed
-from actions.definitions.evaluation import Answer, Ask, Asked, Names, asked, happened, reason_of
+from actions.definitions.evaluation import OK, Answer, Ask, Asked, Names, asked, happened, reason_of
 from actions.definitions.evaluation import Happened as Reading
 from actions.definitions.parts import Definition
 from actions.definitions.rendering import receipt_of
@@ -140,8 +140,10 @@ class DefinedBackEnd:
                 return self._did_not(answer, names)
             case Reading.NEVER_SEEN:
                 return NeverSeen()
-        # "Never seen" is ruled out, and neither end has come: the system is still working on it, as after a 202.
-        return Unclear(f"answered {answer.status}", is_in_progress=200 <= answer.status < 300)
+            # A person is not called for this, so only the author's own condition says it, and never an error's answer.
+            case Reading.IN_PROGRESS if answer.status in OK:
+                return Unclear("in progress", is_in_progress=True)
+        return Unclear(f"answered {answer.status}")
 
     def _happened(self, answer: Answer, names: Names) -> Happened:
         """Return success with the receipt's values; they are read here because the records may still be available."""

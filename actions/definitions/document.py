@@ -379,7 +379,7 @@ class _Document:
             self._top.findings.add("call.key", f"The system must recognise a repeated call by its key. {how}")
         outcome = parts.Outcome(kind)
         # Without a kind, it is unknown whether these belong here.
-        for name in ("call", "happened", "did_not", "never_seen") if not spec.has("kind") else ():
+        for name in ("call", "happened", "did_not", "never_seen", "in_progress") if not spec.has("kind") else ():
             spec.raw(name)
         if kind is OutcomeKind.STATUS_LOOKUP:
             outcome = parts.Outcome(
@@ -388,6 +388,7 @@ class _Document:
                 spec.condition("happened", answered, needed=True),
                 spec.condition("did_not", answered, needed=True),
                 spec.condition("never_seen", answered, needed=True),
+                spec.condition("in_progress", answered),
             )
         spec.close()
         return outcome

@@ -36,7 +36,7 @@ from supportbot.translation import in_locale
 
 FAILED: Final = "definition_failed"
 MAX_CHOICES: Final = 50
-_OK: Final = range(200, 300)
+OK: Final = range(200, 300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,7 @@ class Happened(StrEnum):
     YES = "yes"
     NO = "no"
     NEVER_SEEN = "never_seen"
+    IN_PROGRESS = "in_progress"
     UNCLEAR = "unclear"
 
 
@@ -212,7 +213,7 @@ def _record(lookup: Lookup, names: Names, ask: Ask, locale: str) -> Any:
     answer = ask(asked(lookup.call, names))
     if answer.status in lookup.absent:
         return _refused(lookup.otherwise, f"{lookup.name}_not_found", names, f"lookups.{lookup.name}", locale)
-    if answer.status not in _OK:
+    if answer.status not in OK:
         raise MerchantUnavailable
     if lookup.owner is not None:
         owner = lookup.owner.evaluate(names.with_names({lookup.name: answer.body}))
@@ -350,6 +351,7 @@ def happened(rule: AnswerRule | Outcome, answer: Answer, names: Names) -> Happen
         (rule.happened, Happened.YES),
         (rule.did_not, Happened.NO),
         (rule.never_seen if isinstance(rule, Outcome) else None, Happened.NEVER_SEEN),
+        (rule.in_progress if isinstance(rule, Outcome) else None, Happened.IN_PROGRESS),
     )
     found = {reading for condition, reading in readings if condition is not None and _holds(condition, answered)}
     # If several conditions hold, they contradict each other; if none holds, nothing is known.

@@ -159,6 +159,7 @@ class Outcome:
     happened: Expression | None = None
     did_not: Expression | None = None
     never_seen: Expression | None = None
+    in_progress: Expression | None = None  # without it, an answer never says that the system is still working
 
 
 @dataclass(frozen=True, slots=True)

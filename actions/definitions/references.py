@@ -16,7 +16,7 @@ _CALL: Final = r"((lookups|outcome)\.)?call"
 # JSON paths without list indexes.
 _EXPRESSIONS: Final = re.compile(
     rf"lookups\.(owner|for_each)|arguments\.\w+\.(value|choose_from\.(list|value))|values\.\w+|guards\.require|subject\.id|money\.\w+|answer\.\w+"
-    rf"|outcome\.(happened|did_not|never_seen)|{_ROWS}\.value|result\.list|result\.card\.(link|picture)|approval\.when"
+    rf"|outcome\.(happened|did_not|never_seen|in_progress)|{_ROWS}\.value|result\.list|result\.card\.(link|picture)|approval\.when"
     rf"|undo\.arguments\.\w+|{_CALL}\.body(\..*)?\.for_each"
 )
 _TEMPLATES: Final = re.compile(

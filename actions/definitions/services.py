@@ -254,6 +254,7 @@ def _read_later(definition: Definition) -> list[tuple[str, frozenset[str]]]:
         parts += [
             ("outcome.call", outcome.call), ("outcome.happened", outcome.happened),
             ("outcome.did_not", outcome.did_not), ("outcome.never_seen", outcome.never_seen),
+            ("outcome.in_progress", outcome.in_progress),
         ]  # fmt: skip
     if answer is not None and outcome is not None and outcome.kind is OutcomeKind.REPLAY_SAFE:
         parts += [("answer.happened", answer.happened), ("answer.did_not", answer.did_not)]

@@ -31,9 +31,9 @@ _FIELDS: Final = (
     "format", "name", "kind", "risk", "type", "from", "title", "description", "required", "examples", "connection",
     "arguments", "lookups", "values", "guards", "labels", "subject", "id", "money", "amount", "currency", "method",
     "path", "query", "headers", "call", "body", "key", "answer", "outcome", "happened", "did_not", "never_seen",
-    "reason", "for_each", "as", "at_most", "list", "owner", "public", "absent", "otherwise", "require", "code", "words",
-    "card", "label", "value", "summary", "button", "rows", "done", "receipt", "result", "fields", "hand_over",
-    "limits", "approval", "undo", "choose_from", "done_words",
+    "in_progress", "reason", "for_each", "as", "at_most", "list", "owner", "public", "absent", "otherwise", "require",
+    "code", "words", "card", "label", "value", "summary", "button", "rows", "done", "receipt", "result", "fields",
+    "hand_over", "limits", "approval", "undo", "choose_from", "done_words",
 )  # fmt: skip
 _PLACES: Final = {name: place for place, name in enumerate(_FIELDS)}
 _NAMED: Final = frozenset({"arguments", "values"})  # objects whose keys are names chosen by the document's author

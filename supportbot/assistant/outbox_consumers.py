@@ -1,8 +1,9 @@
 """Receives announcements from lower packages: when a guarded action changes state, its conversation gets an event.
 
-Invariants: each state of a request becomes one event, in the order of the steps, with the text of its row. The result
-does not depend on how often, how late or by which process this is called, so an announcement makes up for a process
-that died.
+Invariants: each state of a request becomes one event, in the order of the steps, with the text of its row. Only an
+unknown outcome may become two: while the system says that it is working on it, and once a person has to check. The
+result does not depend on how often, how late or by which process this is called, so an announcement makes up for a
+process that died.
 """
 
 from typing import Any, Final
@@ -70,34 +71,34 @@ def record_action_events(request_id: UUID) -> None:
     recorded = _recorded(conversation, request_id)
     for step in steps:
         name = _EVENTS.get(step.state)
-        if name is not None and name not in recorded:
-            recorded.add(name)
+        if name is not None and (name, _phase(step)) not in recorded:
+            recorded.add((name, _phase(step)))
             _record(conversation, request, step, name)
-    if _is_overdue(conversation, request):
-        _record(conversation, request, steps[-1], _EVENTS[State.UNKNOWN])
 
 
-def _is_overdue(conversation: Conversation, request: ActionRequest) -> bool:
-    """Return whether the conversation was told that a call is in progress, and a person has to check it now."""
-    if request.state != State.UNKNOWN or request.reason_code not in _FOR_A_PERSON:
-        return False
-    told = ConversationEvent.objects.filter(
-        conversation=conversation, event=_EVENTS[State.UNKNOWN], payload__request=str(request.pk)
-    ).order_by("-seq").first()  # fmt: skip
-    return told is not None and told.payload.get("reason", {}).get("code") == "in_progress"
+def _phase(told: Step | ActionRequest) -> str:
+    """Return what tells the two events of an unknown outcome apart; "" for all other states."""
+    return told.reason_code if told.state == State.UNKNOWN else ""
 
 
-def _recorded(conversation: Conversation, request_id: UUID) -> set[str]:
+def _is_current(step: Step, request: ActionRequest) -> bool:
+    return (step.state, _phase(step)) == (request.state, _phase(request))
+
+
+def _recorded(conversation: Conversation, request_id: UUID) -> set[tuple[str, str]]:
     events = ConversationEvent.objects.filter(
         conversation=conversation, event__startswith="action.", payload__request=str(request_id)
     )
-    return set(events.values_list("event", flat=True))
+    return {
+        (event, (reason or {}).get("code", "") if event == _EVENTS[State.UNKNOWN] else "")
+        for event, reason in events.values_list("event", "payload__reason")
+    }
 
 
 def _record(conversation: Conversation, request: ActionRequest, step: Step, name: str) -> None:
     append_event(conversation, name, _payload(request, step))
     notify_desk(conversation)  # even if no agent has the chat, because approvals are work for the team
-    if step.state != request.state or step.state not in _EXPLAINED:
+    if not _is_current(step, request) or step.state not in _EXPLAINED:
         return
     if _needs_nobody_now(conversation, request):
         handoff.end_unread(conversation, reason="action")
@@ -111,11 +112,12 @@ def _record(conversation: Conversation, request: ActionRequest, step: Step, name
 
 
 def _needs_nobody_now(conversation: Conversation, request: ActionRequest) -> bool:
-    """Return whether an outcome has become known without a person, and no other request needs one."""
+    """Return whether an outcome that was unknown is known now, and no other request needs a person."""
     if request.state not in (State.SUCCEEDED, State.FAILED) or request.reason_code in _FOR_A_PERSON:
         return False
     others = ActionRequest.objects.filter(conversation_id=conversation.pk, reason_code__in=_FOR_A_PERSON)
-    return _EVENTS[State.UNKNOWN] in _recorded(conversation, request.pk) and not others.exists()
+    was_unknown = any(name == _EVENTS[State.UNKNOWN] for name, _ in _recorded(conversation, request.pk))
+    return was_unknown and not others.exists()
 
 
 def _receipt(request: ActionRequest) -> tuple[dict[str, Any], ...]:
@@ -127,7 +129,7 @@ def _payload(request: ActionRequest, step: Step) -> dict[str, Any]:
     if step.state is State.AWAITING_CONFIRMATION:
         return proposed_payload(request)
     payload = state_payload(request)
-    if step.state != request.state:  # the row has moved on, and its receipt and reason belong to a later step
+    if not _is_current(step, request):  # the row has moved on, and its receipt and reason belong to a later step
         payload.pop("receipt", None)
         payload.pop("receipt_rows", None)
         payload.pop("reason", None)

@@ -108,7 +108,7 @@ def _articles() -> Figure:
 
 def _requests() -> Figure:
     waiting = count_pending_approvals()
-    unknown = ActionRequest.objects.filter(state=RequestState.UNKNOWN).count()
+    unknown = ActionRequest.objects.filter(state=RequestState.UNKNOWN).exclude(reason_code="in_progress").count()
     note = gettext("for approval; {number} with an unknown outcome").format(number=number(unknown))
     listed = f"{reverse('admin:actions_actionrequest_changelist')}?state={RequestState.AWAITING_APPROVAL}"
     return Figure(gettext("Requests waiting"), number(waiting), note, listed if waiting else listed.partition("?")[0])

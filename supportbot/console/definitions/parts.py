@@ -413,6 +413,12 @@ PARTS: Final = (
             Box("outcome.happened", _("Outcome look-up: it happened if"), Kind.RULE),
             Box("outcome.did_not", _("Outcome look-up: it did not happen if"), Kind.RULE),
             Box("outcome.never_seen", _("Outcome look-up: the system never received the call if"), Kind.RULE),
+            Box(
+                "outcome.in_progress",
+                _("Outcome look-up: the system is still working on it if"),
+                Kind.RULE,
+                _("Such as body.state == 'pending'. Then no person is called for a day."),
+            ),
         ),
         of=WRITE,
     ),

@@ -50,7 +50,7 @@ class LoopbackShop:
     refuses: str = ""  # the words with which commands are refused
     is_up: bool = True  # for look-ups
     can_be_asked: bool = True  # for an outcome
-    is_working: bool = False  # still, on everything that it has accepted
+    says: tuple[int, Any] | None = None  # the answer to each question about a key that it knows, instead of its own
     performed: list[tuple[str, str]] = field(default_factory=list)  # key and path of each command that was carried out
     commands: list[tuple[str, str]] = field(default_factory=list)  # key and body of each command that arrived
     asked: list[str] = field(default_factory=list)
@@ -79,8 +79,8 @@ class LoopbackShop:
             if known is None:
                 return "", 404, {}
             status, told = known
-            if self.is_working:
-                return "", 200, {"state": "working"}
+            if self.says is not None:
+                return "", *self.says
             return "", 200, {"state": "done" if status < 300 else "refused", **told}
         found = self.records.ask(Asked("GET", path, query))
         return "", found.status, found.body

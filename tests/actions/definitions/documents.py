@@ -77,7 +77,7 @@ EXCHANGE: dict[str, Any] = {
     "outcome": {
         "kind": "status_lookup", "call": {"method": "GET", "path": "/operations/{key}"},
         "happened": "status == 200 and body.state == 'done'", "did_not": "status == 200 and body.state == 'refused'",
-        "never_seen": "status == 404",
+        "never_seen": "status == 404", "in_progress": "body.state == 'pending' and body.order == arguments.order_id",
     },
     "card": {
         "title": {"en": "Exchange", "de": "Umtausch"},
