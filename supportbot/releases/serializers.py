@@ -20,6 +20,7 @@ from supportbot.releases.document import (
     STRICTNESS,
 )
 from supportbot.releases.models import Release
+from supportbot.releases.services import changed_since, verdict_on
 from supportbot.web import ClosedSerializerMixin, TextField, WholeNumberField, example
 
 _TEXT = {"type": "string", "pattern": r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$"}
@@ -53,8 +54,9 @@ _VERDICT: dict[str, Any] = {
         "regressions": _NAMES,
         "run_ids": {"type": "array", "items": {"type": "string", "format": "uuid"}},
         "at": {"type": "string", "format": "date-time"},
+        "outdated": _NAMES,
     },
-    "required": ["passed", "failed_must", "regressions", "run_ids", "at"],
+    "required": ["passed", "failed_must", "regressions", "run_ids", "at", "outdated"],
     "additionalProperties": False,
 }
 _ROUTE = {"type": "array", "items": {"type": "string"}, "maxItems": MAX_ROUTES, "uniqueItems": True}
@@ -107,7 +109,9 @@ class ReleaseSerializer(serializers.ModelSerializer[Release]):
     verdict = serializers.SerializerMethodField(
         help_text=(
             "The gates' verdict on this content: whether it `passed`, the `must` cases that it fails and its "
-            "regressions (each as `suite: case`), and the ids of its runs. null if they have not judged it."
+            "regressions (each as `suite: case`), and the ids of its runs. null if they have not judged it, or a draft "
+            "was judged by other gates. Of what a draft depends on, `outdated` names what has changed since, such as "
+            "`knowledge` or `suites`: unless it is empty, the draft must be evaluated again before it is published."
         )
     )
     evaluation_problem = serializers.CharField(
@@ -124,10 +128,11 @@ class ReleaseSerializer(serializers.ModelSerializer[Release]):
 
     @extend_schema_field(_VERDICT)
     def get_verdict(self, release: Release) -> dict[str, Any] | None:
-        found = release.verdict
+        found = verdict_on(release) if release.is_draft else release.verdict
         if found is None or not release.is_about(found["digest"]):
             return None
-        return {name: found[name] for name in _VERDICT["properties"]}
+        changed = changed_since(release, found) if release.is_draft else []
+        return {**{name: found[name] for name in _VERDICT["properties"] if name in found}, "outdated": changed}
 
 
 @example(document={"tone": "warm and brief"})

@@ -28,7 +28,7 @@ from supportbot.releases.models import Release, ReleaseGates
 from supportbot.releases.selectors import current, forget, live_release
 from supportbot.releases.services import create_draft
 from tests.console.conftest import logged_in, person
-from tests.evals.shop_suite import SUITE, suite
+from tests.evals.shop_suite import SUITE, change, suite
 from tests.rest import service
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -190,11 +190,29 @@ def test_a_deleted_gate_suite_stops_evaluation_and_publication(
     assert evaluated(program, page)["verdict"]["passed"]
     browser = logged_in(person(workspace, "supervisor"))
     assert browser.post(reverse("admin:evals_suite_remove", args=[made.pk])).status_code == 302
+    verdict = program.get(page).json()["verdict"]
+    assert (verdict["passed"], verdict["outdated"]) == (True, ["suites"])
     status, code, message = refusal(program, page, live)
     assert (status, code) == (409, "gate_missing") and "gate" in message
     told = evaluated(program, page)
     assert "These gate suites do not exist: gate." in told["evaluation_problem"]
     assert refusal(program, page, live)[0] == 409
+
+
+def test_a_verdict_over_rest_says_what_has_changed_since(program: Any, live: Release, returns_article: Article) -> None:
+    gate({"id": "window", "must": True, "ask": ASKED, "expect": {"figures": "60 days"}})
+    page = draft_of(program, tone="warm")
+    told = evaluated(program, page)["verdict"]
+    assert (told["passed"], told["outdated"]) == (True, [])
+    change(returns_article, "5 working days", "9 working days")
+    told = program.get(page).json()["verdict"]
+    assert (told["passed"], told["outdated"]) == (True, ["knowledge"])
+    assert [row["verdict"] for row in program.get(RELEASES).json()["results"]] == [told, None]
+    assert refusal(program, page, live)[:2] == (409, "verdict_outdated")
+    suite()
+    ReleaseGates.objects.update(suites=["gate", "shop"])
+    assert program.get(page).json()["verdict"] is None, "the new gate has not judged it"
+    assert refusal(program, page, live)[:2] == (409, "not_evaluated")
 
 
 def test_a_release_of_another_workspace_does_not_exist_anywhere(
