@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Cast, Right
 from django.utils.translation import gettext
 
@@ -42,33 +42,41 @@ class Agreement:
         return {**asdict(self), "confusion": self.confusion._asdict(), "words": self.words}
 
 
-def agreement_in(run: Run) -> Agreement | None:
-    """Return the agreement of a run's judge; None if nothing was judged."""
-    return agreements_in([run]).get(run.pk)
+def agreement_in(run: Run, person_id: UUID | None = None) -> Agreement | None:
+    """Return the agreement of a run's judge; None if nothing was judged. See `agreements_in`."""
+    return agreements_in([run], person_id).get(run.pk)
 
 
-def agreements_in(runs: Sequence[Run]) -> dict[UUID, Agreement]:
-    """Return the agreement of each run's judge, if it judged anything, using two queries in total."""
+def agreements_in(runs: Sequence[Run], person_id: UUID | None = None) -> dict[UUID, Agreement]:
+    """Return the agreement of each run's judge, if it judged anything, with a fixed number of queries. For a person who
+    can label, labels in runs that are hidden from them do not count: a count that changes with their own label would
+    reveal the judge's verdict.
+    """
     judged = Result.objects.filter(run__in=runs, judged_good__isnull=False).order_by()
     judges: defaultdict[UUID, set[str]] = defaultdict(set)
     for run_id, judge in judged.values_list("run_id", "judged_by").distinct():
         judges[run_id].add(judge)
-    said = _said({run.suite_name for run in runs if run.pk in judges}, set().union(*judges.values()))
+    said = _said({run.suite_name for run in runs if run.pk in judges}, set().union(*judges.values()), person_id)
     return {run.pk: _agreement(tuple(sorted(judges[run.pk])), said[run.suite_name]) for run in runs if run.pk in judges}
 
 
-def agreement_of(suite_name: str) -> Agreement | None:
-    """Return the agreement of the judge of a suite's newest run; None if it judged nothing."""
+def agreement_of(suite_name: str, person_id: UUID | None = None) -> Agreement | None:
+    """Return the agreement of the judge of a suite's newest run; None if it judged nothing. See `agreements_in`."""
     newest: Run | None = Run.objects.defer("cases").filter(suite_name=suite_name, state=Run.State.DONE).first()
-    return agreement_in(newest) if newest else None
+    return agreement_in(newest, person_id) if newest else None
 
 
-def _said(suites: Set[str], judges: Set[str]) -> Mapping[str, Sequence[_Said]]:
-    """Return the verdicts of these judges and of people on the same results, by suite name."""
+def _said(suites: Set[str], judges: Set[str], person_id: UUID | None) -> Mapping[str, Sequence[_Said]]:
+    """Return the verdicts of these judges and of people on the same results, by suite name; without those in runs that
+    are hidden from this person.
+    """
     found: defaultdict[str, list[_Said]] = defaultdict(list)
     if suites:
         labels = Label.objects.filter(result__run__suite_name__in=suites, result__judged_by__in=judges)
         rows = labels.exclude(result__judged_good=None).order_by()
+        if person_id is not None:
+            labelled = set(rows.values_list("result__run_id", flat=True).distinct())
+            rows = rows.exclude(result__run__in=hidden_runs(labelled, person_id))
         names = ("result__run__suite_name", "result__judged_by", "result__judged_good", "verdict")
         for suite, judge, is_good, verdict, count in rows.values_list(*names).annotate(count=Count("pk")):
             found[suite].append((judge, bool(is_good), verdict, count))
@@ -98,42 +106,66 @@ def words_of(agreement: Agreement) -> str:
 
 def to_label(person_id: UUID, *, run_id: UUID | None = None) -> QuerySet[Result]:
     """Return the judged results waiting for this person's label, in random order. Results that anyone has labelled pass
-    or fail are not included, nor are runs whose verdicts this person has chosen to see. Of copies, the original waits:
-    for a run with copies, too.
+    or fail are not included, nor are runs whose verdicts this person has chosen to see. Of copies, the original waits;
+    those waiting for a run include the results of the runs behind it.
     """
     known = Label.objects.filter(result=OuterRef("pk")).filter(~Q(verdict="unsure") | Q(person_id=person_id))
     seen = SeenVerdicts.objects.filter(run=OuterRef("run"), person_id=person_id)
     judged = Result.objects.filter(judged_good__isnull=False, original__isnull=True)
     rows: QuerySet[Result] = judged.exclude(Exists(known) | Exists(seen))
     if run_id is not None:
-        rows = rows.filter(Q(run_id=run_id) | Q(pk__in=originals_in([run_id])))
+        rows = rows.filter(run__in={run_id, *runs_behind([run_id])[run_id]})
     return rows.order_by(Right(Cast("id", CharField()), _RANDOM))
 
 
-def originals_in(run_ids: Collection[UUID]) -> QuerySet[Result, UUID | None]:
-    """Return the ids of the results of which these runs have copies."""
-    copies = Result.objects.filter(run__in=run_ids, original__isnull=False).order_by()
-    found: QuerySet[Result, UUID | None] = copies.values_list("original", flat=True)
+def runs_behind(run_ids: Collection[UUID]) -> dict[UUID, set[UUID]]:
+    """Return, for each of these runs, the earlier runs of whose judged results it has copies, and the runs behind
+    those. The number of queries depends on how long such chains are, not on the number of runs.
+    """
+    direct: dict[UUID, set[UUID]] = {}
+    new = set(run_ids)
+    while new:
+        direct |= {run_id: set() for run_id in new}
+        original = Result.objects.filter(pk=OuterRef("original")).order_by().values("run")
+        copies = Result.objects.filter(run__in=new).annotate(behind=Subquery(original)).exclude(behind=None)
+        for run_id, behind in copies.order_by().values_list("run_id", "behind").distinct():
+            direct[run_id].add(behind)
+        new = {behind for run_id in new for behind in direct[run_id]} - direct.keys()
+    return {run_id: _reached(direct, run_id) for run_id in run_ids}
+
+
+def _reached(direct: Mapping[UUID, set[UUID]], run_id: UUID) -> set[UUID]:
+    found: set[UUID] = set()
+    left = [run_id]
+    while left:
+        more = direct[left.pop()] - found
+        found |= more
+        left += more
     return found
 
 
 def hidden_runs(run_ids: Collection[UUID], person_id: UUID) -> set[UUID]:
-    """Return the ids of those judged runs whose verdicts are hidden from this person: see `are_hidden`."""
+    """Return the ids of those judged runs whose verdicts are hidden from a person who can label their results: until
+    they have chosen to see them, or neither the run nor a run behind it is open or has a result that waits for their
+    label. So nobody sees the verdict on a copy while they could still label, or correct a label, in the original's run.
+    """
+    behind = runs_behind(run_ids)
     judged = Result.objects.filter(run=OuterRef("pk"), judged_good__isnull=False)
     seen = SeenVerdicts.objects.filter(run=OuterRef("pk"), person_id=person_id)
-    waiting = to_label(person_id).order_by()
-    own, copies = waiting.filter(run=OuterRef("pk")), judged.filter(original__in=waiting.values("pk"))
-    rows = Run.objects.filter(Q(state__in=OPEN_STATES) | Exists(own) | Exists(copies), Exists(judged), pk__in=run_ids)
-    return set(rows.exclude(Exists(seen)).order_by().values_list("pk", flat=True))
+    waiting = to_label(person_id).order_by().filter(run=OuterRef("pk"))
+    rows = Run.objects.filter(Exists(judged), pk__in={*run_ids, *set[UUID]().union(*behind.values())})
+    unseen = rows.exclude(Exists(seen)).annotate(waits=Exists(waiting)).order_by()
+    waits = {pk: waits or state in OPEN_STATES for pk, state, waits in unseen.values_list("pk", "state", "waits")}
+    return {one for one in run_ids if one in waits and any(waits.get(run_id) for run_id in (one, *behind[one]))}
 
 
 def are_hidden(run: Run, person_id: UUID) -> bool:
-    """Return whether the judge's verdicts of a run are hidden from a person who can label its results: until they have
-    chosen to see them, or the run has ended and none of its results waits for their label.
+    """Return whether the judge's verdicts of a run are hidden from a person: see `hidden_runs`. Those of an open run
+    are, even if nothing has been judged yet.
     """
-    if SeenVerdicts.objects.filter(run=run, person_id=person_id).exists():
-        return False
-    return run.is_open or to_label(person_id, run_id=run.pk).exists()
+    if run.is_open:
+        return not SeenVerdicts.objects.filter(run=run, person_id=person_id).exists()
+    return run.pk in hidden_runs([run.pk], person_id)
 
 
 def may_label(result: Result, run: Run, person_id: UUID) -> bool:
@@ -142,18 +174,15 @@ def may_label(result: Result, run: Run, person_id: UUID) -> bool:
     """
     if Label.objects.filter(result=result, person_id=person_id).exists():
         return are_hidden(run, person_id)
-    return to_label(person_id, run_id=run.pk).filter(pk=result.pk, run=run).exists()
+    return to_label(person_id).filter(pk=result.pk).exists()
 
 
 def who_sees_verdicts(run: Run) -> list[UUID]:
-    """Return the people from whom the verdicts of a run with unlabelled results are not hidden although they have not
-    chosen to see them: those who are unsure about each of these results.
+    """Return the people from whom the verdicts of a run with unlabelled results are not hidden, such as those who are
+    unsure about each of these results. They have labelled something in it or in a run behind it, or have seen such a
+    run: for everybody else, the results wait.
     """
-    if run.is_open:
-        return []
-    decided = Label.objects.filter(result=OuterRef("pk")).exclude(verdict="unsure")
-    judged = Result.objects.filter(run=run, judged_good__isnull=False, original__isnull=True)
-    left = judged.exclude(Exists(decided)).order_by()
-    unsure = Label.objects.filter(result__in=left, person__isnull=False).order_by().values("person_id")
-    counted = unsure.annotate(count=Count("pk")).filter(count=left.count())
-    return list(counted.values_list("person_id", flat=True))
+    runs = [run.pk, *runs_behind([run.pk])[run.pk]]
+    labelled = Label.objects.filter(result__run__in=runs, person__isnull=False).order_by().values("person_id")
+    known = labelled.union(SeenVerdicts.objects.filter(run__in=runs).order_by().values("person_id"))
+    return [row["person_id"] for row in known if not are_hidden(run, row["person_id"])]

@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from supportbot.accounts.models import Customer, User
@@ -15,7 +15,7 @@ from supportbot.errors import NotFound
 from supportbot.evals import suite_format
 from supportbot.evals.build_fingerprint import product_mark
 from supportbot.evals.errors import LabelInvalid, LabelRefused, RunEnded
-from supportbot.evals.human_labels import may_label, originals_in, who_sees_verdicts
+from supportbot.evals.human_labels import may_label, runs_behind, who_sees_verdicts
 from supportbot.evals.models import OPEN_STATES, Case, Label, Result, Run, SeenVerdicts, Suite
 from supportbot.evals.release_under_test import given_or_live
 from supportbot.evals.selectors import baseline_for, document_of, run_with_id
@@ -141,54 +141,70 @@ def label_result(result_id: UUID, verdict: str, *, note: str = "", person: User)
     """Store a person's verdict on a judged result, replacing an earlier one. Raises NotFound, LabelInvalid,
     LabelRefused.
     """
-    run = _locked_runs().filter(results=result_id).first()
     result = Result.objects.filter(pk=result_id, judged_good__isnull=False).first()
-    if run is None or result is None:
+    if result is None:
         raise NotFound()
+    [run] = (one for one in _locked_runs(result.run_id) if one.pk == result.run_id)
     if not may_label(result, run, person.pk):  # in another tab, the verdicts may have been shown
         raise LabelRefused()
     if verdict not in Label.Verdict.values:
         raise LabelInvalid()
     if verdict == Label.Verdict.UNSURE and result.labels.filter(person=person).exclude(verdict=verdict).exists():
-        _note_who_sees(run, result)
+        _note_who_sees(run)
     said = {"verdict": verdict, "note": note.strip()[:_NOTE], "created_at": now()}
     label, _ = Label.objects.update_or_create(result=result, person=person, defaults=said)
     return label
 
 
-def _note_who_sees(run: Run, result: Result) -> None:
-    """Store who sees the verdicts of a run now, before a withdrawn label makes its result wait for them again. Raises
-    LabelRefused if a later run with a copy of the result may show its verdict.
+def _note_who_sees(run: Run) -> None:
+    """Store who sees the verdicts of a run now, before a withdrawn label makes its result wait for them again. Whoever
+    sees the verdict on a copy of the result is among them.
     """
-    if Result.objects.filter(run__suite_name=run.suite_name, original=result.pk).exists():
-        raise LabelRefused()
     rows = [SeenVerdicts(run=run, person_id=person_id) for person_id in who_sees_verdicts(run)]
     SeenVerdicts.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 @transaction.atomic
 def show_verdicts(run_id: UUID, person_id: UUID) -> None:
-    """Show a person the judge's verdicts on a run; afterwards, they cannot label its results, nor those of the runs of
-    which it has copies. Raises NotFound.
+    """Show a person the judge's verdicts on a run; afterwards, they cannot label its results, nor those of the runs
+    behind it. Raises NotFound.
     """
-    copied = Result.objects.filter(pk__in=originals_in([run_id])).order_by().values("run")
-    runs = _locked_runs().filter(Q(pk=run_id) | Q(pk__in=copied)).order_by("pk")
-    if run_id not in (locked := [run.pk for run in runs]):
-        raise NotFound()
-    rows = [SeenVerdicts(run_id=run, person_id=person_id) for run in locked]
+    rows = [SeenVerdicts(run=run, person_id=person_id) for run in _locked_runs(run_id)]
     SeenVerdicts.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def _locked_runs() -> QuerySet[Run]:
-    """Return runs that are locked when they are read, so that labels and views of verdicts take turns."""
-    rows: QuerySet[Run] = Run.objects.select_for_update(no_key=True, of=("self",)).defer("cases", "report")
-    return rows
+def _locked_runs(run_id: UUID) -> list[Run]:
+    """Return a run and the runs behind it, locked so that labels and views of verdicts take turns. Raises NotFound."""
+    rows = Run.objects.select_for_update(no_key=True, of=("self",)).defer("cases", "report")
+    runs = list(rows.filter(pk__in={run_id, *runs_behind([run_id])[run_id]}).order_by("pk"))
+    if run_id not in (run.pk for run in runs):
+        raise NotFound()
+    return runs
 
 
 def purge_runs() -> None:
     """Delete the runs of all workspaces that ended long ago."""
-    with across_workspaces("old evaluations"):
-        Run.objects.filter(finished_at__lt=now() - KEPT_FOR).delete()
+    with across_workspaces("old evaluations"), transaction.atomic():
+        old = Run.objects.filter(finished_at__lt=now() - KEPT_FOR)
+        _replace_originals(old)
+        old.delete()
+
+
+def _replace_originals(old: QuerySet[Run]) -> None:
+    """Make the first copy that remains of each result in these runs its original: it gets the labels, and whoever has
+    seen the earlier verdict cannot label it.
+    """
+    originals = Result.objects.filter(run__in=old).order_by()
+    copies = Result.objects.filter(original__in=originals.values("pk")).exclude(run__in=old).order_by("pk")
+    for copy in copies.select_for_update(no_key=True, of=("self",)).only("original", "run", "workspace"):
+        first = originals.get(pk=copy.original)
+        if not Result.objects.filter(pk=copy.pk, original=first.pk).update(original=None):
+            continue  # an earlier copy has become the original
+        Result.objects.filter(original=first.pk).update(original=copy.pk)
+        Label.objects.filter(result=first).update(result=copy)
+        seen = SeenVerdicts.objects.filter(run=first.run_id).values_list("person_id", flat=True)
+        rows = [SeenVerdicts(workspace_id=copy.workspace_id, run_id=copy.run_id, person_id=one) for one in seen]
+        SeenVerdicts.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 @transaction.atomic

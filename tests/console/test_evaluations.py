@@ -582,12 +582,7 @@ def test_a_copied_result_is_labelled_only_in_its_first_run_and_hidden_until_then
     finish(earlier)
     first, second = Result.objects.filter(run=earlier).order_by("key")
     run = judged_run(2, 0)
-    monkeypatch.setattr(run_worker, "finds_the_same", lambda *_: True)  # what has changed concerns none of its cases
-    for result, document in zip((first, second), run.cases, strict=True):
-        copy = run_worker.kept(run, result, parse_case(document), run.workspace)
-        assert copy is not None
-        copy.save(force_insert=True)
-    finish(run)
+    reuse(monkeypatch, run, first, second)
     copies = Result.objects.filter(run=run).order_by("key")
     page, queue = reverse("admin:evals_run_change", args=[run.pk]), reverse("admin:evals_run_labels")
     ann, bob = enter("supervisor"), enter("admin")
@@ -607,7 +602,95 @@ def test_a_copied_result_is_labelled_only_in_its_first_run_and_hidden_until_then
     assert "rude" in bob.get(page, {"show": "all"}).content.decode()
     assert "Not saved" in label_of(bob, first, "fail"), "Bob has seen the verdict on its copy"
     label_of(ann, first, "fail")
-    assert "Not saved" in label_of(ann, first, "unsure"), "who has seen it with the copy is not known"
+    assert "Saved." in label_of(ann, first, "unsure"), "whoever has seen its copy is known"
+    assert "Not saved" in label_of(bob, first, "fail")
+    assert "Saved." in label_of(logged_in(person(run.workspace, "admin", "cem")), first, "fail")
+
+
+def reuse(monkeypatch: pytest.MonkeyPatch, run: Run, *results: Result) -> None:
+    """Reuse results of earlier runs in a run, as a worker does if what has changed concerns none of their cases."""
+    monkeypatch.setattr(run_worker, "finds_the_same", lambda *_: True)
+    documents = {document["id"]: document for document in run.cases}
+    for result in results:
+        copy = run_worker.kept(run, result, parse_case(documents[result.key]), run.workspace)
+        assert copy is not None
+        copy.save(force_insert=True)
+    finish(run)
+
+
+def test_a_copy_is_hidden_while_its_original_can_still_be_labelled_or_corrected(
+    enter: Enter, returns_article: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = judged_run(3, 2)
+    finish(first)
+    one, two = Result.objects.filter(run=first).order_by("key")
+    second, third = judged_run(3, 0), judged_run(3, 0)
+    reuse(monkeypatch, second, one)
+    own = judge(second, 2)
+    finish(second)
+    reuse(monkeypatch, third, own)
+    bob = enter("admin")
+    pages = {run.pk: reverse("admin:evals_run_change", args=[run.pk]) for run in (first, second, third)}
+    queue = f"{reverse('admin:evals_run_labels')}?run={second.pk}"
+
+    def shown() -> list[bool]:
+        texts = [bob.get(page, {"show": "all"}).content.decode() for page in pages.values()]
+        listed = bob.get(reverse("admin:evals_run_changelist")).content.decode()
+        assert listed.count("of 3 passed") == sum("rude" in text for text in texts)
+        return ["rude" in text for text in texts]
+
+    label_of(bob, one, "pass")
+    label_of(bob, own, "pass")
+    assert shown() == [False] * 3, "the other result of the first run still waits for Bob"
+    assert bob.get(queue).context["left"] == 1 and bob.get(queue).context["result"].pk == two.pk
+    text = visible_text(LexborHTMLParser(bob.get(pages[second.pk], {"show": "all"}).content.decode()).css_first("main"))
+    assert "Labelled" in text and "Waits for your label" not in text
+    assert "Saved." in label_of(bob, own, "fail"), "Bob has seen no verdict"
+    label_of(bob, two, "fail")
+    assert shown() == [True] * 3
+    assert "Not saved" in label_of(bob, own, "pass") and "Not saved" in label_of(bob, one, "fail")
+    cem = logged_in(person(first.workspace, "admin", "cem"))
+    Label.objects.all().delete()
+    assert cem.post(reverse("admin:evals_run_show", args=[third.pk])).status_code == 302
+    for result in (one, two, own):
+        assert "Not saved" in label_of(cem, result, "fail"), "the runs behind the one shown to Cem are shown, too"
+
+
+def test_anyone_who_could_see_a_run_with_copies_cannot_label_after_a_label_is_withdrawn(
+    enter: Enter, returns_article: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier, run = judged_run(2, 1), judged_run(2, 0)
+    finish(earlier)
+    [copied] = Result.objects.filter(run=earlier)
+    own = judge(run, 1)
+    reuse(monkeypatch, run, copied)
+    ann, bob, cem = enter("supervisor"), enter("admin"), logged_in(person(run.workspace, "admin", "cem"))
+    page = reverse("admin:evals_run_change", args=[run.pk])
+    label_of(ann, own, "fail")
+    label_of(bob, copied, "unsure")  # it waits for Ann and Cem, but nothing waits for Bob
+    assert ["rude" in client.get(page, {"show": "all"}).content.decode() for client in (ann, bob)] == [False, True]
+    assert "Saved." in label_of(ann, own, "unsure")
+    assert "Not saved" in label_of(bob, own, "fail"), "Bob has seen the verdict"
+    assert "Saved." in label_of(cem, own, "fail"), "Cem has seen nothing"
+
+
+def test_the_agreement_with_people_leaves_out_labels_in_hidden_runs(enter: Enter, returns_article: Article) -> None:
+    shown, hidden = judged_run(2, 1), judged_run(2, 2)
+    for run in (shown, hidden):
+        finish(run)
+    [only], (one, two) = (Result.objects.filter(run=run).order_by("key") for run in (shown, hidden))
+    client = enter("admin")
+    page = reverse("admin:evals_run_change", args=[shown.pk])
+
+    def told() -> str:
+        return visible_text(LexborHTMLParser(client.get(page).content.decode()).css_first("main"))
+
+    label_of(client, only, "fail")
+    assert "agrees with people on 1 of 1 labelled results" in told()
+    label_of(client, one, "pass")
+    assert "on 1 of 1 labelled results" in told(), "a second label would say that the judge disagrees with it"
+    label_of(client, two, "fail")
+    assert "on 2 of 3 labelled results" in told()
 
 
 def test_a_case_that_is_judged_while_its_page_is_made_is_hidden(

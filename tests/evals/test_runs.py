@@ -15,13 +15,14 @@ from django.utils.timezone import now
 from actions.testing import FakeShop
 from kb.evaluation.runs import Question
 from kb.models import Article
-from supportbot.accounts.models import Customer, Workspace
+from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.principals import SCOPES, Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.erasure import forget_customer
 from supportbot.evals import case_runner, run_worker, services, tasks
 from supportbot.evals.command_output import facts_of, words_of_run
 from supportbot.evals.errors import InvalidSuite, RunEnded
+from supportbot.evals.human_labels import agreement_in, hidden_runs, to_label
 from supportbot.evals.models import Case, Result, Run, Suite
 from supportbot.evals.reports import Tried, report_from, report_of
 from supportbot.evals.suite_files import read_suite
@@ -412,3 +413,29 @@ def test_a_model_plays_a_customer_within_bounds(workspace: Workspace, returns_ar
         run = services.start_run(Suite.objects.get())
         run_worker.execute_run(run.pk)
     assert (Run.objects.get(pk=run.pk).state, Result.objects.filter(run=run).exists()) == ("paused", False)
+
+
+def test_a_copy_takes_the_place_of_an_original_that_is_deleted_with_its_run(
+    workspace: Workspace, returns_article: Article, bob: User
+) -> None:
+    made, ann = suite(), User.objects.create_user("ann")
+    old, middle, new = (Run.objects.create(suite=made, suite_name="shop", cases=[], total=1) for _ in range(3))
+    Run.objects.update(state="done", finished_at=now())
+    facts: dict[str, Any] = {"number": 1, "passed": True, "judged_good": True, "judged_by": "m", "grades": []}
+    for key in ("labelled", "left"):
+        first = Result.objects.create(run=old, key=key, played={}, **facts)
+        for run in (middle, new):
+            Result.objects.create(run=run, key=key, played={}, original=first.pk, **facts)
+    services.label_result(Result.objects.get(run=old, key="labelled").pk, "fail", person=bob)
+    services.show_verdicts(old.pk, ann.pk)
+    Run.objects.filter(pk=old.pk).update(finished_at=now() - services.KEPT_FOR - timedelta(days=1))
+    tasks.purge()
+    assert not Run.objects.filter(pk=old.pk).exists() and Result.objects.count() == 4
+    left = Result.objects.get(run=middle, key="left")
+    assert [row.pk for row in to_label(bob.pk)] == [left.pk], "only one of the copies waits"
+    assert hidden_runs([middle.pk, new.pk], bob.pk) == {middle.pk, new.pk}
+    assert (to_label(ann.pk).count(), hidden_runs([middle.pk, new.pk], ann.pk)) == (0, set()), "Ann has seen it"
+    agreement = agreement_in(new)
+    assert agreement is not None and (agreement.labels, agreement.confusion.judge_too_kind) == (1, 1)
+    services.label_result(left.pk, "pass", person=bob)
+    assert hidden_runs([middle.pk, new.pk], bob.pk) == set()

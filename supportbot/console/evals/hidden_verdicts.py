@@ -7,6 +7,7 @@ labels: a label is only useful from a person who does not know the judge's verdi
 from collections.abc import Collection
 from uuid import UUID
 
+from django.db.models import Q
 from django.http import HttpRequest
 
 from supportbot.console.permissions import may
@@ -18,17 +19,22 @@ from supportbot.evals.reports import Report, report_from, report_of
 from supportbot.evals.selectors import tries_of
 
 
+def labeller(request: HttpRequest) -> UUID | None:
+    """Return the viewer's id; None if they cannot label results, so that nothing is hidden from them."""
+    return person_of(request).pk if may(staff(request), "evals:write") else None
+
+
 def hidden_cases(request: HttpRequest, run: Run) -> dict[str, bool | None]:
     """Return the cases of a run whose outcome would reveal the judge's verdict to the viewer. The values say whether a
     case waits for the viewer's label; None means that it has not been judged yet.
     """
-    if not may(staff(request), "evals:write"):  # this person cannot label results
+    person_id = labeller(request)
+    if person_id is None or not are_hidden(run, person_id):
         return {}
-    person_id = person_of(request).pk
-    if not are_hidden(run, person_id):
-        return {}
-    waiting = set(to_label(person_id, run_id=run.pk).values_list("key", flat=True))
-    judged = set(Result.objects.filter(run=run, judged_good__isnull=False).values_list("key", flat=True))
+    left = to_label(person_id).order_by().values("pk")
+    mine = Result.objects.filter(run=run, judged_good__isnull=False).order_by()
+    waiting = set(mine.filter(Q(pk__in=left) | Q(original__in=left)).values_list("key", flat=True))
+    judged = set(mine.values_list("key", flat=True))
     # An open run may be judged further while its page is made.
     more = {str(case["id"]) for case in run.cases if "judge" in case.get("expect", {})} if run.is_open else set()
     return {key: key in waiting if key in judged else None for key in sorted(judged | more)}
@@ -36,9 +42,8 @@ def hidden_cases(request: HttpRequest, run: Run) -> dict[str, bool | None]:
 
 def hidden_runs(request: HttpRequest, runs: Collection[Run]) -> set[UUID]:
     """Return the ids of those runs in a list whose figures would reveal the judge's verdicts to the viewer."""
-    if not may(staff(request), "evals:write"):
-        return set()
-    return human_labels.hidden_runs([run.pk for run in runs], person_of(request).pk)
+    person_id = labeller(request)
+    return set() if person_id is None else human_labels.hidden_runs([run.pk for run in runs], person_id)
 
 
 def shown_agreement(agreement: Agreement | None, *, is_hidden: bool) -> Agreement | None:

@@ -17,7 +17,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from supportbot.console.display import error_text
-from supportbot.console.evals.hidden_verdicts import hidden_cases, hidden_runs, report_without, shown_agreement
+from supportbot.console.evals.hidden_verdicts import (
+    hidden_cases,
+    hidden_runs,
+    labeller,
+    report_without,
+    shown_agreement,
+)
 from supportbot.console.evals.interval_chart import intervals_of
 from supportbot.console.evals.pass_rate_chart import shares_of
 from supportbot.console.evals.result_rows import SHOWN, case_rows, compared_runs, rows_of, state_tag
@@ -68,7 +74,9 @@ def suite_page(request: HttpRequest, suite_id: str) -> HttpResponse:
         "may_write": may(person, WRITE),
         "is_gate": suite.name in gates(),
         "start": start_choices(suite, person, hidden=hidden),
-        "agreement": shown_agreement(agreement_of(suite.name), is_hidden=bool(finished and finished[0].pk in hidden)),
+        "agreement": shown_agreement(
+            agreement_of(suite.name, labeller(request)), is_hidden=bool(finished and finished[0].pk in hidden)
+        ),
         "shares": shares_of(run for run in finished if run.pk not in hidden),
     }
     return render_page(request, "suite", suite.title, context)
@@ -159,7 +167,7 @@ def run_page(request: HttpRequest, run_id: str) -> HttpResponse:
         "other": other,
         "others": rows_of(others, hidden_runs(request, others)),
         "may_write": may(person, WRITE),
-        "agreement": shown_agreement(agreement_in(run), is_hidden=bool(hidden)),
+        "agreement": shown_agreement(agreement_in(run, labeller(request)), is_hidden=bool(hidden)),
         "unlabelled": to_label(person_of(request).pk, run_id=run.pk).count(),
     }
     response = render_page(request, "run", run.suite.title if run.suite else run.suite_name, context)
