@@ -1,6 +1,6 @@
 """REST views of evaluations: suites, runs and their results."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -53,14 +53,17 @@ class RunList(EvaluationView, ListAPIView[Run]):
     @extend_schema(parameters=[OpenApiParameter("suite", str, description="Only runs of the suite with this name.")])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List the workspace's runs. If the key acts as a person, `report` and `judge` of a run are null as long as
-        a model's verdicts on it are hidden from this person, because a result waits for their label.
+        a model's verdicts on it, or on its baseline, are hidden from this person, because a result waits for their
+        label. Labels in hidden runs are not counted in `judge`.
         """
         response = super().get(request, *args, **kwargs)
-        if (person_id := _person_id(request)) is not None:
-            rows = {UUID(str(row["id"])): row for row in response.data["results"]}
-            for run_id in human_labels.hidden_runs(rows, person_id):
-                rows[run_id].update(report=None, judge=None)
+        _hide(response.data["results"], _person_id(request))
         return response
+
+    def get_serializer_context(self) -> Mapping[str, Any]:
+        if getattr(self, "swagger_fake_view", False):
+            return super().get_serializer_context()
+        return {**super().get_serializer_context(), "person_id": _person_id(self.request)}
 
     def get_queryset(self) -> QuerySet[Run]:
         if getattr(self, "swagger_fake_view", False):
@@ -77,7 +80,7 @@ class RunList(EvaluationView, ListAPIView[Run]):
         suite = suite_named(wanted["suite"])
         release = release_numbered(str(wanted["release"])) if "release" in wanted else None
         run = services.start_run(suite, repeat=wanted["repeat"], release=release, baseline=_baseline(suite, wanted))
-        return Response(RunSerializer(run).data, status=202)
+        return Response(_told(run, request), status=202)
 
 
 def _person_id(request: Request) -> UUID | None:
@@ -99,16 +102,26 @@ class RunDetail(EvaluationView):
         """Show one run. If the key acts as a person, `report`, `judge` and `comparison` are null as long as a model's
         verdicts on it, or on its baseline, are hidden from this person, because a result waits for their label.
         """
-        return Response(_detail(run_with_id(run_id), _person_id(request)))
+        return Response(_told(run_with_id(run_id), request, RunDetailSerializer))
 
 
-def _detail(run: Run, person_id: UUID | None) -> dict[str, Any]:
-    """Return a run as JSON, without what would reveal verdicts that are hidden from this person."""
-    told = dict(RunDetailSerializer(run).data)
-    if person_id is not None:
-        hidden = human_labels.hidden_runs([one for one in (run.pk, run.baseline_id) if one], person_id)
-        told.update(dict.fromkeys(("report", "judge", "comparison"), None) if hidden else {})
+def _told(run: Run, request: Request, serializer: type[RunSerializer] = RunSerializer) -> dict[str, Any]:
+    """Return a run as JSON, without what would reveal verdicts that are hidden from the person behind the key."""
+    person_id = _person_id(request)
+    told = dict(serializer(run, context={"person_id": person_id}).data)
+    _hide([told], person_id)
     return told
+
+
+def _hide(rows: Sequence[dict[str, Any]], person_id: UUID | None) -> None:
+    """Set to null what would reveal verdicts that are hidden from this person, in runs as JSON."""
+    if person_id is None:
+        return
+    ids = {UUID(str(one)) for row in rows for one in (row["id"], row["baseline"]) if one}
+    hidden = set(map(str, human_labels.hidden_runs(ids, person_id)))
+    for row in rows:
+        if not hidden.isdisjoint((str(row["id"]), str(row["baseline"]))):
+            row.update({name: None for name in ("report", "judge", "comparison") if name in row})
 
 
 class RunVerdicts(EvaluationView):
@@ -121,25 +134,25 @@ class RunVerdicts(EvaluationView):
         person_id = _person_id(request)
         if person_id is not None:
             services.show_verdicts(run_id, person_id)
-        return Response(_detail(run_with_id(run_id), person_id))
+        return Response(_told(run_with_id(run_id), request, RunDetailSerializer))
 
 
 class RunCancel(EvaluationView):
     @extend_schema(request=EmptyInput, responses=RunSerializer)
     def post(self, request: Request, run_id: UUID) -> Response:
-        """Cancel a run; its results so far are kept."""
+        """Cancel a run; its results so far are kept. As in the list, hidden verdicts are left out."""
         EmptyInput(data=request.data).is_valid(raise_exception=True)
         services.cancel_run(run_id)
-        return Response(RunSerializer(run_with_id(run_id)).data)
+        return Response(_told(run_with_id(run_id), request))
 
 
 class RunResume(EvaluationView):
     @extend_schema(request=EmptyInput, responses={202: RunSerializer})
     def post(self, request: Request, run_id: UUID) -> Response:
-        """Continue an interrupted run."""
+        """Continue an interrupted run. As in the list, hidden verdicts are left out."""
         EmptyInput(data=request.data).is_valid(raise_exception=True)
         services.resume_run(run_id)
-        return Response(RunSerializer(run_with_id(run_id)).data, status=202)
+        return Response(_told(run_with_id(run_id), request), status=202)
 
 
 class ResultList(EvaluationView, ListAPIView[Result]):

@@ -50,7 +50,7 @@ class _RunListSerializer(serializers.ListSerializer[Any]):
 
     def to_representation(self, data: Any) -> list[Any]:
         runs = list(data)
-        self.child.agreements = agreements_in(runs)  # type: ignore[union-attr]  # a RunSerializer
+        self.child.agreements = agreements_in(runs, self.context.get("person_id"))  # type: ignore[union-attr]  # a RunSerializer
         return super().to_representation(runs)
 
 
@@ -76,7 +76,9 @@ class RunSerializer(serializers.ModelSerializer[Run]):
 
     @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
     def get_judge(self, run: Run) -> dict[str, Any] | None:
-        known = agreements_in([run]) if self.agreements is None else self.agreements
+        known = self.agreements
+        if known is None:  # without labels in runs that are hidden from the person in the context, if there is one
+            known = agreements_in([run], self.context.get("person_id"))
         agreement = known.get(run.pk)
         return agreement.as_json() if agreement else None
 

@@ -138,7 +138,7 @@ def test_verdicts_are_hidden_over_rest_from_whoever_can_still_label(workspace: W
         Result.objects.create(
             run=run, key=key, number=1, passed=True, judged_good=judged, judged_by="m", grades=[grade], played=played
         )
-    bob.memberships.update(role="supervisor")
+    bob.memberships.update(role="admin")
     page, program, client = f"{RUNS}/{run.pk}", service(workspace, "evals:read"), person(workspace, bob, role="admin")
 
     def outcomes(reader: Any) -> dict[str, bool | None]:
@@ -155,6 +155,15 @@ def test_verdicts_are_hidden_over_rest_from_whoever_can_still_label(workspace: W
     assert to_label(bob.pk).count() == 1 and not SeenVerdicts.objects.exists(), "reading stores nothing"
     compared = Run.objects.create(cases=[], baseline=run, **facts)
     assert client.get(f"{RUNS}/{compared.pk}").json()["report"] is None, "it was compared with hidden verdicts"
+    listed = {row["id"]: row["report"] for row in client.get(RUNS).json()["results"]}
+    assert listed == {str(run.pk): None, str(compared.pk): None}
+    for action, state in (("resume", "paused"), ("cancel", "waiting")):
+        Run.objects.filter(pk=run.pk).update(state=state)
+        for reader, is_hidden in ((client, True), (service(workspace, "evals:write"), False)):
+            Run.objects.filter(pk=run.pk).update(state=state)
+            told = reader.post(f"{page}/{action}", {}, format="json").json()
+            assert [told[name] is None for name in ("report", "judge")] == [is_hidden] * 2, (action, told)
+    Run.objects.filter(pk=run.pk).update(state="done")
     assert program.post(f"{page}/verdicts", {}, format="json").status_code == 403
     assert client.post(f"{page}/verdicts", {}, format="json").json()["report"] == report
     assert outcomes(client) == {"c": True, "d": True}
@@ -163,14 +172,19 @@ def test_verdicts_are_hidden_over_rest_from_whoever_can_still_label(workspace: W
         services.label_result(Result.objects.get(key="c").pk, "pass", person=bob)
 
 
+def judged(run: Run, key: str) -> Result:
+    result: Result = Result.objects.create(
+        run=run, key=key, number=1, passed=True, judged_good=True, judged_by="m", grades=[], played={}
+    )
+    return result
+
+
 def test_a_list_over_rest_leaves_out_what_waits_for_the_persons_label(workspace: Workspace, bob: User) -> None:
     made, report = suite(), report_of([]).as_json()
 
     def judged_run() -> Result:
         run = Run.objects.create(suite=made, suite_name="shop", cases=[], total=1, state="done", report=report)
-        return Result.objects.create(
-            run=run, key="c", number=1, passed=True, judged_good=True, judged_by="m", grades=[], played={}
-        )
+        return judged(run, "c")
 
     waiting, labelled = judged_run(), judged_run()
     Label.objects.create(result=labelled, verdict="pass")  # by somebody else
@@ -186,7 +200,17 @@ def test_a_list_over_rest_leaves_out_what_waits_for_the_persons_label(workspace:
     assert shown(service(workspace, "evals:read")) == whole
     assert shown(client) == partly
     assert not SeenVerdicts.objects.exists(), "reading stores nothing"
+    judge = client.get(f"{RUNS}/{labelled.run_id}").json()["judge"]
+    assert judge["labels"] == 1
+    second = judged(waiting.run, "d")
     services.label_result(waiting.pk, "fail", person=bob)
+    assert shown(client) == partly
+    rows = {row["id"]: row["judge"] for row in client.get(RUNS).json()["results"]}
+    told = client.get(f"{RUNS}/{labelled.run_id}").json()["judge"]
+    assert rows[str(labelled.run_id)] == told == judge, "the count reveals nothing about the hidden run"
+    assert service(workspace, "evals:read").get(f"{RUNS}/{labelled.run_id}").json()["judge"]["labels"] == 2
+    services.label_result(second.pk, "pass", person=bob)
+    assert client.get(f"{RUNS}/{labelled.run_id}").json()["judge"]["labels"] == 3
     assert shown(client) == whole
     with pytest.raises(LabelRefused):
         services.label_result(waiting.pk, "pass", person=bob)
