@@ -19,6 +19,7 @@ from supportbot.chat.signals import EventView
 from supportbot.chat.turns import claim_turn
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services as handoff
+from supportbot.handoff.tickets.presence import record_presence
 from supportbot.outbox.delivery import deliver_due
 from supportbot.outbox.models import Announcement
 from tests.actions.conftest import limit, signed_in_as
@@ -80,8 +81,9 @@ def test_a_retry_is_recorded_once(card: ActionRequest, principal: Principal, sho
 
 
 def test_an_unknown_outcome_is_explained_and_goes_to_an_agent(
-    card: ActionRequest, principal: Principal, shop: FakeShop, log: Log
+    card: ActionRequest, principal: Principal, shop: FakeShop, log: Log, bob: User
 ) -> None:
+    record_presence(bob)
     told(log)
     shop.faults, shop.can_be_found = ["commit_then_silence"], False
     confirm(card.pk, principal=principal, digest=card.digest)
@@ -103,16 +105,58 @@ def test_an_unknown_outcome_is_explained_and_goes_to_an_agent(
     assert len(shop.refunds) == 1 and Ticket.objects.get().state == "returned"
 
 
+def write(ticket: Ticket, bob: User) -> None:
+    add_customer_message(ticket.conversation_id, text="Can somebody help me with something else?", client_id="c2")
+
+
+def press_the_button(ticket: Ticket, bob: User) -> None:
+    assert handoff.request(ticket.conversation_id, reason="customer_asked", by="customer").pk == ticket.pk
+
+
+def let_the_assistant_call(ticket: Ticket, bob: User) -> None:
+    assert handoff.request(ticket.conversation_id, reason="customer_asked", by="assistant").pk == ticket.pk
+
+
+def leave_an_address(ticket: Ticket, bob: User) -> None:
+    handoff.set_contact_email(ticket.pk, email="alice@example.com")
+
+
+def claim_and_release(ticket: Ticket, bob: User) -> None:
+    handoff.claim(ticket.pk, agent=bob)
+    handoff.release(ticket.pk, agent=bob)
+
+
+@pytest.mark.parametrize("need", [write, press_the_button, let_the_assistant_call, leave_an_address, claim_and_release])
 def test_a_ticket_that_somebody_needs_stays_open_once_the_outcome_is_known(
-    card: ActionRequest, principal: Principal, shop: FakeShop, log: Log, conversation: Conversation
+    need: Callable[[Ticket, User], None], card: ActionRequest, principal: Principal, shop: FakeShop, log: Log, bob: User
 ) -> None:
+    record_presence(bob)  # otherwise, she is promised a mail
     shop.faults, shop.can_be_found = ["commit_then_silence"], False
     confirm(card.pk, principal=principal, digest=card.digest)
     for _ in range(5):
         make_due()
         run_queued()
     told(log)
-    add_customer_message(conversation.pk, text="Can somebody help me with something else?", client_id="c2")
+    need(Ticket.objects.get(), bob)
+    shop.can_be_found = True
+    reconcile(card.pk)
+    assert told(log)[-2:] == ["action.succeeded", "message"]
+    ticket = Ticket.objects.get()
+    assert (ticket.state, ticket.conversation.mode, ticket.reason) == ("waiting", "waiting", "action")
+
+
+def test_a_ticket_whose_customer_was_promised_a_mail_stays_open(
+    card: ActionRequest, principal: Principal, shop: FakeShop, log: Log, alice: Customer
+) -> None:
+    alice.email = "alice@example.com"
+    alice.save(update_fields=["email"])
+    shop.faults, shop.can_be_found = ["commit_then_silence"], False
+    confirm(card.pk, principal=principal, digest=card.digest)
+    for _ in range(5):
+        make_due()
+        run_queued()
+    told(log)
+    assert "alice@example.com" in last(log, "message")["text"]
     shop.can_be_found = True
     reconcile(card.pk)
     assert told(log)[-2:] == ["action.succeeded", "message"]

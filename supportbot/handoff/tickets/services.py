@@ -17,7 +17,7 @@ from supportbot.accounts.business_hours import hours_of
 from supportbot.accounts.models import User
 from supportbot.chat.customer_language import customer_language
 from supportbot.chat.log import append_event, check_open, lock_conversation, notify_desk
-from supportbot.chat.models import Conversation, Message, Source
+from supportbot.chat.models import Conversation, ConversationEvent, Message, Source
 from supportbot.chat.services import add_system_message, give_back, hand_over
 from supportbot.chat.turns import supersede_turns
 from supportbot.errors import InvalidInput, NotAllowed, NotFound
@@ -42,7 +42,8 @@ _ALLOWED_AFTER_END: Final = (Requester.AGENT, Requester.RULE)
 
 @transaction.atomic
 def request(conversation_id: UUID, *, reason: str, by: str, summary: str = "") -> Ticket:
-    """Open a ticket and return it; if one is open already, return that one and change nothing.
+    """Open a ticket and return it; if one is open already, return that one. If a rule opened that, `requested_by` is
+    changed to whoever asks now, so that it does not end when the rule's reason is gone. Nothing else changes.
 
     The customer sees `handoff.requested` and is asked for an address if the team is offline. Raises InvalidInput for an
     unknown reason or requester, NotFound, and ConversationEnded, because after the end only the team or an action's
@@ -55,6 +56,9 @@ def request(conversation_id: UUID, *, reason: str, by: str, summary: str = "") -
         check_open(conversation)
     open_ticket = open_ticket_for(conversation_id)
     if open_ticket is not None:
+        if open_ticket.requested_by == Requester.RULE and by != Requester.RULE:
+            _update(open_ticket, requested_by=by)
+            notify_desk(conversation)
         return open_ticket
     ticket: Ticket = Ticket.objects.create(
         conversation=conversation,
@@ -265,17 +269,29 @@ def end(conversation: Conversation, ticket: Ticket, outcome: State, *, note: str
 def end_unread(conversation: Conversation, *, reason: str) -> None:
     """End a ticket that a rule opened for this reason, now that the reason is gone; the conversation is locked.
 
-    It stays open if an agent has claimed it, or if the customer has written since: their message would get no answer.
+    It stays open if somebody has asked for a person since, if an agent has or had it, if the customer was told that a
+    reply comes by mail, or if they have written since: their message would get no answer.
     """
     found = open_ticket_for(conversation.pk)
-    if found is None or (found.reason, found.requested_by) != (reason, Requester.RULE):
+    if found is None:
         return
     ticket = lock_ticket(found.pk)
+    is_of_rule = (ticket.reason, ticket.requested_by) == (reason, Requester.RULE)
+    if is_of_rule and ticket.state == State.WAITING and not _is_expected(conversation, ticket):
+        end(conversation, ticket, State.RETURNED)
+
+
+def _is_expected(conversation: Conversation, ticket: Ticket) -> bool:
+    """Return whether a waiting ticket's customer may be waiting for a person: they have written, were promised a mail,
+    or have seen an agent join.
+    """
     written = Message.objects.filter(
         conversation=conversation, source=Source.CUSTOMER, created_at__gt=ticket.created_at
     )  # fmt: skip
-    if ticket.state == State.WAITING and not written.exists():
-        end(conversation, ticket, State.RETURNED)
+    joined = ConversationEvent.objects.filter(
+        conversation=conversation, event="handoff.joined", payload__ticket=str(ticket.pk)
+    )  # fmt: skip
+    return bool(ticket.contact_email) or written.exists() or joined.exists()
 
 
 @transaction.atomic
