@@ -166,8 +166,10 @@ class _Planner:
 
     def _after_refusal(self, tool: ToolSpec) -> Reply:
         """Return the question for a value that the call refused; an empty reply if the call's result is the answer."""
-        refused = next((name for name in self._called[tool.name] if name in fields_of(tool)), None)
-        return ask_for(tool, refused, self._language) if refused else Reply()
+        refused = [name for name in fields_of(tool) if name in self._called[tool.name]]
+        # What is chosen from a list comes last: the list may depend on the other values.
+        refused = [*(name for name in refused if name not in tool.chosen), *refused]
+        return ask_for(tool, refused[0], self._language) if refused else Reply()
 
     def _chosen(self, tool: ToolSpec, intent: Intent, arguments: dict[str, Any]) -> Reply | None:
         """Fill in the records that the customer has named, the last one first. Return the call that looks up the
