@@ -12,11 +12,13 @@ from actions.connections.client import Call, NoAnswer, Response
 from actions.definitions import backtest
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.services import save_draft
+from actions.errors import NotApprover
 from actions.models import ActionPolicy, ActionRequest, AuditEntry
 from actions.policy_store import allow_approval, approvers_of, change_rules
 from actions.testing import run_queued
 from supportbot import connection_test_limit
 from supportbot.accounts.models import User, Workspace
+from supportbot.console.definitions import publishing
 from tests.actions.defined.conftest import CANCEL, document, record_a_case, store_as_published, with_voucher
 from tests.actions.defined.conftest import admin as admin
 from tests.actions.defined.conftest import agreed as agreed
@@ -215,6 +217,21 @@ def test_who_may_approve_is_selected_when_the_first_version_is_published(
     assert list(approvers_of(rules)) == [dora]
     save_draft(document(approval={"role": "admin"}), actor="operator:test")
     assert not page_of(browser.get(at(draft, "publish/"))).css("#id_approvers")  # the rules exist by now
+
+
+def test_nothing_is_published_if_an_approver_cannot_be_stored(
+    browser: Client, retail: LoopbackShop, dora: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise NotApprover()
+
+    monkeypatch.setattr(publishing, "allow_approval", fails)
+    draft = save_draft(document(kind="at_most_once"), actor="operator:test").definition
+    record_a_case(draft.versions.get())
+    answer = browser.post(at(draft, "publish/"), {"number": "1", "approvers": [str(dora.pk)]})
+    draft.refresh_from_db()
+    assert (answer.status_code, draft.state) == (400, "draft")
+    assert not ActionPolicy.objects.filter(action=NAME).exists()
 
 
 @pytest.mark.parametrize("role", ["editor", "agent", "supervisor"])

@@ -5,7 +5,7 @@ An uploaded OpenAPI file is kept for an hour, only for the person who uploaded i
 
 import copy
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -25,7 +25,7 @@ from actions.connections.auth_kinds import KINDS
 from actions.connections.selectors import listed_connections
 from actions.definitions.errors import InvalidDefinition, NoSuchDefinition, Outdated, ServerUnreadable
 from actions.definitions.importing.bounded_parsing import MAX_CHARACTERS, InvalidFile, read_structure
-from actions.definitions.importing.drafts import Draft
+from actions.definitions.importing.drafts import Draft, Imported
 from actions.definitions.importing.openapi import read_openapi
 from actions.definitions.models import ActionDefinition
 from actions.definitions.services import definition_named, newest_version, save_draft
@@ -296,15 +296,22 @@ def operations_page(request: HttpRequest) -> HttpResponse:
         return _to_drafts(request, imported)
     elif "import" in told:
         messages.error(request, gettext("Choose at least one operation."))
+    context = {"file": key, "words": words, **_operations_shown(request, found, matching, chosen, connection)}
+    title = found.title or gettext("OpenAPI file")
+    return render(request, "console/definitions/operations.html", frame(request, title, **context))
+
+
+def _operations_shown(
+    request: HttpRequest, found: Imported, matching: Sequence[Draft], chosen: set[str], connection: str
+) -> dict[str, Any]:
+    """Return what the page shows of a file: its operations that match a search, and the connection for them."""
     listed = matching[:MAX_LISTED]
     shown = {draft.document["name"] for draft in listed}
     known = {draft.document["name"] for draft in found.drafts}
-    context: dict[str, Any] = {
-        "file": key,
+    return {
         "connection": connection,
         "connections": _connection_names(),
         "new_connection": _address_of_new(found.connection) if may(staff(request), CONNECTIONS_RIGHT) else "",
-        "words": words,
         "found": found,
         "suggested": _suggested(found.connection),
         "operations": [_operation(draft, chosen) for draft in listed],
@@ -313,8 +320,6 @@ def operations_page(request: HttpRequest) -> HttpResponse:
         "kept": " ".join(sorted((chosen & known) - shown)),
         "chosen": len(chosen & known),
     }
-    title = found.title or gettext("OpenAPI file")
-    return render(request, "console/definitions/operations.html", frame(request, title, **context))
 
 
 def _matches(draft: Draft, words: str) -> bool:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext, ngettext
@@ -78,39 +79,42 @@ def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
     )
     if request.method == "POST" and form.is_valid() and _is_published(definition, form, person):
         return _to_its_rules(request, definition, form, begins=begins)
-    lacks, problems = services.missing_in(newest.document), services.obstacles(newest)
+    context = {"form": form, "begins": begins, "days": DAYS, **_obstacles_shown(definition, newest, person)}
+    is_ready = context["is_ready"]
+    context["too_few"] = _lack_of_approvers(newest) if is_ready else ""
+    context["past"] = past_requests(definition, newest) if is_ready and may(staff(request), WRITE_RIGHT) else None
+    page = frame(request, gettext("Publish"), definition, **context)
+    return render(request, "console/definitions/publish.html", page, status=400 if request.method == "POST" else 200)
+
+
+def _obstacles_shown(definition: ActionDefinition, newest: ActionDefinitionVersion, person: User) -> dict[str, Any]:
+    """Return what the page shows of a version, and of everything that stands in the way of publishing it."""
+    problems = services.obstacles(newest)
     results = results_of(definition, newest)
-    is_new = definition.current_id != newest.pk or definition.state != ActionDefinition.State.PUBLISHED
+    is_live = definition.state == ActionDefinition.State.PUBLISHED
+    is_new = definition.current_id != newest.pk or not is_live
     fails = any(one["failure"] for one in results)
     lacks_cases = services.needs_cases(newest)
     by_other = services.needs_second_person(newest, person)
-    live = definition.current
-    is_ready = is_new and not lacks and not problems
-    can_publish = is_ready and not fails and not by_other and not lacks_cases
-    context = {
-        "form": form,
+    is_ready = is_new and not services.missing_in(newest.document) and not problems
+    return {
         "newest": newest,
-        "live": live,
+        "live": definition.current,
         "is_new": is_new,
+        "is_ready": is_ready,
         "gaps": missing_parts(newest.document).gaps,
         "warnings": warnings_about(newest.document).gaps,
         "wrong": [{"gap": gap, "texts": problems[gap.path]} for gap in checklist(newest.document, problems).gaps],
         "results": results,
         "fails": fails,
         "by_other": by_other,
-        "too_few": _lack_of_approvers(newest) if is_ready else "",
         "rules": ActionPolicy.objects.filter(action=definition.name).first(),
         "with_reason": services.needs_reason(newest, person),
-        "can_publish": can_publish,
-        "begins": begins,
+        "can_publish": is_ready and not fails and not by_other and not lacks_cases,
         "lacks_cases": lacks_cases,
-        "rows": difference(live, newest),
-        "past": past_requests(definition, newest) if is_ready and may(staff(request), WRITE_RIGHT) else None,
-        "days": DAYS,
-        "is_live": definition.state == ActionDefinition.State.PUBLISHED,
+        "rows": difference(definition.current, newest),
+        "is_live": is_live,
     }
-    page = frame(request, gettext("Publish"), definition, **context)
-    return render(request, "console/definitions/publish.html", page, status=400 if request.method == "POST" else 200)
 
 
 def _to_its_rules(
@@ -156,17 +160,18 @@ def _is_published(definition: ActionDefinition, form: PublishForm, person: User)
     """Publish the version of a valid form and return True; otherwise, show the reason in the form and return False."""
     told = form.cleaned_data
     try:
-        services.publish(
-            definition.name,
-            number=told["number"],
-            person=person,
-            reason=told["reason"],
-            is_dry_run=told["is_dry_run"],
-        )
-        policy = ActionPolicy.objects.filter(action=definition.name).first()
-        for approver in told.get("approvers", ()):
-            assert policy is not None  # publishing has created it
-            allow_approval(policy, approver, actor=actor_of(person))
+        with transaction.atomic():  # nothing is in force without those who may approve it
+            services.publish(
+                definition.name,
+                number=told["number"],
+                person=person,
+                reason=told["reason"],
+                is_dry_run=told["is_dry_run"],
+            )
+            policy = ActionPolicy.objects.filter(action=definition.name).first()
+            for approver in told.get("approvers", ()):
+                assert policy is not None  # publishing has created it
+                allow_approval(policy, approver, actor=actor_of(person))
     except SupportBotError as refusal:
         form.add_error("reason" if "reason" in refusal.fields else None, error_text(refusal))
         return False
