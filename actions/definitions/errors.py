@@ -57,7 +57,7 @@ class NotPublisher(NotApprover):
 
 class NeedsSecondPerson(NotApprover):
     code = "second_person"
-    default_message = gettext_noop("You saved this version. Another admin has to publish it.")
+    default_message = gettext_noop("You wrote this version. Another admin has to publish it.")
 
 
 class NeedsReason(ActionError):

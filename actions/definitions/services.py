@@ -28,9 +28,11 @@ from actions.definitions.errors import (
     NotPublisher,
     Outdated,
 )
+from actions.definitions.file_texts import only_adds_texts
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
 from actions.definitions.parts import Definition, Kind, OutcomeKind
 from actions.definitions.published import action_from, is_name
+from actions.definitions.selectors import found_by_import
 from actions.models import ActionPolicy, ActionRequest, actor_of
 from actions.policy_store import ensure_policy
 from actions.reasons import Reason, one_line
@@ -146,8 +148,8 @@ def _locked(name: str, origin: str) -> ActionDefinition:
 def publish(name: str, *, number: int, person: User, reason: str = "", is_dry_run: bool = False) -> ActionDefinition:
     """Publish a version, with its default limits if the action has no rules yet; as a dry run, it carries nothing out.
 
-    Actions that write need a second person: not the one who saved the version. The only admin of a workspace gives a
-    reason instead. Waiting requests of another version expire at once. Raises InvalidDefinition for a document that
+    Actions that write need a second person: not the version's author (`author_of`). The only admin of a workspace gives
+    a reason instead. Waiting requests of another version expire at once. Raises InvalidDefinition for a document that
     lacks parts, NeedsCases, CasesFailed, NotPublisher, NeedsSecondPerson or NeedsReason.
     """
     definition = definition_named(name)
@@ -202,12 +204,26 @@ def _writes(version: ActionDefinitionVersion) -> bool:
 
 def needs_second_person(version: ActionDefinitionVersion, person: User) -> bool:
     """Return whether another admin has to publish this version."""
-    return _writes(version) and version.created_by == actor_of(person) and bool(_admins() - {person.pk})
+    return _writes(version) and author_of(version) == actor_of(person) and bool(_admins() - {person.pk})
 
 
 def needs_reason(version: ActionDefinitionVersion, person: User) -> bool:
     """Return whether this person is the only admin, and so may publish their own version with a reason."""
-    return _writes(version) and version.created_by == actor_of(person) and not _admins() - {person.pk}
+    return _writes(version) and author_of(version) == actor_of(person) and not _admins() - {person.pk}
+
+
+def author_of(version: ActionDefinitionVersion) -> str:
+    """Return who wrote a version: the person who saved it. Whoever only used texts of the imported file reviewed the
+    draft and did not write it, so the version before counts instead, unless it was published.
+    """
+    suggestions = found_by_import(version.definition).get("suggestions")
+    every = ActionDefinitionVersion.objects.filter(definition_id=version.definition_id, published_at=None)
+    while suggestions and version.number > 1:
+        before = every.filter(number=version.number - 1).first()
+        if before is None or not only_adds_texts(before.document, version.document, suggestions):
+            break
+        version = before
+    return version.created_by
 
 
 def _ready(version: ActionDefinitionVersion) -> Definition:
@@ -267,7 +283,7 @@ def _permission(parsed: Definition, version: ActionDefinitionVersion, person: Us
     if person.pk not in admins:
         raise NotPublisher()
     given = one_line("reason", reason)
-    if parsed.kind is Kind.READ or version.created_by != actor_of(person):
+    if parsed.kind is Kind.READ or author_of(version) != actor_of(person):
         return given
     if admins - {person.pk}:
         raise NeedsSecondPerson()

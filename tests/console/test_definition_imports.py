@@ -8,14 +8,18 @@ from django.test import Client
 
 from actions.connections import services as connections
 from actions.definitions import services
+from actions.definitions.errors import NeedsSecondPerson
 from actions.definitions.importing.mcp import read_tools
 from actions.definitions.models import ActionDefinition
 from actions.definitions.services import newest_version, save_draft
+from actions.models import actor_of
+from supportbot.accounts.models import User, Workspace
 from tests.actions.connections.tool_servers import ScriptedMcpServer
-from tests.actions.defined.conftest import bilingual, document
+from tests.actions.defined.conftest import bilingual, document, record_a_case
 from tests.actions.defined.conftest import retail as retail
 from tests.actions.defined.loopback_shop import LoopbackShop
 from tests.actions.defined.test_tools import mcp_server as mcp_server
+from tests.console.conftest import person
 from tests.console.definition_pages import ACTIONS, NAME, at, fields_of, page_of, problems_of
 from tests.console.definition_pages import browser as browser
 from tests.console.definition_pages import dora as dora
@@ -228,13 +232,46 @@ def test_the_texts_of_a_file_are_read_and_taken_over_together(browser: Client, r
     draft = ActionDefinition.objects.get()
     page = page_of(browser.get(at(draft)))
     taken = [str(one.attributes["value"]) for one in page.css("[name=take]")]
-    assert "Which thing" in visible_text(page, " ") and "arguments.id.description" in taken
+    assert "Which thing" in visible_text(page, " ") and any(one.startswith("arguments.id.description") for one in taken)
     browser.post(at(draft, "texts/"), {"take": ["arguments.id.from", "lookups[0].owner"]})
     assert draft.versions.count() == 1  # only texts are taken over together
     browser.post(at(draft, "texts/"), {"take": taken})
     stored = newest_version(draft).document
     assert stored["arguments"]["id"]["description"] == "Which thing" and draft.versions.count() == 2
     assert not page_of(browser.get(at(draft))).css("[name=take]")
+
+
+def imported_draft(number: int, text: str, *, actor: str) -> ActionDefinition:
+    """Import a draft of an action that writes, whose description the file suggests."""
+    made = {**document(), "description": {}, "title": {"en": f"Title {number}"}}
+    found = {"source": "POST /x", "suggestions": {"description.en": text, "subject.id": "order.id"}}
+    return save_draft(made, actor=actor, imported=found).definition
+
+
+def test_texts_that_changed_since_they_were_read_are_not_taken_over(browser: Client, retail: LoopbackShop) -> None:
+    draft = imported_draft(1, "Cancels an order.", actor="operator:test")
+    taken = [str(one.attributes["value"]) for one in page_of(browser.get(at(draft))).css("[name=take]")]
+    imported_draft(2, "Nobody has read this.", actor="operator:test")
+    answer = browser.post(at(draft, "texts/"), {"take": taken}, follow=True)
+    assert "The texts have changed since you opened the page" in answer.content.decode()
+    assert draft.versions.count() == 2 and not newest_version(draft).document["description"]
+
+
+def test_a_reviewer_who_uses_the_files_texts_is_not_the_author_of_the_draft(
+    browser: Client, retail: LoopbackShop, dora: User, workspace: Workspace
+) -> None:
+    author = person(workspace, "admin", "alice.author")
+    draft = imported_draft(1, "Cancels an order.", actor=actor_of(author))
+    taken = [str(one.attributes["value"]) for one in page_of(browser.get(at(draft))).css("[name=take]")]
+    browser.post(at(draft, "texts/"), {"take": taken})
+    version = newest_version(draft)
+    assert (version.number, version.created_by) == (2, actor_of(dora))
+    assert services.needs_second_person(version, author) and not services.needs_second_person(version, dora)
+    record_a_case(version)
+    with pytest.raises(NeedsSecondPerson):
+        services.publish(NAME, number=2, person=author)
+    edited = save_draft({**version.document, "subject": {"kind": "order", "id": "order.user_id"}}, actor=actor_of(dora))
+    assert services.needs_second_person(edited, dora) and not services.needs_second_person(edited, author)
 
 
 def test_the_connection_is_chosen_beside_the_operations_or_created_with_the_files_settings(
