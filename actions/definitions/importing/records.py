@@ -122,9 +122,10 @@ def owner_in(fields: Sequence[Field], record: Record | None = None) -> str:
 
 def own_id_in(fields: Sequence[Field], record: Record | None) -> str:
     """Return the path of a record's own id if the record is read by something else; "" if it has none."""
-    for path, _ in fields if record is not None and record.unread_id else ():
+    own = record.unread_id if record is not None else ""
+    for path, _ in fields if own else ():
         name = "_".join(path[-2:]) if snake(path[-1]) == "id" else path[-1]
-        if len(path) == _depth(fields) and snake(name) == record.unread_id:
+        if len(path) == _depth(fields) and snake(name) == own:
             return ".".join(path)
     return ""
 
