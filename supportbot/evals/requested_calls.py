@@ -79,7 +79,7 @@ def _fits(wanted: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
 
 def _is_same(name: str, wanted: Any, given: Any) -> bool:
     if name == "amount":
-        return _figure(wanted) == _figure(given)
+        return bool(_figure(wanted) == _figure(given))
     if name == "items" and isinstance(wanted, list) and isinstance(given, list):
         return _are_same_items(wanted, given)
     if isinstance(wanted, dict):

@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.timezone import now
 
 from supportbot.accounts.models import Customer, User
@@ -194,13 +194,12 @@ def _replace_originals(old: QuerySet[Run]) -> None:
     """Make the first copy that remains of each result in these runs its original: it gets the labels, and whoever has
     seen the earlier verdict cannot label it.
     """
-    originals = Result.objects.filter(run__in=old).order_by()
-    copies = Result.objects.filter(original__in=originals.values("pk")).exclude(run__in=old).order_by("pk")
-    for copy in copies.select_for_update(no_key=True, of=("self",)).only("original", "run", "workspace"):
-        first = originals.get(pk=copy.original)
-        if not Result.objects.filter(pk=copy.pk, original=first.pk).update(original=None):
-            continue  # an earlier copy has become the original
+    copies = Result.objects.filter(original=OuterRef("pk")).exclude(run__in=old).order_by("pk").values("pk")
+    originals = Result.objects.filter(run__in=old).annotate(copy_id=Subquery(copies[:1])).exclude(copy_id=None)
+    for first in originals.only("run").order_by("pk"):
+        copy = Result.objects.only("run", "workspace").get(pk=first.copy_id)
         Result.objects.filter(original=first.pk).update(original=copy.pk)
+        Result.objects.filter(pk=copy.pk).update(original=None)
         Label.objects.filter(result=first).update(result=copy)
         seen = SeenVerdicts.objects.filter(run=first.run_id).values_list("person_id", flat=True)
         rows = [SeenVerdicts(workspace_id=copy.workspace_id, run_id=copy.run_id, person_id=one) for one in seen]
