@@ -16,6 +16,7 @@ const NEAR = 60;
 export class View {
   nodes = new Map();
   stale = new Set();
+  #wasAtEnd = true; // when the log was last scrolled or drawn
 
   constructor(chat) {
     this.chat = chat;
@@ -24,15 +25,14 @@ export class View {
     this.typing = h("div.m.human", { hidden: true });
     this.spacer = h("div");
     const scrolled = () => {
-      this.wasAtEnd = this.#isAtEnd;
-      this.more.hidden ||= this.wasAtEnd;
+      this.#wasAtEnd = this.#isAtEnd;
+      this.more.hidden ||= this.#wasAtEnd;
     };
     this.list = h("div.w-log", { part: "log", role: "group", tabindex: "0", onscroll: scrolled }, this.typing, this.spacer);
     // A reader at the end stays there if the log gets lower, as when the composer grows or a device is turned.
     new ResizeObserver(() => {
-      const { wasAtEnd } = this;
       this.#settle();
-      if (wasAtEnd) this.toEnd();
+      if (this.#wasAtEnd) this.toEnd();
     }).observe(this.list);
     this.more = h("button.btn.sm.more", { hidden: true, onclick: () => this.toEnd() });
     this.fine = h("p.w-fine");
@@ -56,15 +56,14 @@ export class View {
 
   flush() {
     this.frame = 0;
-    const isAtEnd = this.#isAtEnd;
     const fresh = [...this.stale].filter((item) => this.#draw(item));
     this.stale.clear();
     this.#settle();
     const last = this.typing.previousSibling;
     // New items scroll into view for readers at the end; a card, which needs a decision, for everybody. It is shown whole
     // if it fits, so that an answer growing above does not push its buttons out of view.
-    if (fresh.some(({ kind }) => kind === "card") || (isAtEnd && (fresh.length || last?.role))) this.#reveal(last.offsetTop - EDGE);
-    this.wasAtEnd = this.#isAtEnd;
+    if (fresh.some(({ kind }) => kind === "card") || (this.#wasAtEnd && (fresh.length || last?.role))) this.#reveal(last.offsetTop - EDGE);
+    this.#wasAtEnd = this.#isAtEnd;
   }
 
   /** Draw everything again, for another conversation or language. */
@@ -167,17 +166,15 @@ export class View {
   /** The part above the first message. */
   drawIntro(...nodes) {
     this.intro?.remove();
-    this.intro = h("div.intro", nodes);
-    this.list.prepend(this.intro);
+    this.list.prepend((this.intro = h("div.intro", nodes)));
   }
 
   /** The three dots of a typing agent. */
   drawTyping(who) {
-    const isAtEnd = this.#isAtEnd;
-    const { t } = this.chat;
+    const { chat } = this;
     this.typing.hidden = false;
-    this.typing.replaceChildren(face(who, ".sm"), h("div.dots", { role: "img", "aria-label": t("typing", { name: firstName(who, { t }) }) }, h("i"), h("i"), h("i")));
-    if (isAtEnd) this.toEnd();
+    this.typing.replaceChildren(face(who, ".sm"), h("div.dots", { role: "img", "aria-label": chat.t("typing", { name: firstName(who, chat) }) }, h("i"), h("i"), h("i")));
+    if (this.#wasAtEnd) this.toEnd();
   }
 
   /** A preview of the last unread message, beside the launcher. */
