@@ -358,6 +358,15 @@ def test_the_navigation_counts_only_pending_work(enter: Enter, sample: Sample) -
     assert counts("editor") == []
 
 
+def test_a_call_in_progress_does_not_count_as_unknown(enter: Enter, sample: Sample) -> None:
+    admin = enter("admin")
+    for state in ("awaiting_approval", "queued", "executing"):
+        ActionRequest.objects.update(state=state, lease_until=datetime.now(UTC))
+    for reason, number in (("in_progress", 0), ("outcome_unknown", 1)):
+        ActionRequest.objects.update(state="unknown", reason_code=reason)
+        assert f"for approval; {number} with an unknown outcome" in read(admin.get("/admin/")).text()
+
+
 def test_the_parts_of_a_share_add_up_to_it(shown: Any) -> None:
     talk(*ANSWERED, scores=(5,))
     talk(*ANSWERED)
