@@ -1,7 +1,7 @@
 """The form for an action's rules: its fields, and the checks and warnings before the rules are saved."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -55,6 +55,31 @@ def _rule(name: str) -> Any:
     return column.formfield(label=label, required=False, **bounds)
 
 
+class ApproversField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # not generic at run time
+    """The members who may approve an action's requests."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            queryset=User.objects.none(),
+            required=False,
+            widget=forms.CheckboxSelectMultiple,
+            label=_("Who may approve"),
+            help_text=_("Only supervisors and admins can be selected; no other role may approve."),
+        )
+
+    def offer_members(self, selected: Iterable[User] = ()) -> None:
+        """Offer the members whose role may approve. People selected under an earlier role stay visible, so they can be
+        deselected.
+        """
+        self._deciding = people_who_may("actions:approve")
+        members = of_this_workspace(User.objects.filter(is_active=True)).order_by("username")
+        self.queryset = members.filter(pk__in=[*self._deciding, *(user.pk for user in selected)])
+
+    def label_from_instance(self, obj: Any) -> str:
+        name: str = obj.display_name
+        return name if obj.pk in self._deciding else gettext("{name} (role cannot approve)").format(name=name)
+
+
 class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     """The current rules as form fields. An empty limit means no limit."""
 
@@ -70,13 +95,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
     is_shadow = forms.BooleanField(
         label=_("Dry run"), required=False, help_text=_("Requests are judged, but nothing is carried out.")
     )
-    approvers = forms.ModelMultipleChoiceField(
-        queryset=User.objects.none(),
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        label=_("Who may approve"),
-        help_text=_("Only supervisors and admins can be selected; no other role may approve."),
-    )
+    approvers = ApproversField()
 
     override = forms.CharField(
         label=_("Reason for overriding the gates"),
@@ -111,20 +130,9 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
                 "At most {most}, the limit of its definition, because its call names no customer."
             ).format(most=action.most_requests)
         if "approvers" in self.fields:
-            self._offer_approvers()
-
-    def _offer_approvers(self) -> None:
-        selected, deciding = approvers_of(self.instance), people_who_may("actions:approve")
-        members = of_this_workspace(User.objects.filter(is_active=True)).order_by("username")
-        approvers: Any = self.fields["approvers"]
-        # People selected under an earlier role stay visible, so they can be deselected.
-        approvers.queryset = members.filter(pk__in=[*deciding, *(user.pk for user in selected)])
-        approvers.label_from_instance = lambda user: (
-            user.display_name
-            if user.pk in deciding
-            else gettext("{name} (role cannot approve)").format(name=user.display_name)
-        )
-        self.initial["approvers"] = selected
+            approvers: Any = self.fields["approvers"]
+            self.initial["approvers"] = selected = approvers_of(self.instance)
+            approvers.offer_members(selected)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

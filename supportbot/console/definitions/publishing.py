@@ -25,11 +25,10 @@ from actions.definitions.services import delete_drafts
 from actions.models import ActionPolicy, ActionRequest, actor_of
 from actions.policy_store import allow_approval
 from supportbot.accounts.models import User
-from supportbot.accounts.selectors import people_who_may
 from supportbot.connection_test_limit import TooManyTests, count_test
 from supportbot.console.action_rule_checks import approvers_warning_before
+from supportbot.console.action_rules_form import ApproversField
 from supportbot.console.backtests import rows_of
-from supportbot.console.base import of_this_workspace
 from supportbot.console.definitions.cases import results_of
 from supportbot.console.definitions.checklist import checklist, missing_parts, warnings_about
 from supportbot.console.definitions.page_frame import RULES_RIGHT, WRITE_RIGHT, frame, opened
@@ -49,13 +48,7 @@ class PublishForm(forms.Form):
         help_text=_("Requests are judged, but nothing is carried out until you end the dry run in the rules."),
     )
     reason = forms.CharField(required=False, max_length=300, label=_("Reason"), help_text=_("Kept in the audit trail."))
-    approvers = forms.ModelMultipleChoiceField(
-        queryset=User.objects.none(),
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        label=_("Who may approve"),
-        help_text=_("Only supervisors and admins can be selected; no other role may approve."),
-    )
+    approvers = ApproversField()
 
     def __init__(self, *args: Any, with_approvers: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -63,9 +56,7 @@ class PublishForm(forms.Form):
             del self.fields["approvers"]
             return
         approvers: Any = self.fields["approvers"]
-        members = of_this_workspace(User.objects.filter(is_active=True)).order_by("username")
-        approvers.queryset = members.filter(pk__in=people_who_may("actions:approve"))
-        approvers.label_from_instance = lambda user: user.display_name
+        approvers.offer_members()
 
 
 def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
