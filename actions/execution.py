@@ -23,6 +23,7 @@ from actions.merchant_api.port import merchant
 from actions.models import ActionRequest, Attempt
 from actions.outcomes import BackEnd, DidNot, Found, Happened, NeverSeen, Outcome, OutcomeKind, Unclear
 from actions.policy_store import policy_of, rules_of
+from actions.progress import FIRST_RECHECK
 from actions.proposing import gather_again, reevaluate, spec_of
 from actions.reasons import Reason
 from actions.registry import action_as_made
@@ -38,7 +39,6 @@ LEASE: Final = timedelta(seconds=25)
 MAX_ATTEMPTS: Final = 5
 TURN: Final = timedelta(seconds=2)  # the pause between checks whether another request about the same record is done
 _SUBJECT_LOCK: Final = 20260714  # the first part of the advisory lock on a record; any otherwise unused number
-FIRST_RECHECK: Final = timedelta(seconds=5)
 # A repeated call needs no look-ups, so a slow back end may use their time too.
 REPLAY_SECONDS: Final = 20.0
 RECHECK_SECONDS: Final = 8.0  # for a call repeated by the sweep, while other requests wait
@@ -301,12 +301,13 @@ def _record_outcome(attempt: Attempt, result: Result) -> None:
         case _:
             outcome, detail = Attempt.Outcome.UNCLEAR, ""
     was_answered = isinstance(result, Unclear) and result.was_answered
-    in_progress_at = now() if isinstance(result, Unclear) and result.is_in_progress else None
+    is_in_progress = isinstance(result, Unclear) and result.is_in_progress
     Attempt.objects.filter(pk=attempt.pk).update(
         outcome=outcome,
         detail=detail[:200],
         was_answered=was_answered,
-        in_progress_at=in_progress_at,
+        is_in_progress=is_in_progress,
+        in_progress_at=now() if is_in_progress else None,
         finished_at=now(),
     )
 

@@ -16,14 +16,15 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Q
 from django.utils.timezone import now
 from kombu.exceptions import OperationalError
 
 from actions import audit
-from actions.execution import FIRST_RECHECK, fail, find_out, may_find_out, recover, refusal_reason, succeed
+from actions.execution import fail, find_out, may_find_out, recover, refusal_reason, succeed
 from actions.models import ActionRequest, Attempt
 from actions.outcomes import DidNot, Found, Happened, NeverSeen, Unclear
+from actions.progress import IN_PROGRESS_FOR, in_progress_at, note_look_up, pause, unclear_from
 from actions.reasons import Reason
 from actions.reevaluation import judge_anew, unjudged
 from actions.request_queue import publish
@@ -41,11 +42,6 @@ CHECK_LEASE: Final = timedelta(seconds=30)
 # a call that we stopped waiting for; a call that it has answered is finished, and its records may only lag a little.
 SETTLED_AFTER: Final = timedelta(seconds=150)
 SETTLED_AFTER_ANSWER: Final = timedelta(seconds=15)
-MAX_PAUSE: Final = timedelta(hours=1)
-# A person has to check a call that a system works on for longer than this, and one that it no longer says it is working
-# on, but neither that it is done: after the second time, in which a look-up that failed once is repeated.
-IN_PROGRESS_FOR: Final = timedelta(hours=24)
-UNCLEAR_FOR: Final = timedelta(seconds=30)
 # After this time, a worker has taken a published request, unless its message was lost.
 MESSAGE_GRACE: Final = timedelta(seconds=2)
 
@@ -138,37 +134,21 @@ def _is_never_seen_reliable(request: ActionRequest) -> bool:
     """Return whether "never seen" proves that nothing happened. A system that has said that it was working on the call
     has only forgotten it, perhaps because it is done.
     """
-    was_in_progress = request.reason_code == "in_progress" or _in_progress_at(request) is not None
+    was_in_progress = request.reason_code == "in_progress" or in_progress_at(request) is not None
     return not was_in_progress and _settles_at(request) <= now()
 
 
 def _note_progress(request: ActionRequest, found: Found) -> None:
-    """Note that the system is still working on a call, and leave one that has been in progress to a person, who is told
-    like the customer, if that takes too long or is no longer what the system says. It is still looked up.
+    """Note whether the system is still working on a call, and leave one that has been in progress to a person, who is
+    told like the customer, if that takes too long or is no longer what the system says. It is still looked up.
     """
-    if isinstance(found, Unclear) and found.is_in_progress:
-        Attempt.objects.filter(request_id=request.pk, number=request.attempt_count).update(in_progress_at=now())
-        is_unclear = False
-    else:
-        is_unclear = isinstance(found, NeverSeen) or now() >= _unclear_from(request)
+    is_working = isinstance(found, Unclear) and found.is_in_progress
+    note_look_up(request, is_in_progress=is_working)
     if request.reason_code != "in_progress":
         return
+    is_unclear = not is_working and now() >= unclear_from(request)
     if is_unclear or now() >= request.changed_at + IN_PROGRESS_FOR:
         transition(request, State.UNKNOWN, actor="worker", reason=Reason("outcome_unknown"))
-
-
-def _unclear_from(request: ActionRequest) -> datetime:
-    """Return the time after which a call is no longer known to be in progress: a while after the look-up that followed
-    the last one that said so.
-    """
-    last_known = _in_progress_at(request) or request.changed_at
-    return last_known + _pause(request, last_known) + UNCLEAR_FOR
-
-
-def _in_progress_at(request: ActionRequest) -> datetime | None:
-    """Return when the system last said that it was working on a call of this request; None if it never did."""
-    found: datetime | None = Attempt.objects.filter(request_id=request.pk).aggregate(at=Max("in_progress_at"))["at"]
-    return found
 
 
 @contextmanager
@@ -199,16 +179,9 @@ def _schedule_recheck(request: ActionRequest) -> None:
     moment = now()
     moments = [_settles_at(request)]
     if request.reason_code == "in_progress":
-        moments += [_unclear_from(request), request.changed_at + IN_PROGRESS_FOR]
-    due_at = min([moment + _pause(request, moment), *(one for one in moments if one > moment)])
+        moments += [unclear_from(request), request.changed_at + IN_PROGRESS_FOR]
+    due_at = min([moment + pause(request, moment), *(one for one in moments if one > moment)])
     ActionRequest.objects.filter(pk=request.pk, state=State.UNKNOWN).update(due_at=due_at)
-
-
-def _pause(request: ActionRequest, moment: datetime) -> timedelta:
-    """Return the time until the check that follows one at this moment: half of how long the outcome has been unknown,
-    so little at first, and at most an hour.
-    """
-    return min(max((moment - request.changed_at) / 2, FIRST_RECHECK), MAX_PAUSE)
 
 
 def expire_waiting() -> None:

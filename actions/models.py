@@ -248,6 +248,7 @@ class Attempt(TenantModel):
     was_answered = models.BooleanField(default=False, db_default=False)
     # When a look-up last said that the merchant was working on the call: it exists, whatever is answered later.
     in_progress_at = models.DateTimeField(null=True)
+    is_in_progress = models.BooleanField(default=False, db_default=False)  # what the newest look-up said
     command = models.JSONField(null=True)  # exactly what was sent, while it may have to be sent again
     finished_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=12, choices=Outcome.choices, blank=True)

@@ -36,6 +36,7 @@ from actions.models import ActionRequest, actor_of
 from actions.outcomes import OutcomeKind
 from actions.policy_store import may_approve, policy_of, rules_of
 from actions.principals import Principal
+from actions.progress import is_in_progress, is_overdue
 from actions.proposing import Preview, gather_again, lapse_reason, money_in, preview, propose, reevaluate
 from actions.reasons import Reason, place_of, rejection, sentence, settlement
 from actions.reevaluation import is_judged, judge_anew
@@ -291,8 +292,11 @@ def settle_by_hand(request_id: UUID, *, outcome: Finding, person: User, note: st
             raise NotWaiting("This request is not waiting for somebody to find out what happened.")
         if outcome == "did_not" and request.due_at and outcome_kind(request) is OutcomeKind.REPLAY_SAFE:
             raise NotWaiting("The call is still being retried, so it may still go through. Try again in an hour.")
-        if outcome == "did_not" and request.reason_code == "in_progress":
-            raise NotWaiting("The connected system says that it is still working on it, so it may still go through.")
+        if outcome == "did_not" and is_in_progress(request) and not is_overdue(request):
+            raise NotWaiting(
+                "The connected system says that it is still working on it, so it may still go through. If that "
+                "stays so, you can settle it 24 hours after the call."
+            )
         forget_command(request)
         to = State.SUCCEEDED if outcome == "happened" else State.FAILED
         return transition(request, to, actor=actor_of(person), reason=reason, due_at=None)

@@ -16,6 +16,7 @@ from actions.cards import card_of, reason_of, title_of_request
 from actions.models import ActionPolicyVersion, ActionRequest, actor_of
 from actions.money import Money, format_money
 from actions.policy_store import approvers_of, policy_of
+from actions.progress import is_in_progress
 from actions.registry import action_as_made
 from actions.request_decision import Used
 from actions.services import is_conflict_of_interest, may_decide
@@ -80,6 +81,7 @@ class ApprovalCase:
     messages: tuple[Message, ...]
     record: ActionRecord
     reason: str
+    is_in_progress: bool  # the connected system is known to be working on the call
     ticket: Ticket | None
     first_approver: str  # the first of two approvers, while the second approval is missing
     first_approved_at: datetime | None
@@ -176,6 +178,7 @@ def approval_case(request: ActionRequest, person: User) -> ApprovalCase:
         messages=tuple(_messages_before(request)),
         record=action_record(request),
         reason=reason["text"] if reason else "",
+        is_in_progress=request.state == State.UNKNOWN and is_in_progress(request),
         ticket=Ticket.objects.filter(conversation=request.conversation_id).order_by("-id").first(),
         first_approver=_actor_name(request.first_approved_by) if request.first_approved_by else "",
         first_approved_at=request.first_approved_at,

@@ -10,16 +10,18 @@ import pytest
 from django.utils.timezone import now
 
 from actions.errors import NotWaiting
-from actions.maintenance import IN_PROGRESS_FOR, UNCLEAR_FOR, sweep
+from actions.maintenance import sweep
 from actions.models import ActionRequest, Attempt, LedgerEntry
 from actions.policy_store import allow_approval, policy_of
 from actions.principals import Principal
+from actions.progress import IN_PROGRESS_FOR, UNCLEAR_FOR
 from actions.services import confirm, propose, settle_by_hand
 from actions.states import State
 from actions.testing import make_due, run_queued
 from supportbot.accounts.models import User
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
+from supportbot.handoff.approvals.selectors import approval_case
 from supportbot.handoff.models import Ticket
 from supportbot.outbox.delivery import deliver_due
 from supportbot.webhooks.event_facts import facts_of_request
@@ -260,16 +262,90 @@ def test_without_the_condition_an_accepted_call_goes_to_a_person_soon(
     assert len(retail.performed) == len(retail.commands) == 1
 
 
-def test_nobody_settles_a_call_in_progress_as_not_done(
-    accepted: ActionRequest, retail: LoopbackShop, admin: User
-) -> None:
+@pytest.fixture
+def approver(put_in_force: Callable[[dict[str, Any]], None], admin: User) -> User:
+    """A person who may settle the requests."""
+    put_in_force(with_progress())
     policy = policy_of("cancel_pending_order")
     assert policy is not None
     allow_approval(policy, admin, actor="test")
-    with pytest.raises(NotWaiting, match="still working"):
-        settle_by_hand(accepted.pk, outcome="did_not", person=admin)
+    return admin
+
+
+def settle_as_not_done(request: ActionRequest, person: User) -> str:
+    """Return the state after the attempt to settle it; "still working" if that is refused."""
+    try:
+        return str(settle_by_hand(request.pk, outcome="did_not", person=person).state)
+    except NotWaiting as error:
+        assert "still working" in str(error.message)
+        return "still working"
+
+
+def notice(request: ActionRequest, person: User) -> str:
+    """Return whether the desk says that the system is still working on it."""
+    request.refresh_from_db()
+    return "working" if approval_case(request, person).is_in_progress else "no answer"
+
+
+def test_nobody_settles_a_call_in_progress_as_not_done(
+    accepted: ActionRequest, retail: LoopbackShop, approver: User
+) -> None:
+    assert settle_as_not_done(accepted, approver) == "still working"
     assert not is_with_a_person(accepted)
 
     let_pass(accepted, IN_PROGRESS_FOR)
     check_again(accepted)
-    assert settle_by_hand(accepted.pk, outcome="did_not", person=admin).state == State.FAILED
+    assert notice(accepted, approver) == "working"  # a person has waited for long enough and decides
+    assert settle_as_not_done(accepted, approver) == State.FAILED
+
+
+def test_nobody_settles_a_call_as_not_done_that_turned_out_to_be_in_progress(
+    approver: User, run: Run, retail: LoopbackShop
+) -> None:
+    retail.faults, retail.can_be_asked = ["202 and nothing more"], False
+    request = run(with_progress())
+    assert is_with_a_person(request) and notice(request, approver) == "no answer"
+    retail.can_be_asked, retail.says = True, WORKING
+    check_again(request)
+    let_pass(request, timedelta(hours=5))  # no look-up since
+    assert settle_as_not_done(request, approver) == "still working"
+    assert is_with_a_person(request) and notice(request, approver) == "working"
+
+    check_again(request)
+    retail.says = (404, {})
+    check_again(request)
+    assert settle_as_not_done(request, approver) == "still working"  # its records may only lag
+    let_pass(request, timedelta(hours=2))
+    check_again(request)
+    assert notice(request, approver) == "no answer"
+    assert settle_as_not_done(request, approver) == State.FAILED
+
+
+def test_nobody_settles_a_call_as_not_done_that_is_in_progress_again(
+    accepted: ActionRequest, retail: LoopbackShop, approver: User
+) -> None:
+    retail.says = (404, {})
+    let_pass(accepted, UNCLEAR_FOR + timedelta(seconds=15))
+    check_again(accepted)
+    assert is_with_a_person(accepted)
+    retail.says = WORKING
+    check_again(accepted)
+    assert notice(accepted, approver) == "working" and settle_as_not_done(accepted, approver) == "still working"
+    assert is_with_a_person(accepted)
+
+    retail.says = None
+    assert check_again(accepted).state == State.SUCCEEDED
+    assert len(retail.performed) == len(retail.commands) == 1
+
+
+def test_a_system_that_forgets_a_call_for_a_moment_needs_no_person(
+    accepted: ActionRequest, retail: LoopbackShop
+) -> None:
+    retail.says = (404, {})
+    check_again(accepted)
+    assert not is_with_a_person(accepted)
+    due_at = ActionRequest.objects.get(pk=accepted.pk).due_at
+    assert due_at is not None and due_at <= now() + UNCLEAR_FOR
+    retail.says = WORKING
+    check_again(accepted)
+    assert not is_with_a_person(accepted)

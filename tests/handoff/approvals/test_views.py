@@ -15,7 +15,7 @@ from selectolax.lexbor import LexborHTMLParser
 from actions.cards import card_of
 from actions.catalogue.refund_order import RefundOrder
 from actions.maintenance import judge_waiting
-from actions.models import ActionRequest, AuditEntry
+from actions.models import ActionRequest, Attempt, AuditEntry
 from actions.outcomes import OutcomeKind
 from actions.policy_store import allow_approval, change_rules, ensure_policies, policy_of
 from actions.principals import Principal
@@ -329,6 +329,18 @@ def test_a_person_with_the_right_settles_an_unknown_outcome(
     settled = client.post(f"/desk/approvals/{unknown.pk}/did-not/", {"reason": "Not in their ledger"})
     assert (settled.status_code, state_of(unknown), shop.refunds) == (302, "failed", [])
     assert "it did not go through" in words(page(client, unknown))
+
+
+def test_the_newest_look_up_is_shown_and_decides_who_may_settle(
+    unknown: ActionRequest, approver: User, shop: FakeShop
+) -> None:
+    client = browser(approver)
+    assert "The connected system did not answer." in words(page(client, unknown))
+    Attempt.objects.filter(request_id=unknown.pk).update(is_in_progress=True, in_progress_at=now())
+    assert "The connected system is still working on it." in words(page(client, unknown))
+    refused = client.post(f"/desk/approvals/{unknown.pk}/did-not/", {})
+    assert (refused.status_code, state_of(unknown)) == (409, "unknown")
+    assert "still working on it, so it may still go through" in words(read(refused, 409))
 
 
 def test_nobody_without_the_right_can_settle_an_unknown_outcome(
