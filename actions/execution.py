@@ -26,7 +26,7 @@ from actions.policy_store import policy_of, rules_of
 from actions.progress import FIRST_RECHECK
 from actions.proposing import gather_again, reevaluate, spec_of
 from actions.reasons import Reason
-from actions.registry import action_as_made
+from actions.registry import action_as_made, code_actions
 from actions.selectors import approvals_given
 from actions.spec import WriteAction
 from actions.states import State
@@ -195,9 +195,15 @@ def outcome_kind(request: ActionRequest) -> OutcomeKind:
 
 
 def back_end_of(request: ActionRequest) -> BackEnd:
-    """Return the system that a request was sent to or will be; raises NotConnected."""
+    """Return the system that a request was sent to or will be. Raises NotConnected, also if this release cannot read
+    the request's definition: the built-in merchant is another system, which has never seen the request.
+    """
     spec = made_with(request)
-    return spec.back_end(request.arguments, request.locale) if spec else merchant()
+    if spec is not None:
+        return spec.back_end(request.arguments, request.locale)
+    if request.action not in code_actions():
+        raise NotConnected()
+    return merchant()
 
 
 def made_with(request: ActionRequest) -> WriteAction | None:

@@ -4,11 +4,13 @@ what the system says counts: a person has to check as soon as that is unclear, a
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import pytest
 from django.utils.timezone import now
 
+from actions.definitions.errors import InvalidDefinition
+from actions.definitions.published import _action as compiled
 from actions.errors import NotWaiting
 from actions.maintenance import sweep
 from actions.models import ActionRequest, Attempt, LedgerEntry
@@ -17,7 +19,7 @@ from actions.principals import Principal
 from actions.progress import IN_PROGRESS_FOR, UNCLEAR_FOR
 from actions.services import confirm, propose, settle_by_hand
 from actions.states import State
-from actions.testing import make_due, run_queued
+from actions.testing import FakeShop, connected, make_due, run_queued
 from supportbot.accounts.models import User
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
@@ -349,3 +351,26 @@ def test_a_system_that_forgets_a_call_for_a_moment_needs_no_person(
     retail.says = WORKING
     check_again(accepted)
     assert not is_with_a_person(accepted)
+
+
+@pytest.mark.parametrize("has_been_in_progress", [True, False])
+def test_another_system_is_not_asked_for_a_definition_that_cannot_be_read(
+    has_been_in_progress: bool, run: Run, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older release may not know a key of the document. The built-in shop has never seen the call."""
+    retail.faults, retail.says = ["202 and nothing more"], WORKING if has_been_in_progress else (503, {})
+    request = run(with_progress())
+
+    def refuse(*_: Any, **__: Any) -> NoReturn:
+        raise InvalidDefinition(fields={"outcome.in_progress": ["There is no such key."]})
+
+    compiled.cache_clear()
+    with connected(FakeShop()) as other, monkeypatch.context() as older:
+        older.setattr("actions.definitions.published.parse_document", refuse)
+        for _ in range(3):
+            let_pass(request, timedelta(minutes=5))
+            check_again(request)
+    assert is_with_a_person(request) and "find" not in other.calls
+    compiled.cache_clear()
+    retail.says = None  # a release that can read it looks it up again
+    assert check_again(request).state == State.SUCCEEDED
