@@ -191,8 +191,8 @@ def purge_runs() -> None:
 
 
 def _replace_originals(old: QuerySet[Run]) -> None:
-    """Make the first copy that remains of each result in these runs its original: it gets the labels, and whoever has
-    seen the earlier verdict cannot label it.
+    """Make the first copy that remains of each result in these runs its original: it gets the labels. Unless they have
+    decided it, whoever has seen the earlier verdict cannot label the copy's run.
     """
     copies = Result.objects.filter(original=OuterRef("pk")).exclude(run__in=old).order_by("pk").values("pk")
     originals = Result.objects.filter(run__in=old).annotate(copy_id=Subquery(copies[:1])).exclude(copy_id=None)
@@ -201,6 +201,8 @@ def _replace_originals(old: QuerySet[Run]) -> None:
         Result.objects.filter(original=first.pk).update(original=copy.pk)
         Result.objects.filter(pk=copy.pk).update(original=None)
         Label.objects.filter(result=first).update(result=copy)
+        if Label.objects.filter(result=copy).exclude(verdict=Label.Verdict.UNSURE).exists():
+            continue
         seen = SeenVerdicts.objects.filter(run=first.run_id).values_list("person_id", flat=True)
         rows = [SeenVerdicts(workspace_id=copy.workspace_id, run_id=copy.run_id, person_id=one) for one in seen]
         SeenVerdicts.objects.bulk_create(rows, ignore_conflicts=True)

@@ -34,7 +34,8 @@ def looked_up(*said: str, tool: ToolSpec) -> list[str]:
         ("Track a parcel: L-4412 has not arrived", "L-4412"),
         ("Track a parcel: why not L-4412?", "L-4412"),
         ("Track a parcel. Has not L-4412 arrived?", "L-4412"),
-        ("Track a parcel, why is it not L-4412 that came", "L-4412"),
+        ("Track a parcel. That is not L-4412, sorry", ""),
+        ("Bitte den Stand der Sendung, aber nicht L-4412", ""),
     ],
 )
 def test_a_denied_number_is_not_looked_up(said: str, number: str) -> None:

@@ -439,3 +439,21 @@ def test_a_copy_takes_the_place_of_an_original_that_is_deleted_with_its_run(
     assert agreement is not None and (agreement.labels, agreement.confusion.judge_too_kind) == (1, 1)
     services.label_result(left.pk, "pass", person=bob)
     assert hidden_runs([middle.pk, new.pk], bob.pk) == set()
+
+
+def test_whoever_has_seen_an_old_run_still_labels_a_new_one_with_copies_of_its_decided_results(
+    workspace: Workspace, bob: User
+) -> None:
+    made, ann = suite(), User.objects.create_user("ann")
+    old, new = (Run.objects.create(suite=made, suite_name="shop", cases=[], total=1) for _ in range(2))
+    Run.objects.update(state="done", finished_at=now())
+    facts: dict[str, Any] = {"number": 1, "passed": True, "judged_good": True, "judged_by": "m", "grades": []}
+    first = Result.objects.create(run=old, key="old", played={}, **facts)
+    Result.objects.create(run=new, key="old", played={}, original=first.pk, **facts)
+    own = Result.objects.create(run=new, key="new", played={}, **facts)
+    services.label_result(first.pk, "fail", person=bob)
+    services.show_verdicts(old.pk, ann.pk)
+    Run.objects.filter(pk=old.pk).update(finished_at=now() - services.KEPT_FOR - timedelta(days=1))
+    tasks.purge()
+    assert hidden_runs([new.pk], ann.pk) == {new.pk}
+    assert [row.pk for row in to_label(ann.pk)] == [own.pk]

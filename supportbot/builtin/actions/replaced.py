@@ -12,6 +12,7 @@ from typing import Final
 from supportbot.builtin.actions.word_lists import word_lists
 from supportbot.language.detection import detect
 from supportbot.language.operators import operators
+from supportbot.language.sentences import QUESTIONS
 from supportbot.language.words import stop_words, words
 
 Placed = tuple[int, int, str]  # the start and the end of a number in a text, and its value
@@ -47,12 +48,13 @@ def meant_in(text: str, locale: str, numbers: Sequence[Placed], request_words: C
 
 
 def denies_all(text: str, locale: str, numbers: Sequence[Placed], request_words: Collection[str]) -> bool:
-    """Return whether a text has `numbers` and says only of each that it is not meant: "not L-4412". A text with other
-    words may ask about the number ("Why has not L-4412 arrived?").
+    """Return whether a text has `numbers` and says of each that it is not meant: "not L-4412, sorry". A question with
+    other words may ask about the number ("Why has not L-4412 arrived?").
     """
     language, tokens = detect(text, locale), _tokens(text, numbers)
     is_denied = bool(numbers) and set(_denied(tokens, language)) == set(range(len(numbers)))
-    return is_denied and _says_only(tokens, language, request_words)
+    is_question = any(sign in text for sign in QUESTIONS)
+    return is_denied and (not is_question or _says_only(tokens, language, request_words))
 
 
 def _tokens(text: str, numbers: Sequence[Placed]) -> list[tuple[str, int | None]]:

@@ -72,7 +72,9 @@ def newsletter(call: dict[str, Any], *lookups: dict[str, Any]) -> dict[str, Any]
     """Return a write about the customer's account with this call."""
     without = {name: one for name, one in EXCHANGE.items() if name not in ("money", "guards", "lookups", "labels")}
     texts = {"en": "x", "de": "x"}
+    outcome = {name: one for name, one in EXCHANGE["outcome"].items() if name != "in_progress"}  # it reads the order
     return without | {
+        "outcome": outcome,
         "risk": "change", "arguments": GUEST_ARGUMENTS, "lookups": list(lookups),
         "limits": {"max_requests_per_customer_day": 3}, "approval": None,
         "values": {"whoever": "arguments.worded"}, "subject": {"kind": "account", "id": "identity.sub"},
