@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from actions.definitions.argument_order import entered_order
+
 _TEXTS: Final = re.compile(r"(title|description)\.(?P<locale>[\w-]+)|arguments\.\w+\.(description|example)", re.ASCII)
 
 
@@ -31,9 +33,12 @@ def with_texts(document: Mapping[str, Any], texts: Mapping[str, str]) -> dict[st
 
 
 def only_adds_texts(before: Mapping[str, Any], after: Mapping[str, Any], suggestions: Any) -> bool:
-    """Return whether a document differs from the one before only by suggested texts in fields that were empty."""
+    """Return whether a document differs from the one before only by suggested texts in fields that were empty. Both
+    have their arguments in the order in which they were entered, since that is the order of the questions.
+    """
     used = {path: text for path, text in open_texts(before, suggestions).items() if _at(after, path) == text}
-    return with_texts(before, used) == after
+    orders = {entered_order(one.get("arguments")) for one in (before, after)}
+    return with_texts(before, used) == after and len(orders) == 1
 
 
 def _is_open(path: str, document: Mapping[str, Any]) -> bool:

@@ -220,7 +220,9 @@ def author_of(version: ActionDefinitionVersion) -> str:
     every = ActionDefinitionVersion.objects.filter(definition_id=version.definition_id, published_at=None)
     while suggestions and version.number > 1:
         before = every.filter(number=version.number - 1).first()
-        if before is None or not only_adds_texts(before.document, version.document, suggestions):
+        if before is None:
+            break
+        if not only_adds_texts(before.in_entered_order(), version.in_entered_order(), suggestions):
             break
         version = before
     return version.created_by

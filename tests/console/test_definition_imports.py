@@ -274,6 +274,23 @@ def test_a_reviewer_who_uses_the_files_texts_is_not_the_author_of_the_draft(
     assert services.needs_second_person(edited, dora) and not services.needs_second_person(edited, author)
 
 
+def test_a_reviewer_who_changes_the_order_of_the_questions_becomes_the_author(
+    browser: Client, retail: LoopbackShop, dora: User, workspace: Workspace
+) -> None:
+    author = person(workspace, "admin", "alice.author")
+    draft = imported_draft(1, "Cancels an order.", actor=actor_of(author))
+    taken = [str(one.attributes["value"]) for one in page_of(browser.get(at(draft))).css("[name=take]")]
+    browser.post(at(draft, "texts/"), {"take": taken})
+    before = newest_version(draft).document
+    turned = {**before, "arguments": dict(reversed(before["arguments"].items()))}
+    version = save_draft(turned, actor=actor_of(dora))
+    assert version.number == 3
+    assert services.needs_second_person(version, dora) and not services.needs_second_person(version, author)
+    record_a_case(version)
+    with pytest.raises(NeedsSecondPerson):
+        services.publish(NAME, number=3, person=dora)
+
+
 def test_the_connection_is_chosen_beside_the_operations_or_created_with_the_files_settings(
     browser: Client, retail: LoopbackShop
 ) -> None:
