@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+from actions.definitions.bodies import EACH
 from actions.definitions.errors import ExpressionError
 from actions.definitions.expression import compile_expression
 from actions.definitions.field_reader import ARGUMENTS
@@ -23,6 +24,10 @@ _TEMPLATES: Final = re.compile(
     rf"{_CALL}\.(path|query\..*|headers\..*|body(\..*)?)|card\.(title|summary|button)\.[^.]+|done_words\.[^.]+|{_ROWS}\.words\.[^.]+"
     r"|arguments\.\w+\.choose_from\.words\.[^.]+|guards\.words\.[^.]+|lookups\.otherwise\.words\.[^.]+|result\.(words|card\.title)\.[^.]+|result\.hand_over"
 )
+
+# JSON paths, without list indexes, of objects whose list entries get a name by `as`, and of values in bodies.
+_ENTRIES: Final = re.compile(r"lookups|result|arguments\.\w+\.choose_from")
+_BODY: Final = re.compile(rf"{_CALL}\.body(\..*)?")
 
 
 def uses_of(document: Mapping[str, Any], argument: str) -> list[str]:
@@ -76,17 +81,20 @@ def bound_names(document: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(found)
 
 
-def entry_names(value: Any) -> Iterator[str]:
-    """Yield the names that `as` gives to list entries, anywhere in a document."""
+def entry_names(value: Any, at: str = "") -> Iterator[str]:
+    """Yield the names that `as` gives to list entries: in look-ups, choices and the result, and beside `for_each` in
+    the body of a call, in which any other field named `as` is only sent.
+    """
     match value:
         case Mapping():
-            if isinstance(value.get("as"), str):
+            is_each = value.keys() == EACH and _BODY.fullmatch(at)
+            if isinstance(value.get("as"), str) and (is_each or _ENTRIES.fullmatch(at)):
                 yield value["as"]
-            for one in value.values():
-                yield from entry_names(one)
+            for name, one in value.items():
+                yield from entry_names(one, f"{at}.{name}".lstrip("."))
         case list():
             for one in value:
-                yield from entry_names(one)
+                yield from entry_names(one, at)
 
 
 def _with_names(text: str, names: Mapping[str, str]) -> str:

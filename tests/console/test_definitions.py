@@ -223,6 +223,17 @@ def test_a_look_up_with_the_name_of_list_entries_is_not_renamed(browser: Client,
     assert newest_version(draft).number == number
 
 
+def test_a_field_that_is_only_sent_as_as_names_no_list_entries(browser: Client, draft: ActionDefinition) -> None:
+    made = document()
+    made["call"]["body"] |= {"as": "order", "inner": {"as": "order", "for_each": "x"}}
+    save_draft(made, actor="operator:test")
+    sent = fields_of(browser.get(at(draft, "part/lookups/")))
+    answer = browser.post(at(draft, "part/lookups/"), {**sent, "lookups-0-name": "purchase"})
+    assert answer.status_code == 302, problems_of(answer)
+    stored = newest_version(draft).document
+    assert (stored["lookups"][0]["name"], stored["call"]["body"]["as"]) == ("purchase", "order")
+
+
 def test_a_value_does_not_get_the_name_of_one_that_is_removed_by_the_same_save(
     browser: Client, draft: ActionDefinition
 ) -> None:
