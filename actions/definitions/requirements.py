@@ -124,7 +124,7 @@ def unbound(
     everything = named.read(call.paths())
     names_customer = bool(everything & own)
     concerns_nobody = bool(everything & named.open_arguments) and not names_customer and not call.names_no_customer
-    listed = _chosen_from_public_lists(arguments, lookups)
+    listed = _chosen_from_public_lists(arguments, lookups, named)
     unproven = _unproven(call, named, own, stated | listed, guards) if not concerns_nobody else {}
     names = [name.removeprefix(f"{ARGUMENTS}.") for name in open_ones]
     rest = sorted(unproven.keys() - set(names))
@@ -150,20 +150,27 @@ def _unproven(
     return found
 
 
-def _chosen_from_public_lists(arguments: Mapping[str, Argument], lookups: Sequence[Lookup]) -> set[str]:
+def _chosen_from_public_lists(
+    arguments: Mapping[str, Argument], lookups: Sequence[Lookup], named: "_Named"
+) -> set[str]:
     """Return the arguments that are chosen from public records, which belong to nobody. Their values are compared with
     the list whenever a request is decided, so they can name nothing else, unless the list's values are computed from
-    something else, such as another argument.
+    another argument that can name a record.
     """
-    known = {lookup.name for lookup in lookups}
     public = {lookup.name for lookup in lookups if lookup.is_public}
     return {
         f"{ARGUMENTS}.{one.name}"
         for one in arguments.values()
         if one.choose_from is not None
         and one.choose_from.list.sources() & public
-        and one.choose_from.value.sources() <= {one.choose_from.element, *known}
+        and not _read_for_value(one.choose_from, named) & named.open_arguments
     }
+
+
+def _read_for_value(choosing: Choosing, named: "_Named") -> frozenset[str]:
+    """Return what the values of a list are computed from, besides the list's entries."""
+    sources = choosing.value.sources() - {choosing.element}
+    return named.read(path for path in choosing.value.paths() if path[0] in sources)
 
 
 def _ends_with_id(name: str) -> bool:

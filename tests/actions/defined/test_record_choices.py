@@ -427,7 +427,18 @@ def test_a_value_that_a_public_list_does_not_have_is_refused_whatever_the_guards
     assert (proposed.state, proposed.reason_code) == (state, "choice_not_offered" if state == "refused" else "")
 
 
-def test_a_choice_whose_value_is_computed_from_an_argument_is_not_proven() -> None:
+@pytest.mark.parametrize(
+    ("value", "is_proven"),
+    [
+        ("arguments.purchase", False),
+        ("one.item_id + arguments.purchase", False),
+        ("one.item_id + arguments.reason", True),  # one of its options
+        ("one.item_id + text(today)", True),
+        ("one.item_id + text(now)", True),
+        ("identity.sub + one.item_id + 'x'", True),
+    ],
+)
+def test_a_choice_is_proven_unless_its_value_is_computed_from_words_of_the_chat(value: str, is_proven: bool) -> None:
     made = cancel_with_gift()
-    made["arguments"]["gift"]["choose_from"]["value"] = "arguments.purchase"
-    assert missing(made) == ["arguments.gift.names_no_record"]
+    made["arguments"]["gift"]["choose_from"]["value"] = value
+    assert missing(made) == ([] if is_proven else ["arguments.gift.names_no_record"])
