@@ -148,17 +148,16 @@ class _Defined(Action):
     def choices(
         self, arguments: Sequence[str], asked: Arguments, identity: Identity, locale: str
     ) -> dict[str, list[Choice]] | Reason:
-        every = {one: self._choosing(one) for one in arguments}
-        lookups = needed_for(every[arguments[0]], self.definition.lookups)
+        lookups = needed_for(self._choosing(arguments[0]), self.definition.lookups)
         ask = self._world.ask(self.definition)  # performs equal look-ups only once
         names = evaluation.names_of(
             self.definition, asked, evaluation.Identity(identity.sub, identity.email), self._world.moment()
         )
         own = in_locale({language: language for language in self.definition.title}, locale)
         found = {
-            name: evaluation.choices_of(choosing, lookups, names, ask, own)
-            for name, choosing in every.items()
-            if name == arguments[0] or self._is_from_same_records(choosing, lookups, arguments)
+            name: evaluation.choices_of(self.definition.arguments[name], lookups, names, ask, own)
+            for name in arguments
+            if name == arguments[0] or self._is_from_same_records(self._choosing(name), lookups, arguments)
         }
         obstacle = found[arguments[0]]
         if isinstance(obstacle, Obstacle):

@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import partial
+from itertools import islice
 from typing import Any, Final
 
 from actions.definitions import arguments as declared
@@ -154,20 +155,47 @@ def look_up(definition: Definition, names: Names, ask: Ask, locale: str) -> Name
 
 
 def choices_of(
-    choosing: Choosing, lookups: Sequence[Lookup], names: Names, ask: Ask, locale: str
+    argument: Argument, lookups: Sequence[Lookup], names: Names, ask: Ask, locale: str
 ) -> list[tuple[str, str]] | Obstacle:
-    """Return the value and the description of each record that the customer can choose; `lookups` find the records.
-    Raises MerchantUnavailable.
+    """Return the value and the description of each record that the customer can choose for an argument with
+    `choose_from`; `lookups` find the records. Raises MerchantUnavailable.
     """
+    choosing = argument.choose_from
+    assert choosing is not None  # only called for such arguments
     found = _with_records(lookups, names, ask, locale)
     if isinstance(found, Obstacle):
         return found
+    words = in_locale(choosing.words, locale)
     try:
-        entries = (found.with_names({choosing.element: one}) for one in _list(choosing, found)[:MAX_CHOICES])
-        return [_choice(choosing, entry, locale) for entry in entries]
-    except (ExpressionFailed, NoValue) as error:
-        why = error if isinstance(error, ExpressionFailed) else ExpressionFailed(str(error), place=choosing.value.text)
-        return _failed("choose_from", why)
+        offered = islice(_offered(argument, choosing, found), MAX_CHOICES)
+        return [(value, words.words(entry, locale)) for value, entry in offered]
+    except ExpressionFailed as error:
+        return _failed("choose_from", error)
+
+
+def _offered(argument: Argument, choosing: Choosing, names: Names) -> Iterator[tuple[str, Names]]:
+    """Yield each value of the list in the form in which the argument accepts it, with the names of its entry.
+
+    An entry whose value cannot be evaluated, or does not fit the argument, cannot be chosen and is skipped. Raises
+    ExpressionFailed for anything but a list, and if no entry has a value: then the definition is wrong.
+    """
+    failed: ExpressionFailed | None = None
+    is_any = False
+    for one in _list(choosing, names):
+        entry = names.with_names({choosing.element: one})
+        try:
+            value = _parsed(argument, as_text(choosing.value.evaluate(entry)), choosing.value)
+        except (ExpressionFailed, NoValue) as error:
+            failed = error if isinstance(error, ExpressionFailed) else _at(choosing.value, error)
+            continue
+        is_any = True
+        yield value, entry
+    if failed is not None and not is_any:
+        raise failed
+
+
+def _at(rule: Expression, error: NoValue) -> ExpressionFailed:
+    return ExpressionFailed(str(error), place=rule.text)
 
 
 def _list(choosing: Choosing, names: Names) -> Sequence[Any]:
@@ -175,10 +203,6 @@ def _list(choosing: Choosing, names: Names) -> Sequence[Any]:
     if not isinstance(found, Sequence) or isinstance(found, str):
         raise ExpressionFailed("this is not a list", place=choosing.list.text)
     return found
-
-
-def _choice(choosing: Choosing, names: Names, locale: str) -> tuple[str, str]:
-    return as_text(choosing.value.evaluate(names)), in_locale(choosing.words, locale).words(names, locale)
 
 
 def _with_records(lookups: Sequence[Lookup], names: Names, ask: Ask, locale: str) -> Names | Obstacle:
@@ -254,11 +278,16 @@ def _canonical_of_server(argument: Argument, names: Names) -> Any:
     value = rule.evaluate(names) if argument.is_required else rule.evaluate_if_present(names)
     if value is None and not argument.is_required:
         return None
-    problems: Problems = {}
     try:
-        canonical = argument.accepts.parse(declared.written(value), argument.name, problems)
+        return _parsed(argument, declared.written(value), rule)
     except NoValue as error:
-        raise ExpressionFailed(str(error), place=rule.text) from error
+        raise _at(rule, error) from error
+
+
+def _parsed(argument: Argument, value: Any, rule: Expression) -> Any:
+    """Return a value in canonical form; raises ExpressionFailed at the rule that it comes from if it does not fit."""
+    problems: Problems = {}
+    canonical = argument.accepts.parse(value, argument.name, problems)
     if problems:
         why = " ".join(message for messages in problems.values() for message in messages)
         raise ExpressionFailed(f"the value does not fit the type of {argument.name}: {why}", place=rule.text)
@@ -287,15 +316,12 @@ def _not_offered(definition: Definition, names: Names) -> Obstacle | None:
         if choosing is None or not choosing.list.sources() & public or one.name not in names["arguments"]:
             continue
         where = f"arguments.{one.name}.choose_from"
+        wanted = names["arguments"][one.name]
         try:
-            entries = (names.with_names({choosing.element: entry}) for entry in _list(choosing, names))
-            offered = {as_text(choosing.value.evaluate(entry)) for entry in entries}
+            if all(value != wanted for value, _ in _offered(one, choosing, names)):
+                return Obstacle("choice_not_offered", "", where)
         except ExpressionFailed as error:
             return _failed(where, error)
-        except NoValue as error:
-            return _failed(where, ExpressionFailed(str(error), place=choosing.value.text))
-        if names["arguments"][one.name] not in offered:
-            return Obstacle("choice_not_offered", "", where)
     return None
 
 

@@ -442,3 +442,53 @@ def test_a_choice_is_proven_unless_its_value_is_computed_from_words_of_the_chat(
     made = cancel_with_gift()
     made["arguments"]["gift"]["choose_from"]["value"] = value
     assert missing(made) == ([] if is_proven else ["arguments.gift.names_no_record"])
+
+
+def goods_of(retail: LoopbackShop, *ids: Any) -> None:
+    """Let the order's product have these variants, by `item_id`."""
+    variants = {str(place): {"item_id": one, "options": {"colour": "red"}} for place, one in enumerate(ids)}
+    retail.records.records["products"]["5000000001"]["variants"] = variants
+
+
+def with_open_guard() -> dict[str, Any]:
+    """Return the action with a gift that only its public list restricts."""
+    made = cancel_with_gift()
+    made["guards"].pop()
+    return made
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ["60 ", "Cafe\N{COMBINING ACUTE ACCENT}", 7],  # not in the form in which an argument is stored
+        [*(f"i-{place}" for place in range(60)), None],  # beyond those that are offered
+        [None, "two\nlines", "x" * 300, "1"],
+    ],
+)
+def test_each_offered_value_is_accepted(
+    ann: Principal, put_in_force: Put, retail: LoopbackShop, ids: list[Any]
+) -> None:
+    put_in_force(with_open_guard())
+    goods_of(retail, *ids)
+    given = {"purchase": FIRST, "reason": "no longer needed"}
+    offer = offer_of(ann, "cancel_pending_order", given)
+    assert offer is not None
+    offered = [one.value for one in offer.choices["gift"]]
+    assert len(offered) == min(50, sum(isinstance(one, int) or len(one or "\n" * 9) < 9 for one in ids))
+    for gift in (*offered[:3], offered[-1]):
+        proposed = propose(ann, "cancel_pending_order", given | {"gift": gift}, proposal_key=f"turn:1:{gift}")
+        assert (proposed.state, proposed.reason_code) == ("awaiting_confirmation", "")
+    refused = propose(ann, "cancel_pending_order", given | {"gift": "else"}, proposal_key="turn:2:1")
+    assert refused.reason_code == "choice_not_offered"
+
+
+def test_a_list_whose_entries_all_lack_the_value_is_a_mistake_of_the_definition(
+    ann: Principal, put_in_force: Put, retail: LoopbackShop
+) -> None:
+    put_in_force(with_open_guard())
+    goods_of(retail, None, None)
+    given = {"purchase": FIRST, "reason": "no longer needed"}
+    offer = offer_of(ann, "cancel_pending_order", given)
+    assert offer is not None and offer.reason is not None and offer.reason.code == "definition_failed"
+    refused = propose(ann, "cancel_pending_order", given | {"gift": "1"}, proposal_key="turn:1:1")
+    assert refused.reason_code == "definition_failed"
