@@ -96,6 +96,7 @@ class Records:
     found: Mapping[str, Any]
     identity: Identity
     read_at: datetime | None = None  # when the first record was requested; later changes are not included
+    is_undo: bool = False  # for a request that undoes another one, whose arguments nobody chose
 
     @property
     def order(self) -> Order:

@@ -5,7 +5,7 @@ The merchant is never called inside a transaction: its data is read beforehand, 
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -73,8 +73,7 @@ def propose(
     known = _find_by_key(intent, proposal_key)
     if known is not None:
         return known
-    draft, resolved = _draft(intent, spec, policy, proposal_key, conversation_id)
-    draft.undoes = undoes
+    draft, resolved = _draft(intent, spec, policy, proposal_key, conversation_id, undoes=undoes)
     decision = _decide(spec, draft, resolved, rules_of(policy))
     try:
         return _equal_or_concurrent(intent, draft, decision, corrects=corrects)
@@ -117,8 +116,7 @@ def preview(
     """Return what `propose` would decide, using the same code but storing nothing. Raises the same errors."""
     intent = parse_intent(principal, action, arguments)
     spec, policy = _spec(intent), _policy(intent)
-    draft, resolved = _draft(intent, spec, policy, f"preview:{uuid7()}", None)
-    draft.undoes = undoes
+    draft, resolved = _draft(intent, spec, policy, f"preview:{uuid7()}", None, undoes=undoes)
     equal = _find_equal_open(draft) if undoes else None
     if equal is not None and equal.state != State.AWAITING_CONFIRMATION:
         _same_deed(equal, draft)
@@ -155,10 +153,16 @@ def _find_by_key(intent: Intent, proposal_key: str) -> ActionRequest | None:
 
 
 def _draft(
-    intent: Intent, spec: WriteAction, policy: ActionPolicy, key: str, conversation_id: UUID | None
+    intent: Intent,
+    spec: WriteAction,
+    policy: ActionPolicy,
+    key: str,
+    conversation_id: UUID | None,
+    *,
+    undoes: UUID | None,
 ) -> tuple[ActionRequest, ResolvedTerms]:
     """Return the request as it would be stored, and the intent resolved with the merchant's data."""
-    resolved = _resolve_terms(intent, spec)
+    resolved = _resolve_terms(intent, spec, is_undo=undoes is not None)
     terms = resolved.terms
     # The merchant's own spelling is used, because limits add up per subject, whatever spellings the merchant accepts.
     subject = spec.subject(terms.arguments if terms else intent.asked, resolved.records)
@@ -180,14 +184,15 @@ def _draft(
         currency=terms.money.currency if terms and terms.money else "",
         shown=dict(terms.shown) if terms else {},
         proposed_by=intent.principal.actor,
+        undoes=undoes,
     )
     draft.digest = _digest(draft)
     return draft, resolved
 
 
-def _resolve_terms(intent: Intent, spec: WriteAction) -> ResolvedTerms:
+def _resolve_terms(intent: Intent, spec: WriteAction, *, is_undo: bool) -> ResolvedTerms:
     try:
-        records = spec.gather(intent.asked, intent.identity)
+        records = gathered(spec, intent.asked, intent.identity, is_undo=is_undo)
         if isinstance(records, Reason):
             return ResolvedTerms(reason=records)
         terms = spec.complete(intent.asked, records)
@@ -218,7 +223,17 @@ def _decide(spec: WriteAction, draft: ActionRequest, resolved: ResolvedTerms, ru
 def gather_again(request: ActionRequest, identity: Identity) -> Records | Reason:
     """Return the freshly read records of a stored request. Raises MerchantUnavailable or NotConnected."""
     spec = spec_of(request)
-    return spec.gather(request.arguments, identity) if spec else Reason("policy_changed")
+    if spec is None:
+        return Reason("policy_changed")
+    return gathered(spec, request.arguments, identity, is_undo=request.undoes is not None)
+
+
+def gathered(spec: WriteAction, arguments: Mapping[str, Any], identity: Identity, *, is_undo: bool) -> Records | Reason:
+    """Return the records that a request depends on, marked if it undoes another one. Raises MerchantUnavailable or
+    NotConnected.
+    """
+    found = spec.gather(arguments, identity)
+    return found if isinstance(found, Reason) else replace(found, is_undo=is_undo)
 
 
 def reevaluate(request: ActionRequest, records: Records | Reason) -> Decision:

@@ -25,6 +25,7 @@ from actions.definitions.parts import Definition
 from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
 from actions.facts import Arguments, Facts, Identity, Records
 from actions.models import ActionRequest
+from actions.proposing import gathered
 from actions.reasons import Reason
 from actions.request_decision import Decision, Verdict
 from actions.schema import parse_arguments
@@ -99,7 +100,7 @@ def _judge(
 
 def _decide(action: DefinedWrite, request: ActionRequest, who: Identity) -> Decision:
     asked = _asked(action, request)
-    records = action.gather(asked, who)
+    records = gathered(action, asked, who, is_undo=request.undoes is not None)
     if isinstance(records, Reason):
         return _refused(records)
     terms = action.complete(asked, records)

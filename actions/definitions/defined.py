@@ -196,8 +196,11 @@ class _Defined(Action):
         found = self._in_words(lambda locale: evaluation.look_up(self.definition, names, ask, locale))
         return found if isinstance(found, Reason) else Records({NAMES: found}, identity, read_at)
 
-    def _refusal(self, names: Names) -> Reason | None:
-        found = self._in_words(lambda locale: evaluation.first_obstacle(self.definition, names, locale))
+    def _refusal(self, records: Records) -> Reason | None:
+        names: Names = records.found[NAMES]
+        found = self._in_words(
+            lambda locale: evaluation.first_obstacle(self.definition, names, locale, is_undo=records.is_undo)
+        )
         assert found is None or isinstance(found, Reason)
         return found
 
@@ -253,7 +256,7 @@ class DefinedWrite(_Defined, WriteAction):
             return _failed("arguments", error)
         names: Names = records.found[NAMES]
         try:
-            refusal = self._refusal(names)
+            refusal = self._refusal(records)
             if refusal is not None:
                 return refusal
             subject = self.subject(asked, records)
@@ -300,7 +303,7 @@ class DefinedWrite(_Defined, WriteAction):
     def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
         names: Names = facts.records.found[NAMES]
         try:
-            refusal = self._refusal(names)
+            refusal = self._refusal(facts.records)
             if refusal is not None:
                 return refusal
             if self._completed(arguments, names)[0] != dict(arguments):
@@ -399,7 +402,7 @@ class DefinedRead(_Defined, ReadAction):
         if isinstance(records, Reason):
             return records
         names: Names = records.found[NAMES]
-        return self._refusal(names) or (names,)
+        return self._refusal(records) or (names,)
 
     def answer(self, found: Sequence[Names], unsettled: Sequence[Unsettled], locale: str) -> dict[str, Any] | Reason:
         result = self.definition.result

@@ -294,8 +294,10 @@ def _parsed(argument: Argument, value: Any, rule: Expression) -> Any:
     return canonical
 
 
-def first_obstacle(definition: Definition, names: Names, locale: str) -> Obstacle | None:
-    """Return the first guard that fails, or the argument whose public list does not have its value; otherwise None."""
+def first_obstacle(definition: Definition, names: Names, locale: str, *, is_undo: bool = False) -> Obstacle | None:
+    """Return the first guard that fails, or the argument whose public list does not have its value; otherwise None. In
+    a request that undoes another one, nobody has chosen anything, so only the guards count.
+    """
     for guard in definition.guards:
         where = f"guards.{guard.name}"
         try:
@@ -303,17 +305,19 @@ def first_obstacle(definition: Definition, names: Names, locale: str) -> Obstacl
                 return _refused(guard.refusal, guard.name, names, where, locale)
         except ExpressionFailed as error:
             return _failed(where, error)
-    return _not_offered(definition, names)
+    return None if is_undo else _not_offered(definition, names)
 
 
 def _not_offered(definition: Definition, names: Names) -> Obstacle | None:
     """Return an obstacle for the first value that is not in the public list that its argument is chosen from: nothing
-    else proves that such a value names a record that anybody may name.
+    else proves that such a value names a record that anybody may name. Values that name no record need no such proof.
     """
     public = {lookup.name for lookup in definition.lookups if lookup.is_public}
     for one in definition.arguments.values():
         choosing = one.choose_from
-        if choosing is None or not choosing.list.sources() & public or one.name not in names["arguments"]:
+        if choosing is None or one.names_no_record or one.name not in names["arguments"]:
+            continue
+        if not choosing.list.sources() & public:
             continue
         where = f"arguments.{one.name}.choose_from"
         wanted = names["arguments"][one.name]

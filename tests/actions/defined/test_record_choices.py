@@ -492,3 +492,12 @@ def test_a_list_whose_entries_all_lack_the_value_is_a_mistake_of_the_definition(
     assert offer is not None and offer.reason is not None and offer.reason.code == "definition_failed"
     refused = propose(ann, "cancel_pending_order", given | {"gift": "1"}, proposal_key="turn:1:1")
     assert refused.reason_code == "definition_failed"
+
+
+def test_a_value_that_names_no_record_need_not_be_in_its_list(ann: Principal, put_in_force: Put) -> None:
+    made = with_open_guard()
+    made["arguments"]["gift"]["names_no_record"] = True
+    put_in_force(made)
+    arguments = {"purchase": FIRST, "gift": "a blue one", "reason": "no longer needed"}
+    proposed = propose(ann, "cancel_pending_order", arguments, proposal_key="turn:1:1")
+    assert (proposed.state, proposed.reason_code) == ("awaiting_confirmation", "")

@@ -17,7 +17,7 @@ from actions.principals import Principal
 from actions.services import confirm, decline, propose
 from actions.states import State
 from actions.testing import run_queued
-from actions.undo import offer_of, propose_undo
+from actions.undo import offer_of, preview_undo, propose_undo
 from supportbot.accounts.models import Customer, User
 from supportbot.chat.models import ConversationEvent
 from supportbot.chat.services import start_conversation
@@ -164,3 +164,33 @@ def test_a_card_that_undoes_is_not_replaced_by_an_identical_request(
     card = propose_undo(ann, moved.pk)
     same = propose(ann, MOVE, {"order_id": "#W0000001", **HOME}, proposal_key="turn:9:1:1")
     assert (same.pk, same.undoes) == (card.pk, moved.pk) and len(retail.performed) == 1
+
+
+def test_an_undo_may_return_to_a_choice_that_is_no_longer_offered(
+    put_in_force: Callable[[dict[str, Any]], None],
+    agreed: Callable[..., ActionRequest],
+    ask_for: Callable[..., ActionRequest],
+    ann: Principal,
+    retail: LoopbackShop,
+) -> None:
+    retail.records.records["orders"]["#W0000001"]["address"] = dict(HOME)
+    made = moving()
+    made["lookups"].append(
+        {"name": "goods", "public": True, "call": {"method": "GET", "path": "/products/{order.items[0].product_id}"}}
+    )
+    gift = {"list": "values(goods.variants)", "as": "one", "value": "one.item_id", "words": {"en": "{one.item_id}"}}
+    made["arguments"]["gift"] = {"type": "string", "description": "A gift.", "choose_from": gift}
+    made["arguments"]["old_gift"] = {"type": "string", "from": "server", "value": "'1000000009'"}
+    made["call"]["body"]["gift"] = "{arguments.gift}"
+    made["undo"]["arguments"]["gift"] = "arguments.old_gift"
+    put_in_force(made)
+    done = agreed(MOVE, OFFICE | {"gift": "1000000001"})
+    run_queued()
+    assert ask_for(MOVE, OFFICE | {"gift": "1000000009"}).reason_code == "choice_not_offered"
+    assert not preview_undo(ann, done.pk).decision.is_refusal
+    card = propose_undo(ann, done.pk)
+    assert (card.state, card.reason_code) == (State.AWAITING_CONFIRMATION, "")
+    confirm(card.pk, principal=ann, digest=card.digest)
+    run_queued()
+    card.refresh_from_db()
+    assert (card.state, card.arguments["gift"]) == (State.SUCCEEDED, "1000000009")
