@@ -162,10 +162,16 @@ async def test_another_customers_record_is_not_found(conversation: Conversation,
     assert "Status: pending" in told["text"]
 
 
-async def test_the_button_of_a_look_up_starts_it_with_values_from_earlier_messages(
+async def test_a_look_up_that_may_be_meant_is_made_at_once_if_the_message_names_all_that_it_needs(
     conversation: Conversation, retail: LoopbackShop
 ) -> None:
-    asked = await answers(conversation, f"something with {ANN}")
+    told = await answers(conversation, f"something with {ANN}")
+    assert "Status: pending" in told["text"]
+    assert retail.asked == [f"GET /orders/{ANN}"]
+
+
+async def test_the_button_of_a_look_up_starts_it(conversation: Conversation, retail: LoopbackShop) -> None:
+    asked = await answers(conversation, "something about a package")
     [block] = asked["blocks"]
     assert [option["id"] for option in block["options"]] == ["show_parcel", "only-asks"]
 
@@ -177,8 +183,8 @@ async def test_the_button_of_a_look_up_starts_it_with_values_from_earlier_messag
     claim = await db(press)
     assert claim is not None
     await carry_out(claim)
-    assert "Status: pending" in (await answers(conversation))["text"]
-    assert retail.asked == [f"GET /orders/{ANN}"]
+    assert "The parcel's number" in (await answers(conversation))["text"] and retail.asked == []
+    assert "Status: pending" in (await answers(conversation, ANN))["text"]
 
 
 async def test_the_title_of_a_look_up_requests_it(conversation: Conversation) -> None:
