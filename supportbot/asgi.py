@@ -1,14 +1,17 @@
 """The ASGI application: HTTP with Django, WebSockets with Channels, and a lifespan that starts background parts."""
 
 import os
+import tempfile
 from typing import Any
 
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
 
+from supportbot.asgi_handler import application as handler_of_django
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportbot.settings")
-http_application = get_asgi_application()
+http_application = handler_of_django()
+tempfile.gettempdir()  # chosen now: Python finds no folder for temporary files once the disk is full
 if settings.SECRET_KEY_IS_MADE_UP:
     raise ImproperlyConfigured(
         "SECRET_KEY is not set: every process would sign sessions with its own key, and a new one at each start."

@@ -1,5 +1,6 @@
 """The base of all errors that callers may see, and the only place that maps them to HTTP responses and close codes."""
 
+import errno
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -8,6 +9,7 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from django.utils.translation import gettext, gettext_noop
+from psycopg.errors import DiskFull
 
 if TYPE_CHECKING:
     from rest_framework.exceptions import APIException
@@ -24,6 +26,7 @@ _MESSAGES = {
         "secret."
     ),
 }
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 logger = logging.getLogger(__name__)
 
 
@@ -80,6 +83,21 @@ class Unavailable(SupportBotError):
     )
 
 
+class NoSpace(SupportBotError):
+    """A disk is full, the server's or the database's. Nothing was stored."""
+
+    code = "no_space"
+    status = 503
+    default_message = gettext_noop("The disk is full, so nothing was stored. Free some space, then try again.")
+
+
+def is_out_of_space(error: BaseException) -> bool:
+    """Return whether an error means that a disk is full, here or at the database."""
+    if isinstance(error, OperationalError):
+        return isinstance(error.__cause__, DiskFull)
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
 def error_body(code: str, message: str, fields: FieldErrors | None = None) -> dict[str, Any]:
     """Return the JSON body of every failed request."""
     return {"code": code, "message": message, "fields": fields or {}}
@@ -102,7 +120,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> "Response | 
         return Response(error_body(NotAllowed.code, NotAllowed.default_message), status=403)
     if isinstance(error, OperationalError | InterfaceError):
         logger.error("%s: the database failed: %s", context["request"].path, error, exc_info=error)
-        told = Response(error_body(Unavailable.code, Unavailable.default_message), status=Unavailable.status)
+        meaning = NoSpace if is_out_of_space(error) else Unavailable
+        told = Response(error_body(meaning.code, meaning.default_message), status=meaning.status)
         told._has_been_logged = True  # type: ignore[attr-defined]  # Django's own: it would log a second line
         return told
     response = drf_exception_handler(error, context)

@@ -1,5 +1,6 @@
 """The installation's own pages: the home page, the API documentation and error pages."""
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,11 +15,12 @@ from django.utils.translation import gettext, gettext_noop, override
 
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.setup import has_administrator
-from supportbot.errors import NotAllowed, NotFound, error_body
+from supportbot.errors import NoSpace, NotAllowed, NotFound, error_body, is_out_of_space
 from supportbot.openapi import whole_schema
 from supportbot.team_formats import active_language
 from supportbot.team_language import team_language
 
+logger = logging.getLogger(__name__)
 DEMO: Final = "wrenfell"  # the workspace that the first start creates
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -78,6 +80,12 @@ FAILED = Refusal(
     gettext_noop("Try again in a moment. If it keeps happening, contact your administrator."),
 )  # fmt: skip
 
+NO_SPACE = Refusal(
+    NoSpace.status, NoSpace.code, gettext_noop("The server's disk is full"),
+    gettext_noop("What you sent was not stored. Nothing that was stored before is lost."),
+    gettext_noop("Ask an administrator to free some space. Then go back and try again."),
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -124,6 +132,37 @@ def failed(request: HttpRequest) -> HttpResponse:
     return _refused(request, FAILED)
 
 
+def no_space(request: HttpRequest) -> HttpResponse:
+    logger.error("%s: the disk is full, so nothing was stored", request.path)
+    response = _refused(request, NO_SPACE)
+    response._has_been_logged = True  # type: ignore[attr-defined]  # Django's own: it would log a second line
+    return response
+
+
+class NoSpacePage:
+    """Says that a disk is full where a file is uploaded, or where a page stores something."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: object, *_: object) -> HttpResponse | None:
+        """Unpack uploaded files now, since the check of the form's token, which would do it, handles no full disk."""
+        is_form = request.method == "POST" and request.content_type == "multipart/form-data"
+        if not is_form or getattr(view, "csrf_exempt", False):
+            return None
+        try:
+            request.POST  # noqa: B018  # Django unpacks the files here
+        except OSError as error:  # others, such as an interrupted upload, are raised again where the form is read
+            return no_space(request) if is_out_of_space(error) else None
+        return None
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        return no_space(request) if is_out_of_space(error) else None
+
+
 class MethodNotAllowedPage:
     """Shows a page for 405. People see it when they open a form's address, and Django's own page is blank."""
 
@@ -145,6 +184,9 @@ def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
         return JsonResponse(error_body(refusal.code, refusal.message), status=refusal.status)
     with override(team_language(active_language())):  # these pages have only the team's translations
         shown = refusal.translated()
+        if request.headers.get("Accept") == "application/json":  # a page's script shows the message
+            body = error_body(refusal.code, f"{shown.message} {shown.way_out}")
+            return JsonResponse(body, status=refusal.status)
         return HttpResponse(render_to_string("pages/refusal.html", {"refusal": shown}), status=refusal.status)
 
 

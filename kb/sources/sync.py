@@ -27,7 +27,6 @@ from django.db import OperationalError
 from django.db.models import F, Q, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext, override
-from psycopg.errors import DiskFull
 
 from kb.categories import MAX_CATEGORIES, unknown_categories
 from kb.documents import Document
@@ -58,6 +57,7 @@ from kb.sources.storing import (
 )
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.errors import is_out_of_space
 from supportbot.releases.errors import GateMissing
 from supportbot.team_language import team_language
 
@@ -230,6 +230,9 @@ class Turn:
             return self._read(item, folder)
         except SourceUnreadable:
             raise
+        except TooBusy:  # the site's rules cannot be requested now, for which the item is not to blame
+            self._lease.change(item, state=ItemState.QUEUED, tries=item.tries - 1)
+            raise
         except Unreachable as error:
             self._fail(item, error.message)
             self._silent = silent + 1
@@ -243,7 +246,7 @@ class Turn:
         except OSError as error:  # a full disk, say
             self._fail(item, _not_stored(error.strerror))
         except OperationalError as error:
-            if not isinstance(error.__cause__, DiskFull):  # the database may be away, which is no fault of the item
+            if not is_out_of_space(error):  # the database may be away, which is no fault of the item
                 raise
             self._fail_without_space(item)
         finally:
@@ -262,7 +265,7 @@ class Turn:
         try:
             self._fail(item, reason)
         except OperationalError as error:
-            if not isinstance(error.__cause__, DiskFull):
+            if not is_out_of_space(error):
                 raise
             logger.error("kb: the database has no space left to store %s, or why it was not stored", item.pk)
             raise SourceUnreadable(reason) from error

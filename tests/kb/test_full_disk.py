@@ -19,6 +19,7 @@ from tests.kb.import_command import counts as imported
 from tests.kb.import_command import failures, run
 from tests.kb.made_files import docx, p, zipped
 from tests.kb.source_commands import add, again, counts, live, reasons
+from tests.kb.test_api import ARTICLE, program
 
 FULL = Path("/dev/full")  # writing to it fails as on a full disk
 pytestmark = [
@@ -114,3 +115,11 @@ def test_what_a_confined_reader_cannot_write_is_said_in_its_words(
     report = run(tmp_path)
     assert imported(report) == (1, 0, 0, 1)
     assert failures(report)[name].startswith("The disk is full, so the file was not read. Free some space")
+
+
+def test_a_program_is_told_that_the_databases_disk_is_full(workspace: Workspace) -> None:
+    with full_database("kb_revision", "Norway"):
+        answer = program(workspace).post("articles", ARTICLE)
+    assert (answer.status_code, answer.json()["code"]) == (503, "no_space")
+    assert "Free some space" in answer.json()["message"]
+    assert not Article.objects.exists()

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
@@ -12,8 +13,7 @@ from kb.sources.errors import InvalidSource
 from kb.sources.kinds import SITE, UPLOADS
 from kb.sources.models import Source
 from kb.sources.runs import Mode, begin
-from kb.sources.services import MAX_FILE_BYTES, add_files, add_source, delete_source
-from supportbot.accounts.models import User
+from kb.sources.services import MAX_FILE_BYTES, add_files, add_source
 from supportbot.console.request_context import needs, person_of
 from supportbot.console.sources.forms import FilesForm, PlaceForm, SiteForm, collections
 from supportbot.console.sources.uploads import MOST_FILES, uploaded
@@ -49,18 +49,14 @@ def _added(request: HttpRequest, form: PlaceForm) -> Source:
         return add_source(SITE, form.wish(), person=person)
     if not request.FILES.getlist("files"):
         raise InvalidSource(gettext("Choose one or more files."))
-    source = add_source(UPLOADS, form.wish(), person=person)
-    _store(request, source, person)
-    return source
-
-
-def _store(request: HttpRequest, source: Source, person: User) -> None:
-    problems = add_files(source, uploaded(request), person=person)
-    if not source.files.exists():
-        delete_source(source, archives=False, person=person)
-        raise InvalidSource(" ".join(problems[:5]))
+    with transaction.atomic():  # no source is left behind if its files cannot be stored
+        source = add_source(UPLOADS, form.wish(), person=person)
+        problems = add_files(source, uploaded(request), person=person)
+        if not source.files.exists():
+            raise InvalidSource(" ".join(problems[:5]))
     for problem in problems[:20]:
         messages.warning(request, problem)
+    return source
 
 
 def _page(request: HttpRequest, site: SiteForm, files: FilesForm) -> HttpResponse:

@@ -34,7 +34,7 @@ export function takePictures({ body, address, token, told, insert, hasStructure 
     try {
       const fields = new FormData();
       fields.set("picture", file);
-      const answer = await fetch(address, { method: "POST", headers: { "X-CSRFToken": token }, body: fields });
+      const answer = await fetch(address, { method: "POST", headers: { Accept: "application/json", "X-CSRFToken": token }, body: fields });
       const stored = answer.redirected ? {} : await answer.json();
       if (stored.address) insert(body, `![${wordsFor(file)}](${stored.address})`);
       else if (stored.message) refuse(`${file.name}: ${stored.message}`);

@@ -1,0 +1,61 @@
+"""Django's ASGI handler, which also answers requests whose body does not fit on the disk."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from io import BytesIO
+from typing import IO, Any
+
+import django
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest
+from django.http import HttpResponse
+from django.utils.translation import override
+
+from supportbot.errors import NoSpace, is_out_of_space
+from supportbot.team_language import team_language
+
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+
+
+class Handler(ASGIHandler):
+    """Before any middleware runs, Django writes a large body to a temporary file. It would let the error pass, and the
+    server would end the connection with "Internal Server Error".
+    """
+
+    async def read_body(self, receive: Receive) -> IO[bytes]:
+        try:
+            body: IO[bytes] = await super().read_body(receive)
+        except OSError as error:
+            if not is_out_of_space(error):
+                raise
+            await _rest_of_body(receive)
+            raise NoSpace from error
+        return body
+
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().handle(scope, receive, send)
+        except NoSpace:  # of `read_body`: errors of views have become responses
+            response = await sync_to_async(_answer)(ASGIRequest(scope, BytesIO()))
+            await self.send_response(response, send)
+
+
+def application() -> Handler:
+    """Set Django up and return its application, as `get_asgi_application` does."""
+    django.setup(set_prefix=False)
+    return Handler()
+
+
+async def _rest_of_body(receive: Receive) -> None:
+    """Read what the browser still sends, since it shows a response only after that."""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            return
+
+
+def _answer(request: ASGIRequest) -> HttpResponse:
+    from supportbot.pages import no_space  # it imports models, which need Django to be set up
+    from supportbot.web import ContentSecurityPolicy
+
+    with override(team_language("", request.headers.get("Accept-Language", ""))):
+        return ContentSecurityPolicy(no_space)(request)

@@ -1,0 +1,113 @@
+"""A disk that is full when a file is uploaded: the page says so, nothing is stored, and nothing is left behind."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from asgiref.testing import ApplicationCommunicator
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from kb.models import Article, Picture, Source
+from kb.sources import services
+from supportbot.asgi_handler import Handler
+from supportbot.console.articles import uploads
+from tests.console.conftest import Enter
+from tests.console.test_firststeps import png
+from tests.kb.test_full_disk import FULL, full_database
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(not FULL.exists(), reason="needs a device without space"),
+]
+TOLD = "The server’s disk is full".replace("’", "&#x27;")
+NOT_STORED = "What you sent was not stored."
+WOOL = b"# Wool\n\nWash wool by hand.\n"
+
+
+def full(*_: Any, **__: Any) -> IO[bytes]:
+    return FULL.open("w+b", buffering=0)
+
+
+@contextmanager
+def full_folder(tmp_path: Path, *names: str) -> Iterator[str]:
+    """Open a temporary folder in which files with these names have no space."""
+    for name in names:
+        (tmp_path / name).symlink_to(FULL)
+    yield str(tmp_path)
+
+
+def added(editor: Client, *files: SimpleUploadedFile) -> Any:
+    sent = {"kind": "uploads", "how": "publish", "collection": "Care", "files": files}
+    return editor.post("/admin/kb/source/add/", sent)
+
+
+@pytest.fixture
+def uploads_have_no_space(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 10
+    monkeypatch.setattr("django.core.files.temp.NamedTemporaryFile", full)
+
+
+@pytest.mark.usefixtures("uploads_have_no_space")
+def test_a_page_says_that_an_upload_does_not_fit_on_the_disk(enter: Enter) -> None:
+    answer = added(enter("editor"), SimpleUploadedFile("wool.md", WOOL))
+    assert answer.status_code == 503
+    assert TOLD in answer.content.decode() and NOT_STORED in answer.content.decode()
+    assert not Source.objects.exists()
+
+
+@pytest.mark.usefixtures("uploads_have_no_space")
+@pytest.mark.parametrize(
+    ("path", "field", "content"), [("import/", "files", WOOL), ("kb/article/picture/", "picture", png())]
+)
+def test_a_pages_script_gets_the_reason_to_show(enter: Enter, path: str, field: str, content: bytes) -> None:
+    sent = {"do": "publish", field: SimpleUploadedFile("wool.md", content)}
+    answer = enter("editor").post(f"/admin/{path}", sent, headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (503, "no_space")
+    assert NOT_STORED in answer.json()["message"] and "free some space" in answer.json()["message"]
+    assert not Article.objects.exists() and not Picture.objects.exists()
+
+
+def test_an_import_whose_copy_does_not_fit_stores_nothing(
+    enter: Enter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(uploads, "TemporaryDirectory", lambda **_: full_folder(tmp_path, "wool.md"))
+    sent = {"do": "publish", "files": SimpleUploadedFile("wool.md", WOOL)}
+    answer = enter("editor").post("/admin/import/", sent, headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (503, "no_space")
+    assert not Article.objects.exists()
+
+
+def test_no_empty_source_is_left_if_its_files_cannot_be_stored(
+    enter: Enter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    editor = enter("editor")
+    with full_database("kb_sourcefile", ""):
+        answer = added(editor, SimpleUploadedFile("wool.md", WOOL))
+    assert (answer.status_code, TOLD in answer.content.decode()) == (503, True)
+    monkeypatch.setattr(services, "TemporaryDirectory", lambda **_: full_folder(tmp_path, "upload.zip"))
+    assert added(editor, SimpleUploadedFile("all.zip", b"PK")).status_code == 503
+    refused = added(editor, SimpleUploadedFile(".hidden", WOOL))
+    assert (refused.status_code, "file name cannot be used" in refused.content.decode()) == (400, True)
+    assert not Source.objects.exists()
+
+
+def test_a_body_that_does_not_fit_is_answered_by_the_server(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    """Django writes a large body to the disk before it knows the page."""
+    monkeypatch.setattr("django.core.handlers.asgi.tempfile.SpooledTemporaryFile", full)
+
+    async def asked(accept: str) -> tuple[int, str]:
+        headers = [(b"accept", accept.encode()), (b"accept-language", b"de"), (b"host", b"testserver")]
+        scope = {"type": "http", "method": "POST", "path": "/admin/import/", "headers": headers, "query_string": b""}
+        sent = ApplicationCommunicator(Handler(), scope)  # type: ignore[no-untyped-call]
+        await sent.send_input({"type": "http.request", "body": b"x" * 100, "more_body": True})
+        await sent.send_input({"type": "http.request", "body": b"y" * 100})
+        begin, text = await sent.receive_output(), await sent.receive_output()
+        return begin["status"], text["body"].decode()
+
+    status, html = asyncio.run(asked("text/html"))
+    assert status == 503 and "Die Festplatte des Servers ist voll" in html
+    assert asyncio.run(asked("application/json"))[1].startswith('{"code": "no_space"')
