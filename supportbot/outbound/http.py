@@ -1,7 +1,8 @@
 """The HTTP client: sends one request to one checked address, within one deadline.
 
-Redirects are not followed, proxy variables are ignored, nothing is decompressed, the response's size is capped while
-reading, and a watchdog ends slow handshakes and slow responses. Nothing is ever sent twice.
+Redirects are not followed, proxy variables are ignored, nothing is decompressed unless the caller wants it, the
+response's size is capped while reading, and a watchdog ends slow handshakes and slow responses. Nothing is ever sent
+twice.
 """
 
 import http.client
@@ -10,6 +11,7 @@ import socket
 import ssl
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -35,6 +37,7 @@ _RESERVED: Final = frozenset({
     "host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect",
     "accept-encoding", "proxy-authorization", "proxy-connection",
 })  # fmt: skip
+_GZIP: Final = ("gzip", "x-gzip")
 _DEFAULTS: Final = {"User-Agent": "SupportBot", "Connection": "close"}
 
 
@@ -52,6 +55,8 @@ class Request:
     # Redirects are returned like other responses, for callers that check the target.
     returns_redirects: bool = False
     private_networks: Networks = ()  # networks that an operator allows for this call
+    # A body in gzip is unpacked, up to the same size. It is never asked for, but storage services send files as stored.
+    unpacks_gzip: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,13 +223,16 @@ def _read(response: http.client.HTTPResponse, asked: Request) -> Response:
         raise NoAnswer(
             _("answered %(status)s, a redirect; redirects are not followed") % {"status": status}, status=status
         )
-    if response.getheader("Content-Encoding", "identity").strip().lower() != "identity":
+    encoding = response.getheader("Content-Encoding", "identity").strip().lower()
+    is_packed = encoding in _GZIP and asked.unpacks_gzip
+    if encoding != "identity" and not is_packed:
         raise NoAnswer(
             _("answered %(status)s with compression that was not requested") % {"status": status}, status=status
         )
     try:
         body, is_enough = _body(response, asked)
-    except (OSError, http.client.HTTPException) as error:
+        body = _unpacked(body, asked.max_bytes) if is_packed else body
+    except (OSError, http.client.HTTPException, zlib.error) as error:
         raise NoAnswer(
             _("answered %(status)s with only a part of the body") % {"status": status}, status=status
         ) from error
@@ -245,6 +253,17 @@ def _body(response: http.client.HTTPResponse, asked: Request) -> tuple[bytes, bo
         if asked.has_enough(piece):
             return bytes(body), True
     return bytes(body), False
+
+
+def _unpacked(body: bytes, most: int) -> bytes:
+    """Return the content of a gzip body, at most slightly longer than `most`. Raises zlib.error if it is damaged."""
+    if len(body) > most:  # the rest was not read
+        return body
+    unpacking = zlib.decompressobj(wbits=31)
+    content = unpacking.decompress(body, most + 1)
+    if not unpacking.eof and len(content) <= most:
+        raise zlib.error("truncated")
+    return content
 
 
 def _headers(response: http.client.HTTPResponse) -> dict[str, str]:

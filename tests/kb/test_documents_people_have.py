@@ -255,6 +255,18 @@ def test_the_content_decides_the_file_type_and_the_report_says_so(workspace: Wor
     assert Chunk.objects.filter(text__contains="Rücksendung").exists()
 
 
+@pytest.mark.parametrize(("charset", "encoding"), [("windows-1252", "cp1252"), ("unicode", "utf-16")])
+def test_a_web_page_saved_by_word_is_read_in_the_encoding_that_it_declares(
+    workspace: Workspace, tmp_path: Path, charset: str, encoding: str
+) -> None:
+    page = f'<html><head><meta http-equiv=Content-Type content="text/html; charset={charset}"></head>'
+    (tmp_path / "policy.htm").write_bytes(f"{page}<h1>Rücksendung</h1><p>„Größe“ kostet 3 €.</p>".encode(encoding))
+    report = run(tmp_path)
+    assert counts(report) == (1, 0, 0, 0)
+    assert "not UTF-8" in notes_of(report)[0]
+    assert "„Größe“ kostet 3 €." in Article.objects.get().live_revision.body
+
+
 def test_a_long_pdf_is_cut_off_with_a_note(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "long.pdf").write_bytes(pdf(*[[Text(60, 700, f"Fact {number}.")] for number in range(1, 1_003)]))
     assert notes_of(run(tmp_path, "--no-wait")) == ["Only the first 1,000 of 1,002 pages were read. Split the file."]

@@ -235,6 +235,8 @@ BROKEN = {
     "url.md": (b"---\nurl: javascript:alert(1)\n---\nText", "web address"),
     "long-title.md": (b"---\ntitle: " + b"x" * 301 + b"\n---\nText", "301"),
     "scripts-only.html": (b"<script>alert(1)</script>", "empty"),
+    "latin.html": ("<p>Gr\u00fc\u00dfe</p>".encode("latin-1"), "not UTF-8"),
+    "lie.html": ("<meta charset=utf-8><p>Gr\u00fc\u00dfe</p>".encode("latin-1"), "not UTF-8"),
     "nul.html": (b"<p>a\x00b</p>", "NUL"),
 }
 

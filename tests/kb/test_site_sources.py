@@ -1,5 +1,6 @@
 """Web sites as sources: read, changed, lost, full of traps, and read again."""
 
+import gzip
 from typing import Any
 
 import pytest
@@ -186,6 +187,85 @@ def test_a_busy_site_gets_the_time_it_requests(help_site: LocalSite) -> None:
     add(f"{help_site.url}/help/")
     assert again()["unchanged"] == 4
     assert len(asked) == 3
+
+
+def test_rules_that_the_site_is_too_busy_to_send_are_awaited(help_site: LocalSite) -> None:
+    asked = list[str]()
+
+    def busy(path: str) -> Any:
+        asked.append(path)
+        return (
+            Reply(b"", 429, {"Retry-After": "1"}) if len(asked) == 1 else Reply(b"User-agent: *\nDisallow: /help/dye")
+        )
+
+    help_site.pages["/robots.txt"] = busy
+    assert add(f"{help_site.url}/help/")["new"] == 3
+    assert "/help/dye" not in help_site.asked
+
+
+def test_the_frame_is_learnt_although_the_site_asks_for_pauses(help_site: LocalSite) -> None:
+    for path in ("/help/wool", "/help/felt"):
+        help_site.pages[path] = once_busy(str(help_site.pages[path]))
+    assert add(f"{help_site.url}/help/")["new"] == 4
+    bodies = " ".join(Revision.objects.values_list("body", flat=True))
+    assert "washing wool by hand" in bodies and "cookies" not in bodies
+
+
+def once_busy(page: str) -> Any:
+    asked = list[str]()
+
+    def answer(path: str) -> str | Reply:
+        asked.append(path)
+        return Reply(b"", 429, {"Retry-After": "1"}) if len(asked) == 1 else page
+
+    return answer
+
+
+def test_a_damaged_character_makes_no_other_unreadable(help_site: LocalSite) -> None:
+    text = themed("Größe", "<p>Die Größe für Füße über 40.</p>").encode().replace(b"40.", b"40\xff.")
+    help_site.pages["/help/wool"] = Reply(text, headers={"Content-Type": "text/html; charset=iso-8859-1"})
+    add(f"{help_site.url}/help/")
+    body = Article.objects.get(live_revision__title="Größe").live_revision.body
+    assert "Die Größe für Füße über 40" in body
+
+
+def test_pages_that_a_storage_service_sends_packed_are_read(help_site: LocalSite) -> None:
+    for path in ("/help/", "/help/wool"):
+        packed = gzip.compress(str(help_site.pages[path]).encode())
+        headers = {"Content-Type": "text/html", "Content-Encoding": "gzip"}
+        help_site.pages[path] = Reply(packed, headers=headers)
+    assert add(f"{help_site.url}/help/")["new"] == 4
+    assert "Washing wool" in live()
+
+
+def test_session_ids_of_any_program_lead_to_no_copies(help_site: LocalSite) -> None:
+    token = "8f3e2c1d9b7a6f5e4d3c2b1a0f9e8d7c"
+    names = ("osCsid", "zenid", "XTCsid", "s", "PHPSESSID")
+    links = "".join(f'<a href="/help/wool?{name}={token}">again</a>' for name in names)
+    links += "".join(f'<a href="/help/list?sid={number}">{number}</a>' for number in (1, 2))
+    home = str(help_site.pages["/help/"]).replace("Choose a topic.", f"Choose. {links}")
+    help_site.pages["/help/"] = home.replace("/help/felt", "/help/(S(lit3py55t21z5v55))/felt")
+    help_site.pages["/help/felt"] = themed("Felting", "<p>All about felting.</p>")
+    for number in (1, 2):
+        help_site.pages[f"/help/list?sid={number}"] = themed(f"Section {number}", f"<p>Words of section {number}.</p>")
+    add(f"{help_site.url}/help/")
+    assert {"Section 1", "Section 2", "Washing wool", "Felting"} <= live()
+    assert not [path for path in help_site.asked if token in path or "(S(" in path]
+    assert help_site.asked.count("/help/wool") == 1
+
+
+def test_a_sitemap_of_another_site_is_refused_with_an_example(help_site: LocalSite) -> None:
+    entry = "<url><loc>https://staging.example/help/wool</loc></url>"
+    headers = {"Content-Type": "application/xml"}
+    help_site.pages["/sitemap.xml"] = Reply(f'<urlset xmlns="x">{entry}</urlset>'.encode(), headers=headers)
+    told = add(f"{help_site.url}/sitemap.xml")
+    assert (told["state"], told["reason"].rpartition(" It lists")[2]) == (
+        "failed",
+        ", for example, https://staging.example/help/wool.",
+    )
+    help_site.pages["/sitemap.xml"] = Reply(b'<urlset xmlns="x"></urlset>', headers=headers)
+    with pytest.raises(CommandError, match="lists no pages"):
+        again()
 
 
 def test_pages_are_limited_in_number_and_by_patterns(help_site: LocalSite) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from supportbot.outbound.errors import NoAnswer, NotSent
-from supportbot.outbound.http import MIB, Request, Trace, request
+from supportbot.outbound.http import MIB, Request, Response, Trace, request
 from supportbot.outbound.ip_addresses import LOOPBACK
 from tests.actions.raw_server import raw_server, reply
 from tests.patience import PATIENCE_SECONDS
@@ -107,6 +107,33 @@ def test_an_unusable_answer_is_distinguished_from_a_missing_one(answer: bytes, s
             request(Request("POST", url_of(server.port), body=b"{}"))
         assert unclear.value.status in (status, 0) if status == 200 else unclear.value.status == status
         assert unclear.value.why and len(server.received) == 1
+
+
+PACKED = gzip.compress(b"Words of a page. " * 100)
+
+
+def unpacked(body: bytes, encoding: str = "gzip") -> Response:
+    with raw_server(reply("200 OK", body, more=f"Content-Encoding: {encoding}\r\n")) as server:
+        return request(Request("GET", url_of(server.port), unpacks_gzip=True))
+
+
+def test_a_packed_answer_is_unpacked_for_a_caller_that_wants_it() -> None:
+    assert unpacked(PACKED).body == unpacked(PACKED, "X-GZIP").body == b"Words of a page. " * 100
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "why"),
+    [
+        (gzip.compress(b"0" * 50 * MIB), "gzip", "more than 1,048,576 bytes"),
+        (PACKED[:-9], "gzip", "only a part"),
+        (b"no gzip", "gzip", "only a part"),
+        (PACKED, "br", "compression"),
+        (PACKED, "gzip, gzip", "compression"),
+    ],
+)
+def test_a_packed_answer_that_grows_too_large_or_is_damaged_is_unusable(body: bytes, encoding: str, why: str) -> None:
+    with pytest.raises(NoAnswer, match=why):
+        unpacked(body, encoding)
 
 
 @pytest.mark.parametrize("answer", [reply("200 OK", b'{"a": 1}'), b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 1_000])

@@ -18,6 +18,7 @@ from kb.importing.loaders.csv_files import read_rows
 from kb.importing.loaders.html import markdown_of_html, read_html
 from kb.importing.loaders.jsonl import read_lines
 from kb.importing.loaders.markdown import document_of, read_markdown, read_text
+from kb.importing.loaders.page_encoding import declared_text
 from kb.importing.pictures import Beside, PicturesTaken, with_pictures
 
 # A body can have two million characters, so at most eight million bytes.
@@ -56,7 +57,6 @@ _BY_ENDING: Final = {
 }
 KNOWN_ENDINGS: Final = tuple(_BY_ENDING)
 _OFFICE_PARTS: Final = (b"[Content_Types].xml", b"_rels", b"docProps", b"customXml", b"word", b"xl", b"ppt")
-_GUESSED: Final = (Format.TEXT, Format.ROWS)  # formats whose files may be in an older encoding
 _PICTURE: Final = gettext_noop("The file is a picture, not text. Describe in text what it shows.")
 _PROGRAM: Final = gettext_noop("The file is a program, not text. Leave it out.")
 _OLD_OFFICE: Final = gettext_noop(
@@ -140,10 +140,10 @@ def _items(file: Path, found: Format, name: str, origin: str, beside: Beside | N
         case Format.WORD:
             yield read_word(file, name).at(origin)
         case Format.ROWS:
-            text, notes = _text_of(file, may_guess=True)
+            text, notes = _text_of(file, otherwise=_in_older_encoding)
             yield from read_rows(text, name, origin, notes)
         case _:
-            text, notes = _text_of(file, may_guess=found in _GUESSED)
+            text, notes = _text_of(file, otherwise=_OTHER_ENCODINGS.get(found))
             document = _READERS[found](text, name, beside).at(origin)
             yield replace(document, notes=(*notes, *document.notes))
 
@@ -203,8 +203,10 @@ def _not_what_it_says(begin: bytes, named: Format | None) -> str:
     )
 
 
-def _text_of(file: Path, *, may_guess: bool) -> tuple[str, tuple[str, ...]]:
-    """Return the text of a file of limited size, and notes. Raises InvalidDocument."""
+def _text_of(file: Path, *, otherwise: Callable[[bytes], str] | None) -> tuple[str, tuple[str, ...]]:
+    """Return the text of a file of limited size, and notes. `otherwise` reads bytes that are not UTF-8, and returns ""
+    if it cannot. Raises InvalidDocument.
+    """
     try:
         with file.open("rb") as stream:
             raw = stream.read(MAX_FILE_BYTES + 1)
@@ -218,7 +220,7 @@ def _text_of(file: Path, *, may_guess: bool) -> tuple[str, tuple[str, ...]]:
     try:
         return raw.decode("utf-8-sig"), ()
     except UnicodeDecodeError as error:
-        if may_guess and (text := _in_older_encoding(raw)):
+        if otherwise is not None and (text := otherwise(raw)):
             note = gettext("The file is not UTF-8, so it was read in an older encoding. Check accented letters.")
             return text, (note,)
         if b"\0" in raw and not raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
@@ -239,6 +241,14 @@ def _in_older_encoding(raw: bytes) -> str:
     except UnicodeDecodeError:
         return ""
     return text if all(sign.isprintable() or sign in "\t\n\r\f\xa0\xad\u200b\u2028" for sign in text) else ""
+
+
+# How files that are not UTF-8 are read. Web pages saved by Word and Windows declare their encoding; of plain text, it
+# can only be guessed. Markdown and JSON Lines are written by people who can choose UTF-8.
+_OTHER_ENCODINGS: Final[Mapping[Format, Callable[[bytes], str]]] = {
+    Format.HTML: declared_text,
+    Format.TEXT: _in_older_encoding,
+}
 
 
 def _binary(raw: bytes) -> str:

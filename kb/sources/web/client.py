@@ -2,10 +2,7 @@
 limited.
 """
 
-import codecs
-import re
 import time
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,11 +28,6 @@ _HEADERS: Final = {
 }
 MOST_PATIENCE: Final = timedelta(hours=1)
 USUAL_PATIENCE: Final = timedelta(seconds=30)
-_IN_TYPE: Final = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
-_IN_PAGE: Final = re.compile(rb"<meta[^>]{0,300}charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
-# The encodings that browsers use instead, by the Encoding Standard.
-_AS_BROWSERS: Final = {"iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030"}
-FALLBACK: Final = "cp1252"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +49,11 @@ class Answer:
         if self.status not in (429, 503):
             return None
         return min(_wait(self.headers.get("retry-after", "")), MOST_PATIENCE)
+
+    @property
+    def asked_patience(self) -> timedelta | None:
+        """How long a busy server asks us to wait; None also if it does not say how long."""
+        return self.patience if "retry-after" in self.headers else None
 
 
 class Client:
@@ -102,6 +99,7 @@ class Client:
             max_bytes=MAX_BYTES,
             returns_redirects=True,
             private_networks=self._networks,
+            unpacks_gzip=True,
         )
         try:
             response = request(asked)
@@ -135,33 +133,3 @@ def _wait(value: str) -> timedelta:
         return USUAL_PATIENCE
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
     return max(until - datetime.now(UTC), timedelta(seconds=1))
-
-
-def decode(body: bytes, content_type: str) -> str:
-    """Return the text; valid UTF-8 is read as UTF-8, whatever is declared, since text in other encodings is hardly ever
-    valid UTF-8.
-    """
-    for mark, encoding in ((BOM_UTF8, "utf-8-sig"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16")):
-        if body.startswith(mark):
-            return body.decode(encoding, errors="replace")
-    declared = [_IN_TYPE.search(content_type), _IN_PAGE.search(body[:4_096])]
-    names = [found.group(1) for found in declared if found]
-    known = [name for found in names if (name := _known(found if isinstance(found, str) else found.decode("ascii")))]
-    for encoding in ("utf-8", *known):
-        try:
-            # These encodings use only ASCII bytes, so any text in them would pass for UTF-8.
-            if encoding == "utf-8" and known and known[0] in ("iso2022_jp", "hz", "utf-7"):
-                continue
-            return body.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return body.decode(known[0] if known and known[0] != "utf-8" else FALLBACK, errors="replace")
-
-
-def _known(name: str) -> str:
-    try:
-        found = codecs.lookup(name).name
-    except LookupError:
-        return ""
-    # Other codecs, such as base64, do not turn bytes into text.
-    return _AS_BROWSERS.get(found, found) if codecs.lookup(found)._is_text_encoding else ""

@@ -1,9 +1,11 @@
 """A web site as a source: from its start address or sitemap, page by page, as its robots.txt allows."""
 
 import hashlib
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,10 +17,11 @@ from kb.errors import InvalidDocument
 from kb.importing.loaders.formats import format_of
 from kb.importing.loaders.formats import read as read_file
 from kb.importing.loaders.markdown import document_of
+from kb.importing.loaders.page_encoding import decode
 from kb.sources.errors import SourceUnreadable, TooBusy, Unreadable
 from kb.sources.models import SourceItem
 from kb.sources.ports import Fetched, Gone, Known, Later, LeftOut, Origin, Place, Read, Unchanged
-from kb.sources.web.client import AGENT, Answer, Client, decode
+from kb.sources.web.client import AGENT, Answer, Client
 from kb.sources.web.page import Page, read_page
 from kb.sources.web.pictures import SitePictures
 from kb.sources.web.robots import Robots, parse_robots
@@ -31,6 +34,8 @@ MAX_DEPTH: Final = 10
 MAX_LISTED: Final = 100_000  # addresses of one source, more than a source ever reads
 SAMPLE: Final = 8  # pages read to learn the boilerplate that pages share
 MOST_SAMPLED: Final = 40  # addresses tried to find these pages
+MOST_PAUSES: Final = 3  # for one of these pages
+LONGEST_PAUSE: Final = timedelta(seconds=10)
 MAX_HTML_BYTES: Final = 8_000_000
 _ENDINGS: Final = {
     "application/pdf": ".pdf",
@@ -73,6 +78,8 @@ class Site:
         if is_sitemap(answer.url, answer.content_type, answer.body):
             self._begin_at_sitemap(answer)
             urls = list(self._in_sitemap(answer))
+            if not urls:  # otherwise, all pages would seem to be gone
+                raise SourceUnreadable(self._why_empty(answer))
             self._learn_frame(urls)
             yield from (Place(url) for url in urls)
             return
@@ -94,10 +101,18 @@ class Site:
         except Unreadable as error:
             raise SourceUnreadable(error.message) from error
         if (patience := answer.patience) is not None:
-            raise TooBusy(gettext("The site is busy ({status}).").format(status=answer.status), patience)
+            raise TooBusy(_busy(answer), patience)
         if answer.status != 200:
             raise SourceUnreadable(gettext("The address returned HTTP status {status}.").format(status=answer.status))
         return answer
+
+    def _why_empty(self, sitemap: Answer) -> str:
+        found = parse_sitemap(sitemap.body)
+        others = [url for url in (*found.pages, *found.parts) if one_spelling(url)]
+        if not others:
+            return gettext("The sitemap lists no pages.")
+        told = gettext("The sitemap lists no pages of {site} that the settings include. It lists, for example, {url}.")
+        return told.format(site=urlsplit(self.origin.memory["home"]).netloc, url=others[0][:300])
 
     def _begin_at_page(self, answer: Answer) -> None:
         """Begin at the start address. If it redirects, to a language or another host, the site is where the redirect
@@ -132,7 +147,7 @@ class Site:
         for body in self._bodies(answer.body, waiting):
             found = parse_sitemap(body)
             for page in found.pages:
-                url = one_spelling(page)
+                url = self._scope.at_home(one_spelling(page))
                 if url and url not in seen and self._scope.holds(url):
                     seen.add(url)
                     yield url
@@ -170,12 +185,12 @@ class Site:
         waiting = deque(urls)
         seen = set[str]()
         while waiting and len(pages) < SAMPLE and len(seen) < MOST_SAMPLED:
-            url = waiting.popleft()
+            url = self._scope.at_home(waiting.popleft())
             if url in seen or not (self._scope.holds(url) and self._rules().allows(url)):
                 continue
             seen.add(url)
             try:
-                answer = self._at_hand.get(url) or self._client.get(url)
+                answer = self._at_hand.get(url) or self._sampled(url)
                 if answer.status == 200 and _is_html(answer):
                     self._at_hand[url] = answer
                     page = _page(answer)
@@ -183,9 +198,26 @@ class Site:
                     waiting += page.links if page.is_followed and not self.is_complete else ()
             except InvalidDocument:
                 continue
+            except TooBusy:  # the run itself waits as long as the site asks; without the frame, if need be
+                break
         if len(pages) >= ENOUGH_PAGES:
             self._frame = learnt(pages)
             self.origin.memory["frame"] = self._frame.as_json()
+
+    def _sampled(self, url: str) -> Answer:
+        """Return a page for the sample, after a short pause if the site asks for one. Raises TooBusy if it asks for a
+        longer one.
+        """
+        for _ in range(MOST_PAUSES):
+            answer = self._client.get(url)
+            patience = answer.asked_patience
+            if patience is None:
+                return answer
+            if patience > LONGEST_PAUSE:
+                break
+            self.origin.still_working()
+            time.sleep(patience.total_seconds())
+        raise TooBusy(_busy(answer), patience)
 
     def _rules(self) -> Robots:
         """Return the site's rules, fetched once a turn."""
@@ -232,6 +264,8 @@ class Site:
             answer = self._client_for(host).get(f"{host}/robots.txt")
         except Unreadable as error:
             raise SourceUnreadable(error.message) from error
+        if (patience := answer.asked_patience) is not None and self._is_here(host):
+            raise TooBusy(_busy(answer), patience)
         if answer.status >= 500 or answer.status == 429:  # by RFC 9309, everything then counts as forbidden
             raise SourceUnreadable(
                 gettext("The site's robots.txt returned {status}. Try again later.").format(status=answer.status)
@@ -253,7 +287,7 @@ class Site:
             known.key, {name: value for name, value in given.items() if value}
         )
         if (patience := answer.patience) is not None:
-            return Later(patience, gettext("The site is busy ({status}).").format(status=answer.status))
+            return Later(patience, _busy(answer))
         if answer.status == 304:
             return Unchanged()
         if answer.status in (404, 410):
@@ -263,7 +297,7 @@ class Site:
         return self._moved(known, answer) or self._as_file(known, answer, folder)
 
     def _moved(self, known: Known, answer: Answer) -> LeftOut | None:
-        target = one_spelling(answer.url)
+        target = self._scope.at_home(one_spelling(answer.url))
         if target == known.key:
             return None
         if not self._scope.holds(target):
@@ -309,9 +343,10 @@ class Site:
         found = self._found(page, known.depth)
         if not page.is_indexed:
             return LeftOut(gettext("The page asks not to be indexed (noindex)."), found)
-        if self._is_copy(page.canonical, known.key):
-            target = Place(page.canonical, known.depth)
-            return LeftOut(gettext("It is a copy of {url}").format(url=page.canonical), (target, *found))
+        canonical = self._scope.at_home(page.canonical)
+        if self._is_copy(canonical, known.key):
+            target = Place(canonical, known.depth)
+            return LeftOut(gettext("It is a copy of {url}").format(url=canonical), (target, *found))
         if page.is_index:
             return LeftOut(gettext("It only lists other pages."), found)
         items: list[Document | Failure] = [self._pictures.given_to(item) for item in _documents(page, known.key)]
@@ -327,7 +362,8 @@ class Site:
     def _found(self, page: Page, depth: int) -> tuple[Place, ...]:
         if self.is_complete or depth >= self._depth or not page.is_followed:
             return ()
-        return tuple(Place(url, depth + 1) for url in page.links if self._scope.holds(url) and self._is_new(url))
+        urls = dict.fromkeys(self._scope.at_home(url) for url in page.links)
+        return tuple(Place(url, depth + 1) for url in urls if self._scope.holds(url) and self._is_new(url))
 
     def _is_new(self, url: str) -> bool:
         """Return whether an address is worth fetching, rather than one of endlessly many similar ones."""
@@ -346,6 +382,10 @@ def _page(answer: Answer) -> Page:
     """Return a page, including its boilerplate."""
     text = decode(answer.body[:MAX_HTML_BYTES], answer.headers.get("content-type", ""))
     return read_page(text, one_spelling(answer.url), Frame())
+
+
+def _busy(answer: Answer) -> str:
+    return gettext("The site is busy ({status}).").format(status=answer.status)
 
 
 def _forbidden() -> str:

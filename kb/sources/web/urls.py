@@ -15,11 +15,19 @@ _TRACKING: Final = re.compile(
     r"utm_\w+|[a-z]*clid|mc_[ce]id|_ga|_gl|_hs\w+|mkt_tok|igshid|ref_src|spm|yclid|pk_\w+|mtm_\w+|vero_\w+|oly_\w+",
     re.IGNORECASE,
 )
+# Parameters that contain a session id whatever their value, and names that end like one.
 _SESSION: Final = re.compile(
-    r"(?:php|asp\.?net_?|cf|j|os|zen)?_?-?(?:sess(?:ion)?_?-?(?:id|key|token)?|sid|cid)|cftoken|jsessionid|aspsessionid\w*",
+    r"(?:php_?|asp\.?net_?|j|view_?)?sess(?:ion)?_?-?(?:id|key|token)|cftoken|cfid|aspsessionid\w*", re.IGNORECASE
+)
+_PERHAPS_SESSION: Final = re.compile(r"\w*(?:sid|sess(?:ion)?)|cid|zenid|s", re.IGNORECASE)
+# A value that only a session id has: a mixture of digits and letters, or a long number. `?sid=12` and
+# `?session=keynote` are pages.
+_TOKEN: Final = re.compile(r"(?=\w*\d)(?=\w*[A-Za-z])[\w-]{2,}|\d{9,}")
+_LONG_TOKEN: Final = re.compile(r"(?=\w*\d)[0-9a-z]{20,}", re.IGNORECASE)
+_SESSION_IN_PATH: Final = re.compile(
+    r";\w*(?:sessionid|sessid|sid)=[^/?;]*|/\((?:[A-Z]\([^()/]+\))+\)(?=/|$)",  # the second one is ASP.NET's
     re.IGNORECASE,
 )
-_SESSION_IN_PATH: Final = re.compile(r";[jp]?(?:sessionid|hpsessid)=[^/?]*", re.IGNORECASE)
 _DIGITS: Final = re.compile(r"\d+")
 _DATE: Final = re.compile(r"(?:^|/)(?:19|20)\d\d(?:[-/]\d{1,2}){0,2}(?=/|$)")
 # Endings of files that are never pages; checked before anything is fetched.
@@ -52,12 +60,15 @@ def one_spelling(url: str, base: str = "") -> str:
 
 
 def _query(query: str) -> str:
-    pairs = [pair for pair in parse_qsl(query, keep_blank_values=True) if not _is_noise(pair[0])]
+    pairs = [pair for pair in parse_qsl(query, keep_blank_values=True) if not _is_noise(*pair)]
     return urlencode(sorted(pairs))
 
 
-def _is_noise(name: str) -> bool:
-    return _TRACKING.fullmatch(name) is not None or _SESSION.fullmatch(name) is not None
+def _is_noise(name: str, value: str) -> bool:
+    if _TRACKING.fullmatch(name) or _SESSION.fullmatch(name):
+        return True
+    token = _LONG_TOKEN if len(name) == 1 else _TOKEN
+    return bool(_PERHAPS_SESSION.fullmatch(name) and token.fullmatch(value))
 
 
 def _encoded(path: str) -> str:
@@ -100,6 +111,21 @@ class Scope:
     sections: tuple[str, ...] = ("/",)
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+
+    def at_home(self, url: str) -> str:
+        """Return a page's address at the site's own origin. Many sites also link to themselves with http, or with or
+        without `www.`, and redirect from there; http pages of public sites are not fetched at all.
+        """
+        if any(url.startswith(f"{origin}/") for origin in self.origins):
+            return url
+        parts = urlsplit(url)
+        bare = parts.netloc.removeprefix("www.")
+        for origin in self.origins:
+            home = urlsplit(origin)
+            is_as_secure = home.scheme in (parts.scheme, "https")
+            if bare == home.netloc.removeprefix("www.") and is_as_secure:
+                return urlunsplit((home.scheme, home.netloc, parts.path, parts.query, ""))
+        return url
 
     def holds(self, url: str) -> bool:
         parts = urlsplit(url)

@@ -1,0 +1,71 @@
+"""Which addresses are one page of a site, and in which encoding a page is read."""
+
+import pytest
+
+from kb.importing.loaders.page_encoding import decode
+from kb.sources.web.urls import one_spelling, scope_of
+
+SITE = "https://help.fern.example"
+TOKEN = "8f3e2c1d9b7a6f5e4d3c2b1a0f9e8d7c"
+UMLAUTS = "<p>Größe für Füße über 40</p>"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"/a?PHPSESSID={TOKEN}", "/a?PHPSESSID=1", f"/a?sid={TOKEN}", "/a?sid=x1", f"/a?osCsid={TOKEN}", "/a;sid=12",
+        f"/a?zenid={TOKEN}", f"/a?s={TOKEN}", "/a;jsessionid=A.b!1", "/(S(lit3py55t21z5v55vlm25s55))/a",
+        "/(X(1)S(lit3py55t21z5v55vlm25s55))/a", "/a?sid=1732958812", "/a?session_id=keynote", "/a?ASP.NET_SessionId=f",
+        "/a?utm_source=mail&gclid=1#top", "/b/../a", "/a?",
+    ],
+)  # fmt: skip
+def test_sessions_and_tracking_are_no_part_of_an_address(address: str) -> None:
+    assert one_spelling(f"{SITE}{address}") == f"{SITE}/a"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/a?sid=12", "/a?cid=5", "/a?session=keynote", "/a?s=boots", "/a?s=boots2024", f"/a?id={TOKEN}", "/a?inside=x1"],
+)
+def test_parameters_that_choose_a_page_stay(address: str) -> None:
+    assert one_spelling(f"{SITE}{address}") == f"{SITE}{address}"
+
+
+@pytest.mark.parametrize(
+    ("home", "linked", "is_ours"),
+    [
+        ("https://help.fern.example/en/", "http://help.fern.example/en/a", True),
+        ("https://help.fern.example/en/", "https://www.help.fern.example/en/a", True),
+        ("https://www.fern.example/en/", "http://fern.example/en/a", True),
+        ("https://help.fern.example/en/", "https://fern.example/en/a", False),
+        ("https://help.fern.example/en/", "http://help.fern.example:8080/en/a", False),
+        ("http://help.fern.example/en/", "https://help.fern.example/en/a", False),
+        ("https://help.fern.example/en/", "http://help.fern.example.evil.example/en/a", False),
+    ],
+)
+def test_pages_linked_by_another_spelling_of_the_site_belong_to_it(home: str, linked: str, is_ours: bool) -> None:
+    scope = scope_of(home, (), (), ())
+    address = scope.at_home(linked)
+    assert scope.holds(address) is is_ours
+    assert address == (f"{scope.origins[0]}/en/a" if is_ours else linked)
+
+
+@pytest.mark.parametrize(
+    ("body", "declared"),
+    [
+        (UMLAUTS.encode(), "text/html; charset=iso-8859-1"),
+        (UMLAUTS.encode("cp1252"), "text/html; charset=utf-8"),
+        (UMLAUTS.encode("cp1252"), "text/html"),
+        (UMLAUTS.encode("utf-16"), "text/html; charset=utf-8"),
+        (b'<meta http-equiv=Content-Type content="text/html; charset=macintosh">' + UMLAUTS.encode("macroman"), ""),
+        (b'<?xml version="1.0" encoding="ibm850"?>' + UMLAUTS.encode("cp850"), "application/xhtml+xml"),
+    ],
+)
+def test_a_page_is_read_whatever_it_declares(body: bytes, declared: str) -> None:
+    assert decode(body, declared).endswith(UMLAUTS)
+
+
+@pytest.mark.parametrize("damage", [b"\xff", b"\xe4", b"\xc3"])
+def test_damage_in_one_place_leaves_the_others(damage: bytes) -> None:
+    text = decode(UMLAUTS.encode() + damage, "text/html; charset=windows-1252")
+    assert text == f"{UMLAUTS}\N{REPLACEMENT CHARACTER}"
