@@ -1,7 +1,7 @@
 """Broken links between help pages. Nothing is fetched: the addresses are compared with the articles."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -11,6 +11,7 @@ from django.conf import settings
 from kb.access import Surface, Viewer, readable
 from kb.models import Article, OldAddress, Picture, State
 from kb.pictures import file_name
+from kb.relative_links import Position, is_relative, paths_meant, position_of
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 
@@ -36,17 +37,24 @@ def broken_links() -> list[Broken]:
     found = []
     for article in rows[:MAX_READ].iterator(chunk_size=200):
         body = article.live_revision.body if article.live_revision else ""
+        position = position_of(article)
         for target in dict.fromkeys(_targets(body)):
             name = _name_of(target, here)
-            if name is not None and name not in known:
+            if _is_lost(target, position, known) or (name is not None and name not in known):
                 found.append(Broken(article, target))
     return found
 
 
+def _is_lost(target: str, position: Position, known: Set[str]) -> bool:
+    """Return whether a link is a relative path that leads to no article."""
+    paths = paths_meant(target, position.path)
+    return is_relative(target) and not any(path in known or f"{position.prefix}{path}" in known for path in paths)
+
+
 def _names() -> set[str]:
-    """Return the names by which public help pages and pictures can be opened."""
+    """Return the names by which public help pages and pictures can be opened, and the places of their files."""
     shown = readable(Viewer(surface=Surface.HELP_PAGES))
-    names = {str(value) for row in shown.values_list("pk", "slug", "external_id") for value in row}
+    names = {str(value) for row in shown.values_list("pk", "slug", "external_id", "origin") for value in row}
     old = OldAddress.objects.filter(article__in=shown).values_list("name", flat=True)
     pictures = (f"pictures/{file_name(one)}" for one in Picture.objects.only("digest", "media_type"))
     return names | set(old) | set(pictures)

@@ -6,7 +6,7 @@ anything. Only articles show pictures, and only stored ones (`kb.pictures`).
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -85,14 +85,24 @@ def render_markdown(body: str) -> SafeString:
     return _clean(_markdown.renderer.render(_demoted(_markdown.parse(body)), _markdown.options, {}))
 
 
-def render_article(title: str, body: str, *, passage: tuple[int, int] | None = None) -> RenderedArticle:
+def render_article(
+    title: str,
+    body: str,
+    *,
+    passage: tuple[int, int] | None = None,
+    address_of: Callable[[str], str] | None = None,
+) -> RenderedArticle:
     """Return an article without its title, with the passage `body[start:end]` highlighted.
 
-    A first heading that repeats the title is left out, since the page shows the title itself.
+    A first heading that repeats the title is left out, since the page shows the title itself. `address_of` returns the
+    address of each link; "" leaves only its text.
     """
     tokens, is_marked = _markdown.parse(body), False
     if passage is not None:
         tokens, is_marked = marked_tokens(_markdown, body, passage)
+    if address_of is not None:
+        for token in tokens:
+            token.children = list(_linked(token.children, address_of)) if token.children else token.children
     tokens = _with_heading_ids(_levelled(_without_title(tokens, title)))
     html = _markdown.renderer.render(tokens, _markdown.options, {"shows_pictures": True})
     return RenderedArticle(_clean(html), tuple(_contents(tokens)), is_marked)
@@ -131,6 +141,17 @@ def _levelled(tokens: Sequence[Token]) -> list[Token]:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(len(open_levels) + 1, 6)}"
     return list(tokens)
+
+
+def _linked(tokens: Sequence[Token], address_of: Callable[[str], str]) -> Iterator[Token]:
+    is_dropped = False
+    for token in tokens:
+        if token.type == "link_open":
+            address = address_of(str(token.attrGet("href") or ""))
+            is_dropped = not address
+            token.attrSet("href", address)
+        if not (is_dropped and token.type in ("link_open", "link_close")):
+            yield token
 
 
 def _without_title(tokens: Sequence[Token], title: str) -> list[Token]:

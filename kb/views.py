@@ -30,6 +30,7 @@ from kb.errors import ArticleMissing
 from kb.help_centre_lists import NEWEST, most_read, newest, section_name, sections_of, summary
 from kb.models import Article, Revision
 from kb.reader_statistics import count_read, count_vote
+from kb.relative_links import resolver
 from kb.rendering import render_article
 from kb.search import Passage, search
 from kb.selectors import help_article, help_articles, help_locales, published_revision, related, translations_of
@@ -231,7 +232,9 @@ def help_page(request: HttpRequest, place: Place, name: str) -> HttpResponse:
         "related": [(row.title, article_address(row)) for row in related(article, PUBLIC)],
         "thanks": request.GET.get("helped", ""),
         "revision": revision,
-        "rendered": render_article(revision.title, revision.body, passage=passage),
+        "rendered": render_article(
+            revision.title, revision.body, passage=passage, address_of=resolver(article, PUBLIC)
+        ),
         "current_href": "" if is_current else help_path(article),
         "is_quote_missing": citation is not None and quoted is None,
         "minutes": _minutes(revision),

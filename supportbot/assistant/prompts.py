@@ -122,8 +122,8 @@ def _rules(company: str, document: Document, *, sees_orders: bool) -> str:
     return "\n".join(lines)
 
 
-def retry_instructions(withheld: Sequence[Withheld]) -> str:
-    """Return the instructions to answer once more, with the reasons for not showing the first answer.
+def second_try(withheld: Sequence[Withheld]) -> str:
+    """Return the instructions for a second try, with the reasons for not showing the first answer.
 
     Only the kinds of reasons are given: the withheld text may come from outside, and repeating it here would turn it
     into an instruction.

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.conf import settings
 
 from supportbot.accounts.scope import workspace_scope
-from supportbot.assistant import verification
+from supportbot.assistant import second_look
 from supportbot.assistant.action_tools import proposed_before
 from supportbot.assistant.admission import Admission
 from supportbot.assistant.answer_assembly import answer_from_curated, finalize
@@ -24,7 +24,7 @@ from supportbot.assistant.checks.evidence import Author
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.delta_buffer import DeltaBuffer, StatusLine
 from supportbot.assistant.drafting import Draft
-from supportbot.assistant.prompts import GuidelineMarks, confidential_text, retry_instructions
+from supportbot.assistant.prompts import GuidelineMarks, confidential_text, second_try
 from supportbot.assistant.texts import BUSY, READING, SEARCHING, STILL_WORKING
 from supportbot.assistant.tool_calls import Place, ToolResult
 from supportbot.assistant.tools import Tools, answerable
@@ -223,7 +223,7 @@ class Turn:
         if not self._is_worth_another_try(answer, context, results):
             return answer
         SECOND_TRIES.inc()
-        reasons = ChatMessage("system", retry_instructions(answer.withheld))
+        reasons = ChatMessage("system", second_try(answer.withheld))
         await self._begin_again(context)
         if await self._ask(replace(request, messages=(*request.messages, reasons), tools=()), context):
             return answer  # the model asked for a tool although none was offered
@@ -236,7 +236,7 @@ class Turn:
         with self._report.phases.during("check"):
             self._deltas.emit(self._draft.finish())
             await self._settle()
-            self._draft.apply(await verification.verdicts(request, self._draft.doubtful, self._draft.facts))
+            self._draft.apply(await second_look.verdicts(request, self._draft.doubtful, self._draft.facts))
             return finalize(self._draft.answer(), results, self._lookup_summaries, self._blocks, self._cards)
 
     def _is_worth_another_try(self, answer: Answer, context: TurnContext, results: list[ToolResult]) -> bool:
@@ -346,7 +346,7 @@ class Turn:
             confidential=confidential_text(context.request.messages[0].content),
             strictness=context.strictness,
             by=by,
-            looks_twice=verification.is_on(),
+            looks_twice=second_look.is_on(),
         )
 
     def _on_signal(self, signal: Signal) -> None:

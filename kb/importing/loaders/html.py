@@ -52,7 +52,8 @@ _SIGNS = re.compile(r"([\\`*\[\]<])")
 _LINE_START = re.compile(r"^([#>+-]|\d{1,9}[.)])(?=\s|$)", re.MULTILINE)
 _NUMBER = re.compile(r"[0-9]{1,4}")
 _PICTURE = re.compile(r"(?:https?://|/(?!/))[^\s<>()]{1,1000}", re.IGNORECASE)
-_LINK = re.compile(r"(?:https?://|mailto:|/(?!/)|#)[^\s<>()]+", re.IGNORECASE)
+# Relative paths lead to other files of the same folder; on sites, all links have been made absolute.
+_LINK = re.compile(r"(?:https?://|mailto:|/(?!/)|#|(?![\w+.-]*:)[\w.%-])[^\s<>()]+", re.IGNORECASE)
 
 
 def read_html(text: str, path: str, beside: Beside | None = None) -> Document:

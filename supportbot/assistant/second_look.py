@@ -1,4 +1,4 @@
-"""Verifies the doubtful sentences of an answer with a separate model (a second look): one call, if one is configured.
+"""A second look at the doubtful sentences of an answer by a separate model: one call, only if a model is configured.
 Without an answer in time, the local scores apply. The model gets passages and sentences as data, and its verdicts
 affect only sentences, never actions.
 """
