@@ -1,23 +1,33 @@
 """The transactions of other processes, which a migration may have to wait for."""
 
 from dataclasses import dataclass
+from typing import Any
 
+import psycopg
 from django.db.backends.utils import CursorWrapper
 
-_OLDEST = """
-SELECT pid, application_name, extract(epoch FROM clock_timestamp() - xact_start)::int FROM pg_stat_activity
+_COLUMNS = "pid, application_name, extract(epoch FROM clock_timestamp() - xact_start)::int"
+# An index that is built concurrently does not wait for autovacuum.
+_OLDEST = f"""
+SELECT {_COLUMNS} FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start < clock_timestamp() - interval '1 second'
+  AND backend_type <> 'autovacuum worker'
 ORDER BY xact_start LIMIT 1
+"""
+_BLOCKING = f"""
+SELECT {_COLUMNS} FROM pg_stat_activity WHERE pid = ANY(pg_blocking_pids(%s)) ORDER BY xact_start NULLS LAST, pid
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """An open transaction: its process in PostgreSQL, the program's name for itself ("" if none), and its age."""
+    """An open transaction: its process in PostgreSQL, the program's name for itself ("" if none), and its age, which is
+    None if this role may not see it.
+    """
 
     pid: int
     program: str
-    seconds: int
+    seconds: int | None
 
 
 def oldest_transaction(cursor: CursorWrapper) -> Transaction | None:
@@ -28,3 +38,10 @@ def oldest_transaction(cursor: CursorWrapper) -> Transaction | None:
     cursor.execute(_OLDEST)
     row = cursor.fetchone()
     return None if row is None else Transaction(*row)
+
+
+def blocking_transactions(connection: "psycopg.Connection[Any]", pid: int) -> list[Transaction]:
+    """Return the transactions whose locks the process `pid` is waiting for right now, oldest first; [] if it is not
+    waiting. Every role may see them.
+    """
+    return [Transaction(*row) for row in connection.execute(_BLOCKING, [pid])]

@@ -49,7 +49,10 @@ def test_chats_do_not_wait_behind_a_waiting_migration(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    backup, chat = other(), other()
+    """It names the transaction that it waits for, which is not the oldest one."""
+    report, backup, chat = other(), other(), other()
+    report.execute("SET application_name = 'report'")
+    report.execute("SELECT 1 FROM chat_conversation")
     backup.execute("SET application_name = 'backup'")
     backup.execute("SELECT 1 FROM widget_rating")  # in a transaction, so the table stays locked
     pauses = []
@@ -67,8 +70,8 @@ def test_chats_do_not_wait_behind_a_waiting_migration(
     told = capsys.readouterr()
     name, pid = "widget.0003_rating_reason", backup.info.backend_pid
     assert re.fullmatch(
-        rf"{name} changes a table that a long transaction uses, such as a backup\. Waiting for its end\. "
-        rf"The oldest transaction: process {pid} \(backup\), open for \d+ s\.\n",
+        rf"{name} changes a table that another transaction uses, such as a backup\. "
+        rf"`migrate` waits for process {pid} \(backup\), whose transaction has been open for \d+ s\.\n",
         told.err,
     )
     lines = told.out.splitlines()
@@ -77,13 +80,43 @@ def test_chats_do_not_wait_behind_a_waiting_migration(
     assert chat.execute("SELECT count(reason) FROM widget_rating").fetchone() == (0,)
 
 
+def test_a_wait_is_reported_once_for_each_transaction(
+    undone: None,
+    other: Callable[[], "psycopg.Connection[Any]"],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first, second = other(), other()
+    first.execute("SELECT 1 FROM widget_rating")
+    steps = iter([lambda: None, lambda: second.execute("SELECT 1 FROM widget_rating"), first.commit, second.commit])
+    monkeypatch.setattr(f"{migrate.__name__}.time.sleep", lambda seconds: next(steps)())
+    monkeypatch.setattr(migrate, "LOCK_TIMEOUT", "1s")
+    call_command("migrate", "widget", verbosity=0)
+    told = [re.findall(r"process (\d+)", line) for line in capsys.readouterr().err.splitlines()]
+    one, another = str(first.info.backend_pid), str(second.info.backend_pid)
+    assert told == [[one], [one, another]]
+
+
 def test_a_migration_that_gives_up_waiting_says_what_to_do(
     undone: None, other: Callable[[], "psycopg.Connection[Any]"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrate, "LOCK_PATIENCE_SECONDS", 0.0)
     backup = other()
     backup.execute("SELECT 1 FROM widget_rating")
-    with pytest.raises(StartRefused, match="pg_stat_activity"):
+    with pytest.raises(StartRefused, match=rf"process {backup.info.backend_pid} .*pg_terminate_backend"):
+        call_command("migrate", "widget", verbosity=0)
+    backup.rollback()
+
+
+def test_a_migration_that_cannot_look_says_who_can(
+    undone: None, other: Callable[[], "psycopg.Connection[Any]"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For example, because the server has no connection left."""
+    monkeypatch.setattr(migrate, "LOCK_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(connection, "get_connection_params", lambda: {"host": "127.0.0.1", "port": 1})
+    backup = other()
+    backup.execute("SELECT 1 FROM widget_rating")
+    with pytest.raises(StartRefused, match="pg_blocking_pids"):
         call_command("migrate", "widget", verbosity=0)
     backup.rollback()
 

@@ -5,9 +5,11 @@ A change of a table waits for the transactions that use it, such as a backup, an
 queues behind it. So the migration waits for two seconds at most, and tries again after a pause.
 """
 
+import threading
 import time
-from contextlib import suppress
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Final
 
 import psycopg
 from django.conf import settings
@@ -31,13 +33,14 @@ from supportbot.embedded.external_servers import (
 )
 from supportbot.embedded.setting_checks import require_settings
 from supportbot.installation.errors import StartRefused
-from supportbot.postgresql.transactions import oldest_transaction
+from supportbot.postgresql.transactions import Transaction, blocking_transactions
 
 LOCK = 0x6D696772  # the letters "migr"
 POLL_SECONDS = 1.0
 LOCK_TIMEOUT = "2s"
 LOCK_PAUSE_SECONDS = 8.0  # for the statements that queued up in the meantime
 LOCK_PATIENCE_SECONDS = 1_800.0  # as long as a backup of a large database may take
+LOOK_SECONDS: Final = 0.4  # several times within LOCK_TIMEOUT
 
 
 def wait_for_lock(connection: "psycopg.Connection[Any]") -> None:
@@ -67,19 +70,61 @@ def _refuse_missing(missing: str, newer: str) -> None:
         )
 
 
-def _locked_for_long() -> StartRefused:
-    return StartRefused(
-        gettext(
-            "A table has been in use by another transaction for {minutes} minutes. End it (pg_stat_activity names the "
-            "oldest by xact_start), or wait for its end, then run `migrate` again: it continues where it stopped."
-        ).format(minutes=round(LOCK_PATIENCE_SECONDS / 60))
+def _locked_for_long(blocking: Sequence[Transaction]) -> StartRefused:
+    sentence = gettext(
+        "A table has been in use by another transaction for {minutes} minutes. {blocking} End it "
+        "(pg_terminate_backend), or wait for its end, then run `migrate` again: it continues where it stopped."
     )
+    named = " ".join(map(_named, blocking)) or gettext("While `migrate` waits, pg_blocking_pids names its process.")
+    return StartRefused(sentence.format(minutes=round(LOCK_PATIENCE_SECONDS / 60), blocking=named))
+
+
+def _named(blocking: Transaction) -> str:
+    sentence = (
+        gettext("`migrate` waits for process {pid} ({program}).")
+        if blocking.seconds is None
+        else gettext("`migrate` waits for process {pid} ({program}), whose transaction has been open for {seconds} s.")
+    )
+    return sentence.format(pid=blocking.pid, program=blocking.program or "-", seconds=blocking.seconds)
+
+
+class LockWatch:
+    """Finds out, over a connection of its own, which transactions a connection is waiting for. PostgreSQL can tell this
+    only during the wait.
+    """
+
+    def __init__(self, watched: BaseDatabaseWrapper) -> None:
+        self._parameters = watched.get_connection_params()
+        self._pid = watched.connection.info.backend_pid
+        self._is_over = threading.Event()
+        self._newest: list[Transaction] = []
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        thread = threading.Thread(target=self._look, name="lock watch", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._is_over.set()
+            thread.join()
+
+    def taken(self) -> list[Transaction]:
+        """Return the transactions of the newest wait, and forget them; [] if they could not be found out."""
+        found, self._newest = self._newest, []
+        return found
+
+    def _look(self) -> None:
+        with suppress(Error), psycopg.connect(**self._parameters, autocommit=True) as connection:
+            while not self._is_over.wait(LOOK_SECONDS):
+                self._newest = blocking_transactions(connection, self._pid) or self._newest
 
 
 class Command(migrate.Command):
     _asked_verbosity = 1
     _begun = ""  # the migration that is being applied
     _told = ""  # the one whose wait has been reported
+    _told_pids: frozenset[int] = frozenset()  # and what it was waiting for
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -141,19 +186,22 @@ class Command(migrate.Command):
         back.
         """
         until, self._asked_verbosity = time.monotonic() + LOCK_PATIENCE_SECONDS, options["verbosity"]
-        while True:
-            try:
-                super().handle(*args, **options)
-            except OperationalError as error:
-                if not isinstance(error.__cause__, errors.LockNotAvailable):
-                    raise
-                if time.monotonic() > until:
-                    raise _locked_for_long() from error
-                self._report_wait(connections[options["database"]])
-                options["verbosity"] = 0  # the plan has been printed
-                time.sleep(LOCK_PAUSE_SECONDS)
-            else:
-                return
+        watch = LockWatch(connections[options["database"]])
+        with watch.running():
+            while True:
+                try:
+                    super().handle(*args, **options)
+                except OperationalError as error:
+                    if not isinstance(error.__cause__, errors.LockNotAvailable):
+                        raise
+                    blocking = watch.taken()
+                    if time.monotonic() > until:
+                        raise _locked_for_long(blocking) from error
+                    self._report_wait(blocking)
+                    options["verbosity"] = 0  # the plan has been printed
+                    time.sleep(LOCK_PAUSE_SECONDS)
+                else:
+                    return
 
     def migration_progress_callback(self, action: str, migration: Any = None, fake: bool = False) -> None:
         """Print the line of a retried migration again when it is done, and no other line twice."""
@@ -168,23 +216,16 @@ class Command(migrate.Command):
             super().migration_progress_callback(f"{step}_start", migration, fake)
         super().migration_progress_callback(action, migration, fake)
 
-    def _report_wait(self, connection: BaseDatabaseWrapper) -> None:
-        """Report, once for each migration, the transaction that it waits for."""
-        if self._told == self._begun:
+    def _report_wait(self, blocking: Sequence[Transaction]) -> None:
+        """Report which transactions a migration waits for, once unless they change."""
+        pids = frozenset(one.pid for one in blocking)
+        if self._told == self._begun and pids <= self._told_pids:
             return
-        self._told = self._begun
-        if self._asked_verbosity:
+        if self._asked_verbosity and self._told != self._begun:
             self.stdout.write("")  # Django's line of this migration has no end yet
-        told = gettext(
-            "{migration} changes a table that a long transaction uses, such as a backup. Waiting for its end."
-        ).format(migration=self._begun)
-        with connection.cursor() as cursor:
-            oldest = oldest_transaction(cursor)
-        if oldest is not None:
-            told += " " + gettext("The oldest transaction: process {pid} ({program}), open for {seconds} s.").format(
-                pid=oldest.pid, program=oldest.program or "-", seconds=oldest.seconds
-            )
-        self.stderr.write(told)
+        self._told, self._told_pids = self._begun, pids
+        sentence = gettext("{migration} changes a table that another transaction uses, such as a backup.")
+        self.stderr.write(" ".join([sentence.format(migration=self._begun), *map(_named, blocking)]))
 
     def _leave_as_it_is(self, newer: str, *, is_allowed: bool) -> None:
         if is_allowed:
