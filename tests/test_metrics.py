@@ -11,7 +11,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from subprocess import PIPE
 from typing import Any
@@ -25,13 +26,15 @@ from django.utils.timezone import now
 from prometheus_client import REGISTRY
 
 from kb.services import Change, create_article, publish
-from supportbot.accounts.models import Customer
+from supportbot.accounts.models import Customer, Workspace
+from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.models import Turn
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.embedded.metrics_files import SharedCounters
 from supportbot.handoff.tickets import services
 from supportbot.health import gauges
 from supportbot.health.gauges import QUERIES, Gauges
+from supportbot.llm.models import Budget
 from supportbot.observing.http import HEADER, observed_socket
 from supportbot.observing.logs import Event, PlainFormatter, about, concerning, tell
 from supportbot.server_urls import postgres_at
@@ -69,6 +72,25 @@ def test_waiting_work_is_counted(alice: Customer) -> None:
     assert (found["supportbot_index_behind"], found["supportbot_gauges_up"]) == (1, 1)
     assert found["supportbot_gauges_late"] == 0
     assert {f"supportbot_{name}" for name, _, label, _ in QUERIES if not label} <= set(found)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_budget_of_today_has_a_share(workspace: Workspace, other_workspace: Workspace, client: Client) -> None:
+    """The one for all answers, and those for a purpose: without second looks, nobody checks the answers."""
+    today = datetime.now(UTC).date()
+
+    def spend(share: str, purpose: str, day: date = today) -> None:
+        Budget.objects.create(day=day, purpose=purpose, amount=10, currency="EUR", spent=Decimal(share) * 10)
+
+    spend("0.2", "")
+    spend("0.9", "verify")
+    spend("1", "evaluation", today - timedelta(days=1))
+    with workspace_scope(other_workspace.pk):
+        spend("0.5", "verify")
+    shown = client.get("/metrics").content.decode().splitlines()
+    assert [line for line in shown if "budget_ratio" in line and not line.startswith("#")] == [
+        "supportbot_budget_ratio 0.2", 'supportbot_purpose_budget_ratio{purpose="verify"} 0.9',
+    ]  # fmt: skip
 
 
 def test_waiting_work_is_counted_only_at_intervals(monkeypatch: pytest.MonkeyPatch) -> None:

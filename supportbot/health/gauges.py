@@ -67,6 +67,9 @@ QUERIES: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("budget_ratio", "Largest share of a workspace's daily budget that is spent or reserved", "",
      "SELECT '', max((spent + reserved) / nullif(amount, 0)) FROM llm_budget"
      " WHERE day = (now() AT TIME ZONE 'UTC')::date AND purpose = ''"),
+    ("purpose_budget_ratio", "Largest share of a workspace's daily budget for one purpose", "purpose",
+     "SELECT purpose, max((spent + reserved) / nullif(amount, 0)) FROM llm_budget"
+     " WHERE day = (now() AT TIME ZONE 'UTC')::date AND purpose <> '' GROUP BY purpose"),
     ("cost_today", "Cost of models since midnight UTC", "currency",
      "SELECT currency, sum(cost) FROM llm_llmcall WHERE currency <> ''"
      " AND started_at >= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' GROUP BY currency"),

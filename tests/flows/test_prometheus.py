@@ -38,8 +38,8 @@ PRICES = '{"currency": "EUR", "per_million_tokens": {"scripted": {"input": "100"
 PROBES = {"worker": "WORKER_PROBE_PORT", "beat": "BEAT_PROBE_PORT"}
 
 
-# Events that have not occurred yet have no series.
-MAY_BE_EMPTY = ("supportbot_withheld_total", "supportbot_actions")
+# Events that have not occurred yet have no series, nor do budgets without a call.
+MAY_BE_EMPTY = ("supportbot_withheld_total", "supportbot_actions", "supportbot_purpose_budget_ratio")
 
 
 class Prometheus:
