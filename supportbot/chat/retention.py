@@ -1,11 +1,11 @@
-"""Erases expired data of workspaces: conversations after a number of days without events, bodies of model calls, and
-the texts of drafts for agents.
+"""Erases expired data of workspaces: conversations after a number of days without events, visitors who have none left,
+bodies of model calls, and the texts of drafts for agents.
 
-Financial records, the audit trail and daily sums are kept. A conversation with open work is kept, too: a person has it
-or is requested, a turn is waiting, or a request is open. Each conversation is erased under its own lock, as at a
-customer's request, and a batch is one transaction, so this can be stopped and run again. The first night with a limit
-may find years of conversations, so a run stops after 50 minutes and leaves the rest to the next one. Mail files may
-belong to any workspace, so they are kept only as long as the shortest limit of all workspaces.
+Financial records, the audit trail, daily sums and signed-in customers are kept. A conversation with open work is kept,
+too: a person has it or is requested, a turn is waiting, or a request is open. Each conversation is erased under its own
+lock, as at a customer's request, and a batch is one transaction, so this can be stopped and run again. The first night
+with a limit may find years of conversations, so a run stops after 50 minutes and leaves the rest to the next one. Mail
+files may belong to any workspace, so they are kept only as long as the shortest limit of all workspaces.
 
 A workspace in which something fails, such as a statement that takes too long, is recorded as failed, with what had been
 erased until then. The others continue.
@@ -30,7 +30,7 @@ from django.utils.timezone import now
 
 from actions.models import ActionRequest
 from actions.states import OPEN
-from supportbot.accounts.models import Workspace
+from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.chat.erasure import erase
 from supportbot.chat.models import Conversation, RetentionRun, Turn
@@ -47,7 +47,8 @@ PAUSE_SECONDS: Final = 0.5
 MANY: Final = 100  # conversations per batch
 FEW: Final = 25  # the batch size while answers are being written
 PAUSE_PER_BATCH: Final = 4  # times as long as the batch took: a fifth of the time is for erasing
-MOST_PAUSE_SECONDS: Final = 3.0  # even then, six runs of a night erase a hundred thousand conversations
+# Unless a batch takes longer itself. Even then, six runs of a night erase a hundred thousand conversations.
+MOST_PAUSE_SECONDS: Final = 3.0
 RUNS_KEPT_DAYS: Final = 90
 NIGHT_HOURS: Final = 12  # longer than the time from a night's first run to its last
 LATE_SECONDS: Final = 0.3  # a question that waits longer than this for its answer to begin is late
@@ -62,6 +63,7 @@ class Report:
     conversations: int
     kept: int
     bodies: int
+    visitors: int = 0
     left: int = 0
     has_failed: bool = False  # the run ended early; nothing was erased if the sums could not be stored
 
@@ -88,8 +90,9 @@ class Pace:
         self.batch = FEW if is_busy else MANY
         if is_busy:
             slowness = each / self._fastest if self._fastest else 1.0
-            pause = PAUSE_PER_BATCH * took * slowness
-            time.sleep(MOST_PAUSE_SECONDS if is_late else min(MOST_PAUSE_SECONDS, pause))
+            least = PAUSE_PER_BATCH * took
+            most = max(MOST_PAUSE_SECONDS, least)
+            time.sleep(most if is_late else min(most, least * slowness))
 
 
 def _is_question_waiting() -> bool:
@@ -122,7 +125,8 @@ def erase_expired() -> dict[UUID, Report]:
 def _record(workspace_id: UUID, report: Report) -> None:
     """Store the report for the console and the metrics, and log it as one line."""
     found = {"conversations": report.conversations, "bodies": report.bodies, "kept": report.kept}
-    tell(Event.RETENTION, workspace=workspace_id, **found, left=report.left, failed=report.has_failed)
+    more = {"visitors": report.visitors, "left": report.left, "failed": report.has_failed}
+    tell(Event.RETENTION, workspace=workspace_id, **found, **more)
     try:
         with workspace_scope(workspace_id):
             RetentionRun.objects.create(**found, remaining=report.left, has_failed=report.has_failed)
@@ -183,10 +187,11 @@ class _Night:
     def __init__(self, workspace: Workspace, pace: Pace) -> None:
         self.workspace = workspace
         self._pace = pace
+        self._pace_of_bodies, self._pace_of_visitors = Pace(), Pace()  # their rows take a different time each
         self._conversations_before = _before(workspace.keep_conversations_days)
         self._bodies_before = _before(workspace.keep_bodies_days)
         self._after: UUID | None = None  # the last conversation that was checked
-        self._erased = self._bodies = 0
+        self._erased = self._bodies = self._visitors = 0
         self._has_failed = False
 
     def is_prepared(self) -> bool:
@@ -197,11 +202,15 @@ class _Night:
         return not self._has_failed  # nothing may be erased without its sums
 
     def takes_a_turn(self, until: float) -> bool:
-        """Erase one batch of bodies and of conversations; return whether there may be more for this run."""
+        """Erase a few batches of bodies and conversations, and then of visitors; return whether there may be more for
+        this run.
+        """
         is_more = False
         with self._edge(), workspace_scope(self.workspace.pk):
             is_more_of_bodies = self._erases_bodies()
             is_more = self._erases_conversations(until) or is_more_of_bodies
+            if not is_more:  # the last conversations of many visitors have just been erased
+                is_more = self._erases_visitors()
         return is_more and not self._has_failed
 
     def report(self) -> Report:
@@ -211,7 +220,7 @@ class _Night:
                 # One statement, because a customer may write in an old conversation between two.
                 found = _silent(before).aggregate(old=Count("pk"), left=Count("pk", filter=_is_settled()))
                 old, left = found["old"], found["left"]
-        return Report(self._erased, old - left, self._bodies, left, self._has_failed)
+        return Report(self._erased, old - left, self._bodies, self._visitors, left, self._has_failed)
 
     @contextmanager
     def _edge(self) -> Iterator[None]:
@@ -226,10 +235,13 @@ class _Night:
     def _erases_bodies(self) -> bool:
         if self._bodies_before is None:
             return False
+        began, batch = time.monotonic(), self._pace_of_bodies.batch
         old = LLMBody.objects.filter(call__started_at__lt=self._bodies_before)
-        found = list(old.values_list("pk", flat=True)[:AT_ONCE])
-        self._bodies += LLMBody.objects.filter(pk__in=found).delete()[0]
-        return len(found) == AT_ONCE
+        found = list(old.values_list("pk", flat=True)[:batch])
+        if found:
+            self._bodies += LLMBody.objects.filter(pk__in=found).delete()[0]
+            self._pace_of_bodies.pause(len(found), time.monotonic() - began)
+        return len(found) == batch
 
     def _erases_conversations(self, until: float) -> bool:
         if self._conversations_before is None:
@@ -246,6 +258,16 @@ class _Night:
             self._after = some[-1]
             self._pace.pause(len(some), time.monotonic() - began)
         return is_more and not self._has_failed
+
+    def _erases_visitors(self) -> bool:
+        if self._conversations_before is None:
+            return False
+        began, batch = time.monotonic(), self._pace_of_visitors.batch
+        count = _erase_visitors(self._conversations_before, batch)
+        if count:
+            self._visitors += count
+            self._pace_of_visitors.pause(count, time.monotonic() - began)
+        return count == batch
 
 
 def _before(days: int | None) -> datetime | None:
@@ -281,3 +303,17 @@ def _erase(conversation_ids: Sequence[UUID], before: datetime) -> int:
     locked = Conversation.objects.filter(pk__in=conversation_ids).order_by("pk").select_for_update()
     held = {one.pk: one for one in locked}
     return erase([held[pk] for pk in _settled(before).filter(pk__in=held).values_list("pk", flat=True)])
+
+
+@transaction.atomic
+def _erase_visitors(before: datetime, limit: int) -> int:
+    """Erase visitors from before a time without conversations, up to `limit`; return their number. A browser that has
+    kept the secret of one of them becomes a new visitor.
+    """
+    theirs = Conversation.objects.filter(customer=OuterRef("pk"))
+    lonely = Customer.objects.filter(~Exists(theirs), external_id=None, created_at__lt=before).order_by("pk")
+    locked = lonely.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit]
+    # From now on, no conversation can be started for them, but one may have been just before.
+    found = list(lonely.filter(pk__in=list(locked)).values_list("pk", flat=True))
+    Customer.objects.filter(pk__in=found).delete()
+    return len(found)
