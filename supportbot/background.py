@@ -31,6 +31,7 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     "switch-index": {"task": "kb.tasks.switch_index", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-index": {"task": "kb.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
     "purge-socket-tickets": {"task": "supportbot.widget.tasks.purge", "schedule": 3600.0},
+    "purge-sessions": {"task": "supportbot.accounts.tasks.purge_sessions", "schedule": crontab(hour=4, minute=20)},
     "purge-confirmation-links": {"task": "supportbot.mcp.tasks.purge", "schedule": 3600.0},
     "sweep-erased": {"task": "supportbot.chat.tasks.sweep_erased", "schedule": 3600.0},
     "roll-up": {"task": "supportbot.insights.tasks.roll_up", "schedule": 3600.0, "options": {"expires": 3600}},

@@ -11,7 +11,9 @@ import pytest
 from celery import current_app
 from celery.beat import PersistentScheduler, Service
 from django.conf import settings as product
+from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.test import Client
 from django.utils.timezone import now
 
 from actions.policy_store import ensure_policies
@@ -110,6 +112,16 @@ def test_the_ticket_tick_wakes_and_escalates(busy_workspace: Workspace) -> None:
     with workspace_scope(busy_workspace.pk):
         assert sorted(Ticket.objects.values_list("state", flat=True)) == ["claimed", "waiting"]
         assert Ticket.objects.filter(state="waiting", escalated_at=None).count() == 0
+
+
+def test_expired_sessions_are_deleted_every_night() -> None:
+    old, current = Client(), Client()
+    for browser in (old, current):
+        browser.force_login(User.objects.create_user(f"bob{id(browser)}"))
+    Session.objects.filter(pk=old.session.session_key).update(expire_date=now() - timedelta(seconds=1))
+    [task] = [name for name in EVERY_TASK if "purge_sessions" in name]
+    run(task)
+    assert [one.pk for one in Session.objects.all()] == [current.session.session_key]
 
 
 @pytest.fixture

@@ -1,0 +1,8 @@
+from celery import shared_task
+from django.contrib.sessions.backends.db import SessionStore
+
+
+@shared_task
+def purge_sessions() -> None:
+    """Delete expired sessions of people who were logged in; safe to run twice."""
+    SessionStore.clear_expired()
