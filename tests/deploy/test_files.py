@@ -96,6 +96,22 @@ def test_compose_starts_every_part_after_the_migrations() -> None:
         assert all(other in services for other in service["depends_on"])
 
 
+def test_compose_keeps_a_limited_amount_of_output() -> None:
+    for name, service in COMPOSE["services"].items():
+        kept = service["logging"]["options"]
+        assert (kept["max-size"], kept["max-file"]) == ("20m", "5"), name
+
+
+def test_the_guide_names_the_targets_of_compose() -> None:
+    """Prometheus must be in the network of the services, since Caddy passes on no metrics."""
+    guide = " ".join((settings.BASE_DIR / "docs" / "deploy.md").read_text().split())
+    assert f"the network `{COMPOSE['name']}_default`" in guide
+    assert all(f"`{name}:{PORTS[name]}`" in guide for name in OURS)
+    [mounted] = re.findall(r"--entrypoint cat web (\S+)/METRICS_TOKEN", guide)
+    assert f"secrets:{mounted}:ro" in COMPOSE["services"]["web"]["volumes"]
+    assert '"METRICS_TOKEN"' in (DEPLOY / "make_secrets.py").read_text()
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_the_manifests_are_valid(overlay: str) -> None:
     for one in manifests(KUBERNETES / "overlays" / overlay):
