@@ -38,6 +38,8 @@ PAGES: Final = {
     "search an address": "/admin/chat/conversation/?q=someone77%40example.com",
     "search nothing found": "/admin/chat/conversation/?q=xylophone",
     "model calls": "/admin/llm/llmcall/",
+    "search model calls by model": "/admin/llm/llmcall/?q=benchless",
+    "search model calls by conversation": "/admin/llm/llmcall/?q=019ac000-0000-7000-8000-000000000000",
     "results, 90 days by agent": "/admin/results/?days=90&by=agent",
     "improve": "/admin/improve/",
     "improve, unanswered questions": "/admin/improve/?kind=unanswered",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
@@ -81,9 +82,20 @@ class LLMCallAdmin(ScopedAdmin):
     # The outcome comes early because narrow pages cut off the last columns.
     list_display = ["began", "purpose_words", "who", "end", "tokens", "money", "first", "whole", "prompt_version"]
     list_filter = [OutcomeFilter, PurposeFilter, ProviderFilter]
-    search_fields = ["model", "conversation_id"]
+    search_fields = ["model"]  # and the id of a conversation
     ordering = ["-id"]
     fields = ["model"]  # the page has its own template
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Search for a part of a model's name, or for the calls of a conversation, which an index finds."""
+        try:
+            conversation = UUID(search_term.strip())
+        except ValueError:
+            found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, search_term)
+            return found
+        return queryset.filter(conversation_id=conversation), False
 
     @admin.display(description=_("Time"), ordering="started_at")
     def began(self, call: LLMCall) -> str:

@@ -16,6 +16,7 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
 from supportbot.console.conversations import ConversationAdmin
 from supportbot.console.model_calls import LLMCallAdmin
+from supportbot.ids import uuid7
 from supportbot.llm.models import LLMCall
 from tests.console.conftest import Enter, Sample
 
@@ -41,6 +42,22 @@ def test_calls_are_filtered_by_existing_providers(enter: Enter, sample: Sample) 
     assert choices.lookup_choices == [("other", "other"), ("p", "p")]
     shown = client.get(listed, {"provider": "other"})
     assert [call.model for call in shown.context["cl"].result_list] == ["Zebra"]
+
+
+def test_calls_are_found_by_model_and_by_conversation_without_reading_all(enter: Enter, sample: Sample) -> None:
+    other = LLMCall.objects.create(
+        purpose="answer", provider="other", model="Zebra", duration_ms=9, outcome="done", conversation_id=uuid7()
+    )
+    client, listed = enter("admin"), reverse("admin:llm_llmcall_changelist")
+
+    def found(query: str) -> list[LLMCall]:
+        return list(client.get(listed, {"q": query}).context["cl"].result_list)
+
+    assert found("ebr") == [other] and found("nothing") == []
+    with CaptureQueriesContext(connection) as queries:
+        assert found(f" {other.conversation_id}") == [other]
+    searches = [one["sql"] for one in queries if "conversation_id" in one["sql"].partition("WHERE")[2]]
+    assert searches and not any("LIKE" in sql for sql in searches)
 
 
 def test_conversations_are_filtered_by_page_language_with_one_look_up_per_language(
