@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from actions.definitions.importing.amounts import amounts_in
 from actions.definitions.importing.customer_fields import names_customer
 from actions.definitions.importing.drafts import Names, humanised, snake
 from actions.definitions.importing.shapes import Note, listed_types, properties_of
@@ -70,7 +71,7 @@ class Answer:
         """Return the first fields of an answer, without the customer's own id, which tells them nothing new."""
         where, schema = self._unwrapped("body")
         fields = self._fields(schema, where)
-        return [one for one in fields if not names_customer(one["value"].rpartition(".")[2])][:_MAX_KEPT]
+        return [one for one in fields if not names_customer(one.get("value", "").rpartition(".")[2])][:_MAX_KEPT]
 
     def properties(self, schema: Any) -> Mapping[str, Any]:
         return properties_of(schema, "answer", self._resolve, self._note)[0]
@@ -94,18 +95,28 @@ class Answer:
         return found.get("items") if _kinds(found) == {"array"} else found
 
     def _fields(self, schema: Any, of: str) -> list[dict[str, Any]]:
-        """Return the parts that can be shown: the plain fields, under their own names."""
+        """Return the parts that can be shown: the plain fields under their own names, and a figure beside its currency
+        as one amount of money.
+        """
+        properties, required = properties_of(schema, "answer", self._resolve, self._note)
+        plain = {name: own for name, given in properties.items() if _is_plain(name, own := self._resolved(given))}
+        amounts = {one.field: one for one in amounts_in(plain, required, of)}
+        shown_with_amount = {one.currency for one in amounts.values()}
         names = Names()
         fields: list[dict[str, Any]] = []
-        for name, given in self.properties(schema).items():
-            is_shown = _SHOWN & _kinds(self._resolved(given)) and _PLAIN.fullmatch(name)
-            if is_shown and len(fields) < _MAX_SHOWN:
-                label = names.free(snake(name) or "value")
-                fields.append({"name": label, "label": {"en": humanised(label)}, "value": f"{of}.{name}"})
+        for name in [name for name in plain if name not in shown_with_amount][:_MAX_SHOWN]:
+            amount = amounts.get(name)
+            label = names.free((amount.name if amount else snake(name)) or "value")
+            shows = amount.shows if amount else {"value": f"{of}.{name}"}
+            fields.append({"name": label, "label": {"en": humanised(label)}, **shows})
         return fields
 
     def _resolved(self, node: Any) -> Any:
         return self._resolve(node, self._note)
+
+
+def _is_plain(name: str, schema: Any) -> bool:
+    return bool(_SHOWN & _kinds(schema)) and _PLAIN.fullmatch(name) is not None
 
 
 def _is_success(status: Any) -> bool:

@@ -1,12 +1,18 @@
 """Suggestions in drafts from OpenAPI files: look-ups of records, owners, the card, the reason, the idempotency key."""
 
+import json
 import re
 from typing import Any
 
 import pytest
 
+from actions.connections.decimal_json import from_json
 from actions.definitions.bodies import compile_body
 from actions.definitions.document import check_draft
+from actions.definitions.expression import compile_expression
+from actions.definitions.parts import Shown
+from actions.definitions.rendering import shown
+from actions.definitions.template import compile_template
 from tests.actions.definitions.openapi_files import SHOP, drafts
 
 RECORDS = """
@@ -304,6 +310,77 @@ paths:
 
 def test_the_owner_is_not_shown_on_a_receipt() -> None:
     assert [one["value"] for one in drafts(DEFAULTS)["wrap"].document["receipt"]] == ["body.id", "body.paper"]
+
+
+PAYOUT = """
+openapi: 3.1.0
+info: {title: Payouts, version: "1"}
+paths:
+  /payouts:
+    post:
+      operationId: pay
+      responses: {"201": {content: {application/json: {schema: {properties: {id: {type: string}, FIELDS}}}}}}
+  /payouts/{id}:
+    get:
+      operationId: payout
+      responses: {"200": {content: {application/json: {schema: {required: [REQUIRED], properties: {id: {type: string}, FIELDS}}}}}}
+"""  # noqa: E501 -- a file
+CURRENCY = "currency: {type: string}"
+
+
+@pytest.mark.parametrize(
+    ("fields", "answer", "row"),
+    [
+        ("total_cents: {type: integer}", {"total_cents": 21650}, ("Total", "€216.50")),
+        ("amount: {type: number}", {"amount": 12.5}, ("Amount", "€12.50")),
+        ("refundAmount: {type: string, format: decimal}", {"refundAmount": "7.10"}, ("Refund amount", "€7.10")),
+        ("amount: {type: string, example: '9.90'}", {"amount": "9.90"}, ("Amount", "€9.90")),
+        ("price: {type: number}", {"price": 0.3456}, ("Price", "0.3456 EUR")),
+    ],
+)
+def test_a_figure_beside_its_currency_is_one_amount(fields: str, answer: dict[str, Any], row: tuple[str, str]) -> None:
+    made = drafts(PAYOUT.replace("FIELDS", f"{fields}, {CURRENCY}").replace("REQUIRED", ""))
+    result = made["payout"].document["result"]
+    assert len(result["fields"]) == 2 and len(made["pay"].document["receipt"]) == 2
+    assert rows_of(result["fields"], {"record": {"id": "p-1", "currency": "EUR", **answer}})[-1] == row
+    assert rows_of(made["pay"].document["receipt"], {"body": {"id": "p-1", "currency": "EUR", **answer}})[-1] == row
+    for lacking in ({**answer, "currency": None}, dict.fromkeys(answer), {"currency": "EUR"}):
+        assert rows_of(result["fields"], {"record": {"id": "p-1", **lacking}}) == [("Id", "p-1")]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        f"amount: {{type: integer}}, {CURRENCY}",  # it may be in cents
+        "total_cents: {type: integer}",  # of which currency?
+        f"net: {{type: number}}, tax: {{type: number}}, {CURRENCY}",
+        f"amount: {{type: number}}, {CURRENCY}, paid_currency: {{type: string}}",
+        f"amount: {{type: string}}, {CURRENCY}",
+    ],
+)
+def test_a_figure_that_may_mean_something_else_stays_as_it_is(fields: str) -> None:
+    found = drafts(PAYOUT.replace("FIELDS", fields).replace("REQUIRED", ""))["payout"].document["result"]["fields"]
+    assert all(one["value"] == f"record.{one['name']}" for one in found) and len(found) == fields.count("type") + 1
+
+
+def test_required_fields_need_no_test_of_their_presence() -> None:
+    file = PAYOUT.replace("FIELDS", f"amount: {{type: number}}, {CURRENCY}").replace("REQUIRED", "amount, currency")
+    fields = drafts(file)["payout"].document["result"]["fields"]
+    assert fields[-1]["value"] == "money(record.amount, record.currency)"
+
+
+def rows_of(fields: list[dict[str, Any]], record: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what a customer reads of these fields, label and text."""
+    read = [
+        Shown(
+            one["name"],
+            one["label"],
+            compile_expression(one["value"]) if "value" in one else None,
+            {"en": compile_template(one["words"]["en"])} if "words" in one else {},
+        )
+        for one in fields
+    ]
+    return [(label, text) for _, label, text in shown(read, from_json(json.dumps(record).encode()), "en")]
 
 
 def test_options_that_are_words_have_labels() -> None:
