@@ -116,6 +116,18 @@ def save_draft(
     return version
 
 
+def restore_version(definition: ActionDefinition, number: int, *, actor: str, based_on: int) -> ActionDefinitionVersion:
+    """Save the document of an earlier version as the newest one, a draft. What is published does not change. If the
+    newest version has the same document, return that.
+
+    `based_on` is the newest version that the person saw. Raises NoSuchDefinition, Outdated, or InvalidDefinition for a
+    document that this release no longer accepts.
+    """
+    document = version_of(definition, number).in_entered_order()
+    reason = gettext("As in version {number}").format(number=number)
+    return save_draft(document, actor=actor, reason=reason, based_on=based_on)
+
+
 def _is_same(version: ActionDefinitionVersion, document: Mapping[str, Any]) -> bool:
     """Return whether a document equals a version's. The order of arguments counts, because it is the order of the
     questions.

@@ -7,8 +7,9 @@ from django.test import Client
 
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.models import ActionDefinition
+from actions.definitions.selectors import reasons_for_saving
 from actions.definitions.services import missing_in, newest_version, publish, save_draft
-from actions.models import ActionPolicy, AuditEntry
+from actions.models import ActionPolicy, AuditEntry, actor_of
 from actions.policy_store import ensure_policies
 from actions.registry import code_actions
 from supportbot.accounts.models import User, Workspace
@@ -102,6 +103,38 @@ def test_a_different_order_of_arguments_is_shown_as_a_difference_of_versions(
     assert newest_version(draft).number == 2
     differing = page_of(browser.get(at(draft, "versions/")))
     assert any("order_id" in one.text() or "reason" in one.text() for one in differing.css("td.add"))
+
+
+def test_an_earlier_version_becomes_the_newest_draft(browser: Client, draft: ActionDefinition, dora: User) -> None:
+    first = document()
+    turned = {**first, "arguments": dict(reversed(first["arguments"].items()))}
+    save_draft({**turned, "undo": "theirs"}, actor="operator:x")
+    shown = page_of(browser.get(at(draft, "versions/?v=1")))
+    assert [visible_text(button) for button in shown.css("form button")] == ["Restore version 1"]
+    sent = {one.attributes["name"]: one.attributes["value"] for one in shown.css("form input")}
+    told = visible_text(page_of(browser.post(at(draft, "restore/"), sent, follow=True)), " ")
+    newest = newest_version(draft)
+    assert "Saved as version 3." in told and newest.document == first
+    assert list(newest.document["arguments"]) == list(first["arguments"])
+    assert newest.created_by == actor_of(dora) and reasons_for_saving(draft)[3] == "As in version 1"
+    assert draft.current is None  # nothing is published by it
+    assert not page_of(browser.get(at(draft, "versions/"))).css("form")
+
+
+def test_restoring_overwrites_no_newer_version_and_needs_the_right(
+    browser: Client, draft: ActionDefinition, workspace: Workspace
+) -> None:
+    save_draft(document(undo="theirs"), actor="operator:x")
+    sent = {"v": "1", "based_on": "1"}
+    told = visible_text(page_of(browser.post(at(draft, "restore/"), sent, follow=True)), " ")
+    assert "Version 2 has been saved in the meantime" in told and draft.versions.count() == 2
+    for wrong in ("7", "x", ""):
+        assert browser.post(at(draft, "restore/"), {"v": wrong, "based_on": "2"}).status_code == 404
+    lead = logged_in(person(workspace, "supervisor", "lena.lead"))
+    assert lead.get(at(draft, "versions/?v=1")).status_code == 200
+    assert not page_of(lead.get(at(draft, "versions/?v=1"))).css("form")
+    assert lead.post(at(draft, "restore/"), {"v": "1", "based_on": "2"}).status_code == 403
+    assert draft.versions.count() == 2
 
 
 def test_errors_are_shown_at_their_fields_and_the_input_is_kept(browser: Client, draft: ActionDefinition) -> None:

@@ -134,6 +134,7 @@ class DefinitionAdmin(RowPagesAdmin):
             path(f"{one}texts/", wrap(require_POST(file_texts.take_texts)), name="actiondefinition-texts"),
             path(f"{one}document/", wrap(editing.document_page), name="actiondefinition-document"),
             path(f"{one}versions/", wrap(versions.versions_page), name="actiondefinition-versions"),
+            path(f"{one}restore/", wrap(versions.restore), name="actiondefinition-restore"),
             path(f"{one}test/", wrap(trials.test_page), name="actiondefinition-test"),
             path(f"{one}cases/", wrap(cases.cases_page), name="actiondefinition-cases"),
             path(f"{one}cases/add/", wrap(cases.case_page), name="actiondefinition-case-add"),

@@ -3,15 +3,19 @@
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext
+from django.views.decorators.http import require_POST
 
+from actions.definitions.errors import InvalidDefinition, Outdated
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.selectors import reasons_for_saving, versions_of
-from actions.definitions.services import version_of
+from actions.definitions.services import restore_version, version_of
 from actions.definitions.transfer import written
-from supportbot.console.definitions.page_frame import frame, opened
+from supportbot.console.definitions.page_frame import actor_of_request, frame, opened
 from supportbot.console.text_diff import Row, compare
 from supportbot.handoff.desk.assistant_activity import actor_names
 
@@ -34,14 +38,14 @@ def told_versions(definition: ActionDefinition) -> list[dict[str, Any]]:
 
 
 def versions_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
+    """Show the versions, and the differences of one of them from the version before it."""
     definition, newest = opened(request, definition_id)
-    asked = request.GET.get("v", "")
-    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 9 else newest.number
-    chosen = version_of(definition, number)
+    chosen = version_of(definition, _number(request.GET.get("v", "")) or newest.number)
     before = definition.versions.filter(number__lt=chosen.number).order_by("-number").first()
     context = {
         "versions": told_versions(definition),
         "chosen": chosen,
+        "newest": newest,
         "before": before,
         "rows": difference(before, chosen),
     }
@@ -50,6 +54,33 @@ def versions_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
         "console/definitions/versions.html",
         frame(request, gettext("Versions"), definition, **context),
     )
+
+
+@require_POST
+def restore(request: HttpRequest, definition_id: UUID) -> HttpResponse:
+    """Save an earlier version as the newest draft."""
+    definition, _ = opened(request, definition_id)
+    number, based_on = (_number(request.POST.get(name, "")) for name in ("v", "based_on"))
+    try:
+        version = restore_version(definition, number, actor=actor_of_request(request), based_on=based_on)
+    except Outdated as error:
+        words = gettext("Version {number} has been saved in the meantime. Review it, then restore again.")
+        messages.error(request, words.format(number=error.number))
+    except InvalidDefinition as error:
+        told = [f"{path}: {text}" for path, texts in error.fields.items() for text in texts]
+        messages.error(request, " ".join(told) or error.message)
+    else:
+        if version.number == based_on:
+            messages.info(request, gettext("Nothing was changed."))
+        else:
+            messages.success(request, gettext("Saved as version {number}.").format(number=version.number))
+        return redirect("admin:actions_actiondefinition_change", definition.pk)
+    return redirect(f"{reverse('admin:actiondefinition-versions', args=[definition.pk])}?v={number}")
+
+
+def _number(text: str) -> int:
+    """Return the number of a version; 0, which no version has, for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 
 def difference(before: ActionDefinitionVersion | None, after: ActionDefinitionVersion) -> list[Row] | None:
