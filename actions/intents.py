@@ -36,13 +36,13 @@ def parse_intent(principal: Principal, name: str, arguments: str | Mapping[str, 
     try:
         action = action_named(name)
         asked = parse_arguments(action.arguments, read_arguments(arguments))
-        return Intent(principal, action, asked, _identity(principal, action))
+        return Intent(principal, action, asked, identity_for(principal, action))
     except ActionError as error:
         record_refusal("wish.refused", error, actor=principal.actor, action=_printable(name))
         raise
 
 
-def _identity(principal: Principal, action: Action) -> Identity:
+def identity_for(principal: Principal, action: Action) -> Identity:
     """Return the customer's signed identity; a look-up of public records reads none. Raises NotSignedIn."""
     return Identity("") if action.is_public and not principal.is_verified else principal.identity()
 

@@ -9,12 +9,15 @@ from uuid import UUID
 from django.db import transaction
 
 from actions import audit
-from actions.argument_json import read_arguments
+from actions.argument_json import as_text, read_arguments
 from actions.errors import InvalidArguments
-from actions.policy_store import policy_of
+from actions.intents import identity_for
+from actions.policy_store import policy_of, rules_of
 from actions.principals import Principal
+from actions.reads import budget_of
 from actions.reasons import Reason
 from actions.registry import action_named
+from actions.request_decision import decide_read
 from actions.schema import parse_arguments
 from actions.spec import Choice
 
@@ -25,6 +28,8 @@ class Offer:
 
     choices: dict[str, list[Choice]]
     reason: Reason | None = None
+    # All arguments as JSON, if there is only one record and nothing else is missing: a look-up needs no choice then.
+    complete: str = ""
 
 
 def offer_of(
@@ -32,12 +37,15 @@ def offer_of(
 ) -> Offer | None:
     """Return the customer's choices for the first missing argument that is chosen from records, and for other arguments
     chosen from the same records. None if there is no such argument, if its records cannot be found without another
-    argument that is missing, or if other arguments are invalid; parsing reports both.
+    argument that is missing, or if other arguments are invalid or it is a look-up that the rules forbid; carrying it
+    out reports all of these.
 
-    Raises UnknownAction, NotSignedIn, MerchantUnavailable or NotConnected.
+    Raises UnknownAction, NotSignedIn, MerchantUnavailable, NotConnected, or ReadRefused for a visitor who has looked up
+    too much.
     """
     action = action_named(name)
-    if not action.chosen or policy_of(name) is None:
+    policy = policy_of(name) if action.chosen else None
+    if policy is None or (action.is_read and decide_read(rules_of(policy)).is_refusal):
         return None
     with suppress(InvalidArguments):
         given = read_arguments(arguments)
@@ -48,7 +56,8 @@ def offer_of(
         ]  # fmt: skip
         asked = parse_arguments(replace(action.arguments, required={}, optional=action.arguments.all_fields), given)
         if lacking:
-            found = action.choices(lacking, asked, principal.identity(), principal.locale)
+            spend = budget_of(principal, name)
+            found = action.choices(lacking, asked, identity_for(principal, action), principal.locale, spend)
             if isinstance(found, Reason):
                 _record(principal, name, 0, conversation_id)
                 return Offer({}, found)
@@ -57,7 +66,11 @@ def offer_of(
             _record(principal, name, len(records), conversation_id)
             # Without records for the first argument, there is nothing to ask about the others.
             first = found.get(lacking[0])
-            return Offer({one: offered for one, offered in found.items() if offered} if first else {})
+            if not first:
+                return Offer({})
+            is_clear = len(first) == 1 and missing == lacking[:1]
+            complete = as_text({**given, lacking[0]: first[0].value}) if is_clear else ""
+            return Offer({one: offered for one, offered in found.items() if offered}, complete=complete)
     return None
 
 

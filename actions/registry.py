@@ -6,7 +6,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from actions import catalogue
-from actions.definitions.published import action_of_version, published_action, published_actions
+from actions.definitions.published import action_of_version, approval_role_of, published_action, published_actions
 from actions.errors import UnknownAction
 from actions.facts import ORDER, Order
 from actions.spec import Action, ReadAction, WriteAction
@@ -51,6 +51,16 @@ def action_as_made(name: str, version: int) -> Action | None:
     """Return a request's action, in force or not, to show it and look up its outcome; None if it is gone."""
     code = code_actions().get(name)
     return code if code is not None or scoped_workspace_id() is None else action_of_version(name, version)
+
+
+def approval_role(name: str, version: int) -> str:
+    """Return the role that decides on a request of this action, with admins; "" for anybody with the right on the
+    policy. A version that this release cannot read any more keeps its role.
+    """
+    action = action_as_made(name, version)
+    if isinstance(action, WriteAction):
+        return action.approval_role
+    return "" if scoped_workspace_id() is None else approval_role_of(name, version)
 
 
 def applicable_actions(order: Order) -> list[str]:

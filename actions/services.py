@@ -7,11 +7,12 @@ with its audit entry and its announcement.
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final, Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from django.db import transaction
 from django.utils.timezone import now
+from django.utils.translation import gettext
 
 from actions import audit, ledger
 from actions.audit import record_refusal
@@ -26,7 +27,6 @@ from actions.errors import (
     NotSignedIn,
     NotWaiting,
     OwnRequest,
-    ReadRefused,
     SwitchedOff,
 )
 from actions.execution import forget_command, may_have_moved, outcome_kind
@@ -38,25 +38,23 @@ from actions.policy_store import may_approve, policy_of, rules_of
 from actions.principals import Principal
 from actions.progress import is_in_progress, is_overdue
 from actions.proposing import Preview, gather_again, lapse_reason, money_in, preview, propose, reevaluate
-from actions.reasons import Reason, place_of, rejection, sentence, settlement
+from actions.reads import budget_of, read_refused
+from actions.reasons import Reason, rejection, settlement
 from actions.reevaluation import is_judged, judge_anew
-from actions.registry import action_as_made, read_action
+from actions.registry import approval_role, read_action
 from actions.request_decision import decide_read
 from actions.selectors import unsettled_requests
-from actions.spec import WriteAction
 from actions.states import WITHDRAWABLE, State
 from actions.transitions import APPROVAL_LIFE, TOPIC, expire, lock_request, transition
 from actions.undo_window import in_window
 from supportbot.accounts.models import ApiKey, Customer, Membership, User
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.outbox.services import announce
-from supportbot.rate_counters import count
 
 __all__ = [
     "Preview", "approve", "cancel", "confirm", "decline", "preview", "propose", "reject", "run_read",
     "settle_by_hand",
 ]  # fmt: skip
-VISITOR_LOOKUPS_PER_HOUR: Final = 60  # of one visitor: enough to ask about products, too few to copy a catalogue
 Finding = Literal["happened", "did_not"]
 
 
@@ -68,34 +66,19 @@ def run_read(
     """
     intent = parse_intent(principal, action, arguments)
     spec = read_action(intent.action.name)
-    reason = decide_read(rules_of(policy_of(spec.name))).reason or _too_many_of_visitor(principal)
-    found = reason or spec.look_up(intent.asked, intent.identity)
+    reason = decide_read(rules_of(policy_of(spec.name))).reason
+    found = reason or spec.look_up(intent.asked, intent.identity, budget_of(principal, spec.name))
     if isinstance(found, Reason):
-        raise _read_refused(principal, spec.name, found)
+        raise read_refused(principal, spec.name, found)
     answer = spec.answer(found, unsettled_requests(principal.customer_id, principal.locale), principal.locale)
     if isinstance(answer, Reason):
-        raise _read_refused(principal, spec.name, answer)
+        raise read_refused(principal, spec.name, answer)
     with transaction.atomic():
         audit.record(
             "read.answered", actor=principal.actor,
             action=spec.name, records=len(found), conversation=str(conversation_id or ""),
         )  # fmt: skip
     return answer
-
-
-def _too_many_of_visitor(principal: Principal) -> Reason | None:
-    """Count one more look-up of a visitor, and return the reason to refuse it if there were too many."""
-    if principal.is_verified:
-        return None
-    done = count(f"visitor-lookups:{principal.customer_id}", seconds=3600)
-    return Reason("too_many_lookups") if done > VISITOR_LOOKUPS_PER_HOUR else None
-
-
-def _read_refused(principal: Principal, action: str, reason: Reason) -> ReadRefused:
-    error = ReadRefused(reason.code, sentence(reason, principal.locale))
-    place = place_of(reason).get("place", "")
-    record_refusal("read.refused", error, actor=principal.actor, action=action, reason=reason.code, place=place)
-    return error
 
 
 def confirm(request_id: UUID, *, principal: Principal, digest: str) -> ActionRequest:
@@ -290,16 +273,23 @@ def settle_by_hand(request_id: UUID, *, outcome: Finding, person: User, note: st
         request = lock_request(request_id)
         if request.state != State.UNKNOWN:
             raise NotWaiting("This request is not waiting for somebody to find out what happened.")
-        if outcome == "did_not" and request.due_at and outcome_kind(request) is OutcomeKind.REPLAY_SAFE:
-            raise NotWaiting("The call is still being retried, so it may still go through. Try again in an hour.")
-        if outcome == "did_not" and is_in_progress(request) and not is_overdue(request):
-            raise NotWaiting(
-                "The connected system says that it is still working on it, so it may still go through. If that "
-                "stays so, you can settle it 24 hours after the call."
-            )
+        if outcome == "did_not" and (why := why_not_settled_as_not_done(request)):
+            raise NotWaiting(why)
         forget_command(request)
         to = State.SUCCEEDED if outcome == "happened" else State.FAILED
         return transition(request, to, actor=actor_of(person), reason=reason, due_at=None)
+
+
+def why_not_settled_as_not_done(request: ActionRequest) -> str:
+    """Return why nobody can say yet that a request with an unknown outcome did not go through; "" if a person can."""
+    if request.due_at and outcome_kind(request) is OutcomeKind.REPLAY_SAFE:
+        return gettext("The call is still being retried, so it may still go through. Try again in an hour.")
+    if is_in_progress(request) and not is_overdue(request):
+        return gettext(
+            "The connected system says that it is still working on it, so it may still go through. If that stays so, "
+            "you can settle it 24 hours after the call."
+        )
+    return ""
 
 
 def _check_decider(request_id: UUID, person: User) -> None:
@@ -324,8 +314,7 @@ def may_decide(request: ActionRequest, person: User) -> bool:
     policy = policy_of(request.action)
     if policy is None or not may_approve(person, policy):
         return False
-    spec = action_as_made(request.action, request.spec_version)
-    role = spec.approval_role if isinstance(spec, WriteAction) else ""
+    role = approval_role(request.action, request.spec_version)
     deciding = (role, Membership.Role.ADMIN)
     members = Membership.objects.filter(user=person, workspace_id=policy.workspace_pk)
     return not role or members.filter(role__in=deciding).exists()

@@ -5,7 +5,7 @@ start a new one.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -18,6 +18,13 @@ from actions.outcomes import BackEnd, OutcomeKind
 from actions.reasons import Reason
 from actions.schema import Shape
 from supportbot.translation import text_in
+
+Spend = Callable[[], None]  # called before each request to the connected system; it may raise to prevent it
+
+
+def unlimited() -> None:
+    """Allow every request."""
+
 
 # Former names of an action's methods, refused until 0.3: otherwise they would be silently ignored.
 _RENAMED: Final = {"suits": "is_applicable", "face": "card"}
@@ -135,7 +142,7 @@ class Action(ABC):
         return option
 
     def choices(
-        self, arguments: Sequence[str], asked: Arguments, identity: Identity, locale: str
+        self, arguments: Sequence[str], asked: Arguments, identity: Identity, locale: str, spend: Spend = unlimited
     ) -> "dict[str, list[Choice]] | Reason":
         """Return the choices for the first of these `chosen` arguments, and for others that choose from the same
         records, or the reason why the first has none. Raises MerchantUnavailable or NotConnected.
@@ -187,7 +194,7 @@ class ReadAction(Action):
     has_cards: bool = False  # whether its answers contain records to draw
 
     @abstractmethod
-    def look_up(self, asked: Arguments, identity: Identity) -> Sequence[Any] | Reason:
+    def look_up(self, asked: Arguments, identity: Identity, spend: Spend = unlimited) -> Sequence[Any] | Reason:
         """Return the customer's own records, or why there are none to show. Raises MerchantUnavailable."""
 
     @abstractmethod

@@ -27,7 +27,7 @@ from actions.definitions.backend import (
     names_of_request,
 )
 from actions.definitions.errors import ExpressionFailed
-from actions.definitions.evaluation import Ask, Asked, Names, Obstacle
+from actions.definitions.evaluation import Answer, Ask, Asked, Names, Obstacle
 from actions.definitions.expression import Expression
 from actions.definitions.parts import Choosing, Definition, Lookup
 from actions.definitions.requirements import needed_for, reads_argument
@@ -38,7 +38,21 @@ from actions.models import MAX_SUBJECT_ID
 from actions.money import Money, format_amount
 from actions.outcomes import OutcomeKind
 from actions.reasons import FAILED, WORDS, Reason
-from actions.spec import CARDS, HAND_OVER, Action, Card, Choice, Limits, ReadAction, Row, Terms, Undo, WriteAction
+from actions.spec import (
+    CARDS,
+    HAND_OVER,
+    Action,
+    Card,
+    Choice,
+    Limits,
+    ReadAction,
+    Row,
+    Spend,
+    Terms,
+    Undo,
+    WriteAction,
+    unlimited,
+)
 from supportbot.translation import in_locale
 
 NAMES: Final = "names"
@@ -146,10 +160,10 @@ class _Defined(Action):
             raise InvalidArguments(fields=problems)
 
     def choices(
-        self, arguments: Sequence[str], asked: Arguments, identity: Identity, locale: str
+        self, arguments: Sequence[str], asked: Arguments, identity: Identity, locale: str, spend: Spend = unlimited
     ) -> dict[str, list[Choice]] | Reason:
         lookups = needed_for(self._choosing(arguments[0]), self.definition.lookups)
-        ask = self._world.ask(self.definition)  # performs equal look-ups only once
+        ask = _counted(self._world.ask(self.definition), spend)  # performs equal look-ups only once
         names = evaluation.names_of(
             self.definition, asked, evaluation.Identity(identity.sub, identity.email), self._world.moment()
         )
@@ -184,9 +198,9 @@ class _Defined(Action):
         assert choosing is not None  # only called for such arguments
         return choosing
 
-    def gathered(self, asked: Arguments, identity: Identity) -> Records | Reason:
+    def gathered(self, asked: Arguments, identity: Identity, spend: Spend = unlimited) -> Records | Reason:
         """Return the records as names for expressions. Raises MerchantUnavailable or NotConnected."""
-        read_at, ask = now(), self._world.ask(self.definition)
+        read_at, ask = now(), _counted(self._world.ask(self.definition), spend)
         own = {name: value for name, value in asked.items() if name in self.arguments.all_fields}
         try:
             signed = evaluation.Identity(identity.sub, identity.email)
@@ -393,12 +407,12 @@ class DefinedRead(_Defined, ReadAction):
         self.has_cards = definition.result is not None and definition.result.card is not None
         self.is_public = definition.for_visitors
 
-    def look_up(self, asked: Arguments, identity: Identity) -> Sequence[Names] | Reason:
+    def look_up(self, asked: Arguments, identity: Identity, spend: Spend = unlimited) -> Sequence[Names] | Reason:
         try:
             self.check_days(asked)
         except ExpressionFailed as error:
             return _failed("arguments", error)
-        records = self.gathered(asked, identity)
+        records = self.gathered(asked, identity, spend)
         if isinstance(records, Reason):
             return records
         names: Names = records.found[NAMES]
@@ -431,6 +445,19 @@ class DefinedRead(_Defined, ReadAction):
         fields = [f"{label}: {text}" for label, text in answer.get("fields", {}).items()]
         rows = [f"- {', '.join(f'{label}: {text}' for label, text in row.items())}" for row in answer.get("list", ())]
         return "\n".join([answer["text"], *fields, *rows]).strip()
+
+
+def _counted(ask: Ask, spend: Spend) -> Ask:
+    """Return the function with `spend` called before each different look-up, because equal ones are made once."""
+    asked: set[str] = set()
+
+    def counted(call: Asked) -> Answer:
+        if (key := repr(call)) not in asked:
+            spend()
+            asked.add(key)
+        return ask(call)
+
+    return counted
 
 
 def _day(bound: Expression | None, names: Mapping[str, Any]) -> date | None:

@@ -152,7 +152,7 @@ class _Document:
         values = self._values(every)
         every = every.with_names(*values)
         guards = tuple(self._guards(every))
-        require_own_choices(top, arguments, lookups, is_read=kind is Kind.READ)
+        require_own_choices(top, arguments, lookups)
         common: dict[str, Any] = {
             "name": name, "kind": kind, "title": title, "description": description, "examples": examples,
             "connection": connection, "arguments": arguments, "lookups": lookups, "values": values, "guards": guards,

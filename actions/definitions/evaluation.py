@@ -6,6 +6,7 @@ them, so that an earlier guard can refuse with a message before a later part fai
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -255,13 +256,39 @@ def _is_same(owner: Any, sub: str, rule: Expression) -> bool:
 
 
 def _with_computed(definition: Definition, names: Names) -> Names:
-    """Return the names with the server's arguments and the named values, all unevaluated."""
+    """Return the names with the server's arguments, those that are chosen from a list, and the named values, all
+    unevaluated.
+    """
     every = Names({})
-    of_server = [one for one in definition.arguments.values() if one.origin is Origin.SERVER]
-    arguments = Names(names["arguments"], {one.name: partial(_of_server, one, every) for one in of_server})
+    of_server = {
+        one.name: partial(_of_server, one, every)
+        for one in definition.arguments.values()
+        if one.origin is Origin.SERVER
+    }
+    chosen = {
+        one.name: partial(_as_listed, one, names)
+        for one in definition.arguments.values()
+        if one.choose_from is not None and one.name in names["arguments"]
+    }
+    given = {name: value for name, value in names["arguments"].items() if name not in chosen}
+    arguments = Names(given, of_server | chosen)
     every._given = {**names._given, "arguments": arguments}
     every._computed = {name: partial(value.evaluate, every) for name, value in definition.values.items()}
     return every
+
+
+def _as_listed(argument: Argument, names: Names) -> Any:
+    """Return an argument that is chosen from a list as the list spells it ("60 " for "60"), so that rules can compare
+    it with the list and the call sends what the system knows. If the list does not have it, it stays as it is.
+    """
+    canonical = names["arguments"][argument.name]
+    choosing = argument.choose_from
+    assert choosing is not None  # only called for such arguments
+    with suppress(ExpressionFailed):
+        entry = next((entry for value, entry in _offered(argument, choosing, names) if value == canonical), None)
+        listed = choosing.value.evaluate(entry) if entry is not None else canonical
+        return listed if isinstance(listed, str) else canonical
+    return canonical
 
 
 def _of_server(argument: Argument, names: Names) -> Any:
@@ -282,6 +309,11 @@ def _canonical_of_server(argument: Argument, names: Names) -> Any:
         return _parsed(argument, declared.written(value), rule)
     except NoValue as error:
         raise _at(rule, error) from error
+
+
+def _canonical(argument: Argument, listed: Any) -> Any:
+    """Return the canonical form of a value that may be spelled as in the list that it is chosen from."""
+    return argument.accepts.parse(listed, argument.name, {})
 
 
 def _parsed(argument: Argument, value: Any, rule: Expression) -> Any:
@@ -322,11 +354,27 @@ def _not_offered(definition: Definition, names: Names) -> Obstacle | None:
         where = f"arguments.{one.name}.choose_from"
         wanted = names["arguments"][one.name]
         try:
-            if all(value != wanted for value, _ in _offered(one, choosing, names)):
+            if all(value != _canonical(one, wanted) for value, _ in _offered(one, choosing, names)):
                 return Obstacle("choice_not_offered", "", where)
         except ExpressionFailed as error:
             return _failed(where, error)
     return None
+
+
+def chosen_lines(definition: Definition, names: Names, locale: str) -> dict[str, str]:
+    """Return the line by which the customer chose a record, such as "L-4411: The Hobbit", for each argument that is
+    chosen from a list which still has its value, and can describe it.
+    """
+    lines: dict[str, str] = {}
+    for one in definition.arguments.values():
+        if one.choose_from is None or one.name not in names["arguments"]:
+            continue
+        wanted = _canonical(one, names["arguments"][one.name])
+        with suppress(ExpressionFailed):
+            entry = next((entry for value, entry in _offered(one, one.choose_from, names) if value == wanted), None)
+            label = in_locale(one.choose_from.words, locale).words(entry, locale) if entry else wanted
+            lines[one.name] = wanted if label == wanted else f"{wanted}: {label}"
+    return lines
 
 
 def complete_arguments(definition: Definition, parsed: Mapping[str, Any], names: Names) -> dict[str, Any]:

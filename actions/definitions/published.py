@@ -17,6 +17,7 @@ from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.parts import Definition, Kind
 from actions.spec import Action
 from supportbot import sql
+from supportbot.accounts.models import Membership
 from supportbot.accounts.scope import current_workspace_id
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,21 @@ def action_of_version(name: str, number: int) -> Action | None:
     """
     version = _version_id(current_workspace_id(), name, number)
     return _action(version, as_made=True) if version is not None else None
+
+
+def approval_role_of(name: str, number: int) -> str:
+    """Return the role that a version names for approvals, read from its document alone: "" if it names none or there is
+    no such version, and admins if what it names cannot be read.
+    """
+    version = _version_id(current_workspace_id(), name, number)
+    if version is None:
+        return ""
+    document = ActionDefinitionVersion.objects.values_list("document", flat=True).get(pk=version)
+    approval = document.get("approval") if isinstance(document, Mapping) else None
+    role = approval.get("role") if isinstance(approval, Mapping) else approval
+    if role in (None, ""):
+        return ""
+    return str(role) if role in Membership.Role.values else str(Membership.Role.ADMIN)
 
 
 def _version_id(workspace_id: UUID, name: str, number: int) -> UUID | None:

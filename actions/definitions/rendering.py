@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from actions.definitions import parts
 from actions.definitions.errors import ExpressionFailed
-from actions.definitions.evaluation import Answer, Names
+from actions.definitions.evaluation import Answer, Names, chosen_lines
 from actions.definitions.expression import Expression
+from actions.definitions.field_reader import ARGUMENTS
 from actions.definitions.parts import Definition, Shown
 from actions.definitions.template import MAX_ROW_VALUE, MAX_WORDS_VALUE, labelled, readable
 from actions.definitions.values import NoValue
@@ -26,9 +27,19 @@ def card_of(definition: Definition, names: Names, locale: str) -> Card:
     assert card is not None  # a write has one
     title, button = (in_locale(words, locale).words(names, locale) for words in (card.title, card.button))
     summary = in_locale(card.summary, locale).words(names, locale, MAX_ROW_VALUE)
-    rows = [Row(label, text) for _, label, text in shown(card.rows, names, locale, MAX_ROW_VALUE)]
+    shown_rows = shown(_as_chosen(definition, names, locale), names, locale, MAX_ROW_VALUE)
+    rows = [Row(label, text) for _, label, text in shown_rows]
     done = in_locale(definition.done_words, locale).words(names, locale, MAX_ROW_VALUE) if definition.done_words else ""
     return Card(title=title, summary=summary, button=button, rows=tuple(rows), done=done)
+
+
+def _as_chosen(definition: Definition, names: Names, locale: str) -> list[Shown]:
+    """Return the card's rows; one that shows an argument chosen from a list shows the line that the customer chose."""
+    assert definition.card is not None  # a write has one
+    lines = chosen_lines(definition, names, locale)
+    chosen = {f"{ARGUMENTS}.{name}": {names[ARGUMENTS][name]: {locale: line}} for name, line in lines.items()}
+    rows = definition.card.rows
+    return [replace(row, labels=chosen.get(row.value.text.strip(), row.labels)) if row.value else row for row in rows]
 
 
 def receipt_of(definition: Definition, answer: Answer, names: Names, locale: str) -> list[tuple[str, str, str]]:

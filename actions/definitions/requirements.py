@@ -81,9 +81,6 @@ _NAMES_ONE: Final = gettext_noop(
 
 
 _NOT_LOOKED_UP: Final = gettext_noop("Read the list from a look-up.")
-_READS_ASK_NOTHING: Final = gettext_noop(
-    "A look-up offers no records to choose from. Leave this out, and return the list as the result."
-)
 _NEVER_ASKED: Final = gettext_noop(
     'Nobody is asked for an argument with "required": false, so nothing would be offered. Leave out one of the two.'
 )
@@ -257,19 +254,15 @@ def require_owner(
         top.add("subject.id", _SUBJECT_OF_OTHERS)
 
 
-def require_own_choices(
-    top: Reading, arguments: Mapping[str, Argument], lookups: Sequence[Lookup], *, is_read: bool
-) -> None:
+def require_own_choices(top: Reading, arguments: Mapping[str, Argument], lookups: Sequence[Lookup]) -> None:
     """Require that customers choose only from records that are their own or public, which must be found without the
-    choice itself, and only for required arguments of a write, since customers are asked for no others.
+    choice itself, and only for required arguments, since customers are asked for no others.
     """
     known = {lookup.name for lookup in lookups}
     for one in arguments.values():
         if one.choose_from is None:
             continue
-        if is_read:
-            top.findings.add(f"arguments.{one.name}.choose_from", gettext(_READS_ASK_NOTHING))
-        elif not one.is_required:
+        if not one.is_required:
             top.findings.add(f"arguments.{one.name}.choose_from", gettext(_NEVER_ASKED))
         at = f"arguments.{one.name}.choose_from.list"
         sources = one.choose_from.list.sources()

@@ -183,8 +183,14 @@ def withdraw_cards(place: Place) -> ToolResult:
 
 
 def look_up(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
-    """Return the result of a look-up; `hand_over` is set if it ends with a handoff to a person."""
-    found = run_read(principal, call.name, call.arguments or "{}", conversation_id=place.claim.conversation_id)
+    """Return the result of a look-up, or the customer's records to choose from if there are several that it could be
+    about; `hand_over` is set if it ends with a handoff to a person.
+    """
+    arguments, conversation_id = call.arguments or "{}", place.claim.conversation_id
+    offer = offer_of(principal, call.name, arguments, conversation_id=conversation_id)
+    if offer is not None and not offer.complete:
+        return offered(offer, place.language)
+    found = run_read(principal, call.name, offer.complete if offer else arguments, conversation_id=conversation_id)
     summary = undisguised(read_action(call.name).words(found, place.language))
     cards = tuple({"type": "card", "record": record} for record in found.get(CARDS, ()))
     told = {name: value for name, value in found.items() if name not in (CARDS, HAND_OVER)}

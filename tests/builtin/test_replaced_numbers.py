@@ -156,4 +156,20 @@ def test_a_day_is_denied_although_it_has_many_digits() -> None:
 def test_a_number_that_becomes_unclear_replaces_the_one_known_before() -> None:
     known = Intent("renew_loan", values={"loan": "L-4410"}, text="renew L-4410")
     merged = known.merged_with(slots_in(RENEW, "You sent L-4411 instead of L-4412", locale="en"))
-    assert (merged.values, merged.unclear) == ({}, "loan")
+    assert (merged.values, merged.unclear) == ({}, ("loan",))
+
+
+def test_each_unclear_number_is_asked_for() -> None:
+    properties = {
+        "note": {"type": "string", "title": "Note"},
+        "loan": LOAN | {"title": "Loan"},
+        "card": {"type": "string", "pattern": "^M-[0-9]{4}$", "title": "Card"},
+    }
+    schema = {"type": "object", "properties": properties, "required": ["note", "loan"]}
+    examples = ("Please renew my loan", "I want to renew a loan", "Renew loan L-4411", "Can you renew my book?")
+    chat = Chat(tools=(HUMAN, ToolSpec("renew_loan", "Renew.", schema, title="Renew a loan", examples=examples)))
+    said = "Please renew my loan. You sent L-4411 instead of L-4412 and M-1111 instead of M-2222."
+    assert chat.send(said)[0].startswith("Please enter: Loan.")
+    assert chat.send("L-4412")[0].startswith("Please enter: Card.")
+    assert chat.send("M-2222")[0].startswith("Please enter: Note.")
+    assert chat.send("by Friday")[1] == [("renew_loan", {"loan": "L-4412", "card": "M-2222", "note": "by Friday"})]

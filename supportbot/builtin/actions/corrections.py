@@ -92,7 +92,7 @@ def _without(given: Intent, unclear: Sequence[str]) -> Intent:
     values = {name: value for name, value in given.values.items() if name not in unclear}
     order = OrderRef(place=UNCLEAR) if _ORDER in unclear else given.order
     names = [name for name in unclear if name != _ORDER]
-    return replace(given, order=order, values=values, unclear=given.unclear or "".join(names[:1]))
+    return replace(given, order=order, values=values, unclear=tuple(dict.fromkeys((*given.unclear, *names))))
 
 
 def _given(tool: ToolSpec, intent: Intent, text: str, locale: str, written_on: date | None) -> Intent:

@@ -307,10 +307,10 @@ class DialogueState:
             case "which_of_these" | "order_number":
                 return field_of_kind(tool, "order") if intent.order is None or intent.order.is_unclear else ""
             case "amount":
-                return intent.unclear
+                return intent.first_unclear
             case "which_record":
                 return self._asked_record(tool, intent)
-        return self._next_missing(intent)
+        return intent.first_unclear or self._next_missing(intent)
 
     def _asked_record(self, tool: ToolSpec, intent: Intent) -> str:
         """Return the argument whose records were offered, which the newest question names."""

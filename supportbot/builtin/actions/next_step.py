@@ -25,6 +25,7 @@ from supportbot.builtin.actions.orders import (
     orders_in,
     refused_by_call,
 )
+from supportbot.builtin.actions.patterns import form_of
 from supportbot.builtin.actions.replaced import denies_all
 from supportbot.builtin.actions.slots import (
     Intent,
@@ -149,7 +150,7 @@ class _Planner:
         """Look up the requested information; if several orders are known, return a line for each order meant."""
         order_field = field_of_kind(tool, "order")
         if required_by(tool) or fields_of(tool).keys() - {order_field}:
-            return self._after_refusal(tool) if tool.name in self._called else self._call_step(tool, intent)
+            return self._call_step(tool, intent) if self._may_call(tool) else self._after_refusal(tool)
         # "My last refund" is not the refund of the last order, so a position does not count.
         ref = intent.order if intent.order and intent.order.number else None
         of_all = _call(tool.name, {})
@@ -163,6 +164,11 @@ class _Planner:
             return of_one
         is_all = len(found) in (0, len(self._orders)) or not all(order.fits_one_line for order in found)
         return Reply("" if is_all else "\n".join(f"- {order.dated_line(self._language)}" for order in found[:OFFERED]))
+
+    def _may_call(self, tool: ToolSpec) -> bool:
+        """Return whether a look-up has not been called in this turn, or only to find the records to choose from."""
+        refused = self._called.get(tool.name)
+        return refused is None or (bool(refused) and all(name in self._choices for name in refused))
 
     def _after_refusal(self, tool: ToolSpec) -> Reply:
         """Return the question for a value that the call refused; an empty reply if the call's result is the answer."""
@@ -223,9 +229,9 @@ class _Planner:
                 arguments[order_field] = intent.order.number
             else:
                 return self._ask_which_order(found)
-        if intent.unclear and intent.unclear not in arguments:
-            is_amount = kind_of(intent.unclear, shapes[intent.unclear]) == "amount"
-            return Reply(say("amount", language)) if is_amount else ask_for(tool, intent.unclear, language)
+        if unclear := intent.first_unclear:
+            is_amount = kind_of(unclear, shapes[unclear]) == "amount"
+            return Reply(say("amount", language)) if is_amount else ask_for(tool, unclear, language)
         arguments |= _record_number(tool, intent, arguments, language) if tool.is_read else {}
         if (step := self._chosen(tool, intent, arguments)) is not None:
             return step
@@ -261,8 +267,19 @@ def _record_number(tool: ToolSpec, intent: Intent, arguments: Mapping[str, Any],
         else:
             numbers += order_numbers_in(meant)
     missing = missing_in(tool, arguments)
-    is_plain = len(missing) == 1 and kind_of(missing[0], fields_of(tool)[missing[0]]) == "text"
-    return {missing[0]: numbers[-1]} if is_plain and numbers else {}
+    if len(missing) != 1 or not numbers:
+        return {}
+    name, shape = missing[0], fields_of(tool)[missing[0]]
+    if name in tool.chosen:  # the customer's records say which one is meant, unless this can only be such a number
+        is_answered = any(asked == name for asked, _ in intent.answers)
+        is_meant = not is_answered and "pattern" in shape and _fits(shape, numbers[-1])
+    else:
+        is_meant = kind_of(name, shape) == "text"
+    return {name: numbers[-1]} if is_meant else {}
+
+
+def _fits(shape: Mapping[str, Any], number: str) -> bool:
+    return form_of(str(shape["pattern"])).fullmatch(number) is not None
 
 
 def _needs_look_up(tool: ToolSpec, intent: Intent) -> bool:

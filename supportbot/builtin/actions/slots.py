@@ -81,7 +81,7 @@ class Intent:
     order: OrderRef | None = None
     values: dict[str, Any] = field(default_factory=dict)
     text: str = ""
-    unclear: str = ""  # the field with an ambiguous amount or number of a record
+    unclear: tuple[str, ...] = ()  # the fields with an ambiguous amount or number of a record
     previous: str = ""  # the order number before the correction
     days: frozenset[date] = frozenset()  # all possible days, whatever their field
     replaces_card: bool = False  # it corrects an open card
@@ -92,16 +92,21 @@ class Intent:
     def is_empty(self) -> bool:
         return self.order is None and not self.values and not self.unclear
 
+    @property
+    def first_unclear(self) -> str:
+        """The unclear field that the customer is asked for next; "" if there is none."""
+        return next((name for name in self.unclear if name not in self.values), "")
+
     def merged_with(self, more: "Intent") -> "Intent":
         """Return the intent with the values of another text added. A value that this text makes unclear is dropped."""
-        still_unclear = "" if self.unclear in more.values else self.unclear
-        kept = {name: value for name, value in self.values.items() if name != more.unclear}
+        still_unclear = [name for name in self.unclear if name not in more.values]
+        kept = {name: value for name, value in self.values.items() if name not in more.unclear}
         return Intent(
             self.action,
             more.order or self.order,
             kept | more.values,
             f"{self.text}\n{more.text}".strip(),
-            more.unclear or still_unclear,
+            tuple(dict.fromkeys((*more.unclear, *still_unclear))),
             self.order.number if self.order and more.order else self.previous,
             self.days | more.days,
             self.replaces_card,
@@ -277,7 +282,7 @@ def _names_whole(text: str) -> bool:
 
 def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", written_on: date | None = None) -> Intent:
     """Return the values for a tool in a text; `asked` is the field that the assistant asked for."""
-    order, unclear = None, ""
+    order, unclear = None, list[str]()
     # `next_step` fills in chosen records
     fields = {name: shape for name, shape in fields_of(tool).items() if name not in tool.chosen}
     named = days_in(text, locale, written_on)
@@ -292,16 +297,16 @@ def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", wr
                 order = None
         elif kind == "amount":
             values[name], is_misread = _amount(tool, text, locale, is_asked=is_asked)
-            unclear = name if is_misread else unclear
+            unclear += [name] if is_misread else []
         elif name not in values:
             told = _meant_record(tool, shape, text, locale) if kind == "pattern" else text
             if told is None:
-                unclear = unclear or name
+                unclear.append(name)
                 continue
             values[name] = _value(kind, shape, told, labels=tool.option_labels.get(name, {}), is_asked=is_asked)
     given = {name: value for name, value in values.items() if value not in (None, "", {})}
     days = frozenset(day for one in named for day in one.possible)
-    return Intent(tool.name, order, given, text, unclear, days=days)
+    return Intent(tool.name, order, given, text, tuple(unclear), days=days)
 
 
 def meant_order(tool: ToolSpec, text: str, locale: str, *, is_asked: bool = False) -> str | None:

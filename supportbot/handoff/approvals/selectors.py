@@ -17,10 +17,10 @@ from actions.models import ActionPolicyVersion, ActionRequest, actor_of
 from actions.money import Money, format_money
 from actions.policy_store import approvers_of, policy_of
 from actions.progress import is_in_progress
-from actions.registry import action_as_made
+from actions.registry import action_as_made, approval_role
 from actions.request_decision import Used
-from actions.services import is_conflict_of_interest, may_decide
-from actions.spec import Row, WriteAction
+from actions.services import is_conflict_of_interest, may_decide, why_not_settled_as_not_done
+from actions.spec import Row
 from actions.states import State
 from supportbot.accounts.models import Customer, Membership, User
 from supportbot.accounts.selectors import people_who_may
@@ -82,6 +82,7 @@ class ApprovalCase:
     record: ActionRecord
     reason: str
     is_in_progress: bool  # the connected system is known to be working on the call
+    why_it_may_happen: str  # why nobody can say yet that it did not go through; empty if a person can
     ticket: Ticket | None
     first_approver: str  # the first of two approvers, while the second approval is missing
     first_approved_at: datetime | None
@@ -179,6 +180,7 @@ def approval_case(request: ActionRequest, person: User) -> ApprovalCase:
         record=action_record(request),
         reason=reason["text"] if reason else "",
         is_in_progress=request.state == State.UNKNOWN and is_in_progress(request),
+        why_it_may_happen=why_not_settled_as_not_done(request) if request.state == State.UNKNOWN else "",
         ticket=Ticket.objects.filter(conversation=request.conversation_id).order_by("-id").first(),
         first_approver=_actor_name(request.first_approved_by) if request.first_approved_by else "",
         first_approved_at=request.first_approved_at,
@@ -242,8 +244,7 @@ def rules_checked(request: ActionRequest) -> list[RuleCheck]:
 
 def _asked_by_action(request: ActionRequest) -> RuleCheck:
     """Return the row for an action that itself requires approval; used if no amount threshold requires it."""
-    spec = action_as_made(request.action, request.spec_version)
-    role = spec.approval_role if isinstance(spec, WriteAction) else ""
+    role = approval_role(request.action, request.spec_version)
     who = Membership.Role(role).label if role in Membership.Role.values else ""
     return RuleCheck(gettext("The action itself requires approval"), str(who), needs_person=True)
 

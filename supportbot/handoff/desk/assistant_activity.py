@@ -15,6 +15,7 @@ from django.utils.translation import gettext, gettext_noop, ngettext
 
 from actions.cards import card_of, reason_of
 from actions.models import ActionRequest
+from actions.reasons import CODES, FAILED, SETTLED, WORDS, Reason, sentence
 from actions.selectors import Step as AuditStep
 from actions.selectors import steps_of
 from actions.states import State as ActionState
@@ -253,15 +254,31 @@ def action_record(request: ActionRequest) -> ActionRecord:
 
 
 def _reason(step: AuditStep, request: ActionRequest) -> str:
-    """Return the reason code of a step, or the text a colleague gave for a rejection."""
+    """Return why a step was taken, in words; for a rejection, the text that a colleague gave."""
     if step.state is not ActionState.REJECTED:
-        return step.reason_code
+        return _in_words(step.reason_code, request)
     facts = request.reason_facts
     given = {
         gettext("shown to the customer"): facts.get("words"),
         gettext("for the team only"): facts.get("note"),
     }
-    return "; ".join(f"{reader}: {words}" for reader, words in given.items() if words) or step.reason_code
+    return "; ".join(f"{reader}: {words}" for reader, words in given.items() if words)
+
+
+def _in_words(code: str, request: ActionRequest) -> str:
+    """Return a reason's sentence; the code itself if it has none, such as one of an earlier step that a definition
+    worded. If an action could not be decided, the place in its definition is added, since the team can correct it.
+    """
+    if not code:
+        return ""
+    facts = request.reason_facts if code == request.reason_code else {}
+    if code not in CODES and not any(name.startswith(WORDS) for name in facts):
+        return code
+    told = sentence(Reason(code, {"order": request.subject_id, **facts}), active_language())
+    if code == FAILED and "place" in facts:
+        return f"{told} ({facts['place']})"
+    is_noted = code in SETTLED and "note" in facts
+    return f"{told} ({gettext('for the team only')}: {facts['note']})" if is_noted else told
 
 
 def state_label(state: ActionState) -> str:

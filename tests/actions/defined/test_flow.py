@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from actions.audit import verify
 from actions.cards import card_of, reason_of
+from actions.definitions.models import ActionDefinitionVersion
 from actions.errors import NotApprover
 from actions.models import ActionRequest, AuditEntry, LedgerEntry
 from actions.policy_store import allow_approval, policy_of
 from actions.principals import Principal
+from actions.registry import action_as_made
 from actions.services import approve, confirm, may_decide, propose
 from actions.states import State
 from actions.testing import run_queued
@@ -21,6 +24,7 @@ from supportbot.accounts.services import add_member
 from supportbot.chat.erasure import erase_conversation
 from supportbot.chat.services import start_conversation
 from supportbot.errors import NotFound
+from supportbot.handoff.desk.assistant_activity import action_record
 from supportbot.outbox.delivery import deliver_due
 from tests.actions.conftest import signed_in_as
 from tests.actions.defined.conftest import CANCEL, KINDS, document
@@ -111,6 +115,7 @@ def test_a_rule_without_a_value_refuses_and_names_its_place(
     assert entry.payload["place"].startswith(place)
     reason = reason_of(refused)
     assert reason is not None and "colleague" in reason["text"]
+    assert f"{reason['text']} ({place}" in action_record(refused).steps[-1].reason  # the team reads the place, too
 
 
 def test_money_and_owners_without_a_value_refuse(put_in_force: Put, ask_for: AskFor) -> None:
@@ -137,6 +142,33 @@ def test_only_the_role_named_in_the_definition_can_approve(
         approve(request.pk, approver=bob, digest=request.digest)
     add_member(workspace, bob, Membership.Role.SUPERVISOR)
     assert approve(request.pk, approver=bob, digest=request.digest).state == State.QUEUED
+
+
+@pytest.mark.parametrize(
+    ("approval", "may"),
+    [
+        ({"role": "supervisor"}, [False, True, True]),
+        ({"role": "king"}, [False, False, True]),  # a role of another release: only admins are sure to have it
+        ("supervisor", [False, True, True]),
+        ({}, [True, True, True]),
+    ],
+)
+def test_a_definition_that_cannot_be_read_keeps_the_role_that_it_names(
+    put_in_force: Put, agreed: AskFor, workspace: Workspace, admin: User, bob: User, mallory: User, approval: Any,
+    may: list[bool],
+) -> None:  # fmt: skip
+    put_in_force(document(approval={"role": "supervisor"}))
+    request, policy = agreed(), policy_of("cancel_pending_order")
+    assert policy is not None
+    add_member(workspace, mallory, Membership.Role.SUPERVISOR)
+    for person in (bob, mallory, admin):
+        allow_approval(policy, person, actor="test")
+    stored = ActionDefinitionVersion.objects.get(definition__name=request.action)
+    stored.pk, stored.number, stored.document = uuid4(), 2, document(format=99, approval=approval)
+    stored.save(force_insert=True)
+    request.spec_version = stored.number
+    assert action_as_made(request.action, request.spec_version) is None
+    assert [may_decide(request, person) for person in (bob, mallory, admin)] == may
 
 
 def test_a_request_needs_approval_if_the_definition_requires_it(put_in_force: Put, agreed: AskFor) -> None:

@@ -1,12 +1,14 @@
 """An argument that customers choose from their own records: with buttons, or by its value if there is a model."""
 
 import json
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from actions.cards import card_of
 from actions.definitions.document import missing, parse_document
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.references import uses_of, with_renamed
@@ -15,7 +17,8 @@ from actions.policy_store import ensure_policies
 from actions.principals import Principal
 from actions.record_choices import Offer, offer_of
 from actions.registry import code_actions
-from actions.services import propose
+from actions.services import confirm, propose
+from actions.testing import run_queued
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.runner import carry_out
@@ -326,12 +329,6 @@ def test_an_optional_argument_cannot_have_choices() -> None:
     assert "arguments.order_id.choose_from" in refused.value.fields
 
 
-def test_a_look_up_cannot_have_choices() -> None:
-    with pytest.raises(InvalidDefinition) as refused:
-        parse_document(call_off() | {"kind": "read"})
-    assert "A look-up offers no records" in str(refused.value.fields["arguments.order_id.choose_from"])
-
-
 @pytest.mark.parametrize("kind", ["choice", "integer", "date"])
 def test_only_a_text_argument_can_have_choices(kind: str) -> None:
     made = call_off()
@@ -480,6 +477,42 @@ def test_each_offered_value_is_accepted(
         assert (proposed.state, proposed.reason_code) == ("awaiting_confirmation", "")
     refused = propose(ann, "cancel_pending_order", given | {"gift": "else"}, proposal_key="turn:2:1")
     assert refused.reason_code == "choice_not_offered"
+
+
+@pytest.mark.parametrize("listed", ["60 ", "Cafe\N{COMBINING ACUTE ACCENT}"])
+def test_guards_and_calls_read_a_choice_as_the_list_spells_it(
+    ann: Principal, put_in_force: Put, retail: LoopbackShop, listed: str
+) -> None:
+    made = cancel_with_gift()
+    made["guards"].append({
+        "name": "is_same", "require": "arguments.gift in map(values(goods.variants), v, v.item_id)",
+        "code": "not_same", "words": {"en": "No."},
+    })  # fmt: skip
+    put_in_force(made)
+    goods_of(retail, "1", listed)
+    given = {"purchase": FIRST, "gift": unicodedata.normalize("NFC", listed).strip(), "reason": "no longer needed"}
+    card = propose(ann, "cancel_pending_order", given, proposal_key="turn:1:1")
+    assert (card.state, card.arguments["gift"]) == ("awaiting_confirmation", given["gift"])
+    confirm(card.pk, principal=ann, digest=card.digest)
+    run_queued()
+    assert [json.loads(body)["gift"] for _, body in retail.commands] == [listed]
+
+
+def test_a_row_of_the_card_shows_a_choice_by_its_line(ann: Principal, put_in_force: Put) -> None:
+    made = cancel_with_gift()
+    put_in_force(made)
+    given = {"purchase": FIRST, "gift": "1000000001", "reason": "no longer needed"}
+    card = propose(ann, "cancel_pending_order", given, proposal_key="turn:1:1")
+    assert (card_of(card).rows[-1].label, card_of(card).rows[-1].value) == ("Gift", "1000000001: blue")
+
+
+def test_a_choice_that_the_list_cannot_describe_is_shown_by_its_value(ann: Principal, put_in_force: Put) -> None:
+    made = cancel_with_gift()
+    made["arguments"]["gift"]["choose_from"]["words"] = {"en": "{one.title}"}
+    put_in_force(made)
+    given = {"purchase": FIRST, "gift": "1000000001", "reason": "no longer needed"}
+    card = propose(ann, "cancel_pending_order", given, proposal_key="turn:1:1")
+    assert card_of(card).rows[-1].value == "1000000001"
 
 
 def test_a_list_whose_entries_all_lack_the_value_is_a_mistake_of_the_definition(

@@ -20,7 +20,7 @@ from actions.outcomes import OutcomeKind
 from actions.policy_store import allow_approval, change_rules, ensure_policies, policy_of
 from actions.principals import Principal
 from actions.registry import all_actions
-from actions.services import approve, confirm, propose
+from actions.services import approve, confirm, propose, settle_by_hand
 from actions.spec import Row
 from actions.testing import FakeShop, connected, run_queued
 from supportbot.accounts.models import Customer, Membership, User, Workspace
@@ -338,9 +338,42 @@ def test_the_newest_look_up_is_shown_and_decides_who_may_settle(
     assert "The connected system did not answer." in words(page(client, unknown))
     Attempt.objects.filter(request_id=unknown.pk).update(is_in_progress=True, in_progress_at=now())
     assert "The connected system is still working on it." in words(page(client, unknown))
+    tree = page(client, unknown)
+    assert [button.text().strip() for button in tree.css(".decide button")] == ["It went through"]
+    assert "still working on it, so it may still go through" in words(tree)
     refused = client.post(f"/desk/approvals/{unknown.pk}/did-not/", {})
     assert (refused.status_code, state_of(unknown)) == (409, "unknown")
     assert "still working on it, so it may still go through" in words(read(refused, 409))
+
+
+def test_the_history_says_in_words_why_each_step_was_taken(unknown: ActionRequest, approver: User) -> None:
+    def history() -> list[str]:
+        steps = page(browser(approver), unknown).css(".tl small")
+        return [" ".join(step.text().split()).partition(", ")[2] for step in steps]
+
+    assert history()[-1].endswith("It will not be sent again.")
+    settle_by_hand(unknown.pk, outcome="did_not", person=approver, note="Not in their ledger")
+    assert history()[-2].endswith("It will not be sent again.")
+    assert history()[-1] == (
+        "A colleague has checked it: it did not go through. Nothing was done. (for the team only: Not in their ledger)"
+    )
+
+
+def test_a_held_request_is_cancelled_by_a_person_with_the_right(
+    waiting: ActionRequest, approver: User, bob: User, shop: FakeShop
+) -> None:
+    change_rules(policy(), actor="test", hold_minutes=10)
+    approve(waiting.pk, approver=approver, digest=waiting.digest)
+    assert not page(browser(bob), waiting).css(".decide button")
+    assert decide(browser(bob), waiting, "cancel").status_code == 403
+    client = browser(approver)
+    tree = page(client, waiting)
+    assert [visible_text(button) for button in tree.css(".decide button")] == ["Cancel the request"]
+    assert "It will be sent at" in words(tree)
+    assert (decide(client, waiting, "cancel").status_code, state_of(waiting)) == (302, "cancelled")
+    assert decide(client, waiting, "cancel").status_code == 409
+    run_queued()
+    assert shop.refunds == []
 
 
 def test_nobody_without_the_right_can_settle_an_unknown_outcome(

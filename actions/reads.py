@@ -1,0 +1,35 @@
+"""Shared parts of look-ups: how they are refused, and how much a visitor may look up."""
+
+from typing import Final
+
+from actions.audit import record_refusal
+from actions.errors import ReadRefused
+from actions.principals import Principal
+from actions.reasons import Reason, place_of, sentence
+from actions.spec import Spend
+from supportbot.rate_counters import count
+
+# Requests that one visitor may cause: enough to ask about products, too few to copy a catalogue.
+VISITOR_REQUESTS_PER_HOUR: Final = 60
+
+
+def budget_of(principal: Principal, action: str) -> Spend:
+    """Return a function to call before each request to the connected system. It raises ReadRefused once a visitor has
+    caused too many requests in an hour, however many of them one look-up makes.
+    """
+
+    def spend() -> None:
+        if principal.is_verified:
+            return
+        if count(f"visitor-lookups:{principal.customer_id}", seconds=3600) > VISITOR_REQUESTS_PER_HOUR:
+            raise read_refused(principal, action, Reason("too_many_lookups"))
+
+    return spend
+
+
+def read_refused(principal: Principal, action: str, reason: Reason) -> ReadRefused:
+    """Record the refusal of a look-up, and return the error to raise."""
+    error = ReadRefused(reason.code, sentence(reason, principal.locale))
+    place = place_of(reason).get("place", "")
+    record_refusal("read.refused", error, actor=principal.actor, action=action, reason=reason.code, place=place)
+    return error
