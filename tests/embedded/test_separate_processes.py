@@ -1,5 +1,6 @@
 """`manage.py serve`, `work`, `beat` and `migrate`: each checks the settings first."""
 
+import io
 import logging
 import os
 import signal
@@ -15,6 +16,7 @@ from urllib.request import ProxyHandler, build_opener
 import psycopg
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
@@ -57,6 +59,13 @@ def refusal(part: str, *arguments: str, **variables: str) -> str:
     answer = command(part, *arguments, **variables)
     assert (answer.returncode, len(answer.stderr.strip().splitlines())) == (1, 1), answer.stderr
     return answer.stderr
+
+
+def output(*arguments: str) -> str:
+    """Return the output of a command run in this process, since most of what a process does is to load the product."""
+    stdout = io.StringIO()
+    call_command(*arguments, stdout=stdout, no_color=True)
+    return stdout.getvalue()
 
 
 @pytest.mark.parametrize("part", ["serve", *(pytest.param(part, marks=LONG) for part in ("work", "beat", "migrate"))])
@@ -164,18 +173,15 @@ def test_migrate_of_an_older_version_changes_nothing_and_says_so() -> None:
     sentence = f"The database is newer than this version of SupportBot (chat.{newer.name} is unknown here)"
     try:
         refused = refusal("migrate", "--noinput", DATABASE_URL=database_url())
-        going_back = [
-            command("migrate", "--noinput", DATABASE_URL=database_url(), MIGRATE_ALLOW_NEWER="1"),
-            command("migrate", "--noinput", "--allow-newer", DATABASE_URL=database_url()),
-        ]
-        told = command("migrate", "--plan", DATABASE_URL=database_url())
+        going_back = command("migrate", "--noinput", DATABASE_URL=database_url(), MIGRATE_ALLOW_NEWER="1")
+        with_option = output("migrate", "--noinput", "--allow-newer")
+        told = output("migrate", "--plan")
     finally:
         newer.delete()
     assert refused.startswith(f"Error: {sentence}: migrate with the newer version")
-    for done in going_back:
-        assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout == f"{sentence}. Nothing was migrated.\n"
-    assert told.returncode == 0 and "No planned migration operations" in told.stdout
+    assert (going_back.returncode, going_back.stderr) == (0, "")
+    assert going_back.stdout == with_option == f"{sentence}. Nothing was migrated.\n"
+    assert "No planned migration operations" in told
     assert set(applied.values_list("app", "name")) == before
 
 
@@ -187,8 +193,9 @@ def test_migrate_never_hides_that_a_newer_database_lacks_a_migration_of_this_ver
     newer = applied.create(app="chat", name="9999_of_a_later_version")
     try:
         refused = refusal("migrate", "--noinput", DATABASE_URL=database_url(), MIGRATE_ALLOW_NEWER="1")
-        plan = command("migrate", "--plan", DATABASE_URL=database_url())
-        check = command("migrate", "--check", DATABASE_URL=database_url())
+        plan = output("migrate", "--plan")
+        with pytest.raises(SystemExit) as check:
+            output("migrate", "--check")
         assert not applied.filter(app=last.app, name=last.name).exists()
     finally:
         newer.delete()
@@ -196,8 +203,8 @@ def test_migrate_never_hides_that_a_newer_database_lacks_a_migration_of_this_ver
     foreign = "Error: The database belongs to another version of SupportBot"
     assert refused.startswith(f"{foreign} (chat.{newer.name} is unknown")
     assert f"lacks chat.{last.name}, which this version needs" in refused
-    assert plan.returncode == 0 and f"chat.{last.name}" in plan.stdout
-    assert check.returncode == 1
+    assert f"chat.{last.name}" in plan
+    assert check.value.code == 1
 
 
 @pytest.mark.parametrize(
