@@ -18,7 +18,7 @@ from kb.indexing.index import outdated_articles, repair_index, sync_article, syn
 from kb.indexing.models import Chunk, Recipe
 from kb.indexing.recipes import active_recipe
 from kb.indexing.reindex import KEPT_AFTER_FLIP, LOCK, _create_vector_index, delete_retired_rows, reindex
-from kb.indexing.vectors import CHUNKS_PER_COMMIT, embed_missing, lock_free_articles
+from kb.indexing.vectors import embed_missing, lock_free_articles
 from kb.models import Article
 from kb.ports import RecipeSpec
 from kb.services import Change, archive, create_article, publish, save_draft
@@ -106,13 +106,17 @@ def test_a_failing_model_leaves_old_vectors_and_the_next_sync_completes(
     assert (without_vector(), indexed(row.pk), outdated_articles()) == (0, 2, [])
 
 
-def test_vectors_from_before_a_failure_are_kept(workspace: Workspace, embedder: HashEmbedder) -> None:
-    rows = [published(title=f"Delivery {number}") for number in range(30)]
+def test_vectors_from_before_a_failure_are_kept(
+    workspace: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "CHUNKS_PER_COMMIT", 4)
+    rows = [published(title=f"Delivery {number}") for number in range(6)]
     total = without_vector()
-    embedder.fail_after(40)
+    assert total > 10
+    embedder.fail_after(6)
     with pytest.raises(EmbeddingUnavailable):
         sync_articles([row.pk for row in rows])
-    assert 0 < total - without_vector() <= 40
+    assert 0 < total - without_vector() <= 6
 
 
 def test_the_model_is_not_called_for_known_vectors(workspace: Workspace, embedder: HashEmbedder) -> None:
@@ -146,7 +150,8 @@ def test_a_publication_during_embedding_is_not_marked_as_indexed(workspace: Work
 def test_the_model_starts_the_next_passages_before_the_last_ones_are_stored(
     workspace: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = [published(title=f"Delivery {number}") for number in range(2 * CHUNKS_PER_COMMIT)]
+    monkeypatch.setattr(vectors, "CHUNKS_PER_COMMIT", 4)
+    rows = [published(title=f"Delivery {number}") for number in range(8)]
     passages, both, calls = embedder.passages, Barrier(2), count()
 
     def waiting_for_each_other(texts: list[str]) -> list[list[float]]:

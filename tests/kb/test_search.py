@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Iterable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
 from kb.access import Viewer, may_read
+from kb.documents import ArticleText, Document
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
+from kb.importing.importer import import_documents
 from kb.indexing.index import sync_articles
 from kb.indexing.models import Chunk, Recipe
 from kb.models import Article, Audience, State
@@ -213,12 +216,19 @@ def test_a_long_message_finds_everything_it_asks_about(shop: Workspace) -> None:
     assert set(names(search(message, viewer=PUBLIC, limit=2))) == {"delivery", "vouchers"}
 
 
+def write_many(names: Iterable[str]) -> None:
+    """Import and index an article for each name, about the parcel with the number in it."""
+    texts = {name: ArticleText(name, f"parcel number {name[1:]} from the warehouse") for name in names}
+    documents = [Document(origin=name, external_id=name, wording=text) for name, text in texts.items()]
+    sync_articles(import_documents(documents).article_ids)
+
+
 def test_the_index_scan_finds_the_same_as_the_exact_one_with_a_narrow_filter(
     workspace: Workspace, other_workspace: Workspace
 ) -> None:
     with workspace_scope(other_workspace.pk):
-        sync_articles([write(f"n{n}", f"parcel number {n} from the warehouse").pk for n in range(150)])
-    sync_articles([write(f"m{n}", f"parcel number {n} from the warehouse").pk for n in range(12)])
+        write_many(f"n{n}" for n in range(150))
+    write_many(f"m{n}" for n in range(12))
     recipe = Recipe.objects.get(is_active=True)
     scope = candidates.Scope(workspace.pk, recipe, PUBLIC)
     vector = HashEmbedder().query("parcel number 7 from the warehouse")

@@ -155,8 +155,9 @@ def calendar(path: str) -> Reply | None:
     )
 
 
-def test_a_site_with_traps_is_read(help_site: LocalSite, settings: Any) -> None:
+def test_a_site_with_traps_is_read(help_site: LocalSite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loops, private addresses, endless calendars, huge pages, wrong charsets, session ids, noindex, copies, moves."""
+    monkeypatch.setattr("kb.sources.web.urls.MOST_DATED", 5)
     set_traps(help_site)
     help_site.other = calendar
     told = add(f"{help_site.url}/help/")
@@ -173,7 +174,7 @@ def test_a_site_with_traps_is_read(help_site: LocalSite, settings: Any) -> None:
     assert {"Größe", "Höhe", "Washing wool", "Felting"} <= titles
     assert not {"Hidden", "Washing wool, printed"} & titles
     assert Article.objects.filter(live_revision__title="Washing wool").count() == 1
-    assert 1 < len([title for title in titles if title.startswith("Events")]) <= 61
+    assert 1 < len([title for title in titles if title.startswith("Events")]) <= 6
 
 
 def test_a_busy_site_gets_the_time_it_requests(help_site: LocalSite) -> None:
