@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from functools import reduce
+from math import ceil
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,8 +22,11 @@ NEWEST: Final = ("-last_event_at", "pk")
 # If a word occurs in this many messages, the newest conversations are checked for it first. With 1,200,000 messages,
 # this is where both ways take 50 ms: sorting all matches from the index, and checking a few thousand conversations.
 COMMON: Final = 50_000
-CHECKED_AT_ONCE: Final = 1_000
 MOST_CHECKED: Final = 4_000
+# The first page is that many times as long as the results, because about half of the conversations contain a common
+# word. Later pages are as long as they probably must be, and a little longer.
+FIRST_PAGE: Final = 2
+MARGIN: Final = 1.25
 
 
 def newest_with(query: str, limit: int) -> list[UUID]:
@@ -47,9 +51,8 @@ def first_with(query: str, rows: QuerySet[Any], *, conversation: str, limit: int
         common = [word for word in words if _estimated_matches(word) >= COMMON]
         rare = [word for word in words if word not in common]
         if common:
-            keys = list(_matching(rows, conversation, rare).values_list("pk", conversation)[:MOST_CHECKED])
-            found = _containing(keys, common, limit)
-            if len(found) == limit or len(keys) < MOST_CHECKED:
+            found, is_complete = _containing(_matching(rows, conversation, rare), conversation, common, limit)
+            if is_complete:
                 return found
         return list(_matching(rows, conversation, words).values_list("pk", flat=True)[:limit])
 
@@ -68,18 +71,29 @@ def _estimated_matches(word: str) -> float:
     return sum(float(json.loads(one.order_by().explain(format="json"))[0]["Plan"]["Plan Rows"]) for one in rows)
 
 
-def _containing(keys: Sequence[tuple[UUID, UUID]], words: Sequence[str], limit: int) -> list[UUID]:
-    """Return the first `limit` keys of rows whose conversation, the second value, contains all words."""
+def _containing(rows: QuerySet[Any], conversation: str, words: Sequence[str], limit: int) -> tuple[list[UUID], bool]:
+    """Return the keys of the first `limit` rows whose conversation contains all words, and whether these are all that
+    were asked for. It reads `MOST_CHECKED` rows at most, page by page.
+    """
     found: list[UUID] = []
-    for first in range(0, len(keys), CHECKED_AT_ONCE):
-        some = keys[first : first + CHECKED_AT_ONCE]
-        for word in words:
-            having = {pk for (pk,) in _ids_with(word, [conversation for _, conversation in some])}
-            some = [pair for pair in some if pair[1] in having]
-        found += [key for key, _ in some]
-        if len(found) >= limit:
-            break
-    return found[:limit]
+    checked, size = 0, FIRST_PAGE * limit
+    while checked < MOST_CHECKED:
+        size = min(size, MOST_CHECKED - checked)
+        page = list(rows.values_list("pk", conversation)[checked : checked + size])
+        found += _keys_with(words, page)
+        if len(found) >= limit or len(page) < size:
+            return found[:limit], True
+        checked += size
+        size = ceil(MARGIN * (limit - len(found)) * checked / max(1, len(found)))
+    return found, False
+
+
+def _keys_with(words: Sequence[str], page: Sequence[tuple[UUID, UUID]]) -> list[UUID]:
+    """Return the keys of the rows whose conversation, the second value, contains all words."""
+    for word in words:
+        having = {pk for (pk,) in _ids_with(word, [conversation for _, conversation in page])}
+        page = [pair for pair in page if pair[1] in having]
+    return [key for key, _ in page]
 
 
 def _is_of(word: str) -> HasWord:
