@@ -160,6 +160,18 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def deployment_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A PostgreSQL of this process. Deployments create a role, and roles belong to a whole server."""
+    from tests.embedded.instance import open_to_postgres  # reads the settings
+
+    folder = open_to_postgres(tmp_path_factory.mktemp("deployment"))
+    server = PostgresServer(folder / "postgres", password="test", port=None, log=folder / "postgres.log", durable=False)
+    server.start()
+    yield server
+    server.stop()
+
+
 @pytest.fixture(autouse=True)
 def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let tests reach only this machine: a connection elsewhere fails at once and names its target."""

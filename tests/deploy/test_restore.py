@@ -35,7 +35,7 @@ def test_the_guides_backup_is_restored(database_url: str, tmp_path: Path) -> Non
     assert {"--no-owner", "--no-privileges", "--single-transaction"} <= set(restore.split()) & set(inside.split())
     run(backup, environment, tmp_path)
     # Another server does not have our roles.
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
+    with psycopg.connect(urlunsplit(parts._replace(path="/postgres")), autocommit=True) as server:
         server.execute(f"DROP DATABASE {NAME} WITH (FORCE)".encode())
         server.execute("DROP ROLE supportbot_app")
         server.execute(f"CREATE DATABASE {NAME}".encode())

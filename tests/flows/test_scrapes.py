@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from supportbot.embedded.child_processes import wait_until
 from supportbot.embedded.ports import free_port
+from supportbot.embedded.product_processes import manage
 from tests.flows.stack import Stack
 from tests.patience import PATIENCE_SECONDS
 
@@ -37,10 +38,22 @@ class Scraper(threading.Thread):
                 line.close()
 
 
-@pytest.mark.parametrize(("name", "variable"), [("web", "PORT"), ("worker", "WORKER_PROBE_PORT")])
-def test_a_scrape_during_a_shutdown_is_complete_or_refused(stack: Stack, name: str, variable: str) -> None:
-    port = free_port()
-    child = stack.child(name, **({} if name == "web" else {variable: str(port)}))
+@pytest.mark.parametrize(
+    ("name", "variable", "settings"),
+    [
+        ("web", "PORT", {}),
+        ("web", "PORT", {"WEB_PROCESSES": "2"}),  # they share the files of their counters
+        ("worker", "WORKER_PROBE_PORT", {}),
+        ("beat", "BEAT_PROBE_PORT", {}),
+    ],
+)
+def test_a_scrape_during_a_shutdown_is_complete_or_refused(
+    stack: Stack, name: str, variable: str, settings: dict[str, str]
+) -> None:
+    own = {} if name == "web" else {variable: str(free_port())}
+    child = stack.child(name, **own, **settings)
+    if settings:
+        child.command = manage("serve")  # as it is deployed, with a process that starts the others
     scraper = Scraper(int(child.environment[variable]))
     child.start()
     process = child.process
