@@ -256,6 +256,20 @@ def publish_as_second(page: Page, enter: Callable[[str], Page]) -> None:
     expect(second.get_by_text("Check its rules next.")).to_be_visible()
 
 
+def restore_the_first(page: Page) -> None:
+    """Save the first version of the published action as a new draft."""
+    page.goto("/admin/")
+    follow(page.get_by_role("link", name="Actions", exact=True))
+    follow(page.get_by_role("link", name="Gift-wrap an order"))
+    tab(page, "Versions")
+    follow(page.locator(".revs a").last)
+    check(page)
+    follow(page.get_by_role("button", name="Restore version 1"))
+    expect(page.get_by_text("Saved as version")).to_be_visible()
+    expect(page.get_by_role("heading", name="What is missing")).to_be_visible()
+    expect(page.get_by_text("Published", exact=True).first).to_be_visible()
+
+
 def test_an_operation_of_a_foreign_file_becomes_an_action(
     enter: Callable[[str], Page], depot: Depot, demo: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -275,3 +289,4 @@ def test_an_operation_of_a_foreign_file_becomes_an_action(
     card = lea.card(page)
     assert card["title"] == "Gift-wrap an order" and "A-1001" in json.dumps(card)
     assert len(depot.wrapped) == 1  # that of the test call; nothing happens until the customer confirms
+    restore_the_first(page)
