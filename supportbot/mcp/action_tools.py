@@ -5,13 +5,15 @@ ledger and audit trail are the same as in the chat, and the audit trail names th
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
 from rest_framework import serializers
 
 from actions.models import ActionRequest
+from actions.reasons import sentence
+from actions.record_choices import Offer, offer_of
 from actions.registry import action_named, all_actions, read_action
 from actions.selectors import enabled_actions, request_for
 from actions.services import propose, run_read
@@ -28,6 +30,10 @@ from supportbot.mcp.tool_results import Answer, Confirmation
 from supportbot.rate_counters import count
 from supportbot.web import ClosedSerializerMixin
 
+# Agents are programs, so the texts about tools are in English, like the rest of the API.
+_CHOOSE: Final = "Let the customer choose one of their own records, then call this again with its value."
+_NO_RECORD: Final = "The customer has no record that this could be about."
+
 
 class StatusInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     request = serializers.UUIDField()
@@ -40,14 +46,18 @@ def offered_actions() -> tuple[Action, ...]:
 
 
 def use_action(agent: Agent, token: str, name: str, arguments: Mapping[str, Any]) -> Answer:
-    """Look up or propose for the token's customer. Raises IdentityMissing, NotForCustomers, TooManyProposals and the
-    errors of `actions.services`.
+    """Look up or propose for the token's customer, or return their records to choose from if the call lacks one. Raises
+    IdentityMissing, NotForCustomers, TooManyProposals and the errors of `actions.services`.
     """
     customer = required_customer(agent, token)
-    if action_named(name).is_read:
-        return _look_up(customer, name, arguments)
-    if count(f"mcp-proposals:{agent.key_id}", seconds=60) > settings.MCP_PROPOSALS_PER_MINUTE:
+    is_read = action_named(name).is_read
+    if not is_read and count(f"mcp-proposals:{agent.key_id}", seconds=60) > settings.MCP_PROPOSALS_PER_MINUTE:
         raise TooManyProposals()
+    offer = offer_of(customer.principal, name, arguments)
+    if offer is not None and not (is_read and offer.complete):
+        return _offered(offer, customer.principal.locale)
+    if is_read:
+        return _look_up(customer, name, offer.complete if offer else arguments)
     request = propose(customer.principal, name, arguments, proposal_key=f"mcp:{agent.key_id}:{uuid7()}")
     return _standing(request, customer, with_link=True)
 
@@ -70,7 +80,22 @@ def action_status(agent: Agent, token: str, arguments: Mapping[str, Any]) -> Ans
     return _standing(request_for(customer.caller, asked["request"]), customer)
 
 
-def _look_up(customer: Represented, name: str, arguments: Mapping[str, Any]) -> Answer:
+def _offered(offer: Offer, locale: str) -> Answer:
+    """Return the customer's records to choose from, or why there are none, as a refusal that the agent can correct."""
+    if not offer.choices:
+        message = sentence(offer.reason, locale) if offer.reason else _NO_RECORD
+        code = offer.reason.code if offer.reason else "no_record"
+        return Answer(message, {"code": code, "message": message, "fields": {}}, is_error=True)
+    choices = {
+        name: [{"value": one.value, "label": one.label} for one in entries] for name, entries in offer.choices.items()
+    }
+    lines = [f"{name}: {one['value']} ({one['label']})" for name, entries in choices.items() for one in entries]
+    fields = {name: [_CHOOSE] for name in choices}
+    content = {"code": "choice_needed", "message": _CHOOSE, "fields": fields, "choices": choices}
+    return Answer("\n".join([_CHOOSE, *lines]), content, is_error=True)
+
+
+def _look_up(customer: Represented, name: str, arguments: str | Mapping[str, Any]) -> Answer:
     found = run_read(customer.principal, name, arguments)
     return Answer(read_action(name).words(found, customer.principal.locale), found)
 

@@ -17,6 +17,7 @@ _IS_PROPOSAL: Final = (
     "This only proposes it: nothing happens until the customer confirms on the page whose address is in the answer. "
     "Show them that address, then ask action_status."
 )
+_IS_CHOSEN: Final = "Leave it out to get the records to choose from."
 INSTRUCTIONS: Final = (
     "Answers questions about this company's products and policies, and proposes what a customer wants done. A customer "
     "is never an argument: their identity token goes into the header Customer-Identity, or into `supportbot/identity` "
@@ -99,4 +100,13 @@ def _spec_of(action: Action) -> ToolSpec:
     described = action.description.get(_LANGUAGE) or next(iter(action.description.values()), action.name)
     parts = [described, _NEEDS_IDENTITY] if action.is_read else [described, _NEEDS_IDENTITY, _IS_PROPOSAL]
     title = action.title_in(_LANGUAGE)
-    return ToolSpec(action.name, title, " ".join(parts), action.labelled_schema(_LANGUAGE), reads=action.is_read)
+    return ToolSpec(action.name, title, " ".join(parts), _schema_of(action), reads=action.is_read)
+
+
+def _schema_of(action: Action) -> dict[str, Any]:
+    """Return the schema of an action's arguments. Those that are chosen from the customer's records may be left out."""
+    schema = action.labelled_schema(_LANGUAGE)
+    for name in action.chosen:
+        own = schema["properties"][name]
+        own["description"] = f"{own.get('description', '')} {_IS_CHOSEN}".strip()
+    return {**schema, "required": [name for name in schema["required"] if name not in action.chosen]}

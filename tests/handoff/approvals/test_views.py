@@ -348,8 +348,8 @@ def test_the_newest_look_up_is_shown_and_decides_who_may_settle(
 
 def test_the_history_says_in_words_why_each_step_was_taken(unknown: ActionRequest, approver: User) -> None:
     def history() -> list[str]:
-        steps = page(browser(approver), unknown).css(".tl small")
-        return [" ".join(step.text().split()).partition(", ")[2] for step in steps]
+        steps = page(browser(approver), unknown).css(".tl li")
+        return [" ".join(told.text() for told in step.css("small")[1:]) for step in steps]
 
     assert history()[-1].endswith("It will not be sent again.")
     settle_by_hand(unknown.pk, outcome="did_not", person=approver, note="Not in their ledger")
