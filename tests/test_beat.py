@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,14 @@ def _snoozed(customer: Customer, agent: User) -> None:
 
 
 def run(task: str) -> None:
-    current_app.loader.import_default_modules()
+    load_tasks()
     current_app.tasks[task]()
+
+
+@cache
+def load_tasks() -> None:
+    """Once: it also checks all models each time."""
+    current_app.loader.import_default_modules()
 
 
 def test_these_tests_run_outside_every_workspace(busy_workspace: Workspace) -> None:
