@@ -70,6 +70,7 @@ def test_long_lines_of_templates_are_listed(tmp_path: Path) -> None:
     assert tree_figures.long_template_lines([page]) == ("page.html:2",)
 
 
+@pytest.mark.long
 def test_figures_of_the_product_are_printed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,7 @@ def test_panels_do_not_overlap() -> None:
     assert len(places) == len(panels()) and len({panel["id"] for panel in panels()}) == len(panels())
 
 
+@pytest.mark.long
 @needs_promtool
 def test_each_rule_fires_on_its_condition() -> None:
     promtool("check", "rules", str(DEPLOY / "alerts.yaml"))

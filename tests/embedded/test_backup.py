@@ -53,6 +53,7 @@ def empty_database(running: Instance) -> Iterator[str]:
         connection.execute("DROP DATABASE own WITH (FORCE)")
 
 
+@pytest.mark.long
 def test_a_backup_can_be_restored_and_started_elsewhere(running: Instance, restored: Instance, home: Path) -> None:
     before = content_of(running)
     file = home / "first.backup"
@@ -129,6 +130,7 @@ def test_keys_in_the_environment_open_a_backup_without_secrets(
     assert not (restored.data_dir / "secrets.json").exists()
 
 
+@pytest.mark.long
 def test_a_damaged_part_is_found_before_anything_is_loaded(running: Instance, restored: Instance, home: Path) -> None:
     file = home / "whole.backup"
     output_of(running.command("backup", str(file), "--json"))
@@ -144,6 +146,7 @@ def test_a_damaged_part_is_found_before_anything_is_loaded(running: Instance, re
     assert not restored.data_dir.exists()
 
 
+@pytest.mark.long
 def test_saved_audit_heads_are_never_newer_than_the_dump(
     running: Instance, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,6 +94,7 @@ def test_the_application_reads_and_writes_rows(application: "psycopg.Connection[
             cursor.execute("DROP TABLE of_a_later_migration")
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_the_index_of_another_model_is_built_as_the_owner(urls: tuple[str, str]) -> None:
     owner, application = urls

@@ -26,6 +26,7 @@ def instance(home: Path) -> Iterator[Instance]:
     made.end()
 
 
+@pytest.mark.long
 def test_an_instance_starts_once_restarts_killed_parts_and_stops(instance: Instance, migrated_schema: Path) -> None:
     instance.prepare(migrated_schema)
     instance.start("--no-demo")
