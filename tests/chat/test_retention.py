@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -228,6 +229,16 @@ def test_many_conversations_take_as_many_statements_as_one(limited: Workspace) -
         counts.append((len(erasing), len(delivering)))
     assert counts[0] == counts[1], counts
     assert left() == set() and not LLMBody.objects.exists() and LLMCall.objects.count() == 13
+
+
+def test_no_turn_that_has_ended_is_read_to_find_a_batch(limited: Workspace) -> None:
+    """There are millions. Those that wait or run have small indexes of their own."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        plan = retention._settled(now()).order_by("pk")[:500].explain()
+    assert re.findall(r"using (\w+) on chat_turn", plan) == [
+        "turn_one_pending_per_conversation", "turn_one_running_per_conversation",
+    ]  # fmt: skip
 
 
 def test_a_run_that_dies_in_a_batch_has_erased_none_of_it_and_the_next_run_continues(
