@@ -126,6 +126,7 @@ def lost_in(run: SourceRun) -> QuerySet[SourceItem]:
     return SourceItem.objects.filter(run=run, outcome=Outcome.GONE, imported_at__isnull=False, archived_at=None)
 
 
+@transaction.atomic
 def archive_lost(items: QuerySet[SourceItem]) -> int:
     """Archive the articles of items that are gone, and record this, so that they return if their origin does."""
     ids = list(items.values_list("pk", flat=True))
@@ -134,6 +135,7 @@ def archive_lost(items: QuerySet[SourceItem]) -> int:
     return count
 
 
+@transaction.atomic
 def archive_where(which: Q) -> int:
     """Archive articles; return how many were not archived before."""
     rows = Article.objects.filter(which).exclude(state=State.ARCHIVED).order_by("id")

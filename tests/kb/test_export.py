@@ -7,7 +7,7 @@ from zipfile import ZipFile
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
@@ -98,7 +98,8 @@ def test_address_source_questions_and_pictures_are_kept(
     picture = address_of(add_picture(png()))
     german = create_article(Change(title="Hut", body=f"Von Hand.\n\n![Hut]({picture} 'x')\n", locale="de"))
     hat = create_article(Change(title="Wash a hat", body="By hand.\n\n![Gone](/help/wrenfell/pictures/x.png)\n"))
-    rename(german, "waschen/hut")
+    with transaction.atomic():
+        rename(german, "waschen/hut")
     set_phrasings(german, ["Wie wasche ich einen Hut?", 'Hut: "waschen"?'])
     for article in (german, hat):
         publish(article.pk)
@@ -129,7 +130,8 @@ def phrasings_of_german(workspace: Workspace, german: Article) -> list[str]:
 
 def test_a_wrong_address_or_source_is_reported_and_the_text_is_imported(workspace: Workspace, tmp_path: Path) -> None:
     taken = create_article(Change(title="Taken", body="x"), external_id="taken")
-    rename(taken, "hats")
+    with transaction.atomic():
+        rename(taken, "hats")
     (tmp_path / "a.md").write_text("---\npage_address: hats\ntranslation_of: nowhere\n---\n# A\n")
     (tmp_path / "b.md").write_text("---\nphrasings: [one, [two]]\n---\n# B\n")
     (tmp_path / "c.md").write_text("---\npage_adress: hats\n---\n# C\n")

@@ -85,6 +85,15 @@ def test_a_sudden_loss_waits_for_a_person(papers: Path) -> None:
         runs.confirm_loss(source)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_articles_of_a_removed_file_are_archived_in_a_workers_own_transaction(papers: Path) -> None:
+    add(papers)
+    (papers / "three.md").unlink()
+    told = again()
+    assert (told["state"], told["gone"]) == ("done", 1)
+    assert "Paper three" not in live()
+
+
 def test_an_unmounted_folder_changes_nothing(papers: Path, tmp_path_factory: Any) -> None:
     add(papers)
     papers.rename(papers.parent / "elsewhere")
