@@ -28,7 +28,7 @@ from kb.sources.ports import Fetched, HasCategories, Kind, Read
 from kb.sources.runs import archive_where
 
 # Increase it when reading improves: everything is then read again once, and embedded only if its text has changed.
-READERS: Final = "9"
+READERS: Final = "10"
 COMPARED_BY_ORIGIN: Final = ("content_hash", "etag", "last_modified")
 COMPARED: Final = (*COMPARED_BY_ORIGIN, "text_hash")  # `entries` count only together with `content_hash`
 MOST_TOLD: Final = 5  # reasons kept per item, and lines about the categories

@@ -13,6 +13,7 @@ from tests.kb.made_files import HIDDEN, docx, p, zipped
 
 pytestmark = pytest.mark.django_db
 
+W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 NAMES = (
     'xmlns:v="urn:schemas-microsoft-com:vml" xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006" '
     'xmlns:wps="http://schemas.microsoft.com/office/word/2010/wordprocessingShape"'
@@ -193,3 +194,18 @@ def test_comments_are_left_out_and_counted(workspace: Workspace, tmp_path: Path)
     comments = f"<w:comments {SPACE}>" + f'<w:comment w:id="1">{p("Is that so?")}</w:comment>' * 2 + "</w:comments>"
     body, notes = imported(docx(p("Repairs take 19 days."), more={"word/comments.xml": comments.encode()}), tmp_path)
     assert ("Is that so" in body, notes) == (False, ["Comments left out: 2."])
+
+
+def test_the_title_of_a_document_is_the_articles_title(workspace: Workspace, tmp_path: Path) -> None:
+    """In Word's own style for it, in any language: the style's name in the file is English."""
+    styles = (
+        f'<w:styles xmlns:w="{W}"><w:style w:type="paragraph" w:styleId="Titel"><w:name w:val="Title"/></w:style>'
+        f'<w:style w:type="paragraph" w:styleId="berschrift1"><w:name w:val="heading 1"/></w:style></w:styles>'
+    )
+    content = docx(
+        p("Trade terms", "Titel"), p("They apply from May."), p("Discounts", "berschrift1"), p("30 %."),
+        more={"word/styles.xml": styles.encode()},
+    )  # fmt: skip
+    body, _ = imported(content, tmp_path)
+    assert Article.objects.get().live_revision.title == "Trade terms"  # type: ignore[union-attr]
+    assert body == "# Trade terms\n\nThey apply from May.\n\n# Discounts\n\n30 %.\n"

@@ -1,5 +1,6 @@
 """PDF files as HTML, a section per page."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, Final
 
@@ -21,7 +22,12 @@ MAX_PAGES: Final = 1_000
 MAX_CHARACTERS: Final = 1_900_000
 MAX_OUTLINE_DEPTH: Final = 6
 _Find = Callable[[Sequence[PageText], Descriptions], Pictures]
-_FILE_ENDINGS: Final = (".pdf", ".doc", ".docx", ".odt", ".rtf", ".indd", ".qxd", ".xls", ".xlsx", ".ppt", ".pptx")
+_FILE_ENDINGS: Final = (
+    ".pdf", ".doc", ".docx", ".odt", ".rtf", ".indd", ".qxd", ".xls", ".xlsx", ".ods", ".ppt", ".pptx", ".odp", ".html",
+    ".htm", ".txt", ".md", ".tex", ".dvi", ".ps", ".eps", ".ai", ".pages", ".pub", ".fm", ".png", ".jpg", ".jpeg",
+)  # fmt: skip
+# Printer drivers of Office put the name of the program before that of the file.
+_PRINTED: Final = re.compile(r"Microsoft (?:Word|PowerPoint|Excel) - ")
 
 
 def read_pdf(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
@@ -108,7 +114,8 @@ def _title(reader: PdfReader) -> str:
     except BROKEN:
         return ""
     words = " ".join(title.split()) if isinstance(title, str) else ""
-    return "" if words.lower().endswith(_FILE_ENDINGS) else words[:300]
+    is_file_name = words.lower().endswith(_FILE_ENDINGS) or _PRINTED.match(words)
+    return "" if is_file_name else words[:300]
 
 
 def _outline(reader: PdfReader) -> dict[tuple[int, str], int]:

@@ -29,6 +29,8 @@ MAX_PICTURE_BYTES: Final = 20 * 1024 * 1024  # the same as in `supportbot.accoun
 MAX_TOTAL_BYTES: Final = 100_000_000
 _DOCUMENT: Final = "word/document.xml"
 _NUMBERED_BY: Final = ("word/numbering.xml", "word/styles.xml")
+# In every language, the file has the English names of the styles. Without this, the title would be a paragraph.
+_STYLES: Final = "p[style-name='Title'] => h1:fresh"
 _COMMENT: Final = re.compile(rb"<(?:\w+:)?comment\s")
 _RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -41,7 +43,7 @@ def read_word(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
     notes = Notes()
     copy, title = _harmless_copy(source, notes)
     pictures = _Pictures()
-    result = mammoth.convert_to_html(copy, convert_image=pictures.convert)
+    result = mammoth.convert_to_html(copy, convert_image=pictures.convert, style_map=_STYLES)
     if pictures.left_out:
         notes.tell("pictures", number=pictures.left_out)
     html = _RETURN.sub("", _REFERENCE.sub(lambda found: found.group(1).translate(_RAISED), result.value))

@@ -29,9 +29,11 @@ def read_rows(text: str, name: str, origin: str, notes: tuple[str, ...]) -> Iter
     """Yield an item per row. Raises InvalidDocument if there are no two columns of questions and answers."""
     lines = _parsed(text)
     columns, has_names = _columns([row for _, row in lines])
+    width = len(lines[0][1]) if has_names else 2
     for number, row in lines[1 if has_names else 0 :]:
         place = f"{origin}:{number}"
         try:
+            _check_width(row, width)
             yield replace(_document(row, columns, name), origin=place, notes=notes)
         except InvalidDocument as error:
             yield Failure(place, error.message)
@@ -98,6 +100,17 @@ def _holds_names(rows: Sequence[Sequence[str]]) -> bool:
         return False
     usual = median(sum(len(cell.split()) for cell in row) for row in rows[1:])
     return usual > 2 * sum(first)
+
+
+def _check_width(row: Sequence[str], width: int) -> None:
+    """Raise InvalidDocument for a row with text beyond the last column, where a part of the answer would be lost."""
+    if any(row[width:]):
+        raise InvalidDocument(
+            gettext(
+                "The row has {number} cells, but there are {columns} columns. Put texts that contain the separator in "
+                "quotation marks."
+            ).format(number=len(row), columns=width)
+        )
 
 
 def _document(row: Sequence[str], columns: dict[str, int], name: str) -> Document:
