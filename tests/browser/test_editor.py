@@ -62,6 +62,28 @@ def test_the_note_about_an_unsuitable_file_stays_until_it_is_dismissed(editor: P
     expect(notice).to_be_hidden()
 
 
+def test_pictures_and_pasted_blocks_stand_in_paragraphs_of_their_own(editor: Page) -> None:
+    """After the last cell of a table, they would become part of it, and vanish."""
+    body = editor.get_by_label("Text, Markdown")
+    body.fill("| a | b |\n| --- | --- |\n| c | d |\nLast words.")
+    body.evaluate("(field) => field.setSelectionRange(33, 33)")
+    editor.locator("#picture-file").set_input_files([{"name": "Red.png", "mimeType": "image/png", "buffer": png()}])
+    expect(editor.locator("#pane-preview img")).to_have_attribute("alt", "Red")
+    assert body.input_value().startswith("| a | b |\n| --- | --- |\n| c | d |\n\n![Red](/help/")
+    assert body.input_value().endswith(".png)\n\nLast words.")
+
+    body.fill("| a |\n| --- |\n| c |")
+    body.press("End")
+    body.evaluate(
+        """(field) => {
+          const clipboardData = new DataTransfer();
+          clipboardData.setData("text/html", "<ul><li>Wool</li><li>Felt</li></ul>");
+          field.dispatchEvent(new ClipboardEvent("paste", { clipboardData, cancelable: true }));
+        }"""
+    )
+    expect(body).to_have_value("| a |\n| --- |\n| c |\n\n- Wool\n- Felt")
+
+
 def test_the_servers_refusal_is_shown_in_its_own_words(editor: Page) -> None:
     refusal = {"status": 400, "json": {"message": "There are 5000 pictures already, which is the limit."}}
     editor.route("**/article/picture/", lambda route: route.fulfill(**refusal))

@@ -30,6 +30,35 @@ def test_articles_are_found_by_their_titles_and_pasted_pages_become_markdown(ent
     assert enter("agent").post("/admin/kb/article/paste/", {"html": PASTED}).status_code == 403
 
 
+WORD = """<html><body><!--StartFragment--><p class=MsoNormal><b>Terms<o:p></o:p></b></p>
+<p class=MsoListParagraphCxSpFirst style='text-indent:-18.0pt;mso-list:l0 level1 lfo1'><![if !supportLists]><span
+style='font-family:Symbol'><span style='mso-list:Ignore'>·<span>&nbsp;&nbsp; </span></span></span><![endif]>Paid within
+7 days: 2 %</p>
+<p class=MsoListParagraphCxSpLast style='mso-list:l0 level2 lfo1'><![if !supportLists]><span
+style='mso-list:Ignore'>o<span>&nbsp; </span></span><![endif]>Machines: <b>1 %</b></p>
+<p class=MsoNormal>First steps:</p>
+<p class=MsoListParagraph style='mso-list:l1 level1 lfo2'><span style='mso-list:Ignore'>1.</span>Write.</p>
+<p class=MsoListParagraph style='mso-list:l1 level1 lfo2'><span style='mso-list:Ignore'>2)</span>Call.</p>
+<!--EndFragment--></body></html>"""
+IN_MARKDOWN = """**Terms**
+
+- Paid within 7 days: 2 %
+    - Machines: **1 %**
+
+First steps:
+
+1. Write.
+2. Call."""
+GOOGLE = """<b style="font-weight:normal;" id="docs-internal-guid-7"><p dir="ltr"><span
+style="font-weight:400;white-space:pre-wrap;">Wash </span><span style="font-weight:700;">by hand</span></p></b>"""
+
+
+@pytest.mark.parametrize(("pasted", "expected"), [(WORD, IN_MARKDOWN), (GOOGLE, "Wash **by hand**")])
+def test_lists_of_word_and_bold_text_of_google_documents_are_kept(enter: Enter, pasted: str, expected: str) -> None:
+    answer = enter("editor").post("/admin/kb/article/paste/", {"html": pasted}).json()
+    assert answer == {"markdown": expected, "left_out": 0}
+
+
 def data_url(picture: bytes, kind: str = "png") -> str:
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
 

@@ -51,6 +51,12 @@ _SIGNS = re.compile(r"([\\`*\[\]<])")
 # Characters that would start a heading, quotation or list at the start of a line.
 _LINE_START = re.compile(r"^([#>+-]|\d{1,9}[.)])(?=\s|$)", re.MULTILINE)
 _NUMBER = re.compile(r"[0-9]{1,4}")
+# A list item of Word: its level, and the attribute that holds its Markdown bullet or number here.
+_LIST_LEVEL = re.compile(r"mso-list:[^;]{0,40}level([1-9])")
+_ITEM, _ITEM_INDENT = "data-list-item", "    "
+_UNBOLD = re.compile(r"font-weight:(?:normal|[1-4]00)")
+_BOLD = re.compile(r"font-weight:(?:bold|[6-9]00)")
+_BOLD_ALREADY = {"b", "strong", "th", *_HEADINGS}
 _PICTURE = re.compile(r"(?:https?://|/(?!/))[^\s<>()]{1,1000}", re.IGNORECASE)
 # Relative paths lead to other files of the same folder; on sites, all links have been made absolute.
 _LINK = re.compile(r"(?:https?://|mailto:|/(?!/)|#|(?![\w+.-]*:)[\w.%-])[^\s<>()]+", re.IGNORECASE)
@@ -96,6 +102,7 @@ def markdown_of_tree(tree: LexborHTMLParser, taken: PicturesTaken | None = None)
         return ""
     if taken is not None:
         _take_pictures(root, taken)
+    _mark_word_items(root)
     return _tidy(_inner(root, 0, 0))
 
 
@@ -115,6 +122,25 @@ def _take_pictures(root: LexborNode, taken: PicturesTaken) -> None:
             node.attrs["src"] = ""  # the description stays, without a link to the site
         if address and not is_named and not taken.least_undescribed and embedded(reference) is None:
             node.attrs["alt"] = _SPACE.sub(" ", PurePosixPath(reference).stem.replace("-", " ").replace("_", " "))
+
+
+def _mark_word_items(root: LexborNode) -> None:
+    """Mark the paragraphs that are list items: on the clipboard and in web pages, Word writes them as paragraphs that
+    begin with a bullet or number in a span.
+    """
+    for node in root.css("p[style*='mso-list']"):
+        written = next((one for one in node.css("span[style]") if _is_bullet(one)), None)
+        if written is None:
+            continue
+        number = _NUMBER.match(written.text(deep=True).strip())
+        level = _LIST_LEVEL.search(_style(node))
+        depth = int(level[1]) - 1 if level else 0
+        node.attrs[_ITEM] = f"{_ITEM_INDENT * depth}{f'{number[0]}.' if number else '-'} "
+        written.decompose()
+
+
+def _is_bullet(span: LexborNode) -> bool:
+    return "mso-list:ignore" in _style(span)
 
 
 def _reference(node: LexborNode) -> str:
@@ -194,6 +220,8 @@ def _wrapped(tag: str, node: LexborNode, inner: str) -> str:
         return f"\n\n{quoted}\n\n"
     if tag == "section" and _NUMBER.fullmatch(page := (node.attributes.get("data-page") or "").strip()):
         return f"\n\n{page_mark(int(page))}\n\n{inner}\n\n"
+    if tag == "p" and (item := node.attributes.get(_ITEM)) is not None and inner.strip():
+        return f"\n{item}{_SPACE.sub(' ', inner).strip()}"
     if tag in _BLOCKS:
         return f"\n\n{_LINE_START.sub(_literal, inner.strip(' ')) if tag in ('p', 'dd', 'dt') else inner}\n\n"
     return _inline(tag, node, inner)
@@ -203,7 +231,7 @@ def _inline(tag: str, node: LexborNode, inner: str) -> str:
     text = inner.strip()
     if tag == "a" and text and _LINK.fullmatch(address := (node.attributes.get("href") or "").strip()):
         return f"[{_SPACE.sub(' ', text)}]({address})"
-    mark = {"strong": "**", "b": "**", "em": "*", "i": "*"}.get(tag)
+    mark = _emphasis(tag, node)
     if mark and text and "\n" not in text:
         # Spaces must be outside the marks, or Markdown treats the marks as asterisks.
         before, after = inner[: len(inner) - len(inner.lstrip())], inner[len(inner.rstrip()) :]
@@ -212,6 +240,28 @@ def _inline(tag: str, node: LexborNode, inner: str) -> str:
         plain = _SPACE.sub(" ", node.text(deep=True)).strip()
         return f"`{plain}`" if plain and "`" not in plain else inner
     return inner
+
+
+def _emphasis(tag: str, node: LexborNode) -> str:
+    """Return the mark of bold or italic text. Google's documents put everything into a `b` that is not bold, and bold
+    text into spans.
+    """
+    if tag in ("strong", "b"):
+        return "" if _UNBOLD.search(_style(node)) else "**"
+    if tag == "span" and _BOLD.search(_style(node)) and not _is_in_bold(node):
+        return "**"
+    return "*" if tag in ("em", "i") else ""
+
+
+def _is_in_bold(node: LexborNode) -> bool:
+    parent = node.parent
+    while parent is not None and (parent.tag not in _BOLD_ALREADY or _UNBOLD.search(_style(parent))):
+        parent = parent.parent
+    return parent is not None
+
+
+def _style(node: LexborNode) -> str:
+    return (node.attributes.get("style") or "").lower().replace(" ", "")
 
 
 def _picture(node: LexborNode) -> str:

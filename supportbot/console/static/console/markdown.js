@@ -2,6 +2,7 @@
 // through `insertText`, so that the browser can undo them.
 
 import { gettext, ngettext } from "../desk/text.js";
+import { inOwnParagraph } from "./blocks.js";
 import { pickArticles } from "./picker.js";
 import { takePictures } from "./pictures.js";
 
@@ -83,7 +84,7 @@ async function paste(event, body, address, token, refuse) {
   } catch {
     // no network: paste the plain text
   }
-  insert(body, markdown.includes("\n") ? newLine(body) + markdown : markdown || plain);
+  insert(body, markdown.includes("\n") ? inOwnParagraph(body, markdown) : markdown || plain);
   if (leftOut) refuse(ngettext("{number} picture was not pasted. Copy it by itself, or drop its file here.", "{number} pictures were not pasted. Copy each by itself, or drop their files here.", leftOut));
 }
 

@@ -2,6 +2,7 @@
 // added. It stays until it is dismissed or another file is added.
 
 import { gettext } from "../desk/text.js";
+import { inOwnParagraph } from "./blocks.js";
 
 const PICTURES = ["image/png", "image/jpeg", "image/webp", "image/gif"];
 const MOST_TAKEN_MB = 20; // the server's limit
@@ -36,7 +37,7 @@ export function takePictures({ body, address, token, told, insert, hasStructure 
       fields.set("picture", file);
       const answer = await fetch(address, { method: "POST", headers: { Accept: "application/json", "X-CSRFToken": token }, body: fields });
       const stored = answer.redirected ? {} : await answer.json();
-      if (stored.address) insert(body, `![${wordsFor(file)}](${stored.address})`);
+      if (stored.address) insert(body, inOwnParagraph(body, `![${wordsFor(file)}](${stored.address})`));
       else if (stored.message) refuse(`${file.name}: ${stored.message}`);
       else refuse(gettext("You have been logged out. Your text is kept in this browser. Reload the page and log in."));
     } catch {
