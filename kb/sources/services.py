@@ -28,7 +28,7 @@ from kb.sources.storing import COMPARED
 from kb.sources.web.site import MAX_DEPTH
 from kb.sources.web.urls import one_spelling
 from supportbot.accounts.models import User
-from supportbot.outbound.targets import address_problem
+from supportbot.outbound.targets import address_problem, with_scheme
 
 MAX_DELAY: Final = 60.0
 MAX_PATTERNS: Final = 50
@@ -76,13 +76,27 @@ def add_source(kind: str, wish: Wish, *, person: User | None = None) -> Source:
 def change_source(source: Source, wish: Wish, *, person: User | None = None) -> Source:
     """Change a source's settings; its next run reads everything again if they affect its articles."""
     check_may_write(person, source.collection)
-    before = (source.collection_id, source.audience, source.publishes)
+    before, address = (source.collection_id, source.audience, source.publishes), source.address
     _apply(source, wish, person)
+    if source.address != address:
+        _move(source, address)
     source.save()
     if (source.collection_id, source.audience, source.publishes) != before:
         SourceItem.objects.filter(source=source).update(**dict.fromkeys(COMPARED, ""))
     _audit("source.changed", source, person)
     return source
+
+
+def _move(source: Source, former: str) -> None:
+    """Let a source begin anew at its new address. Raises InvalidSource once it has articles from the former one."""
+    if SourceItem.objects.filter(source=source, imported_at__isnull=False).exists():
+        told = gettext("This source already has articles. Add another one for this address.")
+        raise InvalidSource(fields={"address": [told]})
+    cancel(source)
+    SourceItem.objects.filter(source=source).delete()
+    source.memory = {}
+    if source.name == _name_of(source.kind, former):
+        source.name = _free_name(_name_of(source.kind, source.address))
 
 
 @transaction.atomic
@@ -254,9 +268,7 @@ def _address(source: Source, typed: str) -> tuple[str, str]:
         return str(path.resolve()), "" if path.exists() and typed else told
     if source.kind != SITE:
         return "", "" if source.kind in KINDS else gettext("This kind of source is unknown.")
-    text = typed.strip()
-    if text and "://" not in text:
-        text = f"https://{text}"
+    text = with_scheme(typed.strip())
     url = one_spelling(text)
     if not url:
         return text[:2000], gettext("Enter a web address such as https://help.example.com.")
@@ -270,7 +282,7 @@ def _call_problem(url: str) -> str:
 
 def _name_of(kind: str, address: str) -> str:
     if kind == SITE:
-        parts = urlsplit(address if "://" in address else f"https://{address}")
+        parts = urlsplit(with_scheme(address))
         return f"{parts.netloc}{parts.path.rstrip('/')}"
     return PurePosixPath(address).name if kind == FOLDER else gettext("Files")
 

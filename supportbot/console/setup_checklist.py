@@ -176,7 +176,10 @@ def _tag(workspace: Workspace) -> Step:
             "allowed pages."
         )
         about = about.format(origin=channel.refused_origin)
-    links = (Link(gettext("Copy the tag"), f"{_channel_page(channel)}#h-snippet"),) if channel else ()
+    page = _channel_page(channel)
+    links = (Link(gettext("Copy the tag"), f"{page}#h-snippet"),) if channel else ()
+    if channel and not seen and channel.refused_origin:
+        links = (Link(gettext("Change the allowed pages"), f"{page}#id_allowed_origins"), *links)
     return Step("tag", gettext("Put the chat on your site"), about, links, is_done=seen is not None)
 
 

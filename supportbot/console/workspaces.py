@@ -26,6 +26,7 @@ from supportbot.chat.retention import latest_runs
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.fields import ColourInput, LanguageCode, Picture, TimeZone
 from supportbot.console.request_context import enter, needs_workspace, person_of
+from supportbot.outbound.targets import with_scheme
 from supportbot.team_formats import date_time, language_name, number
 
 FACTS: Final[tuple[str, ...]] = ("name", "site_url", "locale", "timezone", "accent")
@@ -35,9 +36,14 @@ LEGAL: Final = ("imprint_url", "privacy_url")
 RETENTION: Final = ("keep_conversations_days", "keep_bodies_days")
 
 
+class _SiteAddress(forms.URLField):
+    def to_python(self, value: Any) -> str | None:
+        return super().to_python(with_scheme(value.strip()) if isinstance(value, str) else value)
+
+
 class FactsForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     name = forms.CharField(max_length=120, label=_("Name"))
-    site_url = forms.URLField(
+    site_url = _SiteAddress(
         max_length=300,
         required=False,
         assume_scheme="https",

@@ -37,6 +37,8 @@ _RESERVED: Final = frozenset({
     "host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect",
     "accept-encoding", "proxy-authorization", "proxy-connection",
 })  # fmt: skip
+# OpenSSL's reasons for an answer that is not TLS
+_PLAIN: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
 _GZIP: Final = ("gzip", "x-gzip")
 _DEFAULTS: Final = {"User-Agent": "SupportBot", "Connection": "close"}
 
@@ -191,6 +193,8 @@ def _handshake(sock: socket.socket, ends_at: float, trace: Trace) -> None:
         if time.monotonic() >= ends_at:
             raise NotSent(_("no secure connection: the handshake took too long")) from error
         cause = getattr(error, "reason", "") or type(error).__name__
+        if cause in _PLAIN:
+            raise NotSent(_("no secure connection: the server does not use https on this port")) from error
         raise NotSent(_("no secure connection: %(cause)s") % {"cause": cause}) from error
     trace.tls = sock.version() or ""
     trace.certificate_ends = str((sock.getpeercert() or {}).get("notAfter", ""))

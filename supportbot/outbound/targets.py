@@ -76,6 +76,20 @@ def address_problem(url: str) -> str:
     return ""
 
 
+def with_scheme(typed: str) -> str:
+    """Return an address that somebody typed, with https if it has no scheme, or http for this machine and private
+    networks, whose servers hardly ever have a certificate.
+    """
+    if not typed or "://" in typed:
+        return typed
+    try:
+        host = urlsplit(f"//{typed}").hostname or ""
+    except ValueError:
+        host = ""
+    is_private = host == "localhost" or (is_address(host) and not is_public(host))
+    return f"{'http' if is_private else 'https'}://{typed}"
+
+
 def parse_endpoint(url: str) -> Endpoint:
     """Return the parts of an http(s) URL; raises NotSent for an ambiguous URL."""
     # urlsplit silently drops tabs and line breaks, and browsers treat a backslash as a slash.

@@ -157,6 +157,32 @@ def test_an_error_is_shown_at_its_field(enter: Enter, settings: Any) -> None:
     assert not Source.objects.exists()
 
 
+def test_a_mistyped_address_is_corrected_until_the_source_has_articles(site: LocalSite, enter: Enter) -> None:
+    client = enter("editor")
+    add_site(client, site.url.removeprefix("http://"))
+    source = Source.objects.get()
+    assert source.address == f"{site.url}/", "a private address has http"
+    Source.objects.update(
+        address="http://127.0.0.1:1/help", name="127.0.0.1:1/help", memory={"home": "http://127.0.0.1:1/"}
+    )
+    work()
+    page = reverse("admin:kb_source_change", args=[source.pk])
+    assert "Could not be read" in client.get(page).content.decode()
+    sent = {"name": "127.0.0.1:1/help", "schedule": "daily", "how": "publish", "collection": "General"}
+    sent |= {"delay_seconds": "0", "depth": "10", "most": "100", "sections": "", "include": "", "exclude": ""}
+    assert client.post(page, sent | {"address": "javascript:alert(1)"}).status_code == 400
+    assert client.post(page, sent | {"address": site.url}).status_code == 302
+    source.refresh_from_db()
+    assert (source.address, source.name) == (f"{site.url}/", site.url.removeprefix("http://"))
+    do(client, "sync")
+    work()
+    assert Article.objects.count() == 4
+    assert 'name="address"' not in client.get(page).content.decode()
+    client.post(page, sent | {"name": source.name, "address": "https://else.example"})
+    source.refresh_from_db()
+    assert source.address == f"{site.url}/"
+
+
 def test_settings_are_saved(site: LocalSite, enter: Enter) -> None:
     client = enter("editor")
     add_site(client, site.url)

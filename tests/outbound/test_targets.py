@@ -6,7 +6,7 @@ import pytest
 
 from supportbot.outbound.errors import NotSent
 from supportbot.outbound.ip_addresses import is_public, private_networks
-from supportbot.outbound.targets import address_problem, checked_target
+from supportbot.outbound.targets import address_problem, checked_target, with_scheme
 from tests.outbound.conftest import Outside
 
 
@@ -138,3 +138,21 @@ def test_a_network_that_is_not_private_is_refused_by_name(written: str) -> None:
 
 def test_networks_can_be_written_as_addresses() -> None:
     assert [str(net) for net in private_networks([" 10.0.0.5", "", "::1"])] == ["10.0.0.5/32", "::1/128"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("shop.example/help", "https://shop.example/help"),
+        ("93.184.216.34", "https://93.184.216.34"),
+        ("http://shop.example", "http://shop.example"),
+        ("127.0.0.1:8000/help", "http://127.0.0.1:8000/help"),
+        ("localhost:3000", "http://localhost:3000"),
+        ("10.1.2.3", "http://10.1.2.3"),
+        ("[fd00::1]:80", "http://[fd00::1]:80"),
+        ("[broken", "https://[broken"),
+        ("", ""),
+    ],
+)
+def test_an_address_without_a_scheme_means_https_except_in_private_networks(typed: str, meant: str) -> None:
+    assert with_scheme(typed) == meant

@@ -153,7 +153,9 @@ def _done(
         compare_publication(article.pk, article)
         tell_published(request, article, terms.get(OVERRIDE_FIELD))
     else:
-        if article.is_live:
+        if article.is_live and article.live_revision_id == article.latest_revision_id:
+            told = gettext("Saved. The text is unchanged.")
+        elif article.is_live:
             told = gettext("Saved as a draft. Customers read the old text until you publish.")
         else:
             told = gettext("Saved as a draft. Customers cannot read it yet.")

@@ -95,7 +95,9 @@ class SettingsForm(PlaceForm):
 
 class SiteSettingsForm(SettingsForm):
     rare = ("delay_seconds", "depth", "most", "sections", "include", "exclude")
+    field_order = ["address", *SettingsForm.field_order]
 
+    address = SiteForm.base_fields["address"]
     delay_seconds = forms.FloatField(label=_("Seconds between two pages"), min_value=0, max_value=60)
     depth = forms.IntegerField(label=_("Links to follow from the start"), min_value=1, max_value=2 * MAX_DEPTH)
     most = forms.IntegerField(label=_("Maximum number of pages"), min_value=1, max_value=10_000)
@@ -110,8 +112,16 @@ class SiteSettingsForm(SettingsForm):
     )
     exclude = forms.CharField(label=_("Excluded pages"), required=False, widget=_LINES)
 
+    def __init__(self, *args: Any, has_articles: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["address"].required = False  # empty: it stays
+        if has_articles:  # they would be lost at another address
+            del self.fields["address"]
+
     def wish(self, **more: Any) -> Wish:
         told = self.cleaned_data
+        if "address" in self.changed_data:
+            more["address"] = told["address"] or None
         lines = {name: told[name].splitlines()[:200] for name in ("sections", "include", "exclude")}
         numbers = {name: told[name] for name in ("delay_seconds", "depth", "most")}
         return super().wish(**lines, **numbers, **more)
@@ -126,6 +136,7 @@ def settings_of(source: Source) -> dict[str, Any]:
     config = source.config
     return {
         "name": source.name,
+        "address": source.address,
         "schedule": source.schedule,
         "collection": source.collection.name,
         "audience": source.audience,

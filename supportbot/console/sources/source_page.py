@@ -190,8 +190,10 @@ _DEEDS: Final[dict[str, Callable[[HttpRequest, Source], str]]] = {
 
 
 def _form(source: Source, typed: Any = None) -> SettingsForm:
-    made = SiteSettingsForm if source.kind == SITE else SettingsForm
-    return made(typed, initial=settings_of(source))
+    if source.kind != SITE:
+        return SettingsForm(typed, initial=settings_of(source))
+    has_articles = SourceItem.objects.filter(source=source, imported_at__isnull=False).exists()
+    return SiteSettingsForm(typed, initial=settings_of(source), has_articles=has_articles)
 
 
 def _is_saved(request: HttpRequest, source: Source, form: SettingsForm) -> bool:
