@@ -281,7 +281,10 @@ class ChannelAdmin(ScopedAdmin):
     ) -> HttpResponse:
         form = context["adminform"].form
         shown = obj or Channel(**{name: value for name, value in form.initial.items() if name in COLUMNS})
-        context["chat"] = preview(shown, workspace_here(request))
+        workspace = workspace_here(request)
+        context["chat"] = preview(shown, workspace)
+        if workspace.accent and "accent" in form.fields:  # the colour of a channel without one of its own
+            form.fields["accent"].widget.attrs["placeholder"] = workspace.accent
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def response_add(self, request: HttpRequest, obj: Channel, post_url_continue: str | None = None) -> HttpResponse:

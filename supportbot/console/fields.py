@@ -31,7 +31,7 @@ class ColourInput(forms.TextInput):
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         field = super().render(name, value, attrs, renderer)
         picker = '<input type="color" class="swatch" data-colour-of="{}" value="{}" aria-label="{}" hidden>'
-        chosen = value if isinstance(value, str) and COLOUR.fullmatch(value) else "#3a50b5"
+        chosen = value if isinstance(value, str) and COLOUR.fullmatch(value) else self.attrs["placeholder"]
         picker = format_html(picker, (attrs or {}).get("id", f"id_{name}"), chosen, gettext("Pick a colour"))
         return format_html('<span class="row colour">{}{}</span>', picker, field)
 

@@ -27,6 +27,23 @@ button => {
 """
 
 
+# Drops a folder with two articles and a hidden file, as browsers hand it over.
+DROP_FOLDER = """
+box => {
+  const file = (name, text) => ({ isFile: true, name, file: ok => ok(new File([text], name)) });
+  const folder = (name, inside) => ({
+    name,
+    createReader: () => ({ readEntries: ok => ok(inside.splice(0)) }),
+  });
+  const deep = folder("care", [file("wool.md", "# Wool\\n\\nBy hand.\\n")]);
+  const entry = folder("guide", [file("felt.md", "# Felt\\n\\nDry.\\n"), file(".DS_Store", "x"), deep]);
+  const said = new Event("drop", { cancelable: true, bubbles: true });
+  said.dataTransfer = { items: [{ webkitGetAsEntry: () => entry }], files: [] };
+  box.dispatchEvent(said);
+}
+"""
+
+
 @pytest.fixture
 def enter(demo: dict[str, Any], new_page: Callable[..., Page]) -> Callable[[str], Page]:
     """Log a demo person in to the console."""
@@ -180,6 +197,31 @@ def test_four_of_five_files_are_imported_without_the_broken_one(enter: Callable[
         force=True
     )  # the whole row is a link
     expect(page.get_by_label("Title", exact=True)).to_have_value("Pebble 2")
+
+
+def test_a_folder_dropped_on_a_source_keeps_its_paths_and_too_many_files_are_refused(
+    enter: Callable[[str], Page],
+) -> None:
+    page = enter("hanna")
+    page.goto("/admin/kb/source/add/")
+    box, files = page.locator("[data-drop]"), page.locator("#files")
+    preview = box.locator("xpath=ancestor::form").get_by_role("button", name="Preview the articles")
+    many = [{"name": f"{number}.md", "mimeType": "text/plain", "buffer": b"# A"} for number in range(101)]
+    files.set_input_files(many)
+    expect(page.get_by_role("alert")).to_contain_text("More than 100 files cannot be sent at once.")
+    preview.click()
+    expect(page).to_have_url(re.compile("/source/add/$"))
+
+    box.evaluate(DROP_FOLDER)
+    expect(page.get_by_role("alert")).to_be_hidden()
+    assert files.evaluate("input => input.files.length") == 2
+    check(page)
+    follow(preview)
+    for path in ("guide/felt.md", "guide/care/wool.md"):
+        expect(page.get_by_role("link", name=path)).to_be_visible()
+
+    page.locator("#more").set_input_files(many)
+    expect(page.get_by_role("alert")).to_contain_text("More than 100 files")
 
 
 def test_an_admin_adds_a_channel_and_sees_its_key_once(enter: Callable[[str], Page]) -> None:

@@ -40,6 +40,14 @@ def channel(**more: str) -> dict[str, str]:
     return {"name": "Shop", "allowed_origins": "https://shop.example", "locale": "en", "is_live": "on", **more}
 
 
+def test_a_new_channel_begins_with_the_workspaces_colour(admin: Client, workspace: Workspace) -> None:
+    Workspace.objects.filter(pk=workspace.pk).update(accent="#7a4a21")
+    page = LexborHTMLParser(admin.get(f"{CHANNELS}add/").content.decode())
+    assert page.css_first(".swatch").attributes["value"] == "#7a4a21"
+    assert page.css_first("#id_accent").attributes["placeholder"] == "#7a4a21"
+    assert not page.css_first("#id_accent").attributes.get("value")
+
+
 def test_a_new_channel_shows_its_secret_once(admin: Client) -> None:
     answer = admin.post(f"{CHANNELS}add/", channel(accent="#1f5b45", suggestion_lines="Where is my parcel?\n"))
     secret = secret_on(answer)

@@ -29,7 +29,7 @@ from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff
 from supportbot.console.sources import states
 from supportbot.console.sources.forms import SettingsForm, SiteSettingsForm, collections, settings_of
-from supportbot.console.sources.uploads import uploaded
+from supportbot.console.sources.uploads import MOST_FILES, uploaded
 from supportbot.errors import NotAllowed, NotFound, SupportBotError
 from supportbot.evals.articles.published_checks import checked_articles
 from supportbot.evals.articles.reported_failures import checks
@@ -216,6 +216,7 @@ def _page(request: HttpRequest, source: Source, form: SettingsForm) -> HttpRespo
         "form": form,
         "collections": collections(),
         "takes_files": source.kind == UPLOADS,
+        "most_files": MOST_FILES,
         "files": files[:FILES_SHOWN],
         "number_of_files": files.count(),
         "article_check": check,

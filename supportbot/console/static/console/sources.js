@@ -1,4 +1,7 @@
-// Sources: a run's progress updates itself while it is under way, and files can be dropped on the box of a file field.
+// Sources: a run's progress updates itself while it is under way, and files and folders can be dropped on the box
+// of a file field.
+
+import { filesOf } from "./dropped.js";
 
 const EVERY_MS = 1500;
 
@@ -27,6 +30,7 @@ function show(text) {
 
 for (const box of document.querySelectorAll("[data-drop]")) {
   const input = box.querySelector("input[type=file]");
+  const tooMany = box.querySelector("[data-too-many]");
   for (const kind of ["dragenter", "dragover"]) {
     box.addEventListener(kind, (event) => {
       event.preventDefault();
@@ -34,10 +38,31 @@ for (const box of document.querySelectorAll("[data-drop]")) {
     });
   }
   box.addEventListener("dragleave", () => box.classList.remove("over"));
-  box.addEventListener("drop", (event) => {
+  let dropped = null;
+  input.addEventListener("change", () => input.files === dropped || namePaths([]));
+  input.form.addEventListener("submit", (event) => isTooMany() && event.preventDefault());
+  box.addEventListener("drop", async (event) => {
     event.preventDefault();
     box.classList.remove("over");
-    input.files = event.dataTransfer.files;
-    if (box.dataset.drop === "send") input.form.requestSubmit();
+    // Hidden files, such as .DS_Store, are none that anybody meant to drop.
+    const found = (await filesOf(event.dataTransfer)).filter(({ path }) => !path.split("/").some((part) => part.startsWith(".")));
+    const chosen = new DataTransfer();
+    for (const { file } of found) chosen.items.add(file);
+    dropped = chosen.files;
+    input.files = dropped;
+    namePaths(found.map(({ path }) => path));
+    if (box.dataset.drop === "send" && found.length && !isTooMany()) input.form.requestSubmit();
   });
+
+  // A browser sends only the names of files; `path` has the folders, too.
+  function namePaths(paths) {
+    for (const old of box.querySelectorAll("[name=path]")) old.remove();
+    box.append(...paths.map((value) => Object.assign(document.createElement("input"), { type: "hidden", name: "path", value })));
+    isTooMany();
+  }
+
+  function isTooMany() {
+    tooMany.hidden = input.files.length <= Number(box.dataset.most);
+    return !tooMany.hidden;
+  }
 }
