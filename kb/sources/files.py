@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from django.db.models import BinaryField
 from django.db.models.functions import Substr
@@ -18,6 +19,9 @@ from kb.sources.errors import SourceUnreadable, Unreadable
 from kb.sources.models import SourceFile
 from kb.sources.ports import Fetched, Gone, Known, LeftOut, Origin, Place, Read, Unchanged
 from supportbot.accounts.pictures import MAX_BYTES
+
+_PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg")
+_WITH_PICTURES: Final = (".md", ".markdown", ".html", ".htm")
 
 
 class _Files(ABC):
@@ -91,7 +95,10 @@ class Uploads(_Files):
 
     def places(self) -> Iterable[Place]:
         rows = SourceFile.objects.filter(source_id=self.origin.source_id).order_by("path")
-        return [Place(path) for path in rows.values_list("path", flat=True) if not is_category_file(path)]
+        paths = [path for path in rows.values_list("path", flat=True) if not is_category_file(path)]
+        # Pictures belong to the texts that name them. Without such texts, the reader says why it cannot read them.
+        skipped = _PICTURES if any(path.lower().endswith(_WITH_PICTURES) for path in paths) else ()
+        return [Place(path) for path in paths if not path.lower().endswith(skipped)]
 
     def categories(self) -> Iterable[CategoryFile]:
         rows = SourceFile.objects.filter(source_id=self.origin.source_id, path__endswith=FILE).order_by("path")

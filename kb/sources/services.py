@@ -96,7 +96,7 @@ def _move(source: Source, former: str) -> None:
     SourceItem.objects.filter(source=source).delete()
     source.memory = {}
     if source.name == _name_of(source.kind, former):
-        source.name = _free_name(_name_of(source.kind, source.address))
+        source.name = _free_name(_name_of(source.kind, source.address), besides=source)
 
 
 @transaction.atomic
@@ -287,10 +287,11 @@ def _name_of(kind: str, address: str) -> str:
     return PurePosixPath(address).name if kind == FOLDER else gettext("Files")
 
 
-def _free_name(wanted: str) -> str:
+def _free_name(wanted: str, *, besides: Source | None = None) -> str:
     """Return the name, with a number added if another source has it."""
     name = " ".join(wanted.split())[: MAX_NAME_CHARACTERS - 5] or gettext("Source")
-    taken = set(Source.objects.filter(name__startswith=name).values_list("name", flat=True))
+    others = Source.objects.exclude(pk=besides.pk if besides else None)
+    taken = set(others.filter(name__startswith=name).values_list("name", flat=True))
     names = (name if number == 1 else f"{name} {number}" for number in range(1, len(taken) + 2))
     return next(one for one in names if one not in taken)
 

@@ -25,6 +25,7 @@ from kb.sources.services import Wish, add_files, add_source, change_source, dele
 from kb.tasks import sweep
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
+from tests.console.test_firststeps import png
 from tests.kb.made_files import Text, docx, p, pdf, zipped
 from tests.kb.source_commands import add, again, command, counts, live, reasons
 
@@ -422,6 +423,17 @@ def test_uploaded_files_can_be_added_and_removed(workspace: Workspace, embedder:
     remove_file(source, "a.md")
     assert again("Files")["state"] == "done"  # a person removed it, so there is no loss to confirm
     assert live() == {"B"}
+
+
+def test_pictures_beside_texts_are_no_broken_files(workspace: Workspace) -> None:
+    source = add_source("uploads", Wish(name="Files", collection="Care"))
+    add_files(source, [("red.png", png()), ("plan.pdf", b"no PDF")])
+    told = again("Files")
+    assert (told["broken"], reasons(told)["red.png"].partition(".")[0]) == (2, "Files of this kind cannot be read")
+    add_files(source, [("guide/a.md", b"# A\n\n![Red](../red.png)\n"), ("guide/unused.SVG", b"<svg/>")])
+    told = again("Files")
+    assert (counts(told), list(reasons(told))) == ((1, 0, 0, 0, 1, 0), ["plan.pdf"])
+    assert "/pictures/" in Article.objects.get().live_revision.body
 
 
 def test_settings_reach_the_articles(papers: Path) -> None:
