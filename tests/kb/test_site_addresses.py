@@ -65,6 +65,25 @@ def test_a_page_is_read_whatever_it_declares(body: bytes, declared: str) -> None
     assert decode(body, declared).endswith(UMLAUTS)
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "encoding"),
+    [
+        ("ru", "Возврат товара в течение 30 дней", "cp1251"),
+        ("ja-JP", "返品は三十日以内です。", "cp932"),
+        ("ja", "返品は三十日以内です。", "euc_jp"),
+        ("ZH-TW", "三十天內可以退貨。", "big5"),
+        ("pl", "Zwrot w ciągu 30 dni: łatwo i zażyć", "iso8859_2"),
+        ("ar", "الإرجاع خلال 30 يومًا", "cp1256"),
+    ],
+)
+@pytest.mark.parametrize("declared", ["text/html", "text/html; charset=utf-8"])
+def test_an_undeclared_encoding_is_that_of_the_pages_language(
+    language: str, text: str, encoding: str, declared: str
+) -> None:
+    page = f'<!doctype html><html class=x lang="{language}"><p>{text}</p>'
+    assert decode(page.encode(encoding), declared) == page
+
+
 @pytest.mark.parametrize("damage", [b"\xff", b"\xe4", b"\xc3"])
 def test_damage_in_one_place_leaves_the_others(damage: bytes) -> None:
     text = decode(UMLAUTS.encode() + damage, "text/html; charset=windows-1252")

@@ -14,6 +14,17 @@ MOST_SEARCHED: Final = 4_096  # bytes at the beginning of a page
 # The encodings that browsers use instead, by the Encoding Standard.
 _AS_BROWSERS: Final = {"iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030"}
 _ONLY_ASCII_BYTES: Final = ("iso2022_jp", "hz", "utf-7")  # any text in them would pass for UTF-8
+_LANGUAGE: Final = re.compile(rb"<html[^>]{0,300}\slang\s*=\s*[\"']?([a-z]{2,3}(?:-tw|-hk)?)", re.IGNORECASE)
+# The encodings of pages that do not declare theirs, or a wrong one, by the language that they declare: the HTML
+# Standard's list (13.2.3.2), and the other encoding of Japanese, which is never valid in the first one.
+_BY_LANGUAGE: Final = {
+    **dict.fromkeys(("ba", "be", "bg", "kk", "ky", "mk", "ru", "sah", "sr", "tg", "tt", "uk"), ("cp1251",)),
+    **dict.fromkeys(("ar", "fa"), ("cp1256",)), **dict.fromkeys(("cs", "hr", "sk"), ("cp1250",)),
+    **dict.fromkeys(("hu", "pl", "sl"), ("iso8859_2",)), **dict.fromkeys(("et", "lt", "lv"), ("cp1257",)),
+    **dict.fromkeys(("ku", "tr"), ("cp1254",)), "el": ("iso8859_7",), "he": ("cp1255",), "th": ("cp874",),
+    "vi": ("cp1258",), "ja": ("euc_jp", "cp932"), "ko": ("cp949",), "zh": ("gb18030",), "zh-tw": ("big5hkscs",),
+    "zh-hk": ("big5hkscs",),
+}  # fmt: skip
 FALLBACK: Final = "cp1252"
 _MARKS: Final = ((BOM_UTF8, "utf-8-sig"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16"))
 # Characters of several bytes per damaged place. Text in another encoding contains hardly any bytes that are valid UTF-8
@@ -31,7 +42,7 @@ def decode(body: bytes, content_type: str = "") -> str:
     known = [name for name in _declared(body, content_type) if name != "utf-8"]
     if not (known and known[0] in _ONLY_ASCII_BYTES) and (text := _as_utf8(body)) is not None:
         return text
-    for encoding in known:
+    for encoding in (*known, *_by_language(body)):
         try:
             return body.decode(encoding)
         except UnicodeDecodeError:
@@ -53,6 +64,11 @@ def _declared(body: bytes, content_type: str) -> list[str]:
     names = [found[1] for found in [_IN_TYPE.search(content_type)] if found]
     names += [(found[1] or found[2]).decode("ascii") for found in [_IN_PAGE.search(body[:MOST_SEARCHED])] if found]
     return [known for name in names if (known := _known(name))]
+
+
+def _by_language(body: bytes) -> tuple[str, ...]:
+    found = _LANGUAGE.search(body[:MOST_SEARCHED])
+    return _BY_LANGUAGE.get(found[1].decode("ascii").lower(), ()) if found else ()
 
 
 def _as_utf8(body: bytes) -> str | None:
