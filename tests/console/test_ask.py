@@ -98,11 +98,12 @@ def test_a_question_without_an_answer_is_reported(editor: Client, workspace: Wor
     assert "yet no sentence" not in tree.css_first(".ba .foot").text()
 
 
-def test_passages_without_an_answering_sentence_are_reported_separately() -> None:
+@pytest.mark.parametrize(("confidence", "shown"), [(0.94, "94%"), (0.9998, "99%")])
+def test_passages_without_an_answering_sentence_are_reported_separately(confidence: float, shown: str) -> None:
     answer = Answer("I could not find this.", (), by="builtin", is_abstention=True)
-    trial = Rehearsal(True, answer, (), confidence=0.94, is_answerable=True, took_ms=12)
+    trial = Rehearsal(True, answer, (), confidence=confidence, is_answerable=True, took_ms=12)
     told = " ".join(render_to_string("console/articles/asked.html", {"answers": [trial], "last": trial}).split())
-    assert "94% sure that its passages contain an answer, but no sentence in them answers the question." in told
+    assert f"{shown} sure that its passages contain an answer, but no sentence in them answers the question." in told
 
 
 @pytest.mark.parametrize(

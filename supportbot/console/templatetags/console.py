@@ -15,7 +15,7 @@ from django.utils.translation import gettext, gettext_noop
 from supportbot.console.display import tag
 from supportbot.evals.wording import CALL_ENDS, failure
 from supportbot.language.plain_text import plain as plain_text
-from supportbot.team_formats import cost, number
+from supportbot.team_formats import cost, number, percentage
 
 if TYPE_CHECKING:  # generic for the type checker only
     from django.db.models.options import Options
@@ -40,6 +40,12 @@ TITLES: Final = {
 
 register = template.Library()
 register.simple_tag(tag)
+
+
+@register.filter
+def likelihood(value: float) -> str:
+    """Return a probability of 0 to 1 as a percentage that never claims to be certain."""
+    return percentage(100 * min(max(value, 0.01), 0.99))
 
 
 @register.filter
