@@ -301,19 +301,16 @@ def test_several_columns_can_be_named_and_a_bad_row_stops_no_other(workspace: Wo
     assert Article.objects.values_list("external_id", "locale").get() == ("q1", "de")
 
 
-@pytest.mark.parametrize("names", ["question;answer\n", "Frage;Antwort\n", ""])
+@pytest.mark.parametrize("names", ["question;answer\n", "Frage;Antwort;;\n", ""])
 def test_a_row_with_more_cells_than_columns_loses_nothing_silently(
     workspace: Workspace, tmp_path: Path, names: str
 ) -> None:
     rows = ["Why?;Because it is so.", "Do you sharpen?;Yes; it costs 12 euros.", "How long?;Eight days.;", "Who?;Ines."]
     (tmp_path / "faq.csv").write_text(names + "\n".join(rows))
     report = run(tmp_path)
-    if not names:
-        assert counts(report) == (0, 0, 0, 1)
-        assert "Name two of them" in failures(report)["faq.csv"]
-        return
     assert counts(report) == (3, 0, 0, 1)
-    assert failures(report)["faq.csv:3"].startswith("The row has 3 cells, but there are 2 columns. Put texts")
+    [told] = failures(report).values()
+    assert told.startswith("The row has 3 cells, but there are 2 columns. Put texts")
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,12 @@ def test_a_slow_handshake_ends_at_the_deadline_with_nothing_sent(before_tls: byt
         assert time.monotonic() - began < 8
 
 
+def test_a_server_without_https_is_named_as_such() -> None:
+    refused = pytest.raises(NotSent, match="the server does not use https on this port")
+    with raw_server(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", listens=False) as server, refused:
+        request(Request("GET", f"https://127.0.0.1:{server.port}/"))
+
+
 def test_a_server_that_does_not_read_is_given_up_at_the_deadline() -> None:
     with raw_server(b"", pause=30, listens=False) as server:
         server.answer = b"x"  # keeps the connection open

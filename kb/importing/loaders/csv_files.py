@@ -29,7 +29,7 @@ def read_rows(text: str, name: str, origin: str, notes: tuple[str, ...]) -> Iter
     """Yield an item per row. Raises InvalidDocument if there are no two columns of questions and answers."""
     lines = _parsed(text)
     columns, has_names = _columns([row for _, row in lines])
-    width = len(lines[0][1]) if has_names else 2
+    width = _width(lines[0][1])
     for number, row in lines[1 if has_names else 0 :]:
         place = f"{origin}:{number}"
         try:
@@ -87,7 +87,7 @@ def _columns(rows: Sequence[Sequence[str]]) -> tuple[dict[str, int], bool]:
         check_keys(names)
         known = {key: names.index(key) for key in KEYS if key in names}
         return {**known, "question": question, "answer": answer}, True
-    if max(len(row) for row in rows) != 2:
+    if _width(rows[0]) != 2:
         raise InvalidDocument(
             gettext("The columns are unknown. Name two of them “question” and “answer” in the first row.")
         )
@@ -102,14 +102,19 @@ def _holds_names(rows: Sequence[Sequence[str]]) -> bool:
     return usual > 2 * sum(first)
 
 
+def _width(row: Sequence[str]) -> int:
+    """Return the number of cells up to the last one with text."""
+    return max((place for place, cell in enumerate(row, start=1) if cell), default=0)
+
+
 def _check_width(row: Sequence[str], width: int) -> None:
     """Raise InvalidDocument for a row with text beyond the last column, where a part of the answer would be lost."""
-    if any(row[width:]):
+    if _width(row) > width:
         raise InvalidDocument(
             gettext(
                 "The row has {number} cells, but there are {columns} columns. Put texts that contain the separator in "
                 "quotation marks."
-            ).format(number=len(row), columns=width)
+            ).format(number=_width(row), columns=width)
         )
 
 
