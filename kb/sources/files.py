@@ -1,13 +1,15 @@
 """Files as a source: a folder or file on the server, named by an operator, or uploaded files."""
 
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
-from django.db.models import BinaryField
+from django.db.models import BinaryField, Q
 from django.db.models.functions import Substr
 from django.utils.translation import gettext
 
@@ -21,6 +23,7 @@ from kb.sources.ports import Fetched, Gone, Known, LeftOut, Origin, Place, Read,
 from supportbot.accounts.pictures import MAX_BYTES
 
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg")
+_PICTURE_NAME: Final = re.compile(rb"""[^\s"'()<>/\\]+\.(?:png|jpe?g|webp|gif|svg)""", re.IGNORECASE)
 _WITH_PICTURES: Final = (".md", ".markdown", ".html", ".htm")
 
 
@@ -96,9 +99,18 @@ class Uploads(_Files):
     def places(self) -> Iterable[Place]:
         rows = SourceFile.objects.filter(source_id=self.origin.source_id).order_by("path")
         paths = [path for path in rows.values_list("path", flat=True) if not is_category_file(path)]
-        # Pictures belong to the texts that name them. Without such texts, the reader says why it cannot read them.
-        skipped = _PICTURES if any(path.lower().endswith(_WITH_PICTURES) for path in paths) else ()
-        return [Place(path) for path in paths if not path.lower().endswith(skipped)]
+        named = self._named_pictures() if any(map(_is_picture, paths)) else frozenset()
+        # Pictures belong to the texts that name them. Of others, the reader says why it cannot read them.
+        return [Place(path) for path in paths if not (_is_picture(path) and _last_word(path) in named)]
+
+    def _named_pictures(self) -> frozenset[str]:
+        """Return the names of the pictures in the texts, without folders, and from the last blank on."""
+        is_text = Q()
+        for ending in _WITH_PICTURES:
+            is_text |= Q(path__iendswith=ending)
+        rows = SourceFile.objects.filter(is_text, source_id=self.origin.source_id).values_list("content", flat=True)
+        names = (name for content in rows.iterator(chunk_size=50) for name in _PICTURE_NAME.findall(bytes(content)))
+        return frozenset(_last_word(unquote(name.decode(errors="replace"))) for name in names)
 
     def categories(self) -> Iterable[CategoryFile]:
         rows = SourceFile.objects.filter(source_id=self.origin.source_id, path__endswith=FILE).order_by("path")
@@ -128,6 +140,14 @@ class Uploads(_Files):
             return None if found is None else bytes(found)
 
         return beside_path(known.key, read)
+
+
+def _is_picture(path: str) -> bool:
+    return path.lower().endswith(_PICTURES)
+
+
+def _last_word(path: str) -> str:
+    return path.rpartition("/")[2].rpartition(" ")[2].lower()
 
 
 def _stamp(file: Path) -> str:

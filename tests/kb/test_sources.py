@@ -425,15 +425,17 @@ def test_uploaded_files_can_be_added_and_removed(workspace: Workspace, embedder:
     assert live() == {"B"}
 
 
-def test_pictures_beside_texts_are_no_broken_files(workspace: Workspace) -> None:
+def test_pictures_that_a_text_names_are_no_broken_files(workspace: Workspace) -> None:
     source = add_source("uploads", Wish(name="Files", collection="Care"))
-    add_files(source, [("red.png", png()), ("plan.pdf", b"no PDF")])
+    add_files(source, [("my red.png", png()), ("holiday.png", png()), ("plan.pdf", b"no PDF")])
     told = again("Files")
-    assert (told["broken"], reasons(told)["red.png"].partition(".")[0]) == (2, "Files of this kind cannot be read")
-    add_files(source, [("guide/a.md", b"# A\n\n![Red](../red.png)\n"), ("guide/unused.SVG", b"<svg/>")])
+    assert (told["broken"], reasons(told)["my red.png"].partition(".")[0]) == (3, "Files of this kind cannot be read")
+    texts = [("guide/a.md", b"# A\n\n![Red](../my%20red.png)\n"), ("b.HTML", b"<h1>B</h1><img src='Blue.JPG'>Words.")]
+    add_files(source, [*texts, ("blue.jpg", b"\xff\xd8\xff torn")])
     told = again("Files")
-    assert (counts(told), list(reasons(told))) == ((1, 0, 0, 0, 1, 0), ["plan.pdf"])
-    assert "/pictures/" in Article.objects.get().live_revision.body
+    assert counts(told) == (2, 0, 0, 0, 2, 0)
+    assert {"holiday.png", "plan.pdf"} <= set(reasons(told)) and "my red.png" not in reasons(told)
+    assert "/pictures/" in Article.objects.get(external_id="guide/a.md").live_revision.body
 
 
 def test_settings_reach_the_articles(papers: Path) -> None:
