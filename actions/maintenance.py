@@ -191,7 +191,9 @@ def expire_waiting() -> None:
 
 
 def checkpoint_audit_chain() -> None:
-    """Append the end of every audit chain to a file outside the database, for `audit_verify`."""
+    """Append the end of every audit chain to a file outside the database, for `audit_verify`, and to the log: in a
+    container, the file may be lost with it.
+    """
     settings.ACTIONS_AUDIT_HEADS.parent.mkdir(parents=True, exist_ok=True)
     with settings.ACTIONS_AUDIT_HEADS.open("a", encoding="utf-8") as file:
         for workspace in Workspace.objects.order_by("id"):
@@ -200,3 +202,4 @@ def checkpoint_audit_chain() -> None:
             if end.seq:
                 checkpoint = {"workspace": str(workspace.pk), "seq": end.seq, "mac": end.mac, "at": now().isoformat()}
                 file.write(json.dumps(checkpoint) + "\n")
+                logger.info("checkpoint of the audit chain of workspace %s: %s:%s", workspace.slug, end.seq, end.mac)

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,23 @@ def test_the_command_compares_with_checkpoints(
         heads.write('{"workspace": "0199')
     with pytest.raises(CommandError, match="line 2 is not a checkpoint"):
         call_command("audit_verify", "--workspace", "wrenfell")
+
+
+def test_a_checkpoint_in_the_log_is_enough(
+    chain: list[AuditEntry], settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the file was lost with its container."""
+    settings.ACTIONS_AUDIT_HEADS = tmp_path / "heads.jsonl"
+    caplog.set_level("INFO")
+    checkpoint_audit_chain()
+    settings.ACTIONS_AUDIT_HEADS.unlink()
+    [head] = re.findall(r"checkpoint of the audit chain of workspace wrenfell: (\S+)", caplog.text)
+    call_command("audit_verify", "--workspace", "wrenfell", "--head", head)
+    as_superuser("DELETE FROM actions_auditentry WHERE seq > 4")
+    AuditHead.objects.update(seq=4, mac=chain[3].mac)
+    call_command("audit_verify", "--workspace", "wrenfell")
+    with pytest.raises(CommandError, match="entry 5 is missing"):
+        call_command("audit_verify", "--workspace", "wrenfell", "--head", head)
 
 
 def test_random_edits_are_found(chain: list[AuditEntry]) -> None:
