@@ -72,10 +72,14 @@ database-tests: ## run the tests that need no browser
 BROWSER_TESTS = .venv/bin/python -m pytest tests/browser -p no:asyncio --reruns 1 --only-rerun '^Error: ' \
   --rerun-except '^(AssertionError|TimeoutError): ' --rerun-show-tracebacks -rfER
 
+# Each of these tests starts several processes, so only two run beside each other.
+LONG_PARALLEL ?= -n 2 --dist loadfile --no-loadscope-reorder
+
 # By hand, and for hours: pytest -m "long and chaos".
 long-tests: ## run what takes minutes: the image, the parts of a deployment, old versions, all languages
 	@sh scripts/environment.sh requirements-dev.lock
-	timeout 2400 .venv/bin/python -m pytest tests --ignore tests/browser -m "long and not chaos" -rs --durations 10
+	timeout 2400 .venv/bin/python -m pytest tests --ignore tests/browser $(LONG_PARALLEL) -m "long and not chaos" -rs \
+	  --durations 10
 	@if sh scripts/chromium.sh; then \
 	  timeout 600 $(BROWSER_TESTS) -m long; \
 	elif [ -n "$$CI" ]; then exit 1; fi
