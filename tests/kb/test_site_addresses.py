@@ -3,7 +3,7 @@
 import pytest
 
 from kb.importing.loaders.page_encoding import decode
-from kb.sources.web.urls import one_spelling, scope_of
+from kb.sources.web.urls import is_page_of_key, one_spelling, scope_of
 
 SITE = "https://help.fern.example"
 TOKEN = "8f3e2c1d9b7a6f5e4d3c2b1a0f9e8d7c"
@@ -13,9 +13,10 @@ UMLAUTS = "<p>Größe für Füße über 40</p>"
 @pytest.mark.parametrize(
     "address",
     [
-        f"/a?PHPSESSID={TOKEN}", "/a?PHPSESSID=1", f"/a?sid={TOKEN}", "/a?sid=x1", f"/a?osCsid={TOKEN}", "/a;sid=12",
+        f"/a?PHPSESSID={TOKEN}", "/a?PHPSESSID=1", f"/a?sid={TOKEN}", f"/a?osCsid={TOKEN}", f"/a;sid={TOKEN}",
         f"/a?zenid={TOKEN}", f"/a?s={TOKEN}", "/a;jsessionid=A.b!1", "/(S(lit3py55t21z5v55vlm25s55))/a",
-        "/(X(1)S(lit3py55t21z5v55vlm25s55))/a", "/a?sid=1732958812", "/a?session_id=keynote", "/a?ASP.NET_SessionId=f",
+        "/(X(1)S(lit3py55t21z5v55vlm25s55))/a", "/a?sid=1732958812", f"/a?session_id={TOKEN}", "/a?ASP.NET_SessionId=f",
+        "/a?s=0b2f6c1e-9a3d-4f57-8e21-5d7c9b1a2e3f", "/a?sid=k3v8q1m5t7b2n9r4c6x0z5",
         "/a?utm_source=mail&gclid=1#top", "/b/../a", "/a?",
     ],
 )  # fmt: skip
@@ -25,10 +26,32 @@ def test_sessions_and_tracking_are_no_part_of_an_address(address: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["/a?sid=12", "/a?cid=5", "/a?session=keynote", "/a?s=boots", "/a?s=boots2024", f"/a?id={TOKEN}", "/a?inside=x1"],
-)
+    [
+        "/a?sid=12", "/a?cid=5", "/a?session=keynote", "/a?s=boots", "/a?s=boots2024", f"/a?id={TOKEN}", "/a?inside=x1",
+        "/a?newsid=n17", "/a?newsid=1732958812", "/a?classid=CS101", f"/a?classid={TOKEN}", "/a?lessonsid=b2",
+        "/a?assess=q1", "/a?cid=A12", "/a?cid=4155550100", "/a?sid=s3", "/a?session_id=keynote", "/a;sid=12",
+        "/a?session=introduction-to-felting-2024", "/a?s=waterproofing2024", "/a;newsid=5", "/a/(b(c))/d",
+    ],
+)  # fmt: skip
 def test_parameters_that_choose_a_page_stay(address: str) -> None:
     assert one_spelling(f"{SITE}{address}") == f"{SITE}{address}"
+
+
+@pytest.mark.parametrize(
+    ("address", "key", "expected"),
+    [
+        ("/a", f"/a?osCsid={TOKEN}", True),  # kept by an earlier version, removed today
+        ("/a?sid=12", "/a", True),  # removed by an earlier version
+        ("/a?page=2&session_id=keynote", "/a?page=2", True),
+        ("/a;newsid=5", "/a", True),
+        ("/a", "/a?sid=12", False),
+        ("/a?sid=13", "/a?sid=12", False),
+        ("/a?page=2", "/a", False),
+        ("/b?sid=12", "/a", False),
+    ],
+)
+def test_a_key_of_an_earlier_version_is_recognised(address: str, key: str, expected: bool) -> None:
+    assert is_page_of_key(f"{SITE}{address}", f"{SITE}{key}") is expected
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Web sites as sources: read, changed, lost, full of traps, and read again."""
 
 import gzip
+from functools import partial
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from django.core.management import CommandError
@@ -9,6 +11,7 @@ from django.core.management import CommandError
 from actions.models import AuditEntry
 from kb.models import Article, Revision, Source, SourceItem
 from kb.sources.services import Wish, change_source
+from kb.sources.web.urls import one_spelling
 from kb.testing import HashEmbedder
 from tests.kb.local_site import LocalSite, Reply, themed
 from tests.kb.source_commands import add, again, command, counts, live, reasons
@@ -253,6 +256,56 @@ def test_session_ids_of_any_program_lead_to_no_copies(help_site: LocalSite) -> N
     assert {"Section 1", "Section 2", "Washing wool", "Felting"} <= live()
     assert not [path for path in help_site.asked if token in path or "(S(" in path]
     assert help_site.asked.count("/help/wool") == 1
+
+
+def test_pages_chosen_by_a_parameter_that_ends_like_a_session_id_are_read(help_site: LocalSite) -> None:
+    links = "".join(f'<a href="/help/course?classid={name}">{name}</a>' for name in ("CS101", "CS102"))
+    help_site.pages["/help/"] = str(help_site.pages["/help/"]).replace("Choose a topic.", f"Choose. {links}")
+    for name in ("CS101", "CS102"):
+        help_site.pages[f"/help/course?classid={name}"] = themed(f"Class {name}", f"<p>Words of class {name}.</p>")
+    add(f"{help_site.url}/help/")
+    assert {"Class CS101", "Class CS102"} <= live()
+
+
+@pytest.mark.parametrize("start", ["/help/", "/sitemap.xml"])
+@pytest.mark.parametrize(
+    ("stored", "linked"),
+    [
+        ("/help/wool?osCsid=8f3e2c1d9b7a6f5e4d3c2b1a0f9e8d7c", "/help/wool?osCsid=8f3e2c1d9b7a6f5e4d3c2b1a0f9e8d7c"),
+        ("/help/wool?osCsid=8f3e2c1d9b7a6f5e4d3c2b1a0f9e8d7c", "/help/wool"),
+        ("/help/wool", "/help/wool?sid=12"),
+        ("/help/wool", "/help/wool?session_id=keynote"),
+    ],
+)
+def test_an_article_stays_whose_address_an_earlier_version_spelled_otherwise(
+    help_site: LocalSite, monkeypatch: pytest.MonkeyPatch, start: str, stored: str, linked: str
+) -> None:
+    pages, wool = help_site.pages, str(help_site.pages["/help/wool"])
+    for name in ("/help/wool", stored, linked):
+        pages[name] = wool.replace("</title>", f'</title><link rel="canonical" href="{linked}">')
+    pages["/help/"] = str(pages["/help/"]).replace("/help/wool?utm_source=home", linked)
+    listed = "".join(
+        f"<url><loc>{help_site.url}{path}</loc></url>" for path in ("/help/felt", linked, "/help/dye", "/help/knit")
+    )
+    sitemap = f'<urlset xmlns="x">{listed}</urlset>'.encode()
+    pages["/sitemap.xml"] = Reply(sitemap, headers={"Content-Type": "application/xml"})
+    with monkeypatch.context() as patched:
+        for module in ("site", "page"):
+            patched.setattr(f"kb.sources.web.{module}.one_spelling", partial(former_spelling, linked, stored))
+        add(f"{help_site.url}{start}")
+    article = Article.objects.get(live_revision__title="Washing wool")
+    assert article.origin == f"{help_site.url}{stored}"
+    SourceItem.objects.update(content_hash="8:of the version before")
+    for _ in range(2):
+        told = again()
+        assert (told["state"], told["gone"]) == ("done", 0)
+        assert Article.objects.filter(state="live", live_revision__title="Washing wool").get() == article
+
+
+def former_spelling(linked: str, stored: str, url: str, base: str = "") -> str:
+    """Spell an address as an earlier version did: that of one page otherwise than today."""
+    address = urljoin(base, url)
+    return address.replace(linked, stored) if address.endswith(linked) else one_spelling(url, base)
 
 
 def test_a_sitemap_of_another_site_is_refused_with_an_example(help_site: LocalSite) -> None:

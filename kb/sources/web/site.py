@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ from kb.sources.web.pictures import SitePictures
 from kb.sources.web.robots import Robots, parse_robots
 from kb.sources.web.shared_boilerplate import ENOUGH_PAGES, Frame, frame_of_json, learnt
 from kb.sources.web.sitemap import MAX_PARTS, is_sitemap, parse_sitemap
-from kb.sources.web.urls import one_spelling, scope_of, shape
+from kb.sources.web.urls import is_page_of_key, one_spelling, scope_of, shape, without_sessions
 from supportbot.outbound.targets import address_problem
 
 MAX_DEPTH: Final = 10
@@ -81,7 +81,7 @@ class Site:
             if not urls:  # otherwise, all pages would seem to be gone
                 raise SourceUnreadable(self._why_empty(answer))
             self._learn_frame(urls)
-            yield from (Place(url) for url in urls)
+            yield from (Place(key) for key in (*urls, *self._keys_spelled_otherwise(urls)))
             return
         self._begin_at_page(answer)
         page = _page(answer)
@@ -105,6 +105,18 @@ class Site:
         if answer.status != 200:
             raise SourceUnreadable(gettext("The address returned HTTP status {status}.").format(status=answer.status))
         return answer
+
+    def _keys_spelled_otherwise(self, listed: Sequence[str]) -> list[str]:
+        """Return the keys of articles that a sitemap lists, but as an earlier version spelled their addresses. They are
+        fetched like the others, as they would seem to be gone otherwise.
+        """
+        known = SourceItem.objects.filter(source_id=self.origin.source_id, imported_at__isnull=False, archived_at=None)
+        others = set(known.values_list("key", flat=True)) - set(listed)
+        alike: dict[str, list[str]] = {}
+        for url in listed if others else ():
+            alike.setdefault(without_sessions(url), []).append(url)
+        pages = {key: alike.get(without_sessions(one_spelling(key)), []) for key in sorted(others)}
+        return [key for key, urls in pages.items() if any(is_page_of_key(url, key) for url in urls)]
 
     def _why_empty(self, sitemap: Answer) -> str:
         found = parse_sitemap(sitemap.body)
@@ -298,7 +310,7 @@ class Site:
 
     def _moved(self, known: Known, answer: Answer) -> LeftOut | None:
         target = self._scope.at_home(one_spelling(answer.url))
-        if target == known.key:
+        if answer.url == known.key or is_page_of_key(target, known.key):
             return None
         if not self._scope.holds(target):
             return LeftOut(gettext("It redirects to another site: {url}").format(url=target))
@@ -356,7 +368,7 @@ class Site:
         """Return whether a page names another page of the site as its original. Some sites name the home page
         everywhere.
         """
-        is_other = bool(canonical) and canonical.rstrip("/") != key.rstrip("/")
+        is_other = bool(canonical) and not is_page_of_key(canonical.rstrip("/"), key.rstrip("/"))
         return is_other and self._scope.holds(canonical) and urlsplit(canonical).path not in ("", "/")
 
     def _found(self, page: Page, depth: int) -> tuple[Place, ...]:

@@ -15,18 +15,27 @@ _TRACKING: Final = re.compile(
     r"utm_\w+|[a-z]*clid|mc_[ce]id|_ga|_gl|_hs\w+|mkt_tok|igshid|ref_src|spm|yclid|pk_\w+|mtm_\w+|vero_\w+|oly_\w+",
     re.IGNORECASE,
 )
-# Parameters that contain a session id whatever their value, and names that end like one.
-_SESSION: Final = re.compile(
-    r"(?:php_?|asp\.?net_?|j|view_?)?sess(?:ion)?_?-?(?:id|key|token)|cftoken|cfid|aspsessionid\w*", re.IGNORECASE
+# The names that programs give a session id, and nothing else.
+_SESSION: Final = re.compile(r"phpsessid|jsessionid|aspsessionid\w*|asp\.net_sessionid|cfid|cftoken", re.IGNORECASE)
+# These names can also choose a page, as in `?sid=12` or `?session=keynote`, so the value must look like a session id.
+_PERHAPS_SESSION: Final = re.compile(
+    r"sid|sess|sessid|session|session[_-]?(?:id|key|token)|viewsessionid|oscsid|xtcsid|zenid|cid|s", re.IGNORECASE
 )
-_PERHAPS_SESSION: Final = re.compile(r"\w*(?:sid|sess(?:ion)?)|cid|zenid|s", re.IGNORECASE)
-# A value that only a session id has: a mixture of digits and letters, or a long number. `?sid=12` and
-# `?session=keynote` are pages.
-_TOKEN: Final = re.compile(r"(?=\w*\d)(?=\w*[A-Za-z])[\w-]{2,}|\d{9,}")
-_LONG_TOKEN: Final = re.compile(r"(?=\w*\d)[0-9a-z]{20,}", re.IGNORECASE)
+# Letters and digits in turn without words between hyphens, or a UUID.
+_TOKEN: Final = re.compile(
+    r"(?=(?:[a-z]*\d+[a-z]+){2})[0-9a-z]{16,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
+)
+_LONG_NUMBER: Final = re.compile(r"\d{10,}")  # the names without one are those of customers and searches, too
+_NEVER_NUMBERS: Final = ("cid", "s")
 _SESSION_IN_PATH: Final = re.compile(
-    r";\w*(?:sessionid|sessid|sid)=[^/?;]*|/\((?:[A-Z]\([^()/]+\))+\)(?=/|$)",  # the second one is ASP.NET's
+    r";(?:(?:jsessionid|phpsessid|sessionid)=[^/?;]*|(?:sid|sessid)=(?:"
+    + _TOKEN.pattern
+    + r")(?=[/;]|$))|/\((?:X\(\d\)|[AFS]\([\w-]{16,}\))+\)(?=/|$)",  # the last one is ASP.NET's
     re.IGNORECASE,
+)
+# What any version has removed as a session id, so that keys written by an earlier one are recognised.
+_SESSION_OF_ANY_VERSION: Final = re.compile(
+    r"[\w.-]*(?:sess(?:ion)?(?:[_-]?(?:id|key|token))?|sid|cid)|zenid|cfid|cftoken|aspsessionid\w*|s", re.IGNORECASE
 )
 _DIGITS: Final = re.compile(r"\d+")
 _DATE: Final = re.compile(r"(?:^|/)(?:19|20)\d\d(?:[-/]\d{1,2}){0,2}(?=/|$)")
@@ -60,15 +69,41 @@ def one_spelling(url: str, base: str = "") -> str:
 
 
 def _query(query: str) -> str:
-    pairs = [pair for pair in parse_qsl(query, keep_blank_values=True) if not _is_noise(*pair)]
+    pairs = [pair for pair in _pairs(query) if not _is_noise(*pair)]
     return urlencode(sorted(pairs))
 
 
 def _is_noise(name: str, value: str) -> bool:
     if _TRACKING.fullmatch(name) or _SESSION.fullmatch(name):
         return True
-    token = _LONG_TOKEN if len(name) == 1 else _TOKEN
-    return bool(_PERHAPS_SESSION.fullmatch(name) and token.fullmatch(value))
+    if not _PERHAPS_SESSION.fullmatch(name):
+        return False
+    is_number = name.lower() not in _NEVER_NUMBERS and _LONG_NUMBER.fullmatch(value)
+    return bool(is_number or _TOKEN.fullmatch(value))
+
+
+def is_page_of_key(url: str, key: str) -> bool:
+    """Return whether an address in today's spelling is the page of an item's key, which an earlier version may have
+    spelled otherwise: with a session id that is removed today, or without a parameter that it took for one.
+    """
+    if url in (key, one_spelling(key)):
+        return True
+    longer, shorter = _pairs(urlsplit(url).query), _pairs(urlsplit(key).query)
+    return all(pair in longer for pair in shorter) and without_sessions(url) == without_sessions(key)
+
+
+def without_sessions(url: str) -> str:
+    """Return an address without all that any version has removed as a session id."""
+    parts = urlsplit(url)
+    pairs = [pair for pair in _pairs(parts.query) if not _SESSION_OF_ANY_VERSION.fullmatch(pair[0])]
+    path = ";".join(
+        one for one in parts.path.split(";") if not _SESSION_OF_ANY_VERSION.fullmatch(one.partition("=")[0])
+    )
+    return urlunsplit((parts.scheme, parts.netloc, path, urlencode(pairs), ""))
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    return parse_qsl(query, keep_blank_values=True)
 
 
 def _encoded(path: str) -> str:
@@ -95,7 +130,7 @@ def shape(url: str) -> tuple[str, int]:
     other addresses is "".
     """
     parts = urlsplit(url)
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    pairs = _pairs(parts.query)
     is_dated = bool(_DATE.search(parts.path)) or any(_DATE.fullmatch(value) for _, value in pairs)
     if not (pairs or is_dated):
         return "", 0
