@@ -1,8 +1,10 @@
 """Django's ASGI handler, which also answers requests whose body does not fit on the disk."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from io import BytesIO
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import django
 from asgiref.sync import sync_to_async
@@ -13,6 +15,7 @@ from django.utils.translation import override
 from supportbot.errors import NoSpace, is_out_of_space
 from supportbot.team_language import team_language
 
+REST_SECONDS: Final = 30.0
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
@@ -22,12 +25,21 @@ class Handler(ASGIHandler):
     """
 
     async def read_body(self, receive: Receive) -> IO[bytes]:
+        is_more = True
+
+        async def noted() -> Mapping[str, Any]:
+            nonlocal is_more
+            message = await receive()
+            is_more = bool(message.get("more_body", False))
+            return message
+
         try:
-            body: IO[bytes] = await super().read_body(receive)
+            body: IO[bytes] = await super().read_body(noted)
         except OSError as error:
             if not is_out_of_space(error):
                 raise
-            await _rest_of_body(receive)
+            if is_more:  # after the last piece, the next message comes only when the browser disconnects
+                await _read_rest(receive)
             raise NoSpace from error
         return body
 
@@ -45,12 +57,12 @@ def application() -> Handler:
     return Handler()
 
 
-async def _rest_of_body(receive: Receive) -> None:
-    """Read what the browser still sends, since it shows a response only after that."""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect" or not message.get("more_body", False):
-            return
+async def _read_rest(receive: Receive) -> None:
+    """Read what the browser still sends, since it shows a response only after that; a slow one is not waited for."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(REST_SECONDS):
+            while (await receive()).get("more_body", False):
+                pass
 
 
 def _answer(request: ASGIRequest) -> HttpResponse:

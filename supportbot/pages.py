@@ -155,8 +155,10 @@ class NoSpacePage:
             return None
         try:
             request.POST  # noqa: B018  # Django unpacks the files here
-        except OSError as error:  # others, such as an interrupted upload, are raised again where the form is read
-            return no_space(request) if is_out_of_space(error) else None
+        except OSError as error:
+            if not is_out_of_space(error):  # the form would seem to be empty where it is read a second time
+                raise
+            return no_space(request)
         return None
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:

@@ -1,6 +1,7 @@
 """A disk that is full when a file is uploaded: the page says so, nothing is stored, and nothing is left behind."""
 
 import asyncio
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,15 +100,48 @@ def test_a_body_that_does_not_fit_is_answered_by_the_server(monkeypatch: pytest.
     """Django writes a large body to the disk before it knows the page."""
     monkeypatch.setattr("django.core.handlers.asgi.tempfile.SpooledTemporaryFile", full)
 
-    async def asked(accept: str) -> tuple[int, str]:
-        headers = [(b"accept", accept.encode()), (b"accept-language", b"de"), (b"host", b"testserver")]
-        scope = {"type": "http", "method": "POST", "path": "/admin/import/", "headers": headers, "query_string": b""}
-        sent = ApplicationCommunicator(Handler(), scope)  # type: ignore[no-untyped-call]
-        await sent.send_input({"type": "http.request", "body": b"x" * 100, "more_body": True})
-        await sent.send_input({"type": "http.request", "body": b"y" * 100})
-        begin, text = await sent.receive_output(), await sent.receive_output()
-        return begin["status"], text["body"].decode()
-
-    status, html = asyncio.run(asked("text/html"))
+    more = [{"body": b"x" * 100, "more_body": True}, {"body": b"y" * 100}]
+    status, html = asyncio.run(answered(more))
     assert status == 503 and "Die Festplatte des Servers ist voll" in html
-    assert asyncio.run(asked("application/json"))[1].startswith('{"code": "no_space"')
+    assert asyncio.run(answered(more, accept="application/json"))[1].startswith('{"code": "no_space"')
+
+
+@pytest.mark.parametrize("buffering", [0, -1])  # written at once, or not before the end
+def test_a_last_piece_that_does_not_fit_is_answered_at_once(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, buffering: int
+) -> None:
+    def opened(*_: Any, **__: Any) -> IO[bytes]:
+        return FULL.open("w+b", buffering=buffering)
+
+    monkeypatch.setattr("django.core.handlers.asgi.tempfile.SpooledTemporaryFile", opened)
+    assert asyncio.run(answered([{"body": b"x" * 100}]))[0] == 503
+
+
+def test_a_browser_that_stops_sending_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    monkeypatch.setattr("django.core.handlers.asgi.tempfile.SpooledTemporaryFile", full)
+    monkeypatch.setattr("supportbot.asgi_handler.REST_SECONDS", 0.1)
+    assert asyncio.run(answered([{"body": b"x" * 100, "more_body": True}]))[0] == 503
+
+
+async def answered(pieces: list[dict[str, Any]], *, accept: str = "text/html") -> tuple[int, str]:
+    """Return the status and text of the answer to an upload in these pieces, by a browser that then waits."""
+    headers = [(b"accept", accept.encode()), (b"accept-language", b"de"), (b"host", b"testserver")]
+    scope = {"type": "http", "method": "POST", "path": "/admin/import/", "headers": headers, "query_string": b""}
+    sent = ApplicationCommunicator(Handler(), scope)  # type: ignore[no-untyped-call]
+    for piece in pieces:
+        await sent.send_input({"type": "http.request", **piece})
+    begin, text = await sent.receive_output(timeout=5), await sent.receive_output()
+    return begin["status"], text["body"].decode()
+
+
+def test_another_error_of_a_disk_is_not_taken_for_an_empty_form(
+    enter: Enter, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    def too_many(*_: Any, **__: Any) -> IO[bytes]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 10
+    monkeypatch.setattr("django.core.files.temp.NamedTemporaryFile", too_many)
+    editor = enter("editor")
+    editor.raise_request_exception = False
+    assert added(editor, SimpleUploadedFile("wool.md", WOOL)).status_code == 500
