@@ -290,7 +290,7 @@ def _name_of(kind: str, address: str) -> str:
 def _free_name(wanted: str, *, besides: Source | None = None) -> str:
     """Return the name, with a number added if another source has it."""
     name = " ".join(wanted.split())[: MAX_NAME_CHARACTERS - 5] or gettext("Source")
-    others = Source.objects.exclude(pk=besides.pk if besides else None)
+    others = Source.objects.exclude(pk=besides.pk) if besides else Source.objects.all()
     taken = set(others.filter(name__startswith=name).values_list("name", flat=True))
     names = (name if number == 1 else f"{name} {number}" for number in range(1, len(taken) + 2))
     return next(one for one in names if one not in taken)

@@ -222,14 +222,13 @@ class Site:
         """
         for _ in range(MOST_PAUSES):
             answer = self._client.get(url)
-            patience = answer.asked_patience
-            if patience is None:
+            if (patience := answer.asked_patience) is None:
                 return answer
             if patience > LONGEST_PAUSE:
                 break
             self.origin.still_working()
             time.sleep(patience.total_seconds())
-        raise TooBusy(_busy(answer), patience)
+        raise TooBusy(_busy(answer), patience or LONGEST_PAUSE)
 
     def _rules(self) -> Robots:
         """Return the site's rules, fetched once a turn."""
