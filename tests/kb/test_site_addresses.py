@@ -2,7 +2,7 @@
 
 import pytest
 
-from kb.importing.loaders.page_encoding import decode
+from kb.importing.loaders.page_encoding import declared_text, decode
 from kb.sources.web.urls import is_page_of_key, one_spelling, scope_of
 
 SITE = "https://help.fern.example"
@@ -105,6 +105,29 @@ def test_an_undeclared_encoding_is_that_of_the_pages_language(
 ) -> None:
     page = f'<!doctype html><html class=x lang="{language}"><p>{text}</p>'
     assert decode(page.encode(encoding), declared) == page
+
+
+@pytest.mark.parametrize(
+    ("declared", "encoding", "text"),
+    [
+        ("windows-874", "cp874", "คืนสินค้าได้ภายใน 30 วัน"),
+        ("tis-620", "cp874", "คืนสินค้า “ฟรี”"),
+        ("x-sjis", "cp932", "①返品は三十日以内"),
+        ("shift_jis", "cp932", "①返品は三十日以内"),
+        ("windows-31j", "cp932", "㈱返品"),
+        ("ks_c_5601-1987", "cp949", "똠방각하 반품"),
+        ("big5", "big5hkscs", "退貨碁粧"),
+        ("gbk", "gb18030", "退货€"),
+        ("iso-8859-8-i", "iso8859-8", "החזרה תוך 30 יום"),
+        ("x-mac-roman", "mac-roman", "Größe für Füße"),
+        ("x-cp1251", "cp1251", "Возврат товара"),
+        ("utf-16", "utf-8", "Größe für Füße"),
+    ],
+)
+def test_the_encodings_names_are_those_of_browsers(declared: str, encoding: str, text: str) -> None:
+    page = f'<meta charset="{declared}"><p>{text}</p>'
+    assert decode(page.encode(encoding)) == page
+    assert declared_text(page.encode(encoding)) == page
 
 
 @pytest.mark.parametrize("damage", [b"\xff", b"\xe4", b"\xc3"])

@@ -11,8 +11,18 @@ _IN_PAGE: Final = re.compile(
     re.IGNORECASE,
 )
 MOST_SEARCHED: Final = 4_096  # bytes at the beginning of a page
-# The encodings that browsers use instead, by the Encoding Standard.
-_AS_BROWSERS: Final = {"iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030"}
+# The encodings that browsers use instead, and their names that Python does not know, by the Encoding Standard.
+_AS_BROWSERS: Final = {
+    "iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874",
+    "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949", "big5": "big5hkscs",
+}  # fmt: skip
+_NAMES_OF_BROWSERS: Final = {
+    "windows-874": "cp874", "dos-874": "cp874", "x-sjis": "cp932", "windows-31j": "cp932", "windows-949": "cp949",
+    "ksc_5601": "cp949", "x-x-big5": "big5hkscs", "cn-big5": "big5hkscs", "x-gbk": "gb18030", "x-euc-jp": "euc_jp",
+    "iso-8859-8-i": "iso8859-8", "iso-8859-8-e": "iso8859-8", "logical": "iso8859-8", "visual": "iso8859-8",
+    "x-mac-roman": "mac-roman", "x-mac-cyrillic": "mac-cyrillic", "x-mac-ukrainian": "mac-cyrillic",
+    **{f"x-cp{number}": f"cp{number}" for number in range(1250, 1259)},
+}  # fmt: skip
 _ONLY_ASCII_BYTES: Final = ("iso2022_jp", "hz", "utf-7")  # any text in them would pass for UTF-8
 _LANGUAGE: Final = re.compile(rb"<html[^>]{0,300}\slang\s*=\s*[\"']?([a-z]{2,3}(?:-tw|-hk)?)", re.IGNORECASE)
 # The encodings of pages that do not declare theirs, or a wrong one, by the language that they declare: the HTML
@@ -51,19 +61,33 @@ def decode(body: bytes, content_type: str = "") -> str:
 
 
 def declared_text(body: bytes) -> str:
-    """Return the text of a page in the encoding that it declares itself; "" if it declares none or is not in it."""
-    marked = [encoding for mark, encoding in _MARKS if body.startswith(mark)]
-    found = [*marked, *_declared(body, "")]
+    """Return the text of a page in the encoding that it declares itself, or in UTF-8 if its bytes are that, except for
+    a few damaged ones; "" if it declares none or is not in it.
+    """
+    for mark, encoding in _MARKS:
+        if body.startswith(mark):
+            return _strictly(body, encoding)
+    known = _declared(body, "")
+    if not (known and known[0] in _ONLY_ASCII_BYTES) and (text := _as_utf8(body)) is not None:
+        return text
+    return _strictly(body, known[0]) if known else ""
+
+
+def _strictly(body: bytes, encoding: str) -> str:
     try:
-        return body.decode(found[0]) if found else ""
+        return body.decode(encoding)
     except UnicodeDecodeError:
         return ""
 
 
 def _declared(body: bytes, content_type: str) -> list[str]:
-    names = [found[1] for found in [_IN_TYPE.search(content_type)] if found]
-    names += [(found[1] or found[2]).decode("ascii") for found in [_IN_PAGE.search(body[:MOST_SEARCHED])] if found]
-    return [known for name in names if (known := _known(name))]
+    found = _IN_TYPE.search(content_type)
+    of_type = _known(found[1]) if found else ""
+    found_here = _IN_PAGE.search(body[:MOST_SEARCHED])
+    of_page = _known((found_here[1] or found_here[2]).decode("ascii")) if found_here else ""
+    if of_page.startswith(("utf-16", "utf-32")):  # in such an encoding, the declaration could not have been found
+        of_page = "utf-8"
+    return [known for known in (of_type, of_page) if known]
 
 
 def _by_language(body: bytes) -> tuple[str, ...]:
@@ -82,8 +106,9 @@ def _as_utf8(body: bytes) -> str | None:
 
 
 def _known(name: str) -> str:
+    name = name.lower()
     try:
-        found = codecs.lookup(name)
+        found = codecs.lookup(_NAMES_OF_BROWSERS.get(name, name))
     except LookupError:
         return ""
     # Other codecs, such as base64, do not turn bytes into text.
