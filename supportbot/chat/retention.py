@@ -56,8 +56,9 @@ LATE_SECONDS: Final = 0.3  # a question that waits longer than this for its answ
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of one run in one workspace. `kept` counts old conversations with open work, and `left` those not
-    reached in time. Both are 0 if they could not be counted, which is a failure, too.
+    """The result of one run in one workspace. `kept` counts old conversations with open work, and `left` the other
+    conversations, bodies and visitors not reached in time. Both are 0 if they could not be counted, which is a failure,
+    too.
     """
 
     conversations: int
@@ -111,7 +112,7 @@ def erase_expired() -> dict[UUID, Report]:
     nights = [_Night(workspace, pace) for workspace in limited]
     unfinished = [night for night in nights if night.is_prepared()]
     while unfinished and time.monotonic() < until:
-        unfinished = [night for night in unfinished if night.takes_a_turn(until)]
+        unfinished = [night for night in unfinished if night.erases_a_share(until)]
     reports = {night.workspace.pk: night.report() for night in nights}
     for pk, report in reports.items():
         _record(pk, report)
@@ -129,7 +130,9 @@ def _record(workspace_id: UUID, report: Report) -> None:
     tell(Event.RETENTION, workspace=workspace_id, **found, **more)
     try:
         with workspace_scope(workspace_id):
-            RetentionRun.objects.create(**found, remaining=report.left, has_failed=report.has_failed)
+            RetentionRun.objects.create(
+                **found, visitors=report.visitors, remaining=report.left, has_failed=report.has_failed
+            )
     except AnyDatabaseError:  # for example, because the workspace has been deleted; the others are still recorded
         logger.exception("retention: the run in workspace %s could not be recorded", workspace_id)
         _drop_lost_connection()
@@ -191,6 +194,9 @@ class _Night:
         self._conversations_before = _before(workspace.keep_conversations_days)
         self._bodies_before = _before(workspace.keep_bodies_days)
         self._after: UUID | None = None  # the last conversation that was checked
+        self._after_visitor: UUID | None = None
+        self._has_bodies = self._bodies_before is not None
+        self._has_conversations = self._has_visitors = self._conversations_before is not None
         self._erased = self._bodies = self._visitors = 0
         self._has_failed = False
 
@@ -201,26 +207,29 @@ class _Night:
                 prepare(self.workspace)
         return not self._has_failed  # nothing may be erased without its sums
 
-    def takes_a_turn(self, until: float) -> bool:
-        """Erase a few batches of bodies and conversations, and then of visitors; return whether there may be more for
-        this run.
+    def erases_a_share(self, until: float) -> bool:
+        """Erase up to `AT_ONCE` bodies and as many conversations or, once there are no more of these, visitors; return
+        whether there may be more for this run.
         """
-        is_more = False
         with self._edge(), workspace_scope(self.workspace.pk):
-            is_more_of_bodies = self._erases_bodies()
-            is_more = self._erases_conversations(until) or is_more_of_bodies
-            if not is_more:  # the last conversations of many visitors have just been erased
-                is_more = self._erases_visitors()
-        return is_more and not self._has_failed
+            self._has_bodies = self._has_bodies and self._erases_bodies(until)
+            if self._has_conversations:
+                self._has_conversations = self._erases_conversations(until)
+            elif self._has_visitors:  # the last conversations of many have been erased in this run
+                self._has_visitors = self._erases_visitors(until)
+        return (self._has_bodies or self._has_conversations or self._has_visitors) and not self._has_failed
 
     def report(self) -> Report:
-        old = left = 0
-        if (before := self._conversations_before) is not None:
-            with self._edge(), workspace_scope(self.workspace.pk):
+        old = left = more = 0
+        with self._edge(), workspace_scope(self.workspace.pk):
+            if (before := self._conversations_before) is not None:
                 # One statement, because a customer may write in an old conversation between two.
                 found = _silent(before).aggregate(old=Count("pk"), left=Count("pk", filter=_is_settled()))
                 old, left = found["old"], found["left"]
-        return Report(self._erased, old - left, self._bodies, self._visitors, left, self._has_failed)
+                more += _lonely(before).count() if self._has_visitors else 0
+            if self._has_bodies and self._bodies_before is not None:
+                more += _old_bodies(self._bodies_before).count()
+        return Report(self._erased, old - left, self._bodies, self._visitors, left + more, self._has_failed)
 
     @contextmanager
     def _edge(self) -> Iterator[None]:
@@ -232,20 +241,20 @@ class _Night:
             self._has_failed = True
             _drop_lost_connection()
 
-    def _erases_bodies(self) -> bool:
-        if self._bodies_before is None:
-            return False
-        began, batch = time.monotonic(), self._pace_of_bodies.batch
-        old = LLMBody.objects.filter(call__started_at__lt=self._bodies_before)
-        found = list(old.values_list("pk", flat=True)[:batch])
-        if found:
-            self._bodies += LLMBody.objects.filter(pk__in=found).delete()[0]
-            self._pace_of_bodies.pause(len(found), time.monotonic() - began)
-        return len(found) == batch
+    def _erases_bodies(self, until: float) -> bool:
+        assert self._bodies_before is not None
+        found = list(_old_bodies(self._bodies_before).values_list("pk", flat=True)[:AT_ONCE])
+        is_more, pace = len(found) == AT_ONCE, self._pace_of_bodies
+        while found:
+            if time.monotonic() >= until:
+                return True
+            began, some, found = time.monotonic(), found[: pace.batch], found[pace.batch :]
+            self._bodies += LLMBody.objects.filter(pk__in=some).delete()[0]
+            pace.pause(len(some), time.monotonic() - began)
+        return is_more
 
     def _erases_conversations(self, until: float) -> bool:
-        if self._conversations_before is None:
-            return False
+        assert self._conversations_before is not None
         rows = _settled(self._conversations_before).order_by("pk")
         rows = rows.filter(pk__gt=self._after) if self._after else rows
         found = list(rows.values_list("pk", flat=True)[:AT_ONCE])
@@ -257,17 +266,23 @@ class _Night:
             self._erased += _erase(some, self._conversations_before)
             self._after = some[-1]
             self._pace.pause(len(some), time.monotonic() - began)
-        return is_more and not self._has_failed
+        return is_more
 
-    def _erases_visitors(self) -> bool:
-        if self._conversations_before is None:
-            return False
-        began, batch = time.monotonic(), self._pace_of_visitors.batch
-        count = _erase_visitors(self._conversations_before, batch)
-        if count:
+    def _erases_visitors(self, until: float) -> bool:
+        assert self._conversations_before is not None
+        pace = self._pace_of_visitors
+        for _ in range(0, AT_ONCE, pace.batch):
+            if time.monotonic() >= until:
+                return True
+            began, batch = time.monotonic(), pace.batch
+            found, count = _erase_visitors(self._conversations_before, self._after_visitor, batch)
             self._visitors += count
-            self._pace_of_visitors.pause(count, time.monotonic() - began)
-        return count == batch
+            if found:
+                self._after_visitor = found[-1]
+                pace.pause(len(found), time.monotonic() - began)
+            if len(found) < batch:
+                return False
+        return True
 
 
 def _before(days: int | None) -> datetime | None:
@@ -309,14 +324,25 @@ def _erase(conversation_ids: Sequence[UUID], before: datetime) -> int:
 
 
 @transaction.atomic
-def _erase_visitors(before: datetime, limit: int) -> int:
-    """Erase visitors from before a time without conversations, up to `limit`; return their number. A browser that has
-    kept the secret of one of them becomes a new visitor.
+def _erase_visitors(before: datetime, after: UUID | None, limit: int) -> tuple[list[UUID], int]:
+    """Erase visitors from before a time without conversations, up to `limit`, in the order of their keys and only those
+    behind `after`; return those that were looked at, and the number of those erased. A browser that has kept the secret
+    of one of them becomes a new visitor.
     """
-    theirs = Conversation.objects.filter(customer=OuterRef("pk"))
-    lonely = Customer.objects.filter(~Exists(theirs), external_id=None, created_at__lt=before).order_by("pk")
-    locked = lonely.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit]
+    rows = _lonely(before).order_by("pk")
+    rows = rows.filter(pk__gt=after) if after else rows  # the others would be searched again for each batch
+    locked = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
     # From now on, no conversation can be started for them, but one may have been just before.
-    found = list(lonely.filter(pk__in=list(locked)).values_list("pk", flat=True))
+    found = list(rows.filter(pk__in=locked).values_list("pk", flat=True))
     Customer.objects.filter(pk__in=found).delete()
-    return len(found)
+    return locked, len(found)
+
+
+def _lonely(before: datetime) -> QuerySet[Customer]:
+    """Return visitors from before a time without conversations."""
+    theirs = Conversation.objects.filter(customer=OuterRef("pk"))
+    return Customer.objects.filter(~Exists(theirs), external_id=None, created_at__lt=before)
+
+
+def _old_bodies(before: datetime) -> QuerySet[LLMBody]:
+    return LLMBody.objects.filter(call__started_at__lt=before)

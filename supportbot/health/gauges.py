@@ -73,7 +73,7 @@ QUERIES: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("cost_today", "Cost of models since midnight UTC", "currency",
      "SELECT currency, sum(cost) FROM llm_llmcall WHERE currency <> ''"
      " AND started_at >= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' GROUP BY currency"),
-    ("retention_left", "Old conversations for which the newest run of retention had no time", "",
+    ("retention_left", "Conversations, bodies and visitors for which the newest run of retention had no time", "",
      f"SELECT '', sum(remaining) FROM ({_NEWEST_RUNS}) AS r"),
     ("retention_failed", "Workspaces whose newest run of retention failed", "",
      f"SELECT '', count(*) FROM ({_NEWEST_RUNS}) AS r WHERE has_failed"),

@@ -407,6 +407,39 @@ def test_bodies_leave_time_to_chats_too(
     assert len(clock.paused) == pauses
 
 
+def test_bodies_do_not_wait_behind_conversations_and_what_is_left_is_counted(
+    limited: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A share of each in turn, also in small batches; the next run erases the rest, visitors too."""
+    in_batches_of(1, monkeypatch)
+    monkeypatch.setattr(retention, "AT_ONCE", 4)
+    for _ in range(8):
+        old_body()
+        silent()
+    Customer.objects.create()
+    Customer.objects.update(created_at=now() - OLD)
+    Clock(monkeypatch).erasing_takes(retention.MOST_SECONDS / 4)
+    report = erase_expired()[limited.pk]
+    assert report == Report(conversations=4, kept=0, bodies=4, left=4 + 4 + 5)  # four visitors have just become lonely
+    found = latest_runs(limited)
+    assert found is not None and found[0].remaining == 13 and found[0].visitors == 0
+    monkeypatch.undo()
+    assert erase_expired()[limited.pk] == Report(conversations=4, kept=0, bodies=4, visitors=9)
+    assert RetentionRun.objects.latest("ended_at").visitors == 9
+
+
+def test_each_batch_of_visitors_begins_behind_the_last_one(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_batches_of(2, monkeypatch)
+    for number in range(5):
+        Customer.objects.create(external_id=f"cus_{number}")
+        Customer.objects.create()
+    Customer.objects.update(created_at=now() - OLD)
+    with CaptureQueriesContext(connection) as queries:
+        assert erase_expired()[limited.pk].visitors == 5
+    locks = [query["sql"] for query in queries if "FOR UPDATE SKIP LOCKED" in query["sql"]]
+    assert ['"accounts_customer"."id" >' in sql for sql in locks] == [False, True, True]
+
+
 def test_without_a_limit_nothing_is_erased(workspace: Workspace) -> None:
     silent(timedelta(days=4000))
     assert erase_expired() == {}
