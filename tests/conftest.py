@@ -22,6 +22,7 @@ from supportbot.observing.database_errors import DatabaseTrouble, trouble
 from supportbot.server_urls import cache_at
 from tests.connections import leave_connection, pass_connections_on
 from tests.emptying import empty_quickly
+from tests.locks import refuse_locks_outside_transactions
 from tests.migrated import create_database, migrated_dump
 from tests.patience import PATIENCE_SECONDS
 from tests.pseudo import pseudo_language
@@ -29,6 +30,7 @@ from tests.pseudo import pseudo_language
 __all__ = ["pseudo_language"]  # a fixture
 empty_quickly()
 pass_connections_on()
+refuse_locks_outside_transactions()
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow by design
 # Without a pool, each hop to a thread would open a new connection.
 settings.DATABASES["default"]["CONN_MAX_AGE"] = None

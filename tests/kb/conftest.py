@@ -3,11 +3,8 @@
 from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.db.models.sql.compiler import SQLCompiler
-from django.db.transaction import TransactionManagementError
 from pytest_django.fixtures import Settings
 
 from kb import ports
@@ -25,20 +22,6 @@ def embedder(settings: Settings) -> Iterator[HashEmbedder]:
     assert isinstance(loaded, HashEmbedder)
     yield loaded
     ports._load.cache_clear()
-
-
-@pytest.fixture(autouse=True)
-def _locks_need_a_transaction_of_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse locks outside a transaction, as Django does in production: the transaction of the test hides this."""
-    as_sql = SQLCompiler.as_sql
-
-    def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
-        blocks = self.connection.atomic_blocks
-        if self.query.select_for_update and all(block._from_testcase for block in blocks):
-            raise TransactionManagementError("select_for_update cannot be used outside of a transaction.")
-        return as_sql(self, *args, **kwargs)
-
-    monkeypatch.setattr(SQLCompiler, "as_sql", checked)
 
 
 @pytest.fixture
