@@ -45,6 +45,22 @@ def test_scopes_nest_and_the_outer_one_returns(two_workspaces: tuple[Workspace, 
         assert Customer.objects.get().name == "First"
 
 
+def test_a_query_sees_what_has_changed_since_the_last_one(two_workspaces: tuple[Workspace, Workspace]) -> None:
+    first, second = two_workspaces
+    for workspace in (first, second, first):
+        with workspace_scope(workspace.pk):
+            known = len(Customer.objects.all())
+            Customer.objects.filter(name="none").delete()
+            Customer.objects.create(name="Later")
+            assert len(Customer.objects.all()) == known + 1
+            channel = Channel.objects.create(key=f"pk_{known}_{workspace.slug}", name="Shop")
+            IdentityKey.objects.create(channel=channel, kid="1", algorithm="HS256", secret="x" * 32)
+            assert [key.channel_id for key in channel.identity_keys.all()] == [channel.pk]
+            assert Customer.objects.using("default").count() == known + 1
+    with workspace_scope(first.pk):
+        assert (Customer.objects.count(), IdentityKey.objects.count()) == (3, 2)
+
+
 def test_crossing_workspaces_sees_all_rows_but_creates_none(two_workspaces: tuple[Workspace, Workspace]) -> None:
     with across_workspaces("test"):
         assert Customer.objects.count() == 2
