@@ -30,7 +30,7 @@ PREFIX = "supportbot-tests-"
 OUTSIDE_WORLD = ("OPENAI_", "OTEL_", "KB_", "LLM_", "EMAIL_", "SUPPORTBOT_", "SHOP_")
 OUTSIDE_NAMES = {"PUBLIC_URL", "HOST", "PORT", "ALLOWED_HOSTS"}
 # objects created before garbage collection; Python's default of 700 would collect constantly
-GARBAGE_THRESHOLD = 20_000
+GARBAGE_THRESHOLD = 100_000
 FLOWS = "tests/flows"
 
 _servers: "TestServers | None" = None
