@@ -1,7 +1,7 @@
 """Broken links between help pages. Nothing is fetched: the addresses are compared with the articles."""
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -9,9 +9,9 @@ from urllib.parse import unquote, urlsplit
 from django.conf import settings
 
 from kb.access import Surface, Viewer, readable
-from kb.models import Article, OldAddress, Picture, State
+from kb.models import Article, Picture, State
 from kb.pictures import file_name
-from kb.relative_links import Position, is_relative, paths_meant, position_of
+from kb.relative_links import Targets, add_former_names, is_relative, position_of, with_places
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 
@@ -32,32 +32,27 @@ class Broken:
 def broken_links() -> list[Broken]:
     """Return the links of live articles to help pages of this workspace that nobody can open."""
     here = f"/help/{Workspace.objects.get(pk=current_workspace_id()).slug}/"
-    known = _names()
-    rows = Article.objects.filter(state=State.LIVE).select_related("live_revision").order_by("external_id")
+    known = _known()
+    rows = with_places(Article.objects.filter(state=State.LIVE)).select_related("live_revision", "workspace")
     found = []
-    for article in rows[:MAX_READ].iterator(chunk_size=200):
+    for article in rows.order_by("external_id")[:MAX_READ].iterator(chunk_size=200):
         body = article.live_revision.body if article.live_revision else ""
         position = position_of(article)
         for target in dict.fromkeys(_targets(body)):
             name = _name_of(target, here)
-            if _is_lost(target, position, known) or (name is not None and name not in known):
+            is_lost = is_relative(target) and known.find(target, position) is None
+            if is_lost or (name is not None and name not in known.names and name not in known.pictures):
                 found.append(Broken(article, target))
     return found
 
 
-def _is_lost(target: str, position: Position, known: Set[str]) -> bool:
-    """Return whether a link is a relative path that leads to no article."""
-    paths = paths_meant(target, position.path)
-    return is_relative(target) and not any(path in known or f"{position.prefix}{path}" in known for path in paths)
-
-
-def _names() -> set[str]:
-    """Return the names by which public help pages and pictures can be opened, and the places of their files."""
-    shown = readable(Viewer(surface=Surface.HELP_PAGES))
-    names = {str(value) for row in shown.values_list("pk", "slug", "external_id", "origin") for value in row}
-    old = OldAddress.objects.filter(article__in=shown).values_list("name", flat=True)
-    pictures = (f"pictures/{file_name(one)}" for one in Picture.objects.only("digest", "media_type"))
-    return names | set(old) | set(pictures)
+def _known() -> Targets:
+    """Return the public help pages by the names and files by which they can be opened, and the pictures."""
+    viewer, known = Viewer(surface=Surface.HELP_PAGES), Targets()
+    known.add(with_places(readable(viewer)))
+    add_former_names(known, viewer)
+    known.pictures = {f"pictures/{file_name(one)}" for one in Picture.objects.only("digest", "media_type")}
+    return known
 
 
 def _targets(body: str) -> Iterator[str]:

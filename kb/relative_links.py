@@ -1,39 +1,90 @@
 """Links between articles that come from files, written as relative paths, such as `../fees.md#abroad`.
 
-An article's own path is that of its file in the source, otherwise its external id, which is the path in an imported
-folder.
+Such a link is read from the place of its file first, and then as a browser would, from the help page. A file of a
+source is found by its path in this source, whatever its article's id is. Without a source, the path is the external id,
+as in an imported folder.
 """
 
 import posixpath
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 
 from kb.access import Viewer, readable
 from kb.article_urls import article_address
-from kb.models import Article
+from kb.models import Article, OldAddress, Picture, SourceItem
+from kb.pictures import file_name
 
-MOST_LOOKED_UP: Final = 100  # links of a page
 # What a link without an ending may mean, as generators of documentation write them.
-_ENDINGS: Final = (".md", ".html", "/index.md", "/README.md", "/index.html")
+_ENDINGS: Final = ("", ".md", ".html", "/index.md", "/README.md", "/index.html")
+HOME: Final = "."  # the help centre's home page
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where an article's file is: its path, and what precedes the paths of its source in `Article.origin`."""
+    """Where an article's file and help page are. `source` is the file's source, or what precedes the path in
+    `Article.origin` if the source has been deleted; None if the article comes from none.
+    """
 
     path: str
+    name: str
+    source: Any = None
+    item: Any = None
     prefix: str = ""
 
 
+@dataclass(slots=True)
+class Targets:
+    """What relative links can lead to: articles by their source and path, and by the names of their help pages, and the
+    names of stored pictures.
+    """
+
+    files: dict[tuple[Any, str], Article] = field(default_factory=dict)
+    names: dict[str, Article] = field(default_factory=dict)
+    pictures: set[str] = field(default_factory=set)
+
+    def add(self, articles: Iterable[Article]) -> None:
+        """Add articles from `with_places`."""
+        for article in articles:
+            position = position_of(article)
+            if position.source is not None:
+                self.files[position.source, position.path] = article
+            for name in (article.slug, article.external_id, str(article.pk)):
+                if name:
+                    self.names.setdefault(name, article)
+
+    def find(self, target: str, position: Position) -> Article | str | None:
+        """Return the article, or the name of the picture or the home page, that a relative link leads to."""
+        for path in file_paths(target, position):
+            found = self.names.get(path) if position.source is None else self.files.get((position.source, path))
+            if found is not None:
+                return found
+        name = page_name(target, position)
+        if name == HOME or name in self.pictures:
+            return name
+        return self.names.get(name) or self.names.get(name.removesuffix(".md"))
+
+
+def with_places(articles: QuerySet[Article]) -> QuerySet[Article]:
+    """Return articles with what `position_of` needs, without the content that their source holds."""
+    places = {"source_pk": F("source_item__source_id"), "item_key": F("source_item__key")}
+    return articles.select_related("workspace").annotate(**places)
+
+
 def position_of(article: Article) -> Position:
-    if article.origin and not article.origin.startswith(("http://", "https://")):
-        source, separator, path = article.origin.rpartition(": ")
-        return Position(path, f"{source}{separator}")
-    return Position(article.external_id)
+    """Return the position of an article from `with_places`."""
+    name, origin = article.slug or article.external_id, article.origin
+    if not origin or origin.startswith(("http://", "https://")):
+        return Position(article.external_id, name)
+    source, key = article.source_pk, article.item_key  # type: ignore[attr-defined]  # annotated
+    # The source's name comes first, as it was when the file was read.
+    begin = origin.find(f": {key}") if key else -1
+    begin = (begin if begin >= 0 else origin.rfind(": ")) + 2
+    prefix = origin[:begin]
+    return Position(origin[begin:], name, source or prefix, article.source_item_id, prefix)
 
 
 def is_relative(target: str) -> bool:
@@ -45,40 +96,80 @@ def is_relative(target: str) -> bool:
     return bool(parts.path) and not (parts.scheme or parts.netloc or parts.path.startswith("/"))
 
 
-def paths_meant(target: str, path: str) -> tuple[str, ...]:
-    """Return the paths that a relative link in the file at `path` may mean, most likely first: from the file's folder
-    or, as a browser would read it, from the help page's address.
+def file_paths(target: str, position: Position) -> list[str]:
+    """Return the paths that a relative link in a file may mean, most likely first."""
+    path = _joined(posixpath.dirname(position.path), target)
+    endings = [one for one in _ENDINGS if path != "." or one.startswith("/")]
+    return [posixpath.normpath(f"{path}{ending}") for ending in endings] if path else []
+
+
+def page_name(target: str, position: Position) -> str:
+    """Return the name of the help page or picture that a browser would open; "" outside of the help centre."""
+    return _joined(position.name, target)
+
+
+def _joined(base: str, target: str) -> str:
+    path = posixpath.normpath(posixpath.join(base, unquote(urlsplit(target).path)))
+    return "" if path == ".." or path.startswith("../") or "\0" in path else path
+
+
+def resolver(article: Article, viewer: Viewer) -> Callable[[Collection[str]], Mapping[str, str]]:
+    """Return a function that gives the addresses of links: for a relative path, that of the article or picture meant,
+    or "" if the viewer can open none; for any other link, the link itself. All links are looked up together.
     """
-    if not is_relative(target):
-        return ()
-    way = unquote(urlsplit(target).path)
-    meant = [posixpath.normpath(posixpath.join(base, way)) for base in (posixpath.dirname(path), path)]
-    inside = [one for one in meant if one not in (".", "..") and not one.startswith("../") and "\0" not in one]
-    return tuple(f"{one}{ending}" for one in inside for ending in ("", *_ENDINGS))
+
+    def addresses_of(links: Collection[str]) -> Mapping[str, str]:
+        relative = {link for link in links if is_relative(link)}
+        addresses = {link: link for link in links if link not in relative}
+        if relative:
+            position = position_of(with_places(Article.objects.filter(pk=article.pk)).get())
+            targets, home = _looked_up(relative, position, viewer), f"/help/{article.workspace.slug}/"
+            addresses |= {link: _address(link, targets.find(link, position), home) for link in relative}
+        return addresses
+
+    return addresses_of
 
 
-def resolver(article: Article, viewer: Viewer) -> Callable[[str], str]:
-    """Return a function that gives a link's address: for a relative path, that of the article meant, or "" if the
-    viewer can read none; for any other link, the link itself.
-    """
-    position, known = position_of(article), dict[tuple[str, ...], str]()
-
-    def address_of(target: str) -> str:
-        if not is_relative(target):
-            return target
-        paths = paths_meant(target, position.path)
-        if paths not in known:
-            known[paths] = _address(paths, position, viewer) if len(known) < MOST_LOOKED_UP else ""
-        address, fragment = known[paths], urlsplit(target).fragment
-        return f"{address}#{fragment}" if address and fragment else address
-
-    return address_of
+def _address(link: str, found: Article | str | None, home: str) -> str:
+    parts = urlsplit(link)
+    if isinstance(found, str):
+        query = f"?{parts.query}" if parts.query else ""
+        return f"{home}{query}" if found == HOME else f"{home}{found}"
+    address = article_address(found) if found is not None else ""
+    return f"{address}#{parts.fragment}" if address and parts.fragment else address
 
 
-def _address(paths: tuple[str, ...], position: Position, viewer: Viewer) -> str:
-    origins = [f"{position.prefix}{path}" for path in paths] if position.prefix else []
-    is_meant = Q(external_id__in=paths) | Q(slug__in=paths) | Q(origin__in=origins)
-    found: dict[str, Article] = {}
-    for row in readable(viewer).filter(is_meant).select_related("workspace"):
-        found |= dict.fromkeys((row.origin.removeprefix(position.prefix), row.slug, row.external_id), row)
-    return next((article_address(found[path]) for path in paths if path in found), "")
+def _looked_up(links: Collection[str], position: Position, viewer: Viewer) -> Targets:
+    """Return what these links may lead to, with the same few statements for any number of links."""
+    paths = {path for link in links for path in file_paths(link, position)}
+    names = {name for link in links if (name := page_name(link, position)) not in ("", HOME)}
+    names |= {name.removesuffix(".md") for name in names}
+    targets, rows = Targets(), with_places(readable(viewer))
+    if position.source is None:
+        names |= paths
+    elif position.item is None:  # the source has been deleted
+        targets.add(rows.filter(source_item=None, origin__in=[f"{position.prefix}{path}" for path in paths]))
+    else:
+        items = SourceItem.objects.filter(source=position.source, key__in=paths).values_list("pk", flat=True)
+        in_archive = Q(source_item=position.item, origin__in=[f"{position.prefix}{path}" for path in paths])
+        targets.add(rows.filter(Q(source_item__in=list(items)) | in_archive))
+    targets.add(rows.filter(Q(external_id__in=names) | (Q(slug__in=names) & ~Q(slug=""))))
+    if former := names - targets.names.keys():
+        add_former_names(targets, viewer, former)
+        targets.pictures = {f"pictures/{file_name(one)}" for one in _pictures(former)}
+    return targets
+
+
+def add_former_names(targets: Targets, viewer: Viewer, names: Collection[str] | None = None) -> None:
+    """Add the articles that had one of these names, or any."""
+    rows = OldAddress.objects.filter(article__in=readable(viewer))
+    rows = rows if names is None else rows.filter(name__in=names)
+    pairs = list(rows.values_list("name", "article_id"))
+    articles = with_places(Article.objects.all()).in_bulk([pk for _, pk in pairs]) if pairs else {}
+    for name, pk in pairs:
+        targets.names.setdefault(name, articles[pk])
+
+
+def _pictures(names: Collection[str]) -> Iterable[Picture]:
+    digests = {posixpath.basename(name).partition(".")[0] for name in names if name.startswith("pictures/")}
+    return Picture.objects.filter(digest__in=digests).only("digest", "media_type") if digests else ()

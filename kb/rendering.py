@@ -6,7 +6,7 @@ anything. Only articles show pictures, and only stored ones (`kb.pictures`).
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -90,19 +90,21 @@ def render_article(
     body: str,
     *,
     passage: tuple[int, int] | None = None,
-    address_of: Callable[[str], str] | None = None,
+    addresses_of: Callable[[Collection[str]], Mapping[str, str]] | None = None,
 ) -> RenderedArticle:
     """Return an article without its title, with the passage `body[start:end]` highlighted.
 
-    A first heading that repeats the title is left out, since the page shows the title itself. `address_of` returns the
-    address of each link; "" leaves only its text.
+    A first heading that repeats the title is left out, since the page shows the title itself. `addresses_of` is
+    given the targets of all links and returns the address of each; "" leaves only its text.
     """
     tokens, is_marked = _markdown.parse(body), False
     if passage is not None:
         tokens, is_marked = marked_tokens(_markdown, body, passage)
-    if address_of is not None:
+    if addresses_of is not None:
+        links = [one for token in tokens for one in token.children or () if one.type == "link_open"]
+        addresses = addresses_of({str(link.attrGet("href") or "") for link in links})
         for token in tokens:
-            token.children = list(_linked(token.children, address_of)) if token.children else token.children
+            token.children = list(_linked(token.children, addresses)) if token.children else token.children
     tokens = _with_heading_ids(_levelled(_without_title(tokens, title)))
     html = _markdown.renderer.render(tokens, _markdown.options, {"shows_pictures": True})
     return RenderedArticle(_clean(html), tuple(_contents(tokens)), is_marked)
@@ -143,11 +145,11 @@ def _levelled(tokens: Sequence[Token]) -> list[Token]:
     return list(tokens)
 
 
-def _linked(tokens: Sequence[Token], address_of: Callable[[str], str]) -> Iterator[Token]:
+def _linked(tokens: Sequence[Token], addresses: Mapping[str, str]) -> Iterator[Token]:
     is_dropped = False
     for token in tokens:
         if token.type == "link_open":
-            address = address_of(str(token.attrGet("href") or ""))
+            address = addresses[str(token.attrGet("href") or "")]
             is_dropped = not address
             token.attrSet("href", address)
         if not (is_dropped and token.type in ("link_open", "link_close")):

@@ -233,7 +233,7 @@ def help_page(request: HttpRequest, place: Place, name: str) -> HttpResponse:
         "thanks": request.GET.get("helped", ""),
         "revision": revision,
         "rendered": render_article(
-            revision.title, revision.body, passage=passage, address_of=resolver(article, PUBLIC)
+            revision.title, revision.body, passage=passage, addresses_of=resolver(article, PUBLIC)
         ),
         "current_href": "" if is_current else help_path(article),
         "is_quote_missing": citation is not None and quoted is None,

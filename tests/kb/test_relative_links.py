@@ -3,18 +3,24 @@
 from pathlib import Path
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from selectolax.lexbor import LexborHTMLParser
 
 from kb.broken_links import broken_links
-from kb.models import Article
-from kb.services import archive
+from kb.models import Article, Source
+from kb.pictures import add_picture, address_of
+from kb.services import Change, archive, create_article, publish
+from kb.slugs import rename
 from supportbot.accounts.models import Workspace
+from tests.console.test_firststeps import png
 from tests.kb.import_command import run
 from tests.kb.made_files import zipped
-from tests.kb.source_commands import add
+from tests.kb.source_commands import add, command
 
 pytestmark = pytest.mark.django_db
+HELP = "/help/wrenfell"
 SHIPPING = """# Shipping
 
 See [returns](../returns.md#fees), [the list](list.htm), [prices](prices), [the forms](../forms/) and
@@ -95,3 +101,78 @@ def test_links_that_browsers_resolve_from_the_pages_address_still_lead_there(
     run(manual)
     assert links(client, "Shipping")["returns"] == "/help/wrenfell/returns.md/#fees"
     assert broken_links() == []
+
+
+def renamed(article: Article, slug: str) -> None:
+    with transaction.atomic():
+        rename(article, slug)
+
+
+def contents_page(count: int) -> bytes:
+    return ("# Contents\n\n" + " ".join(f"[page {number}](pages/{number}.md)" for number in range(count))).encode()
+
+
+@pytest.mark.parametrize("is_source", [False, True])
+def test_all_links_of_a_contents_page_are_looked_up_together(
+    client: Client, workspace: Workspace, tmp_path: Path, is_source: bool
+) -> None:
+    (tmp_path / "pages").mkdir()
+    for number in range(120):
+        (tmp_path / f"pages/{number}.md").write_text(f"# Page {number}\n\nText {number}.\n")
+    (tmp_path / "few.md").write_bytes(contents_page(2).replace(b"# Contents", b"# Few"))
+    (tmp_path / "all.md").write_bytes(contents_page(120))
+    (add if is_source else run)(tmp_path)
+    for title in ("Few", "Contents"):  # what is read once per process or page is read now
+        links(client, title)
+    numbers = []
+    for title, count in (("Few", 2), ("Contents", 120)):
+        with CaptureQueriesContext(connection) as queries:
+            found = links(client, title)
+        assert {f"page {number}" for number in range(count)} <= found.keys()
+        numbers.append(len(queries))
+    assert numbers[1] - numbers[0] < 5  # the related articles can differ
+    assert broken_links() == []
+
+
+def test_links_of_a_sources_files_lead_to_no_other_source(client: Client, workspace: Workspace, tmp_path: Path) -> None:
+    ours, others = tmp_path / "ours", tmp_path / "others"
+    for folder in (ours, others):
+        folder.mkdir()
+    (ours / "start.md").write_text(
+        "---\nid: start-1\n---\n# Start\n\n[Fees](fees.md), [prices](prices), [old](old.md).\n"
+    )
+    (ours / "fees.md").write_text("---\nid: a-fees\n---\n# Fees\n\nText.\n")
+    (ours / "prices.md").write_text("---\nid: a-prices\n---\n# Prices\n\nText.\n")
+    (others / "fees.md").write_text("# Fees of others\n\nOther text.\n")
+    (others / "old.md").write_text("# Old of others\n\nOther words.\n")
+    add(ours)
+    add(others)
+    renamed(create_article(Change(title="Prices of all", body="Words.")), "shop/prices")
+    found = links(client, "Start")
+    assert found["Fees"] == "/help/wrenfell/a-fees/"
+    assert found["prices"] == "/help/wrenfell/a-prices/"
+    assert "old" not in found
+    assert [broken.target for broken in broken_links()] == ["old.md"]
+
+    Source.objects.filter(name="ours").update(name="Renamed")
+    (ours / "fees.md").write_text("---\nid: a-fees\n---\n# Fees\n\nNewer text.\n")
+    command("source_sync", "Renamed")
+    assert links(client, "Start")["Fees"] == "/help/wrenfell/a-fees/"
+
+
+def test_links_of_a_page_written_here_work_as_in_a_browser(client: Client, workspace: Workspace) -> None:
+    picture = address_of(add_picture(png()))
+    target = publish(create_article(Change(title="Target", body="Text."), external_id="target").pk)
+    renamed(target, "older")
+    renamed(target, "newer")
+    body = f"[Home](..), [search](../?q=x), [old](../older), [no](../no), [picture](..{picture.removeprefix(HELP)})"
+    publish(create_article(Change(title="Written", body=body), external_id="written").pk)
+    found = links(client, "Written")
+    assert {name: found.get(name) for name in ("Home", "search", "picture", "old", "no")} == {
+        "Home": "/help/wrenfell/",
+        "search": "/help/wrenfell/?q=x",
+        "picture": picture,
+        "old": "/help/wrenfell/newer/",
+        "no": None,
+    }
+    assert [broken.target for broken in broken_links()] == ["../no"]
