@@ -17,6 +17,7 @@ from kb.access import Viewer, readable
 from kb.article_urls import article_address
 from kb.models import Article, OldAddress, Picture, SourceItem
 from kb.pictures import file_name
+from kb.slugs import as_id
 
 # What a link without an ending may mean, as generators of documentation write them.
 _ENDINGS: Final = ("", ".md", ".html", "/index.md", "/README.md", "/index.html")
@@ -153,7 +154,8 @@ def _looked_up(links: Collection[str], position: Position, viewer: Viewer) -> Ta
         items = SourceItem.objects.filter(source=position.source, key__in=paths).values_list("pk", flat=True)
         in_archive = Q(source_item=position.item, origin__in=[f"{position.prefix}{path}" for path in paths])
         targets.add(rows.filter(Q(source_item__in=list(items)) | in_archive))
-    targets.add(rows.filter(Q(external_id__in=names) | (Q(slug__in=names) & ~Q(slug=""))))
+    ids = [pk for name in names if (pk := as_id(name)) is not None]
+    targets.add(rows.filter(Q(external_id__in=names) | (Q(slug__in=names) & ~Q(slug="")) | Q(pk__in=ids)))
     if former := names - targets.names.keys():
         add_former_names(targets, viewer, former)
         targets.pictures = {f"pictures/{file_name(one)}" for one in _pictures(former)}

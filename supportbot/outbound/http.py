@@ -40,6 +40,8 @@ _RESERVED: Final = frozenset({
 # OpenSSL's reasons for an answer that is not TLS
 _PLAIN: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
 _GZIP: Final = ("gzip", "x-gzip")
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+MOST_MEMBERS: Final = 100  # of a gzip body; each costs a copy of the rest
 _DEFAULTS: Final = {"User-Agent": "SupportBot", "Connection": "close"}
 
 
@@ -263,10 +265,17 @@ def _unpacked(body: bytes, most: int) -> bytes:
     """Return the content of a gzip body, at most slightly longer than `most`. Raises zlib.error if it is damaged."""
     if len(body) > most:  # the rest was not read
         return body
-    unpacking = zlib.decompressobj(wbits=31)
-    content = unpacking.decompress(body, most + 1)
-    if not unpacking.eof and len(content) <= most:
-        raise zlib.error("truncated")
+    content, members = b"", 0
+    # A body can have several members. Responses such as 304 have none, although some servers keep the header.
+    while body.startswith(_GZIP_MAGIC) or (body and not members):
+        members += 1
+        unpacking = zlib.decompressobj(wbits=31)
+        content += unpacking.decompress(body, most + 1 - len(content))
+        if len(content) > most:
+            break
+        if not unpacking.eof or members > MOST_MEMBERS:
+            raise zlib.error("truncated, or of too many members")
+        body = unpacking.unused_data
     return content
 
 

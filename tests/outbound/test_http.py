@@ -117,6 +117,14 @@ def unpacked(body: bytes, encoding: str = "gzip") -> Response:
         return request(Request("GET", url_of(server.port), unpacks_gzip=True))
 
 
+def test_a_packed_answer_of_several_members_is_read_whole() -> None:
+    assert unpacked(PACKED + gzip.compress(b"More.")).body == b"Words of a page. " * 100 + b"More."
+
+
+def test_an_answer_without_a_body_is_not_damaged_by_the_header_of_its_compression() -> None:
+    assert unpacked(b"").body == b""
+
+
 def test_a_packed_answer_is_unpacked_for_a_caller_that_wants_it() -> None:
     assert unpacked(PACKED).body == unpacked(PACKED, "X-GZIP").body == b"Words of a page. " * 100
 

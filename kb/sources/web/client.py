@@ -51,7 +51,7 @@ class Answer:
         return min(_wait(self.headers.get("retry-after", "")), MOST_PATIENCE)
 
     @property
-    def asked_patience(self) -> timedelta | None:
+    def retry_after(self) -> timedelta | None:
         """How long a busy server asks us to wait; None also if it does not say how long."""
         return self.patience if "retry-after" in self.headers else None
 

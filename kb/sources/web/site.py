@@ -34,8 +34,8 @@ MAX_DEPTH: Final = 10
 MAX_LISTED: Final = 100_000  # addresses of one source, more than a source ever reads
 SAMPLE: Final = 8  # pages read to learn the boilerplate that pages share
 MOST_SAMPLED: Final = 40  # addresses tried to find these pages
-MOST_PAUSES: Final = 3  # for one of these pages
-LONGEST_PAUSE: Final = timedelta(seconds=10)
+MOST_TRIES: Final = 3  # for one of these pages
+LONGEST_PAUSES: Final = timedelta(seconds=10)  # for all of them, since a turn lasts half a minute
 MAX_HTML_BYTES: Final = 8_000_000
 _ENDINGS: Final = {
     "application/pdf": ".pdf",
@@ -68,6 +68,7 @@ class Site:
         # An operator's --allow-private is for the site itself, not for any address that its pages name.
         self._client_elsewhere = Client(delay_seconds=origin.delay_seconds, allows_private=False)
         self._pictures = SitePictures(origin, self._client_for, self._why_no_picture)
+        self._paused = timedelta()  # for the sample
         self._at_hand: dict[str, Answer] = {}  # pages of the sample, already fetched
         self._alike: dict[str, set[str]] = {}
 
@@ -220,15 +221,16 @@ class Site:
         """Return a page for the sample, after a short pause if the site asks for one. Raises TooBusy if it asks for a
         longer one.
         """
-        for _ in range(MOST_PAUSES):
-            answer = self._client.get(url)
-            if (patience := answer.asked_patience) is None:
+        tries = 0
+        while True:
+            answer, tries = self._client.get(url), tries + 1
+            if (patience := answer.retry_after) is None:
                 return answer
-            if patience > LONGEST_PAUSE:
-                break
+            self._paused += patience
+            if tries == MOST_TRIES or self._paused > LONGEST_PAUSES:
+                raise TooBusy(_busy(answer), patience)
             self.origin.still_working()
             time.sleep(patience.total_seconds())
-        raise TooBusy(_busy(answer), patience or LONGEST_PAUSE)
 
     def _rules(self) -> Robots:
         """Return the site's rules, fetched once a turn."""
@@ -275,7 +277,7 @@ class Site:
             answer = self._client_for(host).get(f"{host}/robots.txt")
         except Unreadable as error:
             raise SourceUnreadable(error.message) from error
-        if (patience := answer.asked_patience) is not None and self._is_here(host):
+        if (patience := answer.retry_after) is not None and self._is_here(host):
             raise TooBusy(_busy(answer), patience)
         if answer.status >= 500 or answer.status == 429:  # by RFC 9309, everything then counts as forbidden
             raise SourceUnreadable(

@@ -41,6 +41,8 @@ LOCK_TIMEOUT = "2s"
 LOCK_PAUSE_SECONDS = 8.0  # for the statements that queued up in the meantime
 LOCK_PATIENCE_SECONDS = 1_800.0  # as long as a backup of a large database may take
 LOOK_SECONDS: Final = 0.4  # several times within LOCK_TIMEOUT
+CONNECT_SECONDS: Final = 5  # for the connection that looks
+JOIN_SECONDS: Final = 2.0
 
 
 def wait_for_lock(connection: "psycopg.Connection[Any]") -> None:
@@ -94,7 +96,7 @@ class LockWatch:
     """
 
     def __init__(self, watched: BaseDatabaseWrapper) -> None:
-        self._parameters = watched.get_connection_params()
+        self._parameters = {**watched.get_connection_params(), "connect_timeout": CONNECT_SECONDS}
         self._pid = watched.connection.info.backend_pid
         self._is_over = threading.Event()
         self._newest: list[Transaction] = []
@@ -107,7 +109,7 @@ class LockWatch:
             yield
         finally:
             self._is_over.set()
-            thread.join()
+            thread.join(JOIN_SECONDS)  # the server may not answer, and the migration is done
 
     def taken(self) -> list[Transaction]:
         """Return the transactions of the newest wait, and forget them; [] if they could not be found out."""
@@ -115,9 +117,11 @@ class LockWatch:
         return found
 
     def _look(self) -> None:
-        with suppress(Error), psycopg.connect(**self._parameters, autocommit=True) as connection:
-            while not self._is_over.wait(LOOK_SECONDS):
-                self._newest = blocking_transactions(connection, self._pid) or self._newest
+        while not self._is_over.is_set():
+            with suppress(Error), psycopg.connect(**self._parameters, autocommit=True) as connection:
+                while not self._is_over.wait(LOOK_SECONDS):
+                    self._newest = blocking_transactions(connection, self._pid) or self._newest
+            self._is_over.wait(LOOK_SECONDS)  # before the next attempt to connect
 
 
 class Command(migrate.Command):
