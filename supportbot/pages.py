@@ -82,7 +82,10 @@ FAILED = Refusal(
 
 NO_SPACE = Refusal(
     NoSpace.status, NoSpace.code, gettext_noop("The server's disk is full"),
-    gettext_noop("What you sent was not stored. Nothing that was stored before is lost."),
+    gettext_noop(
+        "The request was not completed, so what you sent is not stored, or only in part. Nothing that was stored "
+        "before is lost."
+    ),
     gettext_noop("Ask an administrator to free some space. Then go back and try again."),
 )  # fmt: skip
 
@@ -133,7 +136,7 @@ def failed(request: HttpRequest) -> HttpResponse:
 
 
 def no_space(request: HttpRequest) -> HttpResponse:
-    logger.error("%s: the disk is full, so nothing was stored", request.path)
+    logger.error("%s: the disk is full, so the request was not completed", request.path)
     response = _refused(request, NO_SPACE)
     response._has_been_logged = True  # type: ignore[attr-defined]  # Django's own: it would log a second line
     return response

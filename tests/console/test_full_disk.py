@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(not FULL.exists(), reason="needs a device without space"),
 ]
 TOLD = "The server’s disk is full".replace("’", "&#x27;")
-NOT_STORED = "What you sent was not stored."
+NOT_STORED = "The request was not completed, so what you sent is not stored, or only in part."
 WOOL = b"# Wool\n\nWash wool by hand.\n"
 
 
