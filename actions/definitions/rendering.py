@@ -81,7 +81,7 @@ def _words_of(one: Shown, names: Mapping[str, Any], locale: str, most: int) -> s
     words = in_locale(one.words, locale)
     if any(part.evaluate_if_present(names) is None for part in words.expressions()):
         return ""
-    return words.words(names, locale, most)
+    return words.words(names, locale, most).strip()  # a value at its end may be an empty text
 
 
 @dataclass(frozen=True, slots=True)

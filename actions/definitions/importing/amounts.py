@@ -1,15 +1,21 @@
-"""Finds the amounts of money among the fields of an answer, which are a figure beside its currency. Pure."""
+"""Finds the amounts of money among the fields of an answer, which are a figure beside its currency. Pure.
+
+An amount in the wrong unit is worse than two plain fields, and one that cannot be computed refuses a whole look-up. So
+a figure becomes an amount only if the file proves its unit, and the currency money only if the file lists its codes.
+"""
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from actions.definitions.importing.drafts import snake
+from actions.definitions.importing.drafts import Draft, printable, snake
 from actions.definitions.importing.shapes import listed_types
+from actions.money import CURRENCY, USUAL_DECIMALS, currency_decimals
 
 _FIGURE: Final = re.compile(r"-?[0-9]+\.[0-9]{2,3}", re.ASCII)
 _DECIMAL: Final = "decimal"  # the format of a number in a text, in the registry of OpenAPI
+_MAX_CODES: Final = 200  # more than there are currencies
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,50 +28,87 @@ class Amount:
     shows: Mapping[str, Any]  # "value", an expression, or "words"
 
 
-def amounts_in(fields: Mapping[str, Any], required: Set[str], of: str) -> list[Amount]:
+def amounts_in(fields: Mapping[str, Any], of: str) -> list[Amount]:
     """Return the amounts among the plain fields of an object, whose schemas are given, if one field is their currency.
 
-    A field is an amount if its name ends with "amount" or "cents"; whole numbers named "amount" are not, since they
-    might be cents. Without any, the only figure with decimals is shown with its currency, as it is.
+    All fields whose names end with "amount" or "cents" must be amounts: those in cents with listed currencies that have
+    cents, all others with decimals in the file. Without any, the only figure with decimals is one. They become money if
+    the currencies are listed, and otherwise words with the currency as it is.
     """
     named = [name for name in fields if _last_word(name) == "currency" and "string" in _kinds(fields[name])]
     if len(named) != 1:
         return []
-    currency = named[0]
-    found: list[Amount] = []
-    for name, own_name, figure in _named_amounts(fields, of):
-        value = f"money({figure}, {of}.{currency})"
-        if not {name, currency} <= required:
-            value += f" if has({of}.{name}) and has({of}.{currency}) else null"
-        found.append(Amount(name, currency, own_name, {"value": value}))
-    return found or [
-        Amount(name, currency, snake(name), {"words": {"en": f"{{{of}.{name}}} {{{of}.{currency}}}"}})
-        for name in _only_figure(fields)
-    ]
+    currency, codes = named[0], _codes(fields[named[0]])
+    figures = [name for name in fields if _last_word(name) in ("amount", "cents")] or _only_figure(fields)
+    found = [_amount(name, fields[name], currency, codes, of) for name in figures]
+    return [] if None in found else [one for one in found if one is not None]
 
 
-def _named_amounts(fields: Mapping[str, Any], of: str) -> Iterator[tuple[str, str, str]]:
-    """Yield the field, the name for it, and the expression of its figure in the currency's main unit."""
-    for name, schema in fields.items():
-        last, kinds = _last_word(name), _kinds(schema)
-        if last == "cents" and kinds & {"integer", "number"}:
-            yield name, snake(name).removesuffix("cents").rstrip("_") or "amount", f"{of}.{name} / 100"
-        elif last == "amount" and (kinds == {"number"} or _is_decimal_text(schema)):
-            yield name, snake(name), f"{of}.{name}"
+def check_amounts(draft: Draft, fields: Iterable[Mapping[str, Any]]) -> None:
+    """Ask a person to check the unit of each amount among the fields that a result or a receipt shows."""
+    for one in fields:
+        shown = one["words"]["en"] if "words" in one else one["value"]
+        if "words" in one or shown.startswith("money("):
+            draft.check(
+                f"{one['name']}: shown as one amount, {printable(shown.partition(' if ')[0], 160)}. Check that the "
+                "system means this unit."
+            )
+
+
+def _amount(name: str, schema: Any, currency: str, codes: list[str], of: str) -> Amount | None:
+    """Return how a figure is shown as an amount; None if the file does not prove its unit."""
+    figure, code = f"{of}.{name}", f"{of}.{currency}"
+    is_number = _kinds(schema) <= {"integer", "number"}
+    known = f"has({figure}) and has({code}) and text({code}) in [{', '.join(map(repr, codes))}]"
+    if _last_word(name) == "cents":
+        has_cents = is_number and codes and all(currency_decimals(one) == USUAL_DECIMALS for one in codes)
+        own_name = snake(name).removesuffix("cents").rstrip("_") or "amount"
+        value = f"money({figure} / 100, {code}) if {known} else null"
+        return Amount(name, currency, own_name, {"value": value}) if has_cents else None
+    if not _has_decimals(schema):
+        return None
+    if is_number and codes:
+        value = f"money({figure}, {code}) if {known} else {figure} if has({figure}) else null"
+        return Amount(name, currency, snake(name), {"value": value})
+    words = f"{{{figure}}} {{{code} if has({code}) else ''}}"
+    return Amount(name, currency, snake(name), {"words": {"en": words}})
 
 
 def _only_figure(fields: Mapping[str, Any]) -> list[str]:
-    found = [name for name, schema in fields.items() if _kinds(schema) == {"number"} or _is_decimal_text(schema)]
+    found = [name for name, schema in fields.items() if _kinds(schema) == {"number"} or _has_decimals(schema)]
     return found if len(found) == 1 else []
 
 
-def _is_decimal_text(schema: Any) -> bool:
-    """Return whether a text is a number with decimals, by its format or its example."""
-    if "string" not in _kinds(schema):
+def _has_decimals(schema: Any) -> bool:
+    """Return whether the file says that a number, or a number in a text, has decimals: by its format, its step or an
+    example. The type `number` alone does not, because it includes whole numbers of cents.
+    """
+    kinds = _kinds(schema)
+    if not kinds <= {"number", "string"}:
         return False
+    step = schema.get("multipleOf")
+    if ("string" in kinds and schema.get("format") == _DECIMAL) or (isinstance(step, float) and 0 < step < 1):
+        return True
+    return any(_is_figure(one) for one in _examples(schema))
+
+
+def _is_figure(example: Any) -> bool:
+    if isinstance(example, str):
+        return _FIGURE.fullmatch(example) is not None
+    return isinstance(example, float) and not example.is_integer()
+
+
+def _examples(schema: Mapping[str, Any]) -> Iterator[Any]:
     several = schema.get("examples")
-    examples = [schema.get("example"), *(several if isinstance(several, list) else ())]
-    return schema.get("format") == _DECIMAL or any(_FIGURE.fullmatch(one) for one in examples if isinstance(one, str))
+    yield from (schema.get("example"), schema.get("default"), *(several if isinstance(several, list) else ()))
+
+
+def _codes(schema: Mapping[str, Any]) -> list[str]:
+    """Return the currencies that the file lists for a field; [] unless all of them are codes such as EUR."""
+    listed = schema["enum"] if isinstance(schema.get("enum"), list) else [schema.get("const")]
+    codes = [one for one in listed if one is not None]
+    are_codes = all(isinstance(one, str) and CURRENCY.fullmatch(one) for one in codes)
+    return list(dict.fromkeys(codes)) if are_codes and len(codes) <= _MAX_CODES else []
 
 
 def _last_word(name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from actions.definitions.document import RESERVED
 from actions.definitions.errors import ExpressionError
+from actions.definitions.importing.amounts import check_amounts
 from actions.definitions.importing.customer_fields import (
     OF_IDENTITY,
     check_identity,
@@ -124,6 +125,7 @@ class Operation:
         if document["kind"] == "read":
             document["lookups"] = [{"name": "record", "call": call}]
             document["result"] = self._answer.result()
+            check_amounts(draft, document["result"]["fields"])
             self._draft.suggest("lookups[0].owner", self._owner_of_answer())
             suggest_identity(self._draft, self._arguments, self._records.owners)
             if not self._draft.suggestions.get("lookups[0].owner") and "identity" in self._draft.suggestions.values():
@@ -342,6 +344,7 @@ class Operation:
         rows = [row for name, spec in open_ones.items() for row in card_rows(name, spec)]
         document["card"] = {"title": dict(document["title"]), "rows": rows[:MAX_ROWS]}
         document["receipt"] = self._answer.receipt()
+        check_amounts(self._draft, document["receipt"])
         if self._answer.explains_problems():
             self._draft.suggest("answer.reason", "body.detail")
         self._look_up(open_ones)

@@ -98,9 +98,9 @@ class Answer:
         """Return the parts that can be shown: the plain fields under their own names, and a figure beside its currency
         as one amount of money.
         """
-        properties, required = properties_of(schema, "answer", self._resolve, self._note)
+        properties = self.properties(schema)
         plain = {name: own for name, given in properties.items() if _is_plain(name, own := self._resolved(given))}
-        amounts = {one.field: one for one in amounts_in(plain, required, of)}
+        amounts = {one.field: one for one in amounts_in(plain, of)}
         shown_with_amount = {one.currency for one in amounts.values()}
         names = Names()
         fields: list[dict[str, Any]] = []
