@@ -3,7 +3,7 @@ records. A refusal here leaves only an audit entry with its error code.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from actions.argument_json import read_arguments
@@ -13,22 +13,27 @@ from actions.errors import ActionError
 from actions.facts import Identity
 from actions.principals import Principal
 from actions.registry import action_named
-from actions.schema import parse_arguments
+from actions.schema import Text, parse_arguments
 from actions.spec import Action
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """An action that someone asked for, its parsed arguments, and the customer it is for."""
+    """An action that someone asked for, its parsed arguments with their digest, and the customer it is for."""
 
     principal: Principal
     action: Action
     asked: dict[str, Any]
     identity: Identity
+    asked_digest: str
 
-    @property
-    def asked_digest(self) -> str:
-        return asked_digest_of(self.action.name, self.asked)
+    def spelled_as(self, arguments: Mapping[str, Any]) -> "Intent":
+        """Return the intent with the texts as they were before they were parsed. What a person enters has no spaces
+        around it, but what comes from another request, to undo it, is what a system knows.
+        """
+        own = {name: text for name in self.asked if isinstance(text := arguments.get(name), str)}
+        plain = {name: text for name, text in own.items() if isinstance(self.action.arguments.all_fields[name], Text)}
+        return replace(self, asked=self.asked | plain)
 
 
 def parse_intent(principal: Principal, name: str, arguments: str | Mapping[str, Any]) -> Intent:
@@ -36,7 +41,7 @@ def parse_intent(principal: Principal, name: str, arguments: str | Mapping[str, 
     try:
         action = action_named(name)
         asked = parse_arguments(action.arguments, read_arguments(arguments))
-        return Intent(principal, action, asked, identity_for(principal, action))
+        return Intent(principal, action, asked, identity_for(principal, action), asked_digest_of(action.name, asked))
     except ActionError as error:
         record_refusal("wish.refused", error, actor=principal.actor, action=_printable(name))
         raise

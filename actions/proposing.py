@@ -68,7 +68,7 @@ def propose(
     belongs to another intent), CannotUndo (the equal request undoes no request, or a different one), AlreadyConfirmed
     (the corrected card) or MerchantUnavailable.
     """
-    intent = parse_intent(principal, action, arguments)
+    intent = _intent(principal, action, arguments, undoes)
     spec, policy = _spec(intent), _policy(intent)
     known = _find_by_key(intent, proposal_key)
     if known is not None:
@@ -114,13 +114,18 @@ def preview(
     principal: Principal, action: str, arguments: str | Mapping[str, Any], *, undoes: UUID | None = None
 ) -> Preview:
     """Return what `propose` would decide, using the same code but storing nothing. Raises the same errors."""
-    intent = parse_intent(principal, action, arguments)
+    intent = _intent(principal, action, arguments, undoes)
     spec, policy = _spec(intent), _policy(intent)
     draft, resolved = _draft(intent, spec, policy, f"preview:{uuid7()}", None, undoes=undoes)
     equal = _find_equal_open(draft) if undoes else None
     if equal is not None and equal.state != State.AWAITING_CONFIRMATION:
         _same_deed(equal, draft)
     return Preview(_decide(spec, draft, resolved, rules_of(policy)), draft)
+
+
+def _intent(principal: Principal, action: str, arguments: str | Mapping[str, Any], undoes: UUID | None) -> Intent:
+    intent = parse_intent(principal, action, arguments)
+    return intent.spelled_as(arguments) if undoes is not None and not isinstance(arguments, str) else intent
 
 
 def _spec(intent: Intent) -> WriteAction:

@@ -1,6 +1,6 @@
 """Finds the records that a customer may choose for an action's arguments, before anything is proposed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,7 +26,7 @@ from actions.spec import Choice
 class Offer:
     """The arguments that a request lacks, with the customer's records to choose from, or why there are none."""
 
-    choices: dict[str, list[Choice]]
+    choices: dict[str, Sequence[Choice]]
     reason: Reason | None = None
     # All arguments as JSON, if there is only one record and nothing else is missing: a look-up needs no choice then.
     complete: str = ""
@@ -62,15 +62,15 @@ def offer_of(
                 _record(principal, name, 0, conversation_id)
                 return Offer({}, found)
             # Lists may share records: each is counted once.
-            records = {one.value for offered in found.values() for one in offered}
+            records = {one.value for choices in found.values() for one in choices.offered}
             _record(principal, name, len(records), conversation_id)
             # Without records for the first argument, there is nothing to ask about the others.
             first = found.get(lacking[0])
-            if not first:
+            if first is None or not first.offered:
                 return Offer({})
-            is_clear = len(first) == 1 and missing == lacking[:1]
-            complete = as_text({**given, lacking[0]: first[0].value}) if is_clear else ""
-            return Offer({one: offered for one, offered in found.items() if offered}, complete=complete)
+            is_only = len(first.offered) == 1 and first.is_every and missing == lacking[:1]
+            complete = as_text({**given, lacking[0]: first.offered[0].value}) if is_only else ""
+            return Offer({name: one.offered for name, one in found.items() if one.offered}, complete=complete)
     return None
 
 

@@ -95,6 +95,14 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Choices:
+    """The records that a customer can choose; `is_every` is false if there are others, which cannot be chosen here."""
+
+    offered: Sequence[Choice]
+    is_every: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """The texts of a card. `note` appears above the rows: what the shop tells customers before they confirm."""
 
@@ -143,7 +151,7 @@ class Action(ABC):
 
     def choices(
         self, arguments: Sequence[str], asked: Arguments, identity: Identity, locale: str, spend: Spend = unlimited
-    ) -> "dict[str, list[Choice]] | Reason":
+    ) -> dict[str, Choices] | Reason:
         """Return the choices for the first of these `chosen` arguments, and for others that choose from the same
         records, or the reason why the first has none. Raises MerchantUnavailable or NotConnected.
         """

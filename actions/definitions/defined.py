@@ -44,6 +44,7 @@ from actions.spec import (
     Action,
     Card,
     Choice,
+    Choices,
     Limits,
     ReadAction,
     Row,
@@ -161,7 +162,7 @@ class _Defined(Action):
 
     def choices(
         self, arguments: Sequence[str], asked: Arguments, identity: Identity, locale: str, spend: Spend = unlimited
-    ) -> dict[str, list[Choice]] | Reason:
+    ) -> dict[str, Choices] | Reason:
         lookups = needed_for(self._choosing(arguments[0]), self.definition.lookups)
         ask = _counted(self._world.ask(self.definition), spend)  # performs equal look-ups only once
         names = evaluation.names_of(
@@ -169,7 +170,7 @@ class _Defined(Action):
         )
         own = in_locale({language: language for language in self.definition.title}, locale)
         found = {
-            name: evaluation.choices_of(self.definition.arguments[name], lookups, names, ask, own)
+            name: evaluation.choices_of(self.definition, self.definition.arguments[name], names, ask, own)
             for name in arguments
             if name == arguments[0] or self._is_from_same_records(self._choosing(name), lookups, arguments)
         }
@@ -178,9 +179,9 @@ class _Defined(Action):
             told = {"place": obstacle.where[:200]} if obstacle.code == FAILED else {f"{WORDS}{own}": obstacle.words}
             return Reason(obstacle.code, told)
         return {
-            name: [Choice(value, label) for value, label in entries]
-            for name, entries in found.items()
-            if not isinstance(entries, Obstacle)
+            name: Choices([Choice(value, label) for value, label in one.offered], is_every=one.is_every)
+            for name, one in found.items()
+            if not isinstance(one, Obstacle)
         }
 
     def choices_need(self, argument: str, others: Collection[str]) -> bool:

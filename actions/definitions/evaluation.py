@@ -5,14 +5,12 @@ them, so that an earlier guard can refuse with a message before a later part fai
 `Obstacle`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import partial
-from itertools import islice
 from typing import Any, Final
 
 from actions.definitions import arguments as declared
@@ -29,6 +27,7 @@ from actions.definitions.parts import (
     Outcome,
     Refusal,
 )
+from actions.definitions.requirements import needed_for
 from actions.definitions.template import readable
 from actions.definitions.values import NoValue, as_text, money
 from actions.errors import MerchantUnavailable
@@ -100,11 +99,19 @@ class Obstacle:
 
 
 class Names(Mapping[str, Any]):
-    """The names of an evaluation; those in `computed` are evaluated once, when first read."""
+    """The names of an evaluation; those in `computed` are evaluated once, when first read. `chosen` has each argument
+    that is chosen from a list, as the list has it; no expression reads it.
+    """
 
-    def __init__(self, given: Mapping[str, Any], computed: Mapping[str, Callable[[], Any]] | None = None) -> None:
+    def __init__(
+        self,
+        given: Mapping[str, Any],
+        computed: Mapping[str, Callable[[], Any]] | None = None,
+        chosen: "Mapping[str, Chosen] | None" = None,
+    ) -> None:
         self._given = dict(given)
         self._computed = dict(computed or {})
+        self.chosen: Mapping[str, Chosen] = chosen if chosen is not None else {}
 
     def __getitem__(self, name: str) -> Any:
         if name in self._computed:
@@ -119,7 +126,48 @@ class Names(Mapping[str, Any]):
         return len(self._given) + len(self._computed)
 
     def with_names(self, given: Mapping[str, Any]) -> "Names":
-        return Names({**self._given, **given}, {k: v for k, v in self._computed.items() if k not in given})
+        computed = {name: value for name, value in self._computed.items() if name not in given}
+        return Names({**self._given, **given}, computed, self.chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The value of an argument that is chosen from a list, in the list's own spelling, with the names of its entry. If
+    the list does not have it, the value is as it was given, without an entry; `failure` is why the list cannot be read.
+    """
+
+    value: str
+    entry: Names | None = None
+    is_ambiguous: bool = False  # entries that differ only in spelling have it, and none is spelled exactly like it
+    failure: ExpressionFailed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """The entries of a list: by the form in which the argument accepts their values, then by their own spelling."""
+
+    entries: Mapping[str, Mapping[str, Names]]
+    is_whole: bool  # whether all entries have a value that the argument accepts
+
+    def chosen(self, argument: Argument, given: str) -> Chosen:
+        """Return the entry that is spelled exactly as given, else the only one that differs from it in nothing but its
+        spelling: spaces around it, or the form of its accents.
+        """
+        spellings = self.entries.get(_canonical(argument, given), {})
+        if given in spellings:
+            return Chosen(given, spellings[given])
+        if len(spellings) == 1:
+            [(value, entry)] = spellings.items()
+            return Chosen(value, entry)
+        return Chosen(given, is_ambiguous=bool(spellings))
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The value and the description of each record that can be chosen; `is_every` is false if the list has others."""
+
+    offered: Sequence[tuple[str, str]]
+    is_every: bool
 
 
 def names_of(definition: Definition, arguments: Mapping[str, Any], identity: Identity, now: datetime) -> Names:
@@ -147,52 +195,100 @@ def asked(call: CallTemplate, names: Mapping[str, Any]) -> Asked:
 
 def look_up(definition: Definition, names: Names, ask: Ask, locale: str) -> Names | Obstacle:
     """Return the names with all records, or what forbids the request: a record that is missing or belongs to someone
-    else.
+    else. An argument that is chosen from a list has the list's spelling, in look-ups, too.
 
     Raises MerchantUnavailable for an answer that is neither a record nor "there is none".
     """
-    found = _with_records(definition.lookups, names, ask, locale)
+    found = _with_records(definition.lookups, _as_listed(definition, names, ask, locale), ask, locale)
     return found if isinstance(found, Obstacle) else _with_computed(definition, found)
 
 
-def choices_of(
-    argument: Argument, lookups: Sequence[Lookup], names: Names, ask: Ask, locale: str
-) -> list[tuple[str, str]] | Obstacle:
-    """Return the value and the description of each record that the customer can choose for an argument with
-    `choose_from`; `lookups` find the records. Raises MerchantUnavailable.
+def choices_of(definition: Definition, argument: Argument, names: Names, ask: Ask, locale: str) -> Choices | Obstacle:
+    """Return the records that the customer can choose for an argument with `choose_from`. Entries that differ only in
+    spelling cannot be told apart by what the customer says, so only one that is spelled as the argument accepts it is
+    offered. Raises MerchantUnavailable.
     """
-    choosing = argument.choose_from
-    assert choosing is not None  # only called for such arguments
-    found = _with_records(lookups, names, ask, locale)
+    choosing = _choosing(argument)
+    found = _with_list(definition, argument, _as_listed(definition, names, ask, locale), ask, locale)
     if isinstance(found, Obstacle):
         return found
     words = in_locale(choosing.words, locale)
     try:
-        offered = islice(_offered(argument, choosing, found), MAX_CHOICES)
-        return [(value, words.words(entry, locale)) for value, entry in offered]
+        listed = _listed(argument, found)
+        entries = {value: listed.chosen(argument, value).entry for value in listed.entries}
+        clear = [(value, entry) for value, entry in entries.items() if entry is not None]
+        offered = [(value, words.words(entry, locale)) for value, entry in clear[:MAX_CHOICES]]
     except ExpressionFailed as error:
         return _failed("choose_from", error)
+    return Choices(offered, listed.is_whole and len(offered) == len(entries))
 
 
-def _offered(argument: Argument, choosing: Choosing, names: Names) -> Iterator[tuple[str, Names]]:
-    """Yield each value of the list in the form in which the argument accepts it, with the names of its entry.
+def _as_listed(definition: Definition, names: Names, ask: Ask, locale: str, unread: Set[str] = frozenset()) -> Names:
+    """Return the names with each argument that is chosen from a list as the list spells it ("60 " for "60"): rules can
+    compare it with the list, and look-ups, the call and the stored request all have what the system knows. Each is
+    found when it is first read; those in `unread` stay as they are.
+    """
+    given = names["arguments"]
+    every = [one for one in definition.arguments.values() if one.choose_from is not None and one.name in given]
+    finding = {
+        one.name: partial(_chosen, definition, one, names, ask, locale, unread | {one.name})
+        for one in every
+        if one.name not in unread
+    }
+    chosen = Names({}, finding)
+    values = {name: partial(_value_of, chosen, name) for name in finding}
+    others = {name: value for name, value in given.items() if name not in finding}
+    return Names({**names, "arguments": Names(others, values)}, chosen=chosen)
 
-    An entry whose value cannot be evaluated, or does not fit the argument, cannot be chosen and is skipped. Raises
+
+def _value_of(chosen: Mapping[str, Chosen], name: str) -> str:
+    return chosen[name].value
+
+
+def _chosen(
+    definition: Definition, argument: Argument, names: Names, ask: Ask, locale: str, unread: Set[str]
+) -> Chosen:
+    given: str = names["arguments"][argument.name]
+    found = _with_list(definition, argument, _as_listed(definition, names, ask, locale, unread), ask, locale)
+    if isinstance(found, Obstacle):  # the same look-up refuses the request when its turn comes
+        return Chosen(given)
+    try:
+        return _listed(argument, found).chosen(argument, given)
+    except ExpressionFailed as error:
+        return Chosen(given, failure=error)
+
+
+def _with_list(definition: Definition, argument: Argument, names: Names, ask: Ask, locale: str) -> Names | Obstacle:
+    """Return the names with the records that an argument's list reads."""
+    return _with_records(needed_for(_choosing(argument), definition.lookups), names, ask, locale)
+
+
+def _choosing(argument: Argument) -> Choosing:
+    assert argument.choose_from is not None  # only called for such arguments
+    return argument.choose_from
+
+
+def _listed(argument: Argument, names: Names) -> _Listed:
+    """Return the entries of an argument's list.
+
+    An entry whose value cannot be evaluated, or does not fit the argument, cannot be chosen and is left out. Raises
     ExpressionFailed for anything but a list, and if no entry has a value: then the definition is wrong.
     """
+    choosing = _choosing(argument)
+    entries: dict[str, dict[str, Names]] = {}
     failed: ExpressionFailed | None = None
-    is_any = False
     for one in _list(choosing, names):
         entry = names.with_names({choosing.element: one})
         try:
-            value = _parsed(argument, as_text(choosing.value.evaluate(entry)), choosing.value)
+            spelled = as_text(choosing.value.evaluate(entry))
+            value = _parsed(argument, spelled, choosing.value)
         except (ExpressionFailed, NoValue) as error:
             failed = error if isinstance(error, ExpressionFailed) else _at(choosing.value, error)
             continue
-        is_any = True
-        yield value, entry
-    if failed is not None and not is_any:
+        entries.setdefault(value, {}).setdefault(spelled, entry)
+    if failed is not None and not entries:
         raise failed
+    return _Listed(entries, failed is None)
 
 
 def _at(rule: Expression, error: NoValue) -> ExpressionFailed:
@@ -256,39 +352,13 @@ def _is_same(owner: Any, sub: str, rule: Expression) -> bool:
 
 
 def _with_computed(definition: Definition, names: Names) -> Names:
-    """Return the names with the server's arguments, those that are chosen from a list, and the named values, all
-    unevaluated.
-    """
-    every = Names({})
-    of_server = {
-        one.name: partial(_of_server, one, every)
-        for one in definition.arguments.values()
-        if one.origin is Origin.SERVER
-    }
-    chosen = {
-        one.name: partial(_as_listed, one, names)
-        for one in definition.arguments.values()
-        if one.choose_from is not None and one.name in names["arguments"]
-    }
-    given = {name: value for name, value in names["arguments"].items() if name not in chosen}
-    arguments = Names(given, of_server | chosen)
+    """Return the names with the server's arguments and the named values, all unevaluated."""
+    every = Names({}, chosen=names.chosen)
+    of_server = [one for one in definition.arguments.values() if one.origin is Origin.SERVER]
+    arguments = Names(names["arguments"], {one.name: partial(_of_server, one, every) for one in of_server})
     every._given = {**names._given, "arguments": arguments}
     every._computed = {name: partial(value.evaluate, every) for name, value in definition.values.items()}
     return every
-
-
-def _as_listed(argument: Argument, names: Names) -> Any:
-    """Return an argument that is chosen from a list as the list spells it ("60 " for "60"), so that rules can compare
-    it with the list and the call sends what the system knows. If the list does not have it, it stays as it is.
-    """
-    canonical = names["arguments"][argument.name]
-    choosing = argument.choose_from
-    assert choosing is not None  # only called for such arguments
-    with suppress(ExpressionFailed):
-        entry = next((entry for value, entry in _offered(argument, choosing, names) if value == canonical), None)
-        listed = choosing.value.evaluate(entry) if entry is not None else canonical
-        return listed if isinstance(listed, str) else canonical
-    return canonical
 
 
 def _of_server(argument: Argument, names: Names) -> Any:
@@ -327,8 +397,9 @@ def _parsed(argument: Argument, value: Any, rule: Expression) -> Any:
 
 
 def first_obstacle(definition: Definition, names: Names, locale: str, *, is_undo: bool = False) -> Obstacle | None:
-    """Return the first guard that fails, or the argument whose public list does not have its value; otherwise None. In
-    a request that undoes another one, nobody has chosen anything, so only the guards count.
+    """Return the first guard that fails, or the argument whose value its list cannot tell from others, or whose public
+    list does not have it; otherwise None. In a request that undoes another one, nobody has chosen anything, so no list
+    must still have the value.
     """
     for guard in definition.guards:
         where = f"guards.{guard.name}"
@@ -337,7 +408,12 @@ def first_obstacle(definition: Definition, names: Names, locale: str, *, is_undo
                 return _refused(guard.refusal, guard.name, names, where, locale)
         except ExpressionFailed as error:
             return _failed(where, error)
-    return None if is_undo else _not_offered(definition, names)
+    return _ambiguous(names) or (None if is_undo else _not_offered(definition, names))
+
+
+def _ambiguous(names: Names) -> Obstacle | None:
+    unclear = next((name for name, one in names.chosen.items() if one.is_ambiguous), None)
+    return Obstacle("choice_not_offered", "", f"arguments.{unclear}.choose_from") if unclear is not None else None
 
 
 def _not_offered(definition: Definition, names: Names) -> Obstacle | None:
@@ -345,46 +421,28 @@ def _not_offered(definition: Definition, names: Names) -> Obstacle | None:
     else proves that such a value names a record that anybody may name. Values that name no record need no such proof.
     """
     public = {lookup.name for lookup in definition.lookups if lookup.is_public}
-    for one in definition.arguments.values():
-        choosing = one.choose_from
-        if choosing is None or one.names_no_record or one.name not in names["arguments"]:
+    for name, chosen in names.chosen.items():
+        argument = definition.arguments[name]
+        if argument.names_no_record or not _choosing(argument).list.sources() & public:
             continue
-        if not choosing.list.sources() & public:
-            continue
-        where = f"arguments.{one.name}.choose_from"
-        wanted = names["arguments"][one.name]
-        try:
-            if all(value != _canonical(one, wanted) for value, _ in _offered(one, choosing, names)):
-                return Obstacle("choice_not_offered", "", where)
-        except ExpressionFailed as error:
-            return _failed(where, error)
+        where = f"arguments.{name}.choose_from"
+        if chosen.failure is not None:
+            return _failed(where, chosen.failure)
+        if chosen.entry is None:
+            return Obstacle("choice_not_offered", "", where)
     return None
 
 
-def chosen_lines(definition: Definition, names: Names, locale: str) -> dict[str, str]:
-    """Return the line by which the customer chose a record, such as "L-4411: The Hobbit", for each argument that is
-    chosen from a list which still has its value, and can describe it.
-    """
-    lines: dict[str, str] = {}
-    for one in definition.arguments.values():
-        if one.choose_from is None or one.name not in names["arguments"]:
-            continue
-        wanted = _canonical(one, names["arguments"][one.name])
-        with suppress(ExpressionFailed):
-            entry = next((entry for value, entry in _offered(one, one.choose_from, names) if value == wanted), None)
-            label = in_locale(one.choose_from.words, locale).words(entry, locale) if entry else wanted
-            lines[one.name] = wanted if label == wanted else f"{wanted}: {label}"
-    return lines
-
-
 def complete_arguments(definition: Definition, parsed: Mapping[str, Any], names: Names) -> dict[str, Any]:
-    """Return all arguments in canonical form, with the server's and the identity's; raises ExpressionFailed."""
+    """Return all arguments in canonical form, with the server's and the identity's, and those that are chosen from a
+    list in its spelling; raises ExpressionFailed.
+    """
     complete = dict(parsed)
     for one in definition.arguments.values():
         if one.origin is Origin.SERVER:
             value = _canonical_of_server(one, names)
             complete |= {one.name: value} if value is not None else {}
-        elif one.origin is Origin.IDENTITY:
+        elif one.origin is Origin.IDENTITY or one.name in names.chosen:
             complete[one.name] = names["arguments"][one.name]
     return complete
 

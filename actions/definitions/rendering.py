@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from actions.definitions import parts
 from actions.definitions.errors import ExpressionFailed
-from actions.definitions.evaluation import Answer, Names, chosen_lines
+from actions.definitions.evaluation import Answer, Names
 from actions.definitions.expression import Expression
 from actions.definitions.field_reader import ARGUMENTS
 from actions.definitions.parts import Definition, Shown
@@ -27,19 +27,33 @@ def card_of(definition: Definition, names: Names, locale: str) -> Card:
     assert card is not None  # a write has one
     title, button = (in_locale(words, locale).words(names, locale) for words in (card.title, card.button))
     summary = in_locale(card.summary, locale).words(names, locale, MAX_ROW_VALUE)
-    shown_rows = shown(_as_chosen(definition, names, locale), names, locale, MAX_ROW_VALUE)
-    rows = [Row(label, text) for _, label, text in shown_rows]
+    rows = [Row(label, text) for row in card.rows for label, text in _row(row, definition, names, locale)]
     done = in_locale(definition.done_words, locale).words(names, locale, MAX_ROW_VALUE) if definition.done_words else ""
     return Card(title=title, summary=summary, button=button, rows=tuple(rows), done=done)
 
 
-def _as_chosen(definition: Definition, names: Names, locale: str) -> list[Shown]:
-    """Return the card's rows; one that shows an argument chosen from a list shows the line that the customer chose."""
-    assert definition.card is not None  # a write has one
-    lines = chosen_lines(definition, names, locale)
-    chosen = {f"{ARGUMENTS}.{name}": {names[ARGUMENTS][name]: {locale: line}} for name, line in lines.items()}
-    rows = definition.card.rows
-    return [replace(row, labels=chosen.get(row.value.text.strip(), row.labels)) if row.value else row for row in rows]
+def _row(row: Shown, definition: Definition, names: Names, locale: str) -> list[tuple[str, str]]:
+    """Return a row's label and text, or nothing if it has no value. A row that is exactly an argument that the customer
+    chose shows the line by which they chose it, such as "L-4411: The Hobbit".
+    """
+    path = row.value.text.strip() if row.value and not row.labels else ""
+    chosen = next((name for name in names.chosen if path == f"{ARGUMENTS}.{name}"), "")
+    line = _line_of(definition, chosen, names, locale) if chosen else ""
+    if line:
+        return [(in_locale(row.label, locale), readable(line, locale, MAX_ROW_VALUE))]
+    return [(label, text) for _, label, text in shown([row], names, locale, MAX_ROW_VALUE)]
+
+
+def _line_of(definition: Definition, argument: str, names: Names, locale: str) -> str:
+    """Return the value and the description of what was chosen; "" if the list cannot describe it."""
+    chosen, choosing = names.chosen[argument], definition.arguments[argument].choose_from
+    if chosen.entry is None or choosing is None:
+        return ""
+    try:
+        described = in_locale(choosing.words, locale).words(chosen.entry, locale)
+    except ExpressionFailed:
+        return ""
+    return "" if described == readable(chosen.value, locale) else f"{chosen.value}: {described}"
 
 
 def receipt_of(definition: Definition, answer: Answer, names: Names, locale: str) -> list[tuple[str, str, str]]:
