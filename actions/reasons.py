@@ -128,6 +128,11 @@ def place_of(reason: Reason | None) -> dict[str, str]:
     return {"place": reason.facts["place"]} if reason is not None and reason.code == FAILED else {}
 
 
+def needs_facts(code: str) -> bool:
+    """Return whether the sentence of one of CODES has placeholders for facts."""
+    return "{" in _SENTENCES.get(code, "{")
+
+
 def sentence(reason: Reason, locale: str) -> str:
     """Return the reason in the customer's language, or in English if there is no translation."""
     own = {name.removeprefix(WORDS): text for name, text in reason.facts.items() if name.startswith(WORDS)}

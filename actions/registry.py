@@ -6,7 +6,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from actions import catalogue
-from actions.definitions.published import action_of_version, approval_role_of, published_action, published_actions
+from actions.definitions.published import action_of_version, published_action, published_actions, role_in_document
 from actions.errors import UnknownAction
 from actions.facts import ORDER, Order
 from actions.spec import Action, ReadAction, WriteAction
@@ -60,7 +60,7 @@ def approval_role(name: str, version: int) -> str:
     action = action_as_made(name, version)
     if isinstance(action, WriteAction):
         return action.approval_role
-    return "" if scoped_workspace_id() is None else approval_role_of(name, version)
+    return "" if scoped_workspace_id() is None else role_in_document(name, version)
 
 
 def applicable_actions(order: Order) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from actions.definitions.defined import DefinedRead, DefinedWrite
-from actions.definitions.document import parse_document
+from actions.definitions.document import FORMAT, parse_document
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.parts import Definition, Kind
@@ -57,15 +57,17 @@ def action_of_version(name: str, number: int) -> Action | None:
     return _action(version, as_made=True) if version is not None else None
 
 
-def approval_role_of(name: str, number: int) -> str:
-    """Return the role that a version names for approvals, read from its document alone: "" if it names none or there is
-    no such version, and admins if what it names cannot be read.
+def role_in_document(name: str, number: int) -> str:
+    """Return the role that a version names for approvals, read from its document alone, "" if it names none. Admins if
+    nobody else is certain: there is no such version, its format is not this release's, or what it names is no role.
     """
     version = _version_id(current_workspace_id(), name, number)
     if version is None:
-        return ""
+        return str(Membership.Role.ADMIN)
     document = ActionDefinitionVersion.objects.values_list("document", flat=True).get(pk=version)
-    approval = document.get("approval") if isinstance(document, Mapping) else None
+    if not isinstance(document, Mapping) or document.get("format") != FORMAT:
+        return str(Membership.Role.ADMIN)
+    approval = document.get("approval")
     role = approval.get("role") if isinstance(approval, Mapping) else approval
     if role in (None, ""):
         return ""

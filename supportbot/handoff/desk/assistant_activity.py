@@ -4,7 +4,7 @@ Turns include their search, the passages found and the model calls; actions incl
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from django.utils.translation import gettext, gettext_noop, ngettext
 
 from actions.cards import card_of, reason_of
 from actions.models import ActionRequest
-from actions.reasons import CODES, FAILED, SETTLED, WORDS, Reason, sentence
+from actions.reasons import CODES, FAILED, SETTLED, WORDS, Reason, needs_facts, sentence
 from actions.selectors import Step as AuditStep
 from actions.selectors import steps_of
 from actions.states import State as ActionState
@@ -248,33 +248,42 @@ def action_record(request: ActionRequest) -> ActionRecord:
         digest=request.digest,
         at=request.created_at,
         steps=tuple(
-            ActionStep(state_label(one.state), names[one.actor], one.at, _reason(one, request)) for one in steps
+            ActionStep(state_label(one.state), names[one.actor], one.at, _reason(one, _facts_of(one, steps, request)))
+            for one in steps
         ),
     )
 
 
-def _reason(step: AuditStep, request: ActionRequest) -> str:
-    """Return why a step was taken, in words; for a rejection, the text that a colleague gave."""
+def _facts_of(step: AuditStep, steps: Sequence[AuditStep], request: ActionRequest) -> Mapping[str, str] | None:
+    """Return the facts of a step's reason; None if they are gone: a request keeps those of its newest reason only."""
+    newest = next((one for one in reversed(steps) if one.reason_code), None)
+    is_newest = step is newest and step.reason_code == request.reason_code
+    return {"order": request.subject_id, **request.reason_facts} if is_newest else None
+
+
+def _reason(step: AuditStep, facts: Mapping[str, str] | None) -> str:
+    """Return why a step was taken, in words; for a rejection, the text that a colleague gave, if there is any."""
     if step.state is not ActionState.REJECTED:
-        return _in_words(step.reason_code, request)
-    facts = request.reason_facts
+        return _in_words(step.reason_code, facts)
     given = {
-        gettext("shown to the customer"): facts.get("words"),
-        gettext("for the team only"): facts.get("note"),
+        gettext("shown to the customer"): (facts or {}).get("words"),
+        gettext("for the team only"): (facts or {}).get("note"),
     }
-    return "; ".join(f"{reader}: {words}" for reader, words in given.items() if words)
+    told = "; ".join(f"{reader}: {words}" for reader, words in given.items() if words)
+    return told or _in_words("rejected" if step.reason_code else "", facts)
 
 
-def _in_words(code: str, request: ActionRequest) -> str:
-    """Return a reason's sentence; the code itself if it has none, such as one of an earlier step that a definition
-    worded. If an action could not be decided, the place in its definition is added, since the team can correct it.
+def _in_words(code: str, facts: Mapping[str, str] | None) -> str:
+    """Return a reason's sentence; the code itself if it has none, or if its facts are gone and the sentence names some.
+    If an action could not be decided, the place in its definition is added, since the team can correct it.
     """
     if not code:
         return ""
-    facts = request.reason_facts if code == request.reason_code else {}
+    if facts is None:
+        return code if code not in CODES or needs_facts(code) else sentence(Reason(code), active_language())
     if code not in CODES and not any(name.startswith(WORDS) for name in facts):
         return code
-    told = sentence(Reason(code, {"order": request.subject_id, **facts}), active_language())
+    told = sentence(Reason(code, facts), active_language())
     if code == FAILED and "place" in facts:
         return f"{told} ({facts['place']})"
     is_noted = code in SETTLED and "note" in facts

@@ -145,17 +145,20 @@ def test_only_the_role_named_in_the_definition_can_approve(
 
 
 @pytest.mark.parametrize(
-    ("approval", "may"),
+    ("stored", "may"),
     [
-        ({"role": "supervisor"}, [False, True, True]),
-        ({"role": "king"}, [False, False, True]),  # a role of another release: only admins are sure to have it
-        ("supervisor", [False, True, True]),
-        ({}, [True, True, True]),
+        ({"subject": 7, "approval": {"role": "supervisor"}}, [False, True, True]),
+        ({"subject": 7, "approval": {"role": "king"}}, [False, False, True]),  # a role of another release
+        ({"subject": 7, "approval": "supervisor"}, [False, True, True]),
+        ({"subject": 7, "approval": {}}, [True, True, True]),
+        ({"format": 99, "approval": {"role": "supervisor"}}, [False, False, True]),
+        ({"format": 99, "approvals": [{"role": "supervisor"}]}, [False, False, True]),
+        (None, [False, False, True]),
     ],
 )
-def test_a_definition_that_cannot_be_read_keeps_the_role_that_it_names(
-    put_in_force: Put, agreed: AskFor, workspace: Workspace, admin: User, bob: User, mallory: User, approval: Any,
-    may: list[bool],
+def test_a_definition_that_cannot_be_read_keeps_the_role_that_it_names_and_only_admins_are_certain_otherwise(
+    put_in_force: Put, agreed: AskFor, workspace: Workspace, admin: User, bob: User, mallory: User,
+    stored: dict[str, Any] | None, may: list[bool],
 ) -> None:  # fmt: skip
     put_in_force(document(approval={"role": "supervisor"}))
     request, policy = agreed(), policy_of("cancel_pending_order")
@@ -163,10 +166,11 @@ def test_a_definition_that_cannot_be_read_keeps_the_role_that_it_names(
     add_member(workspace, mallory, Membership.Role.SUPERVISOR)
     for person in (bob, mallory, admin):
         allow_approval(policy, person, actor="test")
-    stored = ActionDefinitionVersion.objects.get(definition__name=request.action)
-    stored.pk, stored.number, stored.document = uuid4(), 2, document(format=99, approval=approval)
-    stored.save(force_insert=True)
-    request.spec_version = stored.number
+    request.spec_version = 2
+    if stored is not None:
+        version = ActionDefinitionVersion.objects.get(definition__name=request.action)
+        version.pk, version.number, version.document = uuid4(), request.spec_version, document(**stored)
+        version.save(force_insert=True)
     assert action_as_made(request.action, request.spec_version) is None
     assert [may_decide(request, person) for person in (bob, mallory, admin)] == may
 

@@ -8,10 +8,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.utils.timezone import now, timedelta
 from selectolax.lexbor import LexborHTMLParser
 
+from actions import audit
 from actions.cards import card_of
 from actions.catalogue.refund_order import RefundOrder
 from actions.maintenance import judge_waiting
@@ -347,16 +349,43 @@ def test_the_newest_look_up_is_shown_and_decides_who_may_settle(
 
 
 def test_the_history_says_in_words_why_each_step_was_taken(unknown: ActionRequest, approver: User) -> None:
-    def history() -> list[str]:
-        steps = page(browser(approver), unknown).css(".tl li")
-        return [" ".join(told.text() for told in step.css("small")[1:]) for step in steps]
-
-    assert history()[-1].endswith("It will not be sent again.")
+    assert history(unknown, approver)[-1].endswith("It will not be sent again.")
     settle_by_hand(unknown.pk, outcome="did_not", person=approver, note="Not in their ledger")
-    assert history()[-2].endswith("It will not be sent again.")
-    assert history()[-1] == (
+    assert history(unknown, approver)[-2].endswith("It will not be sent again.")
+    assert history(unknown, approver)[-1] == (
         "A colleague has checked it: it did not go through. Nothing was done. (for the team only: Not in their ledger)"
     )
+
+
+def history(request: ActionRequest, person: User) -> list[str]:
+    """Return why each step was taken, as the page shows it; "" for a step without a reason."""
+    steps = page(browser(person), request).css(".tl li")
+    return [" ".join(told.text() for told in step.css("small")[1:]) for step in steps]
+
+
+def test_an_earlier_step_has_no_facts_of_a_later_one(unknown: ActionRequest, approver: User) -> None:
+    with transaction.atomic():
+        for code in ("settled_did_not", "merchant_refused", "of_a_plugin"):
+            audit.record("request.unknown", actor="system", request_id=unknown.pk, reason=code)
+    settle_by_hand(unknown.pk, outcome="did_not", person=approver, note="Not in their ledger")
+    settled = "A colleague has checked it: it did not go through. Nothing was done."
+    assert history(unknown, approver)[-4:] == [
+        settled, "merchant_refused", "of_a_plugin", f"{settled} (for the team only: Not in their ledger)",
+    ]  # fmt: skip
+
+
+def test_a_rejection_without_words_says_so_in_the_history(waiting: ActionRequest, approver: User) -> None:
+    assert decide(browser(approver), waiting, "reject").status_code == 302
+    assert history(waiting, approver)[-1] == "A colleague reviewed it and declined. Nothing was done."
+
+
+def test_a_call_that_is_being_sent_again_is_not_offered_as_undone(
+    unknown: ActionRequest, approver: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RefundOrder, "outcome", OutcomeKind.REPLAY_SAFE)
+    ActionRequest.objects.filter(pk=unknown.pk).update(due_at=now() + timedelta(minutes=5))
+    tree = page(browser(approver), unknown)
+    assert [button.text().strip() for button in tree.css(".decide button")] == ["It went through"]
 
 
 def test_a_held_request_is_cancelled_by_a_person_with_the_right(
