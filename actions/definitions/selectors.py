@@ -1,10 +1,11 @@
 """Queries for the data that the console shows about definitions apart from their documents."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
 from actions.models import AuditEntry
@@ -35,7 +36,14 @@ def versions_of(definition: ActionDefinition) -> "QuerySet[ActionDefinitionVersi
 def reasons_for_saving(definition: ActionDefinition) -> dict[int, str]:
     """Return why each version was saved, by its number, from the audit trail."""
     entries = AuditEntry.objects.filter(event="definition.saved", payload__action=definition.name)
-    return {payload["version"]: payload.get("reason", "") for payload in entries.values_list("payload", flat=True)}
+    return {payload["version"]: _why_saved(payload) for payload in entries.values_list("payload", flat=True)}
+
+
+def _why_saved(payload: Mapping[str, Any]) -> str:
+    if restored := payload.get("restored"):
+        return gettext("As in version {number}").format(number=restored)
+    reason: str = payload.get("reason", "")
+    return reason
 
 
 def found_by_import(definition: ActionDefinition) -> Mapping[str, object]:
@@ -64,6 +72,28 @@ def imported_tools(connection: str) -> dict[str, str]:
     read = ActionDefinitionVersion.objects.filter(document__connection=connection).exclude(imported={})
     calls = read.filter(document__call__has_key="tool").order_by("created_at").values_list("document__call", flat=True)
     return {call["tool"]: call["schema_hash"] for call in calls}
+
+
+def tools_in(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the tools that a document calls, each with the fingerprint with which it was reviewed."""
+    for part in (document, *document.get("lookups", ()), document.get("outcome")):
+        call = part.get("call") if isinstance(part, Mapping) else None
+        if isinstance(call, Mapping) and "tool" in call:
+            yield call["tool"], call.get("schema_hash", "")
+
+
+def tool_read_since(document: Mapping[str, Any]) -> str:
+    """Return the first tool of a document that an import has read with another fingerprint since its review; "" if
+    there is none. Reads only what is stored, and does not ask the server.
+    """
+    called = list(tools_in(document))
+    if not called:
+        return ""
+    read = ActionDefinitionVersion.objects.filter(document__connection=document.get("connection"))
+    newest: dict[str, str] = {}
+    for one in read.exclude(imported={}).order_by("created_at").values_list("document", flat=True):
+        newest |= dict(tools_in(one))
+    return next((tool for tool, reviewed in called if newest.get(tool, reviewed) != reviewed), "")
 
 
 def published_versions() -> dict[str, int]:

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.timezone import now
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from actions import audit
 from actions.connections.models import Connection, Environment
@@ -32,7 +32,7 @@ from actions.definitions.file_texts import only_adds_texts
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
 from actions.definitions.parts import Definition, Kind, OutcomeKind
 from actions.definitions.published import action_from, is_name
-from actions.definitions.selectors import found_by_import
+from actions.definitions.selectors import found_by_import, tool_read_since, tools_in
 from actions.models import ActionPolicy, ActionRequest, actor_of
 from actions.policy_store import ensure_policy
 from actions.reasons import Reason, one_line
@@ -43,6 +43,10 @@ from supportbot.accounts.models import Membership, User
 from supportbot.accounts.scope import current_workspace_id
 
 # Names that can be read without the customer's records, which are not available when an outcome is looked up.
+_TOOL_CHANGED: Final = gettext_noop(
+    "The tool {tool} has changed since it was reviewed for this version. Import the server's tools again, and complete "
+    "the draft that this makes."
+)
 _WITHOUT_RECORDS: Final = frozenset({"arguments", "money", "key", "now", "today", "status", "body", "headers"})
 _NOT_ASKED = ("server", "identity")  # origins of arguments that callers do not pass
 
@@ -83,11 +87,13 @@ def save_draft(
     imported: Mapping[str, Any] | None = None,
     reason: str = "",
     based_on: int | None = None,
+    restored: int = 0,
 ) -> ActionDefinitionVersion:
     """Save a document as the newest version of the definition that it names; if nothing changed, return the existing
     version. The document may lack parts, and what is offered does not change. `imported` contains further results of an
-    import. `based_on` is the version that was edited, or 0 for a definition that must not exist yet. Raises
-    InvalidDefinition with each mistake, or Outdated if another version has been saved meanwhile.
+    import. `based_on` is the version that was edited, or 0 for a definition that must not exist yet. `restored` is the
+    version that the document is from. Raises InvalidDefinition with each mistake, or Outdated if another version has
+    been saved meanwhile.
     """
     why = one_line("reason", reason)
     check_draft(document)
@@ -98,8 +104,8 @@ def save_draft(
         if based_on is not None and based_on != (newest.number if newest else 0):
             raise Outdated(name, newest.number if newest else 0)
         equal = newest if newest is not None and _is_same(newest, document) else None
-        if imported is not None and equal is None:  # importing the same file again adds nothing
-            equal = definition.versions.filter(document=dict(document)).first()
+        if imported is not None and equal is None and newest is not None and _calls_same_tools(newest, document):
+            equal = definition.versions.filter(document=dict(document)).first()  # the same file adds nothing again
         if equal is not None:
             return equal
         version = ActionDefinitionVersion.objects.create(
@@ -110,9 +116,11 @@ def save_draft(
             imported=dict(imported or {}),
             created_by=actor,
         )
+        source: dict[str, Any] = {"restored": restored} if restored else {}
         audit.record(
-            "definition.saved", actor=actor, action=name, version=version.number, origin=str(origin), reason=why
-        )
+            "definition.saved", actor=actor, action=name, version=version.number, origin=str(origin), reason=why,
+            **source,
+        )  # fmt: skip
     return version
 
 
@@ -124,8 +132,15 @@ def restore_version(definition: ActionDefinition, number: int, *, actor: str, ba
     document that this release no longer accepts.
     """
     document = version_of(definition, number).in_entered_order()
-    reason = gettext("As in version {number}").format(number=number)
-    return save_draft(document, actor=actor, reason=reason, based_on=based_on)
+    return save_draft(document, actor=actor, based_on=based_on, restored=number)
+
+
+def _calls_same_tools(version: ActionDefinitionVersion, document: Mapping[str, Any]) -> bool:
+    """Return whether a version has the fingerprints of a document's tools. If not, a tool has changed since its review,
+    so the document becomes the newest version even if an earlier one is equal.
+    """
+    reviewed = dict(tools_in(version.document))
+    return all(reviewed.get(tool, schema_hash) == schema_hash for tool, schema_hash in tools_in(document))
 
 
 def _is_same(version: ActionDefinitionVersion, document: Mapping[str, Any]) -> bool:
@@ -248,6 +263,8 @@ def _ready(version: ActionDefinitionVersion) -> Definition:
         problems["connection"] = [gettext("There is no live connection named {name}.").format(name=parsed.connection)]
     if wrong := _undo_problem(parsed):
         problems["undo"] = [wrong]
+    if tool := tool_read_since(version.document):
+        problems["call.tool"] = [gettext(_TOOL_CHANGED).format(tool=tool)]
     if problems:
         raise InvalidDefinition(fields=problems)
     return parsed

@@ -12,6 +12,7 @@ from actions.connections.selectors import connection_named
 from actions.definitions.disabling import disable_definition
 from actions.definitions.importing.mcp import changed_tools
 from actions.definitions.models import ActionDefinition
+from actions.definitions.selectors import tools_in
 from actions.errors import NotConnected
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
@@ -50,15 +51,8 @@ def _check_workspace() -> None:
 
 
 def _tools_of(definition: ActionDefinition) -> Iterator[tuple[str, str]]:
-    """Yield the tools that the version in force calls, each with the fingerprint it was reviewed with."""
-    document = _document(definition)
-    calls = [document.get("call"), *(one.get("call") for one in document.get("lookups", ()))]
-    outcome = document.get("outcome")
-    if isinstance(outcome, Mapping):
-        calls.append(outcome.get("call"))
-    for call in calls:
-        if isinstance(call, Mapping) and "tool" in call:
-            yield call["tool"], call["schema_hash"]
+    """Yield the tools that the version in force calls, each with the fingerprint with which it was reviewed."""
+    return tools_in(_document(definition))
 
 
 def _document(definition: ActionDefinition) -> Mapping[str, Any]:

@@ -1,9 +1,11 @@
 """Definitions in the console: created, and edited in forms and as JSON."""
 
 import json
+from uuid import uuid4
 
 import pytest
 from django.test import Client
+from django.utils.translation import override
 
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.models import ActionDefinition
@@ -117,6 +119,8 @@ def test_an_earlier_version_becomes_the_newest_draft(browser: Client, draft: Act
     assert "Saved as version 3." in told and newest.document == first
     assert list(newest.document["arguments"]) == list(first["arguments"])
     assert newest.created_by == actor_of(dora) and reasons_for_saving(draft)[3] == "As in version 1"
+    with override("de"):  # each reader's language, not that of whoever restored it
+        assert reasons_for_saving(draft)[3] == "Wie in Version 1"
     assert draft.current is None  # nothing is published by it
     assert not page_of(browser.get(at(draft, "versions/"))).css("form")
 
@@ -135,6 +139,19 @@ def test_restoring_overwrites_no_newer_version_and_needs_the_right(
     assert not page_of(lead.get(at(draft, "versions/?v=1"))).css("form")
     assert lead.post(at(draft, "restore/"), {"v": "1", "based_on": "2"}).status_code == 403
     assert draft.versions.count() == 2
+
+
+def test_restoring_the_newest_version_or_one_that_is_no_longer_accepted_changes_nothing(
+    browser: Client, draft: ActionDefinition
+) -> None:
+    told = page_of(browser.post(at(draft, "restore/"), {"v": "1", "based_on": "1"}, follow=True))
+    assert "Nothing was changed." in visible_text(told, " ")
+    old = newest_version(draft)
+    old.pk, old.number, old.document = uuid4(), 2, {**document(), "call": {"method": "SHOUT"}}
+    old.save(force_insert=True)
+    save_draft(document(), actor="operator:x")
+    told = page_of(browser.post(at(draft, "restore/"), {"v": "2", "based_on": "3"}, follow=True))
+    assert "call.method: " in visible_text(told, " ") and draft.versions.count() == 3
 
 
 def test_errors_are_shown_at_their_fields_and_the_input_is_kept(browser: Client, draft: ActionDefinition) -> None:

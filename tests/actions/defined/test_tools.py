@@ -197,3 +197,48 @@ def test_a_tool_cannot_be_published_as_replay_safe(mcp_server: ScriptedMcpServer
     with pytest.raises(InvalidDefinition) as refused:
         services.publish(NAME, number=version.number, person=admin)
     assert "outcome.kind" in refused.value.fields
+
+
+def test_an_earlier_version_with_a_changed_tool_is_not_published_until_the_tool_is_reviewed_again(
+    in_force: ScriptedMcpServer, admin: User
+) -> None:
+    definition = services.definition_named(NAME)
+    changed = {**TOOL, "description": "Now for parts of an order, too."}
+    in_force.results["tools/list"] = {"tools": [ORDER_TOOL, changed]}
+    import_tools("warehouse", actor="operator:test")
+    reviewed = services.newest_version(definition)
+    assert reviewed.document["call"]["schema_hash"] == fingerprint(changed)
+    restored = services.restore_version(definition, 2, actor="operator:test", based_on=reviewed.number)
+    assert services.obstacles(restored) == {
+        "call.tool": [
+            "The tool create_return has changed since it was reviewed for this version. Import the server's tools "
+            "again, and complete the draft that this makes."
+        ]
+    }
+    record_a_case(restored)
+    with pytest.raises(InvalidDefinition):
+        services.publish(NAME, number=restored.number, person=admin)
+    assert ActionDefinition.objects.get(name=NAME).state == "published"
+    import_tools("warehouse", actor="operator:test")
+    again = services.newest_version(definition)
+    assert (again.number, again.document) == (restored.number + 1, reviewed.document)
+    completed_again = services.save_draft(completed(), actor="operator:test")
+    assert services.obstacles(completed_again) == {}
+
+
+def test_a_changed_tool_that_a_look_up_reads_is_an_obstacle_too(in_force: ScriptedMcpServer) -> None:
+    newest = services.newest_version(services.definition_named(NAME))
+    assert services.obstacles(newest) == {}
+    in_force.results["tools/list"] = {"tools": [{**ORDER_TOOL, "description": "Reads orders."}, TOOL]}
+    import_tools("warehouse", actor="operator:test")
+    assert "get_order" in services.obstacles(newest)["call.tool"][0]
+
+
+def test_a_tool_that_is_as_before_again_is_reviewed_again(mcp_server: ScriptedMcpServer) -> None:
+    import_tools("warehouse", actor="operator:test")
+    before = services.newest_version(services.definition_named(NAME))
+    for tool in ({**TOOL, "description": "Other."}, TOOL):
+        mcp_server.results["tools/list"] = {"tools": [ORDER_TOOL, tool]}
+        import_tools("warehouse", actor="operator:test")
+    newest = services.newest_version(services.definition_named(NAME))
+    assert (newest.number, newest.document) == (before.number + 2, before.document)
