@@ -2,7 +2,8 @@
 records. A refusal here leaves only an audit entry with its error code.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,18 +39,29 @@ class Intent:
 
 def parse_intent(principal: Principal, name: str, arguments: str | Mapping[str, Any]) -> Intent:
     """Return the parsed intent; raises UnknownAction, InvalidArguments or NotSignedIn, and logs each."""
-    try:
+    with _recorded_refusal(principal, name):
         action = action_named(name)
         asked = parse_arguments(action.arguments, read_arguments(arguments))
-        return Intent(principal, action, asked, identity_for(principal, action), asked_digest_of(action.name, asked))
-    except ActionError as error:
-        record_refusal("wish.refused", error, actor=principal.actor, action=_printable(name))
-        raise
+        return Intent(principal, action, asked, _identity(principal, action), asked_digest_of(action.name, asked))
 
 
 def identity_for(principal: Principal, action: Action) -> Identity:
-    """Return the customer's signed identity; a look-up of public records reads none. Raises NotSignedIn."""
+    """Return the customer's signed identity; a look-up of public records reads none. Logs and raises NotSignedIn."""
+    with _recorded_refusal(principal, action.name):
+        return _identity(principal, action)
+
+
+def _identity(principal: Principal, action: Action) -> Identity:
     return Identity("") if action.is_public and not principal.is_verified else principal.identity()
+
+
+@contextmanager
+def _recorded_refusal(principal: Principal, name: str) -> Iterator[None]:
+    try:
+        yield
+    except ActionError as error:
+        record_refusal("wish.refused", error, actor=principal.actor, action=_printable(name))
+        raise
 
 
 def _printable(name: str) -> str:

@@ -8,13 +8,14 @@ from typing import Any
 from actions.facts import ORDER, Arguments, Identity, Order, Records, Subject
 from actions.merchant_api.port import Merchant, fetch_own_order, merchant
 from actions.reasons import Reason
-from actions.spec import Call, ReadAction, Spend, Terms, WriteAction, unlimited
+from actions.spec import Call, ReadAction, Requests, Terms, WriteAction
 
 
 class OrderRead(ReadAction):
     """A look-up of the customer's orders: one order if `order_id` is given, otherwise all."""
 
-    def look_up(self, asked: Arguments, identity: Identity, spend: Spend = unlimited) -> Sequence[Order] | Reason:
+    def look_up(self, asked: Arguments, identity: Identity, requests: Requests) -> Sequence[Order] | Reason:
+        requests.count()
         order_id = asked.get("order_id")
         if order_id is None:
             # Never trust the merchant's list to contain only this customer's orders.

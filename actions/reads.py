@@ -1,21 +1,16 @@
 """Shared parts of look-ups: how they are refused, and how much a visitor may look up."""
 
-from typing import Final
-
 from actions.audit import record_refusal
 from actions.errors import ReadRefused
 from actions.principals import Principal
 from actions.reasons import Reason, place_of, sentence
-from actions.spec import Spend
+from actions.spec import VISITOR_REQUESTS_PER_HOUR, Requests
 from supportbot.rate_counters import count
 
-# Requests that one visitor may cause: enough to ask about products, too few to copy a catalogue.
-VISITOR_REQUESTS_PER_HOUR: Final = 60
 
-
-def budget_of(principal: Principal, action: str) -> Spend:
-    """Return a function to call before each request to the connected system. It raises ReadRefused once a visitor has
-    caused too many requests in an hour, however many of them one look-up makes.
+def requests_of(principal: Principal, action: str) -> Requests:
+    """Return the requests of one look-up, which has begun. Counting one raises ReadRefused once a visitor has caused
+    too many in an hour, however many of them one look-up makes.
     """
 
     def spend() -> None:
@@ -24,7 +19,9 @@ def budget_of(principal: Principal, action: str) -> Spend:
         if count(f"visitor-lookups:{principal.customer_id}", seconds=3600) > VISITOR_REQUESTS_PER_HOUR:
             raise read_refused(principal, action, Reason("too_many_lookups"))
 
-    return spend
+    requests = Requests(spend)
+    requests.begin()
+    return requests
 
 
 def read_refused(principal: Principal, action: str, reason: Reason) -> ReadRefused:

@@ -1,8 +1,7 @@
 """Finds the records that a customer may choose for an action's arguments, before anything is proposed."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +13,12 @@ from actions.errors import InvalidArguments
 from actions.intents import identity_for
 from actions.policy_store import policy_of, rules_of
 from actions.principals import Principal
-from actions.reads import budget_of
+from actions.reads import read_refused, requests_of
 from actions.reasons import Reason
 from actions.registry import action_named
 from actions.request_decision import decide_read
 from actions.schema import parse_arguments
-from actions.spec import Choice
+from actions.spec import Action, Choice, Requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +29,25 @@ class Offer:
     reason: Reason | None = None
     # All arguments as JSON, if there is only one record and nothing else is missing: a look-up needs no choice then.
     complete: str = ""
+    requests: Requests | None = field(default=None, compare=False)  # those that have found the records
+
+
+@dataclass(frozen=True, slots=True)
+class _Lacking:
+    """The arguments whose records can be found with what is `given`; `is_all` if nothing else is missing than one."""
+
+    arguments: list[str]
+    given: dict[str, Any]
+    parsed: dict[str, Any]
+    is_all: bool
 
 
 def offer_of(
     principal: Principal, name: str, arguments: str | Mapping[str, Any], *, conversation_id: UUID | None = None
 ) -> Offer | None:
     """Return the customer's choices for the first missing argument that is chosen from records, and for other arguments
-    chosen from the same records. None if there is no such argument, if its records cannot be found without another
-    argument that is missing, or if other arguments are invalid or it is a look-up that the rules forbid; carrying it
-    out reports all of these.
+    chosen from the same records. An argument that is given as an empty text is missing, and its only record must be
+    chosen, too. None if no records are to be offered: carrying out the request then reports what is wrong with it.
 
     Raises UnknownAction, NotSignedIn, MerchantUnavailable, NotConnected, or ReadRefused for a visitor who has looked up
     too much.
@@ -47,31 +56,43 @@ def offer_of(
     policy = policy_of(name) if action.chosen else None
     if policy is None or (action.is_read and decide_read(rules_of(policy)).is_refusal):
         return None
-    with suppress(InvalidArguments):
-        given = read_arguments(arguments)
-        missing = [one for one in action.arguments.required if one not in given]
-        lacking = [
-            one for one in missing
-            if one in action.chosen and not action.choices_need(one, [other for other in missing if other != one])
-        ]  # fmt: skip
-        asked = parse_arguments(replace(action.arguments, required={}, optional=action.arguments.all_fields), given)
-        if lacking:
-            spend = budget_of(principal, name)
-            found = action.choices(lacking, asked, identity_for(principal, action), principal.locale, spend)
-            if isinstance(found, Reason):
-                _record(principal, name, 0, conversation_id)
-                return Offer({}, found)
-            # Lists may share records: each is counted once.
-            records = {one.value for choices in found.values() for one in choices.offered}
-            _record(principal, name, len(records), conversation_id)
-            # Without records for the first argument, there is nothing to ask about the others.
-            first = found.get(lacking[0])
-            if first is None or not first.offered:
-                return Offer({})
-            is_only = len(first.offered) == 1 and first.is_every and missing == lacking[:1]
-            complete = as_text({**given, lacking[0]: first.offered[0].value}) if is_only else ""
-            return Offer({name: one.offered for name, one in found.items() if one.offered}, complete=complete)
-    return None
+    lacking = _lacking(action, arguments)
+    if lacking is None:
+        return None
+    identity, requests = identity_for(principal, action), requests_of(principal, name)
+    found = action.choices(lacking.arguments, lacking.parsed, identity, principal.locale, requests)
+    if isinstance(found, Reason):
+        read_refused(principal, name, found)  # records it
+        return Offer({}, found)
+    # Lists may share records: each is counted once.
+    records = {one.value for choices in found.values() for one in choices.offered}
+    _record(principal, name, len(records), conversation_id)
+    first = found.get(lacking.arguments[0])
+    if first is None or not first.offered:  # then there is nothing to ask about the others
+        return Offer({})
+    is_only = lacking.is_all and first.is_every and len(first.offered) == 1
+    complete = as_text({**lacking.given, lacking.arguments[0]: first.offered[0].value}) if is_only else ""
+    return Offer({one: choices.offered for one, choices in found.items() if choices.offered}, None, complete, requests)
+
+
+def _lacking(action: Action, arguments: str | Mapping[str, Any]) -> _Lacking | None:
+    """Return the missing arguments whose records can be found without another one that is missing; None if there are
+    none, or if a given argument is invalid.
+    """
+    try:
+        told = read_arguments(arguments)
+        given = {name: value for name, value in told.items() if value != "" or name not in action.chosen}
+        every = replace(action.arguments, required={}, optional=action.arguments.all_fields)
+        parsed = parse_arguments(every, given)
+    except InvalidArguments:
+        return None
+    missing = [one for one in action.arguments.required if one not in given]
+    found = [
+        one for one in missing
+        if one in action.chosen and not action.choices_need(one, [other for other in missing if other != one])
+    ]  # fmt: skip
+    is_all = missing == found[:1] and missing[0] not in told if missing else False
+    return _Lacking(found, given, parsed, is_all) if found else None
 
 
 @transaction.atomic

@@ -38,12 +38,13 @@ from actions.policy_store import may_approve, policy_of, rules_of
 from actions.principals import Principal
 from actions.progress import is_in_progress, is_overdue
 from actions.proposing import Preview, gather_again, lapse_reason, money_in, preview, propose, reevaluate
-from actions.reads import budget_of, read_refused
+from actions.reads import read_refused, requests_of
 from actions.reasons import Reason, rejection, settlement
 from actions.reevaluation import is_judged, judge_anew
 from actions.registry import approval_role, read_action
 from actions.request_decision import decide_read
 from actions.selectors import unsettled_requests
+from actions.spec import Requests
 from actions.states import WITHDRAWABLE, State
 from actions.transitions import APPROVAL_LIFE, TOPIC, expire, lock_request, transition
 from actions.undo_window import in_window
@@ -59,15 +60,21 @@ Finding = Literal["happened", "did_not"]
 
 
 def run_read(
-    principal: Principal, action: str, arguments: str | Mapping[str, Any], *, conversation_id: UUID | None = None
+    principal: Principal,
+    action: str,
+    arguments: str | Mapping[str, Any],
+    *,
+    conversation_id: UUID | None = None,
+    requests: Requests | None = None,
 ) -> dict[str, Any]:
-    """Return the result of a look-up, within about 5 s. Raises ReadRefused, InvalidArguments, NotSignedIn,
-    UnknownAction or MerchantUnavailable.
+    """Return the result of a look-up, within about 5 s. `requests` are those that have found its records. Raises
+    ReadRefused, InvalidArguments, NotSignedIn, UnknownAction or MerchantUnavailable.
     """
     intent = parse_intent(principal, action, arguments)
     spec = read_action(intent.action.name)
+    made = requests or requests_of(principal, spec.name)
     reason = decide_read(rules_of(policy_of(spec.name))).reason
-    found = reason or spec.look_up(intent.asked, intent.identity, budget_of(principal, spec.name))
+    found = reason or spec.look_up(intent.asked, intent.identity, made)
     if isinstance(found, Reason):
         raise read_refused(principal, spec.name, found)
     answer = spec.answer(found, unsettled_requests(principal.customer_id, principal.locale), principal.locale)

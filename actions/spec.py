@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from inspect import signature
 from typing import Any, Final
 
 from actions.errors import OutdatedAction
@@ -19,15 +20,44 @@ from actions.reasons import Reason
 from actions.schema import Shape
 from supportbot.translation import text_in
 
-Spend = Callable[[], None]  # called before each request to the connected system; it may raise to prevent it
+# Requests that one visitor may cause: enough to ask about products, too few to copy a catalogue.
+VISITOR_REQUESTS_PER_HOUR: Final = 60
 
 
-def unlimited() -> None:
-    """Allow every request."""
+class Requests:
+    """The requests that a look-up makes to the connected system. Equal ones are made once, also if it first finds the
+    records to choose from. `spend` is called before each other one, and may raise to prevent it.
+    """
+
+    def __init__(self, spend: Callable[[], None] | None = None) -> None:
+        self._spend = spend or (lambda: None)
+        self._answers: dict[str, Any] = {}
+        self._is_begun = self._is_paid = False
+
+    def begin(self) -> None:
+        """Count the look-up itself: one that makes no request counts like one request."""
+        if not self._is_begun:
+            self._spend()
+            self._is_begun = self._is_paid = True
+
+    def count(self) -> None:
+        """Count a request that is about to be made."""
+        if not self._is_paid:
+            self._spend()
+        self._is_paid = False
+
+    def answer(self, key: str, ask: Callable[[], Any]) -> Any:
+        """Return the answer to the request with this key, which is made only if it has not been."""
+        if key not in self._answers:
+            self.count()
+            self._answers[key] = ask()
+        return self._answers[key]
 
 
 # Former names of an action's methods, refused until 0.3: otherwise they would be silently ignored.
 _RENAMED: Final = {"suits": "is_applicable", "face": "card"}
+# Methods that must count their requests: without this parameter, nothing would limit a visitor's look-ups.
+_COUNTING: Final = {"look_up": "asked, identity, requests", "choices": "arguments, asked, identity, locale, requests"}
 
 
 class Risk(StrEnum):
@@ -139,8 +169,11 @@ class Action(ABC):
         return text_in(locale, self.title)
 
     def __init_subclass__(cls) -> None:
-        """Raise OutdatedAction for a class that still defines a method by its former name."""
+        """Raise OutdatedAction for a class that defines a method by its former name or with its former parameters."""
         super().__init_subclass__()
+        for name, parameters in _COUNTING.items():
+            if name in vars(cls) and "requests" not in signature(vars(cls)[name]).parameters:
+                raise OutdatedAction(f"{cls.__module__}: let {cls.__name__}.{name} take {parameters}.")
         for former, current in _RENAMED.items():
             if former in vars(cls):
                 raise OutdatedAction(f"{cls.__module__}: rename {cls.__name__}.{former} to {current}.")
@@ -150,10 +183,11 @@ class Action(ABC):
         return option
 
     def choices(
-        self, arguments: Sequence[str], asked: Arguments, identity: Identity, locale: str, spend: Spend = unlimited
+        self, arguments: Sequence[str], asked: Arguments, identity: Identity, locale: str, requests: Requests
     ) -> dict[str, Choices] | Reason:
         """Return the choices for the first of these `chosen` arguments, and for others that choose from the same
-        records, or the reason why the first has none. Raises MerchantUnavailable or NotConnected.
+        records, or the reason why the first has none. Raises MerchantUnavailable, NotConnected, or what counting one of
+        the `requests` raises.
         """
         return {}
 
@@ -202,8 +236,10 @@ class ReadAction(Action):
     has_cards: bool = False  # whether its answers contain records to draw
 
     @abstractmethod
-    def look_up(self, asked: Arguments, identity: Identity, spend: Spend = unlimited) -> Sequence[Any] | Reason:
-        """Return the customer's own records, or why there are none to show. Raises MerchantUnavailable."""
+    def look_up(self, asked: Arguments, identity: Identity, requests: Requests) -> Sequence[Any] | Reason:
+        """Return the customer's own records, or why there are none to show. It counts each of its `requests`. Raises
+        MerchantUnavailable, or what counting raises.
+        """
 
     @abstractmethod
     def answer(self, found: Sequence[Any], unsettled: Sequence[Unsettled], locale: str) -> dict[str, Any] | Reason:

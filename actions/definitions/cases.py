@@ -26,7 +26,7 @@ from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
 from actions.facts import Arguments, Facts, Identity
 from actions.reasons import Reason, one_line
 from actions.schema import parse_arguments
-from actions.spec import Action
+from actions.spec import Action, Requests
 from supportbot.errors import InvalidInput
 
 ALLOWED: Final = "allowed"
@@ -151,7 +151,7 @@ def verdict_of(case: DefinitionCase, action: Action) -> str:
 def refusal_of(action: DefinedWrite | DefinedRead, asked: Arguments, who: Identity, moment: datetime) -> Reason | None:
     """Return the definition's own refusal; the workspace's rules are not checked."""
     if isinstance(action, DefinedRead):
-        found = action.look_up(asked, who)
+        found = action.look_up(asked, who, Requests())
         return found if isinstance(found, Reason) else None
     records = action.gather(asked, who)
     if isinstance(records, Reason):

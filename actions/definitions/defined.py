@@ -47,12 +47,11 @@ from actions.spec import (
     Choices,
     Limits,
     ReadAction,
+    Requests,
     Row,
-    Spend,
     Terms,
     Undo,
     WriteAction,
-    unlimited,
 )
 from supportbot.translation import in_locale
 
@@ -161,10 +160,10 @@ class _Defined(Action):
             raise InvalidArguments(fields=problems)
 
     def choices(
-        self, arguments: Sequence[str], asked: Arguments, identity: Identity, locale: str, spend: Spend = unlimited
+        self, arguments: Sequence[str], asked: Arguments, identity: Identity, locale: str, requests: Requests
     ) -> dict[str, Choices] | Reason:
         lookups = needed_for(self._choosing(arguments[0]), self.definition.lookups)
-        ask = _counted(self._world.ask(self.definition), spend)  # performs equal look-ups only once
+        ask = _counted(self._world.ask(self.definition), requests)
         names = evaluation.names_of(
             self.definition, asked, evaluation.Identity(identity.sub, identity.email), self._world.moment()
         )
@@ -199,9 +198,9 @@ class _Defined(Action):
         assert choosing is not None  # only called for such arguments
         return choosing
 
-    def gathered(self, asked: Arguments, identity: Identity, spend: Spend = unlimited) -> Records | Reason:
+    def gathered(self, asked: Arguments, identity: Identity, requests: Requests) -> Records | Reason:
         """Return the records as names for expressions. Raises MerchantUnavailable or NotConnected."""
-        read_at, ask = now(), _counted(self._world.ask(self.definition), spend)
+        read_at, ask = now(), _counted(self._world.ask(self.definition), requests)
         own = {name: value for name, value in asked.items() if name in self.arguments.all_fields}
         try:
             signed = evaluation.Identity(identity.sub, identity.email)
@@ -253,7 +252,7 @@ class DefinedWrite(_Defined, WriteAction):
         return in_locale(self.definition.done, locale) if self.definition.done else super().done_in(locale)
 
     def gather(self, asked: Arguments, identity: Identity) -> Records | Reason:
-        return self.gathered(asked, identity)
+        return self.gathered(asked, identity, Requests())
 
     def no_records(self, arguments: Arguments) -> Reason:
         return Reason("record_not_found")
@@ -408,12 +407,12 @@ class DefinedRead(_Defined, ReadAction):
         self.has_cards = definition.result is not None and definition.result.card is not None
         self.is_public = definition.for_visitors
 
-    def look_up(self, asked: Arguments, identity: Identity, spend: Spend = unlimited) -> Sequence[Names] | Reason:
+    def look_up(self, asked: Arguments, identity: Identity, requests: Requests) -> Sequence[Names] | Reason:
         try:
             self.check_days(asked)
         except ExpressionFailed as error:
             return _failed("arguments", error)
-        records = self.gathered(asked, identity, spend)
+        records = self.gathered(asked, identity, requests)
         if isinstance(records, Reason):
             return records
         names: Names = records.found[NAMES]
@@ -448,15 +447,12 @@ class DefinedRead(_Defined, ReadAction):
         return "\n".join([answer["text"], *fields, *rows]).strip()
 
 
-def _counted(ask: Ask, spend: Spend) -> Ask:
-    """Return the function with `spend` called before each different look-up, because equal ones are made once."""
-    asked: set[str] = set()
+def _counted(ask: Ask, requests: Requests) -> Ask:
+    """Return the function with each different look-up counted, and made once."""
 
     def counted(call: Asked) -> Answer:
-        if (key := repr(call)) not in asked:
-            spend()
-            asked.add(key)
-        return ask(call)
+        answer: Answer = requests.answer(repr(call), lambda: ask(call))
+        return answer
 
     return counted
 

@@ -30,7 +30,7 @@ from actions.definitions.requirements import (
     require_unnamed,
     unbound,
 )
-from actions.definitions.visitors import obstacle_for_visitors
+from actions.definitions.visitors import excess_for_visitors, obstacle_for_visitors
 from actions.spec import Risk
 
 FORMAT: Final = 1
@@ -211,6 +211,8 @@ class _Document:
             return found
         if obstacle := obstacle_for_visitors(found):
             top.lacks("visitors", obstacle)
+        elif excess := excess_for_visitors(found):  # a published version may still find fewer elements
+            top.lacks("visitors", excess, only_new=True)
         # A part that cannot be read is not in the definition, so nobody knows whether it reads the customer.
         return replace(found, for_visitors=not obstacle and not top.findings.wrong)
 

@@ -146,7 +146,9 @@ class Chosen:
 class _Listed:
     """The entries of a list: by the form in which the argument accepts their values, then by their own spelling."""
 
-    entries: Mapping[str, Mapping[str, Names]]
+    names: Names
+    element: str  # the name of an entry
+    entries: Mapping[str, Mapping[str, Any]]
     is_whole: bool  # whether all entries have a value that the argument accepts
 
     def chosen(self, argument: Argument, given: str) -> Chosen:
@@ -154,12 +156,10 @@ class _Listed:
         spelling: spaces around it, or the form of its accents.
         """
         spellings = self.entries.get(_canonical(argument, given), {})
-        if given in spellings:
-            return Chosen(given, spellings[given])
-        if len(spellings) == 1:
-            [(value, entry)] = spellings.items()
-            return Chosen(value, entry)
-        return Chosen(given, is_ambiguous=bool(spellings))
+        if given not in spellings and len(spellings) != 1:
+            return Chosen(given, is_ambiguous=bool(spellings))
+        value = given if given in spellings else next(iter(spellings))
+        return Chosen(value, self.names.with_names({self.element: spellings[value]}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,20 +275,19 @@ def _listed(argument: Argument, names: Names) -> _Listed:
     ExpressionFailed for anything but a list, and if no entry has a value: then the definition is wrong.
     """
     choosing = _choosing(argument)
-    entries: dict[str, dict[str, Names]] = {}
+    entries: dict[str, dict[str, Any]] = {}
     failed: ExpressionFailed | None = None
     for one in _list(choosing, names):
-        entry = names.with_names({choosing.element: one})
         try:
-            spelled = as_text(choosing.value.evaluate(entry))
+            spelled = as_text(choosing.value.evaluate(names.with_names({choosing.element: one})))
             value = _parsed(argument, spelled, choosing.value)
         except (ExpressionFailed, NoValue) as error:
             failed = error if isinstance(error, ExpressionFailed) else _at(choosing.value, error)
             continue
-        entries.setdefault(value, {}).setdefault(spelled, entry)
+        entries.setdefault(value, {}).setdefault(spelled, one)
     if failed is not None and not entries:
         raise failed
-    return _Listed(entries, failed is None)
+    return _Listed(names, choosing.element, entries, failed is None)
 
 
 def _at(rule: Expression, error: NoValue) -> ExpressionFailed:

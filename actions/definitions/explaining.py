@@ -29,7 +29,7 @@ from actions.money import Money
 from actions.policy_store import policy_of, rules_of
 from actions.request_decision import Rules, Used, approvals_needed, bounded, exceeded_limit
 from actions.schema import Choice, Field, Flag, Listing, Shape
-from actions.spec import Terms
+from actions.spec import Requests, Terms
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.ids import uuid7
@@ -120,7 +120,7 @@ def other_owner(
         without_owner = replace(lookup, owner=None, is_public=True)
         until = replace(action.definition, lookups=[*action.definition.lookups[:place], without_owner])
         try:
-            found = type(action)(until, action.version, Recorded(answers)).gathered(asked, identity)
+            found = type(action)(until, action.version, Recorded(answers)).gathered(asked, identity, Requests())
             if not isinstance(found, Records):
                 return ""
             owner = as_text(lookup.owner.evaluate(found.found[NAMES]))

@@ -32,7 +32,7 @@ from actions.facts import Facts, Identity, Records
 from actions.outcomes import DidNot, Happened, Outcome, Unclear
 from actions.reasons import Reason, sentence
 from actions.schema import parse_arguments
-from actions.spec import Card, Row
+from actions.spec import Card, Requests, Row
 from supportbot.accounts.models import Customer
 from supportbot.connection_test_limit import count_test
 from supportbot.ids import uuid7
@@ -241,7 +241,7 @@ class _Trial:
         return self._write(self._action, asked, identity)
 
     def _read(self, action: DefinedRead, asked: dict[str, Any], identity: Identity) -> TrialCall:
-        found = action.look_up(asked, identity)
+        found = action.look_up(asked, identity, Requests())
         if isinstance(found, Reason):
             self._result.other_owner = other_owner(action, asked, identity, self._result.records)
         answer = found if isinstance(found, Reason) else action.answer(found, (), self._locale)

@@ -15,6 +15,7 @@ from actions.definitions.bodies import Body
 from actions.definitions.expression import Expression
 from actions.definitions.parts import Definition, Origin
 from actions.definitions.template import Fields, PathTemplate, Template
+from actions.spec import VISITOR_REQUESTS_PER_HOUR
 
 _COMPILED: Final = (Body, Expression, Fields, PathTemplate, Template)
 _PLAIN: Final = (str, bool, int, Decimal, type(None))
@@ -28,6 +29,20 @@ _READS_CUSTOMER: Final = gettext_noop(
     "Visitors have no identity, but this look-up reads the customer's. Remove identity from its expressions, texts and "
     "arguments, or clear “Also for visitors who are not signed in”."
 )
+_TOO_MANY: Final = gettext_noop(
+    "One answer may take {requests} requests to the system, and a visitor may cause at most {most} in an hour. Lower "
+    "“at_most” of its look-ups, or clear “Also for visitors who are not signed in”."
+)
+
+
+def excess_for_visitors(definition: Definition) -> str:
+    """Return why one answer would use up more than what a visitor may look up in an hour, in the page's language; "" if
+    it would not.
+    """
+    requests = sum(lookup.at_most if lookup.for_each else 1 for lookup in definition.lookups)
+    if requests <= VISITOR_REQUESTS_PER_HOUR:
+        return ""
+    return gettext(_TOO_MANY).format(requests=requests, most=VISITOR_REQUESTS_PER_HOUR)
 
 
 def obstacle_for_visitors(definition: Definition) -> str:

@@ -190,7 +190,13 @@ def look_up(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
     offer = offer_of(principal, call.name, arguments, conversation_id=conversation_id)
     if offer is not None and not offer.complete:
         return offered(offer, place.language)
-    found = run_read(principal, call.name, offer.complete if offer else arguments, conversation_id=conversation_id)
+    found = run_read(
+        principal,
+        call.name,
+        offer.complete if offer else arguments,
+        conversation_id=conversation_id,
+        requests=offer.requests if offer else None,
+    )
     summary = undisguised(read_action(call.name).words(found, place.language))
     cards = tuple({"type": "card", "record": record} for record in found.get(CARDS, ()))
     told = {name: value for name, value in found.items() if name not in (CARDS, HAND_OVER)}

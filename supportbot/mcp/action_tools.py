@@ -17,7 +17,7 @@ from actions.record_choices import Offer, offer_of
 from actions.registry import action_named, all_actions, read_action
 from actions.selectors import enabled_actions, request_for
 from actions.services import propose, run_read
-from actions.spec import Action
+from actions.spec import Action, Requests
 from actions.states import State
 from supportbot.errors import NotFound
 from supportbot.ids import uuid7
@@ -57,7 +57,7 @@ def use_action(agent: Agent, token: str, name: str, arguments: Mapping[str, Any]
     if offer is not None and not (is_read and offer.complete):
         return _offered(offer, customer.principal.locale)
     if is_read:
-        return _look_up(customer, name, offer.complete if offer else arguments)
+        return _look_up(customer, name, offer.complete if offer else arguments, offer.requests if offer else None)
     request = propose(customer.principal, name, arguments, proposal_key=f"mcp:{agent.key_id}:{uuid7()}")
     return _standing(request, customer, with_link=True)
 
@@ -95,8 +95,8 @@ def _offered(offer: Offer, locale: str) -> Answer:
     return Answer("\n".join([_CHOOSE, *lines]), content, is_error=True)
 
 
-def _look_up(customer: Represented, name: str, arguments: str | Mapping[str, Any]) -> Answer:
-    found = run_read(customer.principal, name, arguments)
+def _look_up(customer: Represented, name: str, arguments: str | Mapping[str, Any], requests: Requests | None) -> Answer:
+    found = run_read(customer.principal, name, arguments, requests=requests)
     return Answer(read_action(name).words(found, customer.principal.locale), found)
 
 

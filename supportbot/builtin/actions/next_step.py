@@ -166,7 +166,9 @@ class _Planner:
         return Reply("" if is_all else "\n".join(f"- {order.dated_line(self._language)}" for order in found[:OFFERED]))
 
     def _may_call(self, tool: ToolSpec) -> bool:
-        """Return whether a look-up has not been called in this turn, or only to find the records to choose from."""
+        """Return whether to call a look-up: it has not been called in this turn, or its call only returned the records
+        to choose from.
+        """
         refused = self._called.get(tool.name)
         return refused is None or (bool(refused) and all(name in self._choices for name in refused))
 
@@ -177,17 +179,18 @@ class _Planner:
         refused = [*(name for name in refused if name not in tool.chosen), *refused]
         return ask_for(tool, refused[0], self._language) if refused else Reply()
 
-    def _chosen(self, tool: ToolSpec, intent: Intent, arguments: dict[str, Any]) -> Reply | None:
+    def _chosen(self, tool: ToolSpec, intent: Intent, arguments: dict[str, Any], *, names_record: bool) -> Reply | None:
         """Fill in the records that the customer has named, the last one first. Return the call that looks up the
         records, or the question for one of them; None if none is missing.
         """
         for name in [name for name in missing_in(tool, arguments) if name in tool.chosen]:
             if name not in self._choices:  # the choices are part of the refusal
-                return _call(tool.name, arguments)
+                # Their only record would be looked up at once, but the number may be that of another one.
+                return _call(tool.name, arguments | ({name: ""} if names_record else {}))
             options = self._choices[name]
             given = {arguments[other] for other in tool.chosen - {name} if other in arguments}
             named = self._record_meant(options, intent, name, given)
-            is_refused = name in self._called.get(tool.name, ()) and name in self._arguments.get(tool.name, {})
+            is_refused = name in self._called.get(tool.name, ()) and self._arguments.get(tool.name, {}).get(name)
             if named is None or is_refused:
                 return ask_which_record(tool, name, options, self._language)
             arguments[name] = named
@@ -232,8 +235,9 @@ class _Planner:
         if unclear := intent.first_unclear:
             is_amount = kind_of(unclear, shapes[unclear]) == "amount"
             return Reply(say("amount", language)) if is_amount else ask_for(tool, unclear, language)
-        arguments |= _record_number(tool, intent, arguments, language) if tool.is_read else {}
-        if (step := self._chosen(tool, intent, arguments)) is not None:
+        numbers = _record_numbers(tool, intent, language) if tool.is_read else []
+        arguments |= _record_number(tool, intent, arguments, numbers)
+        if (step := self._chosen(tool, intent, arguments, names_record=bool(numbers))) is not None:
             return step
         if missing := missing_in(tool, arguments):
             shape = shapes[missing[0]]
@@ -255,10 +259,8 @@ class _Planner:
         return Reply(f"{prompt}\n{lines}", blocks=(choices_block(prompt, {order.id: order.line for order in offered}),))
 
 
-def _record_number(tool: ToolSpec, intent: Intent, arguments: Mapping[str, Any], language: str) -> dict[str, str]:
-    """Return the number that the customer named last and did not deny, for a look-up that lacks only one text argument.
-    A number of something else would find nothing.
-    """
+def _record_numbers(tool: ToolSpec, intent: Intent, language: str) -> list[str]:
+    """Return the numbers of records that the customer named and did not deny, the last one last."""
     numbers = [intent.order.number] if intent.order and intent.order.number else []
     for line in intent.text.splitlines():
         meant = meant_order(tool, line, language)
@@ -266,6 +268,15 @@ def _record_number(tool: ToolSpec, intent: Intent, arguments: Mapping[str, Any],
             numbers = []  # it is unclear which one is meant
         else:
             numbers += order_numbers_in(meant)
+    return numbers
+
+
+def _record_number(
+    tool: ToolSpec, intent: Intent, arguments: Mapping[str, Any], numbers: Sequence[str]
+) -> dict[str, str]:
+    """Return the last of the numbers that the customer named, for a look-up that lacks only one text argument. A number
+    of something else would find nothing.
+    """
     missing = missing_in(tool, arguments)
     if len(missing) != 1 or not numbers:
         return {}

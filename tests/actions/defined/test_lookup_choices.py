@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from actions import reads
-from actions.definitions.document import check_draft
+from actions.definitions.document import check_draft, parse_document
 from actions.definitions.errors import InvalidDefinition
-from actions.errors import ReadRefused
+from actions.errors import NotSignedIn, OutdatedAction, ReadRefused
+from actions.models import AuditEntry
 from actions.policy_store import policy_of, switch
 from actions.principals import Principal
 from actions.record_choices import offer_of
 from actions.services import run_read
+from actions.spec import ReadAction
 from supportbot.accounts.models import Workspace
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation
@@ -96,6 +98,84 @@ async def test_the_only_record_does_not_stand_for_another_one_that_is_named(
     assert told["text"] == f"There is no parcel {STRANGER} of yours."
 
 
+@pytest.mark.parametrize("argument", [{}, {"pattern": "P-[0-9]{4}"}])
+@pytest.mark.parametrize("said", [f"How far is my parcel {STRANGER}?", "How far is my parcel? The number is 4711."])
+async def test_the_only_record_is_offered_if_another_number_is_named(
+    ann: Principal, put_in_force: Put, retail: LoopbackShop, only_one: None, said: str, argument: dict[str, Any]
+) -> None:
+    if argument:
+        retail.records.records["users"]["ann_lee_1"]["orders"] = ["P-0001"]
+        retail.records.records["orders"]["P-0001"] = dict(retail.records.records["orders"][FIRST])
+    await db(put_in_force, how_far(**argument))
+    conversation = await db(start_conversation, ann.customer_id)
+    asked = await final(conversation, said)
+    assert asked["text"].startswith("Which one do you mean?") and len(asked["blocks"][0]["options"]) == 1
+    assert not [one for one in retail.asked if one.startswith("GET /orders/")]
+    await press(conversation, asked, asked["blocks"][0]["options"][0]["id"])
+    assert (await final(conversation))["text"].startswith(f"Your parcel {FIRST}:")
+
+
+async def test_the_only_record_is_looked_up_at_once_if_its_number_is_named(
+    conversation: Conversation, only_one: None
+) -> None:
+    assert (await final(conversation, f"How far is my parcel {FIRST}?"))["text"].startswith(f"Your parcel {FIRST}:")
+
+
+def test_a_record_is_not_the_only_one_if_the_list_has_others_that_cannot_be_chosen(
+    ann: Principal, put_in_force: Put, retail: LoopbackShop
+) -> None:
+    put_in_force(how_far())
+    for others in ([None], ["x" * 300], [f"{FIRST} ", f"{FIRST}  "]):
+        retail.records.records["users"]["ann_lee_1"]["orders"] = [FIRST, *others]
+        offer = offer_of(ann, NAME, {})
+        assert offer is not None and [one.value for one in offer.choices["parcel"]] == [FIRST]
+        assert bool(offer.complete) == (others[0] == f"{FIRST} ")  # those are spellings of this one
+
+
+def test_the_records_are_read_once_for_a_look_up_of_the_only_one(
+    workspace: Workspace, ann: Principal, put_in_force: Put, retail: LoopbackShop, only_one: None
+) -> None:
+    put_in_force(how_far())
+    retail.asked.clear()
+    with answering(ScriptedModel(Says(calls=(ToolCall("1", NAME, "{}"),)), Says("It is pending."))):
+        play(rehearsal_for(workspace, "ann_lee_1"), QUESTION)
+    assert retail.asked == ["GET /users/ann_lee_1", f"GET /orders/{FIRST}"]
+
+
+@pytest.mark.parametrize(
+    ("choosing", "reason"),
+    [({"list": "customer.nothing"}, "definition_failed"), ({"list": "other.orders"}, "no_customer")],
+)
+def test_why_no_records_can_be_offered_is_in_the_audit_trail(
+    ann: Principal, put_in_force: Put, choosing: dict[str, Any], reason: str
+) -> None:
+    made = how_far()
+    made["arguments"]["parcel"]["choose_from"] = ORDERS | choosing
+    theirs = {"name": "other", "call": {"method": "GET", "path": "/users/bob_ray_2"}, "owner": "other.user_id"}
+    made["lookups"].insert(0, made["lookups"][0] | theirs)
+    put_in_force(made)
+    if reason == "definition_failed":
+        made["lookups"].pop(0)
+        put_in_force(made)
+    offer = offer_of(ann, NAME, {})
+    assert offer is not None and offer.reason is not None and offer.reason.code == reason
+    entry = AuditEntry.objects.get(event="read.refused")
+    assert (entry.payload["action"], entry.payload["reason"]) == (NAME, reason)
+    assert ("customer.nothing" in entry.payload["place"]) == (reason == "definition_failed")
+    assert not AuditEntry.objects.filter(event="read.answered").exists()
+
+
+def test_a_visitor_who_asks_for_a_customers_records_is_in_the_audit_trail(
+    workspace: Workspace, put_in_force: Put, retail: LoopbackShop
+) -> None:
+    put_in_force(how_far())
+    retail.asked.clear()
+    with pytest.raises(NotSignedIn):
+        offer_of(visitor(), NAME, {})
+    entry = AuditEntry.objects.get(event="wish.refused")
+    assert (entry.payload["action"], retail.asked) == (NAME, [])
+
+
 async def test_without_any_record_a_person_is_offered(conversation: Conversation, retail: LoopbackShop) -> None:
     retail.records.records["users"]["ann_lee_1"]["orders"] = []
     told = await final(conversation, QUESTION)
@@ -175,3 +255,38 @@ def test_each_request_for_a_visitor_counts(
     with pytest.raises(ReadRefused):
         offer_of(somebody, NAME, {})
     assert len(retail.asked) == 3
+
+
+def test_a_look_up_without_requests_counts_as_one(
+    workspace: Workspace, put_in_force: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reads, "VISITOR_REQUESTS_PER_HOUR", 2)
+    put_in_force(for_visitors())
+    policy, somebody = policy_of(NAME), visitor()
+    assert policy is not None
+    switch(policy, is_enabled=False, actor="test")
+    codes = []
+    for _ in range(3):
+        with pytest.raises(ReadRefused) as refused:
+            run_read(somebody, NAME, {"parcel": FIRST})
+        codes.append(refused.value.reason_code)
+    assert codes == ["action_disabled", "action_disabled", "too_many_lookups"]
+
+
+@pytest.mark.parametrize(("at_most", "is_allowed"), [(58, True), (59, False)])
+def test_a_look_up_for_visitors_takes_no_more_requests_than_they_may_cause(at_most: int, is_allowed: bool) -> None:
+    made = for_visitors()
+    each = {"for_each": "shelf.orders", "as": "one", "at_most": at_most}
+    made["lookups"].append(made["lookups"][1] | each | {"name": "parts"})
+    if is_allowed:
+        parse_document(made)
+        return
+    with pytest.raises(InvalidDefinition) as refused:
+        parse_document(made)
+    assert "61 requests" in str(refused.value.fields["visitors"])
+    assert parse_document(made, is_published=True).for_visitors  # its lists may be shorter
+
+
+def test_a_look_up_in_code_must_count_its_requests() -> None:
+    with pytest.raises(OutdatedAction, match="requests"):
+        type("Old", (ReadAction,), {"look_up": lambda self, asked, identity: ()})
