@@ -3,7 +3,7 @@
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,10 @@ from kb.sources.ports import Fetched, Gone, Known, LeftOut, Origin, Place, Read,
 from supportbot.accounts.pictures import MAX_BYTES
 
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg")
-_PICTURE_NAME: Final = re.compile(rb"""[^\s"'()<>/\\]+\.(?:png|jpe?g|webp|gif|svg)""", re.IGNORECASE)
+# Only endings are searched for: a pattern for the whole name takes quadratic time on a long line without blanks.
+_PICTURE_ENDING: Final = re.compile(rb"\.(?:png|jpe?g|webp|gif|svg)", re.IGNORECASE)
+_NOT_IN_NAMES: Final = re.compile(r"""[\s"'<>/\\]""")
+_MAX_NAME_BYTES: Final = 400  # before the ending, percent-encoded
 _WITH_PICTURES: Final = (".md", ".markdown", ".html", ".htm")
 
 
@@ -99,18 +102,22 @@ class Uploads(_Files):
     def places(self) -> Iterable[Place]:
         rows = SourceFile.objects.filter(source_id=self.origin.source_id).order_by("path")
         paths = [path for path in rows.values_list("path", flat=True) if not is_category_file(path)]
-        named = self._named_pictures() if any(map(_is_picture, paths)) else frozenset()
+        named = self._named_pictures(frozenset(_last_word(path) for path in paths if _is_picture(path)))
         # Pictures belong to the texts that name them. Of others, the reader says why it cannot read them.
         return [Place(path) for path in paths if not (_is_picture(path) and _last_word(path) in named)]
 
-    def _named_pictures(self) -> frozenset[str]:
-        """Return the names of the pictures in the texts, without folders, and from the last blank on."""
+    def _named_pictures(self, wanted: frozenset[str]) -> frozenset[str]:
+        """Return which of these names, without folders and from the last blank on, the texts contain."""
         is_text = Q()
         for ending in _WITH_PICTURES:
             is_text |= Q(path__iendswith=ending)
         rows = SourceFile.objects.filter(is_text, source_id=self.origin.source_id).values_list("content", flat=True)
-        names = (name for content in rows.iterator(chunk_size=50) for name in _PICTURE_NAME.findall(bytes(content)))
-        return frozenset(_last_word(unquote(name.decode(errors="replace"))) for name in names)
+        found: set[str] = set()
+        for content in rows.iterator(chunk_size=1):  # a file may have 20 MB
+            if found == wanted:
+                break
+            found.update(name for name in _picture_names(bytes(content)) if name in wanted)
+        return frozenset(found)
 
     def categories(self) -> Iterable[CategoryFile]:
         rows = SourceFile.objects.filter(source_id=self.origin.source_id, path__endswith=FILE).order_by("path")
@@ -144,6 +151,17 @@ class Uploads(_Files):
 
 def _is_picture(path: str) -> bool:
     return path.lower().endswith(_PICTURES)
+
+
+def _picture_names(content: bytes) -> Iterator[str]:
+    """Yield the names of pictures in a text, in lower case, without folders and from the last blank on. Round brackets
+    may belong to a name or surround it, so that a word with some is yielded in each form.
+    """
+    for ending in _PICTURE_ENDING.finditer(content):
+        before = content[max(0, ending.start() - _MAX_NAME_BYTES) : ending.end()]
+        word = _NOT_IN_NAMES.split(before.decode(errors="replace"))[-1]
+        for form in {word, word.partition("(")[2], word.rpartition("(")[2], word.rpartition("](")[2]}:
+            yield _last_word(unquote(form))
 
 
 def _last_word(path: str) -> str:

@@ -1,5 +1,6 @@
 """Sources, as an operator uses them: folders and files are read, changed, lost and read again."""
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +31,7 @@ from tests.kb.made_files import Text, docx, p, pdf, zipped
 from tests.kb.source_commands import add, again, command, counts, live, reasons
 
 pytestmark = pytest.mark.django_db
+LONG_LINE = 1_000_000  # bytes
 
 
 def test_only_changes_in_a_folder_are_read_again(papers: Path, embedder: HashEmbedder) -> None:
@@ -436,6 +438,31 @@ def test_pictures_that_a_text_names_are_no_broken_files(workspace: Workspace) ->
     assert counts(told) == (2, 0, 0, 0, 2, 0)
     assert {"holiday.png", "plan.pdf"} <= set(reasons(told)) and "my red.png" not in reasons(told)
     assert "/pictures/" in Article.objects.get(external_id="guide/a.md").live_revision.body
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![Red](image%20(1).png) ![Two](two(2).png)![Three](three.png)",
+        "![Red](<image (1).png>) (see ![Two](two(2).png), ![Three](three.png))",
+        "<p><img src='image (1).png'><img src=\"two(2).png\"> (three.png)</p>",
+    ],
+)
+def test_names_of_pictures_may_contain_brackets(workspace: Workspace, text: str) -> None:
+    source = add_source("uploads", Wish(name="Files", collection="Care"))
+    add_files(source, [(name, png()) for name in ("image (1).png", "two(2).png", "three.png")])
+    add_files(source, [("a.md", f"# A\n\nWords. {text}\n".encode())])
+    assert counts(told := again("Files")) == (1, 0, 0, 0, 0, 0), reasons(told)
+
+
+@pytest.mark.parametrize("run", [b"a", b"%2F", b".pn"])
+def test_a_long_line_without_blanks_is_searched_for_names_of_pictures_quickly(workspace: Workspace, run: bytes) -> None:
+    source = add_source("uploads", Wish(name="Files", collection="Care"))
+    begin = time.monotonic()
+    page = b"<h1>A</h1><p>Words.</p><script>" + run * (LONG_LINE // len(run)) + b"</script>"
+    add_files(source, [("red.png", png()), ("a.html", page)])
+    assert set(reasons(again("Files"))) == {"red.png"}
+    assert time.monotonic() - begin < 20  # seconds; formerly hours
 
 
 def test_settings_reach_the_articles(papers: Path) -> None:
