@@ -15,9 +15,10 @@ from django.db.models import F, Q, QuerySet
 
 from kb.access import Viewer, readable
 from kb.article_urls import article_address
-from kb.models import Article, OldAddress, Picture, SourceItem
+from kb.models import Article, OldAddress, Picture
 from kb.pictures import file_name
 from kb.slugs import as_id
+from kb.sources.models import SourceItem
 
 # What a link without an ending may mean, as generators of documentation write them.
 _ENDINGS: Final = ("", ".md", ".html", "/index.md", "/README.md", "/index.html")

@@ -1,3 +1,5 @@
+"""How many visitors each run of retention erased."""
+
 from django.db import migrations, models
 
 
@@ -9,12 +11,5 @@ class Migration(migrations.Migration):
             model_name="retentionrun",
             name="visitors",
             field=models.PositiveIntegerField(db_default=0, default=0, help_text="Erased."),
-        ),
-        migrations.AlterField(
-            model_name="retentionrun",
-            name="remaining",
-            field=models.PositiveIntegerField(
-                help_text="Conversations, bodies and visitors for which there was no time."
-            ),
         ),
     ]
