@@ -78,16 +78,19 @@ def address_problem(url: str) -> str:
 
 def with_scheme(typed: str) -> str:
     """Return an address that somebody typed, with https if it has no scheme, or http for this machine and private
-    networks, whose servers hardly ever have a certificate.
+    networks, whose servers hardly ever have a certificate, except at the ports of https.
     """
     if not typed or "://" in typed:
         return typed
     try:
-        host = urlsplit(f"//{typed}").hostname or ""
+        parts = urlsplit(f"//{typed}")
+        host, port = (parts.hostname or "").removesuffix("."), parts.port
     except ValueError:
-        host = ""
-    is_private = host == "localhost" or (is_address(host) and not is_public(host))
-    return f"{'http' if is_private else 'https'}://{typed}"
+        return f"https://{typed}"
+    # RFC 6761: names below localhost are this machine, too.
+    is_here = host == "localhost" or host.endswith(".localhost")
+    is_plain = port not in ALLOWED_PORTS and (is_here or (is_address(host) and not is_public(host)))
+    return f"{'http' if is_plain else 'https'}://{typed}"
 
 
 def parse_endpoint(url: str) -> Endpoint:

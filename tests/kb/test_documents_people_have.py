@@ -328,6 +328,9 @@ def test_a_row_with_more_cells_than_columns_loses_nothing_silently(
     [
         ("Stove manual", "Stove manual"),
         ("manual_v3.html", "Trail stove"),
+        ("stove manual.doc", "Trail stove"),
+        ("stove.ai", "Trail stove"),
+        ("Terms of Stoves.ai", "Terms of Stoves.ai"),
         ("Microsoft Word - Stove", "Trail stove"),
         ("", "Trail stove"),
     ],

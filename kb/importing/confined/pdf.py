@@ -24,8 +24,10 @@ MAX_OUTLINE_DEPTH: Final = 6
 _Find = Callable[[Sequence[PageText], Descriptions], Pictures]
 _FILE_ENDINGS: Final = (
     ".pdf", ".doc", ".docx", ".odt", ".rtf", ".indd", ".qxd", ".xls", ".xlsx", ".ods", ".ppt", ".pptx", ".odp", ".html",
-    ".htm", ".txt", ".md", ".tex", ".dvi", ".ps", ".eps", ".ai", ".pages", ".pub", ".fm", ".png", ".jpg", ".jpeg",
+    ".htm", ".txt", ".tex", ".dvi", ".eps", ".pages", ".png", ".jpg", ".jpeg",
 )  # fmt: skip
+# These are top-level domains, too: "Terms of Acme.ai" is a title, "terms.ai" a file.
+_DOMAIN_ENDINGS: Final = (".md", ".ps", ".ai", ".pub", ".fm")
 # Printer drivers of Office put the name of the program before that of the file.
 _PRINTED: Final = re.compile(r"Microsoft (?:Word|PowerPoint|Excel) - ")
 
@@ -114,7 +116,8 @@ def _title(reader: PdfReader) -> str:
     except BROKEN:
         return ""
     words = " ".join(title.split()) if isinstance(title, str) else ""
-    is_file_name = words.lower().endswith(_FILE_ENDINGS) or _PRINTED.match(words)
+    endings = _FILE_ENDINGS if " " in words else (*_FILE_ENDINGS, *_DOMAIN_ENDINGS)
+    is_file_name = words.lower().endswith(endings) or _PRINTED.match(words)
     return "" if is_file_name else words[:300]
 
 
