@@ -89,11 +89,13 @@ def change_source(source: Source, wish: Wish, *, person: User | None = None) -> 
 
 def _move(source: Source, former: str) -> None:
     """Let a source begin anew at its new address. Raises InvalidSource once it has articles from the former one."""
-    if SourceItem.objects.filter(source=source, imported_at__isnull=False).exists():
+    cancel(source)
+    items = SourceItem.objects.filter(source=source)
+    # A worker that stores an article has locked its item: either the article is seen here, or it is not stored.
+    if any(items.select_for_update().order_by("pk").values_list("imported_at", flat=True)):
         told = gettext("This source already has articles. Add another one for this address.")
         raise InvalidSource(fields={"address": [told]})
-    cancel(source)
-    SourceItem.objects.filter(source=source).delete()
+    items.delete()
     source.memory = {}
     if source.name == _name_of(source.kind, former):
         source.name = _free_name(_name_of(source.kind, source.address), besides=source)
@@ -192,7 +194,7 @@ def _apply(source: Source, wish: Wish, person: User | None) -> None:
     if wish.allows_private is not None:
         source.allows_private = wish.allows_private
     if wish.address is not None or source._state.adding:
-        source.address, problem = _address(source, wish.address or "")
+        source.address, problem = _address(source, wish)
         _note(problems, "address", problem)
     _apply_place(source, wish, person, problems)
     _apply_pace(source, wish, problems)
@@ -260,8 +262,9 @@ def _config(wish: Wish, problems: dict[str, list[str]]) -> dict[str, Any]:
     return found
 
 
-def _address(source: Source, typed: str) -> tuple[str, str]:
+def _address(source: Source, wish: Wish) -> tuple[str, str]:
     """Return a source's address, and what is wrong with it ("" if nothing is)."""
+    typed = wish.address or ""
     if source.kind == FOLDER:
         path = Path(typed).expanduser()
         told = gettext("This file or folder does not exist. Check the path.")
@@ -272,6 +275,9 @@ def _address(source: Source, typed: str) -> tuple[str, str]:
     url = one_spelling(text)
     if not url:
         return text[:2000], gettext("Enter a web address such as https://help.example.com.")
+    # The operator has allowed a private network for the former host only, and whoever may write can change the address.
+    if wish.allows_private is None and urlsplit(url).netloc != urlsplit(source.address).netloc:
+        source.allows_private = False
     return url, "" if source.allows_private else _call_problem(url)
 
 

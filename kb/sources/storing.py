@@ -25,7 +25,7 @@ from kb.importing.importer import ImportReport, import_documents, import_drafts,
 from kb.models import Article, State
 from kb.sources.models import Source, SourceItem
 from kb.sources.ports import Fetched, HasCategories, Kind, Read
-from kb.sources.runs import archive_where
+from kb.sources.runs import LeaseLost, archive_where
 
 # Increase it when reading improves: everything is then read again once, and embedded only if its text has changed.
 READERS: Final = "10"
@@ -72,7 +72,8 @@ def store(
 ) -> list[UUID]:
     """Store an item's documents and return the ids of its articles; a dry run only notes what would happen.
 
-    Raises InvalidDocument if nothing can be stored, GatesRefuse if the gates are run and reject it.
+    Raises InvalidDocument if nothing can be stored, GatesRefuse if the gates are run and reject it, LeaseLost if the
+    item is gone.
     """
     documents = [document for document in read.items if isinstance(document, Document)]
     failures = [_named(item, failure) for failure in read.items if isinstance(failure, Failure)]
@@ -91,6 +92,7 @@ def store(
     if asks_gates and source.publishes and documents and not is_check:
         untried = _ask_gates(source, _ours(source, item, documents)[0])
     with transaction.atomic():
+        _lock(item)
         wanted, refused = _ours(source, item, documents)
         report = _imported(source, [*wanted, *refused], is_check=is_check)
         vanished = [] if is_check else _link(source, item, wanted, report, _unread(source, item, kept, failures))
@@ -107,6 +109,12 @@ def store(
         title = documents[0].wording.title if len(documents) == 1 and not kept else ""
         settle(item, state, outcome, told, title=title, **more)
         return report.article_ids
+
+
+def _lock(item: SourceItem) -> None:
+    """Lock an item. Raises LeaseLost if it was deleted, because its source has another address now."""
+    if not list(SourceItem.objects.select_for_update(no_key=True).filter(pk=item.pk).values_list("pk")):
+        raise LeaseLost
 
 
 def _ask_gates(source: Source, documents: Sequence[Document]) -> list[Failure]:
@@ -185,11 +193,11 @@ def _has_same_text(item: SourceItem, documents: Sequence[Document], kept: Sequen
 
 def _unread(source: Source, item: SourceItem, kept: Sequence[str], failures: Sequence[Failure]) -> set[UUID]:
     """Return the articles whose text was not read, because their file is unchanged or is broken now."""
-    broken = [failure.origin for failure in failures]
-    ids = {*kept, *(origin.removeprefix(f"{item.key}/") for origin in broken)}
-    places = {_origin(source, origin) for origin in broken}  # also compared, since files can set their own ids
+    ids = {*kept, *(one.external_id or one.origin.removeprefix(f"{item.key}/") for one in failures)}
+    # Also compared, since files can set their own ids. Numbers of rows may have changed, so a row's id is better.
+    places = {_origin(source, one.origin) for one in failures if not one.external_id}
     rows = Article.objects.filter(source_item=item).values_list("pk", "external_id", "origin")
-    return {pk for pk, name, origin in rows if name in ids or _ROW.sub("", origin) in places}
+    return {pk for pk, name, origin in rows if name in ids or not places.isdisjoint((origin, _ROW.sub("", origin)))}
 
 
 def _named(item: SourceItem, failure: Failure) -> Failure:

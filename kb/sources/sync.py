@@ -140,7 +140,9 @@ class Turn:
             self._end(RunState.FAILED, error.message)
             return False
         finally:
-            Source.objects.filter(pk=self.source.pk).update(memory=self.source.memory)
+            # What is remembered belongs to the address that was read; a person may have changed it meanwhile.
+            unmoved = Source.objects.filter(pk=self.source.pk, address=self.source.address)
+            unmoved.update(memory=self.source.memory)
 
     def _work(self, *, ends_at: float) -> bool:
         if not self.run.is_listed:

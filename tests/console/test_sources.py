@@ -13,8 +13,9 @@ from django.urls import reverse
 
 from kb.collections import get_or_create_collection, set_writers
 from kb.models import Article, Source, SourceItem, SourceRun, State
-from kb.sources import sync
-from kb.sources.services import Wish, add_files, add_source
+from kb.sources import runs, sync
+from kb.sources.services import Wish, add_files, add_source, change_source
+from kb.sources.web.site import Site
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from tests.console.conftest import Enter, person
@@ -178,9 +179,53 @@ def test_a_mistyped_address_is_corrected_until_the_source_has_articles(site: Loc
     work()
     assert Article.objects.count() == 4
     assert 'name="address"' not in client.get(page).content.decode()
-    client.post(page, sent | {"name": source.name, "address": "https://else.example"})
+    late = client.post(page, sent | {"name": source.name, "address": "https://else.example"})
+    assert (late.status_code, "already has articles" in late.content.decode()) == (400, True)
     source.refresh_from_db()
     assert source.address == f"{site.url}/"
+
+
+def test_a_private_network_that_an_operator_allowed_is_not_allowed_at_another_host(
+    workspace: Workspace, enter: Enter
+) -> None:
+    source = add_source("site", Wish(address="http://10.9.9.9/", collection="General", allows_private=True))
+    page, client = reverse("admin:kb_source_change", args=[source.pk]), enter("editor")
+    sent = {"name": "Help", "schedule": "daily", "how": "publish", "collection": "General"}
+    sent |= {"delay_seconds": "0", "depth": "10", "most": "100", "sections": "", "include": "", "exclude": ""}
+    steps = [
+        ("http://10.9.9.9/help", 302, True),
+        ("http://10.9.9.9:6379/", 400, True),
+        ("http://10.0.0.1/", 400, True),
+        ("https://help.example/", 302, False),
+        ("http://10.9.9.9/help", 400, False),
+    ]
+    for address, status, is_allowed in steps:
+        assert client.post(page, sent | {"address": address}).status_code == status, address
+        source.refresh_from_db()
+        assert source.allows_private == is_allowed, address
+    assert source.address == "https://help.example/"
+
+
+@pytest.mark.parametrize("step", ["fetch", "store"])
+def test_nothing_of_the_former_address_is_left_if_it_is_changed_while_it_is_read(
+    site: LocalSite, enter: Enter, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    add_site(enter("editor"), site.url)
+    run = runs.end_preview(Source.objects.get())
+    door = (Site, "fetch") if step == "fetch" else (sync, "store")
+    done = getattr(*door)
+
+    def moving(*args: Any, **more: Any) -> Any:
+        monkeypatch.setattr(*door, done)
+        got = done(*args, **more) if step == "fetch" else None
+        change_source(Source.objects.get(), Wish(address=f"{site.url}/help"))
+        return got or done(*args, **more)
+
+    monkeypatch.setattr(*door, moving)
+    assert sync.serve(run.workspace_pk, run.pk) is False
+    source = Source.objects.get()
+    assert (source.address, source.memory) == (f"{site.url}/help", {})
+    assert not SourceItem.objects.exists() and not Article.objects.exists()
 
 
 def test_settings_are_saved(site: LocalSite, enter: Enter) -> None:

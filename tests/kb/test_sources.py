@@ -313,6 +313,20 @@ def test_rows_that_vanish_from_a_file_are_archived(tmp_path: Path, workspace: Wo
     assert live() == {"How long?"}
 
 
+def test_a_row_that_cannot_be_read_any_more_keeps_its_article(tmp_path: Path, workspace: Workspace) -> None:
+    table, lines = tmp_path / "faq.csv", tmp_path / "more.jsonl"
+    table.write_text("question,answer\nHow long?,Two days.\nHow much?,Five euros.\nWho?,Ines.\n")
+    lines.write_text("".join(f'{{"id": "{name}", "title": "{name}", "text": "Text."}}\n' for name in ("a", "b", "c")))
+    add(tmp_path)
+    assert live() == {"How long?", "How much?", "Who?", "a", "b", "c"}
+    table.write_text("question,answer\nSo?,Yes.\nHow long?,Three, or four days.\nWho?,Ada.\n")
+    lines.write_text('{"id": "b", "text": 1}\n{"id": "c", "title": "c", "text": "New."}\n')
+    told = again()
+    assert live() == {"So?", "How long?", "Who?", "b", "c"}, "gone rows are archived, refused ones are not"
+    assert "The row has 3 cells" in reasons(told)["faq.csv"]
+    assert Article.objects.get(external_id__startswith="faq.csv#", live_revision__title="How long?").state == "live"
+
+
 def test_only_changed_files_of_a_zip_are_read_again(
     tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,7 +36,7 @@ def read_rows(text: str, name: str, origin: str, notes: tuple[str, ...]) -> Iter
             _check_width(row, width)
             yield replace(_document(row, columns, name), origin=place, notes=notes)
         except InvalidDocument as error:
-            yield Failure(place, error.message)
+            yield Failure(place, error.message, _external_id(_cells(row, columns), name))
 
 
 def _parsed(text: str) -> list[tuple[int, list[str]]]:
@@ -119,11 +119,23 @@ def _check_width(row: Sequence[str], width: int) -> None:
 
 
 def _document(row: Sequence[str], columns: dict[str, int], name: str) -> Document:
-    cells = {key: row[place] for key, place in columns.items() if place < len(row) and row[place]}
+    cells = _cells(row, columns)
+    external_id = _external_id(cells, name)
     question, answer = cells.pop("question", ""), cells.pop("answer", "")
     if not question or not answer:
         raise InvalidDocument(gettext("The row has no question or no answer. Fill both cells."))
-    facts = {**cells, "title": " ".join(question.split())}
-    # The id is derived from the question, since rows may be reordered and answers may change.
-    key = hashlib.sha256(facts["title"].casefold().encode()).hexdigest()[:12]
-    return document_of(facts, answer, f"{name}#{key}")
+    return document_of({**cells, "title": " ".join(question.split())}, answer, external_id)
+
+
+def _cells(row: Sequence[str], columns: dict[str, int]) -> dict[str, str]:
+    return {key: row[place] for key, place in columns.items() if place < len(row) and row[place]}
+
+
+def _external_id(cells: dict[str, str], name: str) -> str:
+    """Return the id of a row's article; "" if the row has neither an id nor a question.
+
+    Without a column for it, the id is derived from the question, since rows may be reordered and answers may change.
+    """
+    question = " ".join(cells.get("question", "").split())
+    key = hashlib.sha256(question.casefold().encode()).hexdigest()[:12]
+    return cells.get("id") or (f"{name}#{key}" if question else "")

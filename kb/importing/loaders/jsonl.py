@@ -80,14 +80,22 @@ def _items(stream: IO[bytes], name: str) -> Iterator[Document | Failure]:
 
 
 def _item(line: bytes, origin: str) -> Document | Failure:
+    row: dict[str, object] = {}
     try:
-        return _document(line).at(origin)
+        row = _object(line)
+        return _document(row).at(origin)
     except InvalidDocument as error:
-        return Failure(origin, error.message)
+        return Failure(origin, error.message, _id_of(row))
 
 
-def _document(line: bytes) -> Document:
-    row = _object(line)
+def _id_of(row: dict[str, object]) -> str:
+    try:
+        return _single(row, "id")
+    except InvalidDocument:
+        return ""
+
+
+def _document(row: dict[str, object]) -> Document:
     check_keys(row)
     facts = {key: value for key in KEYS if (value := _single(row, key))}
     if "id" not in facts:

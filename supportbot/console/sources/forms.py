@@ -115,7 +115,7 @@ class SiteSettingsForm(SettingsForm):
     def __init__(self, *args: Any, has_articles: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["address"].required = False  # empty: it stays
-        if has_articles:  # they would be lost at another address
+        if has_articles and "address" not in self.data:  # they would be lost at another address
             del self.fields["address"]
 
     def wish(self, **more: Any) -> Wish:
