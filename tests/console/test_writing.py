@@ -53,7 +53,36 @@ GOOGLE = """<b style="font-weight:normal;" id="docs-internal-guid-7"><p dir="ltr
 style="font-weight:400;white-space:pre-wrap;">Wash </span><span style="font-weight:700;">by hand</span></p></b>"""
 
 
-@pytest.mark.parametrize(("pasted", "expected"), [(WORD, IN_MARKDOWN), (GOOGLE, "Wash **by hand**")])
+def labelled(label: str, text: str, level: int = 1) -> str:
+    span = f"<span style='mso-list:Ignore'>{label}<span>&nbsp;&nbsp; </span></span>"
+    return f"<p style='mso-list:l0 level{level} lfo1'>{span}{text}</p>\n"
+
+
+LABELS = [("3.1.", "Refunds."), ("§ 5", "Costs."), ("Step 2:", "Write."), ("a)", "By post."), ("IV.", "Fees.")]
+LEGAL = "".join(labelled(*one) for one in LABELS) + labelled("4.", "Else.")
+LEGAL_IN_MARKDOWN = "\n\n".join(" ".join(one) for one in LABELS) + "\n\n4. Else."
+DEEP = "".join(
+    [
+        *("<p>First:</p>", labelled("·", "two", 2), labelled("§", "three", 3), labelled("o", "two again", 2)),
+        *("<p>Then:</p>", labelled("1)", "four", 4), labelled("·", "one", 1), labelled("·", "three", 3)),
+    ]
+)
+DEEP_IN_MARKDOWN = "First:\n\n- two\n    - three\n- two again\n\nThen:\n\n1. four\n- one\n    - three"
+FOREIGN = "<p>Two</p><p data-list-item='true'>Three</p>"
+BOLD = "<p><span style='font-weight:bold'>Wash <span style='font-weight:700'>by hand</span></span></p>"
+
+
+@pytest.mark.parametrize(
+    ("pasted", "expected"),
+    [
+        (WORD, IN_MARKDOWN),
+        (LEGAL, LEGAL_IN_MARKDOWN),
+        (DEEP, DEEP_IN_MARKDOWN),
+        (FOREIGN, "Two\n\nThree"),
+        (GOOGLE, "Wash **by hand**"),
+        (BOLD, "**Wash by hand**"),
+    ],
+)
 def test_lists_of_word_and_bold_text_of_google_documents_are_kept(enter: Enter, pasted: str, expected: str) -> None:
     answer = enter("editor").post("/admin/kb/article/paste/", {"html": pasted}).json()
     assert answer == {"markdown": expected, "left_out": 0}

@@ -51,6 +51,7 @@ _SIGNS = re.compile(r"([\\`*\[\]<])")
 # Characters that would start a heading, quotation or list at the start of a line.
 _LINE_START = re.compile(r"^([#>+-]|\d{1,9}[.)])(?=\s|$)", re.MULTILINE)
 _NUMBER = re.compile(r"[0-9]{1,4}")
+_PLAIN_NUMBER = re.compile(r"([0-9]{1,4})[.)]")
 # A list item of Word: its level, and the attribute that holds its Markdown bullet or number here.
 _LIST_LEVEL = re.compile(r"mso-list:[^;]{0,40}level([1-9])")
 _ITEM, _ITEM_INDENT = "data-list-item", "    "
@@ -126,17 +127,40 @@ def _take_pictures(root: LexborNode, taken: PicturesTaken) -> None:
 
 def _mark_word_items(root: LexborNode) -> None:
     """Mark the paragraphs that are list items: on the clipboard and in web pages, Word writes them as paragraphs that
-    begin with a bullet or number in a span.
+    begin with a bullet or number in a span. Other labels, such as "3.1." or "a)", stay as text, since Markdown has no
+    lists for them and other text may refer to them.
     """
+    for node in root.css(f"[{_ITEM}]"):  # the page's own
+        del node.attrs[_ITEM]
+    levels: list[int] = []  # of the items around the current one, and its own
     for node in root.css("p[style*='mso-list']"):
         written = next((one for one in node.css("span[style]") if _is_bullet(one)), None)
-        if written is None:
+        mark = "" if written is None else _item_mark(written.text(deep=True).strip())
+        if written is None or not mark:
             continue
-        number = _NUMBER.match(written.text(deep=True).strip())
-        level = _LIST_LEVEL.search(_style(node))
-        depth = int(level[1]) - 1 if level else 0
-        node.attrs[_ITEM] = f"{_ITEM_INDENT * depth}{f'{number[0]}.' if number else '-'} "
+        found = _LIST_LEVEL.search(_style(node))
+        level = int(found[1]) if found else 1
+        before = _element_before(node)
+        levels = [one for one in levels if one < level] if before is not None and _ITEM in before.attributes else []
+        node.attrs[_ITEM] = f"{_ITEM_INDENT * len(levels)}{mark} "
+        levels.append(level)
         written.decompose()
+
+
+def _item_mark(label: str) -> str:
+    """Return the Markdown for a bullet or a plain number; "" for any other label. Bullets may be letters of a font of
+    symbols.
+    """
+    if found := _PLAIN_NUMBER.fullmatch(label):
+        return f"{found[1]}."
+    return "-" if len(label) == 1 and not label.isdigit() else ""
+
+
+def _element_before(node: LexborNode) -> LexborNode | None:
+    before = node.prev
+    while before is not None and (before.tag or "").startswith(("-", "!")):  # blanks and comments
+        before = before.prev
+    return before
 
 
 def _is_bullet(span: LexborNode) -> bool:
@@ -255,9 +279,14 @@ def _emphasis(tag: str, node: LexborNode) -> str:
 
 def _is_in_bold(node: LexborNode) -> bool:
     parent = node.parent
-    while parent is not None and (parent.tag not in _BOLD_ALREADY or _UNBOLD.search(_style(parent))):
+    while parent is not None and not _makes_bold(parent):
         parent = parent.parent
     return parent is not None
+
+
+def _makes_bold(node: LexborNode) -> bool:
+    style = _style(node)
+    return bool(_BOLD.search(style)) if node.tag == "span" else node.tag in _BOLD_ALREADY and not _UNBOLD.search(style)
 
 
 def _style(node: LexborNode) -> str:
