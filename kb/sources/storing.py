@@ -72,8 +72,7 @@ def store(
 ) -> list[UUID]:
     """Store an item's documents and return the ids of its articles; a dry run only notes what would happen.
 
-    Raises InvalidDocument if nothing can be stored, GatesRefuse if the gates are run and reject it, LeaseLost if the
-    item is gone.
+    Raises InvalidDocument if nothing can be stored, GatesRefuse if gates reject it, LeaseLost if the item is gone.
     """
     documents = [document for document in read.items if isinstance(document, Document)]
     failures = [_named(item, failure) for failure in read.items if isinstance(failure, Failure)]
@@ -88,9 +87,8 @@ def store(
     if (twin := _twin(source, item, text_hash)) is not None:
         _leave_out(item, gettext("It has the same text as {url}").format(url=twin), is_check=is_check)
         return []
-    untried: list[Failure] = []
-    if asks_gates and source.publishes and documents and not is_check:
-        untried = _ask_gates(source, _ours(source, item, documents)[0])
+    asks_gates = asks_gates and source.publishes and bool(documents) and not is_check
+    untried = _ask_gates(source, _ours(source, item, documents)[0]) if asks_gates else []
     with transaction.atomic():
         _lock(item)
         wanted, refused = _ours(source, item, documents)
@@ -104,8 +102,8 @@ def store(
         more = {} if is_check else {**facts, "imported_at": item.imported_at or now(), "archived_at": None}
         if not (is_check and item.imported_at):
             more["text_hash"] = text_hash
-        is_still = outcome == Outcome.UNCHANGED
-        state = ItemState.UNCHANGED if is_still else ItemState.READY if is_check else ItemState.EMBEDDING
+        stored = ItemState.READY if is_check else ItemState.EMBEDDING
+        state = ItemState.UNCHANGED if outcome == Outcome.UNCHANGED else stored
         title = documents[0].wording.title if len(documents) == 1 and not kept else ""
         settle(item, state, outcome, told, title=title, **more)
         return report.article_ids
