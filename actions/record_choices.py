@@ -16,7 +16,6 @@ from actions.principals import Principal
 from actions.reads import read_refused, requests_of
 from actions.reasons import Reason
 from actions.registry import action_named
-from actions.request_decision import decide_read
 from actions.schema import parse_arguments
 from actions.spec import Action, Choice, Requests
 
@@ -54,7 +53,7 @@ def offer_of(
     """
     action = action_named(name)
     policy = policy_of(name) if action.chosen else None
-    if policy is None or (action.is_read and decide_read(rules_of(policy)).is_refusal):
+    if policy is None or not rules_of(policy).is_enabled:
         return None
     lacking = _lacking(action, arguments)
     if lacking is None:

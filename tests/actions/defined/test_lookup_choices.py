@@ -26,7 +26,7 @@ from supportbot.llm.types import ToolCall
 from tests.actions.defined.conftest import document
 from tests.actions.defined.loopback_shop import LoopbackShop
 from tests.actions.defined.test_chat_lookups import visitor
-from tests.actions.defined.test_record_choices import FIRST, ORDERS, SECOND, final, press
+from tests.actions.defined.test_record_choices import FIRST, ORDERS, SECOND, call_off, final, press
 from tests.evals.test_simulated_conversation import play
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -204,13 +204,18 @@ def test_a_model_gets_the_only_record_at_once(
     assert f"Your parcel {FIRST}:" in reply.calls[0].words
 
 
-def test_nothing_is_offered_while_the_look_up_is_switched_off(ann: Principal, put_in_force: Put) -> None:
-    put_in_force(how_far())
-    assert offer_of(ann, NAME, {}) is not None
-    policy = policy_of(NAME)
+@pytest.mark.parametrize("definition", [how_far(), call_off()], ids=["a look-up", "a change"])
+def test_no_records_are_asked_for_while_an_action_is_switched_off(
+    ann: Principal, put_in_force: Put, retail: LoopbackShop, definition: dict[str, Any]
+) -> None:
+    put_in_force(definition)
+    given = {} if definition["name"] == NAME else {"reason": "no longer needed"}
+    assert offer_of(ann, definition["name"], given) is not None
+    policy, before = policy_of(definition["name"]), len(retail.asked)
     assert policy is not None
     switch(policy, is_enabled=False, actor="test")
-    assert offer_of(ann, NAME, {}) is None
+    assert offer_of(ann, definition["name"], given) is None
+    assert len(retail.asked) == before
 
 
 def test_only_required_arguments_offer_records() -> None:
