@@ -23,7 +23,7 @@ from kb.importing.categories import CategoryFile, import_categories, preview_cat
 from kb.importing.gate_check import try_import
 from kb.importing.importer import ImportReport, import_documents, import_drafts, preview_import
 from kb.models import Article, State
-from kb.sources.models import Source, SourceItem
+from kb.sources.models import Source, SourceItem, SourceRun
 from kb.sources.ports import Fetched, HasCategories, Kind, Read
 from kb.sources.runs import LeaseLost, archive_where
 
@@ -242,8 +242,11 @@ def _twin(source: Source, item: SourceItem, text_hash: str) -> str | None:
     """Return the key of another item of the source with the same text, if that is the one to keep."""
     others = SourceItem.objects.filter(source=source, text_hash=text_hash).exclude(pk=item.pk)
     alive = others.filter(Q(outcome__in=(Outcome.NEW, Outcome.CHANGED, Outcome.UNCHANGED)) | Q(state=ItemState.QUEUED))
+    # An item that this run has not found is gone, so its text may have moved here. A retry lists nothing.
+    is_retry = SourceRun.objects.filter(pk=item.run_id, mode=SourceRun.Mode.RETRY).exists()
+    here = alive.filter(imported_at__isnull=False) if is_retry else alive.filter(run=item.run_id)
     # Of two items with the same text, the older one is kept.
-    twin = alive.filter(Q(imported_at__isnull=False) | Q(run=item.run)).order_by("imported_at", "id").first()
+    twin = here.order_by("imported_at", "id").first()
     if twin is None or (item.imported_at is not None and (twin.imported_at or now()) > item.imported_at):
         return None
     return str(twin.key)

@@ -97,6 +97,17 @@ def test_articles_of_a_removed_file_are_archived_in_a_workers_own_transaction(pa
     assert "Paper three" not in live()
 
 
+@pytest.mark.parametrize("name", ["a-first.md", "x-last.md"])
+def test_a_renamed_file_stays_live(papers: Path, name: str) -> None:
+    add(papers)
+    before = live()
+    (papers / "three.md").rename(papers / name)
+    told = again()
+    assert (told["new"], told["gone"], told["left_out"]) == (1, 1, 0)
+    assert live() == before
+    assert Article.objects.filter(state="live", live_revision__body__contains="Words of three").count() == 1
+
+
 def test_an_unmounted_folder_changes_nothing(papers: Path, tmp_path_factory: Any) -> None:
     add(papers)
     papers.rename(papers.parent / "elsewhere")
