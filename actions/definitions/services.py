@@ -103,10 +103,7 @@ def save_draft(
         newest = definition.versions.order_by("-number").first()
         if based_on is not None and based_on != (newest.number if newest else 0):
             raise Outdated(name, newest.number if newest else 0)
-        equal = newest if newest is not None and _is_same(newest, document) else None
-        if imported is not None and equal is None and newest is not None and _calls_same_tools(newest, document):
-            equal = definition.versions.filter(document=dict(document)).first()  # the same file adds nothing again
-        if equal is not None:
+        if newest is not None and (equal := _equal_version(newest, document, is_import=imported is not None)):
             return equal
         version = ActionDefinitionVersion.objects.create(
             definition=definition,
@@ -122,6 +119,18 @@ def save_draft(
             **source,
         )  # fmt: skip
     return version
+
+
+def _equal_version(
+    newest: ActionDefinitionVersion, document: Mapping[str, Any], *, is_import: bool
+) -> ActionDefinitionVersion | None:
+    """Return the newest version if it has this document; for an import any that has, as the same file adds nothing."""
+    if _is_same(newest, document):
+        return newest
+    if not is_import or not _calls_same_tools(newest, document):
+        return None
+    equal: ActionDefinitionVersion | None = newest.definition.versions.filter(document=dict(document)).first()
+    return equal
 
 
 def restore_version(definition: ActionDefinition, number: int, *, actor: str, based_on: int) -> ActionDefinitionVersion:

@@ -243,8 +243,8 @@ def _twin(source: Source, item: SourceItem, text_hash: str) -> str | None:
     others = SourceItem.objects.filter(source=source, text_hash=text_hash).exclude(pk=item.pk)
     alive = others.filter(Q(outcome__in=(Outcome.NEW, Outcome.CHANGED, Outcome.UNCHANGED)) | Q(state=ItemState.QUEUED))
     # An item that this run has not found is gone, so its text may have moved here. A retry lists nothing.
-    is_retry = SourceRun.objects.filter(pk=item.run_id, mode=SourceRun.Mode.RETRY).exists()
-    here = alive.filter(imported_at__isnull=False) if is_retry else alive.filter(run=item.run_id)
+    is_retry = item.run is not None and item.run.mode == SourceRun.Mode.RETRY
+    here = alive.filter(imported_at__isnull=False) if is_retry else alive.filter(run=item.run)
     # Of two items with the same text, the older one is kept.
     twin = here.order_by("imported_at", "id").first()
     if twin is None or (item.imported_at is not None and (twin.imported_at or now()) > item.imported_at):
