@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.utils.timezone import now
 
@@ -207,5 +208,6 @@ def _request(policy: ActionPolicy, customer: Customer) -> ActionRequest:
         order_id=f"{SECRET}-1",
         proposed_by="assistant",
     )
-    audit.record("request.proposed", actor="assistant", request_id=made.pk, order=f"{SECRET}-1")
+    with transaction.atomic():
+        audit.record("request.proposed", actor="assistant", request_id=made.pk, order=f"{SECRET}-1")
     return made

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
@@ -72,7 +73,8 @@ def test_an_id_that_redirects_elsewhere_is_refused_and_a_generated_one_is_the_ne
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     returns = published("returns")
-    rename(returns, "send-back"), rename(returns, "give-back")
+    with transaction.atomic():
+        rename(returns, "send-back"), rename(returns, "give-back")
     for taken in ("returns", "give-back", "send-back", str(returns.pk)):
         with pytest.raises(ArticleExists):
             create_article(Change(title="Mine", body="Text."), external_id=taken)
