@@ -58,12 +58,13 @@ def action_of_version(name: str, number: int) -> Action | None:
 
 
 def role_in_document(name: str, number: int) -> str:
-    """Return the role that a version names for approvals, read from its document alone, "" if it names none. Admins if
-    nobody else is certain: there is no such version, its format is not this release's, or what it names is no role.
+    """Return the role that a version names for approvals, read from its document alone, "" if it names none or if the
+    action was not a definition but code. Admins if nobody else is certain: there is no such version, its format is not
+    this release's, or what it names is no role.
     """
     version = _version_id(current_workspace_id(), name, number)
     if version is None:
-        return str(Membership.Role.ADMIN)
+        return str(Membership.Role.ADMIN) if ActionDefinition.objects.filter(name=name).exists() else ""
     document = ActionDefinitionVersion.objects.values_list("document", flat=True).get(pk=version)
     if not isinstance(document, Mapping) or document.get("format") != FORMAT:
         return str(Membership.Role.ADMIN)

@@ -21,10 +21,15 @@ from supportbot.accounts.models import Workspace
 pytestmark = pytest.mark.django_db
 
 
+def step(number: int) -> None:
+    with transaction.atomic():
+        record("test.step", actor="test", number=number)
+
+
 @pytest.fixture
 def chain(workspace: Workspace) -> list[AuditEntry]:
     for number in range(1, 7):
-        record("test.step", actor="test", number=number)
+        step(number)
     return list(AuditEntry.objects.order_by("seq"))
 
 
@@ -77,8 +82,8 @@ def test_a_truncated_chain_with_its_head_reset_is_found_by_a_checkpoint(chain: l
     AuditHead.objects.update(seq=4, mac=chain[3].mac)
     assert verify().is_whole
     assert verify([noted]).problem == "entry 5 is missing"
-    record("test.step", actor="test", number=5)
-    record("test.step", actor="test", number=66)
+    step(5)
+    step(66)
     assert verify([noted]).problem == "entry 6 does not match its checkpoint"
 
 
@@ -89,7 +94,7 @@ def test_a_reset_head_is_found(chain: list[AuditEntry]) -> None:
 
 def test_another_key_neither_signs_nor_verifies(chain: list[AuditEntry], settings: Any) -> None:
     settings.FIELD_KEYS = ["another", *settings.FIELD_KEYS]
-    record("test.step", actor="test", number=7)
+    step(7)
     assert verify().is_whole  # after a rotation, the old key still verifies
     settings.FIELD_KEYS = ["another"]
     assert verify().problem == "entry 1 was signed with a key that is not in FIELD_KEYS"
