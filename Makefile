@@ -72,7 +72,7 @@ database-tests: ## run the tests that need no browser
 BROWSER_TESTS = .venv/bin/python -m pytest tests/browser -p no:asyncio --reruns 1 --only-rerun '^Error: ' \
   --rerun-except '^(AssertionError|TimeoutError): ' --rerun-show-tracebacks -rfER
 
-# Each of these tests starts several processes, so only two run beside each other.
+# Each of these tests starts several processes, so only two run at a time.
 LONG_PARALLEL ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 # By hand, and for hours: pytest -m "long and chaos".
