@@ -29,8 +29,8 @@ class Intent:
     asked_digest: str
 
     def spelled_as(self, arguments: Mapping[str, Any]) -> "Intent":
-        """Return the intent with the texts as they were before they were parsed. What a person enters has no spaces
-        around it, but what comes from another request, to undo it, is what a system knows.
+        """Return the intent with its texts as they were before parsing, which strips surrounding spaces. That is right
+        for what a person enters, but the values of a request that is undone must stay as the system knows them.
         """
         own = {name: text for name in self.asked if isinstance(text := arguments.get(name), str)}
         plain = {name: text for name, text in own.items() if isinstance(self.action.arguments.all_fields[name], Text)}

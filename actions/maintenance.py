@@ -191,8 +191,8 @@ def expire_waiting() -> None:
 
 
 def checkpoint_audit_chain() -> None:
-    """Append the end of every audit chain to a file outside the database, for `audit_verify`, and to the log: in a
-    container, the file may be lost with it.
+    """Append the end of every audit chain to a file outside the database, for `audit_verify`, and log it, because a
+    container's files may be lost with it.
     """
     settings.ACTIONS_AUDIT_HEADS.parent.mkdir(parents=True, exist_ok=True)
     with settings.ACTIONS_AUDIT_HEADS.open("a", encoding="utf-8") as file:

@@ -9,8 +9,8 @@ from supportbot.rate_counters import count
 
 
 def requests_of(principal: Principal, action: str) -> Requests:
-    """Return the requests of one look-up, which has begun. Counting one raises ReadRefused once a visitor has caused
-    too many in an hour, however many of them one look-up makes.
+    """Return the request counter of a look-up that begins now. Counting a request raises ReadRefused once a visitor has
+    caused too many in an hour, in one look-up or in several.
     """
 
     def spend() -> None:

@@ -26,14 +26,16 @@ class Offer:
 
     choices: dict[str, Sequence[Choice]]
     reason: Reason | None = None
-    # All arguments as JSON, if there is only one record and nothing else is missing: a look-up needs no choice then.
+    # All arguments as JSON if there is only one record and nothing else is missing: then a look-up needs no choice.
     complete: str = ""
-    requests: Requests | None = field(default=None, compare=False)  # those that have found the records
+    requests: Requests | None = field(default=None, compare=False)  # already made, to find the records
 
 
 @dataclass(frozen=True, slots=True)
 class _Lacking:
-    """The arguments whose records can be found with what is `given`; `is_all` if nothing else is missing than one."""
+    """The missing arguments whose records can be found with the `given` ones. `is_all` is true if only one argument is
+    missing, which was left out and not given as an empty text.
+    """
 
     arguments: list[str]
     given: dict[str, Any]
@@ -45,8 +47,8 @@ def offer_of(
     principal: Principal, name: str, arguments: str | Mapping[str, Any], *, conversation_id: UUID | None = None
 ) -> Offer | None:
     """Return the customer's choices for the first missing argument that is chosen from records, and for other arguments
-    chosen from the same records. An argument that is given as an empty text is missing, and its only record must be
-    chosen, too. None if no records are to be offered: carrying out the request then reports what is wrong with it.
+    chosen from the same records. An argument given as an empty text counts as missing, and even a single record is then
+    offered as a choice. None if there is nothing to offer; carrying out the request then reports any mistake in it.
 
     Raises UnknownAction, NotSignedIn, MerchantUnavailable, NotConnected, or ReadRefused for a visitor who has looked up
     too much.
@@ -61,7 +63,7 @@ def offer_of(
     identity, requests = identity_for(principal, action), requests_of(principal, name)
     found = action.choices(lacking.arguments, lacking.parsed, identity, principal.locale, requests)
     if isinstance(found, Reason):
-        read_refused(principal, name, found)  # records it
+        read_refused(principal, name, found)  # records the refusal
         return Offer({}, found)
     # Lists may share records: each is counted once.
     records = {one.value for choices in found.values() for one in choices.offered}

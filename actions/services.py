@@ -67,8 +67,8 @@ def run_read(
     conversation_id: UUID | None = None,
     requests: Requests | None = None,
 ) -> dict[str, Any]:
-    """Return the result of a look-up, within about 5 s. `requests` are those that have found its records. Raises
-    ReadRefused, InvalidArguments, NotSignedIn, UnknownAction or MerchantUnavailable.
+    """Return the result of a look-up, within about 5 s. `requests` are passed if they have already been used to find
+    its records. Raises ReadRefused, InvalidArguments, NotSignedIn, UnknownAction or MerchantUnavailable.
     """
     intent = parse_intent(principal, action, arguments)
     spec = read_action(intent.action.name)
@@ -288,7 +288,7 @@ def settle_by_hand(request_id: UUID, *, outcome: Finding, person: User, note: st
 
 
 def why_not_settled_as_not_done(request: ActionRequest) -> str:
-    """Return why nobody can say yet that a request with an unknown outcome did not go through; "" if a person can."""
+    """Return why a request with an unknown outcome cannot be settled as not done yet; "" if it can."""
     if request.due_at and outcome_kind(request) is OutcomeKind.REPLAY_SAFE:
         return gettext("The call is still being retried, so it may still go through. Try again in an hour.")
     if is_in_progress(request) and not is_overdue(request):

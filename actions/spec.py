@@ -25,8 +25,9 @@ VISITOR_REQUESTS_PER_HOUR: Final = 60
 
 
 class Requests:
-    """The requests that a look-up makes to the connected system. Equal ones are made once, also if it first finds the
-    records to choose from. `spend` is called before each other one, and may raise to prevent it.
+    """Counts and makes the requests of a look-up to the connected system. Equal requests are made only once, even if
+    the look-up first finds the records to choose from. `spend` is called before each request, and may raise to prevent
+    it.
     """
 
     def __init__(self, spend: Callable[[], None] | None = None) -> None:
@@ -35,7 +36,7 @@ class Requests:
         self._is_begun = self._is_paid = False
 
     def begin(self) -> None:
-        """Count the look-up itself: one that makes no request counts like one request."""
+        """Count the look-up itself, so that one without any request counts as one; its first request is then free."""
         if not self._is_begun:
             self._spend()
             self._is_begun = self._is_paid = True
@@ -47,7 +48,7 @@ class Requests:
         self._is_paid = False
 
     def answer(self, key: str, ask: Callable[[], Any]) -> Any:
-        """Return the answer to the request with this key, which is made only if it has not been."""
+        """Return the answer to the request with this key; it is made only the first time."""
         if key not in self._answers:
             self.count()
             self._answers[key] = ask()
@@ -186,8 +187,8 @@ class Action(ABC):
         self, arguments: Sequence[str], asked: Arguments, identity: Identity, locale: str, requests: Requests
     ) -> dict[str, Choices] | Reason:
         """Return the choices for the first of these `chosen` arguments, and for others that choose from the same
-        records, or the reason why the first has none. Raises MerchantUnavailable, NotConnected, or what counting one of
-        the `requests` raises.
+        records, or the reason why the first has none. Counts each of its `requests`. Raises MerchantUnavailable,
+        NotConnected, or what counting raises.
         """
         return {}
 
@@ -237,7 +238,7 @@ class ReadAction(Action):
 
     @abstractmethod
     def look_up(self, asked: Arguments, identity: Identity, requests: Requests) -> Sequence[Any] | Reason:
-        """Return the customer's own records, or why there are none to show. It counts each of its `requests`. Raises
+        """Return the customer's own records, or why there are none to show. Counts each of its `requests`. Raises
         MerchantUnavailable, or what counting raises.
         """
 

@@ -448,7 +448,7 @@ class DefinedRead(_Defined, ReadAction):
 
 
 def _counted(ask: Ask, requests: Requests) -> Ask:
-    """Return the function with each different look-up counted, and made once."""
+    """Return a function that counts each different look-up, and makes it only once."""
 
     def counted(call: Asked) -> Answer:
         answer: Answer = requests.answer(repr(call), lambda: ask(call))

@@ -99,8 +99,8 @@ class Obstacle:
 
 
 class Names(Mapping[str, Any]):
-    """The names of an evaluation; those in `computed` are evaluated once, when first read. `chosen` has each argument
-    that is chosen from a list, as the list has it; no expression reads it.
+    """The names of an evaluation; those in `computed` are evaluated once, when first read. `chosen` contains each
+    argument that is chosen from a list, in the list's spelling; expressions cannot read it.
     """
 
     def __init__(
@@ -132,13 +132,13 @@ class Names(Mapping[str, Any]):
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The value of an argument that is chosen from a list, in the list's own spelling, with the names of its entry. If
-    the list does not have it, the value is as it was given, without an entry; `failure` is why the list cannot be read.
+    """The value of an argument that is chosen from a list, in the list's spelling, with the names of its entry. A value
+    that is not in the list stays as it was given and has no entry; `failure` is the error if the list cannot be read.
     """
 
     value: str
     entry: Names | None = None
-    is_ambiguous: bool = False  # entries that differ only in spelling have it, and none is spelled exactly like it
+    is_ambiguous: bool = False  # it matches several entries except for their spelling, and none exactly
     failure: ExpressionFailed | None = None
 
 
@@ -152,8 +152,8 @@ class _Listed:
     is_whole: bool  # whether all entries have a value that the argument accepts
 
     def chosen(self, argument: Argument, given: str) -> Chosen:
-        """Return the entry that is spelled exactly as given, else the only one that differs from it in nothing but its
-        spelling: spaces around it, or the form of its accents.
+        """Return the entry that is spelled exactly as given, or else the only one that differs just in its spelling:
+        in surrounding spaces or in the form of its accents.
         """
         spellings = self.entries.get(_canonical(argument, given), {})
         if given not in spellings and len(spellings) != 1:
@@ -164,7 +164,7 @@ class _Listed:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The value and the description of each record that can be chosen; `is_every` is false if the list has others."""
+    """The value and description of each record that can be chosen; `is_every` is false if the list also has others."""
 
     offered: Sequence[tuple[str, str]]
     is_every: bool
@@ -195,7 +195,7 @@ def asked(call: CallTemplate, names: Mapping[str, Any]) -> Asked:
 
 def look_up(definition: Definition, names: Names, ask: Ask, locale: str) -> Names | Obstacle:
     """Return the names with all records, or what forbids the request: a record that is missing or belongs to someone
-    else. An argument that is chosen from a list has the list's spelling, in look-ups, too.
+    else. Arguments that are chosen from a list get the list's spelling, in look-ups, too.
 
     Raises MerchantUnavailable for an answer that is neither a record nor "there is none".
     """
@@ -204,9 +204,9 @@ def look_up(definition: Definition, names: Names, ask: Ask, locale: str) -> Name
 
 
 def choices_of(definition: Definition, argument: Argument, names: Names, ask: Ask, locale: str) -> Choices | Obstacle:
-    """Return the records that the customer can choose for an argument with `choose_from`. Entries that differ only in
-    spelling cannot be told apart by what the customer says, so only one that is spelled as the argument accepts it is
-    offered. Raises MerchantUnavailable.
+    """Return the records that the customer can choose for an argument with `choose_from`. The customer's words cannot
+    distinguish entries that differ only in spelling, so of these only one in the argument's canonical form is offered.
+    Raises MerchantUnavailable.
     """
     choosing = _choosing(argument)
     found = _with_list(definition, argument, _as_listed(definition, names, ask, locale), ask, locale)
@@ -224,9 +224,9 @@ def choices_of(definition: Definition, argument: Argument, names: Names, ask: As
 
 
 def _as_listed(definition: Definition, names: Names, ask: Ask, locale: str, unread: Set[str] = frozenset()) -> Names:
-    """Return the names with each argument that is chosen from a list as the list spells it ("60 " for "60"): rules can
-    compare it with the list, and look-ups, the call and the stored request all have what the system knows. Each is
-    found when it is first read; those in `unread` stay as they are.
+    """Return the names with the list's spelling of each argument that is chosen from a list ("60 " for "60"), so that
+    rules can compare it with the list, and look-ups, the call and the stored request use the value that the system
+    knows. Each is looked up when it is first read; arguments in `unread` stay as they are.
     """
     given = names["arguments"]
     every = [one for one in definition.arguments.values() if one.choose_from is not None and one.name in given]
@@ -250,7 +250,7 @@ def _chosen(
 ) -> Chosen:
     given: str = names["arguments"][argument.name]
     found = _with_list(definition, argument, _as_listed(definition, names, ask, locale, unread), ask, locale)
-    if isinstance(found, Obstacle):  # the same look-up refuses the request when its turn comes
+    if isinstance(found, Obstacle):  # the same look-up refuses the request later
         return Chosen(given)
     try:
         return _listed(argument, found).chosen(argument, given)
@@ -381,7 +381,7 @@ def _canonical_of_server(argument: Argument, names: Names) -> Any:
 
 
 def _canonical(argument: Argument, listed: Any) -> Any:
-    """Return the canonical form of a value that may be spelled as in the list that it is chosen from."""
+    """Return the canonical form of a value that may be spelled as in its list."""
     return argument.accepts.parse(listed, argument.name, {})
 
 
@@ -396,9 +396,9 @@ def _parsed(argument: Argument, value: Any, rule: Expression) -> Any:
 
 
 def first_obstacle(definition: Definition, names: Names, locale: str, *, is_undo: bool = False) -> Obstacle | None:
-    """Return the first guard that fails, or the argument whose value its list cannot tell from others, or whose public
-    list does not have it; otherwise None. In a request that undoes another one, nobody has chosen anything, so no list
-    must still have the value.
+    """Return the first guard that fails, or the first argument whose value is ambiguous in its list or missing from its
+    public list; otherwise None. In a request that undoes another one, nobody has chosen anything, so its value may be
+    missing from the list.
     """
     for guard in definition.guards:
         where = f"guards.{guard.name}"
@@ -433,8 +433,8 @@ def _not_offered(definition: Definition, names: Names) -> Obstacle | None:
 
 
 def complete_arguments(definition: Definition, parsed: Mapping[str, Any], names: Names) -> dict[str, Any]:
-    """Return all arguments in canonical form, with the server's and the identity's, and those that are chosen from a
-    list in its spelling; raises ExpressionFailed.
+    """Return all arguments in canonical form, including the server's and the identity's; those chosen from a list have
+    the list's spelling. Raises ExpressionFailed.
     """
     complete = dict(parsed)
     for one in definition.arguments.values():

@@ -33,8 +33,8 @@ def card_of(definition: Definition, names: Names, locale: str) -> Card:
 
 
 def _row(row: Shown, definition: Definition, names: Names, locale: str) -> list[tuple[str, str]]:
-    """Return a row's label and text, or nothing if it has no value. A row that is exactly an argument that the customer
-    chose shows the line by which they chose it, such as "L-4411: The Hobbit".
+    """Return a row's label and text, or nothing if it has no value. If a row shows just an argument that the customer
+    chose from a list, its text is the line that they chose, such as "L-4411: The Hobbit".
     """
     path = row.value.text.strip() if row.value and not row.labels else ""
     chosen = next((name for name in names.chosen if path == f"{ARGUMENTS}.{name}"), "")
@@ -45,7 +45,7 @@ def _row(row: Shown, definition: Definition, names: Names, locale: str) -> list[
 
 
 def _line_of(definition: Definition, argument: str, names: Names, locale: str) -> str:
-    """Return the value and the description of what was chosen; "" if the list cannot describe it."""
+    """Return the value and the description of the chosen entry; "" if the list cannot describe it."""
     chosen, choosing = names.chosen[argument], definition.arguments[argument].choose_from
     if chosen.entry is None or choosing is None:
         return ""
@@ -95,7 +95,7 @@ def _words_of(one: Shown, names: Mapping[str, Any], locale: str, most: int) -> s
     words = in_locale(one.words, locale)
     if any(part.evaluate_if_present(names) is None for part in words.expressions()):
         return ""
-    return words.words(names, locale, most).strip()  # a value at its end may be an empty text
+    return words.words(names, locale, most).strip()  # the value at the end may be empty
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def imported_tools(connection: str) -> dict[str, str]:
 
 
 def tools_in(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the tools that a document calls, each with the fingerprint with which it was reviewed."""
+    """Yield the tools that a document calls, each with the fingerprint that was reviewed."""
     for part in (document, *document.get("lookups", ()), document.get("outcome")):
         call = part.get("call") if isinstance(part, Mapping) else None
         if isinstance(call, Mapping) and "tool" in call:
@@ -83,8 +83,8 @@ def tools_in(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def tool_read_since(document: Mapping[str, Any]) -> str:
-    """Return the first tool of a document that an import has read with another fingerprint since its review; "" if
-    there is none. Reads only what is stored, and does not ask the server.
+    """Return the first tool of a document whose fingerprint a later import found changed; "" if there is none. Reads
+    only stored versions, and does not ask the server.
     """
     called = list(tools_in(document))
     if not called:

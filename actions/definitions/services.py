@@ -42,11 +42,11 @@ from actions.transitions import expire
 from supportbot.accounts.models import Membership, User
 from supportbot.accounts.scope import current_workspace_id
 
-# Names that can be read without the customer's records, which are not available when an outcome is looked up.
 _TOOL_CHANGED: Final = gettext_noop(
     "The tool {tool} has changed since it was reviewed for this version. Import the server's tools again, and complete "
-    "the draft that this makes."
+    "the new draft."
 )
+# Names that can be read without the customer's records, which are not available when an outcome is looked up.
 _WITHOUT_RECORDS: Final = frozenset({"arguments", "money", "key", "now", "today", "status", "body", "headers"})
 _NOT_ASKED = ("server", "identity")  # origins of arguments that callers do not pass
 
@@ -92,8 +92,8 @@ def save_draft(
     """Save a document as the newest version of the definition that it names; if nothing changed, return the existing
     version. The document may lack parts, and what is offered does not change. `imported` contains further results of an
     import. `based_on` is the version that was edited, or 0 for a definition that must not exist yet. `restored` is the
-    version that the document is from. Raises InvalidDefinition with each mistake, or Outdated if another version has
-    been saved meanwhile.
+    number of the version that the document was restored from, or 0. Raises InvalidDefinition with each mistake, or
+    Outdated if another version has been saved meanwhile.
     """
     why = one_line("reason", reason)
     check_draft(document)
@@ -124,7 +124,9 @@ def save_draft(
 def _equal_version(
     newest: ActionDefinitionVersion, document: Mapping[str, Any], *, is_import: bool
 ) -> ActionDefinitionVersion | None:
-    """Return the newest version if it has this document; for an import any that has, as the same file adds nothing."""
+    """Return the newest version if it has this document; for an import, any version that does, because importing the
+    same file again adds nothing.
+    """
     if _is_same(newest, document):
         return newest
     if not is_import or not _calls_same_tools(newest, document):
@@ -145,8 +147,8 @@ def restore_version(definition: ActionDefinition, number: int, *, actor: str, ba
 
 
 def _calls_same_tools(version: ActionDefinitionVersion, document: Mapping[str, Any]) -> bool:
-    """Return whether a version has the fingerprints of a document's tools. If not, a tool has changed since its review,
-    so the document becomes the newest version even if an earlier one is equal.
+    """Return whether a document's tools have the same fingerprints in a version. If not, a tool has changed since its
+    review, so the document becomes the newest version even if an earlier one is equal.
     """
     reviewed = dict(tools_in(version.document))
     return all(reviewed.get(tool, schema_hash) == schema_hash for tool, schema_hash in tools_in(document))

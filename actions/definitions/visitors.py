@@ -36,8 +36,8 @@ _TOO_MANY: Final = gettext_noop(
 
 
 def excess_for_visitors(definition: Definition) -> str:
-    """Return why one answer would use up more than what a visitor may look up in an hour, in the page's language; "" if
-    it would not.
+    """Return, in the page's language, why one answer may take more requests than a visitor may cause in an hour; "" if
+    it cannot.
     """
     requests = sum(lookup.at_most if lookup.for_each else 1 for lookup in definition.lookups)
     if requests <= VISITOR_REQUESTS_PER_HOUR:

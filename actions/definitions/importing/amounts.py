@@ -1,7 +1,7 @@
-"""Finds the amounts of money among the fields of an answer, which are a figure beside its currency. Pure.
+"""Finds amounts of money among the fields of an answer: pairs of a figure and its currency. Pure.
 
-An amount in the wrong unit is worse than two plain fields, and one that cannot be computed refuses a whole look-up. So
-a figure becomes an amount only if the file proves its unit, and the currency money only if the file lists its codes.
+An amount in the wrong unit is worse than two plain fields, and if one cannot be computed, the whole look-up is refused.
+So a figure becomes an amount only if the file proves its unit, and money only if the file lists the currency's codes.
 """
 
 import re
@@ -20,7 +20,7 @@ _MAX_CODES: Final = 200  # more than there are currencies
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """An amount: the field with its figure, the field with its currency, and what shows both as one value."""
+    """An amount: the field of its figure, the field of its currency, and what shows both as one value."""
 
     field: str
     currency: str
@@ -29,11 +29,12 @@ class Amount:
 
 
 def amounts_in(fields: Mapping[str, Any], of: str) -> list[Amount]:
-    """Return the amounts among the plain fields of an object, whose schemas are given, if one field is their currency.
+    """Return the amounts among the plain fields of an object (name: schema) if exactly one field is their currency.
 
-    All fields whose names end with "amount" or "cents" must be amounts: those in cents with listed currencies that have
-    cents, all others with decimals in the file. Without any, the only figure with decimals is one. They become money if
-    the currencies are listed, and otherwise words with the currency as it is.
+    If there are fields whose names end with "amount" or "cents", all of them must prove their unit, or nothing is
+    returned: those in cents by listed currencies that all have cents, the others by decimals. If there are none, the
+    only figure with decimals is the amount. Amounts become money if the file lists the currencies, otherwise words with
+    the currency as it is.
     """
     named = [name for name in fields if _last_word(name) == "currency" and "string" in _kinds(fields[name])]
     if len(named) != 1:
