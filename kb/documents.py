@@ -83,7 +83,7 @@ class Failure:
 
     origin: str
     message: str
-    external_id: str = ""  # of the article that it would be, if known
+    external_id: str = ""  # of the article that it would have become, if known
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""Links between articles that come from files, written as relative paths, such as `../fees.md#abroad`.
+"""Finds the targets of links between articles that come from files, written as relative paths (`../fees.md#abroad`).
 
-Such a link is read from the place of its file first, and then as a browser would, from the help page. A file of a
-source is found by its path in this source, whatever its article's id is. Without a source, the path is the external id,
-as in an imported folder.
+Such a link is resolved from the place of its file first, and then from the help page, as a browser would. A file of a
+source is found by its path in this source, whatever its article's id is. Without a source, as in an imported folder,
+the path is the external id.
 """
 
 import posixpath
@@ -20,15 +20,15 @@ from kb.pictures import file_name
 from kb.slugs import as_id
 from kb.sources.models import SourceItem
 
-# What a link without an ending may mean, as generators of documentation write them.
+# The files that a link without an ending may mean, as documentation generators write such links.
 _ENDINGS: Final = ("", ".md", ".html", "/index.md", "/README.md", "/index.html")
 HOME: Final = "."  # the help centre's home page
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where an article's file and help page are. `source` is the file's source, or what precedes the path in
-    `Article.origin` if the source has been deleted; None if the article comes from none.
+    """Where an article's file and help page are. `source` is the file's source, or the text before the path in
+    `Article.origin` if the source has been deleted; None if the article comes from no source.
     """
 
     path: str
@@ -40,8 +40,8 @@ class Position:
 
 @dataclass(slots=True)
 class Targets:
-    """What relative links can lead to: articles by their source and path, and by the names of their help pages, and the
-    names of stored pictures.
+    """The targets that relative links can have: articles, by their source and path and by the names of their help
+    pages, and stored pictures, by name.
     """
 
     files: dict[tuple[Any, str], Article] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Targets:
                     self.names.setdefault(name, article)
 
     def find(self, target: str, position: Position) -> Article | str | None:
-        """Return the article, or the name of the picture or the home page, that a relative link leads to."""
+        """Return the article that a relative link leads to, or the name of the picture or home page, or None."""
         for path in file_paths(target, position):
             found = self.names.get(path) if position.source is None else self.files.get((position.source, path))
             if found is not None:
@@ -71,7 +71,7 @@ class Targets:
 
 
 def with_places(articles: QuerySet[Article]) -> QuerySet[Article]:
-    """Return articles with what `position_of` needs, without the content that their source holds."""
+    """Return articles with the fields that `position_of` needs, without the contents of their files."""
     places = {"source_pk": F("source_item__source_id"), "item_key": F("source_item__key")}
     return articles.select_related("workspace").annotate(**places)
 
@@ -82,7 +82,7 @@ def position_of(article: Article) -> Position:
     if not origin or origin.startswith(("http://", "https://")):
         return Position(article.external_id, name)
     source, key = article.source_pk, article.item_key  # type: ignore[attr-defined]  # annotated
-    # The source's name comes first, as it was when the file was read.
+    # The origin begins with the source's name when the file was read.
     begin = origin.find(f": {key}") if key else -1
     begin = (begin if begin >= 0 else origin.rfind(": ")) + 2
     prefix = origin[:begin]
@@ -116,8 +116,8 @@ def _joined(base: str, target: str) -> str:
 
 
 def resolver(article: Article, viewer: Viewer) -> Callable[[Collection[str]], Mapping[str, str]]:
-    """Return a function that gives the addresses of links: for a relative path, that of the article or picture meant,
-    or "" if the viewer can open none; for any other link, the link itself. All links are looked up together.
+    """Return a function that returns the address of each link: for a relative path, that of its article or picture, or
+    "" if the viewer cannot open one; for any other link, the link itself. All links are looked up together.
     """
 
     def addresses_of(links: Collection[str]) -> Mapping[str, str]:
@@ -142,7 +142,7 @@ def _address(link: str, found: Article | str | None, home: str) -> str:
 
 
 def _looked_up(links: Collection[str], position: Position, viewer: Viewer) -> Targets:
-    """Return what these links may lead to, with the same few statements for any number of links."""
+    """Return the possible targets of these links, with the same few statements for any number of links."""
     paths = {path for link in links for path in file_paths(link, position)}
     names = {name for link in links if (name := page_name(link, position)) not in ("", HOME)}
     names |= {name.removesuffix(".md") for name in names}
@@ -164,7 +164,7 @@ def _looked_up(links: Collection[str], position: Position, viewer: Viewer) -> Ta
 
 
 def add_former_names(targets: Targets, viewer: Viewer, names: Collection[str] | None = None) -> None:
-    """Add the articles that had one of these names, or any."""
+    """Add the articles that used to have one of these names, or all former names if None."""
     rows = OldAddress.objects.filter(article__in=readable(viewer))
     rows = rows if names is None else rows.filter(name__in=names)
     pairs = list(rows.values_list("name", "article_id"))

@@ -94,8 +94,8 @@ def render_article(
 ) -> RenderedArticle:
     """Return an article without its title, with the passage `body[start:end]` highlighted.
 
-    A first heading that repeats the title is left out, since the page shows the title itself. `addresses_of` is
-    given the targets of all links and returns the address of each; "" leaves only its text.
+    A first heading that repeats the title is left out, since the page shows the title itself. `addresses_of` takes the
+    targets of all links and returns their addresses; a link with the address "" becomes plain text.
     """
     tokens, is_marked = _markdown.parse(body), False
     if passage is not None:

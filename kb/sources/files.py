@@ -23,7 +23,7 @@ from kb.sources.ports import Fetched, Gone, Known, LeftOut, Origin, Place, Read,
 from supportbot.accounts.pictures import MAX_BYTES
 
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg")
-# Only endings are searched for: a pattern for the whole name takes quadratic time on a long line without blanks.
+# Only endings are searched for: a pattern for the whole name takes quadratic time on a long line without spaces.
 _PICTURE_ENDING: Final = re.compile(rb"\.(?:png|jpe?g|webp|gif|svg)", re.IGNORECASE)
 _NOT_IN_NAMES: Final = re.compile(r"""[\s"'<>/\\]""")
 _MAX_NAME_BYTES: Final = 400  # before the ending, percent-encoded
@@ -103,11 +103,11 @@ class Uploads(_Files):
         rows = SourceFile.objects.filter(source_id=self.origin.source_id).order_by("path")
         paths = [path for path in rows.values_list("path", flat=True) if not is_category_file(path)]
         named = self._named_pictures(frozenset(_last_word(path) for path in paths if _is_picture(path)))
-        # Pictures belong to the texts that name them. Of others, the reader says why it cannot read them.
+        # Pictures belong to the texts that name them. The reader reports why it cannot read any others.
         return [Place(path) for path in paths if not (_is_picture(path) and _last_word(path) in named)]
 
     def _named_pictures(self, wanted: frozenset[str]) -> frozenset[str]:
-        """Return which of these names, without folders and from the last blank on, the texts contain."""
+        """Return which of these names (without folders, and only the part after the last space) the texts contain."""
         is_text = Q()
         for ending in _WITH_PICTURES:
             is_text |= Q(path__iendswith=ending)
@@ -154,8 +154,8 @@ def _is_picture(path: str) -> bool:
 
 
 def _picture_names(content: bytes) -> Iterator[str]:
-    """Yield the names of pictures in a text, in lower case, without folders and from the last blank on. Round brackets
-    may belong to a name or surround it, so that a word with some is yielded in each form.
+    """Yield the names of pictures in a text: in lower case, without folders, and only the part after the last space.
+    Brackets may belong to a name or surround it, so a word with brackets is yielded in each form.
     """
     for ending in _PICTURE_ENDING.finditer(content):
         before = content[max(0, ending.start() - _MAX_NAME_BYTES) : ending.end()]

@@ -88,10 +88,10 @@ def change_source(source: Source, wish: Wish, *, person: User | None = None) -> 
 
 
 def _move(source: Source, former: str) -> None:
-    """Let a source begin anew at its new address. Raises InvalidSource once it has articles from the former one."""
+    """Reset a source for its new address. Raises InvalidSource if it already has articles from the former address."""
     cancel(source)
     items = SourceItem.objects.filter(source=source)
-    # A worker that stores an article has locked its item: either the article is seen here, or it is not stored.
+    # A worker that stores an article locks its item, so either the article is found here, or it is not stored.
     if any(items.select_for_update().order_by("pk").values_list("imported_at", flat=True)):
         told = gettext("This source already has articles. Add another one for this address.")
         raise InvalidSource(fields={"address": [told]})
@@ -275,7 +275,7 @@ def _address(source: Source, wish: Wish) -> tuple[str, str]:
     url = one_spelling(text)
     if not url:
         return text[:2000], gettext("Enter a web address such as https://help.example.com.")
-    # The operator has allowed a private network for the former host only, and whoever may write can change the address.
+    # The operator has allowed a private network for the former host only, and anyone who may write can change it.
     if wish.allows_private is None and urlsplit(url).netloc != urlsplit(source.address).netloc:
         source.allows_private = False
     return url, "" if source.allows_private else _call_problem(url)

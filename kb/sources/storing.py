@@ -72,7 +72,7 @@ def store(
 ) -> list[UUID]:
     """Store an item's documents and return the ids of its articles; a dry run only notes what would happen.
 
-    Raises InvalidDocument if nothing can be stored, GatesRefuse if gates reject it, LeaseLost if the item is gone.
+    Raises InvalidDocument if nothing can be stored, GatesRefuse if the gates reject it, LeaseLost if the item is gone.
     """
     documents = [document for document in read.items if isinstance(document, Document)]
     failures = [_named(item, failure) for failure in read.items if isinstance(failure, Failure)]
@@ -110,7 +110,7 @@ def store(
 
 
 def _lock(item: SourceItem) -> None:
-    """Lock an item. Raises LeaseLost if it was deleted, because its source has another address now."""
+    """Lock an item. Raises LeaseLost if it has been deleted because the address of its source was changed."""
     if not list(SourceItem.objects.select_for_update(no_key=True).filter(pk=item.pk).values_list("pk")):
         raise LeaseLost
 
@@ -192,7 +192,7 @@ def _has_same_text(item: SourceItem, documents: Sequence[Document], kept: Sequen
 def _unread(source: Source, item: SourceItem, kept: Sequence[str], failures: Sequence[Failure]) -> set[UUID]:
     """Return the articles whose text was not read, because their file is unchanged or is broken now."""
     ids = {*kept, *(one.external_id or one.origin.removeprefix(f"{item.key}/") for one in failures)}
-    # Also compared, since files can set their own ids. Numbers of rows may have changed, so a row's id is better.
+    # Origins are compared as well, since files can set their own ids. A row's id is better, as its number may change.
     places = {_origin(source, one.origin) for one in failures if not one.external_id}
     rows = Article.objects.filter(source_item=item).values_list("pk", "external_id", "origin")
     return {pk for pk, name, origin in rows if name in ids or not places.isdisjoint((origin, _ROW.sub("", origin)))}
@@ -242,7 +242,7 @@ def _twin(source: Source, item: SourceItem, text_hash: str) -> str | None:
     """Return the key of another item of the source with the same text, if that is the one to keep."""
     others = SourceItem.objects.filter(source=source, text_hash=text_hash).exclude(pk=item.pk)
     alive = others.filter(Q(outcome__in=(Outcome.NEW, Outcome.CHANGED, Outcome.UNCHANGED)) | Q(state=ItemState.QUEUED))
-    # An item that this run has not found is gone, so its text may have moved here. A retry lists nothing.
+    # An item that this run has not found is gone, so its text may have moved here. A retry does not list any items.
     is_retry = item.run is not None and item.run.mode == SourceRun.Mode.RETRY
     here = alive.filter(imported_at__isnull=False) if is_retry else alive.filter(run=item.run)
     # Of two items with the same text, the older one is kept.

@@ -140,7 +140,7 @@ class Turn:
             self._end(RunState.FAILED, error.message)
             return False
         finally:
-            # What is remembered belongs to the address that was read; a person may have changed it meanwhile.
+            # The memory belongs to the address that was read, which a person may have changed meanwhile.
             unmoved = Source.objects.filter(pk=self.source.pk, address=self.source.address)
             unmoved.update(memory=self.source.memory)
 
@@ -232,7 +232,7 @@ class Turn:
             return self._read(item, folder)
         except SourceUnreadable:
             raise
-        except TooBusy:  # the site's rules cannot be requested now, for which the item is not to blame
+        except TooBusy:  # the site's robots.txt cannot be fetched now, so this does not count as a try of the item
             self._lease.change(item, state=ItemState.QUEUED, tries=item.tries - 1)
             raise
         except Unreachable as error:
@@ -248,7 +248,7 @@ class Turn:
         except OSError as error:  # a full disk, say
             self._fail(item, _not_stored(error.strerror))
         except OperationalError as error:
-            if not is_out_of_space(error):  # the database may be away, which is no fault of the item
+            if not is_out_of_space(error):  # the database may be away, which is not the item's fault
                 raise
             self._fail_without_space(item)
         finally:

@@ -29,7 +29,7 @@ MAX_PICTURE_BYTES: Final = 20 * 1024 * 1024  # the same as in `supportbot.accoun
 MAX_TOTAL_BYTES: Final = 100_000_000
 _DOCUMENT: Final = "word/document.xml"
 _NUMBERED_BY: Final = ("word/numbering.xml", "word/styles.xml")
-# In every language, the file has the English names of the styles. Without this, the title would be a paragraph.
+# The names of styles in a file are English, whatever Word's language. Without this, a title would be a paragraph.
 _STYLES: Final = "p[style-name='Title'] => h1:fresh"
 _COMMENT: Final = re.compile(rb"<(?:\w+:)?comment\s")
 _RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")

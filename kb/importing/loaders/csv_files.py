@@ -108,7 +108,7 @@ def _width(row: Sequence[str]) -> int:
 
 
 def _check_width(row: Sequence[str], width: int) -> None:
-    """Raise InvalidDocument for a row with text beyond the last column, where a part of the answer would be lost."""
+    """Raise InvalidDocument for a row with text beyond the last column, because part of the answer would be lost."""
     if _width(row) > width:
         raise InvalidDocument(
             gettext(

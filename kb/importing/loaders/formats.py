@@ -243,7 +243,7 @@ def _in_older_encoding(raw: bytes) -> str:
     return text if all(sign.isprintable() or sign in "\t\n\r\f\xa0\xad\u200b\u2028" for sign in text) else ""
 
 
-# How files that are not UTF-8 are read. Web pages saved by Word and Windows declare their encoding; of plain text, it
+# How files that are not UTF-8 are read. Web pages saved by Word and Windows declare their encoding; for plain text, it
 # can only be guessed. Markdown and JSON Lines are written by people who can choose UTF-8.
 _OTHER_ENCODINGS: Final[Mapping[Format, Callable[[bytes], str]]] = {
     Format.HTML: declared_text,

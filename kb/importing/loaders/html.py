@@ -52,7 +52,8 @@ _SIGNS = re.compile(r"([\\`*\[\]<])")
 _LINE_START = re.compile(r"^([#>+-]|\d{1,9}[.)])(?=\s|$)", re.MULTILINE)
 _NUMBER = re.compile(r"[0-9]{1,4}")
 _PLAIN_NUMBER = re.compile(r"([0-9]{1,4})[.)]")
-# A list item of Word: its level, and the attribute that holds its Markdown bullet or number here.
+# Word's list items: the style that contains their level, and the attribute in which their Markdown bullet or number is
+# kept here.
 _LIST_LEVEL = re.compile(r"mso-list:[^;]{0,40}level([1-9])")
 _ITEM, _ITEM_INDENT = "data-list-item", "    "
 _UNBOLD = re.compile(r"font-weight:(?:normal|[1-4]00)")
@@ -130,9 +131,9 @@ def _mark_word_items(root: LexborNode) -> None:
     begin with a bullet or number in a span. Other labels, such as "3.1." or "a)", stay as text, since Markdown has no
     lists for them and other text may refer to them.
     """
-    for node in root.css(f"[{_ITEM}]"):  # the page's own
+    for node in root.css(f"[{_ITEM}]"):  # attributes of the page itself
         del node.attrs[_ITEM]
-    levels: list[int] = []  # of the items around the current one, and its own
+    levels: list[int] = []  # of the current item and those around it
     for node in root.css("p[style*='mso-list']"):
         written = next((one for one in node.css("span[style]") if _is_bullet(one)), None)
         mark = "" if written is None else _item_mark(written.text(deep=True).strip())
@@ -148,8 +149,8 @@ def _mark_word_items(root: LexborNode) -> None:
 
 
 def _item_mark(label: str) -> str:
-    """Return the Markdown for a bullet or a plain number; "" for any other label. Bullets may be letters of a font of
-    symbols.
+    """Return the Markdown for a bullet or a plain number; "" for any other label. Bullets may be letters in a symbol
+    font.
     """
     if found := _PLAIN_NUMBER.fullmatch(label):
         return f"{found[1]}."
@@ -267,8 +268,8 @@ def _inline(tag: str, node: LexborNode, inner: str) -> str:
 
 
 def _emphasis(tag: str, node: LexborNode) -> str:
-    """Return the mark of bold or italic text. Google's documents put everything into a `b` that is not bold, and bold
-    text into spans.
+    """Return the Markdown mark of bold or italic text; "" for other text. Google Docs puts everything into a `b` that
+    is not bold, and bold text into spans.
     """
     if tag in ("strong", "b"):
         return "" if _UNBOLD.search(_style(node)) else "**"

@@ -1,4 +1,4 @@
-"""The encoding of a web page, by its bytes and by what it declares. Pure."""
+"""Decodes web pages by their bytes and by the encoding that they declare. Pure."""
 
 import codecs
 import re
@@ -11,7 +11,7 @@ _IN_PAGE: Final = re.compile(
     re.IGNORECASE,
 )
 MOST_SEARCHED: Final = 4_096  # bytes at the beginning of a page
-# The encodings that browsers use instead, and their names that Python does not know, by the Encoding Standard.
+# By the Encoding Standard: the encodings that browsers use instead, and names of encodings that Python does not know.
 _AS_BROWSERS: Final = {
     "iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874",
     "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949", "big5": "big5hkscs",
@@ -25,8 +25,8 @@ _NAMES_OF_BROWSERS: Final = {
 }  # fmt: skip
 _ONLY_ASCII_BYTES: Final = ("iso2022_jp", "hz", "utf-7")  # any text in them would pass for UTF-8
 _LANGUAGE: Final = re.compile(rb"<html[^>]{0,300}\slang\s*=\s*[\"']?([a-z]{2,3}(?:-tw|-hk)?)", re.IGNORECASE)
-# The encodings of pages that do not declare theirs, or a wrong one, by the language that they declare: the HTML
-# Standard's list (13.2.3.2), and the other encoding of Japanese, which is never valid in the first one.
+# The encodings of pages that declare none or a wrong one, by the language that they declare: the HTML Standard's list
+# (13.2.3.2), and a second encoding for Japanese, whose texts are never valid in the first one.
 _BY_LANGUAGE: Final = {
     **dict.fromkeys(("ba", "be", "bg", "kk", "ky", "mk", "ru", "sah", "sr", "tg", "tt", "uk"), ("cp1251",)),
     **dict.fromkeys(("ar", "fa"), ("cp1256",)), **dict.fromkeys(("cs", "hr", "sk"), ("cp1250",)),
@@ -37,14 +37,14 @@ _BY_LANGUAGE: Final = {
 }  # fmt: skip
 FALLBACK: Final = "cp1252"
 _MARKS: Final = ((BOM_UTF8, "utf-8-sig"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16"))
-# Characters of several bytes per damaged place. Text in another encoding contains hardly any bytes that are valid UTF-8
-# by chance, while a page in UTF-8 with a truncated or foreign character contains many.
+# The least number of multi-byte characters per damaged place. Text in another encoding contains hardly any that are
+# valid UTF-8 by chance, while a UTF-8 page with a truncated or foreign character contains many.
 LEAST_WHOLE: Final = 4
 
 
 def decode(body: bytes, content_type: str = "") -> str:
-    """Return the text of a page. Bytes that are UTF-8, except for a few damaged ones, are read as UTF-8, whatever the
-    page or `content_type` declares.
+    """Return the text of a page. A page in UTF-8, even with a few damaged bytes, is read as UTF-8, whatever it or
+    `content_type` declares.
     """
     for mark, encoding in _MARKS:
         if body.startswith(mark):
@@ -61,8 +61,8 @@ def decode(body: bytes, content_type: str = "") -> str:
 
 
 def declared_text(body: bytes) -> str:
-    """Return the text of a page in the encoding that it declares itself, or in UTF-8 if its bytes are that, except for
-    a few damaged ones; "" if it declares none or is not in it.
+    """Return the text of a page in the encoding that it declares, or in UTF-8 if it is UTF-8, even with a few damaged
+    bytes; "" if it declares no encoding or a wrong one.
     """
     for mark, encoding in _MARKS:
         if body.startswith(mark):

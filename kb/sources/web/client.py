@@ -52,7 +52,7 @@ class Answer:
 
     @property
     def retry_after(self) -> timedelta | None:
-        """How long a busy server asks us to wait; None also if it does not say how long."""
+        """How long a busy server asks us to wait; None if it is not busy or does not say how long."""
         return self.patience if "retry-after" in self.headers else None
 
 

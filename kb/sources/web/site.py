@@ -34,8 +34,8 @@ MAX_DEPTH: Final = 10
 MAX_LISTED: Final = 100_000  # addresses of one source, more than a source ever reads
 SAMPLE: Final = 8  # pages read to learn the boilerplate that pages share
 MOST_SAMPLED: Final = 40  # addresses tried to find these pages
-MOST_TRIES: Final = 3  # for one of these pages
-LONGEST_PAUSES: Final = timedelta(seconds=10)  # for all of them, since a turn lasts half a minute
+MOST_TRIES: Final = 3  # of each of these pages
+LONGEST_PAUSES: Final = timedelta(seconds=10)  # for all of these pages together, since a turn lasts half a minute
 MAX_HTML_BYTES: Final = 8_000_000
 _ENDINGS: Final = {
     "application/pdf": ".pdf",
@@ -68,7 +68,7 @@ class Site:
         # An operator's --allow-private is for the site itself, not for any address that its pages name.
         self._client_elsewhere = Client(delay_seconds=origin.delay_seconds, allows_private=False)
         self._pictures = SitePictures(origin, self._client_for, self._why_no_picture)
-        self._paused = timedelta()  # for the sample
+        self._paused = timedelta()  # in total, while the sample is fetched
         self._at_hand: dict[str, Answer] = {}  # pages of the sample, already fetched
         self._alike: dict[str, set[str]] = {}
 
@@ -79,7 +79,7 @@ class Site:
         if is_sitemap(answer.url, answer.content_type, answer.body):
             self._begin_at_sitemap(answer)
             urls = list(self._in_sitemap(answer))
-            if not urls:  # otherwise, all pages would seem to be gone
+            if not urls:  # without this, all pages would seem to be gone
                 raise SourceUnreadable(self._why_empty(answer))
             self._learn_frame(urls)
             yield from (Place(key) for key in (*urls, *self._keys_spelled_otherwise(urls)))
@@ -108,8 +108,8 @@ class Site:
         return answer
 
     def _keys_spelled_otherwise(self, listed: Sequence[str]) -> list[str]:
-        """Return the keys of articles that a sitemap lists, but as an earlier version spelled their addresses. They are
-        fetched like the others, as they would seem to be gone otherwise.
+        """Return the keys of articles that the sitemap still lists, but whose addresses an earlier version spelled
+        differently. They are fetched like the others, because they would otherwise seem to be gone.
         """
         known = SourceItem.objects.filter(source_id=self.origin.source_id, imported_at__isnull=False, archived_at=None)
         others = set(known.values_list("key", flat=True)) - set(listed)
@@ -211,7 +211,7 @@ class Site:
                     waiting += page.links if page.is_followed and not self.is_complete else ()
             except InvalidDocument:
                 continue
-            except TooBusy:  # the run itself waits as long as the site asks; without the frame, if need be
+            except TooBusy:  # the run itself will wait as long as the site asks, if need be without the frame
                 break
         if len(pages) >= ENOUGH_PAGES:
             self._frame = learnt(pages)

@@ -15,25 +15,25 @@ _TRACKING: Final = re.compile(
     r"utm_\w+|[a-z]*clid|mc_[ce]id|_ga|_gl|_hs\w+|mkt_tok|igshid|ref_src|spm|yclid|pk_\w+|mtm_\w+|vero_\w+|oly_\w+",
     re.IGNORECASE,
 )
-# The names that programs give a session id, and nothing else.
+# Names that programs use for session ids only.
 _SESSION: Final = re.compile(r"phpsessid|jsessionid|aspsessionid\w*|asp\.net_sessionid|cfid|cftoken", re.IGNORECASE)
 # These names can also choose a page, as in `?sid=12` or `?session=keynote`, so the value must look like a session id.
 _PERHAPS_SESSION: Final = re.compile(
     r"sid|sess|sessid|session|session[_-]?(?:id|key|token)|viewsessionid|oscsid|xtcsid|zenid|cid|s", re.IGNORECASE
 )
-# Letters and digits in turn without words between hyphens, or a UUID.
+# Alternating letters and digits, not words joined by hyphens; or a UUID.
 _TOKEN: Final = re.compile(
     r"(?=(?:[a-z]*\d+[a-z]+){2})[0-9a-z]{16,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
 )
-_LONG_NUMBER: Final = re.compile(r"\d{10,}")  # the names without one are those of customers and searches, too
-_NEVER_NUMBERS: Final = ("cid", "s")
+_LONG_NUMBER: Final = re.compile(r"\d{10,}")
+_NEVER_NUMBERS: Final = ("cid", "s")  # they are also used for numbers of customers and for searches
 _SESSION_IN_PATH: Final = re.compile(
     r";(?:(?:jsessionid|phpsessid|sessionid)=[^/?;]*|(?:sid|sessid)=(?:"
     + _TOKEN.pattern
     + r")(?=[/;]|$))|/\((?:X\(\d\)|[AFS]\([\w-]{16,}\))+\)(?=/|$)",  # the last one is ASP.NET's
     re.IGNORECASE,
 )
-# What any version has removed as a session id, so that keys written by an earlier one are recognised.
+# Names that any version has removed as session ids, so that keys written by an earlier version are recognised.
 _SESSION_OF_ANY_VERSION: Final = re.compile(
     r"[\w.-]*(?:sess(?:ion)?(?:[_-]?(?:id|key|token))?|sid|cid)|zenid|cfid|cftoken|aspsessionid\w*|s", re.IGNORECASE
 )
@@ -83,8 +83,8 @@ def _is_noise(name: str, value: str) -> bool:
 
 
 def is_page_of_key(url: str, key: str) -> bool:
-    """Return whether an address in today's spelling is the page of an item's key, which an earlier version may have
-    spelled otherwise: with a session id that is removed today, or without a parameter that it took for one.
+    """Return whether an address in today's spelling is the page of an item's key. An earlier version may have spelled
+    the key differently: with a session id that is removed today, or without a parameter that it took for one.
     """
     if url in (key, one_spelling(key)):
         return True
@@ -93,7 +93,7 @@ def is_page_of_key(url: str, key: str) -> bool:
 
 
 def without_sessions(url: str) -> str:
-    """Return an address without all that any version has removed as a session id."""
+    """Return an address without anything that any version has removed as a session id."""
     parts = urlsplit(url)
     pairs = [pair for pair in _pairs(parts.query) if not _SESSION_OF_ANY_VERSION.fullmatch(pair[0])]
     path = ";".join(
@@ -148,8 +148,8 @@ class Scope:
     exclude: tuple[str, ...] = ()
 
     def at_home(self, url: str) -> str:
-        """Return a page's address at the site's own origin. Many sites also link to themselves with http, or with or
-        without `www.`, and redirect from there; http pages of public sites are not fetched at all.
+        """Return a page's address at the site's own origin. Many sites also link to themselves with `http`, or with or
+        without `www.`, and redirect such links; pages of public sites are never fetched over `http`.
         """
         if any(url.startswith(f"{origin}/") for origin in self.origins):
             return url
