@@ -20,8 +20,10 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
 class Handler(ASGIHandler):
-    """Before any middleware runs, Django writes a large body to a temporary file. It would let the error pass, and the
-    server would end the connection with "Internal Server Error".
+    """Answers with `NoSpace` if a body does not fit on the disk.
+
+    Before any middleware runs, Django writes a large body to a temporary file. Its own handler would not catch the
+    error, and the server would end the connection with "Internal Server Error".
     """
 
     async def read_body(self, receive: Receive) -> IO[bytes]:
@@ -46,7 +48,7 @@ class Handler(ASGIHandler):
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         try:
             await super().handle(scope, receive, send)
-        except NoSpace:  # of `read_body`: errors of views have become responses
+        except NoSpace:  # from `read_body`: errors of views have already become responses
             response = await sync_to_async(_answer)(ASGIRequest(scope, BytesIO()))
             await self.send_response(response, send)
 
@@ -58,7 +60,7 @@ def application() -> Handler:
 
 
 async def _read_rest(receive: Receive) -> None:
-    """Read what the browser still sends, since it shows a response only after that; a slow one is not waited for."""
+    """Read the rest of what the browser sends, since it shows a response only then; stop waiting for a slow one."""
     with suppress(TimeoutError):
         async with asyncio.timeout(REST_SECONDS):
             while (await receive()).get("more_body", False):
@@ -66,7 +68,7 @@ async def _read_rest(receive: Receive) -> None:
 
 
 def _answer(request: ASGIRequest) -> HttpResponse:
-    from supportbot.pages import no_space  # it imports models, which need Django to be set up
+    from supportbot.pages import no_space  # it imports models, which can only be imported once Django is set up
     from supportbot.web import ContentSecurityPolicy
 
     with override(team_language("", request.headers.get("Accept-Language", ""))):

@@ -84,7 +84,7 @@ class Unavailable(SupportBotError):
 
 
 class NoSpace(SupportBotError):
-    """A disk is full, the server's or the database's. Nothing was stored."""
+    """A disk is full: the server's or the database's. Nothing was stored."""
 
     code = "no_space"
     status = 503
@@ -92,7 +92,7 @@ class NoSpace(SupportBotError):
 
 
 def is_out_of_space(error: BaseException) -> bool:
-    """Return whether an error means that a disk is full, here or at the database."""
+    """Return whether an error means that a disk is full, this server's or the database's."""
     if isinstance(error, OperationalError):
         return isinstance(error.__cause__, DiskFull)
     return isinstance(error, OSError) and error.errno in _FULL

@@ -143,7 +143,7 @@ def no_space(request: HttpRequest) -> HttpResponse:
 
 
 class NoSpacePage:
-    """Says that a disk is full where a file is uploaded, or where a page stores something."""
+    """Shows a page that says that a disk is full if a file is uploaded or a page stores something."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -152,14 +152,14 @@ class NoSpacePage:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: object, *_: object) -> HttpResponse | None:
-        """Unpack uploaded files now, since the check of the form's token, which would do it, handles no full disk."""
+        """Unpack uploaded files here: the check of the form's token would do so next, but cannot handle a full disk."""
         is_form = request.method == "POST" and request.content_type == "multipart/form-data"
         if not is_form or getattr(view, "csrf_exempt", False):
             return None
         try:
             request.POST  # noqa: B018  # Django unpacks the files here
         except OSError as error:
-            if not is_out_of_space(error):  # the form would seem to be empty where it is read a second time
+            if not is_out_of_space(error):  # not ignored, because the form would seem to be empty when it is read again
                 raise
             return no_space(request)
         return None

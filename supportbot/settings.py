@@ -202,7 +202,7 @@ ANONYMOUS_USER_NAME = None
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
-        # The address comes first: the first administrator's is also the user name, which their form does not have.
+        # The address is compared first: it is also the first administrator's user name, which their form does not show.
         "OPTIONS": {"user_attributes": ("email", "username", "first_name", "last_name")},
     },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},

@@ -183,8 +183,8 @@ def withdraw_cards(place: Place) -> ToolResult:
 
 
 def look_up(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
-    """Return the result of a look-up, or the customer's records to choose from if there are several that it could be
-    about; `hand_over` is set if it ends with a handoff to a person.
+    """Return the result of a look-up, or the customer's records to choose from if it could be about several of them;
+    `hand_over` is set if it ends with a handoff to a person.
     """
     arguments, conversation_id = call.arguments or "{}", place.claim.conversation_id
     offer = offer_of(principal, call.name, arguments, conversation_id=conversation_id)

@@ -23,8 +23,8 @@ NEWEST: Final = ("-last_event_at", "pk")
 # this is where both ways take 50 ms: sorting all matches from the index, and checking a few thousand conversations.
 COMMON: Final = 50_000
 MOST_CHECKED: Final = 4_000
-# The first page is that many times as long as the results, because about half of the conversations contain a common
-# word. Later pages are as long as they probably must be, and a little longer.
+# The first page is twice as long as the results, because about half of the conversations contain a common word. Later
+# pages are a little longer than they probably need to be.
 FIRST_PAGE: Final = 2
 MARGIN: Final = 1.25
 
@@ -72,8 +72,8 @@ def _estimated_matches(word: str) -> float:
 
 
 def _containing(rows: QuerySet[Any], conversation: str, words: Sequence[str], limit: int) -> tuple[list[UUID], bool]:
-    """Return the keys of the first `limit` rows whose conversation contains all words, and whether these are all that
-    were asked for. It reads `MOST_CHECKED` rows at most, page by page.
+    """Return the keys of the first `limit` rows whose conversation contains all words, and whether the search is
+    complete: it reads `MOST_CHECKED` rows at most, page by page.
     """
     found: list[UUID] = []
     checked, size = 0, FIRST_PAGE * limit
@@ -89,7 +89,7 @@ def _containing(rows: QuerySet[Any], conversation: str, words: Sequence[str], li
 
 
 def _keys_with(words: Sequence[str], page: Sequence[tuple[UUID, UUID]]) -> list[UUID]:
-    """Return the keys of the rows whose conversation, the second value, contains all words."""
+    """Return the keys of those rows (key, conversation) whose conversation contains all words."""
     for word in words:
         having = {pk for (pk,) in _ids_with(word, [conversation for _, conversation in page])}
         page = [pair for pair in page if pair[1] in having]

@@ -247,7 +247,7 @@ class RetentionRun(TenantModel):
     bodies = models.PositiveIntegerField(help_text="Erased.")
     visitors = models.PositiveIntegerField(default=0, db_default=0, help_text="Erased.")
     kept = models.PositiveIntegerField(help_text="Old conversations with open work.")
-    # Of all kinds, with bodies and visitors.
+    # Now also counts bodies and visitors; the help text is part of an old migration.
     remaining = models.PositiveIntegerField(help_text="Old conversations for which there was no time.")
     has_failed = models.BooleanField(help_text="The run ended early; the figures count what was erased before.")
 

@@ -47,7 +47,8 @@ PAUSE_SECONDS: Final = 0.5
 MANY: Final = 100  # conversations per batch
 FEW: Final = 25  # the batch size while answers are being written
 PAUSE_PER_BATCH: Final = 4  # times as long as the batch took: a fifth of the time is for erasing
-# Unless a batch takes longer itself. Even then, six runs of a night erase a hundred thousand conversations.
+# A pause is longer only after a batch that takes long itself. Even with this pause after each batch, the six runs of a
+# night erase a hundred thousand conversations.
 MOST_PAUSE_SECONDS: Final = 3.0
 RUNS_KEPT_DAYS: Final = 90
 NIGHT_HOURS: Final = 12  # longer than the time from a night's first run to its last
@@ -56,9 +57,9 @@ LATE_SECONDS: Final = 0.3  # a question that waits longer than this for its answ
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of one run in one workspace. `kept` counts old conversations with open work, and `left` the other
-    conversations, bodies and visitors not reached in time. Both are 0 if they could not be counted, which is a failure,
-    too.
+    """The result of one run in one workspace. `kept` counts old conversations with open work; `left` counts the other
+    conversations, bodies and visitors that were not reached in time. Both are 0 if they could not be counted, which
+    also counts as a failure.
     """
 
     conversations: int
@@ -190,7 +191,7 @@ class _Night:
     def __init__(self, workspace: Workspace, pace: Pace) -> None:
         self.workspace = workspace
         self._pace = pace
-        self._pace_of_bodies, self._pace_of_visitors = Pace(), Pace()  # their rows take a different time each
+        self._pace_of_bodies, self._pace_of_visitors = Pace(), Pace()  # a row of each kind takes a different time
         self._conversations_before = _before(workspace.keep_conversations_days)
         self._bodies_before = _before(workspace.keep_bodies_days)
         self._after: UUID | None = None  # the last conversation that was checked
@@ -208,14 +209,14 @@ class _Night:
         return not self._has_failed  # nothing may be erased without its sums
 
     def erases_a_share(self, until: float) -> bool:
-        """Erase up to `AT_ONCE` bodies and as many conversations or, once there are no more of these, visitors; return
-        whether there may be more for this run.
+        """Erase up to `AT_ONCE` bodies, and as many conversations or, once none are left, visitors. Return whether this
+        run may find more.
         """
         with self._edge(), workspace_scope(self.workspace.pk):
             self._has_bodies = self._has_bodies and self._erases_bodies(until)
             if self._has_conversations:
                 self._has_conversations = self._erases_conversations(until)
-            elif self._has_visitors:  # the last conversations of many have been erased in this run
+            elif self._has_visitors:  # many have just lost their last conversation in this run
                 self._has_visitors = self._erases_visitors(until)
         return (self._has_bodies or self._has_conversations or self._has_visitors) and not self._has_failed
 
@@ -309,8 +310,8 @@ def _silent(before: datetime) -> QuerySet[Conversation]:
 def _is_settled() -> Q:
     requests = ActionRequest.objects.filter(conversation_id=OuterRef("pk"), state__in=[str(state) for state in OPEN])
     turns = Turn.objects.filter(conversation=OuterRef("pk"))
-    # One condition for each state, because each has an index of its own. With both in one, every turn was read for each
-    # batch.
+    # One condition per state, because each state has an index of its own. With both states in one condition, every turn
+    # was read for each batch.
     waiting, running = (turns.filter(state=state) for state in (Turn.State.PENDING, Turn.State.RUNNING))
     return Q(~Exists(requests), ~Exists(waiting), ~Exists(running), mode=Conversation.Mode.ASSISTANT)
 
@@ -325,21 +326,21 @@ def _erase(conversation_ids: Sequence[UUID], before: datetime) -> int:
 
 @transaction.atomic
 def _erase_visitors(before: datetime, after: UUID | None, limit: int) -> tuple[list[UUID], int]:
-    """Erase visitors from before a time without conversations, up to `limit`, in the order of their keys and only those
-    behind `after`; return those that were looked at, and the number of those erased. A browser that has kept the secret
-    of one of them becomes a new visitor.
+    """Erase up to `limit` visitors without conversations who are older than `before`, in the order of their keys and
+    beginning after `after`. Return the keys that were checked, and how many visitors were erased. A browser that still
+    has the secret of an erased visitor becomes a new one.
     """
     rows = _lonely(before).order_by("pk")
-    rows = rows.filter(pk__gt=after) if after else rows  # the others would be searched again for each batch
+    rows = rows.filter(pk__gt=after) if after else rows  # otherwise, earlier rows would be searched for each batch
     locked = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
-    # From now on, no conversation can be started for them, but one may have been just before.
+    # Locked visitors cannot start conversations, but one may have been started just before.
     found = list(rows.filter(pk__in=locked).values_list("pk", flat=True))
     Customer.objects.filter(pk__in=found).delete()
     return locked, len(found)
 
 
 def _lonely(before: datetime) -> QuerySet[Customer]:
-    """Return visitors from before a time without conversations."""
+    """Return the visitors without conversations who are older than a time."""
     theirs = Conversation.objects.filter(customer=OuterRef("pk"))
     return Customer.objects.filter(~Exists(theirs), external_id=None, created_at__lt=before)
 

@@ -283,7 +283,7 @@ class ChannelAdmin(ScopedAdmin):
         shown = obj or Channel(**{name: value for name, value in form.initial.items() if name in COLUMNS})
         workspace = workspace_here(request)
         context["chat"] = preview(shown, workspace)
-        if workspace.accent and "accent" in form.fields:  # the colour of a channel without one of its own
+        if workspace.accent and "accent" in form.fields:  # used by a channel without a colour of its own
             form.fields["accent"].widget.attrs["placeholder"] = workspace.accent
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 

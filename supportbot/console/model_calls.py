@@ -89,7 +89,7 @@ class LLMCallAdmin(ScopedAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Search for a part of a model's name, or for the calls of a conversation, which an index finds."""
+        """Search for part of a model's name, or, if the term is a conversation's id, for its calls by an index."""
         try:
             conversation = UUID(search_term.strip())
         except ValueError:

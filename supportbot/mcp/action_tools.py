@@ -46,8 +46,8 @@ def offered_actions() -> tuple[Action, ...]:
 
 
 def use_action(agent: Agent, token: str, name: str, arguments: Mapping[str, Any]) -> Answer:
-    """Look up or propose for the token's customer, or return their records to choose from if the call lacks one. Raises
-    IdentityMissing, NotForCustomers, TooManyProposals and the errors of `actions.services`.
+    """Look up or propose for the token's customer, or return their records to choose from if the call names none.
+    Raises IdentityMissing, NotForCustomers, TooManyProposals and the errors of `actions.services`.
     """
     customer = required_customer(agent, token)
     is_read = action_named(name).is_read

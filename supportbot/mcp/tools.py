@@ -104,7 +104,7 @@ def _spec_of(action: Action) -> ToolSpec:
 
 
 def _schema_of(action: Action) -> dict[str, Any]:
-    """Return the schema of an action's arguments. Those that are chosen from the customer's records may be left out."""
+    """Return the schema of an action's arguments; those that are chosen from the customer's records are optional."""
     schema = action.labelled_schema(_LANGUAGE)
     for name in action.chosen:
         own = schema["properties"][name]

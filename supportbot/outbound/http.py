@@ -37,11 +37,11 @@ _RESERVED: Final = frozenset({
     "host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect",
     "accept-encoding", "proxy-authorization", "proxy-connection",
 })  # fmt: skip
-# OpenSSL's reasons for an answer that is not TLS
+# OpenSSL's reasons if an answer is not TLS
 _PLAIN: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
 _GZIP: Final = ("gzip", "x-gzip")
 _GZIP_MAGIC: Final = b"\x1f\x8b"
-MOST_MEMBERS: Final = 100  # of a gzip body; each costs a copy of the rest
+MOST_MEMBERS: Final = 100  # of a gzip body, since unpacking each member copies the rest of the body
 _DEFAULTS: Final = {"User-Agent": "SupportBot", "Connection": "close"}
 
 
@@ -59,7 +59,7 @@ class Request:
     # Redirects are returned like other responses, for callers that check the target.
     returns_redirects: bool = False
     private_networks: Networks = ()  # networks that an operator allows for this call
-    # A body in gzip is unpacked, up to the same size. It is never asked for, but storage services send files as stored.
+    # A gzip body is unpacked, up to the same size. It is never requested, but storage services send files as stored.
     unpacks_gzip: bool = False
 
 
@@ -262,8 +262,8 @@ def _body(response: http.client.HTTPResponse, asked: Request) -> tuple[bytes, bo
 
 
 def _unpacked(body: bytes, most: int) -> bytes:
-    """Return the content of a gzip body, at most slightly longer than `most`. Raises zlib.error if it is damaged."""
-    if len(body) > most:  # the rest was not read
+    """Return the content of a gzip body, or its first `most` + 1 bytes. Raises zlib.error if the body is damaged."""
+    if len(body) > most:  # too long, and its rest was not read
         return body
     content, members = b"", 0
     # A body can have several members. Responses such as 304 have none, although some servers keep the header.

@@ -77,8 +77,8 @@ def address_problem(url: str) -> str:
 
 
 def with_scheme(typed: str) -> str:
-    """Return an address that somebody typed, with https if it has no scheme, or http for this machine and private
-    networks, whose servers hardly ever have a certificate, except at the ports of https.
+    """Return an address that somebody typed, with a scheme added if it has none: http for this machine and private
+    networks, whose servers hardly ever have a certificate, except at the ports of https; otherwise https.
     """
     if not typed or "://" in typed:
         return typed

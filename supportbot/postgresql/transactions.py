@@ -7,7 +7,7 @@ import psycopg
 from django.db.backends.utils import CursorWrapper
 
 _COLUMNS = "pid, application_name, extract(epoch FROM clock_timestamp() - xact_start)::int"
-# An index that is built concurrently does not wait for autovacuum.
+# Building an index concurrently does not wait for autovacuum.
 _OLDEST = f"""
 SELECT {_COLUMNS} FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start < clock_timestamp() - interval '1 second'
@@ -21,8 +21,8 @@ SELECT {_COLUMNS} FROM pg_stat_activity WHERE pid = ANY(pg_blocking_pids(%s)) OR
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """An open transaction: its process in PostgreSQL, the program's name for itself ("" if none), and its age, which is
-    None if this role may not see it.
+    """An open transaction: its process in PostgreSQL, the program's own name ("" if none), and its age, or None if this
+    role may not see it.
     """
 
     pid: int
@@ -42,6 +42,6 @@ def oldest_transaction(cursor: CursorWrapper) -> Transaction | None:
 
 def blocking_transactions(connection: "psycopg.Connection[Any]", pid: int) -> list[Transaction]:
     """Return the transactions whose locks the process `pid` is waiting for right now, oldest first; [] if it is not
-    waiting. Every role may see them.
+    waiting. Any role may call this.
     """
     return [Transaction(*row) for row in connection.execute(_BLOCKING, [pid])]

@@ -166,8 +166,8 @@ class _Planner:
         return Reply("" if is_all else "\n".join(f"- {order.dated_line(self._language)}" for order in found[:OFFERED]))
 
     def _may_call(self, tool: ToolSpec) -> bool:
-        """Return whether to call a look-up: it has not been called in this turn, or its call only returned the records
-        to choose from.
+        """Return whether a look-up may be called: it has not been called in this turn, or its call only returned the
+        records to choose from.
         """
         refused = self._called.get(tool.name)
         return refused is None or (bool(refused) and all(name in self._choices for name in refused))
@@ -185,7 +185,7 @@ class _Planner:
         """
         for name in [name for name in missing_in(tool, arguments) if name in tool.chosen]:
             if name not in self._choices:  # the choices are part of the refusal
-                # Their only record would be looked up at once, but the number may be that of another one.
+                # Otherwise, the only record would be looked up at once, but the number may belong to another one.
                 return _call(tool.name, arguments | ({name: ""} if names_record else {}))
             options = self._choices[name]
             given = {arguments[other] for other in tool.chosen - {name} if other in arguments}
@@ -260,7 +260,7 @@ class _Planner:
 
 
 def _record_numbers(tool: ToolSpec, intent: Intent, language: str) -> list[str]:
-    """Return the numbers of records that the customer named and did not deny, the last one last."""
+    """Return the numbers of records that the customer named and did not deny, in the order of the text."""
     numbers = [intent.order.number] if intent.order and intent.order.number else []
     for line in intent.text.splitlines():
         meant = meant_order(tool, line, language)
@@ -274,14 +274,14 @@ def _record_numbers(tool: ToolSpec, intent: Intent, language: str) -> list[str]:
 def _record_number(
     tool: ToolSpec, intent: Intent, arguments: Mapping[str, Any], numbers: Sequence[str]
 ) -> dict[str, str]:
-    """Return the last of the numbers that the customer named, for a look-up that lacks only one text argument. A number
-    of something else would find nothing.
+    """Return the last of the numbers that the customer named as the argument of a look-up that lacks only this one, a
+    text. If it is the number of something else, nothing is found.
     """
     missing = missing_in(tool, arguments)
     if len(missing) != 1 or not numbers:
         return {}
     name, shape = missing[0], fields_of(tool)[missing[0]]
-    if name in tool.chosen:  # the customer's records say which one is meant, unless this can only be such a number
+    if name in tool.chosen:  # the customer chooses from their records, unless the number has the argument's own form
         is_answered = any(asked == name for asked, _ in intent.answers)
         is_meant = not is_answered and "pattern" in shape and _fits(shape, numbers[-1])
     else:

@@ -81,7 +81,7 @@ class Intent:
     order: OrderRef | None = None
     values: dict[str, Any] = field(default_factory=dict)
     text: str = ""
-    unclear: tuple[str, ...] = ()  # the fields with an ambiguous amount or number of a record
+    unclear: tuple[str, ...] = ()  # the fields with an ambiguous amount or record number
     previous: str = ""  # the order number before the correction
     days: frozenset[date] = frozenset()  # all possible days, whatever their field
     replaces_card: bool = False  # it corrects an open card
@@ -94,7 +94,7 @@ class Intent:
 
     @property
     def first_unclear(self) -> str:
-        """The unclear field that the customer is asked for next; "" if there is none."""
+        """The unclear field that the customer is asked about next; "" if there is none."""
         return next((name for name in self.unclear if name not in self.values), "")
 
     def merged_with(self, more: "Intent") -> "Intent":

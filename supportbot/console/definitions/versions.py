@@ -38,7 +38,7 @@ def told_versions(definition: ActionDefinition) -> list[dict[str, Any]]:
 
 
 def versions_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
-    """Show the versions, and the differences of one of them from the version before it."""
+    """Show the versions, and how one of them differs from the version before it."""
     definition, newest = opened(request, definition_id)
     chosen = version_of(definition, _number(request.GET.get("v", "")) or newest.number)
     before = definition.versions.filter(number__lt=chosen.number).order_by("-number").first()
@@ -79,7 +79,7 @@ def restore(request: HttpRequest, definition_id: UUID) -> HttpResponse:
 
 
 def _number(text: str) -> int:
-    """Return the number of a version; 0, which no version has, for anything else."""
+    """Return the number of a version; 0, which is no version's number, for anything else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 

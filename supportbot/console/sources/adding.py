@@ -49,7 +49,7 @@ def _added(request: HttpRequest, form: PlaceForm) -> Source:
         return add_source(SITE, form.wish(), person=person)
     if not request.FILES.getlist("files"):
         raise InvalidSource(gettext("Choose one or more files."))
-    with transaction.atomic():  # no source is left behind if its files cannot be stored
+    with transaction.atomic():  # so that no source is left behind if its files cannot be stored
         source = add_source(UPLOADS, form.wish(), person=person)
         problems = add_files(source, uploaded(request), person=person)
         if not source.files.exists():

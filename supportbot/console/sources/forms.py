@@ -114,8 +114,8 @@ class SiteSettingsForm(SettingsForm):
 
     def __init__(self, *args: Any, has_articles: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["address"].required = False  # empty: it stays
-        if has_articles and "address" not in self.data:  # they would be lost at another address
+        self.fields["address"].required = False  # left empty, it stays as it is
+        if has_articles and "address" not in self.data:  # another address would lose them
             del self.fields["address"]
 
     def wish(self, **more: Any) -> Wish:

@@ -255,14 +255,14 @@ def action_record(request: ActionRequest) -> ActionRecord:
 
 
 def _facts_of(step: AuditStep, steps: Sequence[AuditStep], request: ActionRequest) -> Mapping[str, str] | None:
-    """Return the facts of a step's reason; None if they are gone: a request keeps those of its newest reason only."""
+    """Return the facts of a step's reason; None if they are gone, because a request keeps only its newest reason's."""
     newest = next((one for one in reversed(steps) if one.reason_code), None)
     is_newest = step is newest and step.reason_code == request.reason_code
     return {"order": request.subject_id, **request.reason_facts} if is_newest else None
 
 
 def _reason(step: AuditStep, facts: Mapping[str, str] | None) -> str:
-    """Return why a step was taken, in words; for a rejection, the text that a colleague gave, if there is any."""
+    """Return why a step was taken, in words; for a rejection, the text that a colleague gave, if any."""
     if step.state is not ActionState.REJECTED:
         return _in_words(step.reason_code, facts)
     given = {
@@ -274,8 +274,8 @@ def _reason(step: AuditStep, facts: Mapping[str, str] | None) -> str:
 
 
 def _in_words(code: str, facts: Mapping[str, str] | None) -> str:
-    """Return a reason's sentence; the code itself if it has none, or if its facts are gone and the sentence names some.
-    If an action could not be decided, the place in its definition is added, since the team can correct it.
+    """Return a reason's sentence; or its code, if it has no sentence, or if the sentence needs facts that are gone. If
+    an action could not be decided, the place in its definition is added, since the team can correct it.
     """
     if not code:
         return ""

@@ -1,6 +1,6 @@
 // Files and folders dropped on a page.
 
-/** Return {file, path} for each file, also of folders; must be called before the drop event ends. */
+/** Return {file, path} for each file, including those in folders; must be called before the drop event ends. */
 export async function filesOf(transfer) {
   const found = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   if (!found.length) return [...transfer.files].map((file) => ({ file, path: file.name }));

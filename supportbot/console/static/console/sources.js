@@ -44,7 +44,7 @@ for (const box of document.querySelectorAll("[data-drop]")) {
   box.addEventListener("drop", async (event) => {
     event.preventDefault();
     box.classList.remove("over");
-    // Hidden files, such as .DS_Store, are none that anybody meant to drop.
+    // Nobody means to drop hidden files, such as .DS_Store.
     const found = (await filesOf(event.dataTransfer)).filter(({ path }) => !path.split("/").some((part) => part.startsWith(".")));
     const chosen = new DataTransfer();
     for (const { file } of found) chosen.items.add(file);
@@ -54,7 +54,7 @@ for (const box of document.querySelectorAll("[data-drop]")) {
     if (box.dataset.drop === "send" && found.length && !isTooMany()) input.form.requestSubmit();
   });
 
-  // A browser sends only the names of files; `path` has the folders, too.
+  // A browser sends only the names of files; the fields `path` also contain their folders.
   function namePaths(paths) {
     for (const old of box.querySelectorAll("[name=path]")) old.remove();
     box.append(...paths.map((value) => Object.assign(document.createElement("input"), { type: "hidden", name: "path", value })));

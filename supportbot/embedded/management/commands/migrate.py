@@ -41,7 +41,7 @@ LOCK_TIMEOUT = "2s"
 LOCK_PAUSE_SECONDS = 8.0  # for the statements that queued up in the meantime
 LOCK_PATIENCE_SECONDS = 1_800.0  # as long as a backup of a large database may take
 LOOK_SECONDS: Final = 0.4  # several times within LOCK_TIMEOUT
-CONNECT_SECONDS: Final = 5  # for the connection that looks
+CONNECT_SECONDS: Final = 5  # for the watch's own connection
 JOIN_SECONDS: Final = 2.0
 
 
@@ -91,7 +91,7 @@ def _named(blocking: Transaction) -> str:
 
 
 class LockWatch:
-    """Finds out, over a connection of its own, which transactions a connection is waiting for. PostgreSQL can tell this
+    """Finds out, over a connection of its own, which transactions a connection is waiting for. PostgreSQL can say so
     only during the wait.
     """
 
@@ -109,10 +109,10 @@ class LockWatch:
             yield
         finally:
             self._is_over.set()
-            thread.join(JOIN_SECONDS)  # the server may not answer, and the migration is done
+            thread.join(JOIN_SECONDS)  # not longer: the server may not answer, and the migration is done
 
     def taken(self) -> list[Transaction]:
-        """Return the transactions of the newest wait, and forget them; [] if they could not be found out."""
+        """Return the transactions of the newest wait, and forget them; [] if none could be found."""
         found, self._newest = self._newest, []
         return found
 
@@ -128,7 +128,7 @@ class Command(migrate.Command):
     _asked_verbosity = 1
     _begun = ""  # the migration that is being applied
     _told = ""  # the one whose wait has been reported
-    _told_pids: frozenset[int] = frozenset()  # and what it was waiting for
+    _told_pids: frozenset[int] = frozenset()  # and the processes that it was waiting for
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -221,7 +221,7 @@ class Command(migrate.Command):
         super().migration_progress_callback(action, migration, fake)
 
     def _report_wait(self, blocking: Sequence[Transaction]) -> None:
-        """Report which transactions a migration waits for, once unless they change."""
+        """Report which transactions a migration waits for; again only if there are others."""
         pids = frozenset(one.pid for one in blocking)
         if self._told == self._begun and pids <= self._told_pids:
             return
