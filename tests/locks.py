@@ -1,4 +1,4 @@
-"""Locks in tests behave as in production: without a transaction of the code, they are refused."""
+"""Makes locks in tests behave as in production: outside a transaction of the code, they are refused."""
 
 from typing import Any
 
@@ -7,7 +7,9 @@ from django.db.transaction import TransactionManagementError
 
 
 def refuse_locks_outside_transactions() -> None:
-    """Refuse `select_for_update` outside a transaction of the code, as Django does; tests hide it."""
+    """Refuse `select_for_update` outside a transaction of the code, as Django does in production. Otherwise, the
+    transaction around each test would hide the mistake.
+    """
     as_sql = SQLCompiler.as_sql
 
     def checked(self: Any, *args: Any, **kwargs: Any) -> Any:

@@ -162,7 +162,7 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def deployment_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A PostgreSQL of this process. Deployments create a role, and roles belong to a whole server."""
+    """A PostgreSQL server for this process only: deployments create a role, and roles belong to the whole server."""
     from tests.embedded.instance import open_to_postgres  # reads the settings
 
     folder = open_to_postgres(tmp_path_factory.mktemp("deployment"))

@@ -93,7 +93,7 @@ def run(task: str) -> None:
 
 @cache
 def load_tasks() -> None:
-    """Once: it also checks all models each time."""
+    """Load the tasks, once, because loading also checks all models."""
     current_app.loader.import_default_modules()
 
 

@@ -76,7 +76,7 @@ def test_waiting_work_is_counted(alice: Customer) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_each_budget_of_today_has_a_share(workspace: Workspace, other_workspace: Workspace, client: Client) -> None:
-    """The one for all answers, and those for a purpose: without second looks, nobody checks the answers."""
+    """The budget for all answers, and those for one purpose: without its budget, nobody takes a second look."""
     today = datetime.now(UTC).date()
 
     def spend(share: str, purpose: str, day: date = today) -> None:

@@ -52,9 +52,9 @@ def operations(schema: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
 
 
 def test_the_committed_schema_is_current(client: Client, tmp_path: Path) -> None:
-    """The command of docs/api.md writes it; it fails at the first warning, such as two operations of one name.
+    """The command in docs/api.md writes it, and fails at the first warning, such as two operations with one name.
 
-    Its option --validate does what the test below does, five times as slowly.
+    The command's option --validate checks the same as the next test, but takes five times as long.
     """
     made = tmp_path / "openapi.yaml"
     call_command("spectacular", "--fail-on-warn", "--file", str(made))
@@ -66,7 +66,7 @@ def test_the_committed_schema_is_current(client: Client, tmp_path: Path) -> None
 def test_the_schema_is_valid(schema: dict[str, Any]) -> None:
     version = "_".join(schema["openapi"].split(".")[:2])
     rules = json.loads(Path(validation.__file__).with_name(f"openapi_{version}_schema.json").read_text())
-    # As it is crawled once, no reference is looked for in the whole schema again.
+    # Without crawling it once, each reference would be looked for in the whole schema.
     registry = Registry().with_resource(rules.get("$id", ""), DRAFT202012.create_resource(rules)).crawl()
     Draft202012Validator(rules, registry=registry).validate(schema)
 

@@ -41,7 +41,7 @@ def reasons_for_saving(definition: ActionDefinition) -> dict[int, str]:
 
 def _why_saved(payload: Mapping[str, Any]) -> str:
     if restored := payload.get("restored"):
-        return gettext("As in version {number}").format(number=restored)
+        return gettext("Restored from version {number}").format(number=restored)
     reason: str = payload.get("reason", "")
     return reason
 

@@ -93,7 +93,7 @@ def _move(source: Source, former: str) -> None:
     items = SourceItem.objects.filter(source=source)
     # A worker that stores an article locks its item, so either the article is found here, or it is not stored.
     if any(items.select_for_update().order_by("pk").values_list("imported_at", flat=True)):
-        told = gettext("This source already has articles. Add another one for this address.")
+        told = gettext("This source already has articles. Add a new source for this address.")
         raise InvalidSource(fields={"address": [told]})
     items.delete()
     source.memory = {}

@@ -208,7 +208,7 @@ def test_a_folder_dropped_on_a_source_keeps_its_paths_and_too_many_files_are_ref
     preview = box.locator("xpath=ancestor::form").get_by_role("button", name="Preview the articles")
     many = [{"name": f"{number}.md", "mimeType": "text/plain", "buffer": b"# A"} for number in range(101)]
     files.set_input_files(many)
-    expect(page.get_by_role("alert")).to_contain_text("More than 100 files cannot be sent at once.")
+    expect(page.get_by_role("alert")).to_contain_text("At most 100 files can be sent at once.")
     preview.click()
     expect(page).to_have_url(re.compile("/source/add/$"))
 
@@ -221,7 +221,7 @@ def test_a_folder_dropped_on_a_source_keeps_its_paths_and_too_many_files_are_ref
         expect(page.get_by_role("link", name=path)).to_be_visible()
 
     page.locator("#more").set_input_files(many)
-    expect(page.get_by_role("alert")).to_contain_text("More than 100 files")
+    expect(page.get_by_role("alert")).to_contain_text("At most 100 files")
 
 
 def test_an_admin_adds_a_channel_and_sees_its_key_once(enter: Callable[[str], Page]) -> None:

@@ -62,8 +62,8 @@ def test_the_note_about_an_unsuitable_file_stays_until_it_is_dismissed(editor: P
     expect(notice).to_be_hidden()
 
 
-def test_pictures_and_pasted_blocks_stand_in_paragraphs_of_their_own(editor: Page) -> None:
-    """After the last cell of a table, they would become part of it, and vanish."""
+def test_pictures_and_pasted_blocks_get_paragraphs_of_their_own(editor: Page) -> None:
+    """Right after the last cell of a table, they would become part of it and vanish."""
     body = editor.get_by_label("Text, Markdown")
     body.fill("| a | b |\n| --- | --- |\n| c | d |\nLast words.")
     body.evaluate("(field) => field.setSelectionRange(33, 33)")

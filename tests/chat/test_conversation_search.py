@@ -113,7 +113,7 @@ def test_a_common_word_is_looked_for_in_as_many_conversations_as_needed(
     with CaptureQueriesContext(connection) as queries:
         assert newest_with("where", 4) == [made[number].pk for number in (11, 10, 4, 3)]
     searches = [one["sql"] for one in queries if "@@" in one["sql"] and not one["sql"].startswith("EXPLAIN")]
-    # Three of the first eight contain it, so another one of three more probably does, and with the margin of four.
+    # Three of the first eight contain it, so probably one of the next three does; with the margin, four are read.
     looked_at = [[number for number, one in enumerate(made) if one.pk.hex in sql] for sql in searches]
     assert looked_at == [[4, 5, 6, 7, 8, 9, 10, 11], [0, 1, 2, 3]]
     lists = [one["sql"] for one in queries if "chat_conversation" in one["sql"] and "LIMIT" in one["sql"]]

@@ -232,7 +232,7 @@ def test_many_conversations_take_as_many_statements_as_one(limited: Workspace) -
 
 
 def test_no_turn_that_has_ended_is_read_to_find_a_batch(limited: Workspace) -> None:
-    """There are millions. Those that wait or run have small indexes of their own."""
+    """There may be millions of them; turns that wait or run have small indexes of their own."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
         plan = retention._settled(now()).order_by("pk")[:500].explain()
@@ -347,8 +347,8 @@ def test_bodies_have_their_own_limit(limited: Workspace) -> None:
     assert LLMCall.objects.count() == 2
 
 
-def test_visitors_go_with_their_last_conversation(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each browser that opens a chat is one. Signed-in customers and those who may still write are kept."""
+def test_visitors_are_erased_after_their_last_conversation(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each browser that opens a chat is a visitor. Signed-in customers and visitors who may still write are kept."""
     in_batches_of(2, monkeypatch)
     gone = [silent().customer_id for _ in range(3)] + [Customer.objects.create(name="An agent").pk]
     writes = silent(timedelta(days=1)).customer_id
@@ -410,7 +410,7 @@ def test_bodies_leave_time_to_chats_too(
 def test_bodies_do_not_wait_behind_conversations_and_what_is_left_is_counted(
     limited: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A share of each in turn, also in small batches; the next run erases the rest, visitors too."""
+    """Each kind gets its share in turn, even in small batches; the next run erases the rest, including visitors."""
     in_batches_of(1, monkeypatch)
     monkeypatch.setattr(retention, "AT_ONCE", 4)
     for _ in range(8):
@@ -420,7 +420,7 @@ def test_bodies_do_not_wait_behind_conversations_and_what_is_left_is_counted(
     Customer.objects.update(created_at=now() - OLD)
     Clock(monkeypatch).erasing_takes(retention.MOST_SECONDS / 4)
     report = erase_expired()[limited.pk]
-    assert report == Report(conversations=4, kept=0, bodies=4, left=4 + 4 + 5)  # four visitors have just become lonely
+    assert report == Report(conversations=4, kept=0, bodies=4, left=4 + 4 + 5)  # four visitors lost their last one
     found = latest_runs(limited)
     assert found is not None and found[0].remaining == 13 and found[0].visitors == 0
     monkeypatch.undo()

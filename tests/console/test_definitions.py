@@ -118,14 +118,14 @@ def test_an_earlier_version_becomes_the_newest_draft(browser: Client, draft: Act
     newest = newest_version(draft)
     assert "Saved as version 3." in told and newest.document == first
     assert list(newest.document["arguments"]) == list(first["arguments"])
-    assert newest.created_by == actor_of(dora) and reasons_for_saving(draft)[3] == "As in version 1"
+    assert newest.created_by == actor_of(dora) and reasons_for_saving(draft)[3] == "Restored from version 1"
     with override("de"):  # each reader's language, not that of whoever restored it
         assert reasons_for_saving(draft)[3] == "Wie in Version 1"
     assert draft.current is None  # nothing is published by it
     assert not page_of(browser.get(at(draft, "versions/"))).css("form")
 
 
-def test_restoring_overwrites_no_newer_version_and_needs_the_right(
+def test_restoring_needs_the_right_and_does_not_overwrite_a_newer_version(
     browser: Client, draft: ActionDefinition, workspace: Workspace
 ) -> None:
     save_draft(document(undo="theirs"), actor="operator:x")

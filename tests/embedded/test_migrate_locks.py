@@ -49,7 +49,7 @@ def test_chats_do_not_wait_behind_a_waiting_migration(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """It names the transaction that it waits for, which is not the oldest one."""
+    """The output names the transaction that it waits for, which is not the oldest one."""
     report, backup, chat = other(), other(), other()
     report.execute("SET application_name = 'report'")
     report.execute("SELECT 1 FROM chat_conversation")

@@ -335,7 +335,7 @@ def test_a_row_with_more_cells_than_columns_loses_nothing_silently(
         ("", "Trail stove"),
     ],
 )
-def test_a_file_name_in_the_metadata_is_no_title(
+def test_a_file_name_in_the_metadata_is_not_the_title(
     workspace: Workspace, tmp_path: Path, title: str, expected: str
 ) -> None:
     lines = [f"Fill the stove with fuel, line {number} of five." for number in range(5)]

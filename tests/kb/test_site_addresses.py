@@ -1,4 +1,4 @@
-"""Which addresses are one page of a site, and in which encoding a page is read."""
+"""Addresses that mean the same page of a site, and the encodings in which pages are read."""
 
 import pytest
 
@@ -20,7 +20,7 @@ UMLAUTS = "<p>Größe für Füße über 40</p>"
         "/a?utm_source=mail&gclid=1#top", "/b/../a", "/a?",
     ],
 )  # fmt: skip
-def test_sessions_and_tracking_are_no_part_of_an_address(address: str) -> None:
+def test_session_ids_and_tracking_parameters_are_removed(address: str) -> None:
     assert one_spelling(f"{SITE}{address}") == f"{SITE}/a"
 
 
@@ -124,7 +124,7 @@ def test_an_undeclared_encoding_is_that_of_the_pages_language(
         ("utf-16", "utf-8", "Größe für Füße"),
     ],
 )
-def test_the_encodings_names_are_those_of_browsers(declared: str, encoding: str, text: str) -> None:
+def test_encodings_are_known_by_the_names_that_browsers_use(declared: str, encoding: str, text: str) -> None:
     page = f'<meta charset="{declared}"><p>{text}</p>'
     assert decode(page.encode(encoding)) == page
     assert declared_text(page.encode(encoding)) == page

@@ -193,7 +193,7 @@ def test_a_busy_site_gets_the_time_it_requests(help_site: LocalSite) -> None:
     assert len(asked) == 3
 
 
-def test_rules_that_the_site_is_too_busy_to_send_are_awaited(help_site: LocalSite) -> None:
+def test_a_run_waits_for_a_robots_txt_that_the_site_is_too_busy_to_send(help_site: LocalSite) -> None:
     asked = list[str]()
 
     def busy(path: str) -> Any:
@@ -225,7 +225,7 @@ def once_busy(page: str) -> Any:
     return answer
 
 
-def test_a_damaged_character_makes_no_other_unreadable(help_site: LocalSite) -> None:
+def test_a_damaged_character_leaves_the_others_readable(help_site: LocalSite) -> None:
     text = themed("Größe", "<p>Die Größe für Füße über 40.</p>").encode().replace(b"40.", b"40\xff.")
     help_site.pages["/help/wool"] = Reply(text, headers={"Content-Type": "text/html; charset=iso-8859-1"})
     add(f"{help_site.url}/help/")
@@ -242,7 +242,7 @@ def test_pages_that_a_storage_service_sends_packed_are_read(help_site: LocalSite
     assert "Washing wool" in live()
 
 
-def test_session_ids_of_any_program_lead_to_no_copies(help_site: LocalSite) -> None:
+def test_session_ids_do_not_lead_to_copies(help_site: LocalSite) -> None:
     token = "8f3e2c1d9b7a6f5e4d3c2b1a0f9e8d7c"
     names = ("osCsid", "zenid", "XTCsid", "s", "PHPSESSID")
     links = "".join(f'<a href="/help/wool?{name}={token}">again</a>' for name in names)
@@ -277,7 +277,7 @@ def test_pages_chosen_by_a_parameter_that_ends_like_a_session_id_are_read(help_s
         ("/help/wool", "/help/wool?session_id=keynote"),
     ],
 )
-def test_an_article_stays_whose_address_an_earlier_version_spelled_otherwise(
+def test_an_article_is_kept_if_an_earlier_version_spelled_its_address_differently(
     help_site: LocalSite, monkeypatch: pytest.MonkeyPatch, start: str, stored: str, linked: str
 ) -> None:
     pages, wool = help_site.pages, str(help_site.pages["/help/wool"])
@@ -303,7 +303,7 @@ def test_an_article_stays_whose_address_an_earlier_version_spelled_otherwise(
 
 
 def former_spelling(linked: str, stored: str, url: str, base: str = "") -> str:
-    """Spell an address as an earlier version did: that of one page otherwise than today."""
+    """Spell an address as an earlier version did: for one page differently than today."""
     address = urljoin(base, url)
     return address.replace(linked, stored) if address.endswith(linked) else one_spelling(url, base)
 

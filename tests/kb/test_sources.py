@@ -452,7 +452,7 @@ def test_uploaded_files_can_be_added_and_removed(workspace: Workspace, embedder:
     assert live() == {"B"}
 
 
-def test_pictures_that_a_text_names_are_no_broken_files(workspace: Workspace) -> None:
+def test_pictures_that_a_text_uses_are_not_listed_as_broken(workspace: Workspace) -> None:
     source = add_source("uploads", Wish(name="Files", collection="Care"))
     add_files(source, [("my red.png", png()), ("holiday.png", png()), ("plan.pdf", b"no PDF")])
     told = again("Files")
@@ -481,7 +481,7 @@ def test_names_of_pictures_may_contain_brackets(workspace: Workspace, text: str)
 
 
 @pytest.mark.parametrize("run", [b"a", b"%2F", b".pn"])
-def test_a_long_line_without_blanks_is_searched_for_names_of_pictures_quickly(workspace: Workspace, run: bytes) -> None:
+def test_a_long_line_without_spaces_is_searched_quickly_for_names_of_pictures(workspace: Workspace, run: bytes) -> None:
     source = add_source("uploads", Wish(name="Files", collection="Care"))
     begin = time.monotonic()
     page = b"<h1>A</h1><p>Words.</p><script>" + run * (LONG_LINE // len(run)) + b"</script>"

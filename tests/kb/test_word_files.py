@@ -197,7 +197,7 @@ def test_comments_are_left_out_and_counted(workspace: Workspace, tmp_path: Path)
 
 
 def test_the_title_of_a_document_is_the_articles_title(workspace: Workspace, tmp_path: Path) -> None:
-    """In Word's own style for it, in any language: the style's name in the file is English."""
+    """It has Word's own style for titles, whose name in the file is English in every language."""
     styles = (
         f'<w:styles xmlns:w="{W}"><w:style w:type="paragraph" w:styleId="Titel"><w:name w:val="Title"/></w:style>'
         f'<w:style w:type="paragraph" w:styleId="berschrift1"><w:name w:val="heading 1"/></w:style></w:styles>'

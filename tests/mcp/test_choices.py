@@ -1,4 +1,4 @@
-"""An external agent leaves out an argument that is chosen from the customer's records, and gets the records."""
+"""An external agent that leaves out an argument chosen from the customer's records gets the records."""
 
 from collections.abc import Callable
 from typing import Any

@@ -52,7 +52,7 @@ def check_amounts(draft: Draft, fields: Iterable[Mapping[str, Any]]) -> None:
         if "words" in one or shown.startswith("money("):
             draft.check(
                 f"{one['name']}: shown as one amount, {printable(shown.partition(' if ')[0], 160)}. Check that the "
-                "system means this unit."
+                "system uses this unit."
             )
 
 

@@ -1,6 +1,5 @@
-"""A choice is spelled as its list spells it, and the same everywhere: in look-ups, guards, the stored request, the
-call, the look-up of its outcome, and what undoes it. A system that tells "60" from "60 " is never asked about the wrong
-one.
+"""A choice has its list's spelling everywhere: in look-ups, guards, the stored request, the call, the look-up of its
+outcome, and what undoes it. So a system that distinguishes "60" from "60 " is never asked about the wrong one.
 """
 
 import json
@@ -29,7 +28,7 @@ SPELLINGS = pytest.mark.parametrize("listed", ["60 ", ACCENTED])
 
 
 def entered(listed: str) -> str:
-    """Return what a customer's words become: without spaces around them, accents composed."""
+    """Return a value as it is stored when a customer enters it: without surrounding spaces, accents composed."""
     return unicodedata.normalize("NFC", listed).strip()
 
 
@@ -99,7 +98,7 @@ def test_a_call_that_the_system_has_never_seen_is_recognised_by_the_spelling_tha
 
 
 def own_parcels(retail: LoopbackShop, *ids: str, others: tuple[str, ...] = ()) -> None:
-    """Let the shop have these orders of Ann and list them all as hers, with those of somebody else."""
+    """Give the shop these orders of Ann's, and list them as hers together with `others`, which are Bob's."""
     orders = retail.records.records["orders"]
     for one in (*ids, *others):
         orders[one] = {**orders[FIRST], "order_id": one, "user_id": "ann_lee_1" if one in ids else "bob_ray_2"}
@@ -156,7 +155,7 @@ def test_a_list_that_depends_on_another_choice_reads_its_listed_spelling(
 
 
 @pytest.mark.parametrize("ids", [["60 ", "60"], ["60", " 60", "60 "]])
-def test_an_entry_that_is_spelled_exactly_so_is_meant(
+def test_an_entry_with_exactly_this_spelling_is_chosen(
     ann: Principal, put_in_force: Put, retail: LoopbackShop, ids: list[str]
 ) -> None:
     put_in_force(with_gift())
@@ -195,7 +194,7 @@ def test_a_card_stays_with_the_entry_that_it_showed(ann: Principal, put_in_force
     assert [json.loads(body)["gift"] for _, body in retail.commands] == ["60 "]
 
 
-def test_a_card_ends_if_its_entry_is_spelled_differently_by_now(
+def test_a_card_ends_if_its_entry_is_spelled_differently_later(
     ann: Principal, put_in_force: Put, retail: LoopbackShop
 ) -> None:
     put_in_force(with_gift())

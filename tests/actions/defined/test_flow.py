@@ -156,7 +156,7 @@ def test_only_the_role_named_in_the_definition_can_approve(
         (None, [False, False, True]),
     ],
 )
-def test_a_definition_that_cannot_be_read_keeps_the_role_that_it_names_and_only_admins_are_certain_otherwise(
+def test_a_definition_that_cannot_be_read_keeps_its_approval_role_and_without_one_only_admins_decide(
     put_in_force: Put, agreed: AskFor, workspace: Workspace, admin: User, bob: User, mallory: User,
     stored: dict[str, Any] | None, may: list[bool],
 ) -> None:  # fmt: skip

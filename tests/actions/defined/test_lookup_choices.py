@@ -1,4 +1,4 @@
-"""A look-up that is about one of the customer's records: the only one is looked up at once, of several they choose."""
+"""Look-ups about one of the customer's records: a single record is looked up at once; of several, they choose one."""
 
 import json
 from collections.abc import Callable
@@ -88,7 +88,7 @@ async def test_the_only_record_is_looked_up_at_once(conversation: Conversation, 
     assert (await final(conversation, QUESTION))["text"].startswith(f"Your parcel {FIRST}:")
 
 
-async def test_the_only_record_does_not_stand_for_another_one_that_is_named(
+async def test_the_only_record_is_not_looked_up_if_another_one_is_named(
     ann: Principal, put_in_force: Put, retail: LoopbackShop, only_one: None
 ) -> None:
     retail.records.records["orders"][STRANGER]["user_id"] = "bob_ray_2"
@@ -129,7 +129,7 @@ def test_a_record_is_not_the_only_one_if_the_list_has_others_that_cannot_be_chos
         retail.records.records["users"]["ann_lee_1"]["orders"] = [FIRST, *others]
         offer = offer_of(ann, NAME, {})
         assert offer is not None and [one.value for one in offer.choices["parcel"]] == [FIRST]
-        assert bool(offer.complete) == (others[0] == f"{FIRST} ")  # those are spellings of this one
+        assert bool(offer.complete) == (others[0] == f"{FIRST} ")  # in this case, all are spellings of one record
 
 
 def test_the_records_are_read_once_for_a_look_up_of_the_only_one(
@@ -146,7 +146,7 @@ def test_the_records_are_read_once_for_a_look_up_of_the_only_one(
     ("choosing", "reason"),
     [({"list": "customer.nothing"}, "definition_failed"), ({"list": "other.orders"}, "no_customer")],
 )
-def test_why_no_records_can_be_offered_is_in_the_audit_trail(
+def test_the_audit_trail_says_why_no_records_can_be_offered(
     ann: Principal, put_in_force: Put, choosing: dict[str, Any], reason: str
 ) -> None:
     made = how_far()

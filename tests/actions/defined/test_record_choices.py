@@ -477,7 +477,7 @@ def test_each_offered_value_is_accepted(
     assert refused.reason_code == "choice_not_offered"
 
 
-def test_a_row_of_the_card_shows_a_choice_by_its_line(ann: Principal, put_in_force: Put) -> None:
+def test_a_row_of_the_card_shows_the_line_that_was_chosen(ann: Principal, put_in_force: Put) -> None:
     made = cancel_with_gift()
     put_in_force(made)
     given = {"purchase": FIRST, "gift": "1000000001", "reason": "no longer needed"}

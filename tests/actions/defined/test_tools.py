@@ -212,7 +212,7 @@ def test_an_earlier_version_with_a_changed_tool_is_not_published_until_the_tool_
     assert services.obstacles(restored) == {
         "call.tool": [
             "The tool create_return has changed since it was reviewed for this version. Import the server's tools "
-            "again, and complete the draft that this makes."
+            "again, and complete the new draft."
         ]
     }
     record_a_case(restored)
@@ -234,7 +234,7 @@ def test_a_changed_tool_that_a_look_up_reads_is_an_obstacle_too(in_force: Script
     assert "get_order" in services.obstacles(newest)["call.tool"][0]
 
 
-def test_a_tool_that_is_as_before_again_is_reviewed_again(mcp_server: ScriptedMcpServer) -> None:
+def test_a_tool_that_has_changed_back_is_reviewed_again(mcp_server: ScriptedMcpServer) -> None:
     import_tools("warehouse", actor="operator:test")
     before = services.newest_version(services.definition_named(NAME))
     for tool in ({**TOOL, "description": "Other."}, TOOL):

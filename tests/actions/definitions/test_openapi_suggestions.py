@@ -384,7 +384,7 @@ def test_a_figure_beside_its_currency_is_one_amount(
         (f"amount: {{type: string, format: decimal}}, {LISTED}", {"amount": ""}),
     ],
 )
-def test_no_answer_refuses_the_whole_look_up_or_shows_a_wrong_amount(
+def test_an_unusual_answer_neither_refuses_the_look_up_nor_shows_a_wrong_amount(
     fields: str, figure: dict[str, Any], currency: Any
 ) -> None:
     made = drafts(PAYOUT.replace("FIELDS", fields).replace("REQUIRED", "amount, currency"))["payout"].document
@@ -416,7 +416,7 @@ def test_a_figure_that_may_mean_something_else_stays_as_it_is(fields: str) -> No
 
 
 def rows_of(fields: list[dict[str, Any]], record: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return what a customer reads of these fields, label and text."""
+    """Return the labels and texts that a customer reads for these fields."""
     read = [
         Shown(
             one["name"],

@@ -77,7 +77,9 @@ def _locked_for_long(blocking: Sequence[Transaction]) -> StartRefused:
         "A table has been in use by another transaction for {minutes} minutes. {blocking} End it "
         "(pg_terminate_backend), or wait for its end, then run `migrate` again: it continues where it stopped."
     )
-    named = " ".join(map(_named, blocking)) or gettext("While `migrate` waits, pg_blocking_pids names its process.")
+    named = " ".join(map(_named, blocking)) or gettext(
+        "While `migrate` waits, pg_blocking_pids returns the process of that transaction."
+    )
     return StartRefused(sentence.format(minutes=round(LOCK_PATIENCE_SECONDS / 60), blocking=named))
 
 
