@@ -77,7 +77,7 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
 OUTBOX_CONSUMERS: Final[dict[str, list[str]]] = {
     "article_changed": [
         "kb.tasks.on_article_changed",
-        "supportbot.evals.receivers.on_article_changed",
+        "supportbot.evals.outbox_consumers.on_article_changed",
         "supportbot.webhooks.outbox_consumers.on_article_changed",
     ],
     "action_changed": [
@@ -92,14 +92,14 @@ OUTBOX_CONSUMERS: Final[dict[str, list[str]]] = {
     "conversation_erased": [
         "supportbot.chat.erasure.on_conversations_erased",
         "actions.erasure.on_conversations_erased",
-        "supportbot.evals.receivers.on_conversations_erased",
+        "supportbot.evals.outbox_consumers.on_conversations_erased",
         "supportbot.webhooks.outbox_consumers.on_conversations_erased",
     ],
     "customer_forgotten": [
         "actions.erasure.on_customer_forgotten",
-        "supportbot.evals.receivers.on_customer_forgotten",
+        "supportbot.evals.outbox_consumers.on_customer_forgotten",
         "supportbot.webhooks.outbox_consumers.on_customer_forgotten",
     ],
-    "release_restored": ["supportbot.evals.receivers.on_release_restored"],
+    "release_restored": ["supportbot.evals.outbox_consumers.on_release_restored"],
     "ticket_changed": ["supportbot.webhooks.outbox_consumers.on_ticket_changed"],
 }

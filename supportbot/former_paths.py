@@ -20,9 +20,11 @@ MOVED: Final = {
     "actions.forgetting": "actions.erasure",
     "actions.policies": "actions.policy_store",
     "supportbot.assistant.receivers": "supportbot.assistant.outbox_consumers",  # OUTBOX_CONSUMERS
+    "supportbot.evals.articles.afterwards": "supportbot.evals.articles.publication_report",  # KB_AFTERWARDS
     "supportbot.evals.articles.trials": "supportbot.evals.articles.article_gates",  # KB_GATES
     "supportbot.evals.gates": "supportbot.evals.release_gates",  # RELEASES_GATE
     "supportbot.evals.product_mark": "supportbot.evals.build_fingerprint",  # RELEASES_REFERENCES
+    "supportbot.evals.receivers": "supportbot.evals.outbox_consumers",  # OUTBOX_CONSUMERS
     "supportbot.handoff.frontdesk": "supportbot.handoff.tickets.customer_messages",
     "supportbot.httpserver": "uvicorn.protocols.http.httptools_impl",
     "supportbot.webhooks.receivers": "supportbot.webhooks.outbox_consumers",  # OUTBOX_CONSUMERS

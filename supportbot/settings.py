@@ -275,7 +275,7 @@ KB_EMBEDDING_THREADS = env.at_least("KB_EMBEDDING_THREADS", 1, default=usable_co
 KB_ASKING = "supportbot.assistant.turn_search.asked"  # searches for a customer's message (kb.ports)
 KB_AUDIT = "actions.audit.record"  # records that somebody added a source (kb.ports)
 KB_GATES = "supportbot.evals.articles.article_gates.verdict_on"
-KB_AFTERWARDS = "supportbot.evals.articles.afterwards.told_of"  # reports the effects of publishing (kb.ports)
+KB_AFTERWARDS = "supportbot.evals.articles.publication_report.told_of"  # reports the effects of publishing (kb.ports)
 HANDOFF_DRAFT_CHECKS = (
     "supportbot.assistant.agent_draft_checks.doubts_of"  # the checks for an agent's draft (handoff.ports)
 )

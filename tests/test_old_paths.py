@@ -25,7 +25,9 @@ NAMED = [
         "supportbot.assistant.outbox_consumers.on_action_changed",
     ),
     ("supportbot.accounts.auth.CallerThrottle", "supportbot.accounts.throttles.CallerThrottle"),
+    ("supportbot.evals.articles.afterwards.told_of", "supportbot.evals.articles.publication_report.told_of"),
     ("supportbot.evals.gates.judge", "supportbot.evals.release_gates.judge"),
+    ("supportbot.evals.receivers.on_article_changed", "supportbot.evals.outbox_consumers.on_article_changed"),
     (
         "supportbot.handoff.frontdesk.on_customer_message",
         "supportbot.handoff.tickets.customer_messages.on_customer_message",

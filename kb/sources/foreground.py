@@ -8,10 +8,10 @@ from django.core.management.base import OutputWrapper
 from django.utils.timezone import now
 from django.utils.translation import gettext
 
-from kb.afterwards import in_words as comparison_in_words
-from kb.afterwards import report_after
 from kb.database_time import database_now
 from kb.progress import ProgressLine
+from kb.publication_report import in_words as comparison_in_words
+from kb.publication_report import report_after
 from kb.sources import runs, sync
 from kb.sources.kinds import SITE
 from kb.sources.models import ACTIVE, Source, SourceItem, SourceRun

@@ -314,7 +314,7 @@ class _Tools(Tools):
 
 
 def _told(request: ActionRequest) -> str:
-    """Return the chat's text after a card is confirmed; for stored requests, see `receivers`."""
+    """Return the chat's text after a card is confirmed; for stored requests, see `assistant.outbox_consumers`."""
     if request.state == State.AWAITING_APPROVAL:
         return text_in(request.locale, AWAITS_APPROVAL)
     if request.state == State.CANCELLED:

@@ -21,7 +21,7 @@ from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.answers import Answer, CitedSpan
 from supportbot.chat.models import Message, Source
 from supportbot.chat.services import add_customer_message, start_conversation
-from supportbot.evals import receivers
+from supportbot.evals import outbox_consumers
 from supportbot.evals.articles import draft_checks
 from supportbot.evals.articles.answer_comparison import outcome_of
 from supportbot.evals.articles.answer_preview import Quoted
@@ -81,7 +81,7 @@ def test_real_questions_are_answered_before_and_after(
     assert Article.objects.get(pk=returns.pk).live_revision.number == 2  # type: ignore[union-attr]
     assert enter("agent").get(f"{page}check/").status_code == 403
     forget_customer = Announcement(topic="customer_forgotten", object_id=alice.pk, workspace_id=workspace.pk)
-    receivers.on_customer_forgotten(forget_customer)
+    outbox_consumers.on_customer_forgotten(forget_customer)
     assert not DraftCheck.objects.exists()
 
 

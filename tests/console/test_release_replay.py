@@ -15,7 +15,7 @@ from kb.models import Article
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_customer_message, start_conversation
-from supportbot.evals import build_fingerprint, receivers, replay_worker, tasks
+from supportbot.evals import build_fingerprint, outbox_consumers, replay_worker, tasks
 from supportbot.evals.errors import ReplayInvalid
 from supportbot.evals.models import Replay, ReplayedQuestion
 from supportbot.handoff.models import Ticket
@@ -253,9 +253,11 @@ def test_an_erased_customers_words_are_removed_from_a_replay(
     with answering(Obedient()):
         replay_worker.run_replay(replay.pk)
     facts = {"workspace_id": workspace.pk}
-    receivers.on_conversations_erased([Announcement(topic="conversation_erased", object_id=asked[0].pk, **facts)])
+    outbox_consumers.on_conversations_erased(
+        [Announcement(topic="conversation_erased", object_id=asked[0].pk, **facts)]
+    )
     assert not ReplayedQuestion.objects.filter(question=QUESTIONS[0]).exists() and ReplayedQuestion.objects.count() == 4
-    receivers.on_customer_forgotten(Announcement(topic="customer_forgotten", object_id=alice.pk, **facts))
+    outbox_consumers.on_customer_forgotten(Announcement(topic="customer_forgotten", object_id=alice.pk, **facts))
     assert not ReplayedQuestion.objects.exists() and Replay.objects.exists()
     Replay.objects.update(created_at=now() - timedelta(days=8))
     tasks.purge()
@@ -271,7 +273,7 @@ def test_a_conversation_erased_while_questions_are_chosen_leaves_none(
         found = choose(days, most)
         Conversation.objects.get(pk=asked[0].pk).delete()
         gone = Announcement(topic="conversation_erased", object_id=asked[0].pk, workspace_id=workspace.pk)
-        receivers.on_conversations_erased([gone])
+        outbox_consumers.on_conversations_erased([gone])
         return found
 
     monkeypatch.setattr(replay_worker, "real_questions", erased_meanwhile)

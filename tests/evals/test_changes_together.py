@@ -25,7 +25,7 @@ from supportbot.evals.articles import (
     published_checks,
 )
 from supportbot.evals.models import ArticleCheck, DraftCheck
-from supportbot.evals.receivers import on_conversations_erased, on_customer_forgotten
+from supportbot.evals.outbox_consumers import on_conversations_erased, on_customer_forgotten
 from supportbot.outbox.delivery import deliver_due
 from supportbot.outbox.models import Announcement
 from tests.console.conftest import Enter, person

@@ -14,9 +14,9 @@ from django.urls import reverse
 from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
-from kb.afterwards import in_words
 from kb.models import Article
 from kb.ports import afterwards
+from kb.publication_report import in_words
 from kb.services import Change, publish, save_draft
 from supportbot.accounts.models import Workspace
 from supportbot.evals.articles import affected_questions, published_checks

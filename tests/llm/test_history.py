@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from supportbot.llm.history import GIST_CHARACTERS, SHORT_ANSWER_TOKENS, within_budget
-from supportbot.llm.providers.overflow import is_overflow
+from supportbot.llm.providers.context_overflow import is_overflow
 from supportbot.llm.tokens import estimated_tokens
 from supportbot.llm.types import ChatMessage, ModelRequest, RouteStarted, ToolCall
 from tests.llm.conftest import BUILTIN_ANSWER, read, text_of

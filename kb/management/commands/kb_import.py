@@ -9,8 +9,6 @@ from uuid import UUID
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
-from kb.afterwards import REPORT_HELP, report_after
-from kb.afterwards import in_words as comparison_in_words
 from kb.database_time import database_now
 from kb.documents import Document, Failure, check_name
 from kb.importing.categories import category_files, import_categories, preview_categories
@@ -22,6 +20,8 @@ from kb.indexing.recipes import active_recipe, spec_of
 from kb.indexing.vector_file import VectorCache
 from kb.indexing.vectors import KnownVectors, NoVectors, SyncReport
 from kb.progress import ProgressLine
+from kb.publication_report import REPORT_HELP, report_after
+from kb.publication_report import in_words as comparison_in_words
 from kb.sources.foreground import in_words, is_web_address, read_site
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace

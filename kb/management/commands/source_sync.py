@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
-from kb.afterwards import REPORT_HELP, report_after
 from kb.database_time import database_now
+from kb.publication_report import REPORT_HELP, report_after
 from kb.sources.foreground import follow, in_words
 from kb.sources.models import Source
 from kb.sources.runs import Mode, confirm_loss

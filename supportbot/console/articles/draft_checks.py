@@ -25,7 +25,7 @@ from supportbot.console.articles.gates import (
     pass_gates,
     settle,
 )
-from supportbot.console.articles.published import tell_published
+from supportbot.console.articles.publication_messages import tell_published
 from supportbot.console.request_context import needs, person_of, staff, workspace_here
 from supportbot.evals.articles.affected_questions import compare_publication
 from supportbot.evals.articles.article_gates import publishing_newest

@@ -28,7 +28,7 @@ from supportbot.console.articles.autosave import FIELDS, based_on
 from supportbot.console.articles.editor_gates import Terms, asked, publishes, reasons_in, settle_terms, terms_of
 from supportbot.console.articles.editor_page import Typed, compared, index_state, page, refused, rendered, stored
 from supportbot.console.articles.gates import ARCHIVED_AGAINST_GATES, OVERRIDE_FIELD, settle
-from supportbot.console.articles.published import tell_published
+from supportbot.console.articles.publication_messages import tell_published
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput, SupportBotError
 from supportbot.evals.articles.affected_questions import compare_publication

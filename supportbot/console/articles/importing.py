@@ -26,7 +26,7 @@ from supportbot.console.display import error_text
 from supportbot.console.request_context import needs, person_of
 from supportbot.console.text_diff import compare
 from supportbot.errors import SupportBotError
-from supportbot.evals.articles.afterwards import comparison_of
+from supportbot.evals.articles.publication_report import comparison_of
 
 HOW = {"check": preview_import, "publish": import_documents, "draft": import_drafts}
 WORDS = {

@@ -40,7 +40,7 @@ from supportbot.console.articles import (
     revisions,
 )
 from supportbot.console.articles.gates import ArticleRefused, pass_gates
-from supportbot.console.articles.published import tell_outdated
+from supportbot.console.articles.publication_messages import tell_outdated
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words, tag
 from supportbot.console.request_context import person_of, staff, workspace_here

@@ -19,7 +19,7 @@ from kb.models import Article, Audience
 from kb.selectors import article_with_id
 from kb.services import lock_unchanged
 from supportbot.console.articles.gates import PUBLISHED_AGAINST_GATES, ArticleRefused, gate_cases, pass_gates, settle
-from supportbot.console.articles.published import tell_published
+from supportbot.console.articles.publication_messages import tell_published
 from supportbot.console.display import error_text
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff, workspace_here

@@ -16,7 +16,7 @@ import openai
 
 from supportbot.llm.errors import ProviderError, ProviderRefused, ProviderUnclear, Reason
 from supportbot.llm.providers.chunks import Garbage, UpstreamError
-from supportbot.llm.providers.overflow import is_overflow
+from supportbot.llm.providers.context_overflow import is_overflow
 from supportbot.llm.providers.sse import NotAnEventStream, TooLarge
 
 TRANSPORT_ERRORS = (httpx2.HTTPError, httpx2.StreamError, aiohttp.ClientError, OSError)
