@@ -42,7 +42,7 @@ class Played:
 
     @property
     def requests(self) -> Any:
-        from supportbot.evals.requested_calls import requests_of
+        from supportbot.evals.grading.requested_calls import requests_of
 
         asks = self.row.get("asks")
         return requests_of({"asks": asks} if asks else self.row["expect"])
@@ -103,7 +103,7 @@ def half_of(row_id: str) -> str:
 
 def played(row: dict[str, Any]) -> Played:
     """Play a row's conversation with the built-in answerer."""
-    from supportbot.evals.builtin_conversation import Chat
+    from supportbot.evals.simulation.builtin_conversation import Chat
 
     chat, times = Chat(row["locale"]), []
     for text in row["say"]:
@@ -151,13 +151,13 @@ def is_right(entry: Played) -> bool:
 
 
 def _proposals(entry: Played) -> list[str]:
-    from supportbot.evals.requested_calls import proposals
+    from supportbot.evals.grading.requested_calls import proposals
 
     return proposals(entry.calls)
 
 
 def _has_too_many(entry: Played) -> bool:
-    from supportbot.evals.requested_calls import proposals
+    from supportbot.evals.grading.requested_calls import proposals
 
     return any(
         is_hit is None and proposals([(action, {})]) for action, is_hit, _ in entry.requests.compared(entry.calls)

@@ -54,7 +54,7 @@ class Answered:
     @property
     def answers_by(self) -> list[bool]:
         """Whether each quote answers, in order; a quote that introduces a list also answers if its first item does."""
-        from supportbot.evals.graders import quotes_one_of
+        from supportbot.evals.grading.graders import quotes_one_of
 
         hits = [quotes_one_of(quote, self.answering) for quote in self.quotes]
         is_lead = len(hits) > 1 and self.quotes[0].rstrip().endswith(":")
@@ -140,7 +140,7 @@ def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
     from supportbot.assistant.awaited_turn import ask
     from supportbot.chat.retrieval_trace import traces_of
     from supportbot.chat.services import start_conversation
-    from supportbot.evals.graders import bare
+    from supportbot.evals.grading.graders import bare
 
     with workspace_scope(Workspace.objects.get(slug=WORKSPACE).pk):
         customer = Customer.objects.create(external_id="bench")

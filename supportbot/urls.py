@@ -14,9 +14,9 @@ from supportbot.assistant import help_answer
 from supportbot.chat import api as chat_api
 from supportbot.console import passwords, workspaces
 from supportbot.evals import api as evals_api
-from supportbot.evals import replay_api
 from supportbot.evals.articles import api as article_checks_api
 from supportbot.evals.articles import comparison_api
+from supportbot.evals.replays import replay_api
 from supportbot.handoff import api as handoff_api
 from supportbot.handoff import urls as desk
 from supportbot.insights import api as insights_api

@@ -15,7 +15,8 @@ from rest_framework.response import Response
 from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.permissions import needs
 from supportbot.accounts.principals import Staff
-from supportbot.evals import human_labels, services
+from supportbot.evals import services
+from supportbot.evals.grading import human_labels
 from supportbot.evals.models import Result, Run, Suite
 from supportbot.evals.release_under_test import release_numbered
 from supportbot.evals.selectors import judged_keys, last_run_on, run_with_id, runs, suite_named

@@ -25,12 +25,19 @@ from supportbot.assistant.prompts import fenced
 from supportbot.async_db import db, outside
 from supportbot.builtin.intents import UNDO, DetectedIntent, detect_intent, wants_undo
 from supportbot.errors import SupportBotError
-from supportbot.evals.builtin_conversation import replies_to
-from supportbot.evals.case_customers import Customer, Lost, ModelCustomer, Press, ScriptedCustomer, StepCustomer
 from supportbot.evals.outcomes import JUDGE_VERSION, Judgement, Played, Reply, signals_of
 from supportbot.evals.scripted_answers import Given, checked
-from supportbot.evals.simulated_conversation import Rehearsal, rehearsal_for
-from supportbot.evals.simulated_merchants import Merchant, MerchantMissing, merchant_of
+from supportbot.evals.simulation.builtin_conversation import replies_to
+from supportbot.evals.simulation.case_customers import (
+    Customer,
+    Lost,
+    ModelCustomer,
+    Press,
+    ScriptedCustomer,
+    StepCustomer,
+)
+from supportbot.evals.simulation.simulated_conversation import Rehearsal, rehearsal_for
+from supportbot.evals.simulation.simulated_merchants import Merchant, MerchantMissing, merchant_of
 from supportbot.evals.suite_format import Case
 from supportbot.language.detection import base_language, detect
 from supportbot.llm import gateway

@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 
 from actions.definitions.patterns import problem_of
 from supportbot.evals.errors import InvalidSuite
-from supportbot.evals.requested_calls import ASKED_BY, requestable_actions
+from supportbot.evals.grading.requested_calls import ASKED_BY, requestable_actions
 from supportbot.language.figures import all_figures_in
 
 MAX_VALUES: Final = 30

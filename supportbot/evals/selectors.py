@@ -16,10 +16,10 @@ from kb.models import Article
 from supportbot.errors import NotFound
 from supportbot.evals import suite_format
 from supportbot.evals.errors import NoRunToCompare, SuiteMissing
-from supportbot.evals.graders import Grade, grade_from
+from supportbot.evals.grading.graders import Grade, grade_from
+from supportbot.evals.grading.reports import Tried
+from supportbot.evals.grading.run_comparison import Comparison, compared
 from supportbot.evals.models import Case, Result, Run, Suite
-from supportbot.evals.reports import Tried
-from supportbot.evals.run_comparison import Comparison, compared
 from supportbot.evals.wording import why
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.models import Release

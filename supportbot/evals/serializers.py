@@ -7,9 +7,9 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from supportbot.evals.human_labels import Agreement, agreements_in
+from supportbot.evals.grading.human_labels import Agreement, agreements_in
+from supportbot.evals.grading.reports import report_from
 from supportbot.evals.models import Result, Run, Suite
-from supportbot.evals.reports import report_from
 from supportbot.evals.selectors import compared_with_baseline
 from supportbot.evals.suite_format import MAX_REPEAT
 from supportbot.evals.wording import comparison_facts, reasons

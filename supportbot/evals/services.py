@@ -15,7 +15,7 @@ from supportbot.errors import NotFound
 from supportbot.evals import suite_format
 from supportbot.evals.build_fingerprint import product_mark
 from supportbot.evals.errors import LabelInvalid, LabelRefused, RunEnded
-from supportbot.evals.human_labels import may_label, runs_behind, who_sees_verdicts
+from supportbot.evals.grading.human_labels import may_label, runs_behind, who_sees_verdicts
 from supportbot.evals.models import OPEN_STATES, Case, Label, Result, Run, SeenVerdicts, Suite
 from supportbot.evals.release_under_test import given_or_live
 from supportbot.evals.selectors import baseline_for, document_of, run_with_id

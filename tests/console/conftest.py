@@ -23,7 +23,7 @@ from supportbot.accounts.services import add_member, create_channel, issue_api_k
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.evals.models import Replay, ReplayedQuestion, Run, Suite
-from supportbot.evals.replay_worker import begin
+from supportbot.evals.replays.replay_worker import begin
 from supportbot.evals.services import save_suite, start_run
 from supportbot.evals.suite_files import read_suite
 from supportbot.ids import uuid7

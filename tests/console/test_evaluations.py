@@ -22,9 +22,9 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.evals import run_worker, services
 from supportbot.evals.command_output import facts_of
+from supportbot.evals.grading.reports import report_of
 from supportbot.evals.models import Case, Result, Run, Suite
 from supportbot.evals.outcomes import Played, Reply
-from supportbot.evals.reports import report_of
 from supportbot.evals.selectors import tries_of
 from supportbot.evals.suite_files import case_from_yaml, read_suite
 from supportbot.evals.suite_format import case_document, parse_suite

@@ -15,9 +15,10 @@ from kb.models import Article
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_customer_message, start_conversation
-from supportbot.evals import build_fingerprint, outbox_consumers, replay_worker, tasks
+from supportbot.evals import build_fingerprint, outbox_consumers, tasks
 from supportbot.evals.errors import ReplayInvalid
 from supportbot.evals.models import Replay, ReplayedQuestion
+from supportbot.evals.replays import replay_worker
 from supportbot.handoff.models import Ticket
 from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.ports import ProviderEvent

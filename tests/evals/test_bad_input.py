@@ -16,7 +16,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import SCOPES, Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.evals import run_worker, services
-from supportbot.evals.graders import GRADERS, Grade
+from supportbot.evals.grading.graders import GRADERS, Grade
 from supportbot.evals.models import Result, Run, Suite
 from supportbot.evals.suite_format import parse_suite
 from supportbot.llm.errors import ProviderRefused, Reason

@@ -17,8 +17,8 @@ from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Workspace
 from supportbot.evals.articles.article_gates import quotation_cases
 from supportbot.evals.errors import InvalidSuite
+from supportbot.evals.grading.requested_calls import requests_of
 from supportbot.evals.models import Result, Run
-from supportbot.evals.requested_calls import requests_of
 from supportbot.evals.run_worker import execute_run
 from supportbot.evals.services import save_suite, start_run
 from supportbot.evals.suite_files import read_suite

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 from django.utils import translation
 
-from supportbot.evals.reports import Tried, report_of
-from supportbot.evals.run_comparison import compared
-from supportbot.evals.statistics import mcnemar, signs_differ
+from supportbot.evals.grading.reports import Tried, report_of
+from supportbot.evals.grading.run_comparison import compared
+from supportbot.evals.grading.statistics import mcnemar, signs_differ
 from supportbot.evals.wording import comparison_words, every_time
 
 

@@ -27,7 +27,7 @@ from supportbot.evals.retail.shop import merchants_from
 from supportbot.evals.run_worker import execute_run
 from supportbot.evals.selectors import suite_named
 from supportbot.evals.services import start_run
-from supportbot.evals.simulated_conversation import execute_simulated
+from supportbot.evals.simulation.simulated_conversation import execute_simulated
 from supportbot.evals.suite_files import read_suite, read_suite_file
 from supportbot.evals.suite_format import case_document, parse_case
 from supportbot.releases.selectors import live_release

@@ -22,9 +22,9 @@ from supportbot.chat.erasure import forget_customer
 from supportbot.evals import case_runner, run_worker, services, tasks
 from supportbot.evals.command_output import facts_of, words_of_run
 from supportbot.evals.errors import InvalidSuite, RunEnded
-from supportbot.evals.human_labels import agreement_in, hidden_runs, to_label
+from supportbot.evals.grading.human_labels import agreement_in, hidden_runs, to_label
+from supportbot.evals.grading.reports import Tried, report_from, report_of
 from supportbot.evals.models import Case, Result, Run, Suite
-from supportbot.evals.reports import Tried, report_from, report_of
 from supportbot.evals.suite_files import read_suite
 from supportbot.evals.suite_format import parse_suite
 from supportbot.llm.errors import ProviderRefused, Reason

@@ -14,7 +14,7 @@ from kb.models import Article
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.evals.outcomes import Reply, signals_of
-from supportbot.evals.simulated_conversation import Rehearsal, rehearsal_for
+from supportbot.evals.simulation.simulated_conversation import Rehearsal, rehearsal_for
 from supportbot.llm import gateway
 from supportbot.llm.budget import EVALUATION, evaluating, reserve
 from supportbot.llm.errors import BudgetExceeded, ModelUnavailable, ProviderRefused, Reason

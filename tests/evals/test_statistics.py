@@ -5,9 +5,8 @@ from statistics import NormalDist
 
 import pytest
 
-from supportbot.evals.outcomes import SIGNALS
-from supportbot.evals.reports import SIGNAL_ALPHA, Tried, report_of
-from supportbot.evals.statistics import (
+from supportbot.evals.grading.reports import SIGNAL_ALPHA, Tried, report_of
+from supportbot.evals.grading.statistics import (
     ALPHA,
     bootstrap,
     confusion,
@@ -18,6 +17,7 @@ from supportbot.evals.statistics import (
     signs_worse,
     wilson,
 )
+from supportbot.evals.outcomes import SIGNALS
 
 
 @pytest.mark.parametrize(

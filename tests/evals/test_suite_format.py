@@ -9,8 +9,8 @@ from jsonschema import Draft202012Validator
 
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.expectations import EXPECTATIONS
-from supportbot.evals.graders import GRADERS
-from supportbot.evals.simulation_format import SIMULATE_KEYS
+from supportbot.evals.grading.graders import GRADERS
+from supportbot.evals.simulation.simulation_format import SIMULATE_KEYS
 from supportbot.evals.suite_files import read_suite
 from supportbot.evals.suite_format import (
     CASE_KEYS,

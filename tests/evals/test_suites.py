@@ -15,8 +15,8 @@ from kb.models import Article
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.evals import run_worker, services
 from supportbot.evals.errors import InvalidSuite
+from supportbot.evals.grading.reports import report_from
 from supportbot.evals.models import Result, Run
-from supportbot.evals.reports import report_from
 from supportbot.evals.suite_files import SHIPPED, read_suite_file, shipped_suites
 from supportbot.evals.suite_format import parse_suite
 from supportbot.evals.wording import reasons

@@ -16,7 +16,7 @@ from supportbot.chat.answers import Answer, Withheld
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_agent_message, add_customer_message
 from supportbot.evals import services
-from supportbot.evals.graders import grades_of
+from supportbot.evals.grading.graders import grades_of
 from supportbot.evals.models import Case
 from supportbot.evals.outcomes import Played, Reply
 from supportbot.evals.suite_files import as_yaml, case_from_yaml, read_suite

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from supportbot.evals.graders import bare
+from supportbot.evals.grading.graders import bare
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -12,10 +12,10 @@ from django.http import HttpRequest
 
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
-from supportbot.evals import human_labels
-from supportbot.evals.human_labels import Agreement, are_hidden, to_label
+from supportbot.evals.grading import human_labels
+from supportbot.evals.grading.human_labels import Agreement, are_hidden, to_label
+from supportbot.evals.grading.reports import Report, report_from, report_of
 from supportbot.evals.models import Result, Run
-from supportbot.evals.reports import Report, report_from, report_of
 from supportbot.evals.selectors import tries_of
 
 

@@ -33,11 +33,11 @@ from supportbot.console.request_context import needs, person_of
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals import services
 from supportbot.evals.errors import EvaluationError
-from supportbot.evals.human_labels import agreement_in, agreement_of, are_hidden, to_label
+from supportbot.evals.grading.human_labels import agreement_in, agreement_of, are_hidden, to_label
+from supportbot.evals.grading.reports import Report
+from supportbot.evals.grading.run_comparison import compared
 from supportbot.evals.models import Case, Label, Run, Suite
 from supportbot.evals.outcomes import played_from
-from supportbot.evals.reports import Report
-from supportbot.evals.run_comparison import compared
 from supportbot.evals.selectors import document_of, run_with_id, runs, tries_of
 from supportbot.evals.services import label_result
 from supportbot.evals.suite_files import (

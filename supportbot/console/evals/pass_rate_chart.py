@@ -6,8 +6,8 @@ from typing import Final
 
 from supportbot.console.charts import BOTTOM, HEIGHT, LEFT, ROOM, WIDTH, Tick
 from supportbot.console.evals.result_rows import passed_of
+from supportbot.evals.grading.reports import report_from
 from supportbot.evals.models import Run
-from supportbot.evals.reports import report_from
 from supportbot.team_formats import clock_time, day
 
 MOST_RUNS: Final = 20

@@ -34,7 +34,7 @@ from supportbot.evals.articles.answer_preview import (
     quoted_if,
     vectors_of,
 )
-from supportbot.evals.graders import Grade, grades_of
+from supportbot.evals.grading.graders import Grade, grades_of
 from supportbot.evals.outcomes import Played, Reply
 from supportbot.evals.selectors import gate_cases, in_words
 from supportbot.evals.suite_format import Case

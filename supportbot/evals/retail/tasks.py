@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.utils.translation import gettext
 
 from supportbot.evals.errors import InvalidSuite
-from supportbot.evals.simulation_format import MAX_PATIENCE
+from supportbot.evals.simulation.simulation_format import MAX_PATIENCE
 from supportbot.evals.suite_values import at, mapping_of, placed
 
 NAME: Final = "retail"

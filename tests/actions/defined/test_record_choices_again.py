@@ -19,7 +19,7 @@ from supportbot.async_db import db
 from supportbot.builtin.phrases import is_offer_of_a_person
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
-from supportbot.evals.simulated_conversation import rehearsal_for
+from supportbot.evals.simulation.simulated_conversation import rehearsal_for
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ToolCall
 from tests.actions.defined.loopback_shop import LoopbackShop

@@ -24,7 +24,7 @@ from actions.definitions.evaluation import Happened, Identity, Obstacle
 from actions.definitions.parts import Definition, Kind
 from actions.errors import InvalidArguments
 from actions.schema import parse_arguments
-from supportbot.evals.record_equality import is_same
+from supportbot.evals.grading.record_equality import is_same
 from supportbot.evals.retail.shop import DEFINITIONS as RETAIL
 from supportbot.evals.retail.shop import RetailShop
 

@@ -20,7 +20,7 @@ from supportbot.evals.retail.shop import is_prepared, merchants_from
 from supportbot.evals.run_worker import execute_held, executed, finished, new_runner
 from supportbot.evals.selectors import last_run_on, run_with_id
 from supportbot.evals.services import Baseline, resume_run, save_suite, start_run
-from supportbot.evals.simulated_merchants import merchants_opened
+from supportbot.evals.simulation.simulated_merchants import merchants_opened
 from supportbot.evals.suite_files import SHIPPED, read_suite_file, shipped_suites
 from supportbot.evals.suite_format import MAX_REPEAT
 

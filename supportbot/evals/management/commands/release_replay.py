@@ -10,7 +10,7 @@ from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 from supportbot.evals.case_runner import Away
 from supportbot.evals.release_under_test import release_numbered
-from supportbot.evals.shadow_replay import MOST_DAYS, MOST_QUESTIONS, replay
+from supportbot.evals.replays.shadow_replay import MOST_DAYS, MOST_QUESTIONS, replay
 from supportbot.releases.selectors import live_release
 
 

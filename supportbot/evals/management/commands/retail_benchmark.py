@@ -25,7 +25,7 @@ from supportbot.evals.retail.tasks import NAME
 from supportbot.evals.run_worker import execute_held, finished, new_runner
 from supportbot.evals.selectors import run_with_id
 from supportbot.evals.services import resume_run, save_suite, start_run
-from supportbot.evals.simulated_merchants import merchants_opened
+from supportbot.evals.simulation.simulated_merchants import merchants_opened
 from supportbot.evals.suite_files import read_suite_file
 from supportbot.evals.suite_format import MAX_REPEAT, Suite
 

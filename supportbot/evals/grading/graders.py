@@ -21,9 +21,9 @@ from supportbot.assistant.checks.doubt import DENYING, Doubts
 from supportbot.assistant.checks.evidence import Evidence
 from supportbot.assistant.vectors import vectors_of
 from supportbot.errors import SupportBotError
+from supportbot.evals.grading.record_equality import differences, is_same
+from supportbot.evals.grading.requested_calls import requests_of
 from supportbot.evals.outcomes import MadeCall, Played, Reply
-from supportbot.evals.record_equality import differences, is_same
-from supportbot.evals.requested_calls import requests_of
 from supportbot.evals.suite_format import Case
 from supportbot.language.detection import base_language, detect
 from supportbot.language.figures import all_figures_in, known_figures

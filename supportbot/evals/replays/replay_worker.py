@@ -26,8 +26,8 @@ from supportbot.evals.case_runner import Away
 from supportbot.evals.errors import ProductChangedMeanwhile, ReleaseChangedMeanwhile, ReplayInvalid, RunEnded
 from supportbot.evals.models import Replay, ReplayedQuestion
 from supportbot.evals.outcomes import Played
+from supportbot.evals.replays.shadow_replay import MOST_DAYS, MOST_QUESTIONS, kinds_of, real_questions, run_with_both
 from supportbot.evals.services import LEASE
-from supportbot.evals.shadow_replay import MOST_DAYS, MOST_QUESTIONS, kinds_of, real_questions, run_with_both
 from supportbot.evals.suite_format import Case, Step
 from supportbot.leases import extending
 from supportbot.releases.models import Release

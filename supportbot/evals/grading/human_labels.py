@@ -13,8 +13,8 @@ from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet, Su
 from django.db.models.functions import Cast, Right
 from django.utils.translation import gettext
 
+from supportbot.evals.grading.statistics import Confusion, confusion, kappa
 from supportbot.evals.models import OPEN_STATES, Label, Result, Run, SeenVerdicts
-from supportbot.evals.statistics import Confusion, confusion, kappa
 
 _RANDOM: Final = 12  # the last characters of an id, which are random
 _Said = tuple[str, bool, str, int]  # judge, its verdict, a person's verdict, and the number of times

@@ -10,8 +10,8 @@ from decimal import Decimal
 from statistics import fmean
 from typing import Any, Final
 
+from supportbot.evals.grading.statistics import ALPHA, Interval, bootstrap, pass_hat, signs_worse, wilson
 from supportbot.evals.outcomes import SIGNALS
-from supportbot.evals.statistics import ALPHA, Interval, bootstrap, pass_hat, signs_worse, wilson
 
 NOTHING: Final = Interval(0.0, 0.0)
 SIGNAL_ALPHA: Final = 0.01  # strict, because there are two signals and neither is a failure by itself

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from supportbot.assistant.prompts import fenced
 from supportbot.evals.outcomes import Reply
-from supportbot.evals.simulation_format import Simulation
+from supportbot.evals.simulation.simulation_format import Simulation
 from supportbot.evals.suite_format import Case
 from supportbot.llm import gateway
 from supportbot.llm.json_extraction import json_in

@@ -15,10 +15,10 @@ from rest_framework.response import Response
 from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.permissions import needs
 from supportbot.errors import NotFound
-from supportbot.evals import replay_worker
 from supportbot.evals.models import Replay, ReplayedQuestion
 from supportbot.evals.release_under_test import release_numbered
-from supportbot.evals.shadow_replay import KINDS, MOST_DAYS, MOST_QUESTIONS
+from supportbot.evals.replays import replay_worker
+from supportbot.evals.replays.shadow_replay import KINDS, MOST_DAYS, MOST_QUESTIONS
 from supportbot.web import (
     ClosedSerializerMixin,
     EmptyInput,

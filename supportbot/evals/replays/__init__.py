@@ -1,0 +1,1 @@
+"""Shadow replays: a release answers customers' questions from the last few days."""

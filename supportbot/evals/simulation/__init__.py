@@ -1,0 +1,1 @@
+"""Conversations run without side effects: the rehearsal, simulated customers and merchants, planted instructions."""
