@@ -21,8 +21,8 @@ from supportbot.language.words import content_stems, stem_similarity
 from supportbot.llm.types import ModelRequest
 
 MAX_QUOTED: Final = 2  # pieces per answer
-# The same for a page in another language: no words tell its pieces apart, and for one question in thirteen, only the
-# third piece is the answer.
+# The limit if the page is in another language: its words do not help to rank its pieces, and for one question in
+# thirteen, only the third piece is the answer.
 MAX_QUOTED_ACROSS: Final = 3
 MAX_COMPARED: Final = 6
 CHARACTERS_COMPARED: Final = 400  # as good as the whole piece, and faster

@@ -299,7 +299,7 @@ class PartForm(forms.Form):
                 self.add_error(remove, words.format(name=row.key))
 
     def _refuse_names_with_two_meanings(self, document: Mapping[str, Any]) -> None:
-        """Refuse new names of look-ups and values by which some part of the document would read something else."""
+        """Refuse new names of look-ups and values that would make a part of the document read something else."""
         bound, entries, removed = bound_names(document), set(entry_names(document)), set(self._removed())
         for old, new in self._renamed_names.items():
             if new in bound:

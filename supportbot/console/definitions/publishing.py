@@ -79,7 +79,7 @@ def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
 
 
 def _obstacles_shown(definition: ActionDefinition, newest: ActionDefinitionVersion, person: User) -> dict[str, Any]:
-    """Return what the page shows of a version, and of everything that stands in the way of publishing it."""
+    """Return the context of the page: the version, and all obstacles to publishing it."""
     problems = services.obstacles(newest)
     results = results_of(definition, newest)
     is_live = definition.state == ActionDefinition.State.PUBLISHED

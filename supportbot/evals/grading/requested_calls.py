@@ -12,7 +12,7 @@ from actions.registry import code_actions
 from supportbot.assistant.tools import REQUEST_HUMAN
 from supportbot.builtin.phrases import phrase_in
 
-# The questions of the built-in answerer for something that is missing, by what they ask for.
+# The phrases with which the built-in answerer asks for a missing value, by the kind of value.
 ASKED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "order": ("which_of_these", "order_number"),
     "address": ("address",),
