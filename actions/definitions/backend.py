@@ -140,7 +140,7 @@ class DefinedBackEnd:
                 return self._did_not(answer, names)
             case Reading.NEVER_SEEN:
                 return NeverSeen()
-            # A person is not called for this, so only the author's own condition says it, and never an error's answer.
+            # No person is called while this is so; it therefore takes the author's condition and a success status.
             case Reading.IN_PROGRESS if answer.status in OK:
                 return Unclear("in progress", is_in_progress=True)
         return Unclear(f"answered {answer.status}")

@@ -1,5 +1,5 @@
-"""The search of a turn: for a question as written, with its spelling corrected, in its context, or in parts. Then, how
-similar in meaning the question and the best pieces of the passages are, for the built-in answerer's choice.
+"""The search of a turn: for a question as written, with its spelling corrected, in its context, or in parts. It also
+measures how similar in meaning the best pieces of the passages are to the question, for the built-in answerer's choice.
 
 Search finds passages on the same topic, but they may not answer the question. Two values indicate whether they do: the
 similarity of the nearest piece, and the share of the question's words in one passage (`kb.search.confidence.Grounds`).
