@@ -90,13 +90,14 @@ def insert(*rows: Model) -> None:
     _mark_as_stored(rows)
 
 
-def insert_or_find(row: Model, *, on_conflict: str) -> Any:
-    """Insert a new row, or update the conflicting one; return the id of the stored row. `on_conflict` is the
-    statement's clause. It must update something, because PostgreSQL returns nothing for an unchanged row.
+def insert_or_find(row: Model, *, on_conflict: str, returning: str) -> tuple[Any, ...]:
+    """Insert a new row, or update the conflicting one; return the expressions `returning` of the stored row.
+    `on_conflict` is the statement's clause. It must update something, because PostgreSQL returns nothing for an
+    unchanged row.
     """
     into, values = _insertion(type(row))
-    [(pk,)] = fetch(f"{into}{values} {on_conflict} RETURNING id", _stored(row, _fields(type(row))))
-    return pk
+    [found] = fetch(f"{into}{values} {on_conflict} RETURNING {returning}", _stored(row, _fields(type(row))))
+    return found
 
 
 def save(row: Model, *names: str, inserting: Sequence[Model] = (), also: Statement | None = None) -> None:

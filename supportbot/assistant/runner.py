@@ -1,14 +1,17 @@
 """The runner of a web process: claims waiting turns and carries them out concurrently.
 
-It is woken when a turn is inserted, and claims it concurrently with other claims. It also polls every two seconds, so
-any process picks up turns that another process lost. At shutdown it stops claiming, gives running turns ten seconds and
-then releases their leases.
+A customer's message usually comes with a turn that is already claimed for this runner. Otherwise, the runner is woken
+when a turn is inserted, and claims it concurrently with other claims. It also polls every two seconds, so any process
+picks up turns that another process lost. At shutdown it stops claiming, gives running turns ten seconds and then
+releases their leases.
 """
 
 import asyncio
 import logging
+import time
 from contextlib import suppress
 from contextvars import Context, copy_context
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -34,7 +37,10 @@ class Runner:
     def __init__(self) -> None:
         self.name = ""
         self._context = Context()  # the context of the call to `start`
+        self._event_loop: asyncio.AbstractEventLoop | None = None
         self._claiming: set[asyncio.Task[bool]] = set()
+        self._arriving: set[UUID] = set()  # turns that were claimed with their message and have not begun
+        self._releasing: set[asyncio.Task[None]] = set()
         self._was_wakeup_missed = False  # whether a wake-up came while all slots were taken
         self._running: dict[asyncio.Task[None], UUID] = {}  # the turn of each task
         self._loop_task: asyncio.Task[None] | None = None
@@ -43,6 +49,7 @@ class Runner:
     def start(self) -> None:
         self.name = f"runner-{uuid4().hex}"
         self._context = copy_context()
+        self._event_loop = asyncio.get_running_loop()
         self._admission = Admission()
         self._admission.start()
         self._loop_task = asyncio.create_task(self._keep_going())
@@ -61,6 +68,7 @@ class Runner:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        await asyncio.gather(*self._releasing, return_exceptions=True)
         await self._admission.stop()
         await signal_broker().close()
 
@@ -68,6 +76,28 @@ class Runner:
     def has_died(self) -> bool:
         """Return whether the runner was started and has ended without being stopped, so this process answers nobody."""
         return self._loop_task is not None and self._loop_task.done()
+
+    @property
+    def has_room(self) -> bool:
+        """Return whether a turn may be claimed for this runner now."""
+        return self._loop_task is not None and self._free_slots() > 0
+
+    def begin(self, claim: Claim) -> None:
+        """Carry out a turn that was claimed with its message. Called from the thread that stored the message."""
+        self._arriving.add(claim.turn_id)
+        with suppress(RuntimeError):  # the loop has closed, so another runner claims the turn once its lease expires
+            assert self._event_loop is not None  # `has_room` was true
+            self._event_loop.call_soon_threadsafe(self._begin, claim, time.monotonic())
+
+    def _begin(self, claim: Claim, claimed_at: float) -> None:
+        self._arriving.discard(claim.turn_id)
+        claim = replace(claim, waited_seconds=time.monotonic() - claimed_at)  # for this event loop
+        if self._loop_task is not None:
+            self._carry_out(claim)
+        else:  # the runner has stopped in the meantime
+            releasing = asyncio.create_task(_release(claim), context=self._context.copy())
+            self._releasing.add(releasing)
+            releasing.add_done_callback(self._releasing.discard)
 
     async def _keep_going(self) -> None:
         while True:
@@ -121,12 +151,13 @@ class Runner:
             self._wake()
 
     def _free_slots(self) -> int:
-        slots: int = settings.TURNS_PER_PROCESS - len(self._running) - len(self._claiming)
+        slots: int = settings.TURNS_PER_PROCESS - len(self._running) - len(self._claiming) - len(self._arriving)
         return slots
 
     async def _claim_next(self) -> bool:
         """Claim a turn and start it; return whether there was one."""
-        claiming = asyncio.create_task(db(claim_turn, self.name, in_hand=list(self._running.values())))
+        in_hand = [*self._running.values(), *self._arriving.copy()]
+        claiming = asyncio.create_task(db(claim_turn, self.name, in_hand=in_hand))
         try:
             claim = await asyncio.shield(claiming)
         except AnyDatabaseError as error:
@@ -138,10 +169,13 @@ class Runner:
         trouble.has_read()
         if claim is None:
             return False
+        self._carry_out(claim)
+        return True
+
+    def _carry_out(self, claim: Claim) -> None:
         task = asyncio.create_task(carry_out(claim, self._admission), context=self._context.copy())
         self._running[task] = claim.turn_id
         task.add_done_callback(self._ended)
-        return True
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         was_full = self._free_slots() <= 0
@@ -151,12 +185,16 @@ class Runner:
 
 
 async def _release_when_claimed(claiming: "asyncio.Task[Claim | None]") -> None:
-    """Release a claim that will not be carried out, so the turn need not wait for its lease to expire."""
     with suppress(AnyDatabaseError):
         claim = await claiming
         if claim is not None:
-            with workspace_scope(claim.workspace_id):
-                await db(release_turn, claim)
+            await _release(claim)
+
+
+async def _release(claim: Claim) -> None:
+    """Release a claim that will not be carried out, so the turn need not wait for its lease to expire."""
+    with suppress(AnyDatabaseError), workspace_scope(claim.workspace_id):
+        await db(release_turn, claim)
 
 
 async def carry_out(claim: Claim, admission: Admission | None = None) -> None:

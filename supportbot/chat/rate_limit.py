@@ -7,7 +7,7 @@ from supportbot.chat import blocks
 from supportbot.chat.blocks import BlockRef, Filled
 from supportbot.chat.errors import ChatError
 from supportbot.chat.services import Receipt, add_customer_message
-from supportbot.chat.turns import retry_turn
+from supportbot.chat.turns import Runner, retry_turn
 from supportbot.rate_counters import count
 
 MESSAGES_PER_MINUTE: Final = 20
@@ -19,10 +19,10 @@ class TooFast(ChatError):
     default_message = f"At most {MESSAGES_PER_MINUTE} messages and retries a minute. Wait a moment and try again."
 
 
-def send_message(conversation_id: UUID, *, text: str, client_id: str) -> Receipt:
-    """Store the customer's message; raises TooFast, and the errors of `add_customer_message`."""
+def send_message(conversation_id: UUID, *, text: str, client_id: str, runner: Runner | None = None) -> Receipt:
+    """Store the customer's message like `add_customer_message`; raises TooFast, and its errors."""
     _check_rate(conversation_id)
-    return add_customer_message(conversation_id, text=text, client_id=client_id)
+    return add_customer_message(conversation_id, text=text, client_id=client_id, runner=runner)
 
 
 def choose(conversation_id: UUID, *, block: BlockRef, option: str, client_id: str) -> Receipt:

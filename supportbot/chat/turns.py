@@ -12,7 +12,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from django.db import transaction
@@ -46,6 +47,10 @@ WHERE (
     OR t.state = 'running' AND t.lease_until < statement_timestamp())
   AND NOT t.id = ANY(%(in_hand)s) AND (%(only)s::uuid IS NULL OR t.conversation_id = %(only)s)
 ORDER BY t.created_at LIMIT 1 FOR NO KEY UPDATE OF t, c SKIP LOCKED"""
+# A retry has a fixed end; without this, messages sent before it starts would never be answered.
+_OR_WAITING: Final = "ON CONFLICT (conversation_id) WHERE state = 'pending' DO UPDATE SET through_seq = NULL"
+_TURN_AND_RUNNING: Final = """chat_turn.id, EXISTS (
+    SELECT FROM chat_turn r WHERE r.conversation_id = chat_turn.conversation_id AND r.state = 'running')"""
 _BEGIN: Final = """
 UPDATE chat_turn SET state = 'running', from_seq = %s, through_seq = %s, attempt = %s, runner = %s, losses = %s,
     lease_until = statement_timestamp() + %s, started_at = statement_timestamp(), partial_text = '', partial_index = 0
@@ -86,14 +91,33 @@ class Heartbeat:
     index: int
 
 
-def start_turn(conversation: Conversation) -> UUID:
-    """Ensure that a locked conversation has a pending turn, and return its id. An existing turn also covers messages
-    added since.
+class Runner(Protocol):
+    """A runner of this process that has room for a turn."""
+
+    name: str
+
+    def begin(self, claim: Claim) -> None:
+        """Carry out a turn that was claimed for this runner. Called after the commit, from any thread; must not
+        block.
+        """
+
+
+def start_turn(conversation: Conversation, *, runner: Runner | None = None) -> UUID:
+    """Ensure that a locked conversation has an open turn for its newest message, and return its id. A turn that is
+    already waiting also covers messages added since.
+
+    If a runner is given and the conversation has no other open turn, the new one is claimed for it at once, which saves
+    a transaction and the wait for it. Otherwise, the turn waits until a runner claims it.
     """
-    # A retry has a fixed end; without this, messages sent before it starts would never be answered.
-    waiting = "ON CONFLICT (conversation_id) WHERE state = 'pending' DO UPDATE SET through_seq = NULL"
-    turn_id: UUID = sql.insert_or_find(Turn(conversation=conversation), on_conflict=waiting)
-    publish_after_commit(conversation.pk, TurnWaiting())
+    turn = Turn(conversation=conversation)
+    turn_id: UUID
+    turn_id, is_another_running = sql.insert_or_find(turn, on_conflict=_OR_WAITING, returning=_TURN_AND_RUNNING)
+    is_next = turn_id == turn.pk and not is_another_running
+    claim = _claim(turn, runner.name) if runner is not None and is_next else None
+    if runner is not None and claim is not None:
+        transaction.on_commit(partial(runner.begin, claim), robust=True)
+    else:
+        publish_after_commit(conversation.pk, TurnWaiting())
     return turn_id
 
 

@@ -45,9 +45,14 @@ async def runner(conversation: Conversation) -> AsyncIterator[Runner]:
     await running.stop()
 
 
-def write(conversation: Conversation, text: str = "Within how many days can I return unused items?") -> None:
+def write(
+    conversation: Conversation,
+    text: str = "Within how many days can I return unused items?",
+    *,
+    runner: Runner | None = None,
+) -> None:
     with workspace_scope(conversation.workspace_id):
-        add_customer_message(conversation.pk, text=text, client_id=f"c-{len(text)}-{hash(text)}")
+        add_customer_message(conversation.pk, text=text, client_id=f"c-{len(text)}-{hash(text)}", runner=runner)
 
 
 async def until(is_true: Callable[[], bool], *, in_thread: bool = False) -> None:
@@ -74,6 +79,50 @@ async def final_of(conversation: Conversation) -> None:
 async def test_a_message_wakes_the_runner(runner: Runner, conversation: Conversation, log: Log) -> None:
     await final_of(conversation)
     assert len(payloads(await db(log), "assistant.final")) == 1
+
+
+async def test_a_turn_that_was_claimed_with_its_message_begins_at_once(
+    conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "claim_turn", lambda *_, **__: None)
+    running = Runner()
+    assert not running.has_room  # it has not started
+    running.start()
+    assert running.has_room
+    with answering(ScriptedModel(Says("Hello! How can I help?"))):
+        await db(write, conversation, runner=running)
+        await until(lambda: len(payloads(log(), "assistant.final")) == 1, in_thread=True)
+    await running.stop()
+
+
+async def test_a_claim_that_arrives_at_a_stopped_runner_is_released(
+    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = Runner()
+    running.start()
+    await running.stop()
+    assert not running.has_room
+    await db(write, conversation, runner=running)
+    await until(lambda: state_of(conversation) == ("running", "", 0), in_thread=True)
+
+
+async def test_a_claim_on_its_way_takes_up_a_slot_and_is_not_lost(
+    conversation: Conversation, log: Log, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TURNS_PER_PROCESS = 1
+    monkeypatch.setattr(runner_module, "POLL_SECONDS", 600.0)
+    running = Runner()
+    running.start()
+    await until(lambda: not running._claiming)
+    thread = threading.Thread(target=write, args=(conversation,), kwargs={"runner": running})
+    thread.start()
+    thread.join()  # the event loop cannot begin the turn meanwhile
+    assert not running.has_room
+    await db(let_leases_run_out)  # as if the machine had been too busy
+    assert await db(claim_turn, "runner-2", in_hand=[*running._running.values(), *running._arriving]) is None
+    await until(lambda: len(payloads(log(), "assistant.final")) == 1, in_thread=True)
+    await running.stop()
+    assert [started["attempt"] for started in payloads(await db(log), "assistant.started")] == [1]
 
 
 async def test_messages_during_an_answer_are_answered_next_without_waiting_for_a_poll(

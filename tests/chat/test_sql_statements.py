@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -19,11 +20,17 @@ from supportbot.chat import selectors, turns
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import Audience, Conversation, Message, Turn
 from supportbot.chat.services import add_customer_message, start_conversation
-from supportbot.chat.turns import Heartbeat, claim_turn, extend_leases, finish_turn
+from supportbot.chat.turns import Claim, Heartbeat, claim_turn, extend_leases, finish_turn
 from supportbot.errors import NotFound
 
 pytestmark = pytest.mark.django_db
 ANSWER = Answer(text="On Thursday.", citations=(), by="model")
+
+
+class AnyRunner:
+    name = "runner"
+
+    def begin(self, claim: Claim) -> None: ...
 
 
 def fields(row: Any) -> dict[str, Any]:
@@ -135,6 +142,8 @@ def test_a_turn_takes_few_statements(conversation: Conversation) -> None:
     claims: list[Any] = []
     assert counted(lambda: claims.append(claim_turn("runner"))) == 2
     assert counted(lambda: finish_turn(claims[0], ANSWER)) == 3
+    send = partial(add_customer_message, conversation.pk, text="And where?", client_id="c2", runner=AnyRunner())
+    assert counted(send) == 6  # with the claim
 
 
 def test_a_claim_finds_its_turn_by_the_indexes(conversation: Conversation) -> None:

@@ -59,6 +59,68 @@ def test_a_claimed_turn_is_announced_with_its_attempt(claim: Claim, conversation
     assert claim_turn("runner-2") is None
 
 
+class Taker:
+    """A runner that keeps the claims handed over to it."""
+
+    name = "runner-1"
+
+    def __init__(self) -> None:
+        self.claims: list[Claim] = []
+
+    def begin(self, claim: Claim) -> None:
+        self.claims.append(claim)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_comes_with_a_claimed_turn_for_a_runner_with_room(conversation: Conversation) -> None:
+    runner = Taker()
+    receipt = add_customer_message(conversation.pk, text="When?", client_id="c1", runner=runner)
+    [claim] = runner.claims
+    assert names(conversation) == ["message", "assistant.started"]
+    assert (claim.attempt, claim.runner, claim.through_seq) == (1, "runner-1", receipt.seq)
+    assert claim_turn("runner-2") is None
+    assert extend_lease(claim, text="", index=0) is False
+    finish_turn(claim, ANSWER)
+    assert names(conversation)[-1] == "assistant.final"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_waits_for_the_turn_that_is_running(conversation: Conversation) -> None:
+    runner = Taker()
+    for client_id in ("c1", "c2", "c3"):
+        add_customer_message(conversation.pk, text="When?", client_id=client_id, runner=runner)
+    [claim] = runner.claims
+    assert claim_turn("runner-2") is None
+    finish_turn(claim, ANSWER)
+    following = claim_turn("runner-2")
+    assert following is not None
+    assert following.from_seq == claim.through_seq
+    assert following.through_seq >= Message.objects.get(client_id="c3").seq
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_waiting_turn_covers_a_message_whose_runner_has_room(conversation: Conversation) -> None:
+    runner = Taker()
+    add_customer_message(conversation.pk, text="When?", client_id="c1")
+    add_customer_message(conversation.pk, text="And where?", client_id="c2", runner=runner)
+    assert runner.claims == []
+    waiting = claim_turn("runner-2")
+    assert waiting is not None
+    assert waiting.through_seq >= Message.objects.get(client_id="c2").seq
+    finish_turn(waiting, ANSWER)
+    assert claim_turn("runner-2") is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_handed_over_without_a_commit(conversation: Conversation) -> None:
+    runner = Taker()
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        add_customer_message(conversation.pk, text="When?", client_id="c1", runner=runner)
+        raise ZeroDivisionError
+    assert runner.claims == []
+    assert not Turn.objects.exists()
+
+
 def test_an_answer_ends_the_turn_once(claim: Claim, conversation: Conversation) -> None:
     finish_turn(claim, ANSWER)
     with pytest.raises(LeaseLost):

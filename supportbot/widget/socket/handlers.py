@@ -5,6 +5,7 @@ from typing import Concatenate, ParamSpec, TypeVar, assert_never
 from uuid import UUID
 
 from supportbot.accounts.scope import workspace_scope
+from supportbot.assistant.runner import runner
 from supportbot.assistant.vector_prefetch import prefetch_vectors
 from supportbot.async_db import db, outside
 from supportbot.chat.access import conversation_for
@@ -64,7 +65,8 @@ async def run_command(command: Command, session: Session) -> Ack | None:
         case CustomerMessage(has_attachments=True):
             raise AttachmentsNotSupported()
         case CustomerMessage(client_id=client_id, text=text):
-            receipt = await on_behalf(session, send_message, text=text, client_id=client_id)
+            taker = runner if runner.has_room else None
+            receipt = await on_behalf(session, send_message, text=text, client_id=client_id, runner=taker)
             if receipt.is_new:  # the rate is limited, too, because a vector costs more than a message
                 prefetch_vectors(session.conversation_id, text)
             return Ack(client_id, receipt.seq)
