@@ -26,11 +26,13 @@ from tests.locks import refuse_locks_outside_transactions
 from tests.migrated import create_database, migrated_dump
 from tests.patience import PATIENCE_SECONDS
 from tests.pseudo import pseudo_language
+from tests.reader import fork_readers, new_reader
 
-__all__ = ["pseudo_language"]  # a fixture
+__all__ = ["new_reader", "pseudo_language"]  # fixtures
 empty_quickly()
 pass_connections_on()
 refuse_locks_outside_transactions()
+fork_readers()
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow by design
 # Without a pool, each hop to a thread would open a new connection.
 settings.DATABASES["default"]["CONN_MAX_AGE"] = None

@@ -180,6 +180,7 @@ def test_hidden_text_is_left_out_and_reported_to_the_reviewer(workspace: Workspa
     assert "Ignore" not in texts and "Refund" not in texts
 
 
+@pytest.mark.usefixtures("new_reader")
 def test_a_word_file_keeps_headings_lists_tables_and_footnotes(imported: Any) -> None:
     body = imported(
         docx(
@@ -345,6 +346,7 @@ def test_a_file_name_in_the_metadata_is_not_the_title(
     assert Article.objects.get().live_revision.title == expected
 
 
+@pytest.mark.usefixtures("new_reader")
 def test_a_zip_file_is_read_like_a_folder(workspace: Workspace, tmp_path: Path) -> None:
     inner = {
         "help/a.md": b"# A\n\nWords.",
@@ -366,6 +368,7 @@ def test_a_zip_file_is_read_like_a_folder(workspace: Workspace, tmp_path: Path) 
     assert all(item["origin"].startswith(f"{tmp_path}/all.zip/") for item in report["items"])
 
 
+@pytest.mark.usefixtures("new_reader")
 def test_a_killed_reader_is_one_broken_file(workspace: Workspace, tmp_path: Path, monkeypatch: Any) -> None:
     dying = tmp_path / "child.py"
     dying.write_text("import os, sys\nos.kill(os.getpid(), 9)\n")
@@ -442,6 +445,7 @@ def attack_rows() -> list[Any]:
 READ = {"ok_pdf", "ok_txt", "pdf_uri", "pdf_html_polyglot", "html_huge_line", "txt_latin1", "csv_formula"}
 
 
+@pytest.mark.usefixtures("new_reader")
 @pytest.mark.skipif(not ATTACKS.exists(), reason="needs the attack files")
 def test_hostile_files_are_read_harmlessly_or_refused(workspace: Workspace, tmp_path: Path) -> None:
     for row in attack_rows():

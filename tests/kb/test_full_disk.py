@@ -99,6 +99,7 @@ def test_an_uploaded_file_that_cannot_be_unpacked_stays_with_its_source(
     assert live() == {"A", "B"}
 
 
+@pytest.mark.usefixtures("new_reader")
 @pytest.mark.parametrize(
     ("name", "content"),
     [("a.docx", docx(p("Pegs are sold one by one."))), ("a.zip", zipped({"c.md": b"# C\n\nWords of C.\n"}))],

@@ -142,6 +142,7 @@ def test_anything_but_a_harmless_picture_is_refused_with_the_reason(
     assert not Picture.objects.exists()
 
 
+@pytest.mark.usefixtures("new_reader")
 def test_pictures_are_decoded_only_in_the_confined_process(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
