@@ -117,15 +117,15 @@ def test_all_links_of_a_contents_page_are_looked_up_together(
     client: Client, workspace: Workspace, tmp_path: Path, is_source: bool
 ) -> None:
     (tmp_path / "pages").mkdir()
-    for number in range(120):
+    for number in range(40):
         (tmp_path / f"pages/{number}.md").write_text(f"# Page {number}\n\nText {number}.\n")
     (tmp_path / "few.md").write_bytes(contents_page(2).replace(b"# Contents", b"# Few"))
-    (tmp_path / "all.md").write_bytes(contents_page(120))
+    (tmp_path / "all.md").write_bytes(contents_page(40))
     (add if is_source else run)(tmp_path)
     for title in ("Few", "Contents"):  # what is read once per process or page is read now
         links(client, title)
     numbers = []
-    for title, count in (("Few", 2), ("Contents", 120)):
+    for title, count in (("Few", 2), ("Contents", 40)):
         with CaptureQueriesContext(connection) as queries:
             found = links(client, title)
         assert {f"page {number}" for number in range(count)} <= found.keys()

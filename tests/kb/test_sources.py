@@ -276,10 +276,10 @@ def test_an_unchanged_item_of_a_cancelled_run_is_left_to_the_next_one(
 def test_an_unchanged_item_costs_two_statements(papers: Path) -> None:
     add(papers)
     few = _statements_of_a_run()
-    for number in range(20):
+    for number in range(8):
         (papers / f"more{number}.md").write_text(f"# More {number}\n\nWords {number}.\n")
     again()
-    assert _statements_of_a_run() - few <= 2 * 20
+    assert _statements_of_a_run() - few <= 2 * 8
 
 
 def _statements_of_a_run() -> int:
