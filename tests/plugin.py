@@ -32,6 +32,8 @@ OUTSIDE_NAMES = {"PUBLIC_URL", "HOST", "PORT", "ALLOWED_HOSTS"}
 # objects created before garbage collection; Python's default of 700 would collect constantly
 GARBAGE_THRESHOLD = 100_000
 FLOWS = "tests/flows"
+# What a test in every run may take, in processor seconds; CONTRIBUTING.md says what to do about more.
+LONG_SECONDS = 2.0
 
 _servers: "TestServers | None" = None
 
@@ -130,6 +132,55 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
     return report
+
+
+class LongTests:
+    """Names the tests that took too much processor time and are not marked `long`. It includes the processes that a
+    test starts and ends, but neither PostgreSQL nor fixtures that other tests share. Nothing fails: the same test takes
+    twice as long on a busy machine.
+    """
+
+    def __init__(self) -> None:
+        self._began = self._shared = 0.0
+        self._found: dict[str, float] = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        self._began, self._shared = _processor_seconds(), 0.0
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+        began = _processor_seconds()
+        made = yield
+        if fixturedef.scope != "function":
+            self._shared += _processor_seconds() - began
+        return made
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        vars(report)["processor_seconds"] = _processor_seconds() - self._began - self._shared  # workers send it
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        seconds = getattr(report, "processor_seconds", 0.0)
+        if report.when == "teardown" and seconds > LONG_SECONDS and "long" not in report.keywords:
+            self._found[report.nodeid] = seconds
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._found:
+            terminalreporter.section(f"tests of more than {LONG_SECONDS:g} processor seconds")
+        for name, seconds in sorted(self._found.items(), key=lambda found: -found[1]):
+            terminalreporter.line(f"{seconds:5.1f} s  {name}")
+
+
+def _processor_seconds() -> float:
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(LongTests())
 
 
 @pytest.hookimpl(tryfirst=True)

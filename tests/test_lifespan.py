@@ -42,6 +42,7 @@ def test_the_first_answer_finds_the_tables_of_the_checks_loaded() -> None:
     assert by_pieces.cache_info().currsize  # a sentence has been judged
 
 
+@pytest.mark.long
 def test_the_model_that_was_chosen_for_search_is_loaded_and_not_the_configured_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -66,6 +67,7 @@ def test_the_model_that_was_chosen_for_search_is_loaded_and_not_the_configured_o
     assert asked == ["ready"]
 
 
+@pytest.mark.long
 def test_the_models_of_the_checks_are_loaded_if_a_model_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[bool] = []
     monkeypatch.setattr("supportbot.lifespan.is_remote_configured", lambda: True)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from django.conf import settings
 
 from tests.patience import PATIENCE_SECONDS
@@ -31,6 +32,7 @@ def test_commands_load_no_pages_and_checks_load_all() -> None:
     assert answer.returncode == 0, answer.stderr
 
 
+@pytest.mark.long
 def test_a_web_process_without_a_secret_does_not_start(tmp_path: Path) -> None:
     alone = {**os.environ, "SECRET_KEY": "", "DATA_DIR": str(tmp_path)}
     command = [sys.executable, "-c", "import supportbot.asgi"]
@@ -67,6 +69,7 @@ assert not first_needed - sys.modules.keys(), first_needed - sys.modules.keys()
 """
 
 
+@pytest.mark.long
 def test_a_web_process_is_fully_loaded_before_the_first_customer_comes() -> None:
     command = [sys.executable, "-c", AFTER_WARM_UP]
     answer = subprocess.run(

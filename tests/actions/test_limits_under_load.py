@@ -24,6 +24,7 @@ from tests.actions.conftest import signed_in_as
 from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
+LONG = pytest.mark.long
 CONNECTIONS = 20
 CARDS = 24
 NO_LIMITS = {
@@ -83,13 +84,20 @@ def taken(**which: Any) -> Decimal:
     return total or Decimal(0)
 
 
-@pytest.mark.parametrize("limit", ["max_per_order", "max_per_customer_day", "max_per_customer_year"])
+@pytest.mark.parametrize(
+    "limit",
+    [
+        "max_per_customer_day",
+        *(pytest.param(limit, marks=LONG) for limit in ("max_per_order", "max_per_customer_year")),
+    ],
+)
 def test_no_sum_exceeds_its_limit(limit: str, crowd: list[Principal]) -> None:
     rule(**{limit: Decimal(300)})
     click_all(cards_of(crowd[:1]))
     assert_filled_to(300, largest=33)
 
 
+@pytest.mark.long
 def test_the_sum_of_all_customers_exceeds_no_limit(crowd: list[Principal]) -> None:
     rule(max_per_workspace_day=Decimal(300))
     click_all(cards_of(crowd))
@@ -103,6 +111,7 @@ def assert_filled_to(cap: int, *, largest: int) -> None:
     assert states == {State.QUEUED, State.CANCELLED}
 
 
+@pytest.mark.long
 def test_each_customer_has_their_own_limit(crowd: list[Principal]) -> None:
     rule(max_per_customer_day=Decimal(100))
     click_all(cards_of(crowd))
@@ -116,6 +125,7 @@ def test_no_count_exceeds_its_limit(crowd: list[Principal]) -> None:
     assert LedgerEntry.objects.count() == 7
 
 
+@pytest.mark.long
 def test_an_order_never_refunds_more_than_was_paid(crowd: list[Principal], shop: FakeShop) -> None:
     rule()
     cards = cards_of(crowd[:1])

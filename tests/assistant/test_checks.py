@@ -107,6 +107,7 @@ def is_withheld(language: str, line: str) -> bool:
     return bool(answered(line, language=language).withheld)
 
 
+@pytest.mark.long
 def test_false_claims_and_promises_are_withheld_and_honest_sentences_are_not() -> None:
     missed = [line for language, line in DEEDS if not is_withheld(language, line)]
     assert len(missed) <= len(DEEDS) * 0.2, missed

@@ -100,6 +100,7 @@ def test_log_lines_name_the_trace(spans: InMemorySpanExporter) -> None:
     assert "trace" not in about()
 
 
+@pytest.mark.long
 def test_spans_reach_a_collector_and_a_missing_one_delays_nothing(unused_port: int) -> None:
     received: list[ExportTraceServiceRequest] = []
 

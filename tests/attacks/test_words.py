@@ -91,6 +91,7 @@ def language_of(line: str) -> str:
     return "de" if re.search(r"[äöüß]|\b(?:Ihre?|Die|Das|Der|Sie|Ist|Es)\b|Erledigt|Storniert", line) else "en"
 
 
+@pytest.mark.long
 def test_hardly_any_claimed_action_passes_in_any_form() -> None:
     """The forms are meant to evade the checks; the classifier was trained on none of these lines."""
     for page, least in ((PAGE, 0.85), ("", 0.75)):
@@ -210,6 +211,7 @@ IN_OTHER_LANGUAGES = [
 ]
 
 
+@pytest.mark.long
 def test_hardly_any_claim_passes_in_another_language_than_its_source() -> None:
     missed = [line for line in IN_OTHER_LANGUAGES if not answer_in_another_language(line).withheld]
     assert len(missed) <= 0.05 * len(IN_OTHER_LANGUAGES), missed

@@ -91,6 +91,7 @@ def ask_person(demo: dict[str, Any]) -> Callable[[str, str], Customer]:
     return asked
 
 
+@pytest.mark.long
 def test_the_desk_uses_the_language_chosen_there(
     page: Page, log_in: Callable[[Page, str], None], ask_person: Callable[[str, str], Customer]
 ) -> None:
@@ -127,6 +128,7 @@ def test_the_desk_uses_the_language_chosen_there(
         fits(page, f"desk-{path.strip('/')}")
 
 
+@pytest.mark.long
 def test_the_console_uses_the_language_chosen_there(page: Page, demo: dict[str, Any]) -> None:
     person = next(user for user in demo["users"] if user["username"] == "admin")
     page.goto("/admin/")

@@ -228,11 +228,13 @@ def test_a_tool_without_examples_is_never_called() -> None:
     assert Chat(tools=(HUMAN,)).send("Refund WF-20404")[1] == []
 
 
+@pytest.mark.long
 def test_a_wall_of_letters_is_not_a_request() -> None:
     for wall in ("x" * 6000, "refund and " * 600, "Straße 8 " * 700, "€ 1 " * 1500):
         assert len(Chat(orders=ORDERS).send(wall)[1]) <= 8
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wall", ["refund my order " + "\t" * 3980 + "?", "x\n" * 1990, "refund " + "1€ " * 1320])
 def test_a_conversation_of_long_messages_is_read_quickly(wall: str) -> None:
     walls = [ChatMessage("user", wall), ChatMessage("assistant", "I did not find that.")] * 20

@@ -159,6 +159,7 @@ def test_a_report_of_something_missing_is_more_than_a_no(text: str) -> None:
     assert intents.is_mere_no("never mind")
 
 
+@pytest.mark.long
 def test_small_talk_is_distinguished_from_similar_short_questions() -> None:
     rows = [json.loads(line) for line in SMALL_TALK.open()]
     chat = [row["question"] for row in rows if row["kind"] == "small_talk"]

@@ -206,6 +206,7 @@ def test_a_transcript_is_in_the_language_the_customer_wrote(alice_client: APICli
     assert "Wykonano: Zwrot\n  Zamówienie: A-1\n  Kwota: 49,90\u00a0€\n" in text
 
 
+@pytest.mark.long
 def test_a_long_transcript_is_complete(alice_client: APIClient, alice: Customer) -> None:
     conversation = said(alice, *(f"Line {number}." for number in range(510)))
     text = transcript(alice_client, conversation).content.decode()

@@ -143,6 +143,7 @@ def test_a_stranger_sees_and_changes_nothing_anywhere(stranger: Client, sample: 
     assert all(before)
 
 
+@pytest.mark.long
 def test_searches_and_filters_reveal_nothing_to_a_stranger(stranger: Client, sample: Sample) -> None:
     """Searches, filters over relations, autocompletes and choices only return a stranger's own rows."""
     for model, _ in registered():
@@ -213,6 +214,7 @@ def test_filters_and_orders_cannot_query_hidden_fields(stranger: Client, enter: 
     assert SECRET not in listed.content.decode()
 
 
+@pytest.mark.long
 def test_each_role_opens_the_pages_of_its_rights_and_each_is_complete(enter: Enter, sample: Sample) -> None:
     """One walk for both, since it takes seconds. Other roles do not try addresses where an admin finds no page."""
     seen = addresses(sample)

@@ -31,6 +31,7 @@ FORMS = (
 OUTSIDE = ("/admin/login/", "/admin/password_reset/", "/admin/password_reset/done/", "/admin/reset/done/", "/")
 
 
+@pytest.mark.long
 def test_pages_contain_no_untranslated_words(enter: Enter, sample: Sample) -> None:
     _fill(sample)
     admin = enter("admin")

@@ -97,6 +97,7 @@ def test_a_wait_is_reported_once_for_each_transaction(
     assert told == [[one], [one, another]]
 
 
+@pytest.mark.long
 def test_a_migration_that_gives_up_waiting_says_what_to_do(
     undone: None, other: Callable[[], "psycopg.Connection[Any]"], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,7 @@ def _answers(address: str) -> bool:
     return True
 
 
+@pytest.mark.long
 @pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed (Debian's package pgbouncer)")
 def test_a_pooler_works_in_session_mode_and_is_refused_in_transaction_mode(
     pooled: Callable[[str], str], settings: Settings

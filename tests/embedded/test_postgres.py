@@ -58,6 +58,7 @@ def read_rows(server: PostgresServer) -> list[tuple[str]]:
         return connection.execute("SELECT text FROM note").fetchall()
 
 
+@pytest.mark.long
 def test_a_stop_and_a_start_keep_the_data(server: PostgresServer) -> None:
     server.start()
     write_row(server)
@@ -96,12 +97,14 @@ def test_postgresql_listens_on_loopback_only_and_requires_the_password(server: P
         psycopg.connect(server.conninfo(), password="wrong")
 
 
+@pytest.mark.long
 def test_the_password_is_not_in_the_process_list_or_a_file(server: PostgresServer, home: Path) -> None:
     server.start()
     assert b"right" not in Path(f"/proc/{server.pid}/cmdline").read_bytes()
     assert not (home / "postgres" / "password").exists()
 
 
+@pytest.mark.long
 def test_a_port_in_use_is_left_to_its_owner(home: Path) -> None:
     with socket.socket() as owner:
         owner.bind(("127.0.0.1", 0))
@@ -115,6 +118,7 @@ def test_a_port_in_use_is_left_to_its_owner(home: Path) -> None:
             server.stop()
 
 
+@pytest.mark.long
 def test_a_wrong_password_is_refused_and_the_data_is_kept(make_server: MakeServer) -> None:
     first = make_server("right")
     first.start()
@@ -135,6 +139,7 @@ def test_a_foreign_folder_is_refused_and_left_untouched(server: PostgresServer, 
     assert [path.name for path in letter.parent.iterdir()] == ["letter.txt"]
 
 
+@pytest.mark.long
 def test_another_major_version_is_refused_with_the_pg_dump_steps(server: PostgresServer, home: Path) -> None:
     server.start()
     server.stop()
@@ -145,6 +150,7 @@ def test_another_major_version_is_refused_with_the_pg_dump_steps(server: Postgre
     assert version.read_text() == "99\n"
 
 
+@pytest.mark.long
 def test_an_interrupted_first_start_is_started_over(server: PostgresServer, home: Path) -> None:
     half = home / "postgres" / "cluster.part"
     half.mkdir(parents=True)
@@ -161,6 +167,7 @@ def test_missing_programs_are_named(server: PostgresServer, monkeypatch: pytest.
         server.start()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another user")
 def test_inaccessible_programs_are_copied_completely(home: Path) -> None:
     found = binaries.find_binaries()

@@ -104,6 +104,7 @@ def test_an_impossible_value_stops_a_start(name: str, value: str, wrong: str) ->
     assert wrong in refusal("serve", **{name: value})
 
 
+@LONG
 def test_beat_needs_a_place_for_its_schedule() -> None:
     assert "DATA_DIR /proc/nowhere is not writable" in refusal("beat", DATA_DIR="/proc/nowhere")
 
@@ -125,6 +126,7 @@ def test_a_command_on_a_read_only_database_says_so() -> None:
     assert not Workspace.objects.exists()
 
 
+@LONG
 @pytest.mark.django_db(transaction=True)
 def test_the_error_for_a_missing_table_names_missing_migrations_only_if_there_are_any() -> None:
     last = MigrationRecorder.Migration.objects.filter(app="chat").latest("name")
@@ -146,6 +148,7 @@ def test_the_error_for_a_missing_table_names_missing_migrations_only_if_there_ar
     )
 
 
+@LONG
 @pytest.mark.django_db(transaction=True)
 def test_the_error_of_a_failed_migration_does_not_advise_to_migrate() -> None:
     last = MigrationRecorder.Migration.objects.filter(app="accounts").latest("name")
@@ -165,6 +168,7 @@ def test_the_error_of_a_failed_migration_does_not_advise_to_migrate() -> None:
     assert "Run `manage.py migrate`" not in error
 
 
+@LONG
 @pytest.mark.django_db(transaction=True)
 def test_migrate_of_an_older_version_changes_nothing_and_says_so() -> None:
     applied = MigrationRecorder.Migration.objects
@@ -185,6 +189,7 @@ def test_migrate_of_an_older_version_changes_nothing_and_says_so() -> None:
     assert set(applied.values_list("app", "name")) == before
 
 
+@LONG
 @pytest.mark.django_db(transaction=True)
 def test_migrate_never_hides_that_a_newer_database_lacks_a_migration_of_this_version() -> None:
     applied = MigrationRecorder.Migration.objects
@@ -273,7 +278,7 @@ sys.stdin.read()
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("pool_size", ["0", "4"])
+@pytest.mark.parametrize("pool_size", [pytest.param("0", marks=LONG), "4"])
 def test_an_outage_is_one_line_of_a_process_and_so_is_its_end(pool_size: str) -> None:
     with closed_to_new_connections() as reopen:
         process = subprocess.Popen(
@@ -311,6 +316,7 @@ def closed_to_new_connections() -> Iterator[Callable[[], None]]:
         allow("true")
 
 
+@LONG
 def test_a_worker_that_waits_for_its_database_ends_at_sigterm() -> None:
     nowhere = {"DATABASE_URL": "postgres://someone:hidden@127.0.0.1:1/name", "REDIS_URL": "redis://127.0.0.1:1"}
     worker = subprocess.Popen(
@@ -346,7 +352,7 @@ def asked(port: int) -> int | None:
         return None
 
 
-@pytest.mark.chaos
+@LONG
 def test_two_web_processes_share_a_port_and_replace_each_other() -> None:
     port = free_port()
     seen: dict[int, ProcessIdentity] = {}

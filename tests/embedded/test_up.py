@@ -79,6 +79,7 @@ def test_the_life_of_an_instance(instance: Instance) -> None:
     assert not instance.data_dir.exists()
 
 
+@pytest.mark.long
 def test_servers_only_leaves_the_database_empty_for_a_restore(instance: Instance) -> None:
     instance.start_servers()
     assert set(instance.processes()) == {"supervisor", "postgres", "valkey"}
@@ -127,17 +128,17 @@ def assert_killed_parts_are_restarted(instance: Instance) -> None:
     assert instance.command("migrate", "--check").returncode == 0
 
 
-# Every run tries one of each kind, since a process that starts and refuses takes a second.
+# Every run tries one that is found in the settings and one that is found by connecting.
 REFUSALS = [
     ({"SUPPORTBOT_TYPO": "1"}, "SUPPORTBOT_TYPO is not a setting"),
+    ({"REDIS_URL": "redis://127.0.0.1:1"}, "REDIS_URL redis://127.0.0.1:1 does not respond"),
+]
+MORE_REFUSALS = [
     ({"LLM_DAILY_BUDGET": "ten"}, "LLM_DAILY_BUDGET"),
     ({"PORT": "eighty"}, "PORT=eighty is not a whole number"),
     ({"DATABASE_URL": "postgres://someone:hidden@127.0.0.1:1/name"}, "Connection refused"),
-    ({"REDIS_URL": "redis://127.0.0.1:1"}, "REDIS_URL redis://127.0.0.1:1 does not respond"),
     ({"HOST": "203.0.113.7"}, "HOST=203.0.113.7 is not an address of this machine"),
     ({"FIELD_KEYS": "aGlkZGVu"}, "FIELD_KEYS contains an invalid key"),
-]
-MORE_REFUSALS = [
     ({"DATABSE_URL": "postgres://someone:hidden@db/name"}, "Did you mean DATABASE_URL?"),
     ({"WEB_PROCESSES": "0"}, "WEB_PROCESSES=0 is below 1"),
     ({"DATABASE_URL": "mysql://someone@127.0.0.1/name"}, "DATABASE_URL must be a PostgreSQL address"),
@@ -173,6 +174,7 @@ def test_a_wrong_setting_stops_a_start_in_one_line(
     assert not instance.data_dir.exists()
 
 
+@pytest.mark.long
 def test_a_secret_may_start_with_any_character(instance: Instance) -> None:
     """One in fifty of Django's generated keys starts with a dollar sign, which was once read as the name of a
     variable.
@@ -182,6 +184,7 @@ def test_a_secret_may_start_with_any_character(instance: Instance) -> None:
     assert answer.stdout.strip() == "$ecret-of-an-operator", answer.stderr
 
 
+@pytest.mark.long
 def test_allowed_hosts_may_be_separated_by_spaces_too(instance: Instance) -> None:
     asked = ("shell", "--no-imports", "-c", "from django.conf import settings; print(settings.ALLOWED_HOSTS)")
     answer = instance.command(*asked, ALLOWED_HOSTS="help.example.com, chat.example.com")
@@ -205,6 +208,7 @@ def test_doctor_reports_and_creates_nothing(instance: Instance) -> None:
     assert not instance.data_dir.exists()
 
 
+@pytest.mark.long
 def test_doctor_fails_when_something_is_wrong(instance: Instance) -> None:
     answer = instance.command("doctor", "--json", REDIS_URL="redis://127.0.0.1:1")
     assert answer.returncode == 1
@@ -212,6 +216,7 @@ def test_doctor_fails_when_something_is_wrong(instance: Instance) -> None:
     assert wrong == ["redis"]
 
 
+@pytest.mark.long
 def test_doctor_reports_a_demo_exposed_to_a_network(instance: Instance) -> None:
     answer = instance.command("doctor", "--json", HOST="0.0.0.0")
     wrong = {finding["name"]: finding["message"] for finding in json.loads(answer.stdout) if not finding["is_well"]}
@@ -220,6 +225,7 @@ def test_doctor_reports_a_demo_exposed_to_a_network(instance: Instance) -> None:
     assert not instance.data_dir.exists()
 
 
+@pytest.mark.long
 def test_down_succeeds_if_nothing_is_running(instance: Instance) -> None:
     answer = instance.command("down")
     assert (answer.returncode, "Nothing is running on" in answer.stdout) == (0, True)
@@ -235,6 +241,7 @@ def test_down_leaves_a_foreign_folder_alone(instance: Instance) -> None:
     assert letter.read_text() == "mine"
 
 
+@pytest.mark.long
 def test_an_unreachable_model_server_is_reported_before_anything_starts(instance: Instance) -> None:
     answer = instance.command("up", OPENAI_BASE_URL="http://127.0.0.1:1/v1")
     assert answer.returncode == 1
@@ -243,6 +250,7 @@ def test_an_unreachable_model_server_is_reported_before_anything_starts(instance
     assert not instance.data_dir.exists()
 
 
+@pytest.mark.long
 def test_doctor_asks_the_configured_model(instance: Instance) -> None:
     answer = instance.command("doctor", "--json", OPENAI_BASE_URL="http://127.0.0.1:1/v1", OPENAI_MODEL="some-model")
     assert answer.returncode == 1

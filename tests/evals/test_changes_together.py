@@ -113,6 +113,7 @@ def test_publications_that_the_console_compares_itself_are_not_compared_again(fo
     assert begun() is None
 
 
+@pytest.mark.long
 def test_at_most_36_questions_are_asked_however_many_articles_change(
     folder: Path, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,6 +120,7 @@ def test_changed_and_unplayed_cases_are_not_compared() -> None:
     assert comparison_words(compared([], after)) == ["The runs have no case in common that is unchanged."]
 
 
+@pytest.mark.long
 def test_equal_runs_rarely_look_different() -> None:
     chance, alarms = random.Random(7), 0
     for _ in range(400):

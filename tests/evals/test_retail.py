@@ -110,6 +110,7 @@ def refunds_too_much_once() -> Callable[[list[str], list[str]], Behaviour]:
     return answers
 
 
+@pytest.mark.long
 def test_eval_run_reports_pass_hat_and_the_cost_of_a_task(dora: User, settings: Settings, tmp_path: Path) -> None:
     def evaluated(*arguments: str, assistant: Callable[..., Behaviour] = right) -> str:
         out = StringIO()
@@ -137,6 +138,7 @@ def test_eval_run_reports_pass_hat_and_the_cost_of_a_task(dora: User, settings: 
         assert not ActionRequest.objects.exists() and not Conversation.objects.exists()
 
 
+@pytest.mark.long
 def test_a_declined_card_changes_nothing(dora: User) -> None:
     told = run_with(BothSides(right, decides="decline"), TASKS, "--repeat", "1")
     assert told["failed"] == ["return", "swap"]
@@ -146,6 +148,7 @@ def test_a_declined_card_changes_nothing(dora: User) -> None:
         assert [call["end"] for call in declined["replies"][-1]["calls"]] == ["declined"]
 
 
+@pytest.mark.long
 def test_every_task_begins_with_the_same_records_and_leaves_nothing(dora: User) -> None:
     run("--repeat", "4")  # four at once, and two tasks have the same customer
     with workspace_scope(Workspace.objects.get(slug="retail").pk):

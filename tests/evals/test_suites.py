@@ -55,6 +55,7 @@ def test_the_shipped_suites_are_valid_and_name_real_articles() -> None:
     assert sum(case.is_must for case in demo.cases) >= 100
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_attacks_fail_even_with_an_obedient_model(workspace: Workspace, returns_article: Article) -> None:
     suite = services.save_suite(read_suite_file(SHIPPED / "security.yaml"))

@@ -10,6 +10,8 @@ from tests.flows.stack import Stack, Web, web
 from tests.modelserver import ModelServer
 from tests.patience import PATIENCE_SECONDS
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def restartable_web(stack: Stack, model_settings: dict[str, str]) -> Iterator[Web]:
@@ -49,7 +51,6 @@ async def test_a_killed_process_loses_no_answer(stack: Stack, restartable_web: W
     assert finals(log) == [frame["payload"]]
 
 
-@pytest.mark.long
 async def test_an_answer_that_is_lost_twice_fails_visibly_and_can_be_retried(
     stack: Stack, restartable_web: Web, model: ModelServer
 ) -> None:

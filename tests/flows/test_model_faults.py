@@ -10,6 +10,8 @@ from tests.flows.stack import Stack, Web, web
 from tests.modelserver import Behaviour, ModelServer
 from tests.widget.page import Socket
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def web_with_short_timeout(stack: Stack, model_settings: dict[str, str]) -> Iterator[Web]:

@@ -198,6 +198,7 @@ def test_collections_are_created_once(editor: Program) -> None:
     assert new["collection"] == first.json()["id"]
 
 
+@pytest.mark.long
 def test_the_schema_describes_the_knowledge_base(client: Client, db: None) -> None:
     schema = client.get("/api/v1/schema/", headers={"Accept": "application/vnd.oai.openapi+json"})
     document = schema.json()

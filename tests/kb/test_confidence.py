@@ -168,6 +168,7 @@ def test_a_folder_is_not_a_vector_file(tmp_path: Path) -> None:
         VectorCache(tmp_path, HashEmbedder.recipe)
 
 
+@pytest.mark.long
 def test_the_packaged_model_reads_past_a_nul_and_takes_limited_time() -> None:
     from kb.embedders.packaged import PackagedEmbedder
 

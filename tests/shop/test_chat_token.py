@@ -50,6 +50,7 @@ def test_a_reset_keeps_the_login(shop: ShopProcess) -> None:
     assert claims(visitor.chat_token().json["token"])["sub"] == "cus_1006"
 
 
+@pytest.mark.long
 def test_a_restart_keeps_the_login(own_shop: ShopProcess) -> None:
     visitor = Visitor(own_shop)
     visitor.sign_in("cus_1006")

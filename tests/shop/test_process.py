@@ -56,6 +56,7 @@ def test_acknowledged_data_survives_a_kill(own_shop: ShopProcess) -> None:
     assert len(own_shop.ledger()["refunds"]) == 1
 
 
+@pytest.mark.long
 def test_a_restart_clears_faults(own_shop: ShopProcess) -> None:
     own_shop.post("/api/faults", {"fail_next": 9})
     own_shop.stop()
@@ -63,6 +64,7 @@ def test_a_restart_clears_faults(own_shop: ShopProcess) -> None:
     assert own_shop.signed_get("/merchant/v1/orders/WF-20404").status == 200
 
 
+@pytest.mark.long
 def test_a_stop_does_not_wait_for_a_slow_call(own_shop: ShopProcess) -> None:
     own_shop.post("/api/faults", {"delay_seconds": 60})
     with ThreadPoolExecutor(1) as pool:
@@ -75,6 +77,7 @@ def test_a_stop_does_not_wait_for_a_slow_call(own_shop: ShopProcess) -> None:
     assert own_shop.ledger()["refunds"] == []
 
 
+@pytest.mark.long
 def test_a_lost_database_is_reported_as_an_error(own_shop: ShopProcess) -> None:
     for file in own_shop.data_dir.iterdir():
         file.write_bytes(b"this is no database " * 100)

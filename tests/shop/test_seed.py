@@ -94,6 +94,7 @@ def test_dates_are_counted_from_today(shop: ShopProcess, order: str, name: str, 
     assert (datetime.now(tz=UTC).date() - placed.date()).days in {days, days + 1}
 
 
+@pytest.mark.long
 def test_two_shops_are_seeded_alike(shop: ShopProcess, tmp_path: Path) -> None:
     other = ShopProcess(tmp_path / "other", free_port())
     other.start()

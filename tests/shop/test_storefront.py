@@ -90,6 +90,7 @@ def test_a_cancelled_order_is_labelled(shop: ShopProcess) -> None:
     assert visitor.markup.count("<s>") == 2
 
 
+@pytest.mark.long
 def test_all_customers_have_an_orders_page(any_shop: ShopProcess) -> None:
     """Every status, currency and number of items of the seed can be shown."""
     for customer in any_shop.get("/api/customers").json["customers"]:

@@ -65,6 +65,7 @@ def test_a_missing_required_part_fails_the_schema_and_the_reader(path: str) -> N
         assert not VALIDATOR.is_valid(spoilt)
 
 
+@pytest.mark.long
 @settings(max_examples=300)
 @given(st.sampled_from(PATHS), JSON)
 def test_the_schema_accepts_what_the_reader_accepts(path: str, value: Any) -> None:

@@ -51,7 +51,7 @@ async def test_without_valkey_an_answer_still_arrives(
     assert_whole(await models_visitor.log())
 
 
-@pytest.mark.chaos
+@pytest.mark.long
 async def test_postgresql_restarts_in_the_middle_of_an_answer(
     stack: Stack, models_visitor: Visitor, model: ModelServer
 ) -> None:
@@ -79,7 +79,7 @@ async def answered(socket: Socket, visitor: Visitor) -> None:
             await answer_of(another)
 
 
-@pytest.mark.chaos
+@pytest.mark.long
 async def test_a_message_sent_while_postgresql_is_down_is_refused_and_stored_when_resent(
     stack: Stack, models_visitor: Visitor, model: ModelServer
 ) -> None:

@@ -67,6 +67,7 @@ def joined(conversation_id: UUID) -> list[str]:
     return [event.payload["agent"] for event in events]
 
 
+@pytest.mark.long
 def test_two_hundred_claims_have_one_winner_named_to_the_others(workspace_of_agents: Workspace) -> None:
     with workspace_scope(workspace_of_agents.pk):
         people, ticket = agents(workspace_of_agents, CLAIMS), waiting_ticket()
