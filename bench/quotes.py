@@ -9,9 +9,10 @@ answerable questions, it prints how often the first cited article, and how often
 rows list the sentences that answer (`answers`), it also prints how often the first quote, and how often any, is one of
 them: `right`. An answer is `wrong` if it quotes neither such a sentence nor a right article, and `beside` if it quotes
 a right article but no such sentence. It also prints how often the answer was "not found", and its number of lines. For
-unanswerable questions, it prints how often the answer was "not found", and how often anything was searched for. Rows
-with a `group` count in it as well as in their language. `--threshold` sets another probability from which passages
-count as containing the answer. `--show` prints N answers per language.
+unanswerable questions, it prints how often the answer was "not found", how often anything was searched for, and how
+often help pages were offered instead. `found` is the share of the unanswered answerable questions with a right article
+among the pages offered. Rows with a `group` count in it as well as in their language. `--threshold` sets another
+probability from which passages count as containing the answer. `--show` prints N answers per language.
 """
 
 import argparse
@@ -50,6 +51,7 @@ class Answered:
     answering: frozenset[str] = frozenset()  # sentences that answer the question; one is enough
     group: str = ""
     is_searched: bool = True
+    offered: tuple[str, ...] = ()  # the articles of the pages offered instead of an answer
 
     @property
     def answers_by(self) -> list[bool]:
@@ -159,6 +161,7 @@ def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
                 answering=frozenset(map(bare, row.get("answers", ()))),
                 group=row.get("group", ""),
                 is_searched=bool(traces_of(conversation)),
+                offered=tuple(page["external_id"] for page in asked.payload.get("pages", ())),
             )
 
 
@@ -173,7 +176,8 @@ def figures(answers: Iterable[Answered]) -> Iterator[dict[str, Any]]:
         refused = _share(not answer.cited for answer in members)
         if group == "unanswerable":
             searched = _share(answer.is_searched for answer in members)
-            yield {group: name, "n": len(members), "refused": refused, "searched": searched}
+            offered = _share(bool(answer.offered) for answer in members)
+            yield {group: name, "n": len(members), "refused": refused, "searched": searched, "offered": offered}
             continue
         lines = [answer.text.count("[") for answer in members if answer.cited]
         times = sorted(answer.took_ms for answer in members)
@@ -184,9 +188,15 @@ def figures(answers: Iterable[Answered]) -> Iterator[dict[str, Any]]:
             "any_right": _share(answer.is_of_right_article for answer in members),
             **_answering([answer for answer in members if answer.answering]),
             "abstained": refused,
+            "offered": _share(bool(answer.offered) for answer in members),
+            **_found([answer for answer in members if not answer.cited]),
             "lines": round(sum(lines) / len(lines), 2) if lines else 0.0,
             "p50_ms": times[len(times) // 2],
         }
+
+
+def _found(refused: list[Answered]) -> dict[str, float]:
+    return {"found": _share(not answer.gold.isdisjoint(answer.offered) for answer in refused)} if refused else {}
 
 
 def _answering(members: list[Answered]) -> dict[str, float]:

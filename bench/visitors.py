@@ -14,8 +14,10 @@ right:
     person      it passes the visitor on, or says how to reach a person
     complaint   it expresses regret
 
-`language` is the share of replies with our own words that are in the visitor's language. Only the rows whose id hashes
-to the seen half were read during development; `--show` prints the failures of that half.
+`offered` is the share of replies that offer help pages because they found nothing. `found` is the share of the replies
+that found nothing where an answer is expected whose pages include the right one. `language` is the share of replies
+with our own words that are in the visitor's language. Only the rows whose id hashes to the seen half were read during
+development; `--show` prints the failures of that half.
 """
 
 import argparse
@@ -49,6 +51,7 @@ class Reply:
     is_searched: bool
     has_handoff: bool
     took_ms: float
+    offered: tuple[str, ...] = ()  # the articles of the pages offered instead of an answer
 
     @property
     def came(self) -> str:
@@ -69,7 +72,7 @@ class Reply:
     def is_right(self) -> bool:
         match self.row["expect"]:
             case "answer":
-                return bare(self.row["article"]) in {bare(article) for article in self.cited}
+                return self._names(self.cited)
             case "complaint":
                 return self._says("regret", "complaint", "unclear")
             case "smalltalk":
@@ -78,9 +81,19 @@ class Reply:
                 return bool(self.came == expected)
 
     @property
+    def is_found(self) -> bool:
+        """Whether the right page is among those offered instead of an answer."""
+        return self._names(self.offered)
+
+    @property
     def is_wrong(self) -> bool:
         """Whether articles are quoted, but not the right one."""
         return bool(self.cited) and not self.is_right
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether an answer is expected, but nothing was found."""
+        return self.row["expect"] == "answer" and self.came == "unknown"
 
     @property
     def languages(self) -> frozenset[str]:
@@ -91,6 +104,9 @@ class Reply:
         texts: dict[Phrase, str] = {name: say(name, "en") for name in get_args(Phrase)}
         plain = [name for name, text in texts.items() if "{" not in text and len(text.split()) >= LEAST_WORDS]
         return frozenset(one for one in LANGUAGES if any(say(name, one) in self.text for name in plain))
+
+    def _names(self, articles: Iterable[str]) -> bool:
+        return bare(self.row["article"]) in {bare(article) for article in articles}
 
     def _says(self, *names: Any) -> bool:
         from supportbot.builtin.phrases import say_in_all_languages
@@ -152,6 +168,7 @@ def played(rows: Iterable[dict[str, Any]], *, page: str | None) -> Iterator[Repl
                 is_searched=bool(traces_of(conversation)),
                 has_handoff=asked.has_handoff,
                 took_ms=asked.took_ms,
+                offered=tuple(page["external_id"] for page in asked.payload.get("pages", ())),
             )
 
 
@@ -171,6 +188,8 @@ def figures(replies: Iterable[Reply]) -> Iterator[dict[str, Any]]:
             "n": len(members),
             "right": _share(reply.is_right for reply in members),
             "wrong": _share(reply.is_wrong for reply in members),
+            "offered": _share(bool(reply.offered) for reply in members),
+            "found": _share(reply.is_found for reply in members if reply.is_refused),
             "came": _counted(reply.came for reply in members),
             "language": _share(spoken),
         }

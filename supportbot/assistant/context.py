@@ -1,7 +1,7 @@
 """The context of a turn before it calls a model: the episode so far, the passages found, and the available tools."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from django.utils.timezone import now
 
 from actions.selectors import states_in
 from actions.states import State
+from kb.access import Viewer
 from kb.ports import Said
 from kb.search import Curated, Passage
 from supportbot.assistant.checks.evidence import Strictness
@@ -17,7 +18,7 @@ from supportbot.assistant.outcome_messages import done_in
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions, moment_in_words
 from supportbot.assistant.tools import TurnTools, tools_for
 from supportbot.assistant.turn_limits import ANSWER_TOKENS, HISTORY_MESSAGES, LEAN_PASSAGES
-from supportbot.assistant.turn_search import Found, in_parts, retrieve, with_passages, with_similarity
+from supportbot.assistant.turn_search import Found, in_parts, retrieve, viewer_in, with_passages, with_similarity
 from supportbot.builtin.intents import ASK_FOR_HELP, courtesy, courtesy_by_words
 from supportbot.builtin.phrases import only_asks
 from supportbot.chat.models import Conversation, Message, Source
@@ -49,6 +50,8 @@ class TurnContext:
     release: UUID | None = None
     guidelines: tuple[Guideline, ...] = ()
     curated: Curated | None = None  # the answer given word for word, without a model
+    confidence: float = 0.0  # of the search
+    viewer: Viewer = field(default_factory=Viewer)  # the one for whom it searched
 
     @property
     def trace(self) -> RetrievalTrace | None:
@@ -81,7 +84,8 @@ def context_of(
     release, is_signed_in = current(), not conversation.customer.is_anonymous
     document = release.document
     requests = states_in(conversation.pk) if is_signed_in else frozenset[State]()
-    sought = retrieve(conversation, question, _topics_of(messages), language, limit=document.passages)
+    viewer = viewer_in(conversation, language)
+    sought = retrieve(question, viewer, _topics_of(messages), limit=document.passages)
     sought = with_passages(sought, also, limit=document.passages) if also else sought
     instructions = _Instructions(
         conversation,
@@ -104,6 +108,8 @@ def context_of(
         release.id,
         instructions.guidelines,
         sought.retrieval.curated,
+        sought.retrieval.confidence,
+        viewer,
     )
 
 

@@ -7,6 +7,7 @@ from supportbot.translation import msgid
 NOT_FOUND: Final = msgid(
     "I could not find this in our help pages, so I would rather not guess. Would you like to talk to a person?"
 )
+CLOSEST_PAGES: Final = msgid("This is the closest I found, but it may not answer your question:")
 BUSY: Final = msgid("Many customers are asking right now. Your answer will come in a moment.")
 READING: Final = msgid("Reading “{title}”")
 SEARCHING: Final = msgid("Looking through our help pages")

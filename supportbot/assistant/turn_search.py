@@ -57,16 +57,17 @@ class Found:
 
 
 # A complete question whose confidence is below this is not about the pages' topics, whatever was asked before.
-_FOLLOWS_ON_FROM: Final = 0.1
+ON_TOPIC_FROM: Final = 0.1
 NOTHING_SOUGHT: Final = Found("", Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0))
 
 
-def retrieve(
-    conversation: Conversation, question: str, said_before: Sequence[Said], language: str, *, limit: int = PASSAGES
-) -> Found:
+def viewer_in(conversation: Conversation, language: str) -> Viewer:
+    """Return the viewer for whom a turn searches."""
+    return Viewer(Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN, language)
+
+
+def retrieve(question: str, viewer: Viewer, said_before: Sequence[Said], *, limit: int = PASSAGES) -> Found:
     """Search for the customer's question in its context; courtesies are never searched for."""
-    audience = Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN
-    viewer = Viewer(audience=audience, locale=language)
     if not settings.KB_RETRIEVAL:
         return replace(NOTHING_SOUGHT, text=question)
     if courtesy(question) or _asks_no_more(question, said_before):
@@ -177,9 +178,10 @@ def _found_whole(question: str, said_before: Sequence[Said], look_up: _Search) -
     tried: list[Found] = []
     for text in dict.fromkeys((whole, question) if is_bare else (question, whole)):
         found = _found(text, look_up)
-        if tried and not is_bare and tried[0].retrieval.confidence < _FOLLOWS_ON_FROM:
+        if tried and not is_bare and tried[0].retrieval.confidence < ON_TOPIC_FROM:
             # These passages belong to the earlier question: they help a model understand, but answer nothing.
-            return replace(found, retrieval=replace(found.retrieval, is_answerable=False))
+            own = tried[0].retrieval.confidence
+            return replace(found, retrieval=replace(found.retrieval, is_answerable=False, confidence=own))
         if found.retrieval.is_answerable or found.retrieval.curated:
             return found
         tried.append(found)

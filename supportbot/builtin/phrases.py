@@ -186,6 +186,13 @@ def is_offer_of_a_person(text: str) -> bool:
     return text.rstrip().endswith(tuple(_in_all("offer")))
 
 
+def without_offer_of_a_person(text: str) -> str:
+    """Return `text` without the offer to talk to a person at its end."""
+    bare = text.rstrip()
+    offer = next((offer for offer in _in_all("offer") if bare.endswith(offer)), "")
+    return bare.removesuffix(offer).rstrip()
+
+
 def is_small_talk(text: str) -> bool:
     """Return whether `text` answers a courtesy or a message without words, in which nothing was asked."""
     return any(text in _in_all(phrase) for phrase in (*get_args(Courtesy), "not_understood", "nothing_to_undo"))

@@ -91,14 +91,15 @@ def _inline(text: str) -> SafeString:
             parts.append(format_html("<strong>{}</strong>", _inline(bold)))
         elif italic:
             parts.append(format_html("<em>{}</em>", _inline(italic)))
-        elif _is_link(address or target):
+        elif is_link(address or target):
             parts.append(format_html(_LINK, address or target, label or address))
         else:
             parts.append(escape(match.group()))
     return mark_safe("".join([*parts, escape(text[end:])]))  # each part is escaped above
 
 
-def _is_link(address: str) -> bool:
+def is_link(address: str) -> bool:
+    """Return whether an address is shown as a link; the chat follows the same rule."""
     try:
         found = urlsplit(address)
     except ValueError:

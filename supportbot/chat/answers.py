@@ -35,6 +35,24 @@ class CitedSpan:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferedPage:
+    """A help page on a similar matter, which an abstention offers; it is not a source."""
+
+    article_id: UUID
+    external_id: str
+    title: str
+    url: str
+
+    def as_payload(self) -> dict[str, Any]:
+        return {
+            "article": str(self.article_id),
+            "external_id": self.external_id,
+            "title": self.title,
+            "url": self.url,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Withheld:
     """A withheld sentence: the check that withheld it, and its support by the sources (None if unknown)."""
 
@@ -58,6 +76,7 @@ class Answer:
     blocks: tuple[Mapping[str, Any], ...] = ()  # buttons and forms (`chat.blocks`)
     courtesy: str = ""  # the courtesy that it answers, if the customer asked nothing
     release: UUID | None = None  # the release that produced it
+    pages: tuple[OfferedPage, ...] = ()  # the help pages that an abstention offers, which its text lists
 
     @property
     def is_held_back(self) -> bool:
@@ -77,6 +96,8 @@ def final_payload(message_id: UUID, answer: Answer) -> dict[str, Any]:
     }
     if answer.is_confirmed is not None:
         payload["confirmed"] = answer.is_confirmed
+    if answer.pages:
+        payload["pages"] = [page.as_payload() for page in answer.pages]
     if answer.blocks:
         payload["blocks"] = list(answer.blocks)
     return payload | ({"stopped": True} if answer.is_stopped else {})

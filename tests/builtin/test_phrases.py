@@ -19,6 +19,7 @@ from supportbot.builtin.phrases import (
     phrase_in,
     say,
     titles_of,
+    without_offer_of_a_person,
 )
 from supportbot.language.normalise import normalised
 from supportbot.translation import LANGUAGES, text_in
@@ -29,6 +30,9 @@ def test_own_phrases_are_recognised(language: str) -> None:
     assert is_offer_of_a_person(say("not_found", language))
     assert is_offer_of_a_person(say("complaint", language))
     assert is_offer_of_a_person(text_in(language, NOT_FOUND))
+    bare = without_offer_of_a_person(say("not_found", language))
+    assert not is_offer_of_a_person(bare)
+    assert f"{bare} {say('offer', language)}" == say("not_found", language)
     assert not is_offer_of_a_person(say("greeting", language))
     assert names_the_way_to_a_person(say("no_person", language))
     assert not names_the_way_to_a_person(f"{say('no_person', language)} Yes.")

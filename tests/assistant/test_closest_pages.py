@@ -1,0 +1,175 @@
+"""The help pages that an abstention offers: which ones, to whom, and that the answer remains an abstention."""
+
+from collections.abc import Callable
+from datetime import UTC
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from kb.access import Viewer
+from kb.indexing.index import sync_articles
+from kb.models import Article, Audience
+from kb.search import Passage, search
+from kb.services import Change, create_article, publish
+from kb.translations import translate
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.assistant.closest_pages import closest_pages, may_offer_pages, with_pages
+from supportbot.assistant.runner import carry_out
+from supportbot.assistant.turn_search import ON_TOPIC_FROM
+from supportbot.async_db import db
+from supportbot.builtin.phrases import Phrase, is_offer_of_a_person
+from supportbot.builtin.phrases import say as phrase
+from supportbot.chat.answers import Answer
+from supportbot.chat.models import Citation, Conversation, Message
+from supportbot.chat.signals import EventView
+from supportbot.chat.transcript import written
+from supportbot.handoff.desk.thread import Reader, line_of
+from supportbot.llm.testing import Says, ScriptedModel, answering
+from supportbot.translation import LANGUAGES
+from tests.assistant.conftest import payloads, say
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Log = Callable[[], list[EventView]]
+NEAR = "Can my neighbour return unused items after delivery?"
+FAR = "Who won the chess championship?"
+LINK = f"- [Returns]({settings.BASE_URL}/help/wrenfell/returns/)"
+UNKNOWN = Answer(phrase("not_found", "en"), (), by="builtin", is_abstention=True, offers_human=True)
+
+
+def made(external_id: str, title: str, *, source: Article | None = None, **facts: str) -> Article:
+    article = create_article(
+        Change(title=title, body="You can return unused items.", **{"locale": "en", **facts}), external_id=external_id
+    )
+    publish(article.pk)
+    translate(article, source)
+    sync_articles([article.pk])
+    return article
+
+
+def found(viewer: Viewer) -> tuple[Passage, ...]:
+    return search("Can I return unused items?", viewer=viewer).passages
+
+
+def offered(viewer: Viewer) -> list[str]:
+    return [page.external_id for page in closest_pages(found(viewer), viewer)]
+
+
+async def answered(conversation: Conversation, text: str, log: Log) -> dict[str, Any]:
+    await carry_out(await db(say, conversation, text))
+    return payloads(await db(log), "assistant.final")[-1]
+
+
+@pytest.fixture
+def nothing_holds_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Search finds pages, but no piece of them seems to contain the answer."""
+    monkeypatch.setattr("supportbot.assistant.turn_search.holds_answer", lambda similarities, found: False)
+
+
+@pytest.mark.usefixtures("nothing_holds_the_answer")
+async def test_an_abstention_offers_the_closest_page_before_a_person(conversation: Conversation, log: Log) -> None:
+    final = await answered(conversation, NEAR, log)
+    lead, links, offer = final["text"].split("\n\n")
+    assert (links, is_offer_of_a_person(offer)) == (LINK, True)
+    assert "could not find this" in lead and "may not answer" in lead
+    assert (final["abstained"], final["offers_human"], final["citations"]) == (True, True, [])
+    [page] = final["pages"]
+    assert (page["external_id"], page["title"]) == ("returns", "Returns")
+
+    def stored() -> tuple[bool, bool]:
+        with workspace_scope(conversation.workspace_id):
+            return Message.objects.get(source="assistant").is_abstention, Citation.objects.exists()
+
+    assert await db(stored) == (True, False)
+
+
+@pytest.mark.usefixtures("nothing_holds_the_answer")
+async def test_the_team_and_the_transcript_see_the_links(conversation: Conversation, log: Log) -> None:
+    await answered(conversation, NEAR, log)
+    [event] = [event for event in await db(log) if event.event == "assistant.final"]
+    line = line_of(event, Reader("1", "Bob", "Alice", "A", 0, 0), {})
+    assert line is not None
+    assert f'href="{settings.BASE_URL}/help/wrenfell/returns/"' in line.html
+    assert LINK in "\n".join(written([event], "en", UTC))
+
+
+@pytest.mark.usefixtures("nothing_holds_the_answer")
+async def test_a_yes_after_it_calls_a_person(conversation: Conversation, log: Log) -> None:
+    await answered(conversation, NEAR, log)
+    await answered(conversation, "yes please", log)
+    assert [event.event for event in await db(log)].count("handoff.requested") == 1
+
+
+@pytest.mark.parametrize("text", [FAR, "hello there", "thank you!"])
+async def test_nothing_is_offered_for_another_subject_or_small_talk(
+    conversation: Conversation, log: Log, text: str
+) -> None:
+    final = await answered(conversation, text, log)
+    assert "pages" not in final
+    assert "](" not in final["text"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "I could not find this in our help pages. Would you like to talk to a person?",
+        "You can return it within 17 days. [1]",
+    ],
+    ids=["the model found nothing", "the checks withheld it"],
+)
+@pytest.mark.usefixtures("nothing_holds_the_answer")
+async def test_a_models_abstention_offers_the_pages_too(conversation: Conversation, log: Log, said: str) -> None:
+    with answering(ScriptedModel(Says(said))):
+        final = await answered(conversation, NEAR, log)
+    assert (final["abstained"], final["citations"]) == (True, [])
+    assert LINK in final["text"]
+    assert [page["external_id"] for page in final["pages"]] == ["returns"]
+
+
+def test_an_article_and_its_translations_are_one_page_in_the_customers_language(workspace: Workspace) -> None:
+    english = made("returns", "Returns")
+    made("returns-de", "Rückgabe", locale="de-AT", source=english)
+    assert offered(Viewer(locale="en")) == ["returns"]
+    assert offered(Viewer(locale="de")) == ["returns-de"]
+    assert offered(Viewer(locale="fr")) in (["returns"], ["returns-de"])
+
+
+def test_only_pages_that_the_customer_may_read_now_are_offered(workspace: Workspace) -> None:
+    made("inside", "For the team", audience="internal")
+    english = made("members", "For members", audience="signed_in", url="https://shop.example/members")
+    made("members-de", "Intern", audience="internal", locale="de", source=english)
+    made("public", "For all")
+    assert offered(Viewer(locale="de")) == ["public"]
+    assert set(offered(Viewer(Audience.SIGNED_IN, "de"))) == {"members", "public"}
+    passages = found(Viewer())
+    Article.objects.update(audience="internal")
+    assert closest_pages(passages, Viewer()) == ()
+
+
+def test_a_page_without_an_address_is_left_out_and_at_most_three_are_offered(workspace: Workspace) -> None:
+    for name in "abcd":
+        made(name, name)
+    made("hidden", "Hidden", audience="signed_in")
+    made("script", "Script")
+    Article.objects.filter(external_id="script").update(url="javascript:alert(1)")
+    seen = offered(Viewer(Audience.SIGNED_IN))
+    assert len(seen) == 3
+    assert set(seen) < set("abcd")
+
+
+def test_a_title_or_address_cannot_break_its_link(workspace: Workspace) -> None:
+    made("odd", "Sizes [EU]\n(old)", url="https://shop.example/sizes_(old)")
+    answer = with_pages(UNKNOWN, closest_pages(found(Viewer()), Viewer()), "en")
+    assert "- [Sizes (EU) (old)](https://shop.example/sizes_%28old%29)" in answer.text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_only_an_answer_that_found_nothing_offers_pages(language: str) -> None:
+    def builtin(name: Phrase, *, is_abstention: bool = True) -> Answer:
+        return Answer(phrase(name, language), (), by="builtin", is_abstention=is_abstention)
+
+    assert may_offer_pages(builtin("not_found"), ON_TOPIC_FROM)
+    assert not may_offer_pages(builtin("not_found"), ON_TOPIC_FROM - 0.01)
+    assert not may_offer_pages(builtin("no_person"), 1.0)
+    assert not may_offer_pages(builtin("greeting", is_abstention=False), 1.0)
