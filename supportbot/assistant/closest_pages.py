@@ -1,7 +1,7 @@
-"""The help pages that an abstention offers: the closest ones that search found, as links in its text.
+"""Adds the help pages that search found closest to an abstention, as links in its text.
 
-They are about something similar, but nothing says that they contain the answer. So they are not cited, and the answer
-remains an abstention. None is offered for a question that, by the confidence of search, is about something else
+They are about something similar but may not contain the answer, so they are not cited, and the answer remains an
+abstention. No pages are offered if the confidence of search shows that the question is about something else
 (docs/decisions/abstention.md has the figures).
 """
 
