@@ -23,7 +23,8 @@ from kb.importing.categories import CategoryFile, import_categories, preview_cat
 from kb.importing.gate_check import try_import
 from kb.importing.importer import ImportReport, import_documents, import_drafts, preview_import
 from kb.models import Article, State
-from kb.sources.models import Source, SourceItem, SourceRun
+from kb.sources.models import Source, SourceItem
+from kb.sources.ownership import ours, twin_of
 from kb.sources.ports import Fetched, HasCategories, Kind, Read
 from kb.sources.runs import LeaseLost, archive_where
 
@@ -84,14 +85,14 @@ def store(
     if _has_same_text(item, documents, kept, text_hash):  # only its boilerplate changed; edits are kept
         settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED, **({} if is_check else {**facts, "text_hash": text_hash}))
         return []
-    if (twin := _twin(source, item, text_hash)) is not None:
+    if (twin := twin_of(source, item, text_hash)) is not None:
         _leave_out(item, gettext("It has the same text as {url}").format(url=twin), is_check=is_check)
         return []
     asks_gates = asks_gates and source.publishes and bool(documents) and not is_check
-    untried = _ask_gates(source, _ours(source, item, documents)[0]) if asks_gates else []
+    untried = _ask_gates(source, ours(source, item, documents)[0]) if asks_gates else []
     with transaction.atomic():
         _lock(item)
-        wanted, refused = _ours(source, item, documents)
+        wanted, refused = ours(source, item, documents)
         report = _imported(source, [*wanted, *refused], is_check=is_check)
         vanished = [] if is_check else _link(source, item, wanted, report, _unread(source, item, kept, failures))
         told = _told([*failures, *refused, *untried, *_notes_of(item, kept)], report)
@@ -127,42 +128,6 @@ def _imported(source: Source, items: Sequence[Document | Failure], *, is_check: 
         return preview_import(items, collection=source.collection.name)
     store_all = import_documents if source.publishes else import_drafts
     return store_all(items, collection=source.collection.name)
-
-
-def _ours(source: Source, item: SourceItem, documents: Sequence[Document]) -> tuple[list[Document], list[Failure]]:
-    """Return the documents that this item may write, and why it may not write the others."""
-    ids = [document.external_id for document in documents]
-    rows = Article.objects.filter(external_id__in=ids).select_related("source_item")
-    known = {article.external_id: article for article in rows}
-    wanted: list[Document] = []
-    refused: list[Failure] = []
-    for document in documents:
-        problem = _problem(source, item, known.get(document.external_id))
-        if problem:
-            refused.append(Failure(document.origin, problem))
-        else:
-            wanted.append(replace(document, audience=source.audience or document.audience))
-    return wanted, refused
-
-
-def _problem(source: Source, item: SourceItem, article: Article | None) -> str:
-    if article is None:
-        return ""
-    owner = article.source_item
-    if owner is not None and owner.pk != item.pk and owner.source_id != source.pk:
-        return gettext("The article “{id}” already comes from another source.").format(id=article.external_id)
-    if owner is not None and owner.pk != item.pk and owner.archived_at is None and owner.state != ItemState.GONE:
-        return gettext("{path} already uses the id “{id}”. Use another id for one of them.").format(
-            path=owner.key, id=article.external_id
-        )
-    if owner is None and article.collection_id != source.collection_id:
-        return gettext("An article in the collection {name} already has the id “{id}”.").format(
-            name=article.collection.name, id=article.external_id
-        )
-    is_ours = owner is not None and owner.pk == item.pk
-    if is_ours and article.state == State.ARCHIVED and item.archived_at is None:
-        return gettext("The article was archived here. Publish it to resume updates.")
-    return ""
 
 
 def _entries(item: SourceItem, read: Read, documents: Sequence[Document]) -> dict[str, Any]:
@@ -236,20 +201,6 @@ def _outcome(item: SourceItem, report: ImportReport, *, has_vanished: bool, has_
         return Outcome.NEW
     is_changed = report.count("new") or report.count("updated") or has_vanished or item.archived_at is not None
     return Outcome.CHANGED if is_changed else Outcome.UNCHANGED
-
-
-def _twin(source: Source, item: SourceItem, text_hash: str) -> str | None:
-    """Return the key of another item of the source with the same text, if that is the one to keep."""
-    others = SourceItem.objects.filter(source=source, text_hash=text_hash).exclude(pk=item.pk)
-    alive = others.filter(Q(outcome__in=(Outcome.NEW, Outcome.CHANGED, Outcome.UNCHANGED)) | Q(state=ItemState.QUEUED))
-    # An item that this run has not found is gone, so its text may have moved here. A retry does not list any items.
-    is_retry = item.run is not None and item.run.mode == SourceRun.Mode.RETRY
-    here = alive.filter(imported_at__isnull=False) if is_retry else alive.filter(run=item.run)
-    # Of two items with the same text, the older one is kept.
-    twin = here.order_by("imported_at", "id").first()
-    if twin is None or (item.imported_at is not None and (twin.imported_at or now()) > item.imported_at):
-        return None
-    return str(twin.key)
 
 
 def _leave_out(item: SourceItem, reason: str, *, is_check: bool) -> None:
