@@ -76,6 +76,20 @@ def test_links_of_an_imported_folder_lead_to_its_articles(client: Client, worksp
     assert [broken.target for broken in broken_links()] == ["prices", *lost]
 
 
+def test_links_of_web_pages_may_contain_blanks_and_brackets(
+    client: Client, workspace: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "price list (2026).html").write_text("<h1>Prices</h1><p>Ten euros.</p>")
+    other = "https://en.wikipedia.org/wiki/Fern_(plant)"
+    page = f"<h1>Start</h1><p>See <a href='price list (2026).html#a\n'>prices</a> and <a href='{other}'>ferns</a>.</p>"
+    (tmp_path / "start.html").write_text(page)
+    run(tmp_path)
+    found = links(client, "Start")
+    assert found["prices"] == f"{HELP}/price%20list%20%282026%29.html/#a"
+    assert found["ferns"] == other.replace("(", "%28").replace(")", "%29")
+    assert broken_links() == []
+
+
 def test_files_with_ids_of_their_own_are_found_by_their_place(
     client: Client, workspace: Workspace, manual: Path, tmp_path: Path
 ) -> None:

@@ -254,7 +254,7 @@ def _wrapped(tag: str, node: LexborNode, inner: str) -> str:
 
 def _inline(tag: str, node: LexborNode, inner: str) -> str:
     text = inner.strip()
-    if tag == "a" and text and _LINK.fullmatch(address := (node.attributes.get("href") or "").strip()):
+    if tag == "a" and text and _LINK.fullmatch(address := _encoded(node.attributes.get("href") or "")):
         return f"[{_SPACE.sub(' ', text)}]({address})"
     mark = _emphasis(tag, node)
     if mark and text and "\n" not in text:
@@ -265,6 +265,12 @@ def _inline(tag: str, node: LexborNode, inner: str) -> str:
         plain = _SPACE.sub(" ", node.text(deep=True)).strip()
         return f"`{plain}`" if plain and "`" not in plain else inner
     return inner
+
+
+def _encoded(address: str) -> str:
+    """Return an address without line breaks, and with its blanks and round brackets encoded, as Markdown needs them."""
+    joined = "".join(address.strip().splitlines()).replace("\t", "")
+    return joined.replace(" ", "%20").replace("(", "%28").replace(")", "%29")
 
 
 def _emphasis(tag: str, node: LexborNode) -> str:
