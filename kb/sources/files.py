@@ -5,6 +5,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -27,6 +28,7 @@ _PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg")
 _PICTURE_ENDING: Final = re.compile(rb"\.(?:png|jpe?g|webp|gif|svg)", re.IGNORECASE)
 _NOT_IN_NAMES: Final = re.compile(r"""[\s"'<>/\\]""")
 _MAX_NAME_BYTES: Final = 400  # before the ending, percent-encoded
+_MOST_NAMED: Final = 50_000  # in one text; a file of 20 MB could contain millions of endings
 _WITH_PICTURES: Final = (".md", ".markdown", ".html", ".htm")
 
 
@@ -157,7 +159,7 @@ def _picture_names(content: bytes) -> Iterator[str]:
     """Yield the names of pictures in a text: in lower case, without folders, and only the part after the last space.
     Brackets may belong to a name or surround it, so a word with brackets is yielded in each form.
     """
-    for ending in _PICTURE_ENDING.finditer(content):
+    for ending in islice(_PICTURE_ENDING.finditer(content), _MOST_NAMED):
         before = content[max(0, ending.start() - _MAX_NAME_BYTES) : ending.end()]
         word = _NOT_IN_NAMES.split(before.decode(errors="replace"))[-1]
         for form in {word, word.partition("(")[2], word.rpartition("(")[2], word.rpartition("](")[2]}:
