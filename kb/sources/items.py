@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext
 
+from kb.models import Article, State
 from kb.sources import runs
 from kb.sources.kinds import KINDS
 from kb.sources.models import Source, SourceItem, SourceRun
@@ -33,6 +34,12 @@ def kind_of(source: Source, *, is_check: bool = False, still_working: Callable[[
     return KINDS[source.kind].make(origin)
 
 
+def with_articles(items: QuerySet[SourceItem]) -> QuerySet[SourceItem]:
+    """Return the items that still have articles. Those of a renamed file may have moved to its new name."""
+    theirs = Article.objects.filter(source_item=OuterRef("pk")).exclude(state=State.ARCHIVED)
+    return items.filter(Exists(theirs))
+
+
 def add_items(run: SourceRun, places: Iterable[Place]) -> None:
     """Queue items that are not in this run yet, up to the source's limit."""
     source: Source = run.source
@@ -40,7 +47,12 @@ def add_items(run: SourceRun, places: Iterable[Place]) -> None:
     wanted = {place.key: place for place in places if place.key}
     keys = list(wanted)
     items = SourceItem.objects.filter(run=run)
-    here = set(items.filter(key__in=keys).values_list("key", flat=True))
+    here = dict(items.filter(key__in=keys).values_list("key", "depth"))
+    # Known items are read first, and may have led to a new one by a detour.
+    nearer = [place for key, place in wanted.items() if place.depth < here.get(key, 0)]
+    for depth in {place.depth for place in nearer}:
+        found = items.filter(key__in=[place.key for place in nearer if place.depth == depth])
+        found.filter(imported_at=None, state=ItemState.QUEUED).update(depth=depth)
     room = most - items.count()
     fresh = [place for key, place in wanted.items() if key not in here][: max(room, 0)]
     if len(fresh) + len(here) < len(wanted) and not run.counts.get("limit"):

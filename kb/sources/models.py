@@ -10,6 +10,7 @@ An item exists as long as its source: it contains what the next run compares wit
 
 from typing import Final
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -163,6 +164,12 @@ class SourceItem(TenantModel):
     held_facts = models.JSONField(default=dict, db_default={}, blank=True)
     # For the PDF and Word files in a zip file: their digest, the hash of their text, and what was left out.
     entries = models.JSONField(default=dict, db_default={}, blank=True)
+    # What was left out of the content that was stored last; told again while the content is unchanged.
+    notes = models.TextField(default="", db_default="", blank=True)
+    # Ids of articles: archived because the content no longer has them, so that any item may bring them back; and not
+    # written because another item had them, so that the content is read again once it has them no more.
+    vanished = ArrayField(models.CharField(max_length=400), null=True, blank=True)
+    refused = ArrayField(models.CharField(max_length=400), null=True, blank=True)
     imported_at = models.DateTimeField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)  # since when it has been gone; None again once it is back
     updated_at = models.DateTimeField(auto_now=True)
@@ -227,3 +234,5 @@ class SourcePicture(TenantModel):
 
 ACTIVE: Final = (SourceRun.State.QUEUED, SourceRun.State.RUNNING)
 OPEN: Final = (*ACTIVE, SourceRun.State.UNCONFIRMED)
+COMPARED_BY_ORIGIN: Final = ("content_hash", "etag", "last_modified")
+COMPARED: Final = (*COMPARED_BY_ORIGIN, "text_hash")  # `entries` count only together with `content_hash`

@@ -22,9 +22,8 @@ from kb.ports import audit
 from kb.sources.errors import InvalidSource
 from kb.sources.items import MAX_ITEMS
 from kb.sources.kinds import FOLDER, KINDS, SITE, UPLOADS
-from kb.sources.models import Source, SourceFile, SourceItem, SourceRun
+from kb.sources.models import COMPARED, Source, SourceFile, SourceItem, SourceRun
 from kb.sources.runs import archive_where, cancel, next_due
-from kb.sources.storing import COMPARED
 from kb.sources.web.site import MAX_DEPTH
 from kb.sources.web.urls import one_spelling
 from supportbot.accounts.models import User

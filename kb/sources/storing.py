@@ -23,15 +23,13 @@ from kb.importing.categories import CategoryFile, import_categories, preview_cat
 from kb.importing.gate_check import try_import
 from kb.importing.importer import ImportReport, import_documents, import_drafts, preview_import
 from kb.models import Article, State
-from kb.sources.models import Source, SourceItem
+from kb.sources.models import COMPARED, Source, SourceItem
 from kb.sources.ownership import ours, twin_of
 from kb.sources.ports import Fetched, HasCategories, Kind, Read
 from kb.sources.runs import LeaseLost, archive_where
 
 # Increase it when reading improves: everything is then read again once, and embedded only if its text has changed.
 READERS: Final = "10"
-COMPARED_BY_ORIGIN: Final = ("content_hash", "etag", "last_modified")
-COMPARED: Final = (*COMPARED_BY_ORIGIN, "text_hash")  # `entries` count only together with `content_hash`
 MOST_TOLD: Final = 5  # reasons kept per item, and lines about the categories
 CATEGORIES: Final = "categories"  # a key in a source's memory
 GATE_SECONDS: Final = 30.0  # for one item, with a second search for the cases that fail; shorter than the run's lease
@@ -83,7 +81,9 @@ def store(
     facts = {**facts, "entries": _entries(item, read, documents)}
     text_hash = _hash_with_kept(item, documents, kept) if read.entries else _text_hash(documents)
     if _has_same_text(item, documents, kept, text_hash):  # only its boilerplate changed; edits are kept
-        settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED, **({} if is_check else {**facts, "text_hash": text_hash}))
+        told = _told([*failures, *_notes_of(item, kept), *_notes_in(documents)])
+        more = {} if is_check else {**facts, "text_hash": text_hash, "notes": told}
+        settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED, told, **more)
         return []
     if (twin := twin_of(source, item, text_hash)) is not None:
         _leave_out(item, gettext("It has the same text as {url}").format(url=twin), is_check=is_check)
@@ -97,17 +97,28 @@ def store(
         vanished = [] if is_check else _link(source, item, wanted, report, _unread(source, item, kept, failures))
         told = _told([*failures, *refused, *untried, *_notes_of(item, kept)], report)
         outcome = _outcome(item, report, has_vanished=bool(vanished), has_kept=bool(kept))
+        more = {} if is_check else {"refused": [failure.external_id for failure in refused] or None}
         if outcome == Outcome.BROKEN:
-            settle(item, ItemState.FAILED, outcome, told, title=documents[0].wording.title)
+            settle(item, ItemState.FAILED, outcome, told, title=documents[0].wording.title, **more)
             return []
-        more = {} if is_check else {**facts, "imported_at": item.imported_at or now(), "archived_at": None}
+        if not is_check:
+            more |= {**facts, "imported_at": item.imported_at or now(), "archived_at": None, "notes": told}
+            more["vanished"] = _vanished(item, vanished, wanted)
         if not (is_check and item.imported_at):
             more["text_hash"] = text_hash
-        stored = ItemState.READY if is_check else ItemState.EMBEDDING
-        state = ItemState.UNCHANGED if outcome == Outcome.UNCHANGED else stored
         title = documents[0].wording.title if len(documents) == 1 and not kept else ""
-        settle(item, state, outcome, told, title=title, **more)
+        settle(item, _state_of(outcome, is_check=is_check), outcome, told, title=title, **more)
         return report.article_ids
+
+
+def _state_of(outcome: str, *, is_check: bool) -> str:
+    if outcome == Outcome.UNCHANGED:
+        return ItemState.UNCHANGED
+    return ItemState.READY if is_check else ItemState.EMBEDDING
+
+
+def _vanished(item: SourceItem, gone: Sequence[str], here: Sequence[Document]) -> list[str] | None:
+    return sorted({*(item.vanished or ()), *gone} - {document.external_id for document in here}) or None
 
 
 def _lock(item: SourceItem) -> None:
@@ -175,9 +186,9 @@ def _notes_of(item: SourceItem, kept: Sequence[str]) -> list[Failure]:
 
 def _link(
     source: Source, item: SourceItem, documents: Sequence[Document], report: ImportReport, unread: Set[UUID]
-) -> list[UUID]:
-    """Link the articles to their item; archive those that the item no longer contains, and return their ids. `unread`
-    are the articles whose text was not read.
+) -> list[str]:
+    """Link the articles to their item; archive those that the item no longer contains, and return their external ids.
+    `unread` are the articles whose text was not read.
     """
     places = {document.external_id: document.origin or item.key for document in documents}
     articles = list(Article.objects.filter(pk__in=report.article_ids))
@@ -185,13 +196,18 @@ def _link(
         article.source_item, article.origin = item, _origin(source, places.get(article.external_id, item.key))
     Article.objects.bulk_update(articles, ["source_item", "origin"], batch_size=200)
     rows = Article.objects.filter(source_item=item).exclude(pk__in=report.article_ids).exclude(state=State.ARCHIVED)
-    gone = [pk for pk in rows.exclude(external_id__in=places).values_list("pk", flat=True) if pk not in unread]
+    others = rows.exclude(external_id__in=places).values_list("pk", "external_id")
+    gone = {pk: external_id for pk, external_id in others if pk not in unread}
     archive_where(Q(pk__in=gone))
-    return gone
+    return list(gone.values())
 
 
 def _origin(source: Source, place: str) -> str:
     return place[:2000] if place.startswith(("http://", "https://")) else f"{source.name}: {place}"[:2000]
+
+
+def _notes_in(documents: Sequence[Document]) -> list[Failure]:
+    return [Failure(document.origin, note) for document in documents for note in document.notes]
 
 
 def _outcome(item: SourceItem, report: ImportReport, *, has_vanished: bool, has_kept: bool) -> str:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
@@ -35,14 +35,13 @@ from kb.indexing.index import sync_articles
 from kb.sources import runs
 from kb.sources.archiving import archive_by_gates
 from kb.sources.errors import SourceUnreadable, TooBusy, Unreachable, Unreadable
-from kb.sources.items import add_items, is_suspicious, kind_of, note_gone, queue_known
-from kb.sources.models import ACTIVE, Source, SourceItem, SourceRun
+from kb.sources.items import add_items, is_suspicious, kind_of, note_gone, queue_known, with_articles
+from kb.sources.models import ACTIVE, COMPARED, COMPARED_BY_ORIGIN, Source, SourceItem, SourceRun
+from kb.sources.ownership import requeue_refused
 from kb.sources.ports import Fetched, Gone, Kind, Known, Later, LeftOut, Place, Unchanged
 from kb.sources.runs import Lease, LeaseLost
 from kb.sources.selectors import counts_of
 from kb.sources.storing import (
-    COMPARED,
-    COMPARED_BY_ORIGIN,
     digest_of,
     drop_held,
     held_content,
@@ -149,7 +148,7 @@ class Turn:
             self._list()
         self._items().filter(state__in=IN_WORK).update(state=ItemState.QUEUED)
         with TemporaryDirectory(prefix="supportbot-source-") as folder:
-            while items := self._next_items():
+            while items := self._next_items() or (requeue_refused(self.run) and self._next_items()):
                 for item in items:
                     if time.monotonic() >= ends_at:
                         self._embed()
@@ -160,9 +159,14 @@ class Turn:
         return self._finish(ends_at=ends_at)
 
     def _next_items(self) -> list[SourceItem]:
-        """Return the next items. Items found in the meantime are at least as deep, so they come later."""
-        queued = self._items().filter(state=ItemState.QUEUED).order_by("depth", "id")
-        return list(queued.defer("held")[:TAKEN_AT_ONCE])
+        """Return the next items: first those with articles, in the order in which they got them, so that a new address
+        of a text is read after its old one, which may be gone. Then the new ones at the next depth: those beyond it may
+        still turn out to be nearer.
+        """
+        queued = self._items().filter(state=ItemState.QUEUED)
+        queued = queued.order_by(F("imported_at").asc(nulls_last=True), "depth", "id")
+        items = list(queued.defer("held")[:TAKEN_AT_ONCE])
+        return list(takewhile(lambda item: _level(item) == _level(items[0]), items))
 
     def stumble(self) -> bool:
         """Pause after an unexpected failure; repeated failures unrelated to an item end the run."""
@@ -301,7 +305,7 @@ class Turn:
                 facts = {} if self._is_check else _compared_by_origin(fetched)
             case _:
                 return False
-        self._lease.change(item, state=ItemState.UNCHANGED, outcome=Outcome.UNCHANGED, reason="", **facts)
+        self._lease.change(item, state=ItemState.UNCHANGED, outcome=Outcome.UNCHANGED, reason=F("notes"), **facts)
         return True
 
     def _take_in(self, item: SourceItem, fetched: Fetched) -> None:
@@ -385,7 +389,7 @@ class Turn:
         if self._is_check:
             self._note_categories(new_categories(self.source, self.kind))
         lost = runs.lost_in(self.run)
-        if not self._is_check and is_suspicious(self.run, self.kind, lost.count()):
+        if not self._is_check and is_suspicious(self.run, self.kind, with_articles(lost).count()):
             self.run.counts |= counts_of(self.run)
             mine = SourceRun.objects.filter(pk=self.run.pk, state=RunState.RUNNING)
             mine.update(state=RunState.UNCONFIRMED, counts=self.run.counts, lease_until=None)
@@ -398,6 +402,11 @@ class Turn:
             drop_held(self.source)
         self._end(RunState.DONE, told)
         return False
+
+
+def _level(item: SourceItem) -> int:
+    """Return a new item's depth; -1 for an item with articles."""
+    return item.depth if item.imported_at is None else -1
 
 
 def _batches(places: Iterable[Place]) -> Iterator[list[Place]]:
