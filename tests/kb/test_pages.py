@@ -195,6 +195,17 @@ def test_a_search_finds_articles_and_links_to_the_passage(client: Client, worksp
     assert page(client, href).css_first("mark#passage") is not None
 
 
+def test_a_search_with_an_answer_lists_no_articles_about_other_things(client: Client, workspace: Workspace) -> None:
+    published()
+    for topic in ("pruning", "grafting", "mulching"):
+        published(topic.capitalize(), f"We teach {topic} in the yard on Saturdays.")
+    sweep()
+    found = page(client, "/help/wrenfell/?q=free+above+80+euros")
+    unsure = page(client, "/help/wrenfell/?q=xylophone")
+    assert [hit.css_first("b").text() for hit in found.css(".hit")] == ["Delivery"]
+    assert "1 article" in words(found) and len(unsure.css(".hit")) == 4
+
+
 def test_an_uncertain_search_says_so_above_its_results(client: Client, workspace: Workspace) -> None:
     published()
     sweep()
