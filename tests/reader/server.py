@@ -1,5 +1,7 @@
-"""Forks a reader for each message on standard input, a socket: a kind with the descriptors of a file and of its result.
-Answers with the reader's exit code.
+"""Forks a reader for each message on standard input, which is a socket.
+
+A message names the reader's kind and carries the descriptors of a file and of its result; the answer is the reader's
+exit code.
 """
 
 import io
