@@ -223,7 +223,7 @@ class Command(migrate.Command):
         super().migration_progress_callback(action, migration, fake)
 
     def _report_wait(self, blocking: Sequence[Transaction]) -> None:
-        """Report which transactions a migration waits for; again only if there are others."""
+        """Report which transactions a migration waits for: once, and again only if it waits for others."""
         pids = frozenset(one.pid for one in blocking)
         if self._told == self._begun and pids <= self._told_pids:
             return
