@@ -31,6 +31,7 @@ Texts = dict[str, str | dict[str, str]]
 
 
 @register.simple_tag
+@cache  # a page has dozens of them
 def icon(name: str, kind: str = "") -> SafeString:
     """Return an icon, hidden from screen readers."""
     address = f"{static('pages/icons.svg')}#i-{name}"
