@@ -81,7 +81,7 @@ long-tests: ## run what takes minutes: the image, the parts of a deployment, old
 	timeout 2400 .venv/bin/python -m pytest tests --ignore tests/browser $(LONG_PARALLEL) -m "long and not chaos" -rs \
 	  --durations 10
 	@if sh scripts/chromium.sh; then \
-	  timeout 600 $(BROWSER_TESTS) -m long; \
+	  timeout 900 $(BROWSER_TESTS) -m long; \
 	elif [ -n "$$CI" ]; then exit 1; fi
 
 # A separate run: the browser's fixtures leave an event loop behind that breaks async tests.

@@ -7,7 +7,7 @@ database.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import pytest
 from axe_playwright_python.base import AxeResults
@@ -26,6 +26,8 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 CONTRAST = ("color-contrast",)  # these take four fifths of the time of a check
 # A theme only changes colours; everything else is checked in the light theme.
 OF_COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+Theme = Literal["light", "dark"]
+THEMES: Final[tuple[Theme, ...]] = ("light", "dark")
 SIZES = ({"width": 1280, "height": 900}, {"width": 390, "height": 844})
 WIDTH_BEYOND = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 BEYOND = """
@@ -114,18 +116,25 @@ def is_new(page: Page) -> bool:
 
 
 def check_for_everybody(page: Page) -> None:
-    """Assert that the page has no accessibility finding and no horizontal scroll now, in both sizes and themes.
+    """Assert that the page has no accessibility finding and no horizontal scroll now, in both sizes, and in both themes
+    if it is the first state of this page.
 
-    A theme changes only colours, and a size only places. So the dark theme is checked in one size, and once the first
-    state of a page has been checked, so are all colours. Transitions are off, so that no colour between two themes is
-    measured.
+    A theme changes only colours, and a size only places, so colours are checked in the first size; the long run also
+    checks those of the main pages on a phone.
     """
-    in_all = is_new(page)
+    _check(page, THEMES if is_new(page) else THEMES[:1])
+
+
+def check_in_both_themes(page: Page) -> None:
+    """Like `check_for_everybody`, for a later state that shows other kinds of elements."""
+    _check(page, THEMES)
+
+
+def _check(page: Page, themes: Sequence[Theme]) -> None:
     for size in SIZES:
         page.set_viewport_size(size)  # type: ignore[arg-type]  # a ViewportSize by its keys
-        themes: tuple[Literal["light", "dark"], ...] = ("light", "dark") if size == SIZES[0] else ("light",)
-        for theme in themes:
-            found = run_axe(page, theme, without=() if in_all or size == SIZES[0] else CONTRAST)
+        for theme in themes if size == SIZES[0] else THEMES[:1]:
+            found = run_axe(page, theme, without=() if size == SIZES[0] else CONTRAST)
             assert found.violations_count == 0, f"{page.url} {size} {theme}: {found.generate_report()}"
         beyond = measure(page, WIDTH_BEYOND)
         assert beyond <= 0, f"{page.url} is {beyond} px wider than {size}: {page.evaluate(BEYOND)}"
@@ -141,9 +150,9 @@ def check_with_large_text(page: Page) -> None:
     page.evaluate("document.documentElement.style.fontSize = ''")
 
 
-def run_axe(page: Page, theme: Literal["light", "dark"], *, without: Sequence[str] = ()) -> AxeResults:
+def run_axe(page: Page, theme: Theme, *, without: Sequence[str] = ()) -> AxeResults:
     """Check the page's current state with axe, except for some rules. Its half-megabyte script is injected once per
-    document.
+    document. Transitions are off, so that no colour between two themes is measured.
     """
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
     if measure(page, "typeof axe === 'undefined'"):

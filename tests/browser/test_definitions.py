@@ -270,6 +270,7 @@ def restore_the_first(page: Page) -> None:
     expect(page.get_by_text("Published", exact=True).first).to_be_visible()
 
 
+@pytest.mark.long
 def test_an_operation_of_a_foreign_file_becomes_an_action(
     enter: Callable[[str], Page], depot: Depot, demo: dict[str, Any], tmp_path: Path
 ) -> None:

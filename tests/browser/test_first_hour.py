@@ -52,6 +52,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory, migrated_schema: Path) -> It
     made.end()
 
 
+@pytest.mark.long
 def test_a_newcomer_gets_a_cited_answer_on_their_own_page(browser: Browser, empty: Instance, site: str) -> None:
     ready = empty.start("--no-demo")
     page = browser.new_page(locale="en-GB", timezone_id="Europe/Lisbon", base_url=ready["urls"]["base"])

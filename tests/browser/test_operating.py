@@ -58,6 +58,7 @@ def test_results_by_day_fit_the_page(
     assert len(heights) == 28 and max(heights) < 100, heights
 
 
+@pytest.mark.long
 def test_an_operator_finds_fixes_and_proves_an_answer(admin: Page) -> None:
     page = admin
     expect(page.get_by_role("main")).to_contain_text("Cost of a conversation")  # what did the assistant cost?
@@ -95,6 +96,7 @@ def test_an_operator_finds_fixes_and_proves_an_answer(admin: Page) -> None:
     expect(page.get_by_role("main")).to_contain_text("three years")
 
 
+@pytest.mark.long
 def test_a_release_is_tried_on_customers_questions(admin: Page) -> None:
     page = admin
     follow(page.get_by_role("link", name="Releases"))

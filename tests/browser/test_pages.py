@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import SIZES, check_for_everybody, run_axe
+from tests.browser.conftest import SIZES, THEMES, check_for_everybody, run_axe
 from tests.browser.test_team_languages import CONSOLE
 from tests.browser.waiting import follow
 
@@ -47,7 +47,7 @@ def test_a_page_is_accessible(page: Page, path: str) -> None:
 
 
 @pytest.mark.long
-def test_the_dark_themes_colours_are_readable_on_a_phone(
+def test_the_colours_of_both_themes_are_readable_on_a_phone(
     new_page: Callable[..., Page], demo: dict[str, Any], log_in: Callable[[Page, str], None]
 ) -> None:
     """On a large screen, every run checks them (`check_for_everybody`)."""
@@ -64,8 +64,9 @@ def test_the_dark_themes_colours_are_readable_on_a_phone(
     ):
         for path in paths:
             page.goto(path)
-            found = run_axe(page, "dark")
-            assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+            for theme in THEMES:
+                found = run_axe(page, theme)
+                assert found.violations_count == 0, f"{path} {theme}: {found.generate_report()}"
 
 
 def test_a_reader_finds_an_article_in_their_language(new_page: Callable[..., Page]) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import check_for_everybody
+from tests.browser.conftest import check_in_both_themes
 from tests.browser.shoppage import PLATFORM, Platform, Shop, deliver, message_id
 from tests.browser.waiting import until
 
@@ -45,7 +45,7 @@ def test_a_button_sends_its_label_and_stays_pressed(chat: Shop) -> None:
     expect(group.get_by_role("button")).to_have_text(ORDERS)
     expect(page.locator(".bot")).to_contain_text(PROMPT)
     expect(page.locator(".bot li:visible")).to_have_count(0)  # the buttons replace the list
-    check_for_everybody(page)
+    check_in_both_themes(page)
     page.set_viewport_size({"width": 1280, "height": 900})
     group.get_by_role("button", name=ORDERS[1]).press("Enter")
     expect(page.locator(".me").last).to_contain_text(ORDERS[1])
@@ -56,7 +56,7 @@ def test_a_button_sends_its_label_and_stays_pressed(chat: Shop) -> None:
     assert platform.frames_of("message")[1:] == []
     page.reload()
     expect(group.get_by_role("button", name=ORDERS[1], pressed=True)).to_be_disabled()
-    check_for_everybody(page)
+    check_in_both_themes(page)
 
 
 def test_writing_instead_closes_the_choices(chat: Shop) -> None:
@@ -92,7 +92,7 @@ def test_a_form_is_validated_sent_once_and_stays_filled_in(chat: Shop) -> None:
     form = page.get_by_role("form", name=ADDRESS)
     street, code = form.get_by_label("Street and house number"), form.get_by_label("Postal code")
     expect(form.get_by_label("Second line (optional)")).to_be_editable()
-    check_for_everybody(page)
+    check_in_both_themes(page)
     page.set_viewport_size({"width": 1280, "height": 900})
     send = form.get_by_role("button", name="Send")
     send.click()
@@ -111,7 +111,7 @@ def test_a_form_is_validated_sent_once_and_stays_filled_in(chat: Shop) -> None:
     check_answered(page)
     page.reload()
     check_answered(page)
-    check_for_everybody(page)
+    check_in_both_themes(page)
 
 
 def check_answered(page: Page) -> None:
@@ -143,7 +143,7 @@ def test_a_date_and_checkboxes_are_sent_once_and_stay_filled_in(chat: Shop) -> N
     form = page.get_by_role("form", name=STAY)
     day, boxes = form.get_by_label("Arrival"), form.get_by_role("group", name="Extras")
     expect(day).to_have_attribute("type", "date")
-    check_for_everybody(page)
+    check_in_both_themes(page)
     page.set_viewport_size({"width": 1280, "height": 900})
     day.fill("2027-03-05")
     send = form.get_by_role("button", name="Send")
@@ -161,7 +161,7 @@ def test_a_date_and_checkboxes_are_sent_once_and_stay_filled_in(chat: Shop) -> N
         expect(boxes.get_by_label("Breakfast", exact=True)).not_to_be_checked()
         expect(day).to_have_value("2027-03-05")
         page.reload()
-    check_for_everybody(page)
+    check_in_both_themes(page)
 
 
 STORY = "What happened?"
@@ -179,7 +179,7 @@ def test_a_long_text_is_written_on_several_lines_and_sent_as_one(chat: Shop) -> 
     form = page.get_by_role("form", name=STORY)
     box = form.get_by_label("Story")
     assert box.evaluate("node => [node.tagName, node.maxLength]") == ["TEXTAREA", 1000]
-    check_for_everybody(page)
+    check_in_both_themes(page)
     page.set_viewport_size({"width": 1280, "height": 900})
     box.fill("A dent in the door.\nAnd a scratch.")
     form.get_by_role("button", name="Send").click()
@@ -217,7 +217,7 @@ def test_entries_are_added_removed_sent_once_and_stay_filled_in(chat: Shop) -> N
     expect(entry[1].get_by_label("Name")).to_be_focused()
     add.click()
     expect(add).to_be_hidden()
-    check_for_everybody(page)
+    check_in_both_themes(page)
     page.set_viewport_size({"width": 1280, "height": 900})
     entry[1].get_by_label("Name").fill("Mallory")
     entry[2].get_by_label("Name").fill("Ben")
@@ -238,7 +238,7 @@ def test_entries_are_added_removed_sent_once_and_stay_filled_in(chat: Shop) -> N
         expect(entry[1].get_by_label("Home – City")).to_be_disabled()
         expect(form.get_by_role("button")).to_have_count(0)
         page.reload()
-    check_for_everybody(page)
+    check_in_both_themes(page)
 
 
 def test_only_the_text_of_an_answer_with_an_unknown_block_is_shown(chat: Shop) -> None:
@@ -307,4 +307,4 @@ def test_records_are_drawn_as_cards_and_buttons_stay_usable(chat: Shop) -> None:
     expect(card).to_contain_text("In stock")
     expect(page.get_by_role("link", name="See how it stands")).to_be_visible()
     expect(page.get_by_role("button", name=ORDERS[0])).to_be_enabled()
-    check_for_everybody(page)
+    check_in_both_themes(page)

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from actions.registry import action_named
 from actions.spec import WriteAction
 from supportbot.chat.notices import ai_notice
-from tests.browser.conftest import EVERY_LANGUAGE, check_for_everybody
+from tests.browser.conftest import EVERY_LANGUAGE, check_in_both_themes
 from tests.browser.shoppage import SOURCES, Platform, message_id, script_tag, visit
 from tests.browser.waiting import measure, wait_for
 
@@ -81,7 +81,7 @@ def test_nothing_is_cut_off_on_a_small_phone(browser: Browser, language: str, wi
         people(page, platform)
         fits(page)
         picture(page, language, "people")
-        check_for_everybody(page)
+        check_in_both_themes(page)
 
 
 def menu(page: Page, language: str) -> None:
