@@ -136,8 +136,8 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 class LongTests:
     """Names the tests that took too much processor time and are not marked `long`. It includes the processes that a
-    test starts and ends, but neither PostgreSQL nor fixtures that other tests share. Nothing fails: the same test takes
-    twice as long on a busy machine.
+    test has ended when it returns, but neither PostgreSQL nor fixtures that other tests share. Nothing fails: the same
+    test takes twice as long on a busy machine.
     """
 
     def __init__(self) -> None:
@@ -164,7 +164,7 @@ class LongTests:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         seconds = getattr(report, "processor_seconds", 0.0)
-        if report.when == "teardown" and seconds > LONG_SECONDS and "long" not in report.keywords:
+        if report.when == "call" and seconds > LONG_SECONDS and "long" not in report.keywords:
             self._found[report.nodeid] = seconds
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
