@@ -24,6 +24,9 @@ KEEPALIVES: Final = {
 }  # fmt: skip
 # Longer than the time-outs of a host's two addresses (IPv6 and IPv4), so the reason is known when the pool gives up.
 POOL_SECONDS: Final = 3.0 * CONNECT_SECONDS
+# Runs of a statement on a connection before the server keeps it prepared. Only the statements of `sql.py` are: the ORM
+# writes parameters into the text of its own. A pooler must be in session mode anyway (`embedded/external_servers.py`).
+PREPARED_AFTER: Final = 2
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -93,6 +96,7 @@ def postgres_at(address: str, *, most_connections: int) -> dict[str, Any]:
             "DATABASE_URL must be a PostgreSQL address, such as postgres://user:secret@host/name."
         )
     options = dict(found.get("OPTIONS", {}))
+    options["prepare_threshold"] = PREPARED_AFTER
     if "PGCONNECT_TIMEOUT" not in os.environ:
         options.setdefault("connect_timeout", CONNECT_SECONDS)
     if (host := str(found.get("HOST", ""))) and not host.startswith(("/", "@")):  # these are Unix sockets

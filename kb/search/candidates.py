@@ -1,8 +1,8 @@
 """Finds a question's candidates in the two indexes, within one workspace and one viewer's rights. This module chooses
 the scan: the planner would use the approximate index and filter afterwards, losing most of a small workspace's
 neighbours. So an exact scan computes the distances in a materialised step that no index can serve, and an approximate
-scan lets the index continue until enough rows have passed the filter. Statements are planned each time (Django does not
-prepare them on the server), so a plan never outlives the settings it was made under.
+scan lets the index continue until enough rows have passed the filter. These statements are planned each time
+(`sql.fetch_planned`), so a plan fits the size of the workspace and never outlives the settings it was made under.
 
 Ranking every passage with a common word makes full text slow, so only rare words fetch passages; the common ones still
 help to order them.
@@ -133,7 +133,7 @@ def lexical_matches(
     columns = ([query for query, _ in weights], [weight for _, weight in weights])
     # ts_rank of one word grows with its occurrences and levels off, and flag 1 penalises long passages: weighted by
     # rarity, the sum behaves like BM25, which PostgreSQL does not have.
-    found = sql.fetch(
+    found = sql.fetch_planned(
         f"""
         WITH hit AS MATERIALIZED (
             SELECT c.id, c.search_vector FROM kb_chunk c
@@ -154,7 +154,7 @@ def lexical_matches(
 def exact_neighbours(scope: Scope, vector: Sequence[float], *, limit: int) -> list[Candidate]:
     """Return the chunks in scope nearest to `vector` by cosine, from an exact scan."""
     condition, parameters = scope.filter()
-    found = sql.fetch(
+    found = sql.fetch_planned(
         f"""
         WITH measured AS MATERIALIZED (
             SELECT c.id, c.article_id, c.embedding <=> %s::halfvec AS distance FROM kb_chunk c

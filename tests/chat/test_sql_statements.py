@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
+from supportbot import sql
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.chat import selectors, turns
@@ -22,6 +23,7 @@ from supportbot.chat.models import Audience, Conversation, Message, Turn
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.turns import Claim, Heartbeat, claim_turn, extend_leases, finish_turn
 from supportbot.errors import NotFound
+from supportbot.server_urls import PREPARED_AFTER
 
 pytestmark = pytest.mark.django_db
 ANSWER = Answer(text="On Thursday.", citations=(), by="model")
@@ -144,6 +146,18 @@ def test_a_turn_takes_few_statements(conversation: Conversation) -> None:
     assert counted(lambda: finish_turn(claims[0], ANSWER)) == 3
     send = partial(add_customer_message, conversation.pk, text="And where?", client_id="c2", runner=AnyRunner())
     assert counted(send) == 6  # with the claim
+
+
+def test_the_server_keeps_a_statement_prepared_unless_it_is_to_be_planned_each_time(conversation: Conversation) -> None:
+    again, each_time = "SELECT 1 AS kept WHERE %s", "SELECT 1 AS planned WHERE %s"
+    for _ in range(PREPARED_AFTER + 1):
+        assert sql.fetch(again, [True]) == sql.fetch_planned(each_time, [True]) == [(1,)]
+    [(kept, planned)] = sql.fetch(
+        "SELECT count(*) FILTER (WHERE statement LIKE '%% AS kept %%'), "
+        "count(*) FILTER (WHERE statement LIKE '%% AS planned %%') FROM pg_prepared_statements WHERE %s",
+        [True],
+    )
+    assert (kept, planned) == (1, 0)
 
 
 def test_a_claim_finds_its_turn_by_the_indexes(conversation: Conversation) -> None:
