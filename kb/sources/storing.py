@@ -29,7 +29,7 @@ from kb.sources.ports import Fetched, HasCategories, Kind, Read
 from kb.sources.runs import LeaseLost, archive_where
 
 # Increase it when reading improves: everything is then read again once, and embedded only if its text has changed.
-READERS: Final = "10"
+READERS: Final = "11"
 MOST_TOLD: Final = 5  # reasons kept per item, and lines about the categories
 CATEGORIES: Final = "categories"  # a key in a source's memory
 GATE_SECONDS: Final = 30.0  # for one item, with a second search for the cases that fail; shorter than the run's lease
@@ -81,7 +81,8 @@ def store(
     facts = {**facts, "entries": _entries(item, read, documents)}
     text_hash = _hash_with_kept(item, documents, kept) if read.entries else _text_hash(documents)
     if _has_same_text(item, documents, kept, text_hash):  # only its boilerplate changed; edits are kept
-        told = _told([*failures, *_notes_of(item, kept), *_notes_in(documents)])
+        refused = ours(source, item, documents)[1]
+        told = _told([*failures, *refused, *_notes_of(item, kept), *_notes_in(documents)])
         more = {} if is_check else {**facts, "text_hash": text_hash, "notes": told}
         settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED, told, **more)
         return []
@@ -90,25 +91,42 @@ def store(
         return []
     asks_gates = asks_gates and source.publishes and bool(documents) and not is_check
     untried = _ask_gates(source, ours(source, item, documents)[0]) if asks_gates else []
+    facts["text_hash"] = text_hash
     with transaction.atomic():
         _lock(item)
-        wanted, refused = ours(source, item, documents)
-        report = _imported(source, [*wanted, *refused], is_check=is_check)
-        vanished = [] if is_check else _link(source, item, wanted, report, _unread(source, item, kept, failures))
-        told = _told([*failures, *refused, *untried, *_notes_of(item, kept)], report)
-        outcome = _outcome(item, report, has_vanished=bool(vanished), has_kept=bool(kept))
-        more = {} if is_check else {"refused": [failure.external_id for failure in refused] or None}
-        if outcome == Outcome.BROKEN:
-            settle(item, ItemState.FAILED, outcome, told, title=documents[0].wording.title, **more)
-            return []
-        if not is_check:
-            more |= {**facts, "imported_at": item.imported_at or now(), "archived_at": None, "notes": told}
-            more["vanished"] = _vanished(item, vanished, wanted)
-        if not (is_check and item.imported_at):
-            more["text_hash"] = text_hash
-        title = documents[0].wording.title if len(documents) == 1 and not kept else ""
-        settle(item, _state_of(outcome, is_check=is_check), outcome, told, title=title, **more)
-        return report.article_ids
+        return _import(source, item, documents, facts, is_check=is_check, failures=failures, kept=kept, untried=untried)
+
+
+def _import(
+    source: Source,
+    item: SourceItem,
+    documents: Sequence[Document],
+    facts: dict[str, Any],
+    *,
+    is_check: bool,
+    failures: Sequence[Failure],
+    kept: Sequence[str],
+    untried: Sequence[Failure],
+) -> list[UUID]:
+    """Import the documents of a locked item, and settle it."""
+    wanted, refused = ours(source, item, documents)
+    report = _imported(source, [*wanted, *refused], is_check=is_check)
+    gone = [] if is_check else _link(source, item, wanted, report, _unread(source, item, kept, failures))
+    outcome = _outcome(item, report, has_vanished=bool(gone), has_kept=bool(kept))
+    lasting = [*failures, *refused, *_notes_of(item, kept)]
+    told = _told([*lasting, *untried], report)
+    title = documents[0].wording.title if len(documents) == 1 and not kept else ""
+    more: dict[str, Any] = {} if is_check else {"refused": [failure.external_id for failure in refused] or None}
+    if outcome == Outcome.BROKEN:
+        settle(item, ItemState.FAILED, outcome, told, title=documents[0].wording.title, **more)
+        return []
+    if not is_check:
+        more |= {**facts, "imported_at": item.imported_at or now(), "archived_at": None}
+        more |= {"notes": _told(lasting, report), "vanished": _vanished(item, gone, wanted)}
+    elif item.imported_at is None:
+        more["text_hash"] = facts["text_hash"]
+    settle(item, _state_of(outcome, is_check=is_check), outcome, told, title=title, **more)
+    return report.article_ids
 
 
 def _state_of(outcome: str, *, is_check: bool) -> str:
@@ -118,7 +136,11 @@ def _state_of(outcome: str, *, is_check: bool) -> str:
 
 
 def _vanished(item: SourceItem, gone: Sequence[str], here: Sequence[Document]) -> list[str] | None:
-    return sorted({*(item.vanished or ()), *gone} - {document.external_id for document in here}) or None
+    """Return the ids of articles that the item had and no longer contains."""
+    ids = {*(item.vanished or ()), *gone}
+    if item.archived_at is not None:  # its articles were archived with it, and only some of them may be back
+        ids |= set(Article.objects.filter(source_item=item).values_list("external_id", flat=True))
+    return sorted(ids - {document.external_id for document in here}) or None
 
 
 def _lock(item: SourceItem) -> None:

@@ -166,6 +166,17 @@ def test_a_row_that_returns_to_its_file_is_live_again(workspace: Workspace) -> N
         assert shown() == set(names)
 
 
+def test_a_row_moves_while_its_file_was_away(workspace: Workspace) -> None:
+    source = files(("x.csv", rows("a", "b")))
+    again("Files")
+    remove_file(source, "x.csv")
+    again("Files")
+    assert shown() == set()
+    add_files(source, [("x.csv", rows("a")), ("y.csv", rows("b"))])
+    told = again("Files")
+    assert (shown(), reasons(told)) == ({"a", "b"}, {})
+
+
 def test_the_copy_of_an_id_takes_over_once_the_file_with_it_is_removed(workspace: Workspace) -> None:
     source = files(("x.csv", rows("a", "b", text="Old")), ("y.csv", rows("b", "c", text="New")))
     told = again("Files")
@@ -176,6 +187,14 @@ def test_the_copy_of_an_id_takes_over_once_the_file_with_it_is_removed(workspace
     assert shown() == {"b", "c"}
     assert "New for b" in Article.objects.get(external_id="b").live_revision.body
     assert not reasons(told).get("y.csv")
+
+
+def test_a_copy_of_an_id_is_told_as_long_as_it_is_one(workspace: Workspace) -> None:
+    source = files(("x.csv", rows("a", "b")), ("y.csv", rows("b", "c")))
+    again("Files")
+    add_files(source, [("y.csv", rows("b", "c") + b"\n")])  # other bytes, the same texts
+    for _ in range(2):
+        assert "x.csv already uses the id “b”" in reasons(again("Files"))["y.csv"]
 
 
 def test_what_a_person_archived_stays_archived_in_a_file_of_another_name(workspace: Workspace) -> None:
