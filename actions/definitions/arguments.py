@@ -15,7 +15,7 @@ from actions.definitions.expression import Expression
 from actions.definitions.field_reader import ARGUMENTS, CIRCULAR, Reading, Scope, circular
 from actions.definitions.parts import Argument, Choosing, Origin, Texts
 from actions.definitions.values import as_json
-from actions.schema import Amount, Choice, Count, Date, DecimalNumber, Field, Flag, Listing, Shape, Text
+from actions.schema import Amount, Choice, Count, Date, DecimalNumber, Field, Flag, Listing, Problems, Shape, Text
 
 MAX_ARGUMENTS: Final = 30
 NAME: Final = r"[a-z][a-z0-9_]{0,39}"
@@ -248,3 +248,13 @@ def _numbers(value: Any) -> Any:
         case list():
             return [_numbers(item) for item in value]
     return value
+
+
+def parsed(argument: Argument, value: Any, rule: Expression) -> Any:
+    """Return a value in canonical form; raises ExpressionFailed at the rule that it comes from if it does not fit."""
+    problems: Problems = {}
+    canonical = argument.accepts.parse(value, argument.name, problems)
+    if problems:
+        why = " ".join(message for messages in problems.values() for message in messages)
+        raise ExpressionFailed(f"the value does not fit the type of {argument.name}: {why}", place=rule.text)
+    return canonical

@@ -15,8 +15,9 @@ from actions.connections.mcp_tools import ToolClient
 from actions.connections.selectors import connection_named
 from actions.definitions.arguments import seen
 from actions.definitions.errors import ExpressionFailed
-from actions.definitions.evaluation import OK, Answer, Ask, Asked, Names, asked, happened, reason_of
 from actions.definitions.evaluation import Happened as Reading
+from actions.definitions.evaluation import happened, reason_of
+from actions.definitions.names import OK, Answer, Ask, Asked, Names, filled_in
 from actions.definitions.parts import Definition
 from actions.definitions.rendering import receipt_of
 from actions.errors import MerchantUnavailable
@@ -128,7 +129,7 @@ class DefinedBackEnd:
             return Unclear("cannot be asked")
         names = names_of_request(self.definition, self.arguments, idempotency_key)
         try:
-            answer = _answer(self.sender.send(_call(asked(rule.call, names), READ_SECONDS)))
+            answer = _answer(self.sender.send(_call(filled_in(rule.call, names), READ_SECONDS)))
         except ExpressionFailed as error:
             return Unclear(f"outcome.call: {error.place}"[:200])
         except (NotSent, NoAnswer) as error:

@@ -27,9 +27,11 @@ from actions.definitions.backend import (
     names_of_request,
 )
 from actions.definitions.errors import ExpressionFailed
-from actions.definitions.evaluation import Answer, Ask, Asked, Names, Obstacle
 from actions.definitions.expression import Expression
+from actions.definitions.names import Answer, Ask, Asked, Names, Obstacle, filled_in
+from actions.definitions.names import Identity as SignedIdentity
 from actions.definitions.parts import Choosing, Definition, Lookup
+from actions.definitions.record_lists import choices_of
 from actions.definitions.requirements import needed_for, reads_argument
 from actions.definitions.values import NoValue, as_json
 from actions.errors import CannotUndo, InvalidArguments
@@ -165,11 +167,11 @@ class _Defined(Action):
         lookups = needed_for(self._choosing(arguments[0]), self.definition.lookups)
         ask = _counted(self._world.ask(self.definition), requests)
         names = evaluation.names_of(
-            self.definition, asked, evaluation.Identity(identity.sub, identity.email), self._world.moment()
+            self.definition, asked, SignedIdentity(identity.sub, identity.email), self._world.moment()
         )
         own = in_locale({language: language for language in self.definition.title}, locale)
         found = {
-            name: evaluation.choices_of(self.definition, self.definition.arguments[name], names, ask, own)
+            name: choices_of(self.definition, self.definition.arguments[name], names, ask, own)
             for name in arguments
             if name == arguments[0] or self._is_from_same_records(self._choosing(name), lookups, arguments)
         }
@@ -203,7 +205,7 @@ class _Defined(Action):
         read_at, ask = now(), _counted(self._world.ask(self.definition), requests)
         own = {name: value for name, value in asked.items() if name in self.arguments.all_fields}
         try:
-            signed = evaluation.Identity(identity.sub, identity.email)
+            signed = SignedIdentity(identity.sub, identity.email)
             names = evaluation.names_of(self.definition, own, signed, self._world.moment())
         except ExpressionFailed as error:
             return _failed("arguments", error)
@@ -354,7 +356,7 @@ class DefinedWrite(_Defined, WriteAction):
         if rule is None or rule.arguments is None:
             return None
         known = names_of_request(self.definition, arguments, "")
-        signed = evaluation.Identity(identity.sub, identity.email).as_record()
+        signed = SignedIdentity(identity.sub, identity.email).as_record()
         names = known.with_names({"identity": signed, "receipt": receipt})
         try:
             told = {name: as_json(value.evaluate(names)) for name, value in rule.arguments.items()}
@@ -375,7 +377,7 @@ class DefinedWrite(_Defined, WriteAction):
 
     def _asked(self, names: Names, key: str) -> Asked:
         assert self.definition.call is not None  # guaranteed by the format
-        return evaluation.asked(self.definition.call, names.with_names({"key": key}))
+        return filled_in(self.definition.call, names.with_names({"key": key}))
 
     def command_as_json(self, command: Command) -> dict[str, Any]:
         return asdict(command.asked)

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from actions.definitions import parts
 from actions.definitions.errors import ExpressionFailed
-from actions.definitions.evaluation import Answer, Names
 from actions.definitions.expression import Expression
 from actions.definitions.field_reader import ARGUMENTS
+from actions.definitions.names import Answer, Names
 from actions.definitions.parts import Definition, Shown
 from actions.definitions.template import MAX_ROW_VALUE, MAX_WORDS_VALUE, labelled, readable
 from actions.definitions.values import NoValue

@@ -21,9 +21,9 @@ from actions.definitions.cases import ALLOWED, Recorded, request_line
 from actions.definitions.defined import NAMES, DefinedRead, DefinedWrite, World
 from actions.definitions.document import parse_document
 from actions.definitions.errors import ExpressionFailed
-from actions.definitions.evaluation import Answer, Ask, Asked, Names
 from actions.definitions.explaining import Approval, approval_of, limit_exceeded, other_owner
 from actions.definitions.models import ActionDefinitionVersion
+from actions.definitions.names import Answer, Ask, Asked, Names
 from actions.definitions.parts import Definition
 from actions.definitions.published import action_from
 from actions.definitions.values import NoValue, as_json, json_text

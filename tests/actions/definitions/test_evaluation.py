@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from actions.definitions import evaluation, rendering
 from actions.definitions.document import parse_document
 from actions.definitions.errors import ExpressionFailed
-from actions.definitions.evaluation import Answer, Asked, Happened, Identity, Names, Obstacle
+from actions.definitions.evaluation import Happened
+from actions.definitions.names import Answer, Asked, Identity, Names, Obstacle, filled_in
 from actions.errors import MerchantUnavailable
 from actions.money import Money
 from tests.actions.definitions.documents import EXCHANGE, changed
@@ -65,7 +66,7 @@ def test_a_look_up_is_called_once_or_once_for_each_element() -> None:
 def test_the_call_contains_the_key_and_leaves_out_missing_values() -> None:
     definition, names = parse_document(EXCHANGE), names_with().with_names({"key": "k-1"})
     assert definition.call
-    asked = evaluation.asked(definition.call, names)
+    asked = filled_in(definition.call, names)
     assert (asked.method, asked.path, asked.query) == ("POST", "/orders/A-1/exchange", "dry=no")
     assert asked.headers == {"Idempotency-Key": "k-1"}
     assert asked.body == '{"items":[{"sku":"x","count":1},{"sku":"y","count":2}]}'
@@ -299,7 +300,7 @@ def test_any_response_from_a_shop_leads_to_a_refusal_or_a_request(field: str, va
         evaluation.needs_approval(definition, decided)
         rendering.card_of(definition, decided, "en")
         assert definition.call
-        evaluation.asked(definition.call, decided)
+        filled_in(definition.call, decided)
         decided["ratio"]
     except ExpressionFailed as error:
         assert error.why

@@ -20,7 +20,8 @@ from actions.argument_json import read_arguments
 from actions.definitions import evaluation, rendering
 from actions.definitions.document import missing, parse_document
 from actions.definitions.errors import ExpressionFailed
-from actions.definitions.evaluation import Happened, Identity, Obstacle
+from actions.definitions.evaluation import Happened
+from actions.definitions.names import FAILED, Identity, Obstacle, filled_in
 from actions.definitions.parts import Definition, Kind
 from actions.errors import InvalidArguments
 from actions.schema import parse_arguments
@@ -44,7 +45,7 @@ def do(shop: RetailShop, customer: str, name: str, arguments: Mapping[str, Any])
     try:
         return _do(shop, customer, name, arguments)
     except ExpressionFailed:
-        return evaluation.FAILED
+        return FAILED
 
 
 def _do(shop: RetailShop, customer: str, name: str, arguments: Mapping[str, Any]) -> str:
@@ -56,11 +57,11 @@ def _do(shop: RetailShop, customer: str, name: str, arguments: Mapping[str, Any]
     names = evaluation.names_of(action, parsed, Identity(customer), NOW)
     found = evaluation.look_up(action, names, shop.ask, "en")
     if isinstance(found, Obstacle):
-        assert found.code == evaluation.FAILED or found.words
+        assert found.code == FAILED or found.words
         return found.code
     obstacle = evaluation.first_obstacle(action, found, "en")
     if obstacle:
-        assert obstacle.code == evaluation.FAILED or obstacle.words
+        assert obstacle.code == FAILED or obstacle.words
         return obstacle.code
     if action.kind is Kind.READ:
         told = rendering.result_of(action, found, "en")
@@ -72,7 +73,7 @@ def _do(shop: RetailShop, customer: str, name: str, arguments: Mapping[str, Any]
     assert complete.keys() >= parsed.keys()
     assert rendering.card_of(action, decided, "en").rows
     assert action.call and action.answer
-    answer = shop.ask(evaluation.asked(action.call, decided))
+    answer = shop.ask(filled_in(action.call, decided))
     assert evaluation.happened(action.answer, answer, decided) is Happened.YES
     assert rendering.receipt_of(action, answer, decided, "en") == [("reference", "Reference", "r-1")]
     return "ok"
