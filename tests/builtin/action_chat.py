@@ -59,6 +59,7 @@ ORDERS = (
     order("WF-20444", "2026-11-23", "paid, not packed yet", ("SKARN-L", "Skarn rain jacket, L")),
     order("WF-20418", "2026-11-12", "delivered", ("CAIRN-41", "Cairn boots, 41"), ("ALDER-M", "Alder base layer, M")),
 )  # fmt: skip
+DAY = {"type": "string", "format": "date"}
 
 
 @dataclass
@@ -103,3 +104,25 @@ class Chat:
     def _found(self, call: ToolCall) -> str:
         wanted = json.loads(call.arguments).get("order_id")
         return json.dumps({"orders": [order for order in self.orders if wanted in (None, order["id"])]})
+
+
+def hotel(
+    name: str, properties: Mapping[str, Any], wish: str, labels: Mapping[str, Mapping[str, str]] | None = None
+) -> Chat:
+    """Return a chat of a shop with one action."""
+    parameters = {"type": "object", "properties": properties, "required": list(properties)}
+    tool = ToolSpec(name, "?", parameters, title=name, examples=(wish,), option_labels=labels or {})
+    return Chat(tools=(HUMAN, tool), orders=())
+
+
+def wake_up() -> Chat:
+    number = {"type": "integer", "minimum": 0}
+    return hotel(
+        "wake_up",
+        {"hour": {**number, "maximum": 23}, "minute": {**number, "maximum": 59}},
+        "Please wake me up tomorrow",
+    )
+
+
+def move_stay() -> Chat:
+    return hotel("move_stay", {"arrival": DAY, "departure": DAY}, "I want to move my stay to other days")

@@ -11,8 +11,13 @@ from tests.actions.defined.conftest import admin as admin
 from tests.actions.defined.conftest import put_in_force as put_in_force
 from tests.actions.defined.conftest import retail as retail
 from tests.actions.defined.loopback_shop import LoopbackShop
-from tests.actions.defined.test_lookup_choices import NAME, how_far
-from tests.actions.defined.test_record_choices import FIRST, SECOND, call_off
+from tests.actions.defined.record_choices import (
+    FIRST,
+    NAME,
+    SECOND,
+    call_off,
+    how_far,
+)
 from tests.mcp.agent import ForeignAgent, token_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

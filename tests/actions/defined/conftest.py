@@ -15,7 +15,7 @@ from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.published import action_from, action_of_version
 from actions.models import ActionRequest
 from actions.policy_store import ensure_policy
-from actions.principals import Principal
+from actions.principals import Principal, principal_in_conversation
 from actions.services import confirm, propose
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.services import add_member
@@ -73,6 +73,11 @@ def record_a_case(version: ActionDefinitionVersion) -> None:
     case = DefinitionCase(definition=definition, name="nothing said", sub="ann_lee_1")
     case.expected = verdict_of(case, action_from(parse_document(version.document), version.number))
     case.save()
+
+
+def visitor() -> Principal:
+    """Return the principal of a new visitor, who is not signed in."""
+    return principal_in_conversation(Customer.objects.create(), locale="en")
 
 
 @pytest.fixture

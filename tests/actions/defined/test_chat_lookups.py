@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -12,20 +11,14 @@ from actions.definitions.errors import InvalidDefinition
 from actions.definitions.published import action_from
 from actions.errors import NotSignedIn, ReadRefused
 from actions.models import AuditEntry
-from actions.principals import Principal, principal_in_conversation
+from actions.principals import Principal
 from actions.services import run_read
-from supportbot.accounts.models import Customer
-from supportbot.accounts.scope import workspace_scope
-from supportbot.assistant.runner import carry_out
 from supportbot.async_db import db
-from supportbot.chat.blocks import BlockRef, choose, submit
 from supportbot.chat.models import Conversation
-from supportbot.chat.selectors import events_after
 from supportbot.chat.services import start_conversation
-from supportbot.chat.turns import Claim, claim_turn
-from tests.actions.defined.conftest import bilingual, document
+from tests.actions.defined.chats import final, reply
+from tests.actions.defined.conftest import bilingual, document, visitor
 from tests.actions.defined.loopback_shop import LoopbackShop
-from tests.assistant.conftest import payloads, say
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Put = Callable[[dict[str, Any]], None]
@@ -55,20 +48,8 @@ def conversation(ann: Principal, put_in_force: Put) -> Conversation:
     return start_conversation(ann.customer_id)
 
 
-async def answers(conversation: Conversation, *texts: str) -> dict[str, Any]:
-    """Let the customer write, wait for the answer, write again; return the last answer."""
-    for text in texts:
-        await carry_out(await db(say, conversation, text))
-
-    def read() -> dict[str, Any]:
-        with workspace_scope(conversation.workspace_id):
-            return payloads(events_after(conversation.pk, 1), "assistant.final")[-1]
-
-    return await db(read)
-
-
 async def test_a_look_up_gets_the_number_in_the_message(conversation: Conversation, retail: LoopbackShop) -> None:
-    told = await answers(conversation, f"Can you show me parcel {ANN}?")
+    told = await final(conversation, f"Can you show me parcel {ANN}?")
     assert retail.asked == [f"GET /orders/{ANN}"]
     assert told["text"] == "Your parcel:\nStatus: pending" and not told["abstained"]
     [card] = told["blocks"]
@@ -80,9 +61,9 @@ async def test_a_number_without_a_pattern_is_read_too(ann: Principal, put_in_for
     made["arguments"]["id"] = {"type": "string", "description": "The parcel's number."}
     await db(put_in_force, made)
     conversation = await db(start_conversation, ann.customer_id)
-    told = await answers(conversation, f"Can you show me parcel {ANN}?")
+    told = await final(conversation, f"Can you show me parcel {ANN}?")
     assert retail.asked == [f"GET /orders/{ANN}"] and "Status: pending" in told["text"]
-    told = await answers(conversation, "yes")  # there is no card to confirm
+    told = await final(conversation, "yes")  # there is no card to confirm
     assert "card" not in told["text"]
 
 
@@ -97,26 +78,20 @@ async def test_a_look_up_gets_the_days_in_the_message(ann: Principal, put_in_for
     made["lookups"][0]["otherwise"]["words"] = {"en": "No room is free then."}
     await db(put_in_force, made)
     conversation = await db(start_conversation, ann.customer_id)
-    asked = await answers(conversation, "Which rooms are free from 2027-01-28 to 2027-01-30?")
+    asked = await final(conversation, "Which rooms are free from 2027-01-28 to 2027-01-30?")
     assert asked["text"].startswith("Please enter a date: The first night.")
-    told = await answers(conversation, "28 January 2027", "30. January 2027")
+    told = await final(conversation, "28 January 2027", "30. January 2027")
     assert retail.asked == ["GET /orders/2027-01-28_2027-01-30"] and told["text"] == "No room is free then."
 
 
 async def test_a_missing_number_is_asked_for(conversation: Conversation, retail: LoopbackShop) -> None:
-    asked = await answers(conversation, "I want to see a parcel")
+    asked = await final(conversation, "I want to see a parcel")
     assert asked["text"].startswith("Please enter: ") and retail.asked == []
     [form] = asked["blocks"]
 
-    def fill_in() -> Claim | None:
-        with workspace_scope(conversation.workspace_id):
-            submit(conversation.pk, block=BlockRef(UUID(asked["message"]), 0), values={"id": ANN}, client_id="form")
-            return claim_turn("test-runner")
-
-    claim = await db(fill_in)
-    assert form["type"] == "form" and claim is not None
-    await carry_out(claim)
-    assert (await answers(conversation))["text"] == "Your parcel:\nStatus: pending"
+    assert form["type"] == "form"
+    await reply(conversation, asked, {"id": ANN})
+    assert (await final(conversation))["text"] == "Your parcel:\nStatus: pending"
     assert retail.asked == [f"GET /orders/{ANN}"]
 
 
@@ -137,10 +112,10 @@ async def test_the_question_shows_an_arguments_title_instead_of_its_name(
     made["lookups"][0]["otherwise"]["words"] = {"en": "There is no parcel {arguments.parcel_id} in your account."}
     await db(put_in_force, made)
     conversation = await db(start_conversation, ann.customer_id)
-    asked = await answers(conversation, "I want to see a parcel")
+    asked = await final(conversation, "I want to see a parcel")
     assert asked["text"] == f"Please enter: {title}. For example: {ANN}."
     assert asked["blocks"][0]["fields"][0]["title"] == title
-    told = await answers(conversation, f"{title}: {ANN}")
+    told = await final(conversation, f"{title}: {ANN}")
     assert told["text"] == "Your parcel:\nStatus: pending"
 
 
@@ -150,45 +125,37 @@ async def test_a_german_question_names_the_argument_in_german(ann: Principal, pu
     made["examples"]["de"] = ["Ich möchte ein Paket sehen"]
     await db(put_in_force, made)
     conversation = await db(start_conversation, ann.customer_id, locale="de")
-    asked = await answers(conversation, "Ich möchte ein Paket sehen")
+    asked = await final(conversation, "Ich möchte ein Paket sehen")
     assert asked["text"] == f"Bitte geben Sie an: Paketnummer. Zum Beispiel: {ANN}."
 
 
 async def test_another_customers_record_is_not_found(conversation: Conversation, retail: LoopbackShop) -> None:
     retail.records.records["orders"][STRANGER]["user_id"] = "bob_ray_2"
-    told = await answers(conversation, f"Can you show me parcel {STRANGER}?")
+    told = await final(conversation, f"Can you show me parcel {STRANGER}?")
     assert told["text"] == f"There is no parcel {STRANGER} in your account." and "blocks" not in told
-    told = await answers(conversation, f"I meant {ANN}")
+    told = await final(conversation, f"I meant {ANN}")
     assert "Status: pending" in told["text"]
 
 
 async def test_a_look_up_that_may_be_meant_is_made_at_once_if_the_message_names_all_that_it_needs(
     conversation: Conversation, retail: LoopbackShop
 ) -> None:
-    told = await answers(conversation, f"something with {ANN}")
+    told = await final(conversation, f"something with {ANN}")
     assert "Status: pending" in told["text"]
     assert retail.asked == [f"GET /orders/{ANN}"]
 
 
 async def test_the_button_of_a_look_up_starts_it(conversation: Conversation, retail: LoopbackShop) -> None:
-    asked = await answers(conversation, "something about a package")
+    asked = await final(conversation, "something about a package")
     [block] = asked["blocks"]
     assert [option["id"] for option in block["options"]] == ["show_parcel", "only-asks"]
-
-    def press() -> Claim | None:
-        with workspace_scope(conversation.workspace_id):
-            choose(conversation.pk, block=BlockRef(UUID(asked["message"]), 0), option="show_parcel", client_id="press")
-            return claim_turn("test-runner")
-
-    claim = await db(press)
-    assert claim is not None
-    await carry_out(claim)
-    assert "The parcel's number" in (await answers(conversation))["text"] and retail.asked == []
-    assert "Status: pending" in (await answers(conversation, ANN))["text"]
+    await reply(conversation, asked, "show_parcel")
+    assert "The parcel's number" in (await final(conversation))["text"] and retail.asked == []
+    assert "Status: pending" in (await final(conversation, ANN))["text"]
 
 
 async def test_the_title_of_a_look_up_requests_it(conversation: Conversation) -> None:
-    asked = await answers(conversation, "Show a record")
+    asked = await final(conversation, "Show a record")
     assert asked["text"].startswith("Please enter: ")
 
 
@@ -200,10 +167,10 @@ async def test_a_request_that_matches_no_action_leads_to_a_person(ann: Principal
     for name, examples in others.items():
         await db(put_in_force, look_up() | {"name": name, "title": {"en": name}, "examples": {"en": examples}})
     conversation = await db(start_conversation, ann.customer_id)
-    told = await answers(conversation, "wake me at 9")
+    told = await final(conversation, "wake me at 9")
     assert "blocks" not in told and told["offers_human"]
     assert told["text"].endswith("Would you like to talk to a person?")
-    told = await answers(conversation, "I would like to come on Friday instead")
+    told = await final(conversation, "I would like to come on Friday instead")
     assert "change_dates" in [option["id"] for option in told["blocks"][0]["options"]]
 
 
@@ -214,15 +181,11 @@ def public(**changes: Any) -> dict[str, Any]:
     return made | {"lookups": [lookup | {"public": True}], "visitors": True} | changes
 
 
-def visitor() -> Principal:
-    return principal_in_conversation(Customer.objects.create(), locale="en")
-
-
 async def test_a_visitor_is_told_of_public_records(put_in_force: Put, retail: LoopbackShop) -> None:
     await db(put_in_force, public())
     somebody = await db(visitor)
     conversation = await db(start_conversation, somebody.customer_id)
-    told = await answers(conversation, f"Can you show me parcel {ANN}?")
+    told = await final(conversation, f"Can you show me parcel {ANN}?")
     assert told["text"].startswith("Your parcel:") and "Status: pending" in told["text"]
     assert (await db(AuditEntry.objects.get, event="read.answered")).actor == f"customer:{somebody.customer_id}"
 
@@ -232,7 +195,7 @@ async def test_a_visitor_must_sign_in_for_their_own_records(put_in_force: Put, r
     somebody = await db(visitor)
     conversation = await db(start_conversation, somebody.customer_id)
     retail.asked.clear()
-    told = await answers(conversation, f"Can you show me parcel {ANN}?")
+    told = await final(conversation, f"Can you show me parcel {ANN}?")
     assert "sign in" in told["text"] and retail.asked == []
 
 

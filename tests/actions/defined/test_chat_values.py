@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 from django.utils.timezone import localdate, now
@@ -20,18 +19,14 @@ from actions.models import ActionRequest
 from actions.principals import Principal
 from actions.registry import action_named
 from actions.services import propose
-from supportbot.accounts.scope import workspace_scope
-from supportbot.assistant.runner import carry_out
 from supportbot.async_db import db
-from supportbot.chat.blocks import BlockRef, Values, choose, submit
 from supportbot.chat.errors import InvalidValue
 from supportbot.chat.models import Conversation, Message
-from supportbot.chat.selectors import events_after
 from supportbot.chat.services import start_conversation
-from supportbot.chat.turns import Claim, claim_turn
+from tests.actions.defined.chats import final, log_after, reply
 from tests.actions.defined.conftest import document
 from tests.actions.defined.loopback_shop import LoopbackShop
-from tests.assistant.conftest import payloads, say
+from tests.assistant.conftest import payloads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Put = Callable[[dict[str, Any]], None]
@@ -84,49 +79,16 @@ def with_guest(ann: Principal, put_in_force: Put) -> Conversation:
     return start_conversation(ann.customer_id)
 
 
-async def log_after(conversation: Conversation, *texts: str) -> list[Any]:
-    """Let the customer write, wait for the answer, write again; return the conversation's log."""
-    for text in texts:
-        await carry_out(await db(say, conversation, text))
-
-    def read() -> list[Any]:
-        with workspace_scope(conversation.workspace_id):
-            return list(events_after(conversation.pk, 1))
-
-    return await db(read)
-
-
-async def asked(conversation: Conversation, *texts: str) -> dict[str, Any]:
-    return payloads(await log_after(conversation, *texts), "assistant.final")[-1]
-
-
-async def reply(conversation: Conversation, answer: dict[str, Any], values: Values | str) -> None:
-    """Fill in the form of an answer as the customer, or press one of its buttons, and run the turn that follows."""
-
-    def send() -> Claim | None:
-        ref, key = BlockRef(UUID(answer["message"]), 0), f"reply-{answer['message']}"
-        with workspace_scope(conversation.workspace_id):
-            if isinstance(values, str):
-                choose(conversation.pk, block=ref, option=values, client_id=key)
-            else:
-                submit(conversation.pk, block=ref, values=values, client_id=key)
-            return claim_turn("test-runner")
-
-    claim = await db(send)
-    assert claim is not None
-    await carry_out(claim)
-
-
 async def test_a_date_field_a_list_and_yes_or_no_buttons_lead_to_the_card(
     conversation: Conversation, retail: LoopbackShop
 ) -> None:
-    day = await asked(conversation, WISH)
+    day = await final(conversation, WISH)
     assert (day["blocks"][0]["fields"][0]["format"], day["abstained"]) == ("date", False)
     await reply(conversation, day, {"arrival": "2027-03-05"})
-    extras = await asked(conversation)
+    extras = await final(conversation)
     assert extras["blocks"][0]["fields"][0]["items"]["enum"] == ["Breakfast", "Parking"]
     await reply(conversation, extras, {"room_extras": ["Breakfast", "Parking"]})
-    quiet = await asked(conversation)
+    quiet = await final(conversation)
     await reply(conversation, quiet, "no")
     [card] = payloads(await log_after(conversation), "action.proposed")
     assert card["arguments"] == {
@@ -139,10 +101,10 @@ async def test_a_date_field_a_list_and_yes_or_no_buttons_lead_to_the_card(
 
 
 async def test_questions_and_fields_keep_the_order_of_the_definition(with_guest: Conversation) -> None:
-    guest = await asked(with_guest, WISH)
+    guest = await final(with_guest, WISH)
     assert [one["name"] for one in guest["blocks"][0]["fields"]] == ["surname", "first", "born"]
     await reply(with_guest, guest, {"surname": "Lee", "first": "Bo", "born": "1990-01-31"})
-    assert [one["name"] for one in (await asked(with_guest))["blocks"][0]["fields"]] == ["arrival"]
+    assert [one["name"] for one in (await final(with_guest))["blocks"][0]["fields"]] == ["arrival"]
 
 
 async def test_a_button_whose_label_is_normalised_in_the_turn_gives_its_own_value(
@@ -160,7 +122,7 @@ async def test_a_button_whose_label_is_normalised_in_the_turn_gives_its_own_valu
         return start_conversation(ann.customer_id)
 
     conversation = await db(started)
-    sizes = await asked(conversation, WISH)
+    sizes = await final(conversation, WISH)
     assert [option["label"] for option in sizes["blocks"][0]["options"]] == ["Small (3 m²)", "Medium (6 m²)"]
     await reply(conversation, sizes, "m_2")
     [card] = payloads(await log_after(conversation), "action.proposed")
@@ -175,15 +137,15 @@ async def test_the_same_values_are_read_from_words(conversation: Conversation) -
 
 
 async def test_an_answer_that_cannot_be_read_is_asked_for_again(conversation: Conversation) -> None:
-    told = await asked(conversation, WISH, "some day in spring")
+    told = await final(conversation, WISH, "some day in spring")
     assert told["text"].startswith("I could not read that. Please enter a date") and not told["abstained"]
-    told = await asked(conversation, "well in spring", "in spring I said")
+    told = await final(conversation, "well in spring", "in spring I said")
     assert told["offers_human"] and not payloads(await log_after(conversation), "action.proposed")
 
 
 @pytest.mark.parametrize("value", ["5 March 2027", "2027-02-30", "20270305", ["2027-03-05"]])
 async def test_a_day_in_another_form_stores_nothing(conversation: Conversation, value: str | list[str]) -> None:
-    day = await asked(conversation, WISH)
+    day = await final(conversation, WISH)
     with pytest.raises(InvalidValue):
         await reply(conversation, day, {"arrival": value})
     assert await db(Message.objects.filter(conversation=conversation, source="customer").count) == 1
@@ -191,7 +153,7 @@ async def test_a_day_in_another_form_stores_nothing(conversation: Conversation, 
 
 @pytest.mark.parametrize("value", [["Sauna"], [], "Breakfast", 1])
 async def test_other_options_of_a_list_store_nothing(conversation: Conversation, value: Any) -> None:
-    extras = await asked(conversation, WISH, "5 March 2027")
+    extras = await final(conversation, WISH, "5 March 2027")
     with pytest.raises(InvalidValue):
         await reply(conversation, extras, {"room_extras": value})
     assert await db(Message.objects.filter(conversation=conversation, source="customer").count) == 2
@@ -218,7 +180,7 @@ async def test_an_object_is_entered_in_a_form_with_a_field_for_each_part(ann: Pr
         return start_conversation(ann.customer_id)
 
     conversation = await db(started)
-    parts = await asked(conversation, WISH, "Canal 5, 24106 Kiel")
+    parts = await final(conversation, WISH, "Canal 5, 24106 Kiel")
     assert parts["text"].startswith(
         "I could not read that. Write each on its own line, beginning with its name and a colon. "
         "Please enter these details: New address. I need: Town, Street and number, Postcode."
@@ -242,7 +204,7 @@ def within_a_month() -> dict[str, Any]:
 async def test_a_day_out_of_bounds_is_asked_for_again(ann: Principal, put_in_force: Put, retail: LoopbackShop) -> None:
     await db(put_in_force, within_a_month())
     conversation = await db(start_conversation, ann.customer_id)
-    day = await asked(conversation, WISH)
+    day = await final(conversation, WISH)
     assert "Please choose a day from" in day["text"]
     await reply(conversation, day, {"arrival": "2099-03-05"})
     log = await log_after(conversation)

@@ -18,8 +18,16 @@ from actions.testing import make_due, run_queued
 from actions.undo import propose_undo
 from tests.actions.defined.conftest import document
 from tests.actions.defined.loopback_shop import LoopbackShop
-from tests.actions.defined.test_lookup_choices import NAME, how_far
-from tests.actions.defined.test_record_choices import FIRST, ORDERS, Put, call_off, cancel_with_gift, goods_of
+from tests.actions.defined.record_choices import (
+    FIRST,
+    NAME,
+    ORDERS,
+    Put,
+    call_off,
+    cancel_with_gift,
+    goods_of,
+    how_far,
+)
 
 pytestmark = pytest.mark.django_db
 ACTION = "cancel_pending_order"

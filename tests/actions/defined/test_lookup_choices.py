@@ -1,7 +1,6 @@
 """Look-ups about one of the customer's records: a single record is looked up at once; of several, they choose one."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,37 +22,23 @@ from supportbot.chat.services import start_conversation
 from supportbot.evals.simulation.simulated_conversation import rehearsal_for
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ToolCall
-from tests.actions.defined.conftest import document
+from tests.actions.defined.chats import final, reply
+from tests.actions.defined.conftest import visitor
 from tests.actions.defined.loopback_shop import LoopbackShop
-from tests.actions.defined.test_chat_lookups import visitor
-from tests.actions.defined.test_record_choices import FIRST, ORDERS, SECOND, call_off, final, press
+from tests.actions.defined.record_choices import (
+    FIRST,
+    NAME,
+    ORDERS,
+    QUESTION,
+    SECOND,
+    Put,
+    call_off,
+    how_far,
+)
 from tests.evals.test_simulated_conversation import play
 
 pytestmark = pytest.mark.django_db(transaction=True)
-Put = Callable[[dict[str, Any]], None]
-NAME, QUESTION, STRANGER = "get_order_details", "How far is my parcel?", "#W0000002"
-
-
-def how_far(**argument: Any) -> dict[str, Any]:
-    """Return a look-up of one of the orders that the customer's own record lists."""
-    made = document(NAME) | {"title": {"en": "How far it is"}, "examples": {"en": [QUESTION, "Where is my parcel?"]}}
-    own = {"type": "string", "label": {"en": "Parcel"}, "description": "The parcel.", "choose_from": ORDERS}
-    made["arguments"] = {"parcel": own | argument}
-    made["lookups"] = [
-        {
-            "name": "customer", "owner": "customer.user_id", "call": {"method": "GET", "path": "/users/{identity.sub}"},
-            "otherwise": {"code": "no_customer", "words": {"en": "We do not know you."}},
-        },
-        {
-            "name": "order", "owner": "order.user_id", "call": {"method": "GET", "path": "/orders/{arguments.parcel}"},
-            "otherwise": {"code": "not_found", "words": {"en": "There is no parcel {arguments.parcel} of yours."}},
-        },
-    ]  # fmt: skip
-    made["result"] = {
-        "fields": [{"name": "status", "label": {"en": "Status"}, "value": "order.status"}],
-        "words": {"en": "Your parcel {order.order_id}:"},
-    }
-    return made
+STRANGER = "#W0000002"
 
 
 @pytest.fixture
@@ -73,7 +58,7 @@ async def test_one_of_several_records_is_chosen_with_a_button(conversation: Conv
     assert [option["id"] for option in asked["blocks"][0]["options"]] == [FIRST, SECOND]
     assert f"GET /orders/{FIRST}" not in retail.asked
     retail.records.records["orders"][SECOND]["user_id"] = "ann_lee_1"
-    await press(conversation, asked, SECOND)
+    await reply(conversation, asked, SECOND)
     told = await final(conversation)
     assert told["text"].startswith(f"Your parcel {SECOND}:") and "blocks" not in told
 
@@ -111,7 +96,7 @@ async def test_the_only_record_is_offered_if_another_number_is_named(
     asked = await final(conversation, said)
     assert asked["text"].startswith("Which one do you mean?") and len(asked["blocks"][0]["options"]) == 1
     assert not [one for one in retail.asked if one.startswith("GET /orders/")]
-    await press(conversation, asked, asked["blocks"][0]["options"][0]["id"])
+    await reply(conversation, asked, asked["blocks"][0]["options"][0]["id"])
     assert (await final(conversation))["text"].startswith(f"Your parcel {FIRST}:")
 
 

@@ -22,17 +22,24 @@ from supportbot.chat.services import start_conversation
 from supportbot.evals.simulation.simulated_conversation import rehearsal_for
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ToolCall
+from tests.actions.defined.chats import final, reply
 from tests.actions.defined.loopback_shop import LoopbackShop
-from tests.actions.defined.test_record_choices import FIRST, SECOND, WISH, Put, call_off, final, press
+from tests.actions.defined.record_choices import (
+    FIRST,
+    SECOND,
+    WISH,
+    Put,
+    call_off,
+)
 from tests.assistant.test_builtin_actions import fill_in
 from tests.evals.test_simulated_conversation import play
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NAME, WHY = "cancel_pending_order", "no longer needed"
+ACTION, WHY = "cancel_pending_order", "no longer needed"
 
 
 def called(**arguments: Any) -> ToolCall:
-    return ToolCall("1", NAME, json.dumps(arguments))
+    return ToolCall("1", ACTION, json.dumps(arguments))
 
 
 def test_a_rehearsal_offers_the_records_as_a_conversation_does(
@@ -42,7 +49,7 @@ def test_a_rehearsal_offers_the_records_as_a_conversation_does(
     steps = (Says(calls=(called(reason=WHY),)), Says(calls=(called(reason=WHY, order_id=FIRST),)))
     with answering(ScriptedModel(*steps)) as model:
         (reply,) = play(rehearsal_for(workspace, "ann_lee_1"), WISH)
-    assert [(call.name, call.end) for call in reply.calls] == [(NAME, "answered"), (NAME, "proposed")]
+    assert [(call.name, call.end) for call in reply.calls] == [(ACTION, "answered"), (ACTION, "proposed")]
     told = json.loads(model.requests[1].messages[-1].content)
     assert [one["value"] for one in told["choices"]["order_id"]] == [FIRST, SECOND]
     assert retail.performed == [] and not ActionRequest.objects.exists()
@@ -59,13 +66,13 @@ def test_a_correction_flag_with_another_type_is_refused(put_in_force: Put, flag:
 def test_a_call_without_the_flag_is_passed_on_unchanged(put_in_force: Put) -> None:
     put_in_force(call_off())
     written = '{ "order_id" : "#W0000001", "reason": "ü" }'
-    assert own_arguments(ToolCall("1", NAME, written)) == (written, False)
+    assert own_arguments(ToolCall("1", ACTION, written)) == (written, False)
 
 
 def test_the_flag_makes_no_text_longer(put_in_force: Put) -> None:
     put_in_force(call_off())
     written = json.dumps({"reason": "ü" * 15_000, "replaces_card": True}, ensure_ascii=False)
-    text, is_correction = own_arguments(ToolCall("1", NAME, written))
+    text, is_correction = own_arguments(ToolCall("1", ACTION, written))
     assert is_correction and len(text) < MAX_CHARACTERS
 
 
@@ -75,8 +82,8 @@ def test_deep_nesting_is_refused_and_does_not_end_the_turn(put_in_force: Put, an
     deep = f'{{"replaces_card": true, "order_id": {"[" * depth}{"]" * depth}}}'
 
     def use() -> ToolResult:
-        arguments, _ = own_arguments(ToolCall("1", NAME, deep))
-        propose(ann, NAME, arguments, proposal_key="turn:1:1")
+        arguments, _ = own_arguments(ToolCall("1", ACTION, deep))
+        propose(ann, ACTION, arguments, proposal_key="turn:1:1")
         raise AssertionError
 
     assert "refused" in result_of(use, "en").for_model
@@ -111,7 +118,7 @@ async def test_one_of_many_records_is_chosen_in_a_form(shelf: Callable[..., Conv
     await carry_out(claim)
     why = await final(conversation)
     assert why["text"].startswith("Please choose: Why the customer cancels.")
-    await press(conversation, why, WHY)
+    await reply(conversation, why, WHY)
     request = await db(ActionRequest.objects.get)
     assert request.arguments["order_id"] == "#W0000017"
 
@@ -121,10 +128,10 @@ async def test_a_button_names_its_record_whatever_characters_it_has(
     shelf: Callable[..., Conversation], value: str
 ) -> None:
     conversation = await db(shelf, TITLES)
-    await press(conversation, await final(conversation, WISH), value)
+    await reply(conversation, await final(conversation, WISH), value)
     why = await final(conversation)
     assert why["text"].startswith("Please choose: Why the customer cancels.")
-    await press(conversation, why, WHY)
+    await reply(conversation, why, WHY)
     request = await db(ActionRequest.objects.get)
     assert request.arguments["order_id"] == value
 
@@ -148,7 +155,7 @@ async def test_some_words_of_a_record_are_enough_to_name_it(
     answer = await final(conversation, said)
     assert ("Which one do you mean?" in answer["text"]) is (value == "")
     if value:
-        await press(conversation, answer, WHY)
+        await reply(conversation, answer, WHY)
         assert (await db(ActionRequest.objects.get)).arguments["order_id"] == value
 
 
@@ -164,5 +171,5 @@ async def test_a_person_is_offered_after_two_repeats(shelf: Callable[..., Conver
     told = [answer["text"] for answer in answers]
     assert [text.startswith("I could not read that.") for text in told] == [False, True, True, True]
     assert [is_offer_of_a_person(text) for text in told] == [False, False, False, True]
-    await press(conversation, answers[-1], "B:1")
+    await reply(conversation, answers[-1], "B:1")
     assert (await final(conversation))["text"].startswith("Please choose: Why the customer cancels.")
