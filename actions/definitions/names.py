@@ -71,8 +71,8 @@ class Obstacle:
 
 
 class Names(Mapping[str, Any]):
-    """The names of an evaluation; those in `computed` are evaluated once, when first read. `chosen` has each argument
-    that is chosen from a list, as the list has it; no expression reads it.
+    """The names of an evaluation; those in `computed` are evaluated once, when first read. `chosen` contains each
+    argument that is chosen from a list, in the list's spelling; expressions cannot read it.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Names(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name in self._computed:
             self._given[name] = self._computed[name]()
-            del self._computed[name]
+            self._computed.pop(name, None)  # which may have read it, too
         return self._given[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -104,13 +104,13 @@ class Names(Mapping[str, Any]):
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The value of an argument that is chosen from a list, in the list's own spelling, with the names of its entry. If
-    the list does not have it, the value is as it was given, without an entry; `failure` is why the list cannot be read.
+    """The value of an argument that is chosen from a list, in the list's spelling, with the names of its entry. A value
+    that is not in the list stays as it was given and has no entry; `failure` is the error if the list cannot be read.
     """
 
     value: str
     entry: Names | None = None
-    is_ambiguous: bool = False  # entries that differ only in spelling have it, and none is spelled exactly like it
+    is_ambiguous: bool = False  # it matches several entries except for their spelling, and none exactly
     failure: ExpressionFailed | None = None
 
 

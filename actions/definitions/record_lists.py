@@ -3,7 +3,7 @@
 Pure except for the `ask` function that is passed in.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -31,8 +31,8 @@ class _Listed:
     is_whole: bool  # whether all entries have a value that the argument accepts
 
     def chosen(self, argument: Argument, given: str) -> Chosen:
-        """Return the entry that is spelled exactly as given, else the only one that differs from it in nothing but its
-        spelling: spaces around it, or the form of its accents.
+        """Return the entry that is spelled exactly as given, or else the only one that differs just in its spelling:
+        in surrounding spaces or in the form of its accents.
         """
         spellings = self.entries.get(_canonical(argument, given), {})
         if given not in spellings and len(spellings) != 1:
@@ -43,16 +43,16 @@ class _Listed:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The value and the description of each record that can be chosen; `is_every` is false if the list has others."""
+    """The value and description of each record that can be chosen; `is_every` is false if the list also has others."""
 
     offered: Sequence[tuple[str, str]]
     is_every: bool
 
 
 def choices_of(definition: Definition, argument: Argument, names: Names, ask: Ask, locale: str) -> Choices | Obstacle:
-    """Return the records that the customer can choose for an argument with `choose_from`. Entries that differ only in
-    spelling cannot be told apart by what the customer says, so only one that is spelled as the argument accepts it is
-    offered. Raises MerchantUnavailable.
+    """Return the records that the customer can choose for an argument with `choose_from`. The customer's words cannot
+    distinguish entries that differ only in spelling, so of these only one in the argument's canonical form is offered.
+    Raises MerchantUnavailable.
     """
     choosing = _choosing(argument)
     found = _with_list(definition, argument, as_listed(definition, names, ask, locale), ask, locale)
@@ -69,39 +69,45 @@ def choices_of(definition: Definition, argument: Argument, names: Names, ask: As
     return Choices(offered, listed.is_whole and len(offered) == len(entries))
 
 
-def as_listed(definition: Definition, names: Names, ask: Ask, locale: str, unread: Set[str] = frozenset()) -> Names:
+def as_listed(definition: Definition, names: Names, ask: Ask, locale: str) -> Names:
     """Return the names with each argument that is chosen from a list as the list spells it ("60 " for "60"): rules can
     compare it with the list, and look-ups, the call and the stored request all have what the system knows. Each is
-    found when it is first read; those in `unread` stay as they are.
+    found once, when it is first read, since lists may depend on what is chosen from other lists.
     """
-    given = names["arguments"]
-    every = [one for one in definition.arguments.values() if one.choose_from is not None and one.name in given]
-    finding = {
-        one.name: partial(_chosen, definition, one, names, ask, locale, unread | {one.name})
-        for one in every
-        if one.name not in unread
-    }
-    chosen = Names({}, finding)
-    values = {name: partial(_value_of, chosen, name) for name in finding}
-    others = {name: value for name, value in given.items() if name not in finding}
-    return Names({**names, "arguments": Names(others, values)}, chosen=chosen)
+    return _AsListed(definition, names, ask, locale).names
 
 
-def _value_of(chosen: Mapping[str, Chosen], name: str) -> str:
-    return chosen[name].value
+class _AsListed:
+    """Finds what was chosen from each list; the lists read these `names`, too."""
 
+    def __init__(self, definition: Definition, names: Names, ask: Ask, locale: str) -> None:
+        self._definition, self._ask, self._locale = definition, ask, locale
+        self._given = names["arguments"]
+        self._open: set[str] = set()
+        arguments = definition.arguments.values()
+        chosen = {one.name: one for one in arguments if one.choose_from is not None and one.name in self._given}
+        self._chosen = Names({}, {name: partial(self._find, one) for name, one in chosen.items()})
+        others = {name: value for name, value in self._given.items() if name not in chosen}
+        values = {name: partial(self._value, one) for name, one in chosen.items()}
+        self.names = Names({**names, "arguments": Names(others, values)}, chosen=self._chosen)
 
-def _chosen(
-    definition: Definition, argument: Argument, names: Names, ask: Ask, locale: str, unread: Set[str]
-) -> Chosen:
-    given: str = names["arguments"][argument.name]
-    found = _with_list(definition, argument, as_listed(definition, names, ask, locale, unread), ask, locale)
-    if isinstance(found, Obstacle):  # the same look-up refuses the request when its turn comes
-        return Chosen(given)
-    try:
-        return _listed(argument, found).chosen(argument, given)
-    except ExpressionFailed as error:
-        return Chosen(given, failure=error)
+    def _value(self, argument: Argument) -> str:
+        # New versions have no list that depends on its own choice, see require_own_choices.
+        value: str = self._given[argument.name] if argument.name in self._open else self._chosen[argument.name].value
+        return value
+
+    def _find(self, argument: Argument) -> Chosen:
+        given: str = self._given[argument.name]
+        self._open.add(argument.name)
+        try:
+            found = _with_list(self._definition, argument, self.names, self._ask, self._locale)
+            if isinstance(found, Obstacle):  # the same look-up refuses the request later
+                return Chosen(given)
+            return _listed(argument, found).chosen(argument, given)
+        except ExpressionFailed as error:
+            return Chosen(given, failure=error)
+        finally:
+            self._open.discard(argument.name)
 
 
 def _with_list(definition: Definition, argument: Argument, names: Names, ask: Ask, locale: str) -> Names | Obstacle:
@@ -148,7 +154,7 @@ def _list(choosing: Choosing, names: Names) -> Sequence[Any]:
 
 
 def _canonical(argument: Argument, listed: Any) -> Any:
-    """Return the canonical form of a value that may be spelled as in the list that it is chosen from."""
+    """Return the canonical form of a value that may be spelled as in its list."""
     return argument.accepts.parse(listed, argument.name, {})
 
 

@@ -256,20 +256,36 @@ def require_owner(
 
 def require_own_choices(top: Reading, arguments: Mapping[str, Argument], lookups: Sequence[Lookup]) -> None:
     """Require that customers choose only from records that are their own or public, which must be found without the
-    choice itself, and only for required arguments, since customers are asked for no others.
+    choice itself, and only for required arguments, since customers are asked for no others. A list must not depend on
+    its own choice by way of other choices either; only versions published before this rule may.
     """
     known = {lookup.name for lookup in lookups}
-    for one in arguments.values():
-        if one.choose_from is None:
-            continue
-        if not one.is_required:
-            top.findings.add(f"arguments.{one.name}.choose_from", gettext(_NEVER_ASKED))
-        at = f"arguments.{one.name}.choose_from.list"
-        sources = one.choose_from.list.sources()
+    chosen = {one.name: one.choose_from for one in arguments.values() if one.choose_from is not None}
+    reads = {
+        name: {other for other in chosen if reads_argument(choosing, [other], lookups)}
+        for name, choosing in chosen.items()
+    }
+    for name, choosing in chosen.items():
+        if not arguments[name].is_required:
+            top.findings.add(f"arguments.{name}.choose_from", gettext(_NEVER_ASKED))
+        at = f"arguments.{name}.choose_from.list"
+        sources = choosing.list.sources()
         if not sources or sources - known:
             top.findings.add(at, gettext(_NOT_LOOKED_UP))
-        if reads_argument(one.choose_from, [one.name], lookups):
-            top.findings.add(at, gettext(_NEEDS_ITSELF).format(name=one.name))
+        if reads_argument(choosing, [name], lookups):
+            top.findings.add(at, gettext(_NEEDS_ITSELF).format(name=name))
+        elif name in _all_read(name, reads):
+            top.findings.lacks(at, gettext(_NEEDS_ITSELF).format(name=name), only_new=True)
+
+
+def _all_read(name: str, reads: Mapping[str, Set[str]]) -> set[str]:
+    """Return all choices that a list depends on, directly or by way of others."""
+    found: set[str] = set()
+    waiting = {name}
+    while waiting:
+        waiting |= reads[waiting.pop()] - found
+        found |= waiting
+    return found
 
 
 def reads_argument(choosing: Choosing, arguments: Iterable[str], lookups: Sequence[Lookup]) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from actions.definitions.document import missing, parse_document
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.references import uses_of, with_renamed
-from tests.actions.defined.record_choices import call_off, cancel_with_gift
+from tests.actions.defined.record_choices import ORDERS, call_off, cancel_with_gift
 
 
 @pytest.mark.parametrize(
@@ -113,3 +113,26 @@ def test_a_choice_is_proven_unless_its_value_is_computed_from_words_of_the_chat(
     made = cancel_with_gift()
     made["arguments"]["gift"]["choose_from"]["value"] = value
     assert missing(made) == ([] if is_proven else ["arguments.gift.names_no_record"])
+
+
+def keeping(*names: str, **lists: str) -> dict[str, Any]:
+    """Return an action whose arguments are all chosen from the customer's orders, or from the given lists."""
+    made = call_off()
+    for name in names:
+        choosing = ORDERS | {"list": lists.get(name, "customer.orders")}
+        made["arguments"][name] = {"type": "string", "description": name, "choose_from": choosing}
+        made["guards"].append({
+            "name": f"has_{name}", "require": f"arguments.{name} in customer.orders", "code": "not_theirs",
+            "words": {"en": "No."},
+        })  # fmt: skip
+    return made
+
+
+def test_lists_that_depend_on_each_others_choices_cannot_be_published() -> None:
+    on = "filter(customer.orders, o, o != arguments.{})".format
+    circle = keeping("one", "two", "three", one=on("two"), two=on("three"), three=on("one"))
+    assert missing(circle) == [f"arguments.{name}.choose_from.list" for name in ("one", "two", "three")]
+    assert missing(keeping("one", "two", "three", one=on("order_id"), two=on("one"), three=on("two"))) == []
+    hanging = keeping("one", "two", "three", one=on("two"), two=on("one"), three=on("two"))
+    assert missing(hanging) == [f"arguments.{name}.choose_from.list" for name in ("one", "two")]
+    assert parse_document(circle, is_published=True).arguments["one"].choose_from is not None

@@ -3,6 +3,7 @@ outcome, and what undoes it. So a system that distinguishes "60" from "60 " is n
 """
 
 import json
+import time
 import unicodedata
 from typing import Any
 
@@ -16,12 +17,13 @@ from actions.services import confirm, propose, run_read
 from actions.states import State
 from actions.testing import make_due, run_queued
 from actions.undo import propose_undo
-from tests.actions.defined.conftest import document
+from tests.actions.defined.conftest import document, store_as_published
 from tests.actions.defined.loopback_shop import LoopbackShop
 from tests.actions.defined.record_choices import (
     FIRST,
     NAME,
     ORDERS,
+    SECOND,
     Put,
     call_off,
     cancel_with_gift,
@@ -236,3 +238,37 @@ def test_an_undo_names_what_was_done_in_the_same_spelling(
     retail.records.records["orders"][FIRST]["status"] = "pending"
     carried_out(ann, propose_undo(ann, done.pk))
     assert [json.loads(body)["gift"] for _, body in retail.commands] == ["60 ", "60 "]
+
+
+def test_each_list_is_read_once_although_lists_depend_on_each_others_choices(
+    ann: Principal, put_in_force: Put, retail: LoopbackShop
+) -> None:
+    made, names = call_off(), [f"kept_{number}" for number in range(20)]
+    for before, name in enumerate(names):
+        others = " and ".join(["o != 'x'", *(f"o != arguments.{other}" for other in names[:before])])
+        choosing = ORDERS | {"list": f"filter(customer.orders, o, {others})"}
+        made["arguments"][name] = {"type": "string", "description": name, "choose_from": choosing}
+    put_in_force(made)
+    ids = [f"{number:03} " for number in range(21)]  # with 2 to the power of 20 readings, this would take a minute
+    own_parcels(retail, *ids)
+    given = {"order_id": "020", "reason": "no longer needed"} | {
+        name: f"{number:03}" for number, name in enumerate(names)
+    }
+    started = time.monotonic()
+    card = propose(ann, ACTION, given, proposal_key="turn:1:1")
+    assert card.state == State.AWAITING_CONFIRMATION, (card.reason_code, card.reason_facts)
+    assert [card.arguments[name] for name in names] == ids[:20]
+    assert time.monotonic() - started < 20
+
+
+def test_lists_that_depend_on_each_other_in_a_circle_read_the_choice_as_it_was_given(
+    ann: Principal, retail: LoopbackShop
+) -> None:
+    made = call_off()
+    for name, other in (("one", "two"), ("two", "one")):
+        choosing = ORDERS | {"list": f"filter(customer.orders, o, o != arguments.{other})"}
+        made["arguments"][name] = {"type": "string", "description": name, "choose_from": choosing}
+    store_as_published(made)
+    given = {"order_id": FIRST, "one": FIRST, "two": SECOND, "reason": "no longer needed"}
+    card = propose(ann, ACTION, given, proposal_key="turn:1:1")
+    assert (card.state, card.arguments["one"], card.arguments["two"]) == (State.AWAITING_CONFIRMATION, FIRST, SECOND)
