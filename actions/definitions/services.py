@@ -32,7 +32,7 @@ from actions.definitions.file_texts import only_adds_texts
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
 from actions.definitions.parts import Definition, Kind, OutcomeKind
 from actions.definitions.published import action_from, is_name
-from actions.definitions.selectors import found_by_import, tool_read_since, tools_in
+from actions.definitions.selectors import found_by_import, tool_read_since
 from actions.models import ActionPolicy, ActionRequest, actor_of
 from actions.policy_store import ensure_policy
 from actions.reasons import Reason, one_line
@@ -126,10 +126,13 @@ def _equal_version(
 ) -> ActionDefinitionVersion | None:
     """Return the newest version if it has this document; for an import, any version that does, because importing the
     same file again adds nothing.
+
+    If a tool of the newest version, or of the document, was read differently since its review, only the newest version
+    counts: an import makes the draft in which the tool is reviewed again, even if an earlier version is equal.
     """
     if _is_same(newest, document):
         return newest
-    if not is_import or not _calls_same_tools(newest, document):
+    if not is_import or tool_read_since(newest.document) or tool_read_since(document):
         return None
     equal: ActionDefinitionVersion | None = newest.definition.versions.filter(document=dict(document)).first()
     return equal
@@ -144,14 +147,6 @@ def restore_version(definition: ActionDefinition, number: int, *, actor: str, ba
     """
     document = version_of(definition, number).in_entered_order()
     return save_draft(document, actor=actor, based_on=based_on, restored=number)
-
-
-def _calls_same_tools(version: ActionDefinitionVersion, document: Mapping[str, Any]) -> bool:
-    """Return whether a document's tools have the same fingerprints in a version. If not, a tool has changed since its
-    review, so the document becomes the newest version even if an earlier one is equal.
-    """
-    reviewed = dict(tools_in(version.document))
-    return all(reviewed.get(tool, schema_hash) == schema_hash for tool, schema_hash in tools_in(document))
 
 
 def _is_same(version: ActionDefinitionVersion, document: Mapping[str, Any]) -> bool:

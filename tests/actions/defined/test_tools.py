@@ -226,12 +226,23 @@ def test_an_earlier_version_with_a_changed_tool_is_not_published_until_the_tool_
     assert services.obstacles(completed_again) == {}
 
 
-def test_a_changed_tool_that_a_look_up_reads_is_an_obstacle_too(in_force: ScriptedMcpServer) -> None:
-    newest = services.newest_version(services.definition_named(NAME))
+def test_a_changed_tool_that_a_look_up_reads_is_an_obstacle_until_the_draft_of_the_import_is_completed(
+    in_force: ScriptedMcpServer,
+) -> None:
+    definition = services.definition_named(NAME)
+    newest = services.newest_version(definition)
     assert services.obstacles(newest) == {}
-    in_force.results["tools/list"] = {"tools": [{**ORDER_TOOL, "description": "Reads orders."}, TOOL]}
+    changed = {**ORDER_TOOL, "description": "Reads orders."}
+    in_force.results["tools/list"] = {"tools": [changed, TOOL]}
     import_tools("warehouse", actor="operator:test")
     assert "get_order" in services.obstacles(newest)["call.tool"][0]
+    draft = services.newest_version(definition)
+    assert draft.number == newest.number + 1 and "lookups" not in draft.document
+    again = completed()
+    again["lookups"][0]["call"]["schema_hash"] = fingerprint(changed)
+    assert services.obstacles(services.save_draft(again, actor="operator:test")) == {}
+    import_tools("warehouse", actor="operator:test")
+    assert services.newest_version(definition).number == draft.number + 1
 
 
 def test_a_tool_that_has_changed_back_is_reviewed_again(mcp_server: ScriptedMcpServer) -> None:
@@ -242,3 +253,18 @@ def test_a_tool_that_has_changed_back_is_reviewed_again(mcp_server: ScriptedMcpS
         import_tools("warehouse", actor="operator:test")
     newest = services.newest_version(services.definition_named(NAME))
     assert (newest.number, newest.document) == (before.number + 2, before.document)
+
+
+def test_a_restored_version_is_reviewed_again_although_the_tool_is_as_it_was_then(
+    in_force: ScriptedMcpServer,
+) -> None:
+    definition = services.definition_named(NAME)
+    in_force.results["tools/list"] = {"tools": [ORDER_TOOL, {**TOOL, "description": "Other."}]}
+    import_tools("warehouse", actor="operator:test")
+    changed = services.newest_version(definition)
+    restored = services.restore_version(definition, 2, actor="operator:test", based_on=changed.number)
+    assert "call.tool" in services.obstacles(restored)
+    in_force.results["tools/list"] = {"tools": [ORDER_TOOL, TOOL]}
+    import_tools("warehouse", actor="operator:test")  # what the obstacle asks for
+    assert services.newest_version(definition).number == restored.number + 1
+    assert services.obstacles(services.save_draft(completed(), actor="operator:test")) == {}
