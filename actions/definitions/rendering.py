@@ -11,13 +11,14 @@ from actions.definitions.errors import ExpressionFailed
 from actions.definitions.expression import Expression
 from actions.definitions.field_reader import ARGUMENTS
 from actions.definitions.names import Answer, Names
-from actions.definitions.parts import Definition, Shown
-from actions.definitions.template import MAX_ROW_VALUE, MAX_WORDS_VALUE, labelled, readable
+from actions.definitions.parts import Definition, Shown, Words
+from actions.definitions.template import MAX_ROW_VALUE, MAX_WORDS_VALUE, Labels, labelled, readable
 from actions.definitions.values import NoValue
 from actions.spec import Card, Row
 from supportbot.translation import in_locale
 
 MAX_CARDS: Final = 10
+_LONGEST_NAME: Final = 80  # characters of a record's name within a sentence
 _ADDRESS: Final = re.compile(r"https://[A-Za-z0-9._~:/?#@!$&'()*+,;=%\[\]-]{1,1900}", re.ASCII)
 
 
@@ -25,35 +26,62 @@ def card_of(definition: Definition, names: Names, locale: str) -> Card:
     """Return the card's texts; raises ExpressionFailed."""
     card = definition.card
     assert card is not None  # a write has one
-    title, button = (in_locale(words, locale).words(names, locale) for words in (card.title, card.button))
-    summary = in_locale(card.summary, locale).words(names, locale, MAX_ROW_VALUE)
-    rows = [Row(label, text) for row in card.rows for label, text in _row(row, definition, names, locale)]
-    done = in_locale(definition.done_words, locale).words(names, locale, MAX_ROW_VALUE) if definition.done_words else ""
-    return Card(title=title, summary=summary, button=button, rows=tuple(rows), done=done)
+    told = _records_by_name(definition, names, locale)
+
+    def text(words: Words, most: int = MAX_WORDS_VALUE) -> str:
+        template = in_locale(words, locale)
+        return template.with_labels({**template.labels, **told}).words(names, locale, most)
+
+    return Card(
+        title=text(card.title),
+        summary=text(card.summary, MAX_ROW_VALUE),
+        button=text(card.button),
+        rows=tuple(Row(label, value) for row in card.rows for label, value in _row(row, definition, names, locale)),
+        done=text(definition.done_words, MAX_ROW_VALUE) if definition.done_words else "",
+    )
+
+
+def _records_by_name(definition: Definition, names: Names, locale: str) -> Labels:
+    """Return the name of each record that the customer chose, as the label of its value in sentences: "Change to Green
+    for twelve months" instead of "Change to GREEN12". A record has a name if its description is short and does not
+    contain the value; the value stays unless a row shows both, since a name may not be unique.
+    """
+    assert definition.card is not None  # a write has one
+    found: dict[str, Mapping[str, Mapping[str, str]]] = {}
+    for name in filter(None, (_chosen_in(row, names) for row in definition.card.rows)):
+        value, described = names.chosen[name].value, _description(definition, name, names, locale)
+        if described and len(described) <= _LONGEST_NAME and readable(value, locale) not in described:
+            found[f"{ARGUMENTS}.{name}"] = {value: {locale: described}}
+    return found
 
 
 def _row(row: Shown, definition: Definition, names: Names, locale: str) -> list[tuple[str, str]]:
     """Return a row's label and text, or nothing if it has no value. If a row shows just an argument that the customer
     chose from a list, its text is the line that they chose, such as "L-4411: The Hobbit".
     """
-    path = row.value.text.strip() if row.value and not row.labels else ""
-    chosen = next((name for name in names.chosen if path == f"{ARGUMENTS}.{name}"), "")
-    line = _line_of(definition, chosen, names, locale) if chosen else ""
-    if line:
-        return [(in_locale(row.label, locale), readable(line, locale, MAX_ROW_VALUE))]
+    chosen = _chosen_in(row, names)
+    described = _description(definition, chosen, names, locale) if chosen else ""
+    value = readable(names.chosen[chosen].value, locale) if described else ""
+    if described != value:
+        return [(in_locale(row.label, locale), readable(f"{value}: {described}", locale, MAX_ROW_VALUE))]
     return [(label, text) for _, label, text in shown([row], names, locale, MAX_ROW_VALUE)]
 
 
-def _line_of(definition: Definition, argument: str, names: Names, locale: str) -> str:
-    """Return the value and the description of the chosen entry; "" if the list cannot describe it."""
+def _chosen_in(row: Shown, names: Names) -> str:
+    """Return the argument that a row consists of, if the customer chose it from a list; "" otherwise."""
+    path = row.value.text.strip() if row.value and not row.labels else ""
+    return next((name for name in names.chosen if path == f"{ARGUMENTS}.{name}"), "")
+
+
+def _description(definition: Definition, argument: str, names: Names, locale: str) -> str:
+    """Return the words of the entry that the customer chose; "" if the list cannot describe it."""
     chosen, choosing = names.chosen[argument], definition.arguments[argument].choose_from
     if chosen.entry is None or choosing is None:
         return ""
     try:
-        described = in_locale(choosing.words, locale).words(chosen.entry, locale)
+        return in_locale(choosing.words, locale).words(chosen.entry, locale)
     except ExpressionFailed:
         return ""
-    return "" if described == readable(chosen.value, locale) else f"{chosen.value}: {described}"
 
 
 def receipt_of(definition: Definition, answer: Answer, names: Names, locale: str) -> list[tuple[str, str, str]]:

@@ -82,6 +82,30 @@ def test_a_row_of_the_card_shows_a_choice_by_its_line(ann: Principal, put_in_for
     assert (card_of(card).rows[-1].label, card_of(card).rows[-1].value) == ("Gift", "1000000001: blue")
 
 
+@pytest.mark.parametrize(
+    ("words", "row", "title"),
+    [
+        ("{one.options.colour}", "arguments.gift", "With blue"),
+        ("{one.options.colour}", "text(arguments.gift)", "With 1000000001"),  # a name alone may not be unique
+        ("{one.options.colour} ({one.item_id})", "arguments.gift", "With 1000000001"),
+        ("{one.options.colour}" + " and so on" * 9, "arguments.gift", "With 1000000001"),
+        ("{one.title}", "arguments.gift", "With 1000000001"),
+    ],
+)
+def test_sentences_of_the_card_name_a_record_whose_row_shows_its_value(
+    ann: Principal, put_in_force: Put, words: str, row: str, title: str
+) -> None:
+    made = cancel_with_gift()
+    made["arguments"]["gift"]["choose_from"]["words"] = {"en": words}
+    made["card"]["rows"][-1]["value"] = row
+    made["card"] |= {"title": {"en": "With {arguments.gift}"}, "summary": {"en": "It is {lower(arguments.gift)}."}}
+    put_in_force(made)
+    given = {"purchase": FIRST, "gift": "1000000001", "reason": "no longer needed"}
+    card = card_of(propose(ann, "cancel_pending_order", given, proposal_key="turn:1:1"))
+    assert (card.title, card.summary) == (title, "It is 1000000001.")
+    assert "1000000001" in card.rows[-1].value
+
+
 @pytest.mark.parametrize(("gift", "shown"), [("1", "1: A cup"), ("2", "2")])
 def test_a_choice_that_the_list_cannot_describe_is_shown_by_its_value(
     ann: Principal, put_in_force: Put, retail: LoopbackShop, gift: str, shown: str
