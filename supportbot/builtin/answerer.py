@@ -88,7 +88,8 @@ def quotation_for(request: ModelRequest) -> str:
 
 
 def _asks_for_a_person(request: ModelRequest) -> bool:
-    if wants_person(request.question):
+    actions = [tool for tool in (*request.tools, *request.tools_signed_in) if tool.name != HUMAN_TOOL]
+    if wants_person(request.question, actions):
         return not gives_figure(request)
     answers = [message.content for message in request.messages if message.role == "assistant"]
     return bool(answers) and is_offer_of_a_person(answers[-1]) and is_surely("affirm", request.question)

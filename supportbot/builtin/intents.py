@@ -173,9 +173,11 @@ def wants_undo(text: str, tools: Sequence[ToolSpec] = (), *, is_after_deed: bool
     return not any(_is_example(text, tool) for tool in tools) and len(order_numbers_in(text)) <= 1
 
 
-def wants_person(text: str) -> bool:
-    """Return whether the customer asks to be put in touch with a human being."""
-    return is_surely("person", text)
+def wants_person(text: str, tools: Sequence[ToolSpec] = ()) -> bool:
+    """Return whether the customer asks to be put in touch with a human being. The words of an action's own example mean
+    that action, such as "I need a technician".
+    """
+    return is_surely("person", text) and not any(_is_example(text, tool) for tool in tools)
 
 
 def is_surely(kind: str, text: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from supportbot.builtin.actions.next_step import next_step
 from supportbot.builtin.phrases import say
 from supportbot.llm.types import ChatMessage, ModelRequest, Source, ToolCall, ToolSpec
-from tests.builtin.action_chat import HUMAN, ORDERS, SKIP, Chat, catalogue
+from tests.builtin.action_chat import DAY, HUMAN, ORDERS, SKIP, Chat, catalogue, hotel
 from tests.pace import bounded
 
 
@@ -212,6 +212,13 @@ def test_a_no_next_to_a_request_keeps_the_request() -> None:
 def test_a_request_for_a_person_comes_before_actions() -> None:
     _, [(name, _)] = Chat().send("I want to talk to a person about my refund for WF-20404")
     assert name == "request_human"
+
+
+def test_the_words_of_an_actions_own_example_are_not_a_request_for_a_person() -> None:
+    _, [(name, _)] = Chat().send("I need a technician")
+    assert name == HUMAN.name
+    asked, calls = hotel("book_visit", {"day": DAY}, "I need a technician").send("I need a technician")
+    assert (asked, calls) == (say("date", "en", part="Day", example="31 May 2027"), [])
 
 
 def test_a_new_action_is_detected_by_its_examples_alone() -> None:
