@@ -1,4 +1,6 @@
-"""Finds the records that a customer may choose for an action's arguments, before anything is proposed."""
+"""Finds the records that a customer may choose for an action's arguments, before anything is proposed: for a chat,
+which asks for one argument after another, or for a form, which shows all of them.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,6 +31,17 @@ class Offer:
     # All arguments as JSON if there is only one record and nothing else is missing: then a look-up needs no choice.
     complete: str = ""
     requests: Requests | None = field(default=None, compare=False)  # already made, to find the records
+
+
+@dataclass(frozen=True, slots=True)
+class FormChoices:
+    """The records that a form offers for one argument. Without any, `reason` says why, or `needs_others` that other
+    arguments must be filled in first.
+    """
+
+    offered: Sequence[Choice] = ()
+    reason: Reason | None = None
+    needs_others: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,51 @@ def offer_of(
     is_only = lacking.is_all and first.is_every and len(first.offered) == 1
     complete = as_text({**lacking.given, lacking.arguments[0]: first.offered[0].value}) if is_only else ""
     return Offer({one: choices.offered for one, choices in found.items() if choices.offered}, None, complete, requests)
+
+
+def form_choices(
+    principal: Principal, name: str, arguments: str | Mapping[str, Any], *, conversation_id: UUID | None = None
+) -> dict[str, FormChoices]:
+    """Return the customer's choices for each argument that is chosen from records, filled in or not. Arguments that are
+    invalid count as empty. There are none while the action is switched off.
+
+    Raises UnknownAction, NotSignedIn, MerchantUnavailable or NotConnected.
+    """
+    action = action_named(name)
+    policy = policy_of(name) if action.chosen else None
+    if policy is None or not rules_of(policy).is_enabled:
+        return {}
+    valid = _valid(action, arguments)
+    identity, requests = identity_for(principal, action), requests_of(principal, name)
+    found: dict[str, FormChoices] = {}
+    for one in (name for name in action.arguments.all_fields if name in action.chosen):
+        others = {other: value for other, value in valid.items() if other != one}
+        missing = [other for other in action.arguments.required if other not in {one, *others}]
+        if action.choices_need(one, missing):
+            found[one] = FormChoices(needs_others=True)
+            continue
+        choices = action.choices([one], others, identity, principal.locale, requests)
+        if isinstance(choices, Reason):
+            read_refused(principal, name, choices)  # records the refusal
+            found[one] = FormChoices(reason=choices)
+        elif one in choices:
+            found[one] = FormChoices(choices[one].offered)
+    records = {choice.value for choices in found.values() for choice in choices.offered}
+    _record(principal, name, len(records), conversation_id)
+    return found
+
+
+def _valid(action: Action, arguments: str | Mapping[str, Any]) -> dict[str, Any]:
+    every = replace(action.arguments, required={}, optional=action.arguments.all_fields)
+    try:
+        given = read_arguments(arguments)
+    except InvalidArguments:
+        return {}
+    try:
+        return parse_arguments(every, given)
+    except InvalidArguments as error:
+        wrong = {path.partition(".")[0] for path in error.fields}
+        return parse_arguments(every, {name: value for name, value in given.items() if name not in wrong})
 
 
 def _lacking(action: Action, arguments: str | Mapping[str, Any]) -> _Lacking | None:

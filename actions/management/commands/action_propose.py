@@ -4,6 +4,8 @@ The same checks apply as for customers: schema, ownership, policy and approval. 
 """
 
 import getpass
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -11,14 +13,16 @@ from django.utils.translation import gettext, gettext_noop
 
 from actions.cards import card_of, reason_of
 from actions.connections.client import NoAnswer, NotSent
-from actions.errors import MerchantUnavailable
+from actions.errors import InvalidArguments, MerchantUnavailable
 from actions.models import ActionRequest
 from actions.principals import Principal, find_customer, operator_for, stored
+from actions.record_choices import form_choices
 from actions.registry import action_named
 from actions.services import confirm, preview, propose, run_read
 from actions.states import State
-from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.commands import WorkspaceCommand, one_sentence
 from supportbot.accounts.models import Workspace
+from supportbot.errors import SupportBotError
 from supportbot.ids import uuid7
 
 
@@ -58,14 +62,29 @@ class Command(WorkspaceCommand):
         if not options["dry_run"]:
             customer = stored(customer)
         principal = operator_for(customer, getpass.getuser())
-        if action_named(options["name"]).is_read:
-            return run_read(principal, options["name"], options["arguments"])
-        if options["dry_run"]:
-            return _preview(principal, options)
-        request = propose(principal, options["name"], options["arguments"], proposal_key=f"operator:{uuid7()}")
-        if options["confirm"] and request.state == State.AWAITING_CONFIRMATION:
-            request = confirm(request.pk, principal=principal, digest=request.digest)
-        return _as_dict(request)
+        try:
+            return _answered(principal, options)
+        except InvalidArguments as error:
+            raise CommandError("\n".join([one_sentence(error), *_to_choose_from(principal, options, error)])) from error
+
+
+def _answered(principal: Principal, options: dict[str, Any]) -> dict[str, Any]:
+    if action_named(options["name"]).is_read:
+        return run_read(principal, options["name"], options["arguments"])
+    if options["dry_run"]:
+        return _preview(principal, options)
+    request = propose(principal, options["name"], options["arguments"], proposal_key=f"operator:{uuid7()}")
+    if options["confirm"] and request.state == State.AWAITING_CONFIRMATION:
+        request = confirm(request.pk, principal=principal, digest=request.digest)
+    return _as_dict(request)
+
+
+def _to_choose_from(principal: Principal, options: dict[str, Any], error: InvalidArguments) -> Iterator[str]:
+    """Yield the customer's records for each wrong argument that is chosen from them."""
+    with suppress(SupportBotError):
+        for name, choices in form_choices(principal, options["name"], options["arguments"]).items():
+            for one in choices.offered if name in error.fields else ():
+                yield f"  {name}: {one.value} ({one.label})"
 
 
 def _preview(principal: Principal, options: dict[str, Any]) -> dict[str, Any]:

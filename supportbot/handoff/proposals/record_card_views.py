@@ -1,6 +1,7 @@
 """The page on which an agent sends a card of a record, or a receipt: look up, preview, send."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,6 +10,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
+from actions.record_choices import FormChoices
 from actions.spec import ReadAction
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff
@@ -23,7 +25,7 @@ from supportbot.handoff.proposals.record_cards import (
     send_receipt,
     send_record,
 )
-from supportbot.handoff.proposals.services import ORDER, form_fields, has_order
+from supportbot.handoff.proposals.services import ORDER, form_fields, records_for, typed_in
 from supportbot.handoff.tickets.access import ticket_for, user_of
 from supportbot.team_formats import active_language
 
@@ -45,7 +47,7 @@ def records(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse
         raise
     except SupportBotError as error:
         context["problem"] = error.message
-    context |= _shown(request.GET, ticket, person)
+    context |= _shown(typed_in(request.GET), ticket, person)
     return render_page(request, staff, "desk/records.html", context, status=409 if "problem" in context else 200)
 
 
@@ -72,7 +74,6 @@ def _shown(asked: Mapping[str, str], ticket: Ticket, person: User) -> dict[str, 
     context: dict[str, Any] = {
         "look_ups": [{"name": one.name, "title": one.title_in(language)} for one in offered],
         "receipts": [{"request": one, "title": title, "key": uuid4()} for one, title in receipts_of(ticket, person)],
-        "order": asked.get(ORDER, ""),
     }
     return {**context, **_found(asked, ticket, person, action)} if action else context
 
@@ -80,12 +81,16 @@ def _shown(asked: Mapping[str, str], ticket: Ticket, person: User) -> dict[str, 
 def _found(asked: Mapping[str, str], ticket: Ticket, person: User, action: ReadAction) -> dict[str, Any]:
     """Return the results of a look-up for the typed values; if values are missing, return only its form."""
     wrong: FieldErrors = {}
-    context: dict[str, Any] = {"chosen": action.name, "asks_for_order": has_order(action), "cards": None}
+    context: dict[str, Any] = {"chosen": action.name, "cards": None}
     if "look_up" in asked or not action.arguments.required:
         try:
             found = found_records(ticket, person, action, asked)
             context["cards"] = [{"card": one.record, "seen": one.seen, "key": uuid4()} for one in found]
         except SupportBotError as error:
             wrong, context["not_found"] = error.fields, error.message
-    context["fields"] = form_fields(action, asked, wrong)
+    records: dict[str, FormChoices] = {}
+    with suppress(SupportBotError):  # people can type a number instead, and the look-up then shows the reason
+        records = records_for(ticket, person, action, asked)
+    context["fields"] = form_fields(action, asked, wrong, records)
+    context["are_newest_orders"] = ORDER in action.arguments.all_fields and not asked.get(ORDER)
     return context

@@ -5,23 +5,25 @@ declines; if a rule requires approval, the agent who proposed the action cannot 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from django.http import QueryDict
 from django.utils.translation import gettext
 
 from actions import schema
 from actions.cards import card_of
 from actions.errors import CannotUndo
-from actions.models import ActionRequest
+from actions.models import MAX_ORDER_ID, ActionRequest
 from actions.principals import Principal, proposed_by
 from actions.reasons import sentence
+from actions.record_choices import FormChoices, form_choices
 from actions.registry import action_named, all_actions
 from actions.selectors import enabled_actions
 from actions.services import preview, propose, run_read
-from actions.spec import Action, Card, Risk, WriteAction
+from actions.spec import Action, Card, Choice, Risk, WriteAction
 from actions.states import State
 from actions.undo import offers_of, preview_undo, propose_undo
 from supportbot.accounts.models import User
@@ -59,6 +61,14 @@ class FormField:
     problems: tuple[str, ...]
     options: tuple[tuple[str, str], ...] = ()  # for a choice: values and labels
     input_type: str = "text"
+    records: Sequence[Choice] = ()  # the customer's own; another value may be typed, too
+    hint: str = ""  # why there are no records to choose from
+    waits: bool = False  # whether its records can be found only once other fields are filled in
+
+    @property
+    def other(self) -> str:
+        """Return a value that is none of the records."""
+        return "" if any(one.value == self.value for one in self.records) else self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,22 +123,49 @@ def offered_action(ticket: Ticket, person: User, name: str) -> WriteAction:
     return action
 
 
-def form_fields(action: Action, typed: Mapping[str, str], problems: Mapping[str, list[str]]) -> list[FormField]:
-    """Return the form's fields, except the order, in the action's sequence."""
+def form_fields(
+    action: Action,
+    typed: Mapping[str, str],
+    problems: Mapping[str, list[str]],
+    records: Mapping[str, FormChoices] | None = None,
+) -> list[FormField]:
+    """Return the form's fields in the action's sequence; `records` are those that the customer's arguments are about,
+    by argument.
+    """
+    found = records or {}
     return [
         FormField(
             name=name,
-            label=action.argument_label(name, active_language()) or _described(name, field),
+            label=_label(action, name, field),
             value=typed.get(name, ""),
             is_required=is_required,
             is_amount=isinstance(field, schema.Amount),
-            max_length=getattr(field, "max_length", 20),
+            max_length=getattr(field, "max_length", MAX_ORDER_ID),
             problems=tuple(problems.get(name, ())),
             options=_options(action, name, field),
             input_type="date" if isinstance(field, schema.Date) else "text",
+            records=found[name].offered if name in found else (),
+            hint=_hint(found[name]) if name in found else "",
+            waits=name in found and found[name].needs_others,
         )
         for name, field, is_required in _leaf_fields(action.arguments)
     ]
+
+
+def _label(action: Action, name: str, field: Any) -> str:
+    usual = gettext("Order") if isinstance(field, schema.OrderId) else _described(name, field)
+    return action.argument_label(name, active_language()) or usual
+
+
+def _hint(choices: FormChoices) -> str:
+    """Return why an argument cannot be chosen from the customer's records; "" if it can."""
+    if choices.offered:
+        return ""
+    if choices.needs_others:
+        return gettext("Fill in the other fields first: the list depends on them.")
+    return (
+        sentence(choices.reason, active_language()) if choices.reason else gettext("There is nothing to choose from.")
+    )
 
 
 def _described(name: str, field: Any) -> str:
@@ -148,11 +185,6 @@ def _value(field: Any, text: str) -> Any:
     return text == _TRUE if isinstance(field, schema.Flag) and text in (_TRUE, _FALSE) else text
 
 
-def has_order(action: Action) -> bool:
-    """Return whether the form asks for an order, with the customer's own orders as choices."""
-    return ORDER in action.arguments.all_fields
-
-
 def _leaf_fields(
     shape: schema.Shape, at: str = "", *, is_parent_required: bool = True
 ) -> Iterator[tuple[str, Any, bool]]:
@@ -162,16 +194,18 @@ def _leaf_fields(
             path = f"{at}{name}"
             if isinstance(field, schema.Shape):
                 yield from _leaf_fields(field, f"{path}.", is_parent_required=is_required)
-            elif path != ORDER and not isinstance(field, schema.Listing):
+            elif not isinstance(field, schema.Listing):
                 yield path, field, is_required
+
+
+def typed_in(sent: QueryDict) -> dict[str, str]:
+    """Return a form's values: a record that was chosen, or the value that was typed instead, which is sent after it."""
+    return {name: next(filter(None, reversed(sent.getlist(name))), "") for name in sent}
 
 
 def arguments_json(action: Action, typed: Mapping[str, str]) -> str:
     """Return the arguments as JSON without empty optional ones."""
-    order = typed.get(ORDER, "").strip()
-    arguments: dict[str, Any] = (
-        {ORDER: order} if ORDER in action.arguments.required or (order and has_order(action)) else {}
-    )
+    arguments: dict[str, Any] = {}
     for path, field, is_required in _leaf_fields(action.arguments):
         value = typed.get(path, "").strip()
         if not value and not is_required:
@@ -185,12 +219,18 @@ def arguments_json(action: Action, typed: Mapping[str, str]) -> str:
     return json.dumps(arguments)
 
 
-def customer_orders(ticket: Ticket, person: User) -> list[dict[str, Any]]:
-    """Return the customer's orders to choose from; raises MerchantUnavailable, ReadRefused."""
+def records_for(ticket: Ticket, person: User, action: Action, typed: Mapping[str, str]) -> dict[str, FormChoices]:
+    """Return the customer's records that a form offers, by argument; raises MerchantUnavailable, NotConnected or
+    ReadRefused.
+    """
     principal = principal_for(ticket, person, locale=active_language())
-    found = run_read(principal, "order_status", {}, conversation_id=ticket.conversation_id)
-    orders: list[dict[str, Any]] = found["orders"]
-    return orders
+    conversation = ticket.conversation_id
+    found = form_choices(principal, action.name, arguments_json(action, typed), conversation_id=conversation)
+    if isinstance(action.arguments.required.get(ORDER), schema.OrderId):
+        orders = run_read(principal, "order_status", {}, conversation_id=conversation)["orders"]
+        own = [Choice(one["id"], f"{one['status_text']}, {one['total']}") for one in orders]
+        found[ORDER] = FormChoices(own)
+    return found
 
 
 def preview_action(ticket: Ticket, person: User, action: WriteAction, typed: Mapping[str, str]) -> Preview:

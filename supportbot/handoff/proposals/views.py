@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from actions.cards import title_of
+from actions.record_choices import FormChoices
 from actions.spec import WriteAction
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff
@@ -18,14 +19,14 @@ from supportbot.errors import FieldErrors, NotAllowed, NotFound, SupportBotError
 from supportbot.handoff.desk.decorators import agent_required, render_page
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.proposals.services import (
-    ORDER,
-    customer_orders,
+    FormField,
     form_fields,
-    has_order,
     offered_action,
     preview_action,
     propose_action,
     propose_undoing,
+    records_for,
+    typed_in,
 )
 from supportbot.handoff.tickets.access import ticket_for, user_of
 from supportbot.team_formats import active_language
@@ -50,7 +51,7 @@ def proposal(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> 
     except SupportBotError as error:
         context |= {"refused": error.message, "typed_texts": _typed_texts(request)}
         return render_page(request, staff, "desk/proposal.html", context, status=error.status)
-    typed, status = request.POST if request.method == "POST" else request.GET, 200
+    typed, status = typed_in(request.POST if request.method == "POST" else request.GET), 200
     problems: FieldErrors = {}
     try:
         if request.POST.get("step") in ("check", "send"):
@@ -63,8 +64,8 @@ def proposal(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> 
     except SupportBotError as error:
         problems, status = error.fields, error.status
         context |= {"preview": None, "problem": error.message}
-    context |= _form(ticket, person, action, typed, problems)
-    if problems.keys() & {ORDER, *(field.name for field in context["fields"])}:
+    context["fields"] = _form(ticket, person, action, typed, problems)
+    if problems.keys() & {field.name for field in context["fields"]}:
         context["problem"] = ""  # shown at its field instead
     # Each preview has its own key: submitting it twice sends one card, and a changed preview is a new card.
     return render_page(request, staff, "desk/proposal.html", {**context, "key": uuid4()}, status=status)
@@ -90,23 +91,16 @@ def undo(request: HttpRequest, staff: Staff, ticket_id: UUID, request_id: UUID) 
 
 def _form(
     ticket: Ticket, person: User, action: WriteAction, typed: Mapping[str, str], problems: FieldErrors
-) -> dict[str, Any]:
-    orders: list[dict[str, Any]] = []
-    if has_order(action):
-        with suppress(SupportBotError):  # people can type an order number instead, and a refusal then shows the reason
-            orders = customer_orders(ticket, person)
-    return {
-        "asks_for_order": has_order(action),
-        "orders": orders,
-        "order": typed.get(ORDER, ""),
-        "order_problems": problems.get(ORDER, []),
-        "fields": form_fields(action, typed, problems),
-    }
+) -> list[FormField]:
+    records: dict[str, FormChoices] = {}
+    with suppress(SupportBotError):  # people can type a number instead, and a refusal then shows the reason
+        records = records_for(ticket, person, action, typed)
+    return form_fields(action, typed, problems, records)
 
 
 def _typed_texts(request: HttpRequest) -> list[str]:
     """Return the text typed into a form that can no longer be sent, so the person can copy it."""
-    typed = [request.POST.get(name, "").strip() for name in request.POST if name not in _CONTROL_FIELDS]
+    typed = [text.strip() for name, text in typed_in(request.POST).items() if name not in _CONTROL_FIELDS]
     return [text for text in typed if text]
 
 

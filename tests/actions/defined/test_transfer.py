@@ -21,6 +21,8 @@ from actions.testing import run_queued
 from supportbot.accounts.models import User
 from tests.actions.defined.conftest import CANCEL, document, record_a_case
 from tests.actions.defined.loopback_shop import LoopbackShop
+from tests.actions.defined.record_choices import FIRST, SECOND, Put, how_far
+from tests.actions.defined.record_choices import NAME as LOOK_UP
 
 pytestmark = pytest.mark.django_db
 NAME = "cancel_pending_order"
@@ -75,6 +77,17 @@ def test_a_shop_is_set_up_from_the_command_line(retail: LoopbackShop, admin: Use
     assert run("action_publish", NAME, "--as", "dora", "--off")["state"] == "disabled"
     with pytest.raises(CommandError, match="does not exist"):
         call_command(*asked)
+
+
+@pytest.mark.parametrize("given", [{}, {"parcel": "\u202e"}, {"parcel": 7}])
+def test_the_command_names_the_records_that_an_argument_can_be(
+    ann: Principal, put_in_force: Put, given: dict[str, Any]
+) -> None:
+    put_in_force(how_far())
+    asked = ("action_propose", LOOK_UP, "--customer", "ann_lee_1", "--args", json.dumps(given))
+    with pytest.raises(CommandError) as refused:
+        call_command(*asked)
+    assert str(refused.value).splitlines()[1:] == [f"  parcel: {one} (Order {one})" for one in (FIRST, SECOND)]
 
 
 def test_operations_of_an_openapi_file_become_drafts(retail: LoopbackShop, tmp_path: Path) -> None:
