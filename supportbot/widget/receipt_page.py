@@ -19,6 +19,7 @@ from actions.money import format_money
 from actions.proposing import money_in
 from actions.receipts import request_of_receipt
 from actions.states import FINAL, State
+from actions.undo import undone_by
 from supportbot.accounts.scope import workspace_scope
 from supportbot.formats import format_day, text_direction
 from supportbot.translation import SOURCE_LANGUAGE, language_of, msgid, text_in
@@ -53,12 +54,17 @@ def receipt_page(http: HttpRequest, token: str) -> HttpResponse:
             "direction": text_direction(language),
             "name": request.workspace.name,
             "title": receipt_title(request, language),
-            "state": text_in(language, _STATES.get(State(request.state), msgid("In review"))),
-            "is_done": request.state == State.SUCCEEDED,
+            "state": text_in(language, _state(request)),
             "rows": list(_rows(request, language)),
             "reload_seconds": None if request.state in FINAL else RELOAD_SECONDS,
         }
     return _response(context, 200)
+
+
+def _state(request: ActionRequest) -> str:
+    if undone_by(request, (State.SUCCEEDED,)):
+        return msgid("Undone")
+    return _STATES.get(State(request.state), msgid("In review"))
 
 
 def _rows(request: ActionRequest, language: str) -> Iterator[tuple[str, str]]:
@@ -72,6 +78,8 @@ def _rows(request: ActionRequest, language: str) -> Iterator[tuple[str, str]]:
     yield from (line for row in rows if (line := (row.label, row.value)) != amount)
     if request.state == State.SUCCEEDED:
         yield text_in(language, "Date"), format_day(localtime(request.changed_at).date(), language)
+    if undo := undone_by(request, (State.SUCCEEDED,)):
+        yield receipt_title(undo, language), format_day(localtime(undo.changed_at).date(), language)
     receipt = {} if rows else request.receipt or {}
     for name, label in _RECEIPT.items():
         if receipt.get(name):

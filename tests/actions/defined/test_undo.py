@@ -3,17 +3,21 @@
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils.timezone import now
+from selectolax.lexbor import LexborHTMLParser
 
+from actions.cards import receipt_title
 from actions.definitions import services
 from actions.definitions.errors import InvalidDefinition
 from actions.errors import CannotUndo
 from actions.models import ActionRequest, AuditEntry
 from actions.principals import Principal
+from actions.receipts import receipt_url
 from actions.services import confirm, decline, propose
 from actions.states import State
 from actions.testing import run_queued
@@ -28,6 +32,7 @@ from tests.actions.conftest import signed_in_as
 from tests.actions.defined.conftest import document
 from tests.actions.defined.loopback_shop import LoopbackShop
 from tests.handoff.browsing import browser
+from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db
 MOVE = "modify_pending_order_address"
@@ -86,6 +91,23 @@ def test_an_undo_is_proposed_confirmed_and_carried_out_once(
         ActionRequest.objects.filter(pk=again.pk).update(undoes=None)
     entry = AuditEntry.objects.get(request_id=again.pk, event="request.proposed")
     assert entry.payload["undoes"] == str(moved.pk) and len(retail.performed) == 2
+
+
+def test_the_receipts_page_says_that_it_was_undone(moved: ActionRequest, ann: Principal, client: Client) -> None:
+    def shown() -> list[str]:
+        page = client.get(urlsplit(receipt_url(moved)).path).content.decode()
+        words = visible_text(LexborHTMLParser(page).css_first("section"), "|").split("|")
+        return [one.strip() for one in words if one.strip()]
+
+    before = shown()
+    assert "Done" in before
+    card = propose_undo(ann, moved.pk)
+    assert shown() == before
+    confirm(card.pk, principal=ann, digest=card.digest)
+    run_queued()
+    after = shown()
+    assert "Undone" in after and "Done" not in after
+    assert receipt_title(card, "en") in after[len(before) :]
 
 
 def test_an_equal_card_that_undoes_nothing_is_not_an_undo(
