@@ -100,8 +100,8 @@ class ConsoleSite(UnfoldAdminSite):
         return self._front(request)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Return what the frame of a page shows. The theme also computes menus and colours of its own frame, which ours
-        replaces; that took a tenth of the time of a page.
+        """Return the context of a page's frame. The theme would also compute menus and colours of its own frame, which
+        ours replaces; that took a tenth of a page's time.
         """
         context: dict[str, Any] = {
             "site_title": self._get_config("SITE_TITLE", request),
