@@ -3,11 +3,18 @@
 from celery import shared_task
 
 from supportbot.handoff.mail.delivery import send_due
-from supportbot.handoff.tickets.timed_changes import escalate_late, escalate_silent, expire_abandoned, wake_snoozed
+from supportbot.handoff.tickets.timed_changes import (
+    escalate_late,
+    escalate_silent,
+    expire_abandoned,
+    release_of_former_agents,
+    wake_snoozed,
+)
 
 
 @shared_task
 def sweep_tickets() -> None:
+    release_of_former_agents()  # first: nobody is to be told that such a ticket waits for its agent
     escalate_late()
     escalate_silent()
     expire_abandoned()

@@ -1,4 +1,5 @@
-"""Time-driven changes: escalates late and unanswered tickets, expires abandoned ones, wakes snoozed ones.
+"""Changes that no call makes: escalates late and unanswered tickets, expires abandoned ones, wakes snoozed ones, and
+returns those of former agents to the queue.
 
 Each ticket is changed in its own transaction.
 """
@@ -12,13 +13,14 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 
+from supportbot.accounts.models import Membership
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.chat.customer_language import customer_language
 from supportbot.chat.log import lock_conversation, notify_desk
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.services import add_system_message
 from supportbot.errors import NotFound
-from supportbot.handoff.models import Presence, Priority, State, Ticket
+from supportbot.handoff.models import HELD, Presence, Priority, State, Ticket
 from supportbot.handoff.tickets.notices import (
     TEAM_AWAY,
     TEAM_AWAY_WITH_ADDRESS,
@@ -26,7 +28,13 @@ from supportbot.handoff.tickets.notices import (
     WAIT_TAKES_LONGER,
     WAIT_TAKES_LONGER_WITH_ADDRESS,
 )
-from supportbot.handoff.tickets.presence import ONLINE_FOR, is_online, is_team_online
+from supportbot.handoff.tickets.presence import (
+    ANSWERING_ROLES,
+    ONLINE_FOR,
+    can_answer_customers,
+    is_online,
+    is_team_online,
+)
 from supportbot.handoff.tickets.queue_rules import EXPIRES_AFTER, LATE_AFTER, SILENT_AFTER, has_expired, is_late
 from supportbot.handoff.tickets.services import announce_reply_address, end, lock_ticket, requeue
 from supportbot.translation import text_in
@@ -70,6 +78,20 @@ def escalate_silent() -> int:
     is_to_act = Q(priority=Priority.NORMAL) | ~Q(Exists(here))
     is_silent = Q(Exists(unanswered), state=State.CLAIMED, claimed_at__lte=now() - SILENT_AFTER)
     return _apply_to_each(is_silent & is_to_act, _escalate_silent)
+
+
+def release_of_former_agents() -> int:
+    """Return to the queue what people hold who have left the team, got another role or whose account is closed; return
+    the number.
+
+    This includes what they snoozed and customers whom they have answered: nobody else sees these as theirs. It does not
+    matter how the role was lost, since the console and commands only change accounts.
+    """
+    role = Membership.objects.filter(
+        workspace_id=OuterRef("workspace_id"), user_id=OuterRef("assignee_id"),
+        role__in=ANSWERING_ROLES, user__is_active=True,
+    )  # fmt: skip
+    return _apply_to_each(Q(~Q(Exists(role)), state__in=HELD), _release)
 
 
 def _customer_messages_before(moment: datetime) -> QuerySet[Message]:
@@ -139,6 +161,14 @@ def _escalate_silent(conversation: Conversation, ticket: Ticket) -> bool:
         return True
     notify_desk(conversation)
     return ticket.priority != before
+
+
+def _release(conversation: Conversation, ticket: Ticket) -> bool:
+    agent = ticket.assignee
+    is_due = ticket.state in HELD and not (agent and agent.is_active and can_answer_customers(agent))
+    if is_due:
+        requeue(conversation, ticket)
+    return is_due
 
 
 def _wake(conversation: Conversation, ticket: Ticket) -> bool:

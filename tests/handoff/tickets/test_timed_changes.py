@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from django.utils.timezone import now
 
-from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.log import lock_conversation
 from supportbot.chat.models import Conversation, Message
@@ -17,7 +17,13 @@ from supportbot.handoff.tasks import sweep_tickets
 from supportbot.handoff.tickets import services, timed_changes
 from supportbot.handoff.tickets.presence import record_presence
 from supportbot.handoff.tickets.queue_rules import EXPIRES_AFTER, LATE_AFTER, SILENT_AFTER
-from supportbot.handoff.tickets.timed_changes import escalate_late, escalate_silent, expire_abandoned, wake_snoozed
+from supportbot.handoff.tickets.timed_changes import (
+    escalate_late,
+    escalate_silent,
+    expire_abandoned,
+    release_of_former_agents,
+    wake_snoozed,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -153,6 +159,37 @@ def test_the_sweep_reaches_every_workspace(ticket: Ticket, other_workspace: Work
         sweep_tickets()
     ticket.refresh_from_db()
     assert ticket.escalated_at is not None
+
+
+def test_what_a_former_agent_holds_returns_to_the_queue(
+    ticket: Ticket, conversation: Conversation, workspace: Workspace, bob: User
+) -> None:
+    services.claim(ticket.pk, agent=bob)
+    add_agent_message(conversation.pk, text="I will ask the warehouse", author=bob, client_id="a1")
+    sweep_tickets()
+    assert Ticket.objects.get().assignee == bob
+    Membership.objects.filter(workspace=workspace, user=bob).delete()
+    assert (release_of_former_agents(), release_of_former_agents()) == (1, 0)
+    found = Ticket.objects.select_related("conversation").get()
+    assert (found.state, found.assignee, found.conversation.mode, found.conversation.agent) == (
+        "waiting", None, "waiting", None,
+    )  # fmt: skip
+
+
+def test_what_a_former_agent_snoozed_is_not_forgotten(ticket: Ticket, bob: User) -> None:
+    services.claim(ticket.pk, agent=bob)
+    services.snooze(ticket.pk, agent=bob, until=now() + timedelta(days=30))
+    Membership.objects.filter(user=bob).update(role=Membership.Role.EDITOR)
+    sweep_tickets()
+    found = Ticket.objects.get()
+    assert (found.state, found.snoozed_until) == ("waiting", None)
+
+
+def test_the_tickets_of_a_closed_account_return_to_the_queue(ticket: Ticket, bob: User) -> None:
+    services.claim(ticket.pk, agent=bob)
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    sweep_tickets()
+    assert Ticket.objects.get().state == "waiting"
 
 
 @pytest.fixture
