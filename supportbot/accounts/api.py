@@ -14,7 +14,7 @@ from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.channels import change_channel, channel_with_id
 from supportbot.accounts.models import Channel, Customer, Workspace
 from supportbot.accounts.permissions import AnyCaller, needs
-from supportbot.accounts.principals import Caller, CustomerCaller
+from supportbot.accounts.principals import Caller, CustomerCaller, Staff
 from supportbot.accounts.selectors import without_nul
 from supportbot.accounts.serializers import (
     ChannelChangeInput,
@@ -47,7 +47,7 @@ class ChannelList(ScopedAPIView, ListAPIView[Channel]):
         data = ChannelInput(data=request.data)
         data.is_valid(raise_exception=True)
         workspace = Workspace.objects.get(pk=caller_of(request).workspace_id)
-        new = create_channel(workspace, **data.validated_data)
+        new = create_channel(workspace, actor=_actor_of(request), **data.validated_data)
         shown = ChannelSerializer(new.channel).data
         return Response({**shown, "identity_secret": new.identity_secret}, status=201)
 
@@ -65,7 +65,8 @@ class ChannelDetail(ScopedAPIView):
         """Change the given fields. The key and the identity keys are unchanged."""
         data = ChannelChangeInput(data=request.data, partial=True)
         data.is_valid(raise_exception=True)
-        return Response(ChannelSerializer(change_channel(channel_id, **data.validated_data)).data)
+        changed = change_channel(channel_id, actor=_actor_of(request), **data.validated_data)
+        return Response(ChannelSerializer(changed).data)
 
 
 class WorkspaceDetail(ScopedAPIView):
@@ -137,6 +138,11 @@ class Me(ScopedAPIView):
     def get(self, request: Request) -> Response:
         """Show who the credential identifies."""
         return Response(MeSerializer(_described(caller_of(request))).data)
+
+
+def _actor_of(request: Request) -> str:
+    """Return how records name the caller of a view that only the team may call."""
+    return cast(Staff, request.auth).actor
 
 
 def caller_of(request: Request) -> Caller:

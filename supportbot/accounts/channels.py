@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.timezone import now
 
+from supportbot.accounts.audit_port import record_change
 from supportbot.accounts.models import Channel
 from supportbot.accounts.origins import is_allowed, own_origins
 from supportbot.accounts.scope import across_workspaces, workspace_scope
@@ -23,7 +24,7 @@ def channel_with_id(channel_id: UUID) -> Channel:
 
 
 @transaction.atomic
-def change_channel(channel_id: UUID, **changes: Any) -> Channel:
+def change_channel(channel_id: UUID, *, actor: str = "", **changes: Any) -> Channel:
     """Change a channel's name, origins or branding; raises NotFound, or InvalidInput naming the field."""
     channel: Channel | None = Channel.objects.select_for_update(no_key=True).filter(pk=channel_id).first()
     if channel is None:
@@ -32,10 +33,13 @@ def change_channel(channel_id: UUID, **changes: Any) -> Channel:
         changes["allowed_origins"] = clean_origins(changes["allowed_origins"])
     if "locale" in changes:
         check_locale(changes["locale"])
+    differing = sorted(field for field, value in changes.items() if getattr(channel, field) != value)
     for field, value in changes.items():
         setattr(channel, field, value)
     check_fields(channel)
     channel.save(update_fields=list(changes))
+    if differing:
+        record_change("channel.changed", actor=actor, channel=channel.key, fields=" ".join(differing))
     return channel
 
 

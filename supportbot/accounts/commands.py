@@ -1,5 +1,6 @@
 """Base classes of management commands: `--json`, `--workspace`, and errors in one sentence."""
 
+import getpass
 import json
 from abc import abstractmethod
 from argparse import ArgumentTypeError
@@ -63,6 +64,11 @@ class WorkspaceCommand(ProductCommand):
     @abstractmethod
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         """Do the work inside the workspace's scope and return the result."""
+
+
+def operator() -> str:
+    """Return how records name the person at the terminal, by the account of the machine."""
+    return f"operator:{getpass.getuser()}"
 
 
 SHOWN_SLUGS: Final = 10

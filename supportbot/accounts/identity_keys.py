@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext
 
+from supportbot.accounts.audit_port import record_change
 from supportbot.accounts.errors import NameTaken, NoSuchKey
 from supportbot.accounts.models import Channel, IdentityKey
 from supportbot.errors import InvalidInput
@@ -32,17 +33,17 @@ def channel_named(key: str) -> Channel:
     return channel
 
 
-def add_identity_key(channel: Channel) -> NewIdentityKey:
+def add_identity_key(channel: Channel, *, actor: str = "") -> NewIdentityKey:
     """Add an HS256 key under the next free number; raises NameTaken if another was added at the same time."""
     new = NewIdentityKey(_next_kid(channel), secrets.token_urlsafe(48))
-    _add(channel, kid=new.kid, algorithm=IdentityKey.Algorithm.HS256, secret=new.secret)
+    _add(channel, actor, kid=new.kid, algorithm=IdentityKey.Algorithm.HS256, secret=new.secret)
     return new
 
 
-def add_public_key(channel: Channel, pem: str) -> NewIdentityKey:
+def add_public_key(channel: Channel, pem: str, *, actor: str = "") -> NewIdentityKey:
     """Like `add_identity_key`, but with an ES256 public key; raises InvalidInput if the key is not valid."""
     new = NewIdentityKey(_next_kid(channel))
-    _add(channel, kid=new.kid, algorithm=IdentityKey.Algorithm.ES256, public_key=_checked(pem))
+    _add(channel, actor, kid=new.kid, algorithm=IdentityKey.Algorithm.ES256, public_key=_checked(pem))
     return new
 
 
@@ -51,10 +52,12 @@ def _next_kid(channel: Channel) -> str:
     return str(max(numbers, default=0) + 1)
 
 
-def _add(channel: Channel, *, kid: str, **key: str) -> None:
+def _add(channel: Channel, actor: str, *, kid: str, **key: str) -> None:
     try:
         with transaction.atomic():
-            IdentityKey.objects.create(channel=channel, kid=kid, **key)
+            made = IdentityKey.objects.create(channel=channel, kid=kid, **key)
+            facts = {"channel": channel.key, "kid": kid, "algorithm": str(made.algorithm)}
+            record_change("identity_key.added", actor=actor, **facts)
     except IntegrityError as error:
         raise NameTaken(gettext("A key {kid} was added at the same moment. Try again.").format(kid=kid)) from error
 
@@ -70,11 +73,12 @@ def _checked(pem: str) -> str:
     return pem
 
 
-def revoke_identity_key(channel: Channel, kid: str) -> datetime:
+@transaction.atomic
+def revoke_identity_key(channel: Channel, kid: str, *, actor: str = "") -> datetime:
     """Revoke a key, and with it every token that it signed, at once; return the time. A key that was already revoked
     keeps its original time. Raises NoSuchKey.
     """
-    channel.identity_keys.filter(kid=kid, revoked_at=None).update(revoked_at=now())
+    is_revoked_now = channel.identity_keys.filter(kid=kid, revoked_at=None).update(revoked_at=now())
     revoked_at: datetime | None = channel.identity_keys.filter(kid=kid).values_list("revoked_at", flat=True).first()
     if revoked_at is None:
         known = ", ".join(channel.identity_keys.filter(revoked_at=None).order_by("kid").values_list("kid", flat=True))
@@ -83,4 +87,6 @@ def revoke_identity_key(channel: Channel, kid: str) -> datetime:
                 channel=channel.key, kid=kid, known=known or gettext("none")
             )
         )
+    if is_revoked_now:
+        record_change("identity_key.revoked", actor=actor, channel=channel.key, kid=kid)
     return revoked_at

@@ -15,7 +15,14 @@ from supportbot.team_language import TEAM_LANGUAGES
 
 @transaction.atomic
 def create_person(
-    workspace: Workspace, username: str, *, role: str, password: str, name: str = "", email: str = ""
+    workspace: Workspace,
+    username: str,
+    *,
+    role: str,
+    password: str,
+    name: str = "",
+    email: str = "",
+    actor: str = "",
 ) -> User:
     """Create a person with a role; raises NameTaken, or InvalidInput for an invalid name, address or role.
 
@@ -38,18 +45,18 @@ def create_person(
             username=username
         )
         raise NameTaken(message, fields={"username": [gettext("Already taken.")]}) from error
-    add_member(workspace, user, role)
+    add_member(workspace, user, role, actor=actor)
     return user
 
 
-def add_existing_person(workspace: Workspace, username: str, *, role: str) -> Membership:
+def add_existing_person(workspace: Workspace, username: str, *, role: str, actor: str = "") -> Membership:
     """Give a person with an account a role; raises InvalidInput if the user name does not exist."""
     person = User.objects.filter(username=username).first()
     if person is None:
         raise InvalidInput(
             fields={"username": [gettext("No account has this user name. Use user_create to create one.")]}
         )
-    return add_member(workspace, person, role)
+    return add_member(workspace, person, role, actor=actor)
 
 
 def works_only_here(person: User) -> bool:

@@ -17,6 +17,7 @@ from django.utils.text import slugify
 from django.utils.timezone import now
 from django.utils.translation import gettext
 
+from supportbot.accounts.audit_port import person_in_records, record_change
 from supportbot.accounts.branding import LOCALE
 from supportbot.accounts.errors import NameTaken, NoSuchKey
 from supportbot.accounts.identity import Identity
@@ -122,14 +123,29 @@ def check_fields(row: Model) -> None:
         raise InvalidInput(fields=error.message_dict) from error
 
 
-def add_member(workspace: Workspace, user: User, role: str) -> Membership:
+@transaction.atomic
+def add_member(workspace: Workspace, user: User, role: str, *, actor: str = "") -> Membership:
     """Give a person a role, replacing any previous one."""
     if role not in Membership.Role.values:
         raise InvalidInput(
             fields={"role": [gettext("Choose one of {choices}.").format(choices=", ".join(Membership.Role.values))]}
         )
+    before = Membership.objects.filter(workspace=workspace, user=user).values_list("role", flat=True).first()
     membership, _ = Membership.objects.update_or_create(workspace=workspace, user=user, defaults={"role": role})
+    if before != role:
+        changed = {"before": before} if before else {}
+        event = "member.role_changed" if before else "member.added"
+        with workspace_scope(workspace.pk):
+            record_change(event, actor=actor, person=person_in_records(user), role=role, **changed)
     return membership
+
+
+@transaction.atomic
+def remove_member(membership: Membership, *, actor: str = "") -> None:
+    """End a person's role in a workspace; their account stays."""
+    with workspace_scope(membership.workspace_id):
+        record_change("member.removed", actor=actor, person=person_in_records(membership.user), role=membership.role)
+    membership.delete()
 
 
 @transaction.atomic
@@ -141,6 +157,7 @@ def create_channel(
     locale: str = "",
     greeting: str = "",
     identity_secret: str = "",
+    actor: str = "",
     **branding: Any,
 ) -> NewChannel:
     """Create a channel with one HS256 identity key; the secret is generated unless given (at least 32 characters).
@@ -166,6 +183,7 @@ def create_channel(
         IdentityKey.objects.create(
             channel=channel, kid="1", algorithm=IdentityKey.Algorithm.HS256, secret=secret, public_key=""
         )
+        record_change("channel.created", actor=actor, channel=channel.key, name=channel.name)
     return NewChannel(channel, secret)
 
 
@@ -200,6 +218,7 @@ def _is_host(host: str) -> bool:
     return len(host) <= MAX_HOST_CHARACTERS and _HOST.fullmatch(host) is not None
 
 
+@transaction.atomic
 def issue_api_key(
     workspace: Workspace,
     name: str,
@@ -207,6 +226,7 @@ def issue_api_key(
     scopes: Sequence[str],
     user: User | None = None,
     expires_at: datetime | None = None,
+    actor: str = "",
 ) -> NewApiKey:
     """Issue a key with these scopes, acting as `user` if given; raises InvalidInput for an unknown scope."""
     unknown = sorted(set(scopes) - SCOPES)
@@ -227,17 +247,24 @@ def issue_api_key(
         )
         check_fields(row)
         row.save(force_insert=True)
+        scopes_in_words, owner = " ".join(row.scopes), person_in_records(user)
+        record_change(
+            "api_key.issued", actor=actor, prefix=prefix, name=row.name, scopes=scopes_in_words, acts_as=owner
+        )
     return NewApiKey(row, plain)
 
 
-def revoke_api_key(prefix: str) -> ApiKey:
+@transaction.atomic
+def revoke_api_key(prefix: str, *, actor: str = "") -> ApiKey:
     """Revoke a key of the current workspace; raises NoSuchKey. A key already revoked keeps its original time."""
-    ApiKey.objects.filter(prefix=prefix, revoked_at=None).update(revoked_at=now())
+    is_revoked_now = ApiKey.objects.filter(prefix=prefix, revoked_at=None).update(revoked_at=now())
     key: ApiKey | None = ApiKey.objects.filter(prefix=prefix).first()
     if key is None:
         raise NoSuchKey(
             f"There is no API key with the prefix {prefix}. The prefix is everything before the second underscore."
         )
+    if is_revoked_now:
+        record_change("api_key.revoked", actor=actor, prefix=prefix, name=key.name)
     return key
 
 

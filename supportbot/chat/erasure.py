@@ -25,6 +25,7 @@ from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils.module_loading import import_string
 
+from actions import audit
 from actions.models import ActionRequest, Attempt, AuditEntry, LedgerEntry
 from actions.states import OPEN
 from supportbot.accounts.models import Customer
@@ -61,7 +62,7 @@ def erase_all_conversations(caller: CustomerCaller) -> int:
 
 
 @transaction.atomic
-def forget_customer(customer: Customer) -> int:
+def forget_customer(customer: Customer, *, actor: str = "system") -> int:
     """Erase a customer and all their conversations; return the number of conversations. Raises NotSettled if a request
     is open.
 
@@ -76,8 +77,17 @@ def forget_customer(customer: Customer) -> int:
     mine = Conversation.objects.filter(customer=customer).order_by("pk").select_for_update()
     count = erase(list(mine))
     announce("customer_forgotten", customer.pk, workspace_id=customer.workspace_pk)
+    audit.record("customer.forgotten", actor=actor, customer=str(customer.pk), conversations=count)
     customer.delete()
     return count
+
+
+@transaction.atomic
+def export_for(customer: Customer, *, actor: str) -> dict[str, list[dict[str, Any]]]:
+    """Return everything stored about a customer, as `export_of` does, and record who got it."""
+    held = export_of(customer)
+    audit.record("customer.exported", actor=actor, customer=str(customer.pk), rows=sum(map(len, held.values())))
+    return held
 
 
 def _check_settled(customer: Customer) -> None:
@@ -152,7 +162,9 @@ def _lasting_rows(customer: Customer) -> Iterator[models.Model]:
         requests,
         Attempt.objects.filter(request_id__in=ids),
         LedgerEntry.objects.filter(request_id__in=ids),
-        AuditEntry.objects.filter(Q(request_id__in=ids) | Q(actor=f"customer:{customer.pk}")),
+        AuditEntry.objects.filter(
+            Q(request_id__in=ids) | Q(actor=f"customer:{customer.pk}") | Q(payload__customer=str(customer.pk))
+        ),
         calls,
         LLMBody.objects.filter(call__in=calls),
     )

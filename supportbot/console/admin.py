@@ -11,6 +11,7 @@ from supportbot.console import (  # noqa: F401  # each module registers its admi
     action_requests,
     action_rules,
     api_keys,
+    audit_trail,
     channels,
     connections,
     conversations,

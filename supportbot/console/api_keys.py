@@ -16,6 +16,7 @@ from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from actions.models import actor_of
 from supportbot.accounts.models import ApiKey, Workspace
 from supportbot.accounts.principals import SCOPES
 from supportbot.accounts.services import issue_api_key, revoke_api_key
@@ -153,6 +154,7 @@ class ApiKeyAdmin(ScopedAdmin):
             scopes=values["scopes"],
             user=person_of(request) if values["acts_as_me"] else None,
             expires_at=values["expires_at"],
+            actor=actor_of(person_of(request)),
         )
         obj.pk, obj.prefix = new.row.pk, new.row.prefix
         remember(request, new.plain)
@@ -170,7 +172,7 @@ class ApiKeyAdmin(ScopedAdmin):
     def revoke(self, request: HttpRequest, key_id: UUID) -> HttpResponse:
         needs(request, RIGHT)
         key = get_object_or_404(ApiKey.objects, pk=key_id)
-        revoke_api_key(key.prefix)
+        revoke_api_key(key.prefix, actor=actor_of(person_of(request)))
         messages.success(
             request, gettext("{name} is revoked: programs that use it are refused from now on.").format(name=key.name)
         )

@@ -18,6 +18,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from actions.models import actor_of
 from supportbot.accounts.branding import (
     colour_validator,
     personalised_greeting,
@@ -36,7 +37,7 @@ from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words, tag
 from supportbot.console.fields import ByLanguage, ColourInput, LanguageCode, Lines, Origins
 from supportbot.console.new_secret import remember, remembered, show_once
-from supportbot.console.request_context import needs, workspace_here
+from supportbot.console.request_context import needs, person_of, workspace_here
 from supportbot.formats import text_direction
 from supportbot.handoff.tickets.notices import TEAM_HOURS
 from supportbot.language.detection import base_language
@@ -247,12 +248,13 @@ class ChannelAdmin(ScopedAdmin):
         ]
 
     def save_model(self, request: HttpRequest, obj: Channel, form: ChannelForm, change: bool) -> None:
-        asked = form.changes()
+        asked, actor = form.changes(), actor_of(person_of(request))
         if change:
-            change_channel(obj.pk, **asked)
+            change_channel(obj.pk, actor=actor, **asked)
             return
         workspace = Workspace.objects.get(pk=needs(request, RIGHT).workspace_id)
-        new = create_channel(workspace, **{"name": obj.name, **{k: v for k, v in asked.items() if k in CREATE_FIELDS}})
+        at_once = {name: value for name, value in asked.items() if name in CREATE_FIELDS}
+        new = create_channel(workspace, **{"name": obj.name, **at_once}, actor=actor)
         if later := {name: value for name, value in asked.items() if name not in CREATE_FIELDS}:
             change_channel(new.channel.pk, **later)
         obj.pk, obj.key = new.channel.pk, new.channel.key
@@ -300,14 +302,14 @@ class ChannelAdmin(ScopedAdmin):
         """Add a key. The merchant's server switches to it before the old one is revoked."""
         needs(request, RIGHT)
         channel = channel_with_id(channel_id)
-        new = add_identity_key(channel)
+        new = add_identity_key(channel, actor=actor_of(person_of(request)))
         title = gettext("Key {key} of {channel}").format(key=new.kid, channel=channel.name)
         return self._shown_once(request, channel, title, new.secret)
 
     def revoke_key(self, request: HttpRequest, channel_id: UUID, kid: str) -> HttpResponse:
         needs(request, RIGHT)
         channel = channel_with_id(channel_id)
-        revoke_identity_key(channel, kid)
+        revoke_identity_key(channel, kid, actor=actor_of(person_of(request)))
         messages.success(request, gettext("Key {kid} is revoked. Tokens signed with it are refused.").format(kid=kid))
         return redirect("admin:accounts_channel_change", channel.pk)
 

@@ -120,6 +120,7 @@ GROUPS: Final[tuple[tuple["Text", tuple[Entry, ...]], ...]] = (
             Entry(_("API keys"), "key", "admin:accounts_apikey_changelist", "team:write"),
             Entry(_("Team"), "people", "admin:accounts_membership_changelist", "team:write"),
             Entry(_("Workspace"), "gear", "admin:accounts_workspace_changelist", "team:write"),
+            Entry(_("Audit trail"), "lock", "admin:actions_auditentry_changelist", "team:write"),
         ),
     ),
 )

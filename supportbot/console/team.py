@@ -16,7 +16,7 @@ from actions.models import actor_of
 from actions.policy_store import forbid_every_approval
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.people import change_person, create_person, works_only_here
-from supportbot.accounts.services import add_member
+from supportbot.accounts.services import add_member, remove_member
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words
 from supportbot.console.passwords import send_invitation
@@ -134,9 +134,10 @@ class MembershipAdmin(ScopedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
         workspace, values = Workspace.objects.get(pk=needs(request, RIGHT).workspace_id), form.cleaned_data
+        actor = actor_of(person_of(request))
         if change:
             _keep_an_admin(obj, becomes=values["role"])
-            add_member(workspace, obj.user, values["role"])
+            add_member(workspace, obj.user, values["role"], actor=actor)
             if works_only_here(obj.user):  # otherwise, the form lacks these fields
                 change_person(obj.user, name=values["name"], email=values["email"])
             return
@@ -148,6 +149,7 @@ class MembershipAdmin(ScopedAdmin):
             password=secrets.token_urlsafe(32),
             name=values["name"],
             email=values["email"],
+            actor=actor,
         )
         obj.pk = Membership.objects.get(user=user, workspace=workspace).pk
         obj.user, obj.workspace = user, workspace
@@ -155,8 +157,9 @@ class MembershipAdmin(ScopedAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
         _keep_an_admin(obj, becomes="")
-        forbid_every_approval(obj.user, actor=actor_of(person_of(request)))
-        super().delete_model(request, obj)
+        actor = actor_of(person_of(request))
+        forbid_every_approval(obj.user, actor=actor)
+        remove_member(obj, actor=actor)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
         try:

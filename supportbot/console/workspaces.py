@@ -244,7 +244,7 @@ def change_logo(workspace: Workspace, chosen: Any) -> None:
 
 
 def _record_changes(request: HttpRequest, workspace: Workspace, form: FactsForm) -> None:
-    for name in SETTINGS:
+    for name in (*SETTINGS, *RETENTION):
         if name in form.changed_data:
             audit.record(
                 "workspace.changed",

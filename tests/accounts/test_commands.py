@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
+from actions.models import AuditEntry
 from supportbot.accounts.errors import InvalidKey, InvalidToken
 from supportbot.accounts.identity import verify_identity
 from supportbot.accounts.models import ApiKey, Channel, IdentityKey, Membership, User, Workspace
@@ -46,6 +47,31 @@ def test_an_empty_installation_gets_a_channel_a_person_and_a_key(settings: Any) 
     key = run("apikey_create", "robot", "--scope", "tickets:read", "--user", "ines")
     staff, acts_as = staff_by_api_key(key["api_key"])
     assert (acts_as, staff.scopes) == (user, {"tickets:read"})
+
+
+def test_the_audit_trail_says_what_the_operator_did(workspace: Workspace, bob: User, monkeypatch: Any) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "root")
+    key = run("apikey_create", "robot", "--scope", "tickets:read")["api_key"]
+    prefix = "_".join(key.split("_")[:2])
+    run("apikey_revoke", prefix)
+    run("apikey_revoke", prefix)  # nothing changes
+    channel = run("channel_create", "Shop")["channel"]
+    run("identitykey_add", channel)
+    run("identitykey_revoke", channel, "1")
+    run("member_add", "bob", "--role", "editor")
+    run("member_add", "bob", "--role", "editor")
+    run("user_create", "noor", "--role", "agent")
+    with workspace_scope(workspace.pk):
+        entries = list(AuditEntry.objects.order_by("seq"))
+    assert {entry.actor for entry in entries} == {"operator:root"}
+    assert [entry.event for entry in entries] == [
+        "api_key.issued", "api_key.revoked", "channel.created", "identity_key.added", "identity_key.revoked",
+        "member.role_changed", "member.added",
+    ]  # fmt: skip
+    assert entries[0].payload == {
+        "prefix": prefix, "name": "robot", "scopes": "tickets:read", "acts_as": "service",
+    }  # fmt: skip
+    assert entries[5].payload == {"person": f"user:{bob.pk}", "role": "editor", "before": "agent"}
 
 
 def test_an_existing_account_gets_a_role_in_another_workspace(

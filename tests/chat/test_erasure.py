@@ -2,6 +2,7 @@
 any more.
 """
 
+import getpass
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from django.test import Client
 from django.utils.timezone import now
 from rest_framework.test import APIClient
 
-from actions.models import ActionRequest
+from actions.models import ActionRequest, AuditEntry
 from actions.policy_store import ensure_policies
 from actions.principals import principal_in_conversation
 from actions.services import propose
@@ -355,7 +356,10 @@ def test_an_export_contains_what_would_be_erased_and_what_stays(
     ActionRequest.objects.update(state="expired")
     before = counts()
     run("forget_customer", "cus_alice")
-    gone = {name: before[name] - count for name, count in counts().items() if before[name] != count}
+    entries = AuditEntry.objects.filter(payload__customer=str(alice.pk)).order_by("seq")
+    assert [entry.event for entry in entries] == ["customer.exported", "customer.forgotten"]
+    assert {entry.actor for entry in entries} == {f"operator:{getpass.getuser()}"}
+    gone = {name: before[name] - count for name, count in counts().items() if before[name] > count}
     stays = {"llm.llmcall", "actions.actionrequest", "actions.auditentry"}
     assert gone == {name: len(rows) for name, rows in held.items() if name not in stays}
 

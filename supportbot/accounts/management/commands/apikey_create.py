@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
-from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.principals import SCOPES
 from supportbot.accounts.services import issue_api_key
@@ -29,7 +29,7 @@ class Command(WorkspaceCommand):
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         user = _member(workspace, options["user"]) if options["user"] else None
-        new = issue_api_key(workspace, options["name"], scopes=options["scope"], user=user)
+        new = issue_api_key(workspace, options["name"], scopes=options["scope"], user=user, actor=operator())
         return {"workspace": workspace.slug, "name": new.row.name, "scopes": new.row.scopes, "api_key": new.plain}
 
 

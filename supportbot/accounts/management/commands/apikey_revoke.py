@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
-from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.services import revoke_api_key
 
@@ -20,7 +20,7 @@ class Command(WorkspaceCommand):
         )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
-        key = revoke_api_key(options["prefix"])
+        key = revoke_api_key(options["prefix"], actor=operator())
         return {
             "workspace": workspace.slug,
             "prefix": key.prefix,

@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.channels import snippet
-from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.services import create_channel
 
@@ -36,6 +36,7 @@ class Command(WorkspaceCommand):
             allowed_origins=options["origin"],
             locale=options["locale"],
             greeting=options["greeting"],
+            actor=operator(),
         )
         return {
             "workspace": workspace.slug,

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
-from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.identity_keys import add_identity_key, add_public_key, channel_named
 from supportbot.accounts.models import Workspace
 
@@ -29,7 +29,10 @@ class Command(WorkspaceCommand):
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         channel = channel_named(options["channel"])
         path = options["public_key"]
-        new = add_identity_key(channel) if path is None else add_public_key(channel, _read(path))
+        if path is None:
+            new = add_identity_key(channel, actor=operator())
+        else:
+            new = add_public_key(channel, _read(path), actor=operator())
         algorithm = "HS256" if path is None else "ES256"
         facts = {"workspace": workspace.slug, "channel": channel.key, "kid": new.kid, "algorithm": algorithm}
         return facts | ({"identity_secret": new.secret} if new.secret else {})

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
-from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.identity_keys import channel_named, revoke_identity_key
 from supportbot.accounts.models import Workspace
 
@@ -20,7 +20,7 @@ class Command(WorkspaceCommand):
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         channel = channel_named(options["channel"])
-        revoked_at = revoke_identity_key(channel, options["kid"])
+        revoked_at = revoke_identity_key(channel, options["kid"], actor=operator())
         return {
             "workspace": workspace.slug,
             "channel": channel.key,

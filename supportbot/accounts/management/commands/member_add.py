@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext_noop
 
-from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import Membership, Workspace
 from supportbot.accounts.people import add_existing_person
 
@@ -19,5 +19,5 @@ class Command(WorkspaceCommand):
         parser.add_argument("--role", required=True, choices=Membership.Role.values)
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
-        membership = add_existing_person(workspace, options["username"], role=options["role"])
+        membership = add_existing_person(workspace, options["username"], role=options["role"], actor=operator())
         return {"workspace": workspace.slug, "username": options["username"], "role": membership.role}

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
-from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import Membership, Workspace
 from supportbot.accounts.people import create_person
 
@@ -30,6 +30,7 @@ class Command(WorkspaceCommand):
             password=password,
             name=options["name"],
             email=options["email"],
+            actor=operator(),
         )
         return {
             "workspace": workspace.slug,

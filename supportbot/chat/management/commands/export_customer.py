@@ -6,10 +6,10 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
-from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.selectors import customer_named
-from supportbot.chat.erasure import Encoder, export_of
+from supportbot.chat.erasure import Encoder, export_for
 
 
 class Command(WorkspaceCommand):
@@ -21,7 +21,7 @@ class Command(WorkspaceCommand):
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         customer = customer_named(options["customer"])
-        held = export_of(customer)
+        held = export_for(customer, actor=operator())
         # Times, ids and amounts in their JSON form.
         readable: dict[str, Any] = json.loads(json.dumps(held, cls=Encoder))
         return {"workspace": workspace.slug, "customer": str(customer.pk), "held": readable}

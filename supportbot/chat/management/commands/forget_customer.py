@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
-from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.selectors import customer_named
 from supportbot.chat.erasure import forget_customer
@@ -23,5 +23,5 @@ class Command(WorkspaceCommand):
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         customer = customer_named(options["customer"])
-        customer_id = str(customer.pk)
-        return {"workspace": workspace.slug, "customer": customer_id, "conversations": forget_customer(customer)}
+        customer_id, count = str(customer.pk), forget_customer(customer, actor=operator())
+        return {"workspace": workspace.slug, "customer": customer_id, "conversations": count}

@@ -1,0 +1,129 @@
+"""The workspace's audit trail, read-only: every step of a request, and every change of rules, people, keys and systems.
+
+Events keep the names that the documentation uses. Entries contain ids instead of names, so people are looked up.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
+
+from actions.models import AuditEntry, actor_of
+from supportbot.accounts.models import User
+from supportbot.console.base import ScopedAdmin
+from supportbot.console.display import moment_in_words
+from supportbot.console.filters import LabelledFilter
+from supportbot.handoff.desk.assistant_activity import actor_names
+
+# The beginnings of the events of each subject, before the point.
+SUBJECTS: Final = {
+    "requests": (gettext_noop("Requests"), ("request", "approval", "words", "wish")),
+    "reads": (gettext_noop("Look-ups"), ("read",)),
+    "rules": (gettext_noop("Action rules"), ("policy",)),
+    "actions": (gettext_noop("Actions"), ("definition",)),
+    "answers": (gettext_noop("Releases and articles"), ("release", "article", "source")),
+    "systems": (
+        gettext_noop("Connections and webhooks"),
+        ("connection", "merchant", "model_connection", "embedding_connection", "embedding_route", "webhook"),
+    ),
+    "people": (gettext_noop("People, keys and channels"), ("member", "api_key", "identity_key", "channel")),
+    "workspace": (gettext_noop("Workspace"), ("workspace",)),
+    "customers": (gettext_noop("Erased and exported customers"), ("customer",)),
+}
+FOUND_PEOPLE: Final = 50
+
+
+class SubjectFilter(LabelledFilter):
+    title = _("subject")
+    parameter_name = "subject"
+    words: Mapping[str, str] = {name: label for name, (label, _starts) in SUBJECTS.items()}  # type: ignore[misc]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in SUBJECTS:
+            return queryset
+        wanted = Q()
+        for start in SUBJECTS[str(self.value())][1]:
+            wanted |= Q(event__startswith=f"{start}.")
+        return queryset.filter(wanted)
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ScopedAdmin):
+    many = _("Audit trail")
+    none_yet = _("Every step of a request and every change of rules, people, keys and connections is recorded here.")
+    view_right = "team:write"
+    list_display = ["seq", "moment", "event", "who", "facts", "about"]
+    list_display_links = None
+    list_filter = [SubjectFilter]
+    search_fields = ["event"]
+    search_help_text = _("Events, people, names, or the id of a request")
+    ordering = ["-seq"]
+    fields = readonly_fields = ["seq", "moment", "event", "who", "facts", "about"]
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Read the names of all people on the page at once."""
+        shown = super().get_changelist_instance(request)
+        names = actor_names(one for entry in shown.result_list for one in _people_in(entry))
+        for entry in shown.result_list:
+            entry.names = names
+        return shown
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Search for a request's id, which an index finds, or for a part of an event, a fact or a person's name."""
+        text = search_term.strip()
+        try:
+            return queryset.filter(request_id=UUID(text)), False
+        except ValueError:
+            pass
+        if not text:
+            return queryset, False
+        named = Q(username__icontains=text) | Q(first_name__icontains=text) | Q(last_name__icontains=text)
+        actors = [actor_of(person) for person in User.objects.filter(named)[:FOUND_PEOPLE]]
+        wanted = Q(event__icontains=text) | Q(actor__icontains=text) | Q(payload__icontains=text)
+        return queryset.filter(wanted | Q(actor__in=actors) | Q(payload__person__in=actors)), False
+
+    @admin.display(description=_("Time"), ordering="seq")
+    def moment(self, entry: AuditEntry) -> str:
+        return moment_in_words(entry.at)
+
+    @admin.display(description=_("Who"))
+    def who(self, entry: AuditEntry) -> str:
+        return _names_for(entry)[entry.actor]
+
+    @admin.display(description=_("Details"))
+    def facts(self, entry: AuditEntry) -> str:
+        names = _names_for(entry)
+        told = {name: value for name, value in entry.payload.items() if value not in ("", None, [])}
+        return "; ".join(
+            f"{name}: {names[value] if _is_person(value) else value}".replace("_", " ") for name, value in told.items()
+        )
+
+    @admin.display(description=_("Request"))
+    def about(self, entry: AuditEntry) -> str:
+        if entry.request_id is None:
+            return "–"
+        page = reverse("admin:actions_actionrequest_change", args=[entry.request_id])
+        return format_html('<a href="{}">{}</a>', page, str(entry.request_id)[-6:])
+
+
+def _names_for(entry: Any) -> Mapping[str, str]:
+    """Return the names of the people in an entry: those read for the whole list, if it is part of one."""
+    return getattr(entry, "names", None) or actor_names(_people_in(entry))
+
+
+def _people_in(entry: AuditEntry) -> list[str]:
+    return [entry.actor, *(value for value in entry.payload.values() if _is_person(value))]
+
+
+def _is_person(value: object) -> bool:
+    """Return whether a fact names a person by id."""
+    return isinstance(value, str) and value.startswith("user:")

@@ -1,0 +1,99 @@
+"""The audit trail in the console: every entry, with names, for admins only."""
+
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from selectolax.lexbor import LexborHTMLParser
+
+from actions import audit
+from actions.models import AuditEntry, actor_of
+from supportbot.accounts.models import ApiKey, Membership, User, Workspace
+from supportbot.ids import uuid7
+from tests.console.conftest import Enter, logged_in, person
+
+pytestmark = pytest.mark.django_db
+TRAIL = "/admin/actions/auditentry/"
+
+
+def rows(browser: Client, query: str = "") -> list[str]:
+    """Return the entries on the page as text, newest first."""
+    answer = browser.get(f"{TRAIL}{query}")
+    assert answer.status_code == 200
+    table = LexborHTMLParser(answer.content.decode()).css("#result_list tbody tr")
+    return [" ".join(row.text(separator=" ").split()) for row in table]
+
+
+def event_of(row: str) -> str:
+    return next(word for word in row.split() if "." in word and word.replace(".", "").replace("_", "").isalpha())
+
+
+@pytest.fixture
+def ines(workspace: Workspace) -> User:
+    """An admin with a name."""
+    found = person(workspace, "admin", "ines")
+    found.first_name, found.last_name = "Ines", "Kowalski"
+    found.save()
+    return found
+
+
+@transaction.atomic
+def record(event: str, **facts: Any) -> None:
+    audit.record(event, **{"actor": "system", **facts})
+
+
+@pytest.mark.parametrize("role", ["editor", "agent", "supervisor"])
+def test_only_admins_see_the_trail(enter: Enter, role: str) -> None:
+    assert enter(role).get(TRAIL).status_code in (302, 403)
+
+
+def test_the_trail_says_who_changed_what(ines: User, workspace: Workspace) -> None:
+    browser = logged_in(ines)
+    noor = person(workspace, "agent", "noor")
+    membership = Membership.objects.get(user=noor)
+    browser.post(f"/admin/accounts/membership/{membership.pk}/change/", {"role": "editor"})
+    browser.post(f"/admin/accounts/membership/{membership.pk}/delete/", {"post": "yes"})
+    browser.post("/admin/accounts/apikey/add/", {"name": "Import", "scopes": ["kb:read", "kb:write"]})
+    browser.post(f"/admin/accounts/apikey/{ApiKey.objects.get().pk}/revoke/")
+    found = rows(browser)
+    events = ["api_key.revoked", "api_key.issued", "member.removed", "member.role_changed"]
+    assert [event_of(row) for row in found] == events
+    assert all("Ines Kowalski" in row for row in found)
+    assert "person: noor" in found[-1] and "before: agent" in found[-1] and "role: editor" in found[-1]
+
+
+def test_the_trail_is_filtered_and_searched(ines: User) -> None:
+    browser, request = logged_in(ines), uuid7()
+    record("read.answered", actor="customer:1", records=2)
+    record("policy.disabled", actor=actor_of(ines), action="refund_order")
+    record("request.proposed", request_id=request, action="refund_order")
+    record("webhook.removed", webhook="Warehouse")
+    assert [event_of(row) for row in rows(browser, "?subject=rules")] == ["policy.disabled"]
+    assert [event_of(row) for row in rows(browser, "?subject=systems")] == ["webhook.removed"]
+    assert len(rows(browser, "?subject=nonsense")) == 4
+    assert [event_of(row) for row in rows(browser, "?q=kowalski")] == ["policy.disabled"]
+    assert [event_of(row) for row in rows(browser, "?q=warehouse")] == ["webhook.removed"]
+    assert [event_of(row) for row in rows(browser, f"?q={request}")] == ["request.proposed"]
+    assert rows(browser, "?q=%25") == []
+
+
+def test_a_page_reads_names_once(ines: User, django_assert_max_num_queries: Any) -> None:
+    browser = logged_in(ines)
+    for _ in range(3):
+        record("policy.disabled", actor=actor_of(ines), action="refund_order")
+    with django_assert_max_num_queries(40) as few:
+        rows(browser)
+    for _ in range(20):
+        record("policy.approver_added", actor=actor_of(ines), person=actor_of(ines))
+    with django_assert_max_num_queries(len(few)):
+        rows(browser)
+
+
+def test_an_entry_can_be_neither_changed_nor_deleted(ines: User) -> None:
+    record("webhook.removed", webhook="Warehouse")
+    entry, browser = AuditEntry.objects.get(), logged_in(ines)
+    assert browser.get(f"{TRAIL}{entry.pk}/change/").status_code == 200
+    for step in ("change", "delete"):
+        browser.post(f"{TRAIL}{entry.pk}/{step}/", {"event": "other", "post": "yes"})
+    assert AuditEntry.objects.get().event == "webhook.removed"
