@@ -68,9 +68,12 @@ def cache_at(address: str) -> dict[str, Any]:
 def database_at(address: str, offset: int) -> str:
     """Return the URL of the database `offset` places after the one in `address` (by default 0).
 
-    The password and other options are kept. Raises ImproperlyConfigured if the database is not a number.
+    The password and other options are kept. Raises ImproperlyConfigured for another scheme, or if the database is not a
+    number.
     """
     parts = urlsplit(address)
+    if parts.scheme not in ("redis", "rediss"):  # do not repeat the address, which may contain a password
+        raise ImproperlyConfigured("REDIS_URL must be an address like redis://:secret@host:6379/0.")
     options = [option for option in parts.query.split("&") if option]
     # this takes precedence over the path
     named = [option.removeprefix("db=") for option in options if option.startswith("db=")]

@@ -53,6 +53,8 @@ if not all(is_field_key(key) for key in FIELD_KEYS):
 
 _public_host = urlsplit(PUBLIC_URL).hostname
 ALLOWED_HOSTS = [host.strip() for host in env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])]
+if _wrong := [host for host in ALLOWED_HOSTS if "/" in host]:
+    raise ImproperlyConfigured(f"ALLOWED_HOSTS={_wrong[0]} is not a host name such as help.example.com.")
 if _public_host and _public_host not in ALLOWED_HOSTS:
     ALLOWED_HOSTS.append(_public_host)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
@@ -315,8 +317,8 @@ ACTIONS_RESERVED_NAMES = ("request_human", "withdraw_cards", "undo_last", "searc
 ACTIONS_AUDIT_HEADS = DATA_DIR / "audit-heads.jsonl"
 
 # --- External agents over MCP: the limits of calls per API key, and of those that ask the assistant.
-MCP_CALLS_PER_MINUTE = env.int("MCP_CALLS_PER_MINUTE", default=300)
-MCP_QUESTIONS_PER_MINUTE = env.int("MCP_QUESTIONS_PER_MINUTE", default=30)
+MCP_CALLS_PER_MINUTE = env.at_least("MCP_CALLS_PER_MINUTE", 1, default=300, why=": no key could call anything.")
+MCP_QUESTIONS_PER_MINUTE = env.at_least("MCP_QUESTIONS_PER_MINUTE", 0, default=30, why=".")
 MCP_PROPOSALS_PER_MINUTE = 60  # per API key; the action's own limits also apply
 
 # --- Models. No model name is built in: OPENAI_MODEL names one, otherwise the server's only model is used.
@@ -330,7 +332,9 @@ if KB_EMBEDDER == "openai" and not OPENAI_EMBEDDING_MODEL:
     raise ImproperlyConfigured(
         "KB_EMBEDDER=openai needs OPENAI_EMBEDDING_MODEL. Set it to the server's embedding model."
     )
-OPENAI_EMBEDDING_DIMENSIONS = env.int("OPENAI_EMBEDDING_DIMENSIONS", default=0)  # 0 means that the server is asked once
+OPENAI_EMBEDDING_DIMENSIONS = env.at_least(
+    "OPENAI_EMBEDDING_DIMENSIONS", 0, default=0, why=". Use 0 to ask the server once."
+)
 LLM_PRICES = env.json("LLM_PRICES", default={})
 LLM_DAILY_BUDGET = env.str("LLM_DAILY_BUDGET", default="")  # per workspace and UTC day, in the prices' currency
 LLM_VERIFY_DAILY_BUDGET = env.str("LLM_VERIFY_DAILY_BUDGET", default="")  # the part of it for second looks

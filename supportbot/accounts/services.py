@@ -142,8 +142,12 @@ def add_member(workspace: Workspace, user: User, role: str, *, actor: str = "") 
 
 @transaction.atomic
 def remove_member(membership: Membership, *, actor: str = "") -> None:
-    """End a person's role in a workspace; their account stays."""
+    """End a person's role in a workspace, and revoke the keys that act as them, which would otherwise be valid again if
+    they came back. Their account stays.
+    """
     with workspace_scope(membership.workspace_id):
+        for prefix in ApiKey.objects.filter(user=membership.user, revoked_at=None).values_list("prefix", flat=True):
+            revoke_api_key(prefix, actor=actor)
         record_change("member.removed", actor=actor, person=person_in_records(membership.user), role=membership.role)
     membership.delete()
 

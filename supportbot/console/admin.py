@@ -15,6 +15,7 @@ from supportbot.console import (  # noqa: F401  # each module registers its admi
     channels,
     connections,
     conversations,
+    customers,
     llm_models,
     model_calls,
     team,
@@ -42,6 +43,8 @@ site = cast(ConsoleSite, admin.site)
 site.add_pages(
     path("ask/", ask_page, name="ask"),
     path("first-steps/", decide, name="first-steps"),
+    path("customers/<uuid:customer_id>/export/", customers.export, name="customer-export"),
+    path("customers/<uuid:customer_id>/erase/", customers.erase, name="customer-erase"),
     path("import/", import_page, name="import"),
     path("import/state/", import_state, name="import-state"),
     path("results/", results, name="results"),

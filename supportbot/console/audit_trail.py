@@ -21,6 +21,7 @@ from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words
 from supportbot.console.filters import LabelledFilter
 from supportbot.handoff.desk.assistant_activity import actor_names
+from supportbot.team_formats import number
 
 # The beginnings of the events of each subject, before the point.
 SUBJECTS: Final = {
@@ -59,13 +60,12 @@ class AuditEntryAdmin(ScopedAdmin):
     many = _("Audit trail")
     none_yet = _("Every step of a request and every change of rules, people, keys and connections is recorded here.")
     view_right = "team:write"
-    list_display = ["seq", "moment", "event", "who", "facts", "about"]
+    list_display = ["place", "moment", "event", "who", "facts", "about"]
     list_display_links = None
     list_filter = [SubjectFilter]
     search_fields = ["event"]
-    search_help_text = _("Events, people, names, or the id of a request")
     ordering = ["-seq"]
-    fields = readonly_fields = ["seq", "moment", "event", "who", "facts", "about"]
+    fields = readonly_fields = ["place", "moment", "event", "who", "facts", "about"]
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Read the names of all people on the page at once."""
@@ -91,6 +91,10 @@ class AuditEntryAdmin(ScopedAdmin):
         wanted = Q(event__icontains=text) | Q(actor__icontains=text) | Q(payload__icontains=text)
         return queryset.filter(wanted | Q(actor__in=actors) | Q(payload__person__in=actors)), False
 
+    @admin.display(description=_("No."), ordering="seq")
+    def place(self, entry: AuditEntry) -> str:
+        return number(entry.seq)
+
     @admin.display(description=_("Time"), ordering="seq")
     def moment(self, entry: AuditEntry) -> str:
         return moment_in_words(entry.at)
@@ -104,7 +108,7 @@ class AuditEntryAdmin(ScopedAdmin):
         names = _names_for(entry)
         told = {name: value for name, value in entry.payload.items() if value not in ("", None, [])}
         return "; ".join(
-            f"{name}: {names[value] if _is_person(value) else value}".replace("_", " ") for name, value in told.items()
+            f"{name.replace('_', ' ')}: {names[value] if _is_person(value) else value}" for name, value in told.items()
         )
 
     @admin.display(description=_("Request"))

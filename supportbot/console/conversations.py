@@ -11,9 +11,12 @@ from django.contrib import admin, messages
 from django.contrib.admin import AllValuesFieldListFilter, SimpleListFilter
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Left
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 
 from actions.models import ActionRequest
 from supportbot.accounts.models import Customer, User
@@ -27,10 +30,13 @@ from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words, tag
 from supportbot.console.evals.case_pages import may_make_cases
 from supportbot.console.permissions import may
-from supportbot.console.request_context import person_of, staff
+from supportbot.console.request_context import needs, person_of, staff
 from supportbot.handoff.desk.assistant_activity import WithheldSentence, confirmation_label, withheld_sentences
 from supportbot.handoff.desk.thread import Reader, line_of, reader_of, requests_of
+from supportbot.handoff.errors import AlreadyClaimed
 from supportbot.handoff.models import Ticket
+from supportbot.handoff.tickets.selectors import open_ticket_for
+from supportbot.handoff.tickets.services import take_over
 from supportbot.llm.models import LLMCall
 from supportbot.many_ids import Among
 from supportbot.releases.selectors import releases
@@ -168,7 +174,24 @@ class ConversationAdmin(ScopedAdmin):
             "currency": next((call.currency for call in calls if call.currency), ""),
             "most": MAX_EVENTS,
             "may_evaluate": may_make_cases(staff(request)),
+            "may_take_over": may(staff(request), "tickets:write") and open_ticket_for(row.pk) is None,
+            "may_erase": may(staff(request), "team:write"),
         }
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(self.take_over))
+        return [path("<uuid:conversation_id>/take-over/", view, name="conversation-take-over"), *super().get_urls()]
+
+    def take_over(self, request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+        """Claim a conversation that has no ticket, and show it at the desk."""
+        needs(request, "tickets:write")
+        conversation = get_object_or_404(Conversation.objects, pk=conversation_id)
+        try:
+            ticket = take_over(conversation.pk, agent=person_of(request))
+        except AlreadyClaimed as refusal:  # a colleague was faster; their ticket is shown
+            messages.error(request, refusal.message)
+            return redirect("admin:chat_conversation_change", conversation.pk)
+        return redirect("desk-ticket", ticket.pk)
 
 
 def _mode(conversation: Conversation) -> tuple[str, str]:

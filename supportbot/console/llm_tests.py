@@ -22,4 +22,6 @@ def problem_of(refused: str, reason: Reason | None) -> str:
         return gettext("This address cannot be called: {why}.").format(why=refused)
     if reason is None:
         return ""
-    return gettext(WHY[reason]) if reason in WHY else gettext("The server gave no usable answer.")
+    if reason in WHY:
+        return gettext(WHY[reason])
+    return gettext("The server gave no usable answer. Check the address: most servers need a path, such as /v1.")

@@ -8,20 +8,24 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpRequest
-from django.utils.translation import gettext
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from actions.models import actor_of
-from actions.policy_store import forbid_every_approval
-from supportbot.accounts.models import Membership, User, Workspace
+from actions.models import ActionPolicy, actor_of
+from actions.policy_store import forbid_every_approval, may_approve
+from actions.registry import action_in_force
+from supportbot.accounts.models import ApiKey, Membership, User, Workspace
 from supportbot.accounts.people import change_person, create_person, works_only_here
 from supportbot.accounts.services import add_member, remove_member
+from supportbot.console.action_rule_checks import approvers_warning
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words
 from supportbot.console.passwords import send_invitation
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput
+from supportbot.handoff.models import HELD, Ticket
+from supportbot.team_formats import active_language, number
 
 RIGHT = "team:write"
 # Django's own German texts use the informal "du", but these pages use "Sie".
@@ -158,8 +162,10 @@ class MembershipAdmin(ScopedAdmin):
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
         _keep_an_admin(obj, becomes="")
         actor = actor_of(person_of(request))
+        decided = [policy for policy in ActionPolicy.objects.order_by("action") if may_approve(obj.user, policy)]
         forbid_every_approval(obj.user, actor=actor)
         remove_member(obj, actor=actor)
+        _warn_of_missing_approvers(request, decided)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
         try:
@@ -169,10 +175,34 @@ class MembershipAdmin(ScopedAdmin):
             return self._redirect_to("changelist")
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Report no dependent objects: nothing depends on a role, and the person's messages are kept."""
-        told = gettext("The role of {name} in this workspace. The account stays.")
-        names = [told.format(name=self.name_of(membership)) for membership in objs]
+        """Report what ends with the role. No row is deleted with it, and the person's messages are kept."""
+        told = gettext("The role of {name} in this workspace ends. The account stays.")
+        names = []
+        for membership in objs:
+            names += [told.format(name=self.name_of(membership)), *_consequences(membership.user)]
         return names, {}, set(), []
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
+        messages.success(request, gettext("Removed from the team."))
+        return self._redirect_to("changelist")
+
+
+def _consequences(person: User) -> list[str]:
+    """Return what else happens in this workspace when somebody leaves."""
+    held = Ticket.objects.filter(assignee=person, state__in=HELD).count()
+    keys = ApiKey.objects.filter(user=person, revoked_at=None).count()
+    tickets = ngettext("{number} open ticket returns to the queue.", "{number} open tickets return to the queue.", held)
+    ended = ngettext("{number} API key is revoked.", "{number} API keys are revoked.", keys)
+    return [words.format(number=number(count)) for words, count in ((tickets, held), (ended, keys)) if count]
+
+
+def _warn_of_missing_approvers(request: HttpRequest, policies: list[ActionPolicy]) -> None:
+    """Say which actions can no longer be approved as their rules demand."""
+    for policy in policies:
+        if problem := approvers_warning(policy):
+            action = action_in_force(policy.action)
+            title = action.title_in(active_language()) if action else policy.action
+            messages.warning(request, f"{title}: {problem}")
 
 
 def _invite(request: HttpRequest, user: User, workspace: Workspace) -> None:

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.utils.translation import gettext
 
 from supportbot.celery import app
+from supportbot.embedded.checks import check_host
 from supportbot.embedded.metrics_files import SharedCounters
 from supportbot.embedded.ports import address_of, is_taken
 from supportbot.embedded.product_processes import ChildProcess, counting_together, product_environment, web_command
@@ -34,6 +35,7 @@ SPREAD_SECONDS: Final = 2.0  # the maximum time for closing all sockets; running
 
 def serve_here(plan: Plan, application: str, *, lifespan: str, is_shared: bool) -> None:
     """Serve pages and sockets in this process until a stop signal. Raises StartRefused."""
+    check_host(plan)
     listener = _listener(plan, is_shared=is_shared)
     # Its own headers are useless, and it must not trust the client address from a proxy, because NUM_PROXIES decides
     # that.
@@ -64,6 +66,7 @@ def serve_here(plan: Plan, application: str, *, lifespan: str, is_shared: bool) 
 
 def serve_with_several(plan: Plan, application: str, *, lifespan: str) -> None:
     """Serve with `plan.web_processes` children that share the port, and restart those that die."""
+    check_host(plan)
     if is_taken(plan.port, host=plan.host):
         raise _port_in_use(plan)
     command = web_command(plan, application, lifespan=lifespan)
@@ -82,16 +85,34 @@ def serve_with_several(plan: Plan, application: str, *, lifespan: str) -> None:
 
 
 def work(queues: str) -> None:
-    """Carry out background tasks of these queues (comma-separated; "" means all) until a stop signal."""
+    """Carry out background tasks of these queues (comma-separated; "" means all) until a stop signal.
+
+    Raises StartRefused for a queue without tasks: the worker would wait there, and nobody would do the other's work.
+    """
+    known = _all_queues()
+    chosen = [name.strip() for name in queues.split(",") if name.strip()]
+    if unknown := [name for name in chosen if name not in known]:
+        raise StartRefused(
+            gettext("There is no queue {name}. Choose from {choices}.").format(
+                name=unknown[0], choices=", ".join(known)
+            )
+        )
     threads = ["-P", "threads", "-c", str(WORKER_THREADS)]
-    app.worker_main([*_quietly(), "worker", *threads, "-Q", queues or _all_queues(), "-l", "WARNING"])
+    app.worker_main([*_quietly(), "worker", *threads, "-Q", ",".join(chosen or known), "-l", "WARNING"])
 
 
 def beat(schedule: Path) -> None:
     """Publish the ticks of CELERY_BEAT_SCHEDULE until a stop signal; `schedule` is the file that records the last
-    ticks.
+    ticks. Raises StartRefused.
     """
-    schedule.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        schedule.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartRefused(
+            gettext("{path} cannot be written ({error}). Choose another file for --schedule.").format(
+                path=schedule, error=error.strerror
+            )
+        ) from error
     app.start([*_quietly(), "beat", "-s", str(schedule), "--pidfile=", "-l", "WARNING"])
 
 
@@ -100,9 +121,9 @@ def _quietly() -> list[str]:
     return ["--quiet"] if settings.LOG_FORMAT == "json" else []
 
 
-def _all_queues() -> str:
+def _all_queues() -> list[str]:
     routed = {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()}
-    return ",".join(sorted({settings.CELERY_TASK_DEFAULT_QUEUE, *routed}))
+    return sorted({settings.CELERY_TASK_DEFAULT_QUEUE, *routed})
 
 
 def _listener(plan: Plan, *, is_shared: bool) -> socket.socket:

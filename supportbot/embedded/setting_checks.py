@@ -1,13 +1,19 @@
 """Checks the settings before anything starts. Values of the wrong type already fail in the settings module."""
 
 from contextlib import suppress
+from email.utils import parseaddr
 from typing import Final
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import Error, run_checks
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext
+from kombu.transport import TRANSPORT_ALIASES
 
-from supportbot.embedded.external_servers import DatabaseAway, refuse_transaction_pooling
+from supportbot.embedded.external_servers import DatabaseAway, refuse_transaction_pooling, without_secrets
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
 
@@ -21,7 +27,42 @@ def require_settings(plan: Plan | None = None) -> str:
     for found in run_checks(tags=[TAG]):
         if isinstance(found, Error):
             raise StartRefused(str(found.msg))
+    _require_embedder_class(settings.KB_EMBEDDER)
+    _require_sender(settings.DEFAULT_FROM_EMAIL)
     return gettext("valid")
+
+
+def _require_embedder_class(name: str) -> None:
+    """Raise StartRefused for the path of a class that does not exist: every search would use full text only."""
+    try:
+        if "." in name:
+            import_string(name)
+    except ImportError as error:
+        raise StartRefused(
+            gettext("KB_EMBEDDER={name} cannot be imported: {error}.").format(name=name, error=error)
+        ) from error
+
+
+def _require_sender(sender: str) -> None:
+    """Raise StartRefused for a sender that mail servers would refuse."""
+    try:
+        validate_email(parseaddr(sender)[1])
+    except ValidationError as error:
+        raise StartRefused(
+            gettext("DEFAULT_FROM_EMAIL={sender} is not an address such as {example}.").format(
+                sender=sender, example="support@example.com"
+            )
+        ) from error
+
+
+def _require_broker_scheme(url: str) -> None:
+    """Raise StartRefused for an address that no broker has: a process would start, and never get or send a task."""
+    if "://" not in url or urlsplit(url).scheme not in TRANSPORT_ALIASES:
+        raise StartRefused(
+            gettext("CELERY_BROKER_URL {url} is not a broker's address, such as redis:// or amqp://.").format(
+                url=without_secrets(url)
+            )
+        )
 
 
 def require_part_settings() -> None:
@@ -38,5 +79,6 @@ def require_part_settings() -> None:
             ).format(missing=missing[0])
         )
     require_settings()
+    _require_broker_scheme(settings.CELERY_BROKER_URL)
     with suppress(DatabaseAway):  # a part that starts before its database waits for it
         refuse_transaction_pooling(settings.DATABASE_URL)

@@ -26,6 +26,17 @@ button => {
 }
 """
 
+# Returns whether each of two clicks sends the form.
+CLICK_TWICE = """
+button => {
+  const sent = [];
+  window.addEventListener("submit", event => sent.push(!event.defaultPrevented));
+  button.click();
+  button.click();
+  return sent;
+}
+"""
+
 
 # Drops a folder with two articles and a hidden file, as browsers hand it over.
 DROP_FOLDER = """
@@ -289,3 +300,18 @@ def test_an_admin_chooses_how_answers_are_checked(enter: Callable[[str], Page]) 
     follow(page.get_by_role("button", name="Save draft"))
     follow(page.get_by_role("link", name="Edit", exact=True))
     expect(page.get_by_role("radio", name="Strict")).to_be_checked()
+
+
+def test_a_form_is_sent_once_and_the_audit_trail_records_it(enter: Callable[[str], Page]) -> None:
+    page = enter("admin")
+    page.goto("/admin/accounts/apikey/add/")
+    page.get_by_label("Name").fill("Impatient")
+    page.get_by_label("kb:read").check()
+    with page.expect_navigation():
+        sent = page.get_by_role("button", name="Save", exact=True).evaluate(CLICK_TWICE)
+    assert sent == [True, False]
+    expect(page.get_by_label("Secret")).to_have_value(re.compile("^sk_"))
+    page.goto("/admin/actions/auditentry/?q=Impatient")
+    expect(page.get_by_role("row")).to_have_count(2)  # with the heading
+    expect(page.get_by_role("cell", name="api_key.issued")).to_be_visible()
+    check(page)

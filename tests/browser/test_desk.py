@@ -1,5 +1,6 @@
 """The desk in real browsers: a shift with only the keyboard, two agents at once, and no scripts."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,7 @@ def test_two_agents_see_each_other_with_one_customer(
     expect(noor.locator("#moved")).to_contain_text("Ines Kowalski joined.")
     follow(noor.get_by_role("button", name="Take over"))
     expect(noor.get_by_role("alert")).to_have_text("Ines Kowalski has already claimed this ticket.")
+    expect(noor).to_have_url(re.compile(r"/desk/tickets/[0-9a-f-]+/$"))  # can be reloaded, unlike the form's
     is_live(ines)
     ines.get_by_label("Reply to").fill("A new one is on its way.")
     ines.get_by_role("button", name="Send reply").dblclick()

@@ -15,9 +15,14 @@ from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionPolicy, AuditEntry
 from actions.policy_store import allow_approval, ensure_policies, may_approve
-from supportbot.accounts.models import Membership, User, Workspace
-from supportbot.accounts.services import add_member
+from supportbot.accounts.errors import InvalidKey
+from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.selectors import staff_by_api_key
+from supportbot.accounts.services import add_member, issue_api_key
+from supportbot.chat.services import start_conversation
 from supportbot.console import team
+from supportbot.handoff.tickets.services import claim
+from supportbot.handoff.tickets.services import request as request_person
 from tests.console.conftest import Enter, logged_in, person
 
 pytestmark = pytest.mark.django_db
@@ -118,10 +123,10 @@ def test_two_admins_cannot_demote_each_other(workspace: Workspace, monkeypatch: 
     admins = [person(workspace, "admin", name) for name in ("ada", "bea")]
     both_have_looked = Barrier(2)
 
-    def together(*told: Any) -> Membership:
+    def together(*told: Any, **named: Any) -> Membership:
         with suppress(BrokenBarrierError):  # the other admin's change waits for this one
             both_have_looked.wait(timeout=1)
-        return add_member(*told)
+        return add_member(*told, **named)
 
     monkeypatch.setattr(team, "add_member", together)
 
@@ -164,6 +169,26 @@ def test_a_removed_member_keeps_the_account(admin: Client, bob: User) -> None:
     assert ">Remove from the team</a>" in change
     assert "from the team" in admin.get(f"{TEAM}{Membership.objects.get().pk}/delete/").content.decode()
     assert User.objects.filter(username="bob").exists()
+
+
+def test_removing_a_member_says_what_happens_to_their_work(admin: Client, workspace: Workspace, bob: User) -> None:
+    add_member(workspace, bob, "supervisor")
+    for policy in ensure_policies():
+        allow_approval(policy, bob, actor="test")
+    key = issue_api_key(workspace, "Inbox", scopes=["tickets:read"], user=bob)
+    for number in range(2):
+        conversation = start_conversation(Customer.objects.create(external_id=f"cus_{number}").pk)
+        claim(request_person(conversation.pk, reason="other", by="customer").pk, agent=bob)
+    page = f"{TEAM}{Membership.objects.get(user=bob).pk}/delete/"
+    told = admin.get(page).content.decode()
+    assert "2 open tickets return to the queue." in told and "1 API key is revoked." in told
+    answer = admin.post(page, {"post": "yes"}, follow=True).content.decode()
+    told = LexborHTMLParser(answer).css_first("main").text()
+    assert "Removed from the team." in told
+    assert "Refund an order: Some requests need approval, and nobody may approve them." in told
+    add_member(workspace, bob, "admin")  # a key does not come back with its person
+    with pytest.raises(InvalidKey):
+        staff_by_api_key(key.plain)
 
 
 def test_a_removed_member_loses_all_approval_rights(admin: Client, workspace: Workspace, bob: User) -> None:

@@ -95,6 +95,13 @@ def test_a_misspelt_variable_is_named() -> None:
         ("PORT", "70000", "PORT=70000 is not a valid port. Choose one from 1 to 65535."),
         ("WORKER_PROBE_PORT", "-1", "WORKER_PROBE_PORT=-1 is not a valid port. Choose one from 1 to 65535, or 0"),
         ("NUM_PROXIES", "-1", "NUM_PROXIES=-1 is below 0."),
+        ("ALLOWED_HOSTS", "https://a.example", "ALLOWED_HOSTS=https://a.example is not a host name"),
+        ("KB_EMBEDDER", "nowhere.Embedder", "KB_EMBEDDER=nowhere.Embedder cannot be imported: No module named"),
+        ("DEFAULT_FROM_EMAIL", "Acme", "DEFAULT_FROM_EMAIL=Acme is not an address such as support@example.com."),
+        ("HOST", "nowhere.invalid", "HOST=nowhere.invalid is not an address of this machine."),
+        ("REDIS_URL", "http://:hidden@127.0.0.1", "REDIS_URL must be an address like redis://:secret@host:6379/0."),
+        ("CELERY_BROKER_URL", "localhost", "CELERY_BROKER_URL localhost is not a broker's address"),
+        ("MCP_CALLS_PER_MINUTE", "0", "MCP_CALLS_PER_MINUTE=0 is below 1: no key could call anything."),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector", "OTLP_ENDPOINT is not an address such as http://collector:4318."),
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://[::1", "OTLP_TRACES_ENDPOINT is not an address"),
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://", "OTLP_TRACES_ENDPOINT is not an address"),
@@ -104,9 +111,20 @@ def test_an_impossible_value_stops_a_start(name: str, value: str, wrong: str) ->
     assert wrong in refusal("serve", **{name: value})
 
 
+def test_a_worker_for_a_queue_that_does_not_exist_is_refused() -> None:
+    assert "There is no queue action. Choose from actions, default, " in refusal("work", "--queues", "mail,action")
+
+
+@LONG
+def test_no_web_process_is_refused() -> None:
+    assert "--processes must be at least 1" in refusal("serve", "--processes", "0")
+
+
 @LONG
 def test_beat_needs_a_place_for_its_schedule() -> None:
     assert "DATA_DIR /proc/nowhere is not writable" in refusal("beat", DATA_DIR="/proc/nowhere")
+    told = refusal("beat", "--schedule", "/proc/nowhere/ticks")
+    assert "/proc/nowhere/ticks cannot be written (No such file or directory). Choose another file" in told
 
 
 def test_migrate_names_an_owner_who_cannot_log_in() -> None:

@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
-from actions.principals import principal_in_conversation
+from actions.principals import proposed_by
 from actions.services import run_read
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff
@@ -140,12 +140,12 @@ def set_presence(request: HttpRequest, staff: Staff) -> HttpResponse:
 @require_safe
 @agent_required
 def orders(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
-    """Return the customer's orders, read on their behalf under the action's own rules and audit."""
+    """Return the customer's orders, read on their behalf under the action's own rules; the audit names the agent."""
     conversation = ticket_for(staff, ticket_id).conversation
     try:
         if not staff.may("customers:read"):
             raise NotAllowed()
-        principal = principal_in_conversation(conversation.customer, locale=active_language())
+        principal = proposed_by(user_of(staff), conversation.customer, locale=active_language())
         found = run_read(principal, "order_status", {}, conversation_id=conversation.pk)
     except SupportBotError as error:
         return _refused(error)

@@ -158,6 +158,24 @@ def reopen(ticket_id: UUID, *, agent: User) -> Ticket:
     return claim(ticket.pk, agent=agent)
 
 
+@transaction.atomic
+def take_over(conversation_id: UUID, *, agent: User) -> Ticket:
+    """Claim a conversation that the assistant has, or its waiting ticket, and return the ticket.
+
+    A new ticket never waits, as in `reopen`. Raises AlreadyClaimed, NotFound and NotAllowed.
+    """
+    conversation = lock_conversation(conversation_id)
+    ticket = open_ticket_for(conversation.pk)
+    if ticket is None:
+        ticket = Ticket.objects.create(
+            conversation=conversation,
+            reason=Reason.OTHER,
+            requested_by=Requester.AGENT,
+            language=customer_language(conversation),
+        )
+    return claim(ticket.pk, agent=agent)
+
+
 def reopen_for_owner(conversation: Conversation, ticket: Ticket) -> None:
     """Give a locked, resolved ticket and its locked conversation back to the agent who resolved it."""
     assert ticket.assignee is not None  # only an assigned ticket can be resolved

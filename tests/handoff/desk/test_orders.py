@@ -29,7 +29,7 @@ def test_orders_are_the_customers_own_and_the_lookup_is_audited(shop: FakeShop, 
     found = get_json(browser(bob), ticket, "orders").json()
     assert [order["id"] for order in found["orders"]] == ["A-1"]
     entry = AuditEntry.objects.get(event="read.answered")
-    assert entry.payload["conversation"] == str(ticket.conversation_id)
+    assert (entry.payload["conversation"], entry.actor) == (str(ticket.conversation_id), f"user:{bob.pk}")
 
 
 def test_a_visitors_orders_are_refused_with_a_reason(shop: FakeShop, bob: User) -> None:

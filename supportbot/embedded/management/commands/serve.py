@@ -12,6 +12,7 @@ from supportbot.commands import TranslatedCommand
 from supportbot.embedded.product_processes import APPLICATION
 from supportbot.embedded.separate_processes import serve_here, serve_with_several
 from supportbot.embedded.setting_checks import require_part_settings
+from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import plan_from_environment
 
 
@@ -27,7 +28,9 @@ class Command(TranslatedCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         require_part_settings()
-        processes = options["processes"] or settings.WEB_PROCESSES
+        processes = settings.WEB_PROCESSES if options["processes"] is None else options["processes"]
+        if processes < 1:
+            raise StartRefused(gettext("--processes must be at least 1; otherwise, nothing would be served."))
         plan = replace(plan_from_environment(), web_processes=processes)
         application, lifespan = options["application"], options["lifespan"]
         if processes > 1:

@@ -34,6 +34,7 @@ function start(alerts) {
 
 /** Start the open conversation's parts; return those with keyboard shortcuts. */
 function startConversation(socket, outbox, desk) {
+  showOwnAddress(desk.dataset.ticket);
   const thread = new Thread(socket, desk);
   new Refresh(socket, desk.dataset);
   showOrders();
@@ -41,6 +42,12 @@ function startConversation(socket, outbox, desk) {
   const composer = new Composer(socket, outbox, thread, desk);
   const { ticket } = desk.dataset;
   return { composer, canned: new Canned(composer, ticket), draft: new Draft(composer, ticket) };
+}
+
+/** A refused form is answered at the form's address, which can be neither reloaded nor read for updates. */
+function showOwnAddress(ticket) {
+  const own = `${document.body.dataset.desk}tickets/${ticket}/`;
+  if (location.pathname !== own) history.replaceState(null, "", own);
 }
 
 /** Show whether the page is live. */

@@ -7,6 +7,7 @@ import { clock } from "./times.js";
 const TYPING_FOR = 6_000;
 const COLLEAGUE_FOR = 25_000;
 const NEAR_THE_END = 120;
+const RELOAD_AFTER = 1_000;
 const ACTIVITIES = {
   reading: (name) => gettext("{name} also has this open", { name }),
   replying: (name) => gettext("{name} is writing a reply", { name }),
@@ -70,7 +71,14 @@ export class Thread {
     if (frame.event === "handoff.joined" || frame.event === "handoff.ended" || frame.event === "handoff.requested") {
       byId("moved").querySelector("[data-words]").textContent = `${frame.line.text}.`;
       byId("moved").hidden = false;
+      if (frame.event === "handoff.joined") this.#reloadIfMine(frame.payload);
     }
+  }
+
+  /** A page without a field for replies gets one when the ticket comes to its reader: reopened, or assigned to them. */
+  #reloadIfMine({ person }) {
+    if (person !== document.body.dataset.user || byId("composer")?.dataset.mayReply || byId("text")?.value) return;
+    setTimeout(() => location.reload(), RELOAD_AFTER); // a form that was just sent leads to the new page by itself
   }
 
   #show({ line }) {
