@@ -199,7 +199,7 @@ BEAT_PROBE_PORT = env.port("BEAT_PROBE_PORT", default=PORT + 2000, zero=", or 0 
 
 # --- People.
 AUTH_USER_MODEL = "accounts.User"
-ACCOUNTS_AUDIT = "actions.audit.record"  # records who changed people, keys and channels (accounts.audit_port)
+ACCOUNTS_AUDIT = "actions.audit.record"  # records who changed people, keys and channels (accounts.ports)
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "guardian.backends.ObjectPermissionBackend"]
 ANONYMOUS_USER_NAME = None
 AUTH_PASSWORD_VALIDATORS = [

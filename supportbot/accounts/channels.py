@@ -7,9 +7,9 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.timezone import now
 
-from supportbot.accounts.audit_port import record_change
 from supportbot.accounts.models import Channel
 from supportbot.accounts.origins import is_allowed, own_origins
+from supportbot.accounts.ports import record_change
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.accounts.services import check_fields, check_locale, clean_origins
 from supportbot.errors import NotFound

@@ -11,9 +11,9 @@ from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext
 
-from supportbot.accounts.audit_port import record_change
 from supportbot.accounts.errors import NameTaken, NoSuchKey
 from supportbot.accounts.models import Channel, IdentityKey
+from supportbot.accounts.ports import record_change
 from supportbot.errors import InvalidInput
 
 

@@ -17,7 +17,6 @@ from django.utils.text import slugify
 from django.utils.timezone import now
 from django.utils.translation import gettext
 
-from supportbot.accounts.audit_port import person_in_records, record_change
 from supportbot.accounts.branding import LOCALE
 from supportbot.accounts.errors import NameTaken, NoSuchKey
 from supportbot.accounts.identity import Identity
@@ -31,6 +30,7 @@ from supportbot.accounts.models import (
     Workspace,
     hash_secret,
 )
+from supportbot.accounts.ports import person_in_records, record_change
 from supportbot.accounts.principals import SCOPES
 from supportbot.accounts.scope import workspace_scope
 from supportbot.errors import InvalidInput
