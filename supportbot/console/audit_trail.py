@@ -65,7 +65,8 @@ class AuditEntryAdmin(ScopedAdmin):
     list_filter = [SubjectFilter]
     search_fields = ["event"]
     ordering = ["-seq"]
-    fields = readonly_fields = ["place", "moment", "event", "who", "facts", "about"]
+    fields = ["place", "moment", "event", "who", "facts", "about"]
+    readonly_fields = ["place", "moment", "event", "who", "facts", "about"]
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Read the names of all people on the page at once."""
