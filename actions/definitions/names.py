@@ -60,9 +60,9 @@ def filled_in(call: CallTemplate, names: Mapping[str, Any]) -> Asked:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """The reason why a request is forbidden. `words` are for the customer; "" if the definition has none, since it
-    failed or no guard of its own refused: the caller has its own message for these codes. `where` tells the editor
-    which guard, look-up or part of the document refused the request, and what went wrong.
+    """The reason why a request is forbidden. `words` are for the customer; "" if the definition has none, because it
+    failed or none of its guards refused; the caller has its own message for these codes. `where` tells the editor which
+    guard, look-up or part of the document refused the request, and what went wrong.
     """
 
     code: str

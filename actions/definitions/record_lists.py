@@ -70,9 +70,9 @@ def choices_of(definition: Definition, argument: Argument, names: Names, ask: As
 
 
 def as_listed(definition: Definition, names: Names, ask: Ask, locale: str) -> Names:
-    """Return the names with each argument that is chosen from a list as the list spells it ("60 " for "60"): rules can
-    compare it with the list, and look-ups, the call and the stored request all have what the system knows. Each is
-    found once, when it is first read, since lists may depend on what is chosen from other lists.
+    """Return the names with the list's spelling of each argument that is chosen from a list ("60 " for "60"), so that
+    rules can compare it with the list, and look-ups, the call and the stored request use the value that the system
+    knows. Each is looked up once, when it is first read, since a list may depend on choices from other lists.
     """
     return _AsListed(definition, names, ask, locale).names
 

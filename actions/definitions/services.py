@@ -127,8 +127,8 @@ def _equal_version(
     """Return the newest version if it has this document; for an import, any version that does, because importing the
     same file again adds nothing.
 
-    If a tool of the newest version, or of the document, was read differently since its review, only the newest version
-    counts: an import makes the draft in which the tool is reviewed again, even if an earlier version is equal.
+    If a tool of the newest version or of the document has changed since its review, only the newest version counts: an
+    import then creates the draft in which the tool is reviewed again, even if an earlier version is equal.
     """
     if _is_same(newest, document):
         return newest

@@ -67,7 +67,7 @@ class WorkspaceCommand(ProductCommand):
 
 
 def operator() -> str:
-    """Return how records name the person at the terminal, by the account of the machine."""
+    """Return the name of the person at the terminal in records: their account on this machine."""
     return f"operator:{getpass.getuser()}"
 
 

@@ -24,5 +24,5 @@ def record_change(event: str, *, actor: str, **payload: str | int | bool) -> Non
 
 
 def person_in_records(person: User | None) -> str:
-    """Return how records name a person: by id, without personal data; "service" for a program of its own."""
+    """Return the name of a person in records: the id, without personal data; "service" for a program of its own."""
     return f"user:{person.pk}" if person else "service"
