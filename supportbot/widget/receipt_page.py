@@ -49,7 +49,7 @@ def receipt_page(http: HttpRequest, token: str) -> HttpResponse:
         return _response({"language": SOURCE_LANGUAGE, "direction": "ltr", "title": text}, 404)
     language = language_of(request.locale)
     with workspace_scope(request.workspace_pk):
-        context = {
+        context: dict[str, object] = {
             "language": language,
             "direction": text_direction(language),
             "name": request.workspace.name,

@@ -105,6 +105,7 @@ def test_the_receipts_page_says_that_it_was_undone(moved: ActionRequest, ann: Pr
     assert shown() == before
     confirm(card.pk, principal=ann, digest=card.digest)
     run_queued()
+    card.refresh_from_db()
     after = shown()
     assert "Undone" in after and "Done" not in after
     assert receipt_title(card, "en") in after[len(before) :]
