@@ -67,6 +67,7 @@ class Visitor:
             "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
             "Accept-Language": self.language,
         }
+        self.shop.is_as_seeded &= method == "GET"
         connection = http.client.HTTPConnection("127.0.0.1", self.shop.port, timeout=PATIENCE_SECONDS)
         try:
             connection.request(method, path, body, {**own, **headers})

@@ -18,9 +18,12 @@ def any_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopProcess]:
 @pytest.fixture
 def shop(any_shop: ShopProcess) -> Iterator[ShopProcess]:
     """A freshly seeded shop."""
-    assert any_shop.post("/api/reset", {}).status == 200
+    if not any_shop.is_as_seeded:  # seeding takes longer than most tests
+        assert any_shop.post("/api/reset", {}).status == 200
+        any_shop.is_as_seeded = True
     yield any_shop
-    assert any_shop.post("/api/faults", {}).status == 200
+    if not any_shop.is_as_seeded:
+        assert any_shop.post("/api/faults", {}).status == 200
 
 
 @pytest.fixture

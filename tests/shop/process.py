@@ -50,6 +50,7 @@ class ShopProcess:
     data_dir: Path
     port: int
     process: subprocess.Popen[str] | None = field(default=None, repr=False)
+    is_as_seeded: bool = False  # since nothing but reading was asked of it
 
     def start(self) -> None:
         """Start it and return once it answers."""
@@ -80,6 +81,7 @@ class ShopProcess:
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> Answer:
         """Send exactly this; raises http.client.RemoteDisconnected when the shop hangs up."""
+        self.is_as_seeded &= method == "GET"
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         try:
             connection.request(method, path, body, headers or {})
