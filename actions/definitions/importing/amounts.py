@@ -64,7 +64,7 @@ def _amount(name: str, schema: Any, currency: str, codes: list[str], of: str) ->
     if _last_word(name) == "cents":
         has_cents = is_number and codes and all(currency_decimals(one) == USUAL_DECIMALS for one in codes)
         own_name = snake(name).removesuffix("cents").rstrip("_") or "amount"
-        value = f"money({figure} / 100, {code}) if {known} else null"
+        value = f"money(number({figure}) / 100, {code}) if {known} else null"  # some systems write numbers as texts
         return Amount(name, currency, own_name, {"value": value}) if has_cents else None
     if not _has_decimals(schema):
         return None

@@ -72,6 +72,20 @@ def test_a_figure_beside_its_currency_is_one_amount(
     assert check.startswith(f"{result['fields'][-1]['name']}: ") and "unit" in check
 
 
+@pytest.mark.parametrize(
+    ("fields", "answer", "row"),
+    [
+        (f"total_cents: {{type: integer}}, {LISTED}", {"total_cents": "21650"}, ("Total", "€216.50")),
+        (f"amount: {DECIMAL}, {LISTED}", {"amount": "12.50"}, ("Amount", "€12.50")),
+    ],
+)
+def test_a_number_that_the_answer_has_as_a_text_is_an_amount_too(
+    fields: str, answer: dict[str, Any], row: tuple[str, str]
+) -> None:
+    made = drafts(PAYOUT.replace("FIELDS", fields).replace("REQUIRED", ""))["payout"].document
+    assert rows_of(made["result"]["fields"], {"record": {"id": "p-1", "currency": "EUR", **answer}})[-1] == row
+
+
 @pytest.mark.parametrize("currency", ["eur", "", "POINTS", "JPY", 7])
 @pytest.mark.parametrize(
     ("fields", "figure"),
