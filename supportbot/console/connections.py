@@ -155,7 +155,7 @@ class ConnectionAdmin(ScopedAdmin):
 
     @admin.display(description=_("Old secret valid until"))
     def old_secret(self, connection: Connection) -> str:
-        return moment_in_words(connection.previous_until, otherwise=gettext("expired"))
+        return moment_in_words(connection.previous_until, otherwise="–")
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         return form_of(_kind_of(request, obj), is_new=obj is None)

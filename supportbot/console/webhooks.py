@@ -181,7 +181,7 @@ class WebhookAdmin(ScopedAdmin):
             "state": self.state(row),
             "failing_since": moment_in_words(row.failing_since) if row.failing_since else "",
             "secret_age": self.secret_age(row),
-            "old_secret": moment_in_words(row.previous_until, otherwise=gettext("expired")),
+            "old_secret": moment_in_words(row.previous_until, otherwise="–"),
             "given_up": count.count(),
             "spans": SPANS,
             "may_write": self.has_change_permission(request),

@@ -352,3 +352,11 @@ def test_going_away_keeps_the_conversation_open(claimed: Ticket, bob: User) -> N
     assert client.post("/desk/presence/", fields).headers["Location"] == here
     assert not is_team_online()
     assert client.post("/desk/presence/", {"text": "here", "ticket": "nonsense"}).headers["Location"] == "/desk/"
+
+
+def test_earlier_conversations_without_a_ticket_lead_to_the_console(ticket: Ticket, alice: Customer, bob: User) -> None:
+    earlier = start_conversation(alice.pk)
+    found = page(browser(bob), address(ticket)).css_first(
+        f'.past a[href="/admin/chat/conversation/{earlier.pk}/change/"]'
+    )
+    assert found is not None
