@@ -305,7 +305,7 @@ def test_an_admin_chooses_how_answers_are_checked(enter: Callable[[str], Page]) 
 def test_a_form_is_sent_once_and_the_audit_trail_records_it(enter: Callable[[str], Page]) -> None:
     page = enter("admin")
     page.goto("/admin/accounts/apikey/add/")
-    page.get_by_label("Name").fill("Impatient")
+    page.get_by_role("textbox", name="Name").fill("Impatient")
     page.get_by_label("kb:read").check()
     with page.expect_navigation():
         sent = page.get_by_role("button", name="Save", exact=True).evaluate(CLICK_TWICE)
