@@ -18,12 +18,16 @@ from kb.access import Viewer, readable
 from kb.article_urls import article_address
 from kb.models import Article
 from kb.search import Passage
+from supportbot.assistant.context import TurnContext
 from supportbot.assistant.texts import CLOSEST_PAGES
 from supportbot.assistant.turn_search import ON_TOPIC_FROM
-from supportbot.builtin.phrases import is_offer_of_a_person, say, without_offer_of_a_person
+from supportbot.builtin.intents import QUESTIONS, classify, detect_intent, wants_person
+from supportbot.builtin.phrases import say, says_nothing_was_found, without_offer_of_a_person
 from supportbot.chat.answer_html import is_link
 from supportbot.chat.answers import Answer, OfferedPage
 from supportbot.language.detection import base_language
+from supportbot.language.sentences import MARKER
+from supportbot.llm.types import ModelRequest
 from supportbot.translation import text_in
 
 MAX_PAGES: Final = 3
@@ -32,13 +36,28 @@ _IN_TITLES: Final = str.maketrans("[]", "()")
 _IN_ADDRESSES: Final = {ord(sign): f"%{ord(sign):02X}" for sign in "() "}
 
 
-def may_offer_pages(answer: Answer, confidence: float) -> bool:
+def with_closest_pages(answer: Answer, context: TurnContext) -> Answer:
+    """Return the answer; if it found nothing on a matter about which there are pages, with links to them."""
+    if not may_offer_pages(answer, context.request, context.confidence):
+        return answer
+    return with_pages(answer, closest_pages(context.passages, context.viewer), context.language)
+
+
+def may_offer_pages(answer: Answer, request: ModelRequest, confidence: float) -> bool:
     """Return whether an answer says that it found nothing, about a matter on which there are pages.
 
-    The built-in answerer abstains in other ways, too: a customer who asked for a person wants no pages.
+    Other abstentions get none: those of a customer who asked for a person, and those that refuse an action. A model may
+    refuse one in its own words, so these count only after a question, and not after a request.
     """
-    is_unknown = answer.is_abstention and (answer.by == "model" or is_offer_of_a_person(answer.text))
-    return is_unknown and confidence >= ON_TOPIC_FROM
+    if not answer.is_abstention or confidence < ON_TOPIC_FROM or wants_person(request.question):
+        return False
+    return says_nothing_was_found(answer.text) or (answer.by == "model" and _only_asks(request))
+
+
+def _only_asks(request: ModelRequest) -> bool:
+    """Return whether the customer asks a question and wants no action carried out."""
+    tools = (*request.tools, *request.tools_signed_in)
+    return classify(request.question).kind in QUESTIONS and not detect_intent(request.question, tools).action
 
 
 def closest_pages(passages: Sequence[Passage], viewer: Viewer) -> tuple[OfferedPage, ...]:
@@ -62,21 +81,27 @@ def closest_pages(passages: Sequence[Passage], viewer: Viewer) -> tuple[OfferedP
         source = sources.get(key)
         if source is None or source in pages:
             continue
-        shown = min(versions[source], key=lambda one: (not _is_in(viewer, one), one.pk != key))
-        if (page := _page(shown)) is not None:
-            pages[source] = page
+        # There is none if the article stopped being readable between the two queries.
+        in_order = sorted(versions[source], key=lambda one: (not _is_in(viewer, one), one.pk != key))
+        if shown := [page for one in in_order if (page := _page(one)) is not None]:
+            pages[source] = shown[0]
     return tuple(pages.values())[:MAX_PAGES]
 
 
 def with_pages(answer: Answer, pages: tuple[OfferedPage, ...], language: str) -> Answer:
-    """Return the answer with links to the pages before its offer of a person; unchanged if there are none."""
+    """Return the answer with links to the pages and, at the end, the offer of a person; unchanged if there are none."""
     if not pages:
         return answer
     lead = text_in(language, CLOSEST_PAGES)
-    links = "\n".join(f"- [{page.title}]({page.url})" for page in pages)
-    offer = [say("offer", language)] if is_offer_of_a_person(answer.text) else []
-    text = "\n\n".join([f"{without_offer_of_a_person(answer.text)} {lead}", links, *offer])
+    links = "\n".join(_link(page) for page in pages)
+    text = "\n\n".join([f"{without_offer_of_a_person(answer.text)} {lead}", links, say("offer", language)])
     return replace(answer, text=text, pages=pages)
+
+
+def _link(page: OfferedPage) -> str:
+    """Return a Markdown link. A word joiner keeps a title such as "10" from being read as the number of a source."""
+    joiner = "\u2060" if MARKER.fullmatch(f"[{page.title}]") else ""
+    return f"- [{page.title}{joiner}]({page.url})"
 
 
 def _is_in(viewer: Viewer, article: Article) -> bool:

@@ -21,7 +21,7 @@ from supportbot.assistant.action_tools import proposed_before
 from supportbot.assistant.admission import Admission
 from supportbot.assistant.answer_assembly import answer_from_curated, finalize
 from supportbot.assistant.checks.evidence import Author
-from supportbot.assistant.closest_pages import closest_pages, may_offer_pages, with_pages
+from supportbot.assistant.closest_pages import with_closest_pages
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.delta_buffer import DeltaBuffer, StatusLine
 from supportbot.assistant.drafting import Draft
@@ -165,7 +165,7 @@ class Turn:
             if context.request.is_answerable and context.passages:
                 self._status.set(text_in(self._language, READING, title=context.passages[0].title))
             answer = _as_small_talk(await self._converse(context), context.courtesy)
-            return await self._with_closest_pages(answer, context)
+            return await db(with_closest_pages, answer, context) if answer.is_abstention else answer
 
     async def _begin(self) -> None:
         """Wait until the process has room for this turn, and tell a customer who has to wait."""
@@ -256,12 +256,6 @@ class Turn:
         self._draft.finish()
         answer = self._draft.answer()
         return answer if answer.citations else None
-
-    async def _with_closest_pages(self, answer: Answer, context: TurnContext) -> Answer:
-        """Return the answer; if it found nothing on a matter about which there are pages, with links to them."""
-        if not may_offer_pages(answer, context.confidence):
-            return answer
-        return with_pages(answer, await db(closest_pages, context.passages, context.viewer), context.language)
 
     async def _settle(self) -> None:
         """Give the draft the required vectors, computed in a thread to keep the event loop free."""

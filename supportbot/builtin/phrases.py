@@ -193,6 +193,13 @@ def without_offer_of_a_person(text: str) -> str:
     return bare.removesuffix(offer).rstrip()
 
 
+def says_nothing_was_found(text: str) -> bool:
+    """Return whether `text` says that our pages do not answer the question, and nothing else but the offer of a
+    person.
+    """
+    return text.strip() in _in_all("not_found")
+
+
 def is_small_talk(text: str) -> bool:
     """Return whether `text` answers a courtesy or a message without words, in which nothing was asked."""
     return any(text in _in_all(phrase) for phrase in (*get_args(Courtesy), "not_understood", "nothing_to_undo"))

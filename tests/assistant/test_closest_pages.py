@@ -1,11 +1,13 @@
 """The help pages that an abstention offers: which ones, to whom, and that the answer remains an abstention."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from kb.access import Viewer
 from kb.indexing.index import sync_articles
@@ -26,7 +28,9 @@ from supportbot.chat.models import Citation, Conversation, Message
 from supportbot.chat.signals import EventView
 from supportbot.chat.transcript import written
 from supportbot.handoff.desk.thread import Reader, line_of
+from supportbot.language.sentences import marked_sources
 from supportbot.llm.testing import Says, ScriptedModel, answering
+from supportbot.llm.types import ModelRequest
 from supportbot.translation import LANGUAGES
 from tests.assistant.conftest import payloads, say
 
@@ -166,10 +170,70 @@ def test_a_title_or_address_cannot_break_its_link(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_only_an_answer_that_found_nothing_offers_pages(language: str) -> None:
-    def builtin(name: Phrase, *, is_abstention: bool = True) -> Answer:
-        return Answer(phrase(name, language), (), by="builtin", is_abstention=is_abstention)
+    def builtin(*names: Phrase, is_abstention: bool = True) -> Answer:
+        text = " ".join(phrase(name, language, part="items") for name in names)
+        return Answer(text, (), by="builtin", is_abstention=is_abstention, offers_human=True)
 
-    assert may_offer_pages(builtin("not_found"), ON_TOPIC_FROM)
-    assert not may_offer_pages(builtin("not_found"), ON_TOPIC_FROM - 0.01)
-    assert not may_offer_pages(builtin("no_person"), 1.0)
-    assert not may_offer_pages(builtin("greeting", is_abstention=False), 1.0)
+    asked = ModelRequest("answer", (), question=NEAR)
+    assert may_offer_pages(builtin("not_found"), asked, ON_TOPIC_FROM)
+    assert not may_offer_pages(builtin("not_found"), asked, ON_TOPIC_FROM - 0.01)
+    assert not may_offer_pages(builtin("no_person"), asked, 1.0)
+    assert not may_offer_pages(builtin("cannot_take", "offer"), asked, 1.0)
+    assert not may_offer_pages(builtin("greeting", is_abstention=False), asked, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("I want to talk to a person about returning unused items", "I cannot connect you to anybody right now."),
+        ("I want to talk to a person about returning unused items", "You can return it within 17 days. [1]"),
+        ("Please cancel my return of unused items", "I have not cancelled the return; shall I hand you over?"),
+    ],
+    ids=["a person in vain", "a person, and the checks withheld the answer", "an action that was refused"],
+)
+async def test_a_model_that_was_asked_for_something_else_offers_none(
+    conversation: Conversation, log: Log, asked: str, said: str
+) -> None:
+    # An answer that the checks withhold is tried once more.
+    with answering(model := ScriptedModel(*[Says(said)] * (2 if "[1]" in said else 1))):
+        final = await answered(conversation, asked, log)
+        model._steps.clear()
+    assert "pages" not in final
+    assert "](" not in final["text"]
+
+
+def test_the_offer_of_a_person_closes_the_text_whatever_words_offered_it(workspace: Workspace) -> None:
+    made("public", "For all")
+    own = replace(UNKNOWN, text="I could not find this. Shall I fetch a colleague?", by="model")
+    assert is_offer_of_a_person(with_pages(own, closest_pages(found(Viewer()), Viewer()), "en").text)
+
+
+def test_an_article_that_is_hidden_between_the_queries_is_left_out(workspace: Workspace) -> None:
+    made("public", "For all")
+    passages = found(Viewer())
+
+    def hide(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        result = execute(sql, params, many, context)
+        if "translation_of_id" in sql and not hidden:
+            hidden.append(True)
+            Article.objects.update(audience="internal")
+        return result
+
+    hidden = list[bool]()
+    with connection.execute_wrapper(hide):
+        assert closest_pages(passages, Viewer()) == ()
+    assert hidden
+
+
+def test_a_version_without_an_address_does_not_hide_one_with_an_address(workspace: Workspace) -> None:
+    english = made("members", "For members", audience="signed_in", url="https://shop.example/members")
+    made("members-de", "Für Mitglieder", audience="signed_in", locale="de", source=english)
+    assert offered(Viewer(Audience.SIGNED_IN, "de")) == ["members"]
+
+
+@pytest.mark.parametrize("title", ["10", "1, 2"])
+def test_a_title_is_not_read_as_the_number_of_a_source(workspace: Workspace, title: str) -> None:
+    made("short", title)
+    answer = with_pages(UNKNOWN, closest_pages(found(Viewer()), Viewer()), "en")
+    assert marked_sources(answer.text) == []
+    assert [page.title for page in answer.pages] == [title]
