@@ -1,15 +1,16 @@
 """The runner of a web process: claims waiting turns and carries them out concurrently.
 
-A customer's message usually comes with a turn that is already claimed for this runner. Otherwise, the runner is woken
-when a turn is inserted, and claims it concurrently with other claims. It also polls every two seconds, so any process
-picks up turns that another process lost. At shutdown it stops claiming, gives running turns ten seconds and then
-releases their leases.
+A customer's message usually comes with a turn that is already claimed for a slot of this runner. Otherwise, the runner
+is woken when a turn is inserted, and claims it concurrently with other claims. It also polls every two seconds, so any
+process picks up turns that another process lost. At shutdown it stops claiming, gives running turns ten seconds and
+then releases their leases.
 """
 
 import asyncio
 import logging
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from contextvars import Context, copy_context
 from dataclasses import replace
 from uuid import UUID, uuid4
@@ -31,15 +32,30 @@ from supportbot.observing.database_errors import trouble
 logger = logging.getLogger(__name__)
 
 
+class Slot:
+    """A place kept free while a message is being stored, whose turn may be claimed for it (`chat.turns.Slot`)."""
+
+    def __init__(self, runner: str) -> None:
+        self.runner = runner
+        self.claim: Claim | None = None
+        self._taken_at = 0.0
+
+    def take(self, claim: Claim) -> None:
+        self.claim, self._taken_at = claim, time.monotonic()
+
+    def claim_for_now(self) -> Claim | None:
+        """Return the claim with the time that it has waited since it was taken; None if none was."""
+        return self.claim and replace(self.claim, waited_seconds=time.monotonic() - self._taken_at)
+
+
 class Runner:
     """One per process; `start` and `stop` belong to the ASGI lifespan."""
 
     def __init__(self) -> None:
         self.name = ""
         self._context = Context()  # the context of the call to `start`
-        self._event_loop: asyncio.AbstractEventLoop | None = None
         self._claiming: set[asyncio.Task[bool]] = set()
-        self._arriving: set[UUID] = set()  # turns that were claimed with their message and have not begun
+        self._slots: set[Slot] = set()  # those of messages that are being stored
         self._releasing: set[asyncio.Task[None]] = set()
         self._was_wakeup_missed = False  # whether a wake-up came while all slots were taken
         self._running: dict[asyncio.Task[None], UUID] = {}  # the turn of each task
@@ -49,7 +65,6 @@ class Runner:
     def start(self) -> None:
         self.name = f"runner-{uuid4().hex}"
         self._context = copy_context()
-        self._event_loop = asyncio.get_running_loop()
         self._admission = Admission()
         self._admission.start()
         self._loop_task = asyncio.create_task(self._keep_going())
@@ -77,21 +92,25 @@ class Runner:
         """Return whether the runner was started and has ended without being stopped, so this process answers nobody."""
         return self._loop_task is not None and self._loop_task.done()
 
-    @property
-    def has_room(self) -> bool:
-        """Return whether a turn may be claimed for this runner now."""
-        return self._loop_task is not None and self._free_slots() > 0
+    @contextmanager
+    def slot(self) -> Iterator[Slot | None]:
+        """Keep a slot while a message is being stored; None if all are taken. At the end, the turn that was claimed for
+        the slot begins; without one, the slot is free again.
+        """
+        if self._loop_task is None or self._free_slots() <= 0:
+            yield None
+            return
+        slot = Slot(self.name)
+        self._slots.add(slot)
+        try:
+            yield slot
+        finally:
+            self._slots.discard(slot)
+            if (claim := slot.claim_for_now()) is not None:
+                self._begin(claim)
+            self._make_up_for_missed_wakeup()
 
-    def begin(self, claim: Claim) -> None:
-        """Carry out a turn that was claimed with its message. Called from the thread that stored the message."""
-        self._arriving.add(claim.turn_id)
-        with suppress(RuntimeError):  # the loop has closed, so another runner claims the turn once its lease expires
-            assert self._event_loop is not None  # `has_room` was true
-            self._event_loop.call_soon_threadsafe(self._begin, claim, time.monotonic())
-
-    def _begin(self, claim: Claim, claimed_at: float) -> None:
-        self._arriving.discard(claim.turn_id)
-        claim = replace(claim, waited_seconds=time.monotonic() - claimed_at)  # for this event loop
+    def _begin(self, claim: Claim) -> None:
         if self._loop_task is not None:
             self._carry_out(claim)
         else:  # the runner has stopped in the meantime
@@ -146,17 +165,20 @@ class Runner:
         self._claiming.discard(claiming)
         if not claiming.cancelled() and claiming.exception() is not None:
             logger.error("runner: a claim failed, the next round retries", exc_info=claiming.exception())
+        self._make_up_for_missed_wakeup()
+
+    def _make_up_for_missed_wakeup(self) -> None:
         if self._was_wakeup_missed and self._free_slots() > 0:
             self._was_wakeup_missed = False
             self._wake()
 
     def _free_slots(self) -> int:
-        slots: int = settings.TURNS_PER_PROCESS - len(self._running) - len(self._claiming) - len(self._arriving)
+        slots: int = settings.TURNS_PER_PROCESS - len(self._running) - len(self._claiming) - len(self._slots)
         return slots
 
     async def _claim_next(self) -> bool:
         """Claim a turn and start it; return whether there was one."""
-        in_hand = [*self._running.values(), *self._arriving.copy()]
+        in_hand = [*self._running.values(), *(slot.claim.turn_id for slot in self._slots if slot.claim)]
         claiming = asyncio.create_task(db(claim_turn, self.name, in_hand=in_hand))
         try:
             claim = await asyncio.shield(claiming)

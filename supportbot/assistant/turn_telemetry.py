@@ -53,7 +53,8 @@ class Phases:
 class TurnReport:
     """One claim's report; the outcome is `failed` unless set otherwise. `phases` is filled as the work proceeds.
 
-    Phases: `queue` (from the message to the claim), `search`, `model`, `tools`, `check`, `store`, and also `first_text`
+    Phases: `queue` (from the message to the claim, or to the turn's start if it was
+    claimed with its message), `search`, `model`, `tools`, `check`, `store`, and also `first_text`
     and `total` (both from the claim).
     """
 

@@ -7,7 +7,7 @@ from supportbot.chat import blocks
 from supportbot.chat.blocks import BlockRef, Filled
 from supportbot.chat.errors import ChatError
 from supportbot.chat.services import Receipt, add_customer_message
-from supportbot.chat.turns import Runner, retry_turn
+from supportbot.chat.turns import Slot, retry_turn
 from supportbot.rate_counters import count
 
 MESSAGES_PER_MINUTE: Final = 20
@@ -19,10 +19,10 @@ class TooFast(ChatError):
     default_message = f"At most {MESSAGES_PER_MINUTE} messages and retries a minute. Wait a moment and try again."
 
 
-def send_message(conversation_id: UUID, *, text: str, client_id: str, runner: Runner | None = None) -> Receipt:
+def send_message(conversation_id: UUID, *, text: str, client_id: str, slot: Slot | None = None) -> Receipt:
     """Store the customer's message like `add_customer_message`; raises TooFast, and its errors."""
     _check_rate(conversation_id)
-    return add_customer_message(conversation_id, text=text, client_id=client_id, runner=runner)
+    return add_customer_message(conversation_id, text=text, client_id=client_id, slot=slot)
 
 
 def choose(conversation_id: UUID, *, block: BlockRef, option: str, client_id: str) -> Receipt:

@@ -25,7 +25,7 @@ from supportbot.chat.log import append_event, check_open, lock_conversation, tou
 from supportbot.chat.models import Audience, Conversation, Message, Source
 from supportbot.chat.notices import ai_notice
 from supportbot.chat.selectors import first_unanswered_seq, message_by_client_id
-from supportbot.chat.turns import Runner, is_turn_pending, mark_answered, start_turn
+from supportbot.chat.turns import Slot, is_turn_pending, mark_answered, start_turn
 from supportbot.ids import uuid7
 from supportbot.language.normalise import visible
 from supportbot.observing.logs import Event, tell
@@ -72,9 +72,9 @@ def start_conversation(customer_id: UUID, *, channel_id: UUID | None = None, loc
 
 
 @transaction.atomic
-def add_customer_message(conversation_id: UUID, *, text: str, client_id: str, runner: Runner | None = None) -> Receipt:
-    """Store a customer's message and start a turn of the assistant, which may be claimed for `runner` at once, unless
-    an agent has the conversation.
+def add_customer_message(conversation_id: UUID, *, text: str, client_id: str, slot: Slot | None = None) -> Receipt:
+    """Store a customer's message and, unless an agent has the conversation, start a turn of the assistant. It may be
+    claimed for a runner's `slot` at once.
 
     The same `client_id` with the same text returns the first receipt; with another text it raises ClientIdReused.
     Raises EmptyMessage, MessageTooLong, UnreadableText, InvalidClientId or ConversationEnded.
@@ -90,7 +90,7 @@ def add_customer_message(conversation_id: UUID, *, text: str, client_id: str, ru
         on_customer_message()(conversation, receipt.seq)
     if conversation.mode == Conversation.Mode.ASSISTANT:
         # The line also contains the ids of the request or socket, which links them to the turn's lines.
-        ids = {"conversation": conversation.pk, "turn": start_turn(conversation, runner=runner)}
+        ids = {"conversation": conversation.pk, "turn": start_turn(conversation, slot=slot)}
         transaction.on_commit(partial(tell, Event.MESSAGE, **ids))
     return receipt
 

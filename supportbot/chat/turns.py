@@ -79,7 +79,7 @@ class Claim:
     from_seq: int
     through_seq: int
     locale: str  # the locale of the conversation
-    waited_seconds: float = 0.0  # the time since the message or the retry
+    waited_seconds: float = 0.0  # since the message or the retry; since the commit, if it was claimed with its message
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,31 +91,29 @@ class Heartbeat:
     index: int
 
 
-class Runner(Protocol):
-    """A runner of this process that has room for a turn."""
+class Slot(Protocol):
+    """A place that a runner of this process keeps free for one turn."""
 
-    name: str
+    runner: str
 
-    def begin(self, claim: Claim) -> None:
-        """Carry out a turn that was claimed for this runner. Called after the commit, from any thread; must not
-        block.
-        """
+    def take(self, claim: Claim) -> None:
+        """Keep a turn that was claimed for the runner. Called after the commit, from any thread; must not block."""
 
 
-def start_turn(conversation: Conversation, *, runner: Runner | None = None) -> UUID:
+def start_turn(conversation: Conversation, *, slot: Slot | None = None) -> UUID:
     """Ensure that a locked conversation has an open turn for its newest message, and return its id. A turn that is
     already waiting also covers messages added since.
 
-    If a runner is given and the conversation has no other open turn, the new one is claimed for it at once, which saves
-    a transaction and the wait for it. Otherwise, the turn waits until a runner claims it.
+    If a runner has a slot for it and the conversation has no other open turn, the new one is claimed at once, which
+    saves a transaction and the wait for it. Otherwise, the turn waits until a runner claims it.
     """
     turn = Turn(conversation=conversation)
     turn_id: UUID
     turn_id, is_another_running = sql.insert_or_find(turn, on_conflict=_OR_WAITING, returning=_TURN_AND_RUNNING)
     is_next = turn_id == turn.pk and not is_another_running
-    claim = _claim(turn, runner.name) if runner is not None and is_next else None
-    if runner is not None and claim is not None:
-        transaction.on_commit(partial(runner.begin, claim), robust=True)
+    claim = _claim(turn, slot.runner) if slot is not None and is_next else None
+    if slot is not None and claim is not None:
+        transaction.on_commit(partial(slot.take, claim))
     else:
         publish_after_commit(conversation.pk, TurnWaiting())
     return turn_id

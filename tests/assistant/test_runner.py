@@ -19,7 +19,7 @@ from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.assistant import runner as runner_module
 from supportbot.assistant import turn_leases
 from supportbot.assistant.admission import Admission
-from supportbot.assistant.runner import Runner
+from supportbot.assistant.runner import Runner, Slot
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.services import add_customer_message, start_conversation
@@ -49,10 +49,10 @@ def write(
     conversation: Conversation,
     text: str = "Within how many days can I return unused items?",
     *,
-    runner: Runner | None = None,
+    slot: Slot | None = None,
 ) -> None:
     with workspace_scope(conversation.workspace_id):
-        add_customer_message(conversation.pk, text=text, client_id=f"c-{len(text)}-{hash(text)}", runner=runner)
+        add_customer_message(conversation.pk, text=text, client_id=f"c-{len(text)}-{hash(text)}", slot=slot)
 
 
 async def until(is_true: Callable[[], bool], *, in_thread: bool = False) -> None:
@@ -81,45 +81,65 @@ async def test_a_message_wakes_the_runner(runner: Runner, conversation: Conversa
     assert len(payloads(await db(log), "assistant.final")) == 1
 
 
-async def test_a_turn_that_was_claimed_with_its_message_begins_at_once(
+async def test_a_turn_that_was_claimed_for_a_slot_begins_when_its_message_is_stored(
     conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner_module, "claim_turn", lambda *_, **__: None)
     running = Runner()
-    assert not running.has_room  # it has not started
     running.start()
-    assert running.has_room
     with answering(ScriptedModel(Says("Hello! How can I help?"))):
-        await db(write, conversation, runner=running)
+        with running.slot() as slot:
+            await db(write, conversation, slot=slot)
         await until(lambda: len(payloads(log(), "assistant.final")) == 1, in_thread=True)
     await running.stop()
 
 
-async def test_a_claim_that_arrives_at_a_stopped_runner_is_released(
-    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_only_a_started_runner_has_slots() -> None:
+    running = Runner()
+    with running.slot() as slot:
+        assert slot is None
+    running.start()
+    with running.slot() as slot:
+        assert slot is not None
+    await running.stop()
+    with running.slot() as slot:
+        assert slot is None
+
+
+async def test_a_claim_whose_runner_stopped_meanwhile_is_released(conversation: Conversation) -> None:
     running = Runner()
     running.start()
-    await running.stop()
-    assert not running.has_room
-    await db(write, conversation, runner=running)
+    with running.slot() as slot:
+        await db(write, conversation, slot=slot)
+        await running.stop()
     await until(lambda: state_of(conversation) == ("running", "", 0), in_thread=True)
 
 
-async def test_a_claim_on_its_way_takes_up_a_slot_and_is_not_lost(
+async def test_a_slot_is_taken_until_its_message_is_stored_and_then_free_again(
     conversation: Conversation, log: Log, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.TURNS_PER_PROCESS = 1
     monkeypatch.setattr(runner_module, "POLL_SECONDS", 600.0)
     running = Runner()
     running.start()
-    await until(lambda: not running._claiming)
-    thread = threading.Thread(target=write, args=(conversation,), kwargs={"runner": running})
-    thread.start()
-    thread.join()  # the event loop cannot begin the turn meanwhile
-    assert not running.has_room
-    await db(let_leases_run_out)  # as if the machine had been too busy
-    assert await db(claim_turn, "runner-2", in_hand=[*running._running.values(), *running._arriving]) is None
+    await until(lambda: bool(signal_broker()._turn_listeners) and not running._claiming)
+    with running.slot(), running.slot() as second:
+        assert second is None
+        await db(write, conversation, slot=second)
+        await until(lambda: running._was_wakeup_missed)
+    await until(lambda: len(payloads(log(), "assistant.final")) == 1, in_thread=True)
+    await running.stop()
+
+
+async def test_a_claim_in_a_slot_is_not_lost(
+    conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = Runner()
+    running.start()
+    with running.slot() as slot:
+        await db(write, conversation, slot=slot)
+        await db(let_leases_run_out)  # as if the machine had been too busy
+        assert not await running._claim_next()
     await until(lambda: len(payloads(log(), "assistant.final")) == 1, in_thread=True)
     await running.stop()
     assert [started["attempt"] for started in payloads(await db(log), "assistant.started")] == [1]

@@ -29,10 +29,10 @@ pytestmark = pytest.mark.django_db
 ANSWER = Answer(text="On Thursday.", citations=(), by="model")
 
 
-class AnyRunner:
-    name = "runner"
+class AnySlot:
+    runner = "runner"
 
-    def begin(self, claim: Claim) -> None: ...
+    def take(self, claim: Claim) -> None: ...
 
 
 def fields(row: Any) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def test_a_turn_takes_few_statements(conversation: Conversation) -> None:
     claims: list[Any] = []
     assert counted(lambda: claims.append(claim_turn("runner"))) == 2
     assert counted(lambda: finish_turn(claims[0], ANSWER)) == 3
-    send = partial(add_customer_message, conversation.pk, text="And where?", client_id="c2", runner=AnyRunner())
+    send = partial(add_customer_message, conversation.pk, text="And where?", client_id="c2", slot=AnySlot())
     assert counted(send) == 6  # with the claim
 
 

@@ -59,23 +59,23 @@ def test_a_claimed_turn_is_announced_with_its_attempt(claim: Claim, conversation
     assert claim_turn("runner-2") is None
 
 
-class Taker:
-    """A runner that keeps the claims handed over to it."""
+class Slots:
+    """Slots of a runner, which keep the claims that were made for them."""
 
-    name = "runner-1"
+    runner = "runner-1"
 
     def __init__(self) -> None:
         self.claims: list[Claim] = []
 
-    def begin(self, claim: Claim) -> None:
+    def take(self, claim: Claim) -> None:
         self.claims.append(claim)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_message_comes_with_a_claimed_turn_for_a_runner_with_room(conversation: Conversation) -> None:
-    runner = Taker()
-    receipt = add_customer_message(conversation.pk, text="When?", client_id="c1", runner=runner)
-    [claim] = runner.claims
+def test_a_message_comes_with_a_claimed_turn_for_a_slot(conversation: Conversation) -> None:
+    slots = Slots()
+    receipt = add_customer_message(conversation.pk, text="When?", client_id="c1", slot=slots)
+    [claim] = slots.claims
     assert names(conversation) == ["message", "assistant.started"]
     assert (claim.attempt, claim.runner, claim.through_seq) == (1, "runner-1", receipt.seq)
     assert claim_turn("runner-2") is None
@@ -86,10 +86,10 @@ def test_a_message_comes_with_a_claimed_turn_for_a_runner_with_room(conversation
 
 @pytest.mark.django_db(transaction=True)
 def test_a_message_waits_for_the_turn_that_is_running(conversation: Conversation) -> None:
-    runner = Taker()
+    slots = Slots()
     for client_id in ("c1", "c2", "c3"):
-        add_customer_message(conversation.pk, text="When?", client_id=client_id, runner=runner)
-    [claim] = runner.claims
+        add_customer_message(conversation.pk, text="When?", client_id=client_id, slot=slots)
+    [claim] = slots.claims
     assert claim_turn("runner-2") is None
     finish_turn(claim, ANSWER)
     following = claim_turn("runner-2")
@@ -99,11 +99,11 @@ def test_a_message_waits_for_the_turn_that_is_running(conversation: Conversation
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_waiting_turn_covers_a_message_whose_runner_has_room(conversation: Conversation) -> None:
-    runner = Taker()
+def test_a_waiting_turn_covers_a_message_with_a_slot(conversation: Conversation) -> None:
+    slots = Slots()
     add_customer_message(conversation.pk, text="When?", client_id="c1")
-    add_customer_message(conversation.pk, text="And where?", client_id="c2", runner=runner)
-    assert runner.claims == []
+    add_customer_message(conversation.pk, text="And where?", client_id="c2", slot=slots)
+    assert slots.claims == []
     waiting = claim_turn("runner-2")
     assert waiting is not None
     assert waiting.through_seq >= Message.objects.get(client_id="c2").seq
@@ -113,11 +113,11 @@ def test_a_waiting_turn_covers_a_message_whose_runner_has_room(conversation: Con
 
 @pytest.mark.django_db(transaction=True)
 def test_nothing_is_handed_over_without_a_commit(conversation: Conversation) -> None:
-    runner = Taker()
+    slots = Slots()
     with pytest.raises(ZeroDivisionError), transaction.atomic():
-        add_customer_message(conversation.pk, text="When?", client_id="c1", runner=runner)
+        add_customer_message(conversation.pk, text="When?", client_id="c1", slot=slots)
         raise ZeroDivisionError
-    assert runner.claims == []
+    assert slots.claims == []
     assert not Turn.objects.exists()
 
 

@@ -1,5 +1,6 @@
 """Handles frames after the greeting: one service call each on behalf of the customer, in one hop to the database."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar, assert_never
 from uuid import UUID
@@ -65,11 +66,8 @@ async def run_command(command: Command, session: Session) -> Ack | None:
         case CustomerMessage(has_attachments=True):
             raise AttachmentsNotSupported()
         case CustomerMessage(client_id=client_id, text=text):
-            taker = runner if runner.has_room else None
-            receipt = await on_behalf(session, send_message, text=text, client_id=client_id, runner=taker)
-            if receipt.is_new:  # the rate is limited, too, because a vector costs more than a message
-                prefetch_vectors(session.conversation_id, text)
-            return Ack(client_id, receipt.seq)
+            sending = asyncio.create_task(_send(session, text, client_id))
+            return await asyncio.shield(sending)  # if the socket is closed meanwhile, the claimed turn still begins
         case Choose(client_id=client_id, block=block, option=option):
             receipt = await on_behalf(session, choose, block=block, option=option, client_id=client_id)
             return Ack(client_id, receipt.seq)
@@ -97,3 +95,12 @@ async def run_command(command: Command, session: Session) -> Ack | None:
         case _:
             assert_never(command)
     return None
+
+
+async def _send(session: Session, text: str, client_id: str) -> Ack:
+    """Store a message, for whose turn the runner of this process keeps a slot meanwhile."""
+    with runner.slot() as slot:
+        receipt = await on_behalf(session, send_message, text=text, client_id=client_id, slot=slot)
+        if receipt.is_new:  # the rate is limited, too, because a vector costs more than a message
+            prefetch_vectors(session.conversation_id, text)  # before the turn begins, which waits for them
+    return Ack(client_id, receipt.seq)
