@@ -10,6 +10,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from selectolax.lexbor import LexborHTMLParser
 
 from kb.collections import get_or_create_collection, set_writers
 from kb.models import Article, Source, SourceItem, SourceRun, State
@@ -18,6 +19,7 @@ from kb.sources.services import Wish, add_files, add_source, change_source
 from kb.sources.web.site import Site
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
+from supportbot.evals.models import ArticleCheck
 from tests.console.conftest import Enter, person
 from tests.kb.local_site import LocalSite, local_site, themed
 
@@ -226,6 +228,22 @@ def test_nothing_of_the_former_address_is_left_if_it_is_changed_while_it_is_read
     source = Source.objects.get()
     assert (source.address, source.memory) == (f"{site.url}/help", {})
     assert not SourceItem.objects.exists() and not Article.objects.exists()
+
+
+def test_the_settings_stay_beside_the_pages_after_a_check(site: LocalSite, enter: Enter) -> None:
+    client = enter("editor")
+    add_site(client, site.url)
+    source = Source.objects.get()
+    runs.end_preview(source)
+    work()
+    page = reverse("admin:kb_source_change", args=[source.pk])
+    ArticleCheck.objects.all().delete()
+    ArticleCheck.objects.create(articles=list(Article.objects.values_list("pk", flat=True)), asks_gates=False)
+    for state, expected in (("waiting", ["h-gates", "h-settings"]), ("done", ["h-settings"])):
+        ArticleCheck.objects.update(state=state)
+        side = LexborHTMLParser(client.get(page).content.decode()).css_first(".form-cols > .form-side")
+        found = [str(node.attributes["aria-labelledby"]) for node in side.css("section[aria-labelledby]")]
+        assert found[: len(expected)] == expected
 
 
 def test_settings_are_saved(site: LocalSite, enter: Enter) -> None:
