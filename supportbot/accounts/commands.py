@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 from abc import abstractmethod
 from argparse import ArgumentTypeError
 from typing import Any, Final
@@ -68,7 +69,15 @@ class WorkspaceCommand(ProductCommand):
 
 def operator() -> str:
     """Return the name of the person at the terminal in records: their account on this machine."""
-    return f"operator:{getpass.getuser()}"
+    return f"operator:{account_name()}"
+
+
+def account_name() -> str:
+    """Return the name of this process's account on the machine; its number if it has no name, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # KeyError before Python 3.13
+        return str(os.getuid())
 
 
 SHOWN_SLUGS: Final = 10

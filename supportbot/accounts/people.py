@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 
 from supportbot.accounts.errors import NameTaken
 from supportbot.accounts.models import Membership, User, Workspace
+from supportbot.accounts.ports import person_in_records, record_change
 from supportbot.accounts.services import add_member
 from supportbot.errors import InvalidInput, NotAllowed
 from supportbot.team_language import TEAM_LANGUAGES
@@ -64,17 +65,22 @@ def works_only_here(person: User) -> bool:
     return not person.is_superuser and Membership.objects.filter(user=person).count() == 1
 
 
-def change_person(person: User, *, name: str, email: str) -> None:
-    """Change a person's name and e-mail address.
+@transaction.atomic
+def change_person(person: User, *, name: str, email: str, actor: str = "") -> None:
+    """Change a person's name and e-mail address, and record which of them in the current workspace's audit log.
 
     Raises NotAllowed if the account belongs to other workspaces too, InvalidInput for an invalid name or address.
     """
     if not works_only_here(person):
         raise NotAllowed(gettext("This account belongs to other workspaces too, so it cannot be changed here."))
     check_person(person.username, email, name)
+    before = {"name": person.get_full_name(), "email": person.email}
     person.first_name, _, person.last_name = name.strip().partition(" ")
     person.email = email
     person.save(update_fields=["first_name", "last_name", "email"])
+    after = {"name": person.get_full_name(), "email": person.email}
+    if fields := " ".join(field for field in after if after[field] != before[field]):
+        record_change("member.changed", actor=actor, person=person_in_records(person), fields=fields)
 
 
 def choose_language(person: User, language: str) -> None:

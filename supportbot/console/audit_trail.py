@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -20,12 +20,12 @@ from supportbot.accounts.models import User
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words
 from supportbot.console.filters import LabelledFilter
-from supportbot.handoff.desk.assistant_activity import actor_names
+from supportbot.handoff.desk.assistant_activity import actor_names, user_ids
 from supportbot.team_formats import number
 
 # The beginnings of the events of each subject, before the point.
 SUBJECTS: Final = {
-    "requests": (gettext_noop("Requests"), ("request", "approval", "words", "wish")),
+    "requests": (gettext_noop("Requests"), ("request", "approval", "words", "wish", "confirm", "approve", "tool")),
     "reads": (gettext_noop("Look-ups"), ("read",)),
     "rules": (gettext_noop("Action rules"), ("policy",)),
     "actions": (gettext_noop("Actions"), ("definition",)),
@@ -37,8 +37,10 @@ SUBJECTS: Final = {
     "people": (gettext_noop("People, keys and channels"), ("member", "api_key", "identity_key", "channel")),
     "workspace": (gettext_noop("Workspace"), ("workspace",)),
     "customers": (gettext_noop("Erased and exported customers"), ("customer",)),
+    "access": (gettext_noop("Refused access"), ("door", "mcp", "conversation")),
 }
-FOUND_PEOPLE: Final = 50
+PEOPLE: Final = ("person", "acts_as")  # facts that name a person by id; others may be text that somebody chose
+SEARCHED: Final = 50_000  # the newest entries; the log only grows, and no index finds a part of a fact
 
 
 class SubjectFilter(LabelledFilter):
@@ -79,7 +81,9 @@ class AuditEntryAdmin(ScopedAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Search for a request's id, which an index finds, or for a part of an event, a fact or a person's name."""
+        """Search for a request's id, which an index finds, or among the newest entries for a part of an event, a fact
+        or a person's name.
+        """
         text = search_term.strip()
         try:
             return queryset.filter(request_id=UUID(text)), False
@@ -87,10 +91,11 @@ class AuditEntryAdmin(ScopedAdmin):
             pass
         if not text:
             return queryset, False
-        named = Q(username__icontains=text) | Q(first_name__icontains=text) | Q(last_name__icontains=text)
-        actors = [actor_of(person) for person in User.objects.filter(named)[:FOUND_PEOPLE]]
+        newest = AuditEntry.objects.aggregate(last=Max("seq"))["last"] or 0
+        recent = queryset.filter(seq__gt=newest - SEARCHED)
+        people = _people_called(text, recent)
         wanted = Q(event__icontains=text) | Q(actor__icontains=text) | Q(payload__icontains=text)
-        return queryset.filter(wanted | Q(actor__in=actors) | Q(payload__person__in=actors)), False
+        return recent.filter(wanted | Q(actor__in=people) | Q(payload__person__in=people)), False
 
     @admin.display(description=_("No."), ordering="seq")
     def place(self, entry: AuditEntry) -> str:
@@ -108,9 +113,8 @@ class AuditEntryAdmin(ScopedAdmin):
     def facts(self, entry: AuditEntry) -> str:
         names = _names_for(entry)
         told = {name: value for name, value in entry.payload.items() if value not in ("", None, [])}
-        return "; ".join(
-            f"{name.replace('_', ' ')}: {names[value] if _is_person(value) else value}" for name, value in told.items()
-        )
+        told |= {name: names[told[name]] for name in PEOPLE if name in told}
+        return "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in told.items())
 
     @admin.display(description=_("Request"))
     def about(self, entry: AuditEntry) -> str:
@@ -120,15 +124,18 @@ class AuditEntryAdmin(ScopedAdmin):
         return format_html('<a href="{}">{}</a>', page, str(entry.request_id)[-6:])
 
 
+def _people_called(text: str, entries: QuerySet[AuditEntry]) -> list[str]:
+    """Return the people in these entries whose name contains the text, former members among them."""
+    rows = entries.order_by()
+    found = {one for column in ("actor", "payload__person") for one in rows.values_list(column, flat=True).distinct()}
+    named = Q(username__icontains=text) | Q(first_name__icontains=text) | Q(last_name__icontains=text)
+    return [actor_of(person) for person in User.objects.filter(named, pk__in=user_ids(found - {None}))]
+
+
 def _names_for(entry: Any) -> Mapping[str, str]:
     """Return the names of the people in an entry: those read for the whole list, if it is part of one."""
     return getattr(entry, "names", None) or actor_names(_people_in(entry))
 
 
 def _people_in(entry: AuditEntry) -> list[str]:
-    return [entry.actor, *(value for value in entry.payload.values() if _is_person(value))]
-
-
-def _is_person(value: object) -> bool:
-    """Return whether a fact names a person by id."""
-    return isinstance(value, str) and value.startswith("user:")
+    return [entry.actor, *(entry.payload[name] for name in PEOPLE if entry.payload.get(name))]

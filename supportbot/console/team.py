@@ -143,7 +143,7 @@ class MembershipAdmin(ScopedAdmin):
             _keep_an_admin(obj, becomes=values["role"])
             add_member(workspace, obj.user, values["role"], actor=actor)
             if works_only_here(obj.user):  # otherwise, the form lacks these fields
-                change_person(obj.user, name=values["name"], email=values["email"])
+                change_person(obj.user, name=values["name"], email=values["email"], actor=actor)
             return
         # Nobody knows this initial password; the mailed link replaces it.
         user = create_person(

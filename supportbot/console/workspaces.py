@@ -231,7 +231,7 @@ def create_with_admin(person: User, values: dict[str, Any]) -> Workspace:
     """Create a workspace from the values of `NewWorkspaceForm`, with this person as its admin."""
     workspace = create_workspace(**{name: value for name, value in values.items() if name != "logo"})
     change_logo(workspace, values["logo"])
-    add_member(workspace, person, Membership.Role.ADMIN)
+    add_member(workspace, person, Membership.Role.ADMIN, actor=actor_of(person))
     return workspace
 
 

@@ -8,7 +8,7 @@ import random
 import socket
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Final
 
 import uvicorn
@@ -107,6 +107,10 @@ def beat(schedule: Path) -> None:
     """
     try:
         schedule.parent.mkdir(parents=True, exist_ok=True)
+        if schedule.exists():
+            schedule.open("r+b").close()
+        else:  # Celery writes files with other endings, too, so none is made here
+            TemporaryFile(dir=schedule.parent).close()
     except OSError as error:
         raise StartRefused(
             gettext("{path} cannot be written ({error}). Choose another file for --schedule.").format(

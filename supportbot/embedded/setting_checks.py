@@ -7,8 +7,6 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import Error, run_checks
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext
 from kombu.transport import TRANSPORT_ALIASES
@@ -45,19 +43,19 @@ def _require_embedder_class(name: str) -> None:
 
 def _require_sender(sender: str) -> None:
     """Raise StartRefused for a sender that mail servers would refuse."""
-    try:
-        validate_email(parseaddr(sender)[1])
-    except ValidationError as error:
+    account, _, host = parseaddr(sender)[1].rpartition("@")
+    if not (account and host):  # a mail server inside a network may take hosts that no other would
         raise StartRefused(
             gettext("DEFAULT_FROM_EMAIL={sender} is not an address such as {example}.").format(
                 sender=sender, example="support@example.com"
             )
-        ) from error
+        )
 
 
 def _require_broker_scheme(url: str) -> None:
     """Raise StartRefused for an address that no broker has: a process would start, and never get or send a task."""
-    if "://" not in url or urlsplit(url).scheme not in TRANSPORT_ALIASES:
+    scheme, _, _ = urlsplit(url).scheme.partition("+")  # the broker of sqla+postgresql://, for example
+    if "://" not in url or scheme not in TRANSPORT_ALIASES:
         raise StartRefused(
             gettext("CELERY_BROKER_URL {url} is not a broker's address, such as redis:// or amqp://.").format(
                 url=without_secrets(url)

@@ -70,7 +70,7 @@ class Ticket(TenantModel):
     assignee = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="tickets")
     contact_email = models.EmailField(blank=True)
     created_at = models.DateTimeField(default=now, editable=False)
-    waiting_since = models.DateTimeField(default=now, editable=False)  # later than created_at after a release
+    waiting_since = models.DateTimeField(default=now, editable=False)  # later than created_at after a long claim
     claimed_at = models.DateTimeField(null=True, blank=True)
     snoozed_at = models.DateTimeField(null=True, blank=True)
     snoozed_until = models.DateTimeField(null=True, blank=True)

@@ -1,6 +1,7 @@
 """The set-up commands: scripts can parse their output, and a mistake is reported in one sentence."""
 
 import json
+import os
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
@@ -72,6 +73,19 @@ def test_the_audit_trail_says_what_the_operator_did(workspace: Workspace, bob: U
         "prefix": prefix, "name": "robot", "scopes": "tickets:read", "acts_as": "service",
     }  # fmt: skip
     assert entries[5].payload == {"person": f"user:{bob.pk}", "role": "editor", "before": "agent"}
+
+
+@pytest.mark.parametrize("unknown", [KeyError("uid"), OSError("No username set in the environment")])
+def test_an_account_without_a_name_is_recorded_by_its_number(
+    workspace: Workspace, monkeypatch: Any, unknown: Exception
+) -> None:
+    def nameless() -> str:
+        raise unknown
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    run("apikey_create", "robot", "--scope", "tickets:read")
+    with workspace_scope(workspace.pk):
+        assert AuditEntry.objects.get().actor == f"operator:{os.getuid()}"
 
 
 def test_an_existing_account_gets_a_role_in_another_workspace(

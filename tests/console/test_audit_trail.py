@@ -1,8 +1,11 @@
 """The audit trail in the console: every entry, with names, for admins only."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import transaction
 from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
@@ -10,6 +13,7 @@ from selectolax.lexbor import LexborHTMLParser
 from actions import audit
 from actions.models import AuditEntry, actor_of
 from supportbot.accounts.models import ApiKey, Membership, User, Workspace
+from supportbot.console.audit_trail import SUBJECTS
 from supportbot.ids import uuid7
 from tests.console.conftest import Enter, logged_in, person
 
@@ -76,6 +80,30 @@ def test_the_trail_is_filtered_and_searched(ines: User) -> None:
     assert [event_of(row) for row in rows(browser, "?q=warehouse")] == ["webhook.removed"]
     assert [event_of(row) for row in rows(browser, f"?q={request}")] == ["request.proposed"]
     assert rows(browser, "?q=%25") == []
+
+
+def test_a_text_that_looks_like_a_person_is_only_text(ines: User, other_workspace: Workspace) -> None:
+    stranger = person(other_workspace, "admin", "stranger")
+    record("api_key.issued", actor=actor_of(ines), name="user:x", scopes=actor_of(stranger))
+    [row] = rows(logged_in(ines))
+    assert "name: user:x" in row and f"scopes: {actor_of(stranger)}" in row
+    assert [event_of(row) for row in rows(logged_in(ines), "?q=kowalski")] == ["api_key.issued"]
+    assert rows(logged_in(ines), "?q=stranger") == []
+
+
+def test_a_former_member_is_found_by_name(ines: User, workspace: Workspace) -> None:
+    browser, noor = logged_in(ines), person(workspace, "agent", "noor")
+    browser.post(f"/admin/accounts/membership/{Membership.objects.get(user=noor).pk}/delete/", {"post": "yes"})
+    assert [event_of(row) for row in rows(browser, "?q=noor")] == ["member.removed"]
+
+
+def test_every_recorded_event_has_a_subject() -> None:
+    """Reads the names of events where they are recorded."""
+    recorded = re.compile(r"(?:audit\.record|record_change|record_refusal|audit\(\))\(\s*\"([a-z_]+)\.[a-z_]+\"")
+    starts = {start for _label, subject in SUBJECTS.values() for start in subject}
+    folders = [Path(settings.BASE_DIR) / name for name in ("actions", "kb", "supportbot")]
+    found = {name for folder in folders for file in folder.rglob("*.py") for name in recorded.findall(file.read_text())}
+    assert len(found) > 15 and found <= starts
 
 
 def test_a_page_reads_names_once(ines: User, django_assert_max_num_queries: Any) -> None:

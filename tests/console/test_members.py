@@ -147,6 +147,8 @@ def test_an_account_can_be_changed_only_by_its_single_workspace(
     page = f"{TEAM}{Membership.objects.get(user=bob).pk}/change/"
     sent = {"role": "supervisor", "name": "Robert Vogt", "email": "robert@shop.example"}
     admin.post(page, sent)
+    admin.post(page, sent)
+    assert AuditEntry.objects.get(event="member.changed").payload["fields"] == "name email"
     bob.refresh_from_db()
     assert (bob.display_name, bob.email, Membership.objects.get(user=bob).role) == (
         "Robert Vogt",

@@ -111,6 +111,11 @@ def test_an_impossible_value_stops_a_start(name: str, value: str, wrong: str) ->
     assert wrong in refusal("serve", **{name: value})
 
 
+def test_a_sender_and_a_broker_inside_a_network_are_accepted() -> None:
+    local = {"DEFAULT_FROM_EMAIL": "support@intranet", "CELERY_BROKER_URL": "redis+socket:///run/redis.sock"}
+    assert "--processes must be at least 1" in refusal("serve", "--processes", "0", **local)
+
+
 def test_a_worker_for_a_queue_that_does_not_exist_is_refused() -> None:
     assert "There is no queue action. Choose from actions, default, " in refusal("work", "--queues", "mail,action")
 
@@ -125,6 +130,8 @@ def test_beat_needs_a_place_for_its_schedule() -> None:
     assert "DATA_DIR /proc/nowhere is not writable" in refusal("beat", DATA_DIR="/proc/nowhere")
     told = refusal("beat", "--schedule", "/proc/nowhere/ticks")
     assert "/proc/nowhere/ticks cannot be written (No such file or directory). Choose another file" in told
+    assert "/tmp cannot be written (Is a directory). Choose another file" in refusal("beat", "--schedule", "/tmp")
+    assert "/proc/ticks cannot be written" in refusal("beat", "--schedule", "/proc/ticks")
 
 
 def test_migrate_names_an_owner_who_cannot_log_in() -> None:

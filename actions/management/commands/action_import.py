@@ -1,6 +1,5 @@
 """`manage.py action_import FILE`: save definitions, or what an OpenAPI file or an MCP server offers, as drafts."""
 
-import getpass
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -8,7 +7,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from actions.connections.models import Environment
 from actions.definitions.transfer import ImportResult, as_json, import_text, import_tools
-from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import Workspace
 from supportbot.commands import text_of
 
@@ -39,7 +38,7 @@ class Command(WorkspaceCommand):
         )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
-        actor = f"operator:{getpass.getuser()}"
+        actor = operator()
         result = _imported(options, actor)
         if not options["json"]:
             for note in result.notes:

@@ -1,6 +1,5 @@
 """`manage.py action_policy NAME`: show an action's rules, switch it on or off, change limits, manage approvers."""
 
-import getpass
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -31,7 +30,7 @@ from actions.policy_store import (
 from actions.registry import action_named
 from actions.request_decision import Rules, allows_more
 from actions.spec import Action
-from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import User, Workspace
 from supportbot.errors import NotFound
 
@@ -88,7 +87,7 @@ class Command(WorkspaceCommand):
         )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
-        action, actor = action_named(options["name"]), f"operator:{getpass.getuser()}"
+        action, actor = action_named(options["name"]), operator()
         changes = dict(_rule(text, workspace.currency) for text in options["set"])
         allowed = [_named(name, workspace, _members_of(workspace)) for name in options["allow"]]
         forbidden = [_named(name, workspace, _forbiddable(workspace, action)) for name in options["forbid"]]

@@ -3,7 +3,6 @@
 The same checks apply as for customers: schema, ownership, policy and approval. The audit trail names the operator.
 """
 
-import getpass
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -20,7 +19,7 @@ from actions.record_choices import form_choices
 from actions.registry import action_named
 from actions.services import confirm, preview, propose, run_read
 from actions.states import State
-from supportbot.accounts.commands import WorkspaceCommand, one_sentence
+from supportbot.accounts.commands import WorkspaceCommand, account_name, one_sentence
 from supportbot.accounts.models import Workspace
 from supportbot.errors import SupportBotError
 from supportbot.ids import uuid7
@@ -61,7 +60,7 @@ class Command(WorkspaceCommand):
         customer = find_customer(options["customer"])
         if not options["dry_run"]:
             customer = stored(customer)
-        principal = operator_for(customer, getpass.getuser())
+        principal = operator_for(customer, account_name())
         try:
             return _answered(principal, options)
         except InvalidArguments as error:

@@ -1,13 +1,12 @@
 """`manage.py action_publish NAME --as USERNAME`: publish a version of a definition, as one of the admins."""
 
-import getpass
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from actions.definitions.case_file import keep_cases
 from actions.definitions.services import definition_named, newest_version, publish, switch_off
-from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import User, Workspace
 from supportbot.commands import text_of
 from supportbot.errors import NotFound
@@ -41,7 +40,7 @@ class Command(WorkspaceCommand):
             definition = switch_off(definition.name, person=person)
         else:
             if options["cases"]:
-                keep_cases(definition, text_of(options["cases"]), actor=f"operator:{getpass.getuser()}")
+                keep_cases(definition, text_of(options["cases"]), actor=operator())
             number = options["version_number"] or newest_version(definition).number
             definition = publish(definition.name, number=number, person=person, reason=options["reason"])
         return {

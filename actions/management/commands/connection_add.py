@@ -12,7 +12,7 @@ from actions.connections import services
 from actions.connections.auth import Auth
 from actions.connections.auth_kinds import KINDS
 from actions.connections.models import Environment
-from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import Workspace
 
 
@@ -53,7 +53,7 @@ class Command(WorkspaceCommand):
             secret=read_secret(str(kind.secret_label)) if kind.secret_label else "",
             test_path=options["test_path"],
         )
-        made = services.create(draft, actor=f"operator:{getpass.getuser()}")
+        made = services.create(draft, actor=operator())
         return {
             "workspace": workspace.slug,
             "connection": made.name,

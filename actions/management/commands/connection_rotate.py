@@ -1,6 +1,5 @@
 """`manage.py connection_rotate NAME`: replace a connection's secret with one from standard input."""
 
-import getpass
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -12,7 +11,7 @@ from actions.connections.auth_kinds import KINDS
 from actions.connections.models import Environment
 from actions.connections.selectors import connection_named
 from actions.management.commands.connection_add import read_secret
-from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import Workspace
 
 
@@ -33,7 +32,7 @@ class Command(WorkspaceCommand):
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         found = connection_named(options["name"], options["environment"])
         secret = read_secret(str(KINDS[Auth(found.auth)].secret_label))
-        actor = f"operator:{getpass.getuser()}"
+        actor = operator()
         changed = services.rotate(found.pk, secret, keep_hours=options["keep_hours"], actor=actor)
         until = changed.previous_until
         return {

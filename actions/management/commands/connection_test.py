@@ -1,6 +1,5 @@
 """`manage.py connection_test NAME`: call a connection's test path and report each step; fails if the test does."""
 
-import getpass
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -9,7 +8,7 @@ from django.utils.translation import gettext_noop
 from actions.connections import services
 from actions.connections.models import Environment
 from actions.connections.selectors import connection_named
-from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import Workspace
 
 
@@ -23,7 +22,7 @@ class Command(WorkspaceCommand):
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         found = connection_named(options["name"], options["environment"])
-        report = services.test(found, actor=f"operator:{getpass.getuser()}")
+        report = services.test(found, actor=operator())
         return {
             "workspace": workspace.slug,
             "connection": found.name,

@@ -10,7 +10,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from actions.merchants import connect_merchant
 from actions.models import ActionPolicy
-from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import Workspace
 
 
@@ -25,7 +25,7 @@ class Command(WorkspaceCommand):
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         secret = getpass.getpass("Secret (whsec_…): ") if sys.stdin.isatty() else sys.stdin.readline()
-        connection = connect_merchant(options["url"], secret.strip(), actor=f"operator:{getpass.getuser()}")
+        connection = connect_merchant(options["url"], secret.strip(), actor=operator())
         switches = dict(ActionPolicy.objects.order_by("action").values_list("action", "is_enabled"))
         return {
             "workspace": workspace.slug,

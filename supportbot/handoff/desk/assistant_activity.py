@@ -5,6 +5,7 @@ Turns include their search, the passages found and the model calls; actions incl
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -298,9 +299,18 @@ def state_label(state: ActionState) -> str:
 def actor_names(actors: Iterable[str]) -> dict[str, str]:
     """Return a display name for each actor, using a single query; records contain ids, never names."""
     distinct = set(actors)
-    user_ids = [actor.removeprefix("user:") for actor in distinct if actor.startswith("user:")]
-    people = {f"user:{one.pk}": one.display_name for one in User.objects.filter(pk__in=user_ids)}
+    people = {f"user:{one.pk}": one.display_name for one in User.objects.filter(pk__in=user_ids(distinct))}
     return {actor: people.get(actor) or _actor_label(actor) for actor in distinct}
+
+
+def user_ids(actors: Iterable[str]) -> list[UUID]:
+    """Return the ids of the people among actors."""
+    found = []
+    for actor in actors:
+        kind, _, who = actor.partition(":")
+        with suppress(ValueError):  # a text of somebody else that only begins like a person
+            found += [UUID(who)] if kind == "user" else []
+    return found
 
 
 def _actor_label(actor: str) -> str:

@@ -192,6 +192,22 @@ def test_the_tickets_of_a_closed_account_return_to_the_queue(ticket: Ticket, bob
     assert Ticket.objects.get().state == "waiting"
 
 
+@pytest.mark.parametrize("is_released", [True, False], ids=["released", "of a former agent"])
+def test_a_ticket_held_for_days_does_not_expire_on_its_return_to_the_queue(
+    ticket: Ticket, bob: User, is_released: bool
+) -> None:
+    services.claim(ticket.pk, agent=bob)
+    has_waited(ticket, EXPIRES_AFTER)
+    if is_released:
+        services.release(ticket.pk, agent=bob)
+    else:
+        Membership.objects.filter(user=bob).delete()
+    sweep_tickets()
+    sweep_tickets()
+    found = Ticket.objects.get()
+    assert (found.state, found.priority, found.escalated_at) == ("waiting", Priority.NORMAL, None)
+
+
 @pytest.fixture
 def silent(ticket: Ticket, conversation: Conversation, bob: User) -> Ticket:
     """A ticket Bob claimed, whose customer has waited too long for an answer."""
