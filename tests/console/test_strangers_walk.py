@@ -143,10 +143,10 @@ def test_a_stranger_sees_and_changes_nothing_anywhere(stranger: Client, sample: 
     assert all(before)
 
 
-@pytest.mark.long
-def test_searches_and_filters_reveal_nothing_to_a_stranger(stranger: Client, sample: Sample) -> None:
+@pytest.mark.parametrize("step", [20, pytest.param(1, marks=pytest.mark.long)])
+def test_searches_and_filters_reveal_nothing_to_a_stranger(stranger: Client, sample: Sample, step: int) -> None:
     """Searches, filters over relations, autocompletes and choices only return a stranger's own rows."""
-    for model, _ in registered():
+    for model, _ in registered()[::step]:
         app, name = model._meta.app_label, model._meta.model_name
         listed = reverse(f"admin:{app}_{name}_changelist")
         for query in (

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from socket import send_fds, socketpair
+from socket import send_fds, socket, socketpair
 from typing import IO, Final
 
 import pytest
@@ -24,17 +24,40 @@ class ForkedReaders:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._line, self._theirs = socketpair()
+        self._line: socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     def run(self, kind: confinement.Kind, source: IO[bytes], output: IO[bytes]) -> int:
         """Does what `confinement._run` does."""
         with self._lock:
-            if self._process is None:  # it ends when this process has ended and closed the other side
-                self._process = subprocess.Popen([sys.executable, "-I", _SERVER], stdin=self._theirs.fileno())
-                self._theirs.close()
-            send_fds(self._line, [kind.encode()], [source.fileno(), output.fileno()])
-            return int(self._line.recv(64))
+            line = self._line or self._begin()
+            line.settimeout(confinement.SECONDS)
+            try:
+                send_fds(line, [kind.encode()], [source.fileno(), output.fileno()])
+                answer = line.recv(64)
+            except TimeoutError as error:
+                self._end()  # it would answer for this file when the next one is read
+                raise confinement.ReaderEnded(confinement.reason_in_words("time", {})) from error
+            except ConnectionError:
+                answer = b""
+            if not answer:
+                self._end()
+                raise RuntimeError("The server of readers has ended; standard error says why.")
+            return int(answer)
+
+    def _begin(self) -> socket:
+        """Start the server, which ends when this process has ended and closed its side of the line."""
+        self._line, theirs = socketpair()
+        with theirs:
+            self._process = subprocess.Popen([sys.executable, "-I", _SERVER], stdin=theirs.fileno())
+        return self._line
+
+    def _end(self) -> None:
+        assert self._line is not None and self._process is not None
+        self._line.close()
+        self._line = None
+        self._process.kill()
+        self._process.wait()
 
 
 def fork_readers() -> None:
