@@ -11,7 +11,7 @@ from django.db import transaction
 
 from actions import audit
 from actions.argument_json import as_text, read_arguments
-from actions.errors import InvalidArguments
+from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
 from actions.intents import identity_for
 from actions.policy_store import policy_of, rules_of
 from actions.principals import Principal
@@ -93,9 +93,9 @@ def form_choices(
     principal: Principal, name: str, arguments: str | Mapping[str, Any], *, conversation_id: UUID | None = None
 ) -> dict[str, FormChoices]:
     """Return the customer's choices for each argument that is chosen from records, filled in or not. Arguments that are
-    invalid count as empty. There are none while the action is switched off.
+    invalid count as empty. There are none while the action is switched off, and none for a list that cannot be read.
 
-    Raises UnknownAction, NotSignedIn, MerchantUnavailable or NotConnected.
+    Raises UnknownAction or NotSignedIn.
     """
     action = action_named(name)
     policy = policy_of(name) if action.chosen else None
@@ -110,7 +110,10 @@ def form_choices(
         if action.choices_need(one, missing):
             found[one] = FormChoices(needs_others=True)
             continue
-        choices = action.choices([one], others, identity, principal.locale, requests)
+        try:
+            choices = action.choices([one], others, identity, principal.locale, requests)
+        except (MerchantUnavailable, NotConnected):
+            continue
         if isinstance(choices, Reason):
             read_refused(principal, name, choices)  # records the refusal
             found[one] = FormChoices(reason=choices)

@@ -19,7 +19,6 @@ from supportbot.errors import FieldErrors, NotAllowed, NotFound, SupportBotError
 from supportbot.handoff.desk.decorators import agent_required, render_page
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.proposals.services import (
-    FormField,
     form_fields,
     offered_action,
     preview_action,
@@ -64,7 +63,10 @@ def proposal(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> 
     except SupportBotError as error:
         problems, status = error.fields, error.status
         context |= {"preview": None, "problem": error.message}
-    context["fields"] = _form(ticket, person, action, typed, problems)
+    preview = context.get("preview")
+    is_form_hidden = preview is not None and not preview.refusal
+    records = {} if is_form_hidden else _records(ticket, person, action, typed)
+    context["fields"] = form_fields(action, typed, problems, records)
     if problems.keys() & {field.name for field in context["fields"]}:
         context["problem"] = ""  # shown at its field instead
     # Each preview has its own key: submitting it twice sends one card, and a changed preview is a new card.
@@ -89,13 +91,10 @@ def undo(request: HttpRequest, staff: Staff, ticket_id: UUID, request_id: UUID) 
     return redirect("desk-ticket", ticket.pk)
 
 
-def _form(
-    ticket: Ticket, person: User, action: WriteAction, typed: Mapping[str, str], problems: FieldErrors
-) -> list[FormField]:
-    records: dict[str, FormChoices] = {}
+def _records(ticket: Ticket, person: User, action: WriteAction, typed: Mapping[str, str]) -> dict[str, FormChoices]:
     with suppress(SupportBotError):  # people can type a number instead, and a refusal then shows the reason
-        records = records_for(ticket, person, action, typed)
-    return form_fields(action, typed, problems, records)
+        return records_for(ticket, person, action, typed)
+    return {}
 
 
 def _typed_texts(request: HttpRequest) -> list[str]:

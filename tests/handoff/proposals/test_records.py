@@ -78,8 +78,10 @@ def test_an_action_offers_the_customers_records_and_takes_another_number(
     assert hint_of(form, "order_id") == typed(form, "order_id") == ""
     entry = AuditEntry.objects.get(event="read.answered")
     assert (entry.actor, entry.payload["records"]) == (f"user:{taken.assignee_id}", 2)
-    sent = bobs.post(proposing(taken), {"order_id": [FIRST, ""], "reason": WHY, "step": "send"})
-    assert sent.status_code == 302
+    for step, status in (("check", 200), ("send", 302)):
+        told = bobs.post(proposing(taken), {"order_id": [FIRST, ""], "reason": WHY, "step": step})
+        assert told.status_code == status
+    assert AuditEntry.objects.filter(event="read.answered").count() == 1  # a preview shows no list
     assert ActionRequest.objects.get().subject_id == FIRST
     stranger = bobs.post(proposing(taken), {"order_id": [FIRST, "#W0000003"], "reason": WHY, "step": "check"})
     assert typed(stranger, "order_id") == "#W0000003"
@@ -106,6 +108,22 @@ def test_a_list_that_depends_on_another_field_appears_once_that_is_filled_in(
     assert asked.status_code == 400 and offered(asked, "gift")[0] == ("1000000001", "1000000001: blue")
     shown = bobs.post(proposing(taken), {"purchase": FIRST, "reason": WHY, "gift": "1000000001", "step": "check"})
     assert "1000000001: blue" in page(shown).css_first(".kv").text()
+
+
+def test_a_list_that_cannot_be_read_leaves_the_others(
+    taken: Ticket, bobs: Client, put_in_force: Put, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = cancel_with_gift()
+    made["arguments"]["purchase"]["choose_from"] = call_off()["arguments"]["order_id"]["choose_from"]
+    made["lookups"] += call_off()["lookups"]
+    put_in_force(made)
+    read = retail._read
+    monkeypatch.setattr(
+        retail, "_read", lambda path, query: ("503", 503, {}) if "/products" in path else read(path, query)
+    )
+    asked = bobs.post(proposing(taken), {"purchase": FIRST, "reason": WHY, "gift": "", "step": "check"})
+    assert [value for value, _ in offered(asked, "purchase")] == [FIRST, SECOND]
+    assert field_of(asked, "gift").tag == "input"
 
 
 @pytest.mark.parametrize(
