@@ -86,18 +86,18 @@ async def test_its_turn_is_claimed_with_it_and_begins_after_its_vectors(
 async def test_its_turn_begins_even_if_the_socket_is_closed_meanwhile(
     sessions: list[Session], begun: Begun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    is_stored, may_end = threading.Event(), threading.Event()
+    is_storing, may_commit = threading.Event(), threading.Event()
 
     def wait(*_: Any, **__: Any) -> None:
-        is_stored.set()
-        assert may_end.wait(PATIENCE_SECONDS)
+        is_storing.set()
+        assert may_commit.wait(PATIENCE_SECONDS)
 
-    monkeypatch.setattr(services, "tell", wait)
+    monkeypatch.setattr(services, "on_customer_message", lambda: wait)
     handling = asyncio.create_task(run_command(MESSAGE, sessions[0]))
-    await asyncio.to_thread(is_stored.wait, PATIENCE_SECONDS)
+    await asyncio.to_thread(is_storing.wait, PATIENCE_SECONDS)
     handling.cancel()
     await asyncio.wait([handling])
-    may_end.set()
+    may_commit.set()
     assert await asyncio.to_thread(begun.event.wait, PATIENCE_SECONDS)
 
 
