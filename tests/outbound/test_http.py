@@ -138,6 +138,7 @@ def test_a_packed_answer_is_unpacked_for_a_caller_that_wants_it() -> None:
         (PACKED, "br", "compression"),
         (PACKED, "gzip, gzip", "compression"),
     ],
+    ids=["a bomb", "cut off", "not packed", "brotli", "packed twice"],  # a packed body contains the time
 )
 def test_a_packed_answer_that_grows_too_large_or_is_damaged_is_unusable(body: bytes, encoding: str, why: str) -> None:
     with pytest.raises(NoAnswer, match=why):
