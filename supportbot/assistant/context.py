@@ -85,15 +85,11 @@ def context_of(
     document = release.document
     requests = states_in(conversation.pk) if is_signed_in else frozenset[State]()
     viewer = viewer_in(conversation, language)
-    sought = retrieve(question, viewer, _topics_of(messages), limit=document.passages)
-    sought = with_passages(sought, also, limit=document.passages) if also else sought
-    instructions = _Instructions(
-        conversation,
-        tools_for(conversation, language, requests),
-        document,
-        document.guidelines_for(is_signed_in=is_signed_in, language=language),
-        moment_in_words(now().astimezone(conversation.workspace.zone)),
-    )
+    sought = _sought(question, viewer, messages, also, limit=document.passages)
+    guidelines = document.guidelines_for(is_signed_in=is_signed_in, language=language)
+    moment = moment_in_words(now().astimezone(conversation.workspace.zone))
+    tools = tools_for(conversation, language, requests)
+    instructions = _Instructions(conversation, tools, document, guidelines, moment)
     dialogue = (*messages, *waiting)
     request = _request_for(sought, instructions, dialogue, question=question, language=language, turn_id=turn_id)
     return TurnContext(
@@ -111,6 +107,13 @@ def context_of(
         sought.retrieval.confidence,
         viewer,
     )
+
+
+def _sought(
+    question: str, viewer: Viewer, messages: Sequence[Message], also: Sequence[Passage], *, limit: int
+) -> Found:
+    sought = retrieve(question, viewer, _topics_of(messages), limit=limit)
+    return with_passages(sought, also, limit=limit) if also else sought
 
 
 def _request_for(
