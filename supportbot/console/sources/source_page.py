@@ -209,6 +209,7 @@ def _is_saved(request: HttpRequest, source: Source, form: SettingsForm) -> bool:
 
 def _page(request: HttpRequest, source: Source, form: SettingsForm) -> HttpResponse:
     files, check = source.files.defer("content").order_by("path"), _article_check(source)
+    comparison = _comparison(check)
     context = {
         **admin.site.each_context(request),
         **_progress(request, source),
@@ -220,7 +221,8 @@ def _page(request: HttpRequest, source: Source, form: SettingsForm) -> HttpRespo
         "files": files[:FILES_SHOWN],
         "number_of_files": files.count(),
         "article_check": check,
-        "one": _comparison(check),
+        "one": comparison,
+        "has_findings": comparison is not None or (check is not None and _has_findings(check)),
         "cases": gate_cases(request, [one["case"] for one in check.failures] if check else []),
     }
     return render(request, "console/sources/one.html", context, status=400 if form.errors else 200)
@@ -230,6 +232,12 @@ def _article_check(source: Source) -> ArticleCheck | None:
     """Return the newest check of the articles that the source has published."""
     ids = set(Article.objects.filter(source_item__source=source).values_list("pk", flat=True))
     return next((check for check in checks()[:CHECKS_READ] if ids.intersection(checked_articles(check))), None)
+
+
+def _has_findings(check: ArticleCheck) -> bool:
+    """Return whether there is anything to show about a check: it waits, has failed, or its gates have answered."""
+    is_done = check.state == ArticleCheck.State.DONE
+    return not is_done or bool(check.problem or check.failures or check.asks_gates or check.untried)
 
 
 def _comparison(check: ArticleCheck | None) -> dict[str, Any] | None:
