@@ -180,6 +180,8 @@ def test_only_an_answer_that_found_nothing_offers_pages(language: str) -> None:
     assert not may_offer_pages(builtin("no_person"), asked, 1.0)
     assert not may_offer_pages(builtin("cannot_take", "offer"), asked, 1.0)
     assert not may_offer_pages(builtin("greeting", is_abstention=False), asked, 1.0)
+    wanted = replace(asked, question="I want to talk to a person")
+    assert not may_offer_pages(builtin("not_found"), wanted, 1.0)
 
 
 @pytest.mark.parametrize(
