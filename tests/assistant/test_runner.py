@@ -134,6 +134,7 @@ async def test_a_slot_is_taken_until_its_message_is_stored_and_then_free_again(
 async def test_a_claim_in_a_slot_is_not_lost(
     conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(Runner, "_loop", lambda _: asyncio.Event().wait())  # the only claim is the one below
     running = Runner()
     running.start()
     with running.slot() as slot:
