@@ -14,8 +14,14 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 INNER = {"touched-tests"}
 
 
+def made(*arguments: str) -> str:
+    """Return the output of make, without the lines that it adds when another make runs these tests."""
+    command = ["make", "--no-print-directory", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
 def test_help_lists_every_target_on_a_line() -> None:
-    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = made("help")
     targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
     assert set(re.findall(r"^  make ([a-z-]+) +\S", listed, re.MULTILINE)) == targets - INNER
     assert listed.startswith("  make help ")
@@ -23,7 +29,7 @@ def test_help_lists_every_target_on_a_line() -> None:
 
 @pytest.mark.parametrize(("given", "flags"), [((), ""), (("DEMO=no",), " --no-demo")])
 def test_an_installation_starts_without_the_demo_on_request(given: tuple[str, ...], flags: str) -> None:
-    shown = subprocess.run(["make", "-n", "run", *given], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    shown = made("-n", "run", *given)
     assert shown.splitlines()[-1].rstrip() == f"exec .venv/bin/python manage.py up{flags}"
 
 
