@@ -153,7 +153,7 @@ def stand_in(text: Any) -> Sequence[float]:
     """Return a random vector, always the same one for the same text."""
     import numpy as np
 
-    from supportbot.assistant.checks.readings import Reading
+    from supportbot.assistant.checks.cross_encoders import Reading
 
     said = text.text if isinstance(text, Reading) else text
     vector = np.random.default_rng(sum(said.encode())).normal(size=DIMENSIONS)

@@ -15,7 +15,7 @@ from bench.planted_changes import Archived, Change, Changed, Draft, Facts, New, 
 from kb.documents import Document
 from kb.importing.importer import import_documents
 from kb.importing.loaders import load
-from kb.indexing.index import sync_articles
+from kb.indexing.sync import sync_articles
 from kb.indexing.vector_file import VectorCache
 from kb.indexing.vectors import ReadOnlyVectors
 from kb.models import Article

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 
 from kb.errors import InvalidDocument
 from kb.models import Audience, State
-from supportbot.accounts.pictures import Drawn
+from supportbot.accounts.stored_pictures import Drawn
 from supportbot.team_formats import number
 
 MAX_BODY_CHARACTERS = 2_000_000

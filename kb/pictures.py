@@ -27,8 +27,8 @@ from kb.importing.reencoding import reencoded
 from kb.models import Article, Picture, PictureUse, Revision, Unsaved
 from kb.rendering import PICTURE
 from supportbot.accounts.models import Membership, Workspace
-from supportbot.accounts.pictures import ENDINGS, Drawn, digest_of
 from supportbot.accounts.scope import current_workspace_id, workspace_scope
+from supportbot.accounts.stored_pictures import ENDINGS, Drawn, digest_of
 from supportbot.errors import InvalidInput
 
 MAX_PICTURES: Final = 10_000

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from kb.access import is_wider
 from kb.documents import ArticleText
-from kb.indexing.index import replace_chunks
 from kb.indexing.models import Chunk
 from kb.indexing.recipes import hold_active_recipe, lock_active_recipe
+from kb.indexing.sync import replace_chunks
 from kb.models import Article, Plan, Revision, State
 from kb.pictures import note_uses
 from supportbot.accounts.models import User

@@ -21,7 +21,7 @@ import numpy as np
 
 from scripts import packaged_layers
 from scripts.packaged_layers import LAYERS, Layer, passed
-from supportbot.assistant.checks.readings import DATA
+from supportbot.assistant.checks.cross_encoders import DATA
 
 CUT: Final = 8  # number of layers that stay as they are
 BATCH, RATE, WARM_UP = 32, 2e-4, 100

@@ -47,7 +47,8 @@ from scripts.layer_training import (
 )
 from scripts.nets import vectors_of
 from scripts.train_kinds import classes_of
-from supportbot.assistant.checks import doubt, readings, sentence_kinds
+from supportbot.assistant.checks import cross_encoders as readings
+from supportbot.assistant.checks import doubt, sentence_kinds
 
 ROUNDS: Final = 2
 TOLD_WEIGHT: Final = 2.0  # rows written for their page teach the difference best

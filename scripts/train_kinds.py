@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from scripts.nets import linear
 from supportbot.assistant.checks import deeds, sentence_kinds
-from supportbot.assistant.checks.readings import DATA
+from supportbot.assistant.checks.cross_encoders import DATA
 from supportbot.language.classifiers import linear_in
 
 TALK = {"offer", "question", "recap", "courtesy", "heading", "talk"}

@@ -47,7 +47,8 @@ from scripts.layer_training import (
     rows_of,
     trained_on,
 )
-from supportbot.assistant.checks import doubt, readings
+from supportbot.assistant.checks import cross_encoders as readings
+from supportbot.assistant.checks import doubt
 
 ROUNDS: Final = 3
 MADE_SHARE: Final = 0.5  # share of the pairs made from `done` that is used

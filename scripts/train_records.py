@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from scripts import nets
 from supportbot.assistant.checks import deeds
-from supportbot.assistant.checks.readings import DATA
+from supportbot.assistant.checks.cross_encoders import DATA
 from supportbot.language.figures import figures_in, known_figures
 
 OTHERS = 1  # number of other rows' records that a true sentence is compared with

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Train `supportbot/builtin/trouble.py` on labelled rows, or measure it on languages it has not seen.
+"""Train `supportbot/builtin/complaints.py` on labelled rows, or measure it on languages it has not seen.
 
     python scripts/train_trouble.py             fits on all rows and writes trouble.npz
     python scripts/train_trouble.py --measure   leaves out each language in turn and prints hits and false alarms
@@ -21,7 +21,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from scripts.nets import Training, averaged, linear, vectors_of
-from supportbot.builtin import intents, trouble
+from supportbot.builtin import complaints as trouble
+from supportbot.builtin import intents
 
 TRAINING: Final = Training(nets=3, hidden=24, rounds=30, dropout=0.5)
 FEATURES_ROUNDS: Final = 150

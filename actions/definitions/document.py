@@ -30,7 +30,7 @@ from actions.definitions.requirements import (
     require_unnamed,
     unbound,
 )
-from actions.definitions.visitors import excess_for_visitors, obstacle_for_visitors
+from actions.definitions.visitor_access import excess_for_visitors, obstacle_for_visitors
 from actions.spec import Risk
 
 FORMAT: Final = 1

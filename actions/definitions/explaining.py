@@ -35,8 +35,8 @@ from supportbot.accounts.scope import current_workspace_id
 from supportbot.ids import uuid7
 
 _SERVER_ERRORS: Final = (500, 502, 503, 504)
-# The limits of a chat without a model: `supportbot.builtin.actions.parts` draws the forms, in a package that this one
-# may not import. A test checks that both agree.
+# The limits of a chat without a model. `supportbot.builtin.actions.form_fields` makes the forms, in a package that this
+# one may not import. A test checks that both agree.
 FIELDS_MOST: Final = 20  # fields in a form
 ENTRIES_MOST: Final = 20
 _CLEAR_LETTERS: Final = 3  # options with no more letters than this need no translation: M, XXL, EUR, 10:30

@@ -2,7 +2,7 @@
 
 Documents come one by one from a loader and are stored in batches, each in one transaction with a few statements, so
 that importing a thousand articles takes little more time than reading them. An unreadable item is reported and does not
-stop the others. Nothing is embedded here: `kb.indexing.index.sync_articles` does that afterwards.
+stop the others. Nothing is embedded here: `kb.indexing.sync.sync_articles` does that afterwards.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence

@@ -18,7 +18,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from kb.documents import Document, NamedPicture, check_article_text
 from kb.pictures import address_of, drawn_from, store
-from supportbot.accounts.pictures import MAX_BYTES, Drawn, digest_of
+from supportbot.accounts.stored_pictures import MAX_BYTES, Drawn, digest_of
 from supportbot.errors import InvalidInput
 
 # The content of the file at a relative address, or the picture in it; None if there is none.

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from kb.errors import InvalidDocument
 from kb.importing.confinement import facts_and_contents, reason_in_words
-from supportbot.accounts.pictures import MAX_BYTES, Drawn, digest_of, too_large
+from supportbot.accounts.stored_pictures import MAX_BYTES, Drawn, digest_of, too_large
 from supportbot.errors import InvalidInput
 
 _SIGNATURE: Final = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8|RIFF.{4}WEBP", re.DOTALL)

@@ -23,15 +23,15 @@ from psycopg import errors
 
 from kb.errors import IndexBeingBuilt, IndexNotBuilt, IndexReplaced, SwitchCancelled
 from kb.indexing.build_lock import alone
-from kb.indexing.index import (
+from kb.indexing.models import Chunk, IndexSwitch, Recipe
+from kb.indexing.recipes import activate, embedder_of, has_embedder, lock_recipes_exclusively, recipe_for
+from kb.indexing.sync import (
     ARTICLES_PER_COMMIT,
     ensure_chunk_rows,
     lock_live_articles,
     missing_texts,
     replace_chunks,
 )
-from kb.indexing.models import Chunk, IndexSwitch, Recipe
-from kb.indexing.recipes import activate, embedder_of, has_embedder, lock_recipes_exclusively, recipe_for
 from kb.indexing.vectors import (
     CHUNKS_PER_COMMIT,
     KnownVectors,

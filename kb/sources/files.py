@@ -21,7 +21,7 @@ from kb.importing.pictures import Beside, beside_file, beside_path
 from kb.sources.errors import SourceUnreadable, Unreadable
 from kb.sources.models import SourceFile
 from kb.sources.ports import Fetched, Gone, Known, LeftOut, Origin, Place, Read, Unchanged
-from supportbot.accounts.pictures import MAX_BYTES
+from supportbot.accounts.stored_pictures import MAX_BYTES
 
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg")
 # Only endings are searched for: a pattern for the whole name takes quadratic time on a long line without spaces.

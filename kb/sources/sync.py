@@ -31,7 +31,7 @@ from django.utils.translation import gettext, override
 from kb.categories import MAX_CATEGORIES, unknown_categories
 from kb.documents import Document
 from kb.errors import KnowledgeError
-from kb.indexing.index import sync_articles
+from kb.indexing.sync import sync_articles
 from kb.sources import runs
 from kb.sources.archiving import archive_by_gates
 from kb.sources.errors import SourceUnreadable, TooBusy, Unreachable, Unreadable

@@ -8,8 +8,8 @@ from django.urls import path, reverse
 from django.views.decorators.http import require_safe
 
 from supportbot.accounts.models import Logo, Workspace
-from supportbot.accounts.pictures import Drawn
 from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.accounts.stored_pictures import Drawn
 
 _POLICY: Final = "default-src 'none'; sandbox"
 _CACHE: Final = "public, max-age=31536000, immutable"

@@ -18,9 +18,9 @@ from typing import Final
 
 from kb.search import Passage
 from supportbot.assistant.answer_assembly import Citations, compose
+from supportbot.assistant.checks.cross_encoders import Vector, Wanted
 from supportbot.assistant.checks.evidence import Author, Evidence, Sentence, Strictness, Support
 from supportbot.assistant.checks.hard_checks import RUN_OF_RULES, Confidential, bare
-from supportbot.assistant.checks.readings import Vector, Wanted
 from supportbot.assistant.checks.sentence_kinds import Opening
 from supportbot.assistant.sentence_verdicts import Judge
 from supportbot.chat.answers import Answer

@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from supportbot.assistant.checks.cross_encoders import Reading, Vector, Wanted
 from supportbot.assistant.checks.deeds import DEED_FROM, DOUBT_FROM, Records, is_deed, joint, plainly
 from supportbot.assistant.checks.doubt import LOOK_FROM, Doubts, nearest_pieces
 from supportbot.assistant.checks.evidence import (
@@ -26,7 +27,6 @@ from supportbot.assistant.checks.evidence import (
     is_confirmed,
 )
 from supportbot.assistant.checks.hard_checks import Confidential, objection
-from supportbot.assistant.checks.readings import Reading, Vector, Wanted
 from supportbot.assistant.checks.sentence_kinds import (
     LANGUAGES,
     PIECES_BESIDE,

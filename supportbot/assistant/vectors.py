@@ -13,7 +13,7 @@ from kb.embedders.fine_tuned import FineTunedModel
 from kb.embedders.packaged import RECIPE, PackagedEmbedder
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
-from supportbot.assistant.checks.readings import MODELS, Model, Reading, Vector, Wanted, layers_of
+from supportbot.assistant.checks.cross_encoders import MODELS, Model, Reading, Vector, Wanted, layers_of
 from supportbot.assistant.drafting import Draft
 
 _loading: Final = threading.Lock()

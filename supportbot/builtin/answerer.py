@@ -12,12 +12,12 @@ import orjson
 from supportbot.builtin import question_rewriting
 from supportbot.builtin.actions.asking import Reply
 from supportbot.builtin.actions.next_step import gives_figure, needs_account, next_step
+from supportbot.builtin.complaints import tells_of_trouble
 from supportbot.builtin.intents import courtesy, is_mere_no, is_surely, wants_person, wants_undo
 from supportbot.builtin.phrases import Courtesy, Phrase, is_offer_of_a_person, say
-from supportbot.builtin.pieces import Piece
+from supportbot.builtin.quotable_pieces import Piece
 from supportbot.builtin.quoting import lead_to, quoted, to_quote
 from supportbot.builtin.ranking import ranked
-from supportbot.builtin.trouble import tells_of_trouble
 from supportbot.language.detection import base_language, detect
 from supportbot.language.follow_ups import is_question
 from supportbot.llm.types import ModelRequest, ToolCall

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from supportbot.builtin.phrases import language_name, say
-from supportbot.builtin.pieces import Piece
+from supportbot.builtin.quotable_pieces import Piece
 from supportbot.builtin.ranking import MAX_QUOTED, MAX_QUOTED_ACROSS, Ranked, is_in, language_of, named_lines
 from supportbot.language.blocks import Kind
 from supportbot.language.lines import Line

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from supportbot.builtin.pieces import Piece, pieces_of
+from supportbot.builtin.quotable_pieces import Piece, pieces_of
 from supportbot.language.blocks import Kind
 from supportbot.language.detection import base_language, detect
 from supportbot.language.follow_ups import vague_stems

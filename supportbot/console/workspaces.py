@@ -20,8 +20,8 @@ from actions.models import actor_of
 from supportbot.accounts.branding import colour_validator
 from supportbot.accounts.logos import logo_path, remove_logo, set_logo
 from supportbot.accounts.models import Membership, User, Workspace
-from supportbot.accounts.pictures import Drawn
 from supportbot.accounts.services import CURRENCY, add_member, create_workspace
+from supportbot.accounts.stored_pictures import Drawn
 from supportbot.chat.retention import latest_runs
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.fields import ColourInput, LanguageCode, Picture, TimeZone

@@ -23,9 +23,9 @@ from kb.documents import Document, Failure
 from kb.errors import RecipeMismatch
 from kb.importing.importer import import_documents
 from kb.importing.loaders import load
-from kb.indexing.index import sync_articles
 from kb.indexing.recipes import active_recipe, spec_of
 from kb.indexing.shared_vectors import share
+from kb.indexing.sync import sync_articles
 from kb.indexing.vector_file import VectorCache
 from kb.indexing.vectors import KnownVectors, NoVectors, ReadOnlyVectors
 from kb.models import Category
@@ -34,11 +34,11 @@ from supportbot.accounts.errors import InvalidKey, NameTaken
 from supportbot.accounts.logos import set_logo
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.people import create_person
-from supportbot.accounts.pictures import Drawn
 from supportbot.accounts.principals import ROLE_SCOPES, Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_by_api_key
 from supportbot.accounts.services import create_workspace, issue_api_key
+from supportbot.accounts.stored_pictures import Drawn
 from supportbot.demo.channel import ACCENT, storefront_channel
 from supportbot.demo.history import write_history
 from supportbot.evals.models import Suite

@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 from actions.policy_store import allow_approval, ensure_policies, policy_of
 from actions.testing import FakeShop, connected
 from kb import ports
-from kb.indexing.index import sync_articles
+from kb.indexing.sync import sync_articles
 from kb.models import Article
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Customer, Membership, User, Workspace

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kb.search import Passage
-from supportbot.assistant.checks.readings import DATA
+from supportbot.assistant.checks.cross_encoders import DATA
 from supportbot.assistant.checks.sentence_kinds import Opening
 from supportbot.assistant.drafting import Draft
 from supportbot.chat.answers import Answer

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connection
 
 from kb.access import Viewer
-from kb.indexing.index import sync_articles
+from kb.indexing.sync import sync_articles
 from kb.models import Article, Audience
 from kb.search import Passage, search
 from kb.services import Change, create_article, publish

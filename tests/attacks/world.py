@@ -10,7 +10,7 @@ from typing import Any
 
 from actions.policy_store import change_rules, ensure_policies, policy_of
 from actions.testing import FakeShop
-from kb.indexing.index import sync_articles
+from kb.indexing.sync import sync_articles
 from kb.models import Audience
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Customer, Membership, User, Workspace

@@ -13,9 +13,9 @@ from supportbot.builtin.actions.asking import Reply
 from supportbot.builtin.answerer import reply_to
 from supportbot.builtin.intents import courtesy
 from supportbot.builtin.phrases import Phrase, say
-from supportbot.builtin.pieces import pieces_of
 from supportbot.builtin.provider import BuiltinProvider
 from supportbot.builtin.question_rewriting import standalone
+from supportbot.builtin.quotable_pieces import pieces_of
 from supportbot.llm.types import ChatMessage, Finished, ModelRequest, Source, TextDelta, ToolCall, ToolSpec
 from tests.patience import PATIENCE_SECONDS
 

@@ -12,8 +12,8 @@ from selectolax.lexbor import LexborHTMLParser
 
 from kb.documents import ArticleText
 from kb.draft_contradictions import Rarity, contradict, findings, likeness
-from kb.indexing.index import sync_articles
 from kb.indexing.models import Chunk
+from kb.indexing.sync import sync_articles
 from kb.models import Article, Revision
 from kb.services import Change, create_article, publish, save_draft
 from kb.statements import statements_of

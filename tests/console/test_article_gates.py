@@ -8,7 +8,7 @@ from django.utils.timezone import localtime, now
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import AuditEntry
-from kb.indexing.index import sync_articles
+from kb.indexing.sync import sync_articles
 from kb.models import Article, Phrasing, Revision
 from kb.phrasings import embed_phrasings, phrasings_of, set_phrasings
 from kb.ports import Verdict

@@ -14,8 +14,8 @@ from kb.documents import Document
 from kb.embedders.packaged import PackagedEmbedder
 from kb.importing.importer import import_documents
 from kb.importing.loaders import load
-from kb.indexing.index import sync_articles
 from kb.indexing.shared_vectors import forget, question_vectors, share
+from kb.indexing.sync import sync_articles
 from kb.indexing.vector_file import VectorCache
 from kb.indexing.vectors import ReadOnlyVectors
 from kb.models import Article

@@ -11,7 +11,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from kb.access import Viewer
 from kb.article_urls import help_path
-from kb.indexing.index import sync_article
+from kb.indexing.sync import sync_article
 from kb.models import Article, Collection, Revision, State, Synonyms
 from kb.search import search
 from kb.services import Change, create_article, publish, save_draft

@@ -8,8 +8,8 @@ from django.template.loader import render_to_string
 from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
-from kb.indexing.index import sync_article
 from kb.indexing.models import Chunk
+from kb.indexing.sync import sync_article
 from kb.models import Article, Collection, Revision
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Workspace

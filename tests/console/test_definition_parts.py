@@ -11,7 +11,7 @@ from actions.definitions.importing.mcp import read_tools
 from actions.definitions.models import ActionDefinition
 from actions.definitions.services import save_draft
 from actions.definitions.transfer import import_text
-from supportbot.console.definitions.parts import PARTS
+from supportbot.console.definitions.form_layout import PARTS
 from tests.actions.defined.conftest import bilingual, document, record_a_case
 from tests.actions.defined.loopback_shop import LoopbackShop
 from tests.actions.definitions.test_kinds import SEATS

@@ -11,7 +11,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from kb.indexing.index import sync_articles
+from kb.indexing.sync import sync_articles
 from kb.models import Article, Category, State
 from kb.services import Change, save_draft
 from supportbot.accounts.models import User

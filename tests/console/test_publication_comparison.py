@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
-from kb.indexing.index import sync_articles
+from kb.indexing.sync import sync_articles
 from kb.models import Article, Revision
 from kb.services import Change, archive, create_article, publish, save_draft
 from supportbot.accounts.models import Customer, Workspace

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.utils.timezone import now
 
-from kb.indexing.index import sync_articles
+from kb.indexing.sync import sync_articles
 from kb.models import Article
 from supportbot.accounts.models import Workspace
 from supportbot.evals.articles import published_checks

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.utils.timezone import now
 
-from kb.indexing.index import sync_articles
+from kb.indexing.sync import sync_articles
 from kb.models import Article
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.services import add_customer_message, start_conversation

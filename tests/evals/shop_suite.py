@@ -1,6 +1,6 @@
 """A suite of three cases about the article on returns, and a function that changes this article."""
 
-from kb.indexing.index import sync_articles
+from kb.indexing.sync import sync_articles
 from kb.models import Article
 from kb.services import Change, publish, save_draft
 from supportbot.evals import services

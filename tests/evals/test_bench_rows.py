@@ -11,7 +11,7 @@ from django.core.management import call_command
 from actions.policy_store import ensure_policies
 from bench import checks, intents, quotes
 from kb.evaluation.runs import as_asked, evaluate, read_questions
-from kb.indexing.index import sync_articles
+from kb.indexing.sync import sync_articles
 from kb.models import Article
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Workspace

@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 from django.utils.timezone import now
 
-from kb.indexing.index import sync_articles
+from kb.indexing.sync import sync_articles
 from kb.models import Article
 from kb.services import Change, create_article, publish, save_draft
 from supportbot import celery, lifespan

@@ -10,9 +10,9 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from kb.access import Viewer
-from kb.indexing.index import sync_article
 from kb.indexing.models import Recipe
 from kb.indexing.recipes import ROUTED, forget_embedder_in_use
+from kb.indexing.sync import sync_article
 from kb.models import Article
 from kb.ports import Embedder, RecipeSpec
 from kb.search.retrieval import search

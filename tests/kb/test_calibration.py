@@ -8,8 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from kb.access import Viewer
-from kb.indexing.index import sync_articles
 from kb.indexing.models import Recipe
+from kb.indexing.sync import sync_articles
 from kb.search import search
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Workspace

@@ -6,7 +6,7 @@ import pytest
 
 from kb.access import Viewer
 from kb.embedders.packaged import RECIPE
-from kb.indexing.index import sync_articles
+from kb.indexing.sync import sync_articles
 from kb.models import Audience
 from kb.search import questions, search
 from kb.search.confidence import Evidence, abroad_calibration

@@ -14,10 +14,10 @@ from django.utils.timezone import now
 from kb import ports
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing import chunking, vectors
-from kb.indexing.index import outdated_articles, repair_index, sync_article, sync_articles
 from kb.indexing.models import Chunk, Recipe
 from kb.indexing.recipes import active_recipe
 from kb.indexing.reindex import KEPT_AFTER_FLIP, LOCK, _create_vector_index, delete_retired_rows, reindex
+from kb.indexing.sync import outdated_articles, repair_index, sync_article, sync_articles
 from kb.indexing.vectors import embed_missing, lock_free_articles
 from kb.models import Article
 from kb.ports import RecipeSpec

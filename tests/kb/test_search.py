@@ -19,8 +19,8 @@ from kb.access import Viewer, may_read
 from kb.documents import ArticleText, Document
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.importing.importer import import_documents
-from kb.indexing.index import sync_articles
 from kb.indexing.models import Chunk, Recipe
+from kb.indexing.sync import sync_articles
 from kb.models import Article, Audience, State
 from kb.search import Retrieval, candidates, search
 from kb.services import Change, archive, create_article, publish, save_draft

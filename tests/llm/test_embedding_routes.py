@@ -14,10 +14,10 @@ from actions.models import AuditEntry
 from kb import ports
 from kb.access import Viewer
 from kb.errors import EmbeddingUnavailable
-from kb.indexing.index import sync_article
 from kb.indexing.models import Chunk, IndexSwitch, Recipe
 from kb.indexing.recipes import active_recipe, embedder_of, forget_embedder_in_use
 from kb.indexing.switching import carry_on
+from kb.indexing.sync import sync_article
 from kb.search.retrieval import search
 from supportbot.accounts.models import Workspace
 from supportbot.async_db import db

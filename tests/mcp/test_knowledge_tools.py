@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 
 from actions.testing import FakeShop
 from kb import ports
-from kb.indexing.index import sync_articles
+from kb.indexing.sync import sync_articles
 from kb.models import Audience
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Customer, Workspace

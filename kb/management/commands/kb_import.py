@@ -15,8 +15,8 @@ from kb.importing.categories import category_files, import_categories, preview_c
 from kb.importing.gate_check import as_tried, try_import, without_pictures
 from kb.importing.importer import OUTCOMES, ImportReport, ItemResult, import_documents, import_drafts, preview_import
 from kb.importing.loaders import load
-from kb.indexing.index import sync_articles
 from kb.indexing.recipes import active_recipe, spec_of
+from kb.indexing.sync import sync_articles
 from kb.indexing.vector_file import VectorCache
 from kb.indexing.vectors import KnownVectors, NoVectors, SyncReport
 from kb.progress import ProgressLine

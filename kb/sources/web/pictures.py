@@ -22,7 +22,7 @@ from kb.sources.models import SourcePicture
 from kb.sources.ports import Origin
 from kb.sources.web.client import Answer, Client
 from kb.sources.web.urls import MAX_CHARACTERS
-from supportbot.accounts.pictures import Drawn, digest_of
+from supportbot.accounts.stored_pictures import Drawn, digest_of
 from supportbot.errors import InvalidInput
 
 SECONDS_PER_PAGE: Final = 120

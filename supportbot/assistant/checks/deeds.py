@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from supportbot.assistant.checks.readings import DATA, Reading, Vector, Wanted, logits, reading
+from supportbot.assistant.checks.cross_encoders import DATA, Reading, Vector, Wanted, logits, reading
 from supportbot.assistant.checks.sentence_kinds import Kind, by_pieces
 from supportbot.language.classifiers import Array, Net, net_in, unit
 from supportbot.language.detection import detect

@@ -21,7 +21,7 @@ from typing import Final, Literal, NamedTuple
 from kb.article_urls import passage_address
 from kb.file_page_markers import page_within
 from kb.search import Passage
-from supportbot.assistant.checks.readings import windows_of_page
+from supportbot.assistant.checks.cross_encoders import windows_of_page
 from supportbot.chat.answers import CitedSpan
 from supportbot.language.detection import base_language, detect
 from supportbot.language.figures import Known, known_figures

@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from supportbot.assistant.checks.readings import DATA, Reading, logits, reading
+from supportbot.assistant.checks.cross_encoders import DATA, Reading, logits, reading
 from supportbot.language.classifiers import Linear, hashed_features, hashed_words, linear_in, softmax
 from supportbot.language.normalise import as_read, fold_homoglyphs
 

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from supportbot.builtin.actions.parts import Shape
+from supportbot.builtin.actions.form_fields import Shape
 from supportbot.builtin.phrases import Phrase, say
 from supportbot.formats import format_day, format_number
 

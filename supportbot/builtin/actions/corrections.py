@@ -14,7 +14,7 @@ from datetime import date
 from typing import Any, Final
 
 from supportbot.builtin.actions.negations import BREAK, Named, has_dotted_days, without_denied
-from supportbot.builtin.actions.replaced import Placed, meant_in
+from supportbot.builtin.actions.replaced_numbers import Placed, meant_in
 from supportbot.builtin.actions.slots import (
     UNCLEAR,
     Intent,

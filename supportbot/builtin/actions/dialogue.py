@@ -25,7 +25,7 @@ from supportbot.builtin.actions.message_reading import (
     wish_after_a_no,
     with_stated_reason,
 )
-from supportbot.builtin.actions.replaced import meant_in
+from supportbot.builtin.actions.replaced_numbers import meant_in
 from supportbot.builtin.actions.slots import (
     OF_WORDS,
     Intent,

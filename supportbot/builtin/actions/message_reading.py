@@ -12,7 +12,7 @@ from typing import Final
 
 from supportbot.builtin import intents
 from supportbot.builtin.actions.corrections import MOST_WORDS
-from supportbot.builtin.actions.parts import Shape
+from supportbot.builtin.actions.form_fields import Shape
 from supportbot.builtin.actions.slots import (
     OF_WORDS,
     Intent,

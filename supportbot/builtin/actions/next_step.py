@@ -26,7 +26,7 @@ from supportbot.builtin.actions.orders import (
     refused_by_call,
 )
 from supportbot.builtin.actions.patterns import form_of
-from supportbot.builtin.actions.replaced import denies_all
+from supportbot.builtin.actions.replaced_numbers import denies_all
 from supportbot.builtin.actions.slots import (
     Intent,
     field_of_kind,

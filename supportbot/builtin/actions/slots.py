@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final, Literal
 
-from supportbot.builtin.actions.parts import Part, Shape, parts_in
+from supportbot.builtin.actions.form_fields import Part, Shape, parts_in
 from supportbot.builtin.actions.patterns import placed_stretches, stretches_in, value_in
-from supportbot.builtin.actions.replaced import Placed, meant_in
+from supportbot.builtin.actions.replaced_numbers import Placed, meant_in
 from supportbot.builtin.actions.values import (
     choices_in,
     dates_in,

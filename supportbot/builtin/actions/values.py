@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from supportbot.builtin import intents
 from supportbot.builtin.actions.bounds import takes_day, takes_number
+from supportbot.builtin.actions.form_fields import Shape
 from supportbot.builtin.actions.negations import denies
-from supportbot.builtin.actions.parts import Shape
 from supportbot.builtin.phrases import field_title, say_in_all_languages
 from supportbot.language.amounts import amount_in
 from supportbot.language.dates import Day, days_in

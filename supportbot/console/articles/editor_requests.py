@@ -14,7 +14,7 @@ from kb.models import Article, State
 from kb.pictures import add_picture, address_of, store
 from kb.selectors import article_with_id
 from kb.translations import sources_for
-from supportbot.accounts.pictures import MAX_BYTES, Drawn, too_large
+from supportbot.accounts.stored_pictures import MAX_BYTES, Drawn, too_large
 from supportbot.console.request_context import needs
 from supportbot.errors import InvalidInput
 

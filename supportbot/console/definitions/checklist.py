@@ -7,8 +7,8 @@ from typing import Any
 from actions.definitions.document import missing, reasons
 from actions.definitions.explaining import advice
 from supportbot.console.definitions.fields import Part
+from supportbot.console.definitions.form_layout import parts_of
 from supportbot.console.definitions.forms import PartForm, closest, field_name, kind_of
-from supportbot.console.definitions.parts import parts_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from django.utils.translation import gettext
 
 from kb.models import Article, Revision
 from supportbot.console.articles.gates import gate_cases
+from supportbot.console.improve.already_settled import settled
 from supportbot.console.improve.edit import Choices, Replayed, Work, article_id_in, edit_context, handle
 from supportbot.console.improve.listing import BROKEN, KINDS, MOST_NAMED
-from supportbot.console.improve.settled import settled
 from supportbot.console.request_context import needs
 from supportbot.console.text_diff import Row, compare
 from supportbot.errors import NotFound

@@ -14,9 +14,9 @@ from django.utils.translation import gettext
 from kb.documents import ArticleText
 from kb.models import Article
 from kb.selectors import article_with_id
+from supportbot.console.improve.already_settled import settled
 from supportbot.console.improve.edit import Choices, Replayed, Work, article_id_in, edit_context, handle
 from supportbot.console.improve.listing import KINDS, ContradictingSide, sides_of
-from supportbot.console.improve.settled import settled
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import NotFound
 from supportbot.evals.articles.answer_comparison import questions_about, questions_quoting

@@ -15,6 +15,7 @@ from kb.selectors import article_with_id
 from supportbot.chat.models import Conversation
 from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage, traces_of
 from supportbot.console.evals.case_pages import may_make_cases
+from supportbot.console.improve.already_settled import settled
 from supportbot.console.improve.edit import (
     MOST_REPLAYED,
     NEW,
@@ -27,7 +28,6 @@ from supportbot.console.improve.edit import (
     unchecked,
 )
 from supportbot.console.improve.listing import KINDS, remark_of
-from supportbot.console.improve.settled import settled
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, workspace_here
 from supportbot.errors import NotFound

@@ -7,7 +7,7 @@ from actions.definitions.errors import ExpressionError, InvalidDefinition
 from actions.definitions.expression import compile_expression
 from actions.definitions.expression_types import samples_of
 from actions.schema import Amount, Count, Date, Flag, Listing, Text
-from supportbot.console.definitions.parts import PARTS
+from supportbot.console.definitions.form_layout import PARTS
 from tests.actions.defined.conftest import document
 
 ARGUMENTS = samples_of({

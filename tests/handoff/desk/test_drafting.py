@@ -7,7 +7,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from kb import ports
-from kb.indexing.index import sync_articles
+from kb.indexing.sync import sync_articles
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import User, Workspace
 from supportbot.chat.models import ConversationEvent

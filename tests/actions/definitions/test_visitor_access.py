@@ -6,7 +6,7 @@ import pytest
 
 from actions.definitions.document import drafted, missing, parse_document, reasons
 from actions.definitions.errors import InvalidDefinition
-from actions.definitions.kinds import as_kind
+from actions.definitions.kind_change import as_kind
 from tests.actions.definitions.documents import EXCHANGE, PRODUCT, changed
 from tests.actions.definitions.test_schema import VALIDATOR
 

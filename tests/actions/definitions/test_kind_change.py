@@ -4,7 +4,7 @@ from typing import Any
 
 from actions.definitions.document import check_draft, missing
 from actions.definitions.importing.mcp import read_tools
-from actions.definitions.kinds import as_kind, unreadable_method
+from actions.definitions.kind_change import as_kind, unreadable_method
 from tests.actions.definitions.openapi_files import SHOP, drafts
 
 SEATS: dict[str, Any] = {
