@@ -153,9 +153,9 @@ def stand_in(text: Any) -> Sequence[float]:
     """Return a random vector, always the same one for the same text."""
     import numpy as np
 
-    from supportbot.assistant.checks.cross_encoders import Reading
+    from supportbot.assistant.checks.cross_encoders import ModelInput
 
-    said = text.text if isinstance(text, Reading) else text
+    said = text.text if isinstance(text, ModelInput) else text
     vector = np.random.default_rng(sum(said.encode())).normal(size=DIMENSIONS)
     return tuple((vector / np.linalg.norm(vector)).tolist())
 

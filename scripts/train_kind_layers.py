@@ -47,8 +47,7 @@ from scripts.layer_training import (
 )
 from scripts.nets import vectors_of
 from scripts.train_kinds import classes_of
-from supportbot.assistant.checks import cross_encoders as readings
-from supportbot.assistant.checks import doubt, sentence_kinds
+from supportbot.assistant.checks import cross_encoders, doubt, sentence_kinds
 
 ROUNDS: Final = 2
 TOLD_WEIGHT: Final = 2.0  # rows written for their page teach the difference best
@@ -89,7 +88,7 @@ def main() -> None:
     report = partial(_report, extra, states[len(examples) :])
     kinds = len(sentence_kinds.KINDS)
     trained = trained_on(examples, states[: len(examples)], rounds=ROUNDS, report=report, classes=kinds)
-    np.savez_compressed(readings.DATA / "kind_layers.npz", **as_shipped(trained))
+    np.savez_compressed(cross_encoders.DATA / "kind_layers.npz", **as_shipped(trained))
 
 
 def _report(extra: dict[str, list[Example]], states: Sequence[np.ndarray], trained: Trained) -> None:
@@ -122,7 +121,7 @@ def page_of(row: Row, text: str) -> Page:
 def rows_to_learn() -> Iterator[Beside]:
     chance = random.Random(1)
     own, kinds = rows_of("told"), rows_of("kinds")
-    twins = [*rows_of("twins"), *rows_in(readings.DATA / "altered.jsonl")]
+    twins = [*rows_of("twins"), *rows_in(cross_encoders.DATA / "altered.jsonl")]
     for one in told(own):
         yield one
         if one.wanted == DEED or chance.random() < 1 / 3:
@@ -165,11 +164,11 @@ def examples_of(rows: Sequence[Beside]) -> list[Example]:
         found = sorted(windows(row.page), key=lambda one: -float(vectors[one] @ vectors[row.text]))
         return found[:WINDOWS_BESIDE]
 
-    return [Example(readings.together(row.text, pieces(row)), row.wanted, row.weight) for row in rows]
+    return [Example(cross_encoders.together(row.text, pieces(row)), row.wanted, row.weight) for row in rows]
 
 
 def windows(page: Page | None) -> Sequence[str]:
-    return () if page is None else tuple(readings.windows_of_page(page.title, page.text))
+    return () if page is None else tuple(cross_encoders.windows_of_page(page.title, page.text))
 
 
 if __name__ == "__main__":

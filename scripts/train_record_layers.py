@@ -47,8 +47,7 @@ from scripts.layer_training import (
     rows_of,
     trained_on,
 )
-from supportbot.assistant.checks import cross_encoders as readings
-from supportbot.assistant.checks import doubt
+from supportbot.assistant.checks import cross_encoders, doubt
 
 ROUNDS: Final = 3
 MADE_SHARE: Final = 0.5  # share of the pairs made from `done` that is used
@@ -77,7 +76,7 @@ class Pair(NamedTuple):
 
     @property
     def example(self) -> Example:
-        return Example(readings.together(self.text, self.records), self.is_said, self.weight)
+        return Example(cross_encoders.together(self.text, self.records), self.is_said, self.weight)
 
 
 def main() -> None:
@@ -92,7 +91,7 @@ def main() -> None:
     states = lower_states([one.text for one in every])
     report = partial(_report, extra, states[len(pairs) :])
     trained = trained_on(every[: len(pairs)], states[: len(pairs)], rounds=ROUNDS, report=report)
-    np.savez_compressed(readings.DATA / "record_layers.npz", **as_shipped(trained))
+    np.savez_compressed(cross_encoders.DATA / "record_layers.npz", **as_shipped(trained))
 
 
 def _report(extra: dict[str, list[Pair]], states: Sequence[np.ndarray], trained: Trained) -> None:
@@ -128,11 +127,11 @@ def pairs_to_learn() -> Iterator[Pair]:
         yield from of_the_rows(rows)
         yield from beside_others(rows, chance)
     yield from (pair for pair in made_from(rows_of("done"), chance) if chance.random() < MADE_SHARE)
-    yield from beside_pages([*rows_of("twins"), *rows_in(readings.DATA / "altered.jsonl")])
+    yield from beside_pages([*rows_of("twins"), *rows_in(cross_encoders.DATA / "altered.jsonl")])
 
 
 def of_the_rows(rows: Sequence[Row]) -> Iterator[Pair]:
-    known = rows_in(readings.DATA / "english_records.jsonl")
+    known = rows_in(cross_encoders.DATA / "english_records.jsonl")
     english = {one["record"]: one["english"] for one in known}
     for row in rows:
         yield Pair(row["text"], tuple(row["records"]), row["is_said"])

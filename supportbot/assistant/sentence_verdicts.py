@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from supportbot.assistant.checks.cross_encoders import Reading, Vector, Wanted
+from supportbot.assistant.checks.cross_encoders import ModelInput, Vector, Wanted
 from supportbot.assistant.checks.deeds import DEED_FROM, DOUBT_FROM, Records, is_deed, joint, plainly
 from supportbot.assistant.checks.doubt import LOOK_FROM, Doubts, nearest_pieces
 from supportbot.assistant.checks.evidence import (
@@ -75,7 +75,7 @@ class Judge:
         self._asked_for: set[Wanted] = set()
         self._compares = False  # whether the windows have been requested
         self._said_before: Counter[str] = Counter()
-        self._readings: dict[str, Reading] = {}
+        self._inputs: dict[str, ModelInput] = {}
         for text in self._done:
             evidence.learn(text, is_done=True)
 
@@ -83,7 +83,7 @@ class Judge:
         """Accept what was looked up as evidence for the sentences that follow."""
         self.evidence.learn(looked_up)
         self._facts += (looked_up,)
-        self._readings.clear()
+        self._inputs.clear()
         self._looked_up += tuple(line for line in looked_up.splitlines() if len(line.split()) >= LEAST_RECORD)
 
     @property
@@ -203,20 +203,20 @@ class Judge:
 
     def _read(self, words: str) -> Kind | None:
         """Return the kind of a sentence as read with the pages; None if that was not requested or has no vector."""
-        asked = self._readings.get(words)
+        asked = self._inputs.get(words)
         vector = None if asked is None else self._vectors.get(asked)
         return None if vector is None else by_reading(vector)
 
-    def _beside_pages(self, words: str) -> Reading:
+    def _beside_pages(self, words: str) -> ModelInput:
         """Return a sentence with the pieces of the pages that are nearest to it by words. It is read alone if it is a
         block of code, if its language differs, or if something was done or looked up, since it may be about that.
         """
-        if words not in self._readings:
+        if words not in self._inputs:
             is_alone = self._facts or opens_fence(words) or self.evidence.is_foreign(words)
             sources = () if is_alone else self.evidence.texts
             near = nearest_pieces(sources, words, self.evidence.language, most=PIECES_BESIDE, least=TELLING_WORDS_LEAST)
-            self._readings[words] = beside_pages(words, near)
-        return self._readings[words]
+            self._inputs[words] = beside_pages(words, near)
+        return self._inputs[words]
 
     def _support(self, words: str, *, is_thin: bool = False) -> Support:
         vector = self._vector(words)

@@ -13,7 +13,7 @@ from kb.embedders.fine_tuned import FineTunedModel
 from kb.embedders.packaged import RECIPE, PackagedEmbedder
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
-from supportbot.assistant.checks.cross_encoders import MODELS, Model, Reading, Vector, Wanted, layers_of
+from supportbot.assistant.checks.cross_encoders import MODELS, Model, ModelInput, Vector, Wanted, layers_of
 from supportbot.assistant.drafting import Draft
 
 _loading: Final = threading.Lock()
@@ -30,7 +30,7 @@ def vectors_of(texts: Sequence[Wanted]) -> Mapping[Wanted, Vector]:
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def _vector(text: Wanted) -> Vector:
-    return _model(text.model).query(text.text) if isinstance(text, Reading) else tuple(_packaged().query(text))
+    return _model(text.model).query(text.text) if isinstance(text, ModelInput) else tuple(_packaged().query(text))
 
 
 def _model(name: Model) -> FineTunedModel:
@@ -51,7 +51,7 @@ def _packaged() -> PackagedEmbedder:
 
 def load() -> None:
     """Load the models of the checks, if the packaged embedder is available, so that the first answer need not wait."""
-    vectors_of(["ready", *(Reading("ready", model) for model in MODELS)])
+    vectors_of(["ready", *(ModelInput("ready", model) for model in MODELS)])
 
 
 def settle(draft: Draft) -> str:

@@ -12,7 +12,7 @@ import orjson
 from supportbot.builtin import question_rewriting
 from supportbot.builtin.actions.asking import Reply
 from supportbot.builtin.actions.next_step import gives_figure, needs_account, next_step
-from supportbot.builtin.complaints import tells_of_trouble
+from supportbot.builtin.complaints import is_complaint
 from supportbot.builtin.intents import courtesy, is_mere_no, is_surely, wants_person, wants_undo
 from supportbot.builtin.phrases import Courtesy, Phrase, is_offer_of_a_person, say
 from supportbot.builtin.quotable_pieces import Piece
@@ -45,7 +45,7 @@ def _with_regret(reply: Reply, question: str, language: str) -> Reply:
     their own outcome, and texts that replace an answer are unchanged.
     """
     is_instead = any(reply.text == say(phrase, language) for phrase in SAID_ALONE)
-    if not reply.text or reply.calls or is_instead or not tells_of_trouble(question):
+    if not reply.text or reply.calls or is_instead or not is_complaint(question):
         return reply
     return replace(reply, text=f"{say('regret', language)}\n\n{reply.text}")
 
@@ -74,7 +74,7 @@ def _otherwise(question: str) -> Phrase:
     if is_surely("nonsense", question):
         return "not_understood"
     # A customer who reports a problem without asking a question wants to be heard, and our pages do not cover it.
-    return "complaint" if tells_of_trouble(question) and not is_question(question) else "not_found"
+    return "complaint" if is_complaint(question) and not is_question(question) else "not_found"
 
 
 def _for_a_visitor(answer: str, language: str) -> str:

@@ -1,8 +1,8 @@
-"""Detects whether a message says that something went wrong for the customer: late, broken, missing, charged twice.
+"""Detects complaints: messages that say that something went wrong, for example late, broken, missing, charged twice.
 
 An answer to such a message begins with an apology. Questions about such cases do not count, and neither does a change
-of mind. `scripts/train_trouble.py` trains the model on the rows in `data/trouble.jsonl`, which are our own, and on the
-complaints, questions and requests in the intent data.
+of mind. `scripts/train_complaints.py` trains the model on the rows in `data/complaints.jsonl`, which are our own, and
+on the complaints, questions and requests in the intent data.
 """
 
 from collections.abc import Mapping
@@ -18,24 +18,24 @@ from supportbot.language.normalise import fold_homoglyphs
 
 # An apology when nothing went wrong is odder than a missing one when something did. docs/decisions/built-in-answerer.md
 # has the figures.
-TROUBLE_FROM: Final = 0.6
+COMPLAINT_FROM: Final = 0.6
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A small net over vector and shape, and a linear model over hashed features; class 1 is trouble."""
+    """A small net over vector and shape, and a linear model over hashed features; class 1 is complaints."""
 
     linear: Linear
     net: Net
 
 
-def tells_of_trouble(text: str) -> bool:
+def is_complaint(text: str) -> bool:
     """Return whether a message says that something went wrong."""
-    return bool(text.strip()) and trouble_in(text, classify(text).vector, weights_shipped()) >= TROUBLE_FROM
+    return bool(text.strip()) and complaint_chance(text, classify(text).vector, weights_shipped()) >= COMPLAINT_FROM
 
 
-def trouble_in(text: str, vector: Array, weights: Weights) -> float:
-    """Return the probability that something went wrong; `vector` is the unit vector of the classified message."""
+def complaint_chance(text: str, vector: Array, weights: Weights) -> float:
+    """Return the probability that a message is a complaint; `vector` is the unit vector of the classified message."""
     plain = normalised(text)
     by_words = weights.linear.chances(hashed_features(fold_homoglyphs(plain), most=FEATURE_WORDS_MOST))
     both = weights.net.chances(vector, shape_of(plain)) ** VECTOR_SHARE * by_words ** (1 - VECTOR_SHARE)
@@ -45,7 +45,7 @@ def trouble_in(text: str, vector: Array, weights: Weights) -> float:
 @cache
 def weights_shipped() -> Weights:
     """Return the weights, read once per process."""
-    with np.load(DATA / "trouble.npz") as stored:
+    with np.load(DATA / "complaints.npz") as stored:
         return weights_from(stored)
 
 

@@ -256,7 +256,7 @@ def test_a_not_found_answer_after_a_complaint_has_no_regret() -> None:
     assert ask(text, sources=(), is_answerable=False).text == say("not_found", "en")
 
 
-def test_trouble_without_a_question_and_an_answer_gets_regret_and_the_offer_of_a_person() -> None:
+def test_a_complaint_without_a_question_or_an_answer_gets_regret_and_the_offer_of_a_person() -> None:
     text = "The lamp you sent broke on the first night."
     assert ask(text, sources=(), is_answerable=False).text == say("complaint", "en")
 

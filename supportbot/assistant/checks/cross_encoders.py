@@ -1,5 +1,5 @@
-"""Texts that combine a sentence with what it is compared with, and the models that read them. Pure: vectors are passed
-in.
+"""The cross-encoders: models that read a sentence together with the texts that it is compared with. Pure: vectors are
+passed in.
 
 Each model is the packaged embedder with other weights in its last four layers, so that it sees every word of the
 sentence together with the other words: `records` decides whether a sentence says no more than the records of what was
@@ -22,7 +22,7 @@ from supportbot.language.normalise import as_read
 from supportbot.language.sentences import sentences_of
 
 DATA: Final = Path(__file__).parent / "data"
-LONGEST_PART: Final = 400  # characters of the sentence and of each text read with it, so that all fit the model
+LONGEST_PART: Final = 400  # characters of the sentence and of each text beside it, so that they fit the model together
 WINDOW_CHARACTERS: Final = 320  # computing a vector takes a third of a millisecond per character
 _BETWEEN: Final = " passage: "
 _MARK: Final = re.compile(r"\b(?:passage|query)\s*:", re.IGNORECASE)
@@ -32,22 +32,22 @@ Vector = Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """A sentence and the texts that it is read with, as one text, whose vector `model` computes."""
+class ModelInput:
+    """One text for `model`: a sentence and the texts that it is compared with."""
 
     text: str
     model: Model
 
 
-Wanted = str | Reading  # a text whose vector is needed; the unchanged packaged embedder computes that of a string
+Wanted = str | ModelInput  # a text whose vector is needed; the unchanged packaged embedder computes that of a string
 
 
-def reading(sentence: str, beside: Sequence[str], *, by: Model) -> Reading:
-    return Reading(together(sentence, beside), by)
+def model_input(sentence: str, beside: Sequence[str], *, by: Model) -> ModelInput:
+    return ModelInput(together(sentence, beside), by)
 
 
 def together(sentence: str, beside: Sequence[str]) -> str:
-    """Return a sentence and the texts read with it as one text, in the form that the models were trained on."""
+    """Join a sentence and the texts that it is compared with, in the form that the models were trained on."""
     parts = (_MARK.sub("", as_read(part)) for part in (sentence, *beside))  # none can pretend to be another part
     return _BETWEEN.join(part[:LONGEST_PART] for part in parts)
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from supportbot.assistant.checks.cross_encoders import DATA, Reading, Vector, Wanted, logits, reading
+from supportbot.assistant.checks.cross_encoders import DATA, ModelInput, Vector, Wanted, logits, model_input
 from supportbot.assistant.checks.sentence_kinds import Kind, by_pieces
 from supportbot.language.classifiers import Array, Net, net_in, unit
 from supportbot.language.detection import detect
@@ -91,12 +91,12 @@ class Records:
         odds, second = float(logits(vector, by="records")), self._second_opinion(sentence, records)
         return odds >= ALONE_FROM if second is None else odds + PAIR_SHARE * second >= RECORDED_FROM
 
-    def comparison(self, sentence: str, language: str) -> Reading | None:
+    def comparison(self, sentence: str, language: str) -> ModelInput | None:
         """Return the text whose vector says whether records confirm the sentence; None if none is about the same
         thing.
         """
         records = self.nearest(sentence, language)
-        return reading(sentence, records, by="records") if records else None
+        return model_input(sentence, records, by="records") if records else None
 
     def for_second_opinion(self, sentence: str, language: str) -> list[str]:
         """Return the sentence and the records nearest to it; nothing if no record is about the same thing."""

@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from supportbot.assistant.checks.cross_encoders import DATA, Reading, logits, reading
+from supportbot.assistant.checks.cross_encoders import DATA, ModelInput, logits, model_input
 from supportbot.language.classifiers import Linear, hashed_features, hashed_words, linear_in, softmax
 from supportbot.language.normalise import as_read, fold_homoglyphs
 
@@ -59,11 +59,11 @@ def by_pieces(sentence: str) -> Kind:
     return Kind(*weights_shipped().chances(found).tolist()) if found else Kind(0.0, 1.0, 0.0, 0.0)
 
 
-def beside_pages(sentence: str, pieces: Sequence[str]) -> Reading:
+def beside_pages(sentence: str, pieces: Sequence[str]) -> ModelInput:
     """Return the text of a sentence with pieces of the pages, whose vector shows the sentence's kind. Marks of emphasis
     are left out, since they could be inside a word.
     """
-    return reading(_EMPHASIS.sub("", sentence), pieces, by="kinds")
+    return model_input(_EMPHASIS.sub("", sentence), pieces, by="kinds")
 
 
 def by_reading(vector: Sequence[float]) -> Kind:

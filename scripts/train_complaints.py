@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Train `supportbot/builtin/complaints.py` on labelled rows, or measure it on languages it has not seen.
+"""Train `supportbot/builtin/complaints.py` on labelled rows, or measure it on languages that it has not seen.
 
-    python scripts/train_trouble.py             fits on all rows and writes trouble.npz
-    python scripts/train_trouble.py --measure   leaves out each language in turn and prints hits and false alarms
+    python scripts/train_complaints.py             fits on all rows and writes complaints.npz
+    python scripts/train_complaints.py --measure   leaves out each language in turn and prints hits and false alarms
 
-Rows are `{"text", "locale", "trouble"}` in `data/trouble.jsonl`. Complaints of the intents count as trouble, and their
-courtesies, questions and requests as none. They count less, since nobody labelled them for this purpose; requests count
-least, because some of them report trouble, too.
+Rows are `{"text", "locale", "complaint"}` in `data/complaints.jsonl`. The intents' rows are used too: their complaints
+as such, their courtesies, questions and requests as other messages. They count less, since nobody labelled them for
+this purpose; requests count least, because some of them also report a problem.
 """
 
 import argparse
@@ -21,8 +21,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from scripts.nets import Training, averaged, linear, vectors_of
-from supportbot.builtin import complaints as trouble
-from supportbot.builtin import intents
+from supportbot.builtin import complaints, intents
 
 TRAINING: Final = Training(nets=3, hidden=24, rounds=30, dropout=0.5)
 FEATURES_ROUNDS: Final = 150
@@ -45,11 +44,11 @@ def main() -> None:
         report(rows, vectors)
         return
     stored = {name: np.asarray(value, dtype=np.float16) for name, value in fitted(rows, vectors).items()}
-    np.savez_compressed(intents.DATA / "trouble.npz", **stored)
+    np.savez_compressed(intents.DATA / "complaints.npz", **stored)
 
 
 def labelled() -> list[Row]:
-    return [json.loads(line) | {"share": 1.0} for line in (intents.DATA / "trouble.jsonl").open()]
+    return [json.loads(line) | {"share": 1.0} for line in (intents.DATA / "complaints.jsonl").open()]
 
 
 def borrowed() -> list[Row]:
@@ -58,16 +57,16 @@ def borrowed() -> list[Row]:
     for row in (json.loads(line) for file in sorted(intents.DATA.glob("intents.*.jsonl")) for line in file.open()):
         kind = row.get("stance", row["intent"])
         if kind == "complaint" or kind in PLAIN:
-            found.append(row | {"trouble": kind == "complaint", "share": BORROWED})
+            found.append(row | {"complaint": kind == "complaint", "share": BORROWED})
         elif kind == "wish":
-            found.append(row | {"trouble": False, "share": REQUESTS})
+            found.append(row | {"complaint": False, "share": REQUESTS})
     return found
 
 
 def fitted(rows: Sequence[Row], vectors: np.ndarray) -> dict[str, np.ndarray]:
     """Return the arrays of the net and of the linear model; both classes have the same total weight."""
     texts = [intents.normalised(row["text"]) for row in rows]
-    wanted = np.array([int(row["trouble"]) for row in rows])
+    wanted = np.array([int(row["complaint"]) for row in rows])
     shares = np.array([row["share"] for row in rows])
     sides = np.array([shares[wanted == side].sum() for side in (0, 1)])
     shares = shares * (shares.sum() / 2 / sides)[wanted]
@@ -79,20 +78,20 @@ def fitted(rows: Sequence[Row], vectors: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def report(rows: Sequence[Row], vectors: np.ndarray) -> None:
-    """Print the shares of trouble and of other messages that reach each level, by kind of row."""
+    """Print the shares of complaints and of other messages that reach each level, by kind of row."""
     chances = np.zeros(len(rows))
     locales = np.array([row["locale"] for row in rows])
     for language in sorted(set(locales)):
         inside, outside = np.flatnonzero(locales != language), np.flatnonzero(locales == language)
-        weights = trouble.weights_from(fitted([rows[at] for at in inside], vectors[inside]))
-        chances[outside] = [trouble.trouble_in(rows[at]["text"], vectors[at], weights) for at in outside]
+        weights = complaints.weights_from(fitted([rows[at] for at in inside], vectors[inside]))
+        chances[outside] = [complaints.complaint_chance(rows[at]["text"], vectors[at], weights) for at in outside]
     for name, share in (("own rows", 1.0), ("intents", BORROWED), ("requests", REQUESTS)):
-        for is_trouble in (True, False):
-            seen = [row["share"] == share and row["trouble"] == is_trouble for row in rows]
+        for is_complaint in (True, False):
+            seen = [row["share"] == share and row["complaint"] == is_complaint for row in rows]
             if not any(seen):
                 continue
             reached = {str(level): round(float((chances[seen] >= level).mean()), 3) for level in LEVELS}
-            sys.stdout.write(json.dumps({"on": name, "trouble": is_trouble, "rows": sum(seen), **reached}) + "\n")
+            sys.stdout.write(json.dumps({"on": name, "complaint": is_complaint, "rows": sum(seen), **reached}) + "\n")
 
 
 if __name__ == "__main__":
