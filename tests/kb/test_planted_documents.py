@@ -5,8 +5,8 @@ from pathlib import Path
 
 from bench.document_files import make_files
 from bench.documents import bare
-from kb.importing.confined.pdf import read_pdf_text
-from kb.importing.confined.word import read_word
+from kb.importing.confined.pdf.reader import read_pdf_text
+from kb.importing.confined.word.reader import read_word
 
 
 def test_planted_sentences_are_read_on_their_pages(tmp_path: Path) -> None:

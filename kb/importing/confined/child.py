@@ -34,9 +34,9 @@ Reader = Callable[[BinaryIO], tuple[dict[str, Any], list[bytes]]]
 # By kind: a reader, and the packages that import modules only when a file needs them. Nothing else is loaded.
 READERS = {
     "page": ("html_depth", "check_page", ()),
-    "pdf": ("pdf", "read_pdf", ("encodings", "pypdf", "xml")),
-    "pdf_text": ("pdf", "read_pdf_text", ("encodings", "pypdf", "xml")),
-    "word": ("word", "read_word", ("encodings", "mammoth", "xml")),
+    "pdf": ("pdf.reader", "read_pdf", ("encodings", "pypdf", "xml")),
+    "pdf_text": ("pdf.reader", "read_pdf_text", ("encodings", "pypdf", "xml")),
+    "word": ("word.reader", "read_word", ("encodings", "mammoth", "xml")),
     "zip": ("archive", "read_archive", ("encodings",)),
     "picture": ("picture", "read_picture", ()),
     "logo": ("picture", "read_logo", ()),

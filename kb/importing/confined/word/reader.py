@@ -14,8 +14,8 @@ import mammoth
 
 from kb.importing.confined.archive import open_archive, read_entry
 from kb.importing.confined.refusal import Notes, Refused, shortened
-from kb.importing.confined.word_numbers import with_numbers
-from kb.importing.confined.word_parts import readable
+from kb.importing.confined.word.numbers import with_numbers
+from kb.importing.confined.word.parts import readable
 
 _PARTS: Final = (".xml", ".rels")
 _DOCTYPE: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)

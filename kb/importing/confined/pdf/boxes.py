@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from kb.importing.confined.pdf_canvas import PageText
-from kb.importing.confined.pdf_columns import Bar
-from kb.importing.confined.pdf_geometry import Box
-from kb.importing.confined.pdf_lines import Line
+from kb.importing.confined.pdf.canvas import PageText
+from kb.importing.confined.pdf.columns import Bar
+from kb.importing.confined.pdf.geometry import Box
+from kb.importing.confined.pdf.lines import Line
 
 TOUCH_POINTS: Final = 3.0  # largest distance between lines that belong together
 MAX_DRAWN_LINES: Final = 200  # lines on a page; a drawing has more

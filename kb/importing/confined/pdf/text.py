@@ -13,13 +13,13 @@ from pypdf import PageObject
 from pypdf.generic import ArrayObject, ContentStream, DictionaryObject, NameObject, StreamObject
 from pypdf.generic._font import Font  # pypdf's own text extraction uses it; it has no public name
 
-from kb.importing.confined.pdf_boxes import Boxed
-from kb.importing.confined.pdf_canvas import MAX_BOXES, Canvas, Drawing, GraphicsState, PageText, Run, Sideways
-from kb.importing.confined.pdf_descriptions import description_in
-from kb.importing.confined.pdf_direction import as_seen
-from kb.importing.confined.pdf_errors import BROKEN
-from kb.importing.confined.pdf_fields import Typed, resources_of_fields, typed_on
-from kb.importing.confined.pdf_geometry import (
+from kb.importing.confined.pdf.boxes import Boxed
+from kb.importing.confined.pdf.canvas import MAX_BOXES, Canvas, Drawing, GraphicsState, PageText, Run, Sideways
+from kb.importing.confined.pdf.descriptions import description_in
+from kb.importing.confined.pdf.direction import as_seen
+from kb.importing.confined.pdf.errors import BROKEN
+from kb.importing.confined.pdf.fields import Typed, resources_of_fields, typed_on
+from kb.importing.confined.pdf.geometry import (
     IDENTITY,
     UNIT_SQUARE,
     Box,
@@ -30,7 +30,7 @@ from kb.importing.confined.pdf_geometry import (
     times,
     turned,
 )
-from kb.importing.confined.pdf_sideways import names_of_columns, table_in
+from kb.importing.confined.pdf.sideways import names_of_columns, table_in
 
 MAX_FORM_DEPTH: Final = 8
 MAX_DRAWINGS: Final = 500

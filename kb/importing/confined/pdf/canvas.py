@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 from pypdf.generic import StreamObject
 from pypdf.generic._font import Font  # pypdf's own text extraction uses it; it has no public name
 
-from kb.importing.confined.pdf_geometry import IDENTITY, Box, Matrix, contains
+from kb.importing.confined.pdf.geometry import IDENTITY, Box, Matrix, contains
 
-if TYPE_CHECKING:  # pdf_boxes needs the lines, which need this module
-    from kb.importing.confined.pdf_boxes import Boxed
+if TYPE_CHECKING:  # `boxes` needs the lines, which need this module
+    from kb.importing.confined.pdf.boxes import Boxed
 
 MAX_BOXES: Final = 5_000
 MIN_RULE_POINTS: Final = 15

@@ -6,8 +6,8 @@ from itertools import pairwise, takewhile
 from statistics import median
 from typing import Final
 
-from kb.importing.confined.pdf_direction import is_right_to_left
-from kb.importing.confined.pdf_lines import Line
+from kb.importing.confined.pdf.direction import is_right_to_left
+from kb.importing.confined.pdf.lines import Line
 
 MIN_LINES: Final = 4
 PROSE_WORDS: Final = 3.5

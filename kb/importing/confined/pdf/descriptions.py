@@ -8,7 +8,7 @@ from typing import Any, Final
 from pypdf import PdfReader
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject
 
-from kb.importing.confined.pdf_errors import BROKEN
+from kb.importing.confined.pdf.errors import BROKEN
 from kb.importing.confined.refusal import shortened
 
 MAX_ELEMENTS: Final = 100_000

@@ -7,8 +7,8 @@ from typing import Any, Final
 from pypdf import PageObject
 from pypdf.generic import BooleanObject, DictionaryObject, StreamObject
 
-from kb.importing.confined.pdf_errors import BROKEN
-from kb.importing.confined.pdf_geometry import IDENTITY, Box, Matrix, matrix_of, placed
+from kb.importing.confined.pdf.errors import BROKEN
+from kb.importing.confined.pdf.geometry import IDENTITY, Box, Matrix, matrix_of, placed
 
 MAX_FIELDS: Final = 2_000  # fields on a page
 MAX_PARENTS: Final = 8

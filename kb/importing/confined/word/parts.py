@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement
 
-from kb.importing.confined.word_formulas import M, formula_text
+from kb.importing.confined.word.formulas import M, formula_text
 
 _MAIN: Final = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 # Namespaces of "Strict Open XML", one of Word's file types, and the usual ones.

@@ -9,8 +9,8 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
-from kb.importing.confined.pdf_canvas import PageText, Run
-from kb.importing.confined.pdf_direction import as_seen, logical
+from kb.importing.confined.pdf.canvas import PageText, Run
+from kb.importing.confined.pdf.direction import as_seen, logical
 
 SAME_LINE: Final = 0.45  # in letters; raised and lowered characters stay on their line
 WORD_GAP: Final = 0.18

@@ -8,13 +8,13 @@ from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 from pypdf.generic import Destination
 
-from kb.importing.confined.pdf_canvas import PageText
-from kb.importing.confined.pdf_descriptions import Descriptions, descriptions_of
-from kb.importing.confined.pdf_errors import BROKEN
-from kb.importing.confined.pdf_layout import Layout
-from kb.importing.confined.pdf_lines import plain_text
-from kb.importing.confined.pdf_pictures import Pictures, pictures_of
-from kb.importing.confined.pdf_text import text_of
+from kb.importing.confined.pdf.canvas import PageText
+from kb.importing.confined.pdf.descriptions import Descriptions, descriptions_of
+from kb.importing.confined.pdf.errors import BROKEN
+from kb.importing.confined.pdf.layout import Layout
+from kb.importing.confined.pdf.lines import plain_text
+from kb.importing.confined.pdf.pictures import Pictures, pictures_of
+from kb.importing.confined.pdf.text import text_of
 from kb.importing.confined.refusal import Notes, Refused, shortened
 
 MAX_PAGES: Final = 1_000

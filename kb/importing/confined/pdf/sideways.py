@@ -6,11 +6,11 @@ Other sideways text, such as a printer's mark along an edge, is left out.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from kb.importing.confined.pdf_boxes import Boxed, Rows
-from kb.importing.confined.pdf_canvas import Run, Sideways
-from kb.importing.confined.pdf_geometry import Box, Matrix, placed
-from kb.importing.confined.pdf_lines import Line, rows_of
-from kb.importing.confined.pdf_tables import Grid, flows_and_grids
+from kb.importing.confined.pdf.boxes import Boxed, Rows
+from kb.importing.confined.pdf.canvas import Run, Sideways
+from kb.importing.confined.pdf.geometry import Box, Matrix, placed
+from kb.importing.confined.pdf.lines import Line, rows_of
+from kb.importing.confined.pdf.tables import Grid, flows_and_grids
 
 MOST_LINES: Final = 500
 ABOVE: Final = 6.0  # letters between the names of columns and the first row, at most

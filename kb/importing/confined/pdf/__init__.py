@@ -1,0 +1,1 @@
+"""PDF files as HTML; `reader.py` is the entry point."""

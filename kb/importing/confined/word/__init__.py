@@ -1,0 +1,1 @@
+"""Word files (.docx) as HTML; `reader.py` is the entry point."""
