@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SHORT_NAMES = {
     "packaged": "kb.embedders.packaged.PackagedEmbedder",
-    "openai": "supportbot.llm.gateway_embedder.GatewayEmbedder",
+    "openai": "supportbot.llm.embeddings.gateway_embedder.GatewayEmbedder",
 }
 
 

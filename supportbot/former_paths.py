@@ -27,6 +27,8 @@ MOVED: Final = {
     "supportbot.evals.receivers": "supportbot.evals.outbox_consumers",  # OUTBOX_CONSUMERS
     "supportbot.handoff.frontdesk": "supportbot.handoff.tickets.customer_messages",
     "supportbot.httpserver": "uvicorn.protocols.http.httptools_impl",
+    "supportbot.llm.embedding_routes": "supportbot.llm.embeddings.routes",  # KB_ROUTED_EMBEDDER
+    "supportbot.llm.gateway_embedder": "supportbot.llm.embeddings.gateway_embedder",  # KB_EMBEDDER
     "supportbot.webhooks.receivers": "supportbot.webhooks.outbox_consumers",  # OUTBOX_CONSUMERS
 }
 RENAMED: Final = {"supportbot.httpserver": {"Plainspoken": "HttpToolsProtocol"}}  # attributes, by the former path

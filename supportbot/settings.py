@@ -271,7 +271,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 KB_EMBEDDER = env.str("KB_EMBEDDER", default="packaged")
 if KB_EMBEDDER not in ("packaged", "openai") and "." not in KB_EMBEDDER:
     raise ImproperlyConfigured(f"KB_EMBEDDER={KB_EMBEDDER} is not `packaged`, `openai` or the dotted path of a class.")
-KB_ROUTED_EMBEDDER = "supportbot.llm.embedding_routes.embedder_of_route"  # for servers chosen in the console (kb.ports)
+# for servers chosen in the console (kb.ports)
+KB_ROUTED_EMBEDDER = "supportbot.llm.embeddings.routes.embedder_of_route"
 KB_LEXICAL_FALLBACK = env.bool("KB_LEXICAL_FALLBACK", default=True)
 # threads of the packaged model, for articles
 KB_EMBEDDING_THREADS = env.at_least("KB_EMBEDDING_THREADS", 1, default=usable_cores(), why=".")

@@ -33,6 +33,8 @@ NAMED = [
         "supportbot.handoff.tickets.customer_messages.on_customer_message",
     ),
     ("supportbot.handoff.mail.on_agent_replied", "supportbot.handoff.mail.delivery.on_agent_replied"),
+    ("supportbot.llm.embedding_routes.embedder_of_route", "supportbot.llm.embeddings.routes.embedder_of_route"),
+    ("supportbot.llm.gateway_embedder.GatewayEmbedder", "supportbot.llm.embeddings.gateway_embedder.GatewayEmbedder"),
     ("supportbot.webhooks.receivers.on_ticket_changed", "supportbot.webhooks.outbox_consumers.on_ticket_changed"),
 ]
 

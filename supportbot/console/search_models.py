@@ -29,8 +29,9 @@ from supportbot.console.display import error_text
 from supportbot.console.llm_tests import problem_of
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput, NotAllowed, NotFound, SupportBotError
-from supportbot.llm import embedding_connections, embedding_routes
-from supportbot.llm.embedding_check import MOST_DIMENSIONS, Measured, measure
+from supportbot.llm.embeddings import connections as embedding_connections
+from supportbot.llm.embeddings import routes as embedding_routes
+from supportbot.llm.embeddings.check import MOST_DIMENSIONS, Measured, measure
 from supportbot.llm.errors import BudgetExceeded, DeadlineExceeded, ModelUnavailable
 from supportbot.llm.models import EmbeddingConnection
 from supportbot.team_formats import percentage

@@ -15,13 +15,14 @@ from weakref import WeakKeyDictionary
 from django.conf import settings
 
 from supportbot.accounts.scope import current_workspace_id
-from supportbot.llm import embedding_call, routing
+from supportbot.llm import routing
 from supportbot.llm.attempt import Attempt
 from supportbot.llm.breaker import Breaker, breaker_of, kind_of
 from supportbot.llm.budget import Reservations, booked_as
 from supportbot.llm.call_record import record_calls
 from supportbot.llm.conf import Limits, limits
 from supportbot.llm.connections import Server
+from supportbot.llm.embeddings import call as embedding_call
 from supportbot.llm.errors import (
     BudgetExceeded,
     DeadlineExceeded,

@@ -18,7 +18,8 @@ from kb.indexing.switching import carry_on
 from kb.indexing.sync import sync_article
 from supportbot.accounts.models import User
 from supportbot.async_db import db
-from supportbot.llm import embedding_routes, gateway, loop_thread
+from supportbot.llm import gateway, loop_thread
+from supportbot.llm.embeddings import routes as embedding_routes
 from supportbot.llm.models import EmbeddingConnection
 from supportbot.llm.providers import guarded as _loaded  # noqa: F401  # before a deadline runs
 from tests.console.conftest import Enter

@@ -23,9 +23,12 @@ from supportbot.accounts.models import Workspace
 from supportbot.async_db import db
 from supportbot.errors import InvalidInput, NotFound
 from supportbot.ids import uuid7
-from supportbot.llm import embedding_connections, embedding_routes, gateway, gateway_embedder, loop_thread
-from supportbot.llm.embedding_check import MOST_DIMENSIONS, Measured, measure
-from supportbot.llm.embedding_routes import choose, choose_shipped
+from supportbot.llm import gateway, loop_thread
+from supportbot.llm.embeddings import connections as embedding_connections
+from supportbot.llm.embeddings import gateway_embedder
+from supportbot.llm.embeddings import routes as embedding_routes
+from supportbot.llm.embeddings.check import MOST_DIMENSIONS, Measured, measure
+from supportbot.llm.embeddings.routes import choose, choose_shipped
 from supportbot.llm.errors import BudgetExceeded, ConnectionInUse, Reason
 from supportbot.llm.models import EmbeddingConnection, EmbeddingRoute, LLMCall
 from supportbot.llm.providers import guarded as _loaded  # noqa: F401  # before a deadline runs

@@ -13,8 +13,8 @@ from supportbot import async_db
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces
 from supportbot.llm import gateway, loop_thread
+from supportbot.llm.embeddings.gateway_embedder import TEXTS_PER_CALL, GatewayEmbedder
 from supportbot.llm.errors import BudgetExceeded, DeadlineExceeded, ModelMisconfigured, ModelUnavailable
-from supportbot.llm.gateway_embedder import TEXTS_PER_CALL, GatewayEmbedder
 from supportbot.llm.models import Budget
 from supportbot.llm.probe import check_model, resolve_model
 from supportbot.llm.types import ModelRequest
@@ -128,7 +128,7 @@ class TestEmbedder:
     ) -> None:
         """A question holds one of the few database threads, and every chat needs one."""
         settings.MODEL_DEADLINE_SECONDS = 600.0
-        monkeypatch.setattr("supportbot.llm.gateway_embedder.QUESTION_SECONDS", 0.2)
+        monkeypatch.setattr("supportbot.llm.embeddings.gateway_embedder.QUESTION_SECONDS", 0.2)
         server.will(Behaviour(first_after=600), Behaviour(first_after=0.5))
         with pytest.raises(EmbeddingUnavailable):
             await asyncio.to_thread(GatewayEmbedder().query, "one")

@@ -158,7 +158,7 @@ async def test_other_purposes_hide_personal_data_too(ask: Ask) -> None:
 def test_a_search_by_a_remote_embedding_model_sends_no_personal_data(
     monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    from supportbot.llm.gateway_embedder import GatewayEmbedder
+    from supportbot.llm.embeddings.gateway_embedder import GatewayEmbedder
 
     sent: list[str] = []
     settings.OPENAI_EMBEDDING_MODEL, settings.OPENAI_EMBEDDING_DIMENSIONS = "vectors", 2
@@ -167,8 +167,8 @@ def test_a_search_by_a_remote_embedding_model_sends_no_personal_data(
         sent.extend(texts)
         return [[1.0, 0.0] for _ in texts]
 
-    monkeypatch.setattr("supportbot.llm.gateway_embedder.loop_thread.run", lambda texts: embed(texts))
-    monkeypatch.setattr("supportbot.llm.gateway_embedder.gateway.embed", lambda texts, **_: list(texts))
+    monkeypatch.setattr("supportbot.llm.embeddings.gateway_embedder.loop_thread.run", lambda texts: embed(texts))
+    monkeypatch.setattr("supportbot.llm.embeddings.gateway_embedder.gateway.embed", lambda texts, **_: list(texts))
     embedder = GatewayEmbedder()
     embedder.query(f"Mail to {MAIL}")
     embedder.passages(["Write to help@shop.example"])

@@ -15,7 +15,7 @@ from django.utils import timezone
 from supportbot.llm import call_record, loop_thread
 from supportbot.llm.attempt import Outcome
 from supportbot.llm.connections import ENVIRONMENT, Server
-from supportbot.llm.embedding_connections import (
+from supportbot.llm.embeddings.connections import (
     ALIKE,
     SAMPLE_TEXTS,
     connection_with_id,

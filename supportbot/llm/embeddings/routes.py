@@ -21,8 +21,8 @@ from kb.ports import RecipeSpec, embedder, packaged_embedder
 from supportbot.errors import InvalidInput, NotFound
 from supportbot.ids import uuid7
 from supportbot.llm.connections import Server
-from supportbot.llm.embedding_connections import ALIKE, is_as_named, likeness, server_of
-from supportbot.llm.gateway_embedder import RoutedEmbedder
+from supportbot.llm.embeddings.connections import ALIKE, is_as_named, likeness, server_of
+from supportbot.llm.embeddings.gateway_embedder import RoutedEmbedder
 from supportbot.llm.models import EmbeddingConnection, EmbeddingRoute
 
 FRESH_SECONDS: Final = 2.0
@@ -117,7 +117,7 @@ def route_of(recipe: Recipe) -> EmbeddingRoute | None:
 
 def _tested(connection_ids: Sequence[UUID]) -> list[EmbeddingConnection]:
     wanted = list(dict.fromkeys(str(one) for one in connection_ids))
-    # Until the choice is stored, nobody may change these connections (`embedding_connections.save`).
+    # Until the choice is stored, nobody may change these connections (`connections.save`).
     locked = EmbeddingConnection.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")
     found = {str(row.pk): row for row in locked}
     if not wanted or found.keys() != set(wanted):
