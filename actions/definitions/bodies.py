@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from actions.definitions.errors import ExpressionError, ExpressionFailed
-from actions.definitions.expression import MAX_STEPS, Expression, Path, compile_expression
-from actions.definitions.template import OPTIONAL, Template, compile_template
-from actions.definitions.values import NoValue, Spend, as_json, json_text
+from actions.definitions.expressions.expression import MAX_STEPS, Expression, Path, compile_expression
+from actions.definitions.expressions.template import OPTIONAL, Template, compile_template
+from actions.definitions.expressions.values import NoValue, Spend, as_json, json_text
 
 MAX_BODY: Final = 256 * 1024
 MAX_LEAVES: Final = 500

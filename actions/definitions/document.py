@@ -17,8 +17,8 @@ from actions.definitions.arguments import NAME, declared_names, read_arguments
 from actions.definitions.calls import NO_CALL, carries_key, read_call
 from actions.definitions.cards import MAX_ROWS, CardReader
 from actions.definitions.errors import InvalidDefinition
-from actions.definitions.expression import Expression, Path
-from actions.definitions.expression_types import samples_of
+from actions.definitions.expressions.expression import Expression, Path
+from actions.definitions.expressions.types import samples_of
 from actions.definitions.field_reader import CIRCULAR, LOCALE, Findings, Reading, Scope, circular
 from actions.definitions.parts import Definition, Kind, Origin, OutcomeKind
 from actions.definitions.requirements import (

@@ -18,10 +18,10 @@ from actions.definitions.cases import Recorded
 from actions.definitions.defined import NAMES, DefinedRead, DefinedWrite
 from actions.definitions.document import drafted, parse_document, reasons
 from actions.definitions.errors import ExpressionError, ExpressionFailed, InvalidDefinition
-from actions.definitions.expression import compile_expression
+from actions.definitions.expressions.expression import compile_expression
+from actions.definitions.expressions.values import NoValue, as_text
 from actions.definitions.parts import Argument, Origin
 from actions.definitions.requirements import unshown
-from actions.definitions.values import NoValue, as_text
 from actions.errors import MerchantUnavailable
 from actions.facts import Arguments, Identity, Records
 from actions.models import ActionRequest

@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from actions.definitions.errors import ExpressionError
-from actions.definitions.expression import Expression, Path, compile_expression
-from actions.definitions.expression_types import Samples
-from actions.definitions.template import Template, compile_template
+from actions.definitions.expressions.expression import Expression, Path, compile_expression
+from actions.definitions.expressions.template import Template, compile_template
+from actions.definitions.expressions.types import Samples
 
 ARGUMENTS: Final = "arguments"
 LOCALE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?", re.ASCII)

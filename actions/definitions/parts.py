@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from actions.definitions.bodies import Body
-from actions.definitions.expression import Expression
-from actions.definitions.template import Fields, PathTemplate, Template
+from actions.definitions.expressions.expression import Expression
+from actions.definitions.expressions.template import Fields, PathTemplate, Template
 from actions.schema import Field, Shape, Text
 from actions.spec import Risk
 

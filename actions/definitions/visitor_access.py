@@ -12,9 +12,9 @@ from typing import Any, Final
 from django.utils.translation import gettext, gettext_noop
 
 from actions.definitions.bodies import Body
-from actions.definitions.expression import Expression
+from actions.definitions.expressions.expression import Expression
+from actions.definitions.expressions.template import Fields, PathTemplate, Template
 from actions.definitions.parts import Definition, Origin
-from actions.definitions.template import Fields, PathTemplate, Template
 from actions.spec import VISITOR_REQUESTS_PER_HOUR
 
 _COMPILED: Final = (Body, Expression, Fields, PathTemplate, Template)

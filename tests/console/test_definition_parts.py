@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from actions.definitions import services
-from actions.definitions.expression import compile_expression
+from actions.definitions.expressions.expression import compile_expression
 from actions.definitions.importing.mcp import read_tools
 from actions.definitions.models import ActionDefinition
 from actions.definitions.services import save_draft

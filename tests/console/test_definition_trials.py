@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from actions.definitions.expression import Expression
+from actions.definitions.expressions.expression import Expression
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.services import save_draft
 from actions.models import ActionRequest, AuditEntry

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from actions.definitions.expression_parser import FUNCTIONS
+from actions.definitions.expressions.parser import FUNCTIONS
 from actions.definitions.models import ActionDefinition
 from supportbot.accounts.models import User, Workspace
 from tests.actions.defined.conftest import retail as retail

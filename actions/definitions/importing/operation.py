@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from actions.definitions.document import RESERVED
 from actions.definitions.errors import ExpressionError
+from actions.definitions.expressions.template import compile_path
 from actions.definitions.importing.amounts import check_amounts
 from actions.definitions.importing.customer_fields import (
     OF_IDENTITY,
@@ -31,7 +32,6 @@ from actions.definitions.importing.records import (
 )
 from actions.definitions.importing.responses import Answer, json_schema
 from actions.definitions.importing.shapes import Note, declared, listed_types, properties_of
-from actions.definitions.template import compile_path
 from actions.money import CURRENCY
 
 _MAX_ARGUMENTS: Final = 30

@@ -12,9 +12,9 @@ from actions.argument_json import read_arguments
 from actions.definitions.arguments import seen, written
 from actions.definitions.document import check_draft, missing, parse_document
 from actions.definitions.errors import InvalidDefinition
+from actions.definitions.expressions.template import labelled
 from actions.definitions.parts import Kind, Origin, OutcomeKind
 from actions.definitions.published import action_from
-from actions.definitions.template import labelled
 from actions.schema import parse_arguments
 from actions.spec import Risk
 from supportbot.assistant.action_tools import spec_of

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from actions.argument_json import Number
 from actions.definitions.errors import ExpressionError, ExpressionFailed, MissingPath
-from actions.definitions.expression import compile_expression
-from actions.definitions.expression_parser import FUNCTIONS
+from actions.definitions.expressions.expression import compile_expression
+from actions.definitions.expressions.parser import FUNCTIONS
 from actions.money import Money
 from tests.pace import bounded
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from actions.connections.decimal_json import from_json
-from actions.definitions.expression import compile_expression
+from actions.definitions.expressions.expression import compile_expression
+from actions.definitions.expressions.template import compile_template
 from actions.definitions.parts import Shown
 from actions.definitions.rendering import shown
-from actions.definitions.template import compile_template
 from tests.actions.definitions.openapi_files import drafts
 
 PAYOUT = """

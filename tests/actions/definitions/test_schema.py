@@ -14,7 +14,7 @@ from actions.definitions import document
 from actions.definitions.arguments import MAX_ARGUMENTS
 from actions.definitions.document import parse_document
 from actions.definitions.errors import InvalidDefinition
-from actions.definitions.expression_parser import MAX_CHARACTERS
+from actions.definitions.expressions.parser import MAX_CHARACTERS
 from supportbot.evals.retail.shop import DEFINITIONS
 from tests.actions.definitions.documents import EXCHANGE, PRODUCT, changed
 from tests.actions.definitions.test_documents import JSON, LACKING, PATHS, WRONG

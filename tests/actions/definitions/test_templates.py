@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from actions.definitions.bodies import compile_body
 from actions.definitions.errors import ExpressionError, ExpressionFailed
-from actions.definitions.template import Fields, compile_path, compile_template
+from actions.definitions.expressions.template import Fields, compile_path, compile_template
 from actions.money import Money
 
 HOSTILE = st.text(max_size=40) | st.text(

@@ -10,11 +10,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, NoReturn
 
-from actions.definitions import expression_parser as tree
 from actions.definitions.errors import ExpressionError, ExpressionFailed, MissingPath
-from actions.definitions.expression_types import Samples, check_types
-from actions.definitions.functions import a_list, a_number, a_text, call, total
-from actions.definitions.values import (
+from actions.definitions.expressions import parser as tree
+from actions.definitions.expressions.functions import a_list, a_number, a_text, call, total
+from actions.definitions.expressions.types import Samples, check_types
+from actions.definitions.expressions.values import (
     NoValue,
     Span,
     Spend,

@@ -11,10 +11,20 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from actions.definitions import expression_parser as tree
 from actions.definitions.errors import ExpressionError
-from actions.definitions.functions import a_list, a_number, a_text, call
-from actions.definitions.values import NoValue, Span, Spend, add, divide, kind_of, less, multiply, require_same_kind
+from actions.definitions.expressions import parser as tree
+from actions.definitions.expressions.functions import a_list, a_number, a_text, call
+from actions.definitions.expressions.values import (
+    NoValue,
+    Span,
+    Spend,
+    add,
+    divide,
+    kind_of,
+    less,
+    multiply,
+    require_same_kind,
+)
 from actions.money import Money
 from actions.schema import Amount, Choice, Count, Date, DecimalNumber, Field, Flag, Listing, Text
 

@@ -17,8 +17,8 @@ from urllib.parse import quote, urlencode
 
 from actions.argument_json import INVISIBLE_CATEGORIES
 from actions.definitions.errors import ExpressionError, ExpressionFailed
-from actions.definitions.expression import MAX_STEPS, Expression, Path, compile_expression
-from actions.definitions.values import NoValue, Spend, as_json, as_text, value_of
+from actions.definitions.expressions.expression import MAX_STEPS, Expression, Path, compile_expression
+from actions.definitions.expressions.values import NoValue, Spend, as_json, as_text, value_of
 from actions.money import Money, format_money
 from supportbot.formats import format_day, format_moment
 from supportbot.language.normalise import visible

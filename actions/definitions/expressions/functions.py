@@ -1,11 +1,11 @@
-"""The functions of expressions that take plain values. Functions that bind a name are in expression.py."""
+"""The functions of expressions that take plain values. Functions that bind a name are in `expression.py`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Final
 
-from actions.definitions.values import (
+from actions.definitions.expressions.values import (
     CONTEXT,
     NoValue,
     Spend,

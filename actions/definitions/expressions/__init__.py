@@ -1,0 +1,1 @@
+"""The small language of definitions: expressions, their values and functions, and texts with expressions in them."""
