@@ -31,8 +31,8 @@ from supportbot.evals.outcomes import Played
 from supportbot.evals.run_worker import execute_run
 from supportbot.evals.selectors import document_of
 from supportbot.evals.services import save_suite, start_run
-from supportbot.evals.suite_files import SHIPPED, read_suite_file
-from supportbot.evals.suite_format import Case
+from supportbot.evals.suite_formats.files import SHIPPED, read_suite_file
+from supportbot.evals.suite_formats.own_format import Case
 from supportbot.llm import connections, gateway
 from supportbot.llm.budget import evaluating
 from supportbot.llm.connections import BUILTIN

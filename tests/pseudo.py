@@ -14,7 +14,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from supportbot import translation
 from supportbot.accounts.principals import SCOPES
-from supportbot.evals.suite_files import shipped_suites
+from supportbot.evals.suite_formats.files import shipped_suites
 from supportbot.team_language import TEAM_LANGUAGES
 
 SHOWN_ATTRIBUTES: Final = ("aria-label", "title", "placeholder", "alt", "data-label")

@@ -43,7 +43,7 @@ from supportbot.demo.channel import ACCENT, storefront_channel
 from supportbot.demo.history import write_history
 from supportbot.evals.models import Suite
 from supportbot.evals.services import save_suite
-from supportbot.evals.suite_files import SHIPPED, read_suite_file
+from supportbot.evals.suite_formats.files import SHIPPED, read_suite_file
 from supportbot.handoff.desk.canned_replies import save_reply
 from supportbot.handoff.models import CannedReply
 from supportbot.installation.demo_facts import DemoFacts, DemoUser

@@ -18,7 +18,7 @@ from supportbot.evals.case_runner import run_case
 from supportbot.evals.grading.graders import grades_of
 from supportbot.evals.outcomes import Played
 from supportbot.evals.selectors import gate_cases
-from supportbot.evals.suite_format import Case
+from supportbot.evals.suite_formats.own_format import Case
 from supportbot.evals.wording import why
 from supportbot.llm import loop_thread
 from supportbot.llm.budget import evaluating

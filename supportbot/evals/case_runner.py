@@ -38,7 +38,7 @@ from supportbot.evals.simulation.case_customers import (
 )
 from supportbot.evals.simulation.simulated_conversation import Rehearsal, rehearsal_for
 from supportbot.evals.simulation.simulated_merchants import Merchant, MerchantMissing, merchant_of
-from supportbot.evals.suite_format import Case
+from supportbot.evals.suite_formats.own_format import Case
 from supportbot.language.detection import base_language, detect
 from supportbot.llm import gateway
 from supportbot.llm.errors import BudgetExceeded, DeadlineExceeded, LlmError, ModelMisconfigured, ModelUnavailable

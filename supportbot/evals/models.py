@@ -37,7 +37,7 @@ class Suite(TenantModel):
 
 
 class Case(TenantModel):
-    """One case of a suite, as its document (`suite_format.case_document`)."""
+    """One case of a suite, as its document (`suite_formats.own_format.case_document`)."""
 
     suite = models.ForeignKey(Suite, on_delete=models.CASCADE, related_name="cases", db_constraint=False)
     key = models.CharField(max_length=80)

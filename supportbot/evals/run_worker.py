@@ -41,7 +41,7 @@ from supportbot.evals.release_under_test import under
 from supportbot.evals.selectors import run_with_id, stored_keys, tries_of
 from supportbot.evals.services import LEASE, repeats_of
 from supportbot.evals.simulation.simulated_conversation import inputs_of, rehearsal_for
-from supportbot.evals.suite_format import Case, parse_case
+from supportbot.evals.suite_formats.own_format import Case, parse_case
 from supportbot.evals.wording import interruption
 from supportbot.llm import gateway
 from supportbot.llm.budget import evaluating

@@ -14,12 +14,12 @@ from django.utils.translation import gettext
 
 from kb.models import Article
 from supportbot.errors import NotFound
-from supportbot.evals import suite_format
 from supportbot.evals.errors import NoRunToCompare, SuiteMissing
 from supportbot.evals.grading.graders import Grade, grade_from
 from supportbot.evals.grading.reports import Tried
 from supportbot.evals.grading.run_comparison import Comparison, compared
 from supportbot.evals.models import Case, Result, Run, Suite
+from supportbot.evals.suite_formats import own_format
 from supportbot.evals.wording import why
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.models import Release
@@ -36,11 +36,11 @@ def suite_named(name: str) -> Suite:
     return found
 
 
-def document_of(suite: Suite) -> suite_format.Suite:
+def document_of(suite: Suite) -> own_format.Suite:
     """Return a stored suite as its document."""
     stored = Case.objects.filter(suite=suite).order_by("position", "id").values_list("document", flat=True)
-    cases = tuple(suite_format.parse_case(document) for document in stored)
-    return suite_format.Suite(suite.name, suite.title, cases, suite.about)
+    cases = tuple(own_format.parse_case(document) for document in stored)
+    return own_format.Suite(suite.name, suite.title, cases, suite.about)
 
 
 def missing_suites(names: Sequence[str]) -> list[str]:
@@ -60,7 +60,7 @@ def gate_marks() -> dict[str, str]:
     return {name: hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16] for name, texts in found.items()}
 
 
-def gate_cases() -> list[tuple[str, suite_format.Case]]:
+def gate_cases() -> list[tuple[str, own_format.Case]]:
     """Return the gate cases, each with its suite's name. Raises GateMissing."""
     named = gates()
     if missing := missing_suites(named):

@@ -12,13 +12,13 @@ from django.utils.timezone import now
 from supportbot.accounts.models import Customer, User
 from supportbot.accounts.scope import across_workspaces
 from supportbot.errors import NotFound
-from supportbot.evals import suite_format
 from supportbot.evals.build_fingerprint import product_mark
 from supportbot.evals.errors import LabelInvalid, LabelRefused, RunEnded
 from supportbot.evals.grading.human_labels import may_label, runs_behind, who_sees_verdicts
 from supportbot.evals.models import OPEN_STATES, Case, Label, Result, Run, SeenVerdicts, Suite
 from supportbot.evals.release_under_test import given_or_live
 from supportbot.evals.selectors import baseline_for, document_of, run_with_id
+from supportbot.evals.suite_formats import own_format
 from supportbot.releases.models import Release
 from supportbot.releases.ports import references_digest
 
@@ -34,7 +34,7 @@ class Baseline(Enum):
 
 
 @transaction.atomic
-def save_suite(document: suite_format.Suite) -> Suite:
+def save_suite(document: own_format.Suite) -> Suite:
     """Create or replace the suite with this name."""
     suite, _ = Suite.objects.get_or_create(name=document.name, defaults={"title": document.title})
     suite = Suite.objects.select_for_update(no_key=True).get(pk=suite.pk)
@@ -46,7 +46,7 @@ def save_suite(document: suite_format.Suite) -> Suite:
 
 
 @transaction.atomic
-def save_case(suite_id: UUID, document: suite_format.Case, *, replacing: str = "") -> Case:
+def save_case(suite_id: UUID, document: own_format.Case, *, replacing: str = "") -> Case:
     """Add a case to a suite, or replace the case `replacing`; a number is added to a key that is in use."""
     suite = Suite.objects.select_for_update(no_key=True).get(pk=suite_id)
     others = Case.objects.filter(suite=suite).exclude(key=replacing)
@@ -54,7 +54,7 @@ def save_case(suite_id: UUID, document: suite_format.Case, *, replacing: str = "
     free = (key for number in range(1, len(taken) + 2) if (key := _numbered(document.key, number)) not in taken)
     known = Case.objects.filter(suite=suite, key=replacing).first() if replacing else None
     last = Case.objects.filter(suite=suite).order_by("-position").values_list("position", flat=True).first() or 0
-    case = suite_format.parse_case({**suite_format.case_document(document), "id": next(free)})
+    case = own_format.parse_case({**own_format.case_document(document), "id": next(free)})
     made = _case_row(suite, known.position if known else last + 1, case)
     if known:
         known.delete()
@@ -67,8 +67,8 @@ def _numbered(key: str, number: int) -> str:
     return key if number == 1 else f"{key[:75]}-{number}"
 
 
-def _case_row(suite: Suite, position: int, case: suite_format.Case) -> Case:
-    document = suite_format.case_document(case)
+def _case_row(suite: Suite, position: int, case: own_format.Case) -> Case:
+    document = own_format.case_document(case)
     return Case(suite=suite, key=case.key, position=position, document=document, is_must=case.is_must)
 
 
@@ -89,7 +89,7 @@ def start_run(
     affect them (`run_worker.kept`).
     """
     answering = given_or_live(release)
-    cases = [suite_format.case_document(case) for case in document_of(suite).cases]
+    cases = [own_format.case_document(case) for case in document_of(suite).cases]
     return Run.objects.create(
         suite=suite,
         suite_name=suite.name,

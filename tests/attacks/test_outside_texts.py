@@ -16,7 +16,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.setup import make_link
 from supportbot.errors import InvalidInput
 from supportbot.evals.errors import InvalidSuite
-from supportbot.evals.suite_files import read_suite
+from supportbot.evals.suite_formats.files import read_suite
 from supportbot.language.personal_data import without_names
 from supportbot.llm import connections
 

@@ -25,7 +25,7 @@ from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.evals.models import Replay, ReplayedQuestion, Run, Suite
 from supportbot.evals.replays.replay_worker import begin
 from supportbot.evals.services import save_suite, start_run
-from supportbot.evals.suite_files import read_suite
+from supportbot.evals.suite_formats.files import read_suite
 from supportbot.ids import uuid7
 from supportbot.llm.models import LLMCall, ModelConnection
 from supportbot.releases.document import Document, stored

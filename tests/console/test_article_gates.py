@@ -18,7 +18,7 @@ from supportbot.console.articles import gates
 from supportbot.evals.articles import article_gates
 from supportbot.evals.models import Suite
 from supportbot.evals.services import save_suite
-from supportbot.evals.suite_files import read_suite
+from supportbot.evals.suite_formats.files import read_suite
 from supportbot.releases.models import ReleaseGates
 from tests.console.conftest import Enter
 from tests.pages import visible_text

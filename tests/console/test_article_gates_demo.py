@@ -25,7 +25,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.demo.workspace import COMPARED, SUITES
 from supportbot.evals.articles.article_gates import publishing, quotation_cases, tried
 from supportbot.evals.services import save_suite
-from supportbot.evals.suite_files import SHIPPED, read_suite_file
+from supportbot.evals.suite_formats.files import SHIPPED, read_suite_file
 from supportbot.releases.models import ReleaseGates
 
 pytestmark = [pytest.mark.django_db, pytest.mark.long]

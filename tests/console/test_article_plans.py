@@ -19,7 +19,7 @@ from supportbot.accounts.services import issue_api_key, revoke_api_key
 from supportbot.console.articles import due_plans
 from supportbot.console.tasks import carry_out_plans
 from supportbot.evals.services import save_suite
-from supportbot.evals.suite_files import read_suite
+from supportbot.evals.suite_formats.files import read_suite
 from supportbot.ids import uuid7
 from tests.console.conftest import Enter, person
 from tests.console.test_article_gates import CASES, RETURNS, form, live_number, name_gates, returns

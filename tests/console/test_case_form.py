@@ -11,8 +11,8 @@ from kb.models import Article
 from supportbot.accounts.models import Workspace
 from supportbot.evals.models import Case, Suite
 from supportbot.evals.services import save_suite
-from supportbot.evals.suite_files import as_yaml, structure_of
-from supportbot.evals.suite_format import parse_suite
+from supportbot.evals.suite_formats.files import as_yaml, structure_of
+from supportbot.evals.suite_formats.own_format import parse_suite
 from tests.assistant.conftest import returns_article, shop
 from tests.console.conftest import Enter
 from tests.console.conftest import enter as enter

@@ -26,8 +26,8 @@ from supportbot.evals.grading.reports import report_of
 from supportbot.evals.models import Case, Result, Run, Suite
 from supportbot.evals.outcomes import Played, Reply
 from supportbot.evals.selectors import tries_of
-from supportbot.evals.suite_files import case_from_yaml, read_suite
-from supportbot.evals.suite_format import case_document, parse_suite
+from supportbot.evals.suite_formats.files import case_from_yaml, read_suite
+from supportbot.evals.suite_formats.own_format import case_document, parse_suite
 from supportbot.llm.testing import answering
 from supportbot.releases.models import ReleaseGates
 from supportbot.releases.selectors import live_release

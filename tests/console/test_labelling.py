@@ -20,7 +20,7 @@ from supportbot.evals.grading.reports import report_of
 from supportbot.evals.models import Label, Result, Run, SeenVerdicts
 from supportbot.evals.outcomes import Played, Reply
 from supportbot.evals.selectors import tries_of
-from supportbot.evals.suite_format import parse_case, parse_suite
+from supportbot.evals.suite_formats.own_format import parse_case, parse_suite
 from supportbot.llm.testing import answering
 from tests.assistant.conftest import returns_article, shop
 from tests.console.conftest import Enter, logged_in, person

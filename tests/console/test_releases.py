@@ -20,8 +20,8 @@ from supportbot.console.releases.strictness import STRICTNESS
 from supportbot.evals.models import Run, Suite
 from supportbot.evals.run_worker import execute_run
 from supportbot.evals.services import save_suite, start_run
-from supportbot.evals.suite_files import read_suite
-from supportbot.evals.suite_format import parse_suite
+from supportbot.evals.suite_formats.files import read_suite
+from supportbot.evals.suite_formats.own_format import parse_suite
 from supportbot.llm import connections
 from supportbot.llm.connection_check import Tried
 from supportbot.llm.models import ModelConnection

@@ -18,7 +18,7 @@ from supportbot.accounts.models import Customer, Workspace
 from supportbot.console import action_rule_checks
 from supportbot.evals.models import Suite
 from supportbot.evals.services import save_suite
-from supportbot.evals.suite_files import read_suite
+from supportbot.evals.suite_formats.files import read_suite
 from supportbot.releases.models import ReleaseGates
 from tests.assistant.conftest import shop
 from tests.console.conftest import Enter

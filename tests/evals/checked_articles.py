@@ -13,7 +13,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.evals.articles import published_checks
 from supportbot.evals.models import ArticleCheck, ChangedArticle
 from supportbot.evals.services import save_suite
-from supportbot.evals.suite_files import read_suite
+from supportbot.evals.suite_formats.files import read_suite
 from supportbot.outbox.delivery import deliver_due
 from supportbot.releases.models import ReleaseGates
 

@@ -5,7 +5,7 @@ from kb.models import Article
 from kb.services import Change, publish, save_draft
 from supportbot.evals import services
 from supportbot.evals.models import Suite
-from supportbot.evals.suite_files import read_suite
+from supportbot.evals.suite_formats.files import read_suite
 
 SUITE = """
 suite: shop

@@ -17,7 +17,7 @@ from supportbot.evals.grading.reports import report_of
 from supportbot.evals.models import Label, Replay, ReplayedQuestion, Result, Run, SeenVerdicts
 from supportbot.evals.outcomes import Judgement, Played, Reply
 from supportbot.evals.replays import replay_worker
-from supportbot.evals.suite_files import read_suite
+from supportbot.evals.suite_formats.files import read_suite
 from supportbot.releases.document import Document, stored
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release

@@ -16,7 +16,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.evals.articles import published_checks, reported_failures
 from supportbot.evals.models import ArticleCheck, ChangedArticle, Suite
 from supportbot.evals.services import save_suite
-from supportbot.evals.suite_files import read_suite
+from supportbot.evals.suite_formats.files import read_suite
 from supportbot.outbox.delivery import deliver_due
 from tests.console.conftest import Enter
 from tests.console.conftest import enter as enter

@@ -18,7 +18,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.evals import run_worker, services
 from supportbot.evals.grading.graders import GRADERS, Grade
 from supportbot.evals.models import Result, Run, Suite
-from supportbot.evals.suite_format import parse_suite
+from supportbot.evals.suite_formats.own_format import parse_suite
 from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import ScriptedModel, answering

@@ -21,8 +21,8 @@ from supportbot.evals.grading.requested_calls import requests_of
 from supportbot.evals.models import Result, Run
 from supportbot.evals.run_worker import execute_run
 from supportbot.evals.services import save_suite, start_run
-from supportbot.evals.suite_files import read_suite
-from supportbot.evals.suite_format import parse_suite, suite_document
+from supportbot.evals.suite_formats.files import read_suite
+from supportbot.evals.suite_formats.own_format import parse_suite, suite_document
 from supportbot.releases.models import ReleaseGates
 
 pytestmark = pytest.mark.django_db(transaction=True)

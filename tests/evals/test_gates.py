@@ -14,8 +14,8 @@ from supportbot.evals import case_runner, release_gates, run_worker, services
 from supportbot.evals.errors import RunInterrupted
 from supportbot.evals.models import Case, Run, Suite
 from supportbot.evals.outcomes import Judgement
-from supportbot.evals.suite_files import read_suite
-from supportbot.evals.suite_format import parse_suite
+from supportbot.evals.suite_formats.files import read_suite
+from supportbot.evals.suite_formats.own_format import parse_suite
 from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import Says, ScriptedModel, answering

@@ -16,7 +16,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.evals.articles.article_gates import chosen_for, publishing, quotation_cases
 from supportbot.evals.articles.prepared_questions import prepare_questions
 from supportbot.evals.services import save_suite
-from supportbot.evals.suite_files import read_suite
+from supportbot.evals.suite_formats.files import read_suite
 from supportbot.releases.models import ReleaseGates
 
 pytestmark = pytest.mark.django_db

@@ -28,8 +28,8 @@ from supportbot.evals.run_worker import execute_run
 from supportbot.evals.selectors import suite_named
 from supportbot.evals.services import start_run
 from supportbot.evals.simulation.simulated_conversation import execute_simulated
-from supportbot.evals.suite_files import read_suite, read_suite_file
-from supportbot.evals.suite_format import case_document, parse_case
+from supportbot.evals.suite_formats.files import read_suite, read_suite_file
+from supportbot.evals.suite_formats.own_format import case_document, parse_case
 from supportbot.releases.selectors import live_release
 from tests.actions.definitions.test_retail import CASES, needs_cases, rows
 from tests.evals.retail.model import Behaviour, BothSides, ModelServer, Oracle, call, serving

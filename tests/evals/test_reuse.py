@@ -17,7 +17,7 @@ from supportbot.assistant import context
 from supportbot.evals import build_fingerprint, run_worker
 from supportbot.evals import services as evals
 from supportbot.evals.models import Result, Run, Suite
-from supportbot.evals.suite_files import read_suite
+from supportbot.evals.suite_formats.files import read_suite
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import ScriptedModel, answering
 from supportbot.llm.types import Finished, ModelRequest, TextDelta, Usage

@@ -25,8 +25,8 @@ from supportbot.evals.errors import InvalidSuite, RunEnded
 from supportbot.evals.grading.human_labels import agreement_in, hidden_runs, to_label
 from supportbot.evals.grading.reports import Tried, report_from, report_of
 from supportbot.evals.models import Case, Result, Run, Suite
-from supportbot.evals.suite_files import read_suite
-from supportbot.evals.suite_format import parse_suite
+from supportbot.evals.suite_formats.files import read_suite
+from supportbot.evals.suite_formats.own_format import parse_suite
 from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import Says, ScriptedModel, answering

@@ -8,11 +8,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from supportbot.evals.errors import InvalidSuite
-from supportbot.evals.expectations import EXPECTATIONS
 from supportbot.evals.grading.graders import GRADERS
 from supportbot.evals.simulation.simulation_format import SIMULATE_KEYS
-from supportbot.evals.suite_files import read_suite
-from supportbot.evals.suite_format import (
+from supportbot.evals.suite_formats.expectations import EXPECTATIONS
+from supportbot.evals.suite_formats.files import read_suite
+from supportbot.evals.suite_formats.own_format import (
     CASE_KEYS,
     SHARED_KEYS,
     STEP_KEYS,

@@ -17,8 +17,8 @@ from supportbot.evals import run_worker, services
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.grading.reports import report_from
 from supportbot.evals.models import Result, Run
-from supportbot.evals.suite_files import SHIPPED, read_suite_file, shipped_suites
-from supportbot.evals.suite_format import parse_suite
+from supportbot.evals.suite_formats.files import SHIPPED, read_suite_file, shipped_suites
+from supportbot.evals.suite_formats.own_format import parse_suite
 from supportbot.evals.wording import reasons
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import ScriptedModel, answering

@@ -19,8 +19,8 @@ from supportbot.evals import services
 from supportbot.evals.grading.graders import grades_of
 from supportbot.evals.models import Case
 from supportbot.evals.outcomes import Played, Reply
-from supportbot.evals.suite_files import as_yaml, case_from_yaml, read_suite
-from supportbot.evals.suite_format import case_document
+from supportbot.evals.suite_formats.files import as_yaml, case_from_yaml, read_suite
+from supportbot.evals.suite_formats.own_format import case_document
 from supportbot.handoff.models import OfferedDraft
 from supportbot.handoff.tickets import services as handoff
 from supportbot.insights.findings import Kind, findings

@@ -22,7 +22,7 @@ from supportbot.accounts.principals import Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.errors import InvalidInput, NotAllowed
 from supportbot.evals.services import save_suite
-from supportbot.evals.suite_format import parse_suite
+from supportbot.evals.suite_formats.own_format import parse_suite
 from supportbot.llm import connections
 from supportbot.outbox.models import Announcement
 from supportbot.releases import ports, services, tasks

@@ -13,8 +13,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from kb.models import Article
-from supportbot.evals.expectations import MAX_VALUE_TEXT, MAX_VALUES
-from supportbot.evals.suite_values import MAX_TEXT
+from supportbot.evals.suite_formats.expectations import MAX_VALUE_TEXT, MAX_VALUES
+from supportbot.evals.suite_formats.values import MAX_TEXT
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise as Text

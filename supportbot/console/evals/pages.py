@@ -40,7 +40,7 @@ from supportbot.evals.models import Case, Label, Run, Suite
 from supportbot.evals.outcomes import played_from
 from supportbot.evals.selectors import document_of, run_with_id, runs, tries_of
 from supportbot.evals.services import label_result
-from supportbot.evals.suite_files import (
+from supportbot.evals.suite_formats.files import (
     SHIPPED,
     read_suite,
     read_suite_file,

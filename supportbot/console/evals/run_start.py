@@ -14,7 +14,7 @@ from supportbot.errors import NotFound
 from supportbot.evals.models import Run, Suite
 from supportbot.evals.selectors import baseline_for, runs
 from supportbot.evals.services import Baseline
-from supportbot.evals.suite_format import MAX_REPEAT
+from supportbot.evals.suite_formats.own_format import MAX_REPEAT
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, releases
 

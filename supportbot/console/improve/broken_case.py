@@ -24,7 +24,7 @@ from supportbot.evals.articles.answer_comparison import questions_quoting
 from supportbot.evals.articles.article_gates import Failure
 from supportbot.evals.articles.reported_failures import broken_now, dismiss_broken
 from supportbot.evals.models import ArticleCheck, Case
-from supportbot.evals.suite_format import parse_case
+from supportbot.evals.suite_formats.own_format import parse_case
 from supportbot.insights.services import Edit
 
 FORMER: Final = "former"  # the text to start from

@@ -10,7 +10,7 @@ from django.urls import reverse
 from supportbot.evals.models import Result, Run
 from supportbot.evals.outcomes import played_from
 from supportbot.evals.selectors import reasons_of_each
-from supportbot.evals.suite_format import parse_case
+from supportbot.evals.suite_formats.own_format import parse_case
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ from supportbot.evals.articles.answer_preview import (
 from supportbot.evals.grading.graders import Grade, grades_of
 from supportbot.evals.outcomes import Played, Reply
 from supportbot.evals.selectors import gate_cases, in_words
-from supportbot.evals.suite_format import Case
+from supportbot.evals.suite_formats.own_format import Case
 from supportbot.language.detection import base_language
 from supportbot.language.words import content_stems
 from supportbot.releases.selectors import gates

@@ -46,7 +46,7 @@ from supportbot.evals.articles.earlier_articles import READ_BY, Facts, former_st
 from supportbot.evals.build_fingerprint import product_mark
 from supportbot.evals.models import DraftCheck, Suite
 from supportbot.evals.selectors import in_words, missing_suites
-from supportbot.evals.suite_format import case_document, parse_case
+from supportbot.evals.suite_formats.own_format import case_document, parse_case
 from supportbot.evals.wording import stopped
 from supportbot.language.personal_data import without_personal_data
 from supportbot.leases import extending

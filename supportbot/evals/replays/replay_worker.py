@@ -28,7 +28,7 @@ from supportbot.evals.models import Replay, ReplayedQuestion
 from supportbot.evals.outcomes import Played
 from supportbot.evals.replays.shadow_replay import MOST_DAYS, MOST_QUESTIONS, kinds_of, real_questions, run_with_both
 from supportbot.evals.services import LEASE
-from supportbot.evals.suite_format import Case, Step
+from supportbot.evals.suite_formats.own_format import Case, Step
 from supportbot.leases import extending
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, release_with_id

@@ -19,7 +19,7 @@ from supportbot.builtin.intents import courtesy
 from supportbot.chat.models import Audience, Message, Source
 from supportbot.evals.case_runner import run_case
 from supportbot.evals.outcomes import MadeCall, Played
-from supportbot.evals.suite_format import Case, Step
+from supportbot.evals.suite_formats.own_format import Case, Step
 from supportbot.language.figures import all_figures_in
 from supportbot.language.normalise import normalised
 from supportbot.language.sentences import unmarked

@@ -10,7 +10,7 @@ from uuid import UUID
 from supportbot.assistant.prompts import fenced
 from supportbot.evals.outcomes import Reply
 from supportbot.evals.simulation.simulation_format import Simulation
-from supportbot.evals.suite_format import Case
+from supportbot.evals.suite_formats.own_format import Case
 from supportbot.llm import gateway
 from supportbot.llm.json_extraction import json_in
 from supportbot.llm.types import ChatMessage, ModelRequest

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
 from actions.simulated_backend import SimulatedBackend
-from supportbot.evals.suite_format import Case
+from supportbot.evals.suite_formats.own_format import Case
 
 
 class Merchant(SimulatedBackend, Protocol):

@@ -21,8 +21,8 @@ from supportbot.evals.run_worker import execute_held, executed, finished, new_ru
 from supportbot.evals.selectors import last_run_on, run_with_id
 from supportbot.evals.services import Baseline, resume_run, save_suite, start_run
 from supportbot.evals.simulation.simulated_merchants import merchants_opened
-from supportbot.evals.suite_files import SHIPPED, read_suite_file, shipped_suites
-from supportbot.evals.suite_format import MAX_REPEAT
+from supportbot.evals.suite_formats.files import SHIPPED, read_suite_file, shipped_suites
+from supportbot.evals.suite_formats.own_format import MAX_REPEAT
 
 _NOTHING = "none"  # the value of --against for no comparison
 

@@ -26,8 +26,8 @@ from supportbot.evals.run_worker import execute_held, finished, new_runner
 from supportbot.evals.selectors import run_with_id
 from supportbot.evals.services import resume_run, save_suite, start_run
 from supportbot.evals.simulation.simulated_merchants import merchants_opened
-from supportbot.evals.suite_files import read_suite_file
-from supportbot.evals.suite_format import MAX_REPEAT, Suite
+from supportbot.evals.suite_formats.files import read_suite_file
+from supportbot.evals.suite_formats.own_format import MAX_REPEAT, Suite
 
 REPEAT: Final = 4  # enough for pass^1 to pass^4
 

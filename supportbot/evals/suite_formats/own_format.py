@@ -10,11 +10,11 @@ from typing import Any, Final
 from django.utils.translation import gettext
 
 from supportbot.evals.errors import InvalidSuite
-from supportbot.evals.expectations import checked_value, is_expectation
 from supportbot.evals.scripted_answers import Given, given_document, given_of
 from supportbot.evals.simulation.prompt_injection import Plant, plant_of, planted
 from supportbot.evals.simulation.simulation_format import Simulation, simulated, simulation_of
-from supportbot.evals.suite_values import (
+from supportbot.evals.suite_formats.expectations import checked_value, is_expectation
+from supportbot.evals.suite_formats.values import (
     at,
     check_storable_values,
     flag_of,

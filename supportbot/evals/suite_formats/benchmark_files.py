@@ -16,7 +16,7 @@ from kb.errors import InvalidDocument
 from kb.evaluation.question_files import conversation_of
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.scripted_answers import GIVEN_KEYS
-from supportbot.evals.suite_values import only, placed
+from supportbot.evals.suite_formats.values import only, placed
 
 _TOUCHED: Final = {"faithful": False, "unfaithful": True}
 _LEFT_OUT: Final = "between"

@@ -18,8 +18,8 @@ from typing import Any, Final
 from django.utils.translation import gettext
 
 from supportbot.evals.errors import InvalidSuite
-from supportbot.evals.expectations import MAX_VALUE_TEXT
-from supportbot.evals.suite_format import MAX_CASES
+from supportbot.evals.suite_formats.expectations import MAX_VALUE_TEXT
+from supportbot.evals.suite_formats.own_format import MAX_CASES
 
 _QUESTIONS: Final = ("question", "query", "input", "message", "prompt", "text", "user_input")
 _VARIABLE: Final = re.compile(r"\{\{-?\s*(\w+)\s*-?\}\}")

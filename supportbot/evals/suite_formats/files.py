@@ -15,13 +15,20 @@ import yaml
 from django.utils.translation import gettext
 
 from actions.definitions.importing.bounded_parsing import InvalidFile, check_depth, read_structure
-from supportbot.evals import benchmark_files, foreign_suites
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.retail import tasks
-from supportbot.evals.suite_format import Case, Suite, case_document, parse_case, parse_suite, suite_document
+from supportbot.evals.suite_formats import benchmark_files, foreign_suites
+from supportbot.evals.suite_formats.own_format import (
+    Case,
+    Suite,
+    case_document,
+    parse_case,
+    parse_suite,
+    suite_document,
+)
 
 MAX_BYTES: Final = 4_000_000
-SHIPPED: Final = Path(__file__).parent / "suites"
+SHIPPED: Final = Path(__file__).parent.parent / "suites"
 _NOT_IN_NAME: Final = re.compile(r"[^a-z0-9_-]+")
 
 

@@ -1,0 +1,1 @@
+"""The formats of suites: our own, those of other tools, and those of our benchmarks."""
