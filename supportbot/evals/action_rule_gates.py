@@ -14,9 +14,9 @@ from actions.policy_store import trying
 from actions.request_decision import Rules
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
-from supportbot.evals.case_runner import run_case
 from supportbot.evals.grading.graders import grades_of
-from supportbot.evals.outcomes import Played
+from supportbot.evals.runs.case_runner import run_case
+from supportbot.evals.runs.outcomes import Played
 from supportbot.evals.selectors import gate_cases
 from supportbot.evals.suite_formats.own_format import Case
 from supportbot.evals.wording import why

@@ -18,7 +18,7 @@ from supportbot.accounts.principals import Staff
 from supportbot.evals import services
 from supportbot.evals.grading import human_labels
 from supportbot.evals.models import Result, Run, Suite
-from supportbot.evals.release_under_test import release_numbered
+from supportbot.evals.runs.release_under_test import release_numbered
 from supportbot.evals.selectors import judged_keys, last_run_on, run_with_id, runs, suite_named
 from supportbot.evals.serializers import ResultSerializer, RunDetailSerializer, RunInput, RunSerializer, SuiteSerializer
 from supportbot.web import EmptyInput, NewestFirstPagination

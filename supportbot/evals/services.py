@@ -1,4 +1,4 @@
-"""Changes suites and runs. `run_worker` carries out runs."""
+"""Changes suites and runs. `runs.run_worker` carries out runs."""
 
 from datetime import timedelta
 from enum import Enum
@@ -16,7 +16,7 @@ from supportbot.evals.build_fingerprint import product_mark
 from supportbot.evals.errors import LabelInvalid, LabelRefused, RunEnded
 from supportbot.evals.grading.human_labels import may_label, runs_behind, who_sees_verdicts
 from supportbot.evals.models import OPEN_STATES, Case, Label, Result, Run, SeenVerdicts, Suite
-from supportbot.evals.release_under_test import given_or_live
+from supportbot.evals.runs.release_under_test import given_or_live
 from supportbot.evals.selectors import baseline_for, document_of, run_with_id
 from supportbot.evals.suite_formats import own_format
 from supportbot.releases.models import Release

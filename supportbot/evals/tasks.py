@@ -9,9 +9,10 @@ from uuid import UUID
 from celery import current_app, shared_task
 
 from supportbot.accounts.scope import workspace_scope
-from supportbot.evals import run_worker, services
+from supportbot.evals import services
 from supportbot.evals.articles import draft_checks, prepared_questions, published_checks
 from supportbot.evals.replays import replay_worker
+from supportbot.evals.runs import run_worker
 
 RUN = "supportbot.evals.tasks.play"  # the name is kept because an older process may have sent the task
 CHECK = "supportbot.evals.tasks.check_articles"

@@ -18,7 +18,7 @@ from supportbot.console import llm_models
 from supportbot.console.releases.failed_cases import failed_cases
 from supportbot.console.releases.strictness import STRICTNESS
 from supportbot.evals.models import Run, Suite
-from supportbot.evals.run_worker import execute_run
+from supportbot.evals.runs.run_worker import execute_run
 from supportbot.evals.services import save_suite, start_run
 from supportbot.evals.suite_formats.files import read_suite
 from supportbot.evals.suite_formats.own_format import parse_suite

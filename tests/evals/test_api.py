@@ -10,13 +10,14 @@ from kb.models import Article
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.services import add_customer_message, start_conversation
-from supportbot.evals import run_worker, services
+from supportbot.evals import services
 from supportbot.evals.errors import LabelRefused
 from supportbot.evals.grading.human_labels import to_label
 from supportbot.evals.grading.reports import report_of
 from supportbot.evals.models import Label, Replay, ReplayedQuestion, Result, Run, SeenVerdicts
-from supportbot.evals.outcomes import Judgement, Played, Reply
 from supportbot.evals.replays import replay_worker
+from supportbot.evals.runs import run_worker
+from supportbot.evals.runs.outcomes import Judgement, Played, Reply
 from supportbot.evals.suite_formats.files import read_suite
 from supportbot.releases.document import Document, stored
 from supportbot.releases.models import Release

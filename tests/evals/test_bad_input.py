@@ -15,9 +15,10 @@ from kb.models import Article
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import SCOPES, Staff
 from supportbot.accounts.scope import workspace_scope
-from supportbot.evals import run_worker, services
+from supportbot.evals import services
 from supportbot.evals.grading.graders import GRADERS, Grade
 from supportbot.evals.models import Result, Run, Suite
+from supportbot.evals.runs import run_worker
 from supportbot.evals.suite_formats.own_format import parse_suite
 from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.ports import ProviderEvent

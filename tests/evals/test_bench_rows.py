@@ -19,7 +19,7 @@ from supportbot.evals.articles.article_gates import quotation_cases
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.grading.requested_calls import requests_of
 from supportbot.evals.models import Result, Run
-from supportbot.evals.run_worker import execute_run
+from supportbot.evals.runs.run_worker import execute_run
 from supportbot.evals.services import save_suite, start_run
 from supportbot.evals.suite_formats.files import read_suite
 from supportbot.evals.suite_formats.own_format import parse_suite, suite_document

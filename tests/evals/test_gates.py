@@ -10,10 +10,11 @@ import pytest
 from kb.models import Article
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import SCOPES, Staff
-from supportbot.evals import case_runner, release_gates, run_worker, services
+from supportbot.evals import release_gates, services
 from supportbot.evals.errors import RunInterrupted
 from supportbot.evals.models import Case, Run, Suite
-from supportbot.evals.outcomes import Judgement
+from supportbot.evals.runs import case_runner, run_worker
+from supportbot.evals.runs.outcomes import Judgement
 from supportbot.evals.suite_formats.files import read_suite
 from supportbot.evals.suite_formats.own_format import parse_suite
 from supportbot.llm.errors import ProviderRefused, Reason

@@ -7,7 +7,7 @@ import pytest
 from django.utils import translation
 
 from supportbot.evals.grading.graders import GRADERS, Grade, grade_from, grades_of
-from supportbot.evals.outcomes import Judgement, MadeCall, Played, Reply, played_from
+from supportbot.evals.runs.outcomes import Judgement, MadeCall, Played, Reply, played_from
 from supportbot.evals.suite_formats.own_format import parse_case
 from supportbot.evals.wording import SUBJECTS, why
 

@@ -24,7 +24,7 @@ from supportbot.chat.models import Conversation
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.models import Result, Run
 from supportbot.evals.retail.shop import merchants_from
-from supportbot.evals.run_worker import execute_run
+from supportbot.evals.runs.run_worker import execute_run
 from supportbot.evals.selectors import suite_named
 from supportbot.evals.services import start_run
 from supportbot.evals.simulation.simulated_conversation import execute_simulated

@@ -14,9 +14,10 @@ from supportbot import celery, lifespan
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
 from supportbot.assistant import context
-from supportbot.evals import build_fingerprint, run_worker
+from supportbot.evals import build_fingerprint
 from supportbot.evals import services as evals
 from supportbot.evals.models import Result, Run, Suite
+from supportbot.evals.runs import run_worker
 from supportbot.evals.suite_formats.files import read_suite
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import ScriptedModel, answering

@@ -19,12 +19,13 @@ from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.principals import SCOPES, Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.erasure import forget_customer
-from supportbot.evals import case_runner, run_worker, services, tasks
-from supportbot.evals.command_output import facts_of, words_of_run
+from supportbot.evals import services, tasks
 from supportbot.evals.errors import InvalidSuite, RunEnded
 from supportbot.evals.grading.human_labels import agreement_in, hidden_runs, to_label
 from supportbot.evals.grading.reports import Tried, report_from, report_of
 from supportbot.evals.models import Case, Result, Run, Suite
+from supportbot.evals.runs import case_runner, run_worker
+from supportbot.evals.runs.command_output import facts_of, words_of_run
 from supportbot.evals.suite_formats.files import read_suite
 from supportbot.evals.suite_formats.own_format import parse_suite
 from supportbot.llm.errors import ProviderRefused, Reason

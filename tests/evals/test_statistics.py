@@ -17,7 +17,7 @@ from supportbot.evals.grading.statistics import (
     signs_worse,
     wilson,
 )
-from supportbot.evals.outcomes import SIGNALS
+from supportbot.evals.runs.outcomes import SIGNALS
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,11 @@ from jsonschema import Draft202012Validator
 from actions.testing import FakeShop
 from kb.models import Article
 from supportbot.accounts.models import Customer, Workspace
-from supportbot.evals import run_worker, services
+from supportbot.evals import services
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.grading.reports import report_from
 from supportbot.evals.models import Result, Run
+from supportbot.evals.runs import run_worker
 from supportbot.evals.suite_formats.files import SHIPPED, read_suite_file, shipped_suites
 from supportbot.evals.suite_formats.own_format import parse_suite
 from supportbot.evals.wording import reasons

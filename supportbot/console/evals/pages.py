@@ -37,7 +37,7 @@ from supportbot.evals.grading.human_labels import agreement_in, agreement_of, ar
 from supportbot.evals.grading.reports import Report
 from supportbot.evals.grading.run_comparison import compared
 from supportbot.evals.models import Case, Label, Run, Suite
-from supportbot.evals.outcomes import played_from
+from supportbot.evals.runs.outcomes import played_from
 from supportbot.evals.selectors import document_of, run_with_id, runs, tries_of
 from supportbot.evals.services import label_result
 from supportbot.evals.suite_formats.files import (

@@ -17,9 +17,9 @@ from supportbot.console.releases.pages import REPLAY, title_of
 from supportbot.console.request_context import needs, person_of, staff
 from supportbot.errors import SupportBotError
 from supportbot.evals.models import Replay, ReplayedQuestion
-from supportbot.evals.outcomes import Played, Reply, played_from
 from supportbot.evals.replays import replay_worker
 from supportbot.evals.replays.shadow_replay import KINDS, MOST_DAYS, MOST_QUESTIONS, rank
+from supportbot.evals.runs.outcomes import Played, Reply, played_from
 from supportbot.evals.wording import interruption
 from supportbot.handoff.desk.assistant_activity import confirmation_of, withheld_sentences
 from supportbot.releases.models import Release

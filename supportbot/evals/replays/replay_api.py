@@ -16,9 +16,9 @@ from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.permissions import needs
 from supportbot.errors import NotFound
 from supportbot.evals.models import Replay, ReplayedQuestion
-from supportbot.evals.release_under_test import release_numbered
 from supportbot.evals.replays import replay_worker
 from supportbot.evals.replays.shadow_replay import KINDS, MOST_DAYS, MOST_QUESTIONS
+from supportbot.evals.runs.release_under_test import release_numbered
 from supportbot.web import (
     ClosedSerializerMixin,
     EmptyInput,

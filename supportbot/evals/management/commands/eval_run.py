@@ -13,11 +13,11 @@ from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
-from supportbot.evals.command_output import facts_of, junit, words_of_run
 from supportbot.evals.models import Run, Suite
-from supportbot.evals.release_under_test import release_numbered
 from supportbot.evals.retail.shop import is_prepared, merchants_from
-from supportbot.evals.run_worker import execute_held, executed, finished, new_runner
+from supportbot.evals.runs.command_output import facts_of, junit, words_of_run
+from supportbot.evals.runs.release_under_test import release_numbered
+from supportbot.evals.runs.run_worker import execute_held, executed, finished, new_runner
 from supportbot.evals.selectors import last_run_on, run_with_id
 from supportbot.evals.services import Baseline, resume_run, save_suite, start_run
 from supportbot.evals.simulation.simulated_merchants import merchants_opened

@@ -8,9 +8,9 @@ from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
-from supportbot.evals.case_runner import Away
-from supportbot.evals.release_under_test import release_numbered
 from supportbot.evals.replays.shadow_replay import MOST_DAYS, MOST_QUESTIONS, replay
+from supportbot.evals.runs.case_runner import Away
+from supportbot.evals.runs.release_under_test import release_numbered
 from supportbot.releases.selectors import live_release
 
 

@@ -18,11 +18,11 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_of
 from supportbot.accounts.services import add_member, create_workspace
 from supportbot.chat.models import Conversation
-from supportbot.evals.command_output import facts_of, words_of_run
 from supportbot.evals.models import Run
 from supportbot.evals.retail.shop import CURRENCY, follow_policy, is_prepared, merchants_from, offer_operations
 from supportbot.evals.retail.tasks import NAME
-from supportbot.evals.run_worker import execute_held, finished, new_runner
+from supportbot.evals.runs.command_output import facts_of, words_of_run
+from supportbot.evals.runs.run_worker import execute_held, finished, new_runner
 from supportbot.evals.selectors import run_with_id
 from supportbot.evals.services import resume_run, save_suite, start_run
 from supportbot.evals.simulation.simulated_merchants import merchants_opened

@@ -31,13 +31,13 @@ from supportbot.accounts.scope import across_workspaces
 from supportbot.async_db import db
 from supportbot.errors import SupportBotError
 from supportbot.evals.build_fingerprint import for_this_build, product_mark
-from supportbot.evals.case_runner import Away, run_case
 from supportbot.evals.errors import ProductChangedMeanwhile, RunEnded, RunInterrupted
 from supportbot.evals.grading.graders import grades_of
 from supportbot.evals.grading.reports import report_of
 from supportbot.evals.models import Result, Run
-from supportbot.evals.outcomes import Played, played_from
-from supportbot.evals.release_under_test import under
+from supportbot.evals.runs.case_runner import Away, run_case
+from supportbot.evals.runs.outcomes import Played, played_from
+from supportbot.evals.runs.release_under_test import under
 from supportbot.evals.selectors import run_with_id, stored_keys, tries_of
 from supportbot.evals.services import LEASE, repeats_of
 from supportbot.evals.simulation.simulated_conversation import inputs_of, rehearsal_for
