@@ -14,8 +14,8 @@ from pathlib import Path
 @contextmanager
 def installation() -> Iterator[None]:
     """Run the block with Django set up on an empty, migrated database."""
-    from supportbot.embedded.os_accounts import server_account
-    from supportbot.embedded.postgres import PostgresServer
+    from supportbot.embedded.servers.os_accounts import server_account
+    from supportbot.embedded.servers.postgres import PostgresServer
 
     folder = Path(tempfile.mkdtemp(prefix="supportbot-bench-"))
     account = server_account()

@@ -38,7 +38,7 @@ def main() -> None:
     import django
 
     django.setup()
-    from supportbot.embedded.os_accounts import server_account
+    from supportbot.embedded.servers.os_accounts import server_account
 
     with tempfile.TemporaryDirectory(prefix="supportbot-old-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -56,8 +56,8 @@ def main() -> None:
 def dump(version: str, checkout: Path, folder: Path) -> None:
     """Fill a database with the code of a checkout; write its dump, and the files of its names and messages."""
     from supportbot.embedded.backup import dump_database
-    from supportbot.embedded.postgres import PostgresServer
-    from supportbot.embedded.valkey import ValkeyServer
+    from supportbot.embedded.servers.postgres import PostgresServer
+    from supportbot.embedded.servers.valkey import ValkeyServer
     from tests.shop.process import ShopProcess, free_port
 
     folder.mkdir(mode=0o755)

@@ -25,7 +25,8 @@ KEEPALIVES: Final = {
 # Longer than the time-outs of a host's two addresses (IPv6 and IPv4), so the reason is known when the pool gives up.
 POOL_SECONDS: Final = 3.0 * CONNECT_SECONDS
 # Runs of a statement on a connection before the server keeps it prepared. Only the statements of `sql.py` are: the ORM
-# writes parameters into the text of its own. A pooler must be in session mode anyway (`embedded/external_servers.py`).
+# writes parameters into the text of its own. A pooler must be in session mode anyway
+# (`embedded/servers/external_servers.py`).
 PREPARED_AFTER: Final = 2
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 

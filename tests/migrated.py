@@ -20,7 +20,7 @@ from django.core.management import call_command
 from django.db import connection
 from psycopg.conninfo import make_conninfo
 
-from supportbot.embedded.binaries import find_binaries
+from supportbot.embedded.servers.binaries import find_binaries
 from tests.patience import PATIENCE_SECONDS
 
 TEMPLATE: Final = "migrated"

@@ -19,10 +19,10 @@ import psycopg
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from supportbot.embedded.os_accounts import server_account
 from supportbot.embedded.ports import free_port
-from supportbot.embedded.postgres import PostgresServer
-from supportbot.embedded.valkey import ValkeyServer
+from supportbot.embedded.servers.os_accounts import server_account
+from supportbot.embedded.servers.postgres import PostgresServer
+from supportbot.embedded.servers.valkey import ValkeyServer
 from supportbot.installation.process_identity import identify
 from supportbot.installation.runtime import clear_libpq_environment
 

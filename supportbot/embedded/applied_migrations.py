@@ -5,7 +5,7 @@ from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 from django.utils.translation import gettext
 
-from supportbot.embedded.external_servers import connect
+from supportbot.embedded.servers.external_servers import connect
 from supportbot.installation.errors import StartRefused
 
 OWN_PACKAGES = {"supportbot", "kb", "actions"}

@@ -23,11 +23,11 @@ from typing import Any
 from django.utils.translation import gettext
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from supportbot.embedded import external_servers
 from supportbot.embedded.applied_migrations import applied_migrations, refuse_newer
-from supportbot.embedded.binaries import find_binaries
 from supportbot.embedded.data_dir import DataDir, remove
-from supportbot.embedded.postgres import PostgresServer
+from supportbot.embedded.servers import external_servers
+from supportbot.embedded.servers.binaries import find_binaries
+from supportbot.embedded.servers.postgres import PostgresServer
 from supportbot.installation.errors import InstallationError
 from supportbot.installation.runtime import ensure_secrets, read_json
 from supportbot.installation.start_plan import Plan

@@ -15,16 +15,16 @@ from django.utils.translation import gettext
 
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
-from supportbot.embedded import external_servers
 from supportbot.embedded.applied_migrations import pending_migrations, refuse_newer_schema
-from supportbot.embedded.binaries import find_binaries
 from supportbot.embedded.data_dir import DataDir
-from supportbot.embedded.database_roles import weaknesses
-from supportbot.embedded.external_servers import connect
 from supportbot.embedded.ports import LOOPBACK, is_taken
-from supportbot.embedded.postgres import check_cluster
+from supportbot.embedded.servers import external_servers
+from supportbot.embedded.servers.binaries import find_binaries
+from supportbot.embedded.servers.database_roles import weaknesses
+from supportbot.embedded.servers.external_servers import connect
+from supportbot.embedded.servers.postgres import check_cluster
+from supportbot.embedded.servers.valkey import find_program
 from supportbot.embedded.setting_checks import require_settings
-from supportbot.embedded.valkey import find_program
 from supportbot.installation.environment import LAST_PORT
 from supportbot.installation.errors import InstallationError, StartRefused
 from supportbot.installation.runtime import load_runtime

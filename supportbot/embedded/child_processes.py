@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from supportbot.embedded.os_accounts import Account
+from supportbot.embedded.servers.os_accounts import Account
 from supportbot.installation.process_identity import ProcessIdentity, is_running
 
 _PR_SET_PDEATHSIG = 1

@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from django.utils.translation import gettext
 
-from supportbot.embedded.os_accounts import Account, server_account
+from supportbot.embedded.servers.os_accounts import Account, server_account
 from supportbot.installation.errors import AlreadyRunning, InstallationError, StartRefused
 from supportbot.installation.runtime import read_json, write_private
 

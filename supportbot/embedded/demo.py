@@ -19,9 +19,9 @@ from django.utils.translation import gettext
 from psycopg import sql
 
 from actions.registry import all_actions
-from supportbot.embedded import external_servers
 from supportbot.embedded.applied_migrations import applied_migrations
 from supportbot.embedded.product_processes import CommandRunner
+from supportbot.embedded.servers import external_servers
 from supportbot.installation.demo_facts import DemoFacts
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.runtime import Secrets, ensure_secrets, load_runtime, read_json, write_private

@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext
 from kombu.transport import TRANSPORT_ALIASES
 
-from supportbot.embedded.external_servers import DatabaseAway, refuse_transaction_pooling, without_secrets
+from supportbot.embedded.servers.external_servers import DatabaseAway, refuse_transaction_pooling, without_secrets
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
 

@@ -15,15 +15,11 @@ from django.conf import settings
 from django.utils.translation import gettext
 
 from supportbot.embedded import demo as demo_workspace
-from supportbot.embedded import external_servers
 from supportbot.embedded.applied_migrations import pending_migrations, refuse_newer_schema
 from supportbot.embedded.checks import check_ports_free, machine_checks, require_all
 from supportbot.embedded.data_dir import DataDir
-from supportbot.embedded.database_roles import divide
 from supportbot.embedded.demo import Demo, DemoFile
-from supportbot.embedded.external_servers import connect
 from supportbot.embedded.metrics_files import SharedCounters
-from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.process_registry import ProcessRegistry
 from supportbot.embedded.product_processes import (
     ChildProcess,
@@ -35,8 +31,12 @@ from supportbot.embedded.product_processes import (
     shop_child,
     wait_for_page,
 )
+from supportbot.embedded.servers import external_servers
+from supportbot.embedded.servers.database_roles import divide
+from supportbot.embedded.servers.external_servers import connect
+from supportbot.embedded.servers.postgres import PostgresServer
+from supportbot.embedded.servers.valkey import ValkeyServer
 from supportbot.embedded.supervisor import STOP_SIGNALS, Supervisor, limit_logs, stop_signals
-from supportbot.embedded.valkey import ValkeyServer
 from supportbot.installation.demo_facts import DemoFacts
 from supportbot.installation.process_identity import identify
 from supportbot.installation.runtime import Addresses, Secrets, ensure_secrets, save_runtime

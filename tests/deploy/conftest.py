@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from supportbot.embedded.postgres import PostgresServer
+from supportbot.embedded.servers.postgres import PostgresServer
 
 NAME = "deployed"
 

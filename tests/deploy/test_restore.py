@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from supportbot.embedded.binaries import find_binaries
-from supportbot.embedded.database_roles import weaknesses
+from supportbot.embedded.servers.binaries import find_binaries
+from supportbot.embedded.servers.database_roles import weaknesses
 from tests.deploy.conftest import NAME
 from tests.deploy.test_parts import PATH, manage
 from tests.patience import PATIENCE_SECONDS

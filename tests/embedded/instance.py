@@ -15,9 +15,9 @@ from django.conf import settings
 
 from supportbot.embedded.child_processes import wait_until
 from supportbot.embedded.data_dir import DataDir
-from supportbot.embedded.os_accounts import server_account
 from supportbot.embedded.ports import free_port
-from supportbot.embedded.postgres import PostgresServer
+from supportbot.embedded.servers.os_accounts import server_account
+from supportbot.embedded.servers.postgres import PostgresServer
 from supportbot.installation.process_identity import ProcessIdentity, is_running
 from supportbot.installation.runtime import ensure_secrets
 from tests.migrated import load_schema

@@ -16,9 +16,10 @@ from psycopg.conninfo import make_conninfo
 
 from kb.indexing.models import Recipe
 from kb.indexing.recipes import active_recipe
-from supportbot.embedded import checks, external_servers, ports
+from supportbot.embedded import checks, ports
 from supportbot.embedded.checks import check_index
 from supportbot.embedded.ports import free_port
+from supportbot.embedded.servers import external_servers
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
 

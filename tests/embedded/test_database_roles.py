@@ -14,7 +14,7 @@ from django.db import connection
 from psycopg import errors
 
 from kb.indexing.models import Recipe
-from supportbot.embedded.database_roles import APPEND_ONLY, create_application_role, divide, weaknesses
+from supportbot.embedded.servers.database_roles import APPEND_ONLY, create_application_role, divide, weaknesses
 from tests.embedded.instance import MANAGE
 from tests.patience import PATIENCE_SECONDS
 

@@ -4,7 +4,7 @@ import pwd
 
 import pytest
 
-from supportbot.embedded import os_accounts
+from supportbot.embedded.servers import os_accounts
 from supportbot.installation.errors import StartRefused
 
 

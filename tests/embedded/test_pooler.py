@@ -11,10 +11,10 @@ from django.core.management import call_command
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from supportbot.embedded import external_servers
 from supportbot.embedded.child_processes import wait_until
-from supportbot.embedded.os_accounts import server_account
 from supportbot.embedded.ports import free_port
+from supportbot.embedded.servers import external_servers
+from supportbot.embedded.servers.os_accounts import server_account
 from supportbot.installation.errors import StartRefused
 from tests.embedded.test_checks import database_url
 from tests.embedded.test_separate_processes import refusal

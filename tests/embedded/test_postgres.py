@@ -10,10 +10,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from supportbot.embedded import binaries
 from supportbot.embedded.child_processes import wait_until
-from supportbot.embedded.os_accounts import server_account
-from supportbot.embedded.postgres import PostgresServer
+from supportbot.embedded.servers import binaries
+from supportbot.embedded.servers.os_accounts import server_account
+from supportbot.embedded.servers.postgres import PostgresServer
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import ProcessIdentity, identify, is_running
 from tests.patience import PATIENCE_SECONDS

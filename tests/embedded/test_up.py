@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from supportbot.embedded.child_processes import wait_until
-from supportbot.embedded.database_roles import weaknesses
+from supportbot.embedded.servers.database_roles import weaknesses
 from tests.embedded.instance import Instance, still_running
 from tests.patience import PATIENCE_SECONDS
 

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 import redis
 
-from supportbot.embedded import valkey
 from supportbot.embedded.child_processes import wait_until
-from supportbot.embedded.valkey import ValkeyServer
+from supportbot.embedded.servers import valkey
+from supportbot.embedded.servers.valkey import ValkeyServer
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import identify, is_running
 from tests.patience import PATIENCE_SECONDS

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from supportbot.embedded.database_roles import divide
 from supportbot.embedded.ports import free_port
-from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.product_processes import ChildProcess, product_children, shop_child, wait_for_page
-from supportbot.embedded.valkey import ValkeyServer
+from supportbot.embedded.servers.database_roles import divide
+from supportbot.embedded.servers.postgres import PostgresServer
+from supportbot.embedded.servers.valkey import ValkeyServer
 from supportbot.installation.start_plan import Plan
 from tests.embedded.instance import MANAGE
 from tests.migrated import load_schema

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from supportbot.embedded import postgres
 from supportbot.embedded.ports import free_port
+from supportbot.embedded.servers import postgres
 from tests.embedded.instance import open_to_postgres
 from tests.flows.people import Visitor, ask, assert_whole, call, finals
 from tests.flows.stack import Stack, Web, built, web

@@ -20,7 +20,7 @@ import yaml
 from django.conf import settings
 
 from supportbot.embedded.ports import free_port
-from supportbot.embedded.postgres import DATABASE
+from supportbot.embedded.servers.postgres import DATABASE
 from tests.deploy.test_alerts import panels
 from tests.flows.people import Visitor, ask
 from tests.flows.speech import QUESTION, whole

@@ -24,8 +24,8 @@ from environ import Env
 from psycopg import Error, errors
 
 from supportbot.embedded.applied_migrations import newer_migration
-from supportbot.embedded.database_roles import divide
-from supportbot.embedded.external_servers import (
+from supportbot.embedded.servers.database_roles import divide
+from supportbot.embedded.servers.external_servers import (
     connect,
     create_extensions_in,
     refuse_read_only,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.utils.translation import gettext
 
-from supportbot.embedded.os_accounts import Account
+from supportbot.embedded.servers.os_accounts import Account
 from supportbot.installation.errors import StartRefused
 
 DEBIAN_ROOT = Path("/usr/lib/postgresql")

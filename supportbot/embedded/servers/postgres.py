@@ -17,12 +17,12 @@ import psycopg
 from django.utils.translation import gettext
 from psycopg.conninfo import make_conninfo
 
-from supportbot.embedded.binaries import Binaries, find_binaries
 from supportbot.embedded.child_processes import spawn, stop, wait_until
-from supportbot.embedded.database_roles import create_application_role
-from supportbot.embedded.embedded_server import LocalServer
-from supportbot.embedded.os_accounts import Account, server_account
 from supportbot.embedded.ports import LOOPBACK
+from supportbot.embedded.servers.binaries import Binaries, find_binaries
+from supportbot.embedded.servers.database_roles import create_application_role
+from supportbot.embedded.servers.embedded_server import LocalServer
+from supportbot.embedded.servers.os_accounts import Account, server_account
 from supportbot.installation.errors import StartRefused
 
 USER = "supportbot"

@@ -11,7 +11,7 @@ import psycopg
 from django.utils.translation import gettext
 from psycopg import sql
 
-from supportbot.embedded.external_servers import connect
+from supportbot.embedded.servers.external_servers import connect
 from supportbot.postgresql import LIMITS
 
 APPEND_ONLY: Final = ("actions_auditentry",)

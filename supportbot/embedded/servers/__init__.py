@@ -1,0 +1,1 @@
+"""The servers of an installation: PostgreSQL and Valkey from wheels, or the operator's own."""
