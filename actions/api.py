@@ -18,6 +18,7 @@ from actions import services
 from actions.models import ActionPolicy, ActionRequest
 from actions.principals import principal_of
 from actions.registry import all_actions
+from actions.requests.undo import propose_undo
 from actions.selectors import policies_in_force, request_for, requests_of, steps_of
 from actions.serializers import (
     ActionRequestDetailSerializer,
@@ -29,7 +30,6 @@ from actions.serializers import (
 )
 from actions.spec import Action
 from actions.states import State
-from actions.undo import propose_undo
 from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.confirmation_rules import check_may_confirm_here
 from supportbot.accounts.models import User

@@ -12,12 +12,12 @@ from django.db import transaction
 from actions import audit
 from actions.argument_json import as_text, read_arguments
 from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
-from actions.intents import identity_for
+from actions.lookups import read_refused, requests_of
 from actions.policy_store import policy_of, rules_of
 from actions.principals import Principal
-from actions.reads import read_refused, requests_of
 from actions.reasons import Reason
 from actions.registry import action_named
+from actions.requests.intents import identity_for
 from actions.schema import parse_arguments
 from actions.spec import Action, Choice, Requests
 

@@ -9,8 +9,8 @@ from actions.cards import card_of, reason_of
 from actions.models import ActionPolicyVersion, ActionRequest
 from actions.money import format_amount
 from actions.reasons import MAX_CHARACTERS
+from actions.requests.undo import offer_of
 from actions.selectors import Step, approvals_given
-from actions.undo import offer_of
 from supportbot.web import ClosedSerializerMixin, TextField, example
 
 # The characters that actions.reasons refuses, for the OpenAPI schema: control characters other than white space.

@@ -29,25 +29,25 @@ from actions.errors import (
     OwnRequest,
     SwitchedOff,
 )
-from actions.execution import forget_command, may_have_moved, outcome_kind
 from actions.facts import Records
-from actions.intents import parse_intent
+from actions.lookups import read_refused, requests_of
 from actions.models import ActionRequest, actor_of
 from actions.outcomes import OutcomeKind
 from actions.policy_store import may_approve, policy_of, rules_of
 from actions.principals import Principal
-from actions.progress import is_in_progress, is_overdue
-from actions.proposing import Preview, gather_again, lapse_reason, money_in, preview, propose, reevaluate
-from actions.reads import read_refused, requests_of
 from actions.reasons import Reason, rejection, settlement
-from actions.reevaluation import is_judged, judge_anew
 from actions.registry import approval_role, read_action
-from actions.request_decision import decide_read
+from actions.requests.calls_in_progress import is_in_progress, is_overdue
+from actions.requests.decision import decide_read
+from actions.requests.execution import forget_command, may_have_moved, outcome_kind
+from actions.requests.intents import parse_intent
+from actions.requests.proposing import Preview, gather_again, lapse_reason, money_in, preview, propose, reevaluate
+from actions.requests.reevaluation import is_judged, judge_anew
+from actions.requests.transitions import APPROVAL_LIFE, TOPIC, expire, lock_request, transition
+from actions.requests.undo_window import in_window
 from actions.selectors import unsettled_requests
 from actions.spec import Requests
 from actions.states import WITHDRAWABLE, State
-from actions.transitions import APPROVAL_LIFE, TOPIC, expire, lock_request, transition
-from actions.undo_window import in_window
 from supportbot.accounts.models import ApiKey, Customer, Membership, User
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.outbox.services import announce

@@ -4,11 +4,11 @@ from uuid import UUID
 
 from celery import shared_task
 
-from actions import maintenance
 from actions.connections import services as connections
 from actions.definitions import tool_changes
-from actions.execution import execute
-from actions.request_queue import RUN_REQUEST
+from actions.requests import maintenance
+from actions.requests.execution import execute
+from actions.requests.publisher import RUN_REQUEST
 from supportbot.accounts.scope import workspace_scope
 
 

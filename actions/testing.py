@@ -16,11 +16,11 @@ from django.test import override_settings
 from django.utils.timezone import now
 
 from actions.errors import MerchantUnavailable
-from actions.execution import execute
 from actions.facts import Address, Line, Order
 from actions.merchant_api.port import DidNot, Found, Happened, NeverSeen, Outcome, Unclear
 from actions.models import ActionRequest
 from actions.money import format_amount
+from actions.requests.execution import execute
 from actions.spec import Call
 from actions.states import State
 

@@ -11,12 +11,12 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils.timezone import now
 
-from actions.maintenance import publish_due
 from actions.merchants import connect_merchant
 from actions.models import ActionRequest
 from actions.policy_store import change_rules, policy_of
 from actions.principals import Principal
-from actions.request_queue import publisher
+from actions.requests.maintenance import publish_due
+from actions.requests.publisher import publisher
 from actions.services import confirm, propose
 from actions.states import State
 from bench.starts import nothing, started_within

@@ -25,9 +25,9 @@ from actions.definitions.parts import Definition
 from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
 from actions.facts import Arguments, Facts, Identity, Records
 from actions.models import ActionRequest
-from actions.proposing import gathered
 from actions.reasons import Reason
-from actions.request_decision import Decision, Verdict
+from actions.requests.decision import Decision, Verdict
+from actions.requests.proposing import gathered
 from actions.schema import parse_arguments
 from actions.states import State
 from supportbot.accounts.models import Customer

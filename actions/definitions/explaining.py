@@ -27,7 +27,7 @@ from actions.facts import Arguments, Identity, Records
 from actions.models import ActionRequest
 from actions.money import Money
 from actions.policy_store import policy_of, rules_of
-from actions.request_decision import Rules, Used, approvals_needed, bounded, exceeded_limit
+from actions.requests.decision import Rules, Used, approvals_needed, bounded, exceeded_limit
 from actions.schema import Choice, Field, Flag, Listing, Shape
 from actions.spec import Requests, Terms
 from supportbot.accounts.models import Customer, Workspace

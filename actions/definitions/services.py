@@ -37,8 +37,8 @@ from actions.models import ActionPolicy, ActionRequest, actor_of
 from actions.policy_store import ensure_policy
 from actions.reasons import Reason, one_line
 from actions.registry import code_actions
+from actions.requests.transitions import expire
 from actions.states import WAITING
-from actions.transitions import expire
 from supportbot.accounts.models import Membership, User
 from supportbot.accounts.scope import current_workspace_id
 

@@ -15,7 +15,7 @@ from actions.cards import proposed_payload, state_payload
 from actions.erasure import erase_words_about as forget_words_about
 from actions.models import ActionRequest
 from actions.reasons import Reason, sentence
-from actions.receipts import receipt_block
+from actions.requests.receipt_links import receipt_block
 from actions.selectors import Step, steps_of
 from actions.states import State
 from supportbot.assistant.outcome_messages import explanation

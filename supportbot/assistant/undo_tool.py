@@ -1,7 +1,7 @@
 """Undoing the last action in a conversation, as a tool for a model and the built-in answerer.
 
-`actions.undo` decides what can be undone, and until when. This module only finds the action that the customer means. No
-call starts a different kind of action: if nothing can be undone, the answer says so and offers a person.
+`actions.requests.undo` decides what can be undone, and until when. This module only finds the action that the customer
+means. No call starts a different kind of action: if nothing can be undone, the answer says so and offers a person.
 """
 
 import re
@@ -13,9 +13,9 @@ from django.db.models import QuerySet
 from actions.errors import AlreadySent, CannotUndo, NotWaiting
 from actions.models import ActionRequest
 from actions.principals import Principal, principal_in_conversation
+from actions.requests.undo import propose_undo
 from actions.services import decline
 from actions.states import UNDOING, WITHDRAWABLE, State
-from actions.undo import propose_undo
 from supportbot.assistant.action_tools import outcome_of, result_of, withdraw_cards
 from supportbot.assistant.outbox_consumers import record_action_events
 from supportbot.assistant.texts import CANNOT_UNDO, NOTHING_TO_UNDO, WITHDRAWN, WITHDRAWN_REQUEST

@@ -19,9 +19,9 @@ from actions.facts import ORDER
 from actions.models import ActionRequest, Attempt, AuditEntry
 from actions.money import Money, format_money, is_amount_in
 from actions.registry import all_actions
-from actions.request_decision import Verdict
+from actions.requests.decision import Verdict
+from actions.requests.undo import undone_by
 from actions.states import State
-from actions.undo import undone_by
 from supportbot.accounts.models import Customer
 from supportbot.chat.models import Conversation
 from supportbot.console.base import ScopedAdmin

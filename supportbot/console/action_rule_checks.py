@@ -14,9 +14,9 @@ from actions.models import ActionPolicy
 from actions.outcomes import OutcomeKind
 from actions.policy_store import approvers_of, rules_of
 from actions.registry import action_in_force
-from actions.request_decision import Rules, allows_more
+from actions.requests.decision import Rules, allows_more
+from actions.requests.transitions import APPROVAL_LIFE
 from actions.spec import Risk, WriteAction
-from actions.transitions import APPROVAL_LIFE
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.selectors import people_who_may
 from supportbot.console.display import error_text

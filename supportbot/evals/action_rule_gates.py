@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Final
 
 from actions.policy_store import trying
-from actions.request_decision import Rules
+from actions.requests.decision import Rules
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.evals.grading.graders import grades_of

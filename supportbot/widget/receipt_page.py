@@ -16,10 +16,10 @@ from actions.cards import receipt_rows, receipt_title
 from actions.facts import ORDER
 from actions.models import ActionRequest
 from actions.money import format_money
-from actions.proposing import money_in
-from actions.receipts import request_of_receipt
+from actions.requests.proposing import money_in
+from actions.requests.receipt_links import request_of_receipt
+from actions.requests.undo import undone_by
 from actions.states import FINAL, State
-from actions.undo import undone_by
 from supportbot.accounts.scope import workspace_scope
 from supportbot.formats import format_day, text_direction
 from supportbot.translation import SOURCE_LANGUAGE, language_of, msgid, text_in

@@ -101,5 +101,7 @@ def proposals(shop: FakeShop, principal: Principal) -> Callable[..., ActionReque
 def messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The messages that the sweep publishes."""
     sent: list[str] = []
-    monkeypatch.setattr("actions.maintenance.publish", lambda workspace_id, request_id: sent.append(str(request_id)))
+    monkeypatch.setattr(
+        "actions.requests.maintenance.publish", lambda workspace_id, request_id: sent.append(str(request_id))
+    )
     return sent

@@ -11,12 +11,13 @@ from uuid import UUID
 import pytest
 from django.db import DatabaseError, InterfaceError, connection
 
-from actions import execution, maintenance, services
+from actions import services
 from actions.audit import verify
 from actions.errors import NotWaiting
-from actions.execution import MAX_ATTEMPTS
 from actions.models import ActionRequest, LedgerEntry
 from actions.principals import Principal
+from actions.requests import execution, maintenance
+from actions.requests.execution import MAX_ATTEMPTS
 from actions.states import State
 from actions.testing import FakeShop, ProcessDied, Refund, make_due, run_queued
 from supportbot.chat.models import ConversationEvent
@@ -28,17 +29,17 @@ from tests.actions.rounds import rounds
 # In the order of the flow: the function, and on which side of its call the fault happens. If the call runs inside a
 # transaction, "after" means that its work is done but not committed.
 POINTS: Final = {
-    "before the proposal is committed": ("actions.proposing._store", "after"),
+    "before the proposal is committed": ("actions.requests.proposing._store", "after"),
     "after the proposal, before its answer": ("actions.services.propose", "after"),
     "before the confirmation is committed": ("actions.services.transition", "after"),
     "after the confirmation, before the wake-up": ("actions.services.confirm", "after"),
-    "before the claim is committed": ("actions.execution.transition", "after"),
-    "after the claim, before the order is read": ("actions.execution._run_attempt", "before"),
-    "before the mark of sending is committed": ("actions.execution._holds_lease", "after"),
+    "before the claim is committed": ("actions.requests.execution.transition", "after"),
+    "after the claim, before the order is read": ("actions.requests.execution._run_attempt", "before"),
+    "before the mark of sending is committed": ("actions.requests.execution._holds_lease", "after"),
     "after the mark, before the call": ("actions.testing.FakeShop.run", "before"),
     "after the call, before its result": ("actions.testing.FakeShop.run", "after"),
-    "before the result is committed": ("actions.execution.succeed", "after"),
-    "after the result, before the message is acknowledged": ("actions.execution.settle", "after"),
+    "before the result is committed": ("actions.requests.execution.succeed", "after"),
+    "after the result, before the message is acknowledged": ("actions.requests.execution.settle", "after"),
     "before the report is committed": ("supportbot.assistant.outbox_consumers._record", "after"),
 }
 LOST: Final = (ProcessDied, DatabaseError, InterfaceError)

@@ -7,12 +7,12 @@ from decimal import Decimal
 import pytest
 from django.utils.timezone import now
 
-from actions import maintenance
 from actions.audit import verify
 from actions.errors import Expired, MerchantUnavailable
 from actions.models import ActionRequest, AuditEntry, LedgerEntry
 from actions.policy_store import policy_of, switch
 from actions.principals import Principal
+from actions.requests import maintenance
 from actions.services import approve, confirm, propose
 from actions.states import State
 from actions.testing import FakeShop, run_queued
@@ -142,7 +142,7 @@ def test_a_sweep_that_dies_leaves_the_rest_to_the_next_one(
 ) -> None:
     limit("refund_order", max_per_order=Decimal(10))
     with monkeypatch.context() as dying:
-        dying.setattr("actions.maintenance._for_each", _dies_after_the_first(maintenance._for_each))
+        dying.setattr("actions.requests.maintenance._for_each", _dies_after_the_first(maintenance._for_each))
         with pytest.raises(KeyboardInterrupt):
             maintenance.judge_waiting()
     assert [state_of(one)[0] for one in three_waiting].count(State.EXPIRED) == 1

@@ -29,7 +29,7 @@ Act = Callable[[], Any]
 
 @pytest.fixture(autouse=True)
 def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actions.request_queue.Publisher.enqueue", lambda self, workspace_id, request_id: None)
+    monkeypatch.setattr("actions.requests.publisher.Publisher.enqueue", lambda self, workspace_id, request_id: None)
 
 
 @pytest.fixture

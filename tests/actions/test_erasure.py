@@ -9,9 +9,9 @@ from django.utils.timezone import now
 
 from actions import audit
 from actions.cards import card_of
-from actions.maintenance import expire_waiting
 from actions.models import ActionRequest, AuditEntry
 from actions.principals import Principal
+from actions.requests.maintenance import expire_waiting
 from actions.services import confirm, decline, propose, reject
 from actions.states import State
 from actions.testing import FakeShop, run_queued

@@ -12,14 +12,14 @@ from django.utils.timezone import now
 from actions.cards import reason_of
 from actions.catalogue.refund_order import ACTION as REFUND_ORDER
 from actions.errors import NotWaiting
-from actions.execution import LEASE, MAX_ATTEMPTS, Blocked, LeaseLost, claim, execute, recover, settle
-from actions.maintenance import SETTLED_AFTER, SETTLED_AFTER_ANSWER, sweep
 from actions.merchant_api.merchant import READ_SECONDS, RUN_SECONDS
 from actions.merchant_api.port import Happened
 from actions.models import ActionRequest, Attempt, AuditEntry, LedgerEntry
 from actions.principals import Principal
 from actions.reasons import Reason
-from actions.request_decision import Decision, Verdict
+from actions.requests.decision import Decision, Verdict
+from actions.requests.execution import LEASE, MAX_ATTEMPTS, Blocked, LeaseLost, claim, execute, recover, settle
+from actions.requests.maintenance import SETTLED_AFTER, SETTLED_AFTER_ANSWER, sweep
 from actions.services import cancel, confirm, decline, propose
 from actions.states import FINAL, State
 from actions.testing import FakeShop, ProcessDied, make_due, run_queued
@@ -253,7 +253,7 @@ def test_the_effect_of_our_own_late_call_does_not_refuse_the_request(queued: Act
 
 
 def test_the_merchant_refuses(queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actions.execution.reevaluate", lambda request, order: Decision(Verdict.CONFIRM))
+    monkeypatch.setattr("actions.requests.execution.reevaluate", lambda request, order: Decision(Verdict.CONFIRM))
     shop.change_order("A-1001", refunded=Decimal("49.90"))
     run_queued()
     assert state_of(queued) == (State.FAILED, "merchant_refused")

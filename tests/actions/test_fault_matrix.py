@@ -16,12 +16,12 @@ from pytest_django.fixtures import Settings
 
 from actions import services
 from actions.errors import NotWaiting
-from actions.execution import claim, execute
-from actions.maintenance import sweep
 from actions.models import ActionRequest, Attempt, LedgerEntry
 from actions.policy_store import policy_of, switch
 from actions.principals import Principal
-from actions.request_queue import Publisher
+from actions.requests.execution import claim, execute
+from actions.requests.maintenance import sweep
+from actions.requests.publisher import Publisher
 from actions.states import State
 from actions.testing import FakeShop, ProcessDied, make_due, run_queued
 from supportbot.assistant.outbox_consumers import record_action_events
@@ -38,8 +38,10 @@ BEFORE_PROPOSAL, BEFORE_CONFIRMATION = "before the proposal is committed", "befo
 def messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The messages that reach the broker; the test delivers them."""
     sent: list[str] = []
-    monkeypatch.setattr("actions.maintenance.publish", lambda workspace_id, request_id: sent.append(str(request_id)))
-    monkeypatch.setattr("actions.request_queue.Publisher.enqueue", lambda self, workspace_id, request_id: None)
+    monkeypatch.setattr(
+        "actions.requests.maintenance.publish", lambda workspace_id, request_id: sent.append(str(request_id))
+    )
+    monkeypatch.setattr("actions.requests.publisher.Publisher.enqueue", lambda self, workspace_id, request_id: None)
     return sent
 
 
@@ -125,8 +127,8 @@ def test_a_proposal_needs_no_broker_and_a_confirmation_waits_for_it(
         raise BrokerDown("no broker")
 
     monkeypatch.undo()  # the real publisher
-    monkeypatch.setattr("actions.request_queue.publish", down)
-    monkeypatch.setattr("actions.maintenance.publish", down)
+    monkeypatch.setattr("actions.requests.publisher.publish", down)
+    monkeypatch.setattr("actions.requests.maintenance.publish", down)
     flow.propose()
     flow.confirm()
     Publisher().enqueue(flow.request.workspace_pk, flow.request.pk)
@@ -134,7 +136,7 @@ def test_a_proposal_needs_no_broker_and_a_confirmation_waits_for_it(
     sweep()
     assert flow.request.state == State.QUEUED
     monkeypatch.setattr(
-        "actions.maintenance.publish", lambda workspace_id, request_id: messages.append(str(request_id))
+        "actions.requests.maintenance.publish", lambda workspace_id, request_id: messages.append(str(request_id))
     )
     sweep()
     assert messages == [str(flow.request.pk)]

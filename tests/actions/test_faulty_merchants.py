@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from actions.execution import MAX_ATTEMPTS
-from actions.maintenance import SETTLED_AFTER, sweep
 from actions.merchant_api.merchant import MAX_RESPONSE_BYTES
 from actions.merchants import connect_merchant
 from actions.models import ActionRequest, Attempt, LedgerEntry, MerchantConnection
 from actions.policy_store import ensure_policies
 from actions.principals import Principal
+from actions.requests.execution import MAX_ATTEMPTS
+from actions.requests.maintenance import SETTLED_AFTER, sweep
 from actions.services import confirm, propose
 from actions.states import State
 from actions.testing import make_due, run_queued
@@ -95,8 +95,8 @@ def merchant(workspace: Workspace, settings: Settings, monkeypatch: pytest.Monke
             under_way.remove(sock)
 
     monkeypatch.setattr("supportbot.outbound.http._shut_down_at", cut_by_the_merchant)
-    monkeypatch.setattr("actions.maintenance.CHECK_SECONDS", 60.0)
-    monkeypatch.setattr("actions.maintenance.publish", lambda workspace_id, request_id: None)
+    monkeypatch.setattr("actions.requests.maintenance.CHECK_SECONDS", 60.0)
+    monkeypatch.setattr("actions.requests.maintenance.publish", lambda workspace_id, request_id: None)
     with fake_merchant() as made:
         made.cut_off = lambda: under_way[-1].shutdown(socket.SHUT_RDWR)
         settings.PRIVATE_NETWORKS = LOOPBACK

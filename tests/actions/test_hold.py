@@ -8,11 +8,11 @@ from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
 from actions.cards import state_payload
-from actions.execution import execute
-from actions.maintenance import publish_due
 from actions.models import ActionRequest, LedgerEntry
 from actions.policy_store import policy_of, switch
 from actions.principals import Principal
+from actions.requests.execution import execute
+from actions.requests.maintenance import publish_due
 from actions.services import approve, confirm, decline, propose
 from actions.states import State
 from actions.testing import FakeShop, run_queued

@@ -11,12 +11,12 @@ from actions.audit import verify
 from actions.cards import reason_of
 from actions.catalogue.refund_order import RefundOrder
 from actions.errors import NotApprover, NotWaiting, OwnRequest
-from actions.execution import MAX_ATTEMPTS, REPLAY_FOR, recover
-from actions.maintenance import sweep
 from actions.models import ActionRequest, Attempt, AuditEntry, LedgerEntry
 from actions.outcomes import OutcomeKind
 from actions.policy_store import policy_of, switch
 from actions.principals import Principal
+from actions.requests.execution import MAX_ATTEMPTS, REPLAY_FOR, recover
+from actions.requests.maintenance import sweep
 from actions.services import Finding, confirm, propose, settle_by_hand
 from actions.states import State
 from actions.testing import FakeShop, ProcessDied, make_due, run_queued

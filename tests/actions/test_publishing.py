@@ -9,12 +9,12 @@ import pytest
 from django.utils.timezone import now
 from kombu.exceptions import OperationalError
 
-from actions.execution import MAX_ATTEMPTS, claim
-from actions.maintenance import publish_due, sweep
 from actions.merchant_api.port import Found
 from actions.models import ActionRequest
 from actions.principals import Principal
-from actions.request_queue import Publisher, publish
+from actions.requests.execution import MAX_ATTEMPTS, claim
+from actions.requests.maintenance import publish_due, sweep
+from actions.requests.publisher import Publisher, publish
 from actions.services import confirm
 from actions.states import State
 from actions.tasks import (
@@ -41,7 +41,7 @@ def test_an_error_in_one_request_does_not_stop_the_others(
 
     assert claim(queued.pk) is not None
     make_due()
-    monkeypatch.setattr("actions.maintenance.recover", stumble)
+    monkeypatch.setattr("actions.requests.maintenance.recover", stumble)
     sweep()
     assert "the sweep failed for request" in caplog.text
 
@@ -66,7 +66,9 @@ def test_a_hanging_merchant_delays_a_sweep_by_one_check_at_most(
     proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unknown_requests(proposals, principal, shop)
-    monkeypatch.setattr("actions.maintenance.monotonic", lambda: 4.0 * shop.calls.count("find"))  # each check takes 4 s
+    monkeypatch.setattr(
+        "actions.requests.maintenance.monotonic", lambda: 4.0 * shop.calls.count("find")
+    )  # each check takes 4 s
     for looks in (1, 2, 3):
         sweep()
         assert shop.calls.count("find") == looks
@@ -105,7 +107,7 @@ def test_the_publisher_never_blocks_its_caller(monkeypatch: pytest.MonkeyPatch, 
         hangs.set()
         let_go.wait(PATIENCE_SECONDS)
 
-    monkeypatch.setattr("actions.request_queue.publish", hang)
+    monkeypatch.setattr("actions.requests.publisher.publish", hang)
     publisher = Publisher()
     for _ in range(1_200):  # more than fit into the queue: the rest is dropped without waiting
         publisher.enqueue(queued.workspace_pk, queued.pk)
@@ -121,7 +123,7 @@ def test_the_publisher_survives_a_broker_that_is_down(monkeypatch: pytest.Monkey
             raise answers.pop()
         published.set()
 
-    monkeypatch.setattr("actions.request_queue.publish", publish)
+    monkeypatch.setattr("actions.requests.publisher.publish", publish)
     publisher = Publisher()
     for _ in range(3):
         publisher.enqueue(queued.workspace_pk, queued.pk)

@@ -11,10 +11,10 @@ from django.db import connection
 from django.utils.timezone import now
 
 from actions import errors
-from actions.maintenance import expire_waiting
 from actions.models import ActionRequest, AuditEntry, LedgerEntry
 from actions.policy_store import policy_of, switch
 from actions.principals import Principal
+from actions.requests.maintenance import expire_waiting
 from actions.services import cancel, confirm, decline, preview, propose, run_read
 from actions.states import State
 from actions.testing import FakeShop, Refund, run_queued

@@ -9,13 +9,14 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from actions import proposing, services
+from actions import services
 from actions.audit import verify
 from actions.errors import AlreadyConfirmed, NotWaiting
 from actions.models import ActionRequest, AuditEntry
+from actions.requests import proposing
+from actions.requests.transitions import lock_request
 from actions.services import confirm, decline, propose
 from actions.testing import FakeShop, run_queued
-from actions.transitions import lock_request
 from supportbot.accounts.models import Customer
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.models import Conversation

@@ -8,7 +8,7 @@ from django.test import Client
 
 from actions.models import ActionRequest
 from actions.principals import Principal
-from actions.receipts import LIFE, receipt_url
+from actions.requests.receipt_links import LIFE, receipt_url
 from actions.services import confirm, propose
 from actions.states import State
 from actions.testing import FakeShop, run_queued

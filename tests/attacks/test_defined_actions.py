@@ -26,10 +26,10 @@ from actions.errors import ActionError, NeedsAnotherPerson, NotApprover, OwnRequ
 from actions.models import ActionRequest, AuditEntry, actor_of
 from actions.policy_store import allow_approval, change_rules, policy_of
 from actions.principals import Principal
+from actions.requests.undo import propose_undo
 from actions.services import approve, cancel, confirm, decline, propose, reject, run_read, settle_by_hand
 from actions.states import State
 from actions.testing import run_queued
-from actions.undo import propose_undo
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member
@@ -149,7 +149,7 @@ def test_twenty_simultaneous_clicks_undo_once(
     put_in_force: Put, agreed: Callable[..., ActionRequest], ann: Principal, retail: LoopbackShop,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("actions.request_queue.Publisher.enqueue", lambda self, workspace_id, request_id: None)
+    monkeypatch.setattr("actions.requests.publisher.Publisher.enqueue", lambda self, workspace_id, request_id: None)
     retail.records.records["orders"]["#W0000001"]["address"] = {**OFFICE, "city": "Boston"}
     put_in_force(moving())
     moved = agreed(MOVE, OFFICE)

@@ -16,10 +16,10 @@ from actions.definitions import services
 from actions.models import ActionRequest
 from actions.policy_store import allow_approval, policy_of
 from actions.principals import Principal
+from actions.requests.undo import offer_of, propose_undo
 from actions.services import approve, confirm, decline, propose, run_read
 from actions.states import State
 from actions.testing import make_due, run_queued
-from actions.undo import offer_of, propose_undo
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.services import add_member
 from supportbot.outbound.ip_addresses import LOOPBACK

@@ -8,8 +8,8 @@ answer; otherwise, a fallback's answers would count as the model's.
 
 With a simulated merchant (`merchants`), the customer can `press` a card. Confirmed actions are carried out there, and
 the assistant's next answers take them into account.
-The steps are the same as in `actions.execution`: records are read again, the rules are applied again, and one call is
-sent.
+The steps are the same as in `actions.requests.execution`: records are read again, the rules are applied again, and one
+call is sent.
 """
 
 import hashlib
@@ -21,15 +21,15 @@ from uuid import UUID
 
 from actions.cards import card_of, reason_of
 from actions.errors import ActionError, MerchantUnavailable, NotConnected, ReadRefused
-from actions.execution import back_end_of, made_with, refusal_reason
 from actions.facts import Identity
 from actions.models import ActionRequest
 from actions.outcomes import DidNot, Happened
 from actions.principals import Principal, find_customer, principal_in_conversation
-from actions.proposing import gather_again, reevaluate, spec_of
 from actions.reasons import Reason
 from actions.record_choices import offer_of
 from actions.registry import action_named
+from actions.requests.execution import back_end_of, made_with, refusal_reason
+from actions.requests.proposing import gather_again, reevaluate, spec_of
 from actions.services import preview
 from actions.simulated_backend import simulated_backend
 from actions.states import State

@@ -13,8 +13,8 @@ from actions import schema
 from actions.canonical_json import canonical
 from actions.cards import card_of, receipt_title
 from actions.models import ActionRequest
-from actions.receipts import receipt_block
 from actions.registry import all_actions
+from actions.requests.receipt_links import receipt_block
 from actions.selectors import enabled_actions
 from actions.services import run_read
 from actions.spec import CARDS, ReadAction

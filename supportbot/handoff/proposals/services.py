@@ -21,11 +21,11 @@ from actions.principals import Principal, proposed_by
 from actions.reasons import sentence
 from actions.record_choices import FormChoices, form_choices
 from actions.registry import action_named, all_actions
+from actions.requests.undo import offers_of, preview_undo, propose_undo
 from actions.selectors import enabled_actions
 from actions.services import preview, propose, run_read
 from actions.spec import Action, Card, Choice, Risk, WriteAction
 from actions.states import State
-from actions.undo import offers_of, preview_undo, propose_undo
 from supportbot.accounts.models import User
 from supportbot.chat.customer_language import customer_language
 from supportbot.handoff.errors import ActionNotOffered, NotTicketOwner

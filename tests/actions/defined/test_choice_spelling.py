@@ -13,10 +13,10 @@ from actions.cards import card_of
 from actions.models import ActionRequest
 from actions.principals import Principal
 from actions.record_choices import offer_of
+from actions.requests.undo import propose_undo
 from actions.services import confirm, propose, run_read
 from actions.states import State
 from actions.testing import make_due, run_queued
-from actions.undo import propose_undo
 from tests.actions.defined.conftest import document, store_as_published
 from tests.actions.defined.loopback_shop import LoopbackShop
 from tests.actions.defined.record_choices import (

@@ -10,8 +10,8 @@ from selectolax.lexbor import LexborHTMLParser
 from actions.cards import card_of, reason_of
 from actions.models import ActionPolicy, ActionRequest
 from actions.principals import Principal
-from actions.receipts import receipt_block
 from actions.registry import action_named
+from actions.requests.receipt_links import receipt_block
 from actions.services import confirm, propose
 from actions.testing import run_queued
 from supportbot.accounts.models import User, Workspace

@@ -8,10 +8,10 @@ import pytest
 
 from actions.audit import verify
 from actions.connections.client import Call, Client, Response
-from actions.execution import MAX_ATTEMPTS, recover
-from actions.maintenance import sweep
 from actions.models import ActionRequest, LedgerEntry
 from actions.policy_store import allow_approval, policy_of
+from actions.requests.execution import MAX_ATTEMPTS, recover
+from actions.requests.maintenance import sweep
 from actions.services import settle_by_hand
 from actions.states import State
 from actions.testing import ProcessDied, make_due, run_queued

@@ -12,11 +12,11 @@ from django.utils.timezone import now
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.published import _action as compiled
 from actions.errors import NotWaiting
-from actions.maintenance import sweep
 from actions.models import ActionRequest, Attempt, LedgerEntry
 from actions.policy_store import allow_approval, policy_of
 from actions.principals import Principal
-from actions.progress import IN_PROGRESS_FOR, UNCLEAR_FOR
+from actions.requests.calls_in_progress import IN_PROGRESS_FOR, UNCLEAR_FOR
+from actions.requests.maintenance import sweep
 from actions.services import confirm, propose, settle_by_hand
 from actions.states import State
 from actions.testing import FakeShop, connected, make_due, run_queued

@@ -17,11 +17,11 @@ from actions.definitions.errors import InvalidDefinition
 from actions.errors import CannotUndo
 from actions.models import ActionRequest, AuditEntry
 from actions.principals import Principal
-from actions.receipts import receipt_url
+from actions.requests.receipt_links import receipt_url
+from actions.requests.undo import offer_of, preview_undo, propose_undo
 from actions.services import confirm, decline, propose
 from actions.states import State
 from actions.testing import run_queued
-from actions.undo import offer_of, preview_undo, propose_undo
 from supportbot.accounts.models import Customer, User
 from supportbot.chat.models import ConversationEvent
 from supportbot.chat.services import start_conversation

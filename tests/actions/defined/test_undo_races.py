@@ -12,16 +12,17 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 from rest_framework.test import APIClient
 
-from actions import cards, undo
+from actions import cards
 from actions.errors import CannotUndo, Expired
 from actions.models import ActionRequest
 from actions.policy_store import allow_approval, change_rules, policy_of, switch
 from actions.principals import Principal
-from actions.proposing import gather_again
+from actions.requests import undo
+from actions.requests.proposing import gather_again
+from actions.requests.undo import offer_of, offers_of, preview_undo, propose_undo
 from actions.services import approve, confirm, propose
 from actions.states import State
 from actions.testing import run_queued
-from actions.undo import offer_of, offers_of, preview_undo, propose_undo
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.services import NewChannel, create_channel
 from tests.actions.defined.loopback_shop import LoopbackShop
@@ -37,7 +38,7 @@ Anns = Callable[[], APIClient]
 
 @pytest.fixture(autouse=True)
 def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actions.request_queue.Publisher.enqueue", lambda self, workspace_id, request_id: None)
+    monkeypatch.setattr("actions.requests.publisher.Publisher.enqueue", lambda self, workspace_id, request_id: None)
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_an_undo_that_another_one_overtakes_is_not_carried_out_again(
 
     def overtaken(*args: Any, **asked: Any) -> ActionRequest:
         monkeypatch.undo()
-        monkeypatch.setattr("actions.request_queue.Publisher.enqueue", lambda self, workspace_id, request_id: None)
+        monkeypatch.setattr("actions.requests.publisher.Publisher.enqueue", lambda self, workspace_id, request_id: None)
         card = propose_undo(ann, moved.pk)
         confirm(card.pk, principal=ann, digest=card.digest)
         run_queued()

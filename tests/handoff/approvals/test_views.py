@@ -16,12 +16,12 @@ from selectolax.lexbor import LexborHTMLParser
 from actions import audit
 from actions.cards import card_of
 from actions.catalogue.refund_order import RefundOrder
-from actions.maintenance import judge_waiting
 from actions.models import ActionRequest, Attempt, AuditEntry
 from actions.outcomes import OutcomeKind
 from actions.policy_store import allow_approval, change_rules, ensure_policies, policy_of
 from actions.principals import Principal
 from actions.registry import all_actions
+from actions.requests.maintenance import judge_waiting
 from actions.services import approve, confirm, propose, settle_by_hand
 from actions.spec import Row
 from actions.testing import FakeShop, connected, run_queued

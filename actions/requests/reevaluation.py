@@ -18,12 +18,12 @@ from actions.errors import MerchantUnavailable, NotConnected
 from actions.facts import Identity, Records
 from actions.models import ActionPolicy, ActionPolicyVersion, ActionRequest
 from actions.policy_store import policy_of, rules_of
-from actions.proposing import decide_by_rules, gather_again, lapse_reason, reevaluate, spec_of
 from actions.reasons import Reason
 from actions.registry import code_actions
-from actions.request_decision import Rules
+from actions.requests.decision import Rules
+from actions.requests.proposing import decide_by_rules, gather_again, lapse_reason, reevaluate, spec_of
+from actions.requests.transitions import expire, transition
 from actions.states import WAITING, State
-from actions.transitions import expire, transition
 from supportbot.accounts.models import Customer
 
 # When to try again if the records cannot be read; also how long one process has exclusive use of a request.

@@ -18,13 +18,13 @@ from actions.facts import Identity
 from actions.models import ActionRequest
 from actions.policy_store import rules_of
 from actions.principals import Principal
-from actions.proposing import Preview, preview, propose
 from actions.registry import action_as_made, all_actions
-from actions.request_decision import Decision, Verdict
+from actions.requests.decision import Decision, Verdict
+from actions.requests.proposing import Preview, preview, propose
+from actions.requests.undo_window import window_of
 from actions.selectors import policies_in_force
 from actions.spec import WriteAction
 from actions.states import OPEN, UNDOING, State
-from actions.undo_window import window_of
 from supportbot.errors import NotFound
 
 

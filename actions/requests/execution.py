@@ -23,14 +23,14 @@ from actions.merchant_api.port import merchant
 from actions.models import ActionRequest, Attempt
 from actions.outcomes import BackEnd, DidNot, Found, Happened, NeverSeen, Outcome, OutcomeKind, Unclear
 from actions.policy_store import policy_of, rules_of
-from actions.progress import FIRST_RECHECK
-from actions.proposing import gather_again, reevaluate, spec_of
 from actions.reasons import Reason
 from actions.registry import action_as_made, code_actions
+from actions.requests.calls_in_progress import FIRST_RECHECK
+from actions.requests.proposing import gather_again, reevaluate, spec_of
+from actions.requests.transitions import lock_request, transition
 from actions.selectors import approvals_given
 from actions.spec import WriteAction
 from actions.states import State
-from actions.transitions import lock_request, transition
 from supportbot.accounts.models import Customer
 from supportbot.observing import genai, tracing
 

@@ -11,8 +11,8 @@ from django.core.signing import BadSignature, TimestampSigner
 
 from actions.cards import iso_datetime, receipt_rows, receipt_title
 from actions.models import ActionRequest
+from actions.requests.undo import offer_of
 from actions.states import State
-from actions.undo import offer_of
 from supportbot.accounts.scope import across_workspaces
 from supportbot.translation import text_in
 

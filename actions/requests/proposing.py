@@ -18,18 +18,18 @@ from actions.audit import record_refusal
 from actions.canonical_json import digest_of
 from actions.errors import AlreadyConfirmed, CannotUndo, InvalidArguments, KeyReused, UnknownAction
 from actions.facts import ORDER, Facts, Identity, Records, Subject
-from actions.intents import Intent, parse_intent
 from actions.models import MAX_ORDER_ID, ActionPolicy, ActionRequest
 from actions.money import Money
 from actions.policy_store import policy_of, rules_of
 from actions.principals import Principal
 from actions.reasons import Reason
 from actions.registry import write_action
-from actions.request_decision import Decision, Rules, Verdict, bounded, decide_write
+from actions.requests.decision import Decision, Rules, Verdict, bounded, decide_write
+from actions.requests.intents import Intent, parse_intent
+from actions.requests.transitions import CARD_LIFE, lock_request, transition
+from actions.requests.undo_window import in_window, is_too_late
 from actions.spec import Terms, WriteAction
 from actions.states import FINAL, OPEN, State
-from actions.transitions import CARD_LIFE, lock_request, transition
-from actions.undo_window import in_window, is_too_late
 from supportbot.ids import uuid7
 
 

@@ -1,0 +1,1 @@
+"""Requests for actions: how they are proposed, decided, executed, checked later, and undone."""
