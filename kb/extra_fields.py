@@ -9,9 +9,9 @@ from uuid import UUID
 from django.utils.translation import gettext
 
 from kb.errors import InvalidDocument
+from kb.help_centre.slugs import check_slug, rename
 from kb.models import Article
 from kb.reviews import Care, set_care, writers
-from kb.slugs import check_slug, rename
 from kb.translations import check_source, translate
 from supportbot.accounts.models import User
 

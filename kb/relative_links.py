@@ -15,9 +15,9 @@ from django.db.models import F, Q, QuerySet
 
 from kb.access import Viewer, readable
 from kb.article_urls import article_address
+from kb.help_centre.slugs import as_id
 from kb.models import Article, OldAddress, Picture
 from kb.pictures import file_name
-from kb.slugs import as_id
 from kb.sources.models import SourceItem
 
 # The files that a link without an ending may mean, as documentation generators write such links.

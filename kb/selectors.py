@@ -11,10 +11,10 @@ from django.db.models import Case, F, Q, QuerySet, When
 
 from kb.access import Viewer, readable
 from kb.errors import ArticleMissing, CollectionMissing
+from kb.help_centre.slugs import as_id
 from kb.indexing.models import Chunk
 from kb.models import Article, Collection, OldAddress, Phrasing, Revision, State, Synonyms
 from kb.search.candidates import EXACT_UP_TO, approximate_neighbours, exact_neighbours, mean_vector, open_scope
-from kb.slugs import as_id
 from supportbot.language.detection import base_language
 from supportbot.rate_counters import CACHE_AWAY
 

@@ -17,11 +17,11 @@ from kb.documents import (
     check_locale,
 )
 from kb.extra_fields import EXTRA_FIELDS
+from kb.help_centre.slugs import MAX_SLUG, former_names
 from kb.models import Article, Audience, Category, Collection, Plan, Revision, State, Synonyms
 from kb.phrasings import MAX_PHRASING, MAX_PHRASINGS, phrasings_of
 from kb.selectors import collection_with_id
 from kb.services import Change
-from kb.slugs import MAX_SLUG, former_names
 from kb.synonyms import MAX_WORD, MAX_WORDS
 from kb.translations import is_older
 from supportbot.web import ClosedSerializerMixin, TextField, WholeNumberField, example, more_than_spaces

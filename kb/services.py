@@ -23,6 +23,7 @@ from kb.documents import (
     check_url,
 )
 from kb.errors import ArticleChanged, ArticleExists, ArticleMissing, InvalidDocument
+from kb.help_centre.slugs import as_id, is_taken
 from kb.indexing.lexical import fill_search_vectors
 from kb.models import Article, Collection, State
 from kb.phrasings import fill_phrasings, phrasing_vectors, phrasings_of, set_phrasings
@@ -35,7 +36,6 @@ from kb.revisions import (
     set_metadata,
     write_revisions,
 )
-from kb.slugs import as_id, is_taken
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.ids import uuid7

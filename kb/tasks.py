@@ -19,12 +19,12 @@ from celery import current_app, shared_task
 from kombu.exceptions import OperationalError
 
 from kb.errors import KnowledgeError
+from kb.help_centre.reader_statistics import forget_old_reads
 from kb.indexing.reindex import delete_retired_rows
 from kb.indexing.switching import carry_on
 from kb.indexing.sync import outdated_articles, repair_index, sync_article, sync_articles
 from kb.phrasings import embed_phrasings
 from kb.pictures import delete_unused_pictures
-from kb.reader_statistics import forget_old_reads
 from kb.sources import runs, storing, sync
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope

@@ -5,8 +5,9 @@ from django.urls import include, path
 
 from actions import api as actions_api
 from kb import api as kb_api
-from kb import crawler_files, pictures
-from kb import views as kb_views
+from kb import pictures
+from kb.help_centre import crawler_files
+from kb.help_centre import views as kb_views
 from supportbot import openapi, pages
 from supportbot.accounts import account_pages, logos
 from supportbot.accounts import api as accounts_api

@@ -14,9 +14,9 @@ from django.utils.translation import gettext
 
 from kb.documents import SWITCHES, Document
 from kb.errors import InvalidDocument
+from kb.help_centre.slugs import check_free_slug, rename
 from kb.models import Article, Collection
 from kb.phrasings import answered_elsewhere, embed_phrasings, phrasings_of, set_phrasings
-from kb.slugs import check_free_slug, rename
 from kb.translations import check_source, translate
 
 METADATA: Final = ("url", "locale", "audience", "category", *SWITCHES)

@@ -8,9 +8,9 @@ from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
 from kb.errors import ArticleExists
+from kb.help_centre.slugs import rename
 from kb.models import Article
 from kb.services import Change, archive, create_article, publish, save_draft
-from kb.slugs import rename
 from supportbot.accounts.models import Workspace
 from supportbot.console.articles import help_page_fields
 from tests.console.conftest import Enter

@@ -14,12 +14,12 @@ from pytest_django import DjangoAssertNumQueries
 
 from kb.categories import note_categories, order_categories, save_category
 from kb.collections import collection_named
+from kb.help_centre.slugs import rename
 from kb.importing import exporter
 from kb.models import Article, Category, State
 from kb.phrasings import phrasings_of, set_phrasings
 from kb.pictures import add_picture, address_of
 from kb.services import Change, archive, create_article, publish
-from kb.slugs import rename
 from kb.translations import is_older, translate
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope

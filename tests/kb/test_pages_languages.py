@@ -9,9 +9,9 @@ from redis.exceptions import ConnectionError as CacheAway
 from selectolax.lexbor import LexborHTMLParser
 
 from kb.article_urls import article_address
+from kb.help_centre.views import HelpSearchThrottle
 from kb.models import Article
 from kb.testing import HashEmbedder
-from kb.views import HelpSearchThrottle
 from supportbot.accounts.models import Workspace
 from tests.kb.test_pages import page, published, words
 

@@ -8,11 +8,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from selectolax.lexbor import LexborHTMLParser
 
-from kb.broken_links import broken_links
+from kb.help_centre.broken_links import broken_links
+from kb.help_centre.slugs import rename
 from kb.models import Article, Source
 from kb.pictures import add_picture, address_of
 from kb.services import Change, archive, create_article, publish
-from kb.slugs import rename
 from supportbot.accounts.models import Workspace
 from tests.console.test_firststeps import png
 from tests.kb.import_command import run

@@ -23,8 +23,8 @@ from kb.documents import (
     check_url,
 )
 from kb.errors import InvalidDocument
+from kb.help_centre.slugs import check_slug
 from kb.phrasings import check_phrasings
-from kb.slugs import check_slug
 from supportbot.language.blocks import Kind, blocks
 from supportbot.language.plain_text import plain
 

@@ -13,10 +13,10 @@ from kb.article_urls import article_address
 from kb.collections import restricted_collections
 from kb.documents import SWITCHES
 from kb.errors import ArticleChanged
+from kb.help_centre.reader_statistics import votes_of
 from kb.indexing.models import Chunk
 from kb.models import Article, Audience, Category, Collection
 from kb.phrasings import phrasings_of, phrasings_waiting
-from kb.reader_statistics import votes_of
 from kb.rendering import render_article
 from kb.reviews import writers
 from supportbot.console.articles import help_page_fields, plan_fields, review_fields

@@ -7,9 +7,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext
 
-from kb.broken_links import broken_links
+from kb.help_centre.broken_links import broken_links
+from kb.help_centre.slugs import check_free_slug, rename
 from kb.models import Article
-from kb.slugs import check_free_slug, rename
 from kb.translations import check_source, is_older, sources_for, translate
 from supportbot.console.request_context import needs
 

@@ -9,8 +9,8 @@ from django.utils.text import Truncator
 
 from kb.article_urls import article_address
 from kb.categories import Shelf, Shelves
+from kb.help_centre.reader_statistics import read_most
 from kb.models import Article
-from kb.reader_statistics import read_most
 from supportbot.language.plain_text import plain
 
 ON_A_CARD: Final = 4  # titles of a section on the start page

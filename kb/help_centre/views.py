@@ -27,9 +27,9 @@ from kb.access import Surface, Viewer
 from kb.article_urls import article_address, help_path, passage_address
 from kb.categories import Shelves
 from kb.errors import ArticleMissing
-from kb.help_centre_lists import NEWEST, most_read, newest, section_name, sections_of, summary
+from kb.help_centre.lists import NEWEST, most_read, newest, section_name, sections_of, summary
+from kb.help_centre.reader_statistics import count_read, count_vote
 from kb.models import Article, Revision
-from kb.reader_statistics import count_read, count_vote
 from kb.relative_links import resolver
 from kb.rendering import render_article
 from kb.search import Passage, search

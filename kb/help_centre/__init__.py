@@ -1,0 +1,1 @@
+"""The help pages that visitors read, and their files for search engines and programs."""
