@@ -14,7 +14,7 @@ from actions.definitions.transfer import import_text
 from supportbot.console.definitions.form_layout import PARTS
 from tests.actions.defined.conftest import bilingual, document, record_a_case
 from tests.actions.defined.loopback_shop import LoopbackShop
-from tests.actions.definitions.test_kinds import SEATS
+from tests.actions.definitions.test_kind_change import SEATS
 from tests.console.definition_pages import at, fields_of, page_of, problems_of
 from tests.console.definition_pages import browser as browser
 from tests.console.definition_pages import dora as dora
