@@ -197,7 +197,7 @@ class Turn(TenantModel):
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.REPLY)
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     attempt = models.PositiveIntegerField(default=0)
-    losses = models.PositiveSmallIntegerField(default=0)  # number of expired leases; at the second one, the turn fails
+    losses = models.PositiveSmallIntegerField(default=0)  # number of expired leases; at the third one, the turn fails
     runner = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True)
     stop_requested = models.BooleanField(default=False)

@@ -2,7 +2,7 @@
 
 Every write by a runner names its claim (turn, attempt, runner). If the row has another claim, nothing is written and
 LeaseLost is raised, so a stale runner can neither add text nor end a turn. A turn whose lease has expired is claimed
-again with the next attempt; at the second loss, it fails visibly. Times come from the database.
+again with the next attempt; at the third loss, it fails visibly. Times come from the database.
 
 The statements of each turn are plain SQL, built only once; `tests/chat/test_sql_statements.py` compares them with
 querysets.
@@ -32,7 +32,8 @@ from supportbot.errors import NotFound
 from supportbot.observing.metrics import LEASES_LOST, TURNS
 
 LEASE: Final = timedelta(seconds=5)
-MAX_LOSSES: Final = 1
+# A turn that ends its own process each time must stop at some point; two crashes within one answer are bad luck.
+MAX_LOSSES: Final = 2
 OPEN: Final = (Turn.State.PENDING, Turn.State.RUNNING)
 RETRIABLE: Final = (Turn.State.FAILED, Turn.State.STOPPED)
 _MARKS: Final = re.compile(r"[ \t]*\[\d{1,2}\]")

@@ -175,11 +175,13 @@ def test_a_running_turn_can_be_taken_over_by_another_runner(claim: Claim) -> Non
     assert (taken.turn_id, taken.attempt) == (claim.turn_id, 2)
 
 
-def test_the_second_loss_fails_the_turn(claim: Claim, conversation: Conversation) -> None:
+def test_the_third_loss_fails_the_turn(claim: Claim, conversation: Conversation) -> None:
+    for attempt, runner in enumerate(("runner-2", "runner-3"), 2):
+        expire_lease()
+        taken = claim_turn(runner)
+        assert taken is not None and taken.attempt == attempt
     expire_lease()
-    claim_turn("runner-2")
-    expire_lease()
-    assert claim_turn("runner-3") is None
+    assert claim_turn("runner-4") is None
     failed = events_after(conversation.pk, 0)[-1]
     assert failed.event == "assistant.failed"
     assert failed.payload == {"message": str(claim.message_id), "code": "runner_lost", "retry": True}

@@ -51,19 +51,21 @@ async def test_a_killed_process_loses_no_answer(stack: Stack, restartable_web: W
     assert finals(log) == [frame["payload"]]
 
 
-async def test_an_answer_that_is_lost_twice_fails_visibly_and_can_be_retried(
+async def test_an_answer_that_is_lost_three_times_fails_visibly_and_can_be_retried(
     stack: Stack, restartable_web: Web, model: ModelServer
 ) -> None:
-    model.will(stalled(), stalled(), whole())
+    model.will(stalled(), stalled(), stalled(), whole())
     visitor = Visitor(stack, restartable_web.address)
     last_seq = await ask_and_kill(visitor, restartable_web)
+    for attempt in (2, 3):
+        restartable_web.start()
+        async with visitor.chat(last_seq=last_seq) as socket:
+            while not shown(socket.frames, attempt):
+                await socket.next(PATIENCE_SECONDS)
+            restartable_web.kill()
+            last_seq = socket.events[-1]["seq"]
     restartable_web.start()
     async with visitor.chat(last_seq=last_seq) as socket:
-        while not shown(socket.frames, 2):
-            await socket.next(PATIENCE_SECONDS)
-        restartable_web.kill()
-    restartable_web.start()
-    async with visitor.chat(last_seq=socket.events[-1]["seq"]) as socket:
         failed = (await answer_of(socket))["payload"]
         assert (failed["code"], failed["retry"]) == ("runner_lost", True)
         await socket.say("retry", message=failed["message"])
