@@ -260,7 +260,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "ArticleState": "kb.models.State",
-        "FindingKind": "supportbot.insights.findings_api.KINDS",
+        "FindingKind": "supportbot.insights.improve.api.KINDS",
         "RunStateEnum": "supportbot.evals.models.Run.State",  # and of replays
         "TicketState": "supportbot.handoff.models.State",
     },

@@ -21,7 +21,7 @@ from supportbot.evals.replays import replay_api
 from supportbot.handoff import api as handoff_api
 from supportbot.handoff import urls as desk
 from supportbot.insights import api as insights_api
-from supportbot.insights import findings_api
+from supportbot.insights.improve import api as findings_api
 from supportbot.mcp import confirmation_page as confirmation
 from supportbot.releases import api as releases_api
 from supportbot.webhooks import api as webhooks_api

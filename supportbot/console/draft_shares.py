@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from supportbot.accounts.models import User
 from supportbot.console.conversation_figures import Span, percent
 from supportbot.handoff.desk.offered_drafts import Shares, shares_by_person, shares_by_release
-from supportbot.insights.findings import DAYS
+from supportbot.insights.improve.findings import DAYS
 from supportbot.team_formats import number
 
 

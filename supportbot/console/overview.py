@@ -30,8 +30,8 @@ from supportbot.console.permissions import may
 from supportbot.console.request_context import staff, workspace_here
 from supportbot.console.setup_checklist import checklist
 from supportbot.handoff.desk.queue_rows import count_pending_approvals, count_waiting_tickets
-from supportbot.insights.clusters import alike_in_letters
-from supportbot.insights.findings import Kind, findings
+from supportbot.insights.improve.clusters import alike_in_letters
+from supportbot.insights.improve.findings import Kind, findings
 from supportbot.llm.selectors import DailyCost, daily_costs
 from supportbot.team_formats import active_language, cost, number
 

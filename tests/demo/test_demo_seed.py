@@ -34,7 +34,7 @@ from supportbot.demo.history import LABEL, MODEL
 from supportbot.evals.models import ArticleCheck
 from supportbot.evals.selectors import missing_suites
 from supportbot.handoff.models import Ticket
-from supportbot.insights.findings import Kind, findings
+from supportbot.insights.improve.findings import Kind, findings
 from supportbot.insights.selectors import outcomes
 from supportbot.installation.runtime import ensure_secrets
 from supportbot.installation.start_plan import plan_from_environment

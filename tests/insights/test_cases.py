@@ -23,7 +23,7 @@ from supportbot.evals.suite_formats.files import as_yaml, case_from_yaml, read_s
 from supportbot.evals.suite_formats.own_format import case_document
 from supportbot.handoff.models import OfferedDraft
 from supportbot.handoff.tickets import services as handoff
-from supportbot.insights.findings import Kind, findings
+from supportbot.insights.improve.findings import Kind, findings
 from supportbot.insights.services import dismiss
 from supportbot.widget.services import rate
 from tests.console.conftest import logged_in, person

@@ -8,9 +8,9 @@ from selectolax.lexbor import LexborHTMLParser
 from kb.models import Article
 from kb.services import Change, save_draft
 from supportbot.accounts.models import User, Workspace
-from supportbot.insights.contradictions import contradictions
+from supportbot.insights.improve.contradictions import contradictions
+from supportbot.insights.improve.proposed_edits import replaced
 from supportbot.insights.models import Handled
-from supportbot.insights.proposed_edits import replaced
 from tests.console.conftest import logged_in, person
 from tests.insights.answered_questions import article, ask, cited
 from tests.pages import visible_text

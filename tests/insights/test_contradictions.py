@@ -5,7 +5,7 @@ from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
 from supportbot.accounts.models import Workspace
-from supportbot.insights.contradictions import contradictions
+from supportbot.insights.improve.contradictions import contradictions
 from tests.insights.answered_questions import article
 from tests.pages import visible_text
 

@@ -21,10 +21,10 @@ from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage
 from supportbot.chat.services import add_agent_message
 from supportbot.handoff.desk.assistant_activity import CHECK_LABELS
 from supportbot.handoff.tickets import services as handoff
-from supportbot.insights import contradictions as comparing
-from supportbot.insights.clusters import clusters
-from supportbot.insights.findings import Kind, findings
-from supportbot.insights.findings_api import GroupThrottle
+from supportbot.insights.improve import contradictions as comparing
+from supportbot.insights.improve.api import GroupThrottle
+from supportbot.insights.improve.clusters import clusters
+from supportbot.insights.improve.findings import Kind, findings
 from supportbot.insights.models import Handled
 from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.llm.testing import Says, ScriptedModel, answering

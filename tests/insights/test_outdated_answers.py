@@ -7,8 +7,8 @@ from selectolax.lexbor import LexborHTMLParser
 from kb.models import Article
 from kb.services import Change, publish, save_draft
 from supportbot.accounts.models import Workspace
+from supportbot.insights.improve.outdated_answers import outdated_answers
 from supportbot.insights.models import Handled
-from supportbot.insights.outdated_answers import outdated_answers
 from tests.console.conftest import logged_in, person
 from tests.insights.answered_questions import article, ask, cited
 from tests.pages import visible_text

@@ -13,8 +13,8 @@ from kb.models import Article
 from supportbot import team_formats as formats
 from supportbot.console.articles.gates import Passed
 from supportbot.evals.models import DraftCheck
-from supportbot.insights.outdated_answers import KIND as RECALL
-from supportbot.insights.outdated_answers import told_before
+from supportbot.insights.improve.outdated_answers import KIND as RECALL
+from supportbot.insights.improve.outdated_answers import told_before
 
 
 def tell_published(

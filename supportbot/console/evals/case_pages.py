@@ -24,8 +24,8 @@ from supportbot.evals.models import Suite
 from supportbot.evals.selectors import document_of
 from supportbot.evals.suite_formats.files import as_yaml, case_as_yaml, case_from_yaml, structure_of
 from supportbot.evals.suite_formats.values import mapping_of
-from supportbot.insights.cases import case_of_answer, case_of_finding
-from supportbot.insights.findings import Kind
+from supportbot.insights.improve.cases import case_of_answer, case_of_finding
+from supportbot.insights.improve.findings import Kind
 from supportbot.team_formats import listed
 
 FORM: Final = "form"

@@ -21,8 +21,8 @@ from supportbot.console.request_context import needs, person_of
 from supportbot.errors import NotFound
 from supportbot.evals.articles.answer_comparison import questions_about, questions_quoting
 from supportbot.evals.articles.article_gates import Failure
-from supportbot.insights.contradictions import KIND, Contradiction, contradiction_with
-from supportbot.insights.proposed_edits import agreeing
+from supportbot.insights.improve.contradictions import KIND, Contradiction, contradiction_with
+from supportbot.insights.improve.proposed_edits import agreeing
 from supportbot.insights.services import Edit, dismiss
 
 MOST_AROUND: Final = 600  # characters of a passage before and after its sentence

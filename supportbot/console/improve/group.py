@@ -33,9 +33,9 @@ from supportbot.console.request_context import needs, person_of, workspace_here
 from supportbot.errors import NotFound
 from supportbot.evals.articles.article_gates import Failure
 from supportbot.handoff.desk.assistant_activity import withheld_sentences
-from supportbot.insights.clusters import Cluster, group_with
-from supportbot.insights.findings import Finding, Kind
-from supportbot.insights.proposed_edits import proposed, rewritten, target_of, without_model
+from supportbot.insights.improve.clusters import Cluster, group_with
+from supportbot.insights.improve.findings import Finding, Kind
+from supportbot.insights.improve.proposed_edits import proposed, rewritten, target_of, without_model
 from supportbot.insights.services import Edit, dismiss
 from supportbot.language.personal_data import without_personal_data
 

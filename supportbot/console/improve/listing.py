@@ -25,11 +25,11 @@ from supportbot.console.text_diff import Piece
 from supportbot.evals.articles.reported_failures import broken_now, dismiss_broken
 from supportbot.evals.models import ArticleCheck
 from supportbot.handoff.desk.thread import RATING_REASONS
-from supportbot.insights import contradictions as contradicting
-from supportbot.insights.clusters import Cluster, clusters
-from supportbot.insights.findings import DAYS, Finding, Kind, findings
-from supportbot.insights.outdated_answers import KIND as RECALL
-from supportbot.insights.outdated_answers import outdated_answers
+from supportbot.insights.improve import contradictions as contradicting
+from supportbot.insights.improve.clusters import Cluster, clusters
+from supportbot.insights.improve.findings import DAYS, Finding, Kind, findings
+from supportbot.insights.improve.outdated_answers import KIND as RECALL
+from supportbot.insights.improve.outdated_answers import outdated_answers
 from supportbot.insights.services import dismiss
 from supportbot.language.personal_data import without_personal_data
 from supportbot.web import one_of

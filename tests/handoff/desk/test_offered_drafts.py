@@ -23,7 +23,7 @@ from supportbot.handoff.models import OfferedDraft, Ticket
 from supportbot.handoff.ports import Doubt, GeneratedDraft
 from supportbot.handoff.tasks import send_mail
 from supportbot.handoff.tickets import services
-from supportbot.insights.findings import Kind, findings
+from supportbot.insights.improve.findings import Kind, findings
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.outbox.delivery import deliver_due
 from supportbot.outbox.models import Announcement

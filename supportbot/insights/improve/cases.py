@@ -25,7 +25,7 @@ from supportbot.evals.case_from_conversation import (
     settled_action_in,
 )
 from supportbot.handoff.models import OfferedDraft
-from supportbot.insights.findings import Finding, Kind, findings
+from supportbot.insights.improve.findings import Finding, Kind, findings
 from supportbot.insights.outcomes import UNHAPPY
 from supportbot.widget.models import Rating
 

@@ -13,8 +13,8 @@ from django.utils.translation import gettext
 from kb.models import Article, State
 from supportbot.accounts.models import Workspace
 from supportbot.chat.models import Citation
-from supportbot.insights.clusters import Cluster
-from supportbot.insights.contradictions import Contradiction, corresponding
+from supportbot.insights.improve.clusters import Cluster
+from supportbot.insights.improve.contradictions import Contradiction, corresponding
 from supportbot.insights.services import Edit
 from supportbot.language.figures import Figure
 from supportbot.language.personal_data import without_personal_data

@@ -13,7 +13,7 @@ from django.utils.timezone import now
 
 from kb.models import Article, State
 from supportbot.chat.models import Citation
-from supportbot.insights.contradictions import without
+from supportbot.insights.improve.contradictions import without
 from supportbot.insights.models import Handled
 from supportbot.language.detection import base_language
 from supportbot.language.figures import figures_in, without_figures

@@ -13,7 +13,7 @@ import numpy as np
 from kb.errors import EmbeddingUnavailable
 from kb.indexing.recipes import embedder_in_use
 from supportbot.errors import NotFound
-from supportbot.insights.findings import Finding, Kind, findings
+from supportbot.insights.improve.findings import Finding, Kind, findings
 
 logger = logging.getLogger(__name__)
 ALIKE: Final = 0.94  # cosine similarity: paraphrases are above it, other questions on the same topic below

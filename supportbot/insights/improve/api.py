@@ -22,9 +22,9 @@ from supportbot.accounts.permissions import needs
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.throttles import CallerThrottle
 from supportbot.errors import NotFound
-from supportbot.insights import contradictions as contradicting
-from supportbot.insights.clusters import Cluster, clusters, group_with
-from supportbot.insights.findings import Kind, findings
+from supportbot.insights.improve import contradictions as contradicting
+from supportbot.insights.improve.clusters import Cluster, clusters, group_with
+from supportbot.insights.improve.findings import Kind, findings
 from supportbot.insights.services import MAX_REASON, dismiss
 from supportbot.language.personal_data import without_personal_data
 from supportbot.web import ClosedSerializerMixin, TextField, example

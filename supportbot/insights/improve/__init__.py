@@ -1,0 +1,1 @@
+"""What may need improvement: findings in conversations, grouped, with proposed edits and cases."""
