@@ -12,7 +12,7 @@ from kb.help_centre.slugs import rename
 from kb.models import Article
 from kb.services import Change, archive, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
-from supportbot.console.articles import help_page_fields
+from supportbot.console.articles.editor import help_page_fields
 from tests.console.conftest import Enter
 
 pytestmark = pytest.mark.django_db

@@ -28,17 +28,10 @@ from kb.services import archive, lock_unchanged, publish
 from kb.translations import older
 from supportbot import team_formats as formats
 from supportbot.chat.models import Citation
-from supportbot.console.articles import (
-    autosave,
-    comparisons,
-    draft_checks,
-    editor,
-    editor_requests,
-    help_page_fields,
-    plan_fields,
-    review_fields,
-    revisions,
-)
+from supportbot.console.articles import comparisons, draft_checks, revisions
+from supportbot.console.articles.editor import autosave, help_page_fields, plan_fields, review_fields
+from supportbot.console.articles.editor import requests as editor_requests
+from supportbot.console.articles.editor import views as editor
 from supportbot.console.articles.gates import ArticleRefused, pass_gates
 from supportbot.console.articles.publication_messages import tell_outdated
 from supportbot.console.base import ScopedAdmin

@@ -19,9 +19,9 @@ from kb.models import Article, Audience, Category, Collection
 from kb.phrasings import phrasings_of, phrasings_waiting
 from kb.rendering import render_article
 from kb.reviews import writers
-from supportbot.console.articles import help_page_fields, plan_fields, review_fields
-from supportbot.console.articles.autosave import FIELDS, kept_for
 from supportbot.console.articles.comparisons import address_of, counts_of
+from supportbot.console.articles.editor import help_page_fields, plan_fields, review_fields
+from supportbot.console.articles.editor.autosave import FIELDS, kept_for
 from supportbot.console.articles.gates import OVERRIDE_FIELD, OVERRIDES, ArticleRefused, gate_cases
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff

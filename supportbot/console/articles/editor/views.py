@@ -23,10 +23,10 @@ from kb.phrasings import answered_elsewhere, check_phrasings, phrasings_of, set_
 from kb.reviews import Care, set_care
 from kb.selectors import article_with_id, collection_with_id
 from kb.services import Change, archive, create_article, lock_unchanged, publish, save_draft
-from supportbot.console.articles import help_page_fields, plan_fields, review_fields
-from supportbot.console.articles.autosave import FIELDS, based_on
-from supportbot.console.articles.editor_gates import Terms, asked, publishes, reasons_in, settle_terms, terms_of
-from supportbot.console.articles.editor_page import Typed, compared, index_state, page, refused, rendered, stored
+from supportbot.console.articles.editor import help_page_fields, plan_fields, review_fields
+from supportbot.console.articles.editor.autosave import FIELDS, based_on
+from supportbot.console.articles.editor.gate_verdicts import Terms, asked, publishes, reasons_in, settle_terms, terms_of
+from supportbot.console.articles.editor.page import Typed, compared, index_state, page, refused, rendered, stored
 from supportbot.console.articles.gates import ARCHIVED_AGAINST_GATES, OVERRIDE_FIELD, settle
 from supportbot.console.articles.publication_messages import tell_published
 from supportbot.console.request_context import needs, person_of

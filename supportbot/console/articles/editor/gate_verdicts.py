@@ -12,7 +12,7 @@ from kb.models import Article
 from kb.phrasings import phrasings_of
 from kb.scheduling import Step
 from kb.services import Change
-from supportbot.console.articles import plan_fields
+from supportbot.console.articles.editor import plan_fields
 from supportbot.console.articles.gates import (
     CHANGED_AGAINST_GATES,
     OVERRIDES,

@@ -1,0 +1,1 @@
+"""The editor of articles: its views, its page, and its fields."""
