@@ -14,8 +14,6 @@ from supportbot.console import (  # noqa: F401  # each module registers its admi
     audit_trail,
     channels,
     connections,
-    conversations,
-    customers,
     llm_models,
     model_calls,
     team,
@@ -25,6 +23,10 @@ from supportbot.console import (  # noqa: F401  # each module registers its admi
 from supportbot.console.articles import categories, collections, listing, synonyms  # noqa: F401
 from supportbot.console.articles.ask_as_customer import ask_page
 from supportbot.console.articles.importing import import_page, import_state
+from supportbot.console.conversations import customers
+from supportbot.console.conversations import listing as conversations  # noqa: F401
+from supportbot.console.conversations.results import results, results_as_csv
+from supportbot.console.conversations.turn_trace import trace
 from supportbot.console.definitions import listing as definitions  # noqa: F401
 from supportbot.console.evals import listing as evals  # noqa: F401
 from supportbot.console.improve.broken_case import broken_case
@@ -33,11 +35,9 @@ from supportbot.console.improve.group import group
 from supportbot.console.improve.listing import improve, old_page
 from supportbot.console.overview import overview_page
 from supportbot.console.releases import listing as releases  # noqa: F401
-from supportbot.console.results import results, results_as_csv
 from supportbot.console.setup_checklist import decide
 from supportbot.console.site import ConsoleSite
 from supportbot.console.sources import listing as sources  # noqa: F401
-from supportbot.console.turn_trace import trace
 
 site = cast(ConsoleSite, admin.site)
 site.add_pages(

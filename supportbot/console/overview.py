@@ -24,7 +24,7 @@ from actions.states import State as RequestState
 from kb.models import Article, State
 from supportbot.accounts.principals import Staff
 from supportbot.console.articles.comparisons import notices
-from supportbot.console.conversation_figures import Figure, asked_span, quality
+from supportbot.console.conversations.figures import Figure, asked_span, quality
 from supportbot.console.improve.listing import row_of
 from supportbot.console.permissions import may
 from supportbot.console.request_context import staff, workspace_here

@@ -28,7 +28,7 @@ from supportbot.accounts.principals import CustomerCaller, Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import customer_by_bearer_token, staff_by_api_key
 from supportbot.chat.models import Citation, Conversation, ConversationEvent, Turn
-from supportbot.console.conversation_figures import quality
+from supportbot.console.conversations.figures import quality
 from supportbot.demo import workspace as demo_workspace
 from supportbot.demo.history import LABEL, MODEL
 from supportbot.evals.models import ArticleCheck

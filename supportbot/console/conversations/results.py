@@ -17,8 +17,8 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext, gettext_noop, ngettext
 
 from kb.models import Article, State
-from supportbot.console.conversation_endings import definitions
-from supportbot.console.conversation_figures import SPANS, Span, amounts, asked_span, outcomes_of, percent, span_of
+from supportbot.console.conversations.endings import definitions
+from supportbot.console.conversations.figures import SPANS, Span, amounts, asked_span, outcomes_of, percent, span_of
 from supportbot.console.display import duration_in_words
 from supportbot.console.draft_shares import rows_by_person
 from supportbot.console.permissions import may

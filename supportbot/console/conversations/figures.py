@@ -12,7 +12,7 @@ from django.utils.timezone import get_current_timezone, localtime
 from django.utils.translation import gettext, ngettext
 
 from supportbot.console.charts import legend_of, lines, stacked
-from supportbot.console.conversation_endings import definitions, label_of
+from supportbot.console.conversations.endings import definitions, label_of
 from supportbot.console.display import duration_in_words
 from supportbot.insights.daily_sums import Sums, added, figures_from, sums_of
 from supportbot.insights.figures import Figures, Spread
