@@ -30,11 +30,11 @@ from actions.serializers import (
 )
 from actions.spec import Action
 from actions.states import State
-from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.confirmation_rules import check_may_confirm_here
 from supportbot.accounts.models import User
-from supportbot.accounts.permissions import IsCustomer, needs
 from supportbot.accounts.principals import Caller, CustomerCaller, Staff
+from supportbot.accounts.rest.permissions import IsCustomer, needs
+from supportbot.accounts.rest.views import ScopedAPIView
 from supportbot.errors import NotAllowed
 from supportbot.translation import in_locale
 from supportbot.web import EmptyInput, NewestFirstPagination, id_of, one_of

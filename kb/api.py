@@ -54,11 +54,11 @@ from kb.services import (
     try_change,
 )
 from kb.synonyms import add_synonyms, remove_synonyms
-from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.models import User
-from supportbot.accounts.permissions import needs
 from supportbot.accounts.principals import Staff
-from supportbot.accounts.throttles import CallerThrottle
+from supportbot.accounts.rest.permissions import needs
+from supportbot.accounts.rest.throttles import CallerThrottle
+from supportbot.accounts.rest.views import ScopedAPIView
 from supportbot.errors import NotFound
 from supportbot.web import EmptyInput, NewestFirstPagination
 

@@ -19,6 +19,9 @@ MOVED: Final = {
     "actions.connectors.port": "actions.merchant_api.port",  # likewise
     "actions.forgetting": "actions.erasure",
     "actions.policies": "actions.policy_store",
+    "supportbot.accounts.auth": "supportbot.accounts.rest.auth",  # REST_FRAMEWORK, likewise the next two
+    "supportbot.accounts.permissions": "supportbot.accounts.rest.permissions",
+    "supportbot.accounts.throttles": "supportbot.accounts.rest.throttles",
     "supportbot.assistant.receivers": "supportbot.assistant.outbox_consumers",  # OUTBOX_CONSUMERS
     "supportbot.evals.articles.afterwards": "supportbot.evals.articles.publication_report",  # KB_AFTERWARDS
     "supportbot.evals.articles.trials": "supportbot.evals.articles.article_gates",  # KB_GATES

@@ -130,7 +130,7 @@ def _links_below(paths: dict[str, Any], path: str) -> Iterator[tuple[str, dict[s
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
-    target_class = "supportbot.accounts.auth.BearerAuthentication"
+    target_class = "supportbot.accounts.rest.auth.BearerAuthentication"
     name = "bearer"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
@@ -138,7 +138,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
 
 class StaffSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
-    target_class = "supportbot.accounts.auth.StaffSessionAuthentication"
+    target_class = "supportbot.accounts.rest.auth.StaffSessionAuthentication"
     name = "session"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:

@@ -228,16 +228,16 @@ X_FRAME_OPTIONS = "DENY"
 # --- REST.
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "supportbot.accounts.auth.BearerAuthentication",
-        "supportbot.accounts.auth.StaffSessionAuthentication",
+        "supportbot.accounts.rest.auth.BearerAuthentication",
+        "supportbot.accounts.rest.auth.StaffSessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["supportbot.accounts.permissions.DenyUnlessNamed"],
+    "DEFAULT_PERMISSION_CLASSES": ["supportbot.accounts.rest.permissions.DenyUnlessNamed"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "supportbot.web.JSONOnlyNegotiation",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["supportbot.web.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "supportbot.web.NewestFirstPagination",
-    "DEFAULT_THROTTLE_CLASSES": ["supportbot.accounts.throttles.CallerThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["supportbot.accounts.rest.throttles.CallerThrottle"],
     "DEFAULT_THROTTLE_RATES": {"caller": "600/min", "search": "120/min", "webhook-test": "20/min"},
     "EXCEPTION_HANDLER": "supportbot.errors.exception_handler",
     "PAGE_SIZE": 50,

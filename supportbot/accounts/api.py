@@ -10,11 +10,11 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.channels import change_channel, channel_with_id
 from supportbot.accounts.models import Channel, Customer, Workspace
-from supportbot.accounts.permissions import AnyCaller, needs
 from supportbot.accounts.principals import Caller, CustomerCaller, Staff
+from supportbot.accounts.rest.permissions import AnyCaller, needs
+from supportbot.accounts.rest.views import ScopedAPIView
 from supportbot.accounts.selectors import without_nul
 from supportbot.accounts.serializers import (
     ChannelChangeInput,

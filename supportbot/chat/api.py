@@ -14,10 +14,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from supportbot.accounts.cors import CustomerPagesAPIView
 from supportbot.accounts.models import Channel, Customer, User
-from supportbot.accounts.permissions import IsCustomer, needs
 from supportbot.accounts.principals import Caller, CustomerCaller, Staff
+from supportbot.accounts.rest.cors import CustomerPagesAPIView
+from supportbot.accounts.rest.permissions import IsCustomer, needs
 from supportbot.chat.access import conversation_for, conversations_of
 from supportbot.chat.erasure import erase_all_conversations, erase_conversation
 from supportbot.chat.models import Conversation

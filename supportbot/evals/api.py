@@ -12,9 +12,9 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from supportbot.accounts.api_views import ScopedAPIView
-from supportbot.accounts.permissions import needs
 from supportbot.accounts.principals import Staff
+from supportbot.accounts.rest.permissions import needs
+from supportbot.accounts.rest.views import ScopedAPIView
 from supportbot.evals import services
 from supportbot.evals.grading import human_labels
 from supportbot.evals.models import Result, Run, Suite

@@ -12,9 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
-from supportbot.accounts.api_views import ScopedAPIView
-from supportbot.accounts.permissions import IsCustomer, needs
 from supportbot.accounts.principals import Caller, CustomerCaller, Staff
+from supportbot.accounts.rest.permissions import IsCustomer, needs
+from supportbot.accounts.rest.views import ScopedAPIView
 from supportbot.chat.access import conversation_for
 from supportbot.chat.models import Conversation
 from supportbot.errors import NotFound

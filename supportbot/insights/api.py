@@ -14,10 +14,10 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.models import Workspace
-from supportbot.accounts.permissions import needs
 from supportbot.accounts.principals import Staff
+from supportbot.accounts.rest.permissions import needs
+from supportbot.accounts.rest.views import ScopedAPIView
 from supportbot.chat.models import Conversation
 from supportbot.errors import InvalidInput
 from supportbot.insights.conversation_rows import row_of

@@ -11,9 +11,9 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from supportbot.accounts.api_views import ScopedAPIView
-from supportbot.accounts.permissions import needs
 from supportbot.accounts.principals import Staff
+from supportbot.accounts.rest.permissions import needs
+from supportbot.accounts.rest.views import ScopedAPIView
 from supportbot.releases import services
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, release_with_id, releases

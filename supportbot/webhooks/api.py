@@ -11,10 +11,10 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from supportbot.accounts.api_views import ScopedAPIView
-from supportbot.accounts.permissions import needs
 from supportbot.accounts.principals import Staff
-from supportbot.accounts.throttles import CallerThrottle
+from supportbot.accounts.rest.permissions import needs
+from supportbot.accounts.rest.throttles import CallerThrottle
+from supportbot.accounts.rest.views import ScopedAPIView
 from supportbot.web import EmptyInput, NewestFirstPagination, one_of
 from supportbot.webhooks import services
 from supportbot.webhooks.event_types import KINDS, TEST

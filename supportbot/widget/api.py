@@ -8,10 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from supportbot.accounts.channels import note_page
-from supportbot.accounts.cors import CustomerPagesAPIView
 from supportbot.accounts.origins import read_origin
-from supportbot.accounts.permissions import IsCustomer
 from supportbot.accounts.principals import CustomerCaller
+from supportbot.accounts.rest.cors import CustomerPagesAPIView
+from supportbot.accounts.rest.permissions import IsCustomer
 from supportbot.chat.access import conversation_for
 from supportbot.web import EmptyInput
 from supportbot.widget.base_views import PublicWidgetView, ticket_response

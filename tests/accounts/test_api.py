@@ -10,8 +10,8 @@ from django.utils.timezone import now
 from rest_framework.test import APIClient
 
 from supportbot.accounts.models import ApiKey, Channel, Customer, IdentityKey, User, Workspace
+from supportbot.accounts.rest.throttles import CallerThrottle
 from supportbot.accounts.services import add_member, create_channel, new_visitor
-from supportbot.accounts.throttles import CallerThrottle
 from tests.rest import caller, person, service, signed_in
 
 pytestmark = pytest.mark.django_db

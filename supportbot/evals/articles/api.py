@@ -11,8 +11,8 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from supportbot.accounts.api_views import ScopedAPIView
-from supportbot.accounts.permissions import needs
+from supportbot.accounts.rest.permissions import needs
+from supportbot.accounts.rest.views import ScopedAPIView
 from supportbot.evals.articles.published_checks import checked_articles
 from supportbot.evals.articles.reported_failures import checks
 from supportbot.evals.models import ArticleCheck, ChangedArticle

@@ -11,9 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from kb.selectors import article_with_id
-from supportbot.accounts.api_views import ScopedAPIView
-from supportbot.accounts.permissions import needs
 from supportbot.accounts.principals import Staff
+from supportbot.accounts.rest.permissions import needs
+from supportbot.accounts.rest.views import ScopedAPIView
 from supportbot.evals.articles.affected_questions import awaited, comparison_with_id, newest_comparison, outcomes_in
 from supportbot.evals.articles.answer_comparison import Outcome
 from supportbot.evals.articles.draft_checks import compared_in

@@ -12,8 +12,8 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from supportbot.accounts.api_views import ScopedAPIView
-from supportbot.accounts.permissions import needs
+from supportbot.accounts.rest.permissions import needs
+from supportbot.accounts.rest.views import ScopedAPIView
 from supportbot.errors import NotFound
 from supportbot.evals.models import Replay, ReplayedQuestion
 from supportbot.evals.replays import replay_worker

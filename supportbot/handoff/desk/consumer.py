@@ -21,10 +21,10 @@ from django.http import HttpRequest
 from django.utils.timezone import now
 from django.utils.translation import override
 
-from supportbot.accounts.auth import WORKSPACE_SESSION_KEY
 from supportbot.accounts.models import User
 from supportbot.accounts.origins import own_origins, read_origin
 from supportbot.accounts.principals import Staff
+from supportbot.accounts.rest.auth import WORKSPACE_SESSION_KEY
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_logged_in
 from supportbot.async_db import db

@@ -16,11 +16,11 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.models import User
-from supportbot.accounts.permissions import needs
 from supportbot.accounts.principals import Staff
-from supportbot.accounts.throttles import CallerThrottle
+from supportbot.accounts.rest.permissions import needs
+from supportbot.accounts.rest.throttles import CallerThrottle
+from supportbot.accounts.rest.views import ScopedAPIView
 from supportbot.errors import NotFound
 from supportbot.insights.improve import contradictions as contradicting
 from supportbot.insights.improve.clusters import Cluster, clusters, group_with

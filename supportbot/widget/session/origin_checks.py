@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from rest_framework.request import Request
 
-from supportbot.accounts.auth import caller_of_bearer
 from supportbot.accounts.errors import AccountsError
 from supportbot.accounts.models import Channel
 from supportbot.accounts.origins import is_allowed, is_known, own_origins, read_origin
 from supportbot.accounts.principals import Staff
+from supportbot.accounts.rest.auth import caller_of_bearer
 from supportbot.async_db import db
 from supportbot.widget.errors import OriginRefused
 

@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
-from supportbot.accounts.auth import WORKSPACE_SESSION_KEY
 from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.rest.auth import WORKSPACE_SESSION_KEY
 from supportbot.accounts.scope import across_workspaces
 from supportbot.accounts.services import add_member
 from supportbot.chat.models import Conversation, ConversationEvent, Message

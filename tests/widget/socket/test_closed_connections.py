@@ -9,7 +9,7 @@ import pytest
 from django.db import InterfaceError
 from django.test import Client
 
-from supportbot.accounts import cors
+from supportbot.accounts.rest import cors
 from supportbot.accounts.services import NewChannel
 from supportbot.async_db import db
 from supportbot.chat.signals import NewEvent

@@ -10,9 +10,9 @@ from django.utils.cache import patch_vary_headers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.origins import is_known, is_known_in, read_origin
 from supportbot.accounts.principals import Caller, Staff
+from supportbot.accounts.rest.views import ScopedAPIView
 
 PREFLIGHT_SECONDS: Final = 600
 EXPOSED_HEADERS: Final = "Content-Disposition, Retry-After"  # otherwise, browsers hide these headers

@@ -15,13 +15,13 @@ from supportbot.accounts import hosted_page_credentials
 from supportbot.accounts.errors import InvalidToken
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Caller
+from supportbot.accounts.rest.throttles import CallerThrottle  # noqa: F401  # the former path, for settings, until 0.3
 from supportbot.accounts.selectors import (
     customer_by_bearer_token,
     customer_by_visitor_secret,
     staff_by_api_key,
     staff_logged_in,
 )
-from supportbot.accounts.throttles import CallerThrottle  # noqa: F401  # the former path, for settings, until 0.3
 
 WORKSPACE_SESSION_KEY = "workspace"
 
