@@ -5,13 +5,13 @@ which takes a few milliseconds.
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, tzinfo
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final, Literal
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_skeleton, format_time, get_day_names
+from babel.dates import format_date, format_skeleton, format_time, get_day_names, get_timezone_name
 from babel.lists import format_list
 from babel.numbers import NumberPattern, format_decimal, get_currency_symbol, parse_pattern
 
@@ -89,6 +89,18 @@ def format_time_of_day(moment: time, locale: str) -> str:
     """Return a time such as "09:00"."""
     data = _international(locale)
     return _in_own_digits(format_time(moment, "HH:mm", locale=data), data)
+
+
+def time_zone_name(zone: tzinfo, locale: str) -> str:
+    """Return the name of a time zone, for summer and winter alike, such as "Central European Time".
+
+    A zone without a name of its own gets its difference from Greenwich, such as "GMT-03:00".
+    """
+    data, moment = _international(locale), datetime.now(zone)  # without a moment, UTC is an unknown region's
+    generic = get_timezone_name(moment, "long", locale=data, zone_variant="generic")
+    has_name = not any(sign.isdigit() for sign in generic)
+    # Zones without summer time, such as India's, have no generic name, but a standard one.
+    return _in_own_digits(generic if has_name else get_timezone_name(moment, "long", locale=data), data)
 
 
 def format_weekdays(days: Sequence[int], locale: str) -> str:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -15,6 +16,7 @@ from supportbot.formats import (
     format_number,
     language_name,
     text_direction,
+    time_zone_name,
 )
 
 DAY = date(2026, 3, 4)
@@ -49,6 +51,23 @@ def test_an_invalid_date_of_a_merchant_stays_unchanged() -> None:
 def test_a_moment_includes_its_time_of_day() -> None:
     moment = datetime(2026, 3, 4, 17, 5, tzinfo=UTC)
     assert (format_moment(moment, "en"), format_moment(moment, "de")) == ("4 Mar 2026 17:05", "04.03.2026 17:05")
+
+
+@pytest.mark.parametrize(
+    ("zone", "locale", "shown"),
+    [
+        ("Europe/Berlin", "en", "Central European Time"),
+        ("Europe/Berlin", "de", "Mitteleuropäische Zeit"),
+        ("Asia/Kathmandu", "ar", "توقيت نيبال"),
+        ("Asia/Kolkata", "en", "India Standard Time"),
+        ("America/Lima", "xx", "Peru Time"),
+        ("UTC", "de", "Koordinierte Weltzeit"),
+        ("Etc/GMT+3", "fr", "UTC-03:00"),
+        ("Etc/GMT+3", "ar-EG", "غرينتش-٠٣:٠٠"),
+    ],
+)
+def test_a_time_zone_is_named_in_the_readers_language(zone: str, locale: str, shown: str) -> None:
+    assert time_zone_name(ZoneInfo(zone), locale) == shown
 
 
 @pytest.mark.parametrize(

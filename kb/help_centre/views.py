@@ -325,7 +325,7 @@ def _around(place: Place) -> dict[str, object]:
         "workspace": workspace,
         "languages": place.languages,
         "channel": place.channel,
-        "hours": hours.in_words(language_of(place.language)) if hours else "",
+        "hours": hours.in_words(language_of(place.language), workspace.zone) if hours else "",
         "logo": logo,
         "logo_url": logo_url(workspace),
         "home_url": f"{settings.BASE_URL}{reverse('help', args=[workspace.slug])}",

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import time
+from datetime import time, tzinfo
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 
-from supportbot.formats import format_time_of_day, format_weekdays
+from supportbot.formats import format_time_of_day, format_weekdays, time_zone_name
 
 DAYS: Final = range(7)  # Monday is 0
 _TIME: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
@@ -23,10 +23,13 @@ class Hours:
     opens: time
     closes: time
 
-    def in_words(self, locale: str) -> str:
-        """Return the hours as text, such as "Monday–Friday, 09:00–18:00"."""
+    def in_words(self, locale: str, zone: tzinfo) -> str:
+        """Return the hours as text, such as "Monday–Friday, 09:00–18:00 (Central European Time)".
+
+        `zone` is the workspace's time zone. Customers in other ones need its name: the chat shows their own time.
+        """
         opens, closes = (format_time_of_day(moment, locale) for moment in (self.opens, self.closes))
-        return f"{format_weekdays(self.days, locale)}, {opens}–{closes}"
+        return f"{format_weekdays(self.days, locale)}, {opens}–{closes} ({time_zone_name(zone, locale)})"
 
 
 def hours_of(stored: Mapping[str, Any]) -> Hours | None:

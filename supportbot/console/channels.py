@@ -58,6 +58,7 @@ COLUMNS = (
     "confirms_on_hosted_page",
     "is_live",
 )
+HOURS = ("days", "opens", "closes")
 CLOCK = {"type": "time", "class": "field"}
 CREATE_FIELDS = ("name", "allowed_origins", "locale", "greeting")  # the arguments of `create_channel`
 
@@ -177,20 +178,21 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if cleaned.get("days") or cleaned.get("opens") or cleaned.get("closes"):
-            try:
-                validate_hours(self.hours())
-            except forms.ValidationError as error:
-                self.add_error("days", error)
+        hours = self.hours()
+        try:
+            validate_hours(hours)
+        except forms.ValidationError as error:
+            self.add_error(next((name for name in HOURS if not hours[name]), "closes"), error)
         return cleaned
 
     def hours(self) -> dict[str, Any]:
         """Return the hours in their stored form."""
         cleaned = self.cleaned_data
-        if not (cleaned.get("days") or cleaned.get("opens") or cleaned.get("closes")):
+        days, times = cleaned.get("days") or [], {name: cleaned.get(name) for name in HOURS[1:]}
+        # Whoever deselects the days of a channel wants to show no hours. Without earlier ones, the days are missing.
+        if not days and (self.instance.hours or not any(times.values())):
             return {}
-        times = {name: cleaned[name].strftime("%H:%M") if cleaned.get(name) else "" for name in ("opens", "closes")}
-        return {"days": sorted(cleaned.get("days") or []), **times}
+        return {"days": sorted(days), **{name: time.strftime("%H:%M") if time else "" for name, time in times.items()}}
 
     def looks(self) -> dict[str, Any]:
         """Return the values of columns whose form fields have different names."""
@@ -267,7 +269,7 @@ class ChannelAdmin(ScopedAdmin):
         form.is_valid()
         # A valid form has already set its columns on the instance; from an invalid form, use only the valid values.
         typed = {name: value for name, value in form.cleaned_data.items() if name in COLUMNS}
-        looks = {**form.looks(), **({"hours": {}} if "days" in form.errors else {})}
+        looks = {**form.looks(), **({} if form.errors.keys().isdisjoint(HOURS) else {"hours": {}})}
         channel = Channel(**typed, **looks)
         return render(request, "console/studio.html", {"chat": preview(channel, workspace_here(request))})
 
@@ -358,7 +360,7 @@ def preview(channel: Channel, workspace: Workspace) -> Preview:
         greeting=personalised_greeting(channel.greeting_in(locale, otherwise=document.greetings), ""),
         notice=ai_notice(locale),
         suggestions=tuple(channel.suggestions_in(locale)),
-        hours=text_in(texts, TEAM_HOURS, hours=hours.in_words(texts)) if hours else "",
+        hours=text_in(texts, TEAM_HOURS, hours=hours.in_words(texts, workspace.zone)) if hours else "",
         colours=json.dumps(colours.get("light", {})),
         is_at_start=channel.position == Channel.Position.START,
     )

@@ -208,13 +208,48 @@ def test_the_preview_shows_typed_values_and_saving_stores_them(
     assert f"data-channel=&quot;{channel.key}&quot; data-position=&quot;start&quot;" in made
     assert (channel.greeting_in("de"), channel.suggestions_in("de")) == ("Moin!", ["Wo ist mein Paket?"])
     assert channel.hours == {"days": [0, 1, 2, 3, 4], "opens": "09:00", "closes": "18:00"}
-    assert "Our hours: Monday–Friday, 09:00–18:00." in client.get("/help/wrenfell/").content.decode()
     page = f"/admin/accounts/channel/{channel.pk}/change/"
-    for wrong, field in (({"days": []}, "days"), ({"closes": "08:00"}, "days"), ({"other_greetings": "Moin"}, "other")):
-        refused = admin.post(page, {**TYPED, **wrong}).content.decode()
-        assert "Not saved yet" in refused, field
+    assert "Not saved yet" in admin.post(page, {**TYPED, "other_greetings": "Moin"}).content.decode()
+    admin.post(page, {**TYPED, "other_suggestions": ""})
     channel.refresh_from_db()
-    assert channel.hours["closes"] == "18:00"
-    admin.post(page, {**TYPED, "days": [], "opens": "", "closes": "", "other_suggestions": ""})
+    assert channel.suggestions == {"en": ["Where is my parcel?"]}
+
+
+def test_a_wrong_hour_is_marked_at_its_field_and_without_days_there_are_no_hours(
+    workspace: Workspace, enter: Enter
+) -> None:
+    admin = enter("admin")
+    forgotten = admin.post("/admin/accounts/channel/add/", {**TYPED, "days": []}).content.decode()
+    assert _marked(forgotten) == ["Days on which the team answers"]
+    admin.post("/admin/accounts/channel/add/", TYPED)
+    channel = Channel.objects.get()
+    page = f"/admin/accounts/channel/{channel.pk}/change/"
+    for wrong, label in (({"closes": "08:00"}, "Until"), ({"opens": ""}, "From")):
+        assert _marked(admin.post(page, {**TYPED, **wrong}).content.decode()) == [label]
     channel.refresh_from_db()
-    assert (channel.hours, channel.suggestions) == ({}, {"en": ["Where is my parcel?"]})
+    assert channel.hours == {"days": [0, 1, 2, 3, 4], "opens": "09:00", "closes": "18:00"}
+    admin.post(page, {**TYPED, "days": []})
+    channel.refresh_from_db()
+    assert channel.hours == {}
+
+
+def _marked(page: str) -> list[str]:
+    """Return the labels of the fields that a form marks as wrong."""
+    return [visible_text(one) for one in LexborHTMLParser(page).css("#form-errors li")]
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [
+        ("Europe/Berlin", "Our hours: Monday–Friday, 09:00–18:00 (Central European Time)."),
+        ("UTC", "Our hours: Monday–Friday, 09:00–18:00 (Coordinated Universal Time)."),
+    ],
+)
+def test_hours_name_the_time_zone_they_are_in(
+    workspace: Workspace, enter: Enter, client: Client, zone: str, shown: str
+) -> None:
+    Workspace.objects.filter(pk=workspace.pk).update(timezone=zone)
+    admin = enter("admin")
+    assert shown in admin.post("/admin/accounts/channel/preview/", TYPED).content.decode()
+    admin.post("/admin/accounts/channel/add/", TYPED)
+    assert shown in client.get("/help/wrenfell/").content.decode()

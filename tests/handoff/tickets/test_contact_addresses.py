@@ -5,10 +5,12 @@ from uuid import uuid4
 import pytest
 from django.utils.timezone import now
 
-from supportbot.accounts.models import User
+from supportbot.accounts.channels import change_channel
+from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.accounts.services import NewChannel
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
-from supportbot.chat.services import add_agent_message, add_customer_message
+from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
 from supportbot.handoff.models import Presence, Ticket
 from supportbot.handoff.tickets import services
 from supportbot.handoff.tickets.contact_addresses import addresses_in
@@ -36,6 +38,17 @@ def test_a_requested_address_is_stored_and_can_be_replaced(ticket: Ticket, conve
     assert writes(conversation, "mara@example.com again") == "mara@example.com again"
     assert writes(conversation, "No, mara.lindner@example.com!").endswith("reply to mara.lindner@example.com.")
     assert Ticket.objects.get().contact_email == "mara.lindner@example.com"
+
+
+def test_customers_of_every_time_zone_are_told_the_hours_and_their_zone(
+    alice: Customer, channel: NewChannel, workspace: Workspace
+) -> None:
+    Workspace.objects.filter(pk=workspace.pk).update(timezone="Asia/Tokyo")
+    change_channel(channel.channel.pk, hours={"days": [0, 1, 2], "opens": "09:00", "closes": "18:00"})
+    conversation = start_conversation(alice.pk, channel_id=channel.channel.pk)
+    services.request(conversation.pk, reason="customer_asked", by="customer")
+    notice = str(events_after(conversation.pk, 0)[-1].payload["text"])
+    assert notice == f"{text_in('en', TEAM_AWAY)} Our hours: Monday–Wednesday, 09:00–18:00 (Japan Time)."
 
 
 def test_an_invalid_address_is_asked_for_again(ticket: Ticket, conversation: Conversation) -> None:
