@@ -271,21 +271,33 @@ def test_text_sent_into_a_dead_socket_is_sent_after_a_reload(
     follow(page.get_by_role("button", name="Resolve"))
 
 
+# Records what a page would alert, and lets a test hide it, as if the agent looked at another window.
+ALERTS = """
+window.called = [], window.tones = 0;
+window.Notification = class extends EventTarget {
+  constructor(title, { body }) { super(); called.push(body); }
+  static permission = "granted";
+  static requestPermission = async () => "granted";
+};
+const start = OscillatorNode.prototype.start;
+OscillatorNode.prototype.start = function (...when) { tones++; start.apply(this, when); };
+let isHidden = false;
+Object.defineProperty(document, "hidden", { get: () => isHidden });
+window.hide = (hidden) => { isHidden = hidden; document.dispatchEvent(new Event("visibilitychange")); };
+"""
+
+# Browsers play no sound of a page that nobody has clicked or typed in; the tests' browser does.
+UNTOUCHED = """
+Object.defineProperty(AudioContext.prototype, "state", { get: () => "suspended" });
+AudioContext.prototype.resume = () => new Promise(() => {});
+"""
+
+
 def test_an_agent_who_looks_away_is_notified(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
     page = new_page(permissions=["notifications"])
-    page.add_init_script(
-        """
-        window.called = [];
-        window.Notification = class extends EventTarget {
-          constructor(title, { body }) { super(); called.push(body); }
-          static permission = "granted";
-          static requestPermission = async () => "granted";
-        };
-        Object.defineProperty(document, "hidden", { get: () => window.looksAway === true });
-        """
-    )
+    page.context.add_init_script(ALERTS)
     log_in(page, "noor")
     is_live(page)
     page.get_by_role("button", name="Settings").click()
@@ -296,11 +308,65 @@ def test_an_agent_who_looks_away_is_notified(
     expect(page.get_by_role("link", name="Nobody looks")).to_be_visible()
     assert page.evaluate("called") == []  # an agent looking at the desk needs no notification
     take_over(page, "Nobody looks")
-    page.evaluate("looksAway = true")
+    page.evaluate("hide(true)")
     visitor.say("Are you there?")  # into the open conversation
-    until(page, "called.length === 1")
+    Customer(demo).ask_for_a_person("Just after")  # somebody else, a moment later
+    until(page, "called.length === 2")
     assert "wrote: Are you there?" in page.evaluate("called[0]")
+    assert "is waiting: Just after" in page.evaluate("called[1]")
+    second = page.context.new_page()
+    second.goto(page.url)
+    is_live(second)
+    until(page, "navigator.locks.query().then(({ held }) => held.length > 0)")
+    Customer(demo).ask_for_a_person("Seen elsewhere")
+    expect(second.get_by_role("link", name="Seen elsewhere")).to_be_visible()
+    expect(page.get_by_role("link", name="Seen elsewhere")).to_be_attached()
+    assert [len(one.evaluate("called")) for one in (page, second)] == [2, 0]
+    for summary in ("Just after", "Seen elsewhere"):
+        take_over(second, summary)
+        follow(second.get_by_role("button", name="Resolve"))
+    second.close()
+    page.evaluate("hide(false)")
     follow(page.get_by_role("button", name="Resolve"))
+
+
+def test_several_pages_of_the_desk_play_one_sound_and_none_that_nobody_has_touched(
+    demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
+) -> None:
+    page = new_page()
+    page.context.add_init_script(ALERTS)
+    log_in(page, "noor")
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_label("Play a sound").check()
+    page.keyboard.press("Escape")
+    until(page, "tones === 1")  # what it sounds like
+    pages = [page, *(page.context.new_page() for _ in range(2))]
+    pages[2].add_init_script(UNTOUCHED)
+    for one in pages[1:]:
+        one.goto(page.url)
+        is_live(one)
+    Customer(demo).ask_for_a_person("Heard once")
+    for one in pages:
+        expect(one.get_by_role("link", name="Heard once")).to_be_visible()
+    until(page, "navigator.locks.query().then(({ held }) => held.some(({ name }) => name === 'desk:sounding'))")
+    assert sum(one.evaluate("tones") for one in pages) == 2
+    assert pages[2].evaluate("tones") == 0  # and it does not save the sound for the first click
+    for one in pages[1:]:
+        one.close()
+    take_over(page, "Heard once")
+    follow(page.get_by_role("button", name="Resolve"))
+
+
+def test_notifications_that_the_browser_blocks_by_now_are_shown_as_off(
+    demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
+) -> None:
+    page = new_page()
+    page.add_init_script("localStorage.setItem('desk:notify', 'yes'); Notification.requestPermission = async () => {}")
+    log_in(page, "noor")
+    is_live(page)
+    page.get_by_role("button", name="Settings").click()
+    expect(page.get_by_label("Desktop notifications")).not_to_be_checked()
+    expect(page.get_by_text("Your browser blocks notifications from this page.")).to_be_visible()
 
 
 def test_without_scripts_an_agent_takes_over_answers_and_resolves(

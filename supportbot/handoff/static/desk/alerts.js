@@ -1,38 +1,56 @@
-// Alerts: a sound and a desktop notification, both off by default, and the count in the page title.
+// Alerts: a sound and desktop notifications, both off by default, and the count in the page title.
+//
+// An agent may have several pages of the desk open, and each of them gets every change. With the browser's locks, which
+// exist on https and on this machine only, one page plays the sound, and none notifies while another one is visible.
 
 import { byId } from "./dom.js";
 import { setting } from "./settings.js";
 import { gettext } from "./text.js";
 
 const TONE_SECONDS = 0.5;
-const MIN_INTERVAL = 4_000;
+const TONE_INTERVAL = 4_000;
+const START_LIMIT = 300;
+const SOUNDING = "desk:sounding";
+const VISIBLE = "desk:visible";
 
 export class Alerts {
   constructor() {
     this.title = document.title.replace(/^\(\d+\) /, "");
+    document.addEventListener("visibilitychange", holdWhileVisible);
+    holdWhileVisible();
   }
 
   badge(waiting) {
     document.title = waiting ? `(${waiting}) ${this.title}` : this.title;
   }
 
-  /** Alert the agent, at most once every few seconds. */
+  /** Alert the agent: with at most one sound every few seconds, and one notification per ticket, the newest. */
   notify(text, ticket) {
-    if (Date.now() - (this.notifiedAt ?? 0) < MIN_INTERVAL) return;
-    this.notifiedAt = Date.now();
-    if (setting("sound")) this.#tone();
-    if (setting("notify") && document.hidden && Notification.permission === "granted") this.#showNotification(text, ticket);
+    if (setting("sound")) this.#sound();
+    if (setting("notify") && document.hidden && isAllowed()) this.#showUnlessVisible(text, ticket);
   }
 
   /** Ask for the browser's permission when the agent turns notifications on; undo the choice if it is denied. */
   async changed(name, box) {
-    if (name === "sound" && box.checked) this.#tone();
+    if (name === "sound" && box.checked && (await this.#hasSound())) this.#tone();
     if (name !== "notify" || !box.checked) return;
-    const isAllowed = "Notification" in window && (await Notification.requestPermission()) === "granted";
-    byId("notify-state").textContent = isAllowed ? "" : gettext("Your browser blocks notifications from this page.");
-    if (isAllowed) return;
-    box.checked = false;
-    localStorage.setItem("desk:notify", "no");
+    if ("Notification" in window) await Notification.requestPermission();
+    this.showBlocked();
+    if (!box.checked) localStorage.setItem("desk:notify", "no");
+  }
+
+  /** Show whether the browser blocks the notifications that the agent has turned on, perhaps long ago. */
+  showBlocked() {
+    const box = document.querySelector("[data-setting=notify]");
+    if (!box) return;
+    const isBlocked = box.checked && !isAllowed();
+    byId("notify-state").textContent = isBlocked ? gettext("Your browser blocks notifications from this page.") : "";
+    if (isBlocked) box.checked = false;
+  }
+
+  async #showUnlessVisible(text, ticket) {
+    const { held = [] } = (await navigator.locks?.query()) ?? {};
+    if (!held.some(({ name }) => name === VISIBLE)) this.#showNotification(text, ticket);
   }
 
   #showNotification(text, ticket) {
@@ -43,8 +61,28 @@ export class Alerts {
     });
   }
 
-  #tone() {
+  async #sound() {
+    if (!(await this.#hasSound())) return; // so that a page with sound plays it
+    if (!navigator.locks) this.#toneOnceInAWhile();
+    else await navigator.locks.request(SOUNDING, { ifAvailable: true }, (lock) => lock && this.#toneOnceInAWhile());
+  }
+
+  /** Return whether the browser plays sounds of this page: it does not until the agent clicks or types in it. */
+  async #hasSound() {
     this.sound ??= new AudioContext();
+    // Until then, `resume` does not end. A tone that is started meanwhile would be heard much later.
+    await Promise.race([this.sound.resume(), pause(START_LIMIT)]);
+    return this.sound.state === "running";
+  }
+
+  async #toneOnceInAWhile() {
+    if (Date.now() - (this.soundedAt ?? 0) < TONE_INTERVAL) return;
+    this.soundedAt = Date.now();
+    this.#tone();
+    await pause(TONE_INTERVAL);
+  }
+
+  #tone() {
     const { currentTime: now } = this.sound;
     const [tone, volume] = [this.sound.createOscillator(), this.sound.createGain()];
     tone.frequency.value = 660;
@@ -54,4 +92,22 @@ export class Alerts {
     tone.start(now);
     tone.stop(now + TONE_SECONDS);
   }
+}
+
+function isAllowed() {
+  return "Notification" in window && Notification.permission === "granted";
+}
+
+/** Hold a lock that this page's neighbours can see, until the page is hidden; closing the page releases it, too. */
+function holdWhileVisible() {
+  if (document.hidden) return;
+  navigator.locks?.request(VISIBLE, { mode: "shared" }, () => document.hidden || hidden());
+}
+
+function hidden() {
+  return new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+}
+
+function pause(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

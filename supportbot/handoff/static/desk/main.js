@@ -81,4 +81,5 @@ const alerts = new Alerts();
 localise();
 initMenus();
 initSettings((name, box) => alerts.changed(name, box));
+alerts.showBlocked();
 start(alerts);
