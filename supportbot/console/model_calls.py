@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -20,7 +20,8 @@ from supportbot.console.charts import legend_of, stacked
 from supportbot.console.conversations.figures import amounts
 from supportbot.console.display import moment_in_words, tag
 from supportbot.console.filters import LabelledFilter
-from supportbot.llm.budget import ALL, daily_allowance
+from supportbot.llm.budget import ALL, EVALUATION, daily_allowance
+from supportbot.llm.errors import Reason
 from supportbot.llm.models import Budget, LLMBody, LLMCall
 from supportbot.llm.selectors import DailyCost, daily_costs, model_in_words
 from supportbot.team_formats import number
@@ -220,4 +221,15 @@ def _budget(today: date) -> dict[str, Any] | None:
         "held": row.reserved if row else Decimal(0),
         "amount": allowance,
         "currency": row.currency if row else "",
+        "is_used_up": _is_used_up(today),
     }
+
+
+def _is_used_up(today: date) -> bool:
+    """Return whether today's newest call to a model did not fit into the budget. A larger one is seen with the next
+    call.
+    """
+    own_budgets = (EVALUATION, "verify")
+    calls = LLMCall.objects.filter(started_at__gte=datetime.combine(today, time.min, UTC))
+    newest = calls.exclude(provider="builtin").exclude(purpose__in=own_budgets).order_by("-started_at").first()
+    return newest is not None and newest.reason == Reason.BUDGET

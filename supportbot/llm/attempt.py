@@ -120,6 +120,10 @@ class Attempt:
             deadlines.close()
             self.duration_seconds = time.monotonic() - self._started
 
+    def refused(self, reason: Reason) -> None:
+        """End an attempt that was not made."""
+        self.outcome, self.reason = Outcome.REFUSED, reason
+
     def usage(self) -> Usage:
         """Return the attempt's token usage: the provider's count, or an estimate if it was interrupted."""
         if self._usage is not None:

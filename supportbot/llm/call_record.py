@@ -25,6 +25,7 @@ from supportbot.accounts.scope import across_workspaces
 from supportbot.async_db import db
 from supportbot.language.personal_data import Kind, personal_data_in, replaced
 from supportbot.llm import budget
+from supportbot.llm.errors import Reason
 from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.llm.pricing import Money, Price, price_of
 from supportbot.llm.types import Usage
@@ -78,7 +79,8 @@ async def record_calls(records: Sequence[CallRecord], taken: Sequence[budget.Res
 def _count(one: CallRecord) -> None:
     provider = "builtin" if one.is_local else "remote"
     MODEL_CALLS.labels(one.purpose, provider, one.outcome, one.reason).inc()
-    MODEL_SECONDS.labels(one.purpose).observe(one.duration_seconds)
+    if one.reason != Reason.BUDGET:  # such a call was not made, so it took no time
+        MODEL_SECONDS.labels(one.purpose).observe(one.duration_seconds)
     MODEL_TOKENS.labels("in").inc(one.usage.input_tokens)
     MODEL_TOKENS.labels("out").inc(one.usage.output_tokens)
     call = genai.model_call(

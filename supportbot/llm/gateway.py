@@ -109,6 +109,10 @@ class Call:
         self.attempts.append(attempt)
         return attempt
 
+    def refuse(self, provider: Provider) -> None:
+        """Record that the budget did not allow an attempt, since only this says why another route answered."""
+        self.begin(provider).refused(Reason.BUDGET)
+
     def tries(self, provider: Provider) -> int:
         return sum(attempt.provider is provider for attempt in self.attempts)
 
@@ -170,6 +174,8 @@ class Gateway:
                     return
                 except (ProviderError, BudgetExceeded) as error:
                     failure = error
+                    if isinstance(error, BudgetExceeded):
+                        call.refuse(provider)
             raise _no_route_left(failure) from failure
         finally:
             self._recorder.save_soon(call)

@@ -205,6 +205,26 @@ def test_the_reserved_part_of_a_budget_is_shown_next_to_the_spent_part(
     assert "held" not in read(admin.get(page_of_calls)).css_first(".notice").text()
 
 
+def test_a_budget_too_small_for_another_call_is_shown_as_used_up(
+    enter: Enter, workspace: Workspace, settings: Settings
+) -> None:
+    settings.LLM_DAILY_BUDGET = "1.00"
+    Budget.objects.create(day=datetime.now(UTC).date(), amount=1, currency="EUR", spent="0.7")
+    admin, page_of_calls = enter("admin"), "/admin/llm/llmcall/"
+
+    def ends(outcome: str, *, reason: str = "", purpose: str = "answer") -> str:
+        LLMCall.objects.create(
+            purpose=purpose, provider="p", model="m", outcome=outcome, reason=reason, started_at=datetime.now(UTC),
+            duration_ms=0, is_estimated=False, cost=0,
+        )  # fmt: skip
+        return visible_text(read(admin.get(page_of_calls)).css_first(".notice"))
+
+    words = "the built-in answerer answers until midnight (UTC)"
+    assert words not in ends("refused", reason="budget", purpose="evaluation")  # has a budget of its own
+    assert words in ends("refused", reason="budget")
+    assert words not in ends("done")  # after the operator has raised the budget
+
+
 def test_without_prices_the_number_of_calls_is_shown(enter: Enter, sample: Sample) -> None:
     tree = read(enter("admin").get("/admin/llm/llmcall/?days=nonsense"))
     assert tree.css_first("figcaption h2").text() == "Calls by purpose"

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
+from prometheus_client import REGISTRY
 
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
@@ -29,6 +30,11 @@ from tests.llm.conftest import read
 Ask = Callable[..., ModelRequest]
 Stored = Callable[[], Any]
 PRICES = {"currency": "EUR", "per_million_tokens": {"scripted-1": {"input": "1", "output": "2000", "cached": "0.5"}}}
+
+
+def _refused_calls() -> float:
+    labels = {"purpose": "answer", "provider": "remote", "outcome": "refused", "reason": "budget"}
+    return REGISTRY.get_sample_value("supportbot_model_calls_total", labels) or 0.0
 
 
 def test_cached_tokens_are_cheaper_and_counted_once() -> None:
@@ -125,6 +131,15 @@ class TestBudget:
             await read(ask())
         assert model.requests == []
         assert (await self.budget()).reserved == 0
+
+    async def test_a_call_that_does_not_fit_is_recorded(self, ask: Ask, stored: Stored, settings: Any) -> None:
+        settings.LLM_DAILY_BUDGET = "0.01"
+        before = _refused_calls()
+        with answering(ScriptedModel(), with_builtin=True):
+            await read(ask(max_output_tokens=10))
+        rows = [(row.provider, row.outcome, row.reason, row.input_tokens, row.cost) for row in await stored()]
+        assert rows == [("scripted", "refused", "budget", 0, 0), ("builtin", "done", "", 0, 0)]
+        assert _refused_calls() == before + 1
 
     async def test_stopping_releases_the_reservation(self, ask: Ask, stored: Stored) -> None:
         with answering(ScriptedModel(Says(("One ", "two ")))):
