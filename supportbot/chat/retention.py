@@ -164,6 +164,12 @@ def latest_runs(workspace: Workspace) -> tuple[RetentionRun, int, int] | None:
     return newest, sums["conversations"], sums["bodies"]
 
 
+def count_expired(workspace: Workspace) -> int:
+    """Return how many conversations the next run erases in the current workspace, if nothing happens in them."""
+    before = _before(workspace.keep_conversations_days)
+    return 0 if before is None else _settled(before).count()
+
+
 def _forget_texts() -> None:
     for forget_texts in map(import_string, settings.RETENTION_OF_TEXTS):
         try:

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.text import slugify
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from actions import audit
@@ -22,7 +22,7 @@ from supportbot.accounts.logos import logo_path, remove_logo, set_logo
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.services import CURRENCY, add_member, create_workspace
 from supportbot.accounts.stored_pictures import Drawn
-from supportbot.chat.retention import latest_runs
+from supportbot.chat.retention import count_expired, latest_runs
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.fields import ColourInput, LanguageCode, Picture, TimeZone
 from supportbot.console.request_context import enter, needs_workspace, person_of
@@ -198,9 +198,24 @@ class WorkspaceAdmin(ScopedAdmin):
             obj.save(update_fields=[*FACTS, *LEGAL, *SETTINGS, *RETENTION])
             change_logo(obj, form.cleaned_data["logo"])
             _record_changes(request, obj, form)
+            if "keep_conversations_days" in form.changed_data:
+                _warn_of_erasure(request, obj)
             return
         made = create_with_admin(person_of(request), form.cleaned_data)
         obj.pk, obj.slug, obj.currency = made.pk, made.slug, made.currency
+
+
+def _warn_of_erasure(request: HttpRequest, workspace: Workspace) -> None:
+    """Say how many conversations the new limit erases tonight: this cannot be undone, and 3 is easily typed for 30."""
+    if count := count_expired(workspace):
+        told = ngettext(
+            "{number} conversation is older than this and will be permanently deleted tonight, from 1:40 UTC on. To "
+            "keep it, enter more days before then.",
+            "{number} conversations are older than this and will be permanently deleted tonight, from 1:40 UTC on. To "
+            "keep them, enter more days before then.",
+            count,
+        )
+        messages.warning(request, told.format(number=number(count)))
 
 
 def about_retention(workspace: Workspace) -> str:

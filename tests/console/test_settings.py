@@ -1,18 +1,21 @@
 """Channels, keys and workspaces in the console: secrets are shown once, and wrong values are reported."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import AuditEntry, actor_of
 from supportbot.accounts.errors import InvalidKey
-from supportbot.accounts.models import ApiKey, Channel, IdentityKey, Membership, User, Workspace
+from supportbot.accounts.models import ApiKey, Channel, Customer, IdentityKey, Membership, User, Workspace
 from supportbot.accounts.selectors import staff_by_api_key
 from supportbot.accounts.services import add_member, create_channel
-from supportbot.chat.models import RetentionRun
+from supportbot.chat.models import Conversation, RetentionRun
+from supportbot.chat.services import start_conversation
 from tests.console.conftest import Enter, logged_in, person
 
 pytestmark = pytest.mark.django_db
@@ -194,6 +197,24 @@ def test_the_workspace_page_shows_the_last_nights_erasures(admin: Client, worksp
     failed = admin.get(address).content.decode()
     assert ": it failed. The operator" in failed
     assert "Erased that night: 1,234 conversations, 2 texts." in failed
+
+
+def test_a_shorter_retention_says_what_it_erases_tonight(admin: Client, workspace: Workspace, alice: Customer) -> None:
+    facts = {"name": "Wren", "locale": "de", "timezone": "Europe/Berlin"}
+    quiet, waiting, fresh = (start_conversation(alice.pk) for _ in range(3))
+    Conversation.objects.exclude(pk=fresh.pk).update(last_event_at=now() - timedelta(days=5))
+    Conversation.objects.filter(pk=waiting.pk).update(mode=Conversation.Mode.WAITING)
+
+    def save(days: str) -> str:
+        page = f"{WORKSPACES}{workspace.pk}/change/"
+        saved = admin.post(page, {**facts, "keep_conversations_days": days, "_continue": "1"}, follow=True)
+        return saved.content.decode()
+
+    assert "will be permanently deleted" not in save("30")
+    assert "1 conversation is older than this and will be permanently deleted tonight" in save("3")
+    assert "will be permanently deleted tonight" not in save("3")  # nothing has changed
+    assert "will be permanently deleted tonight" not in save("")
+    assert Conversation.objects.filter(pk=quiet.pk).exists()
 
 
 def test_hiding_personal_data_is_on_by_default_and_changes_are_recorded(admin: Client, workspace: Workspace) -> None:
