@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404
 from django.utils.translation import gettext, gettext_noop
-from psycopg.errors import DiskFull
+from psycopg.errors import DiskFull, ReadOnlySqlTransaction
 
 if TYPE_CHECKING:
     from rest_framework.exceptions import APIException
@@ -98,6 +98,12 @@ def is_out_of_space(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in _FULL
 
 
+def is_database_away(error: BaseException) -> bool:
+    """Return whether the database does not respond, or is read-only, as each server is for a while in a failover."""
+    is_read_only = isinstance(error, InternalError) and isinstance(error.__cause__, ReadOnlySqlTransaction)
+    return is_read_only or isinstance(error, OperationalError | InterfaceError)
+
+
 def error_body(code: str, message: str, fields: FieldErrors | None = None) -> dict[str, Any]:
     """Return the JSON body of every failed request."""
     return {"code": code, "message": message, "fields": fields or {}}
@@ -118,7 +124,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> "Response | 
         return Response(error_body(BodyTooLarge.code, BodyTooLarge.default_message), status=BodyTooLarge.status)
     if isinstance(error, PermissionDenied):
         return Response(error_body(NotAllowed.code, NotAllowed.default_message), status=403)
-    if isinstance(error, OperationalError | InterfaceError):
+    if is_database_away(error):
         logger.error("%s: the database failed: %s", context["request"].path, error, exc_info=error)
         meaning = NoSpace if is_out_of_space(error) else Unavailable
         told = Response(error_body(meaning.code, meaning.default_message), status=meaning.status)

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import jwt
 import pytest
+from django.db import connection
 from django.db.models import Model
 from django.test import Client
 
@@ -42,6 +43,14 @@ def refused(body: object, *, status: int, code: str, field: str = "", **how: obj
     assert named is None or list(answer["fields"]) == [named], answer
     assert stored() == before
     return str(answer["message"])
+
+
+def test_a_read_only_database_is_unavailable_and_no_error_of_ours(channel: NewChannel) -> None:
+    """In a failover, each server is read-only for a while. Programs repeat a 503, but not a 500."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+    answer = ask_for_ticket({"channel": channel.channel.key})
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
 
 
 def test_a_stranger_becomes_a_visitor_with_a_secret_and_a_conversation(channel: NewChannel) -> None:
