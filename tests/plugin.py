@@ -11,6 +11,7 @@ import shutil
 import socket
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ OUTSIDE_NAMES = {"PUBLIC_URL", "HOST", "PORT", "ALLOWED_HOSTS"}
 # objects created before garbage collection; Python's default of 700 would collect constantly
 GARBAGE_THRESHOLD = 100_000
 FLOWS = "tests/flows"
+# Each of at most six workers keeps the connections of its threads (tests/connections.py).
+CONNECTIONS = 200
 # What a test in every run may take, in processor seconds; CONTRIBUTING.md says what to do about more.
 LONG_SECONDS = 2.0
 
@@ -51,7 +54,12 @@ class TestServers:
         self.data_dir = self.folder / "data"
         (self.data_dir / "static").mkdir(parents=True)
         self.postgres = PostgresServer(
-            self.folder / "postgres", password="test", port=None, log=self.folder / "postgres.log", durable=False
+            self.folder / "postgres",
+            password="test",
+            port=None,
+            log=self.folder / "postgres.log",
+            durable=False,
+            connections=CONNECTIONS,
         )
 
     def start(self) -> None:
@@ -124,6 +132,21 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
     gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark rows of tables `long`: of a test marked `one_in(n)`, each n-th row stays in every run, starting with the
+    first. It comes before the selection by -m.
+    """
+    rows: Counter[str] = Counter()
+    for item in items:
+        mark = item.get_closest_marker("one_in")
+        if mark is not None:
+            test = item.nodeid.partition("[")[0]
+            if rows[test] % mark.args[0]:
+                item.add_marker(pytest.mark.long)
+            rows[test] += 1
 
 
 @pytest.hookimpl(wrapper=True)
