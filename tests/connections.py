@@ -16,7 +16,8 @@ from django.db.backends.postgresql.base import DatabaseWrapper
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 from psycopg.pq import TransactionStatus
 
-KEPT: Final = 4  # all workers share a hundred connections
+# As many as the threads of a test: with fewer, each test that runs turns would open several again.
+KEPT: Final = 20
 
 _free: "deque[tuple[dict[str, Any], Any]]" = deque()
 _open = DatabaseWrapper.get_new_connection
