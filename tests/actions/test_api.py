@@ -137,6 +137,7 @@ def test_approval_without_the_right_is_refused(
     assert waiting.state == State.AWAITING_APPROVAL
 
 
+@pytest.mark.long
 def test_a_request_is_rejected_and_cancelled_over_rest(
     bob_client: APIClient, alice_client: APIClient, card: ActionRequest, waiting: ActionRequest
 ) -> None:
@@ -165,6 +166,7 @@ def test_invalid_filters_are_named(bob_client: APIClient) -> None:
         assert (answer.status_code, set(answer.json()["fields"])) == (400, set(query))
 
 
+@pytest.mark.long
 def test_the_list_takes_a_constant_number_of_queries(
     bob_client: APIClient, proposals: Any, django_assert_max_num_queries: Any
 ) -> None:

@@ -120,6 +120,7 @@ def test_the_database_refuses_changes(chain: list[AuditEntry], card: ActionReque
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("old", list(State))
 def test_the_trigger_enforces_the_table(card: ActionRequest, old: State) -> None:
     with connection.cursor() as cursor:
@@ -177,6 +178,7 @@ def test_a_checkpoint_in_the_log_is_enough(
         call_command("audit_verify", "--workspace", "wrenfell", "--head", head)
 
 
+@pytest.mark.long
 def test_random_edits_are_found(chain: list[AuditEntry]) -> None:
     seed = 20261125
     chance = random.Random(seed)

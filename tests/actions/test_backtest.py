@@ -47,6 +47,7 @@ def refunded(shop: FakeShop, principal: Principal) -> Callable[..., ActionReques
     return refund
 
 
+@pytest.mark.long
 def test_amounts_add_up_as_they_did(refunded: Callable[..., ActionRequest], workspace: Workspace) -> None:
     first, second, third = refunded("10.00"), refunded("15.00"), refunded("5.00")
     refused = refunded("5.00", order="A-1003")  # not delivered: refused by the action, not by a rule
@@ -102,6 +103,7 @@ def paid_back(refunded: Callable[..., ActionRequest]) -> Callable[..., None]:
     return put
 
 
+@pytest.mark.long
 def test_amounts_before_the_period_count_as_far_back_as_limits_look(
     refunded: Callable[..., ActionRequest], paid_back: Callable[..., None]
 ) -> None:
@@ -128,6 +130,7 @@ def test_amounts_before_the_period_count_as_far_back_as_limits_look(
     assert refusal(max_per_workspace_day=Decimal("2.99")) == "limit_workspace_day"
 
 
+@pytest.mark.long
 def test_only_the_period_is_read_from_the_ledger(
     refunded: Callable[..., ActionRequest], paid_back: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +154,7 @@ def _noting(read: list[object]) -> Callable[..., LedgerEntry]:
     return from_db
 
 
+@pytest.mark.long
 def test_the_page_tries_typed_rules_and_saves_nothing(
     refunded: Callable[..., ActionRequest], workspace: Workspace
 ) -> None:
@@ -207,6 +211,7 @@ def test_looser_rules_show_the_requests_they_would_allow_before_they_are_saved(
     assert policy.current is not None and policy.current.approval_above == Decimal(15)
 
 
+@pytest.mark.long
 def test_a_note_at_the_button_says_that_the_end_of_a_dry_run_is_not_saved_yet(
     refunded: Callable[..., ActionRequest], workspace: Workspace
 ) -> None:
@@ -243,6 +248,7 @@ def test_rules_that_let_nothing_through_are_saved_at_once(
     assert policy.current is not None and policy.current.approval_above == Decimal(500)
 
 
+@pytest.mark.long
 def test_an_empty_period_is_reported_and_tries_are_limited(
     refunded: Callable[..., ActionRequest], workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,7 @@ def test_the_card_of_a_changed_action_expires(card: ActionRequest, principal: Pr
     assert end_of(card) == (State.EXPIRED, "policy_changed")
 
 
+@pytest.mark.one_in(2)
 def test_the_approval_of_a_changed_action_expires(waiting: ActionRequest, approver: User, release: Release) -> None:
     release()
     with pytest.raises(Expired):
@@ -62,6 +63,7 @@ def test_a_changed_action_is_not_sent(queued: ActionRequest, shop: FakeShop, rel
     assert shop.refunds == [] and LedgerEntry.objects.get().status == LedgerEntry.Status.RELEASED
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("attempts", [1, MAX_ATTEMPTS])
 def test_a_completed_call_of_a_changed_action_is_reported_as_done(
     attempts: int, queued: ActionRequest, shop: FakeShop, release: Release

@@ -36,6 +36,7 @@ def test_new_rules_expire_cards_before_anyone_clicks(card: ActionRequest, waitin
     assert state_of(waiting) == (State.AWAITING_APPROVAL, "")
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("rules", [{"approval_above": Decimal(1)}, {"approval_above": None}, {"max_per_order": 700}])
 def test_an_approval_that_the_new_rules_allow_stays(
     rules: dict[str, Decimal | None], waiting: ActionRequest, approver: User, shop: FakeShop
@@ -51,6 +52,7 @@ def test_an_approval_that_the_new_rules_allow_stays(
     assert state_of(waiting) == (State.SUCCEEDED, "") and len(shop.refunds) == 1
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     ("rules", "code"),
     [
@@ -89,6 +91,7 @@ def test_a_click_before_the_sweep_is_checked_too(waiting: ActionRequest, approve
     assert state_of(waiting) == (State.EXPIRED, "limit_order")
 
 
+@pytest.mark.long
 def test_unreadable_records_are_requested_again_later(waiting: ActionRequest, approver: User, shop: FakeShop) -> None:
     limit("refund_order", window_days=9)
     shop.is_reachable = False
@@ -129,6 +132,7 @@ def three_waiting(shop: FakeShop, principal: Principal) -> Iterator[list[ActionR
     yield made
 
 
+@pytest.mark.long
 def test_requests_that_wait_longest_keep_their_approval(three_waiting: list[ActionRequest]) -> None:
     limit("refund_order", max_per_workspace_day=Decimal(60))
     maintenance.judge_waiting()
@@ -137,6 +141,7 @@ def test_requests_that_wait_longest_keep_their_approval(three_waiting: list[Acti
     ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_a_sweep_that_dies_leaves_the_rest_to_the_next_one(
     three_waiting: list[ActionRequest], monkeypatch: pytest.MonkeyPatch
 ) -> None:

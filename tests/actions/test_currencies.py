@@ -63,6 +63,7 @@ def test_amounts_are_written_as_the_currency_requires(
     )
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.django_db
 @pytest.mark.parametrize(("currency", "total", "asked", "written", "english", "german"), CASES)
 def test_an_amount_is_the_same_from_the_request_to_the_receipt(
@@ -120,6 +121,7 @@ def test_the_whole_order_and_parts_of_it_are_refunded(
     assert sum(refund.amount for refund in shop.refunds) == Decimal("45.749")
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.django_db
 @pytest.mark.parametrize("rules", [{"approval_above": None}, {"max_per_customer_year": None}])
 def test_a_person_decides_on_amounts_in_another_currency(

@@ -111,6 +111,7 @@ def test_changes_of_a_day_are_found_before_the_call(
     assert LedgerEntry.objects.get().status == LedgerEntry.Status.RELEASED
 
 
+@pytest.mark.long
 def test_undecided_cards_and_approvals_end_with_an_offer(
     shop: FakeShop, principal: Principal, conversation: Conversation
 ) -> None:
@@ -137,6 +138,7 @@ def test_undecided_cards_and_approvals_end_with_an_offer(
     assert shop.refunds == [] and LedgerEntry.objects.get().status == LedgerEntry.Status.RELEASED
 
 
+@pytest.mark.long
 def test_an_outcome_that_is_known_only_the_next_day_is_reported(
     shop: FakeShop, principal: Principal, conversation: Conversation
 ) -> None:
@@ -167,6 +169,7 @@ def test_an_ended_chat_is_still_notified(shop: FakeShop, principal: Principal, c
     assert not Announcement.objects.filter(delivered_at=None).exists()
 
 
+@pytest.mark.long
 def test_an_unknown_outcome_in_an_ended_chat_hands_over_to_a_person(
     shop: FakeShop, principal: Principal, conversation: Conversation
 ) -> None:
@@ -201,6 +204,7 @@ def test_an_erased_customer_is_paid_nothing_and_nothing_breaks(
     assert shop.refunds == []
 
 
+@pytest.mark.long
 def test_a_notice_that_kept_failing_is_sent_later(
     shop: FakeShop, principal: Principal, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +225,7 @@ def test_a_notice_that_kept_failing_is_sent_later(
     assert read(conversation) == ["action.proposed", "action.queued", "action.succeeded", "assistant.final"]
 
 
+@pytest.mark.long
 def test_yesterdays_approval_runs_under_todays_rules(
     shop: FakeShop, principal: Principal, conversation: Conversation, approver: User
 ) -> None:

@@ -39,6 +39,7 @@ def test_every_action_has_a_policy_and_the_lead_approves() -> None:
         assert MerchantConnection.objects.get().base_url == "http://127.0.0.1:8100/merchant/v1"
 
 
+@pytest.mark.long
 def test_seeding_again_keeps_changed_rules() -> None:
     with workspace_scope(seed().pk):
         policy = policy_of("refund_order")

@@ -26,6 +26,7 @@ from tests.actions.conftest import REFUND, limit
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("topic", ["conversation_erased", "customer_forgotten"])
 def test_the_reason_of_a_rejection_is_erased(shop: FakeShop, principal: Principal, approver: User, topic: str) -> None:
     limit("refund_order", max_per_customer_year=None)
@@ -52,6 +53,7 @@ def test_the_reason_of_a_rejection_is_erased(shop: FakeShop, principal: Principa
     assert audit.verify().is_whole
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("topic", ["conversation_erased", "customer_forgotten"])
 def test_unconfirmed_requests_are_erased(shop: FakeShop, principal: Principal, topic: str) -> None:
     conversation = start_conversation(principal.customer_id)

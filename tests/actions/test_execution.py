@@ -121,6 +121,7 @@ def test_an_unreachable_merchant_leaves_the_outcome_unknown(queued: ActionReques
     assert len(shop.refunds) == 1 and reason_of(queued) is None
 
 
+@pytest.mark.long
 def test_an_unknown_request_that_the_merchant_never_saw_ends_as_not_carried_out(
     queued: ActionRequest, shop: FakeShop
 ) -> None:
@@ -150,6 +151,7 @@ def sent_long_ago(ago: timedelta) -> None:
     make_due()
 
 
+@pytest.mark.long
 def test_a_meaningless_answer_settles_sooner_than_silence(queued: ActionRequest, shop: FakeShop) -> None:
     """A merchant that has answered is done with the call; only its records may be late."""
     shop.faults = ["nonsense"] * MAX_ATTEMPTS
@@ -165,6 +167,7 @@ def test_a_meaningless_answer_settles_sooner_than_silence(queued: ActionRequest,
     assert state_of(queued) == (State.FAILED, "not_carried_out")
 
 
+@pytest.mark.long
 def test_one_unanswered_call_delays_settling(queued: ActionRequest, shop: FakeShop) -> None:
     shop.faults = ["nonsense", "silence", "nonsense", "nonsense", "nonsense"]
     for _ in range(MAX_ATTEMPTS):
@@ -175,6 +178,7 @@ def test_one_unanswered_call_delays_settling(queued: ActionRequest, shop: FakeSh
     assert state_of(queued)[0] == State.UNKNOWN
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("fault", ["commit_then_silence", "silence"])
 def test_a_request_that_may_have_moved_cannot_be_withdrawn(
     fault: str, queued: ActionRequest, shop: FakeShop, principal: Principal, approver: User
@@ -202,12 +206,14 @@ def test_a_request_that_never_reached_the_merchant_can_be_withdrawn(
     assert shop.refunds == []
 
 
+@pytest.mark.long
 def test_a_merchant_that_was_never_reached_fails_the_request(queued: ActionRequest, shop: FakeShop) -> None:
     shop.faults = ["refuse_connection"] * MAX_ATTEMPTS
     pass_time()
     assert state_of(queued) == (State.FAILED, "not_carried_out")
 
 
+@pytest.mark.long
 def test_an_unreadable_order_stops_the_attempt(queued: ActionRequest, shop: FakeShop) -> None:
     shop.is_reachable = False
     run_queued()

@@ -68,6 +68,7 @@ def lose_the_database() -> None:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("point", POINTS)
 def test_a_flow_survives_a_killed_process(point: str, flow: RefundFlow, monkeypatch: pytest.MonkeyPatch) -> None:
     with fault_at(point, die, monkeypatch) as struck:
@@ -78,6 +79,7 @@ def test_a_flow_survives_a_killed_process(point: str, flow: RefundFlow, monkeypa
     assert flow.shop.calls.count("run refund") == 1
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("point", POINTS)
 def test_a_refund_is_paid_once_if_the_database_goes_away(

@@ -134,6 +134,7 @@ def action_events(request: ActionRequest) -> list[str]:
     return [name.removeprefix("action.") for name in rows.order_by("seq").values_list("event", flat=True)]
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(("name", "executes_first"), done_and_not_done(ANSWERS))
 def test_a_refund_ends_correctly_once_the_merchant_recovers(
     name: str, executes_first: bool, queued: ActionRequest, merchant: FakeMerchant
@@ -152,6 +153,7 @@ def test_a_refund_ends_correctly_once_the_merchant_recovers(
     assert action_events(queued) == ["proposed", "queued", "succeeded"]
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("name", "executes_first"), done_and_not_done(KINDS))
 def test_a_person_is_called_in_if_the_merchant_does_not_recover_and_the_outcome_follows(
     name: str, executes_first: bool, queued: ActionRequest, merchant: FakeMerchant
@@ -177,6 +179,7 @@ def test_a_person_is_called_in_if_the_merchant_does_not_recover_and_the_outcome_
     assert action_events(queued) == ["proposed", "queued", "unknown", queued.state]
 
 
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(
     "name", [name if name in KINDS else pytest.param(name, marks=pytest.mark.long) for name in ANSWERS]
 )
@@ -203,6 +206,7 @@ def test_a_refund_fails_if_the_merchant_rejects_our_signature(queued: ActionRequ
     assert_given_up(queued, merchant)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     ("status", "executes_first"),
     done_and_not_done(["400 Bad", "401 Unauthorized", "403 Forbidden", "404 Not Found", "422 No"]),
@@ -219,6 +223,7 @@ def test_a_refusal_is_final_unless_the_key_says_otherwise(
     assert queued.reason_facts.get("message") == (None if executes_first else "Not here.")
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("url", ["http://{own}", "http://169.254.169.254", "https://10.0.0.8", "https://[::1]"])
 def test_a_merchant_at_a_private_address_is_not_called(
     url: str, queued: ActionRequest, merchant: FakeMerchant, settings: Settings

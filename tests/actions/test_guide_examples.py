@@ -31,6 +31,7 @@ def in_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 exec(compile(_TEST, "docs/actions.md", "exec"))  # its test functions become this module's
 
 
+@pytest.mark.long
 def test_the_built_in_answerer_detects_the_guides_examples() -> None:
     (example,) = re.findall(r'and write "([^"]+)":\s+the built-in', _GUIDE)
     examples = all_actions()["keep_for_less"].examples

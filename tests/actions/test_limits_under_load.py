@@ -119,6 +119,7 @@ def test_each_customer_has_their_own_limit(crowd: list[Principal]) -> None:
         assert Decimal(100 - 33) < taken(customer_id=who.customer_id) <= Decimal(100)
 
 
+@LONG
 def test_no_count_exceeds_its_limit(crowd: list[Principal]) -> None:
     rule(max_requests_per_customer_day=7)
     click_all(cards_of(crowd[:1]))
@@ -134,6 +135,7 @@ def test_an_order_never_refunds_more_than_was_paid(crowd: list[Principal], shop:
     assert Decimal(300 - 33) < taken() <= Decimal(300)
 
 
+@LONG
 def test_simultaneous_confirmations_of_one_card_count_once(crowd: list[Principal]) -> None:
     rule()
     [(who, card), *_] = cards_of(crowd[:1])

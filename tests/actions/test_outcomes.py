@@ -79,6 +79,7 @@ def test_a_replay_safe_action_is_sent_again_with_its_key(
     assert not Attempt.objects.exclude(command=None).exists()  # the record of the call is gone
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("fault", ["silence", "commit_then_silence", "nonsense"])
 def test_repetitions_end_and_a_person_takes_over(
     queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch, fault: str

@@ -75,6 +75,7 @@ def test_a_hanging_merchant_delays_a_sweep_by_one_check_at_most(
     assert set(ActionRequest.objects.values_list("state", flat=True)) == {State.SUCCEEDED}
 
 
+@pytest.mark.long
 def test_two_sweeps_never_check_the_same_outcome(
     proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

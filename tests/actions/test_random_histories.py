@@ -41,6 +41,7 @@ def deliver(request: ActionRequest, chance: random.Random) -> None:
         return
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("seed", "count"), [(1, 10), *(pytest.param(seed, 25, marks=pytest.mark.long) for seed in (1, 20, 300))]
 )

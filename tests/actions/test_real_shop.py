@@ -117,6 +117,7 @@ def test_a_refund_is_paid_once_despite_the_shops_faults(real: ShopProcess) -> No
     assert len(real.ledger()["refunds"]) == 1
 
 
+@pytest.mark.long
 def test_a_wrong_secret_fails_the_request(real: ShopProcess) -> None:
     mara = customer(MARA)
     card = propose(mara, "refund_order", {"order_id": "WF-20404", "reason": "x"}, proposal_key="turn:1:1")

@@ -56,6 +56,7 @@ async def test_a_look_up_gets_the_number_in_the_message(conversation: Conversati
     assert card["record"] == {"title": f"Parcel {ANN}", "rows": [{"label": "Status", "value": "pending"}]}
 
 
+@pytest.mark.long
 async def test_a_number_without_a_pattern_is_read_too(ann: Principal, put_in_force: Put, retail: LoopbackShop) -> None:
     made = look_up()
     made["arguments"]["id"] = {"type": "string", "description": "The parcel's number."}
@@ -67,6 +68,7 @@ async def test_a_number_without_a_pattern_is_read_too(ann: Principal, put_in_for
     assert "card" not in told["text"]
 
 
+@pytest.mark.long
 async def test_a_look_up_gets_the_days_in_the_message(ann: Principal, put_in_force: Put, retail: LoopbackShop) -> None:
     made = look_up()
     made["examples"] = {"en": ["Which rooms are free from 2027-01-28 to 2027-01-30?"]}
@@ -95,6 +97,7 @@ async def test_a_missing_number_is_asked_for(conversation: Conversation, retail:
     assert retail.asked == [f"GET /orders/{ANN}"]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("told", "title"),
     [
@@ -137,6 +140,7 @@ async def test_another_customers_record_is_not_found(conversation: Conversation,
     assert "Status: pending" in told["text"]
 
 
+@pytest.mark.long
 async def test_a_look_up_that_may_be_meant_is_made_at_once_if_the_message_names_all_that_it_needs(
     conversation: Conversation, retail: LoopbackShop
 ) -> None:
@@ -159,6 +163,7 @@ async def test_the_title_of_a_look_up_requests_it(conversation: Conversation) ->
     assert asked["text"].startswith("Please enter: ")
 
 
+@pytest.mark.long
 async def test_a_request_that_matches_no_action_leads_to_a_person(ann: Principal, put_in_force: Put) -> None:
     others = {
         "add_extras": ["Please add breakfast to my booking", "I want a parking space", "Add dinner for two"],

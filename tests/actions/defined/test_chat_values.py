@@ -107,6 +107,7 @@ async def test_questions_and_fields_keep_the_order_of_the_definition(with_guest:
     assert [one["name"] for one in (await final(with_guest))["blocks"][0]["fields"]] == ["arrival"]
 
 
+@pytest.mark.long
 async def test_a_button_whose_label_is_normalised_in_the_turn_gives_its_own_value(
     ann: Principal, put_in_force: Put
 ) -> None:
@@ -129,6 +130,7 @@ async def test_a_button_whose_label_is_normalised_in_the_turn_gives_its_own_valu
     assert card["arguments"]["size"] == "m_2"
 
 
+@pytest.mark.long
 async def test_the_same_values_are_read_from_words(conversation: Conversation) -> None:
     log = await log_after(conversation, WISH, "5 March 2027", "breakfast and parking", "yes")
     [card] = payloads(log, "action.proposed")
@@ -143,6 +145,7 @@ async def test_an_answer_that_cannot_be_read_is_asked_for_again(conversation: Co
     assert told["offers_human"] and not payloads(await log_after(conversation), "action.proposed")
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("value", ["5 March 2027", "2027-02-30", "20270305", ["2027-03-05"]])
 async def test_a_day_in_another_form_stores_nothing(conversation: Conversation, value: str | list[str]) -> None:
     day = await final(conversation, WISH)
@@ -151,6 +154,7 @@ async def test_a_day_in_another_form_stores_nothing(conversation: Conversation, 
     assert await db(Message.objects.filter(conversation=conversation, source="customer").count) == 1
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("value", [["Sauna"], [], "Breakfast", 1])
 async def test_other_options_of_a_list_store_nothing(conversation: Conversation, value: Any) -> None:
     extras = await final(conversation, WISH, "5 March 2027")
@@ -174,6 +178,7 @@ def moved() -> dict[str, Any]:
     return made
 
 
+@pytest.mark.long
 async def test_an_object_is_entered_in_a_form_with_a_field_for_each_part(ann: Principal, put_in_force: Put) -> None:
     def started() -> Conversation:
         put_in_force(moved())
@@ -201,6 +206,7 @@ def within_a_month() -> dict[str, Any]:
     return made
 
 
+@pytest.mark.long
 async def test_a_day_out_of_bounds_is_asked_for_again(ann: Principal, put_in_force: Put, retail: LoopbackShop) -> None:
     await db(put_in_force, within_a_month())
     conversation = await db(start_conversation, ann.customer_id)

@@ -63,6 +63,7 @@ def carried_out(ann: Principal, card: ActionRequest) -> ActionRequest:
     return ActionRequest.objects.get(pk=card.pk)
 
 
+@pytest.mark.one_in(2)
 @SPELLINGS
 def test_guards_the_stored_request_and_the_call_have_the_lists_spelling(
     ann: Principal, put_in_force: Put, retail: LoopbackShop, listed: str
@@ -75,6 +76,7 @@ def test_guards_the_stored_request_and_the_call_have_the_lists_spelling(
     assert [json.loads(body)["gift"] for _, body in retail.commands] == [listed]
 
 
+@pytest.mark.one_in(2)
 @SPELLINGS
 def test_an_unclear_outcome_is_looked_up_with_the_spelling_that_was_sent(
     ann: Principal, put_in_force: Put, retail: LoopbackShop, listed: str
@@ -215,6 +217,7 @@ def test_a_card_ends_if_its_entry_is_spelled_differently_later(
     assert (ended.state, ended.reason_code) == (State.CANCELLED, "record_changed")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("has_list", [True, False])
 def test_an_undo_names_what_was_done_in_the_same_spelling(
     ann: Principal, put_in_force: Put, retail: LoopbackShop, has_list: bool
@@ -240,6 +243,7 @@ def test_an_undo_names_what_was_done_in_the_same_spelling(
     assert [json.loads(body)["gift"] for _, body in retail.commands] == ["60 ", "60 "]
 
 
+@pytest.mark.long
 def test_each_list_is_read_once_although_lists_depend_on_each_others_choices(
     ann: Principal, put_in_force: Put, retail: LoopbackShop
 ) -> None:

@@ -77,6 +77,7 @@ def test_a_model_that_asks_for_another_customer_gets_nothing(put_in_force: Put, 
     assert not ActionRequest.objects.exists()
 
 
+@pytest.mark.long
 def test_a_look_up_may_hand_over_the_conversation(
     put_in_force: Put, place: Place, conversation: Conversation, retail: LoopbackShop
 ) -> None:
@@ -102,6 +103,7 @@ def test_the_built_in_answerer_detects_the_action_and_asks_for_missing_values(
     assert calls[0][1]["order_id"] == "#W0000001"
 
 
+@pytest.mark.long
 def test_an_agent_proposes_the_action_at_the_desk(
     put_in_force: Put, conversation: Conversation, bob: User, workspace: Workspace, retail: LoopbackShop
 ) -> None:
@@ -172,6 +174,7 @@ def test_the_action_has_rules_in_the_console_and_over_rest(
     assert rules.current is not None and rules.current.max_per_order == 30
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("done", "locale", "title"),
     [
@@ -235,6 +238,7 @@ def test_a_card_shows_a_long_text_in_full(put_in_force: Put, ask_for: Callable[.
     assert [row.value for row in card_of(ask_for(NAME, {**CANCEL, "story": story}), "en").rows] == [story.strip()]
 
 
+@pytest.mark.long
 def test_labelled_values_are_shown_in_each_language(
     put_in_force: Put, ask_for: Callable[..., ActionRequest], ann: Principal, retail: LoopbackShop
 ) -> None:

@@ -57,6 +57,7 @@ def ledger() -> str:
     return LedgerEntry.objects.get().status
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("kind", CLEAR)
 def test_a_request_whose_outcome_can_be_found_out_succeeds_once(
@@ -85,6 +86,7 @@ def test_requests_to_a_slow_shop_settle_without_a_person(
     assert request.attempt_count <= 2
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "a list"])  # this shop confirms with 200
 def test_an_at_most_once_request_with_an_unclear_outcome_goes_to_a_person(
     fault: str, put_in_force: Put, agreed: Agree, retail: LoopbackShop, admin: User
@@ -106,6 +108,7 @@ def test_an_at_most_once_request_with_an_unclear_outcome_goes_to_a_person(
     assert verify().is_whole
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("kind", [*CLEAR, "at_most_once"])
 def test_a_refusal_is_reported_in_the_shops_words(
     kind: str, put_in_force: Put, agreed: Agree, retail: LoopbackShop
@@ -117,6 +120,7 @@ def test_a_refusal_is_reported_in_the_shops_words(
     assert request.reason_facts["message"] == "The till is closed." and retail.performed == []
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("kind", [*CLEAR, "at_most_once"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_worker_is_killed_while_it_sends(
@@ -140,6 +144,7 @@ def test_a_worker_is_killed_while_it_sends(
     assert len(retail.performed) == (1 if kind != "at_most_once" or moment == "after" else 0)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("kind", [*CLEAR, "at_most_once"])
 def test_a_shop_is_unreachable_at_first(kind: str, put_in_force: Put, agreed: Agree, retail: LoopbackShop) -> None:
     put_in_force(document(kind=kind))
@@ -151,6 +156,7 @@ def test_a_shop_is_unreachable_at_first(kind: str, put_in_force: Put, agreed: Ag
     assert work(request).state == State.SUCCEEDED and len(retail.performed) == 1
 
 
+@pytest.mark.long
 def test_the_outcome_is_queried_until_it_is_known(put_in_force: Put, agreed: Agree, retail: LoopbackShop) -> None:
     """The reply is lost, and the shop cannot be queried until all attempts are used up."""
     put_in_force(document())

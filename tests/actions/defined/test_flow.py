@@ -144,6 +144,7 @@ def test_only_the_role_named_in_the_definition_can_approve(
     assert approve(request.pk, approver=bob, digest=request.digest).state == State.QUEUED
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     ("stored", "may"),
     [

@@ -139,6 +139,7 @@ def test_a_call_that_never_ends_goes_to_a_person_once(
     assert told(conversation)[-3:] == ["action.succeeded", "handoff.ended", "assistant.final"]
 
 
+@pytest.mark.long
 def test_both_events_are_recorded_if_the_first_announcement_comes_late(
     run: Run, retail: LoopbackShop, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +155,7 @@ def test_both_events_are_recorded_if_the_first_announcement_comes_late(
     assert told(conversation).count("assistant.final") == 1 and is_with_a_person(request)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("time", [timedelta(minutes=5), IN_PROGRESS_FOR])
 def test_a_call_that_the_system_has_forgotten_is_not_taken_for_undone(
     time: timedelta, accepted: ActionRequest, retail: LoopbackShop
@@ -170,6 +172,7 @@ def test_a_call_that_the_system_has_forgotten_is_not_taken_for_undone(
     assert len(retail.performed) == len(retail.commands) == 1
 
 
+@pytest.mark.long
 def test_a_call_that_was_first_unclear_and_then_in_progress_is_not_taken_for_undone(
     run: Run, retail: LoopbackShop
 ) -> None:
@@ -185,6 +188,7 @@ def test_a_call_that_was_first_unclear_and_then_in_progress_is_not_taken_for_und
     assert len(retail.performed) == len(retail.commands) == 1
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("fault", ["409", "500 after the work"])
 def test_a_refusal_does_not_outweigh_a_system_that_is_still_working(fault: str, run: Run, retail: LoopbackShop) -> None:
     retail.faults, retail.says = [fault], WORKING
@@ -213,6 +217,7 @@ def careful() -> dict[str, Any]:
     return made
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("says", UNCLEAR.values(), ids=UNCLEAR)
 def test_an_answer_that_does_not_say_so_is_not_progress(
     says: tuple[int, Any], run: Run, retail: LoopbackShop, conversation: Conversation
@@ -223,6 +228,7 @@ def test_an_answer_that_does_not_say_so_is_not_progress(
     assert len(retail.performed) == len(retail.commands) == 1
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("says", UNCLEAR.values(), ids=UNCLEAR)
 def test_a_system_that_no_longer_says_so_is_left_to_a_person(
     says: tuple[int, Any], run: Run, retail: LoopbackShop
@@ -241,6 +247,7 @@ def test_a_system_that_no_longer_says_so_is_left_to_a_person(
     assert len(retail.performed) == len(retail.commands) == 1
 
 
+@pytest.mark.long
 def test_a_look_up_that_fails_once_needs_no_person(accepted: ActionRequest, retail: LoopbackShop) -> None:
     let_pass(accepted, timedelta(hours=5))
     check_again(accepted)
@@ -252,6 +259,7 @@ def test_a_look_up_that_fails_once_needs_no_person(accepted: ActionRequest, reta
     assert not is_with_a_person(accepted)
 
 
+@pytest.mark.long
 def test_without_the_condition_an_accepted_call_goes_to_a_person_soon(
     run: Run, retail: LoopbackShop, conversation: Conversation
 ) -> None:
@@ -301,6 +309,7 @@ def test_nobody_settles_a_call_in_progress_as_not_done(
     assert settle_as_not_done(accepted, approver) == State.FAILED
 
 
+@pytest.mark.long
 def test_nobody_settles_a_call_as_not_done_that_turned_out_to_be_in_progress(
     approver: User, run: Run, retail: LoopbackShop
 ) -> None:
@@ -323,6 +332,7 @@ def test_nobody_settles_a_call_as_not_done_that_turned_out_to_be_in_progress(
     assert settle_as_not_done(request, approver) == State.FAILED
 
 
+@pytest.mark.long
 def test_nobody_settles_a_call_as_not_done_that_is_in_progress_again(
     accepted: ActionRequest, retail: LoopbackShop, approver: User
 ) -> None:
@@ -353,6 +363,7 @@ def test_a_system_that_forgets_a_call_for_a_moment_needs_no_person(
     assert not is_with_a_person(accepted)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("has_been_in_progress", [True, False])
 def test_another_system_is_not_asked_for_a_definition_that_cannot_be_read(
     has_been_in_progress: bool, run: Run, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch

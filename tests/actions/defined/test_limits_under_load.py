@@ -32,6 +32,7 @@ def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("actions.requests.publisher.Publisher.enqueue", lambda self, workspace_id, request_id: None)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("count", [14, pytest.param(100, marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     ("limits", "allowed"),

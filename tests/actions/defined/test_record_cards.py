@@ -78,6 +78,7 @@ def test_a_record_is_shown_as_a_card_to_customer_and_team(
     assert "img-src 'self' data: https://shop.example;" in policy
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "address",
     [

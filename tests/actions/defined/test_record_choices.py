@@ -56,6 +56,7 @@ async def test_a_record_is_chosen_with_a_button(conversation: Conversation, reta
     assert retail.performed == []
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("by_button", "other"), [(True, FIRST), (False, FIRST), (True, SECOND), (False, SECOND)])
 async def test_two_arguments_choose_from_one_list(
     ann: Principal, put_in_force: Put, by_button: bool, other: str
@@ -80,6 +81,7 @@ async def test_two_arguments_choose_from_one_list(
     assert (card["arguments"]["order_id"], card["arguments"]["kept_id"]) == (SECOND, other)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("said", ["", FIRST])
 async def test_a_list_with_choices_of_two_arguments_is_fetched_once_per_turn(
     ann: Principal, put_in_force: Put, retail: LoopbackShop, said: str
@@ -135,6 +137,7 @@ async def test_records_that_depend_on_another_choice_are_offered_after_it(ann: P
     assert second is not None and [one.value for one in second.choices["kept_id"]] == [SECOND]
 
 
+@pytest.mark.long
 async def test_a_record_named_once_is_chosen_for_one_argument_only(ann: Principal, put_in_force: Put) -> None:
     await db(put_in_force, call_off_but_keep())
     conversation = await db(start_conversation, ann.customer_id)
@@ -160,6 +163,7 @@ async def test_an_answer_that_names_no_record_is_asked_for_again(conversation: C
     assert not await db(ActionRequest.objects.exists)
 
 
+@pytest.mark.long
 async def test_another_record_replaces_the_card(conversation: Conversation) -> None:
     asked = await final(conversation, WISH)
     await reply(conversation, asked, FIRST)

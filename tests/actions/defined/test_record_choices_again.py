@@ -108,6 +108,7 @@ def shelf(ann: Principal, retail: LoopbackShop, put_in_force: Put) -> Callable[.
 TITLES = {"B:1": "The Tin Drum", "B:2": "Cat and Mouse?", "B:3": "The Flounder: a Tale"}
 
 
+@pytest.mark.long
 async def test_one_of_many_records_is_chosen_in_a_form(shelf: Callable[..., Conversation]) -> None:
     many = {f"#W00000{at}": f"Cancel the book no. {at}, the long one" for at in range(10, 31)}
     conversation = await db(shelf, many)
@@ -123,6 +124,7 @@ async def test_one_of_many_records_is_chosen_in_a_form(shelf: Callable[..., Conv
     assert request.arguments["order_id"] == "#W0000017"
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("value", TITLES)
 async def test_a_button_names_its_record_whatever_characters_it_has(
     shelf: Callable[..., Conversation], value: str
@@ -136,6 +138,7 @@ async def test_a_button_names_its_record_whatever_characters_it_has(
     assert request.arguments["order_id"] == value
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize(
     ("said", "value"),
     [
@@ -165,6 +168,7 @@ async def test_words_of_two_records_name_neither(shelf: Callable[..., Conversati
     assert "Which one do you mean?" in (await final(conversation, "the drum"))["text"]
 
 
+@pytest.mark.long
 async def test_a_person_is_offered_after_two_repeats(shelf: Callable[..., Conversation]) -> None:
     conversation = await db(shelf, TITLES)
     answers = [await final(conversation, text) for text in (WISH, "the blue one", "the red one", "the yellow one")]

@@ -156,6 +156,7 @@ def test_an_unanswered_call_goes_to_a_person_and_is_never_sent_again(agree: Any,
     assert (request.state, request.reason_code, len(done_by(in_force))) == ("unknown", "outcome_with_person", 1)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("changed", [TOOL, ORDER_TOOL])
 def test_a_changed_tool_is_not_called_and_its_action_is_switched_off(
     agree: Any, in_force: ScriptedMcpServer, changed: dict[str, Any]

@@ -93,6 +93,7 @@ def test_an_undo_is_proposed_confirmed_and_carried_out_once(
     assert entry.payload["undoes"] == str(moved.pk) and len(retail.performed) == 2
 
 
+@pytest.mark.long
 def test_the_receipts_page_says_that_it_was_undone(moved: ActionRequest, ann: Principal, client: Client) -> None:
     def shown() -> list[str]:
         page = client.get(urlsplit(receipt_url(moved)).path).content.decode()
@@ -111,6 +112,7 @@ def test_the_receipts_page_says_that_it_was_undone(moved: ActionRequest, ann: Pr
     assert receipt_title(card, "en") in after[len(before) :]
 
 
+@pytest.mark.long
 def test_an_equal_card_that_undoes_nothing_is_not_an_undo(
     moved: ActionRequest, ann: Principal, retail: LoopbackShop
 ) -> None:
@@ -138,6 +140,7 @@ def test_an_undo_obeys_its_own_guards_and_window(moved: ActionRequest, ann: Prin
     assert len(retail.performed) == 1
 
 
+@pytest.mark.long
 def test_receipt_and_desk_offer_the_undo(
     put_in_force: Callable[[dict[str, Any]], None], ann: Principal, retail: LoopbackShop, bob: User
 ) -> None:
@@ -189,6 +192,7 @@ def test_a_card_that_undoes_is_not_replaced_by_an_identical_request(
     assert (same.pk, same.undoes) == (card.pk, moved.pk) and len(retail.performed) == 1
 
 
+@pytest.mark.long
 def test_an_undo_may_return_to_a_choice_that_is_no_longer_offered(
     put_in_force: Callable[[dict[str, Any]], None],
     agreed: Callable[..., ActionRequest],

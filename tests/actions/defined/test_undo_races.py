@@ -82,6 +82,7 @@ def test_only_one_of_many_simultaneous_undos_and_confirmations_is_carried_out(
     assert (late.status_code, late.json()["code"]) == (409, "cannot_undo")
 
 
+@pytest.mark.long
 def test_an_undo_that_another_one_overtakes_is_not_carried_out_again(
     moved: ActionRequest, ann: Principal, browser_of_ann: Anns, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +102,7 @@ def test_an_undo_that_another_one_overtakes_is_not_carried_out_again(
     assert ActionRequest.objects.filter(undoes=moved.pk).count() == 1 and len(retail.performed) == 2
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("when", ["before the confirmation", "after it"])
 def test_a_record_that_has_changed_is_not_restored(
     moved: ActionRequest, ann: Principal, browser_of_ann: Anns, retail: LoopbackShop, when: str
@@ -119,6 +121,7 @@ def test_a_record_that_has_changed_is_not_restored(
     assert propose_undo(ann, moved.pk).state == State.AWAITING_CONFIRMATION
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("change", ["rules", "switch"])
 def test_an_undo_that_is_changed_or_switched_off_meanwhile_is_not_carried_out(
     moved: ActionRequest, ann: Principal, browser_of_ann: Anns, retail: LoopbackShop, change: str
@@ -159,6 +162,7 @@ def test_a_card_is_not_confirmed_after_the_window(
     assert (again.status_code, again.json()["code"]) == (409, "cannot_undo")
 
 
+@pytest.mark.long
 def test_a_window_that_ends_between_check_and_lock_ends_the_card(
     moved: ActionRequest, ann: Principal, browser_of_ann: Anns, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +186,7 @@ def test_a_window_that_ends_between_check_and_lock_ends_the_card(
     assert_is_too_late(card, State.EXPIRED, moved, retail)
 
 
+@pytest.mark.long
 def test_a_confirmed_undo_is_not_sent_after_the_window(
     moved: ActionRequest, ann: Principal, retail: LoopbackShop
 ) -> None:
@@ -191,6 +196,7 @@ def test_a_confirmed_undo_is_not_sent_after_the_window(
     assert_is_too_late(card, State.FAILED, moved, retail)
 
 
+@pytest.mark.long
 def test_an_undo_is_not_approved_after_the_window(
     put_in_force: Callable[[dict[str, Any]], None],
     agreed: Callable[..., ActionRequest],
@@ -234,6 +240,7 @@ def test_an_undo_that_would_be_held_until_after_the_window_is_not_offered(
     assert_is_too_late(card, State.EXPIRED, moved, retail)
 
 
+@pytest.mark.long
 def test_an_equal_request_in_progress_is_reported_before_anything_is_proposed(
     moved: ActionRequest, ann: Principal, browser_of_ann: Anns, retail: LoopbackShop
 ) -> None:
@@ -253,6 +260,7 @@ def test_a_preview_shows_the_card_that_is_open(moved: ActionRequest, ann: Princi
     assert shown.request == card and not shown.decision.is_refusal
 
 
+@pytest.mark.long
 def test_undo_offers_for_many_requests_take_as_many_queries_as_for_one(
     moved: ActionRequest, agreed: Callable[..., ActionRequest], retail: LoopbackShop
 ) -> None:

@@ -117,6 +117,7 @@ def test_the_limit_applies_even_if_the_action_had_rules_without_one(
     assert (again.state, again.reason_code, len(retail.commands)) == ("refused", "limit_count_day", 1)
 
 
+@pytest.mark.long
 def test_rules_in_a_trial_do_not_raise_the_limit(
     put_in_force: Put, agreed: Callable[..., ActionRequest], ask_for: Callable[..., ActionRequest]
 ) -> None:

@@ -284,6 +284,7 @@ HOSTILE = st.recursive(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=300)
 @given(st.sampled_from(sorted(ORDER)), HOSTILE, HOSTILE)
 def test_any_response_from_a_shop_leads_to_a_refusal_or_a_request(field: str, value: Any, variant: Any) -> None:

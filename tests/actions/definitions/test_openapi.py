@@ -265,6 +265,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.long
 @settings(max_examples=300)
 @given(JSON)
 def test_a_draft_of_any_file_is_valid(operation: Any) -> None:

@@ -25,6 +25,7 @@ def declared_as(document: dict[str, Any], names: dict[str, str]) -> dict[str, An
     return with_renamed({**document, "arguments": arguments}, names)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("name", "document", "argument"), USED, ids=[f"{name}-{one}" for name, _, one in USED])
 def test_a_renamed_argument_has_its_new_name_everywhere(name: str, document: dict[str, Any], argument: str) -> None:
     made = declared_as(document, {argument: "renamed_one"})

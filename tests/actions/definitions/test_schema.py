@@ -47,6 +47,7 @@ def test_every_example_passes_the_schema_and_the_reader(example: dict[str, Any])
     VALIDATOR.validate(example)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("path", "value", "named"), WRONG)
 def test_a_structural_mistake_fails_the_schema_and_the_reader(path: str, value: Any, named: str) -> None:
     spoilt = changed(EXCHANGE, path, value)
@@ -56,6 +57,7 @@ def test_a_structural_mistake_fails_the_schema_and_the_reader(path: str, value: 
         assert not VALIDATOR.is_valid(spoilt)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("path", LACKING)
 def test_a_missing_required_part_fails_the_schema_and_the_reader(path: str) -> None:
     spoilt = changed(EXCHANGE, path, ...)
