@@ -25,6 +25,7 @@ OPEN_CHAT_BYTES = 25_000  # with the texts of one language
 LANGUAGE_BYTES = 2_000
 ON_DEMAND_BYTES = 3_500  # choices, forms with dates and lists, and the ratings
 RECORDS_BYTES = 1_500  # cards of records, receipts
+MENU_BYTES = 1_800  # what the entries of the menu do
 ENTRIES_BYTES = 1_100  # forms with several entries
 ON_DEMAND_TEXT_BYTES = 300
 
@@ -54,6 +55,7 @@ def test_the_bundle_on_demand_stays_within_its_budget() -> None:
     assert size("blocks.js") <= ON_DEMAND_BYTES
     assert size("records.js") <= RECORDS_BYTES
     assert size("entries.js") <= ENTRIES_BYTES
+    assert size("menu_pages.js") <= MENU_BYTES
     assert max(size(f"more-{language}.js") for language in LANGUAGES) <= ON_DEMAND_TEXT_BYTES
 
 
@@ -81,7 +83,7 @@ def test_an_unchanged_loader_is_not_sent_again(client: Client) -> None:
     assert client.post("/widget/v1.js").status_code == 405
 
 
-@pytest.mark.parametrize("name", ["panel.js", "blocks.js", "entries.js", "asking.js", "en.js"])
+@pytest.mark.parametrize("name", ["panel.js", "blocks.js", "entries.js", "menu_pages.js", "asking.js", "en.js"])
 def test_a_page_with_an_old_loader_gets_the_current_files_uncached(client: Client, name: str) -> None:
     response = client.get(f"/widget/0123456789abcdef/{name}")
     assert response.content == edition().files[name].body

@@ -48,7 +48,7 @@ async function bundle(entry, options) {
     charset: "utf8",
     legalComments: "none",
     target: "es2022",
-    external: ["./blocks.js", "./records.js", "./entries.js"],
+    external: ["./blocks.js", "./records.js", "./entries.js", "./menu_pages.js"],
     plugins: [styles],
     write: false,
     ...options,
@@ -65,7 +65,7 @@ async function built() {
     RIGHT_TO_LEFT: JSON.stringify(rightToLeft),
   };
   const files = {};
-  for (const entry of ["panel.js", "blocks.js", "records.js", "entries.js", "asking.js"]) files[entry] = await bundle(entry, { format: "esm", define });
+  for (const entry of ["panel.js", "blocks.js", "records.js", "entries.js", "menu_pages.js", "asking.js"]) files[entry] = await bundle(entry, { format: "esm", define });
   for (const language of Object.keys(panel).sort()) {
     files[`${language}.js`] = await texts(panel[language], keys);
     files[`more-${language}.js`] = `export default ${JSON.stringify(more[language])};\n`;

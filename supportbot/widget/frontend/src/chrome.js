@@ -3,7 +3,7 @@
 import { h, icon } from "./dom.js";
 import { firstName } from "./people.js";
 import { plain } from "./markdown.js";
-import { askToEnd } from "./menu.js";
+import { press } from "./menu.js";
 
 const STRIP_AFTER_MS = 2000;
 
@@ -19,7 +19,7 @@ export function update(chat) {
   intro(chat, greeting, suggestions.length ? suggestions : config.suggestions || []);
   const placeholder = isEnded ? "askAnew" : mode === "person" ? "askPerson" : "ask";
   view.composer.update(t(placeholder, { name: firstName(agent, chat) }), Boolean(log.writing));
-  const [text, label, action] = { assistant: ["mistakes", "talk", () => chat.human()], waiting: ["whileWaiting", "stopWaiting", () => chat.connection.deliver({ type: "cancel_human" })], person: ["withPerson", "endChat", () => askToEnd(chat)] }[mode];
+  const [text, label, action] = { assistant: ["mistakes", "talk", () => chat.human()], waiting: ["whileWaiting", "stopWaiting", () => chat.connection.deliver({ type: "cancel_human" })], person: ["withPerson", "endChat", () => press(chat, "endChat")] }[mode];
   view.drawFoot(t(text), t(label), action);
 }
 

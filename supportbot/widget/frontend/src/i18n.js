@@ -1,8 +1,8 @@
 /** The widget's texts in the reader's language, with numbers and times as that language writes them. */
 
-// The build defines TEXT_LANGUAGES (the languages that have texts, English first) and TEXT_KEYS. A language's file
-// contains only its texts, in the order of these keys.
-export const LANGUAGES = TEXT_LANGUAGES.split(" ");
+import { LANGUAGES } from "./languages.js";
+
+// The build defines TEXT_KEYS. A language's file contains only its texts, in the order of these keys.
 const KEYS = TEXT_KEYS.split(" ");
 
 export class I18n {

@@ -1,0 +1,74 @@
+/**
+ * What the menu's entries do: earlier conversations, language, and the customer's own data (download, privacy, deletion);
+ * also the question before a chat is ended. Each action has the name of its entry's text. This is a separate bundle,
+ * fetched when one of them is first pressed.
+ */
+
+import { btn, h, icon, set } from "./dom.js";
+import { LANGUAGES, nameOf } from "./languages.js";
+import { link } from "./markdown.js";
+
+/** Run an action; if it fails, show the reason in the chat. */
+export async function attempt(chat, action) {
+  try {
+    await action(chat);
+  } catch (error) {
+    if (!error.code) throw error;
+    chat.page();
+    chat.refuse(error.code);
+  }
+}
+
+/** A page of the menu, with a button for its action, if it has one, and a back button. */
+function page(chat, key, nodes, action) {
+  chat.page(chat.t(key), nodes, h("div.act-b", action, btn("", () => chat.back(), chat.t("back"))));
+}
+
+/** Choose the language. */
+export function languageIs(chat) {
+  const speak = (language) => () => {
+    chat.back();
+    set(chat.element, "locale", language);
+  };
+  const row = (language) => h("li", h("button", { lang: language, onclick: speak(language), "aria-current": language === chat.i18n.language && "true" }, h("span", nameOf(language)), language === chat.i18n.language && icon("check", "s")));
+  page(chat, "languageIs", h("ul.sugg", [...LANGUAGES].sort((one, other) => nameOf(one).localeCompare(nameOf(other))).map(row)));
+}
+
+export async function earlier(chat) {
+  const { t, i18n, session, own } = chat;
+  const { results } = session.kept.conversation ? await chat.ask("conversations") : { results: [] };
+  const go = (conversation) => () => chat.leave({ ...own, conversation }, true, chat.page());
+  const rows = results.filter(({ preview }) => preview).map(({ id, preview, last_event_at: at }) => h("li", h("button", { onclick: go(id) }, h("span", h("b", { dir: "auto" }, preview)), h("time", i18n.time(at)))));
+  page(chat, "earlier", rows.length ? h("ul.sugg", rows) : h("p", t("none")));
+}
+
+/** Download the conversation as text. */
+export async function load(chat) {
+  const text = await chat.ask(`conversations/${chat.session.kept.conversation}/transcript`);
+  const href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+  h("a", { href, download: "chat.txt" }).click();
+  URL.revokeObjectURL(href);
+}
+
+export function privacy(chat) {
+  const { t, element, config } = chat;
+  const address = element.option("privacy-url") || config.privacy_url;
+  page(chat, "privacy", [h("p", t("privacyText")), link(address, t("privacy"))]);
+}
+
+export function erase(chat) {
+  const { t } = chat;
+  const confirmed = async () => {
+    await chat.ask("conversations", { method: "DELETE" });
+    chat.leave(chat.own);
+    page(chat, "erase", h("p", t("erased")));
+  };
+  page(chat, "erase", h("p", t("eraseText")), btn(".danger", () => attempt(chat, confirmed), icon("trash", "s"), t("erase")));
+}
+
+/** Ending a chat cannot be undone, so ask first. */
+export function endChat(chat) {
+  const { t } = chat;
+  const confirmed = () => chat.endConversation().then(() => chat.back());
+  page(chat, "endChat", h("p", t("endText")), btn(".primary", () => attempt(chat, confirmed), t("endChat")));
+}
