@@ -39,7 +39,7 @@ class ChannelList(ScopedAPIView, ListAPIView[Channel]):
     pagination_class = NewestFirstPagination
 
     def get_queryset(self) -> QuerySet[Channel]:
-        return Channel.objects.all()
+        return Channel.objects.select_related("workspace")
 
     @extend_schema(request=ChannelInput, responses={201: NewChannelSerializer})
     def post(self, request: Request) -> Response:

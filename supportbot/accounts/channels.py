@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.timezone import now
 
+from supportbot.accounts.colour import LIGHT, fit
 from supportbot.accounts.models import Channel
 from supportbot.accounts.origins import is_allowed, own_origins
 from supportbot.accounts.ports import record_change
@@ -73,9 +74,20 @@ def note_loader(origin: str) -> None:
 
 
 def snippet(channel: Channel) -> str:
-    """Return the script tag that embeds a channel's chat."""
+    """Return the script tag that embeds a channel's chat. It contains what the launcher shows before anything is
+    requested: its place, and its colour with the icon's.
+    """
     place = ' data-position="start"' if channel.position == Channel.Position.START else ""
-    return f'<script async src="{settings.BASE_URL}/widget/v1.js" data-channel="{channel.key}"{place}></script>'
+    look = f"{place}{_colours(channel.accent or channel.workspace.accent)}"
+    return f'<script async src="{settings.BASE_URL}/widget/v1.js" data-channel="{channel.key}"{look}></script>'
+
+
+def _colours(accent: str) -> str:
+    if not accent:
+        return ""
+    fitted = fit(accent, LIGHT)
+    icon = "" if fitted["on-accent"] == "#ffffff" else f' data-on-accent="{fitted["on-accent"]}"'
+    return f' data-accent="{fitted["accent-solid"]}"{icon}'
 
 
 def hosted_url(channel_key: str) -> str:

@@ -38,6 +38,24 @@ def test_a_new_channel_answers_with_its_secret_once(admins: APIClient, workspace
     assert [row["key"] for row in admins.get(CHANNELS).json()["results"]] == [made["key"]]
 
 
+@pytest.mark.parametrize(
+    ("ours", "of_the_workspace", "expected"),
+    [
+        ("#1f5b45", "#7a4a21", ' data-accent="#1f5b45"'),
+        ("", "#7a4a21", ' data-accent="#7a4a21"'),
+        ("", "#ffd400", ' data-accent="#ffd400" data-on-accent="#1e1c19"'),
+    ],
+)
+def test_the_tag_has_the_colours_of_the_launcher(
+    admins: APIClient, workspace: Workspace, ours: str, of_the_workspace: str, expected: str
+) -> None:
+    Workspace.objects.filter(pk=workspace.pk).update(accent=of_the_workspace)
+    channel = create_channel(workspace, "Shop").channel
+    Channel.objects.update(accent=ours)
+    snippet = admins.get(f"{CHANNELS}/{channel.pk}").json()["snippet"]
+    assert snippet.endswith(f'data-channel="{channel.key}"{expected}></script>')
+
+
 def test_a_channel_changes_and_keeps_its_key(admins: APIClient, workspace: Workspace) -> None:
     channel = create_channel(workspace, "Shop").channel
     body = {"name": "Store", "is_live": False, "allowed_origins": ["http://a.example:80", "http://a.example"]}

@@ -205,7 +205,8 @@ def test_the_preview_shows_typed_values_and_saving_stores_them(
     made = admin.post("/admin/accounts/channel/add/", TYPED).content.decode()
     channel = Channel.objects.get()
     assert visible_text(LexborHTMLParser(made).css_first("h1")) == "The channel Shop is ready"
-    assert f"data-channel=&quot;{channel.key}&quot; data-position=&quot;start&quot;" in made
+    tag = f'data-channel="{channel.key}" data-position="start" data-accent="#1f5b45">'
+    assert tag.replace('"', "&quot;").replace(">", "&gt;") in made
     assert (channel.greeting_in("de"), channel.suggestions_in("de")) == ("Moin!", ["Wo ist mein Paket?"])
     assert channel.hours == {"days": [0, 1, 2, 3, 4], "opens": "09:00", "closes": "18:00"}
     page = f"/admin/accounts/channel/{channel.pk}/change/"

@@ -171,7 +171,8 @@ export class SupportBotElement extends HTMLElement {
   #draw() {
     const shadow = this.attachShadow({ mode: "open" });
     const sheet = new CSSStyleSheet();
-    sheet.replaceSync(STYLE);
+    // The colours of the tag replace the default ones, which come first.
+    sheet.replaceSync(STYLE.replace("#3a50b5", this.option("accent") || "$&").replace("#fff", this.option("on-accent") || "$&"));
     shadow.adoptedStyleSheets = [sheet];
     const near = () => this.load().catch(() => {});
     this.badge = h("span.badge", { hidden: true });
