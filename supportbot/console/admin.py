@@ -8,8 +8,6 @@ from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
 from supportbot.console import (  # noqa: F401  # each module registers its admin classes
-    action_requests,
-    action_rules,
     api_keys,
     audit_trail,
     channels,
@@ -20,6 +18,7 @@ from supportbot.console import (  # noqa: F401  # each module registers its admi
     webhooks,
     workspaces,
 )
+from supportbot.console.actions import requests, rules  # noqa: F401
 from supportbot.console.articles import categories, collections, listing, synonyms  # noqa: F401
 from supportbot.console.articles.ask_as_customer import ask_page
 from supportbot.console.articles.importing import import_page, import_state

@@ -11,7 +11,7 @@ from actions.policy_store import allow_approval, change_rules, policy_of
 from actions.testing import FakeShop
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.services import add_member
-from supportbot.console.action_rules_form import AMOUNTS
+from supportbot.console.actions.rules_form import AMOUNTS
 from tests.actions.defined.conftest import admin, document, put_in_force, retail
 from tests.assistant.conftest import shop
 from tests.console.conftest import logged_in, person

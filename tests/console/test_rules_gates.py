@@ -15,7 +15,7 @@ from actions.policy_store import change_rules, rules_of
 from actions.requests.decision import Rules, allows_more
 from actions.testing import FakeShop
 from supportbot.accounts.models import Customer, Workspace
-from supportbot.console import action_rule_checks
+from supportbot.console.actions import rule_checks
 from supportbot.evals.models import Suite
 from supportbot.evals.services import save_suite
 from supportbot.evals.suite_formats.files import read_suite
@@ -125,7 +125,7 @@ def test_an_action_is_switched_off_at_once_and_on_again_through_the_gates(policy
 def test_cases_not_judged_in_time_are_named_and_the_rules_refused(
     policy: ActionPolicy, saved: Saved, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(action_rule_checks, "MAX_SECONDS", 0.0)
+    monkeypatch.setattr(rule_checks, "MAX_SECONDS", 0.0)
     before = rules_of(policy)
     told, now = saved(approval_above="5.10")
     assert "did not judge: rules: a-person-decides; rules: too-late." in told and now == before

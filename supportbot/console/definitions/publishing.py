@@ -26,9 +26,9 @@ from actions.models import ActionPolicy, ActionRequest, actor_of
 from actions.policy_store import allow_approval
 from supportbot.accounts.models import User
 from supportbot.connection_test_limit import TooManyTests, count_test
-from supportbot.console.action_rule_checks import approvers_warning_before
-from supportbot.console.action_rules_form import ApproversField
-from supportbot.console.backtests import rows_of
+from supportbot.console.actions.backtests import rows_of
+from supportbot.console.actions.rule_checks import approvers_warning_before
+from supportbot.console.actions.rules_form import ApproversField
 from supportbot.console.definitions.cases import results_of
 from supportbot.console.definitions.checklist import checklist, missing_parts, warnings_about
 from supportbot.console.definitions.page_frame import RULES_RIGHT, WRITE_RIGHT, frame, opened

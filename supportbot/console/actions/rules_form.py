@@ -21,7 +21,7 @@ from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.selectors import people_who_may
 from supportbot.connection_test_limit import TooManyTests, count_test
-from supportbot.console import action_rule_checks
+from supportbot.console.actions import rule_checks
 from supportbot.console.base import of_this_workspace
 from supportbot.console.display import error_text
 from supportbot.releases.services import MAX_REASON, OVERRIDE
@@ -104,7 +104,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         help_text=_("Only needed if a gate refuses these rules. Kept in the audit trail."),
     )
     person: Staff  # the person who saves it
-    overridden: action_rule_checks.Refusal | None = None  # the refusal that was overridden, with a reason
+    overridden: rule_checks.Refusal | None = None  # the refusal that was overridden, with a reason
     effect: BackTest | None = None  # the effect of looser rules, which is shown before they are saved
     shown = ""  # a hash that identifies these rules
 
@@ -187,7 +187,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
     def _pass_gates(self) -> None:
         """Add an error if the gates refuse the rules, unless a person with the right gives a reason to override."""
         was, action, workspace = rules_of(self.instance), self.instance.action, self.person.workspace_id
-        refusal = action_rule_checks.refused(self.rules(), was, action, workspace_id=workspace)
+        refusal = rule_checks.refused(self.rules(), was, action, workspace_id=workspace)
         if refusal is None:
             return
         if not self.cleaned_data["override"].strip():

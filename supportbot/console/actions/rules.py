@@ -17,9 +17,9 @@ from actions.money import Money, format_money
 from actions.policy_store import allow_approval, approvers_of, change_rules, forbid_approval, rules_of, switch
 from actions.registry import action_in_force
 from actions.spec import Risk, WriteAction
-from supportbot.console import action_rule_checks
-from supportbot.console.action_rules_form import AMOUNTS, NUMBERS, SPANS, RulesForm, is_look_up, limits_of, span_of
-from supportbot.console.backtests import rows_of
+from supportbot.console.actions import rule_checks
+from supportbot.console.actions.backtests import rows_of
+from supportbot.console.actions.rules_form import AMOUNTS, NUMBERS, SPANS, RulesForm, is_look_up, limits_of, span_of
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.definitions.page_frame import READ_RIGHT
 from supportbot.console.display import tag
@@ -122,7 +122,7 @@ class ActionPolicyAdmin(ScopedAdmin):
         actor = actor_of(person_of(request))
         if form.overridden is not None:
             reason = form.cleaned_data["override"].strip()
-            action_rule_checks.record_override(form.overridden, action=obj.action, reason=reason, actor=actor)
+            rule_checks.record_override(form.overridden, action=obj.action, reason=reason, actor=actor)
         if changes := form.changed_rules():
             change_rules(obj, actor=actor, **changes)
         if "is_enabled" in form.changed_data:
@@ -134,11 +134,11 @@ class ActionPolicyAdmin(ScopedAdmin):
         for person in present - wanted:
             forbid_approval(obj, person, actor=actor)
         saved = ActionPolicy.objects.select_related("current").get(pk=obj.pk)
-        if "_continue" not in request.POST and (too_few := action_rule_checks.approvers_warning(saved)):
+        if "_continue" not in request.POST and (too_few := rule_checks.approvers_warning(saved)):
             messages.warning(request, too_few)  # the page of the rules shows the warning anyway
 
     def page_context(self, request: HttpRequest, row: ActionPolicy) -> dict[str, Any]:
-        too_few = action_rule_checks.approvers_warning(row) if not is_look_up(row) else ""
+        too_few = rule_checks.approvers_warning(row) if not is_look_up(row) else ""
         definition = ActionDefinition.objects.filter(name=row.action).first()
         return {
             "definition": definition if may(staff(request), READ_RIGHT) else None,

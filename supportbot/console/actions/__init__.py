@@ -1,0 +1,1 @@
+"""Requests for actions, and the rules of each action."""
