@@ -13,11 +13,11 @@ from actions.connections.client import Call, Client, NoAnswer, NotSent, Response
 from actions.connections.decimal_json import from_json
 from actions.connections.mcp_tools import ToolClient
 from actions.connections.selectors import connection_named
-from actions.definitions.arguments import seen
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Happened as Reading
 from actions.definitions.evaluation import happened, reason_of
 from actions.definitions.names import OK, Answer, Ask, Asked, Names, filled_in
+from actions.definitions.parsing.arguments import seen
 from actions.definitions.parts import Definition
 from actions.definitions.rendering import receipt_of
 from actions.errors import MerchantUnavailable

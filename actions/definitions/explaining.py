@@ -16,10 +16,10 @@ from django.utils.translation import gettext
 from actions import ledger
 from actions.definitions.cases import Recorded
 from actions.definitions.defined import NAMES, DefinedRead, DefinedWrite
-from actions.definitions.document import drafted, parse_document, reasons
 from actions.definitions.errors import ExpressionError, ExpressionFailed, InvalidDefinition
 from actions.definitions.expressions.expression import compile_expression
 from actions.definitions.expressions.values import NoValue, as_text
+from actions.definitions.parsing.document import drafted, parse_document, reasons
 from actions.definitions.parts import Argument, Origin
 from actions.definitions.requirements import unshown
 from actions.errors import MerchantUnavailable

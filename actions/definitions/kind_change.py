@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from actions.definitions.document import ONLY_OF_WRITES, READING, RESERVED
+from actions.definitions.parsing.document import ONLY_OF_WRITES, READING, RESERVED
 from actions.definitions.parts import Kind, OutcomeKind
 
 _ONLY_OF_A_WRITES_CALL: Final = frozenset({"key", "names_no_customer"})

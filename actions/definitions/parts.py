@@ -1,4 +1,4 @@
-"""The parts of a definition, parsed and checked. `document.py` creates them from JSON."""
+"""The parts of a definition, parsed and checked. `parsing` makes them from JSON."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

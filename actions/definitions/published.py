@@ -11,9 +11,9 @@ from typing import Final
 from uuid import UUID
 
 from actions.definitions.defined import DefinedRead, DefinedWrite
-from actions.definitions.document import FORMAT, parse_document
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
+from actions.definitions.parsing.document import FORMAT, parse_document
 from actions.definitions.parts import Definition, Kind
 from actions.spec import Action
 from supportbot import sql

@@ -9,7 +9,7 @@ from actions.definitions.bodies import EACH
 from actions.definitions.errors import ExpressionError
 from actions.definitions.expressions.expression import compile_expression
 from actions.definitions.expressions.template import rewritten
-from actions.definitions.field_reader import ARGUMENTS
+from actions.definitions.parsing.field_reader import ARGUMENTS
 
 Change = Callable[[str, str], str]  # returns the changed expression at a JSON path
 _ROWS: Final = r"(card\.rows|receipt|result\.fields)"

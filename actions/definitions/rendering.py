@@ -11,8 +11,8 @@ from actions.definitions.errors import ExpressionFailed
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.template import MAX_ROW_VALUE, MAX_WORDS_VALUE, Labels, labelled, readable
 from actions.definitions.expressions.values import NoValue
-from actions.definitions.field_reader import ARGUMENTS
 from actions.definitions.names import Answer, Names
+from actions.definitions.parsing.field_reader import ARGUMENTS
 from actions.definitions.parts import Definition, Shown, Words
 from actions.spec import Card, Row
 from supportbot.translation import in_locale

@@ -22,7 +22,7 @@ from typing import Any, Final
 from django.utils.translation import gettext, gettext_noop
 
 from actions.definitions.expressions.expression import Expression, Path
-from actions.definitions.field_reader import ARGUMENTS, Reading
+from actions.definitions.parsing.field_reader import ARGUMENTS, Reading
 from actions.definitions.parts import (
     Argument,
     CallTemplate,

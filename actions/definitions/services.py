@@ -17,7 +17,6 @@ from actions.connections.models import Connection, Environment
 from actions.definitions.argument_order import entered_order
 from actions.definitions.cases import failures_of
 from actions.definitions.disabling import disable_definition
-from actions.definitions.document import check_draft, missing, parse_document
 from actions.definitions.errors import (
     CasesFailed,
     InvalidDefinition,
@@ -30,6 +29,7 @@ from actions.definitions.errors import (
 )
 from actions.definitions.file_texts import only_adds_texts
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
+from actions.definitions.parsing.document import check_draft, missing, parse_document
 from actions.definitions.parts import Definition, Kind, OutcomeKind
 from actions.definitions.published import action_from, is_name
 from actions.definitions.selectors import found_by_import, tool_read_since

@@ -15,7 +15,6 @@ from actions.connections.client import Client, NotSent
 from actions.connections.mcp_tools import list_tools
 from actions.connections.models import Environment
 from actions.connections.selectors import connection_named
-from actions.definitions.document import missing
 from actions.definitions.errors import ServerUnreadable
 from actions.definitions.explaining import beyond_the_chat
 from actions.definitions.importing.bounded_parsing import InvalidFile, read_structure
@@ -23,6 +22,7 @@ from actions.definitions.importing.drafts import Draft
 from actions.definitions.importing.mcp import read_tools
 from actions.definitions.importing.openapi import read_openapi
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
+from actions.definitions.parsing.document import missing
 from actions.definitions.services import definition_named, newest_version, save_draft, version_of
 from actions.registry import code_actions
 

@@ -19,12 +19,12 @@ from actions.connections.models import Environment
 from actions.definitions.backend import Sender, asking, client_of
 from actions.definitions.cases import ALLOWED, Recorded, request_line
 from actions.definitions.defined import NAMES, DefinedRead, DefinedWrite, World
-from actions.definitions.document import parse_document
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.explaining import Approval, approval_of, limit_exceeded, other_owner
 from actions.definitions.expressions.values import NoValue, as_json, json_text
 from actions.definitions.models import ActionDefinitionVersion
 from actions.definitions.names import Answer, Ask, Asked, Names
+from actions.definitions.parsing.document import parse_document
 from actions.definitions.parts import Definition
 from actions.definitions.published import action_from
 from actions.errors import MerchantUnavailable

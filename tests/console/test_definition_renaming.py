@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 
 from actions.definitions.cases import verdict_of
-from actions.definitions.document import parse_document
 from actions.definitions.models import ActionDefinition, DefinitionCase
+from actions.definitions.parsing.document import parse_document
 from actions.definitions.published import action_from
 from actions.definitions.services import newest_version, save_draft
 from tests.actions.defined.conftest import CANCEL, document

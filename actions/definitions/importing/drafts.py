@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from actions.argument_json import INVISIBLE_CATEGORIES
-from actions.definitions.document import missing
+from actions.definitions.parsing.document import missing
 
 MAX_NOTES: Final = 30
 MAX_CHECKS: Final = 60

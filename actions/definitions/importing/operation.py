@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from actions.definitions.document import RESERVED
 from actions.definitions.errors import ExpressionError
 from actions.definitions.expressions.template import compile_path
 from actions.definitions.importing.amounts import check_amounts
@@ -32,6 +31,7 @@ from actions.definitions.importing.records import (
 )
 from actions.definitions.importing.responses import Answer, json_schema
 from actions.definitions.importing.shapes import Note, declared, listed_types, properties_of
+from actions.definitions.parsing.document import RESERVED
 from actions.money import CURRENCY
 
 _MAX_ARGUMENTS: Final = 30

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from actions.definitions import patterns
 from actions.definitions.importing.drafts import humanised, printable
+from actions.definitions.parsing import patterns
 
 Note = Callable[[str], None]
 Resolve = Callable[[Any, Note], Any]

@@ -13,8 +13,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from actions.definitions.cases import Told, failures_of, keep_case, remove_case
-from actions.definitions.document import parse_document
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
+from actions.definitions.parsing.document import parse_document
 from actions.definitions.published import action_from
 from actions.definitions.selectors import case_with_id
 from actions.definitions.services import missing_in

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from actions.definitions.document import missing, reasons
 from actions.definitions.explaining import advice
+from actions.definitions.parsing.document import missing, reasons
 from supportbot.console.definitions.fields import Part
 from supportbot.console.definitions.form_layout import parts_of
 from supportbot.console.definitions.forms import PartForm, closest, field_name, kind_of

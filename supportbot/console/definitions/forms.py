@@ -12,9 +12,9 @@ from django import forms
 from django.utils.translation import gettext
 
 from actions.connections.selectors import listed_connections
-from actions.definitions.document import expanded
-from actions.definitions.field_reader import ARGUMENTS
 from actions.definitions.kind_change import as_kind, unreadable_method
+from actions.definitions.parsing.document import expanded
+from actions.definitions.parsing.field_reader import ARGUMENTS
 from actions.definitions.references import bound_names, entry_names, uses_of, with_renamed, with_renamed_names
 from actions.definitions.selectors import imported_tools
 from supportbot.console.definitions.box_values import ABSENT, form_field, shown, value_of

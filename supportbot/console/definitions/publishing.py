@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy as _
 from actions.definitions import services
 from actions.definitions.backtest import DAYS, judge_past_requests
 from actions.definitions.defined import DefinedWrite
-from actions.definitions.document import parse_document
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
+from actions.definitions.parsing.document import parse_document
 from actions.definitions.published import action_from
 from actions.definitions.selectors import definition_with_id
 from actions.definitions.services import delete_drafts

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext
 
-from actions.definitions.patterns import problem_of
+from actions.definitions.parsing.patterns import problem_of
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.grading.requested_calls import ASKED_BY, requestable_actions
 from supportbot.language.figures import all_figures_in

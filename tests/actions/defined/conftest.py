@@ -10,8 +10,8 @@ import pytest
 from actions.connections import services as connections
 from actions.definitions import services
 from actions.definitions.cases import verdict_of
-from actions.definitions.document import parse_document
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
+from actions.definitions.parsing.document import parse_document
 from actions.definitions.published import action_from, action_of_version
 from actions.models import ActionRequest
 from actions.policy_store import ensure_policy

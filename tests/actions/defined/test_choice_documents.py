@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from actions.definitions.document import missing, parse_document
 from actions.definitions.errors import InvalidDefinition
+from actions.definitions.parsing.document import missing, parse_document
 from actions.definitions.references import uses_of, with_renamed
 from tests.actions.defined.record_choices import ORDERS, call_off, cancel_with_gift
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from actions.definitions.document import parse_document
 from actions.definitions.errors import InvalidDefinition
+from actions.definitions.parsing.document import parse_document
 from actions.definitions.references import uses_of
 from actions.models import ActionRequest
 from actions.principals import Principal

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from actions import lookups
-from actions.definitions.document import check_draft, parse_document
 from actions.definitions.errors import InvalidDefinition
+from actions.definitions.parsing.document import check_draft, parse_document
 from actions.errors import NotSignedIn, OutdatedAction, ReadRefused
 from actions.models import AuditEntry
 from actions.policy_store import policy_of, switch

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from actions.cards import card_of
-from actions.definitions.document import missing
+from actions.definitions.parsing.document import missing
 from actions.principals import Principal
 from actions.record_choices import offer_of
 from actions.services import propose

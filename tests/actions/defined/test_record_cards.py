@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 from django.test import Client
 
-from actions.definitions.document import parse_document
 from actions.definitions.errors import InvalidDefinition
+from actions.definitions.parsing.document import parse_document
 from actions.principals import Principal
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.services import create_channel

@@ -10,7 +10,6 @@ from django.utils.translation import override
 
 from actions.audit import verify
 from actions.definitions import services
-from actions.definitions.document import missing
 from actions.definitions.errors import (
     CasesFailed,
     InvalidDefinition,
@@ -20,6 +19,7 @@ from actions.definitions.errors import (
     NotPublisher,
 )
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
+from actions.definitions.parsing.document import missing
 from actions.errors import UnknownAction
 from actions.models import ActionPolicy, ActionRequest, AuditEntry, actor_of
 from actions.principals import Principal

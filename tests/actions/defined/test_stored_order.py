@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from actions.definitions import services
-from actions.definitions.document import check_draft, missing
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.models import ActionDefinitionVersion
+from actions.definitions.parsing.document import check_draft, missing
 from tests.actions.defined.conftest import document
 from tests.actions.defined.loopback_shop import LoopbackShop
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actions.argument_json import read_arguments
-from actions.definitions.arguments import seen, written
-from actions.definitions.document import check_draft, missing, parse_document
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.expressions.template import labelled
+from actions.definitions.parsing.arguments import seen, written
+from actions.definitions.parsing.document import check_draft, missing, parse_document
 from actions.definitions.parts import Kind, Origin, OutcomeKind
 from actions.definitions.published import action_from
 from actions.schema import parse_arguments

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actions.definitions import evaluation, rendering
-from actions.definitions.document import parse_document
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Happened
 from actions.definitions.names import Answer, Asked, Identity, Names, Obstacle, filled_in
+from actions.definitions.parsing.document import parse_document
 from actions.errors import MerchantUnavailable
 from actions.money import Money
 from tests.actions.definitions.documents import EXCHANGE, changed

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from actions.definitions.document import check_draft, missing
 from actions.definitions.importing.mcp import read_tools
 from actions.definitions.kind_change import as_kind, unreadable_method
+from actions.definitions.parsing.document import check_draft, missing
 from tests.actions.definitions.openapi_files import SHOP, drafts
 
 SEATS: dict[str, Any] = {

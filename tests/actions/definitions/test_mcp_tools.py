@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from actions.connections.tool_fingerprints import fingerprint
-from actions.definitions.document import check_draft, missing, parse_document
 from actions.definitions.importing.bounded_parsing import InvalidFile
 from actions.definitions.importing.mcp import changed_tools, read_tools
+from actions.definitions.parsing.document import check_draft, missing, parse_document
 
 TOOL: dict[str, Any] = {
     "name": "shop.createReturn",

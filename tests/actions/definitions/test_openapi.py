@@ -9,11 +9,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actions.definitions.document import check_draft, parse_document
 from actions.definitions.expressions.template import compile_path
 from actions.definitions.importing.bounded_parsing import InvalidFile
 from actions.definitions.importing.drafts import Imported, snake
 from actions.definitions.importing.openapi import MAX_OPERATIONS, read_openapi
+from actions.definitions.parsing.document import check_draft, parse_document
 from tests.actions.definitions.openapi_files import SHOP, body_of, drafts, file_with
 from tests.pace import bounded
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from actions.definitions.document import check_draft
 from actions.definitions.importing.drafts import snake
+from actions.definitions.parsing.document import check_draft
 from tests.actions.definitions.openapi_files import body_of, drafts, file_with
 
 

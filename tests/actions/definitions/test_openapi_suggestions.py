@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from actions.definitions.document import check_draft
+from actions.definitions.parsing.document import check_draft
 from tests.actions.definitions.openapi_files import RECORDS, SHOP, SUPPLIER, WRAPPED, drafts
 
 

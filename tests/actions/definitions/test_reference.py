@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from actions.definitions.document import missing, parse_document
 from actions.definitions.expressions.expression import compile_expression
 from actions.definitions.expressions.parser import FUNCTIONS
 from actions.definitions.expressions.values import as_json
+from actions.definitions.parsing.document import missing, parse_document
 from tests.actions.definitions.test_schema import SCHEMA, VALIDATOR
 
 PAGE = (Path(settings.BASE_DIR) / "docs" / "definitions.md").read_text()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actions.definitions.document import parse_document
+from actions.definitions.parsing.document import parse_document
 from actions.definitions.references import uses_of, with_renamed, with_renamed_names
 from supportbot.evals.retail.shop import DEFINITIONS
 from tests.actions.definitions.documents import EXCHANGE, PRODUCT

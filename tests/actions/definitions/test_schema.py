@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from actions.definitions import document
-from actions.definitions.arguments import MAX_ARGUMENTS
-from actions.definitions.document import parse_document
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.expressions.parser import MAX_CHARACTERS
+from actions.definitions.parsing import document
+from actions.definitions.parsing.arguments import MAX_ARGUMENTS
+from actions.definitions.parsing.document import parse_document
 from supportbot.evals.retail.shop import DEFINITIONS
 from tests.actions.definitions.documents import EXCHANGE, PRODUCT, changed
 from tests.actions.definitions.test_documents import JSON, LACKING, PATHS, WRONG
 
-SCHEMA = json.loads((Path(document.__file__).parent / "schema.json").read_text())
+SCHEMA = json.loads((Path(document.__file__).parents[1] / "schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
 RETAIL = [json.loads(path.read_text()) for path in sorted(DEFINITIONS.glob("*.json"))]
 # Mistakes that the schema cannot find, since they concern names, the grammar of expressions or other fields.

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from actions.definitions.document import drafted, missing, parse_document, reasons
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.kind_change import as_kind
+from actions.definitions.parsing.document import drafted, missing, parse_document, reasons
 from tests.actions.definitions.documents import EXCHANGE, PRODUCT, changed
 from tests.actions.definitions.test_schema import VALIDATOR
 

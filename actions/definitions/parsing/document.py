@@ -13,13 +13,14 @@ from decimal import Decimal
 from typing import Any, Final
 
 from actions.definitions import parts
-from actions.definitions.arguments import NAME, declared_names, read_arguments
-from actions.definitions.calls import NO_CALL, carries_key, read_call
-from actions.definitions.cards import MAX_ROWS, CardReader
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.expressions.expression import Expression, Path
 from actions.definitions.expressions.types import samples_of
-from actions.definitions.field_reader import CIRCULAR, LOCALE, Findings, Reading, Scope, circular
+from actions.definitions.parsing.arguments import NAME, declared_names, read_arguments
+from actions.definitions.parsing.calls import NO_CALL, carries_key, read_call
+from actions.definitions.parsing.cards import MAX_ROWS, CardReader
+from actions.definitions.parsing.field_reader import CIRCULAR, LOCALE, Findings, Reading, Scope, circular
+from actions.definitions.parsing.visitor_access import excess_for_visitors, obstacle_for_visitors
 from actions.definitions.parts import Definition, Kind, Origin, OutcomeKind
 from actions.definitions.requirements import (
     PER_CUSTOMER_DAY,
@@ -30,7 +31,6 @@ from actions.definitions.requirements import (
     require_unnamed,
     unbound,
 )
-from actions.definitions.visitor_access import excess_for_visitors, obstacle_for_visitors
 from actions.spec import Risk
 
 FORMAT: Final = 1

@@ -7,7 +7,7 @@ from typing import Final
 from actions.definitions.bodies import Body, compile_body
 from actions.definitions.errors import ExpressionError
 from actions.definitions.expressions.template import Fields, PathTemplate, Template, compile_path
-from actions.definitions.field_reader import Reading, Scope
+from actions.definitions.parsing.field_reader import Reading, Scope
 from actions.definitions.parts import CallTemplate
 
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}\??", re.ASCII)

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from actions.definitions import parts
-from actions.definitions.arguments import NAME
-from actions.definitions.field_reader import Reading, Scope
+from actions.definitions.parsing.arguments import NAME
+from actions.definitions.parsing.field_reader import Reading, Scope
 
 MAX_LABELLED: Final = 20  # paths whose values have labels
 MAX_LABELS: Final = 50  # labelled values of one path
