@@ -47,7 +47,7 @@ def broken_links() -> list[Broken]:
 
 
 def _known() -> Targets:
-    """Return the public help pages by the names and files by which they can be opened, and the pictures."""
+    """Return the valid targets: the public help pages, by all their names and file names, and the pictures."""
     viewer, known = Viewer(surface=Surface.HELP_PAGES), Targets()
     known.add(with_places(readable(viewer)))
     add_former_names(known, viewer)

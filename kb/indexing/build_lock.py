@@ -17,7 +17,7 @@ LOCK: Final = 0x73776974  # the letters "swit"
 
 @contextmanager
 def alone() -> Iterator[bool]:
-    """Yield whether no other process is building; none begins before this block ends."""
+    """Yield True if no other process is building. While the block runs, none can begin; if False, one is building."""
     is_alone = _has("SELECT pg_try_advisory_lock(%s)")
     try:
         yield is_alone

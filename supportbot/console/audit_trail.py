@@ -40,7 +40,7 @@ SUBJECTS: Final = {
     "access": (gettext_noop("Refused access"), ("door", "mcp", "conversation")),
 }
 PEOPLE: Final = ("person", "acts_as")  # facts that name a person by id; others may be text that somebody chose
-SEARCHED: Final = 50_000  # the newest entries; the log only grows, and no index finds a part of a fact
+SEARCHED: Final = 50_000  # the newest entries; the log only grows, and no index covers parts of facts
 
 
 class SubjectFilter(LabelledFilter):

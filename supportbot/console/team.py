@@ -197,7 +197,7 @@ def _consequences(person: User) -> list[str]:
 
 
 def _warn_of_missing_approvers(request: HttpRequest, policies: list[ActionPolicy]) -> None:
-    """Say which actions can no longer be approved as their rules demand."""
+    """Warn about actions that can no longer be approved as their rules require."""
     for policy in policies:
         if problem := approvers_warning(policy):
             action = action_in_force(policy.action)

@@ -44,7 +44,7 @@ def _require_embedder_class(name: str) -> None:
 def _require_sender(sender: str) -> None:
     """Raise StartRefused for a sender that mail servers would refuse."""
     account, _, host = parseaddr(sender)[1].rpartition("@")
-    if not (account and host):  # a mail server inside a network may take hosts that no other would
+    if not (account and host):  # a mail server on an internal network may accept a sender that others reject
         raise StartRefused(
             gettext("DEFAULT_FROM_EMAIL={sender} is not an address such as {example}.").format(
                 sender=sender, example="support@example.com"

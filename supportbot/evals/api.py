@@ -115,7 +115,7 @@ def _told(run: Run, request: Request, serializer: type[RunSerializer] = RunSeria
 
 
 def _hide(rows: Sequence[dict[str, Any]], person_id: UUID | None) -> None:
-    """Set to null what would reveal verdicts that are hidden from this person, in runs as JSON."""
+    """In the JSON of runs, set every field to null that would reveal verdicts hidden from this person."""
     if person_id is None:
         return
     ids = {UUID(str(one)) for row in rows for one in (row["id"], row["baseline"]) if one}

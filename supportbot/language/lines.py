@@ -14,7 +14,7 @@ from supportbot.language.sentences import sentences_of
 
 _LINK_ALONE: Final = re.compile(r"\[[^\[\]]{1,300}\]\([^()]{0,500}\)")
 _INDENT: Final = "  "
-_TRACKED: Final = 3  # from this number of columns on, readers need the column names in a quoted row
+_TRACKED: Final = 3  # with at least this many columns, a quoted row needs the column names
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def _state(error: BaseException) -> str:
 
 
 def _cause(error: BaseException) -> BaseException | None:
-    """Return the driver's error. If a pool had no connection in time, this is the error when opening one."""
+    """Return the driver's error. If a pool timed out, return the error of its last attempt to open a connection."""
     cause = error.__cause__
     return last_failure() or cause if isinstance(cause, PoolTimeout) else cause
 

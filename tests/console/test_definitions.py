@@ -121,7 +121,7 @@ def test_an_earlier_version_becomes_the_newest_draft(browser: Client, draft: Act
     assert newest.created_by == actor_of(dora) and reasons_for_saving(draft)[3] == "Restored from version 1"
     with override("de"):  # each reader's language, not that of whoever restored it
         assert reasons_for_saving(draft)[3] == "Aus Version 1 wiederhergestellt"
-    assert draft.current is None  # nothing is published by it
+    assert draft.current is None  # restoring publishes nothing
     assert not page_of(browser.get(at(draft, "versions/"))).css("form")
 
 

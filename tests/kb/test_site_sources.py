@@ -233,7 +233,7 @@ def test_a_damaged_character_leaves_the_others_readable(help_site: LocalSite) ->
     assert "Die Größe für Füße über 40" in body
 
 
-def test_pages_that_a_storage_service_sends_packed_are_read(help_site: LocalSite) -> None:
+def test_compressed_pages_of_a_storage_service_are_read(help_site: LocalSite) -> None:
     for path in ("/help/", "/help/wool"):
         packed = gzip.compress(str(help_site.pages[path]).encode())
         headers = {"Content-Type": "text/html", "Content-Encoding": "gzip"}

@@ -117,15 +117,15 @@ def unpacked(body: bytes, encoding: str = "gzip") -> Response:
         return request(Request("GET", url_of(server.port), unpacks_gzip=True))
 
 
-def test_a_packed_answer_of_several_members_is_read_whole() -> None:
+def test_a_compressed_response_of_several_members_is_read_whole() -> None:
     assert unpacked(PACKED + gzip.compress(b"More.")).body == b"Words of a page. " * 100 + b"More."
 
 
-def test_an_answer_without_a_body_is_not_damaged_by_the_header_of_its_compression() -> None:
+def test_a_compression_header_does_no_harm_to_a_response_without_a_body() -> None:
     assert unpacked(b"").body == b""
 
 
-def test_a_packed_answer_is_unpacked_for_a_caller_that_wants_it() -> None:
+def test_a_compressed_response_is_unpacked_for_a_caller_that_asks_for_it() -> None:
     assert unpacked(PACKED).body == unpacked(PACKED, "X-GZIP").body == b"Words of a page. " * 100
 
 
@@ -138,7 +138,7 @@ def test_a_packed_answer_is_unpacked_for_a_caller_that_wants_it() -> None:
         (PACKED, "br", "compression"),
         (PACKED, "gzip, gzip", "compression"),
     ],
-    ids=["a bomb", "cut off", "not packed", "brotli", "packed twice"],  # a packed body contains the time
+    ids=["a bomb", "cut off", "not compressed", "brotli", "compressed twice"],  # a compressed body contains the time
 )
 def test_a_packed_answer_that_grows_too_large_or_is_damaged_is_unusable(body: bytes, encoding: str, why: str) -> None:
     with pytest.raises(NoAnswer, match=why):

@@ -42,7 +42,7 @@ class ForkedReaders:
                 answer = b""
             if not answer:
                 self._end()
-                raise RuntimeError("The server of readers has ended; standard error says why.")
+                raise RuntimeError("The reader server has stopped. See standard error.")
             return int(answer)
 
     def _begin(self) -> socket:

@@ -325,7 +325,7 @@ class Evidence:
         return len(found) / (len(asked) - 1)
 
     def names(self, token: str) -> bool:
-        """Return whether a source, a look-up or the customer uses this token, or a source another form of its word."""
+        """Return whether a source, a look-up or the customer uses this token, or a source uses a form of its word."""
         said = token.casefold()
         return said in self.figures.text or said in stop_words(self.language) or self._is_known(said)
 

@@ -34,7 +34,7 @@ _BEGINNING: Final = "<"  # stands before the first word
 PIECES_BESIDE: Final = 2
 TELLING_WORDS_LEAST: Final = 3
 _EMPHASIS: Final = re.compile(r"[*`~]+")
-HELD_FROM: Final = 0.35  # from this likelihood of a deed by word pieces on, a sentence waits until it is complete
+HELD_FROM: Final = 0.35  # a sentence whose word pieces make a deed this likely waits until it is complete
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,7 +233,7 @@ def _is_inside(y: float, page: PageText) -> bool:
 
 
 def _masks(row: Sequence[Line]) -> Iterator[Mask]:
-    """Yield the parts of a row in a form that pages may share: the words, or those around the page number."""
+    """Yield the parts of a row as they may repeat on other pages: as they are, and with the page number masked."""
     for line in row:
         height = round(line.y / 4)
         numbers = list(_DIGITS.finditer(line.text[:MOST_MASKED]))
