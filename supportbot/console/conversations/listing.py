@@ -37,8 +37,8 @@ from supportbot.handoff.errors import AlreadyClaimed
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets.selectors import open_ticket_for
 from supportbot.handoff.tickets.services import take_over
+from supportbot.large_reads import Among
 from supportbot.llm.models import LLMCall
-from supportbot.many_ids import Among
 from supportbot.releases.selectors import releases
 from supportbot.team_formats import language_name, number
 from supportbot.widget.models import Rating

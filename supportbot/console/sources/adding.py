@@ -15,8 +15,7 @@ from kb.sources.models import Source
 from kb.sources.runs import Mode, begin
 from kb.sources.services import MAX_FILE_BYTES, add_files, add_source
 from supportbot.console.request_context import needs, person_of
-from supportbot.console.sources.forms import FilesForm, PlaceForm, SiteForm, collections
-from supportbot.console.sources.uploads import MOST_FILES, uploaded
+from supportbot.console.sources.forms import MOST_FILES, FilesForm, PlaceForm, SiteForm, collections, uploaded
 from supportbot.errors import NotAllowed, SupportBotError
 
 

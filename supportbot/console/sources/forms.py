@@ -1,17 +1,20 @@
-"""The forms of a source. The service validates the entered values."""
+"""The forms of a source, and the files dropped on its page. The service validates the entered values."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from django import forms
+from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from kb.models import Audience, Collection
 from kb.sources.models import Source
-from kb.sources.services import Wish
+from kb.sources.services import MAX_FILE_BYTES, Wish
 from kb.sources.web.site import MAX_DEPTH
 from supportbot.errors import SupportBotError
 
+MOST_FILES: Final = 100  # files in one request; a zip file may contain more
 _LINES: Final = forms.Textarea(attrs={"rows": 2, "class": "field", "spellcheck": "false"})
 
 
@@ -146,3 +149,11 @@ def settings_of(source: Source) -> dict[str, Any]:
         "most": config.get("most", 10_000),
         **{name: "\n".join(config.get(name, [])) for name in ("sections", "include", "exclude")},
     }
+
+
+def uploaded(request: HttpRequest) -> Iterator[tuple[str, bytes]]:
+    """Yield the path and content of each dropped file, read only up to the size limit of a source."""
+    paths = request.POST.getlist("path")
+    for place, file in enumerate(request.FILES.getlist("files")[:MOST_FILES]):
+        path = paths[place] if place < len(paths) else file.name or ""
+        yield path, file.read(MAX_FILE_BYTES + 1)

@@ -28,8 +28,14 @@ from supportbot.console.display import error_text
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff
 from supportbot.console.sources import states
-from supportbot.console.sources.forms import SettingsForm, SiteSettingsForm, collections, settings_of
-from supportbot.console.sources.uploads import MOST_FILES, uploaded
+from supportbot.console.sources.forms import (
+    MOST_FILES,
+    SettingsForm,
+    SiteSettingsForm,
+    collections,
+    settings_of,
+    uploaded,
+)
 from supportbot.errors import NotAllowed, NotFound, SupportBotError
 from supportbot.evals.articles.published_checks import checked_articles
 from supportbot.evals.articles.reported_failures import checks

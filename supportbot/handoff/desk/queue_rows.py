@@ -24,7 +24,7 @@ from supportbot.handoff.models import HELD, OPEN, Priority, Reason, State, Ticke
 from supportbot.handoff.tickets.queue_rules import is_late, is_nearly_late
 from supportbot.handoff.tickets.selectors import ticket_queryset
 from supportbot.language.detection import base_language
-from supportbot.query_settings import wide_reads
+from supportbot.large_reads import wide_reads
 from supportbot.word_search import MAX_CHARACTERS, words_of
 
 ROWS_PER_PAGE: Final = 50
