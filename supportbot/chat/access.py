@@ -30,10 +30,10 @@ def conversation_for(caller: Caller, conversation_id: UUID) -> Conversation:
     """Return the conversation; raises the same NotFound for someone else's as for a missing one, and audits it for
     customers. Staff need one of OPENING_SCOPES; the endpoint checks further rights.
     """
-    if not isinstance(caller, CustomerCaller) and not any(caller.may(scope) for scope in OPENING_SCOPES):
+    if not _may_open_any(caller):
         raise NotFound()
     conversation = conversation_in_scope(conversation_id)
-    if conversation is None or not _is_within_reach(caller, conversation):
+    if conversation is None or not is_open_to(caller, conversation):
         error = NotFound()
         # use the same query for other customers' and for missing conversations, so timing reveals nothing
         if isinstance(caller, CustomerCaller):
@@ -43,6 +43,11 @@ def conversation_for(caller: Caller, conversation_id: UUID) -> Conversation:
     return conversation
 
 
-def _is_within_reach(caller: Caller, conversation: Conversation) -> bool:
+def is_open_to(caller: Caller, conversation: Conversation) -> bool:
+    """Return whether `conversation_for` would return this conversation. A refusal is audited only there."""
     is_theirs = not isinstance(caller, CustomerCaller) or conversation.customer_id == caller.customer_id
-    return is_theirs and conversation.workspace_id == caller.workspace_id
+    return _may_open_any(caller) and is_theirs and conversation.workspace_id == caller.workspace_id
+
+
+def _may_open_any(caller: Caller) -> bool:
+    return isinstance(caller, CustomerCaller) or any(caller.may(scope) for scope in OPENING_SCOPES)

@@ -3,6 +3,7 @@
 from typing import Final
 from uuid import UUID
 
+from supportbot.accounts.principals import Caller
 from supportbot.chat import blocks
 from supportbot.chat.blocks import BlockRef, Filled
 from supportbot.chat.errors import ChatError
@@ -19,10 +20,12 @@ class TooFast(ChatError):
     default_message = f"At most {MESSAGES_PER_MINUTE} messages and retries a minute. Wait a moment and try again."
 
 
-def send_message(conversation_id: UUID, *, text: str, client_id: str, slot: Slot | None = None) -> Receipt:
+def send_message(
+    conversation_id: UUID, *, text: str, client_id: str, sender: Caller | None = None, slot: Slot | None = None
+) -> Receipt:
     """Store the customer's message like `add_customer_message`; raises TooFast, and its errors."""
     _check_rate(conversation_id)
-    return add_customer_message(conversation_id, text=text, client_id=client_id, slot=slot)
+    return add_customer_message(conversation_id, text=text, client_id=client_id, sender=sender, slot=slot)
 
 
 def choose(conversation_id: UUID, *, block: BlockRef, option: str, client_id: str) -> Receipt:

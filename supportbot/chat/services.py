@@ -13,6 +13,8 @@ from django.db import transaction
 from django.utils.module_loading import import_string
 
 from supportbot.accounts.models import User
+from supportbot.accounts.principals import Caller
+from supportbot.chat.access import is_open_to
 from supportbot.chat.errors import (
     ClientIdReused,
     EmptyMessage,
@@ -26,6 +28,7 @@ from supportbot.chat.models import Audience, Conversation, Message, Source
 from supportbot.chat.notices import ai_notice
 from supportbot.chat.selectors import first_unanswered_seq, message_by_client_id
 from supportbot.chat.turns import Slot, is_turn_pending, mark_answered, start_turn
+from supportbot.errors import NotFound
 from supportbot.ids import uuid7
 from supportbot.language.normalise import visible
 from supportbot.observing.logs import Event, tell
@@ -72,15 +75,20 @@ def start_conversation(customer_id: UUID, *, channel_id: UUID | None = None, loc
 
 
 @transaction.atomic
-def add_customer_message(conversation_id: UUID, *, text: str, client_id: str, slot: Slot | None = None) -> Receipt:
+def add_customer_message(
+    conversation_id: UUID, *, text: str, client_id: str, sender: Caller | None = None, slot: Slot | None = None
+) -> Receipt:
     """Store a customer's message and, unless an agent has the conversation, start a turn of the assistant. It may be
     claimed for a runner's `slot` at once.
 
     The same `client_id` with the same text returns the first receipt; with another text it raises ClientIdReused.
-    Raises EmptyMessage, MessageTooLong, UnreadableText, InvalidClientId or ConversationEnded.
+    Raises EmptyMessage, MessageTooLong, UnreadableText, InvalidClientId or ConversationEnded, and NotFound if the
+    conversation is not open to a `sender`; without one, the caller has checked this.
     """
     text, client_id = clean_text(text), clean_client_id(client_id)
     conversation = lock_conversation(conversation_id)
+    if sender is not None and not is_open_to(sender, conversation):
+        raise NotFound()
     earlier = _earlier(conversation, Source.CUSTOMER, client_id, text)
     if earlier is not None:
         return earlier

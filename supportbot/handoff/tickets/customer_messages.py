@@ -17,7 +17,7 @@ from supportbot.handoff.tickets.selectors import open_ticket_for
 from supportbot.handoff.tickets.services import lock_ticket, reopen_for_owner, set_contact_email
 from supportbot.translation import text_in
 
-# Plain SQL, because this runs for every customer message, and most customers never have a ticket.
+# Plain SQL, because this runs for every message of a customer who had a ticket before.
 _NEWEST: Final = f"""
 SELECT {sql.columns(Ticket, "t")} FROM handoff_ticket t
 WHERE t.conversation_id = %s AND t.workspace_id = %s ORDER BY t.id DESC LIMIT 1"""
@@ -67,6 +67,8 @@ def reopen_if_recent(conversation: Conversation, seq: int) -> None:
 
     Only the first message after the end reopens it. After that, the assistant keeps the conversation.
     """
+    if not conversation.episode_start_seq:  # no ticket has ended: each end begins an episode
+        return
     ticket = _newest_ticket(conversation)
     if ticket is None or not _may_reopen(ticket) or _has_written_since(conversation, seq, ticket):
         return

@@ -11,9 +11,11 @@ from supportbot.assistant.vector_prefetch import prefetch_vectors
 from supportbot.async_db import db, outside
 from supportbot.chat.access import conversation_for
 from supportbot.chat.rate_limit import choose, retry, send_message, submit
+from supportbot.chat.services import Receipt
 from supportbot.chat.signals import Typing
 from supportbot.chat.stream import signal_broker
-from supportbot.chat.turns import request_stop
+from supportbot.chat.turns import Slot, request_stop
+from supportbot.errors import NotFound
 from supportbot.handoff.tickets import services as handoff
 from supportbot.widget.errors import AttachmentsNotSupported
 from supportbot.widget.services import confirm, decline, rate, stop_waiting, undo
@@ -60,6 +62,16 @@ def _checked(session: Session, service: Callable[[UUID], T]) -> T:
     return service(session.conversation_id)
 
 
+def _stored(session: Session, text: str, client_id: str, slot: Slot | None) -> Receipt:
+    """Store a message. Unlike `_checked`, this reads the conversation once: its access is checked when it is locked."""
+    conversation_id, caller = session.conversation_id, session.caller
+    try:
+        return send_message(conversation_id, text=text, client_id=client_id, sender=caller, slot=slot)
+    except NotFound:
+        conversation_for(caller, conversation_id)  # audits the refusal, which the transaction has rolled back
+        raise
+
+
 async def run_command(command: Command, session: Session) -> Ack | None:
     """Run the client's command, and return the `ack` of a stored message; raises the service's error."""
     match command:
@@ -99,8 +111,8 @@ async def run_command(command: Command, session: Session) -> Ack | None:
 
 async def _send(session: Session, text: str, client_id: str) -> Ack:
     """Store a message, for whose turn the runner of this process keeps a slot meanwhile."""
-    with runner.slot() as slot:
-        receipt = await on_behalf(session, send_message, text=text, client_id=client_id, slot=slot)
+    with runner.slot() as slot, workspace_scope(session.workspace_id):
+        receipt = await db(_stored, session, text, client_id, slot)
         if receipt.is_new:  # the rate is limited, too, because a vector costs more than a message
             prefetch_vectors(session.conversation_id, text)  # before the turn begins, which waits for them
     return Ack(client_id, receipt.seq)

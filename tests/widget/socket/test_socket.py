@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from actions.models import AuditEntry
 from supportbot.accounts.models import Channel, Customer, User, Workspace
 from supportbot.accounts.services import NewChannel
 from supportbot.async_db import db
@@ -357,6 +358,7 @@ async def test_a_socket_stores_nothing_once_its_conversation_has_another_owner(
         await socket.say("message", client_id="m1", text="Mine?")
         assert (await socket.until("error"))["code"] == "not_found"
     assert not await db(Message.objects.filter(source="customer").exists)
+    assert await db(AuditEntry.objects.filter(event="conversation.not_theirs").count) == 1
 
 
 @pytest.mark.parametrize("change", ["channel closed", "customer forgotten"])
