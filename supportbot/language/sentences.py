@@ -8,6 +8,7 @@ could hide an invention behind a fact.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 # longer text without the end of a sentence is checked as one sentence and withheld
@@ -122,6 +123,7 @@ def goes_on(text: str, stop: int) -> bool:
     return _LIST_NUMBER.search(text[:stop]) is not None or _GOES_ON.match(text, stop) is not None
 
 
+@lru_cache(maxsize=256)  # the checks need it several times for each sentence
 def without_markers(sentence: str) -> str:
     """Return the words of a sentence without its source markers; code is unchanged."""
     code, words = fenced_part(sentence)

@@ -242,10 +242,10 @@ class Evidence:
         self, passages: Sequence[Passage], *, language: str, said: Iterable[str] = (), site: str = "", now: str = ""
     ) -> None:
         self.language = language
-        self.time = known_figures([now])
         self.sources = [Source(passage) for passage in passages]
         self.texts = [f"{passage.title}\n{passage.heading}\n{passage.text}" for passage in passages]
         self._said = tuple(said)
+        self._now = now
         self._learned: list[str] = []
         self._done: list[str] = []
         self._learned_stems: set[str] = set()
@@ -261,6 +261,10 @@ class Evidence:
         (self._done if is_done else self._learned).append(text)
         self._learned_stems.update(stems(text, self.language))
         self.__dict__.pop("figures", None)
+
+    @cached_property
+    def time(self) -> Known:
+        return known_figures([self._now])
 
     @cached_property
     def figures(self) -> Known:

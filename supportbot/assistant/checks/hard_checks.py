@@ -24,7 +24,8 @@ from supportbot.language.sentences import LEADS, fenced_part, unmarked, without_
 RUN_OF_RULES: Final = 40
 RUN_OF_NOTE: Final = 16
 LEAST_RUN: Final = 8  # anything shorter may be chance; also the minimum length of a word with digits, such as a key
-_BARE: Final = re.compile(r"[\W_]+")
+_MARKS: Final = re.compile(r"[\W_]+")
+_ASCII_MARKS: Final = {code: None for code in range(128) if not chr(code).isalnum()}  # faster than the pattern
 _NAME: Final = re.compile(r"(?=[\w-]*\d)(?=[\w-]*[^\W\d_])[\w-]+")
 _KEY: Final = re.compile(
     r"\b(?:sk|vs|st|rk|whsec|gh[pousr]|xox[abprs]|AKIA|AIza)[-_][\w-]{10,}|\beyJ[\w-]{10,}\.[\w-]+"
@@ -55,7 +56,7 @@ class Confidential:
         runs |= {(name := bare(written)): len(name) for written in _NAME.findall(note)}
         self._runs = {text: run for text, run in runs.items() if len(text) >= LEAST_RUN}
         self._pieces = frozenset(piece for text in self._runs for piece in _pieces(text))
-        self._traces = frozenset(reading for piece in self._pieces for reading in _readings(piece))
+        self._traces = [frozenset(map(read, self._pieces)) for read in _READINGS]
 
     def is_in(self, before: str, text: str) -> bool:
         """Return whether a text, after the one before it, discloses confidential text in any spelling or encoding."""
@@ -67,26 +68,29 @@ class Confidential:
 
     def may_go_on(self, letters: str, more: str) -> bool:
         """Return whether bare letters, after those already shown, may be about to disclose confidential text."""
-        return bool(self._pieces) and self._is_traced(letters, more) and self._is_read(letters + more, parts=2)
+        return self._is_read(letters, more, parts=2)
 
     def _leaks(self, before: str, text: str, *, parts: int) -> bool:
         if not self._pieces:
             return False
         if any(self._holds_run(view, parts) for view in _decoded(before + text)):
             return True
-        letters, more = bare(before), bare(text)
-        return self._is_traced(letters, more) and self._is_read(letters + more, parts)
+        return self._is_read(bare(before), bare(text), parts)
 
-    def _is_traced(self, letters: str, more: str) -> bool:
-        """Return whether a run may end in these letters; earlier letters were checked when they arrived.
+    def _is_read(self, letters: str, more: str, parts: int) -> bool:
+        """Return whether a run, in one of the readings, may end in `more`; earlier letters were checked when they
+        arrived.
 
-        This runs for each word of an answer. One comparison rules out all readings of most words, since most contain no
-        piece of a run.
+        This runs for all words of an answer. For most, one comparison rules out a reading, since they contain no piece
+        of a run that is written so.
         """
-        return not self._traces.isdisjoint(_pieces(letters[-LEAST_RUN + 1 :] + more))
-
-    def _is_read(self, plain: str, parts: int) -> bool:
-        return any(self._holds_run(view, parts) for view in _readings(plain))
+        if not self._pieces:
+            return False
+        new = _pieces(letters[-LEAST_RUN + 1 :] + more)
+        return any(
+            not written.isdisjoint(new) and self._holds_run(read(letters + more), parts)
+            for read, written in zip(_READINGS, self._traces, strict=True)
+        )
 
     def _holds_run(self, view: str, parts: int) -> bool:
         pieces = _pieces(view)
@@ -110,7 +114,8 @@ def holds_secret(text: str) -> bool:
 
 def bare(text: str) -> str:
     """Return the letters and digits of a text as the checks read them, in lower case."""
-    return _BARE.sub("", fold_homoglyphs(text).lower())
+    plain = fold_homoglyphs(text).lower()
+    return plain.translate(_ASCII_MARKS) if plain.isascii() else _MARKS.sub("", plain)
 
 
 def _pieces(text: str) -> list[str]:
@@ -118,8 +123,20 @@ def _pieces(text: str) -> list[str]:
     return [text[at : at + LEAST_RUN] for at in range(len(text) - LEAST_RUN + 1)]
 
 
-def _readings(plain: str) -> tuple[str, str, str]:
-    return plain, plain[::-1], codecs.encode(plain, "rot13")
+def _as_it_is(plain: str) -> str:
+    return plain
+
+
+def _backwards(plain: str) -> str:
+    return plain[::-1]
+
+
+def _rotated(plain: str) -> str:
+    return codecs.encode(plain, "rot13")
+
+
+# Each is its own inverse: a text holds a run in a reading if the run, read in the same way, stands in the text.
+_READINGS: Final = (_as_it_is, _backwards, _rotated)
 
 
 def _decoded(text: str) -> Iterator[str]:
