@@ -50,7 +50,7 @@ def start(role: str) -> None:
 @contextmanager
 def span(described: Described | None) -> Iterator[Span]:
     """Record the work in this block as a span; spans inside it become its children. None records no span."""
-    if described is None:
+    if described is None or not _has_sdk():
         yield trace.get_current_span()
         return
     # An exception's message may contain people's texts, so only its class is recorded.
@@ -63,6 +63,11 @@ def span(described: Described | None) -> Iterator[Span]:
         except BaseException as error:
             _fail(current, type(error).__name__)
             raise
+
+
+def _has_sdk() -> bool:
+    """Return whether spans may be recorded. The API alone takes ten times as long to record none as this check."""
+    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
 def describe_current(attributes: Mapping[str, Attribute]) -> None:
@@ -79,6 +84,8 @@ def _describe(current: Span, attributes: Mapping[str, Attribute]) -> None:
 
 def told(described: Described, *, began: datetime, seconds: float) -> None:
     """Record a finished piece of work."""
+    if not _has_sdk():
+        return
     start_time = int(began.timestamp() * 1e9)
     current = _tracer.start_span(described.name, kind=described.kind, start_time=start_time)
     _describe(current, described.attributes)
