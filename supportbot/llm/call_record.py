@@ -8,7 +8,7 @@ are not found.
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -21,7 +21,7 @@ from django.db import transaction
 
 from supportbot import sql
 from supportbot.accounts.errors import UnscopedQuery
-from supportbot.accounts.scope import across_workspaces
+from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.async_db import db
 from supportbot.language.personal_data import Kind, personal_data_in, replaced
 from supportbot.llm import budget
@@ -66,14 +66,35 @@ class CallRecord:
 
 async def record_calls(records: Sequence[CallRecord], taken: Sequence[budget.Reservation] = ()) -> None:
     """Count and store call records. An unavailable database or a call outside any workspace is logged, not raised."""
-    for one in records:
-        _count(one)
+    count_calls(records)
     try:
         await db(save_calls, records, taken)
     except UnscopedQuery:
         logger.info("llm.call_outside_workspace", extra={"attempts": len(records)})
     except AnyDatabaseError:
         logger.exception("llm.record_lost", extra={"attempts": len(records)})
+
+
+async def store_together(records: Mapping[UUID, Sequence[CallRecord]]) -> None:
+    """Store counted records of several calls, by workspace, that need no reservations or bodies. If those of a
+    workspace cannot be stored, this is logged, and the others are not affected.
+    """
+    await db(_save_by_workspace, records)
+
+
+def _save_by_workspace(records: Mapping[UUID, Sequence[CallRecord]]) -> None:
+    for workspace_id, own in records.items():
+        try:
+            with workspace_scope(workspace_id):
+                save_calls(own)
+        except AnyDatabaseError:
+            logger.exception("llm.record_lost", extra={"attempts": len(own)})
+
+
+def count_calls(records: Sequence[CallRecord]) -> None:
+    """Count call records in the metrics, and write their lines of the log."""
+    for one in records:
+        _count(one)
 
 
 def _count(one: CallRecord) -> None:

@@ -1,15 +1,19 @@
 """All calls to models pass through here: deadline, retry, circuit breaker, fallback route, budget and call record.
 
 Invariants: Nothing is retried after its first sign of life. A stream begins with RouteStarted and ends with Finished or
-an error; Restarted voids everything before it. A call's record is written in the background after the stream. If
-personal data is hidden, remote models read placeholders, and readers of the stream get the real data.
+an error; Restarted voids everything before it. A call's record is written in the background after the stream, together
+with those of other calls. If personal data is hidden, remote models read placeholders, and readers of the stream get
+the real data.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
-from contextvars import copy_context
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import aclosing, suppress
+from contextvars import Context, copy_context
 from dataclasses import replace
+from typing import Any, Final
+from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
@@ -18,8 +22,8 @@ from supportbot.accounts.scope import current_workspace_id
 from supportbot.llm import routing
 from supportbot.llm.attempt import Attempt
 from supportbot.llm.breaker import Breaker, breaker_of, kind_of
-from supportbot.llm.budget import Reservations, booked_as
-from supportbot.llm.call_record import record_calls
+from supportbot.llm.budget import Reservations, booked_as, is_limited
+from supportbot.llm.call_record import CallRecord, count_calls, record_calls, store_together
 from supportbot.llm.conf import Limits, limits
 from supportbot.llm.connections import Server
 from supportbot.llm.embeddings import call as embedding_call
@@ -50,6 +54,8 @@ from supportbot.llm.types import (
     ToolCall,
 )
 
+SAVE_AFTER_SECONDS: Final = 0.5  # how long a call's record waits for those of other calls
+
 
 def always() -> bool:
     return True
@@ -62,7 +68,7 @@ class Call:
     """
 
     def __init__(self, request: ModelRequest, *, ends_at: float, history_tokens: int) -> None:
-        current_workspace_id()  # raises UnscopedQuery now, not when the record is written
+        self.workspace_id = current_workspace_id()  # raises UnscopedQuery now, not when the record is written
         self.context = copy_context()
         self.request = request
         self.purpose = booked_as(request.purpose)
@@ -113,37 +119,67 @@ class Call:
         """Record that the budget did not allow an attempt, since only this says why another route answered."""
         self.begin(provider).refused(Reason.BUDGET)
 
+    def records(self) -> list[CallRecord]:
+        """Return the records of the attempts, once the call has ended."""
+        return [attempt.record(purpose=self.purpose) for attempt in self.attempts]
+
     def tries(self, provider: Provider) -> int:
         return sum(attempt.provider is provider for attempt in self.attempts)
 
     async def reserve(self, provider: Provider) -> None:
         """Reserve the maximum cost of one attempt. Raises BudgetExceeded."""
+        if not is_limited(self.purpose):
+            return
         await self.reservations.take(provider, highest_usage(self.request_for(provider)), purpose=self.purpose)
 
 
 class Recorder:
-    """Writes records in the background. A lost record is logged and never affects the customer's answer."""
+    """Writes records in the background: those of calls that end shortly after one another in one statement, since a
+    statement and its commit cost more than its rows. A lost record is logged and never affects the customer's answer.
+    """
 
     def __init__(self) -> None:
         self._saving: set[asyncio.Task[None]] = set()
+        self._unsaved: defaultdict[UUID, list[CallRecord]] = defaultdict(list)  # by workspace
+        self._timer: asyncio.TimerHandle | None = None  # only while there are unsaved records
 
     def save_soon(self, call: Call) -> None:
-        """Start writing the record of `call` in the call's own scope; `drain` waits for it."""
+        """Count a call that has ended, in its own scope, and have its record stored soon; `drain` waits for it."""
         if not call.attempts and not call.reservations:
             return
-        saving = asyncio.get_running_loop().create_task(_save(call), context=call.context)
-        self._saving.add(saving)
-        saving.add_done_callback(self._saving.discard)
+        if call.reservations or settings.LLM_STORE_BODIES:  # stored in the same transaction as the record
+            self._start(_save(call), call.context)
+            return
+        records = call.records()
+        with suppress(OSError):  # the counters' disk is full
+            call.context.run(count_calls, records)
+        self._unsaved[call.workspace_id] += records
+        if self._timer is None:
+            later = asyncio.get_running_loop().call_later
+            self._timer = later(SAVE_AFTER_SECONDS, self._save_together, context=Context())
 
     async def drain(self) -> None:
+        self._save_together()
         while self._saving:
             await asyncio.gather(*self._saving)
+
+    def _save_together(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        records, self._unsaved = self._unsaved, defaultdict(list)
+        if records:
+            self._start(store_together(records), Context())
+
+    def _start(self, saving: Coroutine[Any, Any, None], context: Context) -> None:
+        task = asyncio.get_running_loop().create_task(saving, context=context)
+        self._saving.add(task)
+        task.add_done_callback(self._saving.discard)
 
 
 async def _save(call: Call) -> None:
     taken = await call.reservations.taken()
-    records = [attempt.record(purpose=call.purpose) for attempt in call.attempts]
-    await record_calls(records, taken)
+    await record_calls(call.records(), taken)
 
 
 class Gateway:

@@ -9,10 +9,16 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from django.db import DatabaseError
 
+from supportbot import sql
 from supportbot.accounts.errors import UnscopedQuery
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.async_db import db
 from supportbot.llm import gateway, routing
 from supportbot.llm.errors import ModelMisconfigured, ModelUnavailable
+from supportbot.llm.models import LLMCall
 from supportbot.llm.types import (
     Finished,
     ModelRequest,
@@ -41,6 +47,45 @@ async def test_an_answer_streams_with_usage_and_a_record(server: ModelServer, as
     assert (row.input_tokens, row.output_tokens, row.cached_tokens, row.cost) == (11, 4, 3, None)
     assert row.time_to_first_token_ms is not None
     assert row.duration_ms >= row.time_to_first_token_ms
+
+
+async def test_calls_that_end_together_are_stored_together_each_in_its_workspace(
+    server: ModelServer, ask: Ask, stored: Stored, other_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inserted: list[int] = []
+    insert = sql.insert
+    monkeypatch.setattr(sql, "insert", lambda *rows: (inserted.append(len(rows)), insert(*rows)))
+    await asyncio.gather(read(ask()), read(ask()))
+    with workspace_scope(other_workspace.pk):
+        await read(ask())
+    assert len(await stored()) == 2
+    with workspace_scope(other_workspace.pk):
+        assert len(await stored()) == 1
+    assert sorted(inserted) == [1, 2]
+
+
+async def test_records_are_stored_while_the_process_goes_on(server: ModelServer, ask: Ask, stored: Stored) -> None:
+    await read(ask())
+    async with asyncio.timeout(10):
+        while not await db(LLMCall.objects.count):  # noqa: ASYNC110  # nothing rings here
+            await asyncio.sleep(0.05)
+
+
+async def test_records_that_cannot_be_stored_do_not_affect_those_of_other_workspaces(
+    server: ModelServer, ask: Ask, stored: Stored, other_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert = sql.insert
+
+    def insert_unless_other(*rows: LLMCall) -> None:
+        if rows[0].workspace_id == other_workspace.pk:
+            raise DatabaseError("this workspace's rows are refused")
+        insert(*rows)
+
+    monkeypatch.setattr(sql, "insert", insert_unless_other)
+    with workspace_scope(other_workspace.pk):
+        await read(ask())
+    await read(ask())
+    assert len(await stored()) == 1
 
 
 async def test_the_sdk_is_loaded_outside_the_event_loop(
