@@ -7,6 +7,7 @@ request's sources is public and is kept. Invariant: only values from the request
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from itertools import count
 from typing import Final
 
@@ -24,6 +25,12 @@ _LONGEST: Final = 20
 _ESCAPE: Final = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)")
 
 
+@lru_cache(maxsize=512)  # the same page supports many answers
+def _named_in(title: str, text: str) -> frozenset[tuple[Kind, str]]:
+    """Return the kind and key of each piece of personal data that a page names, such as the shop's own address."""
+    return frozenset((one.kind, one.key) for one in personal_data_in(f"{title}\n{text}"))
+
+
 class Placeholders:
     """The placeholders of one request."""
 
@@ -31,11 +38,7 @@ class Placeholders:
         self._request = request
         self._marks: dict[tuple[Kind, str], str] = {}
         self._values: dict[str, str] = {}
-        self._public = {
-            (one.kind, one.key)
-            for source in request.sources
-            for one in personal_data_in(f"{source.title}\n{source.text}")
-        }
+        self._public = {one for source in request.sources for one in _named_in(source.title, source.text)}
         self._numbers: dict[Kind, Iterator[int]] = {}
         # A placeholder that the customer typed stands for nothing.
         self._taken = {mark for message in request.messages for mark in _marks_in(message.content)}
