@@ -90,12 +90,13 @@ class Call:
 
     def request_for(self, provider: Provider) -> ModelRequest:
         """Return the request in the form sent to a provider."""
-        placeholders = self.placeholders_for(provider)
-        request = self.request if placeholders is None else placeholders.request
         if provider.is_local:
-            return request
+            return self.request
+        placeholders = self.placeholders_for(provider)
         # Shorten last, so values keep their placeholders however much of the conversation is left.
-        return shortest(request) if self._is_short else within_budget(request, self._history_tokens)
+        if self._is_short:
+            return shortest(self.request if placeholders is None else placeholders.with_lean_instructions())
+        return within_budget(self.request if placeholders is None else placeholders.request, self._history_tokens)
 
     def shorten(self) -> bool:
         """Send a shorter request from now on; return False if it was already shortened."""

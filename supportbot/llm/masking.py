@@ -44,6 +44,13 @@ class Placeholders:
         self._taken = {mark for message in request.messages for mark in _marks_in(message.content)}
         self.request = self._hidden()
 
+    def with_lean_instructions(self) -> ModelRequest:
+        """Return the request with its lean instructions, too. Few servers need them, so `request` has none: hiding
+        personal data in them takes as long as in all messages.
+        """
+        lean = ChatMessage("system", self._hide(self._request.lean_instructions))
+        return replace(self.request, lean_instructions=self._explained((lean,))[0].content if lean.content else "")
+
     def restored(self, text: str) -> str:
         """Return a complete text by the model with the values in place of their placeholders."""
         if not self._values or "[" not in text:
@@ -67,10 +74,10 @@ class Placeholders:
 
     def _hidden(self) -> ModelRequest:
         messages = tuple(map(self._hide_in, self._request.messages))
-        lean = self._hide(self._request.lean_instructions)
-        if not self._values:
-            return self._request
-        return replace(self._request, messages=_with_note(messages), lean_instructions=_noted(lean) if lean else "")
+        return replace(self._request, messages=self._explained(messages), lean_instructions="")
+
+    def _explained(self, messages: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:
+        return _with_note(messages) if self._values else messages
 
     def _hide_in(self, message: ChatMessage) -> ChatMessage:
         content = self._hide_in_json(message.content) if message.role == "tool" else self._hide(message.content)
