@@ -56,6 +56,7 @@ class SignalBroker:
         self._turn_listeners: set[Callable[[], None]] = set()
         self._watched_elsewhere: dict[UUID, float] = {}
         self._heads: dict[UUID, int] = {}
+        self._unsent_heads: dict[UUID, int] = {}
         self._is_started = False
         self._starting = asyncio.Lock()
         self._channel = ""  # empty until the layer has assigned one
@@ -95,7 +96,9 @@ class SignalBroker:
             self._wake_runner()  # this process has a runner, so others need no signal
             return
         self._deliver(conversation_id, signal)
-        if not isinstance(signal, Delta | Status) or self._is_watched_elsewhere(conversation_id):
+        if isinstance(signal, NewEvent):
+            self._send_head_soon(conversation_id, signal.seq)
+        elif not isinstance(signal, Delta | Status) or self._is_watched_elsewhere(conversation_id):
             self._send(_group(conversation_id), conversation_id, signal)
 
     def watch(self, conversation_id: UUID) -> None:
@@ -126,6 +129,19 @@ class SignalBroker:
 
     def _send(self, group: str, conversation_id: UUID, signal: Signal) -> None:
         self._spawn(channel_layer.send(group, _message(conversation_id, signal)))
+
+    def _send_head_soon(self, conversation_id: UUID, seq: int) -> None:
+        """Tell other processes once how far the log has grown, if a transaction adds several events: a message and the
+        start of its answer.
+        """
+        if not self._unsent_heads:
+            asyncio.get_running_loop().call_soon(self._send_heads)
+        self._unsent_heads[conversation_id] = max(seq, self._unsent_heads.get(conversation_id, 0))
+
+    def _send_heads(self) -> None:
+        heads, self._unsent_heads = self._unsent_heads, {}
+        for conversation_id, seq in heads.items():
+            self._send(_group(conversation_id), conversation_id, NewEvent(seq, None))
 
     def _is_watched_elsewhere(self, conversation_id: UUID) -> bool:
         return self._watched_elsewhere.get(conversation_id, 0.0) > time.monotonic()

@@ -22,6 +22,7 @@ from supportbot.chat.signals import (
     Signal,
     Status,
     TurnWaiting,
+    Typing,
     WatchRequested,
     signal_from_wire,
     signal_to_wire,
@@ -76,6 +77,28 @@ async def test_a_commit_is_published_with_its_event(broker: SignalBroker, conver
     assert isinstance(news, NewEvent)
     assert news.event is not None
     assert (news.seq, news.event.payload["text"]) == (2, "Hello")
+
+
+async def test_events_of_one_transaction_leave_the_process_as_one_signal(
+    broker: SignalBroker, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def send(group: str, message: dict[str, Any]) -> None:
+        await sent.put(message["signal"])
+
+    monkeypatch.setattr(channel_layer, "send", send)
+    listener = Listener()
+    await broker.listen(conversation.pk, listener)
+    for seq in (2, 3):
+        broker.publish(conversation.pk, NewEvent(seq, None))
+    broker.publish(conversation.pk, Typing("Bob", "agent"))
+    assert listener.signals == [NewEvent(2, None), NewEvent(3, None), Typing("Bob", "agent")]
+    assert [await sent.get(), await sent.get()] == [
+        {"kind": "Typing", "who": "Bob", "source": "agent"},
+        {"kind": "NewEvent", "seq": 3},
+    ]
+    assert sent.empty()
 
 
 async def test_signals_of_another_conversation_are_not_delivered(
