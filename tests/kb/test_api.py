@@ -179,6 +179,7 @@ def test_lists_are_paginated_and_can_be_filtered(editor: Program) -> None:
     assert [row["id"] for row in editor.get("articles", state="live").json()["results"]] == [ids[0]]
 
 
+@pytest.mark.long
 def test_a_list_takes_a_constant_number_of_queries(
     editor: Program, django_assert_max_num_queries: Callable[[int], Any]
 ) -> None:
@@ -224,6 +225,7 @@ def test_an_invalid_language_is_refused(editor: Program, path: str) -> None:
     assert editor.get(path, **query, locale="de_AT").status_code == 200
 
 
+@pytest.mark.long
 def test_address_source_owner_reviewer_and_next_check_are_set_and_cleared(
     workspace: Workspace, editor: Program, client: Client, bob: User
 ) -> None:

@@ -59,6 +59,7 @@ def test_kb_calibrate_does_not_use_foreign_questions_that_a_corpus_answers(
     assert halves[workspace.slug] < halves[other_workspace.slug]
 
 
+@pytest.mark.long
 def test_one_corpus_with_unanswerable_questions_is_enough(workspace: Workspace, tmp_path: Path) -> None:
     yes, no = question_file(tmp_path / "yes.jsonl", PLENTY), question_file(tmp_path / "no.jsonl", OTHERS)
     output = StringIO()

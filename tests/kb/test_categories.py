@@ -162,6 +162,7 @@ def test_a_new_category_may_take_the_former_name_of_another(client: Client, work
     assert client.get(f"{HOME}?section=Care").status_code == 200
 
 
+@pytest.mark.long
 def test_the_articles_that_most_readers_opened_are_listed(client: Client, workspace: Workspace) -> None:
     articles = [published(f"Part {number}", "Parts") for number in range(7)]
     for number, article in enumerate(articles[:4]):

@@ -97,6 +97,7 @@ def test_a_blank_body_has_no_passages(body: str) -> None:
     assert chunk("Empty", body) == []
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     "body",
     [
@@ -137,6 +138,7 @@ markdown = st.lists(
 ).map("".join)
 
 
+@pytest.mark.long
 @given(markdown)
 def test_offsets_are_exact_and_in_order_and_every_word_is_kept(body: str) -> None:
     pieces = chunk("Title", body)

@@ -278,6 +278,7 @@ def test_a_web_page_in_utf_8_with_a_damaged_byte_is_read_whatever_it_declares(
     assert "Grüße, „Größe“ und 3 \N{REPLACEMENT CHARACTER}." in Article.objects.get().live_revision.body
 
 
+@pytest.mark.long
 def test_a_long_pdf_is_cut_off_with_a_note(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "long.pdf").write_bytes(pdf(*[[Text(60, 700, f"Fact {number}.")] for number in range(1, 1_003)]))
     assert notes_of(run(tmp_path, "--no-wait")) == ["Only the first 1,000 of 1,002 pages were read. Split the file."]

@@ -69,6 +69,7 @@ def test_everything_is_the_same_in_another_installation(
         assert facts() == before
 
 
+@pytest.mark.long
 def test_an_export_takes_as_many_queries_for_many_articles(
     workspace: Workspace, tmp_path: Path, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
@@ -170,6 +171,7 @@ def test_categories_are_the_same_in_another_installation(
     assert looks() == before
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("top", ["", "export/"])
 def test_categories_come_along_in_a_zip_of_the_export(workspace: Workspace, tmp_path: Path, top: str) -> None:
     file = tmp_path / "export.zip"
@@ -208,6 +210,7 @@ def test_an_unreadable_file_of_categories_is_reported_and_stores_nothing(workspa
     assert "longer than 200 characters" in next(iter(failures(report).values()))
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "written",
     [

@@ -45,6 +45,7 @@ def full_database(table: str, word: str) -> Iterator[None]:
         cursor.execute(f"DROP TRIGGER is_full ON {table}; DROP FUNCTION is_full_{table}()")
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("table", "word"), [("kb_revision", "three"), ("kb_picture", "")])
 def test_a_database_without_space_fails_one_file_and_keeps_what_it_has(papers: Path, table: str, word: str) -> None:
     add(papers)
@@ -64,6 +65,7 @@ def test_a_database_without_space_fails_one_file_and_keeps_what_it_has(papers: P
     assert Picture.objects.count() == 1
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_a_database_without_space_even_for_the_reason_ends_the_run_with_it(papers: Path) -> None:
     add(papers)

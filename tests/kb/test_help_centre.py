@@ -53,6 +53,7 @@ def secrets() -> list[Article]:
 FILES = ("/sitemap.xml", "/llms.txt", "/help/wrenfell/sitemap.xml", "/help/wrenfell/llms.txt", "/robots.txt")
 
 
+@pytest.mark.long
 def test_only_public_articles_are_disclosed_to_programs(client: Client, workspace: Workspace) -> None:
     published("Delivery", "Delivery costs 4.90 euros.", "delivery/costs")
     published("Elsewhere", external_id="own", url="https://shop.example/own")
@@ -100,6 +101,7 @@ def test_the_start_page_has_a_card_for_each_section_and_the_newest_articles(
     assert [visible_text(item) for item in listed.css(".list li")] == [f"Delivery {number}" for number in range(7)]
 
 
+@pytest.mark.long
 def test_the_titles_of_the_only_section_are_on_the_start_page(client: Client, workspace: Workspace) -> None:
     for number in range(24):
         published(f"Delivery {number:02}", external_id=f"d{number}", category="Delivery")

@@ -291,6 +291,7 @@ def test_the_workspace_must_be_named_when_there_are_several(folder: Path, other_
     assert counts(run(folder, "--workspace", "wrenfell")) == (4, 0, 0, 0)
 
 
+@pytest.mark.long
 def test_a_hundred_articles_take_few_statements(workspace: Workspace, tmp_path: Path) -> None:
     lines = [json.dumps({"id": str(n), "title": f"T{n}", "text": f"Text {n}."}) for n in range(100)]
     (tmp_path / "docs.jsonl").write_text("\n".join(lines))

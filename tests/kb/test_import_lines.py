@@ -49,6 +49,7 @@ def test_every_line_is_an_item(workspace: Workspace, tmp_path: Path, ending: str
     assert Article.objects.get(external_id="m").audience == "internal"
 
 
+@pytest.mark.long
 def test_a_gzip_bomb_is_not_read_to_its_end(workspace: Workspace, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr("kb.importing.loaders.jsonl.MAX_FILE_BYTES", 1_000_000)
     bomb = tmp_path / "bomb.jsonl.gz"

@@ -63,6 +63,7 @@ FILES = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("as_zip", [False, True])
 def test_picture_files_next_to_a_text_are_shown_in_it(
     workspace: Workspace, client: Client, tmp_path: Path, as_zip: bool
@@ -167,6 +168,7 @@ def test_number_and_size_of_pictures_are_limited(
     assert len(taken.pictures) == 2
 
 
+@pytest.mark.long
 def test_each_picture_file_is_tried_once_and_only_a_limited_number_are(workspace: Workspace) -> None:
     tried: list[str] = []
 
@@ -195,6 +197,7 @@ def test_no_more_pictures_than_the_limit_are_read(workspace: Workspace, few: int
     assert len(tried) == len(document.pictures) == few
 
 
+@pytest.mark.long
 def test_pictures_are_stored_after_their_articles_are_locked_and_in_one_order(
     workspace: Workspace, tmp_path: Path
 ) -> None:

@@ -147,6 +147,7 @@ def test_a_publication_during_embedding_is_not_marked_as_indexed(workspace: Work
     assert set(Chunk.objects.values_list("revision_number", flat=True)) == {2}
 
 
+@pytest.mark.long
 def test_the_model_starts_the_next_passages_before_the_last_ones_are_stored(
     workspace: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -321,6 +322,7 @@ def test_a_reindex_builds_the_new_index_and_switches(workspace: Workspace, setti
     assert indexed(row.pk) == 1
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_articles_that_are_split_differently_can_be_searched_by_vector_all_the_time(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
@@ -407,6 +409,7 @@ def test_an_interrupted_reindex_leaves_the_old_index_in_use(
     assert (Recipe.objects.get(is_active=True).name, indexed(row.pk)) == ("hash-384", 1)
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_a_reindex_includes_articles_published_meanwhile(
     workspace: Workspace, settings: object, second_model: str, monkeypatch: pytest.MonkeyPatch

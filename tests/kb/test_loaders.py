@@ -14,6 +14,7 @@ from tests.pace import bounded
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "body",
     [
@@ -38,6 +39,7 @@ def test_the_first_heading_becomes_the_title(body: str, title: str) -> None:
     assert first_heading(body) == title
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("wrapper", [("<ul><li>", "</li></ul>"), ("<blockquote>", "</blockquote>"), ("<dl><dd>", "")])
 def test_nested_lists_do_not_multiply_the_text(wrapper: tuple[str, str]) -> None:
     opening, closing = wrapper

@@ -31,6 +31,7 @@ def deep_site(site: LocalSite) -> None:
     site.pages["/help/old"] = page("Washing wool", text=HELP)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("left", [None, Reply(b"gone", 410), Reply(status=301, headers={"Location": "/help/new"})])
 def test_a_page_that_moves_nearer_to_the_start_stays_live(help_site: LocalSite, left: Reply | None) -> None:
     deep_site(help_site)
@@ -51,6 +52,7 @@ def test_a_page_that_moves_nearer_to_the_start_stays_live(help_site: LocalSite, 
     assert counts(again())[:3] == (0, 0, 5)
 
 
+@pytest.mark.long
 def test_pages_that_swap_their_texts_both_stay_live(help_site: LocalSite) -> None:
     add(f"{help_site.url}/help/")
     help_site.pages["/help/wool"], help_site.pages["/help/knit"] = (
@@ -65,6 +67,7 @@ def test_pages_that_swap_their_texts_both_stay_live(help_site: LocalSite) -> Non
     assert live() == {"Washing wool", "Felting", "Dyeing yarn", "Knitting socks"}
 
 
+@pytest.mark.long
 def test_a_copy_of_a_page_that_fails_for_now_is_not_published_twice(help_site: LocalSite) -> None:
     add(f"{help_site.url}/help/")
     help_site.pages["/help/copy"] = help_site.pages["/help/wool"]
@@ -76,6 +79,7 @@ def test_a_copy_of_a_page_that_fails_for_now_is_not_published_twice(help_site: L
     assert len(live()) == 4
 
 
+@pytest.mark.long
 def test_links_are_followed_from_the_start_although_known_pages_are_read_first(help_site: LocalSite) -> None:
     """The depth of a new page is its distance from the start, by the nearest way."""
     deep_site(help_site)
@@ -111,6 +115,7 @@ def shown() -> set[str]:
     return set(Article.objects.filter(state="live").values_list("external_id", flat=True))
 
 
+@pytest.mark.long
 def test_a_file_with_ids_can_be_replaced_by_one_with_another_name(workspace: Workspace) -> None:
     source = files(("faq.csv", rows("a", "b")), ("fees.md", b"---\nid: fees\n---\n# Fees\n\nTen euros.\n"))
     again("Files")
@@ -138,6 +143,7 @@ def test_a_renamed_zip_loses_nothing_and_asks_nobody(
     assert embedder.embedded == []
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("before", "after"), [("x.csv", "y.csv"), ("y.csv", "x.csv")])
 def test_a_row_that_moves_to_another_file_stays_live(workspace: Workspace, before: str, after: str) -> None:
     tables = {before: rows("a", "b"), after: rows("c")}
@@ -150,6 +156,7 @@ def test_a_row_that_moves_to_another_file_stays_live(workspace: Workspace, befor
     assert counts(again("Files")) == (0, 0, 2, 0, 0, 0)
 
 
+@pytest.mark.long
 def test_rows_that_change_places_between_files_stay_live(workspace: Workspace) -> None:
     source = files(("x.csv", rows("a", "b")), ("y.csv", rows("c", "d")))
     again("Files")
@@ -197,6 +204,7 @@ def test_a_copy_of_an_id_is_told_as_long_as_it_is_one(workspace: Workspace) -> N
         assert "x.csv already uses the id “b”" in reasons(again("Files"))["y.csv"]
 
 
+@pytest.mark.long
 def test_what_a_person_archived_stays_archived_in_a_file_of_another_name(workspace: Workspace) -> None:
     source = files(("x.csv", rows("a", "b")))
     again("Files")
@@ -211,6 +219,7 @@ def test_what_a_person_archived_stays_archived_in_a_file_of_another_name(workspa
     assert (shown(), reasons(told)) == ({"a", "b"}, {})
 
 
+@pytest.mark.long
 def test_what_is_wrong_with_a_file_is_told_as_long_as_it_is(workspace: Workspace) -> None:
     bad = b"question,answer\nHow long?,Two days.\nHow much?,Five, or six euros.\n"
     source = files(("faq.csv", bad))

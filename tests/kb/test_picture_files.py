@@ -34,6 +34,7 @@ def test_each_format_is_stored_with_its_pixels(workspace: Workspace, kind: str) 
     assert near(picture.getpixel((10, 20)), LEFT) and near(picture.getpixel((70, 20)), RIGHT)
 
 
+@pytest.mark.long
 def test_a_drawing_stays_exact_and_a_photo_becomes_small(workspace: Workspace, client: Client) -> None:
     drawing, taken = add_picture(painted("PNG")), add_picture(encoded(photo(), "PNG"))
     assert shown(bytes(drawing.content)).getpixel((10, 20))[:3] == LEFT
@@ -85,6 +86,7 @@ def test_cmyk_and_deep_greys_are_converted_and_transparency_is_kept(workspace: W
         assert stored(transparent).getpixel((4, 4))[3] == 0
 
 
+@pytest.mark.long
 def test_a_large_picture_is_scaled_down(workspace: Workspace) -> None:
     for data in (painted("PNG", width=6_000, height=3_000), painted("JPEG", width=3_000, height=6_000)):
         picture = stored(data)

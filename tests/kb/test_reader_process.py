@@ -39,6 +39,7 @@ FILES: Final[dict[str, tuple[Callable[[], bytes], Callable[[dict[str, Any], list
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.usefixtures("new_reader")
 @pytest.mark.parametrize("kind", child.READERS)
 def test_each_kind_of_file_is_read(kind: confinement.Kind, tmp_path: Path) -> None:

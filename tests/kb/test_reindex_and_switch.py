@@ -28,6 +28,7 @@ def test_kb_reindex_builds_the_index_chosen_in_the_console(row: Article, served:
     assert reindex().embedded == 0 and used() == Served.recipe.name, "KB_EMBEDDER is not asked"
 
 
+@pytest.mark.long
 def test_a_version_that_ships_another_model_replaces_the_chosen_one(
     row: Article, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,6 +68,7 @@ def test_no_model_is_chosen_while_kb_reindex_runs(
     assert start_switch(Served.recipe, is_chosen=True) is not None and carry_on()
 
 
+@pytest.mark.long
 def test_kb_reindex_keeps_the_index_that_a_switch_has_built(
     row: Article, served: Served, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

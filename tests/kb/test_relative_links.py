@@ -90,6 +90,7 @@ def test_links_of_web_pages_may_contain_blanks_and_brackets(
     assert broken_links() == []
 
 
+@pytest.mark.long
 def test_files_with_ids_of_their_own_are_found_by_their_place(
     client: Client, workspace: Workspace, manual: Path, tmp_path: Path
 ) -> None:
@@ -126,6 +127,7 @@ def contents_page(count: int) -> bytes:
     return ("# Contents\n\n" + " ".join(f"[page {number}](pages/{number}.md)" for number in range(count))).encode()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_source", [False, True])
 def test_all_links_of_a_contents_page_are_looked_up_together(
     client: Client, workspace: Workspace, tmp_path: Path, is_source: bool

@@ -122,6 +122,7 @@ def test_search_finds_exactly_what_the_viewer_may_read(
         assert set(names(found)) == {row.external_id for row in Article.objects.all() if may_read(viewer, row)}
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("scan", ["exact", "index"])
 def test_equal_texts_of_another_workspace_are_never_found(
     shop: Workspace, other_workspace: Workspace, monkeypatch: pytest.MonkeyPatch, scan: str
@@ -185,6 +186,7 @@ def unavailable(text: str) -> list[float]:
     raise EmbeddingUnavailable
 
 
+@pytest.mark.one_in(4)
 def test_empty_questions_are_harmless(shop: Workspace) -> None:
     for query in ("", "  ", "\x00", "\ud800", "' | & ! <-> :*", "the of and", "\\", "x" * 100_000, "🤷"):
         found = search(query, viewer=PUBLIC)
@@ -222,6 +224,7 @@ def write_many(names: Iterable[str]) -> None:
     sync_articles(import_documents(documents).article_ids)
 
 
+@pytest.mark.long
 def test_the_index_scan_finds_the_same_as_the_exact_one_with_a_narrow_filter(
     workspace: Workspace, other_workspace: Workspace
 ) -> None:
@@ -396,6 +399,7 @@ BROKEN_QUESTIONS = [
 ]
 
 
+@pytest.mark.one_in(4)
 def test_a_broken_question_file_is_reported_in_one_message(shop: Workspace, tmp_path: Path) -> None:
     path = tmp_path / "broken.jsonl"
     for content, cause in BROKEN_QUESTIONS:

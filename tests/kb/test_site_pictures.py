@@ -103,6 +103,7 @@ def test_pictures_are_fetched_again_only_if_they_have_changed(pictured: LocalSit
     assert not embedder.embedded, "the page has the same words"
 
 
+@pytest.mark.long
 def test_decorations_are_requested_by_etag_and_not_decoded_again(
     pictured: LocalSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +127,7 @@ def test_decorations_are_requested_by_etag_and_not_decoded_again(
     assert drawn.count(large) == 1 and Picture.objects.filter(width=300).exists()
 
 
+@pytest.mark.long
 def test_a_decoration_that_gets_a_description_is_shown(pictured: LocalSite) -> None:
     add(f"{pictured.url}/help/")
     page = str(pictured.pages["/help/wool"])
@@ -152,6 +154,7 @@ def test_a_cancelled_run_requests_no_more_pictures(pictured: LocalSite, monkeypa
     assert not Article.objects.filter(live_revision__title="Washing wool").exists()
 
 
+@pytest.mark.long
 def test_a_picture_that_failed_for_now_is_fetched_by_the_next_run(pictured: LocalSite) -> None:
     red = pictured.pages["/img/red.jpg"]
     pictured.pages["/img/red.jpg"] = Reply(b"busy", 503)
@@ -163,6 +166,7 @@ def test_a_picture_that_failed_for_now_is_fetched_by_the_next_run(pictured: Loca
     assert len(SHOWN.findall(body_of("Washing wool"))) == 3 and len(SHOWN.findall(body_of("Dyeing yarn"))) == 1
 
 
+@pytest.mark.long
 def test_a_stored_picture_stays_while_its_site_is_busy(pictured: LocalSite) -> None:
     add(f"{pictured.url}/help/")
     before, red = body_of("Washing wool"), pictured.pages["/img/red.jpg"]
@@ -178,6 +182,7 @@ def test_a_stored_picture_stays_while_its_site_is_busy(pictured: LocalSite) -> N
     assert "/img/red.jpg" not in pictured.asked
 
 
+@pytest.mark.long
 def test_unreadable_rules_of_a_host_are_requested_once_for_all_its_pictures(pictured: LocalSite) -> None:
     with local_site() as elsewhere:
         elsewhere.pages["/robots.txt"] = Reply(b"busy", 503)
@@ -188,6 +193,7 @@ def test_unreadable_rules_of_a_host_are_requested_once_for_all_its_pictures(pict
         assert elsewhere.asked == ["/robots.txt"] and "Step 5" in body_of("Dyeing yarn")
 
 
+@pytest.mark.long
 def test_decorations_do_not_count_as_pictures_of_a_page(pictured: LocalSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kb.importing.pictures.MAX_PICTURES", 2)
     for place in range(4):
@@ -202,6 +208,7 @@ def test_decorations_do_not_count_as_pictures_of_a_page(pictured: LocalSite, mon
     assert "late.png. The limit for an article is 2 pictures" in reasons(told)["dye"]
 
 
+@pytest.mark.long
 def test_a_dry_run_fetches_no_pictures_and_pictures_of_private_hosts_are_never_fetched(
     pictured: LocalSite, settings: Any
 ) -> None:

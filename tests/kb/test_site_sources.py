@@ -36,6 +36,7 @@ def test_a_site_is_read_without_the_parts_around_its_articles(help_site: LocalSi
     assert (embedder.embedded, Revision.objects.count()) == ([], 4)
 
 
+@pytest.mark.long
 def test_common_parts_are_recognised_behind_a_start_page_that_links_to_one_section(help_site: LocalSite) -> None:
     help_site.pages["/help/topics"] = str(help_site.pages["/help/"])
     help_site.pages["/help/"] = themed("Fern help", "", links='<a href="/help/topics">All our topics</a>')
@@ -46,6 +47,7 @@ def test_common_parts_are_recognised_behind_a_start_page_that_links_to_one_secti
     assert len(help_site.asked) == len(set(help_site.asked)), "no page is asked for twice"
 
 
+@pytest.mark.long
 def test_a_redesign_changes_no_article(help_site: LocalSite, embedder: HashEmbedder) -> None:
     add(f"{help_site.url}/help/")
     embedder.embedded.clear()
@@ -55,6 +57,7 @@ def test_a_redesign_changes_no_article(help_site: LocalSite, embedder: HashEmbed
     assert embedder.embedded == []
 
 
+@pytest.mark.long
 def test_content_read_by_a_dry_run_is_not_requested_again(help_site: LocalSite) -> None:
     command("source_add", f"{help_site.url}/help/", "--no-sync")
     Source.objects.update(delay_seconds=0)
@@ -103,6 +106,7 @@ def test_unchanged_pages_are_requested_conditionally(help_site: LocalSite) -> No
     assert again()["unchanged"] == 3
 
 
+@pytest.mark.long
 def test_a_sitemap_is_a_complete_list(help_site: LocalSite) -> None:
     def sitemap(*names: str) -> bytes:
         entries = "".join(f"<url><loc>{help_site.url}/help/{name}</loc></url>" for name in names)
@@ -158,6 +162,7 @@ def calendar(path: str) -> Reply | None:
     )
 
 
+@pytest.mark.long
 def test_a_site_with_traps_is_read(help_site: LocalSite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loops, private addresses, endless calendars, huge pages, wrong charsets, session ids, noindex, copies, moves."""
     monkeypatch.setattr("kb.sources.web.urls.MOST_DATED", 5)
@@ -180,6 +185,7 @@ def test_a_site_with_traps_is_read(help_site: LocalSite, monkeypatch: pytest.Mon
     assert 1 < len([title for title in titles if title.startswith("Events")]) <= 6
 
 
+@pytest.mark.long
 def test_a_busy_site_gets_the_time_it_requests(help_site: LocalSite) -> None:
     page, asked = help_site.pages["/help/wool"], list[str]()
 
@@ -193,6 +199,7 @@ def test_a_busy_site_gets_the_time_it_requests(help_site: LocalSite) -> None:
     assert len(asked) == 3
 
 
+@pytest.mark.long
 def test_a_run_waits_for_a_robots_txt_that_the_site_is_too_busy_to_send(help_site: LocalSite) -> None:
     asked = list[str]()
 
@@ -207,6 +214,7 @@ def test_a_run_waits_for_a_robots_txt_that_the_site_is_too_busy_to_send(help_sit
     assert "/help/dye" not in help_site.asked
 
 
+@pytest.mark.long
 def test_the_frame_is_learnt_although_the_site_asks_for_pauses(help_site: LocalSite) -> None:
     for path in ("/help/wool", "/help/felt"):
         help_site.pages[path] = once_busy(str(help_site.pages[path]))
@@ -225,6 +233,7 @@ def once_busy(page: str) -> Any:
     return answer
 
 
+@pytest.mark.long
 def test_a_damaged_character_leaves_the_others_readable(help_site: LocalSite) -> None:
     text = themed("Größe", "<p>Die Größe für Füße über 40.</p>").encode().replace(b"40.", b"40\xff.")
     help_site.pages["/help/wool"] = Reply(text, headers={"Content-Type": "text/html; charset=iso-8859-1"})
@@ -233,6 +242,7 @@ def test_a_damaged_character_leaves_the_others_readable(help_site: LocalSite) ->
     assert "Die Größe für Füße über 40" in body
 
 
+@pytest.mark.long
 def test_compressed_pages_of_a_storage_service_are_read(help_site: LocalSite) -> None:
     for path in ("/help/", "/help/wool"):
         packed = gzip.compress(str(help_site.pages[path]).encode())
@@ -242,6 +252,7 @@ def test_compressed_pages_of_a_storage_service_are_read(help_site: LocalSite) ->
     assert "Washing wool" in live()
 
 
+@pytest.mark.long
 def test_session_ids_do_not_lead_to_copies(help_site: LocalSite) -> None:
     token = "8f3e2c1d9b7a6f5e4d3c2b1a0f9e8d7c"
     names = ("osCsid", "zenid", "XTCsid", "s", "PHPSESSID")
@@ -258,6 +269,7 @@ def test_session_ids_do_not_lead_to_copies(help_site: LocalSite) -> None:
     assert help_site.asked.count("/help/wool") == 1
 
 
+@pytest.mark.long
 def test_pages_chosen_by_a_parameter_that_ends_like_a_session_id_are_read(help_site: LocalSite) -> None:
     links = "".join(f'<a href="/help/course?classid={name}">{name}</a>' for name in ("CS101", "CS102"))
     help_site.pages["/help/"] = str(help_site.pages["/help/"]).replace("Choose a topic.", f"Choose. {links}")
@@ -267,6 +279,7 @@ def test_pages_chosen_by_a_parameter_that_ends_like_a_session_id_are_read(help_s
     assert {"Class CS101", "Class CS102"} <= live()
 
 
+@pytest.mark.one_in(9)
 @pytest.mark.parametrize("start", ["/help/", "/sitemap.xml"])
 @pytest.mark.parametrize(
     ("stored", "linked"),

@@ -24,6 +24,7 @@ def arrangement() -> list[tuple[str, str]]:
     return list(Category.objects.values_list("name", "icon"))
 
 
+@pytest.mark.long
 def test_the_categories_of_an_export_are_stored_when_they_change(papers: Path) -> None:
     (papers / "categories.json").write_text(ARRANGED)
     command("source_add", str(papers), "--no-sync")
@@ -44,12 +45,14 @@ def test_the_categories_of_an_export_are_stored_when_they_change(papers: Path) -
     assert (again()["reason"], len(arrangement())) == ("", 3)
 
 
+@pytest.mark.long
 def test_the_previous_version_can_read_a_source_without_categories(papers: Path) -> None:
     add(papers)
     [source] = Source.objects.all()
     assert source.memory["categories"]["problems"] == ""
 
 
+@pytest.mark.long
 def test_unreadable_categories_are_reported_and_stored_by_the_next_run(
     papers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,6 +70,7 @@ def test_unreadable_categories_are_reported_and_stored_by_the_next_run(
     assert arrangement() == [("Returns", "undo"), ("Care", "")]
 
 
+@pytest.mark.long
 def test_categories_are_stored_while_a_loss_waits_for_a_person(papers: Path) -> None:
     add(papers)
     (papers / "categories.json").write_text(ARRANGED)
@@ -113,6 +117,7 @@ def test_a_dry_run_names_the_categories_that_articles_would_add(papers: Path) ->
     assert again("--dry-run")["new_categories"] == []
 
 
+@pytest.mark.long
 def test_a_zip_file_is_unpacked_only_when_it_has_changed(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,6 +33,7 @@ def test_rows_that_vanish_from_a_file_are_archived(tmp_path: Path, workspace: Wo
     assert live() == {"How long?"}
 
 
+@pytest.mark.long
 def test_a_row_that_cannot_be_read_any_more_keeps_its_article(tmp_path: Path, workspace: Workspace) -> None:
     table, lines = tmp_path / "faq.csv", tmp_path / "more.jsonl"
     table.write_text("question,answer\nHow long?,Two days.\nHow much?,Five euros.\nWho?,Ines.\n")
@@ -47,6 +48,7 @@ def test_a_row_that_cannot_be_read_any_more_keeps_its_article(tmp_path: Path, wo
     assert Article.objects.get(external_id__startswith="faq.csv#", live_revision__title="How long?").state == "live"
 
 
+@pytest.mark.long
 def test_only_changed_files_of_a_zip_are_read_again(
     tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +117,7 @@ def test_files_of_a_zip_are_renamed_moved_broken_and_removed(
     assert set(Article.objects.filter(state="live").values_list("external_id", flat=True)) == {"west/pump.pdf"}
 
 
+@pytest.mark.long
 def test_files_of_the_same_name_in_a_zip_are_not_confused(tmp_path: Path, workspace: Workspace) -> None:
     one, other = (pdf([Text(60, 700, f"The {name} pump is kept dry.")]) for name in ("green", "brown"))
     file = tmp_path / "papers.zip"
@@ -128,6 +131,7 @@ def test_files_of_the_same_name_in_a_zip_are_not_confused(tmp_path: Path, worksp
     assert "brown" in Article.objects.values_list("live_revision__body", flat=True).get()
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("folder", ["", "manuals/"])
 @pytest.mark.parametrize("name", ["gate.docx", "gate.pdf"])
 def test_a_zip_of_uncompressed_files_is_not_taken_for_the_first_of_them(
@@ -161,6 +165,7 @@ def test_uploaded_files_can_be_added_and_removed(workspace: Workspace, embedder:
     assert live() == {"B"}
 
 
+@pytest.mark.long
 def test_pictures_that_a_text_uses_are_not_listed_as_broken(workspace: Workspace) -> None:
     source = add_source("uploads", Wish(name="Files", collection="Care"))
     add_files(source, [("my red.png", png()), ("holiday.png", png()), ("plan.pdf", b"no PDF")])
@@ -174,6 +179,7 @@ def test_pictures_that_a_text_uses_are_not_listed_as_broken(workspace: Workspace
     assert "/pictures/" in Article.objects.get(external_id="guide/a.md").live_revision.body
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "text",
     [
@@ -189,6 +195,7 @@ def test_names_of_pictures_may_contain_brackets(workspace: Workspace, text: str)
     assert counts(told := again("Files")) == (1, 0, 0, 0, 0, 0), reasons(told)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("run", [b"a", b"%2F", b".pn"])
 def test_a_long_line_without_spaces_is_searched_quickly_for_names_of_pictures(workspace: Workspace, run: bytes) -> None:
     source = add_source("uploads", Wish(name="Files", collection="Care"))
@@ -199,6 +206,7 @@ def test_a_long_line_without_spaces_is_searched_quickly_for_names_of_pictures(wo
     assert time.monotonic() - begin < 20  # seconds; formerly hours
 
 
+@pytest.mark.long
 def test_millions_of_names_of_pictures_are_not_all_read(workspace: Workspace) -> None:
     source = add_source("uploads", Wish(name="Files", collection="Care"))
     add_files(source, [("red.png", png()), ("a.html", b".png)" * (MAX_FILE_BYTES // 5))])

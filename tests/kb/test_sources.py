@@ -81,6 +81,7 @@ def test_a_sudden_loss_waits_for_a_person(papers: Path) -> None:
         runs.confirm_loss(source)
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_articles_of_a_removed_file_are_archived_in_a_workers_own_transaction(papers: Path) -> None:
     add(papers)
@@ -90,6 +91,7 @@ def test_articles_of_a_removed_file_are_archived_in_a_workers_own_transaction(pa
     assert "Paper three" not in live()
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", ["a-first.md", "x-last.md"])
 def test_a_renamed_file_stays_live(papers: Path, name: str) -> None:
     add(papers)
@@ -152,6 +154,7 @@ def test_a_file_that_kills_its_worker_each_time_is_given_up(papers: Path, monkey
     assert len(live()) == 4
 
 
+@pytest.mark.long
 def test_an_unexpected_error_of_a_reader_delays_no_other(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command("source_add", str(papers), "--no-sync")
     run, store = runs.begin(Source.objects.get()), sync.store
@@ -187,6 +190,7 @@ def test_a_listing_with_an_unexpected_error_is_given_up(papers: Path, monkeypatc
     assert pauses[3] is None
 
 
+@pytest.mark.long
 def test_a_source_was_last_read_when_a_run_last_ended(papers: Path) -> None:
     add(papers)
     ended = listed_sources().get().run_at
@@ -196,6 +200,7 @@ def test_a_source_was_last_read_when_a_run_last_ended(papers: Path) -> None:
     assert source.run_at == ended is not None
 
 
+@pytest.mark.long
 def test_files_read_by_an_older_reader_are_read_again(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add(papers)
     assert counts(again()) == (0, 0, 5, 0, 0, 0)
@@ -206,6 +211,7 @@ def test_files_read_by_an_older_reader_are_read_again(papers: Path, monkeypatch:
     assert item.get().content_hash.startswith(f"{storing.READERS}:")
 
 
+@pytest.mark.long
 def test_cancelling_stops_after_the_current_item(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command("source_add", str(papers), "--no-sync")
     source, store = Source.objects.get(), sync.store
@@ -249,6 +255,7 @@ def test_a_preview_cancelled_while_an_item_is_read_takes_nothing_from_the_next_r
     assert set(SourceItem.objects.values_list("state", "outcome")) == {("queued", "")}
 
 
+@pytest.mark.long
 def test_an_unchanged_item_of_a_cancelled_run_is_left_to_the_next_one(
     papers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,6 +273,7 @@ def test_an_unchanged_item_of_a_cancelled_run_is_left_to_the_next_one(
     assert set(SourceItem.objects.values_list("state", "outcome")) == {("queued", "")}
 
 
+@pytest.mark.long
 def test_an_unchanged_item_costs_two_statements(papers: Path) -> None:
     add(papers)
     few = _statements_of_a_run()
@@ -284,6 +292,7 @@ def _statements_of_a_run() -> int:
     return len(statements)
 
 
+@pytest.mark.long
 def test_changes_by_people_to_an_article_stay(papers: Path) -> None:
     add(papers)
     archive(Article.objects.get(external_id="one.md").pk)
@@ -298,6 +307,7 @@ def test_changes_by_people_to_an_article_stay(papers: Path) -> None:
     assert "Paper one" not in live()
 
 
+@pytest.mark.long
 def test_another_sources_article_is_not_taken_over(papers: Path, tmp_path_factory: Any) -> None:
     add(papers)
     other = tmp_path_factory.mktemp("other")
@@ -307,6 +317,7 @@ def test_another_sources_article_is_not_taken_over(papers: Path, tmp_path_factor
     assert "already comes from another source" in reasons(told)["one.md"]
 
 
+@pytest.mark.long
 def test_settings_reach_the_articles(papers: Path) -> None:
     add(papers, "--draft")
     assert not live()
@@ -317,6 +328,7 @@ def test_settings_reach_the_articles(papers: Path) -> None:
     assert set(Article.objects.values_list("collection__name", "audience")) == {("Shelf", "internal")}
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("archives", [True, False])
 def test_deleting_a_source_keeps_or_archives_its_articles(papers: Path, archives: bool) -> None:
     add(papers, "--name", "Papers")
@@ -326,6 +338,7 @@ def test_deleting_a_source_keeps_or_archives_its_articles(papers: Path, archives
     assert not SourceItem.objects.exists() and not SourceRun.objects.exists()
 
 
+@pytest.mark.long
 def test_a_schedule_starts_runs_and_a_busy_source_waits(papers: Path) -> None:
     add(papers, "--every", "hour")
     assert runs.begin_scheduled() == 0

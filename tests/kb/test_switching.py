@@ -66,6 +66,7 @@ def test_a_search_reads_which_index_is_used(row: Article, served: Served) -> Non
     assert embedder_of(active_recipe()) is served
 
 
+@pytest.mark.long
 def test_a_killed_worker_loses_only_its_last_passages(town_articles: int, served: Served) -> None:
     switch = start_switch(Served.recipe, is_chosen=True)
     assert switch is not None
@@ -124,6 +125,7 @@ def test_a_cancellation_at_the_last_moment_takes_effect(
     assert used() == "hash-384"
 
 
+@pytest.mark.long
 def test_articles_published_meanwhile_are_in_the_new_index(
     row: Article, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +144,7 @@ def test_articles_published_meanwhile_are_in_the_new_index(
     assert outdated_articles() == []
 
 
+@pytest.mark.long
 def test_all_workspaces_switch_together(row: Article, other_workspace: Workspace, served: Served) -> None:
     with workspace_scope(other_workspace.pk):
         sync_article(published("Delivery elsewhere.", title="Elsewhere").pk)
@@ -186,6 +189,7 @@ def test_without_its_server_a_search_uses_words_only(
     assert found() == {"Delivery"}
 
 
+@pytest.mark.long
 def test_a_retry_keeps_the_rows_of_the_new_index(town_articles: int, served: Served) -> None:
     start_switch(Served.recipe, is_chosen=True)
     served.fail_after(0)
@@ -253,6 +257,7 @@ def test_an_import_and_the_switch_never_wait_for_each_other(
     assert report.count("updated") == 1
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("error", [OperationalError("the server is gone"), ValueError("no such thing")])
 def test_an_unexpected_error_is_shown_and_retried_after_a_minute(
     row: Article, served: Served, monkeypatch: pytest.MonkeyPatch, error: Exception

@@ -90,6 +90,7 @@ def test_only_named_writers_write_over_rest(
     assert (article.state, Revision.objects.count(), Article.objects.count()) == ("live", 1, 1)
 
 
+@pytest.mark.long
 def test_only_named_writers_write_in_the_console(article: Article, hanna: User, tariq: User) -> None:
     address = f"/admin/kb/article/{article.pk}/"
     typed = {"title": "Vouchers", "body": "Mine.\n", "based_on": "1", "do": "publish"}
