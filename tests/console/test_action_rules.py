@@ -83,6 +83,7 @@ def test_switching_a_look_up_keeps_its_stored_rules_and_approvers(enter: Enter, 
         assert approvers_of(saved) == [lead]
 
 
+@pytest.mark.long
 def test_the_authors_of_all_versions_take_one_query(enter: Enter, refunds: ActionPolicy) -> None:
     admin = enter("admin")
     counted = []

@@ -70,6 +70,7 @@ def test_too_few_approvers_cause_a_warning_until_there_are_enough(
     assert warnings_shown(policy) == ""
 
 
+@pytest.mark.long
 def test_amounts_do_not_matter_for_an_action_without_money(
     policy: ActionPolicy, warnings_shown: Callable[[ActionPolicy], str], workspace: Workspace
 ) -> None:
@@ -127,6 +128,7 @@ def test_an_action_requires_two_approvers_with_a_role(
     assert warnings_shown(policy) == ""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["at_most_once", "replay_safe"])
 def test_an_outcome_that_a_person_must_settle_needs_an_approver(
     kind: str,

@@ -103,6 +103,7 @@ def test_publishing_a_wrong_figure_is_refused_unless_overridden_with_a_reason(en
     assert live_number(returns) == 5 and entry.payload["override"] == "It is so now"
 
 
+@pytest.mark.long
 def test_the_list_says_which_articles_the_gates_refuse_and_why_and_publishes_the_rest(
     enter: Enter, hours: Article, returns: Article
 ) -> None:
@@ -183,6 +184,7 @@ def as_stored(article: Article) -> tuple[Any, ...]:
     return fresh.updated_at, fresh.audience, live_number(article), fresh.latest_revision_id, phrasings_of(article)
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("phrasing", [ASKED, IN_OTHER_WORDS])
 @pytest.mark.parametrize("do", ["save", "check", "publish"])
 def test_questions_that_take_an_answer_from_another_article_are_refused(
@@ -237,6 +239,7 @@ def test_a_question_of_another_article_is_saved_with_a_warning(enter: Enter, ret
         assert phrasings_of(returns) == [asked] and (warning in saved.content.decode()) is is_known
 
 
+@pytest.mark.long
 def test_questions_over_rest_are_tested_on_request(workspace: Workspace, hours: Article) -> None:
     program, address = service(workspace, "kb:read", "kb:write"), f"/api/v1/articles/{hours.pk}"
     before = as_stored(hours)
@@ -287,6 +290,7 @@ def test_an_article_changed_during_its_test_is_not_saved_over_rest(
     assert Article.objects.get(pk=returns.pk).category == ""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("changed", ["readers", "questions"])
 def test_a_text_is_not_published_if_its_article_changed_during_its_test(
     workspace: Workspace, enter: Enter, returns: Article, hours: Article, monkeypatch: pytest.MonkeyPatch, changed: str

@@ -98,6 +98,7 @@ def test_a_gate_prevents_a_plan_unless_it_was_overridden(enter: Enter, returns: 
     assert Article.objects.get(pk=returns.pk).state == State.ARCHIVED and not Plan.objects.exists()
 
 
+@pytest.mark.long
 def test_a_reason_for_publishing_does_not_cover_archiving(enter: Enter, returns: Article) -> None:
     save_suite(read_suite(CASES, file="cases.yaml"))
     name_gates("promises")
@@ -205,6 +206,7 @@ def test_a_planned_archiving_keeps_its_reason_when_the_text_is_saved_again(enter
     assert Article.objects.get(pk=returns.pk).state == "archived"
 
 
+@pytest.mark.long
 def test_a_plan_is_retried_if_the_article_changes_during_its_test(
     workspace: Workspace, enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -224,6 +224,7 @@ def test_the_list_can_be_filtered_by_state_and_searched(editor: Client, wool: Ar
     assert titles("state=open") == {"Washing wool"}
 
 
+@pytest.mark.long
 def test_a_page_of_fifty_articles_takes_as_many_queries_as_one(
     editor: Client, wool: Article, django_assert_max_num_queries: Any
 ) -> None:

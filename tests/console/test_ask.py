@@ -68,6 +68,7 @@ def test_two_questions_are_answered_as_in_the_chat(editor: Client, wool: Article
     assert "with a cloth" in said
 
 
+@pytest.mark.long
 def test_an_edited_text_is_tried_next_to_the_live_one_without_being_stored(editor: Client, wool: Article) -> None:
     before = stored()
     tree = ask(editor, article=str(wool.pk), title="Washing wool", body=WRITTEN)
@@ -120,6 +121,7 @@ def test_an_invalid_text_cannot_be_tried(editor: Client, workspace: Workspace, d
     assert (answer.status_code, said in answer.content.decode()) == (400, True)
 
 
+@pytest.mark.long
 def test_an_article_of_another_workspace_cannot_be_tried(stranger: Client, wool: Article) -> None:
     data = {"question": QUESTION, "article": str(wool.pk), "title": "T", "body": WRITTEN}
     answer = stranger.post(ASK, data)

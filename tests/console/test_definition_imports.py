@@ -86,6 +86,7 @@ def test_a_draft_says_that_it_is_for_the_signed_in_customer_and_this_can_be_chan
     assert newest_version(draft).document["arguments"]["customer_id"] == {"type": "string", "from": "model"}
 
 
+@pytest.mark.long
 def test_every_operation_can_be_selected_at_once(browser: Client, retail: LoopbackShop) -> None:
     answer = browser.post(f"{ACTIONS}add/", {"do": "file", "file-text": json.dumps(OPENAPI)}, follow=True)
     address, query = answer.redirect_chain[-1][0].split("?")
@@ -96,6 +97,7 @@ def test_every_operation_can_be_selected_at_once(browser: Client, retail: Loopba
     assert page_of(none).css("[name=pick][checked]") == []
 
 
+@pytest.mark.long
 def test_an_argument_gets_a_label_in_each_language(browser: Client, retail: LoopbackShop) -> None:
     made = save_draft(bilingual(document()), actor="operator:test").definition
     sent = fields_of(browser.get(at(made, "part/arguments/")))
@@ -128,6 +130,7 @@ def test_only_the_selected_texts_of_a_file_are_accepted(browser: Client, retail:
     assert "Which thing" in visible_text(page_of(again), " ")
 
 
+@pytest.mark.long
 def test_all_texts_of_a_file_are_accepted_at_once_but_not_who_the_customer_is(
     browser: Client, retail: LoopbackShop
 ) -> None:
@@ -147,6 +150,7 @@ def test_all_texts_of_a_file_are_accepted_at_once_but_not_who_the_customer_is(
     assert not page_of(browser.get(at(made, "part/basics/"))).css("[name=take_all]")
 
 
+@pytest.mark.long
 def test_what_a_tool_calls_and_reads_is_not_accepted_with_the_texts(browser: Client, retail: LoopbackShop) -> None:
     schema = {"type": "object", "properties": {"visit_id": {"type": "string", "description": "The visit."}}}
     reader = {"name": "find_visit", "inputSchema": schema, "annotations": {"readOnlyHint": True}}
@@ -176,6 +180,7 @@ def test_the_tools_of_an_mcp_server_become_drafts(browser: Client, mcp_server: S
     assert answer.status_code == 400 and problems_of(answer)
 
 
+@pytest.mark.long
 def test_a_look_up_with_a_tool_is_entered_with_the_tools_name(browser: Client, mcp_server: ScriptedMcpServer) -> None:
     browser.post(f"{ACTIONS}add/", {"do": "tools", "tools-connection": "warehouse"})
     made = services.definition_named("create_return")
@@ -291,6 +296,7 @@ def test_a_reviewer_who_changes_the_order_of_the_questions_becomes_the_author(
         services.publish(NAME, number=3, person=dora)
 
 
+@pytest.mark.long
 def test_the_connection_is_chosen_beside_the_operations_or_created_with_the_files_settings(
     browser: Client, retail: LoopbackShop
 ) -> None:

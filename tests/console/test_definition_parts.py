@@ -36,6 +36,7 @@ def test_the_page_of_the_guards_shows_examples(browser: Client, draft: ActionDef
     assert page_of(browser.get(at(draft, "part/card/"))).css_first("details") is None
 
 
+@pytest.mark.long
 def test_an_argument_shows_the_fields_of_its_type_and_the_others_further_down(
     browser: Client, draft: ActionDefinition
 ) -> None:
@@ -54,6 +55,7 @@ def test_an_argument_shows_the_fields_of_its_type_and_the_others_further_down(
     assert rows["order_id"].css_first("details details [name$='-pattern']") is None
 
 
+@pytest.mark.long
 def test_the_only_argument_is_open(browser: Client, draft: ActionDefinition) -> None:
     def opened() -> list[bool]:
         page = page_of(browser.get(at(draft, "part/arguments/")))
@@ -68,6 +70,7 @@ def test_the_only_argument_is_open(browser: Client, draft: ActionDefinition) -> 
     assert opened() == [True, False]
 
 
+@pytest.mark.long
 def test_languages_are_shown_by_name(browser: Client, draft: ActionDefinition) -> None:
     save_draft(bilingual(document()), actor="operator:test")
     basics = page_of(browser.get(at(draft, "part/basics/")))
@@ -78,6 +81,7 @@ def test_languages_are_shown_by_name(browser: Client, draft: ActionDefinition) -
     assert {option.text().strip() for option in options} == {"English", "German"}
 
 
+@pytest.mark.long
 def test_each_argument_is_one_line_until_it_is_opened(browser: Client, draft: ActionDefinition) -> None:
     made = document()
     made["arguments"]["note"] = {"type": "list", "from": "model", "required": False, "description": "x"}
@@ -255,6 +259,7 @@ def test_a_field_without_a_name_of_its_own_is_refused(
     assert told in problems_of(refused) and "sku" in fields_of(refused).values()
 
 
+@pytest.mark.long
 def test_a_warning_appears_at_its_own_part_and_is_counted_on_the_overview(
     browser: Client, draft: ActionDefinition
 ) -> None:

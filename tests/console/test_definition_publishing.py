@@ -98,6 +98,7 @@ def test_before_publishing_the_effect_on_past_requests_is_shown(
     assert retail.performed == performed and ActionRequest.objects.count() == kept  # only look-ups were sent
 
 
+@pytest.mark.long
 def test_the_effect_of_replacing_a_version_that_could_not_be_published_today_is_shown(
     browser: Client, retail: LoopbackShop, agreed: Agreed
 ) -> None:
@@ -108,6 +109,7 @@ def test_the_effect_of_replacing_a_version_that_could_not_be_published_today_is_
     assert "0 decisions would change out of 1 in the last 30 days." in text and "could not be judged" not in text
 
 
+@pytest.mark.long
 def test_a_version_can_be_published_while_the_shop_does_not_answer(
     browser: Client, retail: LoopbackShop, widened: tuple[ActionDefinition, dict[str, ActionRequest]]
 ) -> None:
@@ -118,6 +120,7 @@ def test_a_version_can_be_published_while_the_shop_does_not_answer(
     assert "Publish version 2" in text
 
 
+@pytest.mark.long
 def test_a_look_up_does_not_take_longer_than_the_page_allows(
     browser: Client, widened: tuple[ActionDefinition, dict[str, ActionRequest]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +140,7 @@ def test_a_look_up_does_not_take_longer_than_the_page_allows(
     assert len(waits) == 1 and 0 < waits[0] <= 1.5
 
 
+@pytest.mark.long
 def test_the_effect_is_computed_only_for_admins_and_within_a_limit(
     browser: Client,
     enter: Enter,
@@ -183,6 +187,7 @@ def test_only_changed_parts_differ_from_the_published_version(browser: Client, d
     assert len(changed) == 1 and "Another text." in changed[0]
 
 
+@pytest.mark.long
 def test_the_page_warns_before_publishing_that_nobody_could_approve(
     browser: Client, retail: LoopbackShop, dora: User
 ) -> None:
@@ -234,6 +239,7 @@ def test_nothing_is_published_if_an_approver_cannot_be_stored(
     assert not ActionPolicy.objects.filter(action=NAME).exists()
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("role", ["editor", "agent", "supervisor"])
 def test_only_admins_change_anything(role: str, enter: Enter, draft: ActionDefinition) -> None:
     case = DefinitionCase.objects.create(definition=draft, name="One", sub="x", expected="allowed")

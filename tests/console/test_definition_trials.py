@@ -98,6 +98,7 @@ def test_a_published_version_with_a_mistake_in_types_can_still_be_tested(
     assert "Allowed" in visible_text(page_of(tested), " ")
 
 
+@pytest.mark.long
 def test_a_test_call_says_that_a_person_must_approve_it_and_why(
     browser: Client,
     draft: ActionDefinition,
@@ -174,6 +175,7 @@ def test_a_test_call_that_cannot_be_made_says_why(browser: Client, draft: Action
     assert "merchant_unavailable" in visible_text(page_of(missing), " ")
 
 
+@pytest.mark.long
 def test_a_case_is_recorded_from_a_test_call_edited_and_removed(
     browser: Client, draft: ActionDefinition, sample_records: str
 ) -> None:

@@ -31,6 +31,7 @@ pytestmark = pytest.mark.django_db
 PARTS = ("basics", "arguments", "lookups", "guards", "labels", "money", "call", "answer", "card", "receipt", "limits")
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("part", PARTS)
 def test_saving_a_form_unchanged_changes_nothing(browser: Client, draft: ActionDefinition, part: str) -> None:
     page = browser.get(at(draft, f"part/{part}/"))
@@ -167,6 +168,7 @@ def test_errors_are_shown_at_their_fields_and_the_input_is_kept(browser: Client,
     assert draft.versions.count() == 1
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("part", "wrong", "link"),
     [
@@ -191,6 +193,7 @@ def test_the_error_box_names_and_links_each_wrong_field(
     assert links == [link] and "Box(" not in visible_text(box)
 
 
+@pytest.mark.long
 def test_arguments_keep_the_order_in_which_they_were_entered(browser: Client, draft: ActionDefinition) -> None:
     entered = [*document()["arguments"], "zip", "a_much_longer_name"]
     for name in entered[2:]:
@@ -234,6 +237,7 @@ OF_LINES = {
 ENTRIES = {"for_each": "order.items", "as": "one", "of": {"order": "{order.order_id}", "line": "{one.item_id}"}}
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
@@ -298,6 +302,7 @@ def test_a_value_does_not_get_the_name_of_one_that_is_removed_by_the_same_save(
     assert newest_version(draft).number == number
 
 
+@pytest.mark.long
 def test_an_argument_that_is_still_used_is_not_removed_and_the_page_says_where(
     browser: Client, draft: ActionDefinition
 ) -> None:
@@ -324,6 +329,7 @@ def test_a_language_is_added_and_then_missing_everywhere(browser: Client, draft:
     assert "card-summary-de" in fields_of(browser.get(at(draft, "part/card/")))
 
 
+@pytest.mark.long
 def test_the_document_and_the_forms_edit_the_same_draft(browser: Client, draft: ActionDefinition) -> None:
     changed = document(undo="other_action")
     sent = fields_of(browser.get(at(draft, "document/")))
@@ -348,6 +354,7 @@ def test_a_colleagues_newer_version_is_not_overwritten(browser: Client, draft: A
     assert newest_version(draft).document["undo"] == "mine"
 
 
+@pytest.mark.long
 def test_a_field_that_lacks_proof_is_described_as_on_the_other_pages(browser: Client) -> None:
     made = document()
     made["lookups"] = [{**made["lookups"][0], "public": True}]

@@ -102,6 +102,7 @@ def test_deleting_a_suite_is_confirmed_and_warns_if_it_is_a_gate(enter: Enter, r
     assert not Suite.objects.exists()
 
 
+@pytest.mark.long
 def test_two_runs_are_compared_with_both_answers(enter: Enter, returns_article: Article) -> None:
     suite = services.save_suite(read_suite(SUITE.encode(), file=""))
     runs = []
@@ -207,6 +208,7 @@ def finished_run(name: str, cases: int) -> Run:
     return run
 
 
+@pytest.mark.long
 def test_pages_take_the_same_number_of_queries_for_many_rows(enter: Enter, workspace: Workspace) -> None:
     client = enter("supervisor")
 
@@ -244,6 +246,7 @@ def test_a_run_shows_the_planted_texts_and_the_simulated_customer(
     assert "<h1>Both" in re.sub(r"<h1[^>]*>\s*", "<h1>", page)
 
 
+@pytest.mark.long
 def test_a_person_chooses_the_suites_to_run_and_the_run_to_compare_with(enter: Enter, returns_article: Article) -> None:
     suite = services.save_suite(read_suite(SUITE.encode(), file=""))
     live = live_release()
@@ -275,6 +278,7 @@ def test_a_person_chooses_the_suites_to_run_and_the_run_to_compare_with(enter: E
     assert Run.objects.count() == known
 
 
+@pytest.mark.long
 def test_a_run_shows_its_figures_and_whether_chance_explains_a_change(enter: Enter, returns_article: Article) -> None:
     cases = [{"id": f"c{n}", "ask": "Hello", "expect": {"judge": "Is polite."}} for n in range(8)]
     suite = services.save_suite(parse_suite({"suite": "judged", "cases": cases}, file=""))
@@ -322,6 +326,7 @@ def played_run(suite: Suite, passed: Mapping[str, bool], *, sampled: Collection[
     return Run.objects.get(pk=run.pk)
 
 
+@pytest.mark.long
 def test_changes_without_a_model_are_not_explained_by_chance_next_to_sampled_ones(
     enter: Enter, workspace: Workspace
 ) -> None:

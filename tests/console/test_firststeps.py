@@ -41,6 +41,7 @@ def steps(admin: Client) -> dict[str, bool]:
     return {visible_text(item.css_first("h3")): "done" in (item.attributes["class"] or "") for item in items}
 
 
+@pytest.mark.long
 def test_each_step_is_ticked_once_it_is_done(workspace: Workspace, enter: Enter, client: Client) -> None:
     assets._noted.clear()
     admin = enter("admin")
@@ -154,6 +155,7 @@ def test_legal_pages_are_set_in_the_console_and_invalid_addresses_are_refused(
     assert workspace.imprint_url == "https://shop.example/imprint"
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "content",
     [

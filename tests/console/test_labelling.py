@@ -96,6 +96,7 @@ def test_nobody_sees_the_labels_of_others(enter: Enter, workspace: Workspace, re
     assert Label.objects.count() == 2
 
 
+@pytest.mark.long
 def test_a_runs_page_hides_the_judges_verdict_until_the_label_is_given(enter: Enter, returns_article: Article) -> None:
     cases = [{"id": f"c{n}", "must": True, "ask": "Hello", "expect": {"judge": "Is polite."}} for n in range(2)]
     suite = services.save_suite(parse_suite({"suite": "judged", "cases": cases}, file=""))
@@ -159,6 +160,7 @@ def label_of(client: Client, result: Result, verdict: str) -> str:
     return client.post(address, {"verdict": verdict, "run": str(result.run_id)}, follow=True).content.decode()
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("state", ["waiting", "running", "paused"])
 def test_verdicts_stay_hidden_until_the_run_is_done(enter: Enter, returns_article: Article, state: str) -> None:
     run = judged_run(2, 1)
@@ -197,6 +199,7 @@ def mixed_run(baseline: Run | None = None) -> Run:
     return run
 
 
+@pytest.mark.long
 def test_no_figure_reveals_an_outcome_before_its_label(enter: Enter, returns_article: Article) -> None:
     earlier = mixed_run()
     run = mixed_run(baseline=earlier)
@@ -232,6 +235,7 @@ def test_no_figure_reveals_an_outcome_before_its_label(enter: Enter, returns_art
     assert "Hidden until you have labelled it" in text_of(reverse("admin:evals_run_changelist"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", ["admin:evals_run_changelist", "admin:evals_run_change"])
 def test_anyone_who_could_see_the_verdicts_cannot_label_after_a_label_is_withdrawn(
     enter: Enter, returns_article: Article, place: str
@@ -254,6 +258,7 @@ def test_anyone_who_could_see_the_verdicts_cannot_label_after_a_label_is_withdra
     assert SeenVerdicts.objects.get().person.username.startswith("supervisor")
 
 
+@pytest.mark.long
 def test_a_copied_result_is_labelled_only_in_its_first_run_and_hidden_until_then(
     enter: Enter, returns_article: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,6 +302,7 @@ def reuse(monkeypatch: pytest.MonkeyPatch, run: Run, *results: Result) -> None:
     finish(run)
 
 
+@pytest.mark.long
 def test_a_copy_is_hidden_while_its_original_can_still_be_labelled_or_corrected(
     enter: Enter, returns_article: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -335,6 +341,7 @@ def test_a_copy_is_hidden_while_its_original_can_still_be_labelled_or_corrected(
         assert "Not saved" in label_of(cem, result, "fail"), "the runs behind the one shown to Cem are shown, too"
 
 
+@pytest.mark.long
 def test_anyone_who_could_see_a_run_with_copies_cannot_label_after_a_label_is_withdrawn(
     enter: Enter, returns_article: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -353,6 +360,7 @@ def test_anyone_who_could_see_a_run_with_copies_cannot_label_after_a_label_is_wi
     assert "Saved." in label_of(cem, own, "fail"), "Cem has seen nothing"
 
 
+@pytest.mark.long
 def test_the_agreement_with_people_leaves_out_labels_in_hidden_runs(enter: Enter, returns_article: Article) -> None:
     shown, hidden = judged_run(2, 1), judged_run(2, 2)
     for run in (shown, hidden):

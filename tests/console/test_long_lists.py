@@ -90,6 +90,7 @@ def test_a_list_with_many_pages_links_to_a_few_of_them(
     assert {1, 29, 31, 60} <= set(linked) and len(linked) < 15
 
 
+@pytest.mark.long
 def test_every_page_that_the_benchmark_measures_is_there(enter: Enter, sample: Sample) -> None:
     admin = enter("admin")
     statuses = {name: admin.get(page.format(late=1)).status_code for name, page in PAGES.items()}

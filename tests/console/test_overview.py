@@ -178,6 +178,7 @@ def test_an_unsupported_period_is_refused_with_a_message(enter: Enter, workspace
     assert "Choose one of 7, 14, 28, 90." in answer.content.decode()
 
 
+@pytest.mark.long
 def test_a_trend_needs_thirty_conversations(shown: Any) -> None:
     for _ in range(30):
         talk(*ANSWERED, began=noon(20))
@@ -195,6 +196,7 @@ def test_a_trend_needs_thirty_conversations(shown: Any) -> None:
     assert told["Solved by the assistant"] == ("92%", "0% confirmed, 92% silent")
 
 
+@pytest.mark.long
 def test_an_unfinished_day_is_compared_with_the_same_part_of_another(shown: Any) -> None:
     fortnight_ago = localtime() - timedelta(days=14)
     customers = [Customer.objects.create() for _ in range(30)]

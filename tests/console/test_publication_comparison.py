@@ -101,6 +101,7 @@ def test_results_of_a_check_are_reused(enter: Enter, returns: Article, monkeypat
     assert outcomes_on(editor, returns) == before and "Better 1" in notice_on(editor, returns)
 
 
+@pytest.mark.long
 def test_a_running_check_is_cancelled_by_the_publication(enter: Enter, returns: Article) -> None:
     editor = enter("editor")
     saved(editor, returns, do="check", based_on="1")

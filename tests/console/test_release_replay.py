@@ -120,6 +120,7 @@ def test_differences_are_ranked_and_nothing_else_happens(
     assert world() == before and shop.refunds == []
 
 
+@pytest.mark.long
 def test_a_replay_continues_after_a_kill_and_after_a_cancellation(
     enter: Enter, asked: list[Conversation], draft: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +157,7 @@ def test_a_replay_continues_after_a_kill_and_after_a_cancellation(
     assert {row.question for row in found if row.kinds} == {"Is the label free?", "Who pays for the label?"}
 
 
+@pytest.mark.long
 def test_a_replay_waits_for_a_model_that_is_down(enter: Enter, asked: list[Conversation], draft: Release) -> None:
     supervisor = enter("supervisor")
     replay = begin(supervisor, draft, most="1")
@@ -210,6 +212,7 @@ def test_another_build_does_not_continue_a_replay(
     assert (again.state, again.product) == ("waiting", "newer") and not ReplayedQuestion.objects.exists()
 
 
+@pytest.mark.long
 def test_a_question_of_several_customers_says_how_often_it_was_asked(
     enter: Enter, asked: list[Conversation], draft: Release, alice: Customer
 ) -> None:
@@ -247,6 +250,7 @@ def test_only_people_who_may_evaluate_can_start_a_replay(
     assert Replay.objects.count() == 1
 
 
+@pytest.mark.long
 def test_an_erased_customers_words_are_removed_from_a_replay(
     asked: list[Conversation], draft: Release, alice: Customer, workspace: Workspace
 ) -> None:
@@ -265,6 +269,7 @@ def test_an_erased_customers_words_are_removed_from_a_replay(
     assert not Replay.objects.exists()
 
 
+@pytest.mark.long
 def test_a_conversation_erased_while_questions_are_chosen_leaves_none(
     asked: list[Conversation], draft: Release, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,6 +84,7 @@ def test_a_draft_is_written_compared_and_published(admin: Client, workspace: Wor
     assert current().document.tone == "" and "restores 1" in admin.get(RELEASES).content.decode()
 
 
+@pytest.mark.long
 def test_the_page_of_an_older_release_shows_the_changes_of_restoring_it(admin: Client, workspace: Workspace) -> None:
     put_live(admin, tone="warm", instructions="Be brief.")
     second = put_live(admin, tone="cool", instructions="Be brief.")
@@ -304,6 +305,7 @@ def test_a_model_is_added_tested_and_routed_without_showing_its_key(
     assert "These releases use this connection" in refused.content.decode() and ModelConnection.objects.exists()
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)  # a run is played by threads with their own connections
 def test_a_draft_that_passed_with_other_articles_is_marked_and_evaluated_again(
     admin: Client, workspace: Workspace
@@ -352,6 +354,7 @@ def test_a_draft_that_passed_with_other_articles_is_marked_and_evaluated_again(
     assert live_release().number == row.number
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_a_refused_draft_lists_what_is_worse_than_in_the_live_release(
     admin: Client, enter: Enter, workspace: Workspace
@@ -389,6 +392,7 @@ def test_a_refused_draft_lists_what_is_worse_than_in_the_live_release(
     assert b"The gates refuse this draft." in refused.content and b"shop: one" not in refused.content
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_a_refused_draft_hides_the_judges_verdicts_while_results_wait_for_labels(
     admin: Client, enter: Enter, workspace: Workspace

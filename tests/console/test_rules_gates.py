@@ -95,6 +95,7 @@ def test_looser_rules_are_refused_with_the_cases_and_stricter_ones_are_not(
     assert not ActionRequest.objects.exists() and shop.refunds == []
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("rules", [{"approval_above": "4.00"}, {"approval_above": "5.10"}, {"is_shadow": "on"}])
 def test_a_reason_alone_is_not_an_override(policy: ActionPolicy, saved: Saved, rules: dict[str, str]) -> None:
     """Stricter rules, or looser ones that the gates allow, override nothing."""
@@ -103,6 +104,7 @@ def test_a_reason_alone_is_not_an_override(policy: ActionPolicy, saved: Saved, r
     assert not AuditEntry.objects.filter(event=OVERRIDDEN).exists()
 
 
+@pytest.mark.long
 def test_rules_are_not_loosened_past_a_case_in_two_steps(policy: ActionPolicy, saved: Saved) -> None:
     _, strict = saved(max_per_customer_year="1.00")  # now the case fails, since nothing is proposed
     assert strict.max_per_customer_year == Decimal(1)
@@ -112,6 +114,7 @@ def test_rules_are_not_loosened_past_a_case_in_two_steps(policy: ActionPolicy, s
     assert now.max_per_customer_year is None and now.approval_above == Decimal(5)
 
 
+@pytest.mark.long
 def test_an_action_is_switched_off_at_once_and_on_again_through_the_gates(policy: ActionPolicy, saved: Saved) -> None:
     _, off = saved(is_enabled="")
     assert not off.is_enabled
@@ -135,6 +138,7 @@ def test_cases_not_judged_in_time_are_named_and_the_rules_refused(
     assert entry.payload["not_judged"] == "rules: a-person-decides; rules: too-late"
 
 
+@pytest.mark.long
 def test_a_gate_with_a_missing_suite_refuses_until_somebody_gives_a_reason(policy: ActionPolicy, saved: Saved) -> None:
     ReleaseGates.objects.update(suites=["gone"])
     before = rules_of(policy)
@@ -168,6 +172,7 @@ def shell(*arguments: str) -> dict[str, Any]:
     return told
 
 
+@pytest.mark.long
 def test_the_command_reports_the_gates_verdict_or_obeys_it(policy: ActionPolicy) -> None:
     before = rules_of(policy)
     with pytest.raises(CommandError, match="rules: a-person-decides"):

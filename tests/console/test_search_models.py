@@ -90,6 +90,7 @@ async def test_a_model_is_added_tested_chosen_and_used(operator: Client, servers
     assert "Search uses this from now on" in words_of(again)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("embedder", ["packaged", "openai"])
 async def test_the_environments_server_is_chosen_with_a_fallback(
     operator: Client, servers: tuple[ModelServer, ...], settings: Settings, embedder: str
@@ -116,6 +117,7 @@ async def test_the_environments_server_is_chosen_with_a_fallback(
     assert shown.context["form"].initial == sent and words_of(shown).count("In use") >= 2
 
 
+@pytest.mark.long
 async def test_a_waiting_build_shows_the_reason_and_can_be_cancelled(
     operator: Client, servers: tuple[ModelServer, ...]
 ) -> None:
@@ -204,6 +206,7 @@ async def test_admins_of_a_workspace_see_no_figures_or_servers_of_the_installati
     assert "ours" not in words_of(await db(operator.get, MODELS))
 
 
+@pytest.mark.long
 async def test_a_fallback_is_added_while_another_index_is_built(
     operator: Client, servers: tuple[ModelServer, ...]
 ) -> None:

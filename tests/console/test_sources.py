@@ -74,6 +74,7 @@ def test_a_site_is_previewed_and_then_published(site: LocalSite, enter: Enter) -
     assert "Up to date" in listed and "Every day" in listed
 
 
+@pytest.mark.long
 def test_a_preview_can_be_ended_by_publishing(site: LocalSite, enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
     client = enter("editor")
     add_site(client, site.url)
@@ -124,6 +125,7 @@ def test_a_sudden_loss_waits_for_an_editor_to_confirm(site: LocalSite, enter: En
     assert not Source.objects.exists()
 
 
+@pytest.mark.long
 def test_files_are_added_and_a_broken_one_is_retried(enter: Enter) -> None:
     client = enter("editor")
     files = [SimpleUploadedFile("a.md", b"# A\n\nWords.\n"), SimpleUploadedFile("b.pdf", b"no PDF")]

@@ -338,6 +338,7 @@ def test_the_history_of_an_invalid_id_is_not_found(enter: Enter) -> None:
     assert enter("admin").get("/admin/kb/article/abc/history/").status_code == 404
 
 
+@pytest.mark.long
 def test_no_page_fails_on_overlong_input(enter: Enter, sample: Sample) -> None:
     client = enter("admin")
     for address in (
