@@ -110,6 +110,7 @@ def ledger_answers(reference: str) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.long
 async def test_a_models_call_replaces_the_card_that_the_customer_corrects(
     conversation: Conversation, shop: FakeShop, log: Log
 ) -> None:
@@ -126,6 +127,7 @@ async def test_a_models_call_replaces_the_card_that_the_customer_corrects(
     assert shop.refunds == []
 
 
+@pytest.mark.long
 async def test_a_further_request_leaves_the_card_open(conversation: Conversation, shop: FakeShop) -> None:
     shop.add_order("A-1006", "cus_alice", total="30.00")
     await turn(conversation, "Please refund A-1001", Says(calls=(REFUND,)))
@@ -166,6 +168,7 @@ async def test_an_equal_call_is_not_repeated(conversation: Conversation, shop: F
     assert payloads(await db(log), "assistant.final")[0]["text"] == "Order A-1001 is delivered."
 
 
+@pytest.mark.long
 async def test_an_equal_request_in_a_later_turn_reuses_its_card(
     conversation: Conversation, shop: FakeShop, log: Log
 ) -> None:
@@ -229,6 +232,7 @@ async def test_a_fallback_model_may_propose_after_text_was_shown(
     assert payloads(events, "assistant.final")[0]["text"] == UNTIL_CONFIRMED
 
 
+@pytest.mark.long
 async def test_a_flood_of_calls_is_limited(conversation: Conversation, shop: FakeShop, log: Log) -> None:
     flood = tuple(call("refund_order", order_id=f"A-{number}", reason="x") for number in range(2000, 2500))
     await turn(conversation, "Refund everything", Says(calls=flood))
@@ -257,6 +261,7 @@ async def test_a_turn_lost_after_its_proposal_does_not_call_a_model_again(
     assert payloads(events, "assistant.final")[0]["text"] == UNTIL_CONFIRMED
 
 
+@pytest.mark.long
 async def test_a_card_declined_before_its_lost_turn_resumed_is_not_reported_as_in_progress(
     conversation: Conversation, shop: FakeShop, log: Log
 ) -> None:
@@ -300,6 +305,7 @@ async def test_a_claim_without_a_call_is_withheld(conversation: Conversation, sh
     assert await db(requests_in, conversation) == []
 
 
+@pytest.mark.long
 async def test_only_a_model_sees_placeholders(conversation: Conversation, shop: FakeShop, log: Log) -> None:
     quote = "You can return unused items within 60 days of delivery [1]."
     await turn(conversation, "How long can I return something? I am alice@example.com", Says(quote))

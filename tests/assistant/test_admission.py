@@ -127,6 +127,7 @@ async def test_a_customer_whose_turn_waits_is_informed_and_then_answered(
     assert told.get_nowait() != BUSY, "from here on, the status names the current step"
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 async def test_searches_leave_database_threads_for_others(
     conversation: Conversation, settings: Settings, monkeypatch: pytest.MonkeyPatch

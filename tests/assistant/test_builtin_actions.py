@@ -57,6 +57,7 @@ def cards(events: list[EventView]) -> list[dict[str, Any]]:
     return payloads(events, "action.proposed")
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("text", "action", "arguments", "words"),
     [
@@ -113,6 +114,7 @@ def fill_in(conversation: Conversation, final: dict[str, Any], values: dict[str,
     return claim
 
 
+@pytest.mark.long
 async def test_the_button_of_an_order_leads_to_its_card(conversation: Conversation, shop: FakeShop) -> None:
     asked = final(await turns(conversation, "Please refund 12.50 euros"))
     [block] = asked["blocks"]
@@ -139,6 +141,7 @@ async def test_a_question_about_an_action_is_answered_from_the_pages(
     assert not cards(events)
 
 
+@pytest.mark.long
 async def test_a_form_leads_to_the_card_of_its_address(conversation: Conversation, shop: FakeShop) -> None:
     asked = final(await turns(conversation, "I moved, please change the delivery address of A-1007"))
     [block] = asked["blocks"]
@@ -152,6 +155,7 @@ async def test_a_form_leads_to_the_card_of_its_address(conversation: Conversatio
     assert expected.items() <= card["arguments"]["address"].items()
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("text", "begins"),
     [
@@ -177,6 +181,7 @@ async def test_missing_arguments_are_asked_for(conversation: Conversation, shop:
     assert [card["arguments"]["order_id"] for card in cards(events)] == ["A-1001"]
 
 
+@pytest.mark.long
 async def test_an_address_is_asked_for(conversation: Conversation, shop: FakeShop) -> None:
     events = await turns(conversation, "I moved, please change the delivery address of A-1007")
     assert (
@@ -192,6 +197,7 @@ async def test_an_address_is_asked_for(conversation: Conversation, shop: FakeSho
     }  # fmt: skip
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "text",
     [
@@ -225,6 +231,7 @@ async def test_a_typed_no_withdraws_the_card(conversation: Conversation, shop: F
     assert shop.refunds == []
 
 
+@pytest.mark.long
 async def test_a_newer_card_for_the_same_order_replaces_the_older(conversation: Conversation, shop: FakeShop) -> None:
     events = await turns(conversation, "Please refund 10 euros for A-1001", "Please refund 12.50 euros for A-1001")
     assert [card["arguments"]["amount"] for card in cards(events)] == ["10.00", "12.50"]
@@ -245,6 +252,7 @@ async def test_a_correction_in_words_replaces_the_card_of_another_order(
     assert shop.refunds == []
 
 
+@pytest.mark.long
 async def test_a_correction_that_is_refused_leaves_the_card(conversation: Conversation, shop: FakeShop) -> None:
     await turns(conversation, "Please refund A-1001, it is broken", "no, I meant A-9999")
     with workspace_scope(conversation.workspace_id):
@@ -257,6 +265,7 @@ async def test_only_orders_that_allow_it_are_offered(conversation: Conversation,
     assert {line[2:8] for line in final(events)["text"].splitlines()[1:]} == {"A-1007", "A-1008"}
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
@@ -280,6 +289,7 @@ async def test_a_visitor_is_asked_to_sign_in(
     assert shop.calls == []
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("order", ["B-2002", "X-0000"])
 async def test_a_foreign_order_looks_like_a_missing_one(conversation: Conversation, shop: FakeShop, order: str) -> None:
     events = await turns(conversation, f"Refund order {order}")

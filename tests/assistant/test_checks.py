@@ -135,6 +135,7 @@ def test_a_plain_claim_never_reaches_the_customer(claim: str, step: int) -> None
     assert claim not in answer.text
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     "line",
     [
@@ -189,6 +190,7 @@ RECORDED = [
 ]  # fmt: skip
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("language", "record", "true", "false"), RECORDED)
 def test_a_record_does_not_confirm_another_action_or_outcome_for_the_same_order(
     language: str, record: str, true: str, false: str
@@ -210,6 +212,7 @@ ADDED = [
 ]  # fmt: skip
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("language", "record", "true", "added"), ADDED)
 def test_a_record_does_not_confirm_a_second_action_in_the_same_sentence(
     language: str, record: str, true: str, added: str
@@ -392,6 +395,7 @@ def test_a_deed_in_a_language_without_training_rows_is_withheld_wherever_it_stan
     assert [one.withheld for one in draft.sentences] == [""] * sentences_before + ["deed"]
 
 
+@pytest.mark.long
 def test_four_true_statements_about_four_records_are_all_shown() -> None:
     records = [
         "Done: Refund €64.00 for order BK-3391. Your reference is RF-77K2.",
@@ -483,6 +487,7 @@ def test_a_rule_from_a_page_is_shown_and_a_claim_of_an_action_next_to_it_is_not(
     assert [one.withheld for one in draft.sentences] == ["" if is_shown else "deed"]
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("language", ["es", "fr", "pl", "pt", "tr"])
 def test_accents_do_not_change_how_much_of_a_sentence_is_shown_early(language: str) -> None:
     rows = (DATA / f"kinds.{language}.jsonl").read_text().splitlines()

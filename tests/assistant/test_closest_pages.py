@@ -98,6 +98,7 @@ async def test_the_team_and_the_transcript_see_the_links(conversation: Conversat
     assert LINK in "\n".join(written([event], "en", UTC))
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("nothing_holds_the_answer")
 async def test_a_yes_after_it_calls_a_person(conversation: Conversation, log: Log) -> None:
     await answered(conversation, NEAR, log)
@@ -114,6 +115,7 @@ async def test_nothing_is_offered_for_another_subject_or_small_talk(
     assert "](" not in final["text"]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     "said",
     [
@@ -151,6 +153,7 @@ def test_only_pages_that_the_customer_may_read_now_are_offered(workspace: Worksp
     assert closest_pages(passages, Viewer()) == ()
 
 
+@pytest.mark.long
 def test_a_page_without_an_address_is_left_out_and_at_most_three_are_offered(workspace: Workspace) -> None:
     for name in "abcd":
         made(name, name)

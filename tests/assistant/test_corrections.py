@@ -64,6 +64,7 @@ def test_a_confirmed_card_cannot_be_corrected_by_another(ask_as_alice: Propose, 
     assert verify().is_whole
 
 
+@pytest.mark.long
 def test_correcting_a_confirmed_card_does_not_end_an_older_open_one(ask_as_alice: Propose, alice: Customer) -> None:
     ask_as_alice("A-1001")
     newest = ask_as_alice("A-1006")
@@ -150,6 +151,7 @@ def test_a_correction_waits_for_a_decline(ask_as_alice: Propose, alice: Customer
     assert states() == [("A-1001", "cancelled"), ("A-1006", "awaiting_confirmation")]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("decides_first")
 def test_a_confirmation_that_comes_first_pays_as_its_card_showed(
     ask_as_alice: Propose, alice: Customer, second: Second, shop: FakeShop
@@ -218,6 +220,7 @@ def test_a_correction_still_ends_its_card_if_an_equal_request_comes_first(
     assert (card.state, card.reason_code) == ("cancelled", "replaced_card")
 
 
+@pytest.mark.long
 def test_a_proposal_still_gets_its_card_if_an_equal_one_of_another_chat_comes_first(
     ask_as_alice: Propose, conversation: Conversation, meanwhile: Callable[[str], "Future[Any]"]
 ) -> None:

@@ -129,6 +129,7 @@ class RefusingEmbedder(HashEmbedder):
         return super().query(text)
 
 
+@pytest.mark.long
 def test_questions_are_stored_while_the_model_is_unavailable_and_a_worker_adds_the_vectors(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ def test_an_altered_sentence_gets_a_second_look_and_its_true_twin_does_not(
     assert doubts.of(honest) < LOOK_FROM <= doubts.of(turned)
 
 
+@pytest.mark.long
 def test_at_least_half_of_the_altered_and_at_most_a_fifth_of_the_true_sentences_get_a_second_look() -> None:
     """Counted on the training rows; `train_doubt.py --measure` prints the results on unseen ones."""
     looks: dict[str, list[bool]] = {"honest": [], "turned": []}

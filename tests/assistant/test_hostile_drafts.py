@@ -29,6 +29,7 @@ BAD_INPUT = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("kind", BAD_INPUT)
 def test_any_model_output_takes_bounded_time_and_never_ends_empty(kind: str) -> None:
     draft, text = drafted(), BAD_INPUT[kind]

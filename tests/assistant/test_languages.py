@@ -105,6 +105,7 @@ def plain(text: Any) -> str:
     return str(text).replace("\u00a0", " ")
 
 
+@pytest.mark.one_in(2)
 @every_language
 async def test_a_missing_answer_is_reported_in_the_customers_language(
     conversation: Conversation, speech: Speech, log: Log
@@ -114,6 +115,7 @@ async def test_a_missing_answer_is_reported_in_the_customers_language(
     assert (final["text"], final["abstained"]) == (speech.abstention, True)
 
 
+@pytest.mark.one_in(4)
 @every_language
 async def test_a_card_and_its_receipt_are_in_the_customers_language(
     alice: Customer, conversation: Conversation, shop: FakeShop, speech: Speech, log: Log
@@ -135,6 +137,7 @@ async def test_a_card_and_its_receipt_are_in_the_customers_language(
     assert plain(outcome).startswith(speech.done)
 
 
+@pytest.mark.one_in(4)
 @every_language
 def test_notices_and_mails_are_in_the_customers_language(
     conversation: Conversation, bob: User, speech: Speech, log: Log

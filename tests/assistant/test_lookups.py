@@ -28,6 +28,7 @@ async def test_a_look_up_is_answered_with_its_facts(conversation: Conversation, 
     assert await db(requests_in, conversation) == []
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     "lie",
     [
@@ -50,6 +51,7 @@ async def test_a_lookup_does_not_confirm_false_claims(
     assert shop.refunds == [] and shop.changes == []
 
 
+@pytest.mark.long
 async def test_several_lookups_in_one_turn(conversation: Conversation, shop: FakeShop, log: Log) -> None:
     shop.add_order("A-1006", "cus_alice", total="20.00")
     other = call("refund_order", order_id="A-1006", reason="Too small")
@@ -60,6 +62,7 @@ async def test_several_lookups_in_one_turn(conversation: Conversation, shop: Fak
     assert final["text"] == UNTIL_CONFIRMED
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("order", ["B-2002", "X-0000"])
 async def test_a_foreign_order_looks_like_a_missing_one(
     conversation: Conversation, shop: FakeShop, log: Log, order: str
@@ -74,6 +77,7 @@ async def test_a_foreign_order_looks_like_a_missing_one(
     assert not payloads(events, "action.proposed") and shop.refunds == []
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("wish", "field"),
     [
@@ -99,6 +103,7 @@ async def test_malformed_arguments_are_explained_back(
     assert shop.calls == []
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", ["delete_customer", "confirm", "refund_order "])
 async def test_a_call_of_an_unknown_tool_is_explained(
     conversation: Conversation, shop: FakeShop, log: Log, name: str
@@ -110,6 +115,7 @@ async def test_a_call_of_an_unknown_tool_is_explained(
     assert shop.calls == []
 
 
+@pytest.mark.long
 async def test_calls_are_sent_back_to_the_model_in_a_form_that_servers_accept(
     conversation: Conversation, shop: FakeShop, log: Log
 ) -> None:

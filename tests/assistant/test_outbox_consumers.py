@@ -62,6 +62,7 @@ def test_each_state_is_recorded_once(card: ActionRequest, principal: Principal, 
     assert Message.objects.get(pk=turn.message_id).text == last(log, "assistant.final")["text"]
 
 
+@pytest.mark.long
 def test_steps_during_an_outage_are_recorded_later(card: ActionRequest, principal: Principal, log: Log) -> None:
     """All steps are recorded afterwards, in order, each with its own facts."""
     confirm(card.pk, principal=principal, digest=card.digest)
@@ -70,6 +71,7 @@ def test_steps_during_an_outage_are_recorded_later(card: ActionRequest, principa
     assert "receipt" not in last(log, "action.queued")
 
 
+@pytest.mark.long
 def test_a_retry_is_recorded_once(card: ActionRequest, principal: Principal, shop: FakeShop, log: Log) -> None:
     shop.faults = ["refuse_connection"]
     confirm(card.pk, principal=principal, digest=card.digest)
@@ -126,6 +128,7 @@ def claim_and_release(ticket: Ticket, bob: User) -> None:
     handoff.release(ticket.pk, agent=bob)
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("need", [write, press_the_button, let_the_assistant_call, leave_an_address, claim_and_release])
 def test_a_ticket_that_somebody_needs_stays_open_once_the_outcome_is_known(
     need: Callable[[Ticket, User], None], card: ActionRequest, principal: Principal, shop: FakeShop, log: Log, bob: User
@@ -145,6 +148,7 @@ def test_a_ticket_that_somebody_needs_stays_open_once_the_outcome_is_known(
     assert (ticket.state, ticket.conversation.mode, ticket.reason) == ("waiting", "waiting", "action")
 
 
+@pytest.mark.long
 def test_a_ticket_whose_customer_was_promised_a_mail_stays_open(
     card: ActionRequest, principal: Principal, shop: FakeShop, log: Log, alice: Customer
 ) -> None:
@@ -180,6 +184,7 @@ def test_declining_needs_no_explanation(card: ActionRequest, principal: Principa
     assert last(log, "action.cancelled")["reason"]["code"] == "declined"
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("decision", ["approve", "reject"])
 def test_a_persons_decision_is_recorded(
     shop: FakeShop, principal: Principal, conversation: Conversation, lead: User, log: Log, decision: str
@@ -199,6 +204,7 @@ def test_a_persons_decision_is_recorded(
     assert shop.refunds == []
 
 
+@pytest.mark.long
 def test_an_outcome_is_reported_in_german(
     shop: FakeShop, alice: Customer, conversation: Conversation, log: Log
 ) -> None:
@@ -246,6 +252,7 @@ def test_nothing_is_recorded_in_an_erased_conversation(
     assert card.state == State.SUCCEEDED
 
 
+@pytest.mark.long
 def test_texts_that_colleagues_write_after_an_erasure_are_deleted(
     shop: FakeShop, principal: Principal, conversation: Conversation, lead: User
 ) -> None:

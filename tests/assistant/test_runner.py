@@ -54,6 +54,7 @@ async def test_a_message_wakes_the_runner(runner: Runner, conversation: Conversa
     assert len(payloads(await db(log), "assistant.final")) == 1
 
 
+@pytest.mark.long
 async def test_messages_during_an_answer_are_answered_next_without_waiting_for_a_poll(
     conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,6 +238,7 @@ async def test_a_slow_claim_delays_no_other(
     assert len(payloads(await db(log), "assistant.final")) == 1
 
 
+@pytest.mark.long
 async def test_a_turn_begins_without_the_trace_ids_of_the_caller_that_woke_the_runner(
     conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,6 +87,7 @@ def test_a_turn_passes_on_similarities_and_the_strength_of_its_sources(conversat
     assert all(0 < source.weight <= 1 for source in request.sources)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.django_db
 @pytest.mark.parametrize("text", ["Hello", "thanks!", "you are useless", "👍"])
 def test_a_courtesy_is_not_searched_for(conversation: Conversation, text: str) -> None:

@@ -24,6 +24,7 @@ def _in_berlin(conversation: Conversation, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(context, "now", lambda: NOW)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.usefixtures("_in_berlin")
 @pytest.mark.parametrize(
     ("said", "is_shown"),

@@ -41,6 +41,7 @@ async def test_the_assistant_hands_off_on_request(conversation: Conversation, lo
     assert str((await db(ticket)).pk) == requested["ticket"]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "arguments", ["{", '{"reason": 7}', '{"reason": "a", "reason": "b"}', '{"customer": "cus_2"}', "[" * 20_000, "NaN"]
 )
@@ -71,6 +72,7 @@ def test_a_turn_whose_lease_is_lost_requests_no_handoff(
     assert not Ticket.objects.exists()
 
 
+@pytest.mark.long
 async def test_a_model_that_only_calls_tools_is_stopped(conversation: Conversation, log: Log) -> None:
     claim = await db(say, conversation, "How long can I return something?")
     loop = [Says(calls=(ToolCall(str(step), "again", json.dumps({"step": step})),)) for step in range(8)]

@@ -128,6 +128,7 @@ def test_spans_reach_a_collector_and_a_missing_one_delays_nothing(unused_port: i
     assert "Traceback" not in _process(STARTED, unused_port)
 
 
+@pytest.mark.long
 def test_without_the_extra_an_endpoint_stops_the_start_with_a_message() -> None:
     hidden = "import sys; sys.modules['opentelemetry.sdk'] = None\nimport django; django.setup()"
     assert "requirements-otel.lock" in _process(hidden, 1, expected=1).splitlines()[-1]

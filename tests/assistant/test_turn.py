@@ -182,6 +182,7 @@ async def test_an_answer_that_the_articles_do_not_confirm_is_counted(
     assert await db(counted, "supportbot_unconfirmed_answers_total") == before + 1
 
 
+@pytest.mark.long
 async def test_a_large_piece_of_text_does_not_block_other_chats(
     conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +209,7 @@ async def test_a_large_piece_of_text_does_not_block_other_chats(
     assert len(set(at_each_piece)) == len(at_each_piece)
 
 
+@pytest.mark.long
 async def test_two_messages_during_an_answer_are_both_answered_next(conversation: Conversation, log: Log) -> None:
     first = await db(say, conversation, "How long can I return something?")
     gate = asyncio.Event()

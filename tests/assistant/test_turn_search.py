@@ -37,6 +37,7 @@ async def test_a_follow_up_is_searched_for_with_its_context(conversation: Conver
     assert model.requests[1].sources
 
 
+@pytest.mark.long
 async def test_a_withdrawn_question_is_not_searched_for(conversation: Conversation) -> None:
     await carry_out(await db(say, conversation, "never mind"))
     assert not await db(traces_of, conversation)
@@ -44,6 +45,7 @@ async def test_a_withdrawn_question_is_not_searched_for(conversation: Conversati
     assert len(await db(traces_of, conversation)) == 1
 
 
+@pytest.mark.long
 async def test_a_no_to_a_models_question_is_searched_for_with_that_question(conversation: Conversation) -> None:
     with answering(ScriptedModel(Says("Is it unused?"), Says(f"{QUOTE} [1]"))) as model:
         await carry_out(await db(say, conversation, "How long can I return items after delivery?"))
@@ -136,6 +138,7 @@ MANY_TYPOS = " ".join(
 )
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("said", [MANY_QUESTIONS, MANY_TYPOS], ids=["questions", "typos"])
 async def test_a_long_message_takes_a_bounded_number_of_vectors(
     conversation: Conversation, said: str, log: Log, monkeypatch: pytest.MonkeyPatch

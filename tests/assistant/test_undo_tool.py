@@ -78,6 +78,7 @@ def states(conversation: Conversation) -> list[tuple[str, str]]:
         return list(ActionRequest.objects.order_by("id").values_list("action", "state"))
 
 
+@pytest.mark.one_in(7)
 @pytest.mark.parametrize(
     ("language", "text"),
     [
@@ -122,6 +123,7 @@ async def test_an_undo_is_proposed_and_carried_out_only_after_a_click(
     assert shop.orders["A-1003"].address == HOME
 
 
+@pytest.mark.long
 async def test_a_request_whose_undo_window_is_over_is_left_to_a_person(
     conversation: Conversation, shop: FakeShop, movable: None, carried_out: Callable[[], None]
 ) -> None:
@@ -144,6 +146,7 @@ async def test_an_open_card_is_withdrawn(conversation: Conversation, shop: FakeS
     assert await db(states, conversation) == [("refund_order", "cancelled")] and shop.refunds == []
 
 
+@pytest.mark.long
 async def test_a_held_request_is_withdrawn_before_it_is_sent(
     conversation: Conversation, shop: FakeShop, carried_out: Callable[[], None]
 ) -> None:
@@ -181,6 +184,7 @@ async def test_a_visitor_is_not_asked_to_sign_in_to_undo(conversation: Conversat
     assert final(events)["text"] == text_in("en", NOTHING_TO_UNDO)
 
 
+@pytest.mark.long
 async def test_the_order_named_by_the_customer_decides(
     conversation: Conversation, shop: FakeShop, movable: None, carried_out: Callable[[], None]
 ) -> None:
@@ -194,6 +198,7 @@ async def test_the_order_named_by_the_customer_decides(
     assert cards(events)[-1]["arguments"]["order_id"] == "A-1003" and len(cards(events)) == 3
 
 
+@pytest.mark.long
 async def test_only_the_card_of_the_named_order_is_withdrawn(conversation: Conversation, shop: FakeShop) -> None:
     await turns(conversation, "Please refund A-1001")
     await turns(conversation, MOVE)
@@ -251,6 +256,7 @@ async def test_a_model_gets_the_tool_once_there_is_something_to_undo(
     assert shop.orders["A-1003"].address != HOME
 
 
+@pytest.mark.long
 async def test_a_model_is_told_that_the_request_cannot_be_undone(
     conversation: Conversation, shop: FakeShop, carried_out: Callable[[], None]
 ) -> None:
@@ -261,6 +267,7 @@ async def test_a_model_is_told_that_the_request_cannot_be_undone(
     assert final(events)["text"] == text_in("en", CANNOT_UNDO) and len(cards(events)) == 1
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("arguments", ['{"request": "all"}', '{"number": 7}', r'{"number": "\u0000"}', "[]"])
 async def test_unknown_arguments_undo_nothing(conversation: Conversation, shop: FakeShop, arguments: str) -> None:
     await turns(conversation, "Please refund A-1001")
@@ -269,6 +276,7 @@ async def test_unknown_arguments_undo_nothing(conversation: Conversation, shop: 
     assert await db(states, conversation) == [("refund_order", "awaiting_confirmation")]
 
 
+@pytest.mark.long
 async def test_a_resumed_turn_ends_with_the_card_it_had_proposed(
     conversation: Conversation, shop: FakeShop, movable: None, carried_out: Callable[[], None]
 ) -> None:
@@ -283,6 +291,7 @@ async def test_a_resumed_turn_ends_with_the_card_it_had_proposed(
     ]
 
 
+@pytest.mark.long
 async def test_a_resumed_turn_that_withdrew_a_card_undoes_nothing_older(
     conversation: Conversation, shop: FakeShop, movable: None, carried_out: Callable[[], None]
 ) -> None:
