@@ -165,6 +165,7 @@ def own_signals() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("number", STOP_SIGNALS)
 @pytest.mark.parametrize("moment", ["while it sends", "while it writes"])
 def test_a_stopped_beat_has_written_its_schedule(

@@ -32,6 +32,7 @@ def test_objects_loaded_at_the_start_are_excluded_from_garbage_collection() -> N
     assert len(gc.get_objects()) < loaded / 2
 
 
+@pytest.mark.long
 def test_the_first_answer_finds_the_tables_of_the_checks_loaded() -> None:
     by_pieces.cache_clear()
     weights_shipped.cache_clear()

@@ -156,6 +156,7 @@ def deafen(opened: BaseDatabaseWrapper) -> None:
         own.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", 1, ctypes.addressof(drop)))
 
 
+@pytest.mark.long
 def test_gauges_return_soon_after_a_connection_was_lost_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = list[str]()
 

@@ -234,6 +234,7 @@ WHOLE: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("path", "name"), TRIED)
 def test_the_schema_and_the_api_accept_the_same_bodies(
     schema: dict[str, Any], workspace: Workspace, bob: User, alice: Customer, path: str, name: str

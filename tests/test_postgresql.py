@@ -75,6 +75,7 @@ def test_the_wait_for_a_connection_of_the_pool_is_counted() -> None:
         one.close_pool()  # type: ignore[attr-defined]  # of PostgreSQL's backend
 
 
+@pytest.mark.long
 def test_the_wait_for_a_server_that_is_silent_is_counted() -> None:
     _, seconds = waited()
     with socket.create_server(("127.0.0.1", 0)) as silent:

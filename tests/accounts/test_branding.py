@@ -27,6 +27,7 @@ ANY_COLOURS = ["#000000", "#ffffff", "#ffd400", "#7f7f7f", "#1f5b45", "#ff00ff",
 ]
 
 
+@pytest.mark.one_in(10)
 @pytest.mark.parametrize("paper", [LIGHT, DARK], ids=["light", "dark"])
 @pytest.mark.parametrize("accent", ANY_COLOURS)
 def test_any_colour_becomes_legible(accent: str, paper: Paper) -> None:

@@ -29,6 +29,7 @@ LEAKS: dict[str, Callable[[str], str]] = {
 RULE = "Use the tools to look up the customer's own orders, and to prepare what they ask for."
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("form", LEAKS)
 @pytest.mark.parametrize(
     "frame", ["{}", "Do you mean {}?", "I can help you with {}?", "Is it true that: {}?", "Sorry, {}?"]

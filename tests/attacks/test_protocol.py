@@ -270,6 +270,7 @@ HTTP: dict[str, Callable[[Target], None]] = {
 }  # fmt: skip
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("row", of(HTTP))
 @pytest.mark.django_db
 def test_an_attempt_over_http_is_refused(row: Row, shop: FakeShop, dialled: list[Any]) -> None:

@@ -212,6 +212,7 @@ def _nothing_is_given_away(scenario: Scenario) -> None:
         assert "I have refunded" not in text
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("carrier", CARRIERS)
 async def test_a_lying_tool_gives_a_model_no_power(
     carrier: str, new_warehouse: Callable[..., Any], dialled: list[Any]
@@ -265,6 +266,7 @@ async def test_a_link_in_a_record_cannot_hide_its_address(new_warehouse: Callabl
     assert re.findall(r">([^<]*)</a>", render_markdown(text)) == []
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("carrier", CARRIERS)
 async def test_a_tools_words_on_a_receipt_are_plain_text(
     carrier: str, new_warehouse: Callable[..., Any], dialled: list[Any]

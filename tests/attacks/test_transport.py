@@ -56,6 +56,7 @@ def behaviour_of(step: dict[str, Any]) -> Behaviour:
     return Behaviour(raw=raw, stays_open=step["then"] == "hang", cuts_raw=step["then"] == "reset")
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("row", played_here())
 async def test_a_broken_transport_spoils_one_answer_at_most(
     row: Row, new_scenario: Callable[..., Any], model: ModelServer, settings: Settings

@@ -39,6 +39,7 @@ DISGUISES: dict[str, Callable[[str], str]] = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("disguise", DISGUISES)
 @pytest.mark.parametrize("claim", CLAIMS)
 @pytest.mark.parametrize("verb", ["refunded", "transferred", "reimbursed"])
@@ -139,6 +140,7 @@ RULES = [
 ]
 
 
+@pytest.mark.long
 def test_a_rule_is_not_a_claim() -> None:
     lost = [
         line for line in RULES if "deed" in [one.code for one in said(line, language=language_of(line))[1].withheld]
@@ -269,6 +271,7 @@ LINKS = [
 ]
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("link", LINKS)
 @pytest.mark.parametrize("line", ["Open your orders or write to {}. [1]", "Sure, see {}", "Could you open {} please?"])
 def test_only_our_own_links_are_shown(line: str, link: str) -> None:

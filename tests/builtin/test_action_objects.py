@@ -118,6 +118,7 @@ def test_entries_whose_first_field_is_left_out_stay_apart() -> None:
     ]
 
 
+@pytest.mark.long
 def test_a_long_form_is_read_beyond_the_limit_for_other_texts() -> None:
     chat = chat_for({"guests": GUESTS})
     chat.send(WISH)
@@ -196,6 +197,7 @@ FIELDS = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.long
 @given(FIELDS)
 def test_the_editor_says_for_every_argument_whether_the_chat_can_ask_for_it(accepts: Field) -> None:
     parameters = {"type": "object", "properties": {"x": accepts.json_schema()}, "required": ["x"]}

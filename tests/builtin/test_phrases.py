@@ -82,6 +82,7 @@ def test_a_date_of_an_order_is_written_as_the_language_does() -> None:
     assert dated("expected_on", "Saturday", "en") == "expected on Saturday"
 
 
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("phrase", get_args(IntentPhrase))
 def test_an_own_question_is_recognised_in_the_history_with_other_characters(

@@ -42,6 +42,7 @@ def asked(workspace: Workspace) -> Conversation:
     return made
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "query",
     [

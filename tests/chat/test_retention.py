@@ -67,6 +67,7 @@ def old_conversation() -> Conversation:
     return made
 
 
+@pytest.mark.long
 def test_many_conversations_take_as_many_statements_as_one(limited: Workspace) -> None:
     """Count the statements of a batch and of the delivery of its announcements."""
     counts = []

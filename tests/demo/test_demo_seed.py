@@ -120,6 +120,7 @@ def test_seeding_again_creates_nothing_with_few_queries(django_assert_max_num_qu
         assert (Channel.objects.count(), ApiKey.objects.count(), Article.objects.count()) == (1, 1, 2)
 
 
+@pytest.mark.long
 def test_a_workspace_that_is_older_than_the_actions_gets_them() -> None:
     demo_workspace._workspace()
     facts = seeded()
@@ -132,6 +133,7 @@ def test_a_workspace_that_is_older_than_the_actions_gets_them() -> None:
         assert MerchantConnection.objects.get().base_url == "http://127.0.0.1:8100/merchant/v1"
 
 
+@pytest.mark.long
 def test_other_ports_change_the_origins_and_keep_the_key(settings: Any) -> None:
     first = seeded()
     with workspace_scope(Workspace.objects.get().pk):
@@ -177,6 +179,7 @@ def test_a_revoked_key_is_replaced_and_the_file_is_private(settings: Any) -> Non
     assert (settings.DATA_DIR / "demo-api-key.json").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.long
 def test_another_data_directory_signs_with_its_own_secret(settings: Any, tmp_path: Path) -> None:
     first = seeded()
     settings.DATA_DIR = tmp_path / "other"
@@ -206,6 +209,7 @@ def test_a_public_address_is_allowed_too(settings: Any) -> None:
         assert "https://help.wrenfell.example" in Channel.objects.get().allowed_origins
 
 
+@pytest.mark.long
 def test_the_demo_has_four_weeks_of_history_marked_as_generated(small_knowledge_base: Path) -> None:
     body = "You have 60 days to send something back, but only unused items get a full refund."
     page = small_knowledge_base / "orders" / "returns.md"

@@ -136,6 +136,7 @@ def test_an_index_may_wait_without_a_limit() -> None:
         cursor.execute("RESET lock_timeout")
 
 
+@pytest.mark.long
 def test_an_index_names_the_transaction_it_waits_for(
     other: Callable[[], "psycopg.Connection[Any]"], caplog: pytest.LogCaptureFixture
 ) -> None:

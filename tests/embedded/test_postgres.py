@@ -83,6 +83,7 @@ def test_a_kill_loses_nothing_and_keeps_the_port(make_server: MakeServer) -> Non
     assert server.port == port
 
 
+@pytest.mark.long
 def test_postgresql_never_runs_as_root(server: PostgresServer) -> None:
     server.start()
     assert Path(f"/proc/{server.pid}").stat().st_uid != 0

@@ -73,6 +73,7 @@ def test_a_wrong_value_stops_every_start(part: str) -> None:
     assert "LLM_DAILY_BUDGET must be an amount" in refusal(part, LLM_DAILY_BUDGET="ten")
 
 
+@LONG
 @pytest.mark.parametrize(
     ("part", "missing"),
     [
@@ -89,6 +90,7 @@ def test_a_misspelt_variable_is_named() -> None:
     assert "Did you mean DATABASE_URL?" in refusal("serve", DATABASE_URL="", DATABSE_URL="postgres://db/name")
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     ("name", "value", "wrong"),
     [
@@ -134,12 +136,14 @@ def test_beat_needs_a_place_for_its_schedule() -> None:
     assert "/proc/ticks cannot be written" in refusal("beat", "--schedule", "/proc/ticks")
 
 
+@LONG
 def test_migrate_names_an_owner_who_cannot_log_in() -> None:
     error = refusal("migrate", DATABASE_OWNER_URL="postgres://owner:hidden@127.0.0.1:1/name")
     assert "DATABASE_OWNER_URL postgres://owner:…@127.0.0.1:1/name could not be opened" in error
     assert error.endswith("Correct it.\n")
 
 
+@LONG
 @pytest.mark.django_db(transaction=True)
 def test_a_command_on_a_read_only_database_says_so() -> None:
     read_only = "-c default_transaction_read_only=on"
@@ -302,6 +306,7 @@ sys.stdin.read()
 """
 
 
+@LONG
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("pool_size", [pytest.param("0", marks=LONG), "4"])
 def test_an_outage_is_one_line_of_a_process_and_so_is_its_end(pool_size: str) -> None:

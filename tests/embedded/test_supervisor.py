@@ -65,6 +65,7 @@ def test_a_killed_child_is_restarted_and_reported(supervisor: Supervisor, record
     assert recorder.pids == [{"web": first}, {"web": web.pid}]
 
 
+@pytest.mark.long
 def test_a_child_that_keeps_dying_is_restarted_after_growing_pauses(
     supervisor: Supervisor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

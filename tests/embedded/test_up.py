@@ -199,6 +199,7 @@ def test_a_published_instance_passes_the_deployment_checks(instance: Instance) -
     assert instance.command(*asked).returncode == 1  # over plain HTTP cookies cannot be secure-only
 
 
+@pytest.mark.long
 def test_doctor_reports_and_creates_nothing(instance: Instance) -> None:
     answer = instance.command("doctor", "--json")
     findings = {finding["name"]: finding["is_well"] for finding in json.loads(answer.stdout)}

@@ -51,6 +51,7 @@ def test_a_kill_loses_nothing_and_keeps_the_port(server: ValkeyServer) -> None:
     assert server.port == port
 
 
+@pytest.mark.long
 def test_a_port_in_use_for_a_moment_is_waited_for(server: ValkeyServer, monkeypatch: pytest.MonkeyPatch) -> None:
     server.stop()
     monkeypatch.setattr(valkey, "is_taken", lambda port: False)  # the state of the port a moment after the refusal

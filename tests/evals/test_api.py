@@ -76,6 +76,7 @@ def test_a_program_starts_a_run_and_reads_its_results(
         assert reader.get(address).status_code == 404
 
 
+@pytest.mark.long
 def test_a_program_replays_customers_questions(
     workspace: Workspace, other_workspace: Workspace, returns_article: Article, alice: Customer
 ) -> None:
@@ -130,6 +131,7 @@ def test_a_program_replays_customers_questions(
     assert program.post(f"{REPLAYS}/{theirs.pk}/cancel", {}, format="json").status_code == 404
 
 
+@pytest.mark.long
 def test_verdicts_are_hidden_over_rest_from_whoever_can_still_label(workspace: Workspace, bob: User) -> None:
     case, report = {"id": "c", "ask": "Hello", "expect": {"judge": "Is polite."}}, report_of([]).as_json()
     facts: dict[str, Any] = {"suite": suite(), "suite_name": "shop", "total": 1, "state": "done", "report": report}

@@ -28,6 +28,7 @@ from tests.rest import service
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.long
 def test_a_case_broken_by_an_import_is_reported_until_it_is_fixed(
     workspace: Workspace, folder: Path, enter: Enter
 ) -> None:
@@ -58,6 +59,7 @@ def broken_on(client: Client) -> str:
     return client.get("/admin/improve/?kind=broken").content.decode()
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("checks_between", [False, True], ids=["in one check", "in two checks"])
 def test_a_second_change_does_not_hide_a_case_that_the_first_has_broken(
     workspace: Workspace, folder: Path, enter: Enter, checks_between: bool
@@ -96,6 +98,7 @@ def test_a_case_broken_by_a_change_of_audience_is_reported(workspace: Workspace,
     assert found["case"] == "promises: window" and "60 days" in found["before"]
 
 
+@pytest.mark.long
 def test_a_case_stays_reported_through_checks_of_other_articles_until_it_passes(
     workspace: Workspace, folder: Path, enter: Enter
 ) -> None:
@@ -114,6 +117,7 @@ def test_a_case_stays_reported_through_checks_of_other_articles_until_it_passes(
     assert checked().mended == ["promises: window"] and "promises: window" not in broken_on(editor)
 
 
+@pytest.mark.long
 def test_a_broken_case_is_dismissed_with_a_reason(workspace: Workspace, folder: Path, enter: Enter) -> None:
     imported(folder)
     checked()
@@ -160,6 +164,7 @@ def test_a_broken_case_is_reviewed_and_fixed_in_place(folder: Path, enter: Enter
     assert mended.mended == [case] and editor.get(address).status_code == 404
 
 
+@pytest.mark.long
 def test_the_article_that_a_broken_case_expects_is_offered_first_among_many(folder: Path, enter: Enter) -> None:
     article = imported(folder)
     others = [create_article(Change(title=f"About {place:02}", body="We are here.")).pk for place in range(25)]
@@ -211,6 +216,7 @@ def test_a_waiting_check_collects_articles_without_rewriting_its_row(workspace: 
     assert [one["state"] for one in program.get(address).json()["results"]] == ["done"]
 
 
+@pytest.mark.long
 def test_questions_that_break_a_case_are_reported_afterwards(workspace: Workspace, folder: Path) -> None:
     imported(folder)
     hours = create_article(Change(title="Hours", body="We are here from nine to five.", locale="en"))

@@ -183,6 +183,7 @@ def test_a_model_that_goes_away_in_mid_run_leaves_a_run_that_continues(program: 
     assert (continued.pk, continued.state, len(results)) == (interrupted.pk, "done", 9) and kept < results
 
 
+@pytest.mark.long
 def test_a_deleted_gate_suite_stops_evaluation_and_publication(
     workspace: Workspace, program: Any, live: Release
 ) -> None:
@@ -200,6 +201,7 @@ def test_a_deleted_gate_suite_stops_evaluation_and_publication(
     assert refusal(program, page, live)[0] == 409
 
 
+@pytest.mark.long
 def test_a_verdict_over_rest_says_what_has_changed_since(program: Any, live: Release, returns_article: Article) -> None:
     gate({"id": "window", "must": True, "ask": ASKED, "expect": {"figures": "60 days"}})
     page = draft_of(program, tone="warm")

@@ -101,6 +101,7 @@ def test_a_run_counts_what_the_benchmark_of_the_checks_counts(workspace: Workspa
     assert True in touched and False in touched
 
 
+@pytest.mark.long
 def test_a_run_counts_what_the_benchmark_of_requests_counts(workspace: Workspace) -> None:
     ensure_policies()
     rows: list[dict[str, Any]] = [
@@ -123,6 +124,7 @@ def test_a_run_counts_what_the_benchmark_of_requests_counts(workspace: Workspace
         read_suite(lines(*({**row, "after_deed": True} for row in rows)), file="undoing.jsonl")
 
 
+@pytest.mark.long
 def test_a_run_counts_what_the_benchmark_of_conversations_counts(workspace: Workspace) -> None:
     ensure_policies()
     refund = {"action": "refund_order", "arguments": {"order_id": "WF-20418"}}
@@ -158,6 +160,7 @@ def test_the_shipped_conversations_are_a_suite() -> None:
     assert sum(len(one.calls) for one in wanted) == sum(len(row["expect"]) for row in rows) > 100
 
 
+@pytest.mark.long
 def test_a_run_counts_what_the_benchmark_of_quotations_counts(
     workspace: Workspace, returns_article: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,6 +199,7 @@ def test_a_run_counts_what_kb_eval_counts(workspace: Workspace, returns_article:
     assert round(sum(came) / len(came), 4) == facts["hit5"] and True in came and False in came
 
 
+@pytest.mark.long
 def test_a_run_counts_what_a_calibration_counts(workspace: Workspace, tmp_path: Path) -> None:
     body = " ".join(f"The tent number {n} is kept in shelf {n}." for n in range(12))
     sync_articles([publish(create_article(Change(title="Tents", body=body)).pk).pk])

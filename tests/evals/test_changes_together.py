@@ -81,6 +81,7 @@ def test_an_archived_article_makes_answers_worse(folder: Path) -> None:
     assert outcomes(compared())[DAYS] == "worse"
 
 
+@pytest.mark.long
 def test_a_change_of_audience_is_compared(folder: Path, workspace: Workspace) -> None:
     article = imported(written(folder, 14))
     begun()
@@ -89,6 +90,7 @@ def test_a_change_of_audience_is_compared(folder: Path, workspace: Workspace) ->
     assert outcomes(compared())[DAYS] == "worse"
 
 
+@pytest.mark.long
 def test_publications_over_rest_and_by_a_plan_are_compared(folder: Path, workspace: Workspace) -> None:
     article = Article.objects.get()
     save_draft(article.pk, Change(body=RETURNS.format(days=14)))
@@ -224,6 +226,7 @@ def test_an_unfinished_comparison_is_deleted_when_a_conversation_is_erased(folde
     assert list(DraftCheck.objects.values_list("pk", flat=True)) == [waiting.pk]
 
 
+@pytest.mark.long
 def test_contradictions_with_other_articles_and_repetitions_are_found(folder: Path) -> None:
     other = create_article(Change(title="Policy", body="You can return unused items within 60 days of delivery."))
     publish(other.pk)
@@ -239,6 +242,7 @@ def test_contradictions_with_other_articles_and_repetitions_are_found(folder: Pa
     assert check.found is not None and check.found["contradictions"] == []
 
 
+@pytest.mark.long
 def test_a_question_whose_answer_quoted_an_article_comes_first(folder: Path, alice: Customer) -> None:
     conversation = start_conversation(alice.pk)
     add_customer_message(conversation.pk, text="And parcels?", client_id="c1")
@@ -251,6 +255,7 @@ def test_a_question_whose_answer_quoted_an_article_comes_first(folder: Path, ali
     assert next(iter(outcomes(compared()))) == "And parcels?"
 
 
+@pytest.mark.long
 def test_new_articles_of_an_import_do_not_exist_before_it_however_many_they_are(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,6 +296,7 @@ def test_workspaces_take_turns_with_their_comparisons(other_workspace: Workspace
     assert draft_checks.due_drafts()[0][1] == awaited.pk, "an editor waits for it"
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("ends", ["cancelled", "given up", "replaced"])
 def test_a_comparison_that_ends_early_forgets_personal_data(
     folder: Path, alice: Customer, monkeypatch: pytest.MonkeyPatch, ends: str

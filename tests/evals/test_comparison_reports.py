@@ -178,6 +178,7 @@ def test_the_page_of_an_import_shows_its_own_comparison(folder: Path, enter: Ent
     assert state({"article": first["article"], "began": "soon", "ended": "1e99"})["compared"] == ""
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("ahead", [timedelta(seconds=-5), timedelta(minutes=2)])
 def test_the_page_of_an_import_shows_its_own_comparison_whatever_the_workers_clock_says(
     folder: Path, enter: Enter, monkeypatch: pytest.MonkeyPatch, ahead: timedelta
@@ -205,6 +206,7 @@ def test_the_page_of_an_import_shows_its_own_comparison_whatever_the_workers_clo
     assert reverse("admin:article-comparison", args=[later.pk]) in state()["compared"]
 
 
+@pytest.mark.long
 def test_a_check_run_by_a_previous_version_is_shown_by_its_start(folder: Path, enter: Enter) -> None:
     editor = enter("editor")
     form = {"files": SimpleUploadedFile("returns.md", RETURNS.format(days=14).encode()), "path": "returns.md"}

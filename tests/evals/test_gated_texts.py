@@ -42,6 +42,7 @@ def test_a_gate_refuses_an_import_a_sync_and_a_publication_over_rest(workspace: 
     assert "14 days" in words(article)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("articles", [1, 7], ids=["alone", "with more than are told apart"])
 def test_an_import_whose_questions_replace_the_answer_of_a_case_is_refused(folder: Path, articles: int) -> None:
     imported(folder, "--gate")
@@ -57,6 +58,7 @@ def test_an_import_whose_questions_replace_the_answer_of_a_case_is_refused(folde
     assert [row.text for row in Phrasing.objects.all()] == ["When are you open?"]
 
 
+@pytest.mark.long
 def test_a_tested_import_locks_no_pictures_and_leaves_out_articles_that_change_meanwhile(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +98,7 @@ def test_a_source_reads_a_file_with_only_other_questions(folder: Path) -> None:
     assert again()["unchanged"] == 2
 
 
+@pytest.mark.long
 def test_a_source_leaves_out_questions_that_replace_the_answer_of_a_case(folder: Path) -> None:
     add(folder)
     curated(folder, IN_OTHER_WORDS)
@@ -131,6 +134,7 @@ def vanishing(folder: Path, number: int) -> None:
         (folder / name).unlink()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("is_slow", "number"), [(False, 12), (True, 4)], ids=["in one turn", "in a turn for each decision"]
 )
@@ -169,6 +173,7 @@ def test_a_confirmed_loss_still_asks_the_gates(folder: Path) -> None:
     assert Article.objects.filter(state="archived").count() == 9
 
 
+@pytest.mark.long
 def test_a_gate_whose_suite_is_gone_ends_a_run_with_its_reason(folder: Path) -> None:
     vanishing(folder, 3)
     Suite.objects.all().delete()
@@ -182,6 +187,7 @@ def test_a_gate_whose_suite_is_gone_ends_a_run_with_its_reason(folder: Path) -> 
     assert "do not exist" in SourceItem.objects.get(key__endswith="returns.md").reason
 
 
+@pytest.mark.long
 def test_articles_that_vanish_from_a_source_are_checked_or_kept(folder: Path) -> None:
     (folder / "hours.md").write_text("# Opening hours\n\nWe are here from nine to five.\n")
     for number in range(6):  # so that two of them are less than a third of the source

@@ -71,6 +71,7 @@ ASKED = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("was_evaluated", [False, True])
 def test_a_draft_that_answers_worse_than_the_live_release_fails(
     workspace: Workspace, returns_article: Article, was_evaluated: bool
@@ -89,6 +90,7 @@ def test_a_draft_that_answers_worse_than_the_live_release_fails(
     assert accepted.passed
 
 
+@pytest.mark.long
 def test_the_live_release_runs_again_only_if_the_things_it_refers_to_have_changed(
     workspace: Workspace, returns_article: Article
 ) -> None:
@@ -142,6 +144,7 @@ def test_a_draft_may_bring_the_model_for_judging_that_the_live_release_lacks(
     assert (run.release_id, run.baseline) == (release.pk, None)
 
 
+@pytest.mark.long
 def test_an_interrupted_evaluation_continues_only_while_it_is_about_the_same_articles(
     workspace: Workspace, returns_article: Article
 ) -> None:
@@ -158,6 +161,7 @@ def test_an_interrupted_evaluation_continues_only_while_it_is_about_the_same_art
     assert mine not in verdict.run_ids and verdict.failed_must == ("shop: window",)
 
 
+@pytest.mark.long
 def test_the_suites_run_on_a_restored_release_compared_with_the_older_ones_runs(
     workspace: Workspace, returns_article: Article
 ) -> None:
@@ -180,6 +184,7 @@ def test_the_suites_run_on_a_restored_release_compared_with_the_older_ones_runs(
     assert run.report["is_good"] and run.report["passed"] == 3
 
 
+@pytest.mark.long
 def test_a_broken_suite_does_not_stop_the_others_after_a_restore_and_none_runs_twice(
     workspace: Workspace, returns_article: Article, caplog: pytest.LogCaptureFixture
 ) -> None:

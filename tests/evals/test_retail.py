@@ -165,6 +165,7 @@ def test_every_task_begins_with_the_same_records_and_leaves_nothing(dora: User) 
         assert not Customer.objects.exists()
 
 
+@pytest.mark.long
 def test_preparing_again_changes_nothing(dora: User) -> None:
     out = StringIO()
     for _ in range(2):
@@ -176,6 +177,7 @@ def test_preparing_again_changes_nothing(dora: User) -> None:
         assert not Run.objects.exists()
 
 
+@pytest.mark.long
 def test_without_the_shop_a_run_waits_and_reaches_nothing(dora: User) -> None:
     run("--repeat", "1", "--first", "1")
     with workspace_scope(Workspace.objects.get(slug="retail").pk):

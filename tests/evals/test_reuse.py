@@ -118,6 +118,7 @@ def test_only_the_case_that_finds_the_changed_text_is_repeated_and_fails(
         services.publish(draft.pk, person=ada, instead_of=live_release().number, reason="x")
 
 
+@pytest.mark.long
 def test_a_change_that_no_case_finds_repeats_nothing(
     ada: Staff, draft: Release, model: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,6 +137,7 @@ def update(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build_fingerprint, "build", lambda: newer)
 
 
+@pytest.mark.long
 def test_another_build_reuses_no_result(draft: Release, model: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     other = create_article(Change(title="Lost property", body="It is kept in a box.", locale="en"), external_id="lost")
     changed(other, "")
@@ -143,6 +145,7 @@ def test_another_build_reuses_no_result(draft: Release, model: Reader, monkeypat
     assert (evaluated(draft, model).kept, sorted(model.asked)) == (0, sorted(BOTH * 2))
 
 
+@pytest.mark.long
 def test_another_build_makes_a_verdict_outdated_and_continues_no_run(
     ada: Staff, draft: Release, model: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,6 +182,7 @@ def test_an_old_worker_leaves_a_run_of_a_newer_build_to_its_worker(
     assert (run.state, run.done) == ("done", 2)
 
 
+@pytest.mark.long
 def test_a_run_of_a_newer_build_that_no_worker_takes_says_so(
     draft: Release, model: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,6 +195,7 @@ def test_a_run_of_a_newer_build_that_no_worker_takes_says_so(
     assert (run.state, run.problem, run.done) == ("paused", "product_changed", 0)
 
 
+@pytest.mark.long
 def test_an_update_before_the_restart_does_not_change_the_build_of_a_running_process(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,6 +225,7 @@ def test_the_mark_of_a_build_changes_with_everything_that_decides_an_answer(tmp_
     assert all((Path(settings.BASE_DIR) / folder).is_dir() for folder in build_fingerprint.FOLDERS)
 
 
+@pytest.mark.long
 def test_a_case_is_repeated_if_a_new_article_comes_first(draft: Release, model: Reader) -> None:
     new = create_article(Change(title=CARD, body=f"{CARD} It is valid for 6 months.", locale="en"), external_id="new")
     changed(new, "")
@@ -238,6 +244,7 @@ def test_everything_is_repeated_if_anything_else_has_changed(
     assert evaluated(draft, model).kept == 0 and len(model.asked) == 2  # for the live release, nothing has changed
 
 
+@pytest.mark.long
 def test_the_built_in_answerers_weights_count(ada: Staff, card: Article) -> None:
     """Without a model, a result is kept only if the passages weigh the same."""
     evals.save_suite(read_suite(SUITE.encode(), file="s"))

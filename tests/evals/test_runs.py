@@ -58,6 +58,7 @@ def command(*arguments: str) -> tuple[int, dict[str, Any]]:
     return code, json.loads(out.getvalue())
 
 
+@pytest.mark.long
 def test_the_command_reports_a_regression(workspace: Workspace, returns_article: Article, tmp_path: Path) -> None:
     file = tmp_path / "shop.yaml"
     file.write_text(SUITE)
@@ -85,6 +86,7 @@ def test_the_command_reports_a_regression(workspace: Workspace, returns_article:
         call_command("eval_run", "shop", "--release", "7")
 
 
+@pytest.mark.long
 def test_two_equal_runs_do_not_differ(workspace: Workspace, returns_article: Article) -> None:
     first, second = play(repeat=2), play(repeat=2)
     report = report_from(second.report or {})
@@ -140,6 +142,7 @@ def _without_times(run: Run) -> dict[str, Any]:
     return {name: value for name, value in (run.report or {}).items() if name not in timed}
 
 
+@pytest.mark.long
 def test_a_run_waits_for_a_model_that_is_down(workspace: Workspace, returns_article: Article) -> None:
     away = ScriptedModel(*[Says(fails=ProviderRefused(Reason.UNREACHABLE))] * 20)
     with answering(away, with_builtin=True):

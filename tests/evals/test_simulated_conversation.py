@@ -98,6 +98,7 @@ def test_a_handover_opens_no_ticket(workspace: Workspace, returns_article: Artic
     assert counts(workspace) == before
 
 
+@pytest.mark.long
 def test_a_model_is_measured_alone_and_charged_separately(
     workspace: Workspace, alice: Customer, shop: FakeShop, returns_article: Article, settings: Settings
 ) -> None:

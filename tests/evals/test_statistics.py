@@ -101,6 +101,7 @@ def test_false_alarms_stay_below_the_level() -> None:
     assert alarms / runs <= ALPHA + 0.03  # two standard errors of 300 runs
 
 
+@pytest.mark.long
 def test_false_alarms_of_the_whole_gate_stay_below_the_level() -> None:
     """Two runs of the same model on 12 cases: neither the samples nor the two signals are called worse too often."""
     chance, alarms, runs = random.Random(5), 0, 400

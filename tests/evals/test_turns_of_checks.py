@@ -185,6 +185,7 @@ def test_checks_that_wait_for_the_index_do_not_delay_others(folder: Path) -> Non
     assert published_checks.due_checks() == [(check.workspace_pk, check.pk)]
 
 
+@pytest.mark.long
 def test_a_check_of_a_large_import_reads_its_texts_a_few_at_a_time(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

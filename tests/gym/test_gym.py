@@ -75,6 +75,7 @@ def words(request: ActionRequest) -> str:
     return reason["text"] if reason else ""
 
 
+@pytest.mark.long
 def test_a_membership_is_paused_and_the_pause_undone(gym: Gym, mara: Principal, jonas: Principal) -> None:
     until = now().date() + timedelta(days=40)
     assert words(asked(jonas, "pause_membership", until=until.isoformat())) == "The plan basic cannot be paused."

@@ -123,6 +123,7 @@ def test_a_case_of_a_corrected_answer_expects_the_correction_and_not_the_old_sou
     assert whole["expect"] == case["expect"]
 
 
+@pytest.mark.long
 def test_a_correction_that_states_no_fact_does_not_make_the_old_source_expected(supervisor: Client, bob: User) -> None:
     talk = ask("How warm may I wash it?", cited(article("Washing", "Wash it at 60 degrees."), "Wash it at 60 degrees."))
     reply(talk, bob, "No, at thirty.")
@@ -160,6 +161,7 @@ def test_a_case_of_a_chat_expects_the_teams_reply_and_not_a_wrong_action(
     assert proposed(supervisor, address)["expect"] == {"says": ["I have cancelled order A-1001 and you pay 0 €."]}
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(
     ("states", "expected"),
     [

@@ -133,6 +133,7 @@ def test_typed_text_is_kept_after_a_colleague_has_settled_the_contradiction(edit
     assert again.status_code == 200 and b"This has been dealt with already." in again.content
 
 
+@pytest.mark.long
 def test_publishing_an_edit_twice_reports_that_it_is_done(editor: Client, gifts: Article) -> None:
     where = address()
     edit = {"article": str(gifts.pk), "title": "Gifts", "body": GIFTS.replace("14 days", "60 days"), "based_on": "1"}

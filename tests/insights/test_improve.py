@@ -119,6 +119,7 @@ def test_questions_of_the_same_meaning_are_one_group(workspace: Workspace, setti
     assert ["Is there a student discount?"] in groups
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)  # the model is called in another thread
 def test_an_agents_reply_becomes_an_article_and_the_questions_are_done(editor: Client, bob: User) -> None:
     talk = ask("Can I rent a tent?", UNKNOWN)

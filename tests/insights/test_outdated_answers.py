@@ -86,6 +86,7 @@ def test_only_the_changed_sentences_and_rows_of_a_quotation_are_outdated(editor:
     }
 
 
+@pytest.mark.long
 def test_a_dismissed_sentence_is_not_listed_until_its_article_changes_it_again(
     editor: Client, workspace: Workspace
 ) -> None:

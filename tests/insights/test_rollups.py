@@ -93,6 +93,7 @@ def test_the_overview_reads_stored_days(talks: list[Conversation], busy: None) -
     assert sum(sum(counts) for _, counts in shown["ends"]["table"]) == len(talks)
 
 
+@pytest.mark.long
 def test_only_changed_days_are_computed_again(talks: list[Conversation], busy: None) -> None:
     roll_up()
     assert rollups.roll_up_all() == 0
@@ -148,6 +149,7 @@ def shown_total(by: str = "") -> int:
     return added(by_value(sums_by_day(span_of(28).days, by)).values()).total
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("live_up_to", [0, 2_000])
 def test_figures_outlive_the_conversations_that_retention_erases(
     talks: list[Conversation], workspace: Workspace, live_up_to: int, monkeypatch: pytest.MonkeyPatch
@@ -167,6 +169,7 @@ def test_figures_outlive_the_conversations_that_retention_erases(
         roll_up()
 
 
+@pytest.mark.long
 def test_a_past_period_that_retention_erased_is_still_compared_with(talks: list[Conversation]) -> None:
     roll_up()
     Workspace.objects.update(keep_conversations_days=9)
@@ -179,6 +182,7 @@ def test_a_past_period_that_retention_erased_is_still_compared_with(talks: list[
     assert _trend(span, sums, figures_from(added(sums.values()))) == Trend(len(talks) - 3, 3, None)
 
 
+@pytest.mark.long
 def test_days_of_another_time_zone_are_not_read(talks: list[Conversation], busy: None, settings: Any) -> None:
     DailySums.objects.create(day=noon(3).date(), timezone="Asia/Tokyo", total=99, sums={})
     roll_up()

@@ -126,6 +126,7 @@ async def test_a_fallback_of_the_same_model_answers_when_the_first_is_down(
     await same.start()
 
 
+@pytest.mark.long
 async def test_a_slow_server_leaves_time_for_the_next(
     workspace: Workspace, servers: tuple[ModelServer, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -285,6 +286,7 @@ def environment() -> EmbeddingConnection:
     return row
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("is_first", [True, False])
 async def test_the_environments_server_can_have_a_fallback_and_be_one(
     workspace: Workspace, servers: tuple[ModelServer, ...], variables: None, settings: Settings, is_first: bool

@@ -102,6 +102,7 @@ async def test_the_sdk_is_loaded_outside_the_event_loop(
     assert loaded["supportbot.llm.providers.openai"] is not threading.current_thread()
 
 
+@pytest.mark.long
 async def test_loading_the_sdk_does_not_count_against_the_deadline(
     server: ModelServer, ask: Ask, unstored: None, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
@@ -142,6 +143,7 @@ async def test_chunks_of_a_response_may_end_anywhere(server: ModelServer, ask: A
     assert text_of(await read(ask())) == "Rückgabe für 12,50 € – 🏕️ 返品"
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("fault", "outcome", "reason", "tries"),
     [

@@ -134,6 +134,7 @@ def test_other_refusals_are_not_overflow(status: int, said: str) -> None:
     assert not is_overflow(status, said)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("status", "said"), SAID)
 async def test_a_request_that_is_too_long_is_retried_shorter(
     server: ModelServer, ask: Ask, stored: Stored, status: int, said: str

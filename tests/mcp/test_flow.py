@@ -64,6 +64,7 @@ def test_a_look_up_answers_with_structured_content(
     assert "A-1001" in found.content[0].text and "B-2002" not in found.content[0].text
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("mode", VERSIONS)
 def test_an_agent_proposes_a_customer_confirms_and_a_receipt_follows(
     agent: ForeignAgent, shop: FakeShop, channel: NewChannel, mode: str

@@ -83,6 +83,7 @@ def test_actions_need_the_customers_own_token(agent: ForeignAgent, shop: FakeSho
     assert not ActionRequest.objects.exists()
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("place", ["header", "meta"])
 def test_bad_tokens_are_refused_and_audited(
     agent: ForeignAgent, shop: FakeShop, channel: NewChannel, other_workspace: Workspace, place: str
@@ -144,6 +145,7 @@ def test_a_forged_request_state_is_refused(
     assert agent.talk(forged).structured_content["code"] == "not_found"
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "injected",
     [
@@ -233,6 +235,7 @@ def test_a_flood_by_one_key_is_limited_and_others_are_not(
     assert post(server, LIST, Authorization=f"Bearer {other.plain}").status_code == 200
 
 
+@pytest.mark.long
 def test_guessing_keys_is_limited_by_address_and_affects_no_owner(agent: ForeignAgent, server: str) -> None:
     answers = [
         post(server, LIST, Authorization=f"Bearer sk_{n:08}_guess").status_code
@@ -289,6 +292,7 @@ class TestLinks:
         assert page.confirm() | {"problem": ""} == page.state()
         assert page.state()["state"] == "awaiting_confirmation"
 
+    @pytest.mark.one_in(3)
     @pytest.mark.parametrize("code", ["", "cl_x", "x" * 101, "\u0000", 7, None])
     def test_other_codes_are_refused(self, page: ConfirmationPage, code: Any) -> None:
         assert page.posted("open", {"code": code}).status_code in (400, 403)

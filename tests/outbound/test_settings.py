@@ -24,6 +24,7 @@ def started(**environment: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("environment", "read"),
     [
@@ -36,6 +37,7 @@ def test_networks_are_read_from_the_environment(environment: dict[str, str], rea
     assert started(**environment).stdout.strip() == read
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [

@@ -105,6 +105,7 @@ def test_new_faults_replace_the_old(shop: ShopProcess) -> None:
     assert shop.signed_post(REFUNDS, REFUND).status == 200
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("body", "field"),
     [

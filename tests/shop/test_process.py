@@ -38,6 +38,7 @@ def stopped_shop(tmp_path: Path) -> ShopProcess:
     return ShopProcess(tmp_path / "data", free_port())
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_clean_stop_keeps_the_data(own_shop: ShopProcess, how: signal.Signals) -> None:
     own_shop.signed_post("/merchant/v1/refunds", REFUND)
@@ -100,6 +101,7 @@ def test_the_shop_listens_on_loopback_only(own_shop: ShopProcess) -> None:
         assert caller.connect_ex(("127.0.0.2", own_shop.port)) != 0
 
 
+@pytest.mark.long
 def test_a_taken_port_is_reported_and_the_data_is_kept(stopped_shop: ShopProcess) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", stopped_shop.port))
@@ -129,6 +131,7 @@ ALSO_REFUSED = [
 ]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("variable", "value"), [*REFUSED, *(pytest.param(*one, marks=pytest.mark.long) for one in ALSO_REFUSED)]
 )
@@ -145,6 +148,7 @@ def test_a_folder_with_other_files_is_refused(stopped_shop: ShopProcess) -> None
     assert (stopped_shop.data_dir / "shop.sqlite3").read_text().startswith("this is no database")
 
 
+@pytest.mark.long
 def test_a_folder_that_cannot_be_created_is_reported(stopped_shop: ShopProcess) -> None:
     stopped_shop.data_dir.write_text("a file in the way")
     assert "SHOP_DATA_DIR" in refused_start(stopped_shop)

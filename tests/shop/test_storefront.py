@@ -123,6 +123,7 @@ def test_nobody_can_sign_in_as_an_unknown_customer(visitor: Visitor, customer: s
     assert "You are a visitor." in visitor.words
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "path", ["/account/sign-in", "/account/sign-out", "/account/chat-token", "/ledger/faults", "/ledger/reset"]
 )

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.django_db
 BROKEN = "500 Internal Server Error"
 
 
+@pytest.mark.long
 def test_an_endpoint_that_fails_for_days_is_switched_off_and_its_admins_notified(
     workspace: Workspace, endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer
 ) -> None:

@@ -84,6 +84,7 @@ def test_a_returned_or_expired_ticket_is_reported(
     assert "Xylograph" not in str([one.body for one in inbox.received])
 
 
+@pytest.mark.long
 def test_a_ticket_opened_by_an_agent_never_waited(
     endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer, bob: User
 ) -> None:
@@ -143,6 +144,7 @@ def test_an_action_is_reported_state_by_state(
     assert "Arrived damaged" not in str([one.body for one in inbox.received])
 
 
+@pytest.mark.long
 def test_an_action_that_ends_early_is_reported(
     endpoint: WebhookEndpoint, inbox: Receiver, shop: FakeShop, alice: Customer
 ) -> None:

@@ -123,6 +123,7 @@ def test_a_worker_that_dies_before_it_sends_loses_nothing(
     assert send_all() == 1 and len(inbox.seen) == 1
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_never_send_the_same_delivery_at_once(
     endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer
@@ -188,6 +189,7 @@ def test_an_overlong_response_still_counts(endpoint: WebhookEndpoint, alice: Cus
     assert WebhookDelivery.objects.get().state == "delivered"
 
 
+@pytest.mark.long
 def test_a_slow_receiver_ends_its_turn_and_delays_no_other(
     endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,7 @@ async def test_rest_returns_the_same_log_as_the_socket(visitor: Visitor) -> None
     assert_whole(log)
 
 
+@pytest.mark.long
 async def test_forty_simultaneous_conversations_are_answered(stack: Stack, visitor: Visitor) -> None:
     async def one() -> tuple[dict[str, Any], list[dict[str, Any]]]:
         own = Visitor(stack, visitor.address)

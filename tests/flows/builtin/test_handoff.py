@@ -67,6 +67,7 @@ def mail_tick(stack: Stack) -> Iterator[Callable[[], None]]:
     worker.stop()
 
 
+@pytest.mark.long
 async def test_nobody_is_available_and_the_answer_comes_by_mail(
     stack: Stack, visitor: Visitor, no_agents_online: None, mail_tick: Callable[[], None]
 ) -> None:

@@ -53,6 +53,7 @@ async def test_a_refund_goes_from_the_request_to_a_receipt(stack: Stack, builtin
     assert refund["reference"] in said["payload"]["text"]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("wish", "answer"),
     [
@@ -72,6 +73,7 @@ async def test_a_strangers_order_and_an_expired_one_are_refused(
     assert await books() == before
 
 
+@pytest.mark.long
 async def test_an_address_change_in_german(stack: Stack, builtin_web: Web) -> None:
     async with customer(stack, builtin_web, JONAS).chat() as socket:
         await ask(
@@ -85,6 +87,7 @@ async def test_an_address_change_in_german(stack: Stack, builtin_web: Web) -> No
     assert (change["order"], change["after"]["line1"], change["key"]) == ("WF-20444", "Lindenweg 14", card["request"])
 
 
+@pytest.mark.long
 async def test_an_amount_approved_by_another_person_while_nobody_is_connected(stack: Stack, builtin_web: Web) -> None:
     lea = customer(stack, builtin_web, LEA)
     async with lea.chat() as socket:

@@ -92,6 +92,7 @@ def test_an_answer_withheld_by_the_checks_is_not_an_unknown_answer(conversation:
     assert (answer.outcome, answer.summary_line) == ("Withheld by the checks", "1 withheld")
 
 
+@pytest.mark.long
 def test_the_number_of_queries_does_not_grow_with_the_activity(conversation: Conversation, bob: User) -> None:
     ticket = services.request(conversation.pk, reason="no_answer", by="assistant")
     services.claim(ticket.pk, agent=bob)

@@ -196,6 +196,7 @@ async def test_a_subscription_receives_events_and_notes(server: str, held: Ticke
         assert (note["line"]["kind"], note["line"]["speaker"], note["prev_seq"]) == ("note", "Noor Aziz", said["seq"])
 
 
+@pytest.mark.long
 async def test_an_answer_arrives_as_clean_html_and_as_text(server: str, held: Ticket, bob: User) -> None:
     async with logged_in_desk(server, bob) as socket:
         await socket.subscribe(held.conversation_id)

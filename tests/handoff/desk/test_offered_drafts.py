@@ -60,6 +60,7 @@ def reply(talk: Conversation, agent: User, text: str) -> None:
     deliver_due()
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("texts", "sent", "corrects"),

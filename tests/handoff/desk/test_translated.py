@@ -62,6 +62,7 @@ def test_a_ticket_contains_no_untranslated_words(waiting: ActionRequest, ticket:
         assert not untranslated(answer.content.decode()), answer.request["PATH_INFO"]
 
 
+@pytest.mark.long
 def test_a_proposal_contains_no_untranslated_words(shop: FakeShop, ticket: Ticket, bob: User) -> None:
     services.claim(ticket.pk, agent=bob)
     bob_client = browser(bob)
@@ -77,6 +78,7 @@ def test_a_proposal_contains_no_untranslated_words(shop: FakeShop, ticket: Ticke
             assert not untranslated(answer.content.decode(), IN_THE_SHOP), page
 
 
+@pytest.mark.long
 def test_an_approval_contains_no_untranslated_words(waiting: ActionRequest, lead: User, bob: User) -> None:
     policy = policy_of("refund_order")
     assert policy is not None

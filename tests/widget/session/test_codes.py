@@ -56,6 +56,7 @@ def test_only_the_hash_of_a_code_is_stored(channel: NewChannel) -> None:
     assert len(code) >= 43
 
 
+@pytest.mark.long
 def test_every_invalid_code_is_refused_the_same_way(
     channel: NewChannel, workspace: Workspace, other_workspace: Workspace
 ) -> None:

@@ -93,6 +93,7 @@ async def test_a_form_is_stored_line_by_line_in_its_own_order(
     assert await db(customer_messages, workspace) == ["Money back", "Street: Talstraße 8\nCode: 79102\nFloor: 3"]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -151,6 +152,7 @@ async def test_the_entries_of_a_form_are_stored_with_an_empty_line_in_between(
     assert await db(customer_messages, workspace) == ["Money back", "Name: Ann\nHome – City: Bonn\n\nName: Ben"]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("values", "field"),
     [
