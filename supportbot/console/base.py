@@ -21,10 +21,10 @@ from django.utils.translation import gettext, gettext_noop
 from unfold.admin import ModelAdmin
 
 from supportbot.accounts.models import Membership, TenantModel, User, Workspace
-from supportbot.accounts.scope import current_workspace_id
+from supportbot.accounts.scope import current_workspace_id, workspace_scope
 from supportbot.console.display import error_text
 from supportbot.console.permissions import may
-from supportbot.console.request_context import staff_here
+from supportbot.console.request_context import person_of, staff_here, workspaces_of
 from supportbot.errors import InvalidInput, NotAllowed, NotFound, SupportBotError
 
 NOTHING_SELECTED: Final = gettext_noop("Select one or more rows, then choose an action.")
@@ -155,6 +155,21 @@ class ScopedAdmin(Scoped, ModelAdmin):
             messages.error(request, error_text(refusal))
             return redirect(request.get_full_path())
         return response
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+        """Name the other workspace of this person that has the row, since a link in an e-mail does not choose one."""
+        for workspace in workspaces_of(person_of(request)).exclude(pk=current_workspace_id()):
+            with workspace_scope(workspace.pk):
+                is_there = self.get_object(request, object_id) is not None
+            if is_there:
+                told = gettext(
+                    "This page belongs to your workspace {workspace}. Choose it at the top of the navigation, then "
+                    "open the link again."
+                )
+                messages.warning(request, told.format(workspace=workspace.name))
+                return redirect("admin:index")
+        answer: HttpResponse = super()._get_obj_does_not_exist_redirect(request, opts, object_id)
+        return answer
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Log what was changed; saving an unchanged form logs nothing."""

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.cache import cache
@@ -12,6 +13,7 @@ from selectolax.lexbor import LexborHTMLParser
 from actions.models import AuditEntry, actor_of
 from supportbot.accounts.errors import InvalidKey
 from supportbot.accounts.models import ApiKey, Channel, Customer, IdentityKey, Membership, User, Workspace
+from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_by_api_key
 from supportbot.accounts.services import add_member, create_channel
 from supportbot.chat.models import Conversation, RetentionRun
@@ -268,6 +270,21 @@ def test_a_member_of_two_workspaces_can_switch_between_them(workspace: Workspace
     assert "Another Brand" in browser.get("/desk/").content.decode()
     Membership.objects.filter(user=user, workspace=other_workspace).delete()
     assert "Here" in browser.get(CHANNELS).content.decode()  # back in the workspace where the membership remains
+
+
+def test_a_link_to_a_row_of_ones_other_workspace_names_it(workspace: Workspace, other_workspace: Workspace) -> None:
+    """E-mails link to pages, and colleagues send links, whichever workspace was chosen last."""
+    user = person(workspace, "admin", "both")
+    with workspace_scope(other_workspace.pk):
+        there = create_channel(other_workspace, "There").channel
+    browser, page = logged_in(user), f"{CHANNELS}{there.pk}/change/"
+    told = "This page belongs to your workspace Another Brand."
+    assert told not in browser.get(page, follow=True).content.decode()  # not a member
+    add_member(other_workspace, user, "admin")
+    assert told in browser.get(page, follow=True).content.decode()
+    assert "Perhaps it was deleted?" in browser.get(f"{CHANNELS}{uuid4()}/change/", follow=True).content.decode()
+    browser.post("/admin/workspace/", {"workspace": str(other_workspace.pk)})
+    assert "There" in browser.get(page).content.decode()
 
 
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "javascript:x"])
