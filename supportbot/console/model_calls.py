@@ -229,7 +229,7 @@ def _is_used_up(today: date) -> bool:
     """Return whether today's newest call to a model did not fit into the budget. A larger one is seen with the next
     call.
     """
-    own_budgets = (EVALUATION, "verify")
+    others = (EVALUATION, "verify", "embed")  # the first two have budgets of their own; vectors cost much less
     calls = LLMCall.objects.filter(started_at__gte=datetime.combine(today, time.min, UTC))
-    newest = calls.exclude(provider="builtin").exclude(purpose__in=own_budgets).order_by("-started_at").first()
+    newest = calls.exclude(provider="builtin").exclude(purpose__in=others).order_by("-started_at").first()
     return newest is not None and newest.reason == Reason.BUDGET

@@ -222,6 +222,7 @@ def test_a_budget_too_small_for_another_call_is_shown_as_used_up(
     words = "the built-in answerer answers until midnight (UTC)"
     assert words not in ends("refused", reason="budget", purpose="evaluation")  # has a budget of its own
     assert words in ends("refused", reason="budget")
+    assert words in ends("done", purpose="embed")  # small enough
     assert words not in ends("done")  # after the operator has raised the budget
 
 
