@@ -168,9 +168,15 @@ class Runner:
         self._make_up_for_missed_wakeup()
 
     def _make_up_for_missed_wakeup(self) -> None:
-        if self._was_wakeup_missed and self._free_slots() > 0:
+        if self._loop_task is not None and self._was_wakeup_missed and self._free_slots() > 0:
             self._was_wakeup_missed = False
-            self._wake()
+            self._begin_claim().add_done_callback(self._made_up)
+
+    def _made_up(self, claiming: asyncio.Task[bool]) -> None:
+        """Look once more if the claim has found a turn, because any number of wake-ups may have been missed."""
+        if not claiming.cancelled() and claiming.exception() is None and claiming.result():
+            self._was_wakeup_missed = True
+            self._make_up_for_missed_wakeup()
 
     def _free_slots(self) -> int:
         slots: int = settings.TURNS_PER_PROCESS - len(self._running) - len(self._claiming) - len(self._slots)

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
+from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant import runner as runner_module
 from supportbot.assistant.runner import Runner
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation
+from supportbot.chat.services import start_conversation
 from supportbot.chat.signals import TurnWaiting
 from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim, claim_turn
@@ -78,6 +80,29 @@ async def test_a_slot_is_taken_until_its_message_is_stored_and_then_free_again(
         await until(lambda: running._was_wakeup_missed)
     await until(lambda: len(payloads(log(), "assistant.final")) == 1, in_thread=True)
     await running.stop()
+
+
+async def test_every_wakeup_that_was_missed_is_made_up_for(
+    conversation: Conversation, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TURNS_PER_PROCESS = 3
+    monkeypatch.setattr(runner_module, "POLL_SECONDS", 600.0)
+    monkeypatch.setattr(runner_module, "DRAIN_SECONDS", 0.05)
+
+    def three() -> list[Conversation]:
+        with workspace_scope(conversation.workspace_id):
+            return [start_conversation(conversation.customer_id) for _ in range(3)]
+
+    running = Runner()
+    running.start()
+    await until(lambda: bool(signal_broker()._turn_listeners) and not running._claiming)
+    with answering(ScriptedModel(*[Says(waits_for=asyncio.Event()) for _ in range(3)])) as model:
+        with running.slot(), running.slot(), running.slot():  # of messages that start no turn
+            for each in await db(three):
+                await db(write, each)
+            await until(lambda: running._was_wakeup_missed)
+        await until(lambda: model.active == 3)
+        await running.stop()
 
 
 async def test_a_claim_in_a_slot_is_not_lost(
