@@ -82,9 +82,12 @@ def store(
     text_hash = _hash_with_kept(item, documents, kept) if read.entries else _text_hash(documents)
     if _has_same_text(item, documents, kept, text_hash):  # only its boilerplate changed; edits are kept
         refused = ours(source, item, documents)[1]
-        told = _told([*failures, *refused, *_notes_of(item, kept), *_notes_in(documents)])
-        more = {} if is_check else {**facts, "text_hash": text_hash, "notes": told}
-        settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED, told, **more)
+        # Only those that `requeue_refused` knows: it ends their note, too.
+        lasting = [failure for failure in refused if failure.external_id in (item.refused or ())]
+        others = [*_notes_of(item, kept), *_notes_in(documents)]
+        notes = _told([*failures, *lasting, *others])
+        more = {} if is_check else {**facts, "text_hash": text_hash, "notes": notes}
+        settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED, _told([*failures, *refused, *others]), **more)
         return []
     if (twin := twin_of(source, item, text_hash)) is not None:
         _leave_out(item, gettext("It has the same text as {url}").format(url=twin), is_check=is_check)

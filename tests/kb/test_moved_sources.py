@@ -219,6 +219,17 @@ def test_what_a_person_archived_stays_archived_in_a_file_of_another_name(workspa
     assert (shown(), reasons(told)) == ({"a", "b"}, {})
 
 
+def test_an_article_archived_by_a_person_is_told_of_only_until_it_is_published(workspace: Workspace) -> None:
+    source = files(("x.csv", rows("a", "b")))
+    again("Files")
+    article = archive(Article.objects.get(external_id="b").pk)
+    add_files(source, [("x.csv", rows("a", "b") + b"\n")])  # other bytes, the same texts
+    assert "was archived here" in reasons(again("Files"))["x.csv"]
+    publish(article.pk)
+    told = again("Files")
+    assert (shown(), reasons(told)) == ({"a", "b"}, {})
+
+
 @pytest.mark.long
 def test_what_is_wrong_with_a_file_is_told_as_long_as_it_is(workspace: Workspace) -> None:
     bad = b"question,answer\nHow long?,Two days.\nHow much?,Five, or six euros.\n"
