@@ -20,6 +20,7 @@ from actions.registry import action_named
 from actions.requests.intents import identity_for
 from actions.schema import parse_arguments
 from actions.spec import Action, Choice, Requests
+from supportbot.outbound.errors import NoAnswer, NotSent
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def form_choices(
     valid = _valid(action, arguments)
     identity, requests = identity_for(principal, action), requests_of(principal, name)
     found: dict[str, FormChoices] = {}
-    for one in (name for name in action.arguments.all_fields if name in action.chosen):
+    for one in (each for each in action.arguments.all_fields if each in action.chosen):
         others = {other: value for other, value in valid.items() if other != one}
         missing = [other for other in action.arguments.required if other not in {one, *others}]
         if action.choices_need(one, missing):
@@ -112,15 +113,20 @@ def form_choices(
             continue
         try:
             choices = action.choices([one], others, identity, principal.locale, requests)
-        except (MerchantUnavailable, NotConnected):
+        except NotConnected:
+            break
+        except MerchantUnavailable as error:
+            if isinstance(error.__cause__, NotSent | NoAnswer):
+                break  # the other lists would wait for the same system
             continue
         if isinstance(choices, Reason):
             read_refused(principal, name, choices)  # records the refusal
             found[one] = FormChoices(reason=choices)
         elif one in choices:
             found[one] = FormChoices(choices[one].offered)
-    records = {choice.value for choices in found.values() for choice in choices.offered}
-    _record(principal, name, len(records), conversation_id)
+    if are_read := [one for one in found.values() if one.reason is None and not one.needs_others]:
+        records = {choice.value for one in are_read for choice in one.offered}
+        _record(principal, name, len(records), conversation_id)
     return found
 
 

@@ -103,20 +103,37 @@ def test_a_list_that_depends_on_another_field_appears_once_that_is_filled_in(
     retail.asked.clear()
     form = bobs.get(proposing(taken))
     assert hint_of(form, "gift") == "Fill in the other fields first: the list depends on them."
-    assert "required" not in field_of(form, "gift").attributes and retail.asked == []  # so that the form can be sent
+    assert "required" not in field_of(form, "gift").attributes  # so that the form can be sent
+    assert retail.asked == [] and not AuditEntry.objects.filter(event="read.answered").exists()
     asked = bobs.post(proposing(taken), {"purchase": FIRST, "reason": WHY, "gift": "", "step": "check"})
     assert asked.status_code == 400 and offered(asked, "gift")[0] == ("1000000001", "1000000001: blue")
     shown = bobs.post(proposing(taken), {"purchase": FIRST, "reason": WHY, "gift": "1000000001", "step": "check"})
     assert "1000000001: blue" in page(shown).css_first(".kv").text()
 
 
-def test_a_list_that_cannot_be_read_leaves_the_others(
-    taken: Ticket, bobs: Client, put_in_force: Put, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def with_two_lists() -> dict[str, Any]:
+    """Return an action whose arguments are chosen from two look-ups."""
     made = cancel_with_gift()
     made["arguments"]["purchase"]["choose_from"] = call_off()["arguments"]["order_id"]["choose_from"]
     made["lookups"] += call_off()["lookups"]
-    put_in_force(made)
+    return made
+
+
+def test_a_form_does_not_wait_for_a_silent_system_twice(
+    taken: Ticket, bobs: Client, put_in_force: Put, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_in_force(with_two_lists())
+    monkeypatch.setattr(retail, "_read", lambda path, query: ("close", 0, None))
+    retail.asked.clear()
+    form = bobs.get(proposing(taken), {"purchase": FIRST, "reason": WHY})
+    assert field_of(form, "gift").tag == field_of(form, "purchase").tag == "input"
+    assert len(set(retail.asked)) == 1 and not AuditEntry.objects.filter(event="read.answered").exists()
+
+
+def test_a_list_that_cannot_be_read_leaves_the_others(
+    taken: Ticket, bobs: Client, put_in_force: Put, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_in_force(with_two_lists())
     read = retail._read
     monkeypatch.setattr(
         retail, "_read", lambda path, query: ("503", 503, {}) if "/products" in path else read(path, query)
