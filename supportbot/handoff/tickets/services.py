@@ -26,7 +26,7 @@ from supportbot.handoff.models import HELD, Reason, Requester, State, Ticket
 from supportbot.handoff.tickets.contact_addresses import deliverable, is_deliverable
 from supportbot.handoff.tickets.notices import ADDRESS_NOTED, TEAM_AWAY, TEAM_AWAY_WITH_ADDRESS, TEAM_HOURS
 from supportbot.handoff.tickets.presence import can_answer_customers, is_team_lead, is_team_online, record_presence
-from supportbot.handoff.tickets.queue_rules import MAX_SNOOZE, has_expired
+from supportbot.handoff.tickets.queue_rules import LEAST_WAIT, MAX_SNOOZE, has_expired
 from supportbot.handoff.tickets.selectors import (
     last_volunteered_address,
     next_ticket_ids,
@@ -162,16 +162,19 @@ def reopen(ticket_id: UUID, *, agent: User) -> Ticket:
 def take_over(conversation_id: UUID, *, agent: User) -> Ticket:
     """Claim a conversation that the assistant has, or its waiting ticket, and return the ticket.
 
-    A new ticket never waits, as in `reopen`. Raises AlreadyClaimed, NotFound and NotAllowed.
+    A new ticket never waits, and has the address of the last one, as in `reopen`. Raises AlreadyClaimed, NotFound and
+    NotAllowed.
     """
     conversation = lock_conversation(conversation_id)
     ticket = open_ticket_for(conversation.pk)
     if ticket is None:
+        addresses = Ticket.objects.filter(conversation=conversation).order_by("-id").values_list("contact_email")
         ticket = Ticket.objects.create(
             conversation=conversation,
             reason=Reason.OTHER,
             requested_by=Requester.AGENT,
             language=customer_language(conversation),
+            contact_email=next((address for (address,) in addresses), ""),
         )
     return claim(ticket.pk, agent=agent)
 
@@ -202,9 +205,9 @@ def release(ticket_id: UUID, *, agent: User) -> Ticket:
 def requeue(conversation: Conversation, ticket: Ticket) -> None:
     """Put a locked ticket and its locked conversation back into the queue.
 
-    Its wait counts from its original start, unless it would expire at once: then a new wait begins.
+    Its wait counts from its original start, unless it would soon expire: then a new wait begins.
     """
-    if has_expired(ticket.waiting_since, now(), has_address=bool(ticket.contact_email)):
+    if has_expired(ticket.waiting_since, now() + LEAST_WAIT, has_address=bool(ticket.contact_email)):
         _update(ticket, waiting_since=now(), escalated_at=None)
     _update(ticket, state=State.WAITING, assignee=None, claimed_at=None, snoozed_at=None, snoozed_until=None)
     _enqueue(conversation, ticket)

@@ -197,7 +197,7 @@ def test_a_ticket_held_for_days_does_not_expire_on_its_return_to_the_queue(
     ticket: Ticket, bob: User, is_released: bool
 ) -> None:
     services.claim(ticket.pk, agent=bob)
-    has_waited(ticket, EXPIRES_AFTER)
+    has_waited(ticket, EXPIRES_AFTER - timedelta(minutes=1))
     if is_released:
         services.release(ticket.pk, agent=bob)
     else:
@@ -206,6 +206,14 @@ def test_a_ticket_held_for_days_does_not_expire_on_its_return_to_the_queue(
     sweep_tickets()
     found = Ticket.objects.get()
     assert (found.state, found.priority, found.escalated_at) == ("waiting", Priority.NORMAL, None)
+    assert now() - found.waiting_since < timedelta(hours=1)
+
+
+def test_a_ticket_held_for_hours_keeps_its_age_in_the_queue(ticket: Ticket, bob: User) -> None:
+    services.claim(ticket.pk, agent=bob)
+    has_waited(ticket, timedelta(hours=11))
+    services.release(ticket.pk, agent=bob)
+    assert now() - Ticket.objects.get().waiting_since > timedelta(hours=10)
 
 
 @pytest.fixture

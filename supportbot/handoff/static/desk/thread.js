@@ -75,10 +75,14 @@ export class Thread {
     }
   }
 
-  /** A page without a field for replies gets one when the ticket comes to its reader: reopened, or assigned to them. */
+  /**
+   * A page without a field for replies gets one when the ticket comes to its reader: reopened, or assigned to them. A
+   * form that was just sent usually leads to that page by itself; if its answer is late, the reload overtakes it, and
+   * the page is the same.
+   */
   #reloadIfMine({ person }) {
     if (person !== document.body.dataset.user || byId("composer")?.dataset.mayReply || byId("text")?.value) return;
-    setTimeout(() => location.reload(), RELOAD_AFTER); // a form that was just sent leads to the new page by itself
+    setTimeout(() => location.reload(), RELOAD_AFTER);
   }
 
   #show({ line }) {
