@@ -1,8 +1,9 @@
 """Finds a question's candidates in the two indexes, within one workspace and one viewer's rights. This module chooses
 the scan: the planner would use the approximate index and filter afterwards, losing most of a small workspace's
 neighbours. So an exact scan computes the distances in a materialised step that no index can serve, and an approximate
-scan lets the index continue until enough rows have passed the filter. These statements are planned each time
-(`sql.fetch_planned`), so a plan fits the size of the workspace and never outlives the settings it was made under.
+scan lets the index continue until enough rows have passed the filter. Both scans and the search by words are planned
+each time, so a plan fits the size of the workspace and never outlives the settings it was made under. The counts, and
+statements that find rows by id, may stay prepared (`sql.fetch`).
 
 Ranking every passage with a common word makes full text slow, so only rare words fetch passages; the common ones still
 help to order them.

@@ -171,6 +171,7 @@ def _search(
         share=surest.best_share,
         is_across=surest.across > 0,
         is_abroad=retrieved.is_abroad,
+        parts=len(retrieved.parts),
     )
 
 

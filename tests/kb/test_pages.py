@@ -1,6 +1,8 @@
 """The help centre in a reader's browser."""
 
 import re
+from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,6 +13,7 @@ from kb.article_urls import article_address, passage_address
 from kb.documents import ArticleText, Document
 from kb.importing.importer import import_documents
 from kb.models import Article
+from kb.search import Retrieval, search
 from kb.services import Change, archive, create_article, publish, save_draft
 from kb.tasks import sweep
 from supportbot.accounts.models import Workspace
@@ -204,6 +207,23 @@ def test_a_search_with_an_answer_lists_no_articles_about_other_things(client: Cl
     unsure = page(client, "/help/wrenfell/?q=xylophone")
     assert [hit.css_first("b").text() for hit in found.css(".hit")] == ["Delivery"]
     assert "1 article" in words(found) and len(unsure.css(".hit")) == 4
+
+
+def test_a_search_for_several_things_lists_the_articles_of_all(
+    client: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their scores are sums, so an article that answers one part may be far below the best."""
+    published()
+    published("Grafting", "We teach grafting in the yard on Saturdays.")
+    sweep()
+
+    def in_parts(question: str, **how: Any) -> Retrieval:
+        found = search(question, **how)
+        assert (found.parts, found.is_answerable) == (1, True)
+        return replace(found, parts=search(f"{question}. Tell me more about it, please! " * 12, **how).parts)
+
+    monkeypatch.setattr("kb.views.search", in_parts)
+    assert len(page(client, "/help/wrenfell/?q=free+above+80+euros").css(".hit")) == 2
 
 
 def test_an_uncertain_search_says_so_above_its_results(client: Client, workspace: Workspace) -> None:
