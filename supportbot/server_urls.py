@@ -100,7 +100,7 @@ def postgres_at(address: str, *, most_connections: int) -> dict[str, Any]:
             "DATABASE_URL must be a PostgreSQL address, such as postgres://user:secret@host/name."
         )
     options = dict(found.get("OPTIONS", {}))
-    options["prepare_threshold"] = PREPARED_AFTER
+    options["prepare_threshold"] = _prepared_after(options.get("prepare_threshold", PREPARED_AFTER))
     if "PGCONNECT_TIMEOUT" not in os.environ:
         options.setdefault("connect_timeout", CONNECT_SECONDS)
     if (host := str(found.get("HOST", ""))) and not host.startswith(("/", "@")):  # these are Unix sockets
@@ -116,6 +116,15 @@ def postgres_at(address: str, *, most_connections: int) -> dict[str, Any]:
     # After a server restart, the pool contains dead connections, each of which would fail one request without this
     # check. It costs a round trip per request; database threads keep their connections and do not need it (`async_db`).
     return {**found, "CONN_HEALTH_CHECKS": True}
+
+
+def _prepared_after(given: object) -> int | None:
+    """Return psycopg's `prepare_threshold`; None never prepares. Raises ImproperlyConfigured for anything else."""
+    if str(given).lower() == "none":
+        return None
+    if not isinstance(given, int):
+        raise ImproperlyConfigured("The option prepare_threshold of DATABASE_URL must be a number or none.")
+    return given
 
 
 def mail_at(address: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Field, JSONField, Model
 from django.utils.asyncio import async_unsafe
+from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 
 Row = TypeVar("Row", bound=Model)
@@ -88,7 +89,16 @@ def _run(
     database.validate_thread_sharing()
     database.validate_no_broken_transaction()
     with database.wrap_database_errors, psycopg.Cursor(opened) as cursor:
-        cursor.execute(statement, parameters, prepare=None if may_prepare else False)
+        prepare = None if may_prepare else False
+        try:
+            cursor.execute(statement, parameters, prepare=prepare)
+        except psycopg.errors.FeatureNotSupported:
+            # A migration has changed the type of a column that a prepared statement returns. A transaction is over and
+            # makes psycopg forget its statements; without one, the connection would never run this one again.
+            if opened.info.transaction_status != TransactionStatus.IDLE:
+                raise
+            opened.execute("DEALLOCATE ALL")
+            cursor.execute(statement, parameters, prepare=prepare)
         return result(cursor)
 
 

@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.startup import Servers
 from supportbot.installation.start_plan import Plan
-from supportbot.server_urls import KEEPALIVES, database_at, postgres_at, public_address
+from supportbot.server_urls import KEEPALIVES, PREPARED_AFTER, database_at, postgres_at, public_address
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,15 @@ def test_a_database_that_does_not_answer_is_given_up_after_seconds(
     assert (limit(), limit("?connect_timeout=30")) == (5, 30)
     monkeypatch.setenv("PGCONNECT_TIMEOUT", "20")  # libpq's own setting, which an option would override
     assert limit() is None
+
+
+def test_an_operator_chooses_when_statements_are_prepared() -> None:
+    def after(options: str = "") -> object:
+        return postgres_at(f"postgres://host/name{options}", most_connections=0)["OPTIONS"]["prepare_threshold"]
+
+    assert (after(), after("?prepare_threshold=9"), after("?prepare_threshold=none")) == (PREPARED_AFTER, 9, None)
+    with pytest.raises(ImproperlyConfigured, match="prepare_threshold of DATABASE_URL must be a number or none"):
+        after("?prepare_threshold=never")
 
 
 def test_a_connection_over_tcp_notices_that_the_network_is_gone() -> None:

@@ -3,7 +3,9 @@
 import asyncio
 from typing import Any
 
+import psycopg
 import pytest
+from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist, SynchronousOnlyOperation
 from django.db import InternalError, ProgrammingError, connection, transaction
 from django.db.models import Model
@@ -13,6 +15,7 @@ from django.utils.timezone import now
 from supportbot import sql
 from supportbot.accounts.models import Channel, Customer, Workspace
 from supportbot.chat.models import Conversation, ConversationEvent, Message
+from supportbot.server_urls import PREPARED_AFTER
 
 pytestmark = pytest.mark.django_db
 
@@ -137,3 +140,19 @@ def test_a_statement_is_seen_by_whoever_observes_the_connection(conversation: Co
         assert sql.fetch("SELECT %(number)s::int", {"number": 7}) == [(7,)]
     assert sql.fetch("SELECT %(number)s::int", {"number": 8}) == [(8,)]
     assert seen == ["SELECT %(number)s::int"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_prepared_statement_survives_a_column_of_another_type() -> None:
+    """A migration of another process changes it, so this connection does not notice."""
+    ask = "SELECT label FROM prepared_labels WHERE %s"
+    sql.run("CREATE TABLE prepared_labels (label varchar(20))", [])
+    try:
+        sql.run("INSERT INTO prepared_labels VALUES (%s)", ["Blue"])
+        for _ in range(PREPARED_AFTER + 1):
+            assert sql.fetch(ask, [True]) == [("Blue",)]
+        with psycopg.connect(settings.DATABASE_URL, dbname=connection.settings_dict["NAME"]) as other:
+            other.execute("ALTER TABLE prepared_labels ALTER COLUMN label TYPE text")
+        assert sql.fetch(ask, [True]) == [("Blue",)]
+    finally:
+        sql.run("DROP TABLE prepared_labels", [])
