@@ -1,6 +1,7 @@
 """A draft that is evaluated again after articles have changed: only cases that find something else are repeated."""
 
 from collections.abc import AsyncGenerator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,15 @@ from supportbot import celery, lifespan
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
 from supportbot.assistant import context
+from supportbot.assistant.turn_search import ON_TOPIC_FROM
+from supportbot.chat.models import Message, Source
 from supportbot.evals import build_fingerprint
 from supportbot.evals import services as evals
 from supportbot.evals.models import Result, Run, Suite
 from supportbot.evals.runs import run_worker
+from supportbot.evals.simulation.simulated_conversation import inputs_of, rehearsal_for
 from supportbot.evals.suite_formats.files import read_suite
+from supportbot.ids import uuid7
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import ScriptedModel, answering
 from supportbot.llm.types import Finished, ModelRequest, TextDelta, Usage
@@ -30,6 +35,7 @@ from supportbot.releases.selectors import live_release, release_with_id
 pytestmark = pytest.mark.django_db(transaction=True)
 WINDOW, CARD = "How many days do I have to return unused items?", "How long is a gift card valid?"
 BOTH = [CARD, WINDOW]
+GERMAN = "Wie lange ist die Geschenkkarte gültig, die ich gekauft habe?"
 SUITE = f"""
 suite: shop
 title: The shop
@@ -254,3 +260,22 @@ def test_the_built_in_answerers_weights_count(ada: Staff, card: Article) -> None
     changed(card, "", old="36 months", new="12 months")
     services.evaluate(draft.pk)
     assert (release_with_id(draft.pk).verdict or {})["failed_must"] == ["shop: card"]
+
+
+def test_an_abstention_is_repeated_if_it_would_offer_another_page(workspace: Workspace, card: Article) -> None:
+    """A translation that is not indexed yet changes no passage, but the page to which the customer is led."""
+    hours = create_article(Change(title="Zeiten", body="Von neun bis fünf.", locale="de"), external_id="hours")
+    publish(hours.pk)
+    sync_articles([hours.pk])
+    rehearsal = rehearsal_for(workspace, "", locale="de")
+    asked = Message(conversation=rehearsal.conversation, seq=1, source=Source.CUSTOMER, text=GERMAN)
+
+    def inputs(*, is_abstention: bool) -> str:
+        found = replace(rehearsal.context(asked, uuid7()), confidence=ON_TOPIC_FROM)
+        return inputs_of(found, by="model", is_abstention=is_abstention)
+
+    abstained, answered = inputs(is_abstention=True), inputs(is_abstention=False)
+    translation = create_article(Change(title="Geschenkkarten", body="An der Kasse.", locale="de"), external_id="karte")
+    Article.objects.filter(pk=translation.pk).update(translation_of=card)
+    publish(translation.pk)
+    assert inputs(is_abstention=True) != abstained and inputs(is_abstention=False) == answered

@@ -274,6 +274,6 @@ def finds_the_same(played: Played, case: Case, workspace: Workspace) -> bool:
         if reply.pressed or not reply.inputs:
             return False
         context = rehearsal.found_again(reply)
-        if inputs_of(context, by=reply.by) != reply.inputs:
+        if inputs_of(context, by=reply.by, is_abstention=reply.is_abstention) != reply.inputs:
             return False
     return True

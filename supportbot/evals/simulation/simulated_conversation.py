@@ -43,6 +43,7 @@ from supportbot.assistant.action_tools import (
     result_of,
 )
 from supportbot.assistant.checks.evidence import mean_support
+from supportbot.assistant.closest_pages import closest_pages
 from supportbot.assistant.context import TurnContext, context_of
 from supportbot.assistant.delta_buffer import DeltaBuffer
 from supportbot.assistant.errors import ToolRefused
@@ -58,6 +59,7 @@ from supportbot.assistant.tools import (
     parse_arguments,
 )
 from supportbot.assistant.turn import Turn
+from supportbot.assistant.turn_search import ON_TOPIC_FROM
 from supportbot.assistant.undo_tool import UNDO_LAST
 from supportbot.async_db import db
 from supportbot.chat.answers import Answer
@@ -107,7 +109,9 @@ class Rehearsal:
         written = self._add(Source.ASSISTANT, answer.text)
         written.by, written.is_abstention = answer.by, answer.is_abstention
         took_ms = round((time.perf_counter() - began) * 1000, 1)
-        return _reply(text, answer, turn, tuple(self.calls), took_ms)
+        found, by, is_abstention = turn.found, answer.by, answer.is_abstention
+        inputs = await db(inputs_of, found, by=by, is_abstention=is_abstention) if found else ""
+        return _reply(text, answer, turn, tuple(self.calls), took_ms, inputs)
 
     def press(self, *, confirms: bool) -> Reply:
         """Confirm or decline every open card; return the chat's reply. Needs a simulated merchant."""
@@ -323,7 +327,7 @@ def _told(request: ActionRequest) -> str:
     return explanation(request)
 
 
-def _reply(said: str, answer: Answer, turn: _Turn, calls: tuple[MadeCall, ...], took_ms: float) -> Reply:
+def _reply(said: str, answer: Answer, turn: _Turn, calls: tuple[MadeCall, ...], took_ms: float, inputs: str) -> Reply:
     return Reply(
         said=said,
         text=answer.text,
@@ -338,14 +342,14 @@ def _reply(said: str, answer: Answer, turn: _Turn, calls: tuple[MadeCall, ...], 
         support=turn.support,
         took_ms=took_ms,
         unmarked=turn.unmarked,
-        inputs=inputs_of(turn.found, by=answer.by) if turn.found else "",
+        inputs=inputs,
     )
 
 
-def inputs_of(context: TurnContext, *, by: str) -> str:
-    """Return a digest of the parts of a context that affect its answer and that articles or an upgrade can change. The
-    instructions are left out because they contain the time; otherwise, the release, the passages and the build
-    determine them.
+def inputs_of(context: TurnContext, *, by: str, is_abstention: bool) -> str:
+    """Return a digest of the parts of a context that affect its answer and that articles or an upgrade can change: for
+    an abstention, also the pages that it offers. The instructions are left out because they contain the time;
+    otherwise, the release, the passages and the build determine them.
     """
     request, curated = context.request, context.curated
     parts = (request, *request.parts)
@@ -359,8 +363,16 @@ def inputs_of(context: TurnContext, *, by: str) -> str:
         [[(source.number, source.title, source.text) for source in one.sources] for one in parts],
         [[round(source.weight, 9) for source in one.sources] for one in parts] if by in WITHOUT_MODEL else (),
         (curated.external_id, curated.title, curated.url, curated.text) if curated else (),
+        _pages_offered(context) if is_abstention else (),
     )
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+def _pages_offered(context: TurnContext) -> list[tuple[str, str]]:
+    """Return the title and address of each page that an abstention may offer."""
+    if context.confidence < ON_TOPIC_FROM:
+        return []
+    return [(page.title, page.url) for page in closest_pages(context.passages, context.viewer)]
 
 
 def execute_simulated(request: ActionRequest, identity: Identity) -> ActionRequest:
