@@ -211,8 +211,21 @@ def may_approve(person: User, policy: ActionPolicy) -> bool:
 
 def approvers_of(policy: ActionPolicy) -> list[User]:
     """Return everyone who may approve requests under this policy, sorted by user name."""
-    members = User.objects.filter(is_active=True, memberships__workspace_id=policy.workspace_pk).order_by("username")
-    return [person for person in members if may_approve(person, policy)]
+    right = Q(content_object=policy, permission__codename=APPROVE)
+    people = ActionPolicyUserPermission.objects.filter(right).values("user")
+    groups = ActionPolicyGroupPermission.objects.filter(right).values("group")
+    members = User.objects.filter(is_active=True, memberships__workspace_id=policy.workspace_pk)
+    return list(members.filter(Q(pk__in=people) | Q(groups__in=groups)).order_by("username").distinct())
+
+
+def policies_approved_by(person: User) -> list[ActionPolicy]:
+    """Return the policies of the current workspace under which a person may approve requests, sorted by action."""
+    right = Q(permission__codename=APPROVE)
+    own = ActionPolicyUserPermission.objects.filter(right, user=person).values("content_object")
+    of_groups = ActionPolicyGroupPermission.objects.filter(right, group__user=person).values("content_object")
+    here = Membership.objects.filter(user=person, user__is_active=True).values("workspace_id")
+    policies = ActionPolicy.objects.filter(Q(pk__in=own) | Q(pk__in=of_groups), workspace_id__in=here)
+    return list(policies.order_by("action"))
 
 
 @transaction.atomic

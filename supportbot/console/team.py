@@ -13,7 +13,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from actions.models import ActionPolicy, actor_of
-from actions.policy_store import forbid_every_approval, may_approve
+from actions.policy_store import forbid_every_approval, policies_approved_by
 from actions.registry import action_in_force
 from supportbot.accounts.models import ApiKey, Membership, User, Workspace
 from supportbot.accounts.people import change_person, create_person, works_only_here
@@ -162,7 +162,7 @@ class MembershipAdmin(ScopedAdmin):
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
         _keep_an_admin(obj, becomes="")
         actor = actor_of(person_of(request))
-        decided = [policy for policy in ActionPolicy.objects.order_by("action") if may_approve(obj.user, policy)]
+        decided = policies_approved_by(obj.user)
         forbid_every_approval(obj.user, actor=actor)
         remove_member(obj, actor=actor)
         _warn_of_missing_approvers(request, decided)

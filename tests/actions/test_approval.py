@@ -18,7 +18,15 @@ from actions.models import (
     LedgerEntry,
     actor_of,
 )
-from actions.policy_store import allow_approval, may_approve, policy_of, switch
+from actions.policy_store import (
+    allow_approval,
+    approvers_of,
+    forbid_approval,
+    may_approve,
+    policies_approved_by,
+    policy_of,
+    switch,
+)
 from actions.principals import operator_for
 from actions.reasons import rejection
 from actions.services import approve, confirm, propose, reject
@@ -85,11 +93,25 @@ def test_a_group_grants_its_right(waiting: ActionRequest, bob: User, workspace: 
     kind = ContentType.objects.get_for_model(ActionPolicy)
     right = Permission.objects.get(content_type=kind, codename="approve_action")
     ActionPolicyGroupPermission.objects.create(group=leads, permission=right, content_object=policy)
-    assert not may_approve(bob, policy)
+    allow_approval(policy, bob, actor="test")  # a right of one's own, too, is no second approver
+
+    def entitled() -> tuple[bool, bool, bool]:
+        return may_approve(bob, policy), bob in approvers_of(policy), policy in policies_approved_by(bob)
+
+    assert entitled() == (True, True, True)
+    forbid_approval(policy, bob, actor="test")
+    assert entitled() == (False, False, False)
     leads.user_set.add(bob)
-    assert may_approve(bob, policy)
+    Group.objects.create(name="Others").user_set.add(bob)
+    assert entitled() == (True, True, True)
+    assert approvers_of(policy).count(bob) == 1
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    bob.refresh_from_db()
+    assert entitled() == (False, False, False)
+    User.objects.filter(pk=bob.pk).update(is_active=True)
+    bob.refresh_from_db()
     Membership.objects.filter(user=bob).delete()
-    assert not may_approve(bob, policy)
+    assert entitled() == (False, False, False)
 
 
 def test_own_requests_are_not_approved(waiting: ActionRequest, approver: User, alice: Customer, shop: FakeShop) -> None:

@@ -14,7 +14,7 @@ from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionPolicy, AuditEntry
-from actions.policy_store import allow_approval, ensure_policies, may_approve
+from actions.policy_store import allow_approval, approvers_of, ensure_policies, may_approve
 from supportbot.accounts.errors import InvalidKey
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.selectors import staff_by_api_key
@@ -201,6 +201,7 @@ def test_a_removed_member_loses_all_approval_rights(admin: Client, workspace: Wo
     admin.post(f"{TEAM}{Membership.objects.get(user=bob).pk}/delete/", {"post": "yes"})
     add_member(workspace, bob, "supervisor")
     assert not any(may_approve(bob, policy) for policy in ActionPolicy.objects.all())
+    assert not any(bob in approvers_of(policy) for policy in ActionPolicy.objects.all())
     removed = AuditEntry.objects.filter(event="policy.approver_removed")
     assert removed.count() == ActionPolicy.objects.count() > 0
 
