@@ -64,13 +64,14 @@ def erase_all_conversations(caller: CustomerCaller) -> int:
 @transaction.atomic
 def forget_customer(customer: Customer, *, actor: str = "system") -> int:
     """Erase a customer and all their conversations; return the number of conversations. Raises NotSettled if a request
-    is open.
+    is open, and NotFound if somebody else has erased them in the meantime.
 
     `ERASURE_OF_CUSTOMER` erases data in other packages that is found by the merchant's id, which no longer exists
     afterwards; the rest is announced as `customer_forgotten`. A later merchant token for the same person creates a new
     customer without history.
     """
-    Customer.objects.select_for_update().get(pk=customer.pk)  # from now on, they cannot start a conversation
+    if not Customer.objects.select_for_update().filter(pk=customer.pk):  # from now on, they cannot start a conversation
+        raise NotFound()
     _check_settled(customer)
     for take_out in map(import_string, settings.ERASURE_OF_CUSTOMER):
         take_out(customer)

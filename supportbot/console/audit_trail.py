@@ -40,6 +40,7 @@ SUBJECTS: Final = {
     "access": (gettext_noop("Refused access"), ("door", "mcp", "conversation")),
 }
 PEOPLE: Final = ("person", "acts_as")  # facts that name a person by id; others may be text that somebody chose
+COLUMNS_OF_PEOPLE: Final = ("actor", *(f"payload__{name}" for name in PEOPLE))
 SEARCHED: Final = 50_000  # the newest entries; the log only grows, and no index covers parts of facts
 
 
@@ -95,7 +96,12 @@ class AuditEntryAdmin(ScopedAdmin):
         recent = queryset.filter(seq__gt=newest - SEARCHED)
         people = _people_called(text, recent)
         wanted = Q(event__icontains=text) | Q(actor__icontains=text) | Q(payload__icontains=text)
-        return recent.filter(wanted | Q(actor__in=people) | Q(payload__person__in=people)), False
+        for column in COLUMNS_OF_PEOPLE:
+            wanted |= Q(**{f"{column}__in": people})
+        return recent.filter(wanted), False
+
+    def name_of(self, row: AuditEntry) -> str:
+        return f"{number(row.seq)}: {row.event}"
 
     @admin.display(description=_("No."), ordering="seq")
     def place(self, entry: AuditEntry) -> str:
@@ -127,7 +133,7 @@ class AuditEntryAdmin(ScopedAdmin):
 def _people_called(text: str, entries: QuerySet[AuditEntry]) -> list[str]:
     """Return the people in these entries whose name contains the text, former members among them."""
     rows = entries.order_by()
-    found = {one for column in ("actor", "payload__person") for one in rows.values_list(column, flat=True).distinct()}
+    found = {one for column in COLUMNS_OF_PEOPLE for one in rows.values_list(column, flat=True).distinct()}
     named = Q(username__icontains=text) | Q(first_name__icontains=text) | Q(last_name__icontains=text)
     return [actor_of(person) for person in User.objects.filter(named, pk__in=user_ids(found - {None}))]
 

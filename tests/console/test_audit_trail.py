@@ -91,6 +91,20 @@ def test_a_text_that_looks_like_a_person_is_only_text(ines: User, other_workspac
     assert rows(logged_in(ines), "?q=stranger") == []
 
 
+def test_an_entry_is_named_by_its_number_and_event(ines: User) -> None:
+    record("policy.disabled", actor=actor_of(ines), action="refund_order")
+    page = logged_in(ines).get(f"{TRAIL}{AuditEntry.objects.get().pk}/change/").content.decode()
+    assert "1: policy.disabled" in page and "AuditEntry" not in page
+
+
+def test_a_key_is_found_by_the_name_of_whom_it_acts_as(ines: User, workspace: Workspace) -> None:
+    noor = person(workspace, "agent", "noor")
+    record("api_key.issued", actor=actor_of(ines), name="Import", acts_as=actor_of(noor))
+    record("api_key.issued", actor=actor_of(ines), name="Export", acts_as="service")
+    [row] = rows(logged_in(ines), "?q=noor")
+    assert "acts as: noor" in row
+
+
 def test_a_former_member_is_found_by_name(ines: User, workspace: Workspace) -> None:
     browser, noor = logged_in(ines), person(workspace, "agent", "noor")
     browser.post(f"/admin/accounts/membership/{Membership.objects.get(user=noor).pk}/delete/", {"post": "yes"})

@@ -4,14 +4,16 @@ import json
 
 import pytest
 from django.test import Client
+from django.utils.timezone import now
 
 from actions.models import ActionRequest, AuditEntry
 from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.chat.erasure import forget_customer
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.handoff.models import Ticket
-from supportbot.handoff.tickets.services import take_over
+from supportbot.handoff.tickets.services import resolve, set_contact_email, take_over
 from tests.console.conftest import Enter, Sample, logged_in, person
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +43,8 @@ def test_an_admin_exports_everything_about_a_customer(
 
 def test_an_admin_erases_a_customer_after_a_question(enter: Enter, conversation: Conversation, alice: Customer) -> None:
     browser, page = enter("admin"), f"/admin/customers/{alice.pk}/erase/"
-    asked = browser.get(page).content.decode()
+    asked = browser.get(page, {"conversation": conversation.pk}).content.decode()
+    assert f'href="{page_of(conversation)}change/">Cancel' in asked
     assert (
         "This erases the customer and their 1 conversation," in asked and Customer.objects.filter(pk=alice.pk).exists()
     )
@@ -51,6 +54,17 @@ def test_an_admin_erases_a_customer_after_a_question(enter: Enter, conversation:
     assert browser.post(page).status_code == 404
     [entry] = AuditEntry.objects.all()
     assert (entry.event, entry.payload["conversations"], entry.actor[:5]) == ("customer.forgotten", 1, "user:")
+
+
+def test_a_customer_whom_a_colleague_erased_first_is_missing(
+    enter: Enter, conversation: Conversation, alice: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def second(customer: Customer, *, actor: str) -> int:
+        forget_customer(Customer.objects.get(pk=customer.pk), actor="a colleague")
+        return forget_customer(customer, actor=actor)
+
+    monkeypatch.setattr("supportbot.console.customers.forget_customer", second)
+    assert enter("admin").post(f"/admin/customers/{alice.pk}/erase/").status_code == 404
 
 
 def test_a_customer_with_an_open_request_is_not_erased(enter: Enter, sample: Sample) -> None:
@@ -80,6 +94,19 @@ def test_an_agent_takes_over_from_the_assistant(workspace: Workspace, conversati
     assert (ticket.state, ticket.assignee, ticket.requested_by) == ("claimed", noor, "agent")
     assert [event.event for event in events_after(conversation.pk, 0)][-1] == "handoff.joined"
     assert ">Take over" not in browser.get(f"{page_of(conversation)}change/").content.decode()
+
+
+def test_nobody_takes_over_a_conversation_that_has_ended(enter: Enter, conversation: Conversation) -> None:
+    Conversation.objects.update(ended_at=now())
+    assert ">Take over" not in enter("agent").get(f"{page_of(conversation)}change/").content.decode()
+
+
+def test_a_conversation_that_is_taken_over_keeps_the_address_for_replies(conversation: Conversation, bob: User) -> None:
+    ticket = take_over(conversation.pk, agent=bob)
+    set_contact_email(ticket.pk, email="alice@example.com")
+    resolve(ticket.pk, agent=bob)
+    again = take_over(conversation.pk, agent=bob)
+    assert (again.pk != ticket.pk, again.contact_email) == (True, "alice@example.com")
 
 
 def test_a_colleague_who_was_faster_keeps_the_conversation(

@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST
 
@@ -56,8 +57,20 @@ def erase(request: HttpRequest, customer_id: UUID) -> HttpResponse:
         "customer": customer,
         "conversations": customer.chats,  # type: ignore[attr-defined]  # annotated
         "refused": refused,
+        "back": _page_before(request, customer),
     }
     return render(request, "console/erase_customer.html", context, status=409 if refused else 200)
+
+
+def _page_before(request: HttpRequest, customer: Customer) -> str:
+    """Return the page of the customer's conversation from which the person came, or the list of conversations."""
+    try:
+        came_from = customer.conversations.filter(pk=UUID(request.GET.get("conversation", ""))).first()
+    except ValueError:
+        came_from = None
+    if came_from is None:
+        return reverse("admin:chat_conversation_changelist")
+    return reverse("admin:chat_conversation_change", args=[came_from.pk])
 
 
 def _customer(customer_id: UUID) -> Customer:

@@ -22,6 +22,7 @@ from actions.models import ActionRequest
 from supportbot.accounts.models import Customer, User
 from supportbot.chat.conversation_search import newest_with
 from supportbot.chat.customer_language import detected_language
+from supportbot.chat.log import is_open
 from supportbot.chat.models import Conversation, Message, Source, Turn
 from supportbot.chat.retrieval_trace import trace_in
 from supportbot.chat.selectors import RATED, events_after, locales_in_use, rated
@@ -174,7 +175,7 @@ class ConversationAdmin(ScopedAdmin):
             "currency": next((call.currency for call in calls if call.currency), ""),
             "most": MAX_EVENTS,
             "may_evaluate": may_make_cases(staff(request)),
-            "may_take_over": may(staff(request), "tickets:write") and open_ticket_for(row.pk) is None,
+            "may_take_over": may(staff(request), "tickets:write") and is_open(row) and open_ticket_for(row.pk) is None,
             "may_erase": may(staff(request), "team:write"),
         }
 

@@ -6,8 +6,8 @@ const sent = new WeakMap();
 
 // On the window, so that it runs after the page's own scripts, which send some forms themselves.
 window.addEventListener("submit", (event) => {
-  const form = event.target;
-  if (event.defaultPrevented || form.method !== "post") return;
+  const form = event.target; // its property `method` may be a field of that name
+  if (event.defaultPrevented || form.getAttribute("method")?.toLowerCase() !== "post") return;
   if (Date.now() - (sent.get(form) ?? 0) < AGAIN_AFTER_MS) event.preventDefault();
   else sent.set(form, Date.now());
 });
