@@ -78,6 +78,7 @@ def proposed_payload(request: ActionRequest) -> dict[str, Any]:
         "expires_at": iso_datetime(request.expires_at),
         "needs_approval": request.needs_approval,
         **({"note": card.note} if card.note else {}),
+        **({"undoes": str(request.undoes)} if request.undoes else {}),
     }
 
 

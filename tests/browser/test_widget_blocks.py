@@ -1,5 +1,8 @@
 """Choices and forms in an answer are answered once, and shown as answered even after a reload."""
 
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -308,3 +311,23 @@ def test_records_are_drawn_as_cards_and_buttons_stay_usable(chat: Shop) -> None:
     expect(page.get_by_role("link", name="See how it stands")).to_be_visible()
     expect(page.get_by_role("button", name=ORDERS[0])).to_be_enabled()
     check_in_both_themes(page)
+
+
+def test_a_receipt_no_longer_offers_what_has_been_undone(chat: Shop) -> None:
+    page, platform = chat
+    deliver(page, platform, "Cancel my order, please")
+    done, later = message_id(9), (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    receipt: dict[str, Any] = {"type": "receipt", "request": done, "title": "Cancel", "rows": []}
+    undo = {"undo": {"label": "Order again", "until": later}}
+    platform.starts(2)
+    platform.ends(message_id(2), "It is cancelled.", by="builtin", blocks=[receipt | undo])
+    button = page.get_by_role("button", name="Order again")
+    button.click()
+    assert platform.wait_for_frames("undo")[0]["request"] == done
+    undoing = platform.proposes(undoes=done)
+    expect(button).to_be_visible()  # nothing has happened yet
+    platform.step("succeeded", undoing)
+    platform.starts(3)
+    platform.ends(message_id(3), "It is ordered again.", by="builtin", blocks=[receipt | {"request": undoing}])
+    expect(page.get_by_text("It is ordered again.")).to_be_visible()
+    expect(button).to_have_count(0)

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
-from actions.cards import receipt_title
+from actions.cards import proposed_payload, receipt_title
 from actions.definitions import services
 from actions.definitions.errors import InvalidDefinition
 from actions.errors import CannotUndo
@@ -73,6 +73,7 @@ def test_an_undo_is_proposed_confirmed_and_carried_out_once(
     order = retail.records.records["orders"]["#W0000001"]
     assert order["address"] == {name: OFFICE[name] for name in PARTS}
     card = propose_undo(ann, moved.pk)
+    assert proposed_payload(card)["undoes"] == str(moved.pk) and "undoes" not in proposed_payload(moved)
     assert (card.state, card.undoes, card.arguments["city"]) == (
         "awaiting_confirmation",
         moved.pk,

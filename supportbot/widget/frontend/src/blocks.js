@@ -26,7 +26,7 @@ export function drawBlocks(node, { key, blocks, seq }, chat) {
   // A list that only repeats the buttons or cards is hidden.
   const labels = blocks.flatMap(({ options = [], record }) => (record ? [record.rows.map(({ label, value }) => `${label}: ${value}`).join(", ")] : options.map(({ label }) => label)));
   for (const list of node.text.querySelectorAll("ul")) list.hidden = [...list.children].every(({ textContent }) => labels.includes(textContent));
-  const drawn = JSON.stringify([reply?.text, isOver, chat.i18n.language]);
+  const drawn = JSON.stringify([reply?.text, isOver, chat.i18n.language, later.filter(({ undoes }) => undoes)]);
   if (node.drawn === drawn && node.contains(node.blocks)) return;
   node.drawn = drawn;
   const hadFocus = node.blocks?.contains(view.focused);

@@ -13,10 +13,14 @@ export function card(node, { record: { title, rows, link: href, picture } }, cha
   fill(node, chat, image, h("div", h("b", { dir: "auto" }, link(href, title) || title), table(rows)));
 }
 
-/** A receipt. Its rows are left out if this chat has the card of the action, which shows them already. */
+/**
+ * A receipt, with a button if the request can still be undone. Its rows are left out if this chat has the card of the
+ * action, which shows them already.
+ */
 export function receipt(node, { request, title, rows, link: page, undo }, chat) {
   const isShown = chat.log.items.has(request);
-  const back = undo && new Date(undo.until) > Date.now() && btn(".sm", () => chat.connection.send({ type: "undo", request }), undo.label);
+  const isUndone = chat.log.of("card").some(({ undoes, state }) => undoes === request && state === "succeeded");
+  const back = undo && !isUndone && new Date(undo.until) > Date.now() && btn(".sm", () => chat.connection.send({ type: "undo", request }), undo.label);
   fill(node, chat, h("div", !isShown && h("b", { dir: "auto" }, title), !isShown && table(rows), page && link(page.url, page.label), back));
 }
 
