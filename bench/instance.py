@@ -98,7 +98,7 @@ class Instance:
             "DATA_DIR": str(self.folder / "data"),
             "DATABASE_URL": self.postgres.url(),
             "REDIS_URL": self.valkey.url(),
-            "SECRET_KEY": "bench-only",
+            "SECRET_KEY": "for-measurements-only",
             "FIELD_KEYS": "YmVuY2gtb25seS1iZW5jaC1vbmx5LWJlbmNoLW9ubHk=",
             "OPENAI_BASE_URL": f"{self._model_url}/v1",
             "OPENAI_API_KEY": "bench",

@@ -41,7 +41,7 @@ def _set_up(data_dir: Path) -> None:
     data_dir.mkdir()
     os.environ.update(
         DATA_DIR=str(data_dir),
-        SECRET_KEY="benchmarks-only",
+        SECRET_KEY="for-measurements-only",
         FIELD_KEYS="dGVzdHMtb25seS1hbmQtbm93aGVyZS1lbHNlLTMyYnk=",
         REDIS_URL="",
         CELERY_BROKER_URL="memory://",

@@ -16,6 +16,8 @@ from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
 
 TAG: Final = "settings"  # tags of the system checks that only look at values of settings
+# Far below what the guides generate, but no longer a word: whoever guesses the key can forge sessions and links.
+LEAST_KEY_CHARACTERS: Final = 20
 # Settings that every part of an installation needs; under `make run`, they come from DATA_DIR.
 NEEDED: Final = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "FIELD_KEYS")
 
@@ -25,9 +27,21 @@ def require_settings(plan: Plan | None = None) -> str:
     for found in run_checks(tags=[TAG]):
         if isinstance(found, Error):
             raise StartRefused(str(found.msg))
+    _require_long_key(settings.SECRET_KEY)
     _require_embedder_class(settings.KB_EMBEDDER)
     _require_sender(settings.DEFAULT_FROM_EMAIL)
     return gettext("valid")
+
+
+def _require_long_key(key: str) -> None:
+    """Raise StartRefused for a SECRET_KEY that could be guessed."""
+    if len(key) < LEAST_KEY_CHARACTERS:
+        raise StartRefused(
+            gettext(
+                "SECRET_KEY has only {number} characters, so sessions could be forged. Use at least {least} random "
+                "ones, such as the output of `openssl rand -base64 48`."
+            ).format(number=len(key), least=LEAST_KEY_CHARACTERS)
+        )
 
 
 def _require_embedder_class(name: str) -> None:

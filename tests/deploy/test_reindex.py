@@ -20,7 +20,7 @@ from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.long
 GUIDE = (settings.BASE_DIR / "docs" / "deploy.md").read_text()
-SECRETS = {"SECRET_KEY": "only-for-tests", "FIELD_KEYS": "dGVzdHMtb25seS1hbmQtbm93aGVyZS1lbHNlLTMyYnk="}
+SECRETS = {"SECRET_KEY": "for-nothing-but-tests", "FIELD_KEYS": "dGVzdHMtb25seS1hbmQtbm93aGVyZS1lbHNlLTMyYnk="}
 # Runs the job with this name, or this unit or systemd-run command.
 Run = Callable[[str], "subprocess.CompletedProcess[str]"]
 

@@ -100,6 +100,8 @@ def test_a_misspelt_variable_is_named() -> None:
         ("ALLOWED_HOSTS", "https://a.example", "ALLOWED_HOSTS=https://a.example is not a host name"),
         ("KB_EMBEDDER", "nowhere.Embedder", "KB_EMBEDDER=nowhere.Embedder cannot be imported: No module named"),
         ("DEFAULT_FROM_EMAIL", "Acme", "DEFAULT_FROM_EMAIL=Acme is not an address such as support@example.com."),
+        ("SECRET_KEY", "changeme", "SECRET_KEY has only 8 characters, so sessions could be forged."),
+        ("DATA_DIR", "/proc/nowhere", "DATA_DIR /proc/nowhere is not writable"),
         ("HOST", "nowhere.invalid", "HOST=nowhere.invalid is not an address of this machine."),
         ("REDIS_URL", "http://:hidden@127.0.0.1", "REDIS_URL must be an address like redis://:secret@host:6379/0."),
         ("CELERY_BROKER_URL", "localhost", "CELERY_BROKER_URL localhost is not a broker's address"),
@@ -120,6 +122,7 @@ def test_a_sender_and_a_broker_inside_a_network_are_accepted() -> None:
 
 def test_a_worker_for_a_queue_that_does_not_exist_is_refused() -> None:
     assert "There is no queue action. Choose from actions, default, " in refusal("work", "--queues", "mail,action")
+    assert "DATA_DIR /proc/nowhere is not writable" in refusal("work", DATA_DIR="/proc/nowhere")
 
 
 @LONG

@@ -36,8 +36,8 @@ class Upgraded:
         self.version, self._folder = version, folder
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         self._environment = {
-            **kept, "DATABASE_URL": database_url, "SECRET_KEY": "new", "DATA_DIR": str(folder), "REDIS_URL": "",
-            "CELERY_BROKER_URL": "memory://", "FIELD_KEYS": os.environ["FIELD_KEYS"],
+            **kept, "DATABASE_URL": database_url, "SECRET_KEY": "of-the-new-installation", "DATA_DIR": str(folder),
+            "REDIS_URL": "", "CELERY_BROKER_URL": "memory://", "FIELD_KEYS": os.environ["FIELD_KEYS"],
         }  # fmt: skip
         self._database_url = database_url
 

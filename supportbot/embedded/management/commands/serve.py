@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.commands import TranslatedCommand
+from supportbot.embedded.data_dir import require_writable
 from supportbot.embedded.product_processes import APPLICATION
 from supportbot.embedded.separate_processes import serve_here, serve_with_several
 from supportbot.embedded.setting_checks import require_part_settings
@@ -28,6 +29,7 @@ class Command(TranslatedCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         require_part_settings()
+        require_writable(settings.DATA_DIR)
         processes = settings.WEB_PROCESSES if options["processes"] is None else options["processes"]
         if processes < 1:
             raise StartRefused(gettext("--processes must be at least 1; otherwise, nothing would be served."))

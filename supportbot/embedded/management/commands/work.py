@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.commands import TranslatedCommand
+from supportbot.embedded.data_dir import require_writable
 from supportbot.embedded.separate_processes import work
 from supportbot.embedded.setting_checks import require_part_settings
 
@@ -18,4 +20,5 @@ class Command(TranslatedCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         require_part_settings()
+        require_writable(settings.DATA_DIR)
         work(options["queues"])
