@@ -68,7 +68,10 @@ def _require_sender(sender: str) -> None:
 
 def _require_broker_scheme(url: str) -> None:
     """Raise StartRefused for an address that no broker has: a process would start, and never get or send a task."""
-    scheme, _, _ = urlsplit(url).scheme.partition("+")  # the broker of sqla+postgresql://, for example
+    try:
+        scheme, _, _ = urlsplit(url).scheme.partition("+")  # the broker of sqla+postgresql://, for example
+    except ValueError:  # for example, brackets without an IPv6 address
+        scheme = ""
     if "://" not in url or scheme not in TRANSPORT_ALIASES:
         raise StartRefused(
             gettext("CELERY_BROKER_URL {url} is not a broker's address, such as redis:// or amqp://.").format(

@@ -105,6 +105,7 @@ def test_a_misspelt_variable_is_named() -> None:
         ("HOST", "nowhere.invalid", "HOST=nowhere.invalid is not an address of this machine."),
         ("REDIS_URL", "http://:hidden@127.0.0.1", "REDIS_URL must be an address like redis://:secret@host:6379/0."),
         ("CELERY_BROKER_URL", "localhost", "CELERY_BROKER_URL localhost is not a broker's address"),
+        ("CELERY_BROKER_URL", "redis://[::1", "CELERY_BROKER_URL (not a valid URL) is not a broker's address"),
         ("MCP_CALLS_PER_MINUTE", "0", "MCP_CALLS_PER_MINUTE=0 is below 1: no key could call anything."),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector", "OTLP_ENDPOINT is not an address such as http://collector:4318."),
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://[::1", "OTLP_TRACES_ENDPOINT is not an address"),
