@@ -95,7 +95,7 @@ def with_pages(answer: Answer, pages: tuple[OfferedPage, ...], language: str) ->
     lead = text_in(language, CLOSEST_PAGES)
     links = "\n".join(_link(page) for page in pages)
     text = "\n\n".join([f"{without_offer_of_a_person(answer.text)} {lead}", links, say("offer", language)])
-    return replace(answer, text=text, pages=pages)
+    return replace(answer, text=text, pages=pages, offers_human=True)
 
 
 def _link(page: OfferedPage) -> str:

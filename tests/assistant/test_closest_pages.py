@@ -209,8 +209,9 @@ async def test_a_model_that_was_asked_for_something_else_offers_none(
 
 def test_the_offer_of_a_person_closes_the_text_whatever_words_offered_it(workspace: Workspace) -> None:
     made("public", "For all")
-    own = replace(UNKNOWN, text="I could not find this. Shall I fetch a colleague?", by="model")
-    assert is_offer_of_a_person(with_pages(own, closest_pages(found(Viewer()), Viewer()), "en").text)
+    own = replace(UNKNOWN, text="I could not find this. Shall I look elsewhere?", by="model", offers_human=False)
+    shown = with_pages(own, closest_pages(found(Viewer()), Viewer()), "en")
+    assert (is_offer_of_a_person(shown.text), shown.offers_human) == (True, True)
 
 
 def test_an_article_that_is_hidden_between_the_queries_is_left_out(workspace: Workspace) -> None:
