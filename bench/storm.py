@@ -4,8 +4,8 @@
 
 It starts `manage.py up` with two web processes and the paced model. During the storm, it kills a web process six times,
 the worker three times, Valkey three times, PostgreSQL three times and beat once, at even intervals and in random order;
-the supervisor starts them again. Every chat also cuts its own line once in 100 seconds. After the last kill, nobody
-asks anything new. Each customer's view is then compared with the log.
+the supervisor starts them again. Every chat also cuts its own connection about once in 100 seconds. After the last
+kill, nobody asks anything new. Then each customer's view is compared with the log.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from supportbot.embedded.ports import LOOPBACK, free_port
 
 BLOWS: Final = {"web": 6, "worker": 3, "valkey": 3, "postgres": 3, "beat": 1}
 START_SECONDS: Final = 300.0
-END_SECONDS: Final = 300.0  # after the last kill; whoever still waits then has lost an answer
+END_SECONDS: Final = 300.0  # after the last kill; anyone still waiting by then has lost an answer
 WEB_PROCESSES: Final = 2
 
 
@@ -51,7 +51,7 @@ class Running:
     base: str
 
     def kill(self, kind: str, rng: random.Random) -> None:
-        """End a process of this kind as a crash would; between its crash and its restart there is none."""
+        """Kill a process of this kind, as a crash would. If all of them are down at the moment, only say so."""
         registry = json.loads((self.data / "processes.json").read_text())["processes"]
         found = [known["pid"] for name, known in sorted(registry.items()) if name.partition("-")[0] == kind]
         try:
@@ -60,7 +60,7 @@ class Running:
             sys.stderr.write(f"{kind} was already down\n")
 
     def forget_counts(self) -> None:
-        """Empty the counters, since all customers share an address, which may open so many chats per minute."""
+        """Reset the rate limits: all customers share one IP address, which may open only so many chats per minute."""
         known = json.loads((self.data / "runtime.json").read_text())
         try:
             with redis.Redis.from_url(f"{known['redis_url']}/2") as cache:
@@ -162,7 +162,7 @@ def _report(
 
 
 def _story(failure: Failure, kills: list[tuple[datetime, str]]) -> str:
-    """Return a failed answer in words: when each attempt began, and which kills fell into its time, in seconds."""
+    """Describe a failed answer: when each attempt began, and which kills happened meanwhile, in seconds."""
     began = failure.attempts[0] if failure.attempts else failure.at
     attempts = ", ".join(f"{(at - began).total_seconds():.1f}" for at in failure.attempts)
     met = ", ".join(
@@ -178,7 +178,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=160, help="length of the storm")
     parser.add_argument("--chats", type=int, default=100, help="number of concurrent chats")
     parser.add_argument("--pause", type=float, default=12, help="mean seconds between an answer and the next question")
-    parser.add_argument("--seed", type=int, default=1, help="of the order of kills")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the order of kills")
     parser.add_argument("--json", action="store_true", help="one line of JSON instead of a list")
     options = parser.parse_args()
     with temporary_folder() as folder, paced_model(folder) as model_url, running(folder, model_url) as instance:

@@ -25,7 +25,7 @@ UNREACHABLE: Final = (aiohttp.ClientError, OSError, TimeoutError, ConnectionErro
 
 @dataclass
 class Problems:
-    """What the log holds against what the customer did and saw."""
+    """The differences between the log and what the customer sent and saw."""
 
     answered: int = 0
     lost: int = 0
@@ -119,7 +119,7 @@ class StubbornChat:
         await socket.send_str(orjson.dumps(frame).decode())
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        """Take the frames of half a second."""
+        """Handle the frames that arrive within half a second."""
         ends = time.monotonic() + STEP_SECONDS
         while (left := ends - time.monotonic()) > 0:
             try:

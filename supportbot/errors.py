@@ -99,7 +99,7 @@ def is_out_of_space(error: BaseException) -> bool:
 
 
 def is_database_away(error: BaseException) -> bool:
-    """Return whether the database does not respond, or is read-only, as each server is for a while in a failover."""
+    """Return whether the database does not respond or is read-only, as a server is for a while during a failover."""
     is_read_only = isinstance(error, InternalError) and isinstance(error.__cause__, ReadOnlySqlTransaction)
     return is_read_only or isinstance(error, OperationalError | InterfaceError)
 

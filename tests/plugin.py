@@ -33,7 +33,7 @@ OUTSIDE_NAMES = {"PUBLIC_URL", "HOST", "PORT", "ALLOWED_HOSTS"}
 # objects created before garbage collection; Python's default of 700 would collect constantly
 GARBAGE_THRESHOLD = 100_000
 FLOWS = "tests/flows"
-# Each of at most six workers keeps the connections of its threads (tests/connections.py).
+# Each of up to six workers keeps the connections of its threads (tests/connections.py).
 CONNECTIONS = 200
 # What a test in every run may take, in processor seconds; CONTRIBUTING.md says what to do about more.
 LONG_SECONDS = 2.0

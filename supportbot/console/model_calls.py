@@ -226,8 +226,8 @@ def _budget(today: date) -> dict[str, Any] | None:
 
 
 def _is_used_up(today: date) -> bool:
-    """Return whether today's newest call to a model did not fit into the budget. A larger one is seen with the next
-    call.
+    """Return whether today's newest call to a model did not fit into the budget. A raised budget shows only after the
+    next call.
     """
     others = (EVALUATION, "verify", "embed")  # the first two have budgets of their own; vectors cost much less
     calls = LLMCall.objects.filter(started_at__gte=datetime.combine(today, time.min, UTC))

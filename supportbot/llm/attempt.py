@@ -121,7 +121,7 @@ class Attempt:
             self.duration_seconds = time.monotonic() - self._started
 
     def refused(self, reason: Reason) -> None:
-        """End an attempt that was not made."""
+        """End an attempt that was refused before the model was called."""
         self.outcome, self.reason = Outcome.REFUSED, reason
 
     def usage(self) -> Usage:

@@ -117,7 +117,7 @@ class Call:
         return attempt
 
     def refuse(self, provider: Provider) -> None:
-        """Record that the budget did not allow an attempt, since only this says why another route answered."""
+        """Record that the budget did not allow an attempt. Otherwise, nothing would say why another route answered."""
         self.begin(provider).refused(Reason.BUDGET)
 
     def records(self) -> list[CallRecord]:

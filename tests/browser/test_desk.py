@@ -286,7 +286,7 @@ Object.defineProperty(document, "hidden", { get: () => isHidden });
 window.hide = (hidden) => { isHidden = hidden; document.dispatchEvent(new Event("visibilitychange")); };
 """
 
-# Browsers play no sound of a page that nobody has clicked or typed in; the tests' browser does.
+# Browsers play no sound on a page that nobody has clicked or typed in; the tests' browser does.
 UNTOUCHED = """
 Object.defineProperty(AudioContext.prototype, "state", { get: () => "suspended" });
 AudioContext.prototype.resume = () => new Promise(() => {});
@@ -357,7 +357,7 @@ def test_several_pages_of_the_desk_play_one_sound_and_none_that_nobody_has_touch
     follow(page.get_by_role("button", name="Resolve"))
 
 
-def test_notifications_that_the_browser_blocks_by_now_are_shown_as_off(
+def test_notifications_that_the_browser_has_blocked_since_are_shown_as_off(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
     page = new_page()

@@ -196,7 +196,7 @@ def test_the_copy_of_an_id_takes_over_once_the_file_with_it_is_removed(workspace
     assert not reasons(told).get("y.csv")
 
 
-def test_a_copy_of_an_id_is_told_as_long_as_it_is_one(workspace: Workspace) -> None:
+def test_a_copy_of_an_id_is_reported_for_as_long_as_it_exists(workspace: Workspace) -> None:
     source = files(("x.csv", rows("a", "b")), ("y.csv", rows("b", "c")))
     again("Files")
     add_files(source, [("y.csv", rows("b", "c") + b"\n")])  # other bytes, the same texts

@@ -51,7 +51,7 @@ def test_each_kind_of_file_is_read(kind: confinement.Kind, tmp_path: Path) -> No
         assert is_right(facts, [stream.read(size) for size in sizes]), facts
 
 
-def test_the_server_of_readers_is_not_waited_for_longer_than_a_process(
+def test_the_wait_for_the_reader_server_is_as_limited_as_for_a_process(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     readers = ForkedReaders()
@@ -69,5 +69,5 @@ def test_the_server_of_readers_is_not_waited_for_longer_than_a_process(
     assert readers._process is not None
     readers._process.kill()
     readers._process.wait()
-    with pytest.raises(RuntimeError, match="server of readers has ended"):
+    with pytest.raises(RuntimeError, match="reader server has stopped"):
         read()

@@ -45,8 +45,8 @@ def refused(body: object, *, status: int, code: str, field: str = "", **how: obj
     return str(answer["message"])
 
 
-def test_a_read_only_database_is_unavailable_and_no_error_of_ours(channel: NewChannel) -> None:
-    """In a failover, each server is read-only for a while. Programs repeat a 503, but not a 500."""
+def test_a_read_only_database_is_reported_as_unavailable(channel: NewChannel) -> None:
+    """During a failover, a server is read-only for a while. Programs retry after a 503, but not after a 500."""
     with connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION READ ONLY")
     answer = ask_for_ticket({"channel": channel.channel.key})

@@ -1,7 +1,7 @@
 // Alerts: a sound and desktop notifications, both off by default, and the count in the page title.
 //
 // An agent may have several pages of the desk open, and each of them gets every change. With the browser's locks, which
-// exist on https and on this machine only, one page plays the sound, and none notifies while another one is visible.
+// exist only on https and on localhost, one page plays the sound, and none notifies while another one is visible.
 
 import { byId } from "./dom.js";
 import { setting } from "./settings.js";
@@ -70,7 +70,7 @@ export class Alerts {
   /** Return whether the browser plays sounds of this page: it does not until the agent clicks or types in it. */
   async #hasSound() {
     this.sound ??= new AudioContext();
-    // Until then, `resume` does not end. A tone that is started meanwhile would be heard much later.
+    // Until then, `resume` does not settle. A tone that is started meanwhile would be heard much later.
     await Promise.race([this.sound.resume(), pause(START_LIMIT)]);
     return this.sound.state === "running";
   }
@@ -98,7 +98,7 @@ function isAllowed() {
   return "Notification" in window && Notification.permission === "granted";
 }
 
-/** Hold a lock that this page's neighbours can see, until the page is hidden; closing the page releases it, too. */
+/** Hold a lock that other pages of the desk can see, until this page is hidden; closing the page releases it, too. */
 function holdWhileVisible() {
   if (document.hidden) return;
   navigator.locks?.request(VISIBLE, { mode: "shared" }, () => document.hidden || hidden());
