@@ -2,7 +2,7 @@
 """Measure how well the built-in answerer answers, on the demo's knowledge or on any corpus with known answers.
 
     python -m bench.quotes [FILE.jsonl] [--knowledge DOCUMENTS] [--unanswerable FILE.jsonl] [--vectors FILE]
-                           [--threshold P] [--show N]
+                           [--threshold P] [--alone] [--show N]
 
 Every question goes through a whole turn in a temporary installation: search, choice of pieces, checks, citations. For
 answerable questions, it prints how often the first cited article, and how often any, is a right one (`gold`). If the
@@ -11,7 +11,8 @@ them: `right`. An answer is `wrong` if it quotes neither such a sentence nor a r
 a right article but no such sentence. It also prints how often the answer was "not found", and its number of lines. For
 unanswerable questions, it prints how often the answer was "not found", how often anything was searched for, and how
 often help pages were offered instead. `found` is the share of the unanswered answerable questions with a right article
-among the pages offered. Rows with a `group` count in it as well as in their language. `--threshold` sets another
+among the pages offered. Rows with a `group` count in it as well as in their language. The messages in `before` are said
+first in the same conversation; with `--alone`, the question is asked without them. `--threshold` sets another
 probability from which passages count as containing the answer. `--show` prints N answers per language.
 """
 
@@ -87,7 +88,7 @@ def main() -> None:
     with installation():
         fill(options.knowledge, options.vectors)
         with threshold_of(options.threshold):
-            answers = list(answered(rows))
+            answers = list(answered([{**row, "before": []} for row in rows] if options.alone else rows))
     for facts in figures(answers):
         sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
     for answer in chosen_to_read(answers, options.show):
@@ -136,7 +137,7 @@ def threshold_of(probability: float | None) -> Iterator[None]:
 
 
 def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
-    """Ask each question in its own conversation, as a signed-in customer."""
+    """Ask each question in its own conversation, after the messages in `before`, as a signed-in customer."""
     from supportbot.accounts.models import Customer, Workspace
     from supportbot.accounts.scope import workspace_scope
     from supportbot.assistant.awaited_turn import ask
@@ -148,6 +149,9 @@ def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
         customer = Customer.objects.create(external_id="bench")
         for row in rows:
             conversation = start_conversation(customer.pk, locale=row.get("locale", "en"))
+            for earlier in row.get("before", ()):
+                asyncio.run(ask(conversation, earlier))
+            known = set(traces_of(conversation))
             asked = asyncio.run(ask(conversation, row["question"]))
             yield Answered(
                 question=row["question"],
@@ -160,7 +164,7 @@ def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
                 quotes=tuple(citation["quote"] for citation in asked.payload["citations"]),
                 answering=frozenset(map(bare, row.get("answers", ()))),
                 group=row.get("group", ""),
-                is_searched=bool(traces_of(conversation)),
+                is_searched=bool(set(traces_of(conversation)) - known),
                 offered=tuple(page["external_id"] for page in asked.payload.get("pages", ())),
             )
 
@@ -242,6 +246,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--unanswerable", type=Path, default=EXAMPLES / "evaluation" / "unanswerable.jsonl")
     parser.add_argument("--vectors", type=Path, default=EXAMPLES / "knowledge" / "vectors.e5")
     parser.add_argument("--threshold", type=float)
+    parser.add_argument("--alone", action="store_true")
     parser.add_argument("--show", type=int, default=0, metavar="N")
     return parser.parse_args()
 

@@ -32,7 +32,7 @@ from supportbot.builtin.question_rewriting import questions_in, standalone
 from supportbot.builtin.ranking import worth_comparing
 from supportbot.chat.models import Conversation
 from supportbot.language.detection import detect
-from supportbot.language.follow_ups import is_incomplete, is_question
+from supportbot.language.follow_ups import content_words, is_incomplete, is_question
 from supportbot.language.normalise import normalised
 from supportbot.language.words import corrected_spelling, stop_words, word_counts
 from supportbot.llm import types as llm
@@ -47,16 +47,19 @@ _slots = threading.BoundedSemaphore(_MAX_AT_ONCE)
 class Found:
     """The final search query, and its results.
 
-    `parts` are the questions of a message with several; `said` is the question as written.
+    `parts` are the questions of a message with several; `said` is the question as written. `own` are the results for a
+    follow-up alone, if it was searched for together with the question before it and names anything; None with a remote
+    model.
     """
 
     text: str
     retrieval: Retrieval
     parts: tuple["Found", ...] = ()
     said: str = ""
+    own: Retrieval | None = None
 
 
-# A complete question whose confidence is below this is not about the pages' topics, whatever was asked before.
+# A question whose confidence is below this is not about the pages' topics, whatever was asked before.
 ON_TOPIC_FROM: Final = 0.1
 NOTHING_SOUGHT: Final = Found("", Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0))
 
@@ -183,9 +186,17 @@ def _found_whole(question: str, said_before: Sequence[Said], look_up: _Search) -
             own = tried[0].retrieval.confidence
             return replace(found, retrieval=replace(found.retrieval, is_answerable=False, confidence=own))
         if found.retrieval.is_answerable or found.retrieval.curated:
-            return found
+            return found if text == question else _with_own(found, question, tried, look_up)
         tried.append(found)
     return max(tried, key=lambda one: one.retrieval.confidence)
+
+
+def _with_own(found: Found, question: str, tried: Sequence[Found], look_up: _Search) -> Found:
+    """Return the result for a follow-up with the earlier question, and with the results for the follow-up alone."""
+    if is_remote_configured() or not content_words(question):
+        return found
+    alone = replace(look_up, context="", asked_before="")
+    return replace(found, own=tried[0].retrieval if tried else alone(question))
 
 
 def _as_chat_message(said: Said) -> llm.ChatMessage:
@@ -235,16 +246,25 @@ def with_sure_similarity(request: llm.ModelRequest, found: Found) -> llm.ModelRe
     return _with(_measured_in_turn, request, found)
 
 
-def _with(
-    measure: Callable[[llm.ModelRequest], Mapping[str, float]], request: llm.ModelRequest, found: Found
-) -> llm.ModelRequest:
+def _with(measure: Callable[..., Mapping[str, float]], request: llm.ModelRequest, found: Found) -> llm.ModelRequest:
     if request.parts:
         pairs = zip(request.parts, found.parts, strict=True)
         parts = tuple(_with(measure, part, own) for part, own in pairs)
         return replace(request, parts=parts, is_answerable=any(part.is_answerable for part in parts))
     similarities = measure(request)
     is_answerable = request.is_answerable and holds_answer(similarities, found)
+    if is_answerable and similarities and found.own is not None:
+        is_answerable = _holds_answer_to_follow_up(measure(request, request.question), found, found.own)
     return replace(request, similarities=similarities, is_answerable=is_answerable)
+
+
+def _holds_answer_to_follow_up(similarities: Mapping[str, float], found: Found, own: Retrieval) -> bool:
+    """Return whether the passages seem to contain the answer to a follow-up. Together with the question before it,
+    anything finds the answer to that question, so the follow-up is also judged by itself.
+    """
+    if found.retrieval.is_abroad:
+        return own.confidence >= ON_TOPIC_FROM
+    return holds_answer(similarities, replace(found, retrieval=replace(found.retrieval, share=own.share)))
 
 
 def holds_answer(similarities: Mapping[str, float], found: Found) -> bool:
@@ -264,9 +284,9 @@ def grounds(similarities: Mapping[str, float], found: Found) -> Grounds:
     return Grounds(nearest, 0.0 if retrieval.is_across else retrieval.share, float(retrieval.is_across))
 
 
-def similarities_of(request: llm.ModelRequest) -> Mapping[str, float]:
-    """Return the cosine similarity of the question and each piece worth comparing; empty without a free slot or an
-    embedder.
+def similarities_of(request: llm.ModelRequest, asked: str = "") -> Mapping[str, float]:
+    """Return the cosine similarity of `asked`, or else the query, and each piece worth comparing; empty without a free
+    slot or an embedder.
 
     Measuring takes up to half a second of a core. While enough other turns are measuring, the built-in answerer uses
     only words, so customers wait only for their own question under load. An evaluation waits for a slot, because its
@@ -275,30 +295,30 @@ def similarities_of(request: llm.ModelRequest) -> Mapping[str, float]:
     if is_remote_configured() or not _slots.acquire(blocking=is_evaluating()):
         return {}
     try:
-        return _measure(request)
+        return _measure(request, asked)
     finally:
         _slots.release()
 
 
-def _measured_in_turn(request: llm.ModelRequest) -> Mapping[str, float]:
+def _measured_in_turn(request: llm.ModelRequest, asked: str = "") -> Mapping[str, float]:
     with _slots:
-        return _measure(request)
+        return _measure(request, asked)
 
 
-def _measure(request: llm.ModelRequest) -> Mapping[str, float]:
+def _measure(request: llm.ModelRequest, asked: str) -> Mapping[str, float]:
     texts = worth_comparing(request)
     if len(texts) < 2:  # nothing to choose between
         return {}
     try:
-        return _cosines(request.sought, texts, embedder_in_use())
+        return _cosines(asked or request.sought, texts, embedder_in_use())
     except EmbeddingUnavailable:
         return {}
 
 
-def _cosines(sought: str, texts: Mapping[str, str], used: Embedder) -> dict[str, float]:
+def _cosines(asked: str, texts: Mapping[str, str], used: Embedder) -> dict[str, float]:
     """Return cosine similarities of vectors by one embedder, even if search switches to another in the meantime."""
-    asked, vectors = used.query(sought), passage_vectors(texts.values(), by=used)
-    return {said: _cosine(asked, vectors[text]) for said, text in texts.items()}
+    query, vectors = used.query(asked), passage_vectors(texts.values(), by=used)
+    return {said: _cosine(query, vectors[text]) for said, text in texts.items()}
 
 
 def _cosine(one: Sequence[float], other: Sequence[float]) -> float:

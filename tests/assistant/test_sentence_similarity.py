@@ -19,7 +19,7 @@ from supportbot.assistant.context import build_context
 from supportbot.assistant.runner import carry_out
 from supportbot.assistant.turn_search import Found, similarities_of, with_similarity
 from supportbot.async_db import db
-from supportbot.chat.models import Conversation
+from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_customer_message
 from supportbot.chat.turns import Claim, claim_turn
 from supportbot.llm.testing import Says, ScriptedModel, answering
@@ -138,6 +138,43 @@ def test_question_words_that_are_in_no_passage_make_an_answer_less_likely(monkey
     assert not with_similarity(REQUEST, replace(FOUND, retrieval=replace(RETRIEVAL, share=0.3))).is_answerable
     across = replace(FOUND, retrieval=replace(RETRIEVAL, share=0.9, is_across=True))
     assert not with_similarity(REQUEST, across).is_answerable  # words of two languages are equal only by chance
+
+
+@pytest.mark.parametrize(
+    ("own", "is_abroad", "is_answerable"),
+    [(0.5, False, True), (0.3, False, False), (0.5, True, True), (0.3, True, False)],
+)
+def test_a_follow_up_is_judged_by_itself_too(
+    monkeypatch: pytest.MonkeyPatch, own: float, is_abroad: bool, is_answerable: bool
+) -> None:
+    monkeypatch.setattr(turn_search, "answer_calibration", by(-0.4, share=1.0))
+    monkeypatch.setattr(turn_search, "abroad_calibration", by())
+    together = replace(RETRIEVAL, share=0.9, is_abroad=is_abroad)
+    alone = replace(RETRIEVAL, share=own, confidence=own - 0.3)
+    found = Found(f"{REQUEST.question} for a dog", together, own=alone)
+    request = replace(REQUEST, question="for a dog", looked_up=found.text)
+    told = with_similarity(request, found)
+    assert told.is_answerable is is_answerable
+    assert told.similarities == similarities_of(request)  # pieces are still chosen for both questions together
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_follow_up_about_something_else_does_not_get_the_earlier_answer(
+    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turn_search, "answer_calibration", by(-0.4, share=1.0))
+    answers: list[Message] = []
+    for question in ("Can I return unused items after delivery?", "And unused helicopters?", "And is the label free?"):
+        await carry_out(await db(said, conversation, question))
+        answers.append((await db(messages_of, conversation))[-1])
+    first, helicopters, label = answers
+    assert "You can return unused items" in first.text and "The label is free" in label.text
+    assert helicopters.is_abstention and "within 60 days" not in helicopters.text
+
+
+def messages_of(conversation: Conversation) -> list[Message]:
+    with workspace_scope(conversation.workspace_id):
+        return list(Message.objects.filter(conversation=conversation).order_by("seq"))
 
 
 def test_one_answerable_question_of_several_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from kb.access import Viewer
 from kb.embedders.packaged import PackagedEmbedder
@@ -93,6 +94,33 @@ def test_passages_of_an_earlier_question_do_not_answer_the_next_one(
     found = seek(question, Viewer(Audience.PUBLIC, "en"), said_before=said)
     assert found.retrieval.is_answerable is is_answerable
     assert found.text.startswith("How long can I return")  # a model still gets the passages
+
+
+@pytest.mark.parametrize(
+    ("question", "own"),
+    [
+        ("And for boots?", 0.3),
+        ("Do you need the box?", 0.3),
+        ("And then?", None),
+        ("How long can I return things for free?", None),
+    ],
+    ids=["incomplete", "complete", "names nothing", "found alone"],
+)
+@pytest.mark.parametrize("has_model", [False, True])
+def test_a_follow_up_is_also_found_alone_to_judge_it(
+    question: str, own: float | None, has_model: bool, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.OPENAI_MODEL = "some-model" if has_model else ""
+
+    def search(text: str, **_: object) -> Retrieval:
+        confidence = 0.3 if text == question and own else 0.9
+        return Retrieval(passages=(), confidence=confidence, is_answerable=confidence > 0.5, took_ms=0.0)
+
+    monkeypatch.setattr(turn_search, "search", search)
+    said = [Said("How long can I return things?", is_customer=True)]
+    found = seek(question, Viewer(Audience.PUBLIC, "en"), said_before=said)
+    assert found.retrieval.is_answerable
+    assert (found.own.confidence if found.own else None) == (None if has_model else own)
 
 
 @pytest.mark.parametrize(
