@@ -17,7 +17,7 @@ from actions.models import ActionRequest
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.answers import Answer, Withheld
 from supportbot.chat.log import append_event, lock_conversation
-from supportbot.chat.models import Conversation, Message
+from supportbot.chat.models import Conversation, Message, Turn
 from supportbot.chat.retrieval_trace import RetrievalTrace
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.turns import claim_turn, finish_turn
@@ -265,6 +265,19 @@ def asked_and_answered(question: str, answer: Answer) -> Conversation:
     assert claim is not None
     finish_turn(claim, answer, RetrievalTrace("", (), withheld=answer.withheld, is_confirmed=answer.is_confirmed))
     return talk
+
+
+def test_a_trace_says_why_a_model_was_not_asked(enter: Enter, workspace: Workspace) -> None:
+    talk = asked_and_answered("Is it light?", Answer("It is light.", (), by="builtin", is_confirmed=True))
+    turn = Turn.objects.get(conversation=talk)
+    for provider, outcome, reason in (("openai", "refused", "budget"), ("builtin", "done", "")):
+        LLMCall.objects.create(
+            purpose="answer", provider=provider, model=provider, outcome=outcome, reason=reason, started_at=now(),
+            duration_ms=0, is_estimated=False, cost=0, conversation_id=talk.pk, turn_id=turn.pk,
+        )  # fmt: skip
+    page = visible_text(read(enter("supervisor").get(reverse("admin:trace", args=[turn.message_id]))).body, " ")
+    assert "refused: nothing was generated (budget)" in page
+    assert page.count("Not sent: too little of today's budget is left") == page.count("Sent to the model") == 1
 
 
 def test_a_conversation_shows_withheld_sentences_with_their_check(enter: Enter, workspace: Workspace) -> None:
