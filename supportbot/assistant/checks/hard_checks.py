@@ -78,7 +78,7 @@ class Confidential:
         return self._is_read(bare(before), bare(text), parts)
 
     def _is_read(self, letters: str, more: str, parts: int) -> bool:
-        """Return whether a run, in one of the readings, may end in `more`; earlier letters were checked when they
+        """Return whether one of the readings of a run may end in `more`; earlier letters were checked when they
         arrived.
 
         This runs for all words of an answer. For most, one comparison rules out a reading, since they contain no piece
@@ -135,7 +135,7 @@ def _rotated(plain: str) -> str:
     return codecs.encode(plain, "rot13")
 
 
-# Each is its own inverse: a text holds a run in a reading if the run, read in the same way, stands in the text.
+# Each is its own inverse: a reading of a text contains a run if the text contains the same reading of the run.
 _READINGS: Final = (_as_it_is, _backwards, _rotated)
 
 

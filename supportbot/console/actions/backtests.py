@@ -1,4 +1,4 @@
-"""Past requests that changed rules, or a new version of an action, would have decided differently, as page rows."""
+"""Rows of a page: past requests that changed rules or a new version of an action would have decided differently."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final

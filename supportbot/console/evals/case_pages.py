@@ -108,8 +108,8 @@ def _case_form(
 
 
 def _entered(request: HttpRequest) -> tuple[str, CaseForm | None, str]:
-    """Return the submitted case as YAML; the form with its errors, or None if the YAML tab was submitted; and an error
-    if the YAML behind the form cannot be read, otherwise "".
+    """Return three values: the submitted case as YAML; the form with its errors, or None if the YAML tab was submitted;
+    and the error if the YAML behind the form cannot be read, otherwise "".
     """
     text = request.POST.get("text", "")
     if request.POST.get("tab", DOCUMENT) != FORM:

@@ -1,4 +1,4 @@
-"""Tries a change to an article with the gates' cases. The change is refused if a case that must pass would break.
+"""Tests a change to an article against the gates' cases. It is refused if a case that must pass would break.
 
 It asks the questions of the gate suites that expect this article as a source, and the others nearest in meaning. The
 built-in answerer answers them with the change and, if a case fails, again without it. Nothing is stored, no model is
