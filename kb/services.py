@@ -194,7 +194,7 @@ def lock_unchanged(article: Article) -> None:
 
 @transaction.atomic
 def archive(article_id: UUID) -> Article:
-    """Archive an article: nobody can read it any more, its revisions are kept. Raises ArticleMissing."""
+    """Archive an article: nobody can read it any more, but its revisions are kept. Raises ArticleMissing."""
     article = _locked(article_id)
     if article.state != State.ARCHIVED:
         archive_articles([article])

@@ -129,7 +129,7 @@ def test_a_worker_without_rights_names_them_each_minute(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_waits_for_a_database_that_is_away(
+def test_a_worker_waits_for_a_database_that_is_down(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     address, pauses = dict(connection.settings_dict), []

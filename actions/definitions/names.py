@@ -1,4 +1,4 @@
-"""The names that expressions read, and what an evaluation asks and gets: calls, answers and obstacles. Pure."""
+"""The names that expressions can read, and the inputs and results of an evaluation: calls, answers, obstacles. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What is known of a call that a system accepts and carries out later.
+"""The progress of calls that a system has accepted and carries out later.
 
 A look-up says whether the system is still working on the call; `Attempt` keeps what the newest one said, and when one
 last said so. A look-up that fails, or no longer says so, is repeated for a while before it counts.
