@@ -210,6 +210,11 @@ def asks_back(text: str) -> bool:
     return phrase_in(text) is not None
 
 
+def cannot_take(text: str) -> bool:
+    """Return whether `text` says that an action needs a value that the chat cannot take."""
+    return any(pattern.search(text) for pattern in _cannot_take())
+
+
 def denies_order(text: str) -> bool:
     """Return whether an answer says that the customer has no order with the number they gave."""
     return any(pattern.search(text) for pattern in _no_such_order())
@@ -230,6 +235,11 @@ def _in_all(phrase: Phrase) -> frozenset[str]:
 def _about_an_action() -> tuple[tuple[IntentPhrase, tuple[re.Pattern[str], ...]], ...]:
     phrases: tuple[IntentPhrase, ...] = get_args(IntentPhrase)
     return tuple((phrase, _patterns(_in_all(phrase))) for phrase in phrases)
+
+
+@cache
+def _cannot_take() -> tuple[re.Pattern[str], ...]:
+    return _patterns(_in_all("cannot_take"))
 
 
 @cache

@@ -15,6 +15,7 @@ from selectolax.lexbor import LexborHTMLParser
 from kb.models import Article
 from kb.services import Change, save_draft
 from supportbot.accounts.models import User, Workspace
+from supportbot.builtin.phrases import say
 from supportbot.chat.answers import Answer, Withheld
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage
@@ -79,6 +80,14 @@ def test_each_kind_finds_its_conversations_but_no_courtesies(editor: Client, bob
     assert listed(editor, "corrected") == [["1", "Can I wash it at 60?"]]
     assert listed(editor, "handed_over") == [["1", "What is hand wash?"]]
     assert editor.get("/admin/improve/?kind=other").status_code == 400
+
+
+@pytest.mark.parametrize("language", ["en", "tr"])
+def test_an_action_that_the_chat_cannot_prepare_is_no_unanswered_question(editor: Client, language: str) -> None:
+    ask("Do you ski?", UNKNOWN)
+    refusal = f"{say('cannot_take', language, part='Details')} {say('offer', language)}"
+    ask("Register my tent", Answer(refusal, (), by="builtin", is_abstention=True, offers_human=True))
+    assert listed(editor, "unanswered") == [["1", "Do you ski?"]]
 
 
 def test_a_withheld_answer_is_shown_with_the_reason(editor: Client, workspace: Workspace) -> None:

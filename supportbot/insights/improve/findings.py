@@ -14,6 +14,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet, Subquery, UUIDField
 from django.db.models.functions import Coalesce
 from django.utils.timezone import now
 
+from supportbot.builtin.phrases import cannot_take
 from supportbot.chat.models import Audience, Citation, Message, Source
 from supportbot.handoff.models import OfferedDraft, Requester, Ticket
 from supportbot.insights.models import Handled
@@ -100,7 +101,8 @@ def _rated_bad() -> list[Finding]:
 
 def _unanswered() -> list[Finding]:
     rows = _answers().filter(is_abstention=True, is_held_back=False)
-    return [_of_answer(Kind.UNANSWERED, row) for row in rows[:MOST]]
+    # An action that the chat cannot prepare shows no gap in the articles.
+    return [_of_answer(Kind.UNANSWERED, row) for row in rows[:MOST] if not cannot_take(row.text)]
 
 
 def _withheld() -> list[Finding]:
