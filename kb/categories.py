@@ -135,7 +135,7 @@ def check_look(row: Category) -> None:
     if row.icon and row.icon not in ICONS:
         _refuse(gettext("Choose one of these icons: {names}.").format(names=", ".join(ICONS)), "icon")
     if len(row.translations) > MAX_TRANSLATIONS:
-        _refuse(gettext("Give at most {number} languages.").format(number=MAX_TRANSLATIONS), "translations")
+        _refuse(gettext("Use at most {number} languages.").format(number=MAX_TRANSLATIONS), "translations")
     translations = dict[str, dict[str, str]]()
     for given, told in row.translations.items():
         language = _language(given)

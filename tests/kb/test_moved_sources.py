@@ -231,7 +231,7 @@ def test_an_article_archived_by_a_person_is_told_of_only_until_it_is_published(w
 
 
 @pytest.mark.long
-def test_what_is_wrong_with_a_file_is_told_as_long_as_it_is(workspace: Workspace) -> None:
+def test_a_problem_with_a_file_is_reported_for_as_long_as_it_exists(workspace: Workspace) -> None:
     bad = b"question,answer\nHow long?,Two days.\nHow much?,Five, or six euros.\n"
     source = files(("faq.csv", bad))
     for _ in range(3):
