@@ -267,8 +267,10 @@ def test_a_member_of_two_workspaces_can_switch_between_them(workspace: Workspace
     assert "Here" in browser.get(CHANNELS).content.decode()
     browser.post("/admin/workspace/", {"workspace": str(other_workspace.pk)})
     assert browser.get(CHANNELS).status_code == 403  # only an agent in that workspace
-    assert "Another Brand" in browser.get("/desk/").content.decode()
+    shown = LexborHTMLParser(browser.get("/desk/").content.decode()).css_first(".q-h .where")
+    assert shown.text() == "Another Brand"  # the two desks look alike otherwise
     Membership.objects.filter(user=user, workspace=other_workspace).delete()
+    assert 'class="where"' not in browser.get("/desk/").content.decode()
     assert "Here" in browser.get(CHANNELS).content.decode()  # back in the workspace where the membership remains
 
 

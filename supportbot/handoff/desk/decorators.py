@@ -68,6 +68,7 @@ def render_page(
         "staff": staff,
         "me": {"name": person.display_name, "initials": initials(person.display_name), "hue": avatar_hue(person.pk)},
         "workspace": Workspace.objects.get(pk=staff.workspace_id),
+        "is_in_several": person.memberships.count() > 1,
         "counts": queue_counts(person),
         "may_approve": staff.may("actions:approve"),
         "is_away": is_away(person),
