@@ -156,6 +156,14 @@ def test_a_database_that_refuses_writes_is_not_ready(client: Client) -> None:
     assert client.get("/readyz").json()["checks"]["database"] == "read-only"
 
 
+def test_a_role_that_may_not_write_is_not_ready(client: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE a_reader")
+        cursor.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO a_reader")
+        cursor.execute("SET LOCAL ROLE a_reader")
+    assert client.get("/readyz").json()["checks"]["database"] == "lacks rights"
+
+
 def test_probes_by_address_are_answered(client: Client) -> None:
     """Probes and Prometheus address a process by its IP, which is not in ALLOWED_HOSTS."""
     named = {"Host": "10.1.2.3:8000"}

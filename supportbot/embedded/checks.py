@@ -20,7 +20,7 @@ from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.ports import LOOPBACK, is_taken
 from supportbot.embedded.servers import external_servers
 from supportbot.embedded.servers.binaries import find_binaries
-from supportbot.embedded.servers.database_roles import weaknesses
+from supportbot.embedded.servers.database_roles import may_write, weaknesses
 from supportbot.embedded.servers.external_servers import connect
 from supportbot.embedded.servers.postgres import check_cluster
 from supportbot.embedded.servers.valkey import find_program
@@ -240,8 +240,8 @@ def check_schema(plan: Plan) -> str:
 
 
 def check_roles(plan: Plan) -> str:
-    """Return the excessive rights of the application's role. A single role works, too. An owner who cannot log in is
-    refused, because the next upgrade would fail.
+    """Return the excessive rights of the application's role. A single role works, too. A role that may not write is
+    refused, and so is an owner who cannot log in, because the next upgrade would fail.
     """
     runtime = load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
@@ -250,6 +250,13 @@ def check_roles(plan: Plan) -> str:
     if settings.DATABASE_OWNER_URL:
         connect(settings.DATABASE_OWNER_URL, variable="DATABASE_OWNER_URL").close()
     with connect(url) as connection:
+        if not may_write(connection):
+            raise StartRefused(
+                gettext(
+                    "The role in DATABASE_URL may not store anything. Run `manage.py migrate` with DATABASE_OWNER_URL: "
+                    "it grants the rights."
+                )
+            )
         found = weaknesses(connection)
     if not found:
         return gettext("the application's role can only read and write rows")

@@ -53,8 +53,12 @@ def _outcome(check: Callable[[], str]) -> str:
 
 def _database() -> str:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('transaction_read_only')")
-        return "read-only" if cursor.fetchone() == ("on",) else "ok"
+        cursor.execute(
+            "SELECT current_setting('transaction_read_only'),"
+            " coalesce(has_table_privilege(to_regclass('chat_message'), 'INSERT'), true)"  # there is no table at first
+        )
+        read_only, may_write = cursor.fetchone()
+    return "read-only" if read_only == "on" else "ok" if may_write else "lacks rights"
 
 
 def _vector_extension() -> str:

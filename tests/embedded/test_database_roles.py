@@ -14,7 +14,13 @@ from django.db import connection
 from psycopg import errors
 
 from kb.indexing.models import Recipe
-from supportbot.embedded.servers.database_roles import APPEND_ONLY, create_application_role, divide, weaknesses
+from supportbot.embedded.servers.database_roles import (
+    APPEND_ONLY,
+    create_application_role,
+    divide,
+    may_write,
+    weaknesses,
+)
 from tests.embedded.instance import MANAGE
 from tests.patience import PATIENCE_SECONDS
 
@@ -131,6 +137,19 @@ def test_the_application_has_time_limits_and_no_excess_rights(
 ) -> None:
     assert application.execute("SHOW lock_timeout").fetchone() == ("1min",)
     assert application.execute("SHOW statement_timeout").fetchone() == ("2min",)
-    assert weaknesses(application) == ""
+    assert (weaknesses(application), may_write(application)) == ("", True)
     with psycopg.connect(urls[0]) as owner:
         assert weaknesses(owner) == "it is a superuser"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_doctor_finds_a_role_that_may_not_write(urls: tuple[str, str]) -> None:
+    owner, application = urls
+    with psycopg.connect(owner, autocommit=True) as almighty:
+        almighty.execute(f"REVOKE INSERT ON ALL TABLES IN SCHEMA public FROM {NAME}")
+    done = subprocess.run(
+        [sys.executable, MANAGE, "doctor"], env={**os.environ, "DATABASE_URL": application}, cwd=settings.BASE_DIR,
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
+    )  # fmt: skip
+    assert "The role in DATABASE_URL may not store anything." in done.stdout
+    assert done.returncode != 0

@@ -105,6 +105,15 @@ def limit(connection: Connection) -> None:
         )
 
 
+def may_write(connection: Connection) -> bool:
+    """Return whether the logged-in role may store rows. Before the first migration, nothing is granted yet: True."""
+    row = connection.execute(
+        "SELECT coalesce(has_table_privilege(to_regclass('chat_message'), 'INSERT'), true)"
+    ).fetchone()
+    assert row is not None  # the query returns one row
+    return bool(row[0])
+
+
 def weaknesses(connection: Connection) -> str:
     """Return the excessive rights of the logged-in role as text; "" if there are none."""
     row = connection.execute(
