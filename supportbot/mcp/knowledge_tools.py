@@ -100,6 +100,7 @@ def _answer(result: AskResult, customer: Represented | None) -> Answer:
         "answer": payload["text"],
         "citations": citations,
         "abstained": payload["abstained"],
+        "pages": payload.get("pages", []),
         "confirmed": payload.get("confirmed"),
         "handoff": result.has_handoff,
         "conversation": str(result.conversation_id),

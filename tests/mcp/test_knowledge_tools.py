@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -15,11 +16,14 @@ from kb.models import Audience
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.services import NewChannel, issue_api_key
+from supportbot.assistant.awaited_turn import AskResult
 from supportbot.assistant.runner import carry_out
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.turns import claim_turn
+from supportbot.ids import uuid7
 from supportbot.llm import gateway
+from supportbot.mcp import knowledge_tools
 from tests.mcp.agent import ForeignAgent, token_of
 from tests.patience import PATIENCE_SECONDS
 
@@ -91,6 +95,17 @@ def test_ask_answers_with_sources_in_a_separate_conversation(agent: ForeignAgent
     conversation = Conversation.objects.get(pk=answer["conversation"])
     assert (conversation.customer.is_anonymous, conversation.customer.name) == (True, "Travel agency")
     assert answer["proposals"] == []
+
+
+def test_ask_names_the_pages_that_an_abstention_offers(agent: ForeignAgent, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = {"article": str(uuid7()), "external_id": "returns", "title": "Returns", "url": "/help/wrenfell/returns/"}
+    told = {"text": "I could not find this.", "citations": [], "abstained": True, "pages": [page]}
+
+    async def found_nothing(conversation: Conversation, *_: Any, **__: Any) -> AskResult:
+        return AskResult(conversation.pk, told, [], has_handoff=False, took_ms=1.0)
+
+    monkeypatch.setattr(knowledge_tools, "ask_runner", found_nothing)
+    assert agent.call("ask", {"question": QUESTION}).structured_content["pages"] == [page]
 
 
 def test_ask_with_a_token_uses_the_customers_own_conversation(
