@@ -90,6 +90,10 @@ def answer_and_note(page: Page, mara: Customer) -> None:
     keys = page.keyboard
     is_live(page)
     keys.press("/")
+    expect(page.get_by_role("option", name="Pole on its way")).to_be_visible()
+    keys.press("Escape")
+    expect(page.get_by_label("Reply to Mara Lindner")).to_have_value("")
+    keys.press("/")
     keys.type("way pol")
     expect(page.get_by_role("option", name="Pole on its way")).to_be_visible()
     check(page)
@@ -155,6 +159,20 @@ def resolve_the_next(page: Page, tom: Customer) -> None:
     expect(page.locator(".c-h .sub")).to_contain_text("Resolved")
     assert tom.agent_texts() == ["All is well."]
     check(page)
+
+
+def test_an_agent_on_a_phone_reaches_the_console(
+    new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
+) -> None:
+    page = new_page(viewport={"width": 390, "height": 844})
+    log_in(page, "daniel")
+    page.get_by_role("button", name="Settings").click()
+    dialog = page.get_by_role("dialog", name="Settings")
+    expect(dialog).to_contain_text("Wrenfell Outdoor")
+    check(page)
+    page.set_viewport_size({"width": 390, "height": 844})
+    follow(dialog.get_by_role("link", name="Console"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
 
 
 def test_two_agents_see_each_other_with_one_customer(

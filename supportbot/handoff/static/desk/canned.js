@@ -33,13 +33,24 @@ export class Canned {
     if (!this.composer.mayReply) return;
     this.composer.setMode("reply");
     const before = this.field.value.slice(0, this.field.selectionStart);
-    this.composer.insert(!before || /\s$/.test(before) ? "/" : " /");
+    this.inserted = !before || /\s$/.test(before) ? "/" : " /";
+    this.composer.insert(this.inserted);
     this.#search();
   }
 
   close() {
     this.box.hidden = true;
     this.field.removeAttribute("aria-activedescendant");
+    this.inserted = "";
+  }
+
+  /** Close the list, and remove the slash if a key or the button inserted it and nothing was typed after it. */
+  #cancel() {
+    const { inserted, field } = this;
+    const end = field.selectionStart;
+    this.close();
+    if (!inserted || this.#query() !== "" || !field.value.slice(0, end).endsWith(inserted)) return;
+    this.composer.insert("", { from: end - inserted.length, to: end });
   }
 
   async #search() {
@@ -80,15 +91,16 @@ export class Canned {
   }
 
   #key(event) {
-    if (!this.isOpen) return;
+    const isOver = event.key === "Escape" && (this.isOpen || this.inserted); // the list may not have arrived yet
+    if (!this.isOpen && !isOver) return;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step && this.found.length) {
       this.chosen = (this.chosen + step + this.found.length) % this.found.length;
       this.#mark();
     } else if (event.key === "Enter" && !event.ctrlKey && this.found.length) {
       this.#insert();
-    } else if (event.key === "Escape") {
-      this.close();
+    } else if (isOver) {
+      this.#cancel();
     } else {
       return;
     }
