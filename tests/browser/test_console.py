@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import check_for_everybody, check_with_large_text
-from tests.browser.waiting import follow
+from tests.browser.waiting import follow, measure
 
 pytestmark = pytest.mark.browser
 # Returns the page's text before the server answers, and whether each of two impatient clicks sends the form.
@@ -38,6 +38,33 @@ button => {
 """
 
 
+# Returns whether each of two clicks sends a form in which a field is called "method", as a browser's own property.
+SEND_TWICE_WITH_A_METHOD = """
+() => {
+  const form = document.createElement("form");
+  form.setAttribute("method", "POST");
+  form.innerHTML = '<input name="method"><button>Send</button>';
+  document.body.append(form);
+  const sent = [];
+  const note = event => {
+    sent.push(!event.defaultPrevented);
+    event.preventDefault();
+  };
+  window.addEventListener("submit", note);
+  form.querySelector("button").click();
+  form.querySelector("button").click();
+  window.removeEventListener("submit", note);
+  form.remove();
+  return sent;
+}
+"""
+
+
+RAIL_BEYOND = "document.querySelector('.rail').scrollHeight - document.querySelector('.rail').clientHeight"
+HERE_BEYOND = """
+document.querySelector(".rail a[aria-current]").getBoundingClientRect().bottom -
+  document.querySelector(".rail .foot").getBoundingClientRect().top
+"""
 # Drops a folder with two articles and a hidden file, as browsers hand it over.
 DROP_FOLDER = """
 box => {
@@ -305,6 +332,7 @@ def test_an_admin_chooses_how_answers_are_checked(enter: Callable[[str], Page]) 
 def test_a_form_is_sent_once_and_the_audit_trail_records_it(enter: Callable[[str], Page]) -> None:
     page = enter("admin")
     page.goto("/admin/accounts/apikey/add/")
+    assert page.evaluate(SEND_TWICE_WITH_A_METHOD) == [True, False]
     page.get_by_role("textbox", name="Name").fill("Impatient")
     page.get_by_label("kb:read").check()
     with page.expect_navigation():
@@ -315,3 +343,9 @@ def test_a_form_is_sent_once_and_the_audit_trail_records_it(enter: Callable[[str
     expect(page.get_by_role("row")).to_have_count(2)  # with the heading
     expect(page.get_by_role("cell", name="api_key.issued")).to_be_visible()
     check(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert measure(page, RAIL_BEYOND) <= 0  # an admin sees all entries without scrolling
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.reload()
+    expect(page.get_by_role("button", name="Log out")).to_be_in_viewport()
+    assert measure(page, HERE_BEYOND) <= 0  # the current entry is above the person's own links

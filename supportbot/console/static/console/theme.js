@@ -40,7 +40,9 @@ document.addEventListener("DOMContentLoaded", () => {
   const rail = here?.closest(".rail");
   // Not scrollIntoView: it would scroll the page too.
   if (rail && rail.scrollHeight > rail.clientHeight) {
-    rail.scrollTop += Math.max(0, here.getBoundingClientRect().bottom - rail.getBoundingClientRect().bottom + 28);
+    const [foot, end] = [rail.querySelector(".foot"), rail].map((box) => box.getBoundingClientRect());
+    const visible = Math.min(end.bottom, foot.top); // the foot may cover the last entries
+    rail.scrollTop += Math.max(0, here.getBoundingClientRect().bottom - visible + 28);
   }
   const all = document.querySelector("[data-tick-all]");
   if (all) {
