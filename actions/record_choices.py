@@ -91,10 +91,16 @@ def offer_of(
 
 
 def form_choices(
-    principal: Principal, name: str, arguments: str | Mapping[str, Any], *, conversation_id: UUID | None = None
+    principal: Principal,
+    name: str,
+    arguments: str | Mapping[str, Any],
+    *,
+    conversation_id: UUID | None = None,
+    requests: Requests | None = None,
 ) -> dict[str, FormChoices]:
     """Return the customer's choices for each argument that is chosen from records, filled in or not. Arguments that are
     invalid count as empty. There are none while the action is switched off, and none for a list that cannot be read.
+    `requests` are passed if they have already been used for the look-up itself.
 
     Raises UnknownAction or NotSignedIn.
     """
@@ -103,7 +109,7 @@ def form_choices(
     if policy is None or not rules_of(policy).is_enabled:
         return {}
     valid = _valid(action, arguments)
-    identity, requests = identity_for(principal, action), requests_of(principal, name)
+    identity, made = identity_for(principal, action), requests or requests_of(principal, name)
     found: dict[str, FormChoices] = {}
     for one in (each for each in action.arguments.all_fields if each in action.chosen):
         others = {other: value for other, value in valid.items() if other != one}
@@ -112,7 +118,7 @@ def form_choices(
             found[one] = FormChoices(needs_others=True)
             continue
         try:
-            choices = action.choices([one], others, identity, principal.locale, requests)
+            choices = action.choices([one], others, identity, principal.locale, made)
         except NotConnected:
             break
         except MerchantUnavailable as error:

@@ -10,6 +10,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
+from actions.errors import MerchantUnavailable
 from actions.record_choices import FormChoices
 from actions.spec import ReadAction
 from supportbot.accounts.models import User
@@ -22,6 +23,7 @@ from supportbot.handoff.proposals.record_cards import (
     look_up_named,
     look_ups,
     receipts_of,
+    requests_for,
     send_receipt,
     send_record,
 )
@@ -82,15 +84,18 @@ def _found(asked: Mapping[str, str], ticket: Ticket, person: User, action: ReadA
     """Return the results of a look-up for the typed values; if values are missing, return only its form."""
     wrong: FieldErrors = {}
     context: dict[str, Any] = {"chosen": action.name, "cards": None}
-    if "look_up" in asked or not action.arguments.required:
-        try:
-            found = found_records(ticket, person, action, asked)
-            context["cards"] = [{"card": one.record, "seen": one.seen, "key": uuid4()} for one in found]
-        except SupportBotError as error:
-            wrong, context["not_found"] = error.fields, error.message
     records: dict[str, FormChoices] = {}
     with suppress(SupportBotError):  # people can type a number instead, and the look-up then shows the reason
-        records = records_for(ticket, person, action, asked)
+        requests = requests_for(ticket, person, action)
+        if "look_up" in asked or not action.arguments.required:
+            try:
+                found = found_records(ticket, person, action, asked, requests=requests)
+                context["cards"] = [{"card": one.record, "seen": one.seen, "key": uuid4()} for one in found]
+            except SupportBotError as error:
+                wrong, context["not_found"] = error.fields, error.message
+                if isinstance(error, MerchantUnavailable):
+                    raise  # the lists would wait for the same system
+        records = records_for(ticket, person, action, asked, requests=requests)
     context["fields"] = form_fields(action, asked, wrong, records)
     context["are_newest_orders"] = ORDER in action.arguments.all_fields and not asked.get(ORDER)
     return context

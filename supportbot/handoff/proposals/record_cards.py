@@ -12,12 +12,13 @@ from uuid import UUID
 from actions import schema
 from actions.canonical_json import canonical
 from actions.cards import card_of, receipt_title
+from actions.lookups import requests_of
 from actions.models import ActionRequest
 from actions.registry import all_actions
 from actions.requests.receipt_links import receipt_block
 from actions.selectors import enabled_actions
 from actions.services import run_read
-from actions.spec import CARDS, ReadAction
+from actions.spec import CARDS, ReadAction, Requests
 from actions.states import State
 from supportbot.accounts.models import User
 from supportbot.chat.customer_language import customer_language
@@ -66,12 +67,20 @@ def look_up_named(ticket: Ticket, person: User, name: str) -> ReadAction:
     return found
 
 
-def found_records(ticket: Ticket, person: User, action: ReadAction, typed: Mapping[str, str]) -> list[FoundRecord]:
+def requests_for(ticket: Ticket, person: User, action: ReadAction) -> Requests:
+    """Return the requests of a look-up and of the lists in its form, so that equal ones are made only once."""
+    return requests_of(principal_for(ticket, person, locale=customer_language(ticket.conversation)), action.name)
+
+
+def found_records(
+    ticket: Ticket, person: User, action: ReadAction, typed: Mapping[str, str], *, requests: Requests | None = None
+) -> list[FoundRecord]:
     """Return the cards found by a look-up, in the customer's language. Raises InvalidArguments, ReadRefused or
     MerchantUnavailable.
     """
     principal = principal_for(ticket, person, locale=customer_language(ticket.conversation))
-    found = run_read(principal, action.name, arguments_json(action, typed), conversation_id=ticket.conversation_id)
+    conversation, arguments = ticket.conversation_id, arguments_json(action, typed)
+    found = run_read(principal, action.name, arguments, conversation_id=conversation, requests=requests)
     return [FoundRecord(record, hashlib.sha256(canonical(record)).hexdigest()) for record in found.get(CARDS, ())]
 
 

@@ -24,7 +24,7 @@ from actions.registry import action_named, all_actions
 from actions.requests.undo import offers_of, preview_undo, propose_undo
 from actions.selectors import enabled_actions
 from actions.services import preview, propose, run_read
-from actions.spec import Action, Card, Choice, Risk, WriteAction
+from actions.spec import Action, Card, Choice, Requests, Risk, WriteAction
 from actions.states import State
 from supportbot.accounts.models import User
 from supportbot.chat.customer_language import customer_language
@@ -219,13 +219,16 @@ def arguments_json(action: Action, typed: Mapping[str, str]) -> str:
     return json.dumps(arguments)
 
 
-def records_for(ticket: Ticket, person: User, action: Action, typed: Mapping[str, str]) -> dict[str, FormChoices]:
+def records_for(
+    ticket: Ticket, person: User, action: Action, typed: Mapping[str, str], *, requests: Requests | None = None
+) -> dict[str, FormChoices]:
     """Return the customer's records that a form offers, by argument; raises MerchantUnavailable, NotConnected or
-    ReadRefused.
+    ReadRefused. `requests` are passed if they have already been used for the look-up itself.
     """
     principal = principal_for(ticket, person, locale=active_language())
     conversation = ticket.conversation_id
-    found = form_choices(principal, action.name, arguments_json(action, typed), conversation_id=conversation)
+    arguments = arguments_json(action, typed)
+    found = form_choices(principal, action.name, arguments, conversation_id=conversation, requests=requests)
     if isinstance(action.arguments.required.get(ORDER), schema.OrderId):
         orders = run_read(principal, "order_status", {}, conversation_id=conversation)["orders"]
         own = [Choice(one["id"], f"{one['status_text']}, {one['total']}") for one in orders]

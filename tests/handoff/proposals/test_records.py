@@ -157,13 +157,17 @@ def test_without_records_the_form_says_why_and_takes_what_is_typed(
     assert bobs.post(proposing(taken), {"order_id": FIRST, "reason": WHY, "step": "check"}).status_code == 200
 
 
-def test_a_look_up_offers_the_customers_records(taken: Ticket, bobs: Client, put_in_force: Put) -> None:
+def test_a_look_up_offers_the_customers_records(
+    taken: Ticket, bobs: Client, put_in_force: Put, retail: LoopbackShop
+) -> None:
     made = how_far()
     made["result"]["card"] = {"title": {"en": "Parcel {order.order_id}"}, "hosts": ["shop.example"]}
     put_in_force(made)
     address = f"/desk/tickets/{taken.pk}/records/"
     assert [value for value, _ in offered(bobs.get(address), "parcel")] == [FIRST, SECOND]
+    retail.asked.clear()
     found = bobs.get(address, {"look_up": NAME, "parcel": FIRST})
+    assert offered(found, "parcel") and sorted(set(retail.asked)) == sorted(retail.asked)  # each only once
     assert f"Parcel {FIRST}" in page(found).css_first(".sheet h2").text()
     hidden = {one.attributes["name"]: one.attributes["value"] for one in page(found).css(".sheet input[type=hidden]")}
     assert hidden["parcel"] == FIRST
