@@ -123,7 +123,6 @@ def test_a_sender_and_a_broker_inside_a_network_are_accepted() -> None:
 
 def test_a_worker_for_a_queue_that_does_not_exist_is_refused() -> None:
     assert "There is no queue action. Choose from actions, default, " in refusal("work", "--queues", "mail,action")
-    assert "DATA_DIR /proc/nowhere is not writable" in refusal("work", DATA_DIR="/proc/nowhere")
 
 
 @LONG
@@ -132,8 +131,9 @@ def test_no_web_process_is_refused() -> None:
 
 
 @LONG
-def test_beat_needs_a_place_for_its_schedule() -> None:
+def test_beat_needs_a_place_for_its_schedule_and_a_worker_for_its_checkpoints() -> None:
     assert "DATA_DIR /proc/nowhere is not writable" in refusal("beat", DATA_DIR="/proc/nowhere")
+    assert "DATA_DIR /proc/nowhere is not writable" in refusal("work", DATA_DIR="/proc/nowhere")
     told = refusal("beat", "--schedule", "/proc/nowhere/ticks")
     assert "/proc/nowhere/ticks cannot be written (No such file or directory). Choose another file" in told
     assert "/tmp cannot be written (Is a directory). Choose another file" in refusal("beat", "--schedule", "/tmp")
