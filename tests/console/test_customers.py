@@ -63,7 +63,7 @@ def test_a_customer_whom_a_colleague_erased_first_is_missing(
         forget_customer(Customer.objects.get(pk=customer.pk), actor="a colleague")
         return forget_customer(customer, actor=actor)
 
-    monkeypatch.setattr("supportbot.console.customers.forget_customer", second)
+    monkeypatch.setattr("supportbot.console.conversations.customers.forget_customer", second)
     assert enter("admin").post(f"/admin/customers/{alice.pk}/erase/").status_code == 404
 
 
