@@ -157,14 +157,15 @@ class Recorder:
         self._unsaved[call.workspace_id] += records
         if self._timer is None:
             later = asyncio.get_running_loop().call_later
-            self._timer = later(SAVE_AFTER_SECONDS, self._save_together, context=Context())
+            self._timer = later(SAVE_AFTER_SECONDS, self.save_now, context=Context())
 
     async def drain(self) -> None:
-        self._save_together()
+        self.save_now()
         while self._saving:
             await asyncio.gather(*self._saving)
 
-    def _save_together(self) -> None:
+    def save_now(self) -> None:
+        """Start storing the records that wait for others."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -249,6 +250,9 @@ class Gateway:
         else:
             providers = [await self._routes.embeddings_at(server) for server in servers]
         return await embedding_call.embed_by_first(providers, texts, purpose, active, size)
+
+    def store_records(self) -> None:
+        self._recorder.save_now()
 
     async def written(self) -> None:
         await self._recorder.drain()
@@ -357,6 +361,13 @@ async def embed(
     ModelUnavailable, DeadlineExceeded or BudgetExceeded.
     """
     return await _current().embed(texts, purpose, seconds, servers, size)
+
+
+def store_records() -> None:
+    """Start storing the records of this loop's calls so far, instead of waiting for those of later calls."""
+    gateway = _gateways.get(asyncio.get_running_loop())
+    if gateway is not None:
+        gateway.store_records()
 
 
 async def written() -> None:

@@ -9,6 +9,8 @@ from collections.abc import Coroutine
 from functools import cache
 from typing import Any, TypeVar
 
+from supportbot.llm import gateway
+
 T = TypeVar("T")
 
 
@@ -29,4 +31,14 @@ def run(call: Coroutine[Any, Any, T]) -> T:
     """
     with _starting:  # with `cache` alone, two threads could be started
         loop = _loop()
-    return asyncio.run_coroutine_threadsafe(call, loop).result()
+    return asyncio.run_coroutine_threadsafe(_recorded(call), loop).result()
+
+
+async def _recorded(call: Coroutine[Any, Any, T]) -> T:
+    """Await a call, and have its record stored at once: no process drains this loop when it ends, and a command may end
+    right after its only call.
+    """
+    try:
+        return await call
+    finally:
+        gateway.store_records()

@@ -16,7 +16,7 @@ from supportbot.accounts.errors import UnscopedQuery
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.async_db import db
-from supportbot.llm import gateway, routing
+from supportbot.llm import gateway, loop_thread, routing
 from supportbot.llm.errors import ModelMisconfigured, ModelUnavailable
 from supportbot.llm.models import LLMCall
 from supportbot.llm.types import (
@@ -69,6 +69,18 @@ async def test_records_are_stored_while_the_process_goes_on(server: ModelServer,
     async with asyncio.timeout(10):
         while not await db(LLMCall.objects.count):  # noqa: ASYNC110  # nothing rings here
             await asyncio.sleep(0.05)
+
+
+async def test_the_record_of_a_synchronous_call_waits_for_no_others(
+    server: ModelServer, ask: Ask, stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command may end right after its only call, and no process drains this loop."""
+    monkeypatch.setattr(gateway, "SAVE_AFTER_SECONDS", 600.0)
+    await asyncio.to_thread(lambda: loop_thread.run(gateway.complete(ask())))
+    async with asyncio.timeout(10):
+        while not await db(LLMCall.objects.count):  # noqa: ASYNC110  # nothing rings here
+            await asyncio.sleep(0.05)
+    await asyncio.to_thread(lambda: loop_thread.run(gateway.close()))
 
 
 async def test_records_that_cannot_be_stored_do_not_affect_those_of_other_workspaces(
