@@ -50,14 +50,18 @@ class Running:
     origin: str
     base: str
 
-    def kill(self, kind: str, rng: random.Random) -> None:
-        """Kill a process of this kind, as a crash would. If all of them are down at the moment, only say so."""
+    def kill(self, kind: str, rng: random.Random) -> bool:
+        """Kill a process of this kind, as a crash would. If all of them are down at the moment, say so and return
+        False.
+        """
         registry = json.loads((self.data / "processes.json").read_text())["processes"]
         found = [known["pid"] for name, known in sorted(registry.items()) if name.partition("-")[0] == kind]
         try:
             os.kill(rng.choice(found), signal.SIGKILL)
         except (IndexError, ProcessLookupError):
             sys.stderr.write(f"{kind} was already down\n")
+            return False
+        return True
 
     def forget_counts(self) -> None:
         """Reset the rate limits: all customers share one IP address, which may open only so many chats per minute."""
@@ -129,8 +133,8 @@ async def _strike(instance: Running, rng: random.Random, seconds: float) -> list
     rng.shuffle(kinds)
     for kind in kinds:
         await asyncio.sleep(seconds / len(kinds))
-        instance.kill(kind, rng)
-        done.append((datetime.now(UTC), kind))
+        if instance.kill(kind, rng):
+            done.append((datetime.now(UTC), kind))
     return done
 
 
@@ -145,7 +149,7 @@ def _report(
 ) -> dict[str, Any]:
     waits = [seconds for chat in chats for seconds in chat.ack_seconds]
     return {
-        "kills": BLOWS,
+        "kills": dict(Counter(kind for _, kind in kills)),
         "messages": sum(len(chat.asked) for chat in chats),
         "acknowledged": len(waits),
         "answered": sum(one.answered for one in found),

@@ -159,13 +159,13 @@ class StubbornChat:
             for event in log
             if event["event"] == "message" and event["payload"]["source"] == "customer"
         )
-        ends = [event for event in log if event["event"] in ENDS]
+        unanswered, repeated = unanswered_and_repeated(log)
         found = Problems(
-            lost=len(set(self.asked) - set(stored)) + max(len(self.asked) - len(ends), 0),
-            doubled=sum(count - 1 for count in stored.values()) + max(len(ends) - len(self.asked), 0),
+            lost=len(set(self.asked) - set(stored)) + unanswered,
+            doubled=sum(count - 1 for count in stored.values()) + repeated,
             gaps=sum(event["seq"] != number for number, event in enumerate(log, 1)),
         )
-        found.answered = sum(event["event"] == "assistant.final" for event in ends)
+        found.answered = sum(event["event"] == "assistant.final" for event in log)
         found.failures = list(_failures(log))
         by_seq = {event["seq"]: event for event in log}
         found.different = sum(
@@ -186,6 +186,19 @@ class StubbornChat:
             log += page
             if not page:
                 return log
+
+
+def unanswered_and_repeated(log: list[dict[str, Any]]) -> tuple[int, int]:
+    """Return how many messages of a log have no answer, and how many answers follow no message: a customer asks only
+    after the last answer, so the two alternate. Totals alone would not show a lost answer next to a doubled one.
+    """
+    unanswered, repeated, is_waiting = 0, 0, False
+    for event in log:
+        if event["event"] == "message" and event["payload"]["source"] == "customer":
+            unanswered, is_waiting = unanswered + is_waiting, True
+        elif event["event"] in ENDS:
+            repeated, is_waiting = repeated + (not is_waiting), False
+    return unanswered + is_waiting, repeated
 
 
 def _failures(log: list[dict[str, Any]]) -> Iterator[Failure]:
