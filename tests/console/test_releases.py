@@ -136,6 +136,8 @@ def test_restoring_a_release_that_never_passed_the_gates_requires_a_reason(
     assert live_release().pk == second.pk
     restored = admin.post(f"{page}restore/", {**told, "override": "It was fine"}, follow=True).content.decode()
     assert "Restored without the gates" in restored and "It was fine" in restored
+    listed = visible_text(LexborHTMLParser(admin.get(RELEASES).content.decode()).css_first("#result_list"))
+    assert listed.count("Restored without the gates") == 1
     third = live_release()
     assert third.restores == 1
     start_run(Suite.objects.get(), release=third)

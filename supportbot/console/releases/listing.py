@@ -6,6 +6,7 @@ from typing import Any, Final
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -37,7 +38,10 @@ class ReleaseAdmin(RowPagesAdmin):
 
     @admin.display(description=_("State"), ordering="state")
     def state_of(self, row: Release) -> SafeString:
-        return state_tag(row)
+        if not row.override_reason:
+            return state_tag(row)
+        restored, published = gettext("Restored without the gates"), gettext("Published despite failing gates")
+        return format_html("{} {}", state_tag(row), tag("warn", restored if row.restores else published))
 
     @admin.display(description=_("Reason"))
     def reason_of(self, row: Release) -> str:
