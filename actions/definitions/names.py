@@ -115,4 +115,5 @@ class Chosen:
 
 
 def failed(where: str, error: ExpressionFailed) -> Obstacle:
+    """Return the obstacle of a definition whose expression at this place cannot be evaluated."""
     return Obstacle(FAILED, "", f"{where}: {error}")

@@ -159,6 +159,7 @@ def _canonical(argument: Argument, listed: Any) -> Any:
 
 
 def ambiguous(names: Names) -> Obstacle | None:
+    """Return an obstacle for the first value that matches several entries of its list, and none exactly."""
     unclear = next((name for name, one in names.chosen.items() if one.is_ambiguous), None)
     return Obstacle("choice_not_offered", "", f"arguments.{unclear}.choose_from") if unclear is not None else None
 

@@ -62,6 +62,9 @@ def _is_same(owner: Any, sub: str, rule: Expression) -> bool:
 
 
 def refused(refusal: Refusal | None, code: str, names: Names, where: str, locale: str) -> Obstacle:
+    """Return the obstacle of a guard or look-up that refuses a request, in the words of the definition. Without a
+    `refusal` of its own, or if its words cannot be evaluated, the obstacle has no words.
+    """
     if refusal is None:
         return Obstacle(code, "", where)
     try:

@@ -13,6 +13,7 @@ from kb.models import Article, State
 from kb.sources.models import COMPARED, Source, SourceItem, SourceRun
 
 ItemState, Outcome = SourceItem.State, SourceItem.Outcome
+# The states in which an item may have refused ids: one that is gone or was left out has no articles to write.
 READ: Final = (ItemState.EMBEDDING, ItemState.READY, ItemState.UNCHANGED, ItemState.FAILED)
 
 
