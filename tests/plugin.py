@@ -5,6 +5,7 @@ in a folder of the system's temporary directory that is removed at the end, also
 the addresses; each has its own data directory.
 """
 
+import fcntl
 import gc
 import os
 import shutil
@@ -123,8 +124,25 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     return (yield)
 
 
-def pytest_collection() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
     gc.disable()
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return (yield)
+    # In a fresh checkout, pytest compiles every test, which takes longer than the rest: one worker does it for all.
+    with Path(os.environ["PYTEST_DEBUG_TEMPROOT"], "compiling").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _are_tests_compiled():
+            fcntl.flock(lock, fcntl.LOCK_UN)
+        return (yield)
+
+
+def _are_tests_compiled() -> bool:
+    """Return whether most test modules have bytecode of pytest."""
+    here = Path(__file__).parent
+    name = f"test_*.{sys.implementation.cache_tag}-pytest-{pytest.__version__}.pyc"
+    compiled = sum(1 for _ in here.glob(f"**/__pycache__/{name}"))
+    return compiled > sum(1 for _ in here.glob("**/test_*.py")) / 2
 
 
 def pytest_collection_finish() -> None:
