@@ -147,6 +147,7 @@ def people(page: Page, platform: Platform) -> None:
     expect(page.locator(".five label")).to_have_count(3)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("chosen", "page_language", "reads", "shown"),
     [

@@ -24,6 +24,7 @@ def is_whole(node: Locator) -> bool:
     return seen
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("size", [{"width": 1280, "height": 800}, PHONE])
 def test_a_card_stays_fully_visible_while_its_answer_grows_above(browser: Browser, size: dict[str, int]) -> None:
     with visit(browser, viewport=size) as (page, platform):
