@@ -216,16 +216,17 @@ def _budget(today: date) -> dict[str, Any] | None:
     if allowance is None:
         return None
     row = Budget.objects.filter(day=today, purpose=ALL).first()
+    spent = row.spent if row else Decimal(0)
     return {
-        "spent": row.spent if row else Decimal(0),
+        "spent": spent,
         "held": row.reserved if row else Decimal(0),
         "amount": allowance,
         "currency": row.currency if row else "",
-        "is_used_up": _is_used_up(today),
+        "is_used_up": spent >= allowance or _was_newest_refused(today),
     }
 
 
-def _is_used_up(today: date) -> bool:
+def _was_newest_refused(today: date) -> bool:
     """Return whether today's newest call to a model did not fit into the budget. A raised budget shows only after the
     next call.
     """

@@ -224,6 +224,8 @@ def test_a_budget_too_small_for_another_call_is_shown_as_used_up(
     assert words in ends("refused", reason="budget")
     assert words in ends("done", purpose="embed")  # small enough
     assert words not in ends("done")  # after the operator has raised the budget
+    Budget.objects.update(spent=1)
+    assert words in ends("done")  # it took the rest
 
 
 def test_without_prices_the_number_of_calls_is_shown(enter: Enter, sample: Sample) -> None:
