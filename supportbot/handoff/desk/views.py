@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID, uuid4
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from actions.principals import proposed_by
 from actions.services import run_read
-from supportbot.accounts.models import User
+from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.principals import Staff
+from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.access import conversation_for
 from supportbot.chat.customer_language import customer_language
 from supportbot.chat.models import Conversation
@@ -72,7 +75,28 @@ def queue(request: HttpRequest, staff: Staff) -> HttpResponse:
 def ticket(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
     """Show one ticket with its conversation and available actions."""
     record_presence(user_of(staff))
-    return render_ticket(request, staff, ticket_for(staff, ticket_id), RefusedForm())
+    try:
+        found = ticket_for(staff, ticket_id)
+    except NotFound:
+        return _to_other_workspace(request, staff, ticket_id)
+    return render_ticket(request, staff, found, RefusedForm())
+
+
+def _to_other_workspace(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
+    """Name the other workspace of this agent that has the ticket, where they can choose it, since a colleague's link
+    does not. Raises NotFound if none has it.
+    """
+    for workspace in Workspace.objects.filter(memberships__user=user_of(staff)).exclude(pk=staff.workspace_id):
+        with workspace_scope(workspace.pk):
+            is_there = Ticket.objects.filter(pk=ticket_id).exists()
+        if is_there:
+            told = gettext(
+                "This page belongs to your workspace {workspace}. Choose it at the top of the navigation, then "
+                "open the link again."
+            )
+            messages.warning(request, told.format(workspace=workspace.name))
+            return redirect("admin:index")
+    raise NotFound()
 
 
 @require_safe

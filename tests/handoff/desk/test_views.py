@@ -240,6 +240,21 @@ def test_leaving_the_chosen_workspace_switches_to_another(
     assert len(client.get("/api/v1/tickets").json()["results"]) == 1
 
 
+def test_a_colleagues_link_to_ones_other_workspace_names_it(
+    workspace: Workspace, other_workspace: Workspace, ticket: Ticket, bob: User
+) -> None:
+    User.objects.filter(pk=bob.pk).update(is_staff=True)
+    add_member(other_workspace, bob, Membership.Role.AGENT)
+    client = browser(bob)
+    session = client.session
+    session[WORKSPACE_SESSION_KEY] = str(other_workspace.pk)
+    session.save()
+    shown = client.get(address(ticket), follow=True)
+    assert f"This page belongs to your workspace {workspace.name}." in shown.content.decode()
+    Membership.objects.get(user=bob, workspace=workspace).delete()
+    assert client.get(address(ticket)).status_code == 404  # no longer a member
+
+
 def test_an_expired_session_leads_back_to_the_form(claimed: Ticket, bob: User) -> None:
     client, here = Client(), address(claimed)
     answer = client.post(address(claimed, "resolve"), {}, headers={"referer": f"http://testserver{here}"})
