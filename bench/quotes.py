@@ -11,7 +11,7 @@ them: `right`. An answer is `wrong` if it quotes neither such a sentence nor a r
 a right article but no such sentence. It also prints how often the answer was "not found", and its number of lines. For
 unanswerable questions, it prints how often the answer was "not found", how often anything was searched for, and how
 often help pages were offered instead. `found` is the share of the unanswered answerable questions with a right article
-among the pages offered. Rows with a `group` count in it as well as in their language. The messages in `before` are said
+among the pages offered. Rows with a `group` count in it as well as in their language. The messages in `before` are sent
 first in the same conversation; with `--alone`, the question is asked without them. `--threshold` sets another
 probability from which passages count as containing the answer. `--show` prints N answers per language.
 """

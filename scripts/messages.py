@@ -345,7 +345,7 @@ def _messages(path: Path, keywords: dict[str, object]) -> Iterator[tuple[int, ob
             return
         # `templatize` turns everything but messages into X's; their indentation is no Python syntax and has to go.
         source = re.sub(r"^[ \t]+", "", templatize(source, origin=str(path)), flags=re.MULTILINE)
-    # Babel splits every file into its tokens, which takes far longer than this look at it.
+    # Babel splits every file into its tokens, which takes far longer than this check.
     if not re.search(rf"\b(?:{'|'.join(keywords)})\s*\(", source):
         return
     file = io.BytesIO(source.encode())

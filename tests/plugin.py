@@ -138,7 +138,7 @@ def pytest_collection() -> Generator[None, Any, Any]:
 
 
 def _are_tests_compiled() -> bool:
-    """Return whether most test modules have bytecode of pytest."""
+    """Return whether most test modules have been compiled by pytest."""
     here = Path(__file__).parent
     name = f"test_*.{sys.implementation.cache_tag}-pytest-{pytest.__version__}.pyc"
     compiled = sum(1 for _ in here.glob(f"**/__pycache__/{name}"))

@@ -82,7 +82,7 @@ def store(
     text_hash = _hash_with_kept(item, documents, kept) if read.entries else _text_hash(documents)
     if _has_same_text(item, documents, kept, text_hash):  # only its boilerplate changed; edits are kept
         refused = ours(source, item, documents)[1]
-        # Only those that `requeue_refused` knows: it ends their note, too.
+        # Only the states that `requeue_refused` handles, since it also ends their notes.
         lasting = [failure for failure in refused if failure.external_id in (item.refused or ())]
         others = [*_notes_of(item, kept), *_notes_in(documents)]
         notes = _told([*failures, *lasting, *others])

@@ -16,7 +16,7 @@ from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
 
 TAG: Final = "settings"  # tags of the system checks that only look at values of settings
-# Far below what the guides generate, but no longer a word: whoever guesses the key can forge sessions and links.
+# Far less than the guides generate, but more than a word: anyone who guesses the key can forge sessions and links.
 LEAST_KEY_CHARACTERS: Final = 20
 # Settings that every part of an installation needs; under `make run`, they come from DATA_DIR.
 NEEDED: Final = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "FIELD_KEYS")

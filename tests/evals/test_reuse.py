@@ -262,7 +262,7 @@ def test_the_built_in_answerers_weights_count(ada: Staff, card: Article) -> None
 
 
 def test_an_abstention_is_repeated_if_it_would_offer_other_pages(workspace: Workspace, card: Article) -> None:
-    """It offers some only from a confidence on, which changes with the articles although the passages are the same."""
+    """Pages are offered only above some confidence, which changes with the articles even if the passages do not."""
     rehearsal = rehearsal_for(workspace, "")
     asked = Message(conversation=rehearsal.conversation, seq=1, source=Source.CUSTOMER, text=CARD)
     found = rehearsal.context(asked, uuid7())
