@@ -234,6 +234,7 @@ def test_a_note_at_the_button_says_that_the_end_of_a_dry_run_is_not_saved_yet(
     assert policy.current is not None and not policy.current.is_shadow
 
 
+@pytest.mark.long
 def test_rules_that_let_nothing_through_are_saved_at_once(
     refunded: Callable[..., ActionRequest], workspace: Workspace
 ) -> None:

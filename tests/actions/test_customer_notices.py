@@ -182,6 +182,7 @@ def test_an_unknown_outcome_in_an_ended_chat_hands_over_to_a_person(
     assert not Announcement.objects.filter(delivered_at=None).exists()
 
 
+@pytest.mark.long
 def test_a_chat_with_an_agent_gets_a_system_line(
     shop: FakeShop, principal: Principal, conversation: Conversation, approver: User
 ) -> None:

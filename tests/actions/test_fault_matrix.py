@@ -261,6 +261,7 @@ def test_the_order_changes_before_the_confirmation(reason: str, flow: RefundFlow
     assert not LedgerEntry.objects.exists()
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("reason", CHANGES)
 def test_the_order_changes_between_confirmation_and_call(reason: str, flow: RefundFlow) -> None:
     flow.propose()

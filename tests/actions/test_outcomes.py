@@ -65,6 +65,7 @@ def work(request: ActionRequest) -> ActionRequest:
     return ActionRequest.objects.get(pk=request.pk)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_replay_safe_action_is_sent_again_with_its_key(
     queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch, fault: str
@@ -139,6 +140,7 @@ def test_the_kill_switch_stops_repetitions(
     assert (work(queued).state, shop.refunds) == (State.UNKNOWN, [])
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_an_at_most_once_action_is_never_sent_twice(
     queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch, fault: str

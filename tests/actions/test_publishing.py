@@ -62,6 +62,7 @@ def unknown_requests(proposals: Callable[..., ActionRequest], principal: Princip
     make_due()
 
 
+@pytest.mark.long
 def test_a_hanging_merchant_delays_a_sweep_by_one_check_at_most(
     proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

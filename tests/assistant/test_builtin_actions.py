@@ -130,6 +130,7 @@ async def test_the_button_of_an_order_leads_to_its_card(conversation: Conversati
     assert final(events)["text"] == CARD and "blocks" not in final(events)
 
 
+@pytest.mark.long
 async def test_a_question_about_an_action_is_answered_from_the_pages(
     conversation: Conversation, shop: FakeShop
 ) -> None:
@@ -240,6 +241,7 @@ async def test_a_newer_card_for_the_same_order_replaces_the_older(conversation: 
     assert requests == [("cancelled", "replaced"), ("awaiting_confirmation", "")]
 
 
+@pytest.mark.long
 async def test_a_correction_in_words_replaces_the_card_of_another_order(
     conversation: Conversation, shop: FakeShop
 ) -> None:

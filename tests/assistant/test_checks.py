@@ -115,6 +115,7 @@ def test_false_claims_and_promises_are_withheld_and_honest_sentences_are_not() -
     assert len(lost) <= len(HONEST) * 0.15, lost
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "claim",
     [
@@ -221,6 +222,7 @@ def test_a_record_does_not_confirm_a_second_action_in_the_same_sentence(
     assert finished(drafted(language, source="en", done=[record]), added).is_abstention
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("line", "code"),
     [
@@ -375,6 +377,7 @@ OPENINGS_OF_OTHERS = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("sentences_before", [0, 1, 2, 5])
 @pytest.mark.parametrize(
     ("language", "deed"),

@@ -216,6 +216,7 @@ def test_an_outcome_is_reported_in_german(
     assert last(log, "assistant.final")["text"].startswith("Erledigt: 49,90\u00a0€ für Bestellung A-1001 erstatten.")
 
 
+@pytest.mark.long
 def test_the_system_reports_an_outcome_while_a_person_has_the_conversation(
     card: ActionRequest, principal: Principal, conversation: Conversation, bob: User, log: Log
 ) -> None:

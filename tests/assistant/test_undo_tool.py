@@ -239,6 +239,7 @@ def undoing(**arguments: Any) -> ToolCall:
     return ToolCall("call_1", "undo_last", json.dumps(arguments))
 
 
+@pytest.mark.long
 async def test_a_model_gets_the_tool_once_there_is_something_to_undo(
     conversation: Conversation, shop: FakeShop, movable: None, carried_out: Callable[[], None]
 ) -> None:

@@ -140,6 +140,7 @@ def running() -> Iterator[Served]:
         yield server
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("row", of(SOCKETS))
 async def test_an_attempt_over_a_socket_is_refused(
     row: Row, running: Served, transactional_db: None, shop: FakeShop, caplog: pytest.LogCaptureFixture

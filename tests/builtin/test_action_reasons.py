@@ -75,6 +75,7 @@ def gym(**changes: Any) -> Chat:
     return Chat(tools=(HUMAN, replace(TOOL, **changes)), orders=())
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("text", STATED)
 def test_a_reason_in_the_request_is_used(text: str) -> None:
     assert says_why(TOOL, text)

@@ -43,6 +43,7 @@ def test_a_request_calls_its_action(text: str, action: str, order: str) -> None:
     assert (name, arguments["order_id"]) == (action, order)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "text",
     [
@@ -115,6 +116,7 @@ def test_reports_thoughts_and_other_matters_are_not_requests(text: str) -> None:
     assert chat.send(text)[1] == [] and chat.asked == []
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "text",
     [
@@ -278,6 +280,7 @@ def test_any_words_are_the_answer_where_any_words_are_asked_for(words: str, note
     assert (action, arguments["note"]) == ("skip_next_box", note)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "words",
     [
@@ -295,6 +298,7 @@ def test_an_answer_in_free_text_may_look_like_a_question_or_a_no(words: str) -> 
     assert chat.send(words)[1] == [("leave_note", {"note": words})]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "words",
     [

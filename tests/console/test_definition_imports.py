@@ -111,6 +111,7 @@ def test_an_argument_gets_a_label_in_each_language(browser: Client, retail: Loop
     assert written.items() <= again.items()
 
 
+@pytest.mark.long
 def test_only_the_selected_texts_of_a_file_are_accepted(browser: Client, retail: LoopbackShop) -> None:
     save = services.save_draft
     made = save(

@@ -102,6 +102,7 @@ def test_each_argument_is_one_line_until_it_is_opened(browser: Client, draft: Ac
     ]  # the argument lacks "of"
 
 
+@pytest.mark.long
 def test_a_row_with_a_mistake_is_open(browser: Client, draft: ActionDefinition) -> None:
     address = at(draft, "part/arguments/")
     sent = fields_of(browser.get(address))
@@ -240,6 +241,7 @@ def test_a_field_whose_type_changes_loses_the_settings_of_the_old_type(
     assert found["size"] == {"type": "flag", "label": {"en": "Size"}}
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("entered", "told"),
     [

@@ -81,6 +81,7 @@ def widened(
     return draft, {"1": done, **made}
 
 
+@pytest.mark.long
 def test_before_publishing_the_effect_on_past_requests_is_shown(
     browser: Client, retail: LoopbackShop, widened: tuple[ActionDefinition, dict[str, ActionRequest]]
 ) -> None:

@@ -320,6 +320,7 @@ def test_an_argument_that_is_still_used_is_not_removed_and_the_page_says_where(
     assert list(newest_version(draft).document["arguments"]) == ["order_id"]
 
 
+@pytest.mark.long
 def test_a_language_is_added_and_then_missing_everywhere(browser: Client, draft: ActionDefinition) -> None:
     sent = fields_of(browser.get(at(draft, "part/basics/")))
     browser.post(at(draft, "part/basics/"), {**sent, "new_language": "Deutsch", "new_title": "Bestellung stornieren"})

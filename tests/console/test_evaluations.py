@@ -225,6 +225,7 @@ def test_pages_take_the_same_number_of_queries_for_many_rows(enter: Enter, works
     assert client.get(suites).content.decode().count("0 of 12 passed") == 1
 
 
+@pytest.mark.long
 def test_a_run_shows_the_planted_texts_and_the_simulated_customer(
     enter: Enter, returns_article: Article, alice: Customer, shop: FakeShop
 ) -> None:

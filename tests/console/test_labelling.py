@@ -395,6 +395,7 @@ def test_a_case_that_is_judged_while_its_page_is_made_is_hidden(
     assert "rude" not in page and "Hidden" in page
 
 
+@pytest.mark.long
 def test_a_label_sent_while_the_verdicts_are_shown_waits_and_is_refused(enter: Enter, returns_article: Article) -> None:
     """The verdicts are shown in one tab while the label is sent from another."""
     run = judged_run(1, 1)

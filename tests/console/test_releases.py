@@ -272,6 +272,7 @@ def test_a_tested_model_suits_the_purposes_that_it_can_serve(
     assert told["Suits"] == suited
 
 
+@pytest.mark.long
 def test_a_model_is_added_tested_and_routed_without_showing_its_key(
     admin: Client, workspace: Workspace, settings: Any, unused_port: int
 ) -> None:

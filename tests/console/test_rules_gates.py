@@ -125,6 +125,7 @@ def test_an_action_is_switched_off_at_once_and_on_again_through_the_gates(policy
     assert not AuditEntry.objects.filter(event=OVERRIDDEN).exists()
 
 
+@pytest.mark.long
 def test_cases_not_judged_in_time_are_named_and_the_rules_refused(
     policy: ActionPolicy, saved: Saved, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -315,6 +315,7 @@ def test_no_page_fails_on_invalid_input(enter: Enter, sample: Sample) -> None:
             assert client.get(f"{address}?{query}").status_code < 500, (address, query)
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(
     ("model", "query"),
     [

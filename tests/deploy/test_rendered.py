@@ -64,6 +64,7 @@ def test_compose_accepts_its_file(tmp_path: Path) -> None:
     assert refused.returncode != 0 and "comand" in refused.stderr, "Compose checks the file by a schema"
 
 
+@pytest.mark.one_in(3)
 @needs_kustomize
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_kustomize_renders_valid_objects(overlay: str) -> None:

@@ -128,6 +128,7 @@ class BrokenServer:
     def stop(self) -> None: ...
 
 
+@pytest.mark.long
 def test_a_failed_restart_is_reported_and_retried(supervisor: Supervisor, caplog: pytest.LogCaptureFixture) -> None:
     server = BrokenServer()
     supervisor.start([server])

@@ -183,6 +183,7 @@ def judged(run: Run, key: str) -> Result:
     return result
 
 
+@pytest.mark.long
 def test_a_list_over_rest_leaves_out_what_waits_for_the_persons_label(workspace: Workspace, bob: User) -> None:
     made, report = suite(), report_of([]).as_json()
 

@@ -181,6 +181,7 @@ def test_a_run_counts_what_the_benchmark_of_quotations_counts(
     assert shares[""]["right"] == sum(came[:2]) / 2 and shares["small_talk"]["refused"] == came[3]
 
 
+@pytest.mark.long
 def test_a_run_counts_what_kb_eval_counts(workspace: Workspace, returns_article: Article, tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [
         {"id": "a", "question": "How many days do I have to return unused items?", "gold": ["returns"]},

@@ -50,6 +50,7 @@ def words(client: Client, address: str) -> str:
     return visible_text(LexborHTMLParser(client.get(address).content.decode()).body, " ")
 
 
+@pytest.mark.long
 def test_pages_show_changes_and_show_questions_only_with_the_right_to_read_conversations(
     folder: Path, enter: Enter
 ) -> None:

@@ -162,6 +162,7 @@ def test_finding_one_refused_article_among_many_takes_a_few_short_trials(
     assert len(tried) <= number if not is_slow else turns > 2
 
 
+@pytest.mark.long
 def test_a_confirmed_loss_still_asks_the_gates(folder: Path) -> None:
     vanishing(folder, 3)
     for place in range(3, 9):

@@ -238,6 +238,7 @@ def test_a_case_is_repeated_if_a_new_article_comes_first(draft: Release, model: 
     assert CARD in model.asked and not Result.objects.get(run=run, key="card").passed
 
 
+@pytest.mark.long
 def test_everything_is_repeated_if_anything_else_has_changed(
     ada: Staff, draft: Release, card: Article, model: Reader
 ) -> None:

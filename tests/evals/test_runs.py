@@ -309,6 +309,7 @@ REFUND = {
 }
 
 
+@pytest.mark.long
 def test_scripted_customers_answer_questions(
     workspace: Workspace, alice: Customer, shop: FakeShop, returns_article: Article
 ) -> None:
@@ -392,6 +393,7 @@ class PlayingBoth(ScriptedModel):
         yield Finished("stop", Usage(90_000, 5), self.name, self.model)
 
 
+@pytest.mark.long
 def test_a_model_plays_a_customer_within_bounds(workspace: Workspace, returns_article: Article) -> None:
     customer = {"goal": "Learn how long returns take", "persona": "In a hurry", "knows": "Bought shoes", "patience": 4}
     case = {"id": "c", "simulate": customer, "expect": {"figures": "60 days", "source": "returns"}}

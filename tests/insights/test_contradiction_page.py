@@ -74,6 +74,7 @@ def test_figures_are_exchanged_for_those_of_the_same_unit(
     assert shown(editor, f"?article={edited.pk}").css_first("#body").text().strip() == (proposed or ours)
 
 
+@pytest.mark.long
 def test_the_questions_that_quote_them_are_replayed_and_the_edit_published(editor: Client, gifts: Article) -> None:
     ask("How many days do I have to send back a gift?", cited(gifts, GIFTS))
     edit = {"article": str(gifts.pk), "title": "Gifts", "body": GIFTS.replace("14 days", "60 days"), "based_on": "1"}

@@ -85,6 +85,7 @@ def test_stored_sums_match_the_conversations(talks: list[Conversation], monkeypa
         assert added(stored.values()).total == len(talks), by
 
 
+@pytest.mark.long
 def test_the_overview_reads_stored_days(talks: list[Conversation], busy: None) -> None:
     roll_up()
     Message.objects.all().delete()  # stored days do not need the messages

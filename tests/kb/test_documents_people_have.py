@@ -286,6 +286,7 @@ def test_a_long_pdf_is_cut_off_with_a_note(workspace: Workspace, tmp_path: Path)
     assert Pages(body).at(body.index("Fact 1000.")) == 1_000
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_a_csv_file_has_an_article_per_row(imported: Any, tmp_path: Path, separator: str, encoding: str) -> None:

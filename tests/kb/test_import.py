@@ -304,6 +304,7 @@ def test_a_hundred_articles_take_few_statements(workspace: Workspace, tmp_path: 
     assert len(queries) - announcements < 80
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_two_imports_at_once_duplicate_nothing_and_share_the_work(workspace: Workspace, tmp_path: Path) -> None:
     lines = [json.dumps({"id": str(n), "title": f"T{n}", "text": f"Text {n}."}) for n in range(60)]

@@ -184,6 +184,7 @@ def test_a_row_moves_while_its_file_was_away(workspace: Workspace) -> None:
     assert (shown(), reasons(told)) == ({"a", "b"}, {})
 
 
+@pytest.mark.long
 def test_the_copy_of_an_id_takes_over_once_the_file_with_it_is_removed(workspace: Workspace) -> None:
     source = files(("x.csv", rows("a", "b", text="Old")), ("y.csv", rows("b", "c", text="New")))
     told = again("Files")

@@ -115,6 +115,7 @@ def _wide_frame() -> bytes:
     )
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("make", "said"),
     [

@@ -81,6 +81,7 @@ def test_pictures_of_a_site_are_shown_in_their_places(pictured: LocalSite, clien
     assert client.get(shown[0][1]).status_code == 404
 
 
+@pytest.mark.long
 def test_pictures_are_fetched_again_only_if_they_have_changed(pictured: LocalSite, embedder: HashEmbedder) -> None:
     add(f"{pictured.url}/help/")
     before = body_of("Washing wool")

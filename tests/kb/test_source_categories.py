@@ -79,6 +79,7 @@ def test_categories_are_stored_while_a_loss_waits_for_a_person(papers: Path) -> 
     assert (again()["state"], arrangement()) == ("unconfirmed", [("Returns", "undo"), ("Care", "")])
 
 
+@pytest.mark.long
 def test_categories_behind_a_link_out_of_the_folder_are_not_read(
     papers: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -89,6 +90,7 @@ def test_categories_behind_a_link_out_of_the_folder_are_not_read(
     assert (arrangement(), len(live())) == ([], 5)
 
 
+@pytest.mark.long
 def test_drafts_of_a_source_do_not_rearrange_the_help_pages(papers: Path) -> None:
     (papers / "categories.json").write_text(ARRANGED)
     add(papers, "--draft")
@@ -105,6 +107,7 @@ def test_categories_of_an_uploaded_export_are_read(workspace: Workspace) -> None
     assert (counts(again()), arrangement()) == ((1, 0, 0, 0, 0, 0), [("Returns", "undo"), ("Care", "")])
 
 
+@pytest.mark.long
 def test_a_dry_run_names_the_categories_that_articles_would_add(papers: Path) -> None:
     Category.objects.create(name="Care", former_names=["Cleaning"])
     for number, name in enumerate(("Care", "Cleaning", "Repairs")):

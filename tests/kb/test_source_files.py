@@ -23,6 +23,7 @@ pytestmark = pytest.mark.django_db
 LONG_LINE = 1_000_000  # bytes
 
 
+@pytest.mark.long
 def test_rows_that_vanish_from_a_file_are_archived(tmp_path: Path, workspace: Workspace) -> None:
     table = tmp_path / "faq.csv"
     table.write_text("question,answer\nHow long?,Two days.\nHow much?,Five euros.\n")
@@ -147,6 +148,7 @@ def test_a_zip_of_uncompressed_files_is_not_taken_for_the_first_of_them(
     assert set(Article.objects.values_list("external_id", flat=True)) == {folder + name, f"{folder}lamp.md"}
 
 
+@pytest.mark.long
 def test_uploaded_files_can_be_added_and_removed(workspace: Workspace, embedder: HashEmbedder) -> None:
     source = add_source("uploads", Wish(name="Files", collection="Care"))
     files = [

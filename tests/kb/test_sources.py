@@ -48,6 +48,7 @@ def test_only_changes_in_a_folder_are_read_again(papers: Path, embedder: HashEmb
     assert "Paper two" in live()
 
 
+@pytest.mark.long
 def test_a_dry_run_reports_and_stores_nothing(papers: Path) -> None:
     command("source_add", str(papers), "--no-sync")
     assert counts(again("--dry-run")) == (5, 0, 0, 0, 0, 0)
@@ -135,6 +136,7 @@ def test_a_killed_run_resumes_where_it_was(papers: Path, monkeypatch: pytest.Mon
     assert len(seen) == 6  # only the interrupted item was read twice
 
 
+@pytest.mark.long
 def test_a_file_that_kills_its_worker_each_time_is_given_up(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command("source_add", str(papers), "--no-sync")
     run, store = runs.begin(Source.objects.get()), sync.store
@@ -350,6 +352,7 @@ def test_a_schedule_starts_runs_and_a_busy_source_waits(papers: Path) -> None:
     assert now() < Source.objects.get().due_at < now() + timedelta(hours=1, seconds=5)
 
 
+@pytest.mark.long
 def test_nothing_is_lost_if_the_embedding_model_fails(papers: Path, embedder: HashEmbedder) -> None:
     embedder.fail_after(0)
     assert add(papers)["state"] == "done"

@@ -92,6 +92,7 @@ def test_only_one_worker_builds(row: Article, served: Served) -> None:
     assert carry_on()
 
 
+@pytest.mark.long
 def test_cancelling_keeps_the_old_index_and_deletes_the_new_one(
     town_articles: int, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:

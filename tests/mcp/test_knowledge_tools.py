@@ -148,6 +148,7 @@ def test_bad_arguments_are_named(agent: ForeignAgent) -> None:
         assert not field or field in refused.structured_content["fields"], (arguments, refused)
 
 
+@pytest.mark.long
 def test_questions_have_their_own_rate_limit(agent: ForeignAgent, settings: Settings) -> None:
     settings.MCP_QUESTIONS_PER_MINUTE = 1
     with answering():

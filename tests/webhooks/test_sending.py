@@ -299,6 +299,7 @@ def test_secrets_are_encrypted_and_never_recorded(endpoint: WebhookEndpoint, inb
     assert "whsec_" not in str(list(AuditEntry.objects.values_list("payload", flat=True)))
 
 
+@pytest.mark.long
 def test_each_attempt_gets_a_new_signature(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
     """A receiver refuses signatures older than five minutes; the id stays, so that it recognises repetitions."""
     inbox.statuses = [BROKEN]

@@ -138,6 +138,7 @@ async def test_the_same_values_are_read_from_words(conversation: Conversation) -
     assert card["arguments"]["quiet_room_only"] is True
 
 
+@pytest.mark.long
 async def test_an_answer_that_cannot_be_read_is_asked_for_again(conversation: Conversation) -> None:
     told = await final(conversation, WISH, "some day in spring")
     assert told["text"].startswith("I could not read that. Please enter a date") and not told["abstained"]

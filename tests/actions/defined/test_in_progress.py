@@ -123,6 +123,7 @@ def test_an_accepted_call_needs_no_person(
     assert len(retail.performed) == len(retail.commands) == 1
 
 
+@pytest.mark.long
 def test_a_call_that_never_ends_goes_to_a_person_once(
     accepted: ActionRequest, retail: LoopbackShop, conversation: Conversation
 ) -> None:
@@ -297,6 +298,7 @@ def notice(request: ActionRequest, person: User) -> str:
     return "working" if approval_case(request, person).is_in_progress else "no answer"
 
 
+@pytest.mark.long
 def test_nobody_settles_a_call_in_progress_as_not_done(
     accepted: ActionRequest, retail: LoopbackShop, approver: User
 ) -> None:

@@ -38,6 +38,7 @@ def browser(workspace: Workspace) -> Client:
     return logged_in(person(workspace, "admin", "ada"))
 
 
+@pytest.mark.long
 def test_a_case_is_required_and_the_page_links_to_it(retail: LoopbackShop, admin: User, browser: Client) -> None:
     version = services.save_draft(document(), actor="operator:test")
     with pytest.raises(NeedsCases) as refused:

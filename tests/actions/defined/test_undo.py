@@ -185,6 +185,7 @@ def test_an_undo_that_does_not_fit_is_not_published(
     assert words in refused.value.fields["undo"][0]
 
 
+@pytest.mark.long
 def test_a_card_that_undoes_is_not_replaced_by_an_identical_request(
     moved: ActionRequest, ann: Principal, retail: LoopbackShop
 ) -> None:
