@@ -120,7 +120,6 @@ def test_the_database_refuses_changes(chain: list[AuditEntry], card: ActionReque
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
-@pytest.mark.one_in(3)
 @pytest.mark.parametrize("old", list(State))
 def test_the_trigger_enforces_the_table(card: ActionRequest, old: State) -> None:
     with connection.cursor() as cursor:

@@ -226,7 +226,6 @@ def test_a_notice_that_kept_failing_is_sent_later(
     assert read(conversation) == ["action.proposed", "action.queued", "action.succeeded", "assistant.final"]
 
 
-@pytest.mark.long
 def test_yesterdays_approval_runs_under_todays_rules(
     shop: FakeShop, principal: Principal, conversation: Conversation, approver: User
 ) -> None:

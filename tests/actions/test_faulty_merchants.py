@@ -223,7 +223,6 @@ def test_a_refusal_is_final_unless_the_key_says_otherwise(
     assert queued.reason_facts.get("message") == (None if executes_first else "Not here.")
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.parametrize("url", ["http://{own}", "http://169.254.169.254", "https://10.0.0.8", "https://[::1]"])
 def test_a_merchant_at_a_private_address_is_not_called(
     url: str, queued: ActionRequest, merchant: FakeMerchant, settings: Settings

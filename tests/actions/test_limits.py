@@ -156,7 +156,6 @@ def test_a_lowered_limit_stops_unsent_requests(
     assert (card.state, card.reason_code, shop.refunds) == (State.FAILED, "limit_customer_day", [])
 
 
-@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_twenty_confirmations_at_once_never_exceed_a_limit(
     proposals: Callable[..., ActionRequest], principal: Principal

@@ -140,7 +140,6 @@ def test_the_kill_switch_stops_repetitions(
     assert (work(queued).state, shop.refunds) == (State.UNKNOWN, [])
 
 
-@pytest.mark.one_in(3)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_an_at_most_once_action_is_never_sent_twice(
     queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch, fault: str

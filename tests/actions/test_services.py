@@ -305,7 +305,6 @@ def test_every_refusal_can_be_logged(shop: FakeShop, principal: Principal, argum
         propose(principal, "refund\x00\ud800", "{}", proposal_key="turn:1:1")
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("has_one_key", [True, False])
 def test_twenty_simultaneous_equal_proposals_make_one_request(

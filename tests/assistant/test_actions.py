@@ -305,7 +305,6 @@ async def test_a_claim_without_a_call_is_withheld(conversation: Conversation, sh
     assert await db(requests_in, conversation) == []
 
 
-@pytest.mark.long
 async def test_only_a_model_sees_placeholders(conversation: Conversation, shop: FakeShop, log: Log) -> None:
     quote = "You can return unused items within 60 days of delivery [1]."
     await turn(conversation, "How long can I return something? I am alice@example.com", Says(quote))

@@ -291,7 +291,6 @@ async def test_a_visitor_is_asked_to_sign_in(
     assert shop.calls == []
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.parametrize("order", ["B-2002", "X-0000"])
 async def test_a_foreign_order_looks_like_a_missing_one(conversation: Conversation, shop: FakeShop, order: str) -> None:
     events = await turns(conversation, f"Refund order {order}")

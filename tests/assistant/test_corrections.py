@@ -151,7 +151,6 @@ def test_a_correction_waits_for_a_decline(ask_as_alice: Propose, alice: Customer
     assert states() == [("A-1001", "cancelled"), ("A-1006", "awaiting_confirmation")]
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures("decides_first")
 def test_a_confirmation_that_comes_first_pays_as_its_card_showed(
     ask_as_alice: Propose, alice: Customer, second: Second, shop: FakeShop

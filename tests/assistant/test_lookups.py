@@ -62,7 +62,6 @@ async def test_several_lookups_in_one_turn(conversation: Conversation, shop: Fak
     assert final["text"] == UNTIL_CONFIRMED
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.parametrize("order", ["B-2002", "X-0000"])
 async def test_a_foreign_order_looks_like_a_missing_one(
     conversation: Conversation, shop: FakeShop, log: Log, order: str

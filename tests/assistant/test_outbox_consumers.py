@@ -253,7 +253,6 @@ def test_nothing_is_recorded_in_an_erased_conversation(
     assert card.state == State.SUCCEEDED
 
 
-@pytest.mark.long
 def test_texts_that_colleagues_write_after_an_erasure_are_deleted(
     shop: FakeShop, principal: Principal, conversation: Conversation, lead: User
 ) -> None:

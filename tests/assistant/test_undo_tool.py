@@ -198,7 +198,6 @@ async def test_the_order_named_by_the_customer_decides(
     assert cards(events)[-1]["arguments"]["order_id"] == "A-1003" and len(cards(events)) == 3
 
 
-@pytest.mark.long
 async def test_only_the_card_of_the_named_order_is_withdrawn(conversation: Conversation, shop: FakeShop) -> None:
     await turns(conversation, "Please refund A-1001")
     await turns(conversation, MOVE)

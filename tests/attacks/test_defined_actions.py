@@ -144,7 +144,6 @@ def test_the_console_shows_nothing_of_the_other_workspace(
             assert CANARY not in answer.content.decode()
 
 
-@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_twenty_simultaneous_clicks_undo_once(
     put_in_force: Put, agreed: Callable[..., ActionRequest], ann: Principal, retail: LoopbackShop,

@@ -29,7 +29,6 @@ def played_here() -> list[Any]:
     return [entry for entry in found if entry.values[0].raw["model_emits"][0]["type"] not in TRANSPORT]
 
 
-@pytest.mark.one_in(4)
 @pytest.mark.parametrize("row", played_here())
 async def test_the_server_is_safe_by_itself(
     row: Row, new_scenario: Callable[..., Any], dialled: list[Any], caplog: pytest.LogCaptureFixture

@@ -15,7 +15,6 @@ FACT = "You can return unused items within 30 days of delivery. [1]"
 ADDRESS = re.compile(r"(?:https?:)?//[^\s\"'<>]+|javascript:|data:text", re.IGNORECASE)
 
 
-@pytest.mark.one_in(4)
 @pytest.mark.parametrize("row", rows("markdown_exfil"))
 @pytest.mark.parametrize("before", ["", f"{FACT} "])
 def test_nothing_is_fetched_or_run(row: Row, before: str) -> None:

@@ -271,7 +271,6 @@ LINKS = [
 ]
 
 
-@pytest.mark.one_in(4)
 @pytest.mark.parametrize("link", LINKS)
 @pytest.mark.parametrize("line", ["Open your orders or write to {}. [1]", "Sure, see {}", "Could you open {} please?"])
 def test_only_our_own_links_are_shown(line: str, link: str) -> None:

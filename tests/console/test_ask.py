@@ -121,7 +121,6 @@ def test_an_invalid_text_cannot_be_tried(editor: Client, workspace: Workspace, d
     assert (answer.status_code, said in answer.content.decode()) == (400, True)
 
 
-@pytest.mark.long
 def test_an_article_of_another_workspace_cannot_be_tried(stranger: Client, wool: Article) -> None:
     data = {"question": QUESTION, "article": str(wool.pk), "title": "T", "body": WRITTEN}
     answer = stranger.post(ASK, data)

@@ -240,7 +240,6 @@ def test_nothing_is_published_if_an_approver_cannot_be_stored(
     assert not ActionPolicy.objects.filter(action=NAME).exists()
 
 
-@pytest.mark.one_in(3)
 @pytest.mark.parametrize("role", ["editor", "agent", "supervisor"])
 def test_only_admins_change_anything(role: str, enter: Enter, draft: ActionDefinition) -> None:
     case = DefinitionCase.objects.create(definition=draft, name="One", sub="x", expected="allowed")

@@ -118,7 +118,6 @@ def test_a_member_is_added_even_if_the_invitation_cannot_be_mailed(
     assert Membership.objects.get(user__username="noor").role == "agent"
 
 
-@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_two_admins_cannot_demote_each_other(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     admins = [person(workspace, "admin", name) for name in ("ada", "bea")]

@@ -230,7 +230,6 @@ def test_a_question_of_several_customers_says_how_often_it_was_asked(
     assert "asked 4 times" in rows[0][1] and "asked 2 times" in rows[1][1]
 
 
-@pytest.mark.long
 def test_only_people_who_may_evaluate_can_start_a_replay(
     enter: Enter, asked: list[Conversation], draft: Release
 ) -> None:
@@ -251,7 +250,6 @@ def test_only_people_who_may_evaluate_can_start_a_replay(
     assert Replay.objects.count() == 1
 
 
-@pytest.mark.long
 def test_an_erased_customers_words_are_removed_from_a_replay(
     asked: list[Conversation], draft: Release, alice: Customer, workspace: Workspace
 ) -> None:

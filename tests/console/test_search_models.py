@@ -193,7 +193,6 @@ def test_members_of_a_workspace_see_the_model_and_cannot_change_it(enter: Enter,
     assert EmbeddingConnection.objects.exists() and not Recipe.objects.filter(is_chosen=True).exists()
 
 
-@pytest.mark.long
 async def test_admins_of_a_workspace_see_no_figures_or_servers_of_the_installation(
     operator: Client, servers: tuple[ModelServer, ...]
 ) -> None:

@@ -75,7 +75,6 @@ def strangers(mallory: User, other_workspace: Workspace, channel: NewChannel) ->
     }
 
 
-@pytest.mark.one_in(3)
 @pytest.mark.parametrize("route", object_routes())
 def test_a_foreign_object_looks_like_a_missing_one(
     route: str, ids: dict[str, UUID], strangers: dict[str, APIClient]

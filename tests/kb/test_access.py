@@ -68,7 +68,6 @@ def test_an_unknown_audience_is_refused() -> None:
         Viewer("everyone")
 
 
-@pytest.mark.long
 def test_search_pages_and_rest_obey_the_switches(client: Client, workspace: Workspace) -> None:
     program = service(workspace, "kb:read", "kb:write")
     both, help_only, assistant_only = (

@@ -53,7 +53,6 @@ def secrets() -> list[Article]:
 FILES = ("/sitemap.xml", "/llms.txt", "/help/wrenfell/sitemap.xml", "/help/wrenfell/llms.txt", "/robots.txt")
 
 
-@pytest.mark.long
 def test_only_public_articles_are_disclosed_to_programs(client: Client, workspace: Workspace) -> None:
     published("Delivery", "Delivery costs 4.90 euros.", "delivery/costs")
     published("Elsewhere", external_id="own", url="https://shop.example/own")

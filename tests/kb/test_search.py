@@ -122,7 +122,6 @@ def test_search_finds_exactly_what_the_viewer_may_read(
         assert set(names(found)) == {row.external_id for row in Article.objects.all() if may_read(viewer, row)}
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.parametrize("scan", ["exact", "index"])
 def test_equal_texts_of_another_workspace_are_never_found(
     shop: Workspace, other_workspace: Workspace, monkeypatch: pytest.MonkeyPatch, scan: str

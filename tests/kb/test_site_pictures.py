@@ -209,7 +209,6 @@ def test_decorations_do_not_count_as_pictures_of_a_page(pictured: LocalSite, mon
     assert "late.png. The limit for an article is 2 pictures" in reasons(told)["dye"]
 
 
-@pytest.mark.long
 def test_a_dry_run_fetches_no_pictures_and_pictures_of_private_hosts_are_never_fetched(
     pictured: LocalSite, settings: Any
 ) -> None:

@@ -82,7 +82,6 @@ def test_a_sudden_loss_waits_for_a_person(papers: Path) -> None:
         runs.confirm_loss(source)
 
 
-@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_articles_of_a_removed_file_are_archived_in_a_workers_own_transaction(papers: Path) -> None:
     add(papers)

@@ -83,7 +83,6 @@ def test_actions_need_the_customers_own_token(agent: ForeignAgent, shop: FakeSho
     assert not ActionRequest.objects.exists()
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.parametrize("place", ["header", "meta"])
 def test_bad_tokens_are_refused_and_audited(
     agent: ForeignAgent, shop: FakeShop, channel: NewChannel, other_workspace: Workspace, place: str
@@ -235,7 +234,6 @@ def test_a_flood_by_one_key_is_limited_and_others_are_not(
     assert post(server, LIST, Authorization=f"Bearer {other.plain}").status_code == 200
 
 
-@pytest.mark.long
 def test_guessing_keys_is_limited_by_address_and_affects_no_owner(agent: ForeignAgent, server: str) -> None:
     answers = [
         post(server, LIST, Authorization=f"Bearer sk_{n:08}_guess").status_code

@@ -74,7 +74,6 @@ def answering() -> Iterator[None]:
         thread.join(PATIENCE_SECONDS)
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
 def test_search_finds_what_the_reader_may_read(
     agent: ForeignAgent, alice: Customer, channel: NewChannel, mode: str

@@ -44,7 +44,6 @@ def test_a_slow_answer_is_cut_off_over_tls_too(serve: Serve) -> None:
         request(Request("GET", URL, timeout_seconds=0.5))
 
 
-@pytest.mark.long
 def test_a_server_without_tls_receives_nothing_it_can_read(serve: Serve, outside: Outside) -> None:
     with serve(reply("200 OK", b"plain")) as server:
         server.tls = None

@@ -42,7 +42,6 @@ def refused_headers() -> dict[str, dict[str, str]]:
     }
 
 
-@pytest.mark.one_in(3)
 @pytest.mark.parametrize("case", list(refused_headers()))
 def test_an_unsigned_refund_moves_nothing(shop: ShopProcess, case: str) -> None:
     headers = {"Content-Type": "application/json", **refused_headers()[case]}

@@ -123,7 +123,6 @@ def test_a_worker_that_dies_before_it_sends_loses_nothing(
     assert send_all() == 1 and len(inbox.seen) == 1
 
 
-@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_never_send_the_same_delivery_at_once(
     endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer

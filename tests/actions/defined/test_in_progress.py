@@ -298,7 +298,6 @@ def notice(request: ActionRequest, person: User) -> str:
     return "working" if approval_case(request, person).is_in_progress else "no answer"
 
 
-@pytest.mark.long
 def test_nobody_settles_a_call_in_progress_as_not_done(
     accepted: ActionRequest, retail: LoopbackShop, approver: User
 ) -> None:

@@ -82,7 +82,6 @@ def test_only_one_of_many_simultaneous_undos_and_confirmations_is_carried_out(
     assert (late.status_code, late.json()["code"]) == (409, "cannot_undo")
 
 
-@pytest.mark.long
 def test_an_undo_that_another_one_overtakes_is_not_carried_out_again(
     moved: ActionRequest, ann: Principal, browser_of_ann: Anns, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

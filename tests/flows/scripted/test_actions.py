@@ -36,7 +36,6 @@ async def test_a_refund_reaches_the_shops_ledger_once(mara: Customer, model: Mod
     assert names[-4:] == ["assistant.final", "action.queued", "action.succeeded", "assistant.final"]
 
 
-@pytest.mark.long
 async def test_another_customer_can_neither_see_nor_confirm_a_card(
     mara: Customer, stack: Stack, model_web: Web, model: ModelServer
 ) -> None:

@@ -85,7 +85,6 @@ async def test_a_wrong_digest_changes_nothing(server: str, channel: NewChannel, 
     assert await db(state_of, card) == "awaiting_confirmation"
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.parametrize("frame", ["confirm", "decline"])
 @pytest.mark.parametrize("who", ["another customer", "a visitor"])
 async def test_another_customers_card_is_not_found(
