@@ -57,6 +57,7 @@ class Confidential:
         self._runs = {text: run for text, run in runs.items() if len(text) >= LEAST_RUN}
         self._pieces = frozenset(piece for text in self._runs for piece in _pieces(text))
         self._traces = [frozenset(map(read, self._pieces)) for read in _READINGS]
+        self._all_traces = frozenset[str]().union(*self._traces)
 
     def is_in(self, before: str, text: str) -> bool:
         """Return whether a text, after the one before it, discloses confidential text in any spelling or encoding."""
@@ -81,13 +82,13 @@ class Confidential:
         """Return whether one of the readings of a run may end in `more`; earlier letters were checked when they
         arrived.
 
-        This runs for all words of an answer. For most, one comparison rules out a reading, since they contain no piece
-        of a run that is written so.
+        This runs for all words of an answer. For most, one comparison rules out all readings, since they contain no
+        piece of a run; for the others, further ones rule out most readings.
         """
         if not self._pieces:
             return False
         new = _pieces(letters[-LEAST_RUN + 1 :] + more)
-        return any(
+        return not self._all_traces.isdisjoint(new) and any(
             not written.isdisjoint(new) and self._holds_run(read(letters + more), parts)
             for read, written in zip(_READINGS, self._traces, strict=True)
         )

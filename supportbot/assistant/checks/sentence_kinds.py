@@ -98,14 +98,15 @@ def _bias_of_pieces() -> list[float]:
 
 
 @lru_cache(maxsize=4_096)  # most answers of a shop consist of the same pairs of words
-def _added(before: str, word: str) -> tuple[frozenset[int], tuple[float, ...]]:
-    """Return the pieces of a word and of its pair with the word before it, and the sum of their weights. The
-    pieces of the word before it were found when it was read.
+def _added(before: str, word: str) -> tuple[frozenset[int], tuple[float, ...], str]:
+    """Return the pieces of a word and of its pair with the word before it, the sum of their weights, and the word in
+    the form in which it is the one before the next. The pieces of the word before it were found when it was read.
     """
-    pieces = hashed_features(f"{before} {fold_homoglyphs(word)}", most=FEATURE_WORDS_MOST)
+    plain = fold_homoglyphs(word)
+    pieces = hashed_features(f"{before} {plain}", most=FEATURE_WORDS_MOST)
     if before != _BEGINNING:
         pieces -= hashed_words(before)
-    return pieces, _weights_of(pieces)
+    return pieces, _weights_of(pieces), plain.strip()
 
 
 def _weights_of(pieces: Iterable[int]) -> tuple[float, ...]:
@@ -130,13 +131,11 @@ class Opening:
         """Take the next word; return whether nothing so far suggests a deed."""
         if language not in LANGUAGES:
             return False
-        pieces, logits = _added(self._before, word)
-        again = pieces & self._found
-        self._found |= pieces
-        if again:  # each piece counts once, however often it occurs
+        pieces, logits, self._before = _added(self._before, word)
+        if again := pieces & self._found:  # each piece counts once, however often it occurs
             logits = tuple(map(sub, logits, _weights_of(again)))
+        self._found |= pieces
         self._logits = list(map(add, self._logits, logits))
-        self._before = fold_homoglyphs(word).strip()
         # A few pieces say little, so those that are still to come count as neutral.
         length = math.sqrt(len(self._found) + _UNHEARD)
         weighed = [logit / length + own for logit, own in zip(self._logits, _bias_of_pieces(), strict=True)]
