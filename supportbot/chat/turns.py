@@ -56,10 +56,17 @@ _BEGIN: Final = """
 UPDATE chat_turn SET state = 'running', from_seq = %s, through_seq = %s, attempt = %s, runner = %s, losses = %s,
     lease_until = statement_timestamp() + %s, started_at = statement_timestamp(), partial_text = '', partial_index = 0
 WHERE id = %s"""
-_END: Final = """
-UPDATE chat_turn t SET state = %(state)s, finished_at = statement_timestamp(), partial_text = ''
-WHERE t.id = %(turn)s AND t.state = 'running' AND t.attempt = %(attempt)s AND t.runner = %(runner)s
-RETURNING EXISTS (SELECT FROM chat_turn w WHERE w.conversation_id = t.conversation_id AND w.state = 'pending')"""
+# The conversation is locked before the turn changes, since the turn is joined to it. Its columns are those after a wait
+# for the lock; so is the turn's claim, which PostgreSQL checks again.
+_LOCK_AND_END: Final = f"""
+WITH c AS MATERIALIZED (
+    SELECT * FROM chat_conversation WHERE id = %(conversation)s AND workspace_id = %(workspace)s FOR NO KEY UPDATE),
+ended AS (
+    UPDATE chat_turn t SET state = %(state)s, finished_at = statement_timestamp(), partial_text = '' FROM c
+    WHERE t.id = %(turn)s AND t.conversation_id = c.id
+      AND t.state = 'running' AND t.attempt = %(attempt)s AND t.runner = %(runner)s
+    RETURNING t.id)
+SELECT {sql.columns(Conversation, "c")} FROM c, ended"""
 _EXTEND: Final = """
 UPDATE chat_turn t SET lease_until = statement_timestamp() + %s, partial_text = b.text, partial_index = b.index
 FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[], %s::int[]) AS b(turn, attempt, runner, text, index)
@@ -248,11 +255,9 @@ def finish_turn(claim: Claim, answer: Answer, trace: RetrievalTrace | None = Non
 
     Raises LeaseLost if nothing was written.
     """
-    conversation = _lock_claimed(claim)
-    state = Turn.State.STOPPED if answer.is_stopped else Turn.State.DONE
-    is_another_waiting = _end(claim, state)
-    if is_another_waiting is None:
-        raise LeaseLost()
+    conversation = _lock_and_end(claim, Turn.State.STOPPED if answer.is_stopped else Turn.State.DONE)
+    # Without an event after `assistant.started`, there is no message that another turn could answer.
+    has_grown = conversation.last_seq > claim.through_seq + 1
     payload = with_trace(final_payload(claim.message_id, answer), trace)
     message, citations = message_of(conversation, claim.message_id, answer)
     event = append_event(
@@ -266,8 +271,8 @@ def finish_turn(claim: Claim, answer: Answer, trace: RetrievalTrace | None = Non
     if answer.courtesy:
         said = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER)
         said.filter(seq__gt=claim.from_seq, seq__lte=claim.through_seq).update(courtesy=answer.courtesy)
-    if is_another_waiting:
-        publish_after_commit(conversation.pk, TurnWaiting())
+    if has_grown:
+        _wake_runner_for_next(conversation)
     return event.seq
 
 
@@ -304,13 +309,14 @@ def _citation_rows(message: Message, answer: Answer) -> list[Citation]:
     ]
 
 
-def _end(claim: Claim, state: Turn.State) -> bool | None:
-    """End a turn if the claim still holds it. Return whether another turn is waiting in its conversation, or None if
-    the claim is lost.
-    """
+def _lock_and_end(claim: Claim, state: Turn.State) -> Conversation:
+    """Lock the claim's conversation and end its turn, in one statement; raises LeaseLost if the claim is lost."""
     held = {"turn": claim.turn_id, "attempt": claim.attempt, "runner": claim.runner}
-    found = sql.fetch(_END, {**held, "state": str(state)})
-    return bool(found[0][0]) if found else None
+    of = {"conversation": claim.conversation_id, "workspace": current_workspace_id()}
+    found = sql.fetch(_LOCK_AND_END, {**held, **of, "state": str(state)})
+    if not found:
+        raise LeaseLost()
+    return sql.loaded(Conversation, found[0])
 
 
 def mark_answered(conversation: Conversation, through_seq: int) -> None:

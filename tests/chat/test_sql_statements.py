@@ -143,7 +143,7 @@ def test_a_turn_takes_few_statements(conversation: Conversation) -> None:
     assert counted(lambda: add_customer_message(conversation.pk, text="When?", client_id="c1")) == 4
     claims: list[Any] = []
     assert counted(lambda: claims.append(claim_turn("runner"))) == 2
-    assert counted(lambda: finish_turn(claims[0], ANSWER)) == 3
+    assert counted(lambda: finish_turn(claims[0], ANSWER)) == 2
     send = partial(add_customer_message, conversation.pk, text="And where?", client_id="c2", slot=AnySlot())
     assert counted(send) == 5  # with the claim
 

@@ -2,21 +2,27 @@
 
 import json
 import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import transaction
+from django.db import connection, connections, transaction
 from django.utils.timezone import now
 from prometheus_client import REGISTRY
 
 from supportbot.accounts.models import User
+from supportbot.accounts.scope import workspace_scope
+from supportbot.chat import stream
 from supportbot.chat.answers import Answer
 from supportbot.chat.errors import ConversationEnded, LeaseLost, NothingToRetry
 from supportbot.chat.log import lock_conversation, touch
 from supportbot.chat.models import Conversation, Message, Turn
 from supportbot.chat.selectors import events_after, history, live_turn
 from supportbot.chat.services import add_customer_message, give_back, hand_over
+from supportbot.chat.signals import Signal, TurnWaiting
 from supportbot.chat.turns import (
     Claim,
     claim_turn,
@@ -363,3 +369,67 @@ def test_a_log_line_connects_the_request_with_its_turn(
     assert claimed is not None and len(lines) == 2
     for line in map(json.loads, lines):
         assert (line["socket"], line["turn"]) == ("s-1", str(claimed.turn_id))
+
+
+# --- An answer that is stored while another transaction has the conversation.
+
+
+def finished_after(claim: Claim, meanwhile: Callable[[Conversation], object]) -> "Future[int]":
+    """Return how `finish_turn` ends in another thread, which waits for a transaction that does something meanwhile."""
+
+    def finish() -> int:
+        try:
+            with workspace_scope(claim.workspace_id):
+                return finish_turn(claim, ANSWER)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            locked = lock_conversation(claim.conversation_id)
+            finishing = pool.submit(finish)
+            while not _has_waiting_locks():
+                assert not finishing.done()
+                time.sleep(0.01)
+            meanwhile(locked)
+        wait([finishing])
+    return finishing
+
+
+def _has_waiting_locks() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone() == (True,))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_is_stored_after_a_heartbeat_that_came_first(claim: Claim, conversation: Conversation) -> None:
+    stored = finished_after(claim, lambda _: extend_lease(claim, text="It", index=1))
+    assert [event.seq for event in events_after(conversation.pk, 0)][-1] == stored.result()
+    assert Turn.objects.get().state == Turn.State.DONE
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_is_void_once_an_agent_has_the_conversation(
+    claim: Claim, conversation: Conversation, bob: User
+) -> None:
+    def take_over(locked: Conversation) -> None:
+        supersede_turns(locked)
+        hand_over(locked, mode=Conversation.Mode.PERSON, agent=bob)
+
+    with pytest.raises(LeaseLost):
+        finished_after(claim, take_over).result()
+    assert names(conversation) == ["message", "assistant.started"]
+    assert Turn.objects.get().state == Turn.State.SUPERSEDED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_that_came_first_gets_its_turn_at_once(
+    claim: Claim, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published: list[Signal] = []
+    monkeypatch.setattr(stream, "publish", lambda _, signal: published.append(signal))
+    finished_after(claim, lambda _: add_customer_message(conversation.pk, text="And where?", client_id="c2")).result()
+    assert names(conversation) == ["message", "assistant.started", "message", "assistant.final"]
+    assert published.count(TurnWaiting()) == 2  # for the message, too early, and for the end of the answer
+    assert isinstance(claim_turn("runner-2"), Claim)
