@@ -55,6 +55,9 @@ async def run_storm(system: System, model_port: int, seed: int, blows: int, reco
             over.set()
             seconds = await invariants.settled(system)
             async with asyncio.timeout(invariants.SECONDS_TO_SETTLE):
+                while not shopping.done():  # the last refunds may be confirmed only now
+                    system.keep_up()
+                    await asyncio.wait([shopping], timeout=0.5)
                 await shopping
         except (AssertionError, TimeoutError):
             stories = "\n".join(shopper.story() for shopper in shoppers)
