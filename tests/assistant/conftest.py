@@ -21,6 +21,7 @@ from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.signals import EventView
 from supportbot.chat.turns import Claim, claim_turn
 from tests.events import check_event
+from tests.stored_rows import created_once
 
 RETURNS = """## Returning things
 
@@ -42,6 +43,10 @@ def hashed_vectors(settings: Settings) -> Iterator[None]:
 
 @pytest.fixture
 def returns_article(workspace: Workspace) -> Article:
+    return created_once("returns_article", workspace, write_returns_article)
+
+
+def write_returns_article() -> Article:
     article = create_article(
         Change(title="Returns", body=RETURNS, locale="en", url="/help/wrenfell/returns/"), external_id="returns"
     )
