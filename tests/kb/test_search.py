@@ -27,6 +27,7 @@ from kb.services import Change, archive, create_article, publish, save_draft
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
+from tests.stored_rows import created_once
 
 pytestmark = pytest.mark.django_db
 
@@ -46,8 +47,15 @@ def write(name: str, body: str, **facts: Any) -> Article:
 @pytest.fixture
 def shop(workspace: Workspace) -> Workspace:
     """Four indexed articles."""
-    sync_articles([write(name, body).pk for name, body in TOPICS.items()])
+    created_once("topics", workspace, write_topics)
     return workspace
+
+
+def write_topics() -> Article:
+    """Write and index the articles; return the last one."""
+    written = [write(name, body) for name, body in TOPICS.items()]
+    sync_articles([article.pk for article in written])
+    return written[-1]
 
 
 def names(found: Retrieval) -> list[str]:
