@@ -121,7 +121,7 @@ def test_shares_are_shown_by_release_and_person_and_corrections_in_improve(
 
     def row(address: str) -> list[str]:
         page = LexborHTMLParser(supervisor.get(address).content.decode())
-        [found] = page.css("section[aria-labelledby=h-drafts] tbody tr")
+        [found] = page.css("[aria-labelledby=h-drafts] tbody tr")
         return [cell.text(strip=True) for cell in found.css("th, td")]
 
     shares = ["3", "33%", "33%", "0%", "33%"]
