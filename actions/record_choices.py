@@ -2,7 +2,7 @@
 which asks for one argument after another, or for a form, which shows all of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -108,32 +108,38 @@ def form_choices(
     policy = policy_of(name) if action.chosen else None
     if policy is None or not rules_of(policy).is_enabled:
         return {}
-    valid = _valid(action, arguments)
-    identity, made = identity_for(principal, action), requests or requests_of(principal, name)
-    found: dict[str, FormChoices] = {}
-    for one in (each for each in action.arguments.all_fields if each in action.chosen):
-        others = {other: value for other, value in valid.items() if other != one}
-        missing = [other for other in action.arguments.required if other not in {one, *others}]
-        if action.choices_need(one, missing):
-            found[one] = FormChoices(needs_others=True)
-            continue
-        try:
-            choices = action.choices([one], others, identity, principal.locale, made)
-        except NotConnected:
-            break
-        except MerchantUnavailable as error:
-            if isinstance(error.__cause__, NotSent | NoAnswer):
-                break  # the other lists would wait for the same system
-            continue
-        if isinstance(choices, Reason):
-            read_refused(principal, name, choices)  # records the refusal
-            found[one] = FormChoices(reason=choices)
-        elif one in choices:
-            found[one] = FormChoices(choices[one].offered)
+    made = requests or requests_of(principal, name)
+    found = dict(_choices_in_form(principal, action, _valid(action, arguments), made))
     if are_read := [one for one in found.values() if one.reason is None and not one.needs_others]:
         records = {choice.value for one in are_read for choice in one.offered}
         _record(principal, name, len(records), conversation_id)
     return found
+
+
+def _choices_in_form(
+    principal: Principal, action: Action, valid: Mapping[str, Any], requests: Requests
+) -> Iterator[tuple[str, FormChoices]]:
+    """Yield each argument that is chosen from records with its choices, if its list can be read."""
+    identity = identity_for(principal, action)
+    for one in (each for each in action.arguments.all_fields if each in action.chosen):
+        others = {other: value for other, value in valid.items() if other != one}
+        missing = [other for other in action.arguments.required if other not in {one, *others}]
+        if action.choices_need(one, missing):
+            yield one, FormChoices(needs_others=True)
+            continue
+        try:
+            choices = action.choices([one], others, identity, principal.locale, requests)
+        except NotConnected:
+            return
+        except MerchantUnavailable as error:
+            if isinstance(error.__cause__, NotSent | NoAnswer):
+                return  # the other lists would wait for the same system
+            continue
+        if isinstance(choices, Reason):
+            read_refused(principal, action.name, choices)  # records the refusal
+            yield one, FormChoices(reason=choices)
+        elif one in choices:
+            yield one, FormChoices(choices[one].offered)
 
 
 def _valid(action: Action, arguments: str | Mapping[str, Any]) -> dict[str, Any]:
