@@ -125,7 +125,7 @@ def checked(name: str, text: str, language: str) -> dict[str, Any]:
 
 
 def draft_from(pages: list[Any], language: str) -> Any:
-    from supportbot.assistant.drafting import Draft
+    from supportbot.assistant.streamed_answer import Draft
     from supportbot.assistant.prompts import answer_instructions, confidential_text
 
     rules = answer_instructions(

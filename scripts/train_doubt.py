@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fit `supportbot/assistant/checks/doubt.py` to pairs of true and altered sentences, or measure it.
+"""Fit `supportbot/assistant/checks/doubtful_sentences.py` to pairs of true and altered sentences, or measure it.
 
     python scripts/train_doubt.py             fits on all pairs and writes doubt.json
     python scripts/train_doubt.py --measure   fits without each locale in turn, and without the demo's pairs
@@ -27,7 +27,7 @@ import numpy as np
 HOME = Path(__file__).parent.parent
 sys.path.insert(0, str(HOME))
 
-from supportbot.assistant.checks import doubt  # noqa: E402
+from supportbot.assistant.checks import doubtful_sentences  # noqa: E402
 from supportbot.language.sentences import sentences_of  # noqa: E402
 
 EXAMPLES = HOME / "examples"
@@ -51,7 +51,7 @@ class Row:
 
 def rows_of_pairs() -> list[Row]:
     chance = random.Random(7)
-    pairs = [json.loads(line) for file in sorted(doubt.DATA.glob("twins.*.jsonl")) for line in file.open()]
+    pairs = [json.loads(line) for file in sorted(doubtful_sentences.DATA.glob("twins.*.jsonl")) for line in file.open()]
     rows = []
     for pair in pairs:
         locale = pair["passage_locale"]
@@ -82,7 +82,7 @@ def main() -> None:
     chosen = options.parse_args()
     pairs, demo = rows_of_pairs(), rows_of_demo()
     rows = [*pairs, *demo]
-    seen = [doubt.Doubts(row.sources, language=row.locale).features(row.sentence) or {} for row in rows]
+    seen = [doubtful_sentences.Doubts(row.sources, language=row.locale).features(row.sentence) or {} for row in rows]
     scores, is_turned = unfitted(rows, seen, len(pairs)), np.array([row.is_turned for row in rows])
     threshold = float(np.quantile(scores[~is_turned], 1 - HONEST_LOOKS))
     if chosen.measure:
@@ -95,10 +95,10 @@ def main() -> None:
         weights = fitted(rows, seen)
         weights["bias"] -= threshold  # so that LOOK_FROM is the threshold
         shipped = {name: round(value, 3) for name, value in sorted(weights.items())}
-        (doubt.DATA / "doubt.json").write_text(json.dumps(shipped, indent=2) + "\n")
+        (doubtful_sentences.DATA / "doubt.json").write_text(json.dumps(shipped, indent=2) + "\n")
 
 
-def unfitted(rows: Sequence[Row], seen: Sequence[doubt.Features], pairs: int) -> Array:
+def unfitted(rows: Sequence[Row], seen: Sequence[doubtful_sentences.Features], pairs: int) -> Array:
     """Return the log odds of each row, by weights fitted without the rows of its locale, or without the demo's."""
     scores = np.zeros(len(rows))
     groups = [row.locale if at < pairs else "demo" for at, row in enumerate(rows)]
@@ -111,11 +111,11 @@ def unfitted(rows: Sequence[Row], seen: Sequence[doubt.Features], pairs: int) ->
     return scores
 
 
-def odds_of(found: doubt.Features, weights: dict[str, float]) -> float:
+def odds_of(found: doubtful_sentences.Features, weights: dict[str, float]) -> float:
     return weights["bias"] + sum(value * weights.get(name, 0.0) for name, value in found.items())
 
 
-def fitted(rows: Sequence[Row], seen: Sequence[doubt.Features]) -> dict[str, float]:
+def fitted(rows: Sequence[Row], seen: Sequence[doubtful_sentences.Features]) -> dict[str, float]:
     """Return the weights of a logistic model over the features whose weight is not negative.
 
     No difference makes a sentence less doubtful, so a negative weight would only reflect an author's habit.
@@ -161,7 +161,7 @@ def measure_answers(file: Path, weights: dict[str, float], threshold: float) -> 
     spent, count = 0.0, 0
     for answer in map(json.loads, file.open()):
         sources = [f"{one['title']}\n{one['text']}" for one in answer["passages"]]
-        doubts = doubt.Doubts(sources, language=answer.get("locale", "en"))
+        doubts = doubtful_sentences.Doubts(sources, language=answer.get("locale", "en"))
         sentences = list(sentences_of(answer["answer"]))
         began = time.process_time()
         seen = [doubts.features(sentence) for sentence in sentences]

@@ -47,7 +47,7 @@ from scripts.layer_training import (
 )
 from scripts.nets import vectors_of
 from scripts.train_kinds import classes_of
-from supportbot.assistant.checks import cross_encoders, doubt, sentence_kinds
+from supportbot.assistant.checks import cross_encoders, doubtful_sentences, sentence_kinds
 
 ROUNDS: Final = 2
 TOLD_WEIGHT: Final = 2.0  # rows written for their page teach the difference best
@@ -160,7 +160,7 @@ def examples_of(rows: Sequence[Beside]) -> list[Example]:
             return ()
         if row.page.locale == row.locale:
             source = f"{row.page.title}\n{row.page.text}"
-            return doubt.nearest_pieces([source], row.text, row.locale, most=sentence_kinds.PIECES_BESIDE)
+            return doubtful_sentences.nearest_pieces([source], row.text, row.locale, most=sentence_kinds.PIECES_BESIDE)
         found = sorted(windows(row.page), key=lambda one: -float(vectors[one] @ vectors[row.text]))
         return found[:WINDOWS_BESIDE]
 

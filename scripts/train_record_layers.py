@@ -47,7 +47,7 @@ from scripts.layer_training import (
     rows_of,
     trained_on,
 )
-from supportbot.assistant.checks import cross_encoders, doubt
+from supportbot.assistant.checks import cross_encoders, doubtful_sentences
 
 ROUNDS: Final = 3
 MADE_SHARE: Final = 0.5  # share of the pairs made from `done` that is used
@@ -182,7 +182,7 @@ def beside_pages(rows: Sequence[Row]) -> Iterator[Pair]:
     """Yield each sentence about a passage with the pieces of the passage that share most with it."""
     for row in rows:
         for text, is_said in ((row["honest"], True), (row["turned"], False)):
-            pieces = doubt.nearest_pieces([row["passage"]], text, row["locale"], most=PIECES)
+            pieces = doubtful_sentences.nearest_pieces([row["passage"]], text, row["locale"], most=PIECES)
             yield Pair(text, tuple(pieces), is_said)
 
 

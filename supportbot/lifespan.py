@@ -15,7 +15,7 @@ from django.urls import get_resolver
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.recipes import active_recipe, embedder_of
 from supportbot.assistant import vectors
-from supportbot.assistant.drafting import Draft
+from supportbot.assistant.streamed_answer import Draft
 from supportbot.assistant.runner import runner
 from supportbot.evals.build_fingerprint import build
 from supportbot.language.detection import detect

@@ -11,7 +11,7 @@ from kb.help_centre import views as kb_views
 from supportbot import openapi, pages
 from supportbot.accounts import account_pages, logos
 from supportbot.accounts import api as accounts_api
-from supportbot.assistant import help_answer
+from supportbot.assistant import help_centre_answer
 from supportbot.chat import api as chat_api
 from supportbot.console import passwords, workspaces
 from supportbot.evals import api as evals_api
@@ -62,7 +62,7 @@ urlpatterns = [
     *(path("api/v1/", include(api.urls)) for api in apis),
     path("desk/", include(desk.urls)),
     *logos.urls,
-    *help_answer.urls,
+    *help_centre_answer.urls,
     *pictures.urls,
     *crawler_files.urls,
     *kb_views.urls,

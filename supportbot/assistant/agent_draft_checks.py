@@ -9,7 +9,7 @@ from typing import Final
 from django.conf import settings
 
 from supportbot.assistant.checks.evidence import Sentence
-from supportbot.assistant.drafting import Draft
+from supportbot.assistant.streamed_answer import Draft
 from supportbot.assistant.outcome_messages import done_in
 from supportbot.assistant.prompts import confidential_text
 from supportbot.assistant.sentence_verdicts import LITTLE_SUPPORT

@@ -16,7 +16,7 @@ import numpy as np
 
 from supportbot.assistant.checks.cross_encoders import ModelInput, Vector, Wanted
 from supportbot.assistant.checks.deeds import DEED_FROM, DOUBT_FROM, Records, is_deed, joint, plainly
-from supportbot.assistant.checks.doubt import LOOK_FROM, Doubts, nearest_pieces
+from supportbot.assistant.checks.doubtful_sentences import LOOK_FROM, Doubts, nearest_pieces
 from supportbot.assistant.checks.evidence import (
     CITED_FROM,
     FAR_BELOW,

@@ -24,7 +24,7 @@ from supportbot.assistant.checks.evidence import Author
 from supportbot.assistant.closest_pages import with_closest_pages
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.delta_buffer import DeltaBuffer, StatusLine
-from supportbot.assistant.drafting import Draft
+from supportbot.assistant.streamed_answer import Draft
 from supportbot.assistant.prompts import GuidelineMarks, confidential_text, second_try
 from supportbot.assistant.texts import BUSY, READING, SEARCHING, STILL_WORKING
 from supportbot.assistant.tool_calls import Place, ToolResult

@@ -14,7 +14,7 @@ from kb.embedders.packaged import RECIPE, PackagedEmbedder
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
 from supportbot.assistant.checks.cross_encoders import MODELS, Model, ModelInput, Vector, Wanted, layers_of
-from supportbot.assistant.drafting import Draft
+from supportbot.assistant.streamed_answer import Draft
 
 _loading: Final = threading.Lock()
 _CACHE_SIZE: Final = 2_048  # windows of sources, 3 kB each; customers ask about few articles

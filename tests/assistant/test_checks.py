@@ -9,7 +9,7 @@ import pytest
 from kb.search import Passage
 from supportbot.assistant.checks.cross_encoders import DATA
 from supportbot.assistant.checks.sentence_kinds import Opening
-from supportbot.assistant.drafting import Draft
+from supportbot.assistant.streamed_answer import Draft
 from supportbot.chat.answers import Answer
 from supportbot.language.normalise import fold_homoglyphs
 

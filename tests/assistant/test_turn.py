@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.context import TurnContext, build_context
-from supportbot.assistant.drafting import Draft
+from supportbot.assistant.streamed_answer import Draft
 from supportbot.assistant.runner import carry_out
 from supportbot.async_db import db
 from supportbot.chat.models import Citation, Conversation, Message

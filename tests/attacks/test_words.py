@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from supportbot.assistant.drafting import Draft
+from supportbot.assistant.streamed_answer import Draft
 from tests.assistant.test_drafting import passage, stream
 from tests.attacks import checks
 from tests.attacks.corpus import Row, rows

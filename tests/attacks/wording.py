@@ -1,6 +1,6 @@
 """Two pages of a shop, and functions that return the answers of a model that has read them."""
 
-from supportbot.assistant.drafting import Draft
+from supportbot.assistant.streamed_answer import Draft
 from supportbot.assistant.prompts import answer_instructions, confidential_text
 from supportbot.chat.answers import Answer
 from tests.assistant.test_drafting import finished, passage

@@ -20,7 +20,7 @@ from kb.models import Article
 from kb.search import search
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.checks.evidence import Source
-from supportbot.assistant.drafting import Draft
+from supportbot.assistant.streamed_answer import Draft
 from tests.kb.import_command import counts, failures, run
 from tests.kb.made_files import FOOTNOTE, HIDDEN, PICTURE, Text, docx, p, paragraph, pdf, scan, table, zipped
 

@@ -17,7 +17,7 @@ from django.db import Error as AnyDatabaseError
 
 from kb.evaluation.metrics import score
 from kb.search import Passage
-from supportbot.assistant.checks.doubt import DENYING, Doubts
+from supportbot.assistant.checks.doubtful_sentences import DENYING, Doubts
 from supportbot.assistant.checks.evidence import Evidence
 from supportbot.assistant.vectors import vectors_of
 from supportbot.errors import SupportBotError

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from kb.search import Passage
 from supportbot.assistant.checks.evidence import Strictness, mean_support
-from supportbot.assistant.drafting import Draft
+from supportbot.assistant.streamed_answer import Draft
 from supportbot.assistant.vectors import vectors_of
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.runs.outcomes import Reply

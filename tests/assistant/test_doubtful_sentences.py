@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from supportbot.assistant.checks.doubt import DATA, LOOK_FROM, Doubts
+from supportbot.assistant.checks.doubtful_sentences import DATA, LOOK_FROM, Doubts
 from tests.pace import bounded
 
 RETURNS = """# Returns

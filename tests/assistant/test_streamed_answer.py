@@ -7,7 +7,7 @@ import pytest
 from kb.search import Passage
 from supportbot.assistant.checks.cross_encoders import WINDOW_CHARACTERS
 from supportbot.assistant.checks.evidence import MAX_WINDOWS, Author
-from supportbot.assistant.drafting import Draft
+from supportbot.assistant.streamed_answer import Draft
 from supportbot.assistant.vectors import settle
 from supportbot.builtin.phrases import say
 from supportbot.chat.answers import Answer
