@@ -65,28 +65,28 @@ def main() -> None:
 
 
 def checked_row(row: Mapping[str, Any], *, strictness: str, markers: str) -> Checked:
-    """Stream one answer through a draft and return the result."""
+    """Stream one answer through the checks and return the result."""
     from supportbot.evals.runs.scripted_answers import streamed
     from supportbot.language.detection import detect
 
     vectors_took, vectors = 0.0, 0
 
-    def settle(draft: Any) -> None:
+    def settle(streaming: Any) -> None:
         nonlocal vectors_took, vectors
-        took, made = settled(draft)
+        took, made = settled(streaming)
         vectors_took, vectors = vectors_took + took, vectors + made
 
     given, began = given_in(row, markers), time.process_time()
-    draft = streamed(
+    streaming = streamed(
         given,
         row.get("said", ()),
         language=row.get("locale", "")[:2] or detect(row["answer"], "en"),
         strictness=strictness,  # type: ignore[arg-type]  # argparse has checked it
         settle=settle,
     )
-    final = draft.answer()
+    final = streaming.answer()
     cpu_ms = (time.process_time() - began - vectors_took) * 1000
-    return Checked(row, result_of(row, draft, final), cpu_ms, vectors)
+    return Checked(row, result_of(row, streaming, final), cpu_ms, vectors)
 
 
 def given_in(row: Mapping[str, Any], markers: str) -> Any:
@@ -100,21 +100,21 @@ def given_in(row: Mapping[str, Any], markers: str) -> Any:
     return Given(answer, pages, tuple(row.get("lookups", ())), tuple(row.get("ledger", ())))
 
 
-def settled(draft: Any) -> tuple[float, int]:
-    """Give a draft the vectors it requests; return the seconds they took, and their number."""
+def settled(streaming: Any) -> tuple[float, int]:
+    """Give a streamed answer the vectors it requests; return the seconds they took, and their number."""
     from supportbot.assistant.vectors import vectors_of
 
     took, made = 0.0, 0
-    while texts := draft.unsure:
+    while texts := streaming.unsure:
         began = time.process_time()
         vectors = vectors_of(texts)
         took += time.process_time() - began
         made += len(texts)
-        draft.weigh(vectors)
+        streaming.weigh(vectors)
     return took, made
 
 
-def result_of(row: Mapping[str, Any], draft: Any, final: Any) -> dict[str, Any]:
+def result_of(row: Mapping[str, Any], streaming: Any, final: Any) -> dict[str, Any]:
     from supportbot.language.sentences import without_markers
 
     sentences = [
@@ -125,7 +125,7 @@ def result_of(row: Mapping[str, Any], draft: Any, final: Any) -> dict[str, Any]:
             "second_look": one.needs_second_look,
             "citations": len(one.cited),
         }
-        for one in draft.sentences
+        for one in streaming.sentences
         if without_markers(one.shown)
     ]
     has_gap = any(sentence["withheld"] for sentence in sentences)
@@ -134,7 +134,7 @@ def result_of(row: Mapping[str, Any], draft: Any, final: Any) -> dict[str, Any]:
         "id": row.get("id"),
         "shown": shown,
         "confirmed": final.is_confirmed,
-        "taken_back": [] if shown == "whole" else taken_back(draft.shown, final.text),
+        "taken_back": [] if shown == "whole" else taken_back(streaming.shown, final.text),
         "sentences": sentences,
     }
 

@@ -15,8 +15,8 @@ from django.urls import get_resolver
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.recipes import active_recipe, embedder_of
 from supportbot.assistant import vectors
-from supportbot.assistant.streamed_answer import Draft
 from supportbot.assistant.runner import runner
+from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.evals.build_fingerprint import build
 from supportbot.language.detection import detect
 from supportbot.language.normalise import fold_homoglyphs
@@ -81,10 +81,11 @@ def warm_up() -> None:
     detect("ready", "en")
     stem("ready", "en")
     fold_homoglyphs("ɑ")
-    draft = Draft((), "en")  # otherwise, the first answer would block the event loop while the checks' tables are read
-    draft.write("Your parcel arrives in 3 days.")
-    draft.finish()
-    draft.weigh({})
+    # Otherwise, the first answer would block the event loop while the checks' tables are read.
+    streamed = StreamedAnswer((), "en")
+    streamed.write("Your parcel arrives in 3 days.")
+    streamed.finish()
+    streamed.weigh({})
     _warm_up_embedder()
     if is_remote_configured():
         import_module("supportbot.llm.providers.openai")

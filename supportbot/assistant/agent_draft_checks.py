@@ -9,10 +9,10 @@ from typing import Final
 from django.conf import settings
 
 from supportbot.assistant.checks.evidence import Sentence
-from supportbot.assistant.streamed_answer import Draft
 from supportbot.assistant.outcome_messages import done_in
 from supportbot.assistant.prompts import confidential_text
 from supportbot.assistant.sentence_verdicts import LITTLE_SUPPORT
+from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.assistant.vectors import settle
 from supportbot.chat.models import Conversation
 from supportbot.handoff.ports import Doubt, GeneratedDraft
@@ -35,9 +35,9 @@ def doubts_of(conversation: Conversation, written: GeneratedDraft) -> list[Doubt
     return doubts
 
 
-def _checked(conversation: Conversation, written: GeneratedDraft) -> Draft:
+def _checked(conversation: Conversation, written: GeneratedDraft) -> StreamedAnswer:
     request = written.request
-    draft = Draft(
+    draft = StreamedAnswer(
         written.passages,
         request.locale,
         tuple(_said_by_customer(written)),

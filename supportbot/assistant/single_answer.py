@@ -9,8 +9,8 @@ from django.utils.timezone import now
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.answer_assembly import answer_from_curated
 from supportbot.assistant.checks.evidence import Author
-from supportbot.assistant.streamed_answer import Draft
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions, moment_in_words, time_told_in
+from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.assistant.turn_search import Found, in_parts, with_similarity, with_sure_similarity
 from supportbot.assistant.vectors import settle
 from supportbot.chat.answers import Answer
@@ -41,7 +41,7 @@ def quote_once(question: str, *, workspace: Workspace, language: str, retrieved:
 
 
 def _checked(text: str, request: ModelRequest, retrieved: Found, *, by: Author, is_cut_off: bool = False) -> Answer:
-    draft = Draft(
+    streamed = StreamedAnswer(
         retrieved.retrieval.passages,
         request.locale,
         said=[request.question],
@@ -50,13 +50,13 @@ def _checked(text: str, request: ModelRequest, retrieved: Found, *, by: Author, 
         strictness=current().document.strictness,
         by=by,
     )
-    draft.write(text)
-    settle(draft)
+    streamed.write(text)
+    settle(streamed)
     if is_cut_off:
-        draft.break_off()
-    draft.finish()
-    settle(draft)
-    return draft.answer()
+        streamed.break_off()
+    streamed.finish()
+    settle(streamed)
+    return streamed.answer()
 
 
 def _request(question: str, workspace: Workspace, language: str, retrieved: Found) -> ModelRequest:

@@ -24,8 +24,8 @@ from supportbot.assistant.checks.evidence import Author
 from supportbot.assistant.closest_pages import with_closest_pages
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.delta_buffer import DeltaBuffer, StatusLine
-from supportbot.assistant.streamed_answer import Draft
 from supportbot.assistant.prompts import GuidelineMarks, confidential_text, second_try
+from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.assistant.texts import BUSY, READING, SEARCHING, STILL_WORKING
 from supportbot.assistant.tool_calls import Place, ToolResult
 from supportbot.assistant.tools import Tools, answerable
@@ -72,7 +72,7 @@ class Turn:
         self.claim = claim
         self._admission = admission
         self._deltas = DeltaBuffer(claim)
-        self._draft = Draft((), "en")
+        self._streamed = StreamedAnswer((), "en")
         self._language = base_language(claim.locale)  # used until the question has been read
         self._status = StatusLine(self._deltas, text_in(self._language, SEARCHING))
         self._trace: RetrievalTrace | None = None
@@ -145,7 +145,7 @@ class Turn:
                 raise LeaseLost() from None
             if not self._is_stopped:  # the process is shutting down
                 raise
-            return self._draft.answer(is_stopped=True)
+            return self._streamed.answer(is_stopped=True)
 
     async def _compose(self) -> Answer:
         with self._status.shown(lambda: text_in(self._language, STILL_WORKING)):
@@ -155,7 +155,7 @@ class Turn:
                 async with self._admission.searching if self._admission else nullcontext():
                     context = await self._context()
             self._language, self._trace, self._release = context.language, context.trace, context.release
-            self._begin_draft(context)
+            self._begin_answer(context)
             if self.claim.attempt > 1:
                 earlier = await db(proposed_before, self.claim, context.language)
                 if earlier:
@@ -209,7 +209,7 @@ class Turn:
                 ]
             if not calls or any(result.closing for result in results):
                 return await self._ended(request, context, results)
-            self._deltas.emit(self._draft.end_paragraph())
+            self._deltas.emit(self._streamed.end_paragraph())
             await self._settle()
             self._learn(results)
             request = _with_results(request, step, calls, results)
@@ -236,10 +236,10 @@ class Turn:
 
     async def _checked(self, request: ModelRequest, results: list[ToolResult]) -> Answer:
         with self._report.phases.during("check"):
-            self._deltas.emit(self._draft.finish())
+            self._deltas.emit(self._streamed.finish())
             await self._settle()
-            self._draft.apply(await second_look.verdicts(request, self._draft.doubtful, self._draft.facts))
-            return finalize(self._draft.answer(), results, self._lookup_summaries, self._blocks, self._cards)
+            self._streamed.apply(await second_look.verdicts(request, self._streamed.doubtful, self._streamed.facts))
+            return finalize(self._streamed.answer(), results, self._lookup_summaries, self._blocks, self._cards)
 
     def _is_worth_another_try(self, answer: Answer, context: TurnContext, results: list[ToolResult]) -> bool:
         """Return whether the checks rejected a model's answer although search was confident that the articles contain
@@ -251,18 +251,18 @@ class Turn:
 
     def _quoted(self, context: TurnContext) -> Answer | None:
         """Return the built-in answerer's quotation, which replaces the text shown so far; None if it has none."""
-        self._begin_draft(context, by="builtin")
-        self._draft.write(quotation_for(context.request))
-        self._draft.finish()
-        answer = self._draft.answer()
+        self._begin_answer(context, by="builtin")
+        self._streamed.write(quotation_for(context.request))
+        self._streamed.finish()
+        answer = self._streamed.answer()
         return answer if answer.citations else None
 
     async def _settle(self) -> None:
-        """Give the draft the required vectors, computed in a thread to keep the event loop free."""
-        while texts := self._draft.unsure:
+        """Give the streamed answer the required vectors, computed in a thread to keep the event loop free."""
+        while texts := self._streamed.unsure:
             with self._report.phases.during("check"):
                 vectors = await asyncio.to_thread(vectors_of, texts)
-            self._deltas.emit(self._draft.weigh(vectors))
+            self._deltas.emit(self._streamed.weigh(vectors))
 
     def _learn(self, results: list[ToolResult]) -> None:
         for result in results:
@@ -271,10 +271,10 @@ class Turn:
                 self._lookup_summaries.append(result.summary)
             if result.looked_up:
                 self._looked_up.append(result.looked_up)
-                self._draft.learn(result.looked_up)
+                self._streamed.learn(result.looked_up)
 
     async def _ask(self, request: ModelRequest, context: TurnContext) -> list[ToolCall]:
-        """Stream one model answer into the draft; return the tool calls in it."""
+        """Stream one model answer through the checks; return the tool calls in it."""
         calls: list[ToolCall] = []
         with self._report.phases.during("model"):
             async with aclosing(gateway.stream(request, may_fall_back=self._may_fall_back)) as events:
@@ -291,29 +291,29 @@ class Turn:
             case ToolCall():
                 calls.append(event)
             case RouteStarted(provider=provider):
-                self._draft.by, self._report.route = _author(provider), provider
+                self._streamed.by, self._report.route = _author(provider), provider
             case Finished(finish_reason=reason):
                 await self._show(self._guidelines.rest())
                 if reason in CUT_OFF:
-                    self._draft.break_off()
+                    self._streamed.break_off()
             case Restarted(provider=provider):
                 calls.clear()
                 await self._begin_again(context)
-                self._draft.by, self._report.route = _author(provider), provider
+                self._streamed.by, self._report.route = _author(provider), provider
 
     async def _show(self, text: str) -> None:
         """Check and show text in small pieces, so a server that sends pages at once does not block other chats."""
         for start in range(0, len(text), PIECE_CHARACTERS):
             if start:
                 await asyncio.sleep(0)
-            self._deltas.emit(self._draft.write(text[start : start + PIECE_CHARACTERS]))
+            self._deltas.emit(self._streamed.write(text[start : start + PIECE_CHARACTERS]))
             await self._settle()
             if self._deltas.text:
                 self._report.phases.mark("first_text")
 
     async def _begin_again(self, context: TurnContext) -> None:
         """Start over for another route or try; readers notice this only if text was already shown."""
-        self._begin_draft(context)
+        self._begin_answer(context)
         if not self._deltas.text:
             return
         self._is_claim_changing = True
@@ -334,10 +334,10 @@ class Turn:
             self.claim = await raising
             raise
 
-    def _begin_draft(self, context: TurnContext, by: Author = "model") -> None:
+    def _begin_answer(self, context: TurnContext, by: Author = "model") -> None:
         self._blocks = ()
         self._guidelines = GuidelineMarks(context.guidelines if by == "model" else ())
-        self._draft = Draft(
+        self._streamed = StreamedAnswer(
             context.passages,
             context.language,
             context.said,

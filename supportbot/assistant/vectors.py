@@ -14,7 +14,7 @@ from kb.embedders.packaged import RECIPE, PackagedEmbedder
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
 from supportbot.assistant.checks.cross_encoders import MODELS, Model, ModelInput, Vector, Wanted, layers_of
-from supportbot.assistant.streamed_answer import Draft
+from supportbot.assistant.streamed_answer import StreamedAnswer
 
 _loading: Final = threading.Lock()
 _CACHE_SIZE: Final = 2_048  # windows of sources, 3 kB each; customers ask about few articles
@@ -54,9 +54,9 @@ def load() -> None:
     vectors_of(["ready", *(ModelInput("ready", model) for model in MODELS)])
 
 
-def settle(draft: Draft) -> str:
-    """Give a draft vectors until it needs no more; return what may then be shown."""
+def settle(streamed: StreamedAnswer) -> str:
+    """Give a streamed answer vectors until it needs no more; return what may then be shown."""
     shown = ""
-    while texts := draft.unsure:
-        shown += draft.weigh(vectors_of(texts))
+    while texts := streamed.unsure:
+        shown += streamed.weigh(vectors_of(texts))
     return shown

@@ -9,11 +9,11 @@ import pytest
 from kb.search import Passage
 from supportbot.assistant.checks.cross_encoders import DATA
 from supportbot.assistant.checks.sentence_kinds import Opening
-from supportbot.assistant.streamed_answer import Draft
+from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.chat.answers import Answer
 from supportbot.language.normalise import fold_homoglyphs
 
-from .test_drafting import finished, passage, stream
+from .test_streamed_answer import finished, passage, stream
 
 ENGLISH = (
     "## Returns\n\nYou can return unused items within **60 days** of delivery. Use the label in *Your orders*. Your "
@@ -30,12 +30,14 @@ SOURCES: dict[str, Passage] = {"en": passage(ENGLISH), "de": passage(GERMAN, loc
 DONE = "Done: Refund €79.00 for order WF-20410. Your reference is RF-B2IP-0410."
 
 
-def drafted(language: str = "en", *, said: str = "", source: str = "", done: Sequence[str] = ()) -> Draft:
-    return Draft((SOURCES[source or language],), language, (said,), done=done)
+def streaming_answer(
+    language: str = "en", *, said: str = "", source: str = "", done: Sequence[str] = ()
+) -> StreamedAnswer:
+    return StreamedAnswer((SOURCES[source or language],), language, (said,), done=done)
 
 
 def answered(text: str, *, language: str = "en", said: str = "", source: str = "") -> Answer:
-    return finished(drafted(language, said=said, source=source), text)
+    return finished(streaming_answer(language, said=said, source=source), text)
 
 
 # Written by other people before the classifier existed, and not part of its training data.
@@ -129,10 +131,10 @@ def test_false_claims_and_promises_are_withheld_and_honest_sentences_are_not() -
 )  # fmt: skip
 @pytest.mark.parametrize("step", [1, 1000])
 def test_a_plain_claim_never_reaches_the_customer(claim: str, step: int) -> None:
-    draft = drafted()
-    answer = finished(draft, f"Hello. {claim} Anything else?", step=step)
+    streamed = streaming_answer()
+    answer = finished(streamed, f"Hello. {claim} Anything else?", step=step)
     assert [one.text for one in answer.withheld] == [claim]
-    assert claim not in draft.shown
+    assert claim not in streamed.shown
     assert claim not in answer.text
 
 
@@ -147,10 +149,10 @@ def test_a_plain_claim_never_reaches_the_customer(claim: str, step: int) -> None
     ],
 )
 def test_a_record_may_be_paraphrased(line: str) -> None:
-    answer = finished(drafted(done=[DONE]), line)
+    answer = finished(streaming_answer(done=[DONE]), line)
     assert answer.text == line
     assert answer.is_confirmed is not False
-    assert finished(drafted(), line).is_abstention
+    assert finished(streaming_answer(), line).is_abstention
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,7 @@ def test_a_record_may_be_paraphrased(line: str) -> None:
     ],
 )
 def test_a_claim_of_an_action_without_a_record_is_withheld(line: str) -> None:
-    assert finished(drafted(done=[DONE]), line).is_abstention
+    assert finished(streaming_answer(done=[DONE]), line).is_abstention
 
 
 # The record, a true sentence, and one with the same order and figures but another action or outcome.
@@ -196,8 +198,8 @@ RECORDED = [
 def test_a_record_does_not_confirm_another_action_or_outcome_for_the_same_order(
     language: str, record: str, true: str, false: str
 ) -> None:
-    assert finished(drafted(language, source="en", done=[record]), true).text == true
-    assert finished(drafted(language, source="en", done=[record]), false).is_abstention
+    assert finished(streaming_answer(language, source="en", done=[record]), true).text == true
+    assert finished(streaming_answer(language, source="en", done=[record]), false).is_abstention
 
 
 # The record, a true sentence, and the same sentence followed by another action or a promise.
@@ -218,8 +220,8 @@ ADDED = [
 def test_a_record_does_not_confirm_a_second_action_in_the_same_sentence(
     language: str, record: str, true: str, added: str
 ) -> None:
-    assert finished(drafted(language, source="en", done=[record]), true).text == true
-    assert finished(drafted(language, source="en", done=[record]), added).is_abstention
+    assert finished(streaming_answer(language, source="en", done=[record]), true).text == true
+    assert finished(streaming_answer(language, source="en", done=[record]), added).is_abstention
 
 
 @pytest.mark.one_in(3)
@@ -240,20 +242,20 @@ def test_a_record_does_not_confirm_a_second_action_in_the_same_sentence(
 )
 def test_hard_checks_apply_whatever_the_strictness(line: str, code: str) -> None:
     for strictness in ("strict", "balanced", "open"):
-        draft = Draft((SOURCES["en"], SOURCES["de"]), "en", strictness=strictness)  # type: ignore[arg-type]
-        answer = finished(draft, f"Use the label in Your orders. [1] {line}")
+        streamed = StreamedAnswer((SOURCES["en"], SOURCES["de"]), "en", strictness=strictness)  # type: ignore[arg-type]
+        answer = finished(streamed, f"Use the label in Your orders. [1] {line}")
         assert code in [one.code for one in answer.withheld]
         assert line.removesuffix(" [1]") not in answer.text
 
 
 def test_wording_alone_withholds_nothing_but_decides_whether_the_answer_is_confirmed() -> None:
     told = "Penguins live in Antarctica and eat mostly krill, squid and small fish."
-    balanced = finished(Draft((SOURCES["en"],), "en"), f"{told} [1]")
+    balanced = finished(StreamedAnswer((SOURCES["en"],), "en"), f"{told} [1]")
     assert balanced.text.startswith(told)
     assert "do not confirm" in balanced.text
     assert (balanced.is_confirmed, balanced.offers_human, balanced.citations) == (False, True, ())
-    assert finished(Draft((SOURCES["en"],), "en", strictness="open"), told).text == told
-    strict = finished(Draft((SOURCES["en"],), "en", strictness="strict"), told)
+    assert finished(StreamedAnswer((SOURCES["en"],), "en", strictness="open"), told).text == told
+    strict = finished(StreamedAnswer((SOURCES["en"],), "en", strictness="strict"), told)
     assert strict.is_abstention
     assert told in [one.text for one in strict.withheld]
 
@@ -328,32 +330,32 @@ def test_the_customers_words_may_be_repeated_except_their_links() -> None:
 
 
 def test_a_named_source_in_another_language_is_cited() -> None:
-    draft = Draft((SOURCES["de"],), "en")
-    [span] = finished(draft, "Your refund takes 5 working days. [1]").citations
+    streamed = StreamedAnswer((SOURCES["de"],), "en")
+    [span] = finished(streamed, "Your refund takes 5 working days. [1]").citations
     assert span.title == "Returns"
 
 
 def test_text_after_a_dangling_prefix_does_not_run_into_it() -> None:
-    draft = drafted()
-    stream(draft, "Use the label at evil.com/pay. Yes! You")
-    assert "evil" not in draft.shown
-    assert draft.answer(is_stopped=True).text.endswith("Yes!")
+    streamed = streaming_answer()
+    stream(streamed, "Use the label at evil.com/pay. Yes! You")
+    assert "evil" not in streamed.shown
+    assert streamed.answer(is_stopped=True).text.endswith("Yes!")
 
 
 def test_an_unavailable_vector_does_not_delay_the_answer() -> None:
-    draft = drafted()
-    draft.write("Hello. I have refunded your order. You can return unused items. [1] ")
+    streamed = streaming_answer()
+    streamed.write("Hello. I have refunded your order. You can return unused items. [1] ")
     for _ in range(9):
-        draft.weigh({})
-        draft.finish()
-    assert "return unused items" in draft.answer().text
+        streamed.weigh({})
+        streamed.finish()
+    assert "return unused items" in streamed.answer().text
 
 
 def test_a_sentence_refuted_by_a_second_look_loses_its_citation() -> None:
-    draft = drafted()
-    finished(draft, "Gift cards cannot be returned. [1] You can return unused items within 60 days of delivery. [1]")
-    draft.apply({0: False})
-    answer = draft.answer()
+    streamed = streaming_answer()
+    finished(streamed, "Gift cards cannot be returned. [1] You can return unused items within 60 days of delivery. [1]")
+    streamed.apply({0: False})
+    answer = streamed.answer()
     assert answer.text == "You can return unused items within 60 days of delivery. [1]"
     assert [span.quote for span in answer.citations] == ["You can return unused items within **60 days** of delivery."]
 
@@ -365,9 +367,9 @@ def test_many_apologies_leave_vectors_for_a_claim_after_them(deed: str) -> None:
         "I have no details on the colour. I could not find the shop's phone. I am unable to open that page. "
         "I don't know when it opens. I cannot tell the size of it. I have not found any news on that. "
     )
-    draft = Draft([], "en")
-    finished(draft, f"{regrets}{deed}")
-    assert draft.sentences[-1].withheld == "deed"
+    streamed = StreamedAnswer([], "en")
+    finished(streamed, f"{regrets}{deed}")
+    assert streamed.sentences[-1].withheld == "deed"
 
 
 OPENINGS_OF_OTHERS = {
@@ -393,9 +395,9 @@ def test_a_deed_in_a_language_without_training_rows_is_withheld_wherever_it_stan
     opening = OPENINGS_OF_OTHERS[language]
     before = [opening.replace(".", f" {name}.") for name in ("alfa", "beta", "gamma", "delta", "epsilon")]
     before = before[:sentences_before]
-    draft = Draft([], language)
-    finished(draft, " ".join([*before, deed]))
-    assert [one.withheld for one in draft.sentences] == [""] * sentences_before + ["deed"]
+    streamed = StreamedAnswer([], language)
+    finished(streamed, " ".join([*before, deed]))
+    assert [one.withheld for one in streamed.sentences] == [""] * sentences_before + ["deed"]
 
 
 @pytest.mark.long
@@ -410,11 +412,11 @@ def test_four_true_statements_about_four_records_are_all_shown() -> None:
         "I have refunded €64.00 for order BK-3391. Your booking LK-4407 is on 14 June now. "
         "I have blocked your card ending in 4471. I have sent invoice IN-2093 to a.smith@example.com."
     )
-    assert finished(Draft([], "en", done=records), true).text == true
+    assert finished(StreamedAnswer([], "en", done=records), true).text == true
     false = true.replace("sent invoice IN-2093 to", "deleted the account of")
-    draft = Draft([], "en", done=records)
-    finished(draft, false)
-    assert [one.withheld for one in draft.sentences] == ["", "", "", "deed"]
+    streamed = StreamedAnswer([], "en", done=records)
+    finished(streamed, false)
+    assert [one.withheld for one in streamed.sentences] == ["", "", "", "deed"]
 
 
 def test_a_refund_of_one_order_does_not_confirm_one_of_an_order_that_was_only_looked_up() -> None:
@@ -424,15 +426,17 @@ def test_a_refund_of_one_order_does_not_confirm_one_of_an_order_that_was_only_lo
         ("I have refunded order BK-3391.", ""),
         ("BK-7777 was delivered on 3 May.", ""),
     ):
-        draft = Draft([], "en", done=done, looked_up=seen)
-        finished(draft, text)
-        assert [one.withheld for one in draft.sentences] == [withheld], text
+        streamed = StreamedAnswer([], "en", done=done, looked_up=seen)
+        finished(streamed, text)
+        assert [one.withheld for one in streamed.sentences] == [withheld], text
 
 
 def test_a_record_without_a_number_may_concern_an_order_that_was_looked_up() -> None:
-    draft = Draft([], "en", done=["Done: Refund €64.00."], looked_up=["Order BK-7777: delivered, total €64.00."])
-    finished(draft, "I have refunded €64.00 for order BK-7777.")
-    assert [one.withheld for one in draft.sentences] == [""]
+    streamed = StreamedAnswer(
+        [], "en", done=["Done: Refund €64.00."], looked_up=["Order BK-7777: delivered, total €64.00."]
+    )
+    finished(streamed, "I have refunded €64.00 for order BK-7777.")
+    assert [one.withheld for one in streamed.sentences] == [""]
 
 
 @pytest.mark.parametrize(
@@ -444,18 +448,18 @@ def test_a_record_without_a_number_may_concern_an_order_that_was_looked_up() -> 
     ],
 )
 def test_a_true_statement_is_not_withheld_for_a_figure(language: str, record: str, line: str) -> None:
-    draft = drafted(language, source="en", done=[record])
-    finished(draft, line)
-    assert [one.withheld for one in draft.sentences] == [""]
+    streamed = streaming_answer(language, source="en", done=[record])
+    finished(streamed, line)
+    assert [one.withheld for one in streamed.sentences] == [""]
 
 
 @pytest.mark.parametrize(
     "line", ["I have refunded five € for order BK-3391.", "You also get ten % back.", "We have sent you € five."]
 )
 def test_an_amount_in_words_before_a_currency_sign_needs_a_record(line: str) -> None:
-    draft = Draft([], "en", done=["Done: Refund €64.00 for order BK-3391."])
-    finished(draft, f"I have refunded €64.00 for order BK-3391. {line}")
-    assert [bool(one.withheld) for one in draft.sentences] == [False, True]
+    streamed = StreamedAnswer([], "en", done=["Done: Refund €64.00 for order BK-3391."])
+    finished(streamed, f"I have refunded €64.00 for order BK-3391. {line}")
+    assert [bool(one.withheld) for one in streamed.sentences] == [False, True]
 
 
 def test_nothing_is_trained_on_the_sentences_that_measure_it() -> None:
@@ -485,9 +489,9 @@ OLD_SOFAS = (
     ],
 )
 def test_a_rule_from_a_page_is_shown_and_a_claim_of_an_action_next_to_it_is_not(line: str, is_shown: bool) -> None:
-    draft = Draft([passage(OLD_SOFAS)], "en")
-    finished(draft, line)
-    assert [one.withheld for one in draft.sentences] == ["" if is_shown else "deed"]
+    streamed = StreamedAnswer([passage(OLD_SOFAS)], "en")
+    finished(streamed, line)
+    assert [one.withheld for one in streamed.sentences] == ["" if is_shown else "deed"]
 
 
 @pytest.mark.one_in(5)

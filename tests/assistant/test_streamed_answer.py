@@ -7,7 +7,7 @@ import pytest
 from kb.search import Passage
 from supportbot.assistant.checks.cross_encoders import WINDOW_CHARACTERS
 from supportbot.assistant.checks.evidence import MAX_WINDOWS, Author
-from supportbot.assistant.streamed_answer import Draft
+from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.assistant.vectors import settle
 from supportbot.builtin.phrases import say
 from supportbot.chat.answers import Answer
@@ -37,30 +37,30 @@ def passage(body: str = BODY, *, locale: str = "en", offset: int = 0) -> Passage
     )
 
 
-def stream(draft: Draft, text: str, *, step: int = 7) -> str:
-    """Write a text in pieces of `step` characters, with the vectors the draft asks for; return what was shown."""
+def stream(streamed: StreamedAnswer, text: str, *, step: int = 7) -> str:
+    """Write a text in pieces of `step` characters, with the vectors that the answer asks for; return what was shown."""
     for start in range(0, len(text), step):
-        draft.write(text[start : start + step])
-        settle(draft)
-    return draft.shown
+        streamed.write(text[start : start + step])
+        settle(streamed)
+    return streamed.shown
 
 
-def finished(draft: Draft, text: str, *, step: int = 7) -> Answer:
+def finished(streamed: StreamedAnswer, text: str, *, step: int = 7) -> Answer:
     """Write a whole text and return the answer."""
-    stream(draft, text, step=step)
+    stream(streamed, text, step=step)
     for _ in range(2):
-        draft.finish()
-        settle(draft)
-    return draft.answer()
+        streamed.finish()
+        settle(streamed)
+    return streamed.answer()
 
 
 def written(
     text: str, *, step: int = 7, language: str = "en", said: str = "", by: Author = "model"
 ) -> tuple[str, Answer]:
     """Return the text shown while streaming, and the answer, for a text in pieces of `step` characters."""
-    draft = Draft((passage(),), language, (said,), by=by)
-    answer = finished(draft, text, step=step)
-    return draft.shown, answer
+    streamed = StreamedAnswer((passage(),), language, (said,), by=by)
+    answer = finished(streamed, text, step=step)
+    return streamed.shown, answer
 
 
 def test_words_quoted_from_an_article_are_not_a_claim() -> None:
@@ -69,8 +69,10 @@ def test_words_quoted_from_an_article_are_not_a_claim() -> None:
 
 
 def test_words_from_the_sources_are_streamed_as_they_arrive() -> None:
-    draft = Draft((passage("Tents with a groundsheet dry within minutes when they hang in the wind."),), "en")
-    assert draft.write("Tents with a groundsheet hang in the ").startswith("Tents with a groundsheet ")
+    streamed = StreamedAnswer(
+        (passage("Tents with a groundsheet dry within minutes when they hang in the wind."),), "en"
+    )
+    assert streamed.write("Tents with a groundsheet hang in the ").startswith("Tents with a groundsheet ")
 
 
 def test_courtesy_needs_no_source() -> None:
@@ -98,9 +100,9 @@ def test_numbers_from_the_customer_may_be_repeated() -> None:
 
 
 def test_a_stopped_answer_is_exactly_what_was_shown() -> None:
-    draft = Draft((passage(),), "en")
-    shown = draft.write("Gift cards cannot be returned. [1] The label is in your ord")
-    answer = draft.answer(is_stopped=True)
+    streamed = StreamedAnswer((passage(),), "en")
+    shown = streamed.write("Gift cards cannot be returned. [1] The label is in your ord")
+    answer = streamed.answer(is_stopped=True)
     assert answer.text == shown.strip()
     assert answer.is_stopped
     assert len(answer.citations) == 1
@@ -110,50 +112,50 @@ def test_a_stopped_answer_is_exactly_what_was_shown() -> None:
     "end", ["You can return unused items", "Your refund is paid within 5 working days after we rec"]
 )
 def test_half_a_sentence_of_a_truncated_answer_is_dropped(end: str) -> None:
-    draft = Draft((passage(),), "en")
-    draft.write(f"Gift cards cannot be returned. [1] {end}")
-    draft.break_off()
-    draft.finish()
-    assert draft.answer().text == "Gift cards cannot be returned. [1]"
+    streamed = StreamedAnswer((passage(),), "en")
+    streamed.write(f"Gift cards cannot be returned. [1] {end}")
+    streamed.break_off()
+    streamed.finish()
+    assert streamed.answer().text == "Gift cards cannot be returned. [1]"
 
 
 @pytest.mark.parametrize("end", ["You can return unused items within 60 days of delivery. [1]", 'You may say "hello."'])
 def test_a_complete_sentence_of_a_truncated_answer_stays(end: str) -> None:
-    draft = Draft((passage(f'{BODY}\n\nYou may say "hello."\n'),), "en")
-    draft.write(end)
-    draft.break_off()
-    draft.finish()
-    assert draft.answer().text.startswith(end)
+    streamed = StreamedAnswer((passage(f'{BODY}\n\nYou may say "hello."\n'),), "en")
+    streamed.write(end)
+    streamed.break_off()
+    streamed.finish()
+    assert streamed.answer().text.startswith(end)
 
 
 def test_an_answer_of_half_a_sentence_and_a_courtesy_is_an_abstention() -> None:
-    draft = Draft((passage(),), "en")
-    draft.write("Sure! You can return unused items within 60 days of")
-    draft.break_off()
-    draft.finish()
-    assert draft.answer().is_abstention
+    streamed = StreamedAnswer((passage(),), "en")
+    streamed.write("Sure! You can return unused items within 60 days of")
+    streamed.break_off()
+    streamed.finish()
+    assert streamed.answer().is_abstention
 
 
 @pytest.mark.parametrize("flood", ["Gift cards cannot be returned. ", "a\n", ". ", "1. b\n", "packed "])
 def test_a_flood_of_text_is_read_up_to_a_limit(flood: str) -> None:
-    draft = Draft((passage(),), "en")
+    streamed = StreamedAnswer((passage(),), "en")
     for _ in range(20_000 // 50):
-        draft.write(flood * 50)
-    draft.finish()
-    assert len(draft.sentences) < 400
-    assert len(draft.answer().text) < 10_000
+        streamed.write(flood * 50)
+    streamed.finish()
+    assert len(streamed.sentences) < 400
+    assert len(streamed.answer().text) < 10_000
 
 
 def test_a_page_with_the_same_words_is_not_a_source_of_a_look_up() -> None:
-    draft = Draft((passage("Write to us when your order was delivered and the parcel is open."),), "en")
-    draft.learn("Order A-1001: delivered")
-    answer = finished(draft, "Your order A-1001 was delivered.")
+    streamed = StreamedAnswer((passage("Write to us when your order was delivered and the parcel is open."),), "en")
+    streamed.learn("Order A-1001: delivered")
+    answer = finished(streamed, "Your order A-1001 was delivered.")
     assert (answer.text, answer.citations) == ("Your order A-1001 was delivered.", ())
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_an_answer_about_reaching_a_person_offers_the_button(language: str) -> None:
-    answer = finished(Draft((), language, by="builtin"), say("no_person", language))
+    answer = finished(StreamedAnswer((), language, by="builtin"), say("no_person", language))
     assert (answer.text, answer.is_abstention, answer.offers_human) == (say("no_person", language), True, True)
 
 
@@ -194,9 +196,9 @@ def test_a_table_row_is_cited_as_a_whole() -> None:
     )
     with_names = "- Austria · Days: 3 to 4 · Costs: €6.90 · Free above: €120 [1]"
     text, rows = f"- Germany: 2 to 3 · €4.90 · €80 [1]\n{with_names}", table.splitlines()[-2:]
-    by_model = finished(Draft((passage(table),), "en"), text)
+    by_model = finished(StreamedAnswer((passage(table),), "en"), text)
     assert [span.quote for span in by_model.citations] == [row.strip("| ") for row in rows]
-    built_in = finished(Draft((passage(table),), "en", by="builtin"), text)
+    built_in = finished(StreamedAnswer((passage(table),), "en", by="builtin"), text)
     assert [span.quote for span in built_in.citations] == ["\n".join(rows).strip("| ")]
 
 
@@ -217,18 +219,18 @@ def test_a_table_row_with_empty_cells_is_cited_as_a_whole_with_its_column_names(
     header: str, row: str, said: str
 ) -> None:
     source = passage(f"{header}\n|---|---|---|\n| Germany | 2 to 3 | €4.90 |\n{row}\n")
-    answer = finished(Draft((source,), "en", by="builtin"), f"- {said} [1]")
+    answer = finished(StreamedAnswer((source,), "en", by="builtin"), f"- {said} [1]")
     assert [span.quote for span in answer.citations] == [row.strip("| ")]
 
 
 def test_a_sentence_that_waits_for_its_vector_is_kept_when_the_incomplete_one_after_it_is_dropped() -> None:
-    draft = Draft((passage(),), "en")
-    draft.write("I have refunded your order. Gift cards cannot be")
-    assert draft.unsure
-    draft.break_off()
-    draft.finish()
-    settle(draft)
-    assert {one.code: one.text for one in draft.answer().withheld} == {
+    streamed = StreamedAnswer((passage(),), "en")
+    streamed.write("I have refunded your order. Gift cards cannot be")
+    assert streamed.unsure
+    streamed.break_off()
+    streamed.finish()
+    settle(streamed)
+    assert {one.code: one.text for one in streamed.answer().withheld} == {
         "deed": "I have refunded your order.",
         "cut_off": "Gift cards cannot be",
     }
@@ -237,8 +239,8 @@ def test_a_sentence_that_waits_for_its_vector_is_kept_when_the_incomplete_one_af
 def test_comparing_pages_by_meaning_takes_a_bounded_number_of_short_texts() -> None:
     whole = "as long as its seal is whole " * 9
     long = passage("".join(f"Item {number} may be returned {whole}. " for number in range(99)))
-    draft = Draft((long, long), "ja")
-    draft.write("商品は三十日以内に返品できます。封が切られていないこと。")
-    windows = [text for text in draft.unsure if isinstance(text, str) and text.startswith("Returns: ")]
+    streamed = StreamedAnswer((long, long), "ja")
+    streamed.write("商品は三十日以内に返品できます。封が切られていないこと。")
+    windows = [text for text in streamed.unsure if isinstance(text, str) and text.startswith("Returns: ")]
     assert len(windows) == MAX_WINDOWS
     assert max(map(len, windows)) <= WINDOW_CHARACTERS

@@ -11,8 +11,8 @@ from pytest_django.fixtures import Settings
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.context import TurnContext, build_context
-from supportbot.assistant.streamed_answer import Draft
 from supportbot.assistant.runner import carry_out
+from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.async_db import db
 from supportbot.chat.models import Citation, Conversation, Message
 from supportbot.chat.retrieval_trace import RetrievalTrace, traces_of
@@ -187,7 +187,7 @@ async def test_a_large_piece_of_text_does_not_block_other_chats(
     conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns_of_others, at_each_piece = 0, []
-    write = Draft.write
+    write = StreamedAnswer.write
 
     async def somebody_else() -> None:
         nonlocal turns_of_others
@@ -195,11 +195,11 @@ async def test_a_large_piece_of_text_does_not_block_other_chats(
             await asyncio.sleep(0)
             turns_of_others += 1
 
-    def noting(draft: Draft, text: str) -> str:
+    def noting(draft: StreamedAnswer, text: str) -> str:
         at_each_piece.append(turns_of_others)
         return write(draft, text)
 
-    monkeypatch.setattr(Draft, "write", noting)
+    monkeypatch.setattr(StreamedAnswer, "write", noting)
     claim = await db(say, conversation, "How long can I return something?")
     other = asyncio.create_task(somebody_else())
     with answering(ScriptedModel(Says("You can return it. " * 500))):

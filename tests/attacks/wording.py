@@ -1,9 +1,9 @@
 """Two pages of a shop, and functions that return the answers of a model that has read them."""
 
-from supportbot.assistant.streamed_answer import Draft
 from supportbot.assistant.prompts import answer_instructions, confidential_text
+from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.chat.answers import Answer
-from tests.assistant.test_drafting import finished, passage
+from tests.assistant.test_streamed_answer import finished, passage
 
 PAGE = """## Returns and refunds
 
@@ -39,11 +39,13 @@ INSTRUCTIONS = answer_instructions(company="Tarn", passages=(), note=NOTE, sees_
 
 def said(text: str, *, language: str = "en", page: str = PAGE, pieces: int = 5, asked: str = "") -> tuple[str, Answer]:
     """Return the text shown while streaming, and the final answer."""
-    draft = Draft((passage(page, locale=language),), language, (asked,), confidential=confidential_text(INSTRUCTIONS))
-    answer = finished(draft, text, step=pieces)
-    return draft.shown, answer
+    streamed = StreamedAnswer(
+        (passage(page, locale=language),), language, (asked,), confidential=confidential_text(INSTRUCTIONS)
+    )
+    answer = finished(streamed, text, step=pieces)
+    return streamed.shown, answer
 
 
 def answer_in_another_language(text: str) -> Answer:
     """Return the answer of a model that cites an English page in another language."""
-    return finished(Draft((passage(PAGE),), "xx"), text)
+    return finished(StreamedAnswer((passage(PAGE),), "xx"), text)

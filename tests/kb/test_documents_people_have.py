@@ -20,7 +20,7 @@ from kb.models import Article
 from kb.search import search
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.checks.evidence import Source
-from supportbot.assistant.streamed_answer import Draft
+from supportbot.assistant.streamed_answer import StreamedAnswer
 from tests.kb.import_command import counts, failures, run
 from tests.kb.made_files import FOOTNOTE, HIDDEN, PICTURE, Text, docx, p, paragraph, pdf, scan, table, zipped
 
@@ -108,10 +108,10 @@ def test_a_citation_carries_the_page(workspace: Workspace, tmp_path: Path) -> No
     span = source.span(unit, unit, "https://help.example")
     assert (span.quote, span.page) == ("The warranty for the regulator covers sixty months.", 6)
     assert span.as_payload()["page"] == 6
-    draft = Draft([passage], "de")
-    draft.write("The warranty for the regulator covers sixty months.")
-    draft.finish()
-    assert [cited.title for cited in draft.answer().citations] == [f"{passage.title}, Seite 6"]
+    streamed = StreamedAnswer([passage], "de")
+    streamed.write("The warranty for the regulator covers sixty months.")
+    streamed.finish()
+    assert [cited.title for cited in streamed.answer().citations] == [f"{passage.title}, Seite 6"]
     first = source.span(0, 0, "https://help.example")
     assert first.page == Pages(Article.objects.get().live_revision.body).at(first.start)
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from kb.search import Passage
 from supportbot.assistant.checks.evidence import Strictness, mean_support
-from supportbot.assistant.streamed_answer import Draft
+from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.assistant.vectors import vectors_of
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.runs.outcomes import Reply
@@ -81,8 +81,8 @@ def checked(given: Given, said: Sequence[str], *, locale: str, strictness: Stric
     """Return the answer that customers would see after these messages, in a workspace with this strictness."""
     language = base_language(locale) if locale else detect(given.answer, "en")
     marked = replace(given, answer=with_markers(given.answer, len(given.passages)))
-    draft = streamed(marked, said, language=language, strictness=strictness)
-    answer = draft.answer()
+    finished = streamed(marked, said, language=language, strictness=strictness)
+    answer = finished.answer()
     return Reply(
         said[-1],
         answer.text,
@@ -95,7 +95,7 @@ def checked(given: Given, said: Sequence[str], *, locale: str, strictness: Stric
         by=BY,
         is_abstention=answer.is_abstention,
         is_confirmed=answer.is_confirmed,
-        support=mean_support(draft.sentences),
+        support=mean_support(finished.sentences),
     )
 
 
@@ -105,27 +105,27 @@ def streamed(
     *,
     language: str,
     strictness: Strictness,
-    settle: Callable[[Draft], None] | None = None,
-) -> Draft:
-    """Return the finished draft of a given answer, streamed as in a turn with its own markers. `settle` gives the draft
-    the vectors that it needs; `bench.checks` measures them.
+    settle: Callable[[StreamedAnswer], None] | None = None,
+) -> StreamedAnswer:
+    """Return a given answer, streamed as in a turn to its end, with its own markers. `settle` gives it the vectors
+    that it needs; `bench.checks` measures them.
     """
     passages = [passage_of(place, page) for place, page in enumerate(given.passages, 1)]
-    draft = Draft(
+    answer = StreamedAnswer(
         passages, language, said, looked_up=given.lookups, done=given.ledger, strictness=strictness, looks_twice=True
     )
     settle = settle or _weigh
     for begin in range(0, len(given.answer), PIECE_CHARACTERS):
-        draft.write(given.answer[begin : begin + PIECE_CHARACTERS])
-        settle(draft)
-    draft.finish()
-    settle(draft)
-    return draft
+        answer.write(given.answer[begin : begin + PIECE_CHARACTERS])
+        settle(answer)
+    answer.finish()
+    settle(answer)
+    return answer
 
 
-def _weigh(draft: Draft) -> None:
-    while texts := draft.unsure:
-        draft.weigh(vectors_of(texts))
+def _weigh(answer: StreamedAnswer) -> None:
+    while texts := answer.unsure:
+        answer.weigh(vectors_of(texts))
 
 
 def passage_of(place: int, page: Page) -> Passage:

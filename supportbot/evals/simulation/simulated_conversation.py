@@ -204,13 +204,13 @@ class _Turn(Turn):
     @property
     def support(self) -> float | None:
         """The mean of the checks' scores for the shown sentences."""
-        score = mean_support(self._draft.sentences)
+        score = mean_support(self._streamed.sentences)
         return None if score is None else round(score, 3)
 
     @property
     def unmarked(self) -> int:
         """The number of shown claims whose source the model did not name."""
-        shown = (one for one in self._draft.sentences if one.cited and not one.withheld)
+        shown = (one for one in self._streamed.sentences if one.cited and not one.withheld)
         return sum(not marked_sources(one.raw) for one in shown)
 
     async def _context(self) -> TurnContext:

@@ -6,7 +6,7 @@ from supportbot.assistant.checks.evidence import MAX_WINDOWS
 from supportbot.assistant.sentence_verdicts import MAX_VECTORS
 from tests.pace import bounded
 
-from .test_checks import SOURCES, answered, drafted
+from .test_checks import SOURCES, answered, streaming_answer
 
 BAD_INPUT = {
     "huge": "You can return unused items within 60 days of delivery. [1] " * 2_000,
@@ -32,18 +32,18 @@ BAD_INPUT = {
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize("kind", BAD_INPUT)
 def test_any_model_output_takes_bounded_time_and_never_ends_empty(kind: str) -> None:
-    draft, text = drafted(), BAD_INPUT[kind]
+    streamed, text = streaming_answer(), BAD_INPUT[kind]
     asked: list[str] = []
     with bounded(6):  # for a busy machine; `bench.checks` prints the time that checks take
         for at in range(0, len(text), 40):
-            draft.write(text[at : at + 40])
-            while draft.unsure:
-                asked += draft.unsure
-                draft.weigh({})
-        draft.finish()
-        draft.weigh({})
-        draft.finish()
-    answer = draft.answer()
+            streamed.write(text[at : at + 40])
+            while streamed.unsure:
+                asked += streamed.unsure
+                streamed.weigh({})
+        streamed.finish()
+        streamed.weigh({})
+        streamed.finish()
+    answer = streamed.answer()
     assert answer.text.strip()
     plain = {text for text in asked if isinstance(text, str)}
     # Of the page, which is embedded once.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure the cost of checking the longest possible answer while it is streamed: processor time and vectors.
 
-    python -m bench.drafting [--json]
+    python -m bench.streamed_answer [--json]
 
 Answers of 8,000 characters in several forms arrive in pieces of four characters. They are checked against six pages of
 the demo and one record, with the instructions and a team's note as confidential texts. The vectors are stand-ins: they
@@ -100,38 +100,38 @@ def checked(name: str, text: str, language: str) -> dict[str, Any]:
         passage_of(place, Page(file.stem, file.read_text()[:PAGE_CHARACTERS], "en"))
         for place, file in enumerate(sorted(KNOWLEDGE.glob("*/*.md"))[:PAGES], 1)
     ]
-    draft = draft_from(pages, language)
+    streamed = answer_from(pages, language)
     wanted: list[Any] = []
     steps = []
     for at in range(0, len(text), PIECE_CHARACTERS):
         steps.append(time.process_time())
-        draft.write(text[at : at + PIECE_CHARACTERS])
-        wanted += settled(draft)
+        streamed.write(text[at : at + PIECE_CHARACTERS])
+        wanted += settled(streamed)
     steps.append(time.process_time())
-    draft.finish()
-    wanted += settled(draft)
+    streamed.finish()
+    wanted += settled(streamed)
     steps.append(time.process_time())
-    draft.answer()
+    streamed.answer()
     steps.append(time.process_time())
     windows = set(Evidence(pages, language=language).windows)
     return {
         "answer": name,
         "ms": round(1000 * (steps[-1] - steps[0]), 1),
         "longest_ms": round(1000 * max(later - sooner for sooner, later in pairwise(steps)), 1),
-        "sentences": len(draft.sentences),
+        "sentences": len(streamed.sentences),
         "vectors": len(set(wanted) - windows),
         "windows": len(set(wanted) & windows),
     }
 
 
-def draft_from(pages: list[Any], language: str) -> Any:
-    from supportbot.assistant.streamed_answer import Draft
+def answer_from(pages: list[Any], language: str) -> Any:
     from supportbot.assistant.prompts import answer_instructions, confidential_text
+    from supportbot.assistant.streamed_answer import StreamedAnswer
 
     rules = answer_instructions(
         company="Tarn", passages=(), note="The code word is Osprey-5521-delta.", sees_orders=True
     )
-    return Draft(
+    return StreamedAnswer(
         pages,
         language,
         ("I want 500 EUR for order 20418",),
@@ -141,11 +141,11 @@ def draft_from(pages: list[Any], language: str) -> Any:
     )
 
 
-def settled(draft: Any) -> list[Any]:
+def settled(streamed: Any) -> list[Any]:
     wanted: list[Any] = []
-    while texts := draft.unsure:
+    while texts := streamed.unsure:
         wanted += texts
-        draft.weigh({text: stand_in(text) for text in texts})
+        streamed.weigh({text: stand_in(text) for text in texts})
     return wanted
 
 
