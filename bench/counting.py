@@ -17,7 +17,7 @@ from supportbot import asgi, async_db
 from supportbot.chat import channel_layer
 from supportbot.chat.selectors import heads_of
 from supportbot.widget.socket.connection_registry import check_access, record_presence
-from supportbot.widget.socket.queue_position import queue_frames
+from supportbot.widget.socket.waiting_time import queue_frames
 
 # Periodic work of every process, which is not part of a turn.
 _OF_THE_PROCESS: Final = frozenset([heads_of, record_presence, queue_frames, check_access])

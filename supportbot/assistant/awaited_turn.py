@@ -14,8 +14,8 @@ from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import answer_to, events_after
 from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.chat.signal_broker import signal_broker
 from supportbot.chat.signals import EventView
-from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import claim_turn
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.llm import gateway

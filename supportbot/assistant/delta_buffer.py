@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from supportbot.assistant.turn_limits import STATUS_AFTER_SECONDS, STILL_WORKING_AFTER_SECONDS, WINDOW_SECONDS
+from supportbot.chat.signal_broker import signal_broker
 from supportbot.chat.signals import Delta, Status
-from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim
 
 

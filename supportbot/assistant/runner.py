@@ -25,7 +25,7 @@ from supportbot.assistant.turn import Turn
 from supportbot.assistant.turn_limits import DRAIN_SECONDS, POLL_SECONDS
 from supportbot.async_db import db
 from supportbot.chat.errors import LeaseLost
-from supportbot.chat.stream import signal_broker
+from supportbot.chat.signal_broker import signal_broker
 from supportbot.chat.turns import Claim, claim_turn, fail_turn, release_turn
 from supportbot.observing.database_errors import trouble
 

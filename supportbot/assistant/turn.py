@@ -39,8 +39,8 @@ from supportbot.builtin.answerer import quotation_for
 from supportbot.chat.answers import Answer
 from supportbot.chat.errors import LeaseLost
 from supportbot.chat.retrieval_trace import RetrievalTrace
+from supportbot.chat.signal_broker import signal_broker
 from supportbot.chat.signals import Signal, StopRequested, TurnsSuperseded, WatchRequested
-from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim, Heartbeat, fail_turn, finish_turn, restart_attempt
 from supportbot.language.detection import base_language
 from supportbot.llm import gateway

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from supportbot import sql
-from supportbot.chat import stream
+from supportbot.chat import signal_broker
 from supportbot.chat.errors import ConversationEnded
 from supportbot.chat.models import Audience, Citation, Conversation, ConversationEvent, Message
 from supportbot.chat.selectors import conversation_in_scope, event_view
@@ -74,7 +74,7 @@ def notify_desk(conversation: Conversation) -> None:
 
 def publish_after_commit(conversation_id: UUID, signal: Signal) -> None:
     """Publish a signal after the transaction commits; an unavailable layer does not fail the caller."""
-    transaction.on_commit(lambda: stream.publish(conversation_id, signal), robust=True)
+    transaction.on_commit(lambda: signal_broker.publish(conversation_id, signal), robust=True)
 
 
 def touch(conversation: Conversation, **changes: Any) -> None:

@@ -7,7 +7,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 
 class Socket(AsyncWebsocketConsumer):
-    """A socket whose handlers reach the database only through `async_db`, and other processes through `chat.stream`."""
+    """A socket whose handlers reach the database only by `async_db`, and other processes by `chat.signal_broker`."""
 
     # The signal broker uses one channel per process; a channel for each socket would need its own connection.
     channel_layer_alias = "none"

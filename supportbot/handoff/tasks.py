@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from supportbot.handoff.mail.delivery import send_due
-from supportbot.handoff.tickets.timed_changes import (
+from supportbot.handoff.tickets.periodic_changes import (
     escalate_late,
     escalate_silent,
     expire_abandoned,

@@ -11,8 +11,8 @@ from supportbot.assistant.runner import Slot
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.chat.signal_broker import signal_broker
 from supportbot.chat.signals import EventView, NewEvent, Signal
-from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim, claim_turn
 from tests.patience import PATIENCE_SECONDS
 

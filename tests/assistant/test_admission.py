@@ -14,8 +14,8 @@ from supportbot.assistant.runner import carry_out
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
+from supportbot.chat.signal_broker import signal_broker
 from supportbot.chat.signals import Signal, Status
-from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.observing.metrics import LOOP_LAG

@@ -17,8 +17,8 @@ from supportbot.assistant.runner import Runner
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.services import start_conversation
+from supportbot.chat.signal_broker import signal_broker
 from supportbot.chat.signals import TurnWaiting
-from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim, claim_turn
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import Says, ScriptedModel, answering

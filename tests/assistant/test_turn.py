@@ -17,8 +17,8 @@ from supportbot.async_db import db
 from supportbot.chat.models import Citation, Conversation, Message
 from supportbot.chat.retrieval_trace import RetrievalTrace, traces_of
 from supportbot.chat.services import add_customer_message
+from supportbot.chat.signal_broker import signal_broker
 from supportbot.chat.signals import Delta, EventView, Signal, Status
-from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim, claim_turn
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from tests.assistant.conftest import payloads, say

@@ -26,8 +26,8 @@ from supportbot.chat.log import lock_conversation
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_customer_message, give_back
+from supportbot.chat.signal_broker import signal_broker
 from supportbot.chat.signals import Delta, EventView, Signal, Status
-from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim, claim_turn
 from supportbot.errors import SupportBotError
 from supportbot.llm.testing import answering

@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 
 from supportbot.accounts.models import User
 from supportbot.accounts.scope import workspace_scope
-from supportbot.chat import stream
+from supportbot.chat import signal_broker
 from supportbot.chat.answers import Answer
 from supportbot.chat.errors import ConversationEnded, LeaseLost, NothingToRetry
 from supportbot.chat.log import lock_conversation, touch
@@ -428,7 +428,7 @@ def test_a_message_that_came_first_gets_its_turn_at_once(
     claim: Claim, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published: list[Signal] = []
-    monkeypatch.setattr(stream, "publish", lambda _, signal: published.append(signal))
+    monkeypatch.setattr(signal_broker, "publish", lambda _, signal: published.append(signal))
     finished_after(claim, lambda _: add_customer_message(conversation.pk, text="And where?", client_id="c2")).result()
     assert names(conversation) == ["message", "assistant.started", "message", "assistant.final"]
     assert published.count(TurnWaiting()) == 2  # for the message, too early, and for the end of the answer

@@ -89,7 +89,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.awaited_turn import ask
 from supportbot.chat.models import Conversation, Message, Turn
 from supportbot.handoff.models import Ticket
-from supportbot.handoff.tickets import services, timed_changes
+from supportbot.handoff.tickets import services, periodic_changes
 with workspace_scope(Workspace.objects.get().pk):"""
 
 
@@ -141,8 +141,8 @@ def test_an_old_installation_is_upgraded_and_used(upgraded: Upgraded, valkey_url
 
     # The customer stays with Maria, who answered an hour ago, and Maria can continue and end the conversation.
     told = upgraded.python("""
-timed_changes.escalate_late(), timed_changes.expire_abandoned()
-timed_changes.wake_snoozed(), timed_changes.escalate_silent()
+periodic_changes.escalate_late(), periodic_changes.expire_abandoned()
+periodic_changes.wake_snoozed(), periodic_changes.escalate_silent()
 held = Ticket.objects.get(conversation__customer__external_id="held")
 waits = Ticket.objects.get(conversation__customer__external_id="waiting")
 maria = User.objects.get(username="maria")

@@ -18,7 +18,7 @@ from supportbot.chat.erasure import erase_conversation, forget_customer
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services as tickets
-from supportbot.handoff.tickets.timed_changes import expire_abandoned
+from supportbot.handoff.tickets.periodic_changes import expire_abandoned
 from supportbot.outbox.models import Announcement
 from supportbot.webhooks import services
 from supportbot.webhooks.event_types import ACTION_STATES, KINDS, TEST

@@ -31,9 +31,9 @@ from supportbot.async_db import db
 from supportbot.chat.access import conversation_for
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import Receipt, add_agent_message, add_note
+from supportbot.chat.signal_broker import signal_broker
 from supportbot.chat.signals import AtWork, Typing
 from supportbot.chat.socket_base import Socket
-from supportbot.chat.stream import signal_broker
 from supportbot.errors import NotAllowed, NotFound, SupportBotError, Unavailable
 from supportbot.handoff.desk.protocol import (
     PROTOCOL,

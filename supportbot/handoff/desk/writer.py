@@ -19,8 +19,8 @@ from django.utils.translation import override
 from supportbot.accounts.models import User
 from supportbot.accounts.scope import workspace_scope
 from supportbot.async_db import db
+from supportbot.chat.signal_broker import signal_broker
 from supportbot.chat.signals import AtWork, DeskNotified, NewEvent, Signal, Typing
-from supportbot.chat.stream import signal_broker
 from supportbot.handoff.desk.protocol import encode
 from supportbot.handoff.desk.queue_rows import groups_for, queue_counts, rows_for
 from supportbot.handoff.desk.thread import Reader, lines_after

@@ -17,11 +17,11 @@ from supportbot.accounts.models import Channel
 from supportbot.accounts.scope import across_workspaces
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation
-from supportbot.chat.stream import signal_broker
+from supportbot.chat.signal_broker import signal_broker
 from supportbot.handoff.mail.customer_presence import mark_customers_absent, mark_customers_present
 from supportbot.widget.session.tickets import Session
 from supportbot.widget.socket.protocol import Head, Queue
-from supportbot.widget.socket.queue_position import queue_frames
+from supportbot.widget.socket.waiting_time import queue_frames
 from supportbot.widget.socket.writer import Writer
 
 CHECK_SECONDS: Final = 5.0

@@ -13,8 +13,8 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.async_db import db
 from supportbot.chat import signals
 from supportbot.chat.selectors import events_after, head_of, live_turn
+from supportbot.chat.signal_broker import signal_broker
 from supportbot.chat.signals import EventView, NewEvent, Signal, TurnView
-from supportbot.chat.stream import signal_broker
 from supportbot.widget.socket.protocol import Delta, Event, ServerFrame, Status, Typing
 
 MAX_MISSED: Final = 500

@@ -12,8 +12,8 @@ from supportbot.async_db import db, outside
 from supportbot.chat.access import conversation_for
 from supportbot.chat.rate_limit import choose, retry, send_message, submit
 from supportbot.chat.services import Receipt
+from supportbot.chat.signal_broker import signal_broker
 from supportbot.chat.signals import Typing
-from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Slot, request_stop
 from supportbot.errors import NotFound
 from supportbot.handoff.tickets import services as handoff

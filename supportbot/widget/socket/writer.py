@@ -10,8 +10,8 @@ from uuid import UUID
 
 from django.db import Error as AnyDatabaseError
 
+from supportbot.chat.signal_broker import signal_broker
 from supportbot.chat.signals import Erased, NewEvent, Signal
-from supportbot.chat.stream import signal_broker
 from supportbot.observing.database_errors import trouble
 from supportbot.widget.errors import ConversationErased
 from supportbot.widget.socket.feed import Feed

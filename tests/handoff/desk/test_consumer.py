@@ -12,8 +12,8 @@ from supportbot.accounts.services import add_member
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation, ConversationEvent, Message
 from supportbot.chat.services import add_agent_message, add_customer_message, add_note, start_conversation
+from supportbot.chat.signal_broker import publish
 from supportbot.chat.signals import Typing
-from supportbot.chat.stream import publish
 from supportbot.handoff.desk import consumer as consumers
 from supportbot.handoff.desk.consumer import Agent, authenticate
 from supportbot.handoff.desk.protocol import FRAMES

@@ -19,9 +19,9 @@ from supportbot.errors import InvalidInput, NotAllowed, NotFound
 from supportbot.handoff.errors import AlreadyClaimed, NotTicketOwner, QueueEmpty, TicketEnded
 from supportbot.handoff.models import Priority, State, Ticket
 from supportbot.handoff.tickets import services
+from supportbot.handoff.tickets.periodic_changes import expire_abandoned
 from supportbot.handoff.tickets.presence import record_presence, set_away
 from supportbot.handoff.tickets.queue_rules import EXPIRES_AFTER
-from supportbot.handoff.tickets.timed_changes import expire_abandoned
 from tests.handoff.records import event_names, message_texts, ticket_row
 
 pytestmark = pytest.mark.django_db

@@ -12,8 +12,8 @@ from django.test import Client
 from supportbot.accounts.rest import cors
 from supportbot.accounts.services import NewChannel
 from supportbot.async_db import db
+from supportbot.chat.signal_broker import publish
 from supportbot.chat.signals import NewEvent
-from supportbot.chat.stream import publish
 from supportbot.widget import base_views
 from supportbot.widget.session import origin_checks
 from supportbot.widget.socket import connection_registry, feed, handlers

@@ -8,8 +8,8 @@ import pytest
 
 from supportbot.accounts.services import NewChannel
 from supportbot.async_db import db
+from supportbot.chat.signal_broker import publish
 from supportbot.chat.signals import Delta
-from supportbot.chat.stream import publish
 from supportbot.widget.socket import connection_registry, send_queue
 from tests.widget.page import greeted, ticket
 from tests.widget.serving import Served, check_sockets

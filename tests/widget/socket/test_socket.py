@@ -14,8 +14,8 @@ from supportbot.chat.answers import Answer
 from supportbot.chat.log import append_event, lock_conversation
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn
 from supportbot.chat.services import add_agent_message, add_note, add_system_message
+from supportbot.chat.signal_broker import publish
 from supportbot.chat.signals import Delta, Typing
-from supportbot.chat.stream import publish
 from supportbot.chat.turns import Claim, claim_turn, extend_lease, finish_turn
 from supportbot.handoff.tickets import services as handoff
 from supportbot.ids import uuid7

@@ -16,7 +16,7 @@ from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.handoff.models import Priority, Ticket
 from supportbot.handoff.tickets import services as handoff
 from supportbot.handoff.tickets.presence import set_away
-from supportbot.widget.socket.queue_position import minutes_left, queue_frames
+from supportbot.widget.socket.waiting_time import minutes_left, queue_frames
 from tests.widget.page import greeted, ticket
 from tests.widget.serving import check_sockets
 

@@ -11,10 +11,11 @@ import redis
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.async_db import db
-from supportbot.chat import channel_layer, stream
+from supportbot.chat import channel_layer
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message
+from supportbot.chat.signal_broker import TURNS_GROUP, SignalBroker, _group, _message, signal_broker
 from supportbot.chat.signals import (
     Delta,
     DeskNotified,
@@ -27,7 +28,6 @@ from supportbot.chat.signals import (
     signal_from_wire,
     signal_to_wire,
 )
-from supportbot.chat.stream import SignalBroker, signal_broker
 from supportbot.chat.turns import claim_turn, finish_turn
 from supportbot.ids import uuid7
 
@@ -60,8 +60,8 @@ async def broker() -> AsyncIterator[SignalBroker]:
 
 async def from_elsewhere(conversation_id: UUID, signal: Signal, *, group: str = "") -> None:
     """Send a signal as another process would."""
-    message = stream._message(conversation_id, signal) | {"process": "another"}
-    await channel_layer.send(group or stream._group(conversation_id), message)
+    message = _message(conversation_id, signal) | {"process": "another"}
+    await channel_layer.send(group or _group(conversation_id), message)
 
 
 def write(conversation: Conversation, number: int) -> None:
@@ -147,7 +147,7 @@ async def test_a_listener_that_comes_back_at_once_still_receives(
 async def test_nothing_is_stored_for_a_conversation_without_listeners(
     broker: SignalBroker, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "HEAD_POLL_SECONDS", 0.05)
+    monkeypatch.setattr("supportbot.chat.signal_broker.HEAD_POLL_SECONDS", 0.05)
     broker.publish(conversation.pk, NewEvent(1_000, None))
     listener = Listener()
     await broker.listen(conversation.pk, listener)
@@ -158,7 +158,7 @@ async def test_nothing_is_stored_for_a_conversation_without_listeners(
 async def test_a_waiting_turn_of_another_process_wakes_the_runner(broker: SignalBroker) -> None:
     woken = asyncio.Event()
     await broker.listen_for_turns(woken.set)
-    await from_elsewhere(uuid7(), TurnWaiting(), group=stream.TURNS_GROUP)
+    await from_elsewhere(uuid7(), TurnWaiting(), group=TURNS_GROUP)
     async with asyncio.timeout(10):
         await woken.wait()
 
@@ -203,7 +203,7 @@ async def test_deltas_and_the_status_leave_the_process_only_on_request(
 async def test_a_dead_layer_fails_no_caller_and_the_poll_replaces_lost_signals(
     loss: Exception, broker: SignalBroker, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "HEAD_POLL_SECONDS", 0.05)
+    monkeypatch.setattr("supportbot.chat.signal_broker.HEAD_POLL_SECONDS", 0.05)
 
     class Dead:
         def __getattr__(self, name: str) -> Any:
@@ -216,7 +216,7 @@ async def test_a_dead_layer_fails_no_caller_and_the_poll_replaces_lost_signals(
     await broker.listen(conversation.pk, listener)
     monkeypatch.setattr(channel_layer, "_layer", Dead)
     await broker.listen(uuid7(), listener)
-    monkeypatch.setattr(stream, "publish", lambda *args: None)  # as if the signal were lost
+    monkeypatch.setattr("supportbot.chat.signal_broker.publish", lambda *args: None)  # as if the signal were lost
     await db(write, conversation, 1)
     while NewEvent(2, None) not in listener.signals:  # a poll may have found the beginning of the log before
         await listener.next(len(listener.signals) + 1)
@@ -227,7 +227,7 @@ async def test_an_unresponsive_layer_delays_no_caller(
     broker: SignalBroker, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(channel_layer, "PATIENCE_SECONDS", 0.02)
-    monkeypatch.setattr(stream, "HEAD_POLL_SECONDS", 0.05)
+    monkeypatch.setattr("supportbot.chat.signal_broker.HEAD_POLL_SECONDS", 0.05)
 
     class Mute:
         def __getattr__(self, name: str) -> Any:
@@ -276,7 +276,7 @@ async def test_a_layer_that_starts_late_is_joined_then(
     is_back.set()
     async with asyncio.timeout(10):
         while not (woken.is_set() and NewEvent(9, None) in listener.signals):  # groups are joined one after another
-            await from_elsewhere(uuid7(), TurnWaiting(), group=stream.TURNS_GROUP)
+            await from_elsewhere(uuid7(), TurnWaiting(), group=TURNS_GROUP)
             await from_elsewhere(conversation.pk, NewEvent(9, None))
             await asyncio.sleep(0.01)
 
@@ -286,8 +286,8 @@ async def test_a_signal_of_a_newer_version_is_skipped(broker: SignalBroker, conv
     await broker.listen(conversation.pk, listener)
     await from_elsewhere(conversation.pk, NewEvent(7, None))
     await listener.next()
-    unknown = stream._message(conversation.pk, NewEvent(8, None)) | {"process": "another", "signal": {"kind": "Smell"}}
-    await channel_layer.send(stream._group(conversation.pk), unknown)
+    unknown = _message(conversation.pk, NewEvent(8, None)) | {"process": "another", "signal": {"kind": "Smell"}}
+    await channel_layer.send(_group(conversation.pk), unknown)
     await from_elsewhere(conversation.pk, NewEvent(9, None))
     assert await listener.next(2) == [NewEvent(7, None), NewEvent(9, None)]
 

@@ -1,4 +1,4 @@
-"""The queue position of a customer who waits for an agent, and the estimated wait.
+"""The estimated waiting time of a customer who waits for an agent, and their position in the queue.
 
 The estimate is based on the waits of recent customers. It is fixed when a wait begins and only counts down, so it never
 grows without notice. When it has run out, there is no estimate, and the sweep sends the customer a message. While no

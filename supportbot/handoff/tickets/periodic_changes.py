@@ -1,4 +1,4 @@
-"""Changes that no call makes: escalates late and unanswered tickets, expires abandoned ones, wakes snoozed ones, and
+"""Periodic changes of tickets: escalates late and unanswered ones, expires abandoned ones, wakes snoozed ones, and
 returns those of former agents to the queue.
 
 Each ticket is changed in its own transaction.

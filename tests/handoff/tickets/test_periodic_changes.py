@@ -14,16 +14,16 @@ from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
 from supportbot.handoff.models import Presence, Priority, Ticket
 from supportbot.handoff.tasks import sweep_tickets
-from supportbot.handoff.tickets import services, timed_changes
-from supportbot.handoff.tickets.presence import record_presence
-from supportbot.handoff.tickets.queue_rules import EXPIRES_AFTER, LATE_AFTER, SILENT_AFTER
-from supportbot.handoff.tickets.timed_changes import (
+from supportbot.handoff.tickets import periodic_changes, services
+from supportbot.handoff.tickets.periodic_changes import (
     escalate_late,
     escalate_silent,
     expire_abandoned,
     release_of_former_agents,
     wake_snoozed,
 )
+from supportbot.handoff.tickets.presence import record_presence
+from supportbot.handoff.tickets.queue_rules import EXPIRES_AFTER, LATE_AFTER, SILENT_AFTER
 
 pytestmark = pytest.mark.django_db
 
@@ -130,7 +130,7 @@ def test_a_ticket_snoozed_again_before_the_lock_stays_snoozed(
         services.snooze(ticket.pk, agent=bob, until=now() + timedelta(days=1))
         return lock_conversation(conversation_id)
 
-    monkeypatch.setattr(timed_changes, "lock_conversation", aside_again)
+    monkeypatch.setattr(periodic_changes, "lock_conversation", aside_again)
     assert wake_snoozed() == 0
     ticket.refresh_from_db()
     assert ticket.state == "snoozed"
@@ -147,7 +147,7 @@ def test_a_chat_erased_before_the_lock_does_not_block_others(
         Conversation.objects.filter(pk=ticket.conversation_id).delete()
         return lock_conversation(conversation_id)
 
-    monkeypatch.setattr(timed_changes, "lock_conversation", erased)
+    monkeypatch.setattr(periodic_changes, "lock_conversation", erased)
     assert escalate_late() == 1
     other.refresh_from_db()
     assert other.escalated_at is not None
