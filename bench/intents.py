@@ -103,7 +103,7 @@ def half_of(row_id: str) -> str:
 
 def played(row: dict[str, Any]) -> Played:
     """Play a row's conversation with the built-in answerer."""
-    from supportbot.evals.simulation.builtin_conversation import Chat
+    from supportbot.evals.simulation.builtin_answerer_chat import Chat
 
     chat, times = Chat(row["locale"]), []
     for text in row["say"]:

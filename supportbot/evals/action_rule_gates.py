@@ -15,11 +15,11 @@ from actions.requests.decision import Rules
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.evals.grading.graders import grades_of
+from supportbot.evals.result_texts import why
 from supportbot.evals.runs.case_runner import run_case
 from supportbot.evals.runs.outcomes import Played
 from supportbot.evals.selectors import gate_cases
 from supportbot.evals.suite_formats.own_format import Case
-from supportbot.evals.wording import why
 from supportbot.llm import loop_thread
 from supportbot.llm.budget import evaluating
 from supportbot.llm.connections import BUILTIN

@@ -21,12 +21,12 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.evals.errors import RunInterrupted
 from supportbot.evals.grading.reports import report_from
 from supportbot.evals.models import OPEN_STATES, Run, Suite
+from supportbot.evals.result_texts import SIGNAL_WORDS, interruption
 from supportbot.evals.runs.case_runner import needs_judge
 from supportbot.evals.runs.run_worker import execute_run
 from supportbot.evals.selectors import baseline_for, document_of, missing_suites, run_with_id
 from supportbot.evals.services import Baseline, repeats_of, resume_run, start_run
 from supportbot.evals.suite_formats.own_format import case_document
-from supportbot.evals.wording import SIGNAL_WORDS, interruption
 from supportbot.llm import gateway
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.models import Release

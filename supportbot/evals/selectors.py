@@ -19,8 +19,8 @@ from supportbot.evals.grading.graders import Grade, grade_from
 from supportbot.evals.grading.reports import Tried
 from supportbot.evals.grading.run_comparison import Comparison, compared
 from supportbot.evals.models import Case, Result, Run, Suite
+from supportbot.evals.result_texts import why
 from supportbot.evals.suite_formats import own_format
-from supportbot.evals.wording import why
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import gates

@@ -10,9 +10,9 @@ from rest_framework import serializers
 from supportbot.evals.grading.human_labels import Agreement, agreements_in
 from supportbot.evals.grading.reports import report_from
 from supportbot.evals.models import Result, Run, Suite
+from supportbot.evals.result_texts import comparison_facts, reasons
 from supportbot.evals.selectors import compared_with_baseline
 from supportbot.evals.suite_formats.own_format import MAX_REPEAT
-from supportbot.evals.wording import comparison_facts, reasons
 from supportbot.web import ClosedSerializerMixin, WholeNumberField, example
 
 

@@ -9,7 +9,7 @@ from django.utils import translation
 from supportbot.evals.grading.reports import Tried, report_of
 from supportbot.evals.grading.run_comparison import compared
 from supportbot.evals.grading.statistics import mcnemar, signs_differ
-from supportbot.evals.wording import comparison_words, every_time
+from supportbot.evals.result_texts import comparison_words, every_time
 
 
 @pytest.fixture(autouse=True)

@@ -17,10 +17,10 @@ from supportbot.evals import services
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.grading.reports import report_from
 from supportbot.evals.models import Result, Run
+from supportbot.evals.result_texts import reasons
 from supportbot.evals.runs import run_worker
 from supportbot.evals.suite_formats.files import SHIPPED, read_suite_file, shipped_suites
 from supportbot.evals.suite_formats.own_format import parse_suite
-from supportbot.evals.wording import reasons
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import ScriptedModel, answering
 from supportbot.llm.types import Finished, ModelRequest, TextDelta, ToolCall, Usage

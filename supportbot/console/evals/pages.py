@@ -37,6 +37,7 @@ from supportbot.evals.grading.human_labels import agreement_in, agreement_of, ar
 from supportbot.evals.grading.reports import Report
 from supportbot.evals.grading.run_comparison import compared
 from supportbot.evals.models import Case, Label, Run, Suite
+from supportbot.evals.result_texts import comparison_words, every_time, interruption, summary, verdict_parts
 from supportbot.evals.runs.outcomes import played_from
 from supportbot.evals.selectors import document_of, run_with_id, runs, tries_of
 from supportbot.evals.services import label_result
@@ -47,7 +48,6 @@ from supportbot.evals.suite_formats.files import (
     shipped_suites,
     suite_as_yaml,
 )
-from supportbot.evals.wording import comparison_words, every_time, interruption, summary, verdict_parts
 from supportbot.releases.selectors import gates
 from supportbot.team_formats import number
 

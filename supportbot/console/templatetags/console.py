@@ -13,7 +13,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.console.display import tag
-from supportbot.evals.wording import CALL_ENDS, failure
+from supportbot.evals.result_texts import CALL_ENDS, failure
 from supportbot.language.plain_text import plain as plain_text
 from supportbot.team_formats import cost, number, percentage
 

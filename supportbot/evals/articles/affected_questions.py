@@ -20,7 +20,7 @@ from kb.revisions import TOPIC
 from supportbot.chat.models import Citation
 from supportbot.errors import NotFound
 from supportbot.evals.articles.answer_comparison import DAYS, Outcome
-from supportbot.evals.articles.changed_articles import AFTER, BEFORE, UNREAD
+from supportbot.evals.articles.batch_comparison import AFTER, BEFORE, UNREAD
 from supportbot.evals.articles.draft_checks import (
     COMPARISONS,
     cancel_open,

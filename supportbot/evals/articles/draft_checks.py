@@ -3,7 +3,7 @@
 First the gates' cases run, then the real questions that the text may affect, a few at a time. Each step is stored
 before the next one begins, so a worker that dies loses only one step, and a cancelled check continues where it stopped.
 After a publication, real questions are compared in the same way with the text that was live before
-(`affected_questions`), and so are questions about many articles that changed together (`changed_articles`).
+(`affected_questions`), and so are questions about many articles that changed together (`batch_comparison`).
 """
 
 import logging
@@ -41,13 +41,13 @@ from supportbot.evals.articles.answer_comparison import Outcome, compared_row, q
 from supportbot.evals.articles.answer_preview import AS_IT_IS, Asked, Quoted, Text, publication_of, quoted_if
 from supportbot.evals.articles.answer_preview import State as ArticlesState
 from supportbot.evals.articles.article_gates import asked_by, chosen_for, failed_grades, publishing, quotation_cases
-from supportbot.evals.articles.changed_articles import UNREAD, ChangedArticles, Item
+from supportbot.evals.articles.batch_comparison import UNREAD, ChangedArticles, Item
 from supportbot.evals.articles.earlier_articles import READ_BY, Facts, former_state
 from supportbot.evals.build_fingerprint import product_mark
 from supportbot.evals.models import DraftCheck, Suite
+from supportbot.evals.result_texts import stopped
 from supportbot.evals.selectors import in_words, missing_suites
 from supportbot.evals.suite_formats.own_format import case_document, parse_case
-from supportbot.evals.wording import stopped
 from supportbot.language.personal_data import without_personal_data
 from supportbot.leases import extending
 from supportbot.releases.selectors import current, gates

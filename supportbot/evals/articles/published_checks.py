@@ -41,8 +41,8 @@ from supportbot.evals.articles.article_gates import (
 from supportbot.evals.articles.earlier_articles import MARGIN, READ_BY, Facts, facts_before, facts_of, former_state
 from supportbot.evals.articles.reported_failures import broken_now, seen_last
 from supportbot.evals.models import ArticleCheck, ChangedArticle
+from supportbot.evals.result_texts import stopped
 from supportbot.evals.suite_formats.own_format import Case
-from supportbot.evals.wording import stopped
 from supportbot.releases.selectors import had_gates_at
 
 logger = logging.getLogger(__name__)

@@ -1,5 +1,5 @@
 """Grades the result of a case against its expectations. Pure, apart from the vectors of `says`. A grade contains facts,
-not text; pages and reports phrase them (`wording`).
+not text; pages and reports phrase them (`result_texts`).
 """
 
 import json

@@ -27,7 +27,7 @@ from supportbot.builtin.intents import UNDO, DetectedIntent, detect_intent, want
 from supportbot.errors import SupportBotError
 from supportbot.evals.runs.outcomes import JUDGE_VERSION, Judgement, Played, Reply, signals_of
 from supportbot.evals.runs.scripted_answers import Given, checked
-from supportbot.evals.simulation.builtin_conversation import replies_to
+from supportbot.evals.simulation.builtin_answerer_chat import replies_to
 from supportbot.evals.simulation.case_customers import (
     Customer,
     Lost,

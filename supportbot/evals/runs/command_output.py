@@ -10,8 +10,8 @@ from django.utils.translation import gettext
 from supportbot.evals.grading.human_labels import agreement_in, words_of
 from supportbot.evals.grading.reports import report_from
 from supportbot.evals.models import Result, Run
+from supportbot.evals.result_texts import comparison_facts, reasons, summary, verdict
 from supportbot.evals.selectors import compared_with_baseline
-from supportbot.evals.wording import comparison_facts, reasons, summary, verdict
 
 # characters that XML 1.0 does not allow
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

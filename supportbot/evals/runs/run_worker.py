@@ -35,6 +35,7 @@ from supportbot.evals.errors import ProductChangedMeanwhile, RunEnded, RunInterr
 from supportbot.evals.grading.graders import grades_of
 from supportbot.evals.grading.reports import report_of
 from supportbot.evals.models import Result, Run
+from supportbot.evals.result_texts import interruption
 from supportbot.evals.runs.case_runner import Away, run_case
 from supportbot.evals.runs.outcomes import Played, played_from
 from supportbot.evals.runs.release_under_test import under
@@ -42,7 +43,6 @@ from supportbot.evals.selectors import run_with_id, stored_keys, tries_of
 from supportbot.evals.services import LEASE, repeats_of
 from supportbot.evals.simulation.simulated_conversation import inputs_of, rehearsal_for
 from supportbot.evals.suite_formats.own_format import Case, parse_case
-from supportbot.evals.wording import interruption
 from supportbot.llm import gateway
 from supportbot.llm.budget import evaluating
 

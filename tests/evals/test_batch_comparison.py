@@ -19,7 +19,7 @@ from supportbot.console.articles.due_plans import carry_out_due
 from supportbot.evals.articles import (
     affected_questions,
     answer_preview,
-    changed_articles,
+    batch_comparison,
     draft_checks,
     earlier_articles,
     published_checks,
@@ -132,10 +132,10 @@ def test_at_most_36_questions_are_asked_however_many_articles_change(
         asked.append(len(questions))
         return quoted_if(state, questions, **more)
 
-    monkeypatch.setattr("supportbot.evals.articles.changed_articles.quoted_if", counted)
+    monkeypatch.setattr("supportbot.evals.articles.batch_comparison.quoted_if", counted)
     check = compared()
     assert len(check.rows) == 24 and sum(asked) == 48  # no answer has quoted one of them
-    assert check.found is not None and check.found["examined"] <= changed_articles.MOST_EXAMINED
+    assert check.found is not None and check.found["examined"] <= batch_comparison.MOST_EXAMINED
 
 
 def test_a_comparison_that_cannot_start_does_not_cost_the_check_an_attempt(
@@ -172,7 +172,7 @@ def test_a_worker_that_dies_costs_one_step(folder: Path, monkeypatch: pytest.Mon
             raise RuntimeError
         return quoted_if(state, questions, **more)
 
-    monkeypatch.setattr("supportbot.evals.articles.changed_articles.quoted_if", dying)
+    monkeypatch.setattr("supportbot.evals.articles.batch_comparison.quoted_if", dying)
     run_due()
     check.refresh_from_db()
     assert check.state == "running" and len(check.rows) == 1
@@ -311,7 +311,7 @@ def test_a_comparison_that_ends_early_forgets_personal_data(
         raise RuntimeError
 
     with monkeypatch.context() as failure:
-        failure.setattr("supportbot.evals.articles.changed_articles.quoted_if", failing)
+        failure.setattr("supportbot.evals.articles.batch_comparison.quoted_if", failing)
         run_due()
     assert "alice@example.com" in str(DraftCheck.objects.get().items), (
         "questions are chosen, and none has been asked yet"

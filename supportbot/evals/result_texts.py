@@ -1,4 +1,4 @@
-"""Grades and reports as text in the reader's language."""
+"""The texts of results in the reader's language: grades, reports, failures and comparisons of runs."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
