@@ -17,7 +17,7 @@ from actions.policy_store import policy_of, rules_of
 from actions.principals import Principal
 from actions.reasons import Reason
 from actions.registry import action_named
-from actions.requests.intents import identity_for
+from actions.requests.intent_parsing import identity_for
 from actions.schema import parse_arguments
 from actions.spec import Action, Choice, Requests
 from supportbot.outbound.errors import NoAnswer, NotSent

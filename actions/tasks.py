@@ -7,8 +7,8 @@ from celery import shared_task
 from actions.connections import services as connections
 from actions.definitions import tool_changes
 from actions.requests import maintenance
+from actions.requests.celery_publisher import RUN_REQUEST
 from actions.requests.execution import execute
-from actions.requests.publisher import RUN_REQUEST
 from supportbot.accounts.scope import workspace_scope
 
 

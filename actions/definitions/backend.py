@@ -16,7 +16,7 @@ from actions.connections.selectors import connection_named
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Happened as Reading
 from actions.definitions.evaluation import happened, reason_of
-from actions.definitions.names import OK, Answer, Ask, Asked, Names, filled_in
+from actions.definitions.evaluation_context import OK, Answer, Ask, Asked, Names, filled_in
 from actions.definitions.parsing.arguments import seen
 from actions.definitions.parts import Definition
 from actions.definitions.rendering import receipt_of

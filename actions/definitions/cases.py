@@ -18,8 +18,8 @@ from actions import audit, ledger
 from actions.argument_json import read_arguments
 from actions.definitions.backend import Sender
 from actions.definitions.defined import DefinedRead, DefinedWrite
+from actions.definitions.evaluation_context import Answer, Ask, Asked
 from actions.definitions.models import ActionDefinition, DefinitionCase
-from actions.definitions.names import Answer, Ask, Asked
 from actions.definitions.parts import Definition
 from actions.definitions.selectors import case_with_id
 from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected

@@ -27,10 +27,10 @@ from actions.definitions.backend import (
     names_of_request,
 )
 from actions.definitions.errors import ExpressionFailed
+from actions.definitions.evaluation_context import Answer, Ask, Asked, Names, Obstacle, filled_in
+from actions.definitions.evaluation_context import Identity as SignedIdentity
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.values import NoValue, as_json
-from actions.definitions.names import Answer, Ask, Asked, Names, Obstacle, filled_in
-from actions.definitions.names import Identity as SignedIdentity
 from actions.definitions.parts import Choosing, Definition, Lookup
 from actions.definitions.record_lists import choices_of
 from actions.definitions.requirements import needed_for, reads_argument

@@ -13,10 +13,10 @@ from functools import partial
 from typing import Any
 
 from actions.definitions.errors import ExpressionFailed
+from actions.definitions.evaluation_context import Answer, Ask, Identity, Names, Obstacle, failed
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.template import readable
 from actions.definitions.expressions.values import NoValue, as_text, money
-from actions.definitions.names import Answer, Ask, Identity, Names, Obstacle, failed
 from actions.definitions.parsing import arguments as declared
 from actions.definitions.parts import AnswerRule, Argument, Definition, Origin, Outcome
 from actions.definitions.record_lists import ambiguous, as_listed, not_offered

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from actions.definitions.errors import ExpressionFailed
+from actions.definitions.evaluation_context import OK, Ask, Names, Obstacle, failed, filled_in
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.values import NoValue, as_text
-from actions.definitions.names import OK, Ask, Names, Obstacle, failed, filled_in
 from actions.definitions.parts import Lookup, Refusal
 from actions.errors import MerchantUnavailable
 from supportbot.translation import in_locale

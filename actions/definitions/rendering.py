@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from actions.definitions import parts
 from actions.definitions.errors import ExpressionFailed
+from actions.definitions.evaluation_context import Answer, Names
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.template import MAX_ROW_VALUE, MAX_WORDS_VALUE, Labels, labelled, readable
 from actions.definitions.expressions.values import NoValue
-from actions.definitions.names import Answer, Names
 from actions.definitions.parsing.field_reader import ARGUMENTS
 from actions.definitions.parts import Definition, Shown, Words
 from actions.spec import Card, Row

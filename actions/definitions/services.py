@@ -27,12 +27,12 @@ from actions.definitions.errors import (
     NotPublisher,
     Outdated,
 )
-from actions.definitions.file_texts import only_adds_texts
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
 from actions.definitions.parsing.document import check_draft, missing, parse_document
 from actions.definitions.parts import Definition, Kind, OutcomeKind
 from actions.definitions.published import action_from, is_name
 from actions.definitions.selectors import found_by_import, tool_read_since
+from actions.definitions.suggested_texts import only_adds_texts
 from actions.models import ActionPolicy, ActionRequest, actor_of
 from actions.policy_store import ensure_policy
 from actions.reasons import Reason, one_line

@@ -25,8 +25,8 @@ from actions.models import ActionRequest, Attempt
 from actions.outcomes import DidNot, Found, Happened, NeverSeen, Unclear
 from actions.reasons import Reason
 from actions.requests.calls_in_progress import IN_PROGRESS_FOR, in_progress_at, note_look_up, pause, unclear_from
+from actions.requests.celery_publisher import publish
 from actions.requests.execution import fail, find_out, may_find_out, recover, refusal_reason, succeed
-from actions.requests.publisher import publish
 from actions.requests.reevaluation import judge_anew, unjudged
 from actions.requests.transitions import expire, lock_request, transition
 from actions.states import State

@@ -14,7 +14,7 @@ from actions.canonical_json import canonical
 from actions.errors import NotWaiting
 from actions.models import ActionRequest
 from actions.reasons import Reason, place_of
-from actions.requests.publisher import publisher
+from actions.requests.celery_publisher import publisher
 from actions.states import WAITING, State
 from supportbot.errors import NotFound
 from supportbot.outbox.services import announce

@@ -29,7 +29,9 @@ Act = Callable[[], Any]
 
 @pytest.fixture(autouse=True)
 def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actions.requests.publisher.Publisher.enqueue", lambda self, workspace_id, request_id: None)
+    monkeypatch.setattr(
+        "actions.requests.celery_publisher.Publisher.enqueue", lambda self, workspace_id, request_id: None
+    )
 
 
 @pytest.fixture

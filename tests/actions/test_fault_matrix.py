@@ -19,9 +19,9 @@ from actions.errors import NotWaiting
 from actions.models import ActionRequest, Attempt, LedgerEntry
 from actions.policy_store import policy_of, switch
 from actions.principals import Principal
+from actions.requests.celery_publisher import Publisher
 from actions.requests.execution import claim, execute
 from actions.requests.maintenance import sweep
-from actions.requests.publisher import Publisher
 from actions.states import State
 from actions.testing import FakeShop, ProcessDied, make_due, run_queued
 from supportbot.assistant.outbox_consumers import record_action_events
@@ -41,7 +41,9 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(
         "actions.requests.maintenance.publish", lambda workspace_id, request_id: sent.append(str(request_id))
     )
-    monkeypatch.setattr("actions.requests.publisher.Publisher.enqueue", lambda self, workspace_id, request_id: None)
+    monkeypatch.setattr(
+        "actions.requests.celery_publisher.Publisher.enqueue", lambda self, workspace_id, request_id: None
+    )
     return sent
 
 
@@ -129,7 +131,7 @@ def test_a_proposal_needs_no_broker_and_a_confirmation_waits_for_it(
         raise BrokerDown("no broker")
 
     monkeypatch.undo()  # the real publisher
-    monkeypatch.setattr("actions.requests.publisher.publish", down)
+    monkeypatch.setattr("actions.requests.celery_publisher.publish", down)
     monkeypatch.setattr("actions.requests.maintenance.publish", down)
     flow.propose()
     flow.confirm()

@@ -12,9 +12,9 @@ from kombu.exceptions import OperationalError
 from actions.merchant_api.port import Found
 from actions.models import ActionRequest
 from actions.principals import Principal
+from actions.requests.celery_publisher import Publisher, publish
 from actions.requests.execution import MAX_ATTEMPTS, claim
 from actions.requests.maintenance import publish_due, sweep
-from actions.requests.publisher import Publisher, publish
 from actions.services import confirm
 from actions.states import State
 from actions.tasks import (
@@ -109,7 +109,7 @@ def test_the_publisher_never_blocks_its_caller(monkeypatch: pytest.MonkeyPatch, 
         hangs.set()
         let_go.wait(PATIENCE_SECONDS)
 
-    monkeypatch.setattr("actions.requests.publisher.publish", hang)
+    monkeypatch.setattr("actions.requests.celery_publisher.publish", hang)
     publisher = Publisher()
     for _ in range(1_200):  # more than fit into the queue: the rest is dropped without waiting
         publisher.enqueue(queued.workspace_pk, queued.pk)
@@ -125,7 +125,7 @@ def test_the_publisher_survives_a_broker_that_is_down(monkeypatch: pytest.Monkey
             raise answers.pop()
         published.set()
 
-    monkeypatch.setattr("actions.requests.publisher.publish", publish)
+    monkeypatch.setattr("actions.requests.celery_publisher.publish", publish)
     publisher = Publisher()
     for _ in range(3):
         publisher.enqueue(queued.workspace_pk, queued.pk)

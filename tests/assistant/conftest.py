@@ -90,7 +90,7 @@ def payloads(events: list[EventView], event: str) -> list[dict[str, Any]]:
 @pytest.fixture
 def shop(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeShop]:
     """A merchant with two of Alice's orders and one of a stranger's; no message is sent to a broker."""
-    monkeypatch.setattr("actions.requests.publisher.publish", lambda workspace_id, request_id: None)
+    monkeypatch.setattr("actions.requests.celery_publisher.publish", lambda workspace_id, request_id: None)
     ensure_policies()
     with connected(FakeShop()) as fake:
         fake.add_order("A-1001", "cus_alice", total="49.90")

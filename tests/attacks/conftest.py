@@ -22,7 +22,7 @@ def _quiet_settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iter
     settings.KB_EMBEDDER = "kb.testing.HashEmbedder"
     ports._load.cache_clear()
     cache.clear()
-    monkeypatch.setattr("actions.requests.publisher.publish", lambda workspace_id, request_id: None)
+    monkeypatch.setattr("actions.requests.celery_publisher.publish", lambda workspace_id, request_id: None)
     yield
     ports._load.cache_clear()
 

@@ -149,7 +149,9 @@ def test_twenty_simultaneous_clicks_undo_once(
     put_in_force: Put, agreed: Callable[..., ActionRequest], ann: Principal, retail: LoopbackShop,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("actions.requests.publisher.Publisher.enqueue", lambda self, workspace_id, request_id: None)
+    monkeypatch.setattr(
+        "actions.requests.celery_publisher.Publisher.enqueue", lambda self, workspace_id, request_id: None
+    )
     retail.records.records["orders"]["#W0000001"]["address"] = {**OFFICE, "city": "Boston"}
     put_in_force(moving())
     moved = agreed(MOVE, OFFICE)

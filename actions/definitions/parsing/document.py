@@ -20,7 +20,7 @@ from actions.definitions.parsing.arguments import NAME, declared_names, read_arg
 from actions.definitions.parsing.calls import NO_CALL, carries_key, read_call
 from actions.definitions.parsing.cards import MAX_ROWS, CardReader
 from actions.definitions.parsing.field_reader import CIRCULAR, LOCALE, Findings, Reading, Scope, circular
-from actions.definitions.parsing.visitor_access import excess_for_visitors, obstacle_for_visitors
+from actions.definitions.parsing.visitor_lookups import excess_for_visitors, obstacle_for_visitors
 from actions.definitions.parts import Definition, Kind, Origin, OutcomeKind
 from actions.definitions.requirements import (
     PER_CUSTOMER_DAY,

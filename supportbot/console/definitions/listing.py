@@ -23,7 +23,7 @@ from actions.policy_store import switch_off_built_in
 from actions.registry import code_actions
 from actions.spec import Action, WriteAction
 from supportbot.console.base import RowPagesAdmin
-from supportbot.console.definitions import cases, creating, editing, file_texts, publishing, trials, versions
+from supportbot.console.definitions import cases, creating, editing, publishing, suggested_texts, trials, versions
 from supportbot.console.definitions.page_frame import (
     READ_RIGHT,
     RULES_RIGHT,
@@ -131,7 +131,7 @@ class DefinitionAdmin(RowPagesAdmin):
             path("delete/", wrap(publishing.delete_page), name="actiondefinition-delete"),
             path("expressions/", wrap(editing.expressions_page), name="actiondefinition-expressions"),
             path(f"{one}part/<slug:slug>/", wrap(editing.part_page), name="actiondefinition-part"),
-            path(f"{one}texts/", wrap(require_POST(file_texts.take_texts)), name="actiondefinition-texts"),
+            path(f"{one}texts/", wrap(require_POST(suggested_texts.take_texts)), name="actiondefinition-texts"),
             path(f"{one}document/", wrap(editing.document_page), name="actiondefinition-document"),
             path(f"{one}versions/", wrap(versions.versions_page), name="actiondefinition-versions"),
             path(f"{one}restore/", wrap(versions.restore), name="actiondefinition-restore"),

@@ -21,8 +21,8 @@ from actions.connections.decimal_json import from_json, to_json
 from actions.connections.models import Connection
 from actions.definitions import services as definitions
 from actions.definitions.case_file import keep_cases
+from actions.definitions.evaluation_context import Answer, Asked
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
-from actions.definitions.names import Answer, Asked
 from actions.policy_store import policy_of, rules_of
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from actions.definitions.names import Asked
+from actions.definitions.evaluation_context import Asked
 from supportbot.evals.retail.shop import RetailShop
 
 # The answer in place of the shop's own, and whether the command is carried out before it.

@@ -38,7 +38,9 @@ Anns = Callable[[], APIClient]
 
 @pytest.fixture(autouse=True)
 def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actions.requests.publisher.Publisher.enqueue", lambda self, workspace_id, request_id: None)
+    monkeypatch.setattr(
+        "actions.requests.celery_publisher.Publisher.enqueue", lambda self, workspace_id, request_id: None
+    )
 
 
 @pytest.fixture
@@ -89,7 +91,9 @@ def test_an_undo_that_another_one_overtakes_is_not_carried_out_again(
 
     def overtaken(*args: Any, **asked: Any) -> ActionRequest:
         monkeypatch.undo()
-        monkeypatch.setattr("actions.requests.publisher.Publisher.enqueue", lambda self, workspace_id, request_id: None)
+        monkeypatch.setattr(
+            "actions.requests.celery_publisher.Publisher.enqueue", lambda self, workspace_id, request_id: None
+        )
         card = propose_undo(ann, moved.pk)
         confirm(card.pk, principal=ann, digest=card.digest)
         run_queued()

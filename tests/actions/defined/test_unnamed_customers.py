@@ -8,7 +8,7 @@ import pytest
 
 from actions.definitions import services
 from actions.definitions.errors import InvalidDefinition
-from actions.definitions.names import Answer
+from actions.definitions.evaluation_context import Answer
 from actions.errors import NotSignedIn
 from actions.models import ActionPolicyVersion, ActionRequest, AuditEntry
 from actions.policy_store import change_rules, policy_of, rules_of, trying

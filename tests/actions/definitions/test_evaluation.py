@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from actions.definitions import evaluation, rendering
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Happened
-from actions.definitions.names import Answer, Asked, Identity, Names, Obstacle, filled_in
+from actions.definitions.evaluation_context import Answer, Asked, Identity, Names, Obstacle, filled_in
 from actions.definitions.parsing.document import parse_document
 from actions.errors import MerchantUnavailable
 from actions.money import Money

@@ -20,7 +20,7 @@ from actions.argument_json import read_arguments
 from actions.definitions import evaluation, rendering
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Happened
-from actions.definitions.names import FAILED, Identity, Obstacle, filled_in
+from actions.definitions.evaluation_context import FAILED, Identity, Obstacle, filled_in
 from actions.definitions.parsing.document import missing, parse_document
 from actions.definitions.parts import Definition, Kind
 from actions.errors import InvalidArguments

@@ -30,7 +30,7 @@ OWN_ORIGIN = own_origin()
 
 @pytest.fixture
 def shop(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeShop]:
-    monkeypatch.setattr("actions.requests.publisher.publish", lambda workspace_id, request_id: None)
+    monkeypatch.setattr("actions.requests.celery_publisher.publish", lambda workspace_id, request_id: None)
     ensure_policies()
     with connected(FakeShop()) as fake:
         fake.add_order("A-1001", "cus_alice", total="49.90")

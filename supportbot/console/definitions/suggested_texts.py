@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext
 
-from actions.definitions import file_texts
+from actions.definitions import suggested_texts
 from actions.definitions.models import ActionDefinition
 from actions.definitions.selectors import found_by_import
 from actions.definitions.services import save_draft
@@ -35,7 +35,7 @@ class FileText:
 
 def open_texts(definition: ActionDefinition, document: Mapping[str, Any]) -> list[FileText]:
     """Return the file's texts for fields that are still empty, with the names of their fields."""
-    empty = file_texts.open_texts(document, found_by_import(definition).get("suggestions"))
+    empty = suggested_texts.open_texts(document, found_by_import(definition).get("suggestions"))
     return [FileText(gap.path, gap.label, empty[gap.path]) for gap in checklist(document, empty).gaps]
 
 
@@ -51,7 +51,7 @@ def take_texts(request: HttpRequest, definition_id: UUID) -> HttpResponse:
     if not texts:
         messages.info(request, gettext("Nothing was changed."))
         return back
-    document = file_texts.with_texts(newest.document, texts)
+    document = suggested_texts.with_texts(newest.document, texts)
     try:
         version = save_draft(document, actor=actor_of_request(request), based_on=newest.number)
     except SupportBotError as refusal:
