@@ -19,7 +19,7 @@ from kb.categories import MAX_CATEGORIES, check_look, current_names, order_categ
 from kb.documents import Failure, check_category
 from kb.errors import InvalidDocument
 from kb.importing.confinement import unpacked
-from kb.importing.loaders.formats import Format, format_of
+from kb.importing.loaders.any_format import Format, format_of
 from kb.models import Category
 
 FILE: Final = "categories.json"

@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 
 from kb.importing.categories import FILE, MAX_FILES, CategoryFile, category_files, is_category_file
 from kb.importing.categories import MAX_BYTES as MAX_CATEGORY_BYTES
-from kb.importing.loaders.files import Entries, changed_items_of_file, files_in
+from kb.importing.loaders.file_discovery import Entries, changed_items_of_file, files_in
 from kb.importing.pictures import Beside, beside_file, beside_path
 from kb.sources.errors import SourceUnreadable, Unreadable
 from kb.sources.models import SourceFile

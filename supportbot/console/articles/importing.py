@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from kb.database_time import database_now
 from kb.documents import check_name
 from kb.importing.importer import OUTCOMES, ImportReport, ItemResult, import_documents, import_drafts, preview_import
-from kb.importing.loaders.formats import KNOWN_ENDINGS, MAX_FILE_BYTES
+from kb.importing.loaders.any_format import KNOWN_ENDINGS, MAX_FILE_BYTES
 from kb.models import Article, Collection, State
 from supportbot.console.articles.comparisons import told_of
 from supportbot.console.articles.uploads import MAX_BYTES, MAX_ITEMS, Upload, documents_in, writable

@@ -14,8 +14,8 @@ from pypdf.generic._font import Font  # pypdf's own text extraction uses it; it 
 
 from kb.importing.confined.pdf.geometry import IDENTITY, Box, Matrix, contains
 
-if TYPE_CHECKING:  # `boxes` needs the lines, which need this module
-    from kb.importing.confined.pdf.boxes import Boxed
+if TYPE_CHECKING:  # `framed_text` needs the lines, which need this module
+    from kb.importing.confined.pdf.framed_text import Boxed
 
 MAX_BOXES: Final = 5_000
 MIN_RULE_POINTS: Final = 15

@@ -6,8 +6,8 @@ Other sideways text, such as a printer's mark along an edge, is left out.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from kb.importing.confined.pdf.boxes import Boxed, Rows
 from kb.importing.confined.pdf.canvas import Run, Sideways
+from kb.importing.confined.pdf.framed_text import Boxed, Rows
 from kb.importing.confined.pdf.geometry import Box, Matrix, placed
 from kb.importing.confined.pdf.lines import Line, rows_of
 from kb.importing.confined.pdf.tables import Grid, flows_and_grids

@@ -13,12 +13,12 @@ from pypdf import PageObject
 from pypdf.generic import ArrayObject, ContentStream, DictionaryObject, NameObject, StreamObject
 from pypdf.generic._font import Font  # pypdf's own text extraction uses it; it has no public name
 
-from kb.importing.confined.pdf.boxes import Boxed
 from kb.importing.confined.pdf.canvas import MAX_BOXES, Canvas, Drawing, GraphicsState, PageText, Run, Sideways
 from kb.importing.confined.pdf.descriptions import description_in
 from kb.importing.confined.pdf.direction import as_seen
 from kb.importing.confined.pdf.errors import BROKEN
 from kb.importing.confined.pdf.fields import Typed, resources_of_fields, typed_on
+from kb.importing.confined.pdf.framed_text import Boxed
 from kb.importing.confined.pdf.geometry import (
     IDENTITY,
     UNIT_SQUARE,

@@ -7,9 +7,9 @@ from itertools import accumulate, pairwise
 from statistics import median
 from typing import Final
 
-from kb.importing.confined.pdf.boxes import Boxed, Rows
 from kb.importing.confined.pdf.breaks import SENTENCE_END
 from kb.importing.confined.pdf.columns import is_prose
+from kb.importing.confined.pdf.framed_text import Boxed, Rows
 from kb.importing.confined.pdf.geometry import Box
 from kb.importing.confined.pdf.lines import Line
 
