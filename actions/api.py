@@ -30,7 +30,7 @@ from actions.serializers import (
 )
 from actions.spec import Action
 from actions.states import State
-from supportbot.accounts.confirmation_rules import check_may_confirm_here
+from supportbot.accounts.confirmation_permission import check_may_confirm_here
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Caller, CustomerCaller, Staff
 from supportbot.accounts.rest.permissions import IsCustomer, needs

@@ -23,7 +23,7 @@ LOOKED_AT: Final = (
     ("templates/desk/", ("tests/test_templates.py", "tests/handoff")),
     ("templates/kb/", ("tests/test_templates.py", "tests/kb/test_pages.py", "tests/kb/test_pages_languages.py")),
     ("templates/widget/", ("tests/test_templates.py", "tests/widget/test_hosted_page.py")),
-    ("templates/pages/", ("tests/test_templates.py", "tests/test_pages.py")),
+    ("templates/pages/", ("tests/test_templates.py", "tests/test_home_and_error_pages.py")),
     ("templates/", ("tests/test_templates.py", "tests/console")),
     ("locale/customer/", ("tests/test_messages.py", "tests/test_translation.py", "tests/assistant/test_languages.py")),
     ("locale/", ("tests/test_messages.py",)),

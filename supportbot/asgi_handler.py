@@ -68,7 +68,8 @@ async def _read_rest(receive: Receive) -> None:
 
 
 def _answer(request: ASGIRequest) -> HttpResponse:
-    from supportbot.pages import no_space  # it imports models, which can only be imported once Django is set up
+    # It imports models, which can only be imported once Django is set up.
+    from supportbot.home_and_error_pages import no_space
     from supportbot.web import ContentSecurityPolicy
 
     with override(team_language("", request.headers.get("Accept-Language", ""))):

@@ -18,7 +18,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import AddConstraint
 from django.db.migrations.state import ProjectState
 
-from supportbot.postgresql.transactions import oldest_transaction
+from supportbot.postgresql.blocking_transactions import oldest_transaction
 
 logger = logging.getLogger(__name__)
 _CREATE: Final = "CREATE UNIQUE INDEX "

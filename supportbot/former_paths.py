@@ -32,6 +32,7 @@ MOVED: Final = {
     "supportbot.httpserver": "uvicorn.protocols.http.httptools_impl",
     "supportbot.llm.embedding_routes": "supportbot.llm.embeddings.routes",  # KB_ROUTED_EMBEDDER
     "supportbot.llm.gateway_embedder": "supportbot.llm.embeddings.gateway_embedder",  # KB_EMBEDDER
+    "supportbot.pages": "supportbot.home_and_error_pages",  # MIDDLEWARE, CSRF_FAILURE_VIEW
     "supportbot.webhooks.receivers": "supportbot.webhooks.outbox_consumers",  # OUTBOX_CONSUMERS
 }
 RENAMED: Final = {"supportbot.httpserver": {"Plainspoken": "HttpToolsProtocol"}}  # attributes, by the former path

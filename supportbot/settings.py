@@ -99,13 +99,13 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "supportbot.pages.NoSpacePage",
+    "supportbot.home_and_error_pages.NoSpacePage",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "supportbot.web.PageLocaleMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "supportbot.pages.MethodNotAllowedPage",
+    "supportbot.home_and_error_pages.MethodNotAllowedPage",
 ]
 
 ROOT_URLCONF = "supportbot.urls"
@@ -212,7 +212,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
-CSRF_FAILURE_VIEW = "supportbot.pages.csrf_failure"
+CSRF_FAILURE_VIEW = "supportbot.home_and_error_pages.csrf_failure"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 _is_https = PUBLIC_URL.startswith("https://")

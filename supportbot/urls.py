@@ -8,7 +8,7 @@ from kb import api as kb_api
 from kb import pictures
 from kb.help_centre import crawler_files
 from kb.help_centre import views as kb_views
-from supportbot import openapi, pages
+from supportbot import home_and_error_pages, openapi
 from supportbot.accounts import account_pages, logos
 from supportbot.accounts import api as accounts_api
 from supportbot.assistant import help_centre_answer
@@ -29,10 +29,10 @@ from supportbot.widget import api as widget_api
 from supportbot.widget import assets as widget_assets
 from supportbot.widget import hosted_page, receipt_page
 
-handler400 = pages.bad_request
-handler403 = pages.forbidden
-handler404 = pages.missing
-handler500 = pages.failed
+handler400 = home_and_error_pages.bad_request
+handler403 = home_and_error_pages.forbidden
+handler404 = home_and_error_pages.missing
+handler500 = home_and_error_pages.failed
 
 apis = [
     accounts_api,
@@ -52,13 +52,13 @@ apis = [
 ]
 
 urlpatterns = [
-    path("", pages.home, name="home"),
+    path("", home_and_error_pages.home, name="home"),
     path("admin/", include(passwords.urls)),
     path("admin/", include(account_pages.urls)),
     path("admin/", include(workspaces.urls)),
     path("admin/", admin.site.urls),
     path("api/v1/schema/", openapi.Schema.as_view(), name="schema"),
-    path("api/v1/docs/", pages.api_docs, name="docs"),
+    path("api/v1/docs/", home_and_error_pages.api_docs, name="docs"),
     *(path("api/v1/", include(api.urls)) for api in apis),
     path("desk/", include(desk.urls)),
     *logos.urls,

@@ -38,6 +38,7 @@ NAMED = [
     ("supportbot.handoff.mail.on_agent_replied", "supportbot.handoff.mail.delivery.on_agent_replied"),
     ("supportbot.llm.embedding_routes.embedder_of_route", "supportbot.llm.embeddings.routes.embedder_of_route"),
     ("supportbot.llm.gateway_embedder.GatewayEmbedder", "supportbot.llm.embeddings.gateway_embedder.GatewayEmbedder"),
+    ("supportbot.pages.csrf_failure", "supportbot.home_and_error_pages.csrf_failure"),
     ("supportbot.webhooks.receivers.on_ticket_changed", "supportbot.webhooks.outbox_consumers.on_ticket_changed"),
 ]
 

@@ -22,7 +22,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from kb.models import Article
-from supportbot import openapi, pages
+from supportbot import home_and_error_pages, openapi
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.services import create_channel
 from supportbot.chat.services import start_conversation
@@ -112,7 +112,7 @@ def test_concurrent_requests_build_the_schema_once(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(SchemaGenerator, "get_schema", slowly)
     openapi._generated.cache_clear()
-    pages._calls.cache_clear()
+    home_and_error_pages._calls.cache_clear()
     with ThreadPoolExecutor(2) as pool:
         answers = [pool.submit(ask, page) for page in ("/api/v1/schema/?version=a%0d%0ab", "/api/v1/docs/")]
         assert [answer.result() for answer in answers] == [200, 200]

@@ -19,7 +19,7 @@ from actions.connections.auth import (
     placeholders,
     signing_key,
 )
-from supportbot.outbound.certificates import ClientCertificate, certificate_problem
+from supportbot.outbound.client_certificate import ClientCertificate, certificate_problem
 from supportbot.outbound.http import may_set_header
 from supportbot.outbound.targets import address_problem
 

@@ -24,7 +24,7 @@ from actions.connections.decimal_json import from_json, to_json
 from actions.connections.models import Connection
 from actions.connections.oauth_tokens import Grant, fetch_token, forget_token, kept_token
 from supportbot.ids import uuid7
-from supportbot.outbound.certificates import ClientCertificate
+from supportbot.outbound.client_certificate import ClientCertificate
 from supportbot.outbound.errors import NoAnswer, NotSent
 from supportbot.outbound.http import MIB, Request, Trace, request
 from supportbot.outbound.http import Response as RawResponse

@@ -17,7 +17,7 @@ from actions.models import actor_of
 from supportbot.console import search_models
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words
-from supportbot.console.llm_tests import problem_of
+from supportbot.console.llm_test_failures import problem_of
 from supportbot.console.releases.display import PURPOSES
 from supportbot.console.request_context import needs, person_of
 from supportbot.llm import connections

@@ -26,7 +26,7 @@ from kb.ports import embedder, packaged_embedder
 from kb.search.confidence import shipped_calibration
 from supportbot.accounts.models import User
 from supportbot.console.display import error_text
-from supportbot.console.llm_tests import problem_of
+from supportbot.console.llm_test_failures import problem_of
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput, NotAllowed, NotFound, SupportBotError
 from supportbot.llm.embeddings import connections as embedding_connections

@@ -25,7 +25,7 @@ from actions.cards import card_of, receipt_rows
 from actions.models import ActionRequest
 from actions.principals import principal_of
 from actions.states import WITHDRAWABLE, State
-from supportbot.accounts.confirmation_rules import check_may_confirm_here
+from supportbot.accounts.confirmation_permission import check_may_confirm_here
 from supportbot.accounts.models import Channel
 from supportbot.accounts.origins import own_origins, read_origin
 from supportbot.accounts.scope import workspace_scope

@@ -19,7 +19,7 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-from supportbot.outbound.certificates import ClientCertificate, load_into
+from supportbot.outbound.client_certificate import ClientCertificate, load_into
 from supportbot.outbound.errors import NoAnswer, NotSent
 from supportbot.outbound.ip_addresses import Networks
 from supportbot.outbound.targets import Endpoint, Target, checked_target

@@ -13,7 +13,7 @@ from django.utils.timezone import now
 from actions import services as actions
 from actions.principals import principal_of
 from actions.requests.undo import propose_undo
-from supportbot.accounts.confirmation_rules import check_may_confirm_here
+from supportbot.accounts.confirmation_permission import check_may_confirm_here
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.chat.customer_language import customer_language
 from supportbot.chat.log import append_event, is_open, lock_conversation, touch

@@ -15,7 +15,7 @@ from django.test import Client
 from kb.models import Article, Picture, Source
 from kb.sources import services
 from supportbot.asgi_handler import Handler
-from supportbot.console.articles import uploads
+from supportbot.console.articles import import_uploads
 from tests.console.conftest import Enter
 from tests.console.test_firststeps import png
 from tests.kb.test_full_disk import FULL, full_database
@@ -75,7 +75,7 @@ def test_a_pages_script_gets_the_reason_to_show(enter: Enter, path: str, field: 
 def test_an_import_whose_copy_does_not_fit_stores_nothing(
     enter: Enter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(uploads, "TemporaryDirectory", lambda **_: full_folder(tmp_path, "wool.md"))
+    monkeypatch.setattr(import_uploads, "TemporaryDirectory", lambda **_: full_folder(tmp_path, "wool.md"))
     sent = {"do": "publish", "files": SimpleUploadedFile("wool.md", WOOL)}
     answer = enter("editor").post("/admin/import/", sent, headers={"Accept": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (503, "no_space")

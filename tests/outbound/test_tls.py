@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from supportbot.outbound.certificates import ClientCertificate
+from supportbot.outbound.client_certificate import ClientCertificate
 from supportbot.outbound.errors import NoAnswer, NotSent
 from supportbot.outbound.http import Request, Trace, request
 from tests.actions.raw_server import reply

@@ -21,7 +21,7 @@ from kb.importing.importer import OUTCOMES, ImportReport, ItemResult, import_doc
 from kb.importing.loaders.any_format import KNOWN_ENDINGS, MAX_FILE_BYTES
 from kb.models import Article, Collection, State
 from supportbot.console.articles.comparisons import told_of
-from supportbot.console.articles.uploads import MAX_BYTES, MAX_ITEMS, Upload, documents_in, writable
+from supportbot.console.articles.import_uploads import MAX_BYTES, MAX_ITEMS, Upload, documents_in, writable
 from supportbot.console.display import error_text
 from supportbot.console.request_context import needs, person_of
 from supportbot.console.text_diff import compare

@@ -33,7 +33,7 @@ from supportbot.embedded.servers.external_servers import (
 )
 from supportbot.embedded.setting_checks import require_settings
 from supportbot.installation.errors import StartRefused
-from supportbot.postgresql.transactions import Transaction, blocking_transactions
+from supportbot.postgresql.blocking_transactions import Transaction, blocking_transactions
 
 LOCK = 0x6D696772  # the letters "migr"
 POLL_SECONDS = 1.0

@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.urls import path
 
-from supportbot import pages, urls
+from supportbot import home_and_error_pages, urls
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.services import add_member
 
@@ -142,8 +142,8 @@ def misread(request: Any) -> None:
 class Broken:
     """The product's addresses with three more that fail."""
 
-    handler400, handler403 = pages.bad_request, pages.forbidden
-    handler404, handler500 = pages.missing, pages.failed
+    handler400, handler403 = home_and_error_pages.bad_request, home_and_error_pages.forbidden
+    handler404, handler500 = home_and_error_pages.missing, home_and_error_pages.failed
     urlpatterns = [
         *urls.urlpatterns,
         *(
