@@ -5,19 +5,20 @@ import pytest
 from django.utils.timezone import now, timedelta
 
 from actions.models import ActionPolicy, ActionRequest
-from actions.policy_store import allow_approval, change_rules, ensure_policies, policy_of
+from actions.policy_store import allow_approval, change_rules, policy_of
 from actions.principals import Principal
 from actions.services import confirm, propose
 from actions.testing import FakeShop, connected
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.services import add_member
+from tests.policies import store_policies
 
 REFUND = {"order_id": "A-1001", "reason": "Arrived damaged"}
 
 
 @pytest.fixture
 def policies(workspace: Workspace) -> list[ActionPolicy]:
-    return ensure_policies()
+    return store_policies(workspace)
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from actions.services import cancel, confirm, decline, propose
 from actions.states import FINAL, State
 from actions.testing import FakeShop, ProcessDied, make_due, run_queued
 from supportbot.accounts.models import User
+from tests.actions.rounds import rounds
 from tests.patience import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("messages")]
@@ -36,7 +37,7 @@ def state_of(request: ActionRequest) -> tuple[str, str]:
 
 def pass_time() -> None:
     """Run workers and periodic tasks until nothing is due."""
-    for _ in range(2 * MAX_ATTEMPTS):
+    for _ in rounds(2 * MAX_ATTEMPTS):
         make_due()
         sweep()
         run_queued()

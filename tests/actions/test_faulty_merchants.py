@@ -15,7 +15,6 @@ from pytest_django.fixtures import Settings
 from actions.merchant_api.merchant import MAX_RESPONSE_BYTES
 from actions.merchants import connect_merchant
 from actions.models import ActionRequest, Attempt, LedgerEntry, MerchantConnection
-from actions.policy_store import ensure_policies
 from actions.principals import Principal
 from actions.requests.execution import MAX_ATTEMPTS
 from actions.requests.maintenance import SETTLED_AFTER, sweep
@@ -30,6 +29,7 @@ from supportbot.outbox.delivery import deliver_due
 from tests.actions.fake_merchant import SECRET, FakeMerchant, Fault, fake_merchant
 from tests.actions.raw_server import reply
 from tests.actions.rounds import rounds
+from tests.policies import store_policies
 
 pytestmark = pytest.mark.django_db
 SILENCE = b"(silence)"
@@ -100,7 +100,7 @@ def merchant(workspace: Workspace, settings: Settings, monkeypatch: pytest.Monke
     with fake_merchant() as made:
         made.cut_off = lambda: under_way[-1].shutdown(socket.SHUT_RDWR)
         settings.PRIVATE_NETWORKS = LOOPBACK
-        ensure_policies()
+        store_policies(workspace)
         connect_merchant(f"http://{made.address}", SECRET, actor="test")
         yield made
 

@@ -27,6 +27,7 @@ from supportbot.chat.models import Conversation
 from supportbot.handoff.models import Ticket
 from supportbot.outbox.delivery import deliver_due
 from tests.actions.conftest import REFUND
+from tests.actions.rounds import rounds
 from tests.rest import person
 
 pytestmark = pytest.mark.django_db
@@ -56,7 +57,7 @@ def behave(monkeypatch: pytest.MonkeyPatch, kind: OutcomeKind) -> None:
 
 def work(request: ActionRequest) -> ActionRequest:
     """Run workers and sweeps until they have done all they can."""
-    for _ in range(MAX_ATTEMPTS + 2):
+    for _ in rounds(MAX_ATTEMPTS + 2):
         with suppress(ProcessDied):
             run_queued()
         make_due()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from actions.policy_store import allow_approval, ensure_policies, policy_of
+from actions.policy_store import allow_approval, policy_of
 from actions.testing import FakeShop, connected
 from kb import ports
 from kb.indexing.sync import sync_articles
@@ -21,6 +21,7 @@ from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.signals import EventView
 from supportbot.chat.turns import Claim, claim_turn
 from tests.events import check_event
+from tests.policies import store_policies
 from tests.stored_rows import created_once
 
 RETURNS = """## Returning things
@@ -91,7 +92,7 @@ def payloads(events: list[EventView], event: str) -> list[dict[str, Any]]:
 def shop(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeShop]:
     """A merchant with two of Alice's orders and one of a stranger's; no message is sent to a broker."""
     monkeypatch.setattr("actions.requests.celery_publisher.publish", lambda workspace_id, request_id: None)
-    ensure_policies()
+    store_policies(workspace)
     with connected(FakeShop()) as fake:
         fake.add_order("A-1001", "cus_alice", total="49.90")
         fake.add_order("A-1005", "cus_alice", total="60.00", delivered_days_ago=90)

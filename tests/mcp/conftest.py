@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 from django.core.cache import cache
 
-from actions.policy_store import ensure_policies
 from actions.testing import FakeShop, connected
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.services import NewChannel, create_channel, issue_api_key
 from tests.mcp.agent import ForeignAgent
+from tests.policies import store_policies
 from tests.widget.conftest import running as running
 from tests.widget.conftest import server as server
 
@@ -35,7 +35,7 @@ def agent(server: str, workspace: Workspace) -> ForeignAgent:
 @pytest.fixture
 def shop(server: str, workspace: Workspace, alice: Customer) -> Iterator[FakeShop]:
     """Alice's orders and one of a stranger; every action is enabled."""
-    ensure_policies()
+    store_policies(workspace)
     with connected(FakeShop()) as fake:
         fake.add_order("A-1001", "cus_alice", total="49.90")
         fake.add_order("A-1002", "cus_alice", total="640.00", delivered_days_ago=10)

@@ -18,7 +18,7 @@ from actions.cards import card_of
 from actions.catalogue.refund_order import RefundOrder
 from actions.models import ActionRequest, Attempt, AuditEntry
 from actions.outcomes import OutcomeKind
-from actions.policy_store import allow_approval, change_rules, ensure_policies, policy_of
+from actions.policy_store import allow_approval, change_rules, policy_of
 from actions.principals import Principal
 from actions.registry import all_actions
 from actions.requests.maintenance import judge_waiting
@@ -32,6 +32,7 @@ from supportbot.handoff.approvals import selectors
 from supportbot.handoff.approvals.selectors import rules_checked
 from tests.handoff.browsing import browser
 from tests.pages import visible_text
+from tests.policies import store_policies
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +47,7 @@ def shop(workspace: Workspace) -> Iterator[FakeShop]:
 @pytest.fixture
 def waiting(shop: FakeShop, alice: Customer, conversation: Conversation) -> ActionRequest:
     """Alice's confirmed refund of 189.00, which needs approval."""
-    ensure_policies()
+    store_policies(alice.workspace)
     add_customer_message(conversation.pk, text="They are <b>too tight</b>.", client_id="1")
     principal = Principal(
         alice.workspace_pk, alice.pk, "cus_alice", is_verified=True, expires_at=now() + timedelta(minutes=10)

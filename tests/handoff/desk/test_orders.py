@@ -5,20 +5,20 @@ from collections.abc import Iterator
 import pytest
 
 from actions.models import AuditEntry
-from actions.policy_store import ensure_policies
 from actions.testing import FakeShop, connected
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.services import start_conversation
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services
 from tests.handoff.browsing import browser, get_json
+from tests.policies import store_policies
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def shop(workspace: Workspace) -> Iterator[FakeShop]:
-    ensure_policies()
+    store_policies(workspace)
     with connected(FakeShop()) as fake:
         fake.add_order("A-1", "cus_alice", total="49.90")
         fake.add_order("B-2", "cus_stranger", total="75.00")

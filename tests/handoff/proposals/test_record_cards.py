@@ -8,7 +8,6 @@ from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionRequest
-from actions.policy_store import ensure_policies
 from actions.services import confirm, propose
 from actions.testing import FakeShop, connected, run_queued
 from supportbot.accounts.models import Customer, User, Workspace
@@ -20,6 +19,7 @@ from tests.actions.conftest import signed_in_as
 from tests.events import check_event
 from tests.handoff.browsing import browser
 from tests.pages import visible_text
+from tests.policies import store_policies
 
 pytestmark = pytest.mark.django_db
 PAGE, PICTURE = "https://shop.test/orders#A-1", "https://shop.test/pictures/tent.svg"
@@ -27,7 +27,7 @@ PAGE, PICTURE = "https://shop.test/orders#A-1", "https://shop.test/pictures/tent
 
 @pytest.fixture
 def shop(workspace: Workspace) -> Iterator[FakeShop]:
-    ensure_policies()
+    store_policies(workspace)
     with connected(FakeShop()) as fake:
         fake.add_order("A-1", "cus_alice", status="shipped", delivered_days_ago=None)
         fake.change_order("A-1", page=PAGE, picture=PICTURE)

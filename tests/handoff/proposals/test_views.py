@@ -14,7 +14,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from actions.errors import NotSignedIn, OwnRequest
 from actions.models import ActionRequest, AuditEntry
-from actions.policy_store import allow_approval, ensure_policies, policy_of
+from actions.policy_store import allow_approval, policy_of
 from actions.principals import Principal, proposed_by
 from actions.services import approve, confirm
 from actions.testing import FakeShop, connected
@@ -24,6 +24,7 @@ from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services
 from tests.handoff.browsing import browser
 from tests.pages import visible_text
+from tests.policies import store_policies
 
 pytestmark = pytest.mark.django_db
 REFUND = {"order_id": "A-1", "reason": "It arrived damaged"}
@@ -32,7 +33,7 @@ KEY = "01938f3a-0000-7000-8000-000000000001"
 
 @pytest.fixture
 def shop(workspace: Workspace) -> Iterator[FakeShop]:
-    ensure_policies()
+    store_policies(workspace)
     with connected(FakeShop()) as fake:
         fake.add_order("A-1", "cus_alice", total="49.90")
         fake.add_order("A-2", "cus_alice", total="180.00")

@@ -8,7 +8,6 @@ import pytest
 from django.utils.timezone import now, timedelta
 
 from actions.models import ActionRequest
-from actions.policy_store import ensure_policies
 from actions.principals import principal_in_conversation
 from actions.services import propose
 from actions.testing import FakeShop, connected, run_queued
@@ -19,6 +18,7 @@ from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.outbox.delivery import deliver_due
 from supportbot.widget.models import SocketTicket
+from tests.policies import store_policies
 from tests.rest import caller
 from tests.widget.page import greeted, identity_token, open_socket, ticket
 from tests.widget.redeeming import code_for, own_origin, redeemed
@@ -31,7 +31,7 @@ OWN_ORIGIN = own_origin()
 @pytest.fixture
 def shop(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeShop]:
     monkeypatch.setattr("actions.requests.celery_publisher.publish", lambda workspace_id, request_id: None)
-    ensure_policies()
+    store_policies(workspace)
     with connected(FakeShop()) as fake:
         fake.add_order("A-1001", "cus_alice", total="49.90")
         yield fake
