@@ -50,8 +50,15 @@ def client() -> Client:
 
 
 @pytest.fixture(autouse=True)
-def counted_now(monkeypatch: pytest.MonkeyPatch) -> None:
+def counted_now(monkeypatch: pytest.MonkeyPatch, _django_db_marker: None) -> Iterator[None]:
+    """Count anew. Torn down before the test's database is closed, once no thread reads it any more: a scrape gives up
+    on a thread that takes too long.
+    """
     monkeypatch.setattr("supportbot.health.probe_responses.gauges", Gauges())
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "gauges":
+            thread.join(PATIENCE_SECONDS)
 
 
 def values(collector: Gauges) -> dict[str, float]:
