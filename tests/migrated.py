@@ -1,7 +1,7 @@
 """The test database: migrated once per state of the migrations, then loaded from a dump or copied. Migrating takes ten
 seconds of processor time in each worker of each run, a copy a third of a second. The dump is kept in pytest's cache
-under the digest of its migrations; without it, the run's first worker migrates. Other servers that a test starts load
-the same dump.
+under the digest of its migrations; without it, the first worker migrates, and all others in this checkout wait for its
+dump. Other servers that a test starts load the same dump.
 """
 
 import fcntl
@@ -31,7 +31,7 @@ _IMPORTED: Final = re.compile(r"^(?:from|import) ((?:supportbot|kb|actions)(?:\.
 def create_database(cache: Path) -> None:
     """Create this process's migrated database, and use it from now on."""
     name = connection.creation._get_test_db_name()
-    with _one_at_a_time(), _admin() as admin:
+    with _one_at_a_time(cache), _admin() as admin:
         _ensure_template(admin, cache)
         admin.execute(f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE}')
     _use(name)
@@ -40,8 +40,8 @@ def create_database(cache: Path) -> None:
 def migrated_dump(cache: Path) -> Path:
     """Return the dump of the migrated schema, made if there is none yet."""
     dump = _dump(cache)
-    if not dump.exists():
-        with _one_at_a_time(), _admin() as admin:
+    with _one_at_a_time(cache), _admin() as admin:
+        if not dump.exists():
             _ensure_template(admin, cache)
     return dump
 
@@ -119,8 +119,10 @@ def _address(database: str) -> str:
 
 
 @contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Wait for the other workers of this run: the first one creates the template."""
-    with Path(os.environ["PYTEST_DEBUG_TEMPROOT"], "migrating").open("w") as file:
+def _one_at_a_time(cache: Path) -> Iterator[None]:
+    """Wait for the other workers of this run, of which the first one creates the template, and for other runs: the
+    browser journeys start at the same time as the database suite.
+    """
+    with (cache / "migrating").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
