@@ -30,7 +30,7 @@ class Money:
 
 
 def parse_amount(text: str) -> Decimal | None:
-    """Return the amount in a text such as "12.5", or None for anything else. A currency may allow fewer decimals."""
+    """Return the amount in a string such as "12.5", or None for anything else. A currency may allow fewer decimals."""
     return Decimal(text) if AMOUNT.fullmatch(text) else None
 
 
@@ -40,9 +40,7 @@ def currency_decimals(currency: str) -> int:
 
 
 def is_amount_in(text: str, currency: str) -> bool:
-    """Return whether a text is a valid amount in this currency; "1.000" is not valid in EUR, where it may mean
-    1,000.
-    """
+    """Return whether a string is a valid amount in this currency; "1.000" is invalid in EUR: it may mean 1,000."""
     amount, decimals = parse_amount(text), currency_decimals(currency)
     if amount is None or len(text.partition(".")[2]) > max(decimals, USUAL_DECIMALS):
         return False

@@ -185,7 +185,7 @@ _DECIMAL: Final = re.compile(r"-?[0-9]{1,10}(\.[0-9]{1,6})?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of a few texts."""
+    """One of a few strings."""
 
     description: str
     options: tuple[str, ...]

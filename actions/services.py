@@ -293,8 +293,8 @@ def why_not_settled_as_not_done(request: ActionRequest) -> str:
         return gettext("The call is still being retried, so it may still go through. Try again in an hour.")
     if is_in_progress(request) and not is_overdue(request):
         return gettext(
-            "The connected system says that it is still working on it, so it may still go through. If that stays so, "
-            "you can settle it 24 hours after the call."
+            "The connected system says that it is still working on it, so it may still go through. If it still says so "
+            "24 hours after the call, you can settle it."
         )
     return ""
 

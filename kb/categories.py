@@ -27,7 +27,7 @@ MAX_CATEGORIES: Final = 200  # the start page shows them all
 # The icons in `pages/icons.svg`, with descriptions.
 ICONS: Final[dict[str, str]] = {
     "truck": gettext_noop("Lorry"),
-    "undo": gettext_noop("Arrow back"),
+    "undo": gettext_noop("Back arrow"),
     "repair": gettext_noop("Spanner"),
     "ruler": gettext_noop("Ruler"),
     "gift": gettext_noop("Gift"),

@@ -99,7 +99,7 @@ class IndexNotBuilt(KnowledgeError):
     code = "index_not_built"
     status = 503
     default_message = gettext_noop(
-        "The index of vectors could not be built as the owner of the tables. Set DATABASE_OWNER_URL to that role's "
+        "The vector index could not be built as the owner of the tables. Set DATABASE_OWNER_URL to that role's "
         "address for this command."
     )
 
@@ -134,7 +134,7 @@ class IndexReplaced(KnowledgeError):
     code = "index_replaced"
     status = 409
     default_message = gettext_noop(
-        "Search was switched to another index meanwhile, which stays in use. Run `manage.py kb_reindex` again."
+        "Meanwhile, search was switched to another index, which stays in use. Run `manage.py kb_reindex` again."
     )
 
 

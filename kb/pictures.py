@@ -97,7 +97,8 @@ def note_uses(texts: Iterable[tuple[Article, str]]) -> None:
 def _kept(digests: Collection[str]) -> dict[str, UUID]:
     """Return the ids of stored pictures, which the sweep of unused ones cannot delete before this transaction ends."""
     with connection.cursor() as cursor:
-        # Django has no FOR KEY SHARE. This lock blocks a deletion, but no new upload of the picture or use in a text.
+        # Django has no FOR KEY SHARE. This lock blocks a deletion, but no new upload of the picture or its use in an
+        # article.
         cursor.execute(
             "SELECT digest, id FROM kb_picture WHERE workspace_id = %s AND digest = ANY(%s) ORDER BY id FOR KEY SHARE",
             [current_workspace_id(), list(digests)],
@@ -106,7 +107,7 @@ def _kept(digests: Collection[str]) -> dict[str, UUID]:
 
 
 def digests_in(body: str) -> set[str]:
-    """Return the digests of the pictures in a text."""
+    """Return the digests of the pictures in the text."""
     return {match.group(1) for match in re.finditer(PICTURE, body)}
 
 
@@ -130,7 +131,7 @@ def help_picture(request: HttpRequest, workspace: str, digest: str, ending: str)
 
 
 def _is_public(picture: Picture) -> bool:
-    """Return whether the picture is in a text that the public may read; a draft with it does not count."""
+    """Return whether the picture is in text that the public may read; a draft with it does not count."""
     uses = PictureUse.objects.filter(picture=picture).values("article")
     articles = readable(Viewer(surface=Surface.HELP_PAGES)).filter(pk__in=uses)
     return any(

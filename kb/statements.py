@@ -1,4 +1,4 @@
-"""Statements with figures in a text: its sentences, and the cells of its tables. Pure.
+"""Statements with figures in text: its sentences, and the cells of its tables. Pure.
 
 A cell is read with the names of its row and column: "Austria, Delivery costs: €6.90". Two statements are about
 different things if each names something that the other does not: a country, a size, a service.
@@ -149,7 +149,7 @@ def _without_units(sentence: str) -> str:
 
 
 def _forms(text: str, locale: str) -> frozenset[str]:
-    """Return the stems of a text, its numbers and its single letters, such as a size."""
+    """Return the stems of the text, its numbers and its single letters, such as a size."""
     short = (word for word in words(text) if word.isdigit() or len(word) == 1)
     return frozenset({*content_stems(text, locale), *short})
 

@@ -136,7 +136,7 @@ def text_direction(locale: str) -> str:
 
 
 def _in_own_digits(text: str, data: Locale) -> str:
-    """Return a text with a locale's digits: ٣ in Egypt, 3 in Morocco."""
+    """Return the text with a locale's digits: ٣ in Egypt, 3 in Morocco."""
     zero = _ZEROS.get(data.default_numbering_system)
     return text.translate({ord("0") + n: ord(zero) + n for n in range(10)}) if zero else text
 

@@ -30,7 +30,7 @@ _ALWAYS: Final = {
 _FOR_ONE_OBJECT: Final = {"404": "Not found, or the caller has no access to it."}
 _FOR_A_CHANGE: Final = {**_FOR_ONE_OBJECT, "409": "The current state does not allow this."}
 _ID_BELOW: Final = re.compile(r"/{(\w+)}(/\w+)?$")
-_FOR_A_BODY: Final = {"413": "The body is too large.", "415": "The body is not JSON."}
+_FOR_A_BODY: Final = {"413": "The body is too large.", "415": "The body is not valid JSON."}
 
 ERROR: Final[dict[str, Any]] = {
     "type": "object",

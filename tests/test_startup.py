@@ -1,4 +1,4 @@
-"""The modules that a process loads at its start: `make run` starts half a dozen, and every command is one."""
+"""The modules that a process loads at start-up: `make run` starts half a dozen processes, and every command is one."""
 
 import os
 import subprocess

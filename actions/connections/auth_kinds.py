@@ -62,7 +62,7 @@ class Kind:
 
 
 def is_webhook_secret(secret: str) -> bool:
-    """Return whether a text is a Standard Webhooks secret: base64 of at least 16 bytes, after an optional `whsec_`."""
+    """Return whether it is a Standard Webhooks secret: base64 of at least 16 bytes, after an optional `whsec_`."""
     try:
         return len(b64decode(secret.removeprefix("whsec_"), validate=True)) >= WEBHOOK_SECRET_BYTES
     except (NotBase64, ValueError):

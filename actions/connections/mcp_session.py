@@ -27,7 +27,7 @@ _CLIENT: Final = {"name": "supportbot", "version": "1"}
 _SESSION_ID: Final = re.compile(r"[!-~]{1,400}")
 _CLOSING_SECONDS: Final = 1.0
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
-# Answers that say nothing about the version: another request would get the same.
+# Answers that say nothing about the version: another request would get the same answer.
 _CLOSED: Final = frozenset({401, 403, 429, *range(500, 600)})
 _begins_with_handshake: dict[tuple[UUID, str], bool] = {}
 _MAX_REMEMBERED: Final = 1_000

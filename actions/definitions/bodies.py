@@ -58,7 +58,9 @@ def compile_body(value: Any) -> Body:
 def _compiled(value: Any, at: str, leaves: list[int], depth: int) -> Any:
     leaves[0] -= 1
     if depth > 20 or leaves[0] < 0:
-        raise ExpressionError(f"At {at}: A body can have at most {MAX_LEAVES} values, nested at most 20 deep.", 0)
+        raise ExpressionError(
+            f"At {at}: A body can have at most {MAX_LEAVES} values, nested at most 20 levels deep.", 0
+        )
     match value:
         case dict() if value.keys() == EACH:
             return _compiled_each(value, at, leaves, depth)

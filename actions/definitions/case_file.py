@@ -25,7 +25,7 @@ def keep_cases(definition: ActionDefinition, text: str, *, actor: str) -> int:
     try:
         given = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(gettext("The file of cases is not JSON.")) from error
+        raise InvalidInput(gettext("The case file is not valid JSON.")) from error
     if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
         raise InvalidInput(gettext("Write a list of cases: [{...}]."))
     known = dict(DefinitionCase.objects.filter(definition=definition).values_list("name", "id"))

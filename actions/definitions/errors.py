@@ -71,7 +71,7 @@ class NeedsReason(ActionError):
 
 
 class ExpressionError(ValueError):
-    """A text is not an expression or template. `position` counts characters from 0."""
+    """A string is not a valid expression or template. `position` counts characters from 0."""
 
     def __init__(self, why: str, position: int) -> None:
         super().__init__(f"{why} (at character {position + 1})")

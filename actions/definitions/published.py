@@ -59,8 +59,8 @@ def action_of_version(name: str, number: int) -> Action | None:
 
 def role_in_document(name: str, number: int) -> str:
     """Return the role that a version's document names for approvals; "" if it names none, or if the action was code and
-    not a definition. Returns admins in case of doubt: if there is no such version, its format is not this release's, or
-    it names something other than a role.
+    not a definition. If in doubt, returns admins: if there is no such version, its format is not this release's, or it
+    names something other than a role.
     """
     version = _version_id(current_workspace_id(), name, number)
     if version is None:

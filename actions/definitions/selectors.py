@@ -53,7 +53,7 @@ def found_by_import(definition: ActionDefinition) -> Mapping[str, object]:
 
 
 def open_hints(definition: ActionDefinition, document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the hints of the newest import as (path, text), apart from those whose part has been changed since."""
+    """Return the hints of the newest import as (path, text), except those whose part has changed since."""
     rows = ActionDefinitionVersion.objects.filter(definition=definition).exclude(imported={}).order_by("-number")
     read = rows.first()
     hints = read.imported.get("hints", []) if read else []

@@ -52,7 +52,7 @@ class FineTunedModel:
         with question_slot():
             failed = self._engine.e5_embed(self._model, readable(text).encode(), 1, vector)
         if failed:
-            raise EmbeddingUnavailable("The packaged embedding model with other weights made no vector.")
+            raise EmbeddingUnavailable("The packaged embedding model with other weights returned no vector.")
         return tuple(vector)
 
 

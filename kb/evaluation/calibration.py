@@ -20,7 +20,7 @@ from kb.search import evidence_for, search
 from kb.search.confidence import Calibration
 from supportbot.accounts.scope import workspace_scope
 
-# The number of questions from another corpus that are searched for in this one; more would not help.
+# How many questions from another corpus are searched for in this one; more would not help.
 MAX_FOREIGN = 60
 # Unanswerable questions that look answerable; used for the report, not for fitting.
 NEAR_MISS = "near_miss"

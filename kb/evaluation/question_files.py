@@ -38,7 +38,7 @@ def text_of(row: dict[str, Any], where: str) -> str:
     for name in _TEXTS:
         if isinstance(row.get(name), str) and row[name].strip():
             return str(row[name])
-    raise InvalidDocument(f"{where} has no question. Add a text under `question`.")
+    raise InvalidDocument(f"{where} has no question. Add one under `question`.")
 
 
 def conversation_of(row: dict[str, Any], where: str) -> list[Said]:
@@ -82,7 +82,7 @@ def _row(line: str, where: str) -> tuple[str, dict[str, Any]]:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:  # RecursionError: thousands of brackets
         reason = f" ({error.msg}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise InvalidDocument(f"{where} is not JSON{reason}. Write one JSON object per line.") from error
+        raise InvalidDocument(f"{where} is not valid JSON{reason}. Write one JSON object per line.") from error
     if not isinstance(row, dict):
         raise InvalidDocument(f"{where} is not a JSON object.")
     return where, row

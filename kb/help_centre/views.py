@@ -1,8 +1,8 @@
 """The help centre: a start page with search, and a page per article where a citation's link opens its passage.
 
-Everyone may read these pages, so they show only public articles. They work without scripts, which add the chat and the
-assistant's answer above a search. Lists are in the reader's language, and an article's page is in the article's
-language.
+Everyone may read these pages, so they show only public articles. They work without scripts; with scripts, they also
+have the chat, and the assistant's answer above search results. Lists are in the reader's language, and an article's
+page is in the article's language.
 """
 
 import hashlib

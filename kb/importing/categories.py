@@ -156,7 +156,7 @@ def _read(content: bytes) -> list[Any]:
     if not isinstance(given, list) or (given and not any(map(_has_our_fields, given))):
         raise ForeignFile
     if len(given) > MAX_CATEGORIES:
-        raise InvalidDocument(gettext("This is not a list of categories as kb_export writes it."))
+        raise InvalidDocument(gettext("This is not a list of categories in the form that kb_export writes."))
     return given
 
 
@@ -165,7 +165,7 @@ def _row(facts: Any) -> Category:
     InvalidDocument.
     """
     if not _is_category(facts):
-        raise InvalidDocument(gettext("This is not a category as kb_export writes it."))
+        raise InvalidDocument(gettext("This is not a category in the form that kb_export writes."))
     name = check_category(facts["name"])
     name = current_names([name]).get(name, name)
     row: Category = Category.objects.filter(name=name).first() or Category(name=name)

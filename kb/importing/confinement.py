@@ -68,7 +68,7 @@ NOTES: Final[Mapping[str, str]] = {
     "rotated": gettext_noop("Rotated text left out: “{text}”"),
     "comments": gettext_noop("Comments left out: {number}."),
     "pages_cut": gettext_noop("Only the first {read} of {total} pages were read. Split the file."),
-    "pages_without_text": gettext_noop("Pages without text, only pictures: {pages}."),
+    "pages_without_text": gettext_noop("Pages with pictures but no text: {pages}."),
     "pages_broken": gettext_noop("Damaged pages, not read: {pages}."),
 }
 

@@ -156,7 +156,7 @@ def _is_picture(path: str) -> bool:
 
 
 def _picture_names(content: bytes) -> Iterator[str]:
-    """Yield the names of pictures in a text: in lower case, without folders, and only the part after the last space.
+    """Yield the names of pictures in the text: in lower case, without folders, and only the part after the last space.
     Brackets may belong to a name or surround it, so a word with brackets is yielded in each form.
     """
     for ending in islice(_PICTURE_ENDING.finditer(content), _MOST_NAMED):

@@ -113,5 +113,5 @@ def _check_line(locale: str, line: object, limit: int) -> None:
         raise ValidationError(gettext("{locale}: enter one line of text.").format(locale=locale))
     if len(line) > limit:
         raise ValidationError(
-            gettext("{locale}: a line may have at most {limit} characters.").format(locale=locale, limit=limit)
+            gettext("{locale}: a line can have at most {limit} characters.").format(locale=locale, limit=limit)
         )

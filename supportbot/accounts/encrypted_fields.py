@@ -28,5 +28,5 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # Django'
             return _cipher().decrypt(value.encode()).decode()
         except InvalidToken as error:
             raise ImproperlyConfigured(
-                "None of FIELD_KEYS decrypts a stored secret. Add the key that encrypted it."
+                "None of the FIELD_KEYS decrypts a stored secret. Add the key that encrypted it."
             ) from error

@@ -114,7 +114,7 @@ def _subject(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InvalidToken("The claim `sub` must be a non-empty string.")
     if len(value) > MAX_SUBJECT_CHARACTERS or any(unicodedata.category(char)[0] == "C" for char in value):
-        raise InvalidToken("The claim `sub` must have at most 200 characters and no control characters.")
+        raise InvalidToken("The claim `sub` must be at most 200 characters long and contain no control characters.")
     return value
 
 

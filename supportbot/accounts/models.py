@@ -204,7 +204,7 @@ class Customer(TenantModel):
 
 
 class Channel(TenantModel):
-    """One embedding of the widget. Its key is public: it identifies the workspace and grants nothing."""
+    """One place where the widget is embedded. Its key is public: it identifies the workspace and grants nothing."""
 
     class Position(models.TextChoices):
         """The corner of the launcher, relative to the writing direction."""

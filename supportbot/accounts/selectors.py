@@ -102,7 +102,7 @@ def customer_named(name: str) -> Customer:
 
 
 def without_nul(text: str) -> str:
-    """Return a text for a search, without NUL. PostgreSQL refuses queries with NUL, and no row can contain it."""
+    """Return the search text without NUL. PostgreSQL refuses queries with NUL, and no row can contain it."""
     return text.replace("\0", "�")
 
 

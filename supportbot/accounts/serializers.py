@@ -47,7 +47,7 @@ class SuggestionsField(serializers.DictField):
 
 
 class ChannelSerializer(serializers.ModelSerializer[Channel]):
-    """One embedding of the widget, with its embed code."""
+    """One place where the widget is embedded, with its embed code."""
 
     greetings = GreetingsField()
     suggestions = SuggestionsField()

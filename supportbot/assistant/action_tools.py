@@ -260,7 +260,7 @@ def offered(offer: Offer, language: str) -> ToolResult:
 
 
 def outcome_of(request: ActionRequest, language: str) -> ToolResult:
-    """Return the result of a proposal: a text about the row that does not claim that anything was done."""
+    """Return the result of a proposal: a description of the row that does not claim that anything was done."""
     reason = reason_of(request)
     if request.state in _ENDED_WITH_REASON and reason is not None:
         told = undisguised(reason["text"])

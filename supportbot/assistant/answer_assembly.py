@@ -50,7 +50,7 @@ class Citations:
         self._site = site
 
     def in_text(self, text: str) -> tuple[CitedSpan, ...]:
-        """Return the spans whose numbers occur in a text."""
+        """Return the spans whose numbers occur in the text."""
         numbers = marked_sources(text)
         return tuple(span for number, span in enumerate(self.spans, start=1) if number in numbers)
 
@@ -201,7 +201,7 @@ def finalize(
 
 
 def _says_anything(text: str) -> bool:
-    """Return whether a text contains a letter, a figure or a pictograph; punctuation alone says nothing."""
+    """Return whether the text contains a letter, a figure or a pictograph; punctuation alone says nothing."""
     return any(unicodedata.category(sign) in _SAYING for sign in text)
 
 

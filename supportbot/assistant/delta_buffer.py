@@ -71,7 +71,7 @@ class DeltaBuffer:
             self._publish(index - 1, text, offset=0)
 
     def status(self, words: str) -> None:
-        """Send a text that says what the assistant is doing."""
+        """Tell the reader what the assistant is doing."""
         self._broker.publish(self._claim.conversation_id, Status(str(self._claim.message_id), words))
 
     def _send(self) -> None:

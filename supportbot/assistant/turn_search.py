@@ -220,7 +220,7 @@ def _found(text: str, look_up: _Search) -> Found:
 
 
 def _corrected(text: str, passages: Sequence[Passage], language: str) -> str:
-    """Return a text with typos corrected to words in the passages; unchanged if the language has no stop words.
+    """Return the text with typos corrected to words in the passages; unchanged if the language has no stop words.
 
     A stop word never counts as a typo.
     """

@@ -191,7 +191,7 @@ def normalised(text: str) -> str:
 
 
 def classification_of(text: str, vector: Sequence[float] | None) -> Classification:
-    """Return the classification of a text; `vector` is the packaged embedder's `query`, or None if it cannot run."""
+    """Return the classification of the text; `vector` is the packaged embedder's `query`, or None if it cannot run."""
     weights = weights_shipped()
     by_words = weights.linear.chances(hashed_features(fold_homoglyphs(text), most=FEATURE_WORDS_MOST))
     if vector is None:
@@ -278,7 +278,7 @@ def centred(vector: Array, centre: Array) -> Array:
 
 
 def shape_of(text: str) -> Array:
-    """Return the features of a text that are meaningful in any language: punctuation, length, digits."""
+    """Return the features of the text that are meaningful in any language: punctuation, length, digits."""
     said = text.strip()
     length = len(said.split())
     return np.array(

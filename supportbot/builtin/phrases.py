@@ -167,7 +167,7 @@ def phrase_in(text: str) -> IntentPhrase | None:
 
 
 def only_asks(text: str) -> bool:
-    """Return whether a text is the label of the button for customers who only ask."""
+    """Return whether the text is the label of the button for customers who only ask."""
     return text.strip() in _in_all("only_asks")
 
 

@@ -107,7 +107,7 @@ def _weights(request: ModelRequest, pieces: Sequence[Piece], language: str) -> d
 
 
 def _share(weights: Mapping[str, float], text: str, language: str) -> float:
-    """Return the share of the question's weight that the words of a text cover."""
+    """Return the share of the question's weight that the words of the text cover."""
     terms = _stems(text, language)
     return sum(weight * stem_similarity(term, terms) for term, weight in weights.items())
 

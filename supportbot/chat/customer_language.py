@@ -13,7 +13,7 @@ MAX_TEXT_CHARACTERS: Final = 300
 
 
 def detected_language(text: str, locale: str) -> str:
-    """Return a text's language; the given locale if it matches or the text is inconclusive."""
+    """Return the text's language; the given locale if it matches or the text is inconclusive."""
     known = base_language(locale)
     found = detect(text, known)
     return found if found != known else locale

@@ -106,7 +106,7 @@ class ConversationEvent(TenantModel):
 
 
 class Message(TenantModel):
-    """One message of a customer, the assistant, an agent or the system."""
+    """A message from a customer, the assistant, an agent or the system."""
 
     conversation = models.ForeignKey(
         Conversation, on_delete=models.CASCADE, related_name="messages", db_constraint=False

@@ -43,7 +43,7 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A text that says what the assistant is doing."""
+    """What the assistant is doing, in words."""
 
     message: str
     text: str

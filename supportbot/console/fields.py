@@ -114,7 +114,7 @@ class TimeZone(forms.CharField):
 
 
 class Lines(forms.CharField):
-    """A list of texts, one per line."""
+    """A list of strings, one per line."""
 
     widget = forms.Textarea(attrs={"rows": 4})
 

@@ -43,7 +43,7 @@ _WHY_WAITING: Final = {
     DeadlineExceeded.code: gettext_noop("The model takes too long to answer."),
     BudgetExceeded.code: gettext_noop("A workspace's budget for today is used up."),
     IndexNotBuilt.code: gettext_noop(
-        "The worker may not build the index of vectors. Run `manage.py kb_reindex` with DATABASE_OWNER_URL."
+        "The worker is not allowed to build the vector index. Run `manage.py kb_reindex` with DATABASE_OWNER_URL."
     ),
     UNEXPECTED: gettext_noop("An unexpected error stopped the build. See the worker's log for details."),
     RecipeMismatch.code: gettext_noop("KB_EMBEDDER has been changed. Cancel this, and choose again."),

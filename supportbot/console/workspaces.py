@@ -219,7 +219,7 @@ def _warn_of_erasure(request: HttpRequest, workspace: Workspace) -> None:
 
 
 def about_retention(workspace: Workspace) -> str:
-    """Return a text about the data erased last night; "" before the first night."""
+    """Return a sentence about the data erased last night; "" before the first night."""
     found = latest_runs(workspace)
     if found is None:
         return ""

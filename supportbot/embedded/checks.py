@@ -253,7 +253,8 @@ def check_roles(plan: Plan) -> str:
         if not may_write(connection):
             raise StartRefused(
                 gettext(
-                    "The role in DATABASE_URL may not store anything. Run `manage.py migrate` with DATABASE_OWNER_URL: "
+                    "The role in DATABASE_URL is not allowed to store anything. Run `manage.py migrate` with "
+                    "DATABASE_OWNER_URL: "
                     "it grants the rights."
                 )
             )

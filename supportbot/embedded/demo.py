@@ -102,7 +102,7 @@ def check_demo(plan: Plan) -> str:
 
 
 def seed_version() -> str:
-    """Return a text that changes with the seeding code and the actions, so an upgrade seeds again."""
+    """Return a string that changes with the seeding code and the actions, so an upgrade seeds again."""
     programs = [path.read_text() for path in sorted(Path(apps.get_app_config("demo").path).glob("*.py"))]
     policies = [f"{action.name} {action.version}" for action in all_actions().values()]
     return "\n".join([*programs, *sorted(policies)])

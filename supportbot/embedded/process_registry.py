@@ -40,7 +40,7 @@ class ProcessRegistry:
             return {name: _identity_from(known) for name, known in content["processes"].items()}
         except (KeyError, AttributeError, TypeError) as error:
             raise StartRefused(
-                f"{self.path} is damaged. Make sure that no process of this DATA_DIR is running, then delete the file."
+                f"{self.path} is damaged. Make sure that no process is using this DATA_DIR, then delete the file."
             ) from error
 
     def end_orphans(self) -> list[str]:

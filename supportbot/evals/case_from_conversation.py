@@ -65,7 +65,7 @@ def asked_until(conversation: Conversation, *, key: str, seq: int | None = None)
 
 
 def masked(text: str, *names: str) -> str:
-    """Return a text with e-mail addresses, card, account and phone numbers, and these names masked."""
+    """Return the text with e-mail addresses, card, account and phone numbers, and these names masked."""
     # The order matters: a name may be part of an address.
     return without_names(without_personal_data(text), dict.fromkeys(names, "[NAME]"))[:MAX_TEXT]
 

@@ -59,7 +59,7 @@ def judge(workspace: Workspace, release: Release, suites: Sequence[str]) -> Verd
         worse += [f"{run.suite_name}: {key}" for key in report.regressions]
         worse += [f"{run.suite_name}: {gettext(SIGNAL_WORDS[name])}" for name in report.signals]
         if report.is_worse:
-            shown = gettext("{lost} points fewer passes").format(lost=round(-100 * report.difference))
+            shown = gettext("pass rate down {lost} points").format(lost=round(-100 * report.difference))
             worse.append(f"{run.suite_name}: {shown}")
     return Verdict(not (failed or worse), tuple(failed), tuple(worse), tuple(run.pk for run in runs))
 

@@ -111,13 +111,13 @@ CALL_ENDS: Final = {
 
 
 def interruption(code: str) -> str:
-    """Return a text that explains why a run was interrupted."""
+    """Return a sentence that explains why a run was interrupted."""
     known = INTERRUPTIONS.get(code)
     return gettext(known) if known else gettext("Something went wrong ({code}). See the log.").format(code=code)
 
 
 def stopped() -> str:
-    """Return a text for a check that has no result although its articles are fine."""
+    """Return a sentence for a check that has no result although its articles are fine."""
     return gettext("The check failed several times and will not be tried again. The error has been logged.")
 
 
@@ -131,7 +131,7 @@ def why(grade: Grade) -> str:
 
 
 def failure(code: str) -> str:
-    """Return a text that explains why a case ended early."""
+    """Return a sentence that explains why a case ended early."""
     known = FAILURES.get(code) or INTERRUPTIONS.get(code)
     return gettext(known) if known else gettext("The answer failed ({code}). See the log.").format(code=code)
 
@@ -209,7 +209,7 @@ def comparison_words(found: Comparison, report: Report | None = None) -> list[st
     judge them again: the report only tests for losses, so its p-value is about half as large.
     """
     if not found.compared:
-        return [gettext("The runs have no case in common that is unchanged.")]
+        return [gettext("The runs have no unchanged case in common.")]
     told = [_changes(found)]
     if found.certain:
         told += _certain(found)
@@ -302,6 +302,6 @@ def verdict_parts(report: Report) -> list[tuple[str, tuple[str, ...]]]:
         lines.append((gettext("Passed before but failed now: {cases}."), report.regressions))
     if report.is_worse:
         lost = round(-100 * report.difference)
-        words = gettext("Worse than before: {lost} points fewer passes in {cases} sampled cases (p = {p}).")
+        words = gettext("Worse than before: pass rate down {lost} points in {cases} sampled cases (p = {p}).")
         lines.append((words.format(lost=lost, cases=report.sampled, p=f"{report.worse_p:.3f}"), ()))
     return lines + [(gettext(SIGNAL_WORDS[name]), ()) for name in report.signals]

@@ -156,8 +156,8 @@ class CannedReply(TenantModel):
 class OfferedDraft(TenantModel):
     """A draft that the assistant offered to an agent, and how much of it was sent.
 
-    `sent` is the comparison with the agent's reply that kept most of the draft, among those before the customer's next
-    message; it is empty if no reply was sent. `kept` is the share of the draft's words in that reply.
+    `sent` compares the draft with the agent's reply that kept most of it, among the replies before the customer's next
+    message; it is empty if there were none. `kept` is the share of the draft's words in that reply.
     """
 
     class Sent(models.TextChoices):

@@ -80,7 +80,7 @@ class Example:
 def write_examples(folder: Path, workspace: Workspace, *, since: datetime) -> dict[str, Any]:
     """Write the files and return the data card's values. Raises InvalidInput if the folder is not empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InvalidInput(f"{folder} is not an empty folder. Name an empty or a new folder.")
+        raise InvalidInput(f"{folder} is not an empty folder. Name a new or empty folder.")
     folder.mkdir(parents=True, exist_ok=True)
     found = list(examples(since))
     for split, name in FILES.items():
@@ -166,5 +166,5 @@ def _example(conversation: Conversation, said: Sequence[Message], pairs: Sequenc
 
 
 def masked(text: str, names: Mapping[str, str]) -> str:
-    """Return a text without personal data in a recognisable format and without these names, whole or in parts."""
+    """Return the text without personal data in a recognisable format and without these names, whole or in parts."""
     return without_names(redact(text), names)

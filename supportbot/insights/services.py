@@ -20,7 +20,7 @@ MAX_REASON: int = 300
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A text that fixes findings, for an existing or a new article. `based_on` is the revision on which it is based."""
+    """Text that fixes findings, for an existing or a new article. `based_on` is the revision on which it is based."""
 
     article_id: UUID | None
     title: str

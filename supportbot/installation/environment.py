@@ -60,7 +60,7 @@ class Env(environ.Env):
 
 
 def is_field_key(text: str) -> bool:
-    """Return whether a text is 32 bytes in URL-safe base64."""
+    """Return whether a string is 32 bytes in URL-safe base64."""
     try:
         return len(urlsafe_b64decode(text)) == 32
     except ValueError:

@@ -1,4 +1,4 @@
-"""The shipped classifiers: hashed features of a text (words, parts of words, neighbours), a linear model over these
+"""The shipped classifiers: hashed features of text (words, parts of words, neighbours), a linear model over these
 features, and small nets over vectors. Pure.
 
 Training and use must compute the same features, so all linear models must be retrained after a change here.

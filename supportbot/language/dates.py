@@ -1,4 +1,4 @@
-"""Reads the dates in a text according to a locale. Pure.
+"""Reads the dates in text according to a locale. Pure.
 
 Digits are read in the locale's order: "5/3/2027" is in March in Germany and in May in the United States. English
 without a region may be either, so such a date is read only if both orders give the same day. Dots always mean that the
@@ -27,7 +27,7 @@ _BETWEEN: Final = re.compile(r"[\s,.(]*(?:[^\W\d_]{1,3}\s+)?[(]?")  # "Friday, 5
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day in a text (`text[start:end]`); `day` is None if it is unclear which of the `possible` days is meant."""
+    """A day in the text (`text[start:end]`); `day` is None if it is unclear which of the `possible` days is meant."""
 
     day: date | None
     start: int
@@ -36,7 +36,7 @@ class Day:
 
 
 def days_in(text: str, locale: str, written_on: date | None = None) -> tuple[Day, ...]:
-    """Return the days in a text, in order. Relative days are included if the day on which it was written is known."""
+    """Return the days in the text, in order. Relative days are included if the day on which it was written is known."""
     plain = _DIGIT.sub(lambda digit: str(unicodedata.digit(digit[0])), text)
     found = [*_days_in(plain, locale)]
     years = [day.year if day else 0 for _, _, day, _ in found]

@@ -1,4 +1,4 @@
-"""Detects the language of a text. Pure: the model comes with its package and is loaded on first use.
+"""Detects the language of text. Pure: the model comes with its package and is loaded on first use.
 
 A letter model guesses well from four words on but badly from one, so a guess counts only if it is likely, and much more
 likely than the expected language.
@@ -40,7 +40,8 @@ _STOP_WORD_WEIGHT: Final = 2.0
 # of 12 of Django's 1,500 labels). The price is that in twelve other languages, only .73 instead of .76 of the labels
 # are detected. With a bonus of 10, two more names of products and people are taken for foreign words.
 _LIKELIER_WEIGHT: Final = 3.0
-# The share of a text's words that must be stop words of the expected language, and their lead over any other language.
+# The share of the text's words that must be stop words of the expected language, and their lead over any other
+# language.
 _CLEAR_SHARE: Final = 0.3
 _CLEAR_LEAD: Final = 1
 # From this share of stop words on, the expected language wins if no other explains more of the words: all words of "tu
@@ -114,7 +115,7 @@ def _may_be_names(evidence: str, language: str) -> bool:
 
 
 def _is_clearly(evidence: str, language: str) -> bool:
-    """Return whether stop words alone show that a text is in the expected language; ten times faster than the model."""
+    """Return whether stop words alone show that it is in the expected language; ten times faster than the model."""
     said = words(evidence)
     own = sum(word in stop_words(language) for word in said)
     if own < _CLEAR_SHARE * len(said) or own <= _CLEAR_LEAD:

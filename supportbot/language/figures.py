@@ -1,4 +1,4 @@
-"""Reads the figures in a text in a form that can be compared across spellings and languages. Pure.
+"""Reads the figures in text in a form that can be compared across spellings and languages. Pure.
 
 "Two weeks" is "14 days", "6,90 €" is "€6.90", and "9 Uhr" is "9:00". An ambiguous figure ("1.234", "05/03") has several
 readings; two figures are equal if they share one.
@@ -78,7 +78,7 @@ _MOST_IN_A_NAME: Final = 2  # digits in well-known names: MP3, A4, COVID-19
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure in a text (`text[start:end]`) with all its readings."""
+    """One figure in the text (`text[start:end]`) with all its readings."""
 
     kind: Kind
     readings: frozenset[tuple[str, str]]  # (unit, value); the unit of a bare number is ""
@@ -145,8 +145,8 @@ def _casefolded(text: str) -> str:
 
 
 def figures_in(text: str, language: str = "") -> tuple[Figure, ...]:
-    """Return the figures in a text, in order. A number in words counts only with a unit of the same language; if it is
-    a stop word in the text's language, only with a unit of that language, because the Dutch "het" means seven in
+    """Return the figures in the text, in order. A number in words counts only with a unit of the same language; if it
+    is a stop word in the text's language, only with a unit of that language, because the Dutch "het" means seven in
     Hungarian. Signs count in all languages.
     """
     found = _figures(text, False)
@@ -165,7 +165,7 @@ def figures_in(text: str, language: str = "") -> tuple[Figure, ...]:
 
 
 def figures_read_in(text: str, language: str) -> tuple[Figure, ...]:
-    """Return the figures in a text in a known language, in order. A word that is a unit only by another language's
+    """Return the figures in the text in a known language, in order. A word that is a unit only by another language's
     inflection is ignored, so the number stays bare: "size 42 fits".
     """
     plain = fold_homoglyphs(text)
@@ -180,7 +180,7 @@ def figures_read_in(text: str, language: str) -> tuple[Figure, ...]:
 
 
 def all_figures_in(text: str, language: str) -> tuple[Figure, ...]:
-    """Return the figures in a text, in order, including spelt-out numbers: "five withdrawals". A stop word of the
+    """Return the figures in the text, in order, including spelt-out numbers: "five withdrawals". A stop word of the
     text's language is read neither as a number ("once" is eleven in Spanish) nor as the unit of a spelt-out number.
     """
     plain = fold_homoglyphs(text)
@@ -195,8 +195,8 @@ def all_figures_in(text: str, language: str) -> tuple[Figure, ...]:
 
 
 def without_figures(text: str) -> str:
-    """Return a text with all figures replaced by the same figure, because amounts, dates and order numbers say nothing
-    about the kind of text.
+    """Return the text with all figures replaced by the same figure, because amounts, dates and order numbers say
+    nothing about the kind of text.
     """
     return _ANY.sub("0", text)
 

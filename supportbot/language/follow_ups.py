@@ -57,7 +57,7 @@ def _looks_like_follow_up(question: str) -> bool:
 
 
 def is_question(text: str) -> bool:
-    """Return whether a text has the form of a question, since parts of a message may also be statements."""
+    """Return whether the text has the form of a question, since parts of a message may also be statements."""
     return "?" in text or begins_like_question(text)
 
 

@@ -1,4 +1,4 @@
-"""The web and mail addresses in a text, with or without a scheme. Pure."""
+"""The web and mail addresses in text, with or without a scheme. Pure."""
 
 import re
 from typing import Final
@@ -32,14 +32,14 @@ _SCHEME: Final = re.compile(r"^(?:https?:)?//(?:www\.)?|^www\.")
 
 
 def links_in(text: str) -> set[str]:
-    """Return the addresses in a text, normalised so "https://" makes no difference."""
+    """Return the addresses in the text, normalised so "https://" makes no difference."""
     code, words = fenced_part(text)  # in code, "<name>" is a placeholder
     plain = _SPELT_DOT.sub(".", fold_homoglyphs(f"{_PLACEHOLDER.sub(' ', code)}{words}"))
     return {comparable(match[match.lastgroup or 0]) for match in _ADDRESS.finditer(plain)}
 
 
 def undisguised(text: str) -> str:
-    """Return a text without Markdown links; each address follows its label and is visible.
+    """Return the text without Markdown links; each address follows its label and is visible.
 
     This is for texts in records, which anyone may have written.
     """
@@ -52,7 +52,7 @@ def spells_a_dot(word: str) -> bool:
 
 
 def mail_addresses_in(text: str) -> set[str]:
-    """Return the e-mail addresses in a text, in the form of `links_in`."""
+    """Return the e-mail addresses in the text, in the form of `links_in`."""
     return {found for found in links_in(text) if "@" in found[1:]}
 
 

@@ -116,12 +116,12 @@ def _with_folded_letters(text: str) -> str:
 
 
 def without_entities(text: str) -> str:
-    """Return a text with its HTML entities resolved."""
+    """Return the text with its HTML entities resolved."""
     return _ENTITY.sub(lambda entity: html.unescape(entity.group()), text) if "&" in text else text
 
 
 def plain_words(text: str) -> str:
-    """Return a text with plain letters in all words that mix look-alike scripts or are crossed out.
+    """Return the text with plain letters in all words that mix look-alike scripts or are crossed out.
 
     Words in a single script are unchanged, because Russian is not a disguise.
     """
@@ -132,7 +132,7 @@ def plain_words(text: str) -> str:
 
 @lru_cache(maxsize=512)  # each sentence is processed several times
 def as_read(text: str) -> str:
-    """Return a text in the form that readers perceive: no markup within words, spaced letters joined, no homoglyphs.
+    """Return the text in the form that readers perceive: no markup within words, spaced letters joined, no homoglyphs.
 
     Unlike in `fold_homoglyphs`, words keep their accents, for use by language-aware code.
     """

@@ -14,7 +14,7 @@ _BARE: Final = re.compile(r"(?<![\w.,€$£-])\d{3,12}(?:-\d{1,6})?(?![\w€$£%
 
 
 def order_numbers_in(text: str, *, is_asked: bool = False) -> list[str]:
-    """Return the order numbers in a text. Bare digits count if there are many, or if the customer was asked for a
+    """Return the order numbers in the text. Bare digits count if there are many, or if the customer was asked for a
     number.
     """
     return list(dict.fromkeys(number for _, _, number in placed_order_numbers(text, is_asked=is_asked)))

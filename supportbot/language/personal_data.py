@@ -78,7 +78,7 @@ _UNSPACED_FROM: Final = "\u0e00"
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """One item of personal data in a text. `key` is the same for all spellings of one value."""
+    """One item of personal data in the text. `key` is the same for all spellings of one value."""
 
     kind: Kind
     start: int
@@ -91,7 +91,7 @@ class Personal:
 
 
 def personal_data_in(text: str) -> list[Personal]:
-    """Return the personal data in a text, in order and without overlaps."""
+    """Return the personal data in the text, in order and without overlaps."""
     free = 0
     found: list[Personal] = []
     numbers = chain(_cards(text), _phones(text)) if _MANY_DIGITS.search(text) else ()
@@ -103,12 +103,12 @@ def personal_data_in(text: str) -> list[Personal]:
 
 
 def without_personal_data(text: str) -> str:
-    """Return a text with each piece of personal data replaced by its kind."""
+    """Return the text with each piece of personal data replaced by its kind."""
     return replaced(text, personal_data_in(text), lambda one: f"[{one.kind}]")
 
 
 def replaced(text: str, found: Iterable[Personal], mark: Callable[[Personal], str]) -> str:
-    """Return a text with the given items of personal data, which are in order, replaced by their placeholders."""
+    """Return the text with the given items of personal data, which are in order, replaced by their placeholders."""
     parts, end = [], 0
     for one in found:
         parts += [text[end : one.start], mark(one)]
@@ -152,7 +152,7 @@ def _phones(text: str) -> Iterator[Personal]:
 
 
 def _first_letters(text: str, count: int) -> str:
-    """Return the beginning of a text up to and including its `count`th letter or digit."""
+    """Return the beginning of the text up to and including its `count`th letter or digit."""
     for place, char in enumerate(text):
         count -= char.isalnum()
         if not count:
@@ -176,7 +176,7 @@ def passes_luhn(number: str) -> bool:
 
 
 def without_names(text: str, marks: Mapping[str, str]) -> str:
-    """Return a text with each of these names, whole or in parts, replaced by its placeholder."""
+    """Return the text with each of these names, whole or in parts, replaced by its placeholder."""
     for name, mark in marks.items():
         for part in dict.fromkeys((name, *_NAME_PART.findall(name))):
             # If words are not separated, names are not separated either, and two characters can be a whole name.

@@ -47,7 +47,7 @@ class _Words:
 
 
 def relative_days_in(text: str, locale: str, written_on: date) -> list[Written]:
-    """Return the relative days in a text in this locale, in order."""
+    """Return the relative days in the text in this locale, in order."""
     language = base_language(locale)
     words = _words_of(language)
     if words is None:

@@ -79,7 +79,7 @@ def sentences_of(text: str) -> Iterator[str]:
 
 
 def is_ended(text: str) -> bool:
-    """Return whether a text ends like a sentence."""
+    """Return whether the text ends like a sentence."""
     return _ENDED.search(text) is not None
 
 
@@ -131,7 +131,7 @@ def without_markers(sentence: str) -> str:
 
 
 def unmarked(text: str) -> str:
-    """Return a text without its source markers and the white space before them."""
+    """Return the text without its source markers and the white space before them."""
     return _MARKER_WITH_BLANK.sub("", text)
 
 

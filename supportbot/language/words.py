@@ -103,7 +103,7 @@ def stems(text: str, language: str) -> list[str]:
 
 
 def beginnings(text: str) -> frozenset[str]:
-    """Return the beginnings of a text's longer words, without accents, for comparing forms and languages."""
+    """Return the beginnings of the text's longer words, without accents, for comparing forms and languages."""
     return frozenset(beginning(word) for word in words(text) if word.isalpha() and len(word) >= _BEGINNING)
 
 
@@ -172,12 +172,12 @@ def _similarity_of(asked: str, found: str) -> float:
 
 
 def word_counts(text: str) -> Counter[str]:
-    """Return the number of occurrences of each word in a text, in lower case."""
+    """Return the number of occurrences of each word in the text, in lower case."""
     return Counter(map(str.lower, _TYPED.findall(text)))
 
 
 def corrected_spelling(text: str, known: Mapping[str, int]) -> str:
-    """Return a text with its typing errors corrected; `known` contains the counts of known words, in lower case."""
+    """Return the text with its typing errors corrected; `known` contains the counts of known words, in lower case."""
     return _TYPED.sub(lambda match: with_case_of(closest_word(match.group().lower(), known), match.group()), text)
 
 

@@ -9,14 +9,14 @@ _END_OF_THOUGHT: Final = "</think>"
 
 
 def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 _DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
 
 
 def json_in(text: str) -> Any | None:
-    """Return the first JSON object or list in a text, skipping fences, greetings and reasoning; None without one."""
+    """Return the first JSON object or list in the text, skipping fences, greetings and reasoning; None without one."""
     text = text[-MAX_CHARACTERS:].rpartition(_END_OF_THOUGHT)[2]
     place = -1
     for _ in range(TRIES):

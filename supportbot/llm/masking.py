@@ -65,7 +65,7 @@ class Placeholders:
         return place - text.endswith("\\", 0, place)
 
     def _may_become_one(self, text: str) -> bool:
-        """Return whether a text is the beginning of a placeholder but not a complete one."""
+        """Return whether the text is the beginning of a placeholder but not a complete one."""
         bare = text.replace("\\", "").upper()
         return any(mark.startswith(bare) and mark != bare for mark in self._values)
 

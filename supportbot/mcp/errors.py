@@ -20,7 +20,7 @@ class UnknownHost(UnusableRequest):
 
     code = "unknown_host"
     status = 421
-    default_message = "This server does not answer to this Host. Add it to ALLOWED_HOSTS if it should."
+    default_message = "This server does not accept requests for this Host. Add it to ALLOWED_HOSTS if it should."
 
 
 class ForeignPage(UnusableRequest):
@@ -54,7 +54,7 @@ class TooManyCalls(UnusableRequest):
     code = "throttled"
     status = 429
     headers = {"Retry-After": "60"}
-    default_message = "This API key has made too many calls in this minute. Wait a minute, then go on."
+    default_message = "This API key has made too many calls in the last minute. Wait a minute, then try again."
 
 
 class BodyTooLong(UnusableRequest):
@@ -72,7 +72,7 @@ class BodyTooSlow(UnusableRequest):
 
 class UnreadableBody(UnusableRequest):
     code = "unreadable"
-    default_message = "The body is not JSON."
+    default_message = "The body is not valid JSON."
 
 
 class IdentityMissing(McpError):
@@ -99,13 +99,13 @@ class TwoIdentities(McpError):
 class TooManyQuestions(McpError):
     code = "throttled"
     status = 429
-    default_message = "This API key has asked too many questions in this minute. Wait a minute, then ask again."
+    default_message = "This API key has asked too many questions in the last minute. Wait a minute, then ask again."
 
 
 class TooManyProposals(McpError):
     code = "throttled"
     status = 429
-    default_message = "This API key has made too many proposals in this minute. Wait a minute, then go on."
+    default_message = "This API key has made too many proposals in the last minute. Wait a minute, then try again."
 
 
 class LinkRefused(McpError):

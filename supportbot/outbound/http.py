@@ -156,7 +156,7 @@ def _why_not_connected(error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return _("no connection: no answer in time")
     if isinstance(error, ConnectionRefusedError):
-        return _("no connection: it was refused")
+        return _("no connection: the server refused it")
     return _("no connection: %(cause)s") % {"cause": error.strerror or type(error).__name__}
 
 

@@ -152,7 +152,7 @@ def _needs_https() -> str:
 
 
 def _how_to_allow(told: str) -> str:
-    """Return a text about PRIVATE_NETWORKS that explains the variable, because people look for it in the console."""
+    """Return an explanation of PRIVATE_NETWORKS, because people look for it in the console."""
     return _("%(told)s (an environment variable: set PRIVATE_NETWORKS=10.20.0.0/16, for example, and restart)") % {
         "told": told
     }

@@ -29,7 +29,7 @@ class TicketRefused(WidgetError):
     code = "ticket_refused"
     status = 401
     close_code = 4401
-    default_message = "This ticket is unknown, used or expired. Request a new one."
+    default_message = "This ticket is unknown, already used or expired. Request a new one."
 
     def __init__(self) -> None:
         super().__init__(fields={"ticket": [self.default_message]})
@@ -51,7 +51,7 @@ class CodeRefused(WidgetError):
 class TooManyTickets(WidgetError):
     code = "throttled"
     status = 429
-    default_message = "Too many chats were opened within a minute. Try again in a minute."
+    default_message = "Too many chats were opened in the last minute. Try again in a minute."
 
 
 class SubjectMismatch(WidgetError):

@@ -67,7 +67,7 @@ async def answered(conversation: Conversation, text: str, log: Log) -> dict[str,
 
 @pytest.fixture
 def nothing_holds_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Search finds pages, but no piece of them seems to contain the answer."""
+    """Search finds pages, but no part of them seems to contain the answer."""
     monkeypatch.setattr("supportbot.assistant.turn_search.holds_answer", lambda similarities, found: False)
 
 

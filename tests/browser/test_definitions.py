@@ -161,7 +161,7 @@ def describe(page: Page) -> None:
     follow(page.get_by_role("link", name="Basics, Description"))
     for taken in page.get_by_label("Use this text").all():
         taken.check()
-    page.get_by_label("Sentences of customers").fill(
+    page.get_by_label("Example messages from customers").fill(
         "Please wrap my order as a present\nCan you gift-wrap order A-1001?"
     )
     page.get_by_label("Effect").select_option("change")

@@ -22,7 +22,7 @@ BEYOND_ITS_FRAME = """
 })()
 """
 KINDS = [
-    "No answer any more",
+    "No longer answered",
     "Other action",
     "Hand-over",
     "Other figures",

@@ -354,7 +354,7 @@ def test_changes_without_a_model_are_not_explained_by_chance_next_to_sampled_one
             and "may be chance" not in words
             and "unlikely to be chance" not in words
         )
-    assert "Worse than before: 100 points fewer passes in 5 sampled cases (p = 0.031)." in told(lost)[0]
+    assert "Worse than before: pass rate down 100 points in 5 sampled cases (p = 0.031)." in told(lost)[0]
 
 
 def test_the_list_of_suites_names_the_release_of_the_last_run(enter: Enter, returns_article: Article) -> None:

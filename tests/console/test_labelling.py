@@ -109,16 +109,16 @@ def test_a_runs_page_hides_the_judges_verdict_until_the_label_is_given(enter: En
     def main(**told: str) -> str:
         return visible_text(LexborHTMLParser(client.get(address, told).content.decode()).css_first("main"))
 
-    assert main(show="all").count("Waits for your label") == 2
+    assert main(show="all").count("Waiting for your label") == 2
     for telling in ("rude", "judge’s verdict:", "must pass: c", "Must pass but failed"):
         assert telling not in main(show="all")
     assert "No cases of this kind." in main(show="failed")
     result = client.get(queue).context["result"]
     client.post(reverse("admin:evals_result_label", args=[result.pk]), {"verdict": "fail"})
-    assert (main(show="all").count("Waits for your label"), main(show="all").count("Labelled")) == (1, 1)
+    assert (main(show="all").count("Waiting for your label"), main(show="all").count("Labelled")) == (1, 1)
     assert "rude" not in main(show="all") and "Must pass but failed" not in main()
     assert client.post(reverse("admin:evals_run_show", args=[run.pk])).status_code == 302
-    assert "Waits for your label" not in main(show="all") and "Must pass but failed: c0, c1." in main()
+    assert "Waiting for your label" not in main(show="all") and "Must pass but failed: c0, c1." in main()
     client = logged_in(User.objects.get(username__startswith="supervisor"))  # in another session
     assert client.get(queue).context["left"] == 0  # whoever has seen the verdicts cannot label this run
     [other] = Result.objects.filter(run=run).exclude(pk=result.pk)
@@ -176,7 +176,7 @@ def test_verdicts_stay_hidden_until_the_run_is_done(enter: Enter, returns_articl
     assert "rude" not in main() and "Labelled" in main() and "hidden until the run has ended" in main()
     assert "Saved." in label_of(client, first, "fail"), "nothing was shown, so a mistake can be corrected"
     second = judge(run, 1)
-    assert "rude" not in main() and "Waits for your label" in main()
+    assert "rude" not in main() and "Waiting for your label" in main()
     finish(run)
     assert "rude" not in main()
     assert "No more results of this run wait" in label_of(client, second, "fail")
@@ -329,7 +329,7 @@ def test_a_copy_is_hidden_while_its_original_can_still_be_labelled_or_corrected(
     assert shown() == [False] * 3, "the other result of the first run still waits for Bob"
     assert bob.get(queue).context["left"] == 1 and bob.get(queue).context["result"].pk == two.pk
     text = visible_text(LexborHTMLParser(bob.get(pages[second.pk], {"show": "all"}).content.decode()).css_first("main"))
-    assert "Labelled" in text and "Waits for your label" not in text
+    assert "Labelled" in text and "Waiting for your label" not in text
     assert "Saved." in label_of(bob, own, "fail"), "Bob has seen no verdict"
     label_of(bob, two, "fail")
     assert shown() == [True] * 3

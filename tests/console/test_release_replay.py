@@ -110,7 +110,7 @@ def test_differences_are_ranked_and_nothing_else_happens(
     rows = shown.css("ol.log > li")
     assert {row.css_first("h2").text() for row in rows} == {"Is the label free?", "Who pays for the label?"}
     for row in rows:
-        assert "No answer any more" in row.css_first(".by").text()
+        assert "No longer answered" in row.css_first(".by").text()
         old, new = row.css(".ba section")
         assert old.css_first("h3").text() == "Release 1" and "free within Germany" in old.text()
         assert new.css_first("h3").text() == "Release 2" and "could not find" in new.text()

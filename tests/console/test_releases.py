@@ -379,14 +379,14 @@ def test_a_refused_draft_lists_what_is_worse_than_in_the_live_release(
     assert "Returns?" in told and "missing “60 days”" in told and "The draft says" in told and "shop: one" not in told
     assert failed.css_first("a").attributes["href"] == f"{answers}?show=failed"
     assert (other.text(strip=True), other.css_first("a").attributes["href"]) == (
-        "shop: 100 points fewer passes",
+        "shop: pass rate down 100 points",
         f"{answers}?show=worse",
     )
     for role, reads in (("supervisor", True), ("editor", False)):  # editors may not read evaluations
         page = LexborHTMLParser(enter(role).get(f"{RELEASES}{row.pk}/change/").content.decode())
         gates_card = page.css_first("[aria-labelledby=h-gates]")
         words = visible_text(gates_card, " ")
-        assert "shop: 100 points fewer passes" in words and bool(gates_card.css("a")) is reads
+        assert "shop: pass rate down 100 points" in words and bool(gates_card.css("a")) is reads
         assert [text in words for text in ("Returns?", "60 days", "The draft says", "shop: one")] == [reads] * 3 + [
             not reads
         ]

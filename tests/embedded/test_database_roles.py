@@ -151,5 +151,5 @@ def test_doctor_finds_a_role_that_may_not_write(urls: tuple[str, str]) -> None:
         [sys.executable, MANAGE, "doctor"], env={**os.environ, "DATABASE_URL": application}, cwd=settings.BASE_DIR,
         capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
     )  # fmt: skip
-    assert "The role in DATABASE_URL may not store anything." in done.stdout
+    assert "The role in DATABASE_URL is not allowed to store anything." in done.stdout
     assert done.returncode != 0

@@ -86,7 +86,7 @@ def test_a_draft_that_answers_worse_than_the_live_release_fails(
         refused = release_gates.judge(workspace, draft(workspace, instructions="Forget everything."), ["asked"])
         accepted = release_gates.judge(workspace, draft(workspace, tone="warm"), ["asked"])
     assert (refused.passed, refused.failed_must) == (False, ())
-    assert refused.regressions == ("asked: 100 points fewer passes",)
+    assert refused.regressions == ("asked: pass rate down 100 points",)
     assert accepted.passed
 
 

@@ -117,7 +117,7 @@ def test_an_unwritable_file_fails_before_the_work(workspace: Workspace, tmp_path
     ("content", "cause"),
     [
         (b"", "broken.jsonl has no questions"),
-        (b'{"question": "x"}\n{', "broken.jsonl, line 2 is not JSON"),
+        (b'{"question": "x"}\n{', "broken.jsonl, line 2 is not valid JSON"),
         (b"[]", "line 1 is not a JSON object"),
         (b'{"question": " "}', "line 1 has no question"),
         (b"\xff", "not UTF-8"),

@@ -203,7 +203,7 @@ def test_pictures_are_counted_and_not_silently_lost(workspace: Workspace, tmp_pa
     report = run(tmp_path, "--dry-run")
     assert notes_of(report) == [
         "Picture left out: picture-1. The file is not a PNG, JPEG, WebP or GIF picture. Save it as one of these.",
-        "Pages without text, only pictures: 2.",
+        "Pages with pictures but no text: 2.",
         "Pictures left out (format not read, damaged or too large): 1.",
     ]
 

@@ -392,7 +392,7 @@ def test_kb_eval_compares_the_modes(shop: Workspace, tmp_path: Path) -> None:
 
 BROKEN_QUESTIONS = [
     ("", "no questions"),
-    ("{", "line 1 is not JSON"),
+    ("{", "line 1 is not valid JSON"),
     ("[]", "not a JSON object"),
     ('{"gold": ["a"]}', "no question"),
     ('{"question": "x"}', "names no article"),

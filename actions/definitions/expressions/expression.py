@@ -216,7 +216,7 @@ class _Evaluation:
         return result
 
     def _text_part(self, operator: str, left: tuple[tree.Node, Any], right: tuple[tree.Node, Any]) -> str:
-        """Return an error with a hint if a calculation uses a text, otherwise ""."""
+        """Return an error with a hint if a calculation uses text, otherwise ""."""
         for (node, value), (_, other) in ((left, right), (right, left)):
             if not isinstance(value, str) or (operator == "+" and isinstance(other, str)):
                 continue

@@ -86,7 +86,7 @@ def a_list(value: Any) -> Sequence[Any]:
 
 def a_text(value: Any, spend: Spend) -> str:
     if not isinstance(value, str):
-        raise NoValue(f"a text is needed here, not {kind_of(value)}")
+        raise NoValue(f"text is needed here, not {kind_of(value)}")
     spend(len(value) // 100)  # long texts cost more steps
     return value
 
@@ -103,7 +103,7 @@ def total(values: Sequence[Any], spend: Spend) -> Any:
     result: Any = Decimal(0)
     for place, value in enumerate(values):
         if not isinstance(value, Decimal | Money):
-            raise NoValue(f"only numbers and money can be added up, not {kind_of(value)}")
+            raise NoValue(f"only numbers and money can be added, not {kind_of(value)}")
         result = value if place == 0 else add(result, value, 1)
     return result
 

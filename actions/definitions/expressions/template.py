@@ -172,7 +172,7 @@ def _written(expression: Expression, names: Mapping[str, Any], written: Callable
 def _unbroken(value: Any) -> str:
     text = as_text(value)
     if any(unicodedata.category(sign) == "Cs" for sign in text):
-        raise NoValue("a text contains half of a surrogate pair")
+        raise NoValue("the text contains half of a surrogate pair")
     return text
 
 
@@ -187,7 +187,7 @@ def labelled(value: Any, labels: Mapping[str, Texts], locale: str) -> Any:
 
 
 def readable(value: Any, locale: str, most: int = MAX_WORDS_VALUE) -> str:
-    """Return a value in readable form, on one line; raises NoValue for an object. A text and each entry of a list are
+    """Return a value in readable form, on one line; raises NoValue for an object. Text and each entry of a list are
     limited to `most` characters. A whole list is limited to MAX_ROW_VALUE, followed by the number of omitted entries.
     """
     match value:

@@ -49,7 +49,7 @@ def value_of(given: Any) -> Any:
             return given
         case str():
             if len(given) > MAX_TEXT:
-                raise NoValue(f"a text has more than {MAX_TEXT:,} characters")
+                raise NoValue(f"text has more than {MAX_TEXT:,} characters")
             return given
         case int():
             # The size is checked first: formatting an integer of a million digits takes seconds.
@@ -122,7 +122,7 @@ def equal(left: Any, right: Any, spend: "Spend", depth: int = 0) -> bool:
         return left is None and right is None
     require_same_kind(left, right)
     if depth >= MAX_DEPTH:
-        raise NoValue(f"a structure is nested more than {MAX_DEPTH} deep")
+        raise NoValue(f"a structure is nested more than {MAX_DEPTH} levels deep")
     if isinstance(left, Mapping):
         return left.keys() == right.keys() and all(equal(left[key], right[key], spend, depth + 1) for key in left)
     if isinstance(left, list | tuple):
@@ -133,7 +133,7 @@ def equal(left: Any, right: Any, spend: "Spend", depth: int = 0) -> bool:
 
 
 def less(left: Any, right: Any) -> bool:
-    """Return whether `left` comes before `right`; texts have no order."""
+    """Return whether `left` comes before `right`; text has no order."""
     require_same_kind(left, right)
     match left:
         case Decimal() | date():
@@ -171,7 +171,7 @@ def add(left: Any, right: Any, sign: int) -> Any:
             return within_bounds(CONTEXT.add(left, right if sign > 0 else -right))
         case Money(), Money():
             if left.currency != right.currency:
-                raise NoValue(f"{left.currency} and {right.currency} cannot be added up")
+                raise NoValue(f"{left.currency} and {right.currency} cannot be added together")
             return Money(add(left.amount, right.amount, sign), left.currency)
         case Span(), Span():
             return span(left.length + sign * right.length)
@@ -180,7 +180,7 @@ def add(left: Any, right: Any, sign: int) -> Any:
         case date(), Span():  # a datetime is a date too
             return _moved(left, sign * right.length)
     if isinstance(left, str) and isinstance(right, str):
-        raise NoValue("texts are joined in a template such as {a} {b}, not with +")
+        raise NoValue("text is joined in a template such as {a} {b}, not with +")
     hint = "; write days(28) for a number of days" if isinstance(left, date) and isinstance(right, Decimal) else ""
     raise NoValue(f"{kind_of(left)} and {kind_of(right)} cannot be {'added' if sign > 0 else 'subtracted'}{hint}")
 
@@ -231,7 +231,7 @@ def money(amount: Any, currency: Any) -> Money:
 
 
 def date_of(value: Any, now: datetime) -> date:
-    """Return the day of a date, a time or an ISO text; a time counts in the zone of `now`."""
+    """Return the day of a date, a time or an ISO string; a time counts in the zone of `now`."""
     if isinstance(value, str):
         text = value.strip()
         # Text without an offset is in the shop's time zone, so it already names the right day.
@@ -269,8 +269,8 @@ def _iso_date(text: str) -> date:
 
 
 def time_of(value: Any, zone: Any = None) -> datetime:
-    """Return an aware time from a time or an ISO text. `zone` ("-05:00", or a name from the tz database) applies to a
-    time, and to a text in UTC or without an offset.
+    """Return an aware time from a time or an ISO string. `zone` ("-05:00", or a name from the tz database) applies to a
+    time, and to a string in UTC or without an offset.
     """
     if isinstance(value, datetime):
         return value if zone is None else value.astimezone(_zone(zone))
@@ -319,14 +319,14 @@ def as_text(value: Any) -> str:
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
         case date():
             return value.isoformat()
-    raise NoValue(f"{kind_of(value)} is not a single text")
+    raise NoValue(f"{kind_of(value)} is not a single piece of text")
 
 
 def as_json(value: Any, depth: int = 0) -> Any:
     """Return a value as JSON types whose numbers are int or Decimal; money becomes the text of its amount."""
     value = value_of(value)
     if depth > MAX_DEPTH:
-        raise NoValue(f"a structure is nested more than {MAX_DEPTH} deep")
+        raise NoValue(f"a structure is nested more than {MAX_DEPTH} levels deep")
     match value:
         case None | bool() | str():
             return value

@@ -32,7 +32,7 @@ class InvalidFile(ActionError):
 
 
 def read_structure(text: str) -> Any:
-    """Return the JSON or YAML value of a text; keys are strings. Raises InvalidFile."""
+    """Return the JSON or YAML value of the text; keys are strings. Raises InvalidFile."""
     if len(text) > MAX_CHARACTERS:
         raise InvalidFile(
             f"The file has more than {MAX_CHARACTERS // 1_000_000} million characters. Import a smaller one."
@@ -61,7 +61,7 @@ def check_depth(value: Any) -> None:
     while level:
         depth += 1
         if depth > MAX_DEPTH:
-            raise InvalidFile(f"The file is nested more than {MAX_DEPTH} deep.")
+            raise InvalidFile(f"The file is nested more than {MAX_DEPTH} levels deep.")
         level = [
             item
             for node in level if isinstance(node, dict | list)
@@ -97,7 +97,7 @@ class _Builder:
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                 self.open.append(_Open({} if isinstance(event, yaml.MappingStartEvent) else [], event.anchor))
                 if len(self.open) > MAX_DEPTH:
-                    raise InvalidFile(f"The file is nested more than {MAX_DEPTH} deep.")
+                    raise InvalidFile(f"The file is nested more than {MAX_DEPTH} levels deep.")
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 done = self.open.pop()
                 self._count(1)

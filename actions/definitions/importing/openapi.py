@@ -58,7 +58,7 @@ def _refuse_remote_references(top: Any) -> None:
         if isinstance(reference, str) and not reference.startswith("#/"):
             shown, place = printable(reference, 80), printable(at, 120) or "the top"
             raise InvalidFile(
-                f"The file refers to something outside of itself ({shown}, at {place}). Nothing is fetched. Put "
+                f"The file refers to something outside itself ({shown}, at {place}). Nothing is fetched. Put "
                 "everything into one file and import it again."
             )
         named = node.items() if isinstance(node, dict) else enumerate(node)

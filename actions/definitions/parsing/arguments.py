@@ -256,5 +256,5 @@ def parsed(argument: Argument, value: Any, rule: Expression) -> Any:
     canonical = argument.accepts.parse(value, argument.name, problems)
     if problems:
         why = " ".join(message for messages in problems.values() for message in messages)
-        raise ExpressionFailed(f"the value does not fit the type of {argument.name}: {why}", place=rule.text)
+        raise ExpressionFailed(f"the value does not match the type of {argument.name}: {why}", place=rule.text)
     return canonical

@@ -23,8 +23,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The names that an expression at this place may read, including its arguments, the labels for values of some paths
-    (`arguments.reason`: texts by value and locale), and the names that only later places may read.
+    """The names that an expression may read at this place in the document. Also its arguments, the labels for the
+    values of some paths (`arguments.reason`: labels by value and locale), and the names that can only be read further
+    down.
     """
 
     names: frozenset[str]
@@ -143,7 +144,7 @@ class Reading:
         return ""
 
     def list_of_texts(self, name: str, most: int, pattern: str, example: str) -> list[str]:
-        """Return a list of texts."""
+        """Return a list of strings."""
         value = self.raw(name)
         if value is None:
             return []

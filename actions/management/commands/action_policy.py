@@ -73,7 +73,7 @@ class Command(WorkspaceCommand):
         parser.add_argument(
             "--yes",
             action="store_true",
-            help=gettext("set looser rules although they would have let through what the rules in force stopped"),
+            help=gettext("set looser rules even if they would have let through what the current rules stopped"),
         )
         parser.add_argument(
             "--allow", action="append", default=[], metavar="USERNAME", help=gettext("let this user approve")
@@ -135,10 +135,10 @@ def _refuse_unseen_loosening(policy: ActionPolicy, changes: dict[str, Any]) -> N
     if found.newly_allowed:
         raise CommandError(
             ngettext(
-                "Nothing was changed: these rules would have let {number} request of the last {days} days through, "
-                "which the rules in force refused or left to a person. Add --yes to set them anyway.",
-                "Nothing was changed: these rules would have let {number} requests of the last {days} days through, "
-                "which the rules in force refused or left to a person. Add --yes to set them anyway.",
+                "Nothing was changed: these rules would have let through {number} request from the last {days} days "
+                "that the rules in force refused or left to a person. Add --yes to set them anyway.",
+                "Nothing was changed: these rules would have let through {number} requests from the last {days} days "
+                "that the rules in force refused or left to a person. Add --yes to set them anyway.",
                 found.newly_allowed,
             ).format(number=found.newly_allowed, days=_LOOK_BACK_DAYS)
         )

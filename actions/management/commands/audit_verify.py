@@ -44,7 +44,7 @@ def _head(text: str) -> Head:
     seq, _, mac = text.partition(":")
     if not seq.isascii() or not seq.isdigit() or not mac:
         raise CommandError(
-            gettext("“{text}” is not a checkpoint as this command prints it (SEQ:MAC).").format(text=text)
+            gettext("“{text}” is not a checkpoint in the form that this command prints (SEQ:MAC).").format(text=text)
         )
     return Head(int(seq), mac)
 

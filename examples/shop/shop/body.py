@@ -34,7 +34,7 @@ def read_object(request: HttpRequest) -> dict[str, object]:
 
 
 def _no_constants(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 class Fields:
@@ -113,7 +113,7 @@ class Fields:
         value = self._read(name)
         if isinstance(value, str):
             return value
-        self.reject(name, "This field is required." if value is None else "Write a text.")
+        self.reject(name, "This field is required." if value is None else "Enter text.")
         return ""
 
     def _read(self, name: str) -> object:

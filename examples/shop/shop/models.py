@@ -1,5 +1,5 @@
 """Customers, orders and the shop's ledger. An `Operation` row records the result of an idempotency key: it is written
-in the transaction that does the work, so a known key has been decided for good. `Refund` and `Change` are the ledger;
+in the transaction that does the work, so the outcome of a known key is final. `Refund` and `Change` are the ledger;
 rows are only added.
 """
 

@@ -95,7 +95,9 @@ def _refund(command: RefundCommand, order: Order, operation: Operation) -> Json:
         raise errors.WrongCurrency(f"{order.id} was paid in {order.currency}.", fields={"currency": [order.currency]})
     if command.amount_cents > order.remaining_cents:
         left = f"{to_text(order.remaining_cents)} {order.currency}"
-        raise errors.AmountTooHigh(f"At most {left} is left on {order.id}.", fields={"amount": [f"At most {left}."]})
+        raise errors.AmountTooHigh(
+            f"Only {left} is left to refund on {order.id}.", fields={"amount": [f"At most {left}."]}
+        )
     _mark_items(command, order)
     paid_back = _pay_back(order, command.amount_cents, operation, reason=command.reason)
     return {

@@ -99,7 +99,7 @@ def read(
     """Yield the items of a file; `name` is the external id of an item without one, `origin` is the place shown to
     people.
 
-    `beside` reads the pictures that a text names by relative addresses; without it, they are left out. Raises
+    `beside` reads the pictures that the text names by relative addresses; without it, they are left out. Raises
     InvalidDocument where the whole file cannot be read.
     """
     told = _told(found, name)

@@ -123,7 +123,7 @@ def _object(line: bytes) -> dict[str, object]:
     except (ValueError, RecursionError) as error:  # RecursionError: thousands of brackets
         reason = f" ({error.msg}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
         raise InvalidDocument(
-            gettext("The line is not JSON{reason}. Write one JSON object per line.").format(reason=reason)
+            gettext("The line is not valid JSON{reason}. Write one JSON object per line.").format(reason=reason)
         ) from error
     if not isinstance(row, dict):
         raise InvalidDocument(gettext("The line is not a JSON object. Write one object with id and text per line."))

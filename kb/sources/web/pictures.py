@@ -135,7 +135,7 @@ class SitePictures:
 
     def _answer(self, url: str, known: SourcePicture | None) -> Answer:
         if time.monotonic() > self._ends_at:
-            raise _refused_for_now(gettext("The pictures of the page took too long. The next run tries again."))
+            raise _refused_for_now(gettext("Loading the page's pictures took too long. The next run will try again."))
         self._origin.still_working()
         given = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified} if known else {}
         try:

@@ -68,7 +68,7 @@ class Layers(NamedTuple):
 
 
 def logits(vector: Vector, *, by: Model) -> Array:
-    """Return a model's output for the vector of a text: one number, or one for each kind."""
+    """Return a model's output for the vector of the text: one number, or one for each kind."""
     layers = layers_of(by)
     return np.asarray(np.asarray(vector, dtype=np.float32) @ layers.direction + layers.bias)
 

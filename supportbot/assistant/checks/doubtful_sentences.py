@@ -30,7 +30,8 @@ _MOST_FIGURES: Final = 12
 _HELD: Final = 0.15  # how much shared figures count, in addition to the share of words
 _EACH_KEY: Final = 0.001  # per word of a unit: of two units that share the same, the shorter one is nearer
 DENYING: Final = frozenset({"not", "none", "without", "except"})
-# From this share of its content words in the nearest unit on, a sentence is a copy, and a "not" in it no paraphrase.
+# A sentence with at least this share of its content words in the nearest unit is a copy, and a "not" in it is not a
+# paraphrase.
 _SAME_WORDS: Final = 0.75
 _ROW: Final = re.compile(r"\s*\|.*\|\s*$")
 _NO_TEXT: Final = re.compile(r"[\s|:=-]*$")  # an empty line, or the line below a table's header

@@ -2,7 +2,7 @@
 instructions, colleagues' notes, keys and card numbers. Pure.
 
 A manipulated model gives its instructions away in pieces, backwards, in capitals, spaced out or in base64. So only the
-letters and digits of a text are compared, forwards, backwards and decoded.
+letters and digits of text are compared, forwards, backwards and decoded.
 """
 
 import base64
@@ -60,7 +60,7 @@ class Confidential:
         self._all_traces = frozenset[str]().union(*self._traces)
 
     def is_in(self, before: str, text: str) -> bool:
-        """Return whether a text, after the one before it, discloses confidential text in any spelling or encoding."""
+        """Return whether the text, after the one before it, discloses confidential text in any spelling or encoding."""
         return self._leaks(before, text, parts=1)
 
     def may_begin_in(self, before: str, text: str) -> bool:
@@ -108,13 +108,13 @@ class Confidential:
 
 
 def holds_secret(text: str) -> bool:
-    """Return whether a text contains a key or a payment card number."""
+    """Return whether the text contains a key or a payment card number."""
     cards = ("".join(filter(str.isdigit, match.group())) for match in _CARD.finditer(fold_homoglyphs(text)))
     return _KEY.search(text) is not None or any(map(passes_luhn, cards))
 
 
 def bare(text: str) -> str:
-    """Return the letters and digits of a text as the checks read them, in lower case."""
+    """Return the letters and digits of the text as the checks read them, in lower case."""
     plain = fold_homoglyphs(text).lower()
     return plain.translate(_ASCII_MARKS) if plain.isascii() else _MARKS.sub("", plain)
 
@@ -136,7 +136,7 @@ def _rotated(plain: str) -> str:
     return codecs.encode(plain, "rot13")
 
 
-# Each is its own inverse: a reading of a text contains a run if the text contains the same reading of the run.
+# Each is its own inverse: a reading of the text contains a run if the text contains the same reading of the run.
 _READINGS: Final = (_as_it_is, _backwards, _rotated)
 
 
@@ -201,7 +201,7 @@ def _is_initialism(word: re.Match[str], text: str) -> bool:
 
 
 def _counts_on(number: int, text: str) -> bool:
-    """Return whether a text numbers the item before this number."""
+    """Return whether the text numbers the item before this number."""
     return re.search(rf"(?:^|\s){number - 1}\.\s", text) is not None
 
 

@@ -48,7 +48,7 @@ _OTHERS: Final = ("time", "money", "measure", "date")  # kinds of figures that a
 
 
 def corrected(tool: ToolSpec, intent: Intent, text: str, *, locale: str, written_on: date | None) -> Intent:
-    """Return the intent with only the values that a text changes."""
+    """Return the intent with only the values that the text changes."""
 
     def named(part: str) -> Named:
         return _named(tool, intent, part, _given(tool, intent, part, locale, written_on))
@@ -62,7 +62,7 @@ def corrected(tool: ToolSpec, intent: Intent, text: str, *, locale: str, written
 
 
 def _meant(tool: ToolSpec, intent: Intent, text: str, locale: str) -> tuple[str, list[str]]:
-    """Return a text without the numbers that it says are not meant, and the arguments whose number is unclear."""
+    """Return the text without the numbers that it says are not meant, and the arguments whose number is unclear."""
     unclear: list[str] = []
     for name, numbers in _numbers(tool, intent, text):
         meant = meant_in(text, locale, numbers, request_words(tool))
@@ -96,7 +96,7 @@ def _without(given: Intent, unclear: Sequence[str]) -> Intent:
 
 
 def _given(tool: ToolSpec, intent: Intent, text: str, locale: str, written_on: date | None) -> Intent:
-    """Return the intent with all values in a text, including unchanged ones."""
+    """Return the intent with all values in the text, including unchanged ones."""
     counting = _without_ordinals(text, detect(text, locale), is_also_day=False)
     given = replace(slots_in(tool, counting, locale=locale, written_on=written_on), text=text)
     values = {**_numbers_of_the_same_form(tool, intent, text), **_number(tool, intent, text, locale), **given.values}
@@ -187,7 +187,7 @@ def _sign_like(sign: str) -> str:
 def _days(
     tool: ToolSpec, intent: Intent, text: str, locale: str, written_on: date | None, *, taken: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return new values for a card's days from incomplete days in a text."""
+    """Return new values for a card's days from incomplete days in the text."""
     found: dict[str, Any] = {}
     for name, before in _days_of(tool, intent).items():
         if name not in taken:
@@ -204,7 +204,7 @@ def _days_of(tool: ToolSpec, intent: Intent) -> dict[str, date]:
 
 
 def _with_whole_days(text: str, before: date, days: Sequence[Day], taken: dict[str, Any], language: str) -> str:
-    """Return a text with its incomplete days written in full: the possible day nearest to `before`, in ISO 8601."""
+    """Return the text with its incomplete days written in full: the possible day nearest to `before`, in ISO 8601."""
     known = [
         (day.start, day.end, min(day.possible, key=lambda one: abs(one - before)))
         for day in days
@@ -216,7 +216,7 @@ def _with_whole_days(text: str, before: date, days: Sequence[Day], taken: dict[s
 
 
 def _day_of_month(text: str, before: date, taken: dict[str, Any], language: str) -> list[tuple[int, int, date]]:
-    """Return the only day of the month in a text, with its position. A number without a mark may belong to another
+    """Return the only day of the month in the text, with its position. A number without a mark may belong to another
     argument or count something.
     """
     plain = _plain(text)
@@ -234,7 +234,7 @@ def _day_of_month(text: str, before: date, taken: dict[str, Any], language: str)
 
 
 def _plain(text: str) -> str:
-    """Return a text with ASCII digits at the same positions."""
+    """Return the text with ASCII digits at the same positions."""
     return _DIGIT.sub(lambda digit: str(unicodedata.digit(digit[0])), text)
 
 
@@ -281,7 +281,7 @@ def _is_dotted_day(found: re.Match[str], text: str, language: str) -> bool:
 
 
 def _without_ordinals(text: str, language: str, *, is_also_day: bool) -> str:
-    """Return a text without ordinals of things; if there is a day to correct, also without days of the month."""
+    """Return the text without ordinals of things; if there is a day to correct, also without days of the month."""
     for one in reversed([*_DAY_OF_MONTH.finditer(text)]):
         if _is_ordinal(one, text, language) and (is_also_day or _is_before_noun(one, text, language)):
             text = f"{text[: one.start()]}{text[one.end() :]}"

@@ -139,7 +139,7 @@ class DialogueState:
         self._last_order = self._newest_order(text)
 
     def _newest_order(self, text: str) -> str:
-        """Return the order number that was named last; "" if a text leaves open which of several it means."""
+        """Return the order number that was named last; "" if the text leaves open which of several it means."""
         concerned = [self.tool(intent.action) for intent in (*self.open, *self.settled)]
         words = frozenset(word for tool in concerned for word in request_words(tool))
         meant = meant_in(text, self.locale, placed_order_numbers(text), words)
@@ -358,7 +358,7 @@ class DialogueState:
         return True
 
     def _corrects(self, text: str) -> bool:
-        """Return whether a text clearly contains another value for the settled intent."""
+        """Return whether the text clearly contains another value for the settled intent."""
         if not self.settled or self.open or len(text.split()) > MOST_WORDS:
             return False
         given = self._corrected(text)

@@ -163,7 +163,7 @@ def is_question_instead(text: str, detected: DetectedIntent) -> bool:
 
 
 def names_record(tool: ToolSpec, text: str) -> bool:
-    """Return whether a text contains a number in the format that the action needs."""
+    """Return whether the text contains a number in the format that the action needs."""
     found = slots_in(tool, text)
     numbers = (name for name, shape in fields_of(tool).items() if kind_of(name, shape) == "pattern")
     is_whole = found.order is not None and found.order.is_whole
@@ -184,7 +184,7 @@ def plain(line: str) -> str:
 
 
 def _split_at_orders(text: str, numbers: Sequence[str]) -> list[str]:
-    """Return a text split after its order numbers, or at the end of a sentence before the next number."""
+    """Return the text split after its order numbers, or at the end of a sentence before the next number."""
     parts: list[str] = []
     for number, following in pairwise(numbers):
         end = text.find(number[-3:]) + 3

@@ -35,14 +35,14 @@ Naming = Callable[[str], Named]
 
 
 def denies(text: str, language: str) -> bool:
-    """Return whether a text says "not", "nothing" or the like. A "no" alone, such as "no, the 27th" and "yok, 27'si",
+    """Return whether the text says "not", "nothing" or the like. A "no" alone, such as "no, the 27th" and "yok, 27'si",
     denies nothing that follows it.
     """
     return bool(operators(text, language).get("not") or _says_nothing_of(text, language))
 
 
 def _says_nothing_of(text: str, language: str) -> bool:
-    """Return whether a text has a word such as "nothing" or "never"."""
+    """Return whether the text has a word such as "nothing" or "never"."""
     said = words(text)
     kept = said[1:] if said[:1] and said[0] in word_lists()["meant"] else said
     no = words(say("no", language))
@@ -50,7 +50,7 @@ def _says_nothing_of(text: str, language: str) -> bool:
 
 
 def without_denied(text: str, language: str, named: Naming) -> str:
-    """Return a text without clauses that only deny something, and without the denied part of other clauses. A clause
+    """Return the text without clauses that only deny something, and without the denied part of other clauses. A clause
     also ends at a word such as "but": "not the 5th but the 27th".
     """
     if not denies(text, language):
@@ -66,7 +66,7 @@ def has_dotted_days(language: str) -> bool:
 
 
 def _clauses(text: str, language: str) -> list[str]:
-    """Return the clauses of a text, each with its punctuation at the end."""
+    """Return the clauses of the text, each with its punctuation at the end."""
     days = [(one.start, one.end) for one in figures_in(text) if one.kind == "date"]
     clauses, begin = [], 0
     for found in BREAK.finditer(text):
@@ -84,7 +84,7 @@ def _is_dot_of_day(text: str, dot: re.Match[str], language: str) -> bool:
 
 
 def _split_at_contrast(text: str, language: str) -> list[str]:
-    """Return the parts of a text before, between and after words such as "but"."""
+    """Return the parts of the text before, between and after words such as "but"."""
     parts: list[list[str]] = [[]]
     for word in text.split():
         if operators(word, language).get("instead"):
@@ -146,7 +146,7 @@ def _beside_the_denied(clause: str, language: str, named: Naming) -> str:
 
 
 def _words_before_a_value(text: str, language: str, named: Naming, *, most: int) -> int | None:
-    """Return the number of small words, such as articles, before a value at the beginning of a text; None if the text
+    """Return the number of small words, such as articles, before a value at the beginning of the text; None if the text
     begins differently or with more than `most` of them.
     """
     for at, word in enumerate(text.split()[: most + 1]):

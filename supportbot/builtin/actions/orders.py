@@ -156,7 +156,7 @@ def _plain(number: str) -> str:
 
 
 def items_named(text: str, orders: Sequence[KnownOrder]) -> frozenset[str]:
-    """Return the names of the items mentioned in a text, by a word from the name or else by its meaning."""
+    """Return the names of the items mentioned in the text, by a word from the name or else by its meaning."""
     spoken = [word for word in dict.fromkeys(words(text)) if len(word) >= _LEAST_STEM and word.isalpha()]
     names = list(dict.fromkeys(name for order in orders for name in order.names))
     same = frozenset(name for name in names if any(_is_of(word, name) for word in spoken))

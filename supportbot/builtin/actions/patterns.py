@@ -1,4 +1,4 @@
-"""Finds values in a shop's own format, such as "U-101" or "0176 1234567", in a text. Pure."""
+"""Finds values in a shop's own format, such as "U-101" or "0176 1234567", in text. Pure."""
 
 import re
 from collections import defaultdict
@@ -7,7 +7,7 @@ from typing import Final
 
 _WORD: Final = re.compile(r"[^\s,;]+")
 _WORDS_MOST: Final = 10  # an IBAN written in groups has up to nine
-# The maximum length of a text matched with a pattern. `actions.definitions` limits the time for this length to about 2
+# The maximum length of text matched with a pattern. `actions.definitions` limits the time for this length to about 2
 # ms.
 _CHARACTERS_MOST: Final = 100
 _SPANS_MOST: Final = 60  # the maximum number of multi-word parts to match, because anyone can write a long message
@@ -22,8 +22,8 @@ _Span = tuple[int, int]
 
 
 def value_in(pattern: str, text: str, *, is_asked: bool) -> str | None:
-    """Return the value in this format that a text contains: the first one with digits, or else the first. In an answer,
-    the spelling may differ slightly.
+    """Return the value in this format that the text contains: the first one with digits, or else the first. In an
+    answer, the spelling may differ slightly.
     """
     found = stretches_in(pattern, text, is_asked=is_asked)
     if not found:
@@ -32,8 +32,8 @@ def value_in(pattern: str, text: str, *, is_asked: bool) -> str | None:
 
 
 def stretches_in(pattern: str, text: str, *, is_asked: bool) -> list[str]:
-    """Return the longest parts of a text in this format, each consisting of whole words. No part begins inside a group
-    of digits: "0176 1234567" does not contain "1234567".
+    """Return the longest parts of the text in this format, each consisting of whole words. No part begins inside a
+    group of digits: "0176 1234567" does not contain "1234567".
 
     If the customer was not asked, each of several words needs a digit, and a word without digits counts only if nothing
     else matches, because a format of letters and spaces would match any sentence.
@@ -45,7 +45,7 @@ def stretches_in(pattern: str, text: str, *, is_asked: bool) -> list[str]:
 
 
 def placed_stretches(pattern: str, text: str, *, is_asked: bool) -> list[tuple[int, int, str]]:
-    """Return the longest parts of a text in this format as (start, end, value), also words without digits."""
+    """Return the longest parts of the text in this format as (start, end, value), also words without digits."""
     form, has_blanks = form_of(pattern), _NO_BLANK.fullmatch(pattern) is None
 
     def may_be(said: str) -> bool:
@@ -56,7 +56,7 @@ def placed_stretches(pattern: str, text: str, *, is_asked: bool) -> list[tuple[i
 
 
 def nearly_in(pattern: str, text: str) -> str | None:
-    """Return the only value in this format that a text means despite different case or spaces or a missing hyphen:
+    """Return the only value in this format that the text means despite different case or spaces or a missing hyphen:
     "u101" for "U-101". None if there is none, if there are several, or if the text is full of numbers.
     """
     if sum(map(_has_digit, _WORD.findall(text))) > _SPANS_MOST:
@@ -77,8 +77,8 @@ def form_of(pattern: str) -> re.Pattern[str]:
 
 
 def _longest(text: str, read: Callable[[str], str], may_be: Callable[[str], bool]) -> list[tuple[int, int, str]]:
-    """Return (start, end, value) for the longest readable parts of a text. Parts of several words are read only if they
-    pass `may_be`.
+    """Return (start, end, value) for the longest readable parts of the text. Parts of several words are read only if
+    they pass `may_be`.
     """
     found = list[tuple[int, int, str]]()
     words = [word.span() for word in _WORD.finditer(text)]
@@ -122,7 +122,7 @@ def _is_among_digits(text: str, words: Sequence[_Span], at: int) -> bool:
 
 
 def _of_form(form: re.Pattern[str], said: str) -> str:
-    """Return a text in this format, without surrounding punctuation if necessary; "" if it does not match."""
+    """Return the text in this format, without surrounding punctuation if necessary; "" if it does not match."""
     plain = said.strip(_ENDS)
     if len(_bare(said)) > _CHARACTERS_MOST:
         return ""
@@ -135,7 +135,7 @@ def _may_be_corrected(said: str) -> bool:
 
 
 def _nearly(form: re.Pattern[str], said: str, *, keeps_case: bool) -> str:
-    """Return the only reading of a text with digits that matches this format, trying fewer changes first."""
+    """Return the only reading of the text with digits that matches this format, trying fewer changes first."""
     if not _may_be_corrected(said):
         return ""
     plain = _bare(said)

@@ -24,7 +24,7 @@ _MARKS: Final = ".,;:!?…"
 
 
 def meant_in(text: str, locale: str, numbers: Sequence[Placed], request_words: Collection[str]) -> str | None:
-    """Return a text without those of its `numbers` that it says are not meant; unchanged if it replaces none.
+    """Return the text without those of its `numbers` that it says are not meant; unchanged if it replaces none.
 
     None if it is unclear which one is meant: a denied number also appears elsewhere, the number of others that remain
     is not one, or the text has words that neither belong to the request (`request_words`, in lower case) nor go with a
@@ -48,7 +48,7 @@ def meant_in(text: str, locale: str, numbers: Sequence[Placed], request_words: C
 
 
 def denies_all(text: str, locale: str, numbers: Sequence[Placed], request_words: Collection[str]) -> bool:
-    """Return whether a text has `numbers` and says of each that it is not meant: "not L-4412, sorry". A question with
+    """Return whether the text has `numbers` and says of each that it is not meant: "not L-4412, sorry". A question with
     other words may ask about the number ("Why has not L-4412 arrived?").
     """
     language, tokens = detect(text, locale), _tokens(text, numbers)
@@ -58,7 +58,8 @@ def denies_all(text: str, locale: str, numbers: Sequence[Placed], request_words:
 
 
 def _tokens(text: str, numbers: Sequence[Placed]) -> list[tuple[str, int | None]]:
-    """Return the words of a text in order, each with the index of the number that it is part of; a number counts once.
+    """Return the words of the text in order, each with the index of the number that it is part of; a number counts
+    once.
 
     A number of several words is one token.
     """
@@ -121,7 +122,7 @@ def _later_number(tokens: Sequence[tuple[str, int | None]], start: int) -> list[
 
 
 def _says_only(tokens: Sequence[tuple[str, int | None]], language: str, request_words: Collection[str]) -> bool:
-    """Return whether a text's only words are those that replace a number, correct one, or belong to a request."""
+    """Return whether the text's only words are those that replace a number, correct one, or belong to a request."""
     lists = word_lists()
     phrases = (*lists["instead_of"].get(language, ()), *lists["instead_of_before"].get(language, ()), *lists["meant"])
     known = {word for phrase in phrases for word in words(phrase)}

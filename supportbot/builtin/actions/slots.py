@@ -184,7 +184,7 @@ def _has_whole_parts(shape: Shape, value: Mapping[str, Any]) -> bool:
 
 
 def is_option(tool: ToolSpec, name: str, text: str) -> bool:
-    """Return whether a text is, word for word, an option of this field, or a plain yes or no if it accepts these."""
+    """Return whether the text is, word for word, an option of this field, or a plain yes or no if it accepts these."""
     shape = fields_of(tool)[name]
     kind = kind_of(name, shape)
     if kind == "flag":
@@ -281,7 +281,7 @@ def _names_whole(text: str) -> bool:
 
 
 def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", written_on: date | None = None) -> Intent:
-    """Return the values for a tool in a text; `asked` is the field that the assistant asked for."""
+    """Return the values for a tool in the text; `asked` is the field that the assistant asked for."""
     order, unclear = None, list[str]()
     # `next_step` fills in chosen records
     fields = {name: shape for name, shape in fields_of(tool).items() if name not in tool.chosen}
@@ -310,13 +310,13 @@ def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", wr
 
 
 def meant_order(tool: ToolSpec, text: str, locale: str, *, is_asked: bool = False) -> str | None:
-    """Return a text without the order numbers that it says are not meant; None if it is unclear which one is meant."""
+    """Return the text without the order numbers that it rules out; None if it is unclear which one is meant."""
     numbers = placed_order_numbers(text, is_asked=is_asked)
     return meant_in(text, locale, numbers, request_words(tool))
 
 
 def _amount(tool: ToolSpec, text: str, locale: str, *, is_asked: bool) -> tuple[str, bool]:
-    """Return the amount that a text means, and whether it is ambiguous."""
+    """Return the amount that the text means, and whether it is ambiguous."""
     meant = meant_in(text, locale, placed_amounts(text, is_asked=is_asked), request_words(tool))
     return ("", True) if meant is None else amount_in(meant, is_asked=is_asked)
 
@@ -327,7 +327,7 @@ def _meant_record(tool: ToolSpec, shape: Shape, text: str, locale: str) -> str |
 
 
 def placed_records(shape: Shape, text: str) -> list[Placed]:
-    """Return each part of a text with digits in an argument's format, with its position."""
+    """Return each part of the text with digits in an argument's format, with its position."""
     found = placed_stretches(str(shape["pattern"]), text, is_asked=False)
     return [one for one in found if any(sign.isdigit() for sign in one[2])]
 
@@ -340,7 +340,7 @@ def request_words(tool: ToolSpec) -> frozenset[str]:
 def _shared_out(
     fields: Mapping[str, Shape], text: str, named: Sequence[Day], locale: str, *, asked: str
 ) -> dict[str, Any]:
-    """Return the numbers and days in a text, each assigned to at most one field."""
+    """Return the numbers and days in the text, each assigned to at most one field."""
     numbers = {name: shape for name, shape in fields.items() if kind_of(name, shape) == "number"}
     days = {name: shape for name, shape in fields.items() if kind_of(name, shape) == "date"}
     return numbers_in(numbers, text, locale, asked=asked) | dates_in(days, text, named, asked=asked)
@@ -369,7 +369,7 @@ def _value(kind: Kind, shape: Shape, text: str, *, labels: Mapping[str, str], is
 
 
 def whole_text(shape: Shape, text: str) -> str:
-    """Return a text on one line, cut after its last whole word to the field's maximum length."""
+    """Return the text on one line, cut after its last whole word to the field's maximum length."""
     words_of_it, most = " ".join(text.split()), int(shape.get("maxLength", TEXT_MOST))
     if len(words_of_it) <= most:
         return words_of_it
@@ -379,7 +379,7 @@ def whole_text(shape: Shape, text: str) -> str:
 
 
 def _several(shape: Shape, text: str, *, labels: Mapping[str, str], is_asked: bool) -> list[str] | None:
-    """Return the options that a text names, or all or none of them if it says so; None if it mentions none."""
+    """Return the options that the text names, or all or none of them if it says so; None if it mentions none."""
     options = shape["items"]["enum"]
     named = choices_in(options, labels, text)
     if named or not is_asked:
@@ -392,7 +392,7 @@ def _several(shape: Shape, text: str, *, labels: Mapping[str, str], is_asked: bo
 
 
 def _entries(items: Shape, text: str, *, is_asked: bool) -> list[Any]:
-    """Return a list's entries that a text names. Numbers in the shop's own format count even without a question."""
+    """Return a list's entries that the text names. Numbers in the shop's own format count even without a question."""
     if "pattern" in items:
         found = stretches_in(str(items["pattern"]), text, is_asked=is_asked)
         return found if is_asked else [said for said in found if any(sign.isdigit() for sign in said)]

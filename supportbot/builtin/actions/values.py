@@ -1,4 +1,4 @@
-"""Finds numbers, days, choices, and yes or no in a text for the fields of an action. Pure, apart from `intents`.
+"""Finds numbers, days, choices, and yes or no in text for the fields of an action. Pure, apart from `intents`.
 
 A figure or a day fills only one field: the one that was asked for, the one whose name is next to it, or the only one
 that accepts such a value. Otherwise, it fills none, and the customer is asked.
@@ -43,7 +43,7 @@ class _Number:
 
 
 def numbers_in(shapes: Mapping[str, Shape], text: str, locale: str, *, asked: str) -> dict[str, Any]:
-    """Return the numbers in a text for these fields. A number in words counts only next to a field's name or in an
+    """Return the numbers in the text for these fields. A number in words counts only next to a field's name or in an
     answer, because many of these words have other meanings.
     """
     found, spelt = _numbers(text), _spelt(text, locale)
@@ -73,7 +73,7 @@ def read_number(shape: Shape, written: str) -> int | str | None:
 
 
 def _numbers(text: str) -> list[_Number]:
-    """Return the numbers in a text that are not part of a time, a date, an amount, an address or an order number."""
+    """Return the numbers in the text that are not part of a time, a date, an amount, an address or an order number."""
     bare = without_address(without_numbers(text))
     others = [one for one in figures_in(bare) if one.kind in ("time", "date", "money", "name")]
     spans = [(one.start, one.end) for one in others] + [(one.start, one.end) for one in days_in(bare, "")]
@@ -85,7 +85,7 @@ def _numbers(text: str) -> list[_Number]:
 
 
 def _spelt(text: str, locale: str) -> list[_Number]:
-    """Return the numbers written as words in a text; "one" counts only if it is the whole text."""
+    """Return the numbers written as words in the text; "one" counts only if it is the whole text."""
     alone = known_figures([text]).numbers if text.strip(" .!").isalpha() else frozenset()
     if len(alone) == 1:
         return [_Number(next(iter(alone)), frozenset(), frozenset())]
@@ -130,7 +130,7 @@ def _only_named(shapes: Mapping[str, Shape], beside: Collection[str]) -> str:
 
 
 def dates_in(shapes: Mapping[str, Shape], text: str, days: Sequence[Day], *, asked: str) -> dict[str, str]:
-    """Return the days in a text for these fields, in ISO 8601. The order of several days says nothing, because fields
+    """Return the days in the text for these fields, in ISO 8601. The order of several days says nothing, because fields
     have no order. Among the possible days, only those within the field's bounds count.
     """
     before = [text[last.end if last else 0 : day.start] for last, day in zip((None, *days), days, strict=False)]
@@ -144,7 +144,7 @@ def dates_in(shapes: Mapping[str, Shape], text: str, days: Sequence[Day], *, ask
 
 
 def choices_in(options: Sequence[str], labels: Mapping[str, str], text: str) -> list[str]:
-    """Return the options that a text names by value or label, or by label without the text in brackets."""
+    """Return the options that the text names by value or label, or by label without the text in brackets."""
     if exact := options_as_written(options, labels, text):
         return exact[:1]
     said = _whole_words(text)
@@ -172,8 +172,8 @@ def record_lines(options: Mapping[str, str]) -> dict[str, str]:
 
 
 def record_named(options: Mapping[str, str], text: str, language: str) -> str | None:
-    """Return the record that a text names by its line, value or words; None if it names none or several, or if there is
-    a "not" next to one.
+    """Return the record that the text names by its line, value or words; None if it names none or several, or if there
+    is a "not" next to one.
     """
     plain = _plain(text)
     found = [value for value, line in record_lines(options).items() if _plain(line) == plain]
@@ -193,7 +193,7 @@ def record_described(options: Mapping[str, str], text: str, language: str) -> st
 
 
 def _whole_words(text: str) -> set[str]:
-    """Return the words of a text without single letters at an apostrophe: "I'm" and "l'été" do not name "M" or "L"."""
+    """Return the text's words without single letters at an apostrophe: "I'm" and "l'été" do not name "M" or "L"."""
     return set(words(_ELIDED.sub(" ", normalised(text))))
 
 

@@ -1,4 +1,4 @@
-"""The names of conversation endings on pages, and the conditions shown next to them."""
+"""How pages name the endings of conversations, and the conditions shown next to them."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -19,7 +19,7 @@ _TALL: Final = {Kind.JSON: 4, Kind.FIELDS: 4, Kind.PAIRS: 2, Kind.SENTENCES: 3, 
 
 
 class JsonText(forms.CharField):
-    """JSON as text; an empty text is an absent value."""
+    """JSON as text; empty text is an absent value."""
 
     def clean(self, value: Any) -> Any:
         text = str(super().clean(value) or "").strip()

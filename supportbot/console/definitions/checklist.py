@@ -1,4 +1,4 @@
-"""Missing, invalid and doubtful parts of a draft, each with the page and field to correct it."""
+"""The missing, invalid and doubtful parts of a draft, each with the page and field to correct it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace

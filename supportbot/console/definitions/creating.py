@@ -50,7 +50,7 @@ _ANSWER: Final = {
 
 class EmptyForm(forms.Form):
     name = forms.CharField(
-        max_length=60, label=_("Name"), help_text=_("For example wrap_order. It cannot be changed later.")
+        max_length=60, label=_("Name"), help_text=_("For example, wrap_order. It cannot be changed later.")
     )
     kind = forms.ChoiceField(
         label=_("What it does"),

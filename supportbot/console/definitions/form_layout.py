@@ -11,8 +11,8 @@ from supportbot.console.definitions.fields import READ, WRITE, Box, Kind, Part, 
 _NAME: Final = Box("name", _("Name"), help=_("Lowercase letters, digits and _, such as order_id."))
 _SHOWN: Final = (
     Box("label", _("Label"), Kind.WORDS),
-    Box("value", _("Value"), Kind.RULE, help=_("Such as order.id.")),
-    Box("words", _("Words instead of a value"), Kind.WORDS, _("Such as: {card.brand} ending in {card.digits}.")),
+    Box("value", _("Value"), Kind.RULE, help=_("For example, order.id.")),
+    Box("words", _("Words instead of a value"), Kind.WORDS, _("For example: {card.brand} ending in {card.digits}.")),
 )
 _METHODS: Final = tuple((one, one) for one in ("GET", "POST", "PUT", "PATCH", "DELETE"))
 _READING: Final = _METHODS[:2]
@@ -48,7 +48,7 @@ PARTS: Final = (
         (
             Box("title", _("Title"), Kind.WORDS, _("For example: Gift-wrap an order.")),
             Box("description", _("Description"), Kind.WORDS, _("What the assistant reads when it chooses an action.")),
-            Box("examples", _("Sentences of customers"), Kind.SENTENCES, _("One per line.")),
+            Box("examples", _("Example messages from customers"), Kind.SENTENCES, _("One per line.")),
             Box("connection", _("Connection"), Kind.LINE, _("The API that is called.")),
             Box(
                 "kind",
@@ -69,7 +69,7 @@ PARTS: Final = (
                 _("Also for visitors who are not signed in"),
                 Kind.FLAG,
                 _(
-                    "Only if every record is public and nothing of the customer is read. Anyone can then look up any "
+                    "Only if every record is public and no customer data is read. Anyone can then look up any "
                     "of them."
                 ),
                 of=READ,
@@ -84,7 +84,7 @@ PARTS: Final = (
                 "undo.arguments",
                 _("Arguments of that action"),
                 Kind.PAIRS,
-                _("For example order_id: arguments.order_id. If empty, arguments of the same name are passed."),
+                _("For example, order_id: arguments.order_id. If empty, arguments of the same name are passed."),
                 of=WRITE,
             ),
             Box("undo.within_hours", _("Hours to undo it"), Kind.WHOLE, _("If empty, 24."), of=WRITE),
@@ -134,11 +134,11 @@ PARTS: Final = (
                         types=("string", "integer", "list", "object"),
                     ),
                     Box("value", _("Computed value"), Kind.RULE, _("Only if the argument is computed."), is_rare=True),
-                    Box("example", _("Example"), help=_("Such as A-1001."), types=("string",), is_rare=True),
+                    Box("example", _("Example"), help=_("For example, A-1001."), types=("string",), is_rare=True),
                     Box(
                         "pattern",
                         _("Pattern for text"),
-                        help=_("Such as [A-Z]-[0-9]{4}."),
+                        help=_("For example, [A-Z]-[0-9]{4}."),
                         types=("string",),
                         is_rare=True,
                     ),
@@ -161,7 +161,7 @@ PARTS: Final = (
                     Box(
                         "choose_from.as",
                         _("Name of each record"),
-                        help=_("Such as loan."),
+                        help=_("For example, loan."),
                         types=("string",),
                         is_rare=True,
                     ),
@@ -169,7 +169,7 @@ PARTS: Final = (
                         "choose_from.value",
                         _("Value of each record"),
                         Kind.RULE,
-                        _("Such as loan.number."),
+                        _("For example, loan.number."),
                         types=("string",),
                         is_rare=True,
                     ),
@@ -177,7 +177,7 @@ PARTS: Final = (
                         "choose_from.words",
                         _("What the customer reads for each record"),
                         Kind.WORDS,
-                        _("Such as: {loan.title}, due {date(loan.due)}."),
+                        _("For example: {loan.title}, due {date(loan.due)}."),
                         types=("string",),
                         is_rare=True,
                     ),
@@ -193,7 +193,7 @@ PARTS: Final = (
                         "minimum",
                         _("Smallest number, or first day"),
                         Kind.NUMBER,
-                        _("Of a date, an expression such as today."),
+                        _("For a date, an expression such as today."),
                         types=("integer", "number", "date"),
                         is_rare=True,
                     ),
@@ -201,7 +201,7 @@ PARTS: Final = (
                         "maximum",
                         _("Largest number, or last day"),
                         Kind.NUMBER,
-                        _("Of a date, an expression such as today + days(60)."),
+                        _("For a date, an expression such as today + days(60)."),
                         types=("integer", "number", "date"),
                         is_rare=True,
                     ),
@@ -212,7 +212,7 @@ PARTS: Final = (
                         "of.options",
                         _("Options of the list entries"),
                         Kind.OPTIONS,
-                        _("Of entries that are one of several options."),
+                        _("For entries that are one of several options."),
                         types=("list",),
                     ),
                     Box(
@@ -255,7 +255,7 @@ PARTS: Final = (
 ),
                 of=WRITE,
             ),
-            Box("subject.id", _("Record number"), Kind.RULE, _("Such as order.id."), of=WRITE),
+            Box("subject.id", _("Record number"), Kind.RULE, _("For example, order.id."), of=WRITE),
         ),
         (
             Rows(
@@ -264,14 +264,16 @@ PARTS: Final = (
                 (
                     Box("name", _("Name"), help=_("The name by which rules read the record, such as order.")),
                     Box("call.method", _("Method"), Kind.CHOICE, choices=_READING),
-                    Box("call.path", _("Path"), help=_("Such as /orders/{arguments.order_id}.")),
+                    Box("call.path", _("Path"), help=_("For example, /orders/{arguments.order_id}.")),
                     Box("call.tool", _("Tool of an MCP server"), help=_TOOL_HELP),
                     Box("call.query", _("Query"), Kind.PAIRS, _("One per line, such as full: yes.")),
                     Box("call.headers", _("Headers"), Kind.PAIRS, _("One per line.")),
                     Box("call.body", _("Body"), Kind.JSON, _("JSON, for a look-up by POST or by a tool.")),
                     Box("owner", _("Owner"), Kind.RULE, _("The field that holds the owner, such as order.customer.")),
                     Box("public", _("Public: anyone may see it"), Kind.FLAG),
-                    Box("otherwise.code", _("Code if the record does not exist"), help=_("Such as order_not_found.")),
+                    Box(
+                        "otherwise.code"
+                    , _("Code if the record does not exist"), help=_("For example, order_not_found.")),
                     Box("otherwise.words", _(
                         "What the customer reads if the record does not exist"
 ), Kind.WORDS, _TEMPLATE_HELP),
@@ -287,7 +289,7 @@ PARTS: Final = (
                         Kind.RULE,
                         _("A list, such as arguments.items. Leave it empty to look up one record."),
                     ),
-                    Box("as", _("Name of each entry"), help=_("Such as item.")),
+                    Box("as", _("Name of each entry"), help=_("For example, item.")),
                     Box("at_most", _("Look up at most"), Kind.WHOLE),
                 ),
             ),
@@ -305,12 +307,11 @@ PARTS: Final = (
                 "guards",
                 _("Guard"),
                 (
-                    Box("name", _("Name"), help=_("Such as not_packed.")),
+                    Box("name", _("Name"), help=_("For example, not_packed.")),
                     Box("require", _("Condition"), Kind.RULE, _(
-                        "For example order.status in ['paid', "
-                        "'waiting']."
+                        "For example, order.status in ['paid', 'waiting']."
 )),
-                    Box("code", _("Refusal code"), help=_("Such as already_packed.")),
+                    Box("code", _("Refusal code"), help=_("For example, already_packed.")),
                     Box("words", _("What the customer reads if it fails"), Kind.WORDS, _TEMPLATE_HELP),
                 ),
                 blank=2,
@@ -325,14 +326,14 @@ PARTS: Final = (
         ),
         examples=(
             ("order.status in ['paid', 'waiting']", _("The status is one of these.")),
-            ("not order.wrapped and has(order.address)", _("A flag is not set, and a field is there.")),
+            ("not order.wrapped and has(order.address)", _("A flag is not set, and a field is present.")),
             ("number(order.total) <= 50", _("A number that the system writes as text is at most 50.")),
             ("arguments.until <= today + days(28)", _("A day is within four weeks from now.")),
             ("days_between(order.placed, today) <= 14", _("At most 14 days have passed.")),
             ("order.due_cents / 100 < 20", _("An amount in cents is below 20.")),
             (
                 "all(arguments.item_ids, i, i in map(order.items, item, item.id))",
-                _("Each number that was given is that of an item of the order."),
+                _("Each number given belongs to an item in the order."),
             ),
             ("count(order.items, item, item.price > 20) == 0", _("No item costs more than 20.")),
         ),
@@ -355,8 +356,8 @@ PARTS: Final = (
         _("Money"),
         _("The amount that counts against limits. Required if the action moves money."),
         (
-            Box("money.amount", _("Amount"), Kind.RULE, _("Such as order.total.")),
-            Box("money.currency", _("Currency"), Kind.RULE, _("Such as order.currency.")),
+            Box("money.amount", _("Amount"), Kind.RULE, _("For example, order.total.")),
+            Box("money.currency", _("Currency"), Kind.RULE, _("For example, order.currency.")),
         ),
         of=WRITE,
     ),
@@ -389,14 +390,14 @@ PARTS: Final = (
         _("Answer and outcome"),
         _("How the system's answer is read. If neither of the first two conditions holds, the outcome is unknown."),
         (
-            Box("answer.happened", _("It happened if"), Kind.RULE, _("For example status == 200.")),
+            Box("answer.happened", _("It happened if"), Kind.RULE, _("For example, status == 200.")),
             Box(
                 "answer.did_not",
                 _("It did not happen if"),
                 Kind.RULE,
-                _("For example status >= 400 and status < 500 and status not in [408, 409, 425, 429]."),
+                _("For example, status >= 400 and status < 500 and status not in [408, 409, 425, 429]."),
             ),
-            Box("answer.reason", _("The system's own words"), Kind.RULE, _("Such as body.message.")),
+            Box("answer.reason", _("The system's own words"), Kind.RULE, _("For example, body.message.")),
             Box(
                 "outcome.kind",
                 _("If the outcome is unknown"),
@@ -409,7 +410,7 @@ PARTS: Final = (
                 ),
             ),
             Box("outcome.call.method", _("Outcome look-up: method"), Kind.CHOICE, choices=_READING),
-            Box("outcome.call.path", _("Outcome look-up: path"), help=_("Such as /operations/{key}.")),
+            Box("outcome.call.path", _("Outcome look-up: path"), help=_("For example, /operations/{key}.")),
             Box("outcome.happened", _("Outcome look-up: it happened if"), Kind.RULE),
             Box("outcome.did_not", _("Outcome look-up: it did not happen if"), Kind.RULE),
             Box("outcome.never_seen", _("Outcome look-up: the system never received the call if"), Kind.RULE),
@@ -417,7 +418,7 @@ PARTS: Final = (
                 "outcome.in_progress",
                 _("Outcome look-up: the system is still working on it if"),
                 Kind.RULE,
-                _("Such as body.state == 'pending'. Then no person is called for a day."),
+                _("For example, body.state == 'pending'. Then no person is called for a day."),
             ),
         ),
         of=WRITE,
@@ -444,7 +445,10 @@ PARTS: Final = (
                 "done_words",
                 _("Sentence after success"),
                 Kind.WORDS,
-                _("Such as: Order {order.id} will be wrapped as a present. If empty, “Done:” and the card's summary."),
+                _(
+                    "For example: Order {order.id} will be wrapped as a present. If empty, “Done:” and the card's "
+                    "summary."
+                ),
             ),
         ),
         rows=(Rows("receipt", _("Row of the receipt"), (_NAME, *_SHOWN), blank=2),),
@@ -460,7 +464,7 @@ PARTS: Final = (
                 "A list such as order.items. Leave empty if there is "
                 "none."
 )),
-            Box("result.as", _("Name of each entry"), help=_("Such as item.")),
+            Box("result.as", _("Name of each entry"), help=_("For example, item.")),
             Box("result.at_most", _("Entries, at most"), Kind.WHOLE),
             Box("result.card.title", _("Card title"), Kind.WORDS, _TEMPLATE_HELP),
             Box("result.card.link", _("Card link"), Kind.RULE, _ADDRESS_HELP),
@@ -476,7 +480,7 @@ PARTS: Final = (
         _("Limits and approval"),
         _("The action's rules when it is first published. Change them later on the rules page."),
         (
-            Box("limits.max_per_subject", _("Limit per record"), help=_("Such as 100.00.")),
+            Box("limits.max_per_subject", _("Limit per record"), help=_("For example, 100.00.")),
             Box("limits.max_per_customer_day", _("Daily limit per customer")),
             Box("limits.max_per_customer_year", _("Yearly limit per customer")),
             Box("limits.max_per_workspace_day", _("Limit per day in total")),
@@ -488,7 +492,7 @@ PARTS: Final = (
             Box("limits.second_approval_above", _("Approval by two people above")),
             Box("limits.max_requests_per_customer_day", _("Requests per customer per day"), Kind.WHOLE),
             Box("limits.hold_minutes", _("Minutes to withdraw a request before it is sent"), Kind.WHOLE),
-            Box("approval.when", _("A person decides if"), Kind.RULE, _("For example order.total > 500.")),
+            Box("approval.when", _("A person decides if"), Kind.RULE, _("For example, order.total > 500.")),
             Box(
                 "approval.role",
                 _("Who decides"),

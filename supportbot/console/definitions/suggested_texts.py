@@ -1,4 +1,4 @@
-"""On a draft's overview, the texts that an imported file suggests for empty fields are read and taken over together."""
+"""The texts that an imported file suggests for empty fields, reviewed and accepted together on a draft's overview."""
 
 import hashlib
 from collections.abc import Mapping

@@ -65,9 +65,9 @@ class CaseForm(forms.Form):
         help_text=_("The answer must cite one of these articles. Enter a title or an id."),
     )
     says = _field_of_lines(_("Facts that the answer must state"), _("One per line, in any words."), rows=3)
-    never_says = _field_of_lines(_("Facts that no answer may state"), _("One per line, in any words."))
+    never_says = _field_of_lines(_("Facts that the answer must not state"), _("One per line, in any words."))
     figures = _field_of_lines(_("Figures that the answer must contain"), _("One per line, such as 60 days or €50."))
-    not_figures = _field_of_lines(_("Figures that no answer may contain"), _("One per line."))
+    not_figures = _field_of_lines(_("Figures that the answer must not contain"), _("One per line."))
     abstains = forms.ChoiceField(required=False, choices=_CHOICES, label=_("It says that it found no answer"))
     hands_over = forms.ChoiceField(required=False, choices=_CHOICES, label=_("It hands over to a person"))
     judge = forms.CharField(

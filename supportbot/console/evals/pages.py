@@ -315,6 +315,6 @@ def _tell_saved(request: HttpRequest, run: Run) -> None:
         messages.success(request, gettext("Saved."))
         return
     page = reverse("admin:evals_run_change", args=[run.pk])
-    told = gettext("Saved. No more results of this run wait for your label.")
+    told = gettext("Saved. You have labelled every result of this run.")
     link = format_html('<a href="{}?show=all">{}</a>', page, gettext("The judge’s verdicts"))
     messages.success(request, format_html("{} {}", told, link))

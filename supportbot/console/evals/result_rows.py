@@ -81,7 +81,7 @@ class Row:
     def _hidden_mark(self) -> SafeString:
         if self.waits_for_label is None:
             return tag("", gettext("Hidden"))
-        return tag("warn", gettext("Waits for your label")) if self.waits_for_label else tag("", gettext("Labelled"))
+        return tag("warn", gettext("Waiting for your label")) if self.waits_for_label else tag("", gettext("Labelled"))
 
     @property
     def why(self) -> list[str]:

@@ -165,7 +165,7 @@ class GuidelineForm(forms.Form):
         required=False, label=_("For"), choices=lambda: [(key, gettext(words)) for key, words in ASKERS.items()]
     )
     languages = forms.CharField(
-        required=False, max_length=60, label=_("Languages"), help_text=_("Such as en, de. Leave empty for all.")
+        required=False, max_length=60, label=_("Languages"), help_text=_("For example: en, de. Leave empty for all.")
     )
     priority = forms.IntegerField(required=False, min_value=0, max_value=MAX_PRIORITY, label=_("Priority"))
 

@@ -30,7 +30,7 @@ PER_PAGE: Final = 50
 LOOK_AGAIN_SECONDS: Final = 4
 DAYS, QUESTIONS = 7, 100
 WORDS: Final = {
-    "lost_answer": ("bad", gettext_noop("No answer any more")),
+    "lost_answer": ("bad", gettext_noop("No longer answered")),
     "action": ("bad", gettext_noop("Other action")),
     "handed_over": ("warn", gettext_noop("Hand-over")),
     "figures": ("warn", gettext_noop("Other figures")),

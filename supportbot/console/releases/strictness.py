@@ -33,7 +33,7 @@ STRICTNESS: Final[dict[Strictness, Choice]] = {
             "was found."
         ),
         gettext_noop(
-            "Measured: of 100 faithful answers 85 are shown whole and 8 are replaced; of 100 unfaithful ones 83 are "
+            "Measured: of 100 faithful answers, 85 are shown whole and 8 are replaced; of 100 unfaithful ones, 83 are "
             "replaced and 6 lose a sentence."
         ),
     ),
@@ -44,16 +44,16 @@ STRICTNESS: Final[dict[Strictness, Choice]] = {
             "offer to talk to a person."
         ),
         gettext_noop(
-            "Measured: of 100 faithful answers 94 are shown whole, none is replaced and 8 carry that note; of 100 "
-            "unfaithful ones 89 lose a sentence or carry it."
+            "Measured: of 100 faithful answers, 94 are shown whole, none is replaced and 8 carry that note; of 100 "
+            "unfaithful ones, 89 lose a sentence or carry it."
         ),
     ),
     "open": Choice(
         gettext_noop("Open"),
         gettext_noop("Customers see such an answer like any other."),
         gettext_noop(
-            "Measured: of 100 faithful answers 94 are shown whole and 6 lose a sentence; of 100 unfaithful ones 86 are "
-            "shown whole."
+            "Measured: of 100 faithful answers, 94 are shown whole and 6 lose a sentence; of 100 unfaithful ones, 86 "
+            "are shown whole."
         ),
     ),
 }

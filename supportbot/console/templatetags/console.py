@@ -159,11 +159,11 @@ def get(values: Mapping[str, Any], name: str) -> Any:
 
 @register.filter
 def case_failure(code: str) -> str:
-    """Return a text that explains why a case ended early."""
+    """Return a sentence that explains why a case ended early."""
     return failure(code)
 
 
 @register.filter
 def call_end(end: str) -> str:
-    """Return a text that describes how a model call ended."""
+    """Return a sentence that describes how a model call ended."""
     return gettext(CALL_ENDS[end]) if end in CALL_ENDS else end

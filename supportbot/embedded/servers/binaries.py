@@ -40,7 +40,8 @@ class Binaries:
         if self.wheel_root is None:
             raise StartRefused(
                 gettext(
-                    "The user {name} may not execute {folder}/postgres. Grant the permission, or set DATABASE_URL."
+                    "The user {name} is not allowed to execute {folder}/postgres. Grant the permission, or set "
+                    "DATABASE_URL."
                 ).format(name=account.name, folder=self.folder)
             )
         target = home / f"binaries-{self.version}"

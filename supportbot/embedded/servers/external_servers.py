@@ -110,7 +110,7 @@ def create_extensions_in(connection: "psycopg.Connection[Any]") -> None:
         line = " ".join(f"CREATE EXTENSION IF NOT EXISTS {name};" for name in missing)
         raise StartRefused(
             gettext(
-                "The role in DATABASE_URL may not create extensions. Ask an administrator to run this in the "
+                "The role in DATABASE_URL is not allowed to create extensions. Ask an administrator to run this in the "
                 "database {dbname}: {line}"
             ).format(dbname=connection.info.dbname, line=line)
         ) from error

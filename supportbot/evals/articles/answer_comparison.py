@@ -90,7 +90,7 @@ def _figures(answer: Answer) -> set[str]:
 
 
 def questions_about(article_id: UUID | None, wording: ArticleText) -> list[str]:
-    """Return the customers' questions that a text may affect, first those that were answered from its article."""
+    """Return the customers' questions that the text may affect, first those that were answered from its article."""
     quoting = questions_quoting(article_id) if article_id is not None else []
     recent = [question for question in recent_questions() if question not in quoting]
     return [*quoting, *nearest(recent, wording)]

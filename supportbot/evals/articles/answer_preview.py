@@ -167,7 +167,7 @@ def publication_of(text: Text) -> State:
 
 
 def phrasings_in(text: Text) -> tuple[str, ...]:
-    """Return the phrasings that a text will have once it is published."""
+    """Return the phrasings that the text will have once it is published."""
     if text.phrasings is not None:
         return text.phrasings
     return tuple(Phrasing.objects.filter(article=text.article_id).order_by("pk").values_list("text", flat=True))
@@ -231,7 +231,7 @@ class Maker:
 
 @lru_cache(maxsize=512)
 def _vector(maker: Maker, text: str) -> Sequence[float]:
-    """Return a text's vector. Cached, because editors ask repeatedly with mostly the same text."""
+    """Return the text's vector. Cached, because editors ask repeatedly with mostly the same text."""
     (vector,) = maker.embedder.passages([text])
     return tuple(vector)
 

@@ -132,7 +132,7 @@ def _mentions(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade
 
 
 def _without_commas(text: str) -> str:
-    """Return a text without thousands separators: 1,497.65 becomes 1497.65."""
+    """Return the text without thousands separators: 1,497.65 becomes 1497.65."""
     return _folded(text).replace(",", "")
 
 
@@ -165,7 +165,7 @@ def _not_starts_with(name: str, wanted: Sequence[str], seen: _Seen, step: int) -
 
 
 def _spaced(text: str) -> str:
-    """Return a text with single spaces, because customers do not see line breaks in the source."""
+    """Return the text with single spaces, because customers do not see line breaks in the source."""
     return " ".join(text.split())
 
 
@@ -202,7 +202,7 @@ def _not_figures(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Gr
 
 
 def _has_figures(wanted: str, text: str) -> bool:
-    """Return whether a text contains these figures in any spelling: "two weeks" matches "14 days"."""
+    """Return whether the text contains these figures in any spelling: "two weeks" matches "14 days"."""
     known = known_figures([text])
     return all(not known.readings.isdisjoint(one.readings) for one in all_figures_in(wanted, "en"))
 

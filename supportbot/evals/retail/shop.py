@@ -174,7 +174,7 @@ def _through_json(value: Any) -> Any:
 
 def _json_number(value: Any) -> float:
     if not isinstance(value, Decimal):
-        raise TypeError(f"{type(value).__name__} has no JSON")
+        raise TypeError(f"{type(value).__name__} cannot be written as JSON")
     return float(value)
 
 

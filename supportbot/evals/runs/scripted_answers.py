@@ -52,7 +52,7 @@ def given_of(value: Any, where: str) -> Given:
     lists = {name: found.get(name, []) for name in ("passages", "lookups", "ledger")}
     for name, rows in lists.items():
         if not isinstance(rows, list) or len(rows) > MOST:
-            raise InvalidSuite(placed(here, gettext("`{key}` must be a list of texts.").format(key=name)))
+            raise InvalidSuite(placed(here, gettext("`{key}` must be a list of strings.").format(key=name)))
     texts = {
         name: tuple(text_of({name: row}, name, here, needed=True) for row in lists[name])
         for name in ("lookups", "ledger")

@@ -36,15 +36,15 @@ def _texts(value: Any) -> list[str]:
     listed = value if isinstance(value, list) else [value]
     texts = [str(one) for one in listed if isinstance(one, str | int | float) and not isinstance(one, bool)]
     if not texts or len(texts) != len(listed) or len(texts) > MAX_VALUES:
-        raise ValueError(gettext("use one text or a list of at most {most} texts.").format(most=MAX_VALUES))
+        raise ValueError(gettext("use one string or a list of at most {most} strings.").format(most=MAX_VALUES))
     if any(not text.strip() or len(text) > MAX_VALUE_TEXT for text in texts):
-        raise ValueError(gettext("a text is empty or too long."))
+        raise ValueError(gettext("a string is empty or too long."))
     return texts
 
 
 def _one_text(value: Any) -> str:
     if isinstance(value, list | Mapping):
-        raise ValueError(gettext("use one text."))
+        raise ValueError(gettext("use a single string."))
     [text] = _texts(value)
     return text
 
@@ -80,7 +80,7 @@ def _flag_or_name(value: Any) -> bool | str:
 
 def _name(value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > 100:
-        raise ValueError(gettext("use a short text."))
+        raise ValueError(gettext("use a short string."))
     return value.strip()
 
 

@@ -87,7 +87,7 @@ def _case(test: Any, shared: Mapping[str, Any], template: str, where: str) -> di
     asserts = [*_asserts(shared, where), *_asserts(test, where)]
     if len(asserts) > MAX_ASSERTS:
         raise InvalidSuite(
-            f"{where}: " + gettext("use one text or a list of at most {most} texts.").format(most=MAX_ASSERTS)
+            f"{where}: " + gettext("use one string or a list of at most {most} strings.").format(most=MAX_ASSERTS)
         )
     case["expect"] = _expectations(asserts, variables, where)
     return case
@@ -115,7 +115,7 @@ def _expectations(asserts: list[Any], variables: Mapping[str, Any], where: str) 
         try:
             expected = _expectation(kind, _filled(value, variables), told.get("threshold"))
         except csv.Error as error:  # for example, several lines
-            problem = gettext("assert {number}: `{kind}` takes one line of texts with commas between them, or a list.")
+            problem = gettext("assert {number}: `{kind}` takes one line of strings separated by commas, or a list.")
             raise InvalidSuite(f"{where}: {problem.format(number=place, kind=kind[:60])}") from error
         if expected is None:
             problem = gettext("assert {number}: `{kind}` is not supported. Remove it, or use another assertion.")
@@ -140,7 +140,7 @@ def _problem(kind: str, told: Mapping[str, Any]) -> str:
         return gettext("assert {number}: values in other files are not read. Write the value into this file.")
     is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
     if kind.removeprefix("not-") in _OF_ONE_TEXT and not is_text:
-        return gettext("assert {number}: `{kind}` is only supported with a text as its value.")
+        return gettext("assert {number}: `{kind}` is only supported with a string as its value.")
     return ""
 
 

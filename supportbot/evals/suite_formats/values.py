@@ -72,10 +72,10 @@ def number_of(found: Mapping[str, Any], name: str, where: str, *, most: int, def
 
 def texts_of(value: Any, name: str, where: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(one, str) and len(one) <= MAX_TAG for one in value[:MAX_TAGS]):
-        raise InvalidSuite(placed(where, gettext("`{key}` must be a list of texts.").format(key=name)))
+        raise InvalidSuite(placed(where, gettext("`{key}` must be a list of strings.").format(key=name)))
     if len(value) > MAX_TAGS:
         raise InvalidSuite(
-            placed(where, gettext("use one text or a list of at most {most} texts.").format(most=MAX_TAGS))
+            placed(where, gettext("use one string or a list of at most {most} strings.").format(most=MAX_TAGS))
         )
     return value
 

@@ -111,7 +111,7 @@ def _wants(ticket: Ticket) -> str:
 
 
 def _without_handoff_request(text: str) -> str:
-    """Return a text without sentences that ask for a person."""
+    """Return the text without sentences that ask for a person."""
     return " ".join(part for part in _SENTENCE_END.split(text.strip()) if not wants_person(part))
 
 

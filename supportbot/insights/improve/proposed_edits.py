@@ -76,7 +76,7 @@ def _end(figure: Figure, text: str) -> int:
 
 
 def replaced(body: str, sentence: str, changes: Sequence[tuple[int, int, str]]) -> str:
-    """Return a text with parts of a sentence replaced, given as start, end and new text. White space in the text may
+    """Return the text with parts of a sentence replaced, given as start, end and new text. White space in the text may
     differ from the sentence's.
     """
     found = re.search(r"\s+".join(map(re.escape, sentence.split())), body)
@@ -90,7 +90,7 @@ def replaced(body: str, sentence: str, changes: Sequence[tuple[int, int, str]]) 
 
 
 def _without_blanks(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the characters of a text with their positions, treating consecutive white space as one space."""
+    """Yield the characters of the text with their positions, treating consecutive white space as one space."""
     for at, character in enumerate(text):
         if not (character.isspace() and at and text[at - 1].isspace()):
             yield at, character
@@ -123,5 +123,5 @@ def rewritten(cluster: Cluster, workspace: Workspace) -> str:
 
 
 def without_model() -> str:
-    """Return a text that explains why the replies are not rewritten."""
+    """Return a sentence that explains why the replies are not rewritten."""
     return gettext("No model is connected, so the text stays as it is.")

@@ -223,7 +223,7 @@ def _written(arguments: dict[str, Any]) -> str:
 
 
 def _whole(text: str) -> str:
-    """Return a text with surrogate pairs joined and lone surrogates removed."""
+    """Return the text with surrogate pairs joined and lone surrogates removed."""
     if _SURROGATE.search(text) is None:
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
@@ -231,7 +231,7 @@ def _whole(text: str) -> str:
 
 def _string(value: Any) -> str:
     if not isinstance(value, str):
-        raise Garbage("not a text")
+        raise Garbage("not a string")
     return value
 
 

@@ -270,7 +270,7 @@ def error_frame(
 
 
 def is_client_id(text: str) -> bool:
-    """Return whether a text is a valid client id that can be sent back."""
+    """Return whether a string is a valid client id that can be sent back."""
     try:
         clean_client_id(text)
     except InvalidClientId:

@@ -40,7 +40,7 @@ def problem_of(text: str, *, is_condition: bool = False) -> str:
         ("all(order.items, i, 3)", "but this is a number"),
         ("count(arguments.note)", "A list is needed here"),
         ("sum(today)", "A list is needed here"),
-        ("lower(arguments.pieces)", "A text is needed here"),
+        ("lower(arguments.pieces)", "Text is needed here"),
         ("order.x if arguments.gift else today * 2", "cannot be multiplied"),
         ("number(arguments.gift)", "A number is needed here"),
         ("status == '200'", "write number(…) around the text"),

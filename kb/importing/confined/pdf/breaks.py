@@ -97,7 +97,7 @@ def _is_cut(one: Block, other: Block) -> bool:
 
 
 def _continues(one: str, other: str) -> bool:
-    """Return whether a text begins in the middle of a sentence: with a lowercase letter or, after a comma, with
+    """Return whether the text begins in the middle of a sentence: with a lowercase letter or, after a comma, with
     anything.
     """
     first = other[:1]

@@ -27,8 +27,8 @@ def table_in(text: Sideways, page: int) -> Boxed | None:
 
 
 def names_of_columns(text: Sideways, page: int, upright: Sequence[Run]) -> list[Run]:
-    """Return sideways lines next to each other above the cells of a table as upright names of its columns; an empty
-    list if they are something else.
+    """Turn adjacent sideways lines above the cells of a table into upright column names; return an empty list if the
+    lines are something else.
     """
     lines = [line for row in rows_of(text.runs, page) for line in row]  # a long name may leave its cell
     if not 1 < len(lines) <= MOST_LINES:

@@ -13,7 +13,7 @@ from supportbot.chat.erasure import forget_customer
 
 class Command(WorkspaceCommand):
     help = gettext_noop(
-        "Permanently erase a customer, their conversations and everything that belongs to them. Records of money are "
+        "Permanently erase a customer, their conversations and everything that belongs to them. Financial records are "
         "kept, with ids that no longer exist. Exports, sent e-mails and backups are not affected."
     )
 

@@ -110,7 +110,9 @@ def searchable(request: HttpRequest, article_id: UUID) -> JsonResponse:
 
 @require_safe
 def comparison(request: HttpRequest, article_id: UUID) -> HttpResponse:
-    """Return the text about changes to customers' questions found so far for the newest publication."""
+    """Return the text about the changes found so far in the answers to customers' questions, for the newest
+    publication.
+    """
     needs(request, "kb:read")
     return render(request, "console/articles/compared.html", compared(article_with_id(article_id)))
 

@@ -54,7 +54,7 @@ def stop_instance(data: DataDir) -> bool:
     if supervisor is not None and not terminate(supervisor, seconds=STOP_SECONDS, first=signal.SIGTERM):
         raise InstallationError(
             gettext(
-                "This user may not stop process {pid}. Run the command as the user that started SupportBot."
+                "This user is not allowed to stop process {pid}. Run the command as the user that started SupportBot."
             ).format(pid=supervisor.pid)
         )
     registry.end_orphans()

@@ -75,7 +75,7 @@ def _refuse_missing(missing: str, newer: str) -> None:
 def _locked_for_long(blocking: Sequence[Transaction]) -> StartRefused:
     sentence = gettext(
         "A table has been in use by another transaction for {minutes} minutes. {blocking} End it "
-        "(pg_terminate_backend), or wait for its end, then run `migrate` again: it continues where it stopped."
+        "(pg_terminate_backend), or wait for it to end, then run `migrate` again: it continues where it stopped."
     )
     named = " ".join(map(_named, blocking)) or gettext(
         "While `migrate` waits, pg_blocking_pids returns the process of that transaction."

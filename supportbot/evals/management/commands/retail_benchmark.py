@@ -130,7 +130,7 @@ def _prepare(workspace: Workspace, username: str, policy: str) -> None:
     if username:
         staff = staff_of(_person(username), workspace.pk)
         if staff is None or not staff.may("releases:write"):
-            raise CommandError(gettext("{username} may not publish releases here.").format(username=username))
+            raise CommandError(gettext("{username} is not allowed to publish releases here.").format(username=username))
         follow_policy(policy, staff)
 
 
