@@ -4,7 +4,7 @@
     python -m bench.long_manual [--vectors FILE] [--show N] [--json]
 
 The manual of a bottling line is made by this program as one PDF: thirty machines with ten pages each, so that every
-page has twenty-nine others that say nearly the same of another machine. Twenty questions in a reader's words ask for
+page has twenty-nine others that say nearly the same about another machine. Twenty questions in a reader's words ask for
 one sentence each. Prints how often one of the first eight passages contains it and begins on its page (`right_page`),
 how often one of the six that a model is given does, and how often the first does. Goal: 19 of 20.
 """

@@ -1,7 +1,7 @@
 """The temporary servers of a test run, started before Django reads its settings.
 
 pytest-django reads settings ahead of every conftest, so this is an early plugin (`-p tests.plugin`). The servers live
-in a folder of the system's temporary directory that is removed at the end, also after Ctrl-C. Workers of xdist inherit
+in a folder of the system's temporary directory that is removed at the end, even after Ctrl-C. Workers of xdist inherit
 the addresses; each has its own data directory.
 """
 

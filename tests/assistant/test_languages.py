@@ -101,7 +101,7 @@ every_language = pytest.mark.parametrize("speech", [POLISH, PORTUGUESE, TURKISH,
 
 
 def plain(text: Any) -> str:
-    """Return a text with normal spaces instead of those that keep an amount together."""
+    """Return the text with normal spaces instead of those that keep an amount together."""
     return str(text).replace("\u00a0", " ")
 
 

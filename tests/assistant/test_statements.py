@@ -25,7 +25,7 @@ def test_the_context_of_a_question_takes_few_statements(
     external_id: str,
     more: int,
 ) -> None:
-    """A visitor's context takes a fixed number; a customer's takes one more, which looks for open requests."""
+    """A visitor's context takes a fixed number; a customer's takes one more, to look for open requests."""
     settings.KB_RETRIEVAL = searches
     settings.OPENAI_MODEL = "remote"  # a search that reads the passages itself
     asking = Customer.objects.create(workspace=workspace, external_id=external_id or None)

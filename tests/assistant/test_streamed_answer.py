@@ -38,7 +38,7 @@ def passage(body: str = BODY, *, locale: str = "en", offset: int = 0) -> Passage
 
 
 def stream(streamed: StreamedAnswer, text: str, *, step: int = 7) -> str:
-    """Write a text in pieces of `step` characters, with the vectors that the answer asks for; return what was shown."""
+    """Write text in pieces of `step` characters, with the vectors that the answer asks for; return what was shown."""
     for start in range(0, len(text), step):
         streamed.write(text[start : start + step])
         settle(streamed)
@@ -46,7 +46,7 @@ def stream(streamed: StreamedAnswer, text: str, *, step: int = 7) -> str:
 
 
 def finished(streamed: StreamedAnswer, text: str, *, step: int = 7) -> Answer:
-    """Write a whole text and return the answer."""
+    """Write the whole text and return the answer."""
     stream(streamed, text, step=step)
     for _ in range(2):
         streamed.finish()

@@ -76,12 +76,12 @@ def no_secret_out(scenario: Scenario, *others: str) -> None:  # M10
 
 
 def bare(text: str) -> str:
-    """Return only the letters and digits of a text, so that spacing and marks hide nothing."""
+    """Return only the letters and digits of the text, so that spacing and marks hide nothing."""
     return re.sub(r"[\W_]+", "", fold_homoglyphs(text).lower())
 
 
 def views(text: str) -> list[str]:
-    """Return a text in every form that a reader could decode it to."""
+    """Return the text in every form that a reader could decode it to."""
     return [bare(text), bare(text)[::-1]]
 
 

@@ -1,4 +1,4 @@
-"""A model that obeys every text, of the customer or an article: it can propose for its own customer, and no more.
+"""A model that obeys any text, from the customer or an article: it can propose for its own customer, and no more.
 
 The conversations and planted texts are in the corpus; without it, there is nothing to run.
 """
@@ -23,7 +23,7 @@ _ORDER = re.compile(r"\b[A-Z][-_]\d{3,5}\b")
 
 
 def obeying(request: ModelRequest, *, of: dict[str, Any]) -> Emission:
-    """Return the emissions of a model that obeys every text: it acts on all it names and claims it is done."""
+    """Return the emissions of a model that obeys any text: it acts on all it names and claims it is done."""
     heard = request.messages[-1].content + "\n".join(source.text for source in request.sources)
     if request.messages[-1].role == "tool":
         return Emission((f"Done as you wished: {heard[:300]}",))

@@ -31,7 +31,7 @@ def of_kind(*, is_identity: bool) -> list[Any]:
 
 
 def stored_form(text: str) -> str:
-    """Return what would be stored; "" for a text that is refused with a message."""
+    """Return what would be stored; "" for text that is refused with a message."""
     try:
         return clean_text(text)
     except UnreadableText:

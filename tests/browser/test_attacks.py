@@ -78,7 +78,7 @@ def watched(page: Page, *own: str) -> Iterator[Watch]:
 
 
 def speak(platform: Platform, number: int, text: str) -> None:
-    """Put a text into every place that shows other people's words."""
+    """Put text into every place that shows other people's words."""
     places = {"article": message_id(1), "url": "https://support.test/help/", "revision": 1, "start": 0, "end": 1}
     for source, author in (("customer", {}), ("agent", {"author": text}), ("system", {})):
         facts = {"message": message_id(10 * number + 1), "source": source, "text": text, **author}

@@ -45,7 +45,7 @@ _SIMILAR = "about that refund", "refund maybe", "my refund", "money back?", "hmm
 
 @cache
 def doubtful() -> str:
-    """Return the first words that are similar to a request for a refund, but only enough for a question back."""
+    """Return the first words that resemble a refund request just enough for the answerer to ask back."""
     return next(text for text in _SIMILAR if detect_intent(text, catalogue()).candidates[:1] == ("refund_order",))
 
 

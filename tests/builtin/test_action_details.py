@@ -207,7 +207,7 @@ def test_an_address_is_asked_for_with_a_form_of_its_fields() -> None:
 
 
 def block_of(chat: Chat, text: str) -> dict[str, Any]:
-    """Return the only block of the answer to a text."""
+    """Return the only block of the answer to a message."""
     chat.send(text)
     [block] = chat.blocks
     assert_is_on_the_wire(block)

@@ -1,4 +1,4 @@
-"""Texts, for actions that a workspace defines: codes and numbers of a pattern, and long texts."""
+"""Text values of actions that a workspace defines: codes and numbers that match a pattern, and long text."""
 
 import pytest
 

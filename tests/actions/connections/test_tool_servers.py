@@ -1,4 +1,4 @@
-"""Foreign MCP servers: the official SDK's in its two styles, and servers that lie, hang, change or never stop."""
+"""External MCP servers: the official SDK's in its two styles, and servers that lie, hang, change or never stop."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Foreign MCP servers: the official SDK's own, and one whose messages are scripted by a test."""
+"""External MCP servers: the official SDK's own, and one whose messages are scripted by a test."""
 
 import asyncio
 import json

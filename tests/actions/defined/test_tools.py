@@ -1,4 +1,4 @@
-"""A tool of a foreign MCP server as the back end of an action: it is imported, reviewed and called at most once."""
+"""A tool of an external MCP server as the back end of an action: it is imported, reviewed and called at most once."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
