@@ -171,13 +171,13 @@ def test_a_new_text_is_missing_then_added_and_an_old_one_removed(
     assert "Die Bestellung {order} steht vor der Tür." in text
 
 
-def test_a_text_hidden_in_an_f_string_is_named(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_hidden_in_an_f_string_is_named(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hidden = """def more(locale):\n    return f"{text_in(locale, 'Bye')}!"\n"""
     (tree / "supportbot/more.py").write_text(hidden)
     assert complaints(capsys) == ["supportbot/more.py:2: a message inside an f-string: take it out."]
 
 
-def test_both_sets_translate_a_text_of_customers_pages_in_the_same_way(
+def test_both_sets_translate_messages_of_customers_pages_in_the_same_way(
     tree: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Django uses one of the two translations for both."""

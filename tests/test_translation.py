@@ -24,14 +24,14 @@ def test_a_locale_gets_its_base_language_otherwise_english(locale: str, language
     assert language_of(locale) == language
 
 
-def test_a_text_is_in_the_language_asked_for_not_in_the_active_one() -> None:
+def test_a_message_is_in_the_language_asked_for_not_in_the_active_one() -> None:
     with active.override("fr"):
         assert text_in("de-AT", "Help") == "Hilfe"
         assert text_in("xx", "Help") == "Help"
     assert text_in("ar", "Help") == "المساعدة"
 
 
-def test_a_text_without_a_translation_is_shown_in_english_with_its_values() -> None:
+def test_a_message_without_a_translation_is_shown_in_english_with_its_values() -> None:
     assert text_in("pl", "This is not in a catalogue, {name}.", name="Alice") == "This is not in a catalogue, Alice."
 
 
@@ -41,5 +41,5 @@ def test_counts_use_the_plural_forms_of_the_language(n: int, word: str) -> None:
     assert ntext_in("en", "{n} day", "{n} days", n) == f"{n} day{'' if n == 1 else 's'}"
 
 
-def test_every_translation_of_a_text_is_known() -> None:
+def test_every_translation_of_a_message_is_known() -> None:
     assert {"Help", "Hilfe", "Pomoc", "Yardım"} <= in_all_languages("Help")

@@ -81,7 +81,7 @@ def test_a_bad_claim_is_refused_by_name(channel: Channel, changes: dict[str, Any
     assert not Customer.objects.exists()
 
 
-def test_a_foreign_signature_is_refused(channel: Channel) -> None:
+def test_a_signature_by_another_key_is_refused(channel: Channel) -> None:
     with pytest.raises(InvalidToken, match="not signed"):
         verify_identity(channel, token(channel, secret="another-secret-that-is-long-enough-000"))
 

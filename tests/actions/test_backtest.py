@@ -212,7 +212,7 @@ def test_looser_rules_show_the_requests_they_would_allow_before_they_are_saved(
 
 
 @pytest.mark.long
-def test_a_note_at_the_button_says_that_the_end_of_a_dry_run_is_not_saved_yet(
+def test_a_note_next_to_the_button_says_that_the_end_of_a_dry_run_is_not_saved_yet(
     refunded: Callable[..., ActionRequest], workspace: Workspace
 ) -> None:
     policy = policy_of("refund_order")

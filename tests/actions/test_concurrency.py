@@ -146,7 +146,7 @@ def test_a_card_of_another_workspace_is_not_found(
     assert card.state == State.AWAITING_CONFIRMATION and shop.refunds == []
 
 
-def test_a_foreign_order_takes_as_many_queries_as_a_missing_one(
+def test_another_customers_order_takes_as_many_queries_as_a_missing_one(
     proposals: Callable[..., ActionRequest], shop: FakeShop
 ) -> None:
     """Otherwise, the time of the answer could reveal which orders exist."""

@@ -292,7 +292,9 @@ async def test_a_visitor_is_asked_to_sign_in(
 
 
 @pytest.mark.parametrize("order", ["B-2002", "X-0000"])
-async def test_a_foreign_order_looks_like_a_missing_one(conversation: Conversation, shop: FakeShop, order: str) -> None:
+async def test_another_customers_order_looks_like_a_missing_one(
+    conversation: Conversation, shop: FakeShop, order: str
+) -> None:
     events = await turns(conversation, f"Refund order {order}")
     assert final(events)["text"] == f"There is no order {order} in your account."
     assert not cards(events) and shop.refunds == []

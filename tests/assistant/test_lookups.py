@@ -63,7 +63,7 @@ async def test_several_lookups_in_one_turn(conversation: Conversation, shop: Fak
 
 
 @pytest.mark.parametrize("order", ["B-2002", "X-0000"])
-async def test_a_foreign_order_looks_like_a_missing_one(
+async def test_another_customers_order_looks_like_a_missing_one(
     conversation: Conversation, shop: FakeShop, log: Log, order: str
 ) -> None:
     wish = call("refund_order", order_id=order, reason="Mine")

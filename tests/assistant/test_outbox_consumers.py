@@ -253,7 +253,7 @@ def test_nothing_is_recorded_in_an_erased_conversation(
     assert card.state == State.SUCCEEDED
 
 
-def test_texts_that_colleagues_write_after_an_erasure_are_deleted(
+def test_text_that_colleagues_write_after_an_erasure_is_deleted(
     shop: FakeShop, principal: Principal, conversation: Conversation, lead: User
 ) -> None:
     limit("refund_order", approval_above=20)

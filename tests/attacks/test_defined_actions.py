@@ -283,7 +283,7 @@ def test_instructions_in_a_shops_texts_have_no_effect(
 
 
 @database
-def test_texts_of_a_file_reach_no_prompt_before_somebody_accepts_them(
+def test_text_from_a_file_reaches_no_prompt_before_somebody_accepts_it(
     retail: LoopbackShop,
     admin: User,
     put_in_force: Put,

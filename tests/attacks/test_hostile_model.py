@@ -30,7 +30,7 @@ def played_here() -> list[Any]:
 
 
 @pytest.mark.parametrize("row", played_here())
-async def test_the_server_is_safe_by_itself(
+async def test_the_server_alone_is_safe(
     row: Row, new_scenario: Callable[..., Any], dialled: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     scenario = await new_scenario(row, is_anonymous=row.raw["speaker"] == "anonymous")

@@ -51,7 +51,7 @@ def test_robots_rules_match_as_before(rule: str, path: str, is_allowed: bool) ->
     assert rules.allows(f"https://shop.example{path}") is is_allowed
 
 
-def test_a_sitemap_of_blanks_cannot_stop_the_worker() -> None:
+def test_a_sitemap_of_spaces_cannot_stop_the_worker() -> None:
     """Two hundred spaces took twelve seconds; four hundred took minutes."""
     good = (
         b"<loc> https://a.example/1 </loc><loc><![CDATA[https://a.example/2]]></loc><x:loc>https://a.example/3</x:loc>"

@@ -214,7 +214,7 @@ IN_OTHER_LANGUAGES = [
 
 
 @pytest.mark.long
-def test_hardly_any_claim_passes_in_another_language_than_its_source() -> None:
+def test_hardly_any_claim_passes_in_a_different_language_from_its_source() -> None:
     missed = [line for line in IN_OTHER_LANGUAGES if not answer_in_another_language(line).withheld]
     assert len(missed) <= 0.05 * len(IN_OTHER_LANGUAGES), missed
 

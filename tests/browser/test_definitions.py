@@ -271,7 +271,7 @@ def restore_the_first(page: Page) -> None:
 
 
 @pytest.mark.long
-def test_an_operation_of_a_foreign_file_becomes_an_action(
+def test_an_operation_from_an_external_file_becomes_an_action(
     enter: Callable[[str], Page], depot: Depot, demo: dict[str, Any], tmp_path: Path
 ) -> None:
     page = enter("admin")

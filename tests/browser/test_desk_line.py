@@ -209,7 +209,7 @@ def test_a_connection_that_opens_silently_is_given_up(
     expect(page.locator("#offline")).to_contain_text("Connection lost at")
 
 
-def test_a_text_that_is_too_long_stays_in_its_field_with_the_reason(begin: Begin) -> None:
+def test_text_that_is_too_long_stays_in_its_field_with_the_reason(begin: Begin) -> None:
     noor, *_ = begin("A long story")
     field = noor.get_by_label("Reply to")
     field.fill("🏔" * 4_001)

@@ -59,7 +59,7 @@ def test_from_a_question_to_a_receipt(shopper: Shopper) -> None:
     expect(entry).to_contain_text(refund["key"])
 
 
-def test_foreign_and_expired_orders_are_refused(shopper: Shopper) -> None:
+def test_other_customers_orders_and_expired_ones_are_refused(shopper: Shopper) -> None:
     shopper.be("Priya Raman")
     shopper.open_chat()
     answer = shopper.ask("Please refund order WF-20404, it arrived damaged")

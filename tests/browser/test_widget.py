@@ -244,7 +244,7 @@ def choose(page: Page, name: str) -> None:
     page.get_by_role("button", name=name).click()
 
 
-def test_a_file_is_refused_with_a_note_at_the_field(chat: Shop) -> None:
+def test_a_file_is_refused_with_a_note_next_to_the_field(chat: Shop) -> None:
     page, _ = chat
     field = page.get_by_role("textbox", name="Message")
     field.evaluate(

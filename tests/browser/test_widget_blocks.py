@@ -250,7 +250,7 @@ def test_only_the_text_of_an_answer_with_an_unknown_block_is_shown(chat: Shop) -
     expect(page.locator(".bot")).to_contain_text("What colour?")
 
 
-def test_texts_of_a_block_are_never_markup(chat: Shop) -> None:
+def test_the_text_of_a_block_is_never_markup(chat: Shop) -> None:
     page, platform = chat
     label = "<img src=x onerror=alert(1)> **bold**"
     block = {"type": "choices", "prompt": "<b>Which?</b>", "options": [{"id": "a", "label": label}]}

@@ -154,7 +154,7 @@ def test_words_alone_identify_most_courtesies_and_no_question_is_taken_for_one()
 
 
 @pytest.mark.parametrize("text", ["noch nichts da", "nog niets ontvangen", "never received it", "no parcel yet"])
-def test_a_report_of_something_missing_is_more_than_a_no(text: str) -> None:
+def test_a_report_of_something_missing_is_not_just_a_no(text: str) -> None:
     assert not intents.is_mere_no(text)
     assert intents.is_mere_no("never mind")
 

@@ -162,7 +162,7 @@ def test_a_visitor_can_erase_with_their_secret(channel: NewChannel) -> None:
     assert caller(visitor.secret).get("/api/v1/me").status_code == 200
 
 
-def test_nobody_can_erase_a_foreign_conversation(
+def test_nobody_can_erase_another_customers_conversation(
     channel: NewChannel, alice: Customer, bob: User, workspace: Workspace, mallory: User, other_workspace: Workspace
 ) -> None:
     conversation = used_conversation(alice, channel, bob)

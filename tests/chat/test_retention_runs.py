@@ -68,7 +68,7 @@ def test_a_workspace_whose_sums_cannot_be_stored_keeps_its_conversations_and_del
     assert left() == {kept.pk}
 
 
-def test_texts_that_cannot_be_emptied_delay_no_erasure(limited: Workspace, settings: Any) -> None:
+def test_text_that_cannot_be_emptied_delays_no_erasure(limited: Workspace, settings: Any) -> None:
     silent()
     settings.RETENTION_OF_TEXTS = [f"{__name__}.{refuse_texts.__name__}"]
     assert erase_expired()[limited.pk].conversations == 1

@@ -113,7 +113,7 @@ def test_a_colleagues_newer_text_is_not_overwritten(editor: Client, wool: Articl
         ({"audience": "everybody"}, "The audience 'everybody' is unknown."),
     ],
 )
-def test_an_invalid_text_is_reported_at_its_field(
+def test_invalid_text_is_reported_next_to_its_field(
     editor: Client, wool: Article, wrong: dict[str, str], said: str
 ) -> None:
     answer = editor.post(page(wool), words(**{"body": "Typed with care.\n", "based_on": "1", **wrong}))

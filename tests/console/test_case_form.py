@@ -117,7 +117,7 @@ def test_values_that_are_not_texts_stay_unchanged(client: Client, expect: dict[s
     assert after["expect"] == {**expect, "figures": ["90 days"]}
 
 
-def test_a_question_that_is_not_a_text_stays_unchanged(client: Client) -> None:
+def test_a_question_that_is_not_a_string_stays_unchanged(client: Client) -> None:
     posted = {"text": "{id: odd, ask: true, expect: {figures: 60}}", "tab": "document", "show": "form"}
     as_form = shown(client, address(), **posted)
     assert not as_form.css("[name=ask]")

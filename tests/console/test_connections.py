@@ -88,7 +88,7 @@ def test_a_connection_is_added_and_its_secret_never_shown(admin: Client) -> None
         ("mtls", {"secret": "-----BEGIN PRIVATE KEY-----\nZanzibar"}, "PEM certificate"),
     ],
 )
-def test_an_error_is_shown_at_its_field_and_secrets_are_not_repeated(
+def test_an_error_is_shown_next_to_its_field_and_secrets_are_not_repeated(
     auth: str, wrong: dict[str, str], told: str, admin: Client
 ) -> None:
     given = {"secret": TOKEN, "set_header": "X-Key", "set_value": "{signature}", "set_signed": "{body}"}

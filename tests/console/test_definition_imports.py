@@ -254,7 +254,7 @@ def imported_draft(number: int, text: str, *, actor: str) -> ActionDefinition:
     return save_draft(made, actor=actor, imported=found).definition
 
 
-def test_texts_that_changed_since_they_were_read_are_not_taken_over(browser: Client, retail: LoopbackShop) -> None:
+def test_text_that_changed_since_it_was_read_is_not_accepted(browser: Client, retail: LoopbackShop) -> None:
     draft = imported_draft(1, "Cancels an order.", actor="operator:test")
     taken = [str(one.attributes["value"]) for one in page_of(browser.get(at(draft))).css("[name=take]")]
     imported_draft(2, "Nobody has read this.", actor="operator:test")

@@ -262,7 +262,7 @@ def test_a_field_without_a_name_of_its_own_is_refused(
 
 
 @pytest.mark.long
-def test_a_warning_appears_at_its_own_part_and_is_counted_on_the_overview(
+def test_a_warning_appears_next_to_its_own_part_and_is_counted_on_the_overview(
     browser: Client, draft: ActionDefinition
 ) -> None:
     made = document()

@@ -153,7 +153,7 @@ def test_a_test_call_shows_each_value_of_a_query_as_it_is_sent(
     assert len(sent) == 1 and "[" not in sent[0], sent
 
 
-def test_a_test_call_suggests_a_fix_for_calculating_with_a_text(
+def test_a_test_call_suggests_a_fix_for_calculating_with_text(
     browser: Client, draft: ActionDefinition, sample_records: str
 ) -> None:
     guard = {**document()["guards"][0], "require": "order.order_id - order.user_id > 0"}
@@ -202,7 +202,7 @@ def test_a_case_is_recorded_from_a_test_call_edited_and_removed(
 
 
 @pytest.mark.parametrize("entered", ["i-1\n\n i-2 ", '["i-1", "i-2"]'])
-def test_a_list_of_texts_is_entered_line_by_line(entered: str) -> None:
+def test_a_list_of_strings_is_entered_line_by_line(entered: str) -> None:
     made = document()
     made["arguments"] = {"item_ids": {"type": "list", "description": "Which.", "of": {"type": "string"}}}
     form = TrialForm(
@@ -278,7 +278,7 @@ def test_deeper_nesting_is_entered_as_json() -> None:
     assert form.is_valid() and form.arguments() == {"deep": {"in": {"in": {"x": 2}}}}
 
 
-def test_a_mistake_in_an_object_is_shown_at_its_field(browser: Client, retail: LoopbackShop) -> None:
+def test_a_mistake_in_an_object_is_shown_next_to_its_field(browser: Client, retail: LoopbackShop) -> None:
     made = document()
     made["arguments"]["driver"] = {**DRIVER, "description": "Who.", "names_no_record": True}
     made["call"]["body"] = {"driver": "{arguments.driver}"}

@@ -40,7 +40,7 @@ def admin(enter: Enter) -> Client:
 
 
 @pytest.mark.parametrize("username", ["zoë m", "<b>", "\U0001f600", "admin.of.wrenfell"])
-def test_an_invalid_user_name_is_reported_at_its_field(admin: Client, username: str) -> None:
+def test_an_invalid_user_name_is_reported_next_to_its_field(admin: Client, username: str) -> None:
     data = {"username": username, "name": "Noor Aziz", "email": "noor@example.com", "role": "agent"}
     answer = admin.post(f"{TEAM}add/", data)
     page = LexborHTMLParser(answer.content.decode())

@@ -206,7 +206,7 @@ def test_a_route_that_cannot_serve_its_purpose_is_neither_offered_nor_saved(
     assert live_release().number == 1
 
 
-def test_an_invalid_form_is_shown_again_at_its_field(admin: Client, workspace: Workspace) -> None:
+def test_an_invalid_form_is_shown_again_with_the_error_next_to_its_field(admin: Client, workspace: Workspace) -> None:
     row = draft(admin)
     for field, value in [("greetings", "Hello"), ("greetings", "english: Hello"), ("passages", "0"), ("edits", "7")]:
         answer = admin.post(f"{RELEASES}{row.pk}/edit/", filled(row, **{field: value}))

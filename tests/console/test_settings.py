@@ -78,7 +78,7 @@ def test_a_new_channel_shows_its_secret_once(admin: Client) -> None:
         ({"name": ""}, "required"),
     ],
 )
-def test_an_invalid_value_is_reported_at_its_field_and_changes_nothing(
+def test_an_invalid_value_is_reported_next_to_its_field_and_changes_nothing(
     admin: Client, workspace: Workspace, wrong: dict[str, str], said: str
 ) -> None:
     made = create_channel(workspace, "Old", allowed_origins=["https://old.example"]).channel
@@ -249,7 +249,7 @@ def test_an_operator_who_creates_a_workspace_becomes_its_admin(admin: Client, wo
     ("name", "value"),
     [("name", "\U0001f600"), ("name", "Wrenfell"), ("name", "WRENFELL OUTDOOR"), ("currency", "€"), ("locale", "e n")],
 )
-def test_an_invalid_workspace_is_reported_at_its_field(
+def test_an_invalid_workspace_is_reported_next_to_its_field(
     admin: Client, workspace: Workspace, name: str, value: str
 ) -> None:
     User.objects.filter(username="admin.of.wrenfell").update(is_superuser=True)
@@ -274,7 +274,7 @@ def test_a_member_of_two_workspaces_can_switch_between_them(workspace: Workspace
     assert "Here" in browser.get(CHANNELS).content.decode()  # back in the workspace where the membership remains
 
 
-def test_a_link_to_a_row_of_ones_other_workspace_names_it(workspace: Workspace, other_workspace: Workspace) -> None:
+def test_a_link_to_a_row_in_your_other_workspace_names_it(workspace: Workspace, other_workspace: Workspace) -> None:
     """E-mails link to pages, and colleagues send links, whichever workspace was chosen last."""
     user = person(workspace, "admin", "both")
     with workspace_scope(other_workspace.pk):

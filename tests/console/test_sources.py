@@ -146,7 +146,7 @@ def test_files_are_added_and_a_broken_one_is_retried(enter: Enter) -> None:
     }
 
 
-def test_an_error_is_shown_at_its_field(enter: Enter, settings: Any) -> None:
+def test_an_error_is_shown_next_to_its_field(enter: Enter, settings: Any) -> None:
     settings.PRIVATE_NETWORKS = ()
     client = enter("editor")
     for address, told in (

@@ -169,7 +169,9 @@ def _without_what_was_asked(html: str) -> str:
     return html.replace(f"What is a {SECRET}?", "")
 
 
-def test_a_strangers_own_pages_refuse_foreign_ids(stranger: Client, sample: Sample, other_workspace: Workspace) -> None:
+def test_a_strangers_own_pages_refuse_ids_of_other_workspaces(
+    stranger: Client, sample: Sample, other_workspace: Workspace
+) -> None:
     """A stranger's own forms, selections, questions and look-ups, filled with foreign ids."""
     before = stored(sample)
     article, lists, person = str(sample.article.pk), "admin:kb_article_changelist", str(sample.membership.user_id)

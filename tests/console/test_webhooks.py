@@ -65,7 +65,9 @@ def test_a_webhook_is_added_and_its_secret_shown_once(admin: Client, inbox: Rece
         ({"name": "books"}, "this name already"),
     ],
 )
-def test_an_error_is_shown_at_its_field(wrong: dict[str, Any], told: str, admin: Client, workspace: Workspace) -> None:
+def test_an_error_is_shown_next_to_its_field(
+    wrong: dict[str, Any], told: str, admin: Client, workspace: Workspace
+) -> None:
     services.create("books", "https://shop.example/", KINDS, actor="test")
     sent = {"name": "crm", "url": "https://shop.example/", "kinds": ["ticket.opened"], **wrong}
     answer = admin.post(f"{WEBHOOKS}add/", sent)

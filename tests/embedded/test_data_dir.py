@@ -18,7 +18,7 @@ def test_a_new_directory_is_ours_from_then_on(tmp_path: Path) -> None:
     assert (data.path / "logs").stat().st_mode & 0o077 == 0
 
 
-def test_a_folder_with_foreign_files_is_refused_and_untouched(tmp_path: Path) -> None:
+def test_a_folder_with_unknown_files_is_refused_and_left_untouched(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("mine")
     with pytest.raises(StartRefused, match=r"contains letter\.txt, which SupportBot did not create"):
         DataDir(tmp_path).prepare()

@@ -131,7 +131,7 @@ def test_a_wrong_password_is_refused_and_the_data_is_kept(make_server: MakeServe
     assert read_rows(first) == [("kept",)]
 
 
-def test_a_foreign_folder_is_refused_and_left_untouched(server: PostgresServer, home: Path) -> None:
+def test_an_unknown_folder_is_refused_and_left_untouched(server: PostgresServer, home: Path) -> None:
     letter = home / "postgres" / "cluster" / "letter.txt"
     letter.parent.mkdir(parents=True)
     letter.write_text("not a database")

@@ -76,7 +76,7 @@ def strangers(mallory: User, other_workspace: Workspace, channel: NewChannel) ->
 
 
 @pytest.mark.parametrize("route", object_routes())
-def test_a_foreign_object_looks_like_a_missing_one(
+def test_another_workspaces_object_looks_like_a_missing_one(
     route: str, ids: dict[str, UUID], strangers: dict[str, APIClient]
 ) -> None:
     body = BODIES.get(route.rsplit("/", 1)[-1], BODIES["channels"] if "channel" in route else {})
@@ -90,7 +90,7 @@ def test_a_foreign_object_looks_like_a_missing_one(
     assert stored_rows() == before
 
 
-def test_a_foreign_admins_key_passes_the_scope_and_finds_nothing(
+def test_another_workspaces_admin_key_passes_the_scope_and_finds_nothing(
     ids: dict[str, UUID], strangers: dict[str, APIClient]
 ) -> None:
     """The test above would also pass if every answer were 403; an admin's key fails at the object, not at the scope."""

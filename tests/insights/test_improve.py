@@ -83,7 +83,7 @@ def test_each_kind_finds_its_conversations_but_no_courtesies(editor: Client, bob
 
 
 @pytest.mark.parametrize("language", ["en", "tr"])
-def test_an_action_that_the_chat_cannot_prepare_is_no_unanswered_question(editor: Client, language: str) -> None:
+def test_an_action_that_the_chat_cannot_prepare_is_not_an_unanswered_question(editor: Client, language: str) -> None:
     ask("Do you ski?", UNKNOWN)
     refusal = f"{say('cannot_take', language, part='Details')} {say('offer', language)}"
     ask("Register my tent", Answer(refusal, (), by="builtin", is_abstention=True, offers_human=True))

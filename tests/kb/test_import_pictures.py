@@ -65,7 +65,7 @@ FILES = {
 
 @pytest.mark.one_in(2)
 @pytest.mark.parametrize("as_zip", [False, True])
-def test_picture_files_next_to_a_text_are_shown_in_it(
+def test_picture_files_next_to_an_article_are_shown_in_it(
     workspace: Workspace, client: Client, tmp_path: Path, as_zip: bool
 ) -> None:
     place = tmp_path / "all.zip"
@@ -87,7 +87,7 @@ def test_picture_files_next_to_a_text_are_shown_in_it(
     assert run(place)["unchanged"] == 2 and Picture.objects.count() == 2
 
 
-def test_pictures_inside_a_text_are_taken_out_of_it(workspace: Workspace, tmp_path: Path) -> None:
+def test_pictures_inside_the_text_are_taken_out_of_it(workspace: Workspace, tmp_path: Path) -> None:
     large, tiny = (b64encode(png(width=size, height=size)).decode() for size in (40, 1))
     page = f"<h1>P</h1><p>A <img alt='Large' src='data:image/png;base64,{large}'> B</p>"
     page += f"<img alt='Loads late' src='data:image/png;base64,{tiny}'> <img src='data:image/png;base64,%%%'>"

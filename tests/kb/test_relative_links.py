@@ -76,7 +76,7 @@ def test_links_of_an_imported_folder_lead_to_its_articles(client: Client, worksp
     assert [broken.target for broken in broken_links()] == ["prices", *lost]
 
 
-def test_links_of_web_pages_may_contain_blanks_and_brackets(
+def test_links_on_web_pages_may_contain_spaces_and_brackets(
     client: Client, workspace: Workspace, tmp_path: Path
 ) -> None:
     (tmp_path / "price list (2026).html").write_text("<h1>Prices</h1><p>Ten euros.</p>")

@@ -80,7 +80,7 @@ def test_a_page_is_split_into_its_blocks() -> None:
     ]
 
 
-def test_headings_have_a_level_and_paragraphs_a_text() -> None:
+def test_headings_have_a_level_and_paragraphs_have_text() -> None:
     first, paragraph, *_ = blocks(PAGE)
     assert (first.level, first.text, source(first)) == (1, "Delivery *costs*", "# Delivery *costs*")
     assert paragraph.text == source(paragraph) == "We ship from\nFreiburg."
@@ -167,7 +167,7 @@ def test_offsets_are_inside_and_in_order(body: str) -> None:
 
 
 @given(st.lists(PIECES, max_size=20).map("".join))
-def test_a_text_is_found_in_its_source(body: str) -> None:
+def test_text_is_found_in_its_source(body: str) -> None:
     for part in everything(blocks(body)):
         if isinstance(part, Block) and part.kind is Kind.PARAGRAPH:
             assert set(part.text.split()) <= set(source(part, body).split())

@@ -26,7 +26,7 @@ from supportbot.language.words import content_stems, stem, stem_similarity, stem
         ("?!…", []),
     ],
 )
-def test_a_text_is_split_into_words(text: str, found: list[str]) -> None:
+def test_text_is_split_into_words(text: str, found: list[str]) -> None:
     assert words(text) == found
 
 

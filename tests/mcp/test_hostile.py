@@ -42,7 +42,7 @@ def test_a_customers_token_is_not_a_key(server: str, channel: NewChannel, alice:
     assert post(server, LIST, Authorization=f"Bearer {token_of(channel)}").status_code == 401
 
 
-def test_a_key_without_the_scope_or_revoked_is_refused(server: str, workspace: Workspace) -> None:
+def test_a_revoked_key_or_one_without_the_scope_is_refused(server: str, workspace: Workspace) -> None:
     other = issue_api_key(workspace, "Reports", scopes=["kb:read"])
     assert post(server, LIST, Authorization=f"Bearer {other.plain}").status_code == 403
     gone = issue_api_key(workspace, "Old", scopes=["mcp:use"])

@@ -63,7 +63,7 @@ def test_a_german_customer_is_addressed_in_german(visitor: Visitor) -> None:
     assert "Die Adresse kann sich ändern, bis das Paket losgeht" in visitor.words
 
 
-def test_a_refund_is_shown_at_its_item(shop: ShopProcess) -> None:
+def test_a_refund_is_shown_next_to_its_item(shop: ShopProcess) -> None:
     item = {"items": [{"sku": "ALDER-M"}], "amount": "69.00", "currency": "EUR", "reason": "Damaged", "key": "k1"}
     shop.signed_post("/merchant/v1/refunds", {"order": "WF-20418", "customer": MARA, **item})
     visitor = Visitor(shop)

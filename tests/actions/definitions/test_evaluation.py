@@ -85,7 +85,7 @@ def test_the_call_contains_the_key_and_leaves_out_missing_values() -> None:
         ({"/orders/A-1": ORDER, "/items/x": {"price": 1}}, "variants_not_found"),
     ],
 )
-def test_a_foreign_or_missing_record_refuses_the_request(records: dict[str, Any], code: str) -> None:
+def test_another_customers_or_a_missing_record_refuses_the_request(records: dict[str, Any], code: str) -> None:
     found = looked_up(records=records)
     assert isinstance(found, Obstacle)
     assert (found.code, found.where.split(":")[0].split(".")[0]) == (code, "lookups")

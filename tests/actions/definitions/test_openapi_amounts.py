@@ -79,9 +79,7 @@ def test_a_figure_beside_its_currency_is_one_amount(
         (f"amount: {DECIMAL}, {LISTED}", {"amount": "12.50"}, ("Amount", "€12.50")),
     ],
 )
-def test_a_number_that_the_answer_has_as_a_text_is_an_amount_too(
-    fields: str, answer: dict[str, Any], row: tuple[str, str]
-) -> None:
+def test_a_number_sent_as_a_string_is_also_an_amount(fields: str, answer: dict[str, Any], row: tuple[str, str]) -> None:
     made = drafts(PAYOUT.replace("FIELDS", fields).replace("REQUIRED", ""))["payout"].document
     assert rows_of(made["result"]["fields"], {"record": {"id": "p-1", "currency": "EUR", **answer}})[-1] == row
 

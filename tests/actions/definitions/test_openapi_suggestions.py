@@ -64,7 +64,7 @@ def test_the_card_shows_the_fields_of_objects_and_the_entries_of_lists() -> None
     ]
 
 
-def test_a_uuid_is_a_text_with_a_pattern() -> None:
+def test_a_uuid_is_text_with_a_pattern() -> None:
     text = RECORDS.replace("deposit_id: {type: string}", "deposit_id: {type: string, format: uuid}")
     spec = drafts(text)["refund"].document["arguments"]["deposit_id"]
     assert re.fullmatch(spec["pattern"], "01a22532-fb15-7ba3-b543-9ba13977392b")

@@ -88,7 +88,7 @@ def test_a_record_with_an_owner_is_named() -> None:
 
 
 @pytest.mark.parametrize("broken", ["Hello {identity.sub", "{identity..sub}", "{upper(}"])
-def test_a_text_that_does_not_compile_closes_a_draft(broken: str) -> None:
+def test_text_that_does_not_compile_closes_a_draft(broken: str) -> None:
     found = drafted(changed(OPEN, "result.words.en", broken))
     assert found is not None and not found.for_visitors
 

@@ -23,7 +23,9 @@ def socket_web(stack: Stack, model_web: Web) -> Iterator[Web]:
     child.stop()
 
 
-async def test_an_answer_of_another_process_is_streamed_too(stack: Stack, socket_web: Web, model: ModelServer) -> None:
+async def test_an_answer_from_another_process_is_streamed_too(
+    stack: Stack, socket_web: Web, model: ModelServer
+) -> None:
     behaviour, gate = paused()
     model.will(behaviour)
     visitor = Visitor(stack, socket_web.address)

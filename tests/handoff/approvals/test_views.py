@@ -262,7 +262,7 @@ def test_an_admin_is_sent_to_the_rules_if_nobody_may_approve(waiting: ActionRequ
     assert rules.status_code == 200 and 'id="id_approvers"' in rules.content.decode()
 
 
-def test_approving_ones_own_request_is_refused_with_a_reason(
+def test_approving_your_own_request_is_refused_with_a_reason(
     waiting: ActionRequest, approver: User, alice: Customer
 ) -> None:
     for row in (User.objects.filter(pk=approver.pk), Customer.objects.filter(pk=alice.pk)):

@@ -47,7 +47,7 @@ async def test_a_socket_without_a_session_is_refused(server: str, workspace: Wor
             assert socket.frames[-1]["code"] == "not_logged_in"
 
 
-async def test_a_foreign_origin_is_refused_even_with_a_session(server: str, bob: User) -> None:
+async def test_another_origin_is_refused_even_with_a_session(server: str, bob: User) -> None:
     cookie = await db(cookie_of, bob)
     for origin in ("https://evil.test", "null", None):
         async with open_desk(server, cookie, origin=origin) as socket:

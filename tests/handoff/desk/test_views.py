@@ -240,7 +240,7 @@ def test_leaving_the_chosen_workspace_switches_to_another(
     assert len(client.get("/api/v1/tickets").json()["results"]) == 1
 
 
-def test_a_colleagues_link_to_ones_other_workspace_names_it(
+def test_a_colleagues_link_to_your_other_workspace_names_it(
     workspace: Workspace, other_workspace: Workspace, ticket: Ticket, bob: User
 ) -> None:
     User.objects.filter(pk=bob.pk).update(is_staff=True)

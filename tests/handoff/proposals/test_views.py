@@ -170,7 +170,9 @@ def test_the_card_uses_the_customers_language(shop: FakeShop, taken: Ticket, bob
     assert ActionRequest.objects.get().locale == "de"
 
 
-def test_an_error_is_shown_at_its_field_with_the_typed_text(shop: FakeShop, taken: Ticket, bob_client: Client) -> None:
+def test_an_error_is_shown_next_to_its_field_with_the_typed_text(
+    shop: FakeShop, taken: Ticket, bob_client: Client
+) -> None:
     answer = bob_client.post(address(taken), {"order_id": "A-1", "amount": "twelve", "step": "check"})
     assert answer.status_code == 400
     tree = read(answer)

@@ -36,7 +36,7 @@ def test_a_claim_gives_the_conversation_to_its_agent(ticket: Ticket, conversatio
     assert add_agent_message(conversation.pk, text="Hello", author=bob, client_id="1").is_new
 
 
-def test_claiming_ones_own_again_changes_nothing(ticket: Ticket, conversation: Conversation, bob: User) -> None:
+def test_claiming_your_own_ticket_again_changes_nothing(ticket: Ticket, conversation: Conversation, bob: User) -> None:
     services.claim(ticket.pk, agent=bob)
     before, stored = event_names(conversation), ticket_row(ticket)
     services.claim(ticket.pk, agent=bob)

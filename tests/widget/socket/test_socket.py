@@ -87,7 +87,7 @@ async def test_a_message_sent_twice_is_stored_once(server: str, channel: NewChan
         ("x" * 4001, "message_too_long"),
     ],
 )
-async def test_a_text_that_cannot_be_stored_is_refused(server: str, channel: NewChannel, text: str, code: str) -> None:
+async def test_text_that_cannot_be_stored_is_refused(server: str, channel: NewChannel, text: str, code: str) -> None:
     async with greeted(server, await db(ticket, channel)) as socket:
         await socket.send({"type": "message", "client_id": "m1", "text": text})
         error = await socket.until("error")
