@@ -61,7 +61,7 @@ class ArticleChanged(KnowledgeError):
 
 
 class InvalidDocument(KnowledgeError):
-    """A text cannot be stored; `message` says what is wrong and what to do."""
+    """The text cannot be stored; `message` says what is wrong and what to do."""
 
     code = "invalid_document"
     default_message = gettext_noop("This document cannot be saved.")

@@ -116,7 +116,7 @@ def embed_phrasings(article_id: UUID | None = None) -> int:
     """
     recipe, done, failed = active_recipe(), 0, 0
     waiting = _waiting() if article_id is None else _waiting().filter(article=article_id)
-    # In random order: a text that the model refuses must not delay the others forever.
+    # In random order: text that the model refuses must not delay the others forever.
     for row in waiting.order_by("?")[:_AT_ONCE]:
         try:
             vector = embedder_of(recipe).query(row.text)

@@ -1,8 +1,8 @@
 """Markdown to harmless HTML: the one renderer for articles, answers and previews.
 
 It has two layers of defence. The parser ignores HTML and accepts only safe links; then an allow-list drops every
-element and attribute that is not listed here. Images are left out, because a text must not make a browser fetch
-anything. Only articles show pictures, and only stored ones (`kb.pictures`).
+element and attribute that is not listed here. Images are left out, because text must not make a browser fetch anything.
+Only articles show pictures, and only stored ones (`kb.pictures`).
 """
 
 import re

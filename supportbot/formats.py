@@ -67,7 +67,7 @@ def format_day(day: date, locale: str, form: Literal["medium", "long"] = "long")
 
 
 def format_day_of_year(iso: str, locale: str) -> str:
-    """Return a day such as `2026-03-04` without its year, as in "4 March". A text that is not a day is returned
+    """Return a day such as `2026-03-04` without its year, as in "4 March". Text that is not a day is returned
     unchanged.
     """
     try:

@@ -141,7 +141,7 @@ class DefinedBackEnd:
                 return self._did_not(answer, names)
             case Reading.NEVER_SEEN:
                 return NeverSeen()
-            # No person is called while this is so; it therefore takes the author's condition and a success status.
+            # Nobody is called in while this is so, so it takes both the author's condition and a success status.
             case Reading.IN_PROGRESS if answer.status in OK:
                 return Unclear("in progress", is_in_progress=True)
         return Unclear(f"answered {answer.status}")

@@ -48,7 +48,7 @@ def _record(lookup: Lookup, names: Names, ask: Ask, locale: str) -> Any:
         raise MerchantUnavailable
     if lookup.owner is not None:
         owner = lookup.owner.evaluate(names.with_names({lookup.name: answer.body}))
-        # Another customer's record is treated like one that does not exist.
+        # Another customer's record is treated as if it did not exist.
         if not _is_same(owner, names["identity"]["sub"], lookup.owner):
             return refused(lookup.otherwise, f"{lookup.name}_not_found", names, f"lookups.{lookup.name}.owner", locale)
     return answer.body

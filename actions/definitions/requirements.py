@@ -405,7 +405,7 @@ class _Named:
 
 
 def _has_text(accepts: Field) -> bool:
-    """Return whether a value has a text that is short enough for an id."""
+    """Return whether a value has text that is short enough for an id."""
     match accepts:
         case Listing():
             return _has_text(accepts.of)

@@ -234,7 +234,7 @@ def _command(request: ActionRequest, records: Records | Reason) -> Any | Reason:
     decision = reevaluate(request, records)
     if decision.reason is not None:
         return decision.reason
-    # The rules may have become stricter after the customer confirmed, above all while a request is held back.
+    # The rules may have become stricter after the customer confirmed, especially while a request is held back.
     if decision.approvals > approvals_given(request):
         return Reason("approval_needed")
     spec = spec_of(request)

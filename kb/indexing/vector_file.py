@@ -29,7 +29,7 @@ class VectorFileClosed(KnowledgeError):
 
 
 class VectorCache:
-    """The vectors of one recipe in one file; `get` returns None for a text that was never embedded."""
+    """The vectors of one recipe in one file; `get` returns None for text that was never embedded."""
 
     def __init__(self, path: Path, recipe: RecipeSpec) -> None:
         """Open `path`, which need not exist yet. Raises RecipeMismatch, VectorFileBroken or VectorFileClosed."""

@@ -67,7 +67,7 @@ Vector = Sequence[float]
 OVERFETCH = 60
 # The number of top passages that give relevance feedback for a part of a long message.
 _FEEDBACK_PASSAGES = 5
-# From this confidence on, a question is considered answerable without the conversation before it.
+# At or above this confidence, a question is considered answerable without the conversation before it.
 _STANDS_ALONE = 0.9
 # Answers use the first few passages; words found further down do not help.
 FIRST_PASSAGES = 5

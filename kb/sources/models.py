@@ -152,7 +152,7 @@ class SourceItem(TenantModel):
     depth = models.PositiveSmallIntegerField(default=0)
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     outcome = models.CharField(max_length=10, choices=Outcome, blank=True)
-    reason = models.TextField(blank=True)  # a text in the workspace's language
+    reason = models.TextField(blank=True)  # text in the workspace's language
     title = models.CharField(max_length=300, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)  # attempts in this run
     etag = models.CharField(max_length=300, blank=True)
@@ -164,7 +164,7 @@ class SourceItem(TenantModel):
     held_facts = models.JSONField(default=dict, db_default={}, blank=True)
     # For the PDF and Word files in a zip file: their digest, the hash of their text, and what was left out.
     entries = models.JSONField(default=dict, db_default={}, blank=True)
-    # What was left out of the content that was stored last; told again while the content is unchanged.
+    # What was left out of the content that was stored last; reported again while the content is unchanged.
     notes = models.TextField(default="", db_default="", blank=True)
     # Ids of articles: archived because the content no longer has them, so that any item may bring them back; and not
     # written because another item had them, so that the content is read again once it has them no more.

@@ -31,15 +31,15 @@ QUESTIONS: Final = frozenset({"asks", "question", "hypothetical"})
 ASK_FOR_HELP: Final = frozenset({"complaint", "unclear"})
 NO_REQUEST: Final = QUESTIONS | {"undo", "denies", "reports", "person", "contact", "nonsense"} | set(get_args(Courtesy))
 SURE_FROM: Final = 0.6  # the minimum probability of a kind
-# From this probability on, a message counts as a mere "no". With .6, "nothing here yet" and 2 more of 82 short
+# At or above this probability, a message counts as a mere "no". With .6, "nothing here yet" and 2 more of 82 short
 # questions would count as one, too.
 NO_FROM: Final = 0.9
-# From these probabilities on, a message asks to undo something: in general, and after an action in the conversation,
-# which makes it more likely. Without an action, a message between the two thresholds leads to a question first.
-# docs/decisions/built-in-answerer.md has the figures.
+# At or above these probabilities, a message asks to undo something: in general, and after an action in the
+# conversation, which makes it more likely. Without an action, a message between the two thresholds leads to a question
+# first. docs/decisions/built-in-answerer.md has the figures.
 UNDO_FROM: Final = 0.4
 UNDO_AFTER_DEED_FROM: Final = 0.2
-# From this probability on, an action is offered if it is unclear what a customer wants. Below it, the message is
+# At or above this probability, an action is offered if it is unclear what a customer wants. Below it, the message is
 # answered like any other, and the answer ends with the offer of a person. docs/decisions/built-in-answerer.md has the
 # figures.
 OFFERED_FROM: Final = 0.2

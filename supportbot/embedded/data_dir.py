@@ -71,7 +71,7 @@ class DataDir:
         return (self.path / "instance.json").exists()
 
     def check(self) -> None:
-        """Raise StartRefused for a file, a folder with foreign files, or a directory of a newer version."""
+        """Raise StartRefused for a file, a folder with unknown files, or a directory of a newer version."""
         if self.is_ours:
             self._saved_instance()
         elif self.path.exists():

@@ -1,5 +1,5 @@
-"""A mark of this build: a digest of the code, prompts, thresholds and trained data that determine answers and grades.
-The version number is the same for all builds between two releases, so it cannot tell them apart.
+"""A fingerprint of this build: a digest of the code, prompts, thresholds and trained data that determine answers and
+grades. The version number is the same for all builds between two releases, so it cannot tell them apart.
 
 During an update, processes of two builds run side by side. Work begun by one build is continued only by its own
 processes.
@@ -64,7 +64,7 @@ def for_this_build() -> Q:
 
 
 def mark_of(root: Path, folders: Iterable[str]) -> str:
-    """Return a mark that changes with the name or content of any file in these folders that affects answers."""
+    """Return a fingerprint that changes with the name or content of any file in these folders that affects answers."""
     found = hashlib.sha256()
     for folder in folders:
         for path in sorted((root / folder).rglob("*")):

@@ -50,8 +50,8 @@ def missing_suites(names: Sequence[str]) -> list[str]:
 
 
 def gate_marks() -> dict[str, str]:
-    """Return a mark of each gate suite that changes with its cases. The setting `RELEASES_REFERENCES` names this
-    function.
+    """Return a fingerprint of each gate suite, which changes with its cases. The setting `RELEASES_REFERENCES` names
+    this function.
     """
     cases = Case.objects.filter(suite__name__in=gates()).order_by("suite__name", "position", "id")
     found: dict[str, list[str]] = defaultdict(list)

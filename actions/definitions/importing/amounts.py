@@ -14,7 +14,7 @@ from actions.definitions.importing.shapes import listed_types
 from actions.money import CURRENCY, USUAL_DECIMALS, currency_decimals
 
 _FIGURE: Final = re.compile(r"-?[0-9]+\.[0-9]{2,3}", re.ASCII)
-_DECIMAL: Final = "decimal"  # the format of a number in a text, in the registry of OpenAPI
+_DECIMAL: Final = "decimal"  # the format of a number in a string, in OpenAPI's registry
 _MAX_CODES: Final = 200  # more than there are currencies
 
 
@@ -64,7 +64,7 @@ def _amount(name: str, schema: Any, currency: str, codes: list[str], of: str) ->
     if _last_word(name) == "cents":
         has_cents = is_number and codes and all(currency_decimals(one) == USUAL_DECIMALS for one in codes)
         own_name = snake(name).removesuffix("cents").rstrip("_") or "amount"
-        value = f"money(number({figure}) / 100, {code}) if {known} else null"  # some systems write numbers as texts
+        value = f"money(number({figure}) / 100, {code}) if {known} else null"  # some systems write numbers as strings
         return Amount(name, currency, own_name, {"value": value}) if has_cents else None
     if not _has_decimals(schema):
         return None

@@ -49,7 +49,7 @@ _OWN_HEADERS: Final = frozenset({
 _SUGGESTED: Final = (("title.en", "summary"), ("description.en", "summary"), ("description.en", "description"))
 _KEY_HEADERS: Final = frozenset({"idempotency-key", "x-idempotency-key", "x-request-id"})
 _IDEMPOTENCY: Final = "idempotency"  # part of Idempotency-Key in the IETF's draft, and of fields named after it
-# As for every text, the publisher must then prove whose record it names, or state that it names none.
+# As for all text, the publisher must then prove whose record it names, or state that it names none.
 _NUMBER_OF_A_RECORD: Final = {"type": "string", "pattern": "[0-9]{1,15}"}
 _PARAMETER: Final = re.compile(r"\{([^{}]*)\}")
 _TAKES_KEY: Final = (
@@ -240,7 +240,7 @@ class Operation:
         return argument
 
     def _suggest_example(self, argument: str, *sources: Any) -> None:
-        """Use the first example of a text: the parameter's own, or its schema's. Text from a file must not get into a
+        """Use the first example of a string: the parameter's own, or its schema's. Text from a file must not get into a
         prompt unread, so an example other than a single code with a digit, such as A-1001, is only suggested.
         """
         if self._arguments.get(argument, {}).get("type") != "string" or argument in self._identity():

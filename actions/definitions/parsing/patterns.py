@@ -7,8 +7,8 @@ import re
 from typing import Final
 
 MAX_CHARACTERS: Final = 200
-MAX_TEXT: Final = 100  # characters of a text with a pattern
-_MOST_WAYS: Final = 1_200_000  # enough for three unbounded repetitions in a text of 100 characters
+MAX_TEXT: Final = 100  # characters of text with a pattern
+_MOST_WAYS: Final = 1_200_000  # enough for three unbounded repetitions in 100 characters
 _PIECE: Final = re.compile(
     r"""(?P<open>\((?:\?:)?)
       | (?P<close>\)) (?P<repeated>[*+?{])?

@@ -159,7 +159,7 @@ def _item_mark(label: str) -> str:
 
 def _element_before(node: LexborNode) -> LexborNode | None:
     before = node.prev
-    while before is not None and (before.tag or "").startswith(("-", "!")):  # blanks and comments
+    while before is not None and (before.tag or "").startswith(("-", "!")):  # white space and comments
         before = before.prev
     return before
 
@@ -209,7 +209,7 @@ def _inner(node: LexborNode, depth: int, marks: int) -> str:
 def _piece(node: LexborNode, depth: int, marks: int) -> str:
     tag = node.tag or ""
     if tag == "-text":
-        if node.parent is not None and node.parent.tag in ("ul", "ol"):  # blanks between items
+        if node.parent is not None and node.parent.tag in ("ul", "ol"):  # white space between items
             return ""
         return _escaped(_SPACE.sub(" ", node.text(deep=False)))
     if tag.startswith(("-", "!")):  # comments and the document type

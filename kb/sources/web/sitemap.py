@@ -13,7 +13,7 @@ from typing import Final
 MAX_BYTES: Final = 50_000_000  # unpacked; the limit of the sitemap protocol
 MAX_ADDRESSES: Final = 50_000
 MAX_PARTS: Final = 100  # sitemaps in an index
-# Possessive quantifiers, so that endless blanks in a hostile file do not cause backtracking.
+# Possessive quantifiers, so that endless spaces in a hostile file do not cause backtracking.
 _LOCATION: Final = re.compile(
     r"<(?:\w++:)?loc>(?:([^<]{1,4000}+)|\s{0,100}+<!\[CDATA\[([^<\]]{1,4000}+)\]\]>\s{0,100}+)</(?:\w++:)?loc>"
 )

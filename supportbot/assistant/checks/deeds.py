@@ -20,8 +20,8 @@ from supportbot.language.figures import Figure, figures_in, known_figures, witho
 from supportbot.language.normalise import as_read
 from supportbot.language.words import beginnings, content_stems
 
-# Likelihoods by word pieces alone: below DOUBT_FROM, a sentence is not a deed; from SURE_FROM on, it is one even if no
-# vector is available.
+# Likelihoods by word pieces alone: below DOUBT_FROM, a sentence is not a deed; at or above SURE_FROM, it is one even if
+# no vector is available.
 DOUBT_FROM: Final = 0.1
 SURE_FROM: Final = 0.7
 SPENT_FROM: Final = 0.5  # replaces SURE_FROM once an answer has used up its vectors: it has raised many doubts by then

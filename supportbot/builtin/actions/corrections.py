@@ -54,7 +54,7 @@ def corrected(tool: ToolSpec, intent: Intent, text: str, *, locale: str, written
         return _named(tool, intent, part, _given(tool, intent, part, locale, written_on))
 
     meant, unclear = _meant(tool, intent, text, locale)
-    # A text from which a number was removed says nothing else, so it denies no day.
+    # Text from which a number was removed says nothing else, so it denies no day.
     text = meant if meant != text else without_denied(text, detect(text, locale), named)
     given = _without(_given(tool, intent, text, locale, written_on), unclear)
     changed = {name: value for name, value in given.values.items() if value != intent.values.get(name)}

@@ -26,7 +26,7 @@ PUBLISHED_AGAINST_GATES: Final = "article.published_against_gates"
 CHANGED_AGAINST_GATES: Final = "article.changed_against_gates"
 ARCHIVED_AGAINST_GATES: Final = "article.archived_against_gates"
 PLANNED_AGAINST_GATES: Final = "article.planned_against_gates"
-# Fields for the reason to override a refusal: for a text, for immediate changes, and for a planned archiving.
+# Fields for the reason to override a refusal: for new text, for immediate changes, and for a planned archiving.
 OVERRIDE_FIELD: Final = "override"
 OVERRIDES: Final = (OVERRIDE_FIELD, "override_change", "override_archive")
 

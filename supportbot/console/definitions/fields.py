@@ -21,8 +21,8 @@ class Kind(StrEnum):
     FLAG = "flag"
     WHOLE = "whole"
     NUMBER = "number"  # an integer, or a number with decimals as text
-    WORDS = "words"  # a text in each language
-    SENTENCES = "sentences"  # a list of texts in each language, one per line
+    WORDS = "words"  # text in each language
+    SENTENCES = "sentences"  # a list of strings in each language, one per line
     JSON = "json"
     PAIRS = "pairs"  # an object of texts, as "name: text" lines
     OPTIONS = "options"  # the options of a choice: rows of values and labels

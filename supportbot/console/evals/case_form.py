@@ -177,7 +177,7 @@ def _listed(value: Any) -> list[str] | None:
 
 
 def _is_text(value: Any) -> bool:
-    """Return whether a value is a text or, as YAML often has it, a number; true and false are neither."""
+    """Return whether a value is a string or, as YAML often has it, a number; true and false are neither."""
     return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 

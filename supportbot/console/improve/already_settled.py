@@ -41,5 +41,5 @@ def _is_live(edit: Edit) -> bool:
 def _typed(request: HttpRequest) -> Edit | None:
     try:
         return typed(request) if "body" in request.POST else None
-    except SupportBotError:  # keep even a text that could not be published
+    except SupportBotError:  # keep even text that could not be published
         return unchecked(request)

@@ -50,7 +50,7 @@ class PlaceForm(forms.Form):
         )
 
     def note(self, refusal: SupportBotError) -> None:
-        """Show the service's refusals at their fields."""
+        """Show the service's refusals next to their fields."""
         for field, texts in refusal.fields.items():
             self.add_error(field if field in self.fields else None, texts)
         if not refusal.fields:

@@ -1,6 +1,6 @@
-"""Dry runs of answers with the live articles and with an unpublished text.
+"""Dry runs of answers with the live articles and with unpublished text.
 
-A text is tried by publishing it inside a transaction that is then rolled back. Search reads it with the same code as in
+Text is tried by publishing it inside a transaction that is then rolled back. Search reads it with the same code as in
 production, and nothing is stored. The passages' vectors are made beforehand, so no model call happens while rows are
 locked. The answer is generated from the search results after the rollback.
 """

@@ -74,7 +74,7 @@ def read_suite(data: bytes, *, file: str) -> Suite:
 
 
 def structure_of(text: str, file: str = "") -> Any:
-    """Return the value of a YAML or JSON text; for JSON Lines, a list of their values. Raises InvalidSuite."""
+    """Return the value of YAML or JSON; for JSON Lines, a list of values. Raises InvalidSuite."""
     lines = [line for line in text.splitlines() if line.strip()]
     try:
         if len(lines) < 2 or not all(line.lstrip().startswith("{") for line in lines):
@@ -113,7 +113,7 @@ def as_yaml(document: Mapping[str, Any]) -> str:
 
 
 def case_from_yaml(text: str) -> Case:
-    """Return the case described by a YAML text. Raises InvalidSuite."""
+    """Return the case described by YAML. Raises InvalidSuite."""
     found = structure_of(text)
     if not isinstance(found, Mapping) or not str(found.get("id", "")).strip():
         return parse_case({"id": "new", **found} if isinstance(found, Mapping) else found)

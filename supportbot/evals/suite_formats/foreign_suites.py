@@ -43,7 +43,7 @@ _EXACT_TEXTS: Final = {
     "not-contains-any": "not_pattern",
 }
 _RUBRICS: Final = ("llm-rubric", "g-eval", "model-graded-closedqa")
-_OF_SEVERAL: Final = ("-any", "-all")  # these take a list, or a text with commas
+_OF_SEVERAL: Final = ("-any", "-all")  # these take a list, or a string with commas
 _OF_ONE_TEXT: Final = ("equals", "starts-with")
 _TRANSFORMS: Final = ("transform", "transformVars", "postprocess")  # options that change the question or the answer
 _MILLISECONDS: Final = 1000
@@ -172,7 +172,7 @@ def _expectation(kind: str, value: Any, threshold: Any) -> tuple[str, Any] | Non
 
 
 def _texts_in(kind: str, value: Any) -> list[str]:
-    """Return the texts of an assertion; if it takes a list but has one text, this is read as a CSV line. Raises
+    """Return the strings of an assertion; if it takes a list but has one string, this is read as a CSV line. Raises
     csv.Error.
     """
     if isinstance(value, str) and len(value) <= MAX_VALUE_TEXT and kind.endswith(_OF_SEVERAL):

@@ -1,6 +1,6 @@
 """Drafts a reply for an agent who asks for one. Only the agent sees it.
 
-It only uses what the customer may read, so it can be sent as it is. The customer's text and the passages are data to
+It uses only what the customer may read, so it can be sent as it is. The customer's text and the passages are data to
 the model, and a person reads its draft first.
 """
 

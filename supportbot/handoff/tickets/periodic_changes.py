@@ -81,11 +81,10 @@ def escalate_silent() -> int:
 
 
 def release_of_former_agents() -> int:
-    """Return to the queue what people hold who have left the team, got another role or whose account is closed; return
-    the number.
-
-    This includes what they snoozed and customers whom they have answered: nobody else sees these as theirs. It does not
-    matter how the role was lost, since the console and commands only change accounts.
+    """Return to the queue the tickets of people who have left the team or changed role, or whose account is closed;
+    return the number. This includes tickets that they snoozed, and those of customers whom they have answered: nobody
+    else sees these as theirs. It does not matter how the role was lost, since the console and commands only change
+    accounts.
     """
     role = Membership.objects.filter(
         workspace_id=OuterRef("workspace_id"), user_id=OuterRef("assignee_id"),

@@ -101,7 +101,7 @@ def announce_reply_address(conversation: Conversation, ticket: Ticket, *, known:
 
 @transaction.atomic
 def claim(ticket_id: UUID, *, agent: User) -> Ticket:
-    """Claim a waiting ticket for an agent; the first claim wins, and claiming one's own ticket again changes nothing.
+    """Claim a waiting ticket for an agent; the first claim wins, and claiming the same ticket again changes nothing.
 
     Raises AlreadyClaimed with the owner's name, TicketEnded, and NotAllowed if the role does not answer customers.
     """
@@ -231,7 +231,7 @@ def transfer(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
 
 @transaction.atomic
 def assign(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
-    """Assign a waiting ticket, or one's own, to a colleague; raises the errors of `claim` and `transfer`."""
+    """Assign a waiting ticket, or the caller's own, to a colleague; raises the errors of `claim` and `transfer`."""
     if not can_answer_customers(agent):
         raise NotAllowed(gettext("Your role cannot answer customers in this workspace."))
     _, ticket = _lock(ticket_id)
@@ -296,7 +296,7 @@ def end_unread(conversation: Conversation, *, reason: str) -> None:
     """End a ticket that a rule opened for this reason, now that the reason is gone; the conversation is locked.
 
     It stays open if somebody has asked for a person since, if an agent has or had it, if the customer was told that a
-    reply comes by mail, or if they have written since: their message would get no answer.
+    reply would come by e-mail, or if they have written since: their message would get no answer.
     """
     found = open_ticket_for(conversation.pk)
     if found is None:

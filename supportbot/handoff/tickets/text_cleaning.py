@@ -1,4 +1,4 @@
-"""Cleans texts by the team and the assistant about a ticket before they are stored. Pure."""
+"""Cleans the text that the team and the assistant write about a ticket before it is stored. Pure."""
 
 from typing import Final
 

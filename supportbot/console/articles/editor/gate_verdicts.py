@@ -1,7 +1,7 @@
 """The gates' verdicts on a saved article: on its text, on settings that take effect at once, and on a planned
 archiving.
 
-Each verdict has its own field for the reason to override it: a reason for publishing a text covers nothing else.
+Each verdict has its own field for the reason to override it: a reason for publishing text covers nothing else.
 """
 
 from collections.abc import Mapping
