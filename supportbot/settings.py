@@ -296,7 +296,7 @@ OUTBOUND_OWN_ADDRESSES = [f"127.0.0.1:{SHOP_PORT}"]
 if _runtime and _runtime.shop_url:  # the running shop may use a port other than SHOP_PORT
     OUTBOUND_OWN_ADDRESSES.append(urlsplit(_runtime.shop_url).netloc)
 
-# --- Releases: the functions that judge, record and check them, and the marks of things that they refer to.
+# --- Releases: the functions that judge, record and check them, and the fingerprints of things that they refer to.
 RELEASES_GATE = "supportbot.evals.release_gates.judge"
 RELEASES_MISSING_SUITES = "supportbot.evals.selectors.missing_suites"
 RELEASES_AUDIT = "actions.audit.record"

@@ -28,7 +28,7 @@ FOLDERS: Final = (
     "supportbot/llm",
     "supportbot/releases",
 )
-# Parts that do not affect answers. The gate cases have their own marks, which cover the shipped suites.
+# Parts that do not affect answers. The gate cases have their own fingerprints, which cover the shipped suites.
 LEFT_OUT: Final = frozenset({"__pycache__", "management", "migrations", "static", "suites", "templates"})
 # How long a process leaves work to the newer build that began it, because that build's worker may start later.
 LEFT_FOR: Final = timedelta(minutes=10)

@@ -75,7 +75,7 @@ class Run(TenantModel):
     release_id = models.UUIDField(null=True)
     release_number = models.PositiveIntegerField(null=True)
     release_digest = models.CharField(max_length=64, blank=True)
-    # Marks of the articles, actions, rules and gate cases that the release referred to when the run began.
+    # Fingerprints of the articles, actions, rules and gate cases that the release referred to when the run began.
     references_digest = models.CharField(max_length=64, blank=True, default="", db_default="")
     product = models.CharField(max_length=16, blank=True, default="", db_default="")  # the build (`product_mark`)
     # An earlier run of the same release and cases. Its results are reused unless changed articles may affect them.

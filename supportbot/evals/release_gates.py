@@ -36,7 +36,7 @@ from supportbot.releases.services import changed_since
 
 logger = logging.getLogger(__name__)
 POLL_SECONDS: Final = 1.0
-KNOWLEDGE: Final = "knowledge"  # the key of the articles' mark in `RELEASES_REFERENCES`
+KNOWLEDGE: Final = "knowledge"  # the key of the articles' fingerprint in `RELEASES_REFERENCES`
 
 
 def judge(workspace: Workspace, release: Release, suites: Sequence[str]) -> Verdict:

@@ -14,7 +14,7 @@ from supportbot.handoff.tickets.periodic_changes import (
 
 @shared_task
 def sweep_tickets() -> None:
-    release_of_former_agents()  # first: nobody is to be told that such a ticket waits for its agent
+    release_of_former_agents()  # first: nobody should be told that such a ticket is waiting for its agent
     escalate_late()
     escalate_silent()
     expire_abandoned()

@@ -44,8 +44,9 @@ _LIKELIER_WEIGHT: Final = 3.0
 # language.
 _CLEAR_SHARE: Final = 0.3
 _CLEAR_LEAD: Final = 1
-# From this share of stop words on, the expected language wins if no other explains more of the words: all words of "tu
-# es un robot" but the last are both French and Spanish. This rule misjudges none of 2,200 messages in other languages.
+# At or above this share of stop words, the expected language wins if no other explains more of the words: all words of
+# "tu es un robot" but the last are both French and Spanish. This rule misjudges none of 2,200 messages in other
+# languages.
 _SHARED_SHARE: Final = 0.6
 _MAX_CHARACTERS: Final = 400
 # Addresses, order numbers, amounts, links.

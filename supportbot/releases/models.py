@@ -31,7 +31,8 @@ class Release(TenantModel):
     based_on = models.PositiveIntegerField(null=True)  # the number of the release that it was created from
     restores = models.PositiveIntegerField(null=True)  # the number of the release that it restores
     edits = models.PositiveIntegerField(default=0)
-    # Marks of things that it refers to: the versions of action rules, and the state of the articles at its publication.
+    # Fingerprints of things that it refers to: the versions of action rules, and the state of the articles at its
+    # publication.
     references = models.JSONField(default=dict)
     # The gates' verdict, with the document's digest and the references at that time.
     verdict = models.JSONField(null=True)

@@ -53,8 +53,8 @@ class Audit(Protocol):
 # A function that returns a document's errors by field, or {}; the second argument says whether it was live before.
 # `RELEASES_CHECKS` names such functions.
 Check = Callable[[Document, bool], Mapping[str, list[str]]]
-# A function that returns marks of things that the current release refers to, as JSON. `RELEASES_REFERENCES` names
-# such functions.
+# A function that returns fingerprints of things that the current release refers to, as JSON. `RELEASES_REFERENCES`
+# names such functions.
 Reference = Callable[[], Any]
 
 

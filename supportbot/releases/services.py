@@ -38,7 +38,7 @@ from supportbot.releases.selectors import forget, gates, live_release, next_numb
 
 OVERRIDE: Final = "releases:override"
 RESTORED: Final = "release_restored"  # the topic of an announcement
-SUITES: Final = "suites"  # the key in `RELEASES_REFERENCES` of the marks of each gate's cases, by the gate's name
+SUITES: Final = "suites"  # the key in `RELEASES_REFERENCES` of the fingerprint of each gate's cases, by the gate's name
 LIVE: Final = "live"  # the name of the live release in `changed_since`
 MAX_REASON: Final = 300
 

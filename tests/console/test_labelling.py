@@ -58,7 +58,7 @@ def test_people_label_a_run_without_seeing_the_judges_verdicts(enter: Enter, ret
         told = client.post(label, {"verdict": verdict, "note": "n", "run": str(run.pk)}, follow=True).content.decode()
         for page_html in (told, client.get(f"{address}?show=all").content.decode()):
             assert ("It is rude." in page_html, "judge’s verdict:" in page_html) == (False, False) or left == 1
-    assert "No more results of this run wait for your label" in told and f"{address}?show=all" in told
+    assert "You have labelled every result of this run" in told and f"{address}?show=all" in told
     assert "It is rude." in client.get(f"{address}?show=all").content.decode()
     refused = client.post(label, {"verdict": "pass", "run": str(run.pk)}, follow=True).content.decode()
     assert "Not saved" in refused, "the judge's verdict has been shown"
@@ -172,14 +172,14 @@ def test_verdicts_stay_hidden_until_the_run_is_done(enter: Enter, returns_articl
         return visible_text(LexborHTMLParser(client.get(address, {"show": "all"}).content.decode()).css_first("main"))
 
     told = label_of(client, first, "pass")
-    assert "Saved." in told and "No more results of this run wait" not in told
+    assert "Saved." in told and "You have labelled every result of this run" not in told
     assert "rude" not in main() and "Labelled" in main() and "hidden until the run has ended" in main()
     assert "Saved." in label_of(client, first, "fail"), "nothing was shown, so a mistake can be corrected"
     second = judge(run, 1)
     assert "rude" not in main() and "Waiting for your label" in main()
     finish(run)
     assert "rude" not in main()
-    assert "No more results of this run wait" in label_of(client, second, "fail")
+    assert "You have labelled every result of this run" in label_of(client, second, "fail")
     assert "rude" in main() and "hidden until" not in main()
     assert set(Label.objects.values_list("verdict", flat=True)) == {"fail"}
 

@@ -176,9 +176,9 @@ def test_an_assertion_of_promptfoo_becomes_an_expectation(kind: str, value: obje
 @pytest.mark.parametrize(
     ("told", "problem"),
     [
-        ({"type": "equals", "value": {"days": 60}}, r"tests\[0\]: assert 0: `equals` is only supported with a text"),
-        ({"type": "starts-with", "value": ["You", "We"]}, r"`starts-with` is only supported with a text"),
-        ({"type": "not-equals", "value": True}, r"`not-equals` is only supported with a text"),
+        ({"type": "equals", "value": {"days": 60}}, r"tests\[0\]: assert 0: `equals` is only supported with a string"),
+        ({"type": "starts-with", "value": ["You", "We"]}, r"`starts-with` is only supported with a string"),
+        ({"type": "not-equals", "value": True}, r"`not-equals` is only supported with a string"),
         ({"type": "equals", "value": "file://answer.txt"}, r"values in other files are not read"),
         ({"type": "equals", "value": "a", "transform": "output.a"}, r"`transform` is not supported"),
         ({"type": "is-json"}, r"`is-json` is not supported"),

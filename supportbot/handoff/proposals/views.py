@@ -68,7 +68,7 @@ def proposal(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> 
     records = {} if is_form_hidden else _records(ticket, person, action, typed)
     context["fields"] = form_fields(action, typed, problems, records)
     if problems.keys() & {field.name for field in context["fields"]}:
-        context["problem"] = ""  # shown at its field instead
+        context["problem"] = ""  # shown next to its field instead
     # Each preview has its own key: submitting it twice sends one card, and a changed preview is a new card.
     return render_page(request, staff, "desk/proposal.html", {**context, "key": uuid4()}, status=status)
 

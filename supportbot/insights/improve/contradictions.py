@@ -59,7 +59,9 @@ class Contradiction:
     other: Statement
 
 
-_known: dict[UUID, tuple[tuple[Any, ...], list[Contradiction]]] = {}  # by workspace: the articles' mark and their pairs
+_known: dict[
+    UUID, tuple[tuple[Any, ...], list[Contradiction]]
+] = {}  # by workspace: the articles' fingerprint and their pairs
 
 
 def contradictions() -> list[Contradiction]:
