@@ -59,9 +59,8 @@ class Contradiction:
     other: Statement
 
 
-_known: dict[
-    UUID, tuple[tuple[Any, ...], list[Contradiction]]
-] = {}  # by workspace: the articles' fingerprint and their pairs
+# by workspace: the articles' fingerprint and their pairs
+_known: dict[UUID, tuple[tuple[Any, ...], list[Contradiction]]] = {}
 
 
 def contradictions() -> list[Contradiction]:
