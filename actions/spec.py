@@ -276,7 +276,7 @@ class WriteAction(Action):
 
     @abstractmethod
     def no_records(self, arguments: Arguments) -> Reason:
-        """Return the reason to give when nothing can be looked up any more because the customer was erased."""
+        """Return the reason to give when nothing can be looked up because the customer was erased."""
 
     @abstractmethod
     def subject(self, arguments: Arguments, records: Records | None) -> Subject:

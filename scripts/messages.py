@@ -343,7 +343,8 @@ def _messages(path: Path, keywords: dict[str, object]) -> Iterator[tuple[int, ob
     if path.suffix != ".py":
         if "{%" not in source and "_(" not in source:
             return
-        # `templatize` turns everything but messages into X's; their indentation is no Python syntax and has to go.
+        # `templatize` turns everything but messages into X's; their indentation is not Python syntax and has to be
+        # removed.
         source = re.sub(r"^[ \t]+", "", templatize(source, origin=str(path)), flags=re.MULTILINE)
     # Babel splits every file into its tokens, which takes far longer than this check.
     if not re.search(rf"\b(?:{'|'.join(keywords)})\s*\(", source):

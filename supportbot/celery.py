@@ -87,7 +87,7 @@ def end_task(task: Any, state: str | None = None, **_: Any) -> None:
 
 @worker_init.connect
 def note_build(**_: Any) -> None:
-    """Read the build's mark before an update can replace the files."""
+    """Read the build's fingerprint before an update can replace the files."""
     from supportbot.evals.build_fingerprint import build  # needs the apps, which load later
 
     build()

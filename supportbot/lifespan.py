@@ -59,7 +59,7 @@ def _prepare_apart() -> None:
 
 
 def prepare() -> None:
-    """Read the build's mark, load everything that the first turn needs, and exclude it from garbage collection."""
+    """Read the build's fingerprint, load what the first turn needs, and exclude it from garbage collection."""
     build()
     warm_up()
     # Everything loaded so far lives as long as the process. Without this, every full collection would scan all of it

@@ -146,7 +146,7 @@ def scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TickingSchedul
 def test_ticks_continue_after_the_clock_has_jumped(
     scheduler: TickingScheduler, monkeypatch: pytest.MonkeyPatch, hours: int, is_new: bool
 ) -> None:
-    """Otherwise, beat would wait for an hour after the clock was set back, even if it was restarted."""
+    """Otherwise, beat would wait for an hour after the clock was set back, even after a restart."""
     moment = app.now()
     monkeypatch.setattr(app, "now", lambda: moment + timedelta(hours=hours))
     if is_new:

@@ -115,7 +115,7 @@ def unbound(
     open_ones: list[str] = []
     for segment in call.path.segments:
         read = named.read(path for part in segment if isinstance(part, Expression) for path in part.paths())
-        if read & own:  # the rest of the path lies below the customer's record
+        if read & own:  # the rest of the path is below the customer's record
             break
         open_ones += sorted(name for name in read - stated if name in named.open_arguments)
     everything = named.read(call.paths())

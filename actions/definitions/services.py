@@ -338,7 +338,7 @@ def _admins() -> set[UUID]:
 
 
 def _expire_other_versions(name: str, number: int) -> None:
-    """End at once the requests of other versions; nobody could confirm or approve them any more."""
+    """End at once the requests of other versions; nobody could confirm or approve them now."""
     stale = ActionRequest.objects.filter(action=name, state__in=WAITING).exclude(spec_version=number)
     for request_id in stale.order_by("id").values_list("id", flat=True):
         expire(request_id, Reason("policy_changed"))

@@ -195,7 +195,7 @@ def outcome_kind(request: ActionRequest) -> OutcomeKind:
 
 
 def back_end_of(request: ActionRequest) -> BackEnd:
-    """Return the system that a request was sent to or will be. Raises NotConnected, also if this release cannot read
+    """Return the system that a request was sent to or will be. Raises NotConnected, even if this release cannot read
     the request's definition: the built-in merchant is another system, which has never seen the request.
     """
     spec = made_with(request)
@@ -223,7 +223,7 @@ def _resolve_by_key(system: BackEnd, request: ActionRequest, unclear: Unclear) -
 
 def _gather(request: ActionRequest) -> Records | Reason:
     customer = Customer.objects.filter(pk=request.customer_id).first()
-    if customer is None or customer.external_id is None:  # erased meanwhile: the records have no owner any more
+    if customer is None or customer.external_id is None:  # erased meanwhile: the records no longer have an owner
         spec = made_with(request)
         return spec.no_records(request.arguments) if spec else Reason("policy_changed")
     return gather_again(request, Identity(customer.external_id, customer.email))

@@ -38,8 +38,8 @@ BATCH: Final = 200
 CHECK_SECONDS: Final = 1.0
 JUDGE_SECONDS: Final = 5.0
 CHECK_LEASE: Final = timedelta(seconds=30)
-# "Never seen" proves that nothing happened once no call can be in progress any more. A merchant may still be working on
-# a call that we stopped waiting for; a call that it has answered is finished, and its records may only lag a little.
+# "Never seen" proves that nothing happened once no call can still be in progress. A merchant may still be working on a
+# call that we stopped waiting for; a call that it has answered is finished, and its records may only lag a little.
 SETTLED_AFTER: Final = timedelta(seconds=150)
 SETTLED_AFTER_ANSWER: Final = timedelta(seconds=15)
 # After this time, a worker has taken a published request, unless its message was lost.

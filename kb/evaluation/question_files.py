@@ -16,7 +16,7 @@ _CUSTOMERS = frozenset({"user", "customer"})
 def rows_of(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """Return every object in a file with its place, such as "asked.jsonl, line 3".
 
-    Raises InvalidDocument with the place and the cause, also for an empty file.
+    Raises InvalidDocument with the place and the cause, even for an empty file.
     """
     reader = gzip.open if path.suffix == ".gz" else open
     try:

@@ -118,7 +118,7 @@ def _units(title: str, body: str) -> Iterator[_Span]:
 
 
 def _landmarks(found: Sequence[Block]) -> Iterator[Block]:
-    """Yield headings, rules, page marks, tables and fenced code, also inside lists."""
+    """Yield headings, rules, page marks, tables and fenced code, even inside lists."""
     for block in found:
         is_heading = block.kind is Kind.HEADING and block.end - block.start <= LONGEST_HEADING
         is_mark = block.kind is Kind.HTML and is_page_mark(block.text)

@@ -219,7 +219,7 @@ class RowPagesAdmin(ScopedAdmin):
     """A list whose rows have pages of their own, not the admin's forms."""
 
     def row_page(self, request: HttpRequest, row_id: str) -> HttpResponse:
-        """Return the page of a row."""
+        """Return a row's page."""
         raise NotImplementedError  # each list has its own
 
     def changeform_view(

@@ -57,7 +57,7 @@ class FigureWords:
 
 @lru_cache(maxsize=4_096)
 def units_of(word: str, language: str = "") -> frozenset[str]:
-    """Return the units that a word or sign may stand for in any language, also inflected or at the end of a compound.
+    """Return the units that a word or sign may stand for in any language, even inflected or at the end of a compound.
 
     If the text's language is known, only words of that language may be inflected or joined: "fits" is not the Turkish
     "fit" (foot), and "Germany" does not end with the Swedish "mån" (month).

@@ -70,7 +70,7 @@ def token_in(header: str, meta: object) -> str:
 def customer_of(agent: Agent, token: str) -> Represented | None:
     """Return the customer of a token; None without one. Refusals are audited.
 
-    Raises InvalidToken, also for a valid token of another workspace, and NotForCustomers. Call it inside the
+    Raises InvalidToken, even for a valid token of another workspace, and NotForCustomers. Call it inside the
     workspace's scope.
     """
     if not token:

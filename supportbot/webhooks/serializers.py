@@ -13,7 +13,7 @@ from supportbot.webhooks.services import MAX_ADDRESS, MAX_KEEP_HOURS, MAX_NAME
 
 _NAME: Final = {"pattern": more_than_spaces(without=r"\u0000-\u001f\u007f")}
 _LABEL: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-# For the schema only; `outbound` decides, also about private networks.
+# For the schema only; `outbound` decides, including about private networks.
 _URL: Final = {"pattern": rf"^https://({_LABEL}\.){{1,8}}[a-z]{{2,63}}(:(443|8443))?(/[!-\"$-\[\]-~]*)?$"}
 _KINDS: Final = {"type": "array", "items": {"type": "string", "enum": list(KINDS)}, "minItems": 1}
 

@@ -1,4 +1,4 @@
-"""The number of parts of a message that are matched with a pattern, which is limited since matching takes time."""
+"""The number of message parts that are matched with a pattern is limited, since matching takes time."""
 
 import re
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 def renamed(browser: Client, draft: ActionDefinition) -> Any:
-    """Rename order_id on the page of the arguments."""
+    """Rename order_id on the arguments' page."""
     address = at(draft, "part/arguments/")
     sent = fields_of(browser.get(address))
     [row] = [name for name, value in sent.items() if name.endswith("-name") and value == "order_id"]

@@ -155,7 +155,7 @@ def finish(run: Run) -> None:
 
 
 def label_of(client: Client, result: Result, verdict: str) -> str:
-    """Label a result, and return the page of the response."""
+    """Label a result, and return the page in the response."""
     address = reverse("admin:evals_result_label", args=[result.pk])
     return client.post(address, {"verdict": verdict, "run": str(result.run_id)}, follow=True).content.decode()
 

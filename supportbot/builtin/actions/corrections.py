@@ -281,7 +281,7 @@ def _is_dotted_day(found: re.Match[str], text: str, language: str) -> bool:
 
 
 def _without_ordinals(text: str, language: str, *, is_also_day: bool) -> str:
-    """Return the text without ordinals of things; if there is a day to correct, also without days of the month."""
+    """Return the text without ordinals of things; if there is a day to correct, days of the month are left out too."""
     for one in reversed([*_DAY_OF_MONTH.finditer(text)]):
         if _is_ordinal(one, text, language) and (is_also_day or _is_before_noun(one, text, language)):
             text = f"{text[: one.start()]}{text[one.end() :]}"

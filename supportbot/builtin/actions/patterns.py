@@ -45,7 +45,7 @@ def stretches_in(pattern: str, text: str, *, is_asked: bool) -> list[str]:
 
 
 def placed_stretches(pattern: str, text: str, *, is_asked: bool) -> list[tuple[int, int, str]]:
-    """Return the longest parts of the text in this format as (start, end, value), also words without digits."""
+    """Return the longest parts of the text in this format as (start, end, value), including words without digits."""
     form, has_blanks = form_of(pattern), _NO_BLANK.fullmatch(pattern) is None
 
     def may_be(said: str) -> bool:

@@ -1,4 +1,4 @@
-"""The list of articles; the editor is the page of an article."""
+"""The list of articles; the editor is an article's page."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta

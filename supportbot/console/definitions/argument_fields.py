@@ -1,4 +1,4 @@
-"""The form fields of a test call's arguments: one for each single value, also inside objects and lists of objects.
+"""The form fields of a test call's arguments: one for each single value, even inside objects and lists of objects.
 
 A field is named by its path, such as `address.city` or `items.0.sku`, as in the errors of arguments.
 """

@@ -116,7 +116,7 @@ class Quoted:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, its asker's audience, and its language in case detection fails."""
+    """A question, its asker's audience, and its language if detection fails."""
 
     question: str
     audience: str

@@ -33,7 +33,7 @@ _NOT_IN_NAME: Final = re.compile(r"[^a-z0-9_-]+")
 
 
 def read_suite_file(path: Path) -> Suite:
-    """Return the suite in a file. Raises InvalidSuite, also if the file cannot be read."""
+    """Return the suite in a file. Raises InvalidSuite, even if the file cannot be read."""
     try:
         data = path.read_bytes()
     except OSError as error:
