@@ -179,7 +179,7 @@ class TextField(serializers.CharField):
     """A JSON string; numbers are not converted, as on the socket.
 
     `schema` contains the JSON Schema keywords for the service's validation; they appear in the OpenAPI schema. The
-    pattern describes texts that are not empty; if blanks are allowed, the schema adds them. With `allOf` instead of
+    pattern describes strings that are not empty; if blanks are allowed, the schema adds them. With `allOf` instead of
     `pattern`, the field does not check anything, because the service has its own message for blanks.
 
     Length is measured on the text as sent. Services trim it and collapse spaces afterwards.

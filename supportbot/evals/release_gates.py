@@ -153,8 +153,8 @@ def _proven(suite: Suite, release: Release) -> UUID | None:
 def _proven_of_live(suite: Suite, live: Release, verdict: Mapping[str, Any] | None) -> UUID | None:
     """Return the live release's run used by a draft's verdict, if only articles may have changed since.
 
-    The verdict contains the marks of everything that the draft referred to. A live release with different models has
-    different marks, so none of its results are reused.
+    The verdict contains the fingerprints of everything that the draft referred to. A live release with different models
+    has different fingerprints, so none of its results are reused.
     """
     before = verdict.get("references", {}) if verdict else {}
     if not before or {**before, KNOWLEDGE: None} != {**references(live), KNOWLEDGE: None}:

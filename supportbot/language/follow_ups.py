@@ -77,7 +77,7 @@ def vague_stems(language: str) -> frozenset[str]:
 
 
 def join_follow_up(text: str, follow_up: str) -> str:
-    """Return both as one text, without the part that the follow-up replaces: "to Austria" before "And to Italy?"."""
+    """Return both as one question, without the part that is replaced: "to Austria" before "And to Italy?"."""
     for kinds in _cues().values():
         named = re.match(
             rf"\W*(?:{_either(kinds['joining'])})\s+({_either(kinds['places'])})\b", follow_up, re.IGNORECASE

@@ -206,8 +206,8 @@ def _unable(document: Document) -> list[str]:
 
 
 def route_marks() -> dict[str, str]:
-    """Return a mark of each connection in the current release's routes, which changes with anything that can change its
-    answers or their price. The setting `RELEASES_REFERENCES` names this function.
+    """Return a fingerprint of each connection in the current release's routes, which changes with anything that can
+    change its answers or their price. The setting `RELEASES_REFERENCES` names this function.
     """
     named = {name for route in current().document.routes.values() for name in route}
     rows = ModelConnection.objects.filter(pk__in=named - {ENVIRONMENT, BUILTIN})

@@ -83,7 +83,7 @@ class Event(StrEnum):
 
 
 def tell(event: Event, **fields: Value) -> None:
-    """Write one line. Seconds are rounded to milliseconds; texts are truncated and have no spaces."""
+    """Write one line. Seconds are rounded to milliseconds; strings are truncated and have no spaces."""
     shown = {name: _shown(value) for name, value in fields.items() if value is not None}
     _logger.info(event.value, extra={"event": event.value, "fields": shown})
 

@@ -84,13 +84,13 @@ def problems_of(document: Document, *, was_live: bool = False) -> dict[str, list
 
 
 def references(release: "Release") -> dict[str, Any]:
-    """Return the marks of the things that a release refers to."""
+    """Return the fingerprints of everything that a release refers to."""
     with using(release):
         return {name: import_string(path)() for name, path in settings.RELEASES_REFERENCES.items()}
 
 
 def references_digest(release: "Release") -> str:
-    """Return the hex SHA-256 of these marks, which changes only if one of the marked things changes."""
+    """Return the hex SHA-256 of these fingerprints, which changes only if one of them does."""
     return digest_of(references(release))
 
 

@@ -222,7 +222,7 @@ class _Local:
             node = self._target(reference)
             if node is None:
                 break
-        note(f"The reference {printable(reference, 80)} leads out of the schema, nowhere or in a circle, and is cut.")
+        note(f"The reference {printable(reference, 80)} is circular or leads nowhere in this schema, and is cut.")
         return None
 
     def _target(self, reference: str) -> Any:

@@ -139,7 +139,7 @@ class _File:
         if not isinstance(reference, str):
             return node
         if reference in seen or len(seen) > 20:
-            note(f"The reference {printable(reference, 80)} leads in a circle and is cut there.")
+            note(f"The reference {printable(reference, 80)} is circular and is cut there.")
             return None
         target: Any = self._top
         for part in reference[2:].split("/"):

@@ -29,7 +29,7 @@ def declared(schema: Any, at: str, resolve: Resolve, note: Note, depth: int = 0)
         note(f"{at}: its schema is not an object, so its type is open.")
         return {}
     if depth >= _MAX_DEPTH:
-        note(f"{at}: it is nested more than {_MAX_DEPTH} levels deep, or in a circle, so this part is left out.")
+        note(f"{at}: it is nested more than {_MAX_DEPTH} levels deep, or contains itself, so this part is left out.")
         return {}
     schema = _merged(schema, at, resolve, note)
     options = _options(schema)

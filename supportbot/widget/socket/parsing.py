@@ -53,7 +53,7 @@ class Fields:
         self._left = content
 
     def text(self, name: str, limit: int, *, is_checked: bool = True) -> str:
-        """Return a required text. Unchecked texts may contain any characters, because their service validates them."""
+        """Return a required string. Unchecked strings may contain any characters, because a service validates them."""
         if name not in self._left:
             raise FrameError(f"The field `{name}` is required.", fields={name: ["Required."]})
         return self._text(name, limit, is_checked=is_checked)

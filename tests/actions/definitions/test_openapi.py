@@ -68,7 +68,7 @@ def test_a_post_becomes_a_write_that_is_called_at_most_once() -> None:
     assert document["answer"]["happened"] == "status in [201]"
     assert document["receipt"][0]["value"] == "body.id"
     assert set(draft.missing) >= {"risk", "description", "lookups[0].owner", "subject", "card.summary", "card.button"}
-    assert any("circle" in note for note in draft.notes)
+    assert any("contains itself" in note for note in draft.notes)
 
 
 def test_a_strangers_texts_are_never_in_a_document() -> None:

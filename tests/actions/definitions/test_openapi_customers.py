@@ -67,7 +67,7 @@ def test_other_fields_come_from_the_chat(name: str) -> None:
     assert "from" not in draft.document["arguments"][name] and draft.checks == []
 
 
-def test_a_file_cannot_push_out_the_checks_for_a_person() -> None:
+def test_many_notes_do_not_crowd_out_the_checks_for_a_person() -> None:
     cookies = [{"name": f"c{number}", "in": "cookie"} for number in range(60)]
     operation = {"operationId": "x", "parameters": [*cookies, {"name": "member", "in": "query"}]}
     draft = drafts(file_with(operation))["x"]

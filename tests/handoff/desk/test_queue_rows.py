@@ -150,7 +150,7 @@ def test_search_takes_special_characters_literally(queue: dict[str, Ticket], bob
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "x", "99999999999", "²", "2"])
-def test_an_invalid_page_is_the_first_or_empty(queue: dict[str, Ticket], bob: User, page: str) -> None:
+def test_an_invalid_page_number_shows_the_first_page_or_none(queue: dict[str, Ticket], bob: User, page: str) -> None:
     assert browser(bob).get("/desk/", {"show": "waiting", "page": page}).status_code == 200
 
 
