@@ -19,7 +19,7 @@ PAGES = ["/", "/api/v1/docs/", "/desk/log-in/"]
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_pages_have_no_inline_code_and_no_foreign_sources(client: Client, workspace: Workspace, page: str) -> None:
+def test_pages_have_no_inline_code_and_no_external_sources(client: Client, workspace: Workspace, page: str) -> None:
     answer = client.get(page)
     html = answer.content.decode()
     assert answer.status_code == 200

@@ -82,7 +82,7 @@ def test_the_broker_uses_the_first_of_the_three() -> None:
 
 
 @pytest.mark.parametrize("most_connections", [0, 24])
-def test_a_database_that_does_not_answer_is_given_up_after_seconds(
+def test_a_database_that_does_not_answer_is_abandoned_after_seconds(
     most_connections: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def limit(options: str = "") -> object:

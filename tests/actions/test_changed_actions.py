@@ -81,7 +81,7 @@ def test_a_completed_call_of_a_changed_action_is_reported_as_done(
     assert len(shop.refunds) == 1 and card_of(queued).title
 
 
-def test_an_equal_request_gets_a_card_of_the_new_version(
+def test_an_identical_request_gets_a_card_of_the_new_version(
     card: ActionRequest, principal: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RefundOrder, "version", 2)

@@ -117,7 +117,7 @@ def test_the_digest_of_another_card_confirms_nothing(
     assert shop.refunds == []
 
 
-def test_an_equal_card_of_another_customer_has_another_digest(
+def test_an_identical_card_of_another_customer_has_another_digest(
     card: ActionRequest, principal: Principal, shop: FakeShop
 ) -> None:
     """Even with identical arguments, the digest is bound to its customer and request."""

@@ -307,7 +307,7 @@ def test_every_refusal_can_be_logged(shop: FakeShop, principal: Principal, argum
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("has_one_key", [True, False])
-def test_twenty_simultaneous_equal_proposals_make_one_request(
+def test_twenty_simultaneous_identical_proposals_make_one_request(
     shop: FakeShop, principal: Principal, has_one_key: bool
 ) -> None:
     start, found = threading.Barrier(20), []

@@ -157,7 +157,7 @@ async def test_a_model_that_keeps_calling_tools_is_stopped_and_a_person_is_offer
     assert final["offers_human"]
 
 
-async def test_an_equal_call_is_not_repeated(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+async def test_an_identical_call_is_not_repeated(conversation: Conversation, shop: FakeShop, log: Log) -> None:
     again = ToolCall("2", "order_status", '{ "order_id" : "A-1001" }')
     asked = call("order_status", order_id="A-1001")
     model = await turn(
@@ -169,7 +169,7 @@ async def test_an_equal_call_is_not_repeated(conversation: Conversation, shop: F
 
 
 @pytest.mark.long
-async def test_an_equal_request_in_a_later_turn_reuses_its_card(
+async def test_an_identical_request_in_a_later_turn_reuses_its_card(
     conversation: Conversation, shop: FakeShop, log: Log
 ) -> None:
     await turn(conversation, "Refund A-1001", Says(calls=(REFUND,)))

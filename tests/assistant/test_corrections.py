@@ -209,7 +209,7 @@ def meanwhile(
     return stored
 
 
-def test_a_correction_still_ends_its_card_if_an_equal_request_comes_first(
+def test_a_correction_still_ends_its_card_if_an_identical_request_comes_first(
     ask_as_alice: Propose, meanwhile: Callable[[str], "Future[Any]"]
 ) -> None:
     card = ask_as_alice("A-1001")
@@ -220,7 +220,7 @@ def test_a_correction_still_ends_its_card_if_an_equal_request_comes_first(
 
 
 @pytest.mark.long
-def test_a_proposal_still_gets_its_card_if_an_equal_one_of_another_chat_comes_first(
+def test_a_proposal_still_gets_its_card_if_an_identical_one_of_another_chat_comes_first(
     ask_as_alice: Propose, conversation: Conversation, meanwhile: Callable[[str], "Future[Any]"]
 ) -> None:
     other = meanwhile("turn:other:A-1006")
@@ -230,7 +230,7 @@ def test_a_proposal_still_gets_its_card_if_an_equal_one_of_another_chat_comes_fi
     assert (ended.state, ended.reason_code) == ("cancelled", "superseded")
 
 
-def test_two_simultaneous_equal_proposals_make_one_request(
+def test_two_simultaneous_identical_proposals_make_one_request(
     ask_as_alice: Propose, meanwhile: Callable[[str], "Future[Any]"]
 ) -> None:
     other = meanwhile("turn:7:A-1006")

@@ -81,7 +81,7 @@ def twin(other_workspace: Workspace, retail: LoopbackShop) -> Iterator[tuple[Loo
 
 
 @database
-def test_equal_ids_lead_only_into_the_callers_own_workspace(
+def test_identical_ids_lead_only_into_the_callers_own_workspace(
     put_in_force: Put, twin: tuple[LoopbackShop, ActionRequest], ann: Principal, admin: User,
     retail: LoopbackShop, other_workspace: Workspace,
 ) -> None:  # fmt: skip

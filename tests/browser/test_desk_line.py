@@ -191,7 +191,7 @@ def until_quiet(page: Page, asked: list[str]) -> None:
             return
 
 
-def test_a_connection_that_opens_silently_is_given_up(
+def test_a_connection_that_stays_silent_after_opening_is_abandoned(
     new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
     page = new_page()

@@ -90,7 +90,7 @@ def test_the_year_of_a_day_is_the_one_within_the_bounds(bounds: Mapping[str, str
     assert chat.send("5 March")[1] == [("move_stay", {"arrival": day})]
 
 
-def test_a_day_out_of_bounds_is_asked_for_again_with_them() -> None:
+def test_a_day_out_of_bounds_is_asked_for_again_with_its_bounds() -> None:
     bounds = {"formatMinimum": "2026-11-28", "formatMaximum": "2027-03-31"}
     chat = hotel("move_stay", {"arrival": {**DAY, **bounds}}, "I want to move my stay to another day")
     chat.today = date(2026, 11, 28)

@@ -199,7 +199,7 @@ def test_a_step_that_takes_longer_than_a_lease_stays_with_its_worker(
     assert not any(thread.name.startswith("check ") for thread in threading.enumerate())
 
 
-def test_a_check_that_keeps_failing_is_given_up(
+def test_a_check_that_keeps_failing_is_abandoned(
     enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check = draft_checks.begin(returns)

@@ -242,7 +242,7 @@ def test_only_an_empty_collection_can_be_deleted(editor: Client, wool: Article) 
     assert [shelf.name for shelf in Collection.objects.all()] == ["General"]
 
 
-def test_a_diff_folds_equal_lines_and_marks_changed_words() -> None:
+def test_a_diff_folds_unchanged_lines_and_marks_changed_words() -> None:
     lines = [f"line {number}" for number in range(20)]
     rows = compare("\n".join(lines), "\n".join([*lines[:10], "line ten", *lines[11:], "more"]))
     assert [row.skipped for row in rows if row.skipped] == [8, 5]

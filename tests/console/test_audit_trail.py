@@ -97,7 +97,7 @@ def test_an_entry_is_named_by_its_number_and_event(ines: User) -> None:
     assert "1: policy.disabled" in page and "AuditEntry" not in page
 
 
-def test_a_key_is_found_by_the_name_of_whom_it_acts_as(ines: User, workspace: Workspace) -> None:
+def test_a_key_is_found_by_the_name_of_the_person_it_acts_as(ines: User, workspace: Workspace) -> None:
     noor = person(workspace, "agent", "noor")
     record("api_key.issued", actor=actor_of(ines), name="Import", acts_as=actor_of(noor))
     record("api_key.issued", actor=actor_of(ines), name="Export", acts_as="service")

@@ -221,7 +221,7 @@ def test_reset_mails_are_rate_limited(client: Client, bob: User) -> None:
     assert answers == [302] * 5 + [429]
 
 
-def test_a_wrong_e_mail_address_is_answered_in_polite_german(admin: Client) -> None:
+def test_an_invalid_e_mail_address_is_answered_in_polite_german(admin: Client) -> None:
     User.objects.update(language="de")
     page = admin.post("/admin/accounts/membership/add/", {"username": "zoe", "email": "?", "role": "agent"})
     assert "Geben Sie eine gültige E-Mail-Adresse ein" in page.content.decode()

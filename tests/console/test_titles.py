@@ -22,7 +22,7 @@ def title_of(client: Client, address: str) -> str | None:
     return title_in(answer.content.decode())
 
 
-def test_lists_rows_and_new_rows_are_named_alike(enter: Enter, sample: Sample) -> None:
+def test_lists_rows_and_new_rows_are_named_consistently(enter: Enter, sample: Sample) -> None:
     client, seen = enter("admin"), 0
     for model, pages in registered():
         if not isinstance(pages, ScopedAdmin):

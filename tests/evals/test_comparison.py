@@ -121,7 +121,7 @@ def test_changed_and_unplayed_cases_are_not_compared() -> None:
 
 
 @pytest.mark.long
-def test_equal_runs_rarely_look_different() -> None:
+def test_identical_runs_rarely_look_different() -> None:
     chance, alarms = random.Random(7), 0
     for _ in range(400):
         shares = [chance.random() for _ in range(40)]

@@ -87,7 +87,7 @@ def test_the_command_reports_a_regression(workspace: Workspace, returns_article:
 
 
 @pytest.mark.long
-def test_two_equal_runs_do_not_differ(workspace: Workspace, returns_article: Article) -> None:
+def test_two_identical_runs_do_not_differ(workspace: Workspace, returns_article: Article) -> None:
     first, second = play(repeat=2), play(repeat=2)
     report = report_from(second.report or {})
     assert second.baseline_id == first.pk and (second.total, second.done) == (6, 6)

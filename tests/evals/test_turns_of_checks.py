@@ -141,7 +141,7 @@ def test_a_worker_whose_lease_has_expired_overwrites_nothing(folder: Path, monke
     assert (check.state, check.played, check.attempt) == ("done", 1, 2)
 
 
-def test_a_check_that_fails_is_given_up_and_delays_no_other(
+def test_a_check_that_fails_is_abandoned_and_delays_no_other(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     check = due(folder, 60)
@@ -159,7 +159,7 @@ def test_a_check_that_fails_is_given_up_and_delays_no_other(
     assert caplog.text.count("ZeroDivisionError") >= published_checks.MOST_ATTEMPTS
 
 
-def test_a_check_whose_workers_die_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_whose_workers_die_is_abandoned(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check = due(folder, 60)
 
     def dies(_check: ArticleCheck) -> dict[str, Any]:

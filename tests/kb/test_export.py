@@ -173,7 +173,7 @@ def test_categories_are_the_same_in_another_installation(
 
 @pytest.mark.one_in(2)
 @pytest.mark.parametrize("top", ["", "export/"])
-def test_categories_come_along_in_a_zip_of_the_export(workspace: Workspace, tmp_path: Path, top: str) -> None:
+def test_categories_are_part_of_an_exported_zip(workspace: Workspace, tmp_path: Path, top: str) -> None:
     file = tmp_path / "export.zip"
     with ZipFile(file, "w") as archive:
         archive.writestr(f"{top}care/hat.md", "---\ncategory: Care\n---\n# Hats\n\nBy hand.\n")

@@ -106,7 +106,7 @@ def test_an_uploaded_file_that_cannot_be_unpacked_stays_with_its_source(
     ("name", "content"),
     [("a.docx", docx(p("Pegs are sold one by one."))), ("a.zip", zipped({"c.md": b"# C\n\nWords of C.\n"}))],
 )
-def test_what_a_confined_reader_cannot_write_is_said_in_its_words(
+def test_a_full_disk_in_a_confined_reader_is_reported_in_words(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes
 ) -> None:
     def full(**named: Any) -> IO[bytes]:

@@ -131,7 +131,7 @@ def test_anything_but_a_harmless_picture_is_left_out_with_a_reason(workspace: Wo
     assert body_of("a.md").startswith("![drawing.svg](drawing.svg)\n"), "the text stays unchanged"
 
 
-def test_pictures_of_word_files_come_along(workspace: Workspace, client: Client, tmp_path: Path) -> None:
+def test_pictures_in_word_files_are_imported_too(workspace: Workspace, client: Client, tmp_path: Path) -> None:
     blocks = (p("Press the button.", run=PICTURE),)
     for name, picture in (("good", png()), ("photo", painted("JPEG")), ("bad", b"\xd7\xcd\xc6 a drawing")):
         (tmp_path / f"{name}.docx").write_bytes(docx(*blocks, more={"word/media/i.png": picture}))
@@ -257,7 +257,7 @@ def test_an_uploaded_text_with_an_impossible_name_is_imported_without_that_pictu
     assert "long.png. The picture is larger than" in reasons(told)["a.md"]
 
 
-def test_pictures_come_along_from_a_folder_and_from_uploads_that_are_read_again(
+def test_pictures_are_imported_from_a_folder_and_from_uploads_that_are_read_again(
     workspace: Workspace, client: Client, tmp_path: Path
 ) -> None:
     written(tmp_path / "papers", FILES)

@@ -220,7 +220,7 @@ def test_what_a_person_archived_stays_archived_in_a_file_of_another_name(workspa
     assert (shown(), reasons(told)) == ({"a", "b"}, {})
 
 
-def test_an_article_archived_by_a_person_is_told_of_only_until_it_is_published(workspace: Workspace) -> None:
+def test_an_article_archived_by_a_person_is_mentioned_only_until_it_is_published(workspace: Workspace) -> None:
     source = files(("x.csv", rows("a", "b")))
     again("Files")
     article = archive(Article.objects.get(external_id="b").pk)

@@ -142,7 +142,7 @@ def tagged(plain: bytes, told: list[tuple[str, Any]]) -> bytes:
     return target.getvalue()
 
 
-def test_descriptions_of_pictures_come_along(workspace: Workspace, tmp_path: Path) -> None:
+def test_descriptions_of_pictures_are_imported_too(workspace: Workspace, tmp_path: Path) -> None:
     def marked(properties: str, name: str, bottom: int) -> str:
         return f"/Figure <<{properties}>> BDC {put(name, 60, bottom, 150, 100)} EMC"
 

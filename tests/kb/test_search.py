@@ -131,7 +131,7 @@ def test_search_finds_exactly_what_the_viewer_may_read(
 
 
 @pytest.mark.parametrize("scan", ["exact", "index"])
-def test_equal_texts_of_another_workspace_are_never_found(
+def test_identical_texts_of_another_workspace_are_never_found(
     shop: Workspace, other_workspace: Workspace, monkeypatch: pytest.MonkeyPatch, scan: str
 ) -> None:
     if scan == "index":

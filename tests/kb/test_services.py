@@ -121,7 +121,7 @@ def test_two_articles_never_share_an_external_id(workspace: Workspace) -> None:
     assert Article.objects.count() == 1
 
 
-def test_equal_titles_get_different_addresses(workspace: Workspace) -> None:
+def test_identical_titles_get_different_addresses(workspace: Workspace) -> None:
     assert article().external_id != article().external_id
 
 

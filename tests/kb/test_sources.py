@@ -136,7 +136,7 @@ def test_a_killed_run_resumes_where_it_was(papers: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.long
-def test_a_file_that_kills_its_worker_each_time_is_given_up(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_kills_its_worker_each_time_is_abandoned(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command("source_add", str(papers), "--no-sync")
     run, store = runs.begin(Source.objects.get()), sync.store
 
@@ -173,7 +173,7 @@ def test_an_unexpected_error_of_a_reader_delays_no_other(papers: Path, monkeypat
     assert (run.state, run.counts["broken"], len(live())) == ("done", 1, 4)
 
 
-def test_a_listing_with_an_unexpected_error_is_given_up(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_listing_with_an_unexpected_error_is_abandoned(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command("source_add", str(papers), "--no-sync")
     run, pauses = runs.begin(Source.objects.get()), []
 

@@ -141,7 +141,7 @@ def test_a_client_whose_user_only_opened_the_page_learns_that_the_card_waits(
     assert "confirm_url" not in back.structured_content
 
 
-def test_an_equal_proposal_gets_the_same_card_with_a_new_link(
+def test_an_identical_proposal_gets_the_same_card_with_a_new_link(
     agent: ForeignAgent, shop: FakeShop, channel: NewChannel
 ) -> None:
     token = token_of(channel)

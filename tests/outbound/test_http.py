@@ -172,7 +172,7 @@ def test_a_server_without_https_is_named_as_such() -> None:
         request(Request("GET", f"https://127.0.0.1:{server.port}/"))
 
 
-def test_a_server_that_does_not_read_is_given_up_at_the_deadline() -> None:
+def test_a_server_that_does_not_read_is_abandoned_at_the_deadline() -> None:
     with raw_server(b"", pause=30, listens=False) as server:
         server.answer = b"x"  # keeps the connection open
         began = time.monotonic()
@@ -181,7 +181,7 @@ def test_a_server_that_does_not_read_is_given_up_at_the_deadline() -> None:
         assert time.monotonic() - began < 20  # the server would take thirty seconds
 
 
-def test_a_hanging_resolver_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_resolver_is_abandoned_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **more: answers.wait(20) and [])
     with pytest.raises(NotSent, match="resolved"):

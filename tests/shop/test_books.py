@@ -58,7 +58,9 @@ def test_faults_are_set_by_a_form(shop: ShopProcess, reader: Visitor) -> None:
         ("drop_reply", "1001"),
     ],
 )
-def test_a_wrong_fault_is_named_and_changes_nothing(shop: ShopProcess, reader: Visitor, name: str, value: str) -> None:
+def test_an_invalid_fault_is_named_and_changes_nothing(
+    shop: ShopProcess, reader: Visitor, name: str, value: str
+) -> None:
     shop.post("/api/faults", {"fail_next": 7})
     fields: dict[str, Json] = {"delay_seconds": "3", "fail_next": "1", "drop_reply": "1", name: value}
     assert reader.send("/ledger/faults", **fields).status == 400

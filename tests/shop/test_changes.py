@@ -79,7 +79,7 @@ def test_an_invalid_address_is_named(any_shop: ShopProcess, field: str, value: J
 
 
 @pytest.mark.parametrize("path", [address_of, cancel_of])
-def test_a_foreign_order_is_answered_like_a_missing_one(shop: ShopProcess, path: Json) -> None:
+def test_another_customers_order_is_answered_like_a_missing_one(shop: ShopProcess, path: Json) -> None:
     body = ADDRESS if path is address_of else {}
     before = shop.order(PAID)
     foreign = shop.signed_post(path(PAID), {**body, "customer": "cus_1001", "key": "k1"})

@@ -129,7 +129,7 @@ def test_the_shops_rules_apply(shop: ShopProcess, changes: Json, status: int, co
     assert (answer.status, answer.code) == (status, code)
 
 
-def test_a_foreign_order_is_answered_like_a_missing_one(shop: ShopProcess) -> None:
+def test_another_customers_order_is_answered_like_a_missing_one(shop: ShopProcess) -> None:
     foreign = shop.signed_post(REFUNDS, refund(customer="cus_1002", key="k1"))
     missing = shop.signed_post(REFUNDS, refund(order="WF-99999", key="k2"))
     assert foreign.status == missing.status == 404

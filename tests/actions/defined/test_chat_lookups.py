@@ -186,7 +186,7 @@ def public(**changes: Any) -> dict[str, Any]:
     return made | {"lookups": [lookup | {"public": True}], "visitors": True} | changes
 
 
-async def test_a_visitor_is_told_of_public_records(put_in_force: Put, retail: LoopbackShop) -> None:
+async def test_a_visitor_is_told_about_public_records(put_in_force: Put, retail: LoopbackShop) -> None:
     await db(put_in_force, public())
     somebody = await db(visitor)
     conversation = await db(start_conversation, somebody.customer_id)

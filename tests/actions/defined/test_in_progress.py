@@ -220,7 +220,7 @@ def careful() -> dict[str, Any]:
 
 @pytest.mark.one_in(5)
 @pytest.mark.parametrize("says", UNCLEAR.values(), ids=UNCLEAR)
-def test_an_answer_that_does_not_say_so_is_not_progress(
+def test_an_answer_that_does_not_mention_progress_is_not_progress(
     says: tuple[int, Any], run: Run, retail: LoopbackShop, conversation: Conversation
 ) -> None:
     retail.faults, retail.says = ["202 and nothing more"], says
@@ -231,7 +231,7 @@ def test_an_answer_that_does_not_say_so_is_not_progress(
 
 @pytest.mark.one_in(5)
 @pytest.mark.parametrize("says", UNCLEAR.values(), ids=UNCLEAR)
-def test_a_system_that_no_longer_says_so_is_left_to_a_person(
+def test_a_system_that_no_longer_confirms_it_is_left_to_a_person(
     says: tuple[int, Any], run: Run, retail: LoopbackShop
 ) -> None:
     retail.faults, retail.says = ["202 and nothing more"], WORKING

@@ -264,7 +264,7 @@ def test_a_look_up_without_requests_counts_as_one(
 
 
 @pytest.mark.parametrize(("at_most", "is_allowed"), [(58, True), (59, False)])
-def test_a_look_up_for_visitors_takes_no_more_requests_than_they_may_cause(at_most: int, is_allowed: bool) -> None:
+def test_a_look_up_for_visitors_makes_no_more_requests_than_allowed(at_most: int, is_allowed: bool) -> None:
     made = for_visitors()
     each = {"for_each": "shelf.orders", "as": "one", "at_most": at_most}
     made["lookups"].append(made["lookups"][1] | each | {"name": "parts"})

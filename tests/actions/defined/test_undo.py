@@ -114,7 +114,7 @@ def test_the_receipts_page_says_that_it_was_undone(moved: ActionRequest, ann: Pr
 
 
 @pytest.mark.long
-def test_an_equal_card_that_undoes_nothing_is_not_an_undo(
+def test_an_identical_card_that_undoes_nothing_is_not_an_undo(
     moved: ActionRequest, ann: Principal, retail: LoopbackShop
 ) -> None:
     direct = propose(ann, MOVE, {"order_id": "#W0000001", **HOME}, proposal_key="turn:9:1:1")
@@ -128,7 +128,7 @@ def test_an_equal_card_that_undoes_nothing_is_not_an_undo(
     assert len(retail.performed) == 2
 
 
-def test_an_undo_obeys_its_own_guards_and_window(moved: ActionRequest, ann: Principal, retail: LoopbackShop) -> None:
+def test_an_undo_follows_its_own_guards_and_window(moved: ActionRequest, ann: Principal, retail: LoopbackShop) -> None:
     stranger = signed_in_as(Customer.objects.create(external_id="bob_ray_2"))
     with pytest.raises(NotFound):
         propose_undo(stranger, moved.pk)

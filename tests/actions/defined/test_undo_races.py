@@ -244,7 +244,7 @@ def test_an_undo_that_would_be_held_until_after_the_window_is_not_offered(
 
 
 @pytest.mark.long
-def test_an_equal_request_in_progress_is_reported_before_anything_is_proposed(
+def test_an_identical_request_in_progress_is_reported_before_anything_is_proposed(
     moved: ActionRequest, ann: Principal, browser_of_ann: Anns, retail: LoopbackShop
 ) -> None:
     direct = propose(ann, MOVE, {"order_id": "#W0000001", **HOME}, proposal_key="turn:9:1:1")

@@ -146,7 +146,7 @@ def test_an_undeliverable_address_does_not_block_other_mails(
     assert [letter.to for letter in mail.outbox] == [["alice@example.com"]]
 
 
-def test_giving_up_a_mail_is_logged_as_an_error(
+def test_abandoning_a_mail_is_logged_as_an_error(
     claimed: Ticket, conversation: Conversation, bob: User, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     monkeypatch.setattr("django.core.mail.EmailMessage.send", refuse)

@@ -27,7 +27,7 @@ def test_priority_decides_first_then_the_longest_wait() -> None:
     assert [one.ticket_id.int for one in serving_order(queue)] == [4, 3, 2, 1]
 
 
-def test_equal_waits_have_one_order() -> None:
+def test_equally_long_waits_have_a_stable_order() -> None:
     assert [one.ticket_id.int for one in serving_order([waiting(2), waiting(1)])] == [1, 2]
 
 

@@ -89,7 +89,7 @@ def test_both_credentials_bind_a_visitors_conversation_to_the_customer(channel: 
     refused(body, status=404, code="not_found")
 
 
-def test_a_foreign_conversation_looks_like_a_missing_one(channel: NewChannel) -> None:
+def test_another_customers_conversation_looks_like_a_missing_one(channel: NewChannel) -> None:
     alice_conversation = ticket(channel, token=identity_token(channel))["conversation"]
     visitors = ticket(channel)
     key = channel.channel.key
