@@ -101,7 +101,7 @@ class NeedsAnotherPerson(NotApprover):
     """Two people have to approve it, and this one has already done so."""
 
     code = "second_person"
-    default_message = gettext_noop("You have already approved this. Somebody else has to approve it too.")
+    default_message = gettext_noop("You have already approved this. Someone else has to approve it too.")
 
 
 class MerchantUnavailable(ActionError):

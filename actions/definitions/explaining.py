@@ -111,7 +111,7 @@ def _used(action: DefinedWrite, terms: Terms, records: Records, customer: Custom
 def other_owner(
     action: DefinedWrite | DefinedRead, asked: Arguments, identity: Identity, answers: Mapping[str, Any]
 ) -> str:
-    """Return the owner of the first record in a test call's answers that belongs to somebody else; "" if there is none,
+    """Return the owner of the first record in a test call's answers that belongs to someone else; "" if there is none,
     or if an owner is not a single value.
     """
     for place, lookup in enumerate(action.definition.lookups):

@@ -30,7 +30,7 @@ def _records(lookup: Lookup, names: Names, ask: Ask, locale: str) -> Any:
         return _record(lookup, names, ask, locale)
     elements = lookup.for_each.evaluate(names)
     if not isinstance(elements, Sequence) or isinstance(elements, str) or len(elements) > lookup.at_most:
-        raise ExpressionFailed(f"this is not a list of at most {lookup.at_most}", place=lookup.for_each.text)
+        raise ExpressionFailed(f"this must be a list of at most {lookup.at_most} items", place=lookup.for_each.text)
     records: list[Any] = []
     for element in elements:
         record = _record(lookup, names.with_names({lookup.element: element}), ask, locale)

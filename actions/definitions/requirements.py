@@ -1,7 +1,7 @@
 """Requirements for publishing a definition: it must prove that its records, and the call of a write, concern the
 customer who asks. Pure.
 
-In a chat, anybody can name somebody else's record. So if a call names a record by a value from the chat, it must be
+In a chat, anyone can name someone else's record. So if a call names a record by a value from the chat, it must be
 proven that the record is the customer's: by a look-up with an owner, or by a path that names the customer first
 (`/guests/{identity.sub}/…`). A public look-up of the record states that it belongs to nobody. A call that passes on
 values from the chat must also say which customer it is for, unless its author marks it as naming no customer, such as a
@@ -36,7 +36,7 @@ from actions.definitions.parts import (
 )
 from actions.schema import Amount, Choice, Date, Field, Flag, Listing, Shape, Text
 
-# Types whose values cannot name somebody else's record: the definition lists them, or they are not record numbers.
+# Types whose values cannot name someone else's record: the definition lists them, or they are not record numbers.
 _NO_IDS: Final = (Amount, Choice, Date, Flag)
 _LONGEST_ID: Final = 200  # the default limit of a text
 _IDENTITY: Final = "identity"
@@ -48,7 +48,7 @@ _SUBJECT_OF_OTHERS: Final = (
 
 
 _UNBOUND: Final = gettext_noop(
-    "The path of the call names {name}, which comes from the chat and could be somebody else's. If it is the customer, "
+    "The path of the call names {name}, which comes from the chat and could be someone else's. If it is the customer, "
     "take it from their signed identity. Otherwise, look the record up by it, with its owner, or as public if it "
     "belongs to nobody."
 )
@@ -58,12 +58,12 @@ _UNPROVEN_TEXT: Final = gettext_noop(
     "If it is only the customer's own words, select “It does not name a record” for the argument."
 )
 _UNPROVEN_ID: Final = gettext_noop(
-    "The call sends {name}, which looks like the id of a record, comes from the chat and could be somebody else's. "
+    "The call sends {name}, which looks like the id of a record, comes from the chat and could be someone else's. "
     "Look the record up by it, with its owner, or compare it with one of the customer's records in a guard. If it is "
     "not a record's id, select “It does not name a record” for the argument."
 )
 _CONCERNS_NOBODY: Final = gettext_noop(
-    "The call names neither the customer nor a record of theirs, so it could concern anybody. Send the customer's id, "
+    "The call names neither the customer nor a record of theirs, so it could concern anyone. Send the customer's id, "
     "{identity.sub}, or a field of a record that has an owner. If the system does not need to know who it is for, such "
     "as a request to be called back, select “It names no customer” for the call."
 )

@@ -66,7 +66,7 @@ class PackagedEmbedder:
         def vector(text: str) -> list[float]:
             return _floats(model.passage(readable(text)))
 
-        # A single text is part of an answer that somebody is waiting for.
+        # A single text is part of an answer that someone is waiting for.
         return [vector(text) for text in texts] if len(texts) == 1 else list(_threads().map(vector, texts))
 
     def load(self) -> None:

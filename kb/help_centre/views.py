@@ -268,7 +268,7 @@ def _translation(article: Article) -> dict[str, str]:
     return {"code": code, "name": _own_name(code), "href": address, "absolute": absolute}
 
 
-@csrf_exempt  # anybody may vote, and only a count changes
+@csrf_exempt  # anyone may vote, and only a count changes
 @require_POST
 @in_workspace
 def help_vote(request: HttpRequest, place: Place, name: str) -> HttpResponse:

@@ -195,7 +195,7 @@ class _Beside:
 
 @transaction.atomic
 def _activate(recipe: Recipe, switch: IndexSwitch | None, before: Recipe | None) -> None:
-    """Use the index of `recipe` instead of the index of `before`. Raises SwitchCancelled if somebody has cancelled its
+    """Use the index of `recipe` instead of the index of `before`. Raises SwitchCancelled if someone has cancelled its
     switch, IndexReplaced if the index in use has changed without one.
     """
     lock_recipes_exclusively()  # from here until the commit, nobody publishes

@@ -47,7 +47,7 @@ def start_switch(spec: RecipeSpec, *, is_chosen: bool) -> IndexSwitch | None:
                 raise IndexBeingBuilt
             Recipe.objects.filter(pk=recipe.pk).update(is_chosen=is_chosen)
             return None if active.exists() else IndexSwitch.objects.create(recipe=recipe)
-    except IntegrityError as error:  # somebody else was first
+    except IntegrityError as error:  # someone else was first
         raise SwitchUnderWay from error
 
 

@@ -48,7 +48,7 @@ def add_items(run: SourceRun, places: Iterable[Place]) -> None:
     keys = list(wanted)
     items = SourceItem.objects.filter(run=run)
     here = dict(items.filter(key__in=keys).values_list("key", "depth"))
-    # Known items are read first, and may have led to a new one by a detour.
+    # Known items are read first, and may have led to a new one indirectly.
     nearer = [place for key, place in wanted.items() if place.depth < here.get(key, 0)]
     for depth in {place.depth for place in nearer}:
         found = items.filter(key__in=[place.key for place in nearer if place.depth == depth])

@@ -16,7 +16,7 @@ class Audit(Protocol):
 
 def record_change(event: str, *, actor: str, **payload: str | int | bool) -> None:
     """Write an entry into the audit log that `ACCOUNTS_AUDIT` names. Without an actor, nothing is written: set-up and
-    the demo create what they need before anybody works there.
+    the demo create what they need before anyone works there.
     """
     if actor:
         record: Audit = import_string(settings.ACCOUNTS_AUDIT)

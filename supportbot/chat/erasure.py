@@ -64,7 +64,7 @@ def erase_all_conversations(caller: CustomerCaller) -> int:
 @transaction.atomic
 def forget_customer(customer: Customer, *, actor: str = "system") -> int:
     """Erase a customer and all their conversations; return the number of conversations. Raises NotSettled if a request
-    is open, and NotFound if somebody else has erased them in the meantime.
+    is open, and NotFound if someone else has erased them in the meantime.
 
     `ERASURE_OF_CUSTOMER` erases data in other packages that is found by the merchant's id, which no longer exists
     afterwards; the rest is announced as `customer_forgotten`. A later merchant token for the same person creates a new

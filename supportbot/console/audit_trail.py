@@ -39,7 +39,7 @@ SUBJECTS: Final = {
     "customers": (gettext_noop("Erased and exported customers"), ("customer",)),
     "access": (gettext_noop("Refused access"), ("door", "mcp", "conversation")),
 }
-PEOPLE: Final = ("person", "acts_as")  # facts that name a person by id; others may be text that somebody chose
+PEOPLE: Final = ("person", "acts_as")  # facts that name a person by id; others may be text that someone chose
 COLUMNS_OF_PEOPLE: Final = ("actor", *(f"payload__{name}" for name in PEOPLE))
 SEARCHED: Final = 50_000  # the newest entries; the log only grows, and no index covers parts of facts
 

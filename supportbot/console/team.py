@@ -188,7 +188,7 @@ class MembershipAdmin(ScopedAdmin):
 
 
 def _consequences(person: User) -> list[str]:
-    """Return what else happens in this workspace when somebody leaves."""
+    """Return what else happens in this workspace when someone leaves."""
     held = Ticket.objects.filter(assignee=person, state__in=HELD).count()
     keys = ApiKey.objects.filter(user=person, revoked_at=None).count()
     tickets = ngettext("{number} open ticket returns to the queue.", "{number} open tickets return to the queue.", held)
@@ -227,4 +227,4 @@ def _keep_an_admin(membership: Membership, *, becomes: str) -> None:
     admins = here.filter(user__is_active=True).select_for_update(no_key=True, of=("self",)).order_by("pk")
     is_last = list(admins.values_list("pk", flat=True)) == [membership.pk]
     if is_last and becomes != Membership.Role.ADMIN:
-        raise InvalidInput(gettext("This is the workspace's only admin. Make somebody else an admin first."))
+        raise InvalidInput(gettext("This is the workspace's only admin. Make someone else an admin first."))

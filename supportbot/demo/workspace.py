@@ -211,7 +211,7 @@ def _import_knowledge(workspace: Workspace, data_dir: Path) -> None:
 
 
 def _arrange_categories() -> None:
-    """Give the demo's categories their order, icons and descriptions, unless somebody has arranged them."""
+    """Give the demo's categories their order, icons and descriptions, unless someone has arranged them."""
     file = KNOWLEDGE / "categories.json"
     if not file.exists() or Category.objects.exclude(position=None).exists():
         return
@@ -245,7 +245,7 @@ def _fingerprint(workspace_id: UUID) -> str:
 @transaction.atomic  # a suite without gates, left by a crash, would look like a person's own suite
 def set_gates(workspace: Workspace) -> None:
     """Store the shipped suites and choose them as gates, so changes in the demo are tested before they are published.
-    Do nothing if somebody has already evaluated anything here.
+    Do nothing if someone has already evaluated anything here.
     """
     if Suite.objects.exists() or ReleaseGates.objects.exists():
         return

@@ -117,7 +117,7 @@ def refuse_exposed_passwords(plan: Plan, names: list[str]) -> None:
     if names and not plan.is_local:
         raise StartRefused(
             gettext(
-                "HOST={host} would expose the demo log-ins to the network, and these still have their first "
+                "HOST={host} would expose the demo logins to the network, and these still have their first "
                 "passwords: {join}. Start once with HOST=127.0.0.1 and change them (`manage.py changepassword "
                 "NAME`), or start without the demo (`manage.py up --no-demo`)."
             ).format(host=plan.host, join=", ".join(names))

@@ -289,7 +289,7 @@ class DraftCheck(TenantModel):
     left_out = models.PositiveIntegerField(default=0, db_default=0)  # changed articles beyond the maximum
     # Contradictions and repetitions in the new texts of `articles` (`ChangedArticles.found`); null until known.
     found = models.JSONField(null=True)
-    seen_at = models.DateTimeField(null=True)  # when somebody closed its notice in the console
+    seen_at = models.DateTimeField(null=True)  # when someone closed its notice in the console
     items = models.JSONField(null=True)  # cases and questions; None until it begins
     rows = models.JSONField(default=list)
     attempt = models.PositiveIntegerField(default=0, db_default=0)  # only the latest attempt may write

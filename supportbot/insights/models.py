@@ -1,5 +1,5 @@
 """Tables for daily sums, which spare pages about months from reading all conversations again, and for findings that
-somebody has dealt with. Neither contains customers' words, so both are kept after their conversations are deleted.
+someone has dealt with. Neither contains customers' words, so both are kept after their conversations are deleted.
 """
 
 from django.db import models
@@ -28,7 +28,7 @@ class DailySums(TenantModel):
 
 
 class Handled(TenantModel):
-    """A finding that somebody has dealt with by publishing an article, or by dismissing it for a reason.
+    """A finding that someone has dealt with by publishing an article, or by dismissing it for a reason.
 
     Its subject (a message, a ticket or a pair of sentences) is a plain id.
     """

@@ -25,7 +25,7 @@ from supportbot.insights.selectors import ConversationOutcome, begun_in, outcome
 from supportbot.large_reads import wide_reads
 
 LIVE_UP_TO: Final = 2_000  # the number of conversations up to which a page reads them directly
-SUMMED_AT_ONCE: Final = 2  # days to compute while somebody is waiting for the page
+SUMMED_AT_ONCE: Final = 2  # days to compute while someone is waiting for the page
 TODAY_FOR: Final = timedelta(minutes=3)
 WITHOUT_WORKER_FOR: Final = timedelta(minutes=15)  # after this time, a page computes today's sums itself
 DAY_FOR: Final = timedelta(hours=20)

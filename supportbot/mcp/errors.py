@@ -16,7 +16,7 @@ class UnusableRequest(McpError):
 
 
 class UnknownHost(UnusableRequest):
-    """The host name is unknown: if somebody else's DNS name points here, their pages must not count as ours."""
+    """The host name is unknown: if someone else's DNS name points here, their pages must not count as ours."""
 
     code = "unknown_host"
     status = 421

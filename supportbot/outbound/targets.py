@@ -77,7 +77,7 @@ def address_problem(url: str) -> str:
 
 
 def with_scheme(typed: str) -> str:
-    """Return an address that somebody typed, with a scheme added if it has none: http for this machine and private
+    """Return an address that someone typed, with a scheme added if it has none: http for this machine and private
     networks, whose servers hardly ever have a certificate, except at the ports of https; otherwise https.
     """
     if not typed or "://" in typed:

@@ -324,7 +324,7 @@ def test_a_text_is_not_published_if_its_article_changed_during_its_test(
     for action in ("publish_ticked", "archive_ticked"):
         Phrasing.objects.all().delete()
         told = editor.post("/admin/kb/article/", ticked | {"action": action}, follow=True).content.decode()
-        assert "somebody else changed them in the meantime: Opening hours" in told
+        assert "someone else changed them in the meantime: Opening hours" in told
     Phrasing.objects.all().delete()
     checked = editor.post(f"/admin/kb/article/{hours.pk}/publish/", {"revision": "2"})
     assert checked.status_code == 409 and live_number(hours) == 1 and Article.objects.get(pk=hours.pk).is_live
@@ -371,4 +371,4 @@ def test_the_list_publishes_only_texts_that_the_gates_have_tested(
     monkeypatch.setattr(gates, "tried", slowly)
     ticked = {"action": "publish_ticked", "_selected_action": [str(returns.pk)]}
     told = enter("editor").post("/admin/kb/article/", ticked, follow=True).content.decode()
-    assert "somebody else changed them in the meantime: Returns" in told and live_number(returns) == 1
+    assert "someone else changed them in the meantime: Returns" in told and live_number(returns) == 1

@@ -363,7 +363,7 @@ def test_a_field_that_lacks_proof_is_described_as_on_the_other_pages(browser: Cl
     made["subject"] = {"kind": "order", "id": "identity.sub"}
     made["call"] = {**made["call"], "path": "/cancellations", "body": {"order": "{arguments.order_id}"}}
     definition = save_draft(made, actor="operator:test").definition
-    why = "The call names neither the customer nor a record of theirs, so it could concern anybody."
+    why = "The call names neither the customer nor a record of theirs, so it could concern anyone."
     for page in ("change/", "publish/", "part/call/"):
         opened = page_of(browser.get(at(definition, page)))
         told = [" ".join(one.text().split()) for one in opened.css("li")]

@@ -2,8 +2,8 @@
 
 The rule: a field names the customer if its own or its schema's name is `customer`, `user`, `account` or `member`
 followed by `id`, however that is spelled; a path's plain `id` takes the noun from the segment before it. The value of
-such a field comes from the signed identity, since a model could name anybody. Any other field with one of these nouns
-in its name is left to a person to check: `recipient_user_id` may be somebody else, and `account` something else. An
+such a field comes from the signed identity, since a model could name anyone. Any other field with one of these nouns
+in its name is left to a person to check: `recipient_user_id` may be someone else, and `account` something else. An
 id in the file's records by which no operation reads a record, such as `patient_id`, may name the customer, too; this is
 only suggested.
 """
@@ -43,7 +43,7 @@ def suggest_identity(draft: Draft, arguments: Mapping[str, Any], owners: Collect
     for name in may_be:
         draft.check(
             f"{name}: if this is the customer's own id, choose the signed identity under Arguments: a chat does not "
-            "prove who somebody is."
+            "prove who someone is."
         )
     if len(may_be) == 1:
         draft.suggest(f"arguments.{may_be[0]}.from", "identity")
@@ -56,7 +56,7 @@ def check_names(draft: Draft, argument: str, name: str, spec: Mapping[str, Any])
         if any(re.sub("s$", "", word) in _NOUNS or _bare(word) in _NAMES for word in snake(own).split("_")):
             draft.check(
                 f"{path}: this may name a customer. If it does, take it from the identity or compare the record's "
-                "owner with it: a chat does not prove who somebody is."
+                "owner with it: a chat does not prove who someone is."
             )
 
 

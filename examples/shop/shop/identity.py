@@ -1,6 +1,6 @@
 """How a shop tells the chat widget who is signed in: with a short-lived token signed by the shop's own server. Call it
 only for the customer of the current session, after your own login, as `views/chat_token.py` does; the secret stays on
-the server. The demo's endpoint for scripts, which signs for anybody, is in `views/demo.py`.
+the server. The demo's endpoint for scripts, which signs for anyone, is in `views/demo.py`.
 """
 
 import time

@@ -56,7 +56,7 @@ _INVENTED = 50
 
 
 def people() -> list[Person]:
-    """Return everybody in the order of their customer numbers, the same every time."""
+    """Return everyone in the order of their customer numbers, the same every time."""
     return [*FIRST_TEN, *(_invent(index) for index in range(_INVENTED))]
 
 

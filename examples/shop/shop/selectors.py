@@ -23,7 +23,7 @@ def find_order(order_id: str) -> Order:
 
 
 def no_such_order(order_id: str) -> NotFound:
-    """The same error for an order that does not exist and for somebody else's."""
+    """The same error for an order that does not exist and for someone else's."""
     return NotFound(f"There is no order {order_id[:40]}.")
 
 

@@ -37,7 +37,7 @@ Code = Literal["figure", "code", "link", "secret", "disguise", "listing"]
 _LISTED_FROM: Final = 0.6  # minimum support of a code listing: nobody should run code that is on no page
 _NUMBER_AT_END: Final = re.compile(r"\s(\d{1,2})\.$")
 _PIECE: Final = 16  # characters; a shorter sentence may be a piece of confidential text
-# The form of a voucher code: three letters and two digits, or five capitals. Abbreviations that everybody knows are
+# The form of a voucher code: three letters and two digits, or five capitals. Abbreviations that everyone knows are
 # shorter (MP3, H2O, NASA) or hyphenated (COVID-19).
 _CODE: Final = re.compile(  # in Latin letters, even amid a script without spaces
     r"(?<![A-Za-z0-9_@./-])(?:[A-Za-z]{3,}\d{2,}[A-Za-z0-9]*|\d{2,}[A-Z]{3,}\d*|[A-Z]{5,}\d*)"

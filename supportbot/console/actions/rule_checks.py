@@ -108,7 +108,7 @@ def _warning(policy: ActionPolicy | None, rules: Rules, spec: WriteAction | None
     elif not able and spec is not None and spec.outcome is not OutcomeKind.STATUS_LOOKUP:
         told = gettext(
             "If the outcome of a call stays unknown, a person has to find out what happened, and nobody may settle "
-            "the request. Select somebody under “Who may approve”."
+            "the request. Select someone under “Who may approve”."
         )
     else:
         return ""
@@ -137,7 +137,7 @@ def _able(policy: ActionPolicy, spec: WriteAction | None) -> list[User]:
 def _too_few(needed: int, able: list[User]) -> str:
     if needed == 1:
         told = gettext(
-            "Some requests need approval, and nobody may approve them. Select somebody under “Who may approve”."
+            "Some requests need approval, and nobody may approve them. Select someone under “Who may approve”."
         )
     elif not able:
         told = gettext(

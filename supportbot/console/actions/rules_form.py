@@ -43,7 +43,7 @@ NUMBERS = {
 TRY = "_try"  # the button that applies the entered rules to past requests without saving them
 SEEN = "_seen"  # the rules whose effect the person has just been shown
 SPANS = (7, 30, 90, 365)  # days to look back
-MAX_COUNTED = 100_000  # requests or days: more than anybody needs, and far below the column's limit
+MAX_COUNTED = 100_000  # requests or days: more than anyone needs, and far below the column's limit
 
 
 def _rule(name: str) -> Any:

@@ -248,7 +248,7 @@ def _each(
         problem = gettext("Not changed because checking the others took too long: {titles}. Select these again.")
         messages.warning(request, problem.format(titles=_titles(untried)))
     if late:
-        problem = gettext("Not changed because somebody else changed them in the meantime: {titles}.")
+        problem = gettext("Not changed because someone else changed them in the meantime: {titles}.")
         messages.warning(request, problem.format(titles=_titles(late)))
     count = len(tried) - len(late)
     if count:

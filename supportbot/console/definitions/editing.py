@@ -37,7 +37,7 @@ from supportbot.errors import InvalidInput
 from supportbot.team_formats import listed
 
 MAX_SHOWN = 6
-# The page shows these chapters of docs/definitions.md, because the file is not part of an installation.
+# The page shows these sections of docs/definitions.md, because the file is not part of an installation.
 _CHAPTERS: Final = Path(actions.definitions.__file__).with_name("expressions.md")
 
 

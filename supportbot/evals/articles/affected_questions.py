@@ -1,6 +1,6 @@
 """The effect of a publication on real questions: those whose answers quoted the article, and the nearest to its text.
 
-The gates' cases run before a publication and can stop it, while somebody waits. Customers' questions cannot stop it and
+The gates' cases run before a publication and can stop it, while someone waits. Customers' questions cannot stop it and
 take longer, so afterwards a worker compares the answers from the former text with those from the published one.
 Articles published outside the console (by imports, sources, REST or plans) are compared together.
 """

@@ -96,7 +96,7 @@ def state_with(articles: Sequence[Article], facts: Mapping[str, Facts], restored
 def nearest_articles(
     articles: Sequence[Article], facts: Mapping[str, Facts], asked: Sequence[Asked]
 ) -> Sequence[Article]:
-    """Return the articles to restore for these questions, at most `MOST`: first those that somebody could read, by the
+    """Return the articles to restore for these questions, at most `MOST`: first those that someone could read, by the
     number of words that they share with a question.
     """
     known = [one for one in articles if str(one.pk) in facts]

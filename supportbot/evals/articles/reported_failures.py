@@ -22,7 +22,7 @@ def checks() -> QuerySet[ArticleCheck]:
 
 
 def broken_now() -> list[tuple[ArticleCheck, dict[str, Any]]]:
-    """Return the cases broken by a change, newest first, except those that a later check found fixed or that somebody
+    """Return the cases broken by a change, newest first, except those that a later check found fixed or that someone
     dismissed.
     """
     found: dict[str, tuple[ArticleCheck, dict[str, Any]]] = {}

@@ -180,7 +180,7 @@ def may_label(result: Result, run: Run, person_id: UUID) -> bool:
 def who_sees_verdicts(run: Run) -> list[UUID]:
     """Return the people from whom the verdicts of a run with unlabelled results are not hidden, such as those who are
     unsure about each of these results. They have labelled something in it or in a run behind it, or have seen such a
-    run: for everybody else, the results wait.
+    run: for everyone else, the results wait.
     """
     runs = [run.pk, *runs_behind([run.pk])[run.pk]]
     labelled = Label.objects.filter(result__run__in=runs, person__isnull=False).order_by().values("person_id")

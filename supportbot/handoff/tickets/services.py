@@ -295,7 +295,7 @@ def end(conversation: Conversation, ticket: Ticket, outcome: State, *, note: str
 def end_unread(conversation: Conversation, *, reason: str) -> None:
     """End a ticket that a rule opened for this reason, now that the reason is gone; the conversation is locked.
 
-    It stays open if somebody has asked for a person since, if an agent has or had it, if the customer was told that a
+    It stays open if someone has asked for a person since, if an agent has or had it, if the customer was told that a
     reply would come by e-mail, or if they have written since: their message would get no answer.
     """
     found = open_ticket_for(conversation.pk)

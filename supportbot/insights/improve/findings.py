@@ -1,6 +1,6 @@
 """Findings in recent conversations that may need improvement, one per answer or ticket.
 
-Small talk is never a finding. Findings that somebody has dealt with (`Handled`) are left out.
+Small talk is never a finding. Findings that someone has dealt with (`Handled`) are left out.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

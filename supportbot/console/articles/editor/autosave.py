@@ -1,4 +1,4 @@
-"""Autosave: the editor's page sends the text while somebody is typing."""
+"""Autosave: the editor's page sends the text while someone is typing."""
 
 from collections.abc import Mapping
 from typing import Any, Final
