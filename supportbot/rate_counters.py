@@ -65,12 +65,11 @@ class CountingRedisCache(RedisCache):
         is set back, the window ends no later than a new one would, instead of an hour later.
         """
         name = self.make_and_validate_key(key)
-        # a transaction, so no other command comes in between
-        both = self._cache.get_client(name, write=True).pipeline()
-        both.set(name, 0, ex=seconds, nx=True)
+        # No transaction: whatever comes in between, a counter without an expiry gets one.
+        both = self._cache.get_client(name, write=True).pipeline(transaction=False)
         both.incr(name)
         both.expire(name, seconds, lt=True)
-        return int(both.execute()[1])
+        return int(both.execute()[0])
 
 
 @kept

@@ -140,6 +140,25 @@ def save(row: Model, *names: str, inserting: Sequence[Model] = (), also: Stateme
     _mark_as_stored(inserting)
 
 
+def insertion(row: Model, source: str, *, ending: str = "", **expressions: str) -> Statement:
+    """Return the statement that inserts a new row if `source`, the FROM clause of one row, finds something.
+
+    `expressions` compute fields from it; `%s` in an expression is the row's own value. `ending` is what follows the
+    values: an ON CONFLICT or RETURNING clause.
+    """
+    text, fields = _insertion_from(type(row), source, tuple(expressions.items()))
+    return Statement(f"{text} {ending}", _stored(row, fields))
+
+
+def fetch_together(parts: Mapping[str, Statement], last: Statement) -> list[tuple[Any, ...]]:
+    """Run several statements as one, and return the rows of the last one. Each sees the tables as they were before,
+    and what the named `parts` before it return.
+    """
+    named = ", ".join(f"{name} AS ({part.text})" for name, part in parts.items())
+    values = [value for part in (*parts.values(), last) for value in part.values]
+    return fetch(f"WITH {named} {last.text}", values)
+
+
 def _mark_as_stored(rows: Iterable[Model]) -> None:
     for row in rows:
         row._state.adding = False
@@ -173,6 +192,17 @@ def _insertion(model: type[Model]) -> tuple[str, str]:
     names = [f'"{field.column}"' for field in _fields(model)]
     into = f'INSERT INTO "{model._meta.db_table}" ({", ".join(names)}) VALUES '
     return into, f"({', '.join(['%s'] * len(names))})"
+
+
+@cache
+def _insertion_from(
+    model: type[Model], source: str, expressions: tuple[tuple[str, str], ...]
+) -> "tuple[str, Sequence[Field[Any, Any]]]":
+    given = dict(expressions)
+    values = {field: given.get(field.attname, "%s") for field in _fields(model)}
+    names = ", ".join(f'"{field.column}"' for field in values)
+    text = f'INSERT INTO "{model._meta.db_table}" ({names}) SELECT {", ".join(values.values())} FROM {source}'
+    return text, tuple(field for field, value in values.items() if "%s" in value)
 
 
 @cache

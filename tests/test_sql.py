@@ -73,6 +73,21 @@ def test_new_rows_are_inserted_with_the_saved_fields(
     assert not message._state.adding
 
 
+def test_a_row_is_inserted_if_its_source_finds_something(
+    conversation: Conversation, django_assert_num_queries: Any
+) -> None:
+    event = ConversationEvent(conversation=conversation, event="message", payload={"text": "Grüße"}, prev_seq=6)
+    known = sql.Statement("SELECT * FROM chat_conversation WHERE id = %s AND last_seq = %s", [conversation.pk, 0])
+    none = sql.Statement(known.text, [conversation.pk, 1])
+    added = sql.insertion(event, "known", seq="known.last_seq + 1", prev_seq="%s - 1", ending="RETURNING seq")
+    found = sql.Statement("SELECT added.seq, %s::int FROM added", [5])
+    with django_assert_num_queries(2):
+        assert sql.fetch_together({"known": none, "added": added}, found) == []
+        assert sql.fetch_together({"known": known, "added": added}, found) == [(1, 5)]
+    event.seq, event.prev_seq = 1, 5
+    assert fields(ConversationEvent.objects.get()) == fields(event)
+
+
 def test_a_row_that_no_longer_exists_is_not_saved(conversation: Conversation) -> None:
     Conversation.objects.all().delete()
     with pytest.raises(ObjectDoesNotExist):

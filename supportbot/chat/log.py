@@ -4,20 +4,38 @@ Invariant: every writer holds the conversation's row lock, so `seq` has no gaps.
 after the commit that created it.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
 from django.utils.timezone import now
 
 from supportbot import sql
+from supportbot.accounts.scope import current_workspace_id
 from supportbot.chat import signal_broker
 from supportbot.chat.errors import ConversationEnded
-from supportbot.chat.models import Audience, Citation, Conversation, ConversationEvent, Message
+from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message
 from supportbot.chat.selectors import conversation_in_scope, event_view
 from supportbot.chat.signals import DeskNotified, NewEvent, Signal
 from supportbot.errors import NotFound
+
+# The parts of the statement of `append_if`. The columns of `locked` are those after a wait for the lock. The event may
+# have been made before that wait, but its time must not precede that of the one before it.
+_LOCKED: Final = "SELECT * FROM chat_conversation WHERE id = %s AND workspace_id = %s FOR NO KEY UPDATE"
+NEXT_SEQ: Final = "locked.last_seq + 1"
+IF_CHANGED: Final = "locked, changed"
+_FIELDS_OF_NEXT: Final = {
+    "seq": NEXT_SEQ,
+    "prev_seq": "locked.last_public_seq",
+    "created_at": "greatest(%s, locked.last_event_at)",
+}
+_GROWN: Final = f"""
+UPDATE chat_conversation c SET last_seq = {NEXT_SEQ}, last_public_seq = {NEXT_SEQ},
+    last_event_at = greatest(%s, locked.last_event_at), answered_seq = greatest(%s, locked.answered_seq)
+FROM {IF_CHANGED} WHERE c.id = locked.id
+RETURNING locked.last_public_seq, {sql.columns(Conversation, "c")}"""
 
 
 def lock_conversation(conversation_id: UUID) -> Conversation:
@@ -35,14 +53,13 @@ def append_event(
     *,
     audience: str = Audience.EVERYONE,
     message: Message | None = None,
-    citations: Sequence[Citation] = (),
     answered_through: int = 0,
     also: sql.Statement | None = None,
 ) -> ConversationEvent:
     """Append to the log of a locked conversation and notify its readers after the commit.
 
-    One statement stores the event and the related changes: its message with the citations, the number of the customer's
-    last answered message, and `also`, the turn's new state.
+    One statement stores the event and the related changes: its message, the number of the customer's last answered
+    message, and `also`, the turn's new state.
     """
     is_public = audience == Audience.EVERYONE
     row = ConversationEvent(
@@ -60,11 +77,45 @@ def append_event(
     if message is not None:
         message.seq = row.seq
     changed = ("last_seq", "last_public_seq", "last_event_at", *(("answered_seq",) if answered_through else ()))
-    sql.save(conversation, *changed, inserting=[row, *([message] if message else []), *citations], also=also)
-    publish_after_commit(conversation.pk, NewEvent(row.seq, event_view(row)))
+    sql.save(conversation, *changed, inserting=[row, *([message] if message else [])], also=also)
+    _announce(conversation, row)
+    return row
+
+
+def append_if(
+    change: sql.Statement,
+    event: ConversationEvent,
+    *,
+    also: Mapping[str, sql.Statement] = MappingProxyType({}),
+    answered_through: int = 0,
+) -> Conversation | None:
+    """Lock the conversation of an event that everyone sees, and append the event if `change` returns a row: all in one
+    statement, together with the statements in `also`. Notify the readers after the commit.
+
+    `change` sees the conversation as `locked`, and the statements in `also` see both, as `locked` and `changed`.
+    Returns the conversation as it is now; None if nothing was written, since `change` did nothing or the scope's
+    workspace has no such conversation.
+    """
+    parts = {
+        "locked": sql.Statement(_LOCKED, [event.conversation_id, current_workspace_id()]),
+        "changed": change,
+        "appended": sql.insertion(event, IF_CHANGED, **_FIELDS_OF_NEXT),
+        **also,
+    }
+    found = sql.fetch_together(parts, sql.Statement(_GROWN, [event.created_at, answered_through]))
+    if not found:
+        return None
+    event.prev_seq, *columns = found[0]
+    conversation: Conversation = sql.loaded(Conversation, columns)
+    event.seq, event.created_at = conversation.last_seq, conversation.last_event_at
+    _announce(conversation, event)
+    return conversation
+
+
+def _announce(conversation: Conversation, event: ConversationEvent) -> None:
+    publish_after_commit(conversation.pk, NewEvent(event.seq, event_view(event)))
     if conversation.mode != Conversation.Mode.ASSISTANT:
         notify_desk(conversation)
-    return row
 
 
 def notify_desk(conversation: Conversation) -> None:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.module_loading import import_string
 
+from supportbot import sql
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Caller
 from supportbot.chat.access import is_open_to
@@ -23,8 +24,8 @@ from supportbot.chat.errors import (
     NotOwner,
     UnreadableText,
 )
-from supportbot.chat.log import append_event, check_open, lock_conversation, touch
-from supportbot.chat.models import Audience, Conversation, Message, Source
+from supportbot.chat.log import NEXT_SEQ, append_event, append_if, check_open, lock_conversation, touch
+from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Source
 from supportbot.chat.notices import ai_notice
 from supportbot.chat.selectors import first_unanswered_seq, message_by_client_id
 from supportbot.chat.turns import Slot, is_turn_pending, mark_answered, start_turn
@@ -41,6 +42,8 @@ CONTROLS: Final = (
     r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f"  # in the notation of JSON Schema patterns
 )
 UNREADABLE: Final = re.compile(rf"[{CONTROLS}\ud800-\udfff]")
+
+_UNLESS_KNOWN: Final = "ON CONFLICT (conversation_id, source, client_id) DO NOTHING RETURNING id"
 
 
 class OnCustomerMessage(Protocol):
@@ -86,14 +89,16 @@ def add_customer_message(
     conversation is not open to a `sender`; without one, the caller has checked this.
     """
     text, client_id = clean_text(text), clean_client_id(client_id)
-    conversation = lock_conversation(conversation_id)
+    # Stored before it is checked, so that this takes one statement with the lock; the errors of the checks undo it.
+    grown, receipt = _add_unless_known(conversation_id, text, client_id)
+    conversation = grown or lock_conversation(conversation_id)
     if sender is not None and not is_open_to(sender, conversation):
         raise NotFound()
-    earlier = _earlier(conversation, Source.CUSTOMER, client_id, text)
-    if earlier is not None:
+    if grown is None:
+        earlier = _earlier(conversation, Source.CUSTOMER, client_id, text)
+        assert earlier is not None  # otherwise, the message would have been added
         return earlier
     check_open(conversation)
-    receipt = _add_message(conversation, Source.CUSTOMER, text, client_id=client_id)
     if conversation.mode != Conversation.Mode.PERSON:
         on_customer_message()(conversation, receipt.seq)
     if conversation.mode == Conversation.Mode.ASSISTANT:
@@ -161,6 +166,19 @@ def give_back(conversation: Conversation, *, note: str) -> None:
     )
     if not is_turn_pending(conversation):
         mark_answered(conversation, conversation.last_seq)
+
+
+def _add_unless_known(conversation_id: UUID, text: str, client_id: str) -> tuple[Conversation | None, Receipt]:
+    """Add a customer's message to the log, and return the conversation with it. Nothing is written, and there is no
+    conversation, if its client id is known or the scope's workspace has no such conversation.
+    """
+    conversation = Conversation(pk=conversation_id)  # it is read when it is locked
+    message = Message(conversation=conversation, source=Source.CUSTOMER, text=text, client_id=client_id)
+    payload = {"message": str(message.pk), "source": "customer", "text": text, "client_id": client_id}
+    event = ConversationEvent(conversation=conversation, event="message", payload=payload)
+    added = sql.insertion(message, "locked", seq=NEXT_SEQ, ending=_UNLESS_KNOWN)
+    grown = append_if(added, event)
+    return grown, Receipt(event.seq, message.pk, is_new=True)
 
 
 def _earlier(

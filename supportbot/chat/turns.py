@@ -24,8 +24,17 @@ from supportbot import sql
 from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
 from supportbot.chat.answers import Answer, final_payload
 from supportbot.chat.errors import LeaseLost, NothingToRetry
-from supportbot.chat.log import append_event, check_open, lock_conversation, publish_after_commit, touch
-from supportbot.chat.models import Citation, Conversation, Message, Source, Turn
+from supportbot.chat.log import (
+    IF_CHANGED,
+    NEXT_SEQ,
+    append_event,
+    append_if,
+    check_open,
+    lock_conversation,
+    publish_after_commit,
+    touch,
+)
+from supportbot.chat.models import Citation, Conversation, ConversationEvent, Message, Source, Turn
 from supportbot.chat.retrieval_trace import RetrievalTrace, with_trace
 from supportbot.chat.signals import StopRequested, TurnsSuperseded, TurnWaiting
 from supportbot.errors import NotFound
@@ -34,6 +43,8 @@ from supportbot.observing.metrics import LEASES_LOST, TURNS
 LEASE: Final = timedelta(seconds=5)
 # A turn that ends its own process each time must stop at some point; two crashes within one answer are bad luck.
 MAX_LOSSES: Final = 2
+_NOW: Final = "statement_timestamp()"
+_LEASE_FROM_NOW: Final = f"{_NOW} + interval '{LEASE.total_seconds()} seconds'"
 OPEN: Final = (Turn.State.PENDING, Turn.State.RUNNING)
 RETRIABLE: Final = (Turn.State.FAILED, Turn.State.STOPPED)
 _MARKS: Final = re.compile(r"[ \t]*\[\d{1,2}\]")
@@ -50,23 +61,21 @@ WHERE (
 ORDER BY t.created_at LIMIT 1 FOR NO KEY UPDATE OF t, c SKIP LOCKED"""
 # A retry has a fixed end; without this, messages sent before it starts would never be answered.
 _OR_WAITING: Final = "ON CONFLICT (conversation_id) WHERE state = 'pending' DO UPDATE SET through_seq = NULL"
-_TURN_AND_RUNNING: Final = """chat_turn.id, EXISTS (
-    SELECT FROM chat_turn r WHERE r.conversation_id = chat_turn.conversation_id AND r.state = 'running')"""
 _BEGIN: Final = """
 UPDATE chat_turn SET state = 'running', from_seq = %s, through_seq = %s, attempt = %s, runner = %s, losses = %s,
     lease_until = statement_timestamp() + %s, started_at = statement_timestamp(), partial_text = '', partial_index = 0
 WHERE id = %s"""
-# The conversation is locked before the turn changes, since the turn is joined to it. Its columns are those after a wait
-# for the lock; so is the turn's claim, which PostgreSQL checks again.
-_LOCK_AND_END: Final = f"""
-WITH c AS MATERIALIZED (
-    SELECT * FROM chat_conversation WHERE id = %(conversation)s AND workspace_id = %(workspace)s FOR NO KEY UPDATE),
-ended AS (
-    UPDATE chat_turn t SET state = %(state)s, finished_at = statement_timestamp(), partial_text = '' FROM c
-    WHERE t.id = %(turn)s AND t.conversation_id = c.id
-      AND t.state = 'running' AND t.attempt = %(attempt)s AND t.runner = %(runner)s
-    RETURNING t.id)
-SELECT {sql.columns(Conversation, "c")} FROM c, ended"""
+# What starts and ends a turn together with an event (`log.append_if`). If the turn has changed during a wait for the
+# conversation's lock, PostgreSQL checks its claim again.
+_UNLESS_OPEN: Final = """locked WHERE NOT EXISTS (
+    SELECT FROM chat_turn o WHERE o.conversation_id = locked.id AND o.state IN ('pending', 'running'))"""
+_ENDED: Final = """
+UPDATE chat_turn t SET state = %s, finished_at = statement_timestamp(), partial_text = '' FROM locked
+WHERE t.id = %s AND t.conversation_id = locked.id AND t.state = 'running' AND t.attempt = %s AND t.runner = %s
+RETURNING t.id"""
+_COURTESY: Final = f"""
+UPDATE chat_message m SET courtesy = %s FROM {IF_CHANGED}
+WHERE m.conversation_id = locked.id AND m.source = 'customer' AND m.seq > %s AND m.seq <= %s"""
 _EXTEND: Final = """
 UPDATE chat_turn t SET lease_until = statement_timestamp() + %s, partial_text = b.text, partial_index = b.index
 FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[], %s::int[]) AS b(turn, attempt, runner, text, index)
@@ -115,16 +124,37 @@ def start_turn(conversation: Conversation, *, slot: Slot | None = None) -> UUID:
     If a runner has a slot for it and the conversation has no other open turn, the new one is claimed at once, which
     saves a transaction and the wait for it. Otherwise, the turn waits until a runner claims it.
     """
-    turn = Turn(conversation=conversation)
-    turn_id: UUID
-    turn_id, is_another_running = sql.insert_or_find(turn, on_conflict=_OR_WAITING, returning=_TURN_AND_RUNNING)
-    is_next = turn_id == turn.pk and not is_another_running
-    claim = _claim(turn, slot.runner) if slot is not None and is_next else None
+    claim = _start_claimed(conversation, slot.runner) if slot is not None else None
     if slot is not None and claim is not None:
         transaction.on_commit(partial(slot.take, claim))
-    else:
-        publish_after_commit(conversation.pk, TurnWaiting())
+        return claim.turn_id
+    turn_id: UUID
+    [turn_id] = sql.insert_or_find(Turn(conversation=conversation), on_conflict=_OR_WAITING, returning="chat_turn.id")
+    publish_after_commit(conversation.pk, TurnWaiting())
     return turn_id
+
+
+def _start_claimed(conversation: Conversation, runner: str) -> Claim | None:
+    """Start a turn that is already claimed, with `assistant.started`; None if the conversation has an open turn."""
+    answered, through = conversation.answered_seq, conversation.last_seq
+    turn = Turn(
+        conversation=conversation,
+        state=Turn.State.RUNNING,
+        attempt=1,
+        runner=runner,
+        from_seq=answered,
+        through_seq=through,
+    )
+    payload = {"message": str(turn.message_id), "attempt": turn.attempt}
+    event = ConversationEvent(conversation=conversation, event="assistant.started", payload=payload)
+    started = sql.insertion(turn, _UNLESS_OPEN, ending="RETURNING id", lease_until=_LEASE_FROM_NOW, started_at=_NOW)
+    grown = append_if(started, event)
+    if grown is None:
+        return None
+    conversation.last_seq, conversation.last_public_seq = grown.last_seq, grown.last_public_seq
+    conversation.last_event_at = grown.last_event_at
+    of = (turn.pk, current_workspace_id(), conversation.pk, turn.message_id)
+    return Claim(*of, turn.attempt, runner, answered, through, conversation.locale)
 
 
 def claim_turn(runner: str, *, only: UUID | None = None, in_hand: Collection[UUID] = ()) -> Claim | None:
@@ -249,29 +279,25 @@ def restart_attempt(claim: Claim) -> Claim:
     return replace(claim, attempt=attempt)
 
 
-@transaction.atomic
 def finish_turn(claim: Claim, answer: Answer, trace: RetrievalTrace | None = None) -> int:
     """End the turn with its answer and retrieval trace; return the seq of `assistant.final`.
 
-    Raises LeaseLost if nothing was written.
+    Raises LeaseLost if nothing was written. One statement does it all, so it needs no transaction.
     """
-    conversation = _lock_and_end(claim, Turn.State.STOPPED if answer.is_stopped else Turn.State.DONE)
-    # Without an event after `assistant.started`, there is no message that another turn could answer.
-    has_grown = conversation.last_seq > claim.through_seq + 1
-    payload = with_trace(final_payload(claim.message_id, answer), trace)
+    conversation = Conversation(pk=claim.conversation_id)  # it is read when it is locked
     message, citations = message_of(conversation, claim.message_id, answer)
-    event = append_event(
-        conversation,
-        "assistant.final",
-        payload,
-        message=message,
-        citations=citations,
-        answered_through=claim.through_seq,
-    )
+    payload = with_trace(final_payload(claim.message_id, answer), trace)
+    event = ConversationEvent(conversation=conversation, event="assistant.final", payload=payload)
+    state = Turn.State.STOPPED if answer.is_stopped else Turn.State.DONE
+    also = {"message": sql.insertion(message, IF_CHANGED, seq=NEXT_SEQ)}
+    also |= {f"citation_{one.position}": sql.insertion(one, "changed") for one in citations}
     if answer.courtesy:
-        said = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER)
-        said.filter(seq__gt=claim.from_seq, seq__lte=claim.through_seq).update(courtesy=answer.courtesy)
-    if has_grown:
+        also["courtesy"] = sql.Statement(_COURTESY, [answer.courtesy, claim.from_seq, claim.through_seq])
+    ended = sql.Statement(_ENDED, [str(state), claim.turn_id, claim.attempt, claim.runner])
+    if append_if(ended, event, also=also, answered_through=claim.through_seq) is None:
+        raise LeaseLost()
+    # Without an event between `assistant.started` and the answer, there is no message that another turn could answer.
+    if event.seq > claim.through_seq + 2:
         _wake_runner_for_next(conversation)
     return event.seq
 
@@ -307,16 +333,6 @@ def _citation_rows(message: Message, answer: Answer) -> list[Citation]:
         )
         for position, span in enumerate(answer.citations, start=1)
     ]
-
-
-def _lock_and_end(claim: Claim, state: Turn.State) -> Conversation:
-    """Lock the claim's conversation and end its turn, in one statement; raises LeaseLost if the claim is lost."""
-    held = {"turn": claim.turn_id, "attempt": claim.attempt, "runner": claim.runner}
-    of = {"conversation": claim.conversation_id, "workspace": current_workspace_id()}
-    found = sql.fetch(_LOCK_AND_END, {**held, **of, "state": str(state)})
-    if not found:
-        raise LeaseLost()
-    return sql.loaded(Conversation, found[0])
 
 
 def mark_answered(conversation: Conversation, through_seq: int) -> None:
