@@ -54,3 +54,10 @@ def is_recently_ended(ended_at: datetime, now: datetime) -> bool:
 def has_expired(since: datetime, now: datetime, *, has_address: bool) -> bool:
     """Return whether a wait has expired: nobody answered for a day, and there is no address for a later reply."""
     return not has_address and now - since >= EXPIRES_AFTER
+
+
+def since_on_return(since: datetime, now: datetime, *, has_address: bool) -> datetime:
+    """Return when the wait of a ticket that returns to the queue counts as begun. It keeps its age and thus its place,
+    up to an age that leaves LEAST_WAIT before it expires.
+    """
+    return since if has_address else max(since, now - (EXPIRES_AFTER - LEAST_WAIT))

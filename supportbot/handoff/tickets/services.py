@@ -26,7 +26,7 @@ from supportbot.handoff.models import HELD, Reason, Requester, State, Ticket
 from supportbot.handoff.tickets.contact_addresses import deliverable, is_deliverable
 from supportbot.handoff.tickets.notices import ADDRESS_NOTED, TEAM_AWAY, TEAM_AWAY_WITH_ADDRESS, TEAM_HOURS
 from supportbot.handoff.tickets.presence import can_answer_customers, is_team_lead, is_team_online, record_presence
-from supportbot.handoff.tickets.queue_rules import LEAST_WAIT, MAX_SNOOZE, has_expired
+from supportbot.handoff.tickets.queue_rules import MAX_SNOOZE, since_on_return
 from supportbot.handoff.tickets.selectors import (
     last_volunteered_address,
     next_ticket_ids,
@@ -205,11 +205,11 @@ def release(ticket_id: UUID, *, agent: User) -> Ticket:
 def requeue(conversation: Conversation, ticket: Ticket) -> None:
     """Put a locked ticket and its locked conversation back into the queue.
 
-    Its wait counts from its original start, unless it would soon expire: then a new wait begins.
+    Its wait counts from its original start, as far as `since_on_return` allows.
     """
-    if has_expired(ticket.waiting_since, now() + LEAST_WAIT, has_address=bool(ticket.contact_email)):
-        _update(ticket, waiting_since=now(), escalated_at=None)
-    _update(ticket, state=State.WAITING, assignee=None, claimed_at=None, snoozed_at=None, snoozed_until=None)
+    since = since_on_return(ticket.waiting_since, now(), has_address=bool(ticket.contact_email))
+    nobodys = {"assignee": None, "claimed_at": None, "snoozed_at": None, "snoozed_until": None}
+    _update(ticket, state=State.WAITING, waiting_since=since, **nobodys)
     _enqueue(conversation, ticket)
 
 

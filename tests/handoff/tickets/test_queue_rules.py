@@ -13,6 +13,7 @@ from supportbot.handoff.tickets.queue_rules import (
     is_late,
     position_of,
     serving_order,
+    since_on_return,
 )
 
 NINE = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -47,3 +48,14 @@ def test_a_wait_becomes_late(waited: timedelta, late: bool) -> None:
 )
 def test_a_wait_expires(waited: timedelta, has_address: bool, given_up: bool) -> None:
     assert has_expired(NINE, NINE + waited, has_address=has_address) is given_up
+
+
+@pytest.mark.parametrize(
+    ("waited", "has_address", "counted"),
+    [(1, False, 1), (12, False, 12), (13, False, 12), (60, False, 12), (60, True, 60)],
+)
+def test_a_ticket_that_returns_keeps_its_age_as_long_as_it_does_not_expire_soon(
+    waited: int, has_address: bool, counted: int
+) -> None:
+    since = since_on_return(NINE - timedelta(hours=waited), NINE, has_address=has_address)
+    assert since == NINE - timedelta(hours=counted)
