@@ -1,12 +1,13 @@
-"""The base class of all management commands, whose texts are in the terminal's language."""
+"""The base class of all management commands: texts in the terminal's language, and errors of one form."""
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
 from django.utils.translation import gettext, override
 
 from supportbot.team_language import team_language
@@ -19,6 +20,23 @@ def terminal_language(environment: Mapping[str, str]) -> str:
     """Return the terminal's language, such as `de` for LANG=de_DE.UTF-8; English if it has no texts."""
     set_to = next((environment[name] for name in VARIABLES if environment.get(name)), "")
     return team_language(set_to.partition(".")[0].partition("_")[0].lower())
+
+
+class Error(CommandError):
+    """An error of a command. Django writes the name of its class before the message, and `manage.py` writes "Error:"
+    before other errors, too.
+    """
+
+
+@contextmanager
+def errors_by_one_name() -> Iterator[None]:
+    """Raise each CommandError in this block as Error."""
+    try:
+        yield
+    except SystemCheckError:  # has a form of its own, for several findings
+        raise
+    except CommandError as error:
+        raise Error(str(error), returncode=error.returncode) from error
 
 
 class TranslatedCommand(BaseCommand):
@@ -36,7 +54,7 @@ class TranslatedCommand(BaseCommand):
             return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        with override(terminal_language(os.environ)):
+        with override(terminal_language(os.environ)), errors_by_one_name():
             output: str | None = super().execute(*args, **options)
             return output
 

@@ -60,7 +60,7 @@ def test_a_backup_can_be_restored_and_started_elsewhere(running: Instance, resto
     facts = output_of(running.command("backup", str(file), "--json"))
     assert facts["has_secrets"]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert f"CommandError: {file} already exists. Choose a new file" in error_of(running.command("backup", str(file)))
+    assert f"Error: {file} already exists. Choose a new file" in error_of(running.command("backup", str(file)))
     assert "already contains an installation" in error_of(running.command("restore", str(file)))
 
     assert output_of(restored.command("restore", str(file), "--json"))["restored_to"] == str(restored.data_dir)
@@ -139,10 +139,7 @@ def test_a_damaged_part_is_found_before_anything_is_loaded(running: Instance, re
     content[middle] ^= 1
     file.write_bytes(content)
     answer = error_of(restored.command("restore", str(file)))
-    assert (
-        answer
-        == f"CommandError: {file} is damaged (database.dump does not match its checksum). Restore another backup."
-    )
+    assert answer == f"Error: {file} is damaged (database.dump does not match its checksum). Restore another backup."
     assert not restored.data_dir.exists()
 
 

@@ -23,6 +23,7 @@ from django.utils.translation import gettext
 from environ import Env
 from psycopg import Error, errors
 
+from supportbot.commands import errors_by_one_name
 from supportbot.embedded.applied_migrations import newer_migration
 from supportbot.embedded.servers.database_roles import divide
 from supportbot.embedded.servers.external_servers import (
@@ -146,8 +147,9 @@ class Command(migrate.Command):
             connection = connections[options["database"]]
             owner = Env.db_url_config(settings.DATABASE_OWNER_URL)
             connection.settings_dict.update({name: owner[name] for name in ("USER", "PASSWORD", "HOST", "PORT")})
-        output: str | None = super().execute(*args, **options)
-        return output
+        with errors_by_one_name():
+            output: str | None = super().execute(*args, **options)
+            return output
 
     def check(self, *args: Any, **options: Any) -> None:
         # These errors are one sentence each; Django's own checks, and its pool's attempts to connect, come later.
