@@ -39,6 +39,7 @@ REVIEWED: Final = {
     "kb.0021_picture_formats": "Renames a field, not its column; the index is over at most 5,000 rows per workspace.",
     "kb.0024_categories_of_articles": "Fills a table that the former version does not know.",
     "llm.0002_budget_of_a_purpose": "The former version's budgets have the new column's default, so they stay unique.",
+    "llm.0006_skipped_calls": "Names an outcome that the former version does not write; the table stays the same.",
     "releases.0002_immutable": "Rules for a table that the former version does not know.",
 }
 

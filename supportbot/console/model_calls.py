@@ -21,19 +21,19 @@ from supportbot.console.conversations.figures import amounts
 from supportbot.console.display import moment_in_words, tag
 from supportbot.console.filters import LabelledFilter
 from supportbot.llm.budget import ALL, EVALUATION, daily_allowance
-from supportbot.llm.errors import Reason
 from supportbot.llm.models import Budget, LLMBody, LLMCall
 from supportbot.llm.selectors import DailyCost, daily_costs, model_in_words
 from supportbot.team_formats import number
 
 SPANS: Final = (7, 14, 30)
 NEWEST_CALLS: Final = 5_000
-KINDS: Final = {"done": "ok", "refused": "bad", "unclear": "warn", "stopped": ""}
+KINDS: Final = {"done": "ok", "refused": "bad", "unclear": "warn", "stopped": "", "skipped": "warn"}
 OUTCOMES: Final = {
     "done": gettext_noop("Done"),
     "refused": gettext_noop("Refused"),
     "unclear": gettext_noop("Unclear"),
     "stopped": gettext_noop("Stopped"),
+    "skipped": gettext_noop("Skipped"),
 }
 PURPOSES: Final = {
     "answer": gettext_noop("Answers"),
@@ -222,15 +222,15 @@ def _budget(today: date) -> dict[str, Any] | None:
         "held": row.reserved if row else Decimal(0),
         "amount": allowance,
         "currency": row.currency if row else "",
-        "is_used_up": spent >= allowance or _was_newest_refused(today),
+        "is_used_up": spent >= allowance or _was_newest_skipped(today),
     }
 
 
-def _was_newest_refused(today: date) -> bool:
+def _was_newest_skipped(today: date) -> bool:
     """Return whether today's newest call to a model did not fit into the budget. A raised budget shows only after the
     next call.
     """
     others = (EVALUATION, "verify", "embed")  # the first two have budgets of their own; vectors cost much less
     calls = LLMCall.objects.filter(started_at__gte=datetime.combine(today, time.min, UTC))
     newest = calls.exclude(provider="builtin").exclude(purpose__in=others).order_by("-started_at").first()
-    return newest is not None and newest.reason == Reason.BUDGET
+    return newest is not None and newest.outcome == LLMCall.Outcome.SKIPPED

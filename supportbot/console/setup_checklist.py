@@ -114,7 +114,7 @@ def _knowledge(workspace: Workspace) -> Step:
 
 
 def _questions(workspace: Workspace) -> Step:
-    asked = LLMCall.objects.filter(purpose="answer")[:QUESTIONS].count()
+    asked = LLMCall.objects.filter(purpose="answer").exclude(outcome=LLMCall.Outcome.SKIPPED)[:QUESTIONS].count()
     about = gettext("Ask as your customers would. Asked so far: {count} of {wanted}.")
     return Step(
         "questions",

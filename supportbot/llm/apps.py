@@ -8,3 +8,6 @@ class LlmConfig(AppConfig):
 
     def ready(self) -> None:
         from supportbot.llm import checks  # noqa: F401  # importing it registers the checks
+        from supportbot.llm.budget import begin_series
+
+        begin_series()

@@ -75,6 +75,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     UNCLEAR = "unclear"
     STOPPED = "stopped"
+    SKIPPED = "skipped"
 
 
 class Attempt:
@@ -120,15 +121,16 @@ class Attempt:
             deadlines.close()
             self.duration_seconds = time.monotonic() - self._started
 
-    def refused(self, reason: Reason) -> None:
-        """End an attempt that was refused before the model was called."""
-        self.outcome, self.reason = Outcome.REFUSED, reason
+    def skip(self, reason: Reason) -> None:
+        """End an attempt before the model is called."""
+        self.outcome, self.reason = Outcome.SKIPPED, reason
 
     def usage(self) -> Usage:
         """Return the attempt's token usage: the provider's count, or an estimate if it was interrupted."""
         if self._usage is not None:
             return self._usage
-        if self.outcome is Outcome.REFUSED or (self.reason is Reason.UNREACHABLE and not self.has_begun):
+        was_not_asked = self.reason is Reason.UNREACHABLE and not self.has_begun
+        if was_not_asked or self.outcome in (Outcome.REFUSED, Outcome.SKIPPED):
             return Usage()
         return estimated_usage(self.request, self.characters // CHARACTERS_PER_TOKEN)
 

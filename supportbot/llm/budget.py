@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import Final, get_args
 
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
@@ -26,11 +26,12 @@ from django.db.models import F, QuerySet, Sum
 from django.db.models.functions import Greatest
 
 from supportbot.async_db import db
-from supportbot.llm.errors import BudgetExceeded, ModelMisconfigured
+from supportbot.llm.errors import BudgetExceeded, ModelMisconfigured, Reason
 from supportbot.llm.models import Budget, LLMCall
 from supportbot.llm.ports import EmbeddingProvider, Provider
 from supportbot.llm.pricing import Money, price_at
-from supportbot.llm.types import Usage
+from supportbot.llm.types import Purpose, Usage
+from supportbot.observing.metrics import MODEL_CALLS
 
 ALL: Final = ""
 EVALUATION: Final = "evaluation"
@@ -169,3 +170,12 @@ def is_evaluating() -> bool:
 def booked_as(purpose: str) -> str:
     """Return the purpose under which a call is recorded and paid for."""
     return EVALUATION if is_evaluating() else purpose
+
+
+def begin_series() -> None:
+    """Begin the series of calls that a budget does not allow at 0 when a process starts. Prometheus sees an increase
+    only between two values, so a series that begins with the first such call would not raise an alert:
+    https://prometheus.io/docs/practices/instrumentation/#avoid-missing-metrics
+    """
+    for purpose in (*get_args(Purpose), EVALUATION):
+        MODEL_CALLS.labels(purpose, "remote", LLMCall.Outcome.SKIPPED.value, Reason.BUDGET.value)

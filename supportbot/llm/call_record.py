@@ -25,7 +25,6 @@ from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.async_db import db
 from supportbot.language.personal_data import Kind, personal_data_in, replaced
 from supportbot.llm import budget
-from supportbot.llm.errors import Reason
 from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.llm.pricing import Money, Price, price_of
 from supportbot.llm.types import Usage
@@ -100,7 +99,7 @@ def count_calls(records: Sequence[CallRecord]) -> None:
 def _count(one: CallRecord) -> None:
     provider = "builtin" if one.is_local else "remote"
     MODEL_CALLS.labels(one.purpose, provider, one.outcome, one.reason).inc()
-    if one.reason != Reason.BUDGET:  # such a call was not made, so it took no time
+    if one.outcome != LLMCall.Outcome.SKIPPED:  # it took no time
         MODEL_SECONDS.labels(one.purpose).observe(one.duration_seconds)
     MODEL_TOKENS.labels("in").inc(one.usage.input_tokens)
     MODEL_TOKENS.labels("out").inc(one.usage.output_tokens)

@@ -116,9 +116,9 @@ class Call:
         self.attempts.append(attempt)
         return attempt
 
-    def refuse(self, provider: Provider) -> None:
+    def skip(self, provider: Provider) -> None:
         """Record that the budget did not allow an attempt. Otherwise, nothing would say why another route answered."""
-        self.begin(provider).refused(Reason.BUDGET)
+        self.begin(provider).skip(Reason.BUDGET)
 
     def records(self) -> list[CallRecord]:
         """Return the records of the attempts, once the call has ended."""
@@ -213,7 +213,7 @@ class Gateway:
                 except (ProviderError, BudgetExceeded) as error:
                     failure = error
                     if isinstance(error, BudgetExceeded):
-                        call.refuse(provider)
+                        call.skip(provider)
             raise _no_route_left(failure) from failure
         finally:
             self._recorder.save_soon(call)

@@ -16,7 +16,7 @@ from supportbot.ids import uuid7
 
 
 class LLMCall(TenantModel):
-    """One attempt at one provider. A turn that fell back has several rows.
+    """One attempt at one provider, or one that the budget did not allow. A turn that fell back has several rows.
 
     Conversation and turn are plain values, because the record of costs is kept after a chat is erased.
     """
@@ -26,6 +26,7 @@ class LLMCall(TenantModel):
         REFUSED = "refused", _("refused: nothing was generated")
         UNCLEAR = "unclear", _("broke off: how much was generated is not known")
         STOPPED = "stopped", _("stopped by us")
+        SKIPPED = "skipped", _("not called: too little of the budget was left")
 
     purpose = models.CharField(max_length=20)
     provider = models.CharField(max_length=40)

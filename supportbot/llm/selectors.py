@@ -15,7 +15,9 @@ from supportbot.llm.models import LLMCall
 
 @dataclass(frozen=True, slots=True)
 class DailyCost:
-    """The calls of one purpose and model on one UTC day. `cost` excludes the `unpriced` calls."""
+    """The calls of one purpose and model on one UTC day. `cost` excludes the `unpriced` calls; `skipped` are those that
+    the budget did not allow, which are not among the `calls`.
+    """
 
     day: date
     purpose: str
@@ -28,6 +30,7 @@ class DailyCost:
     cost: Decimal
     currency: str
     unpriced: int
+    skipped: int
 
 
 def model_in_words(provider: str, model: str) -> str:
@@ -46,12 +49,13 @@ def daily_costs(*, days: int, today: date | None = None) -> list[DailyCost]:
         .annotate(day=TruncDate("started_at", tzinfo=UTC))
         .values("day", "purpose", "provider", "model", "currency")
         .annotate(
-            calls=Count("id"),
+            calls=Count("id", filter=~Q(outcome=LLMCall.Outcome.SKIPPED)),
             failed=Count("id", filter=Q(outcome__in=[LLMCall.Outcome.REFUSED, LLMCall.Outcome.UNCLEAR])),
             tokens_in=Sum("input_tokens"),
             tokens_out=Sum("output_tokens"),
             total=Sum("cost", default=Decimal(0)),
             unpriced=Count("id", filter=Q(cost=None)),
+            skipped=Count("id", filter=Q(outcome=LLMCall.Outcome.SKIPPED)),
         )
         .order_by("-day", "purpose", "provider", "model", "currency")
     )
@@ -71,4 +75,5 @@ def _cost_of(row: Mapping[str, Any]) -> DailyCost:
         cost=row["total"],
         currency=row["currency"],
         unpriced=row["unpriced"],
+        skipped=row["skipped"],
     )

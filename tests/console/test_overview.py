@@ -397,6 +397,9 @@ def test_yesterdays_cost_of_models_is_shown_next_to_todays(enter: Enter, workspa
             purpose="answer", provider="scripted", model="m", started_at=midnight - before, duration_ms=1,
             cost=Decimal(cost), currency="EUR",
         )  # fmt: skip
+    LLMCall.objects.create(
+        purpose="answer", provider="scripted", model="m", duration_ms=0, cost=0, outcome="skipped", reason="budget"
+    )  # fmt: skip
     client = enter("supervisor")
     rows = read(client.get("/admin/")).css("section[aria-labelledby=h-now] li")
     assert visible_text(rows[-1], " ") == "Spent today 1 model call since midnight UTC; yesterday €1.25 €0.30"

@@ -182,14 +182,21 @@ def test_calls_are_summed_by_day_and_purpose(enter: Enter, workspace: Workspace)
             purpose=purpose, provider="p", model="m", cost=cost, currency="EUR", duration_ms=1, outcome="done",
             started_at=now() - timedelta(days=days),
         )  # fmt: skip
+    LLMCall.objects.create(
+        purpose="answer", provider="p", model="m", cost=0, currency="EUR", duration_ms=0, outcome="skipped"
+    )
     tree = read(enter("admin").get("/admin/llm/llmcall/?days=7"))
     assert [item.text(strip=True) for item in tree.css(".legend li")] == ["Answers0.8", "Rewriting0.1"]
     assert [bar.text() for bar in tree.css(".chart rect title")][-2:] == [
         f"{datetime.now(UTC):%-d %b}, Answers: 0.3",
         f"{datetime.now(UTC):%-d %b}, Rewriting: 0.1",
     ]
-    rows = [[cell.text() for cell in row.css("td")][1:3] for row in tree.css("figure tbody tr")]
-    assert rows == [["Answers", "p: m"], ["Rewriting", "p: m"], ["Answers", "p: m"]]
+    rows = [[cell.text() for cell in row.css("td")][1:6] for row in tree.css("figure tbody tr")]
+    assert rows == [  # calls, failed, skipped
+        ["Answers", "p: m", "1", "0", "1"],
+        ["Rewriting", "p: m", "1", "0", "0"],
+        ["Answers", "p: m", "1", "0", "0"],
+    ]
 
 
 def test_the_reserved_part_of_a_budget_is_shown_next_to_the_spent_part(
@@ -220,8 +227,8 @@ def test_a_budget_too_small_for_another_call_is_shown_as_used_up(
         return visible_text(read(admin.get(page_of_calls)).css_first(".notice"))
 
     words = "the built-in answerer answers until midnight (UTC)"
-    assert words not in ends("refused", reason="budget", purpose="evaluation")  # has a budget of its own
-    assert words in ends("refused", reason="budget")
+    assert words not in ends("skipped", reason="budget", purpose="evaluation")  # has a budget of its own
+    assert words in ends("skipped", reason="budget")
     assert words in ends("done", purpose="embed")  # small enough
     assert words not in ends("done")  # after the operator has raised the budget
     Budget.objects.update(spent=1)
@@ -272,13 +279,13 @@ def asked_and_answered(question: str, answer: Answer) -> Conversation:
 def test_a_trace_says_why_a_model_was_not_asked(enter: Enter, workspace: Workspace) -> None:
     talk = asked_and_answered("Is it light?", Answer("It is light.", (), by="builtin", is_confirmed=True))
     turn = Turn.objects.get(conversation=talk)
-    for provider, outcome, reason in (("openai", "refused", "budget"), ("builtin", "done", "")):
+    for provider, outcome, reason in (("openai", "skipped", "budget"), ("builtin", "done", "")):
         LLMCall.objects.create(
             purpose="answer", provider=provider, model=provider, outcome=outcome, reason=reason, started_at=now(),
             duration_ms=0, is_estimated=False, cost=0, conversation_id=talk.pk, turn_id=turn.pk,
         )  # fmt: skip
     page = visible_text(read(enter("supervisor").get(reverse("admin:trace", args=[turn.message_id]))).body, " ")
-    assert "refused: nothing was generated (budget)" in page
+    assert "not called: too little of the budget was left (budget)" in page
     assert page.count("Not sent: too little of today's budget is left") == page.count("Sent to the model") == 1
 
 

@@ -79,6 +79,8 @@ class TestGateway:
         with pytest.raises(BudgetExceeded):
             await gateway.embed(["one", "two"])
         assert len(server.asked) == 1
+        ends = [(row.outcome, row.reason, row.input_tokens, row.cost) for row in await stored()]
+        assert ends == [("done", "", 5, Decimal("0.005")), ("skipped", "budget", 0, Decimal(0))]
         with across_workspaces("a server's own facts"):
             await gateway.embed(["one"])
 

@@ -32,9 +32,11 @@ Stored = Callable[[], Any]
 PRICES = {"currency": "EUR", "per_million_tokens": {"scripted-1": {"input": "1", "output": "2000", "cached": "0.5"}}}
 
 
-def _refused_calls() -> float:
-    labels = {"purpose": "answer", "provider": "remote", "outcome": "refused", "reason": "budget"}
-    return REGISTRY.get_sample_value("supportbot_model_calls_total", labels) or 0.0
+def _skipped_calls(purpose: str) -> float:
+    labels = {"purpose": purpose, "provider": "remote", "outcome": "skipped", "reason": "budget"}
+    counted = REGISTRY.get_sample_value("supportbot_model_calls_total", labels)
+    assert counted is not None  # Prometheus sees an increase only between two values
+    return counted
 
 
 def test_cached_tokens_are_cheaper_and_counted_once() -> None:
@@ -134,12 +136,16 @@ class TestBudget:
 
     async def test_a_call_that_does_not_fit_is_recorded(self, ask: Ask, stored: Stored, settings: Any) -> None:
         settings.LLM_DAILY_BUDGET = "0.01"
-        before = _refused_calls()
+        before = _skipped_calls("answer")
         with answering(ScriptedModel(), with_builtin=True):
             await read(ask(max_output_tokens=10))
         rows = [(row.provider, row.outcome, row.reason, row.input_tokens, row.cost) for row in await stored()]
-        assert rows == [("scripted", "refused", "budget", 0, 0), ("builtin", "done", "", 0, 0)]
-        assert _refused_calls() == before + 1
+        assert rows == [("scripted", "skipped", "budget", 0, 0), ("builtin", "done", "", 0, 0)]
+        assert _skipped_calls("answer") == before + 1
+
+    @pytest.mark.parametrize("purpose", ["verify", "draft", "embed", "evaluation"])
+    def test_the_series_of_skipped_calls_begins_before_the_first(self, purpose: str) -> None:
+        assert _skipped_calls(purpose) >= 0
 
     async def test_stopping_releases_the_reservation(self, ask: Ask, stored: Stored) -> None:
         with answering(ScriptedModel(Says(("One ", "two ")))):
@@ -289,12 +295,17 @@ class TestCostReport:
         settings.LLM_PRICES = PRICES
         old = datetime.now(UTC) - timedelta(days=40)
         save_calls([a_call(), a_call(outcome="unclear"), a_call(purpose="summarise", model="unknown")])
+        save_calls([a_call(outcome="skipped", reason="budget", usage=Usage())])
         save_calls([a_call(started_at=old)])
         rows = self.report("--workspace", "wrenfell")["rows"]
-        assert [(row["purpose"], row["calls"], row["failed"], row["cost"], row["unpriced"]) for row in rows] == [
-            ("answer", 2, 1, "0.042000", 0),
-            ("summarise", 1, 0, "0.000000", 1),
+        columns = ("purpose", "calls", "failed", "skipped", "cost", "unpriced")
+        assert [tuple(row[name] for name in columns) for row in rows] == [
+            ("answer", 2, 1, 1, "0.042000", 0),
+            ("summarise", 1, 0, 0, "0.000000", 1),
         ]
+        out = StringIO()
+        call_command("cost_report", stdout=out)
+        assert "2 calls, 1 failed, 1 skipped for the budget, 2000 tokens in" in out.getvalue()
         assert len(self.report("--workspace", "wrenfell", "--days", "60")["rows"]) == 3
 
     def test_another_workspace_sees_nothing(self, workspace: Workspace, other_workspace: Workspace) -> None:

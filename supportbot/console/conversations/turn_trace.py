@@ -21,7 +21,6 @@ from supportbot.console.permissions import may
 from supportbot.console.request_context import needs
 from supportbot.errors import NotFound
 from supportbot.handoff.desk.assistant_activity import action_record, confirmation_label, withheld_sentences
-from supportbot.llm.errors import Reason
 from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.llm.selectors import model_in_words
 from supportbot.releases.selectors import releases
@@ -98,7 +97,7 @@ def _steps(answer: Message, turn: Turn | None, calls: list[LLMCall]) -> list[Ste
     for call in calls:
         model = model_in_words(call.provider, call.model)
         detail = f"{purpose_label(call.purpose)}, {model}"
-        is_sent = call.reason != Reason.BUDGET
+        is_sent = call.outcome != LLMCall.Outcome.SKIPPED
         what = gettext("Sent to the model") if is_sent else gettext("Not sent: too little of today's budget is left")
         steps.append(Step(after(call.started_at), what, detail))
         if call.first_token_at is not None:

@@ -64,7 +64,11 @@ async def embed(
     try:
         while True:
             if _is_in_workspace():
-                await reservations.take(provider, highest_embedding_usage(texts), purpose=purpose)
+                try:
+                    await reservations.take(provider, highest_embedding_usage(texts), purpose=purpose)
+                except BudgetExceeded:
+                    records.append(_record(provider, purpose, Outcome.SKIPPED, Reason.BUDGET))
+                    raise
             try:
                 vectors = await _try(provider, texts, purpose, ends_at, records, size)
             except ProviderError as error:
@@ -98,7 +102,8 @@ async def _try(
     size: int | None,
 ) -> list[list[float]]:
     started, started_at = time.monotonic(), datetime.now(UTC)
-    outcome, reason, usage = Outcome.STOPPED, "", Usage()
+    outcome, usage = Outcome.STOPPED, Usage()
+    reason: Reason | None = None
     try:
         embedded = await _in_time(provider, texts, ends_at)
         usage = embedded.usage
@@ -108,23 +113,28 @@ async def _try(
         return embedded.vectors
     except ProviderError as error:
         outcome = Outcome.REFUSED if isinstance(error, ProviderRefused) else Outcome.UNCLEAR
-        reason = error.reason.value
+        reason = error.reason
         raise
     finally:
-        records.append(
-            CallRecord(
-                purpose=purpose,
-                provider=provider.name,
-                model=provider.model,
-                is_local=provider.is_local,
-                outcome=outcome,
-                reason=reason,
-                usage=usage,
-                started_at=started_at,
-                duration_seconds=time.monotonic() - started,
-                price=getattr(provider, "price", None),
-            )
-        )
+        ended = _record(provider, purpose, outcome, reason)
+        seconds = time.monotonic() - started
+        records.append(replace(ended, usage=usage, started_at=started_at, duration_seconds=seconds))
+
+
+def _record(provider: EmbeddingProvider, purpose: str, outcome: Outcome, reason: Reason | None) -> CallRecord:
+    """Return the record of an attempt that begins and ends now, without usage."""
+    return CallRecord(
+        purpose=purpose,
+        provider=provider.name,
+        model=provider.model,
+        is_local=provider.is_local,
+        outcome=outcome,
+        reason=reason.value if reason else "",
+        usage=Usage(),
+        started_at=datetime.now(UTC),
+        duration_seconds=0.0,
+        price=getattr(provider, "price", None),
+    )
 
 
 async def _in_time(provider: EmbeddingProvider, texts: Sequence[str], ends_at: float) -> Embedded:

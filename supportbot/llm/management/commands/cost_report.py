@@ -39,5 +39,6 @@ def _in_words(row: dict[str, Any]) -> str:
         f", {row['unpriced']} without a price" if row["unpriced"] else ""
     )
     failed = f", {row['failed']} failed" if row["failed"] else ""
+    skipped = f", {row['skipped']} skipped for the budget" if row["skipped"] else ""
     who = f"{row['purpose']:<10} {row['provider']} {row['model']}"
-    return f"{row['day']}  {who}: {row['calls']} calls{failed}, {tokens}, {cost}"
+    return f"{row['day']}  {who}: {row['calls']} calls{failed}{skipped}, {tokens}, {cost}"
