@@ -16,8 +16,8 @@ from typing import Final
 from uuid import UUID
 
 from django.conf import settings
+from django.db import DataError, IntegrityError, transaction
 from django.db import Error as AnyDatabaseError
-from django.db import transaction
 
 from supportbot import sql
 from supportbot.accounts.errors import UnscopedQuery
@@ -35,6 +35,8 @@ from supportbot.observing.metrics import MODEL_CALLS, MODEL_COST, MODEL_SECONDS,
 logger = logging.getLogger(__name__)
 
 BODY_DAYS = 30
+# The database or its driver refuses a row, so nothing of its statement is stored; other rows may be, by themselves.
+_OF_A_ROW: Final = (DataError, IntegrityError, ValueError)
 _SECRET: Final = re.compile(r"\b(?:sk|pk|vs|whsec|ghp|xox[bp])[_-][\w-]{8,}|\beyJ[\w-]{10,}(?:\.[\w-]+){1,2}")
 _NUMBER: Final = re.compile(r"(?<![\w.])\+?\d(?:[ ()./-]{0,3}\d){6,22}(?![\w.]*\d)")
 _ACCOUNT: Final = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
@@ -70,30 +72,44 @@ async def record_calls(records: Sequence[CallRecord], taken: Sequence[budget.Res
         await db(save_calls, records, taken)
     except UnscopedQuery:
         logger.info("llm.call_outside_workspace", extra={"attempts": len(records)})
-    except AnyDatabaseError:
+    except (*_OF_A_ROW, AnyDatabaseError):
         logger.exception("llm.record_lost", extra={"attempts": len(records)})
 
 
 async def store_together(records: Mapping[UUID, Sequence[CallRecord]]) -> None:
-    """Store counted records of several calls, by workspace, that need no reservations or bodies. If those of a
-    workspace cannot be stored, this is logged, and the others are not affected.
+    """Store counted records of several calls, by workspace, that need no reservations or bodies. Those that cannot be
+    stored are logged, and the others are not affected.
     """
     await db(_save_by_workspace, records)
 
 
 def _save_by_workspace(records: Mapping[UUID, Sequence[CallRecord]]) -> None:
     for workspace_id, own in records.items():
-        try:
-            with workspace_scope(workspace_id):
+        with workspace_scope(workspace_id):
+            try:
                 save_calls(own)
-        except AnyDatabaseError:
-            logger.exception("llm.record_lost", extra={"attempts": len(own)})
+            except _OF_A_ROW:
+                _save_one_by_one(own)
+            except AnyDatabaseError:
+                logger.exception("llm.record_lost", extra={"attempts": len(own)})
+
+
+def _save_one_by_one(records: Sequence[CallRecord]) -> None:
+    for one in records:
+        try:
+            save_calls([one])
+        except (*_OF_A_ROW, AnyDatabaseError):
+            logger.exception("llm.record_lost", extra={"attempts": 1})
 
 
 def count_calls(records: Sequence[CallRecord]) -> None:
     """Count call records in the metrics, and write their lines of the log."""
     for one in records:
-        _count(one)
+        try:
+            _count(one)
+        except Exception:
+            # The answer is complete, and its cost still has to be stored, even if the counters' disk is full.
+            logger.exception("llm.call_uncounted")
 
 
 def _count(one: CallRecord) -> None:

@@ -7,9 +7,10 @@ the real data.
 """
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from contextvars import Context, copy_context
 from dataclasses import replace
 from typing import Any, Final
@@ -53,6 +54,8 @@ from supportbot.llm.types import (
     TextDelta,
     ToolCall,
 )
+
+logger = logging.getLogger(__name__)
 
 SAVE_AFTER_SECONDS: Final = 0.5  # how long a call's record waits for those of other calls
 
@@ -145,15 +148,23 @@ class Recorder:
         self._timer: asyncio.TimerHandle | None = None  # only while there are unsaved records
 
     def save_soon(self, call: Call) -> None:
-        """Count a call that has ended, in its own scope, and have its record stored soon; `drain` waits for it."""
+        """Count a call that has ended, in its own scope, and have its record stored soon; `drain` waits for it.
+
+        Raises nothing: this runs after a complete answer.
+        """
+        try:
+            self._save_soon(call)
+        except Exception:
+            logger.exception("llm.record_lost", extra={"attempts": len(call.attempts)})
+
+    def _save_soon(self, call: Call) -> None:
         if not call.attempts and not call.reservations:
             return
         if call.reservations or settings.LLM_STORE_BODIES:  # stored in the same transaction as the record
             self._start(_save(call), call.context)
             return
         records = call.records()
-        with suppress(OSError):  # the counters' disk is full
-            call.context.run(count_calls, records)
+        call.context.run(count_calls, records)
         self._unsaved[call.workspace_id] += records
         if self._timer is None:
             later = asyncio.get_running_loop().call_later
@@ -174,9 +185,17 @@ class Recorder:
             self._start(store_together(records), Context())
 
     def _start(self, saving: Coroutine[Any, Any, None], context: Context) -> None:
-        task = asyncio.get_running_loop().create_task(saving, context=context)
+        task = asyncio.get_running_loop().create_task(_logged(saving), context=context)
         self._saving.add(task)
         task.add_done_callback(self._saving.discard)
+
+
+async def _logged(saving: Coroutine[Any, Any, None]) -> None:
+    """Await the storing of records; log any error, which must not reach those who wait for other records."""
+    try:
+        await saving
+    except Exception:
+        logger.exception("llm.record_lost")
 
 
 async def _save(call: Call) -> None:

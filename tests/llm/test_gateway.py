@@ -100,6 +100,19 @@ async def test_records_that_cannot_be_stored_do_not_affect_those_of_other_worksp
     assert len(await stored()) == 1
 
 
+@pytest.mark.parametrize("step", ["call_record._count", "attempt.Attempt.record"])
+async def test_an_answer_is_complete_whatever_fails_in_its_record(
+    server: ModelServer, ask: Ask, stored: Stored, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise DatabaseError("not expected here")
+
+    monkeypatch.setattr(f"supportbot.llm.{step}", fail)
+    server.will(Behaviour(text="Within 60 days. [1]"))
+    assert text_of(await read(ask())) == "Within 60 days. [1]"
+    assert len(await stored()) == (1 if step == "call_record._count" else 0)
+
+
 async def test_the_sdk_is_loaded_outside_the_event_loop(
     server: ModelServer, ask: Ask, unstored: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

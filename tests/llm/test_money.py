@@ -1,6 +1,7 @@
 """Prices, the daily budget, stored bodies, and the report."""
 
 import asyncio
+import errno
 import json
 from collections.abc import Callable
 from contextlib import aclosing
@@ -18,8 +19,8 @@ from prometheus_client import REGISTRY
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.async_db import db
-from supportbot.llm import gateway
-from supportbot.llm.call_record import CallRecord, purge_expired_bodies, redact, save_calls
+from supportbot.llm import call_record, gateway
+from supportbot.llm.call_record import CallRecord, purge_expired_bodies, redact, save_calls, store_together
 from supportbot.llm.errors import BudgetExceeded, ModelMisconfigured, ProviderUnclear, Reason
 from supportbot.llm.models import Budget, LLMBody, LLMCall
 from supportbot.llm.pricing import Price, parse_prices
@@ -111,6 +112,18 @@ class TestBudget:
         budget = await self.budget()
         assert (budget.reserved, budget.spent) == (Decimal(0), Decimal("0.0061"))
         assert [(row.cost, row.currency) for row in await stored()] == [(Decimal("0.0061"), "EUR")]
+
+    async def test_a_call_that_cannot_be_counted_is_paid_for(
+        self, ask: Ask, stored: Stored, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def disk_is_full(_: CallRecord) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(call_record, "_count", disk_is_full)
+        with answering(ScriptedModel(Says("Yes.", usage=Usage(100, 3)))):
+            await read(ask(max_output_tokens=10))
+        budget = await self.budget()
+        assert (budget.reserved, budget.spent) == (Decimal(0), Decimal("0.0061"))
 
     async def test_parallel_calls_never_overspend(self, ask: Ask, stored: Stored) -> None:
         go = asyncio.Event()
@@ -281,6 +294,16 @@ def a_call(**changes: Any) -> CallRecord:
         "duration_seconds": 0.5,
     }
     return CallRecord(**(values | changes))
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_row_that_the_database_refuses_does_not_lose_the_others(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    records = [a_call(), a_call(model="no text of PostgreSQL\0"), a_call(model="\udc00"), a_call()]
+    await store_together({workspace.pk: records})
+    assert await db(lambda: [row.model for row in LLMCall.objects.all()]) == ["scripted-1"] * 2
+    assert caplog.messages == ["llm.record_lost"] * 2
 
 
 @pytest.mark.django_db
