@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 import platform
 import shutil
 import sys
@@ -21,7 +22,7 @@ from supportbot.embedded.ports import LOOPBACK, is_taken
 from supportbot.embedded.servers import external_servers
 from supportbot.embedded.servers.binaries import find_binaries
 from supportbot.embedded.servers.database_roles import may_write, weaknesses
-from supportbot.embedded.servers.external_servers import connect
+from supportbot.embedded.servers.external_servers import connect, is_read_only
 from supportbot.embedded.servers.postgres import check_cluster
 from supportbot.embedded.servers.valkey import find_program
 from supportbot.embedded.setting_checks import require_settings
@@ -160,11 +161,41 @@ def check_data_dir(plan: Plan) -> str:
 
 
 def check_disk(plan: Plan) -> str:
+    """Return the free space of DATA_DIR's disk. Raises StartRefused if this disk, or that of the embedded database, is
+    full or read-only: a running PostgreSQL notices only when it writes.
+    """
     folder = next(path for path in (plan.data_dir, *plan.data_dir.parents) if path.exists())
-    free = shutil.disk_usage(folder).free // 1_000_000
+    _refuse_read_only_disk(folder)
+    free = _free_megabytes(folder)
     if free < NEEDED_MEGABYTES:
         raise disk_full(plan.data_dir, f"{free} MB free, {NEEDED_MEGABYTES} MB needed")
+    if (home := _database_folder(plan)) is not None:
+        _refuse_read_only_disk(home)
+        if (left := _free_megabytes(home)) < NEEDED_MEGABYTES:
+            sentence = gettext("The disk of the database in {folder} is full ({number} MB free). Free some space.")
+            raise StartRefused(sentence.format(folder=home, number=left))
     return gettext("{number} MB free").format(number=free)
+
+
+def _free_megabytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free // 1_000_000
+
+
+def _refuse_read_only_disk(folder: Path) -> None:
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        raise StartRefused(
+            gettext(
+                "The disk of {folder} is read-only, so nothing can be stored. Repair it if `dmesg` reports errors, "
+                "mount it for writing, then restart SupportBot."
+            ).format(folder=folder)
+        )
+
+
+def _database_folder(plan: Plan) -> Path | None:
+    """Return the folder of the embedded database, which may be outside DATA_DIR; None if there is none yet."""
+    data = DataDir(plan.data_dir)
+    home = data.known_postgres_home() if data.is_ours and not plan.database_url else None
+    return home if home is not None and home.exists() else None
 
 
 def disk_full(data_dir: Path, cause: str) -> StartRefused:
@@ -207,7 +238,18 @@ def _cpu_flags() -> set[str]:
 
 
 def check_embedded_database(plan: Plan) -> str:
-    return gettext("embedded PostgreSQL {version}").format(version=find_binaries().version)
+    found = gettext("embedded PostgreSQL {version}").format(version=find_binaries().version)
+    runtime = load_runtime(plan.data_dir)
+    if runtime is not None:
+        with connect(runtime.database_url) as connection:
+            if is_read_only(connection):
+                raise StartRefused(
+                    gettext(
+                        "The embedded PostgreSQL is set to read-only. Reset default_transaction_read_only (with ALTER "
+                        "SYSTEM, ALTER DATABASE or ALTER ROLE), then restart SupportBot."
+                    )
+                )
+    return found
 
 
 def check_given_database(plan: Plan) -> str:

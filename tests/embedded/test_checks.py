@@ -1,11 +1,13 @@
 """Checks before a start: every refusal names the cause and the fix."""
 
+import os
 import shutil
 import socket
 import threading
 from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -18,6 +20,7 @@ from kb.indexing.models import Recipe
 from kb.indexing.recipes import active_recipe
 from supportbot.embedded import checks, ports
 from supportbot.embedded.checks import check_index
+from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.servers import external_servers
 from supportbot.installation.errors import StartRefused
@@ -123,6 +126,48 @@ def test_a_full_disk_is_reported_with_figures(plan: Plan, monkeypatch: pytest.Mo
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9 - 5_000_000, 5_000_000))
     with pytest.raises(StartRefused, match=r"is full \(5 MB free, 200 MB needed\)"):
         checks.check_disk(plan)
+
+
+def test_a_full_disk_of_a_database_outside_is_reported(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = database_in(plan, tmp_path)
+    free = {plan.data_dir: 10**9, home: 7_000_000}
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 0, free[path]))
+    with pytest.raises(StartRefused, match=rf"The disk of the database in {home} is full \(7 MB free\)"):
+        checks.check_disk(plan)
+
+
+@pytest.mark.parametrize("place", ["data_dir", "database"])
+def test_a_read_only_disk_is_reported(plan: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str) -> None:
+    """As the system makes a disk after an error. A running PostgreSQL notices only when it writes."""
+    home = database_in(plan, tmp_path)
+    assert checks.check_disk(plan).endswith("MB free")
+    read_only = {"data_dir": plan.data_dir, "database": home}[place]
+    found = {name: getattr(os.statvfs(home), name) for name in ("f_blocks", "f_bfree", "f_bavail", "f_frsize")}
+    flags = {plan.data_dir: 0, home: 0} | {read_only: os.ST_RDONLY}
+    monkeypatch.setattr(checks.os, "statvfs", lambda path: SimpleNamespace(**found, f_flag=flags[path]))
+    with pytest.raises(StartRefused, match=f"The disk of {read_only} is read-only, .* mount it for writing"):
+        checks.check_disk(plan)
+
+
+def database_in(plan: Plan, home: Path) -> Path:
+    """Create a data directory whose database is elsewhere, as under root."""
+    data = DataDir(plan.data_dir)
+    data.prepare()
+    (home / "elsewhere").mkdir()
+    data.save_servers(postgres_home=home / "elsewhere", postgres_port=1, valkey_port=2)
+    return home / "elsewhere"
+
+
+@pytest.mark.django_db
+def test_an_embedded_database_that_is_set_to_read_only_is_reported(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = SimpleNamespace(database_url=database_url())
+    monkeypatch.setattr(checks, "load_runtime", lambda _: running)
+    assert checks.check_embedded_database(plan).startswith("embedded PostgreSQL ")
+    running.database_url += "?options=-c%20default_transaction_read_only%3Don"
+    with pytest.raises(StartRefused, match=r"is set to read-only\. Reset default_transaction_read_only"):
+        checks.check_embedded_database(plan)
 
 
 def test_a_processor_without_avx2_is_refused(plan: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

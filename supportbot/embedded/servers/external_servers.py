@@ -62,9 +62,14 @@ def most_connections(url: str) -> int:
     return int(str(row[0]))
 
 
+def is_read_only(connection: "psycopg.Connection[Any]") -> bool:
+    """Return whether nothing can be written, as on a standby, or with a read-only database or role."""
+    return connection.execute("SHOW transaction_read_only").fetchone() == ("on",)
+
+
 def refuse_read_only(connection: "psycopg.Connection[Any]") -> None:
-    """Raise StartRefused if nothing can be written, as on a standby, or with a read-only database or role."""
-    if connection.execute("SHOW transaction_read_only").fetchone() == ("on",):
+    """Raise StartRefused if nothing can be written."""
+    if is_read_only(connection):
         raise StartRefused(
             gettext("The database in DATABASE_URL is read-only. Use the address of a server that accepts writes.")
         )
