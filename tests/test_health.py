@@ -156,7 +156,7 @@ def test_a_database_that_refuses_writes_is_not_ready(client: Client) -> None:
     assert client.get("/readyz").json()["checks"]["database"] == "read-only"
 
 
-def test_a_role_that_may_not_write_is_not_ready(client: Client) -> None:
+def test_a_role_that_cannot_write_is_not_ready(client: Client) -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE ROLE a_reader")
         cursor.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO a_reader")

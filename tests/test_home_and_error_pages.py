@@ -61,7 +61,7 @@ def test_the_start_page_escapes_workspace_names(client: Client, workspace: Works
     assert "http://127.0.0.1:8100/" in html
 
 
-def test_the_start_page_lists_only_the_demo_and_ones_own_workspaces(
+def test_the_start_page_lists_only_the_demo_and_your_own_workspaces(
     client: Client, workspace: Workspace, other_workspace: Workspace, mallory: User
 ) -> None:
     def named() -> list[str]:

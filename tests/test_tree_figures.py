@@ -60,7 +60,7 @@ def test_a_private_function_referenced_once_has_one_caller(shed: SimpleNamespace
     assert tree_figures.private_functions(shed.modules) == (2, ("shed.lock._once",))
 
 
-def test_an_import_inside_a_function_closes_a_circle(shed: SimpleNamespace) -> None:
+def test_an_import_inside_a_function_closes_a_cycle(shed: SimpleNamespace) -> None:
     assert tree_figures.import_circles(shed.modules, shed.graph) == [("shed.key", "shed.lock")]
 
 

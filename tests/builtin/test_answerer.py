@@ -153,7 +153,7 @@ def test_an_unanswerable_question_gets_not_found_and_an_offer_of_a_person(
 
 
 @pytest.mark.parametrize("text", ["qwe rty zxc", "asdfgh", "lkj lkj lkj"])
-def test_random_letters_get_a_question_back_and_repeat_no_answer(text: str) -> None:
+def test_random_letters_get_a_follow_up_question_and_repeat_no_answer(text: str) -> None:
     assert ask(text, is_answerable=False) == Reply(say("not_understood", "en"))
     assert standalone(text, (ChatMessage("user", "How much is delivery to Austria?"),)) == text
 

@@ -228,7 +228,7 @@ def test_the_only_connection_is_selected(browser: Client, retail: LoopbackShop) 
     assert selected() == [""] * 3
 
 
-def test_the_texts_of_a_file_are_read_and_taken_over_together(browser: Client, retail: LoopbackShop) -> None:
+def test_the_texts_of_a_file_are_read_and_accepted_together(browser: Client, retail: LoopbackShop) -> None:
     file = {**OPENAPI, "paths": {"/things7/{id}": OPENAPI["paths"]["/things7/{id}"]}}  # type: ignore[index]
     answer = browser.post(f"{ACTIONS}add/", {"do": "file", "file-text": json.dumps(file)}, follow=True)
     address, query = answer.redirect_chain[-1][0].split("?")

@@ -155,7 +155,7 @@ def test_restoring_the_newest_version_or_one_that_is_no_longer_accepted_changes_
     assert "call.method: " in visible_text(told, " ") and draft.versions.count() == 3
 
 
-def test_errors_are_shown_at_their_fields_and_the_input_is_kept(browser: Client, draft: ActionDefinition) -> None:
+def test_errors_are_shown_next_to_their_fields_and_the_input_is_kept(browser: Client, draft: ActionDefinition) -> None:
     sent = fields_of(browser.get(at(draft, "part/guards/")))
     answer = browser.post(at(draft, "part/guards/"), {**sent, "guards-0-require": "ordr.status == 'x'"})
     field = page_of(answer).css_first("[name=guards-0-require]")

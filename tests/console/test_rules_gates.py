@@ -174,7 +174,7 @@ def shell(*arguments: str) -> dict[str, Any]:
 
 
 @pytest.mark.long
-def test_the_command_reports_the_gates_verdict_or_obeys_it(policy: ActionPolicy) -> None:
+def test_the_command_reports_the_gates_verdict_or_follows_it(policy: ActionPolicy) -> None:
     before = rules_of(policy)
     with pytest.raises(CommandError, match="rules: a-person-decides"):
         shell("--set", "approval_above=500", "--gate")

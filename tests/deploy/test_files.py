@@ -172,7 +172,7 @@ def test_the_manifests_are_consistent(overlay: str) -> None:
             assert ("Service", path["backend"]["service"]["name"]) in names
 
 
-def test_pods_are_probed_and_may_not_change_the_file_system() -> None:
+def test_pods_are_probed_and_cannot_change_the_file_system() -> None:
     found = dict(pods())
     assert found.keys() == {*OURS, *OF_OWNER}
     for name, spec in found.items():

@@ -143,7 +143,7 @@ def test_the_application_has_time_limits_and_no_excess_rights(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_doctor_finds_a_role_that_may_not_write(urls: tuple[str, str]) -> None:
+def test_doctor_finds_a_role_that_cannot_write(urls: tuple[str, str]) -> None:
     owner, application = urls
     with psycopg.connect(owner, autocommit=True) as almighty:
         almighty.execute(f"REVOKE INSERT ON ALL TABLES IN SCHEMA public FROM {NAME}")

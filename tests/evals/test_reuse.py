@@ -215,7 +215,7 @@ def test_an_update_before_the_restart_does_not_change_the_build_of_a_running_pro
             assert build_fingerprint.product_mark() == build_fingerprint.build().mark
 
 
-def test_the_mark_of_a_build_changes_with_everything_that_decides_an_answer(tmp_path: Path) -> None:
+def test_the_fingerprint_of_a_build_changes_with_everything_that_decides_an_answer(tmp_path: Path) -> None:
     (tmp_path / "kb" / "migrations").mkdir(parents=True)
     prompt, migration = tmp_path / "kb" / "prompt.py", tmp_path / "kb" / "migrations" / "0001.py"
     prompt.write_text("RULES = 1")

@@ -192,7 +192,7 @@ async def test_a_request_that_is_too_long_is_recognised_by_a_bare_message(
     assert [row.reason for row in await stored()] == ["too_long", ""]
 
 
-async def test_of_an_endless_refusal_only_the_beginning_is_read(ask: Ask) -> None:
+async def test_only_the_beginning_of_an_endless_refusal_is_read(ask: Ask) -> None:
     class Endless(httpx2.AsyncByteStream):
         chunks = 0
 

@@ -62,7 +62,7 @@ def test_dates_follow_the_status(shop: ShopProcess) -> None:
         assert ("delivered_at" in order) == (order["status"] in {"delivered", "returned"})
 
 
-def test_the_first_ten_own_a_small_fresh_delivered_order(shop: ShopProcess) -> None:
+def test_the_first_ten_customers_have_a_small_recently_delivered_order(shop: ShopProcess) -> None:
     for person in shop.get("/api/customers").json["customers"][:10]:
         orders = orders_of(shop, person["id"])
         assert {order["currency"] for order in orders} == {"EUR"}

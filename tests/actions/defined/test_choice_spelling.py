@@ -265,9 +265,7 @@ def test_each_list_is_read_once_although_lists_depend_on_each_others_choices(
     assert time.monotonic() - started < 20
 
 
-def test_lists_that_depend_on_each_other_in_a_circle_read_the_choice_as_it_was_given(
-    ann: Principal, retail: LoopbackShop
-) -> None:
+def test_lists_with_circular_dependencies_read_the_choice_as_it_was_given(ann: Principal, retail: LoopbackShop) -> None:
     made = call_off()
     for name, other in (("one", "two"), ("two", "one")):
         choosing = ORDERS | {"list": f"filter(customer.orders, o, o != arguments.{other})"}

@@ -196,7 +196,7 @@ def test_an_id_may_be_the_owners_although_its_record_is_read_by_a_number(name: s
 
 
 @pytest.mark.parametrize(("name", "record"), [("account", "record"), ("pay", "account")])
-def test_the_own_id_of_a_record_that_is_read_by_its_number_is_not_its_owner(name: str, record: str) -> None:
+def test_a_records_own_id_is_not_its_owner_if_the_record_is_read_by_its_number(name: str, record: str) -> None:
     draft = drafts(CLINIC)[name]
     assert "lookups[0].owner" not in draft.suggestions
     assert any(one.startswith(f"{record}.account_id: the record's own id") for one in draft.checks)

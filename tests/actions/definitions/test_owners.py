@@ -240,7 +240,9 @@ NESTED = {"type": "list", "of": {"type": "object", "fields": {"sku": {"type": "s
         ({"type": "list", "of": {"type": "list", "of": {"type": "string"}}}, True),
     ],
 )
-def test_the_page_warns_of_an_argument_that_the_chat_cannot_ask_for(argument: dict[str, Any], is_warned: bool) -> None:
+def test_the_page_warns_about_an_argument_that_the_chat_cannot_ask_for(
+    argument: dict[str, Any], is_warned: bool
+) -> None:
     draft = {"format": 1, "name": "x", "arguments": {"lines": {"description": "What to order.", **argument}}}
     check_draft(draft)
     told = [one for one in advice(draft) if "the chat cannot ask for lines" in one.text]

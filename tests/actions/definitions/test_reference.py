@@ -57,7 +57,7 @@ def test_every_function_and_every_field_has_an_example() -> None:
     assert {name for name in fields if not re.search(rf'[`".]{name}[`"]', PAGE)} == set()
 
 
-def test_the_consoles_reference_has_the_chapters_of_this_page() -> None:
+def test_the_consoles_reference_has_the_sections_of_this_page() -> None:
     chapters = "## Expressions\n" + PAGE.partition("## Expressions\n")[2].partition("## From an OpenAPI file")[0]
     shown = Path(settings.BASE_DIR) / "actions" / "definitions" / "expressions.md"
     assert shown.read_text() == f"{chapters.rstrip()}\n", f"Copy the changed chapters to {shown}."
