@@ -80,6 +80,7 @@ def test_chats_do_not_wait_behind_a_waiting_migration(
     assert chat.execute("SELECT count(reason) FROM widget_rating").fetchone() == (0,)
 
 
+@pytest.mark.long
 def test_a_wait_is_reported_once_for_each_transaction(
     undone: None,
     other: Callable[[], "psycopg.Connection[Any]"],
@@ -109,6 +110,7 @@ def test_a_migration_that_gives_up_waiting_says_what_to_do(
     backup.rollback()
 
 
+@pytest.mark.long
 def test_a_migration_that_cannot_look_says_who_can(
     undone: None, other: Callable[[], "psycopg.Connection[Any]"], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,11 +86,12 @@ def test_a_single_part_needs_the_shared_settings(part: str, missing: str) -> Non
     assert f"{missing} is not set. Set it to the same value for all parts" in refusal(part, **{missing: ""})
 
 
+@LONG
 def test_a_misspelt_variable_is_named() -> None:
     assert "Did you mean DATABASE_URL?" in refusal("serve", DATABASE_URL="", DATABSE_URL="postgres://db/name")
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)  # one that the settings refuse, one that `serve` refuses
 @pytest.mark.parametrize(
     ("name", "value", "wrong"),
     [
@@ -98,11 +99,11 @@ def test_a_misspelt_variable_is_named() -> None:
         ("WORKER_PROBE_PORT", "-1", "WORKER_PROBE_PORT=-1 is not a valid port. Choose one from 1 to 65535, or 0"),
         ("NUM_PROXIES", "-1", "NUM_PROXIES=-1 is below 0."),
         ("ALLOWED_HOSTS", "https://a.example", "ALLOWED_HOSTS=https://a.example is not a host name"),
-        ("KB_EMBEDDER", "nowhere.Embedder", "KB_EMBEDDER=nowhere.Embedder cannot be imported: No module named"),
+        ("HOST", "nowhere.invalid", "HOST=nowhere.invalid is not an address of this machine."),
         ("DEFAULT_FROM_EMAIL", "Acme", "DEFAULT_FROM_EMAIL=Acme is not an address such as support@example.com."),
         ("SECRET_KEY", "changeme", "SECRET_KEY has only 8 characters, so sessions could be forged."),
         ("DATA_DIR", "/proc/nowhere", "DATA_DIR /proc/nowhere is not writable"),
-        ("HOST", "nowhere.invalid", "HOST=nowhere.invalid is not an address of this machine."),
+        ("KB_EMBEDDER", "nowhere.Embedder", "KB_EMBEDDER=nowhere.Embedder cannot be imported: No module named"),
         ("REDIS_URL", "http://:hidden@127.0.0.1", "REDIS_URL must be an address like redis://:secret@host:6379/0."),
         ("CELERY_BROKER_URL", "localhost", "CELERY_BROKER_URL localhost is not a broker's address"),
         ("CELERY_BROKER_URL", "redis://[::1", "CELERY_BROKER_URL (not a valid URL) is not a broker's address"),
@@ -116,6 +117,7 @@ def test_an_impossible_value_stops_a_start(name: str, value: str, wrong: str) ->
     assert wrong in refusal("serve", **{name: value})
 
 
+@LONG
 def test_a_sender_and_a_broker_inside_a_network_are_accepted() -> None:
     local = {"DEFAULT_FROM_EMAIL": "support@intranet", "CELERY_BROKER_URL": "redis+socket:///run/redis.sock"}
     assert "--processes must be at least 1" in refusal("serve", "--processes", "0", **local)
