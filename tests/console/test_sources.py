@@ -59,7 +59,6 @@ def test_a_site_is_previewed_and_then_published(site: LocalSite, enter: Enter) -
     page = add_site(client, site.url)
     html = page.content.decode()
     assert "data-under-way" in html and "Starts in a moment" in html
-    Source.objects.update(delay_seconds=0)
     work()
     progress = client.get(reverse("admin:kb_source_progress", args=[Source.objects.get().pk])).content.decode()
     assert "Checked, not published" in progress and "About wool" in progress and "Publish this" in progress
@@ -80,7 +79,6 @@ def test_a_preview_can_be_ended_by_publishing(site: LocalSite, enter: Enter, mon
     add_site(client, site.url)
     progress = reverse("admin:kb_source_progress", args=[Source.objects.get().pk])
     assert "without waiting for the preview" not in client.get(progress).content.decode()  # nothing has been found yet
-    Source.objects.update(delay_seconds=0)
     read_one = sync.Turn._one
 
     def interrupted(turn: sync.Turn, item: SourceItem, folder: Path) -> Any:
@@ -109,7 +107,6 @@ def test_a_run_that_already_publishes_is_not_started_again(site: LocalSite, ente
 def test_a_sudden_loss_waits_for_an_editor_to_confirm(site: LocalSite, enter: Enter) -> None:
     client = enter("editor")
     add_site(client, site.url)
-    Source.objects.update(delay_seconds=0)
     SourceRun.objects.update(mode="sync")
     work()
     site.pages = {path: page for path, page in site.pages.items() if path not in ("/wool", "/felt")}

@@ -1,4 +1,6 @@
-"""A web site on this machine with a test's pages, which records its requests."""
+"""A web site on this machine with a test's pages, which records its requests. While it is up, new sources are read
+without pauses between requests.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -6,6 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from unittest import mock
+
+from kb.models import Source
 
 
 @dataclass
@@ -67,9 +72,11 @@ def local_site() -> Iterator[LocalSite]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     site = LocalSite(f"http://127.0.0.1:{server.server_port}")
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    pause = Source._meta.get_field("delay_seconds")
     try:
-        yield site
+        with mock.patch.object(pause, "_get_default", lambda: 0.0):
+            yield site
     finally:
         server.shutdown()
         server.server_close()

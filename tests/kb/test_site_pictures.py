@@ -213,7 +213,6 @@ def test_a_dry_run_fetches_no_pictures_and_pictures_of_private_hosts_are_never_f
     pictured: LocalSite, settings: Any
 ) -> None:
     command("source_add", f"{pictured.url}/help/", "--no-sync")
-    Source.objects.update(delay_seconds=0)
     assert again("--dry-run")["new"] == 4
     assert not [path for path in pictured.asked if path.startswith("/img/")] and not Picture.objects.exists()
     page = str(pictured.pages["/help/dye"])

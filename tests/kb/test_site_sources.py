@@ -60,7 +60,6 @@ def test_a_redesign_changes_no_article(help_site: LocalSite, embedder: HashEmbed
 @pytest.mark.long
 def test_content_read_by_a_dry_run_is_not_requested_again(help_site: LocalSite) -> None:
     command("source_add", f"{help_site.url}/help/", "--no-sync")
-    Source.objects.update(delay_seconds=0)
     again("--dry-run")
     help_site.asked.clear()
     help_site.pages["/help/wool"] = themed("Washing wool", "<p>Changed since.</p>")
