@@ -2,20 +2,22 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import transaction
 from django.test import Client
 from django.utils.timezone import now, timedelta
+from pytest_django.plugin import DjangoDbBlocker
 from selectolax.lexbor import LexborHTMLParser
 
 from actions import audit
 from actions.cards import card_of
 from actions.catalogue.refund_order import RefundOrder
+from actions.facts import Order
 from actions.models import ActionRequest, Attempt, AuditEntry
 from actions.outcomes import OutcomeKind
 from actions.policy_store import allow_approval, change_rules, policy_of
@@ -26,35 +28,73 @@ from actions.services import approve, confirm, propose, settle_by_hand
 from actions.spec import Row
 from actions.testing import FakeShop, connected, run_queued
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.chat.models import Conversation
-from supportbot.chat.services import add_customer_message
+from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.services import create_workspace
+from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.handoff.approvals import selectors
 from supportbot.handoff.approvals.selectors import rules_checked
 from tests.handoff.browsing import browser
+from tests.module_rows import rows_of_module
 from tests.pages import visible_text
 from tests.policies import store_policies
 
 pytestmark = pytest.mark.django_db
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A request and the orders of the shop it was checked against."""
+
+    request_id: UUID
+    orders: dict[str, Order]
+
+
+@pytest.fixture(scope="module")
+def asked(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Asked]:
+    """Alice's confirmed refund of 189.00, which needs approval."""
+    with rows_of_module(django_db_blocker), connected(FakeShop()) as shop:
+        workspace = create_workspace("Wrenfell Outdoor", slug="wrenfell")
+        with workspace_scope(workspace.pk):
+            shop.add_order("A-1", "cus_alice", total="189.00")
+            alice = Customer.objects.create(external_id="cus_alice", name="Alice", locale="en")
+            conversation = start_conversation(alice.pk)
+            store_policies(workspace)
+            add_customer_message(conversation.pk, text="They are <b>too tight</b>.", client_id="1")
+            principal = principal_of(alice)
+            wish = {"order_id": "A-1", "reason": "Too tight"}
+            request = propose(principal, "refund_order", wish, proposal_key="turn:1:1", conversation_id=conversation.pk)
+            confirm(request.pk, principal=principal, digest=request.digest)
+        yield Asked(request.pk, shop.orders)
+
+
 @pytest.fixture
-def shop(workspace: Workspace) -> Iterator[FakeShop]:
-    with connected(FakeShop()) as fake:
-        fake.add_order("A-1", "cus_alice", total="189.00")
+def workspace(asked: Asked, db: None) -> Iterator[Workspace]:
+    row = Workspace.objects.get(slug="wrenfell")
+    with workspace_scope(row.pk):
+        yield row
+
+
+@pytest.fixture
+def alice(workspace: Workspace) -> Customer:
+    found: Customer = Customer.objects.get(external_id="cus_alice")
+    return found
+
+
+@pytest.fixture
+def shop(asked: Asked, workspace: Workspace) -> Iterator[FakeShop]:
+    with connected(FakeShop(orders=dict(asked.orders))) as fake:
         yield fake
 
 
 @pytest.fixture
-def waiting(shop: FakeShop, alice: Customer, conversation: Conversation) -> ActionRequest:
-    """Alice's confirmed refund of 189.00, which needs approval."""
-    store_policies(alice.workspace)
-    add_customer_message(conversation.pk, text="They are <b>too tight</b>.", client_id="1")
-    principal = Principal(
-        alice.workspace_pk, alice.pk, "cus_alice", is_verified=True, expires_at=now() + timedelta(minutes=10)
-    )
-    wish = {"order_id": "A-1", "reason": "Too tight"}
-    request = propose(principal, "refund_order", wish, proposal_key="turn:1:1", conversation_id=conversation.pk)
-    return confirm(request.pk, principal=principal, digest=request.digest)
+def waiting(asked: Asked, shop: FakeShop) -> ActionRequest:
+    found: ActionRequest = ActionRequest.objects.get(pk=asked.request_id)
+    return found
+
+
+def principal_of(alice: Customer) -> Principal:
+    expires = now() + timedelta(minutes=10)
+    return Principal(alice.workspace_pk, alice.pk, "cus_alice", is_verified=True, expires_at=expires)
 
 
 @pytest.fixture
@@ -149,9 +189,7 @@ def test_another_currency_needs_approval_even_without_a_threshold(
 ) -> None:
     change_rules(policy(), actor="test", approval_above=None)
     shop.add_order("A-2", "cus_alice", total="20.00", currency="USD")
-    principal = Principal(
-        alice.workspace_pk, alice.pk, "cus_alice", is_verified=True, expires_at=now() + timedelta(minutes=10)
-    )
+    principal = principal_of(alice)
     wish = {"order_id": "A-2", "reason": "Too tight"}
     request = propose(principal, "refund_order", wish, proposal_key="turn:2:1", conversation_id=waiting.conversation_id)
     confirmed = confirm(request.pk, principal=principal, digest=request.digest)
