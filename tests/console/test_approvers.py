@@ -93,6 +93,7 @@ def test_amounts_do_not_matter_for_an_action_without_money(
     assert "Amounts are in EUR" in page
 
 
+@pytest.mark.long
 def test_saving_rules_without_enough_approvers_shows_the_warning(
     policy: ActionPolicy, workspace: Workspace, sam: User
 ) -> None:

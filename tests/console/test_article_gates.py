@@ -217,6 +217,7 @@ def test_a_new_article_and_a_planned_one_are_tested_with_their_questions(enter: 
     assert editor.post(f"/admin/kb/article/{draft.pk}/publish/", {"revision": "1"}).status_code == 409
 
 
+@pytest.mark.long
 def test_questions_that_a_case_needs_cannot_be_removed(enter: Enter, hours: Article) -> None:
     needed = CASES.replace(b"unused items", b"the tent").replace(b"source: returns, figures: 60 days", b"source: hours")
     save_suite(read_suite(needed, file="cases.yaml"))

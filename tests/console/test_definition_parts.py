@@ -207,6 +207,7 @@ def with_fields(*, is_list: bool) -> dict[str, Any]:
     return made
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("is_list", "at_path"), [(False, "fields"), (True, "of-fields")])
 def test_the_fields_of_an_object_are_edited_in_rows(
     browser: Client, draft: ActionDefinition, is_list: bool, at_path: str

@@ -142,6 +142,7 @@ def test_restoring_needs_the_right_and_does_not_overwrite_a_newer_version(
     assert draft.versions.count() == 2
 
 
+@pytest.mark.long
 def test_restoring_the_newest_version_or_one_that_is_no_longer_accepted_changes_nothing(
     browser: Client, draft: ActionDefinition
 ) -> None:
@@ -168,7 +169,7 @@ def test_errors_are_shown_next_to_their_fields_and_the_input_is_kept(browser: Cl
     assert draft.versions.count() == 1
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize(
     ("part", "wrong", "link"),
     [
@@ -219,6 +220,7 @@ def test_an_argument_is_renamed_everywhere_at_once(browser: Client, draft: Actio
     assert stored["lookups"][0]["call"]["path"] == "/orders/{arguments.number}"
 
 
+@pytest.mark.long
 def test_a_look_up_is_renamed_everywhere_at_once(browser: Client, draft: ActionDefinition) -> None:
     sent = fields_of(browser.get(at(draft, "part/lookups/")))
     place = next(name for name, value in sent.items() if value == "order" and name.startswith("lookups-"))
@@ -264,6 +266,7 @@ def test_a_look_up_cannot_have_a_name_by_which_a_call_or_guard_would_read_a_list
     assert newest_version(draft).number == number + (not told)
 
 
+@pytest.mark.long
 def test_a_look_up_with_the_name_of_list_entries_is_not_renamed(browser: Client, draft: ActionDefinition) -> None:
     made = document()
     made["lookups"].append({

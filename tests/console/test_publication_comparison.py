@@ -125,6 +125,7 @@ def test_nothing_is_compared_if_nothing_is_published(enter: Enter, returns: Arti
     assert not DraftCheck.objects.exists() and notice_on(editor, returns) == ""
 
 
+@pytest.mark.long
 def test_an_article_restored_from_the_archive_is_compared_with_its_absence(enter: Enter, returns: Article) -> None:
     archive(returns.pk)
     editor = enter("editor")
@@ -145,6 +146,7 @@ def test_many_publications_at_once_do_not_all_wait(
     assert DraftCheck.objects.count() == 1
 
 
+@pytest.mark.long
 def test_an_article_that_is_published_again_is_compared_even_if_no_more_may_wait(
     enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +158,7 @@ def test_an_article_that_is_published_again_is_compared_even_if_no_more_may_wait
     assert list(found) == [(2, "cancelled"), (3, "waiting")]
 
 
+@pytest.mark.long
 def test_a_worker_of_the_previous_version_does_not_run_a_comparison(enter: Enter, returns: Article) -> None:
     saved(enter("editor"), returns, based_on="1")
     check = DraftCheck.objects.get()

@@ -147,6 +147,7 @@ def test_restoring_a_release_that_never_passed_the_gates_requires_a_reason(
     assert b"h-since" not in enter("editor").get(f"{RELEASES}{third.pk}/change/").content
 
 
+@pytest.mark.long
 def test_a_proven_release_says_when_it_passed_and_what_changed(admin: Client, workspace: Workspace) -> None:
     save_suite(read_suite(b"suite: shop\ncases: [{id: one, ask: Returns?, expect: {figures: 60 days}}]", file="s.yaml"))
     admin.post(f"{RELEASES}gates/", {"suites": ["shop"]})

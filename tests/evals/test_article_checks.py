@@ -76,6 +76,7 @@ def test_a_second_change_does_not_hide_a_case_that_the_first_has_broken(
     assert [one["case"] for one in last.failures] == ([] if checks_between else ["promises: window"])
 
 
+@pytest.mark.long
 def test_the_first_check_of_an_article_compares_with_the_text_before_its_first_change(folder: Path) -> None:
     article = imported(folder)
     deliver_due()
@@ -89,6 +90,7 @@ def test_the_first_check_of_an_article_compares_with_the_text_before_its_first_c
     assert "60 days" in found["before"] and "15 days" in found["after"] and "15 days" in words(article)
 
 
+@pytest.mark.long
 def test_a_case_broken_by_a_change_of_audience_is_reported(workspace: Workspace, folder: Path) -> None:
     article = imported(folder)
     checked()

@@ -49,6 +49,7 @@ def test_an_import_is_compared_with_the_articles_before_it(folder: Path) -> None
     assert check.articles is not None and len(check.articles) == 2 and check.left_out == 0
 
 
+@pytest.mark.long
 def test_a_comparison_uses_the_states_around_the_import_whatever_is_published_later(folder: Path) -> None:
     article = imported(written(folder, 14))
     check = begun()
@@ -196,6 +197,7 @@ def test_a_comparison_is_cancelled_and_continued(folder: Path) -> None:
     assert check.state == "done" and check.rows
 
 
+@pytest.mark.long
 def test_the_number_of_waiting_comparisons_is_limited(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(affected_questions, "MOST_WAITING", 1)
     for days in (14, 15):
@@ -269,6 +271,7 @@ def test_new_articles_of_an_import_do_not_exist_before_it_however_many_they_are(
     assert outcomes(check) == {DAYS: "changed", CARDS: "better"}
 
 
+@pytest.mark.long
 def test_before_an_import_nobody_found_the_new_articles_that_it_leaves_out(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -145,6 +145,7 @@ def test_a_publication_without_a_comparison_does_not_report_an_earlier_one(
     assert page["is_compared"] and page["compared"] == ""
 
 
+@pytest.mark.long
 def test_a_publication_that_changes_nothing_reports_no_earlier_comparison(folder: Path) -> None:
     article = imported(written(folder, 14))
     compared()
@@ -179,7 +180,7 @@ def test_the_page_of_an_import_shows_its_own_comparison(folder: Path, enter: Ent
     assert state({"article": first["article"], "began": "soon", "ended": "1e99"})["compared"] == ""
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.long
 @pytest.mark.parametrize("ahead", [timedelta(seconds=-5), timedelta(minutes=2)])
 def test_the_page_of_an_import_shows_its_own_comparison_whatever_the_workers_clock_says(
     folder: Path, enter: Enter, monkeypatch: pytest.MonkeyPatch, ahead: timedelta

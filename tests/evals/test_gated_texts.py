@@ -88,6 +88,7 @@ def test_a_dry_run_asks_the_gates_too(folder: Path) -> None:
     assert "60 days" in words(Article.objects.get())
 
 
+@pytest.mark.long
 def test_a_source_reads_a_file_with_only_other_questions(folder: Path) -> None:
     add(folder)
     curated(folder, "When are you open?")

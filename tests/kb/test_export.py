@@ -145,6 +145,7 @@ def test_a_wrong_address_or_source_is_reported_and_the_text_is_imported(workspac
     ]
 
 
+@pytest.mark.long
 def test_categories_are_the_same_in_another_installation(
     workspace: Workspace, other_workspace: Workspace, tmp_path: Path
 ) -> None:

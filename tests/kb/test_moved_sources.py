@@ -165,6 +165,7 @@ def test_rows_that_change_places_between_files_stay_live(workspace: Workspace) -
     assert shown() == {"a", "b", "c", "d"}
 
 
+@pytest.mark.long
 def test_a_row_that_returns_to_its_file_is_live_again(workspace: Workspace) -> None:
     source = files(("x.csv", rows("a", "b")))
     for names in (("a", "b"), ("a",), ("a", "b")):
@@ -173,6 +174,7 @@ def test_a_row_that_returns_to_its_file_is_live_again(workspace: Workspace) -> N
         assert shown() == set(names)
 
 
+@pytest.mark.long
 def test_a_row_moves_while_its_file_was_away(workspace: Workspace) -> None:
     source = files(("x.csv", rows("a", "b")))
     again("Files")

@@ -101,6 +101,7 @@ def test_files_with_ids_of_their_own_are_found_by_their_place(
     assert expected.items() <= links(client, "Shipping").items()
 
 
+@pytest.mark.long
 def test_links_inside_a_zip_file_stay_in_it(client: Client, workspace: Workspace, tmp_path: Path) -> None:
     folder = tmp_path / "zips"
     folder.mkdir()
