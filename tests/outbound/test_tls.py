@@ -44,12 +44,16 @@ def test_a_slow_answer_is_cut_off_over_tls_too(serve: Serve) -> None:
         request(Request("GET", URL, timeout_seconds=0.5))
 
 
-def test_a_server_without_tls_receives_nothing_it_can_read(serve: Serve, outside: Outside) -> None:
+def test_a_server_without_tls_receives_nothing_it_can_read(
+    serve: Serve, outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It does not wait for the end of a request, which the beginning of a handshake does not have.
+    monkeypatch.setattr("tests.actions.raw_server.read_request", lambda caller: caller.recv(65_536))
     with serve(reply("200 OK", b"plain")) as server:
         server.tls = None
         with pytest.raises(NotSent, match="secure connection"):
             request(Request("GET", URL, {"Authorization": "Bearer secret"}))
-        assert not any(b"secret" in raw for raw in server.received)
+        assert server.received and not any(b"secret" in raw for raw in server.received)
 
 
 def test_a_client_certificate_is_shown_to_a_server_that_asks_for_it(serve: Serve, certify: Certify) -> None:
