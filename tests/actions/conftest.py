@@ -5,13 +5,13 @@ import pytest
 from django.utils.timezone import now, timedelta
 
 from actions.models import ActionPolicy, ActionRequest
-from actions.policy_store import allow_approval, change_rules, policy_of
+from actions.policy_store import change_rules, policy_of
 from actions.principals import Principal
 from actions.services import confirm, propose
 from actions.testing import FakeShop, connected
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.services import add_member
-from tests.policies import store_policies
+from tests.policies import store_approver, store_policies
 
 REFUND = {"order_id": "A-1001", "reason": "Arrived damaged"}
 
@@ -66,8 +66,7 @@ def queued(card: ActionRequest, principal: Principal) -> ActionRequest:
 def approver(policies: list[ActionPolicy], bob: User) -> User:
     """Bob, now a supervisor with the right on every policy."""
     add_member(policies[0].workspace, bob, Membership.Role.SUPERVISOR)
-    for policy in policies:
-        allow_approval(policy, bob, actor="test")
+    store_approver(bob, policies)
     return bob
 
 

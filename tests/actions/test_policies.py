@@ -1,14 +1,14 @@
-"""Tests start with policies stored as rows, which must be those that a workspace gets."""
+"""Tests start with policies and rights stored as rows, which must be those that services would store."""
 
 from typing import Any
 
 import pytest
 
-from actions.models import ActionPolicy, ActionPolicyVersion
-from actions.policy_store import ensure_policies
-from supportbot.accounts.models import Workspace
+from actions.models import ActionPolicy, ActionPolicyUserPermission, ActionPolicyVersion
+from actions.policy_store import allow_approval, ensure_policies, policy_of
+from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import workspace_scope
-from tests.policies import store_policies
+from tests.policies import store_approver, store_policies
 
 pytestmark = pytest.mark.django_db
 
@@ -32,3 +32,15 @@ def test_stored_policies_are_those_that_a_workspace_gets(workspace: Workspace, o
         assert ensure_policies()
         assert ensure_policies() == []
     assert rows(workspace) == rows(other_workspace)
+
+
+def test_a_stored_right_is_the_one_that_is_given(workspace: Workspace, bob: User) -> None:
+    store_approver(bob, store_policies(workspace))
+    stored = list(ActionPolicyUserPermission.objects.order_by("content_object").values("content_object", "permission"))
+    ActionPolicyUserPermission.objects.all().delete()
+    for name in ActionPolicy.objects.values_list("action", flat=True):
+        policy = policy_of(name)
+        assert policy is not None
+        allow_approval(policy, bob, actor="test")
+    given = ActionPolicyUserPermission.objects.filter(user=bob).order_by("content_object")
+    assert stored and stored == list(given.values("content_object", "permission"))
