@@ -46,6 +46,7 @@ def booked(locale: str = "en") -> Chat:
     return chat
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("locale", "said"),
     [
@@ -60,6 +61,7 @@ def test_another_day_makes_a_new_card(locale: str, said: str) -> None:
     assert booked(locale).send(said)[1] == [("book_table", {**CARD, "day": "2027-03-27", REPLACES_CARD: True})]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("locale", "said"),
     [
@@ -111,6 +113,7 @@ def test_a_no_alone_still_withdraws_the_card(said: str) -> None:
     assert booked().send(said)[1] == [("withdraw_cards", {})]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "said",
     [
@@ -198,6 +201,7 @@ def test_a_record_that_the_customer_excludes_gets_no_card(said: str) -> None:
     assert chat.send(said)[1] in ([], [("withdraw_cards", {})])
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "said",
     [
@@ -220,6 +224,7 @@ def test_an_ordinal_number_is_not_a_quantity(said: str) -> None:
     assert booked("de").send(said)[1] == []
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("locale", "said"),
     [

@@ -28,6 +28,7 @@ def test_a_day_next_to_the_name_of_a_field_belongs_to_it(locale: str, said: str)
     assert chat.send(said)[1] == [("move_stay", {"arrival": "2027-03-05", "departure": "2027-03-07"})]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("language", ["en", "de", "fr", "es", "it", "nl", "pl", "pt", "tr", "ar"])
 def test_ambiguous_days_are_offered_as_buttons(language: str) -> None:
     chat = move_stay()
@@ -62,6 +63,7 @@ def test_a_relative_day_counts_from_the_day_on_which_it_was_written() -> None:
     assert chat.send("in three days")[1] == [("move_stay", {"arrival": "2026-11-29", "departure": "2026-12-03"})]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("language", ["en", "de", "fr", "es", "it", "nl", "pl", "pt", "tr", "ar"])
 def test_a_day_without_a_year_is_offered_in_both_years_with_the_next_one_first(language: str) -> None:
     chat = move_stay()

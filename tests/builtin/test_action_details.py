@@ -229,6 +229,7 @@ def test_an_orders_button_selects_only_the_order() -> None:
     assert "items" not in arguments
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_values_of_a_submitted_form_are_used_unchanged(language: str) -> None:
     wishes = {

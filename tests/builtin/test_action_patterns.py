@@ -31,6 +31,7 @@ def matched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return texts
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("is_asked", [True, False])
 @pytest.mark.parametrize(
     "message", ["ab " * 1300, "a1 " * 1300, '"a1" ' * 800, f"{'a' * 99} " * 40, "a,1;" * 1000, f"{'a' * 4000}"]

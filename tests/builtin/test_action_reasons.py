@@ -81,6 +81,7 @@ def test_a_reason_in_the_request_is_used(text: str) -> None:
     assert says_why(TOOL, text)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("text", NOT_STATED)
 def test_a_request_alone_gives_no_reason(text: str) -> None:
     assert not says_why(TOOL, text)

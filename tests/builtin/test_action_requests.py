@@ -13,6 +13,7 @@ from tests.builtin.action_chat import DAY, HUMAN, ORDERS, SKIP, Chat, catalogue,
 from tests.pace import bounded
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("text", "action", "order"),
     [
@@ -74,6 +75,7 @@ def test_a_question_about_an_action_is_not_a_request(text: str) -> None:
     assert "could not find" in words or "steht nichts" in words
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "text",
     [
@@ -92,6 +94,7 @@ def test_a_no_is_not_a_request(text: str) -> None:
     assert chat.send(text)[1] == [] and chat.asked == []
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "text",
     [

@@ -11,6 +11,7 @@ def call_back(pattern: str) -> Chat:
     return hotel("call_back", {"phone": {"type": "string", "pattern": f"^{pattern}$"}}, "Please call me back")
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("pattern", "said", "phone"),
     [
@@ -78,6 +79,7 @@ def test_the_first_value_with_digits_counts_or_else_the_first_value(pattern: str
     assert chat.send(said)[1] == [("call_back", {"phone": value})]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("pattern", "said", "value"),
     [

@@ -202,6 +202,7 @@ def test_courtesies_say_that_this_is_an_ai() -> None:
         assert "KI" in ask(text, locale="de").text
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("text", "phrase"),
     [

@@ -25,6 +25,7 @@ def looked_up(*said: str, tool: ToolSpec) -> list[str]:
     return [call.arguments for call in chat.asked]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("said", "number"),
     [

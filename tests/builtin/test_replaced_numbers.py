@@ -88,6 +88,7 @@ def _chat(locale: str) -> Chat:
     return Chat((HUMAN, *catalogue(locale)), orders, locale)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("locale", "said"),
     [

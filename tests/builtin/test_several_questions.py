@@ -7,6 +7,7 @@ from supportbot.llm.types import ModelRequest, Source
 from tests.builtin.test_answerer import DELIVERY, RETURNS, ask
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("said", "questions"),
     [
