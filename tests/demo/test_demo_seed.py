@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ from supportbot.releases.services import name_gates
 from supportbot.translation import text_in
 from tests.events import check_event
 from tests.rest import identity_token
+from tests.stored_rows import StoredRows
 
 pytestmark = pytest.mark.django_db
 
@@ -70,6 +72,22 @@ def seeded() -> dict[str, Any]:
     call_command("demo_seed", "--json", stdout=out)
     facts: dict[str, Any] = json.loads(out.getvalue())
     return facts
+
+
+_kept: list[tuple[dict[str, Any], StoredRows, Path]] = []
+
+
+@pytest.fixture
+def facts(small_knowledge_base: Path, settings: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The facts of a demo that was seeded before. It is seeded once; later tests get a copy of its rows and files."""
+    if not _kept:
+        files = tmp_path_factory.mktemp("demo") / "data"
+        _kept.append((seeded(), StoredRows.read(), files))
+        copytree(settings.DATA_DIR, files)
+    else:
+        _kept[0][1].write()
+        copytree(_kept[0][2], settings.DATA_DIR)
+    return _kept[0][0]
 
 
 def test_seeding_creates_everything_that_a_start_needs() -> None:
@@ -103,18 +121,18 @@ def test_vectors_that_gate_cases_need_come_with_the_demo(tmp_path: Path, monkeyp
     assert passage_vectors(["A new zip costs 25 euros."]) and used.embedded == []
 
 
-def test_the_key_acts_as_the_lead_and_the_shop_can_sign() -> None:
-    facts = seeded()
+def test_the_key_acts_as_the_lead_and_the_shop_can_sign(facts: dict[str, Any]) -> None:
     staff, user = staff_by_api_key(facts["api_key"])
     assert (staff.role, user) == ("supervisor", User.objects.get(username="daniel"))
     token = identity_token(facts["channel"], facts["identity_secret"], "cus_1")
     assert isinstance(customer_by_bearer_token(token, facts["channel"]), CustomerCaller)
 
 
-def test_seeding_again_creates_nothing_with_few_queries(django_assert_max_num_queries: Any) -> None:
-    first = seeded()
+def test_seeding_again_creates_nothing_with_few_queries(
+    facts: dict[str, Any], django_assert_max_num_queries: Any
+) -> None:
     with django_assert_max_num_queries(60):
-        assert seeded() == first
+        assert seeded() == facts
     assert (Workspace.objects.count(), User.objects.count()) == (1, 6)
     with workspace_scope(Workspace.objects.get().pk):
         assert (Channel.objects.count(), ApiKey.objects.count(), Article.objects.count()) == (1, 1, 2)
@@ -150,8 +168,8 @@ def test_other_ports_change_the_origins_and_keep_the_key(settings: Any) -> None:
     assert set(channel.allowed_origins) == near | {"https://wrenfell.example"}
 
 
+@pytest.mark.usefixtures("facts")
 def test_seeding_keeps_peoples_changes() -> None:
-    seeded()
     ines = User.objects.get(username="ines")
     ines.set_password("her own, longer one")
     ines.save()
@@ -163,19 +181,18 @@ def test_seeding_keeps_peoples_changes() -> None:
     assert ines.check_password("her own, longer one")
 
 
+@pytest.mark.usefixtures("facts")
 def test_a_changed_page_is_imported(small_knowledge_base: Path) -> None:
-    seeded()
     (small_knowledge_base / "orders" / "page-2.md").write_text("---\nid: page-2\ntitle: Page 2\n---\nOther words.\n")
     seeded()
     with workspace_scope(Workspace.objects.get().pk):
         assert Article.objects.get(external_id="page-2").indexed_revision == 2
 
 
-def test_a_revoked_key_is_replaced_and_the_file_is_private(settings: Any) -> None:
-    first = seeded()
+def test_a_revoked_key_is_replaced_and_the_file_is_private(facts: dict[str, Any], settings: Any) -> None:
     with workspace_scope(Workspace.objects.get().pk):
         ApiKey.objects.update(revoked_at="2026-01-01T00:00Z")
-    assert seeded()["api_key"] != first["api_key"]
+    assert seeded()["api_key"] != facts["api_key"]
     assert (settings.DATA_DIR / "demo-api-key.json").stat().st_mode & 0o777 == 0o600
 
 
@@ -257,8 +274,8 @@ def test_categories_are_arranged_once_and_then_left_to_the_team() -> None:
         assert Category.objects.get(pk=row.pk).icon == "gift"
 
 
+@pytest.mark.usefixtures("facts")
 def test_the_shipped_suites_are_gates_and_nothing_that_was_seeded_is_checked() -> None:
-    seeded()
     with workspace_scope(Workspace.objects.get().pk):
         assert gates() == ["demo", "shop", "security", "languages"] and missing_suites(gates()) == []
         deliver_due()
