@@ -16,7 +16,7 @@ ADDRESS = re.compile(r"(?:https?:)?//[^\s\"'<>]+|javascript:|data:text", re.IGNO
 
 
 @pytest.mark.parametrize("row", rows("markdown_exfil"))
-@pytest.mark.parametrize("before", ["", f"{FACT} "])
+@pytest.mark.parametrize("before", ["", pytest.param(f"{FACT} ", marks=pytest.mark.long)])
 def test_nothing_is_fetched_or_run(row: Row, before: str) -> None:
     text = before + row.raw["model_text"].replace(SPLIT, "")
     for size in (1, 5, len(text)):
