@@ -17,12 +17,12 @@ from pytest_django.plugin import DjangoDbBlocker
 from supportbot import async_db
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import add_member, create_workspace
 from supportbot.observing.database_errors import DatabaseTrouble, trouble
 from supportbot.server_urls import cache_at
 from tests.connections import leave_connection, pass_connections_on
 from tests.emptying import empty_quickly
 from tests.locks import refuse_locks_outside_transactions
+from tests.logins import log_in_quickly
 from tests.migrated import create_database, migrated_dump
 from tests.patience import PATIENCE_SECONDS
 from tests.pseudo import pseudo_language
@@ -33,6 +33,7 @@ empty_quickly()
 pass_connections_on()
 refuse_locks_outside_transactions()
 fork_readers()
+log_in_quickly()
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow by design
 # Without a pool, each hop to a thread would open a new connection.
 settings.DATABASES["default"]["CONN_MAX_AGE"] = None
@@ -119,14 +120,15 @@ def rest(executor: ThreadPoolExecutor) -> None:
 @pytest.fixture
 def workspace(db: None) -> Iterator[Workspace]:
     """The workspace Wrenfell, in whose scope the test runs."""
-    row = create_workspace("Wrenfell Outdoor", slug="wrenfell")
+    row = Workspace.objects.create(name="Wrenfell Outdoor", slug="wrenfell")
     with workspace_scope(row.pk):
         yield row
 
 
 @pytest.fixture
 def other_workspace(db: None) -> Workspace:
-    return create_workspace("Another Brand", slug="another")
+    found: Workspace = Workspace.objects.create(name="Another Brand", slug="another")
+    return found
 
 
 @pytest.fixture
@@ -139,7 +141,7 @@ def alice(workspace: Workspace) -> Customer:
 def bob(workspace: Workspace) -> User:
     """An agent of the workspace."""
     user = User.objects.create_user("bob", first_name="Bob", password="correct horse battery")
-    add_member(workspace, user, Membership.Role.AGENT)
+    Membership.objects.create(workspace=workspace, user=user, role=Membership.Role.AGENT)
     return user
 
 
@@ -153,7 +155,7 @@ def cache_away(settings: Settings, unused_port: int) -> None:
 def mallory(other_workspace: Workspace) -> User:
     """An admin of another workspace, who is a stranger in this one."""
     user = User.objects.create_user("mallory", password="correct horse battery")
-    add_member(other_workspace, user, Membership.Role.ADMIN)
+    Membership.objects.create(workspace=other_workspace, user=user, role=Membership.Role.ADMIN)
     return user
 
 

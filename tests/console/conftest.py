@@ -15,11 +15,10 @@ from actions.connections.models import Connection
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.services import save_draft
 from actions.models import ActionPolicy, ActionRequest
-from actions.policy_store import ensure_policies
 from kb.models import Article, Category, Collection, Source, SourceItem, SourceRun, Synonyms
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import ApiKey, Channel, Customer, Membership, User, Workspace
-from supportbot.accounts.services import add_member, create_channel, issue_api_key
+from supportbot.accounts.services import create_channel, issue_api_key
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.evals.models import Replay, ReplayedQuestion, Run, Suite
@@ -32,6 +31,7 @@ from supportbot.releases.document import Document, stored
 from supportbot.releases.models import Release
 from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
 from supportbot.webhooks.signing import new_secret
+from tests.policies import store_policies
 
 Enter = Callable[[str], Client]
 ROLES = ("editor", "agent", "supervisor", "admin")
@@ -46,7 +46,7 @@ def fast_embedder(settings: Any) -> None:
 
 def person(workspace: Workspace, role: str, name: str = "") -> User:
     user = User.objects.create_user(name or f"{role}.of.{workspace.slug}", password="correct horse", is_staff=True)
-    add_member(workspace, user, role)
+    Membership.objects.create(workspace=workspace, user=user, role=role)
     return user
 
 
@@ -113,8 +113,7 @@ def sample(workspace: Workspace) -> Sample:
     customer = Customer.objects.create(external_id=f"{SECRET}-9", name=f"{SECRET} Smith")
     conversation = start_conversation(customer.pk)
     add_customer_message(conversation.pk, text=f"How do I wash a {SECRET}?", client_id="c1")
-    ensure_policies()
-    policy = ActionPolicy.objects.get(action="refund_order")
+    [policy] = [one for one in store_policies(workspace) if one.action == "refund_order"]
     member = person(workspace, "admin", f"{SECRET}.admin")
     webhook = _webhook()
     definition = _definition()

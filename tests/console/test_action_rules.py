@@ -8,13 +8,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from actions.models import ActionPolicy, ActionPolicyVersion, AuditEntry
-from actions.policy_store import allow_approval, approvers_of, change_rules, ensure_policies
+from actions.policy_store import allow_approval, approvers_of, change_rules
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.services import add_member
 from tests.actions.defined.conftest import store_as_published
 from tests.actions.defined.test_unnamed_customers import callback
 from tests.console.conftest import Enter, person
 from tests.console.test_records import read
+from tests.policies import store_policies
 
 pytestmark = pytest.mark.django_db
 RULES = {"is_enabled": "on", "max_per_order": "150.00", "approval_above": "80", "window_days": "60"}
@@ -22,7 +23,7 @@ RULES = {"is_enabled": "on", "max_per_order": "150.00", "approval_above": "80", 
 
 @pytest.fixture
 def refunds(workspace: Workspace) -> ActionPolicy:
-    ensure_policies()
+    store_policies(workspace)
     return ActionPolicy.objects.select_related("current").get(action="refund_order")
 
 
@@ -52,7 +53,7 @@ def test_changing_a_rule_creates_a_new_version(enter: Enter, refunds: ActionPoli
 
 
 def test_a_look_up_has_no_limits_and_nobody_approves_it(enter: Enter, workspace: Workspace) -> None:
-    ensure_policies()
+    store_policies(workspace)
     look_up = ActionPolicy.objects.get(action="order_status")
     admin = enter("admin")
     shown = read(admin.get(page(look_up)))
@@ -67,7 +68,7 @@ def test_a_look_up_has_no_limits_and_nobody_approves_it(enter: Enter, workspace:
 
 
 def test_switching_a_look_up_keeps_its_stored_rules_and_approvers(enter: Enter, workspace: Workspace) -> None:
-    ensure_policies()
+    store_policies(workspace)
     look_up = ActionPolicy.objects.select_related("current").get(action="order_status")
     lead = person(workspace, "supervisor")
     change_rules(look_up, actor="test", max_per_order=Decimal(20), max_requests_per_customer_day=5, is_shadow=True)

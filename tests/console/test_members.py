@@ -14,7 +14,7 @@ from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionPolicy, AuditEntry
-from actions.policy_store import allow_approval, approvers_of, ensure_policies, may_approve
+from actions.policy_store import allow_approval, approvers_of, may_approve
 from supportbot.accounts.errors import InvalidKey
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.selectors import staff_by_api_key
@@ -24,6 +24,7 @@ from supportbot.console import team
 from supportbot.handoff.tickets.services import claim
 from supportbot.handoff.tickets.services import request as request_person
 from tests.console.conftest import Enter, logged_in, person
+from tests.policies import store_policies
 
 pytestmark = pytest.mark.django_db
 TEAM = "/admin/accounts/membership/"
@@ -175,7 +176,7 @@ def test_a_removed_member_keeps_the_account(admin: Client, bob: User) -> None:
 
 def test_removing_a_member_says_what_happens_to_their_work(admin: Client, workspace: Workspace, bob: User) -> None:
     add_member(workspace, bob, "supervisor")
-    for policy in ensure_policies():
+    for policy in store_policies(workspace):
         allow_approval(policy, bob, actor="test")
     key = issue_api_key(workspace, "Inbox", scopes=["tickets:read"], user=bob)
     for number in range(2):
@@ -195,7 +196,7 @@ def test_removing_a_member_says_what_happens_to_their_work(admin: Client, worksp
 
 def test_a_removed_member_loses_all_approval_rights(admin: Client, workspace: Workspace, bob: User) -> None:
     add_member(workspace, bob, "supervisor")
-    for policy in ensure_policies():
+    for policy in store_policies(workspace):
         allow_approval(policy, bob, actor="test")
     admin.post(f"{TEAM}{Membership.objects.get(user=bob).pk}/delete/", {"post": "yes"})
     add_member(workspace, bob, "supervisor")

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from actions.policy_store import ensure_policies
 from bench import checks, intents, quotes
 from kb.evaluation.runs import as_asked, evaluate, read_questions
 from kb.indexing.sync import sync_articles
@@ -24,6 +23,7 @@ from supportbot.evals.services import save_suite, start_run
 from supportbot.evals.suite_formats.files import read_suite
 from supportbot.evals.suite_formats.own_format import parse_suite, suite_document
 from supportbot.releases.models import ReleaseGates
+from tests.policies import store_policies
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PAGE = {"title": "Returns", "text": "You can return unused items within 60 days of delivery."}
@@ -77,7 +77,7 @@ def test_rows_of_given_answers_are_graded(workspace: Workspace) -> None:
 
 
 def test_rows_of_requests_are_graded(workspace: Workspace) -> None:
-    ensure_policies()
+    store_policies(workspace)
     assert outcomes(
         {"locale": "en", "text": "I want a refund for order WF-20418", "want": "refund_order"},
         {"locale": "en", "text": "How should I wash a down jacket?", "want": None},
@@ -103,7 +103,7 @@ def test_a_run_counts_what_the_benchmark_of_the_checks_counts(workspace: Workspa
 
 @pytest.mark.long
 def test_a_run_counts_what_the_benchmark_of_requests_counts(workspace: Workspace) -> None:
-    ensure_policies()
+    store_policies(workspace)
     rows: list[dict[str, Any]] = [
         {"locale": "en", "text": "I want a refund for order WF-20418", "want": "refund_order"},
         {"locale": "en", "text": "Please cancel my order", "want": "cancel_order"},
@@ -126,7 +126,7 @@ def test_a_run_counts_what_the_benchmark_of_requests_counts(workspace: Workspace
 
 @pytest.mark.long
 def test_a_run_counts_what_the_benchmark_of_conversations_counts(workspace: Workspace) -> None:
-    ensure_policies()
+    store_policies(workspace)
     refund = {"action": "refund_order", "arguments": {"order_id": "WF-20418"}}
     part = {"action": "refund_order", "arguments": {"order_id": "WF-20418", "items": ["CAIRN-41"]}}
     shared = {"locale": "en", "kind": "wish", "expect": []}

@@ -4,7 +4,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.services import NewChannel, add_member, create_channel
+from supportbot.accounts.services import NewChannel, create_channel
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
 from supportbot.handoff.models import Ticket
@@ -38,14 +38,14 @@ def ticket(conversation: Conversation) -> Ticket:
 @pytest.fixture
 def lead(workspace: Workspace) -> User:
     user = User.objects.create_user("daniel", first_name="Daniel", last_name="Brandt")
-    add_member(workspace, user, Membership.Role.SUPERVISOR)
+    Membership.objects.create(workspace=workspace, user=user, role=Membership.Role.SUPERVISOR)
     return user
 
 
 @pytest.fixture
 def noor(workspace: Workspace) -> User:
     user = User.objects.create_user("noor", first_name="Noor", last_name="Aziz")
-    add_member(workspace, user, Membership.Role.AGENT)
+    Membership.objects.create(workspace=workspace, user=user, role=Membership.Role.AGENT)
     return user
 
 

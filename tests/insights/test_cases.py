@@ -9,7 +9,6 @@ from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionRequest
-from actions.policy_store import ensure_policies
 from kb.models import Article
 from supportbot.accounts.models import User, Workspace
 from supportbot.chat.answers import Answer, Withheld
@@ -28,6 +27,7 @@ from supportbot.insights.services import dismiss
 from supportbot.widget.services import rate
 from tests.console.conftest import logged_in, person
 from tests.insights.answered_questions import article, ask, cited
+from tests.policies import store_policies
 
 pytestmark = pytest.mark.django_db
 UNKNOWN = Answer("I could not find this.", (), by="builtin", is_abstention=True)
@@ -139,7 +139,8 @@ def request_of(talk: Conversation, *states: str) -> None:
     """Store a refund that the assistant proposed in a conversation, and its outcome."""
     ActionRequest.objects.create(
         customer_id=talk.customer_id, conversation_id=talk.pk, proposal_key="1", action="refund_order", spec_version=1,
-        policy_version=ensure_policies()[0].current, asked_digest="a", arguments={"order_id": "A-1001"}, digest="b",
+        policy_version=store_policies(talk.workspace)[0].current, asked_digest="a", digest="b",
+        arguments={"order_id": "A-1001"},
         proposed_by="assistant",
     )  # fmt: skip
     for state in states:

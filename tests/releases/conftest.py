@@ -5,14 +5,13 @@ import pytest
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.selectors import staff_of
-from supportbot.accounts.services import add_member
 
 
 @pytest.fixture
 def ada(workspace: Workspace) -> Staff:
     """An admin of the workspace."""
     user = User.objects.create_user("ada", first_name="Ada", password="correct horse battery", is_staff=True)
-    add_member(workspace, user, Membership.Role.ADMIN)
+    Membership.objects.create(workspace=workspace, user=user, role=Membership.Role.ADMIN)
     found = staff_of(user, workspace.pk)
     assert found is not None
     return found

@@ -7,7 +7,7 @@ import pytest
 from django.utils.timezone import now
 
 from actions.models import ActionRequest
-from actions.policy_store import allow_approval, ensure_policies, policy_of
+from actions.policy_store import allow_approval, policy_of
 from actions.principals import Principal
 from actions.services import confirm, propose
 from actions.testing import FakeShop, connected
@@ -18,6 +18,7 @@ from supportbot.handoff.desk.canned_replies import save_reply
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services
 from tests.handoff.browsing import browser
+from tests.policies import store_policies
 from tests.pseudo import untranslated
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("pseudo_language")]
@@ -27,7 +28,7 @@ IN_THE_SHOP = "Alder merino base layer, M. Visa ending 4417. Torn. Germany. much
 
 @pytest.fixture
 def shop(workspace: Workspace) -> Iterator[FakeShop]:
-    ensure_policies()
+    store_policies(workspace)
     with connected(FakeShop()) as fake:
         fake.add_order("A-1", "cus_alice", total="189.00")
         yield fake
