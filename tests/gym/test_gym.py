@@ -130,6 +130,7 @@ def test_money_needs_two_supervisors_and_can_be_withdrawn(
     assert asked(mara, "credit_month", reason="closed").state == State.AWAITING_CONFIRMATION
 
 
+@pytest.mark.long
 def test_a_supervisor_sees_who_must_approve_and_cancels_a_held_request(
     gym: Gym, jonas: Principal, workspace: Workspace
 ) -> None:

@@ -63,6 +63,7 @@ async def test_one_of_several_records_is_chosen_with_a_button(conversation: Conv
     assert told["text"].startswith(f"Your parcel {SECOND}:") and "blocks" not in told
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("said", [FIRST, f"order {FIRST} please"])
 async def test_one_of_several_records_is_named(conversation: Conversation, said: str) -> None:
     await final(conversation, QUESTION)
@@ -83,6 +84,7 @@ async def test_the_only_record_is_not_looked_up_if_another_one_is_named(
     assert told["text"] == f"There is no parcel {STRANGER} of yours."
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("argument", [{}, {"pattern": "P-[0-9]{4}"}])
 @pytest.mark.parametrize("said", [f"How far is my parcel {STRANGER}?", "How far is my parcel? The number is 4711."])
 async def test_the_only_record_is_offered_if_another_number_is_named(

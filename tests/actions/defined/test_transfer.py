@@ -79,6 +79,7 @@ def test_a_shop_is_set_up_from_the_command_line(retail: LoopbackShop, admin: Use
         call_command(*asked)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("given", [{}, {"parcel": "\u202e"}, {"parcel": 7}])
 def test_the_command_names_the_records_that_an_argument_can_be(
     ann: Principal, put_in_force: Put, given: dict[str, Any]
@@ -139,6 +140,7 @@ def test_a_chat_cannot_set_an_imported_parameter_that_names_the_customer(
     assert retail.asked == ["GET /customers/ann_lee_1"]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "text",
     [
