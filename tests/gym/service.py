@@ -147,7 +147,7 @@ def _server(gym: Gym, port: int) -> ThreadingHTTPServer:
 def running_gym() -> Iterator[Gym]:
     gym = Gym()
     server = _server(gym, 0)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
         yield gym
     finally:
