@@ -12,13 +12,14 @@ from typing import Any, Final, Literal
 import pytest
 from axe_playwright_python.base import AxeResults
 from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
 from playwright.sync_api import Browser, Page, expect
 
 from supportbot.translation import LANGUAGES
 from tests.browser.program import launch_options
 from tests.browser.shoppage import Shop, open_chat, visit
 from tests.browser.slowness import slow_down, slow_network
-from tests.browser.waiting import follow, measure, until
+from tests.browser.waiting import measure, press_through, until
 from tests.embedded.instance import Instance, open_to_postgres
 from tests.patience import PATIENCE_MS
 
@@ -92,16 +93,36 @@ def page(new_page: Callable[..., Page]) -> Page:
     return new_page()
 
 
-@pytest.fixture
-def log_in(demo: dict[str, Any]) -> Callable[[Page, str], None]:
-    """Log a demo person in to the desk."""
+@pytest.fixture(scope="session")
+def open_as(demo: dict[str, Any]) -> Callable[[Page, str, str], None]:
+    """Open a page of the team as a demo person.
+
+    The form is used for a person's first page and after they have logged out; other pages get that session's cookie,
+    since checking a password takes half a second by design.
+    """
     passwords = {user["username"]: user["password"] for user in demo["users"]}
+    sessions: dict[str, list[Any]] = {}
+
+    def opened(page: Page, name: str, path: str) -> None:
+        page.context.add_cookies(sessions.get(name, []))
+        page.goto(path)
+        password = page.locator("[name=password]")
+        if not password.count():
+            return
+        page.locator("[name=username]").fill(name)
+        password.fill(passwords[name])
+        press_through(page, "Enter")
+        sessions[name] = [one for one in page.context.cookies() if one.get("name") == settings.SESSION_COOKIE_NAME]
+
+    return opened
+
+
+@pytest.fixture
+def log_in(open_as: Callable[[Page, str, str], None]) -> Callable[[Page, str], None]:
+    """Open the desk as a demo person."""
 
     def logged_in(page: Page, name: str) -> None:
-        page.goto("/desk/")
-        page.get_by_label("User name").fill(name)
-        page.get_by_label("Password").fill(passwords[name])
-        follow(page.get_by_role("button", name="Log in"))
+        open_as(page, name, "/desk/")
         expect(page.get_by_role("heading", level=1)).to_have_text("Desk")
 
     return logged_in

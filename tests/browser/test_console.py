@@ -83,16 +83,12 @@ box => {
 
 
 @pytest.fixture
-def enter(demo: dict[str, Any], new_page: Callable[..., Page]) -> Callable[[str], Page]:
-    """Log a demo person in to the console."""
-    passwords = {user["username"]: user["password"] for user in demo["users"]}
+def enter(new_page: Callable[..., Page], open_as: Callable[[Page, str, str], None]) -> Callable[[str], Page]:
+    """Open the console as a demo person."""
 
     def entered(name: str) -> Page:
         page = new_page()
-        page.goto("/admin/")
-        page.get_by_label("User name").fill(name)
-        page.get_by_label("Password").fill(passwords[name])
-        follow(page.get_by_role("button", name="Log in"))
+        open_as(page, name, "/admin/")
         expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
         return page
 

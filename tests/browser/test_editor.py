@@ -1,6 +1,6 @@
 """The editor's notes about files that cannot be inserted, and the choice of a translation's source."""
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -19,14 +19,9 @@ DROP = """(node, [name, type, bytes]) => {
 
 
 @pytest.fixture
-def editor(page: Page, demo: dict[str, Any]) -> Page:
+def editor(page: Page, open_as: Callable[[Page, str, str], None]) -> Page:
     """The page of a new article."""
-    passwords = {user["username"]: user["password"] for user in demo["users"]}
-    page.goto("/admin/")
-    page.get_by_label("User name").fill("hanna")
-    page.get_by_label("Password").fill(passwords["hanna"])
-    follow(page.get_by_role("button", name="Log in"))
-    page.goto("/admin/kb/article/add/")
+    open_as(page, "hanna", "/admin/kb/article/add/")
     return page
 
 

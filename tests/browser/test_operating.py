@@ -5,7 +5,6 @@ release on customers' questions.
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -33,25 +32,18 @@ KINDS = [
 
 
 @pytest.fixture
-def admin(demo: dict[str, Any], new_page: Callable[..., Page]) -> Page:
+def admin(new_page: Callable[..., Page], open_as: Callable[[Page, str, str], None]) -> Page:
     page = new_page(viewport={"width": 1280, "height": 900})
-    page.goto("/admin/")
-    page.get_by_label("User name").fill("admin")
-    page.get_by_label("Password").fill(next(one["password"] for one in demo["users"] if one["username"] == "admin"))
-    follow(page.get_by_role("button", name="Log in"))
+    open_as(page, "admin", "/admin/")
     return page
 
 
 @pytest.mark.parametrize(("language", "went_live"), [("en", "Went live"), ("de", "Live gegangen")])
 def test_results_by_day_fit_the_page(
-    demo: dict[str, Any], new_page: Callable[..., Page], language: str, went_live: str
+    new_page: Callable[..., Page], open_as: Callable[[Page, str, str], None], language: str, went_live: str
 ) -> None:
     page = new_page(viewport={"width": 1280, "height": 900}, locale=language)
-    page.goto("/admin/")
-    page.locator("[name=username]").fill("admin")
-    page.locator("[name=password]").fill(next(one["password"] for one in demo["users"] if one["username"] == "admin"))
-    follow(page.locator("form .btn.primary"))
-    page.goto("/admin/results/?by=day&days=28")
+    open_as(page, "admin", "/admin/results/?by=day&days=28")
     expect(page.locator(".grid-table thead th").last).to_have_text(went_live)
     assert measure(page, BEYOND_ITS_FRAME) <= 0
     heights = page.locator(".grid-table tbody tr").evaluate_all("(rows) => rows.map((row) => row.offsetHeight)")

@@ -129,12 +129,8 @@ def test_the_desk_uses_the_language_chosen_there(
 
 
 @pytest.mark.long
-def test_the_console_uses_the_language_chosen_there(page: Page, demo: dict[str, Any]) -> None:
-    person = next(user for user in demo["users"] if user["username"] == "admin")
-    page.goto("/admin/")
-    page.get_by_label("User name").fill(person["username"])
-    page.get_by_label("Password").fill(person["password"])
-    follow(page.get_by_role("button", name="Log in"))
+def test_the_console_uses_the_language_chosen_there(page: Page, open_as: Callable[[Page, str, str], None]) -> None:
+    open_as(page, "admin", "/admin/")
     page.get_by_label("Language").select_option("de")
     expect(page.locator("html")).to_have_attribute("lang", "de")  # the choice takes effect at once
     for address in CONSOLE:
