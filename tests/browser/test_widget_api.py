@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from supportbot.widget.assets import edition
+from tests.browser.conftest import check_for_everybody
 from tests.browser.shoppage import (
     CONVERSATION,
     PLATFORM,
@@ -280,8 +281,10 @@ def test_a_token_function_that_always_fails_still_gets_a_chat(browser: Browser) 
     keeping = f"localStorage['supportbot:pk_test'] ||= '{kept}'; Math.random = () => 0;"
     missing = {"code": "not_found", "message": "x", "fields": {}}
     with visit(browser, before=failing + keeping, platform=Platform(refusals=[(404, missing)])) as (page, platform):
+        page.clock.install()  # it waits longer before each attempt
         page.evaluate("SupportBot.identify({ getToken })")
         open_chat(page)
+        wait_for(page, lambda: len(widget_events(page, "identity:error")) == 7 or page.clock.fast_forward(10_000))
         until(page, "SupportBot.state.connection === 'open'")
         assert platform.tickets == [{"channel": "pk_test", "locale": "en"}]
         assert [error["code"] for error in widget_events(page, "identity:error")] == ["no_token"] * 7
@@ -364,6 +367,7 @@ def test_a_page_of_another_origin_gets_an_error_and_no_chat(browser: Browser) ->
         assert {"code": "origin_refused"} in widget_events(page, "error")
         assert platform.frames == []
         assert len(platform.requests) == 1  # retrying would not help
+        check_for_everybody(page)
 
 
 def test_an_element_in_the_page_shows_an_inline_chat(browser: Browser) -> None:

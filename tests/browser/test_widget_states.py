@@ -1,10 +1,10 @@
 """Every state of the chat is accessible: axe finds nothing at 1280 and 390 pixels, in light and dark."""
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import check_for_everybody
-from tests.browser.shoppage import SOURCES, Platform, Shop, deliver, message_id, open_chat, visit, widget_events, write
+from tests.browser.shoppage import SOURCES, Shop, deliver, message_id, widget_events, write
 from tests.browser.waiting import until, wait_for
 
 pytestmark = pytest.mark.browser
@@ -99,14 +99,6 @@ def test_an_offline_chat_says_at_once_what_still_works(chat: Shop) -> None:
     expect(dialog).not_to_contain_text("No connection")
     assert [frame["text"] for frame in platform.frames_of("message")] == ["Can the neighbour take it?"]
     assert {"state": "offline"} in widget_events(page, "connection")
-
-
-def test_a_chat_that_is_not_available_on_the_page_says_so(browser: Browser) -> None:
-    refused = {"code": "origin_refused", "message": "x", "fields": {}}
-    with visit(browser, platform=Platform(refusals=[(403, refused)])) as (page, _):
-        open_chat(page)
-        expect(page.get_by_role("dialog")).to_contain_text("This chat is not available on this page.")
-        check_for_everybody(page)
 
 
 def test_a_customer_can_stop_waiting_even_on_a_broken_connection(chat: Shop) -> None:
