@@ -91,7 +91,7 @@ def test_a_newcomer_gets_a_cited_answer_on_their_own_page(browser: Browser, empt
     expect(page.locator(".w-head img")).to_be_visible()
     page.get_by_role("textbox").fill(QUESTION)
     page.keyboard.press("Enter")
-    expect(page.get_by_text("within 30 days").first).to_be_visible()
+    expect(page.locator(".w-log").get_by_text("within 30 days").first).to_be_visible()
     expect(page.get_by_text("Sending books back").first).to_be_attached()
     page.goto(f"{ready['urls']['base']}/admin/")
     expect(page.get_by_text(f"Installed: seen on {site}.")).to_be_visible()

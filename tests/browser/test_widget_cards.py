@@ -105,7 +105,7 @@ def test_an_event_that_cannot_be_drawn_does_not_hide_the_next(chat: Shop) -> Non
     page.evaluate("window.reportError = (error) => { window.reported = String(error) }")
     platform.step("succeeded", platform.proposes(), receipt={"amount": "3", "currency": "euros"})
     platform.event("message", {"message": message_id(502), "source": "system", "text": "Our team has your request."})
-    expect(page.get_by_text("Our team has your request.").first).to_be_visible()
+    expect(page.locator(".w-log").get_by_text("Our team has your request.")).to_be_visible()
     assert "euros" in page.evaluate("window.reported")
 
 
