@@ -58,6 +58,7 @@ def test_refused_lines_return_complete_after_the_text_typed_since(begin: Begin) 
     check(noor)
 
 
+@pytest.mark.long
 def test_a_refusal_on_another_page_is_shown_there_and_the_text_waits_in_its_field(begin: Begin) -> None:
     noor, line, daniel, _ = begin("A tent without poles")
     noor.set_viewport_size({"width": 1280, "height": 844})

@@ -200,6 +200,7 @@ def test_the_storefront_can_be_used_by_keyboard(shopper: Shopper) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Your orders")
 
 
+@pytest.mark.long
 def test_missing_details_are_chosen_and_filled_in(shopper: Shopper) -> None:
     shopper.be("Mara Lindner")
     shopper.open_chat()
