@@ -18,8 +18,8 @@ from django.utils.timezone import now
 from actions.ledger import YEAR, Status, workspace_time
 from actions.models import ActionPolicyVersion, ActionRequest, LedgerEntry
 from actions.policy_store import RULE_FIELDS
-from actions.requests.decision import Decision, Rules, Used, Verdict, decide_write
 from actions.requests.proposing import money_in
+from actions.requests.rule_decision import Decision, Rules, Used, Verdict, decide_write
 from actions.states import State
 
 MAX_REQUESTS: Final = 2_000

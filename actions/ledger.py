@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet, Sum
 
 from actions.models import ActionPolicy, ActionRequest, LedgerEntry, LedgerHead
 from actions.money import Money
-from actions.requests.decision import Used
+from actions.requests.rule_decision import Used
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 

@@ -26,7 +26,7 @@ from actions.models import (
     actor_of,
 )
 from actions.registry import action_in_force, code_actions
-from actions.requests.decision import Rules, allows_more, bounded
+from actions.requests.rule_decision import Rules, allows_more, bounded
 from actions.spec import Action
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.scope import current_workspace_id

@@ -38,11 +38,11 @@ from actions.principals import Principal
 from actions.reasons import Reason, rejection, settlement
 from actions.registry import approval_role, read_action
 from actions.requests.calls_in_progress import is_in_progress, is_overdue
-from actions.requests.decision import decide_read
 from actions.requests.execution import forget_command, may_have_moved, outcome_kind
 from actions.requests.intent_parsing import parse_intent
 from actions.requests.proposing import Preview, gather_again, lapse_reason, money_in, preview, propose, reevaluate
 from actions.requests.reevaluation import is_judged, judge_anew
+from actions.requests.rule_decision import decide_read
 from actions.requests.transitions import APPROVAL_LIFE, TOPIC, expire, lock_request, transition
 from actions.requests.undo_window import in_window
 from actions.selectors import unsettled_requests

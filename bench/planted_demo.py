@@ -26,8 +26,8 @@ from supportbot.accounts.services import create_workspace
 from supportbot.errors import SupportBotError
 from supportbot.evals.action_rule_gates import judged
 from supportbot.evals.articles.article_gates import Trial, archiving, changing, publishing, tried
+from supportbot.evals.runs.case_outcomes import Played
 from supportbot.evals.runs.case_runner import run_case
-from supportbot.evals.runs.outcomes import Played
 from supportbot.evals.runs.run_worker import execute_run
 from supportbot.evals.selectors import document_of
 from supportbot.evals.services import save_suite, start_run

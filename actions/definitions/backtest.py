@@ -26,8 +26,8 @@ from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
 from actions.facts import Arguments, Facts, Identity, Records
 from actions.models import ActionRequest
 from actions.reasons import Reason
-from actions.requests.decision import Decision, Verdict
 from actions.requests.proposing import gathered
+from actions.requests.rule_decision import Decision, Verdict
 from actions.schema import parse_arguments
 from actions.states import State
 from supportbot.accounts.models import Customer

@@ -32,8 +32,8 @@ from actions.definitions.evaluation_context import Identity as SignedIdentity
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.values import NoValue, as_json
 from actions.definitions.parts import Choosing, Definition, Lookup
+from actions.definitions.publishing_requirements import needed_for, reads_argument
 from actions.definitions.record_lists import choices_of
-from actions.definitions.requirements import needed_for, reads_argument
 from actions.errors import CannotUndo, InvalidArguments
 from actions.facts import Arguments, Facts, Identity, Records, Subject, Unsettled
 from actions.models import MAX_SUBJECT_ID

@@ -21,13 +21,13 @@ from actions.definitions.expressions.expression import compile_expression
 from actions.definitions.expressions.values import NoValue, as_text
 from actions.definitions.parsing.document import drafted, parse_document, reasons
 from actions.definitions.parts import Argument, Origin
-from actions.definitions.requirements import unshown
+from actions.definitions.publishing_requirements import unshown
 from actions.errors import MerchantUnavailable
 from actions.facts import Arguments, Identity, Records
 from actions.models import ActionRequest
 from actions.money import Money
 from actions.policy_store import policy_of, rules_of
-from actions.requests.decision import Rules, Used, approvals_needed, bounded, exceeded_limit
+from actions.requests.rule_decision import Rules, Used, approvals_needed, bounded, exceeded_limit
 from actions.schema import Choice, Field, Flag, Listing, Shape
 from actions.spec import Requests, Terms
 from supportbot.accounts.models import Customer, Workspace

@@ -14,8 +14,8 @@ from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.values import NoValue, as_text
 from actions.definitions.parsing.arguments import parsed
 from actions.definitions.parts import Argument, Choosing, Definition
+from actions.definitions.publishing_requirements import needed_for
 from actions.definitions.record_lookups import with_records
-from actions.definitions.requirements import needed_for
 from supportbot.translation import in_locale
 
 MAX_CHOICES: Final = 50

@@ -24,8 +24,8 @@ from actions.policy_store import policy_of, rules_of
 from actions.principals import Principal
 from actions.reasons import Reason
 from actions.registry import write_action
-from actions.requests.decision import Decision, Rules, Verdict, bounded, decide_write
 from actions.requests.intent_parsing import Intent, parse_intent
+from actions.requests.rule_decision import Decision, Rules, Verdict, bounded, decide_write
 from actions.requests.transitions import CARD_LIFE, lock_request, transition
 from actions.requests.undo_window import in_window, is_too_late
 from actions.spec import Terms, WriteAction

@@ -20,8 +20,8 @@ from actions.models import ActionPolicy, ActionPolicyVersion, ActionRequest
 from actions.policy_store import policy_of, rules_of
 from actions.reasons import Reason
 from actions.registry import code_actions
-from actions.requests.decision import Rules
 from actions.requests.proposing import decide_by_rules, gather_again, lapse_reason, reevaluate, spec_of
+from actions.requests.rule_decision import Rules
 from actions.requests.transitions import expire, transition
 from actions.states import WAITING, State
 from supportbot.accounts.models import Customer

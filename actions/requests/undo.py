@@ -19,8 +19,8 @@ from actions.models import ActionRequest
 from actions.policy_store import rules_of
 from actions.principals import Principal
 from actions.registry import action_as_made, all_actions
-from actions.requests.decision import Decision, Verdict
 from actions.requests.proposing import Preview, preview, propose
+from actions.requests.rule_decision import Decision, Verdict
 from actions.requests.undo_window import window_of
 from actions.selectors import policies_in_force
 from actions.spec import WriteAction

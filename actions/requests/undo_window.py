@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from actions.models import ActionRequest
 from actions.policy_store import policy_of, rules_of
 from actions.registry import action_as_made
-from actions.requests.decision import Rules
+from actions.requests.rule_decision import Rules
 from actions.spec import WriteAction
 from actions.states import WAITING, State
 

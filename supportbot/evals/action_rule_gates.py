@@ -11,13 +11,13 @@ from time import monotonic
 from typing import Final
 
 from actions.policy_store import trying
-from actions.requests.decision import Rules
+from actions.requests.rule_decision import Rules
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.evals.grading.graders import grades_of
 from supportbot.evals.result_texts import why
+from supportbot.evals.runs.case_outcomes import Played
 from supportbot.evals.runs.case_runner import run_case
-from supportbot.evals.runs.outcomes import Played
 from supportbot.evals.selectors import gate_cases
 from supportbot.evals.suite_formats.own_format import Case
 from supportbot.llm import loop_thread

@@ -19,7 +19,7 @@ from django.utils.translation import gettext
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.evals.errors import RunInterrupted
-from supportbot.evals.grading.reports import report_from
+from supportbot.evals.grading.run_reports import report_from
 from supportbot.evals.models import OPEN_STATES, Run, Suite
 from supportbot.evals.result_texts import SIGNAL_WORDS, interruption
 from supportbot.evals.runs.case_runner import needs_judge

@@ -7,8 +7,8 @@ from django.utils.translation import get_language, gettext, gettext_noop, ngette
 
 from actions.reasons import CODES, Reason, sentence
 from supportbot.evals.grading.graders import VERDICT, Grade, grade_from
-from supportbot.evals.grading.reports import Report
 from supportbot.evals.grading.run_comparison import Comparison
+from supportbot.evals.grading.run_reports import Report
 from supportbot.team_formats import number, percentage
 
 _SMALLEST_P: Final = 0.001  # smaller ones are shown as "less than"

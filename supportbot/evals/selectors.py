@@ -16,8 +16,8 @@ from kb.models import Article
 from supportbot.errors import NotFound
 from supportbot.evals.errors import NoRunToCompare, SuiteMissing
 from supportbot.evals.grading.graders import Grade, grade_from
-from supportbot.evals.grading.reports import Tried
 from supportbot.evals.grading.run_comparison import Comparison, compared
+from supportbot.evals.grading.run_reports import Tried
 from supportbot.evals.models import Case, Result, Run, Suite
 from supportbot.evals.result_texts import why
 from supportbot.evals.suite_formats import own_format

@@ -12,7 +12,7 @@ from actions.models import ActionRequest, LedgerEntry
 from actions.money import Money
 from actions.principals import Principal
 from actions.reasons import Reason
-from actions.requests.decision import Rules, Used, Verdict, decide_read, decide_write
+from actions.requests.rule_decision import Rules, Used, Verdict, decide_read, decide_write
 from actions.services import confirm
 from actions.states import State
 from actions.testing import FakeShop, run_queued

@@ -21,11 +21,11 @@ from supportbot.accounts.principals import SCOPES, Staff
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.evals import services
-from supportbot.evals.grading.reports import report_of
+from supportbot.evals.grading.run_reports import report_of
 from supportbot.evals.models import Case, Result, Run, Suite
 from supportbot.evals.runs import run_worker
+from supportbot.evals.runs.case_outcomes import Played, Reply
 from supportbot.evals.runs.command_output import facts_of
-from supportbot.evals.runs.outcomes import Played, Reply
 from supportbot.evals.selectors import tries_of
 from supportbot.evals.suite_formats.files import case_from_yaml, read_suite
 from supportbot.evals.suite_formats.own_format import case_document, parse_suite

@@ -15,11 +15,11 @@ from supportbot.accounts.models import User, Workspace
 from supportbot.console.evals import pages as evaluation_pages
 from supportbot.evals import services
 from supportbot.evals.grading.human_labels import agreement_in
-from supportbot.evals.grading.reports import report_of
+from supportbot.evals.grading.run_reports import report_of
 from supportbot.evals.models import Label, Result, Run, SeenVerdicts
 from supportbot.evals.runs import run_worker
+from supportbot.evals.runs.case_outcomes import Played, Reply
 from supportbot.evals.runs.command_output import junit
-from supportbot.evals.runs.outcomes import Played, Reply
 from supportbot.evals.selectors import tries_of
 from supportbot.evals.suite_formats.own_format import parse_case, parse_suite
 from supportbot.llm.testing import answering

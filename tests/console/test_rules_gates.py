@@ -12,7 +12,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionPolicy, ActionRequest, AuditEntry
 from actions.policy_store import change_rules, rules_of
-from actions.requests.decision import Rules, allows_more
+from actions.requests.rule_decision import Rules, allows_more
 from actions.testing import FakeShop
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.console.actions import rule_checks

@@ -13,11 +13,11 @@ from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.evals import services
 from supportbot.evals.errors import LabelRefused
 from supportbot.evals.grading.human_labels import to_label
-from supportbot.evals.grading.reports import report_of
+from supportbot.evals.grading.run_reports import report_of
 from supportbot.evals.models import Label, Replay, ReplayedQuestion, Result, Run, SeenVerdicts
 from supportbot.evals.replays import replay_worker
 from supportbot.evals.runs import run_worker
-from supportbot.evals.runs.outcomes import Judgement, Played, Reply
+from supportbot.evals.runs.case_outcomes import Judgement, Played, Reply
 from supportbot.evals.suite_formats.files import read_suite
 from supportbot.releases.document import Document, stored
 from supportbot.releases.models import Release

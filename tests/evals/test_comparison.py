@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from django.utils import translation
 
-from supportbot.evals.grading.reports import Tried, report_of
 from supportbot.evals.grading.run_comparison import compared
+from supportbot.evals.grading.run_reports import Tried, report_of
 from supportbot.evals.grading.statistics import mcnemar, signs_differ
 from supportbot.evals.result_texts import comparison_words, every_time
 

@@ -14,7 +14,7 @@ from supportbot.evals import release_gates, services
 from supportbot.evals.errors import RunInterrupted
 from supportbot.evals.models import Case, Run, Suite
 from supportbot.evals.runs import case_runner, run_worker
-from supportbot.evals.runs.outcomes import Judgement
+from supportbot.evals.runs.case_outcomes import Judgement
 from supportbot.evals.suite_formats.files import read_suite
 from supportbot.evals.suite_formats.own_format import parse_suite
 from supportbot.llm.errors import ProviderRefused, Reason

@@ -8,7 +8,7 @@ from django.utils import translation
 
 from supportbot.evals.grading.graders import GRADERS, Grade, grade_from, grades_of
 from supportbot.evals.result_texts import SUBJECTS, why
-from supportbot.evals.runs.outcomes import Judgement, MadeCall, Played, Reply, played_from
+from supportbot.evals.runs.case_outcomes import Judgement, MadeCall, Played, Reply, played_from
 from supportbot.evals.suite_formats.own_format import parse_case
 
 PROPOSED = MadeCall("refund_order", {"order_id": "A-1001", "amount": "12.50", "items": ["BOOT"]}, "proposed")

@@ -16,7 +16,7 @@ from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.evals.replays.shadow_replay import kinds_of, real_questions
-from supportbot.evals.runs.outcomes import MadeCall, Played, Reply
+from supportbot.evals.runs.case_outcomes import MadeCall, Played, Reply
 from supportbot.releases.document import stored
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, next_number

@@ -22,7 +22,7 @@ from supportbot.chat.erasure import forget_customer
 from supportbot.evals import services, tasks
 from supportbot.evals.errors import InvalidSuite, RunEnded
 from supportbot.evals.grading.human_labels import agreement_in, hidden_runs, to_label
-from supportbot.evals.grading.reports import Tried, report_from, report_of
+from supportbot.evals.grading.run_reports import Tried, report_from, report_of
 from supportbot.evals.models import Case, Result, Run, Suite
 from supportbot.evals.runs import case_runner, run_worker
 from supportbot.evals.runs.command_output import facts_of, words_of_run

@@ -13,7 +13,7 @@ from actions.testing import FakeShop
 from kb.models import Article
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.evals.runs.outcomes import Reply, signals_of
+from supportbot.evals.runs.case_outcomes import Reply, signals_of
 from supportbot.evals.simulation.simulated_conversation import Rehearsal, rehearsal_for
 from supportbot.llm import gateway
 from supportbot.llm.budget import EVALUATION, evaluating, reserve

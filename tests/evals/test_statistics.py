@@ -5,7 +5,7 @@ from statistics import NormalDist
 
 import pytest
 
-from supportbot.evals.grading.reports import SIGNAL_ALPHA, Tried, report_of
+from supportbot.evals.grading.run_reports import SIGNAL_ALPHA, Tried, report_of
 from supportbot.evals.grading.statistics import (
     ALPHA,
     bootstrap,
@@ -17,7 +17,7 @@ from supportbot.evals.grading.statistics import (
     signs_worse,
     wilson,
 )
-from supportbot.evals.runs.outcomes import SIGNALS
+from supportbot.evals.runs.case_outcomes import SIGNALS
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from kb.models import Article
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.evals import services
 from supportbot.evals.errors import InvalidSuite
-from supportbot.evals.grading.reports import report_from
+from supportbot.evals.grading.run_reports import report_from
 from supportbot.evals.models import Result, Run
 from supportbot.evals.result_texts import reasons
 from supportbot.evals.runs import run_worker

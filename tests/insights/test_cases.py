@@ -17,7 +17,7 @@ from supportbot.chat.services import add_agent_message, add_customer_message
 from supportbot.evals import services
 from supportbot.evals.grading.graders import grades_of
 from supportbot.evals.models import Case
-from supportbot.evals.runs.outcomes import Played, Reply
+from supportbot.evals.runs.case_outcomes import Played, Reply
 from supportbot.evals.suite_formats.files import as_yaml, case_from_yaml, read_suite
 from supportbot.evals.suite_formats.own_format import case_document
 from supportbot.handoff.models import OfferedDraft

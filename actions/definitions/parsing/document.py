@@ -22,7 +22,7 @@ from actions.definitions.parsing.cards import MAX_ROWS, CardReader
 from actions.definitions.parsing.field_reader import CIRCULAR, LOCALE, Findings, Reading, Scope, circular
 from actions.definitions.parsing.visitor_lookups import excess_for_visitors, obstacle_for_visitors
 from actions.definitions.parts import Definition, Kind, Origin, OutcomeKind
-from actions.definitions.requirements import (
+from actions.definitions.publishing_requirements import (
     PER_CUSTOMER_DAY,
     compares_owner,
     require_bound,

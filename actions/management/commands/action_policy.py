@@ -28,7 +28,7 @@ from actions.policy_store import (
     switch,
 )
 from actions.registry import action_named
-from actions.requests.decision import Rules, allows_more
+from actions.requests.rule_decision import Rules, allows_more
 from actions.spec import Action
 from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import User, Workspace

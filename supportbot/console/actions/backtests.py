@@ -7,7 +7,7 @@ from django.utils.translation import gettext
 
 from actions.backtest import Change
 from actions.cards import card_of
-from actions.requests.decision import Decision
+from actions.requests.rule_decision import Decision
 from supportbot.console.actions.requests import VERDICTS
 from supportbot.handoff.approvals.selectors import amount_label
 from supportbot.team_formats import active_language

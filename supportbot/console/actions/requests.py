@@ -19,7 +19,7 @@ from actions.facts import ORDER
 from actions.models import ActionRequest, Attempt, AuditEntry
 from actions.money import Money, format_money, is_amount_in
 from actions.registry import all_actions
-from actions.requests.decision import Verdict
+from actions.requests.rule_decision import Verdict
 from actions.requests.undo import undone_by
 from actions.states import State
 from supportbot.accounts.models import Customer

@@ -14,7 +14,7 @@ from actions.models import ActionPolicy
 from actions.outcomes import OutcomeKind
 from actions.policy_store import approvers_of, rules_of
 from actions.registry import action_in_force
-from actions.requests.decision import Rules, allows_more
+from actions.requests.rule_decision import Rules, allows_more
 from actions.requests.transitions import APPROVAL_LIFE
 from actions.spec import Risk, WriteAction
 from supportbot.accounts.models import Membership, User, Workspace

@@ -15,7 +15,7 @@ from actions.models import MAX_HOLD_MINUTES, ActionPolicy, ActionPolicyVersion
 from actions.money import format_amount, is_amount_in
 from actions.policy_store import approvers_of, requests_problem, rules_of
 from actions.registry import action_in_force, code_actions
-from actions.requests.decision import Rules, allows_more
+from actions.requests.rule_decision import Rules, allows_more
 from actions.spec import Risk, WriteAction
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff

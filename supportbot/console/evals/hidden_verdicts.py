@@ -14,7 +14,7 @@ from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
 from supportbot.evals.grading import human_labels
 from supportbot.evals.grading.human_labels import Agreement, are_hidden, to_label
-from supportbot.evals.grading.reports import Report, report_from, report_of
+from supportbot.evals.grading.run_reports import Report, report_from, report_of
 from supportbot.evals.models import Result, Run
 from supportbot.evals.selectors import tries_of
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from django.utils.translation import gettext
 
-from supportbot.evals.grading.reports import Report
+from supportbot.evals.grading.run_reports import Report
 from supportbot.team_formats import percentage
 
 WIDTH: Final = 340

@@ -34,11 +34,11 @@ from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals import services
 from supportbot.evals.errors import EvaluationError
 from supportbot.evals.grading.human_labels import agreement_in, agreement_of, are_hidden, to_label
-from supportbot.evals.grading.reports import Report
 from supportbot.evals.grading.run_comparison import compared
+from supportbot.evals.grading.run_reports import Report
 from supportbot.evals.models import Case, Label, Run, Suite
 from supportbot.evals.result_texts import comparison_words, every_time, interruption, summary, verdict_parts
-from supportbot.evals.runs.outcomes import played_from
+from supportbot.evals.runs.case_outcomes import played_from
 from supportbot.evals.selectors import document_of, run_with_id, runs, tries_of
 from supportbot.evals.services import label_result
 from supportbot.evals.suite_formats.files import (

@@ -6,7 +6,7 @@ from typing import Final
 
 from supportbot.console.charts import BOTTOM, HEIGHT, LEFT, ROOM, WIDTH, Tick
 from supportbot.console.evals.result_rows import passed_of
-from supportbot.evals.grading.reports import report_from
+from supportbot.evals.grading.run_reports import report_from
 from supportbot.evals.models import Run
 from supportbot.team_formats import clock_time, day
 

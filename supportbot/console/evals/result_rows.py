@@ -10,10 +10,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.console.display import moment_in_words, tag
-from supportbot.evals.grading.reports import Report, report_from
+from supportbot.evals.grading.run_reports import Report, report_from
 from supportbot.evals.models import Case, Result, Run
 from supportbot.evals.result_texts import expectations
-from supportbot.evals.runs.outcomes import Played, played_from
+from supportbot.evals.runs.case_outcomes import Played, played_from
 from supportbot.evals.selectors import reasons_of_each
 
 SHOWN: Final = {

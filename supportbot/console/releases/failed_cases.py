@@ -8,7 +8,7 @@ from uuid import UUID
 from django.urls import reverse
 
 from supportbot.evals.models import Result, Run
-from supportbot.evals.runs.outcomes import played_from
+from supportbot.evals.runs.case_outcomes import played_from
 from supportbot.evals.selectors import reasons_of_each
 from supportbot.evals.suite_formats.own_format import parse_case
 

@@ -35,7 +35,7 @@ from supportbot.evals.articles.answer_preview import (
     vectors_of,
 )
 from supportbot.evals.grading.graders import Grade, grades_of
-from supportbot.evals.runs.outcomes import Played, Reply
+from supportbot.evals.runs.case_outcomes import Played, Reply
 from supportbot.evals.selectors import gate_cases, in_words
 from supportbot.evals.suite_formats.own_format import Case
 from supportbot.language.detection import base_language

@@ -23,7 +23,7 @@ from supportbot.assistant.vectors import vectors_of
 from supportbot.errors import SupportBotError
 from supportbot.evals.grading.record_equality import differences, is_same
 from supportbot.evals.grading.requested_calls import requests_of
-from supportbot.evals.runs.outcomes import MadeCall, Played, Reply
+from supportbot.evals.runs.case_outcomes import MadeCall, Played, Reply
 from supportbot.evals.suite_formats.own_format import Case
 from supportbot.language.detection import base_language, detect
 from supportbot.language.figures import all_figures_in, known_figures

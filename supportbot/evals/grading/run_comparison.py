@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any, Final
 
-from supportbot.evals.grading.reports import Tried
+from supportbot.evals.grading.run_reports import Tried
 from supportbot.evals.grading.statistics import ALPHA, Interval, bootstrap, mcnemar, signs_differ
 
 # maximum number of differences drawn for the bootstrap: large suites get fewer resamples instead of slow pages

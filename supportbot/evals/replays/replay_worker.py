@@ -25,8 +25,8 @@ from supportbot.evals.build_fingerprint import for_this_build, product_mark
 from supportbot.evals.errors import ProductChangedMeanwhile, ReleaseChangedMeanwhile, ReplayInvalid, RunEnded
 from supportbot.evals.models import Replay, ReplayedQuestion
 from supportbot.evals.replays.shadow_replay import MOST_DAYS, MOST_QUESTIONS, kinds_of, real_questions, run_with_both
+from supportbot.evals.runs.case_outcomes import Played
 from supportbot.evals.runs.case_runner import Away
-from supportbot.evals.runs.outcomes import Played
 from supportbot.evals.services import LEASE
 from supportbot.evals.suite_formats.own_format import Case, Step
 from supportbot.leases import extending

@@ -17,8 +17,8 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.builtin.intents import courtesy
 from supportbot.chat.models import Audience, Message, Source
+from supportbot.evals.runs.case_outcomes import MadeCall, Played
 from supportbot.evals.runs.case_runner import run_case
-from supportbot.evals.runs.outcomes import MadeCall, Played
 from supportbot.evals.suite_formats.own_format import Case, Step
 from supportbot.language.figures import all_figures_in
 from supportbot.language.normalise import normalised

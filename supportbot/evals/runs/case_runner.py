@@ -25,7 +25,7 @@ from supportbot.assistant.prompts import fenced
 from supportbot.async_db import db, outside
 from supportbot.builtin.intents import UNDO, DetectedIntent, detect_intent, wants_undo
 from supportbot.errors import SupportBotError
-from supportbot.evals.runs.outcomes import JUDGE_VERSION, Judgement, Played, Reply, signals_of
+from supportbot.evals.runs.case_outcomes import JUDGE_VERSION, Judgement, Played, Reply, signals_of
 from supportbot.evals.runs.scripted_answers import Given, checked
 from supportbot.evals.simulation.builtin_answerer_chat import replies_to
 from supportbot.evals.simulation.case_customers import (

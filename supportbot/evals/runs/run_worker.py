@@ -33,11 +33,11 @@ from supportbot.errors import SupportBotError
 from supportbot.evals.build_fingerprint import for_this_build, product_mark
 from supportbot.evals.errors import ProductChangedMeanwhile, RunEnded, RunInterrupted
 from supportbot.evals.grading.graders import grades_of
-from supportbot.evals.grading.reports import report_of
+from supportbot.evals.grading.run_reports import report_of
 from supportbot.evals.models import Result, Run
 from supportbot.evals.result_texts import interruption
+from supportbot.evals.runs.case_outcomes import Played, played_from
 from supportbot.evals.runs.case_runner import Away, run_case
-from supportbot.evals.runs.outcomes import Played, played_from
 from supportbot.evals.runs.release_under_test import under
 from supportbot.evals.selectors import run_with_id, stored_keys, tries_of
 from supportbot.evals.services import LEASE, repeats_of

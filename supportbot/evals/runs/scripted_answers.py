@@ -14,7 +14,7 @@ from supportbot.assistant.checks.evidence import Strictness, mean_support
 from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.assistant.vectors import vectors_of
 from supportbot.evals.errors import InvalidSuite
-from supportbot.evals.runs.outcomes import Reply
+from supportbot.evals.runs.case_outcomes import Reply
 from supportbot.evals.suite_formats.values import mapping_of, only, placed, text_of
 from supportbot.language.detection import base_language, detect
 from supportbot.language.sentences import marked_sources, sentences_of

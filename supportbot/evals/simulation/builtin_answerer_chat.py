@@ -17,7 +17,7 @@ from supportbot.assistant.prompts import as_data
 from supportbot.assistant.texts import CONFIRM
 from supportbot.assistant.tools import REQUEST_HUMAN
 from supportbot.builtin.provider import BuiltinProvider
-from supportbot.evals.runs.outcomes import CallEnd, MadeCall, Reply
+from supportbot.evals.runs.case_outcomes import CallEnd, MadeCall, Reply
 from supportbot.llm.types import ChatMessage, ModelRequest, TextDelta, ToolCall
 from supportbot.translation import text_in
 

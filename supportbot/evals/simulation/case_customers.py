@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 from supportbot.assistant.prompts import fenced
-from supportbot.evals.runs.outcomes import Reply
+from supportbot.evals.runs.case_outcomes import Reply
 from supportbot.evals.simulation.simulation_format import Simulation
 from supportbot.evals.suite_formats.own_format import Case
 from supportbot.llm import gateway

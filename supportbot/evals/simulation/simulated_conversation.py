@@ -66,7 +66,7 @@ from supportbot.chat.answers import Answer
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.turns import Claim
 from supportbot.evals.build_fingerprint import product_mark
-from supportbot.evals.runs.outcomes import WITHOUT_MODEL, CallEnd, MadeCall, Reply
+from supportbot.evals.runs.case_outcomes import WITHOUT_MODEL, CallEnd, MadeCall, Reply
 from supportbot.evals.simulation.prompt_injection import Plant
 from supportbot.ids import uuid7
 from supportbot.language.sentences import marked_sources

@@ -18,7 +18,7 @@ from actions.money import Money, format_money
 from actions.policy_store import approvers_of, policy_of
 from actions.registry import action_as_made, approval_role
 from actions.requests.calls_in_progress import is_in_progress
-from actions.requests.decision import Used
+from actions.requests.rule_decision import Used
 from actions.services import is_conflict_of_interest, may_decide, why_not_settled_as_not_done
 from actions.spec import Row
 from actions.states import State

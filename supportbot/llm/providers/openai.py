@@ -24,7 +24,7 @@ from supportbot.llm.errors import ProviderUnclear, Reason
 from supportbot.llm.ports import Embedded, ProviderEvent
 from supportbot.llm.providers.chunks import Answer, Garbage, usage_of
 from supportbot.llm.providers.context_overflow import is_overflow
-from supportbot.llm.providers.features import REFUSES_A_FIELD, Features, simpler
+from supportbot.llm.providers.missing_features import REFUSES_A_FIELD, Features, simpler
 from supportbot.llm.providers.openai_errors import TRANSPORT_ERRORS, provider_errors
 from supportbot.llm.providers.sse import MAX_STREAM_BYTES, EventReader, NotAnEventStream, TooLarge
 from supportbot.llm.providers.transport import BODY, Body, Transport

@@ -1,6 +1,6 @@
 """Stored tries of cases, including those that another release has stored."""
 
-from supportbot.evals.runs.outcomes import Judgement, MadeCall, Played, Reply, played_from
+from supportbot.evals.runs.case_outcomes import Judgement, MadeCall, Played, Reply, played_from
 
 PLAYED = Played(
     (Reply("Hi", "Hello", calls=(MadeCall("find_order", {"number": "A-17"}, "answered"),), heard=("find_order",)),),

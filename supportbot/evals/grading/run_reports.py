@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any, Final
 
 from supportbot.evals.grading.statistics import ALPHA, Interval, bootstrap, pass_hat, signs_worse, wilson
-from supportbot.evals.runs.outcomes import SIGNALS
+from supportbot.evals.runs.case_outcomes import SIGNALS
 
 NOTHING: Final = Interval(0.0, 0.0)
 SIGNAL_ALPHA: Final = 0.01  # strict, because there are two signals and neither is a failure by itself
