@@ -51,7 +51,7 @@ class ProcessDied(BaseException):
 class FakeShop:
     """Orders, records and faults. Each command takes the next of `faults`; "" means none.
 
-    commit_then_silence: done, reply lost. silence: not done, no reply. nonsense: not done, answered 500.
+    commit_then_silence: done, reply lost. silence: not done, no reply. nonsense: not done, returned 500.
     refuse_connection: never arrived.
     die_before: the caller dies before the work. die_after: the work is done, then the caller dies.
     """
@@ -105,7 +105,7 @@ class FakeShop:
         if fault == "silence":
             return Unclear("no answer")
         if fault == "nonsense":
-            return Unclear("answered 500", was_answered=True)
+            return Unclear("returned 500", was_answered=True)
         if fault == "die_before":
             raise ProcessDied
         outcome = self._decide(call, idempotency_key)

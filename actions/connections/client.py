@@ -182,6 +182,6 @@ def _parsed(response: RawResponse) -> Response:
     except ValueError as error:
         if response.status < 300:
             raise NoAnswer(
-                _("answered %(status)s without JSON") % {"status": response.status}, status=response.status
+                _("returned %(status)s without JSON") % {"status": response.status}, status=response.status
             ) from error
         return Response(response.status, response.headers, None)

@@ -147,7 +147,7 @@ def _is_newest(session: Session) -> bool:
     answer = session.ask("server/discover", {})
     if isinstance(answer, Refused):
         if answer.status in _CLOSED:
-            raise NotSent(_("the MCP server answered %(status)s") % {"status": answer.status})
+            raise NotSent(_("the MCP server returned %(status)s") % {"status": answer.status})
         return False
     versions = answer.value.get("supportedVersions") if isinstance(answer.value, Mapping) else None
     return isinstance(versions, list) and VERSION in versions
@@ -180,7 +180,7 @@ def _parsed(raw: bytes, parse: Callable[[bytes], Any]) -> Any:
 
 def _refused(status: int, error: Any) -> Refused:
     if not isinstance(error, Mapping):
-        return Refused(status, 0, _("it answered %(status)s") % {"status": status})
+        return Refused(status, 0, _("it returned %(status)s") % {"status": status})
     code, message = error.get("code"), error.get("message")
     shown = "".join(sign for sign in message[:200] if sign.isprintable()) if isinstance(message, str) else ""
     return Refused(status, code if isinstance(code, int) else 0, shown)

@@ -63,9 +63,9 @@ def _way(trace: Trace) -> list[Step]:
 def _answered(response: Response, call: Call) -> Step:
     facts = {"path": call.path, "status": response.status}
     if response.status < 300:
-        return Step(True, _("GET %(path)s answered %(status)s.") % facts)
+        return Step(True, _("GET %(path)s returned %(status)s.") % facts)
     if response.status in (401, 403):
-        return Step(False, _("GET %(path)s answered %(status)s: the API does not accept these credentials.") % facts)
+        return Step(False, _("GET %(path)s returned %(status)s: the API does not accept these credentials.") % facts)
     if response.status == 404:
-        return Step(False, _("GET %(path)s answered 404: choose a test path that exists.") % facts)
-    return Step(False, _("GET %(path)s answered %(status)s, which is not a success.") % facts)
+        return Step(False, _("GET %(path)s returned 404: choose a test path that exists.") % facts)
+    return Step(False, _("GET %(path)s returned %(status)s, which is not a success.") % facts)

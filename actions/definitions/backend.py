@@ -121,7 +121,7 @@ class DefinedBackEnd:
             return self._happened(answer, names)
         if reading is Reading.NO:
             return self._did_not(answer, names)
-        return Unclear(f"answered {answer.status}", was_answered=is_finished(answer.status))
+        return Unclear(f"returned {answer.status}", was_answered=is_finished(answer.status))
 
     def find(self, idempotency_key: str) -> Found:
         rule = self.definition.outcome
@@ -144,7 +144,7 @@ class DefinedBackEnd:
             # Nobody is called in while this is so, so it takes both the author's condition and a success status.
             case Reading.IN_PROGRESS if answer.status in OK:
                 return Unclear("in progress", is_in_progress=True)
-        return Unclear(f"answered {answer.status}")
+        return Unclear(f"returned {answer.status}")
 
     def _happened(self, answer: Answer, names: Names) -> Happened:
         """Return success with the receipt's values; they are read here because the records may still be available."""

@@ -81,7 +81,7 @@ class HttpMerchant:
             return Unclear(str(error))
         if answer.status == 404:
             return NeverSeen()
-        return _parse_operation(answer.body) if answer.status == 200 else Unclear(f"answered {answer.status}")
+        return _parse_operation(answer.body) if answer.status == 200 else Unclear(f"returned {answer.status}")
 
     def _get(self, path: str) -> Answer:
         try:
@@ -109,11 +109,11 @@ def _exchange(method: str, url: str, *, body: bytes, headers: Mapping[str, str],
     response = request(asked)
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
-        raise NoAnswer(f"answered {response.status} without JSON", status=response.status)
+        raise NoAnswer(f"returned {response.status} without JSON", status=response.status)
     try:
         return Answer(response.status, json.loads(response.body))
     except (ValueError, RecursionError) as error:
-        raise NoAnswer(f"answered {response.status} with broken JSON", status=response.status) from error
+        raise NoAnswer(f"returned {response.status} with broken JSON", status=response.status) from error
 
 
 def _signed(secret: str, body: bytes) -> dict[str, str]:
@@ -144,7 +144,7 @@ def _parse_outcome(answer: Answer) -> Outcome:
     # 409: the key is known with other content. Only `find` can tell its outcome.
     if 400 <= answer.status < 500 and answer.status != 409:
         return _parse_refusal(answer.body, answer.status)
-    return Unclear(f"answered {answer.status}", was_answered=is_finished(answer.status))
+    return Unclear(f"returned {answer.status}", was_answered=is_finished(answer.status))
 
 
 def _parse_refusal(body: Any, status: int) -> DidNot:

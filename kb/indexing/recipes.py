@@ -77,7 +77,7 @@ def embedder_of(recipe: Recipe) -> Embedder:
     current = embedder()
     if current.recipe.name != recipe.name:
         raise RecipeMismatch(
-            f"The index has vectors of {recipe.name}, but KB_EMBEDDER makes those of {current.recipe.name}. "
+            f"The index has vectors of {recipe.name}, but KB_EMBEDDER produces those of {current.recipe.name}. "
             "Run `manage.py kb_reindex`, or reset KB_EMBEDDER."
         )
     return current

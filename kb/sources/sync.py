@@ -68,7 +68,7 @@ LEASE: Final = timedelta(seconds=90)  # longer than fetching an item
 LONG_LEASE: Final = timedelta(minutes=6)  # longer than a confined process may read
 RESTED: Final = timedelta(seconds=5)  # the first pause after an unexpected failure
 MOST_TURNS: Final = 2  # runs at the same time; a worker has eight threads
-MOST_TRIES: Final = 4  # attempts per item, so that a file that always kills its worker is given up
+MOST_TRIES: Final = 4  # attempts per item, so that a file that always kills its worker is abandoned
 MOST_SILENT: Final = 8  # items in a row without an answer; after that, the site counts as down
 MOST_PATIENCE: Final = timedelta(days=1)  # how long a run waits for a site that stays busy
 EMBEDDED_AT_ONCE: Final = 20
@@ -100,7 +100,7 @@ def serve(workspace_id: UUID, run_id: UUID) -> bool:
         turn = Turn(run)
         try:
             return turn.work()
-        except Exception:  # the turn's outer edge: the current item, or the listing, is retried and then given up
+        except Exception:  # the turn's outer edge: the current item, or the listing, is retried and then abandoned
             logger.exception("kb: a turn of %s failed", run_id)
             return turn.stumble()
 

@@ -224,28 +224,28 @@ def _why_unanswered(error: Exception) -> str:
 def _read(response: http.client.HTTPResponse, asked: Request) -> Response:
     status = response.status
     if status < 200:
-        raise NoAnswer(_("answered %(status)s without a body") % {"status": status})
+        raise NoAnswer(_("returned %(status)s without a body") % {"status": status})
     if status in REDIRECTS and not asked.returns_redirects:
         raise NoAnswer(
-            _("answered %(status)s, a redirect; redirects are not followed") % {"status": status}, status=status
+            _("returned %(status)s, a redirect; redirects are not followed") % {"status": status}, status=status
         )
     encoding = response.getheader("Content-Encoding", "identity").strip().lower()
     is_packed = encoding in _GZIP and asked.unpacks_gzip
     if encoding != "identity" and not is_packed:
         raise NoAnswer(
-            _("answered %(status)s with compression that was not requested") % {"status": status}, status=status
+            _("returned %(status)s with compression that was not requested") % {"status": status}, status=status
         )
     try:
         body, is_enough = _body(response, asked)
         body = _unpacked(body, asked.max_bytes) if is_packed else body
     except (OSError, http.client.HTTPException, zlib.error) as error:
         raise NoAnswer(
-            _("answered %(status)s with only a part of the body") % {"status": status}, status=status
+            _("returned %(status)s with only a part of the body") % {"status": status}, status=status
         ) from error
     if len(body) > asked.max_bytes:
         raise NoAnswer(_("answered more than %(count)s bytes") % {"count": f"{asked.max_bytes:,}"}, status=status)
     if response.length and not is_enough:  # the part of the promised length that is missing
-        raise NoAnswer(_("answered %(status)s with only a part of the body") % {"status": status}, status=status)
+        raise NoAnswer(_("returned %(status)s with only a part of the body") % {"status": status}, status=status)
     return Response(status, _headers(response), body)
 
 

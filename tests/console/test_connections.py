@@ -126,7 +126,7 @@ def test_a_secret_is_replaced(admin: Client, connection: Connection) -> None:
 def test_a_test_shows_each_step(admin: Client, connection: Connection, api: FakeApi) -> None:
     answer = admin.post(f"{CONNECTIONS}{connection.pk}/test/")
     html = " ".join(LexborHTMLParser(answer.content.decode()).css_first("main").text().split())
-    assert "Works" in html and "Connected to 127.0.0.1." in html and "GET / answered 200." in html
+    assert "Works" in html and "Connected to 127.0.0.1." in html and "GET / returned 200." in html
     api.answer = lambda asked: reply("401 No", b'{"error": "<script>alert(1)</script>"}')
     answer = admin.post(f"{CONNECTIONS}{connection.pk}/test/")
     assert "does not accept these credentials" in answer.content.decode()

@@ -163,7 +163,7 @@ def test_only_a_401_is_sent_again(answer: bytes, connect: Connect, api: FakeApi)
     ("answer", "why"),
     [
         (json_reply({"error": "invalid_client"}, "401 Unauthorized"), "401 invalid_client"),
-        (json_reply({"error": "<b>\n" * 50}, "400 Bad"), "answered 400"),
+        (json_reply({"error": "<b>\n" * 50}, "400 Bad"), "returned 400"),
         (json_reply({}), "without one"),
         (json_reply([]), "without one"),
         (json_reply({"access_token": "a b"}), "without one"),

@@ -63,7 +63,7 @@ def test_a_failed_test_ends_with_an_error(run: Run, api: FakeApi) -> None:
     out = StringIO()
     with pytest.raises(SystemExit):
         call_command("connection_test", "shop", stdout=out)
-    assert out.getvalue().splitlines()[-1].startswith("FAILED  GET / answered 503")
+    assert out.getvalue().splitlines()[-1].startswith("FAILED  GET / returned 503")
 
 
 def test_a_secret_is_rotated(run: Run, api: FakeApi) -> None:

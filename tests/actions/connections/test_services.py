@@ -212,7 +212,7 @@ def test_a_test_reports_its_result_in_words(connect: Connect, api: FakeApi) -> N
     assert report.is_ok and [step.words for step in report.steps] == [
         "The name resolves to 127.0.0.1.",
         "Connected to 127.0.0.1.",
-        "GET /health answered 200.",
+        "GET /health returned 200.",
     ]
     assert (api.asked[0].method, api.asked[0].path) == ("GET", "/v1/health?deep=1")
     event, payload = events()[-1]
