@@ -39,7 +39,7 @@ def create_application_role(connection: Connection, name: str, password: str) ->
 
 def divide(owner_url: str, application_url: str) -> None:
     """Give the application's role its rights and limits; do nothing for a single role. Call it after migrations. A
-    missing role is created with the password in its URL, if the owner may do that.
+    missing role is created with the password in its URL, if the owner is allowed to.
     """
     name = role_of(application_url)
     if not name or name == role_of(owner_url):
