@@ -147,6 +147,7 @@ def fill(workspace_id: UUID, size: Size, recipe: Any) -> float:
     }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("SET LOCAL statement_timeout = 0")  # building an index may take minutes
         cursor.execute("SET LOCAL maintenance_work_mem = '1GB'")
         cursor.execute("SET LOCAL max_parallel_maintenance_workers = 2")
         with _indexes_later(cursor):
